@@ -1,0 +1,1 @@
+"""Data sets in the IDX format, the embedded MNIST, and portable random numbers."""
