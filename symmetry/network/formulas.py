@@ -2,8 +2,8 @@
 
 Made to be read beside the experiment's own listing, and the oracle of every faster version.
 
-Shapes: ``x`` is (n, i) inputs, ``y`` (n, c) one-hot labels, ``w1`` (i + 1, h), ``w2`` (h + 1, c); row 0 of
-each weight matrix belongs to the bias. Every function works in the dtype of its arguments.
+Shapes: ``x`` is (n, i) inputs, ``y`` (n, c) one-hot labels, ``w1`` (i + 1, h) and ``w2`` (h + 1, c);
+row 0 of each weight matrix belongs to the bias. Every function works in the dtype of its arguments.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def sigmoid(z: Floats) -> Floats:
 
 
 def softmax(logits: Floats) -> Floats:
-    """Return each row's e^l / sum(e^l); the row maximum is subtracted, so that nothing overflows."""
-    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    """Return e^l / sum(e^l) of each row; its maximum is subtracted, so that nothing overflows."""
+    exponentials: Floats = np.exp(logits - logits.max(axis=1, keepdims=True))
     return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
@@ -75,7 +75,8 @@ def loss(x: Floats, y: Floats, w1: Floats, w2: Floats) -> float:
 
 def classify(x: Floats, w1: Floats, w2: Floats) -> Labels:
     """Return the (n,) most probable classes; the first one of equals."""
-    return np.argmax(forward(x, w1, w2)[0], axis=1)
+    labels: Labels = np.argmax(forward(x, w1, w2)[0], axis=1)
+    return labels
 
 
 def accuracy(x: Floats, labels: Labels, w1: Floats, w2: Floats) -> float:
