@@ -1,0 +1,143 @@
+"""Exact comparison of floating-point numbers, and of hidden units made of them.
+
+Equality is bit for bit, except that +0 equals -0 and a NaN equals a NaN. Distances in ulps count
+the representable numbers from one to the other: the bits of a float, read as sign and magnitude,
+are integers in the order of the numbers.
+
+A matrix of *units* has one row for each hidden unit: ``units_of`` gives it for w1 and w2.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating[Any]]
+Group = tuple[int, ...]
+
+_INTEGERS: dict[np.dtype[Any], Any] = {
+    np.dtype(np.float32): np.int32,
+    np.dtype(np.float64): np.int64,
+}
+
+
+def units_of(matrix: str, weights: Floats) -> Floats:
+    """Return the part of ``"w1"`` or ``"w2"`` that belongs to hidden units, one row a unit.
+
+    These are the columns of w1, shape (h, i + 1), and the rows of w2 below the bias, shape (h, c).
+    """
+    return weights.T if matrix == "w1" else weights[1:]
+
+
+def entry_of(matrix: str, unit: int, position: int) -> tuple[int, int]:
+    """Return the row and column in ``matrix`` of one entry of ``units_of``."""
+    return (position, unit) if matrix == "w1" else (unit + 1, position)
+
+
+def ordered(a: Floats) -> NDArray[Any]:
+    """Return integers in the order of the numbers; both zeros are 0, every NaN is the largest.
+
+    Neighbouring numbers become neighbouring integers: int32 for float32, int64 for float64.
+
+    Raises
+    ------
+    KeyError
+        For any other dtype.
+    """
+    integer = _INTEGERS[a.dtype]
+    limit = np.iinfo(integer).max
+    bits = np.ascontiguousarray(a).view(integer).reshape(a.shape)
+    line = np.where(bits < 0, -(bits & limit), bits)
+    line[np.isnan(a)] = limit
+    return line
+
+
+def equal(a: Floats, b: Floats) -> NDArray[np.bool_]:
+    """Return where ``a`` and ``b`` are bit for bit equal; zeros are equal, and so are NaNs."""
+    return np.asarray((a == b) | ((a != a) & (b != b)))
+
+
+def identical(a: Floats, b: Floats) -> bool:
+    """Return whether all entries are ``equal``."""
+    return bool(equal(a, b).all())
+
+
+def ulp_distances(a: Floats, b: Floats) -> NDArray[np.uint64]:
+    """Return the number of steps between representable numbers from ``a`` to ``b``.
+
+    The distance between the largest numbers of both signs still fits: nothing overflows. Infinity
+    follows the largest finite number. A NaN is at a distance from every number that no two numbers
+    reach: 2**32 - 1 for float32 and 2**64 - 1 for float64.
+    """
+    left, right = (ordered(side).astype(np.int64).view(np.uint64) for side in (a, b))
+    # Unsigned subtraction wraps, so that the difference is right although its terms had signs.
+    steps = np.where(ordered(a) > ordered(b), left - right, right - left)
+    farthest = np.uint64(2 ** (8 * a.dtype.itemsize) - 1)
+    return np.where(np.isnan(a) == np.isnan(b), steps, farthest)
+
+
+def max_ulps(a: Floats, b: Floats) -> int:
+    """Return the largest of ``ulp_distances``; 0 for empty arrays."""
+    return 0 if identical(a, b) else int(ulp_distances(a, b).max())
+
+
+def relative_distances(a: Floats, b: Floats) -> NDArray[np.float64]:
+    """Return ``|a - b| / max(|a|, |b|)``: 0 for equal numbers, 2 for opposite ones.
+
+    Nothing overflows. An infinity is at distance 1 from every finite number and 2 from the other
+    infinity, a NaN at distance 2 from every number.
+    """
+    left, right = np.broadcast_arrays(a.astype(np.float64), b.astype(np.float64))
+    larger = np.maximum(abs(left), abs(right))
+    scale = np.where(larger > 1, 0.5, 1.0)  # halves what could overflow, keeps what could underflow
+    with np.errstate(invalid="ignore", divide="ignore"):
+        distances = abs(left * scale - right * scale) / (larger * scale)
+    distances = np.where(np.isinf(larger), np.where(left == -right, 2.0, 1.0), distances)
+    distances = np.where(np.isnan(larger), 2.0, distances)
+    return np.where(equal(left, right), 0.0, distances)
+
+
+def max_relative(a: Floats, b: Floats) -> float:
+    """Return the largest of ``relative_distances``; 0 for empty arrays."""
+    return float(relative_distances(a, b).max(initial=0.0))
+
+
+def all_alike(units: Floats) -> bool:
+    """Return whether all rows are identical."""
+    return len(units) == 0 or identical(units, units[:1])
+
+
+def group_units(units: Floats) -> tuple[Group, ...]:
+    """Return the indices of identical rows, one tuple a group, in the order of first members."""
+    if len(units) and all_alike(units):
+        return (tuple(range(len(units))),)
+    members: dict[bytes, list[int]] = {}
+    for unit, row in enumerate(np.ascontiguousarray(ordered(units))):
+        members.setdefault(row.tobytes(), []).append(unit)
+    return tuple(tuple(group) for group in members.values())
+
+
+def distinct(units: Floats) -> int:
+    """Return the number of distinct rows."""
+    return len(group_units(units))
+
+
+def spread_ulps(units: Floats) -> int:
+    """Return the largest distance in ulps, in any position, between any two rows."""
+    if all_alike(units):
+        return 0
+    nan = np.isnan(units)
+    lowest = np.where(nan, np.inf, units).min(axis=0).astype(units.dtype)
+    highest = np.where(nan, -np.inf, units).max(axis=0).astype(units.dtype)
+    partly_nan = nan.any(axis=0) & ~nan.all(axis=0)
+    highest[partly_nan] = np.nan
+    lowest[nan.all(axis=0)] = np.nan
+    highest[nan.all(axis=0)] = np.nan
+    return max_ulps(lowest, highest)
+
+
+def spread_relative(units: Floats) -> float:
+    """Return the largest relative distance, in any position, of any row to the first one."""
+    return 0.0 if all_alike(units) else max_relative(units, units[:1])

@@ -1,0 +1,70 @@
+"""What measuring one invariant on one problem brings to light."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A deviation the invariant does not allow, at the first iteration that shows it.
+
+    Attributes
+    ----------
+    message
+        What happened, in one sentence.
+    iteration
+        The step after which it shows, counted from 1.
+    matrix
+        ``"w1"``, ``"w2"``, ``"x"`` or ``"y"``.
+    units
+        The hidden unit that left and one that it should equal; None where no two units are meant.
+    entry
+        Row and column in the matrix of the largest deviation.
+    ulps
+        Distance at the entry, as the distance of ordered integers.
+    relative
+        Distance at the entry by the larger magnitude, from 0 to 2.
+    groups
+        In words, which units are still alike.
+    growth
+        Pairs of an iteration and the largest relative distance after it, for the iterations that
+        followed.
+    rounding
+        Whether the rounding of single steps can explain it; None where the question makes no sense.
+    """
+
+    message: str
+    iteration: int
+    matrix: str
+    units: tuple[int, int] | None = None
+    entry: tuple[int, int] | None = None
+    ulps: int | None = None
+    relative: float | None = None
+    groups: str | None = None
+    growth: tuple[tuple[int, float], ...] = ()
+    rounding: bool | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The outcome of one measurement.
+
+    Attributes
+    ----------
+    counted
+        Whether the problem had the invariant's witness. Without it a holding proves nothing.
+    max_ulps
+        Largest deviation seen. Of an exact invariant that holds it is 0; of one that is compared
+        with a bound it is the distance at the entry that came nearest to its bound.
+    violation
+        None if the invariant held.
+    margin
+        Largest deviation divided by the allowed one (bound and response); above 1 is a violation.
+        None where nothing was compared or only equality is allowed.
+    """
+
+    counted: bool
+    max_ulps: int = 0
+    violation: Violation | None = None
+    margin: float | None = None
