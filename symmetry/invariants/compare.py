@@ -49,7 +49,7 @@ def ordered(a: Floats) -> NDArray[Any]:
     integer = _INTEGERS[a.dtype]
     limit = np.iinfo(integer).max
     bits = np.ascontiguousarray(a).view(integer).reshape(a.shape)
-    line = np.where(bits < 0, -(bits & limit), bits)
+    line: NDArray[Any] = np.where(bits < 0, -(bits & limit), bits)
     line[np.isnan(a)] = limit
     return line
 
