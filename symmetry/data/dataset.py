@@ -1,0 +1,141 @@
+"""A data set: four IDX files that fit together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symmetry.data.idx import about, read_idx, words
+
+DIMENSIONS = {
+    "train-images-idx3-ubyte": 3,
+    "train-labels-idx1-ubyte": 1,
+    "t10k-images-idx3-ubyte": 3,
+    "t10k-labels-idx1-ubyte": 1,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images and labels to train on and to test with.
+
+    Attributes
+    ----------
+    name
+        For people to read.
+    files
+        The SHA-256 of each file's uncompressed bytes by its usual name, never with ``.gz``.
+    train_images, test_images
+        Shapes (n, rows, columns), both with the same rows and columns; uint8.
+    train_labels, test_labels
+        Shapes (n,), each label below ``classes``; uint8.
+    classes
+        How many classes the labels may tell apart.
+    """
+
+    name: str
+    files: dict[str, str]
+    train_images: NDArray[np.uint8]
+    train_labels: NDArray[np.uint8]
+    test_images: NDArray[np.uint8]
+    test_labels: NDArray[np.uint8]
+    classes: int
+
+    @property
+    def image_shape(self) -> tuple[int, int]:
+        """Rows and columns of an image."""
+        _, rows, columns = self.train_images.shape
+        return rows, columns
+
+    @property
+    def inputs(self) -> int:
+        """Number of pixels of an image, which are the inputs of a network."""
+        rows, columns = self.image_shape
+        return rows * columns
+
+    @property
+    def train_x(self) -> NDArray[np.uint8]:
+        """The training images as rows, a view of shape (n, inputs)."""
+        return self.train_images.reshape(-1, self.inputs)
+
+    @property
+    def test_x(self) -> NDArray[np.uint8]:
+        """The test images as rows, a view of shape (n, inputs)."""
+        return self.test_images.reshape(-1, self.inputs)
+
+
+def load_dataset(directory: Path, classes: int) -> Dataset:
+    """Load the four IDX files of ``directory``, each one plain or with ``.gz`` after its name.
+
+    Parameters
+    ----------
+    directory
+        Gives the data set its name.
+    classes
+        A label of this value or more is an error.
+
+    Raises
+    ------
+    DataError
+        A file is missing, there both plain and gzipped, or damaged; or the four do not fit
+        together: images and labels differ in number, training and test images in shape.
+    """
+    paths = _find(directory)
+    read = [read_idx(path, dimensions=DIMENSIONS[name]) for name, path in paths.items()]
+    (train_images, _), (train_labels, _), (test_images, _), (test_labels, _) = read
+    train_path, train_labels_path, test_path, test_labels_path = paths.values()
+
+    _check_counts(train_path, train_images, train_labels_path, train_labels)
+    _check_counts(test_path, test_images, test_labels_path, test_labels)
+    _check_labels(train_labels_path, train_labels, classes)
+    _check_labels(test_labels_path, test_labels, classes)
+    expected, found = train_images.shape[1:], test_images.shape[1:]
+    if expected != found:
+        expectation = f"expected images of {words(expected)} as in {train_path.name}"
+        raise about(test_path, f"{expectation}, found {words(found)}")
+
+    return Dataset(
+        name=directory.resolve().name,  # resolved, so that "." has a name as well
+        files={name: digest for name, (_, digest) in zip(paths, read, strict=True)},
+        train_images=train_images,
+        train_labels=train_labels,
+        test_images=test_images,
+        test_labels=test_labels,
+        classes=classes,
+    )
+
+
+def _find(directory: Path) -> dict[str, Path]:
+    """Return the path of each of the four files by its usual name."""
+    try:
+        present = {path.name for path in directory.iterdir()}
+    except OSError as error:
+        problem = f"expected a directory with four IDX files, found: {error.strerror or error}"
+        raise about(directory, problem) from error
+    paths = {}
+    for name in DIMENSIONS:
+        found = [candidate for candidate in (name, f"{name}.gz") if candidate in present]
+        if len(found) != 1:  # two might differ, and no rule would say which of them is meant
+            number = "both" if found else "neither"
+            raise about(directory, f"expected {name} or {name}.gz, found {number}")
+        paths[name] = directory / found[0]
+    return paths
+
+
+def _check_counts(
+    images_path: Path, images: NDArray[np.uint8], labels_path: Path, labels: NDArray[np.uint8]
+) -> None:
+    if len(images) != len(labels):
+        expectation = f"expected {len(images)} labels, one for each image of {images_path.name}"
+        raise about(labels_path, f"{expectation}, found {len(labels)}")
+
+
+def _check_labels(path: Path, labels: NDArray[np.uint8], classes: int) -> None:
+    wrong = np.flatnonzero(labels.astype(np.int64) >= classes)
+    if len(wrong):
+        first = int(wrong[0])
+        expectation = f"expected labels below {classes}, the number of classes"
+        raise about(path, f"{expectation}, found {labels[first]} at position {first} (from 0)")
