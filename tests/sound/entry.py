@@ -1,0 +1,52 @@
+"""One entry of the sound half of the zoo, and the decorator that makes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A trainer that no invariant may accuse.
+
+    Attributes
+    ----------
+    name
+        The trainer's name in its module.
+    trainer
+        A function, or a class that is instantiated once a run.
+    about
+        What makes it worth a test, in one sentence.
+    applies
+        ``"formulas"``: it is the network of the formulas, all ten invariants apply.
+        ``"symmetry"``: it trains something else, and only `symmetry/*` apply.
+    vacuous
+        Those of the invariants that apply, but have nothing to look at: whatever the case, their
+        witness never appears.
+    """
+
+    name: str
+    trainer: Callable
+    about: str
+    applies: Literal["formulas", "symmetry"]
+    vacuous: tuple[str, ...]
+
+
+ENTRIES: list[Sound] = []
+
+
+def sound(
+    about: str,
+    *,
+    applies: Literal["formulas", "symmetry"] = "symmetry",
+    vacuous: tuple[str, ...] = (),
+) -> Callable:
+    """Enter the decorated trainer into the zoo and leave it as it is."""
+
+    def enter(trainer: Callable) -> Callable:
+        ENTRIES.append(Sound(trainer.__name__, trainer, about, applies, vacuous))
+        return trainer
+
+    return enter
