@@ -2,7 +2,7 @@
 
 Made to be read beside the experiment's own listing, and the oracle of every faster version.
 
-Shapes: ``x`` is (n, i) inputs, ``y`` (n, c) one-hot labels, ``w1`` (i + 1, h) and ``w2`` (h + 1, c);
+Shapes: ``x`` (n, i) inputs, ``y`` (n, c) one-hot labels, ``w1`` (i + 1, h) and ``w2`` (h + 1, c);
 row 0 of each weight matrix belongs to the bias. Every function works in the dtype of its arguments.
 """
 
@@ -37,7 +37,8 @@ def sigmoid(z: Floats) -> Floats:
 def softmax(logits: Floats) -> Floats:
     """Return e^l / sum(e^l) of each row; its maximum is subtracted, so that nothing overflows."""
     exponentials: Floats = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return exponentials / exponentials.sum(axis=1, keepdims=True)
+    probabilities: Floats = exponentials / exponentials.sum(axis=1, keepdims=True)
+    return probabilities
 
 
 def sigmoid_gradient(hidden: Floats) -> Floats:
