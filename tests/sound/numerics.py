@@ -92,17 +92,6 @@ def one_unit_at_a_time(x, y, w1, w2, lr):
     return w1, w2 - lr * gradient(hidden, delta)
 
 
-@formulas("A loop over the samples, each adding its own gradient.")
-def one_sample_at_a_time(x, y, w1, w2, lr):
-    g1, g2 = np.zeros_like(w1), np.zeros_like(w2)
-    for sample in range(len(x)):
-        one = slice(sample, sample + 1)
-        of_one = gradients(x[one], y[one], w1, w2)
-        g1 += of_one[0]
-        g2 += of_one[1]
-    return w1 - lr * (g1 / len(x)), w2 - lr * (g2 / len(x))
-
-
 @formulas("The bias has no column of ones: it is added, and its gradient is a mean.")
 def bias_apart(x, y, w1, w2, lr):
     hidden, slope = logistic(product(x, w1[1:]) + w1[0])
