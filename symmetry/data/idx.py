@@ -129,9 +129,9 @@ class _Gzip:
         return b""
 
     def _check_end(self) -> None:
-        trailing = self._inflater.unused_data or self._file.read(8)
+        trailing = (self._inflater.unused_data + self._file.read(8))[:8]
         if trailing:
-            problem = f"expected one gzip stream and no more, found {_hex(trailing[:8])} after it"
+            problem = f"expected one gzip stream and no more, found {_hex(trailing)} after it"
             raise about(self._path, problem)
 
 

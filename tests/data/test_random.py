@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from itertools import islice
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -71,10 +72,14 @@ def test_uniforms_are_the_upper_53_bits(seed: int) -> None:
 def test_uniforms_of_a_range(seed: int, one: float, other: float) -> None:
     low, high = min(one, other), max(one, other)
     found = Random(seed).uniform(5, low, high)
-    expected = [min(low + (high - low) * u, high) for u in islice(uniforms(seed), 5)]
-    assert found.tolist() == expected
-    assert (found >= low).all()
-    assert (found <= high).all()
+    assert found.tolist() == [low + (high - low) * u for u in islice(uniforms(seed), 5)]
+
+
+@given(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6), st.sampled_from([0, 2**64 - 1]))
+def test_the_extreme_uniforms_are_in_range(one: float, other: float, raw: int) -> None:
+    low, high = min(one, other), max(one, other)
+    with mock.patch.object(Random, "_raw", return_value=np.array([raw], np.uint64)):
+        assert low <= Random(0).uniform(1, low, high)[0] <= high
 
 
 @given(SEEDS, st.integers(1, 4))
@@ -103,6 +108,13 @@ def test_permutations_sort_raw_numbers(seed: int, n: int) -> None:
     found = Random(seed).permutation(n)
     assert found.dtype == np.int64
     assert found.tolist() == sorted(range(n), key=raw.__getitem__)
+
+
+def test_equal_raw_numbers_keep_their_order() -> None:
+    raw = np.repeat(np.array([3, 1, 2], np.uint64), 1000)
+    with mock.patch.object(Random, "_raw", return_value=raw):
+        expected = sorted(range(3000), key=raw.tolist().__getitem__)
+        assert Random(0).permutation(3000).tolist() == expected
 
 
 # How they behave
