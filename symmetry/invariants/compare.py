@@ -141,3 +141,9 @@ def spread_ulps(units: Floats) -> int:
 def spread_relative(units: Floats) -> float:
     """Return the largest relative distance, in any position, of any row to the first one."""
     return 0.0 if all_alike(units) else max_relative(units, units[:1])
+
+
+def largest_entry(a: NDArray[Any]) -> tuple[int, int]:
+    """Return row and column of the largest entry of a matrix, the first one of equals."""
+    row, column = np.unravel_index(int(a.argmax()), a.shape)
+    return int(row), int(column)

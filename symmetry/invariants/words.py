@@ -1,4 +1,4 @@
-"""Groups of hidden units in words: "even units | odd units", "the last 1 of 201"."""
+"""Distances and groups of hidden units in words: "even units | odd units", "1 ulp"."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ from itertools import pairwise
 from symmetry.invariants.compare import Group
 
 _LONGEST = 60  # characters of a list of groups; longer ones are only counted
+
+
+def in_ulps(distance: int) -> str:
+    """Return ``1 ulp`` or ``1,234 ulps``."""
+    return f"{distance:,} ulp" + "s" * (distance != 1)
 
 
 def groups_in_words(groups: Sequence[Group]) -> str:

@@ -1,0 +1,233 @@
+"""The ten invariants, each in one entry: what it says, why it holds, and how it is measured.
+
+An invariant is measured on a *problem* that the caller has drawn. Those that speak of special
+starts make them from the problem by themselves (``prepare``), so any problem will do for any
+invariant; but only a problem that has the invariant's witness counts. ``weights`` says which starts
+can have it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from typing import Literal
+
+from symmetry.errors import SymmetryError
+from symmetry.invariants import alike, network, runs
+from symmetry.invariants.finding import Finding, Violation
+from symmetry.invariants.permutation import permutation
+from symmetry.invariants.problem import Problem
+from symmetry.invariants.rounding import Rounding, rounding, rounding_from_zero
+from symmetry.invariants.steps import Trainer, from_zero
+
+ZERO = frozenset({"zero"})
+CLONED = frozenset({"cloned"})
+NONZERO = frozenset({"cloned", "random"})
+ANY = frozenset({"zero", "cloned", "random"})
+
+_ELEMENTWISE = "any activation, loss and elementwise optimiser"
+
+
+def _as_it_is(problem: Problem) -> Problem:
+    return problem
+
+
+@dataclass(frozen=True)
+class Invariant:
+    """One thing that a sound training step never does.
+
+    Attributes
+    ----------
+    name
+        Family and name, ``symmetry/w1-columns``.
+    statement
+        What holds, in one line.
+    reason
+        Why it holds.
+    witness
+        What a problem needs so that holding proves something.
+    trainers
+        Of which steps it is true.
+    compared
+        ``"exact"``: bit for bit, but +0 equals -0 and NaN equals NaN. ``"bound"``: with a float64
+        step, within its error bound. ``"response"``: in multiples of what one ulp does to the step.
+    weights
+        Which starts can have the witness: ``"zero"``, ``"cloned"`` (units that start alike, and
+        others) and ``"random"``.
+    measure
+        The function that measures a trainer on a problem. What the trainer raises passes through.
+    prepare
+        Returns the problem with the start that is really measured.
+    rounding
+        Judges whether single steps' rounding explains a violation on a problem. None for invariants
+        that rounding cannot break.
+    """
+
+    name: str
+    statement: str
+    reason: str
+    witness: str
+    trainers: str
+    compared: Literal["exact", "bound", "response"]
+    weights: frozenset[str]
+    measure: Callable[[Trainer, Problem], Finding]
+    prepare: Callable[[Problem], Problem] = _as_it_is
+    rounding: Callable[[Trainer, Problem], Rounding] | None = None
+
+    def elaborate(self, trainer: Trainer, problem: Problem, violation: Violation) -> Violation:
+        """Add to a violation how it grew, and whether rounding explains it.
+
+        This takes longer than to measure, so it is for the one violation that will be shown. It
+        runs the trainer for up to 32 more iterations, and what that raises passes through.
+        """
+        if self.rounding is None:
+            return violation
+        grown = alike.growth(trainer, self.prepare(problem), violation)
+        return replace(grown, rounding=self.rounding(trainer, problem).explains)
+
+
+CATALOGUE: tuple[Invariant, ...] = (
+    Invariant(
+        name="symmetry/w1-columns",
+        statement="from zero weights all columns of w1 stay identical, after every step",
+        reason="units that are equal receive equal gradients, and an elementwise optimiser makes "
+        "equal updates of them",
+        witness="h >= 2 and w1 moved",
+        trainers=_ELEMENTWISE,
+        compared="exact",
+        weights=ZERO,
+        measure=alike.w1_columns,
+        prepare=from_zero,
+        rounding=rounding_from_zero,
+    ),
+    Invariant(
+        name="symmetry/w2-rows",
+        statement="from zero weights all hidden rows of w2 stay identical, after every step",
+        reason="a hidden row's gradient is made of its unit's outputs and of what all units share",
+        witness="h >= 2 and w2's hidden rows moved",
+        trainers=_ELEMENTWISE,
+        compared="exact",
+        weights=ZERO,
+        measure=alike.w2_rows,
+        prepare=from_zero,
+        rounding=rounding_from_zero,
+    ),
+    Invariant(
+        name="symmetry/clones",
+        statement="hidden units that start identical stay identical, whatever the others hold",
+        reason="a unit's gradient depends on its own weights and on what all units share",
+        witness="two clones and a different unit; the clones moved",
+        trainers=_ELEMENTWISE,
+        compared="exact",
+        weights=CLONED,
+        measure=alike.clones,
+        rounding=rounding,
+    ),
+    Invariant(
+        name="symmetry/permutation",
+        statement="permuting the hidden units before a step permutes the result and changes "
+        "nothing else",
+        reason="hidden units are summed over, and a sum does not know their order but by rounding",
+        witness="the permutation moves differing units; the weights moved",
+        trainers=_ELEMENTWISE,
+        compared="response",
+        weights=NONZERO,
+        measure=permutation,
+    ),
+    Invariant(
+        name="symmetry/dead-inputs",
+        statement="an input that is zero in every sample keeps its zero row of w1",
+        reason="its row's gradient is a sum of products with zero",
+        witness="a dead and a live input; the live row moved",
+        trainers=_ELEMENTWISE,
+        compared="exact",
+        weights=NONZERO,
+        measure=runs.dead_inputs,
+        prepare=runs.without_dead_rows,
+    ),
+    Invariant(
+        name="symmetry/repeatable",
+        statement="the same run gives the same bits: twice on fresh instances, and again after "
+        "another case ran in between",
+        reason="nothing random, no race, and no state that outlives a run",
+        witness="something moved",
+        trainers="any deterministic step",
+        compared="exact",
+        weights=ANY,
+        measure=runs.repeatable,
+    ),
+    Invariant(
+        name="symmetry/pure",
+        statement="x and y are unchanged; shapes and dtypes of the weights are kept",
+        reason="a step only reads the samples",
+        witness="something moved",
+        trainers="any step",
+        compared="exact",
+        weights=ANY,
+        measure=runs.pure,
+    ),
+    Invariant(
+        name="network/first-step",
+        statement="from zero weights the first step leaves w1 at zero and makes every hidden row "
+        "of w2 half its bias row",
+        reason="every hidden unit is sigmoid(0) = 1/2, and no error flows back through a w2 of "
+        "zeros",
+        witness="w2 moved",
+        trainers="the network of these formulas",
+        compared="bound",
+        weights=ZERO,
+        measure=network.first_step,
+        prepare=from_zero,
+    ),
+    Invariant(
+        name="network/gradient",
+        statement="one step from arbitrary weights equals the formulas",
+        reason="it is the definition of the network's step; rounding has a provable bound",
+        witness="an update larger than its bound",
+        trainers="the network of these formulas",
+        compared="bound",
+        weights=NONZERO,
+        measure=network.gradient,
+    ),
+    Invariant(
+        name="network/collapsed",
+        statement="along a run from zero weights, each step up to the one that first splits the "
+        "units is the collapsed network's step",
+        reason="h equal units act as one unit whose output counts h times",
+        witness="an update larger than its bound",
+        trainers="the network of these formulas",
+        compared="bound",
+        weights=ZERO,
+        measure=network.collapsed,
+        prepare=from_zero,
+    ),
+)
+
+
+def select(only: Sequence[str] = (), skip: Sequence[str] = ()) -> tuple[Invariant, ...]:
+    """Return the invariants whose full names match a pattern of ``only`` and none of ``skip``.
+
+    Parameters
+    ----------
+    only, skip
+        Patterns as of the shell (``symmetry/*``). Without ``only`` all are selected; ``skip`` wins.
+
+    Raises
+    ------
+    SymmetryError
+        If a pattern matches no name, or nothing is left.
+    """
+    for pattern in (*only, *skip):
+        if not any(fnmatchcase(invariant.name, pattern) for invariant in CATALOGUE):
+            names = ", ".join(invariant.name for invariant in CATALOGUE)
+            raise SymmetryError(f"no invariant matches {pattern!r}; there are {names}")
+    selected = tuple(
+        invariant
+        for invariant in CATALOGUE
+        if (not only or any(fnmatchcase(invariant.name, pattern) for pattern in only))
+        and not any(fnmatchcase(invariant.name, pattern) for pattern in skip)
+    )
+    if not selected:
+        raise SymmetryError("the patterns to skip leave no invariant to check")
+    return selected

@@ -1,0 +1,95 @@
+"""Permuting the hidden units before a step permutes its result, up to rounding."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symmetry.data.random import Random
+from symmetry.invariants import compare
+from symmetry.invariants.finding import Finding, Violation
+from symmetry.invariants.problem import Problem
+from symmetry.invariants.response import (
+    allowed_multiple,
+    largest_change,
+    perturbations,
+    ratio,
+    responses,
+)
+from symmetry.invariants.steps import Trainer, Weights, start_of, take
+
+_STREAM = 102  # of the problem's seed
+
+
+def permutation(trainer: Trainer, problem: Problem) -> Finding:
+    """Compare a step from permuted weights with the permuted result of a step.
+
+    The bias row of w2 stays where it is. Nothing is judged where one of the steps gives a number
+    that is not finite.
+
+    Witness: the permutation moves a unit to the place of a different one; the weights moved.
+    """
+    random, start = Random(problem.seed, _STREAM), start_of(problem)
+    order = _order(start, random)
+    if order is None:
+        return Finding(counted=False)
+    permuted = _permute(start, order)
+    result = _step(trainer, problem)
+    expected = _permute(result, order)
+    found = _step(trainer, replace(problem, w1=permuted.w1, w2=permuted.w2))
+    perturbed = [_step(trainer, near) for near in perturbations(problem, random)]
+    if not all(weights.finite() for weights in (result, found, *perturbed)):
+        return Finding(counted=False)
+    multiples = [
+        ratio(largest_change(a, b), r)
+        for a, b, r in zip(found, expected, responses(result, perturbed), strict=True)
+    ]
+    matrix = "w1" if multiples[0] >= multiples[1] else "w2"
+    margin = max(multiples) / allowed_multiple(problem)
+    violation = _violation(matrix, found, expected, order, max(multiples))
+    return Finding(
+        counted=not all(map(compare.identical, result, start)),
+        max_ulps=violation.ulps or 0,
+        violation=violation if margin > 1 else None,
+        margin=margin,
+    )
+
+
+def _step(trainer: Trainer, problem: Problem) -> Weights:
+    return take(trainer.start(), problem, start_of(problem))
+
+
+def _order(weights: Weights, random: Random) -> NDArray[np.int64] | None:
+    """Return a random order of the hidden units that changes the weights; None if none does."""
+    hidden = weights.w1.shape[1]
+    for order in (random.permutation(hidden), np.roll(np.arange(hidden), 1)):
+        if not all(map(compare.identical, _permute(weights, order), weights)):
+            return order
+    return None  # a rotation leaves the weights as they are only if all units are alike
+
+
+def _permute(weights: Weights, order: NDArray[np.int64]) -> Weights:
+    """Put unit ``order[k]`` in place k."""
+    return Weights(weights.w1[:, order], weights.w2[np.concatenate([[0], order + 1])])
+
+
+def _violation(
+    matrix: str, found: Weights, expected: Weights, order: NDArray[np.int64], multiple: float
+) -> Violation:
+    """Describe the entry that is farthest from where it should be."""
+    a, b = (getattr(weights, matrix) for weights in (found, expected))
+    row, column = compare.largest_entry(abs(np.subtract(a, b, dtype=np.float64)))
+    place = column if matrix == "w1" else row - 1
+    return Violation(
+        message=f"one step from permuted hidden units gives {a[row, column]!s} for "
+        f"{matrix}[{row}, {column}], the permuted result of the same step {b[row, column]!s}: "
+        f"{multiple:.3g} times the step's response to a change of one ulp",
+        iteration=1,
+        matrix=matrix,
+        units=(place, int(order[place])) if place >= 0 else None,
+        entry=(row, column),
+        ulps=int(compare.ulp_distances(a, b)[row, column]),
+        relative=float(compare.relative_distances(a, b)[row, column]),
+    )

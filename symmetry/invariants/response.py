@@ -1,0 +1,93 @@
+"""How far one step's result moves when its arguments move by one ulp.
+
+What rounding does to a step nobody can say who does not know its code. But a step that answers
+changes of one ulp in its arguments with changes of size R cannot be expected to compute anything
+to much better than R, whatever its activation, loss or optimiser. So deviations are measured in
+multiples of R, for w1 and w2 apart.
+
+Some changes are random, entry by entry; their effects on a sum cancel, while a kernel that sums in
+another order may err in one direction. Therefore others are coherent: the same direction in every
+entry.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from symmetry.data.random import Random
+from symmetry.invariants.problem import Floats, Problem
+from symmetry.invariants.steps import Weights
+
+RANDOM_CHANGES = 4
+PERTURBATIONS = RANDOM_CHANGES + 8
+
+
+def perturbations(problem: Problem, random: Random) -> Iterator[Problem]:
+    """Yield the problem in ``PERTURBATIONS`` versions, each about one ulp away.
+
+    First come random ones, each nonzero entry of x, w1 and w2 one ulp up or down. Then one ulp
+    outward, and inward, in all of x, w1 and w2; in w1 alone; in w2 alone; and lr * (1 ± eps).
+    """
+    for _ in range(RANDOM_CHANGES):
+        x, w1, w2 = (_up_or_down(a, random) for a in (problem.x, problem.w1, problem.w2))
+        yield replace(problem, x=x, w1=w1, w2=w2)
+    for away_from_zero in (True, False):
+        x, w1, w2 = (_moved(a, away_from_zero) for a in (problem.x, problem.w1, problem.w2))
+        yield replace(problem, x=x, w1=w1, w2=w2)
+        yield replace(problem, w1=w1)
+        yield replace(problem, w2=w2)
+    eps = float(np.finfo(problem.dtype).eps)
+    yield replace(problem, lr=problem.lr * (1 + eps))
+    yield replace(problem, lr=problem.lr * (1 - eps))
+
+
+def responses(result: Weights, perturbed: Iterable[Weights]) -> tuple[float, float]:
+    """Return R for w1 and for w2.
+
+    It is the largest change of any entry in any of the perturbed results, but at least a quarter
+    of the ulp of the largest entry.
+    """
+    floors = (_floor(matrix) for matrix in result)
+    changes = [[largest_change(*pair) for pair in zip(result, p, strict=True)] for p in perturbed]
+    w1, w2 = map(max, zip(floors, *changes, strict=True))
+    return w1, w2
+
+
+def allowed_multiple(problem: Problem) -> float:
+    """Return how many times R a deviation may be that rounding is to explain.
+
+    Roundings add up like a random walk over the longest sum, or a little worse.
+    """
+    longest = max(*problem.x.shape, problem.hidden)
+    return max(16.0, 4 * math.sqrt(longest))
+
+
+def ratio(deviation: float, response: float) -> float:
+    """Return how many times R a deviation is."""
+    if deviation == 0:
+        return 0.0
+    return deviation / response if response else math.inf
+
+
+def largest_change(a: Floats, b: Floats) -> float:
+    """Return the largest absolute difference of two arrays; finite ones do not overflow it."""
+    with np.errstate(over="ignore"):
+        return float(abs(np.subtract(a, b, dtype=np.float64)).max(initial=0.0))
+
+
+def _floor(matrix: Floats) -> float:
+    return float(np.finfo(matrix.dtype).eps) * float(abs(matrix).max()) / 4
+
+
+def _up_or_down(a: Floats, random: Random) -> Floats:
+    target = np.where(random.integers(2, a.shape) == 1, np.inf, -np.inf).astype(a.dtype)
+    return np.where(a == 0, a, np.nextafter(a, target))
+
+
+def _moved(a: Floats, away_from_zero: bool) -> Floats:
+    target = np.copysign(np.inf, a) if away_from_zero else np.zeros_like(a)
+    return np.where(a == 0, a, np.nextafter(a, target))
