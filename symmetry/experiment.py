@@ -1,0 +1,409 @@
+"""The experiment "Starting Off Wrong": one training run, and a frozen record of what happened.
+
+A network whose weights all start at zero is trained by full-batch gradient descent. Beside it runs
+the collapsed network, which is the same network as a single unit; after it a control from a random
+start, in which the units must come out different, so that one sees that the comparison can fail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symmetry.data.dataset import Dataset
+from symmetry.data.random import Random
+from symmetry.invariants import compare
+from symmetry.memory import refuse_beyond_memory
+from symmetry.network import formulas
+from symmetry.network.collapsed import CollapsedCore
+from symmetry.network.core import Core
+from symmetry.network.training import Iteration, Weights, train
+from symmetry.watch import Outcome, Watch
+
+Floats = NDArray[np.floating[Any]]
+Pair = tuple[Floats, Floats]
+
+ZERO_START = "zero start"
+RANDOM_START = "random start"
+COLLAPSED = "collapsed network"
+CONTROL = "control (random start)"
+
+_RADIUS = 0.01  # a random start is uniform between minus and plus this
+_POINT_SIZE = 400  # bytes that an iteration leaves behind in the history and the reports
+_COPIES = 4  # of both weight matrices: the first, the last and the control's, and one to compare
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What can be chosen; the defaults are the experiment's own.
+
+    Attributes
+    ----------
+    hidden, iterations
+        At least 1.
+    lr
+        Learning rate, finite and positive in ``dtype``.
+    dtype
+        ``"float32"`` or ``"float64"``.
+    init
+        ``"zero"`` or ``"random"``.
+    seed
+        Of the random start, here or in the control; at least 0.
+    collapsed
+        Train the collapsed network instead of the full one, and nothing beside it.
+    control
+        Run the control after a zero start.
+    """
+
+    hidden: int = 200
+    iterations: int = 100
+    lr: float = 0.01
+    dtype: str = "float32"
+    init: str = "zero"
+    seed: int = 0
+    collapsed: bool = False
+    control: bool = True
+
+
+@dataclass(frozen=True)
+class Point:
+    """What the original prints after each iteration: training loss and test accuracy in percent."""
+
+    iteration: int
+    loss: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Stage:
+    """News: a part of the work begins."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """News: the run called ``run`` has finished an iteration of ``iterations``."""
+
+    run: str
+    point: Point
+    iterations: int
+
+
+Tell = Callable[[Stage | Progress], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """The data set as far as the report speaks of it.
+
+    Attributes
+    ----------
+    name, files
+        As in ``Dataset``.
+    train, test
+        Number of samples.
+    image_shape
+        Rows and columns.
+    class_counts
+        Training samples of each class, shape (c,).
+    never_lit
+        Shape (i,): the pixels that are zero in every training image.
+    """
+
+    name: str
+    files: dict[str, str]
+    train: int
+    test: int
+    image_shape: tuple[int, int]
+    class_counts: NDArray[np.int64]
+    never_lit: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Control:
+    """The run from a random start; ``distinct`` counts the different columns of its final w1."""
+
+    seed: int
+    history: tuple[Point, ...]
+    distinct: int
+    w1: Floats
+
+
+@dataclass(frozen=True)
+class Differences:
+    """How far the collapsed network ever was from the full one: the largest over all iterations.
+
+    Each is relative to the largest number of the loss, w1 or w2 at the same iteration. Iterations
+    with a number that is not finite are left out.
+    """
+
+    loss: float = 0.0
+    w1: float = 0.0
+    w2: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Experiment:
+    """What happened.
+
+    Attributes
+    ----------
+    first, last
+        w1 (i + 1, h) and w2 (h + 1, c) after the first and after the last iteration.
+    confusion
+        Test images by label and prediction at the end, shape (c, c).
+    outcomes
+        The exact invariants over all iterations.
+    control, differences
+        None where that part was not run.
+    """
+
+    facts: Facts
+    settings: Settings
+    history: tuple[Point, ...]
+    first: Pair
+    last: Pair
+    confusion: NDArray[np.int64]
+    outcomes: tuple[Outcome, ...]
+    control: Control | None
+    differences: Differences | None
+
+    @property
+    def violated(self) -> bool:
+        """Whether an invariant failed. A random start never counts: its units ought to differ."""
+        return any(outcome.holds is False for outcome in self.outcomes)
+
+
+def run_experiment(
+    data: Dataset,
+    settings: Settings,
+    *,
+    threads: int | None = None,
+    tell: Tell = lambda _: None,
+) -> Experiment:
+    """Train, compare at every iteration, and return the record.
+
+    Parameters
+    ----------
+    threads
+        None leaves the number to the core. It changes the time only, never a bit.
+    tell
+        Called with each piece of news; what it raises ends the run.
+
+    Raises
+    ------
+    SymmetryError
+        If the run cannot fit into memory.
+    """
+    refuse_beyond_memory(_bytes_needed(data, settings))
+    tell(Stage("compiling the core, once"))
+    run = _collapsed_run if settings.collapsed else _full_run
+    with np.errstate(all="ignore"):  # a run may diverge; that is for the report to say
+        return run(data, settings, threads, tell)
+
+
+def random_weights(settings: Settings, *shapes: tuple[int, ...]) -> Weights:
+    """Return arrays drawn one after the other, uniform in ±0.01, rounded to the dtype."""
+    random = Random(settings.seed)
+    return tuple(
+        random.uniform(shape, -_RADIUS, _RADIUS).astype(settings.dtype) for shape in shapes
+    )
+
+
+def zero_weights(settings: Settings, *shapes: tuple[int, ...]) -> Weights:
+    """Return arrays of zeros."""
+    return tuple(np.zeros(shape, settings.dtype) for shape in shapes)
+
+
+def _pair(now: Iteration) -> Pair:
+    w1, w2 = now.weights
+    return w1, w2
+
+
+def _expand(weights: Weights, hidden: int) -> Pair:
+    u, b, v = weights
+    return formulas.expand(u, b, v, hidden)
+
+
+def _full_run(data: Dataset, settings: Settings, threads: int | None, tell: Tell) -> Experiment:
+    """Train the full network; from a zero start the collapsed one beside it, then the control."""
+    zero = settings.init == "zero"
+    facts = _facts(data)
+    shapes = (data.inputs + 1, settings.hidden), (settings.hidden + 1, data.classes)
+    w1, w2 = (zero_weights if zero else random_weights)(settings, *shapes)
+    log = _Log(ZERO_START if zero else RANDOM_START, data, settings, tell)
+    watch = Watch(w1, w2, facts.never_lit, judged=zero)
+    twin = _Twin(_collapsed_from_zero(data, settings, threads)) if zero else None
+    with _cores(Core, data, settings, threads) as train_from:
+        for now in log.follow(train_from((w1, w2))):
+            watch.see(now.iteration, *_pair(now))
+            if twin is not None:
+                twin.see(now)
+        control = None
+        if zero and settings.control:
+            control_log = _Log(CONTROL, data, settings, tell)
+            control = _control(control_log, train_from(random_weights(settings, *shapes)), settings)
+    return Experiment(
+        facts=facts,
+        settings=settings,
+        history=tuple(log.history),
+        first=_pair(log.first),
+        last=_pair(log.last),
+        confusion=_confusion(data, log.last.predictions),
+        outcomes=watch.outcomes(),
+        control=control,
+        differences=twin.differences if twin is not None else None,
+    )
+
+
+def _collapsed_run(
+    data: Dataset, settings: Settings, threads: int | None, tell: Tell
+) -> Experiment:
+    """Train the collapsed network alone and expand its weights."""
+    facts = _facts(data)
+    shapes = (data.inputs + 1,), (data.classes,), (data.classes,)
+    weights = (zero_weights if settings.init == "zero" else random_weights)(settings, *shapes)
+    log = _Log(COLLAPSED, data, settings, tell)
+    few = min(settings.hidden, 2)  # of units that are equal by construction, two stand for all
+    watch = Watch(*_expand(weights, few), facts.never_lit, judged=True)
+    with _cores(CollapsedCore, data, settings, threads) as train_from:
+        for now in log.follow(train_from(weights)):
+            watch.see(now.iteration, *_expand(now.weights, few))
+    return Experiment(
+        facts=facts,
+        settings=settings,
+        history=tuple(log.history),
+        first=_expand(log.first.weights, settings.hidden),
+        last=_expand(log.last.weights, settings.hidden),
+        confusion=_confusion(data, log.last.predictions),
+        outcomes=watch.outcomes(),
+        control=None,
+        differences=None,
+    )
+
+
+def _control(log: _Log, iterations: Iterator[Iteration], settings: Settings) -> Control:
+    """Train from a random start and count the units that came out different."""
+    for _ in log.follow(iterations):
+        pass
+    w1 = log.last.weights[0]
+    distinct = compare.distinct(compare.units_of("w1", w1))
+    return Control(settings.seed, tuple(log.history), distinct, w1)
+
+
+@contextmanager
+def _cores(
+    kind: type[Core] | type[CollapsedCore], data: Dataset, settings: Settings, threads: int | None
+) -> Iterator[Callable[[Weights], Iterator[Iteration]]]:
+    """Hold both sets ready, and hand out a function that trains from given weights."""
+    core = partial(
+        kind,
+        classes=data.classes,
+        hidden=settings.hidden,
+        dtype=settings.dtype,
+        threads=threads,
+    )
+    with (
+        core(data.train_x, data.train_labels) as training,
+        core(data.test_x, data.test_labels) as test,
+    ):
+        yield lambda weights: train(training, test, weights, settings.lr, settings.iterations)
+
+
+def _collapsed_from_zero(
+    data: Dataset, settings: Settings, threads: int | None
+) -> Iterator[Iteration]:
+    """Train the collapsed network from zero."""
+    with _cores(CollapsedCore, data, settings, threads) as train_from:
+        shapes = (data.inputs + 1,), (data.classes,), (data.classes,)
+        yield from train_from(zero_weights(settings, *shapes))
+
+
+class _Log:
+    """Tells the news of one run, and keeps of it what the record needs."""
+
+    first: Iteration
+    last: Iteration
+
+    def __init__(self, run: str, data: Dataset, settings: Settings, tell: Tell) -> None:
+        self._run, self._total, self._tell = run, settings.iterations, tell
+        self._labels = data.test_labels
+        self.history: list[Point] = []
+
+    def follow(self, iterations: Iterator[Iteration]) -> Iterator[Iteration]:
+        """Pass the iterations on."""
+        for now in iterations:
+            correct = int(np.count_nonzero(now.predictions == self._labels))
+            point = Point(now.iteration, now.loss, 100 * correct / len(self._labels))
+            if not self.history:
+                self.first = now
+            self.last = now
+            self.history.append(point)
+            self._tell(Progress(self._run, point, self._total))
+            yield now
+
+
+class _Twin:
+    """The collapsed network, trained step by step beside the full one."""
+
+    def __init__(self, iterations: Iterator[Iteration]) -> None:
+        self._iterations = iterations
+        self._largest = [0.0, 0.0, 0.0]
+
+    def see(self, now: Iteration) -> None:
+        """Take a step as well, and compare."""
+        twin = next(self._iterations)
+        w1, w2 = _pair(now)
+        its_w1, its_w2 = _expand(twin.weights, w1.shape[1])
+        found = (
+            _relative(np.float64(now.loss), np.float64(twin.loss)),
+            _relative(w1, its_w1),
+            _relative(w2, its_w2),
+        )
+        if np.isfinite(found).all():
+            self._largest = [max(pair) for pair in zip(self._largest, found, strict=True)]
+
+    @property
+    def differences(self) -> Differences:
+        """The largest ones so far."""
+        return Differences(*self._largest)
+
+
+def _relative(a: Any, b: Any) -> float:
+    """Return the largest difference by the largest number: 0 where all are equal."""
+    a, b = a.astype(np.float64), b.astype(np.float64)
+    difference = float(abs(a - b).max())
+    return difference / max(float(abs(a).max()), float(abs(b).max())) if difference else 0.0
+
+
+def _facts(data: Dataset) -> Facts:
+    return Facts(
+        name=data.name,
+        files=data.files,
+        train=len(data.train_labels),
+        test=len(data.test_labels),
+        image_shape=data.image_shape,
+        class_counts=np.bincount(data.train_labels, minlength=data.classes),
+        never_lit=np.logical_not(data.train_x.any(axis=0)),
+    )
+
+
+def _confusion(data: Dataset, predictions: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Count the test images by label and prediction."""
+    cells = data.test_labels.astype(np.int64) * data.classes + predictions
+    counts = np.bincount(cells, minlength=data.classes**2)
+    return counts.reshape(data.classes, data.classes)
+
+
+def _bytes_needed(data: Dataset, settings: Settings) -> int:
+    """Return about how much memory the run takes beyond the data set, which is there already."""
+    weights = (data.inputs + 1) * settings.hidden + (settings.hidden + 1) * data.classes
+    kept = weights * np.dtype(settings.dtype).itemsize * _COPIES
+    return kept + data.classes**2 * 8 + settings.iterations * _POINT_SIZE

@@ -1,0 +1,75 @@
+"""How much memory there is, asked before a size is tried that could never fit."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from symmetry.errors import SymmetryError
+
+_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB")
+
+
+def refuse_beyond_memory(needed: int) -> None:
+    """Refuse what cannot fit.
+
+    Raises
+    ------
+    SymmetryError
+        If ``needed`` bytes are more than this process can get.
+    """
+    there = available()
+    if there is not None and needed > there:
+        raise SymmetryError(
+            f"this would take {in_words(needed)} of memory, and there are {in_words(there)}"
+        )
+
+
+def available() -> int | None:
+    """Return how many bytes this process can get, or None where the system does not tell.
+
+    Where it is None, nothing is refused in advance and an allocation that fails ends the command.
+    """
+    return min(_limits(), default=None)
+
+
+def in_words(size: int) -> str:
+    """Return a size for people: ``12.3 TiB``. Integers only: a size may exceed any float."""
+    unit = min(max(size.bit_length() - 1, 0) // 10, len(_UNITS) - 1)
+    if unit == 0:
+        return f"{size} bytes"
+    tenths = size * 10 >> 10 * unit
+    if tenths >= 10**7:
+        return f"over a million {_UNITS[unit]}"
+    return f"{tenths // 10}.{tenths % 10} {_UNITS[unit]}"
+
+
+def _limits() -> Iterator[int]:
+    """Yield every limit that can be read: the machine's, the container's and the process's."""
+    if hasattr(os, "sysconf"):
+        with suppress(ValueError, OSError):  # where a system has no such names
+            yield os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for line in _lines("/proc/meminfo"):
+        if line.startswith("MemAvailable:"):
+            yield int(line.split()[1]) * 1024
+    for place in ("memory.max", "memory/memory.limit_in_bytes"):  # control groups 2 and 1
+        for line in _lines(f"/sys/fs/cgroup/{place}"):
+            if line.isdigit():
+                yield int(line)
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return
+    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if soft != resource.RLIM_INFINITY:
+        yield soft
+
+
+def _lines(path: str) -> list[str]:
+    """Return the lines of a file of the kernel's, none if it is not there."""
+    try:
+        return Path(path).read_text().splitlines()
+    except (OSError, UnicodeDecodeError):
+        return []

@@ -1,0 +1,1 @@
+"""Reports: frozen records in, Markdown, JSON and figures out."""

@@ -1,0 +1,242 @@
+"""The report of the experiment: ``mnist.md``, ``mnist.json`` and their figures.
+
+Every number comes from the record: counts, comparisons and the core's own sums, so that the same
+bytes come out on every machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import textwrap
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+from numpy.typing import NDArray
+
+from symmetry.data.mnist import CHECKSUMS
+from symmetry.experiment import Experiment, Point, Settings
+from symmetry.invariants import compare
+from symmetry.invariants.words import in_ulps
+from symmetry.report import sentences
+from symmetry.report.figures import experiment_figures, shared_feature
+from symmetry.report.files import Report
+
+MARKDOWN, JSON = "mnist.md", "mnist.json"
+
+_PRINTED = range(120, 131)  # the rows that the original prints
+_LISTED = 10  # about so many lines of the table of losses
+_MOST_CLASSES = 30  # of which each gets a line
+
+
+def render_experiment(experiment: Experiment) -> Report:
+    """Return the files of the report."""
+    figures = experiment_figures(experiment)
+    texts = {MARKDOWN: _markdown(experiment, {f.name for f in figures}), JSON: _json(experiment)}
+    return Report(texts, figures)
+
+
+def _markdown(experiment: Experiment, figures: set[str]) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"percent": sentences.percent, "loss": "{:.6f}".format}
+    environment.filters |= {"number": "{:,}".format, "share": _share}
+    environment.globals |= {"count": sentences.count, "in_ulps": in_ulps}
+    template = environment.get_template("mnist.md.jinja")
+    return fill_paragraphs(template.render(_context(experiment, figures)))
+
+
+def _context(experiment: Experiment, figures: set[str]) -> dict[str, Any]:
+    """Return what the template speaks of."""
+    settings, facts = experiment.settings, experiment.facts
+    own_data = facts.files == CHECKSUMS
+    classes = len(facts.class_counts)
+    (first_w1, first_w2), (w1, w2) = experiment.first, experiment.last
+    dead = np.flatnonzero(facts.never_lit) + 1
+    return {
+        "run": experiment,
+        "settings": settings,
+        "facts": facts,
+        "figures": figures,
+        "title": sentences.title(experiment),
+        "finding": sentences.finding(experiment),
+        "diverged": sentences.diverged(experiment),
+        "starts_alike": settings.init == "zero" or settings.collapsed,
+        "curve": _curve(experiment),
+        "feature": shared_feature(experiment),
+        "shape": "x".join(map(str, facts.image_shape)),
+        "verdicts": _verdicts(experiment),
+        "w1_rows": _rows(w1),
+        "w2_rows": _rows(w2),
+        "w1": w1,
+        "w2": w2,
+        "first_w1_nonzero": int(np.count_nonzero(first_w1)),
+        "classes": classes,
+        "class_lines": _class_lines(experiment) if classes <= _MOST_CLASSES else [],
+        "first_columns": compare.distinct(np.ascontiguousarray(first_w2[1:].T)),
+        "last_columns": compare.distinct(np.ascontiguousarray(w2[1:].T)),
+        "balanced": len(set(facts.class_counts.tolist())) == 1,
+        "predicted": int(np.count_nonzero(experiment.confusion.sum(axis=0))),
+        "dead": len(dead),
+        "dead_at_zero": int(np.count_nonzero(~w1[dead].any(axis=1))),
+        "live": int(np.count_nonzero(~facts.never_lit)),
+        "live_moved": int(np.count_nonzero(np.delete(w1[1:], dead - 1, axis=0).any(axis=1))),
+        "digests": _digests(experiment),
+        "command": sentences.command(settings, own_data=own_data, classes=classes),
+        "own_data": own_data,
+        "own_run": own_data and settings == Settings() and classes == 10,
+    }
+
+
+def _curve(experiment: Experiment) -> list[tuple[Point, Point | None]]:
+    """Return some of the iterations, evenly spread, the first and the last among them."""
+    total = len(experiment.history)
+    spread = range(0, total + 1, max(total // _LISTED, 1))
+    chosen = sorted({1, *spread[1:], total})
+    control = experiment.control.history if experiment.control is not None else [None] * total
+    return [(experiment.history[i - 1], control[i - 1]) for i in chosen]
+
+
+def _verdicts(experiment: Experiment) -> list[dict[str, Any]]:
+    """Return each invariant's outcome, with what it compares and what to think of it."""
+    hidden, dead = experiment.settings.hidden, int(experiment.facts.never_lit.sum())
+    compared = {
+        "symmetry/w1-columns": f"{sentences.count(hidden, 'column')} of `w1`",
+        "symmetry/w2-rows": f"{sentences.count(hidden, 'hidden row')} of `w2`",
+        "symmetry/dead-inputs": f"{sentences.count(dead, 'row')} of `w1` of pixels that are "
+        "never lit, and a row of zeros",
+    }
+    return [
+        {
+            **vars(outcome),
+            "compared": compared[outcome.name],
+            "verdict": sentences.verdict(outcome, experiment.settings),
+        }
+        for outcome in experiment.outcomes
+    ]
+
+
+def _class_lines(experiment: Experiment) -> list[tuple[int, int, str, str, str]]:
+    """Return of each class its images, its bias in w2, and what its column of w2 repeats."""
+    first, last = experiment.first[1], experiment.last[1]
+    return [
+        (
+            label,
+            int(images),
+            _exactly(first[0, label]),
+            _repeated(first[1:, label]),
+            _repeated(last[1:, label]),
+        )
+        for label, images in enumerate(experiment.facts.class_counts)
+    ]
+
+
+def _rows(weights: NDArray[Any]) -> list[tuple[int, int, str]]:
+    """Return number, count of distinct values and text of the rows that the original prints."""
+    rows = [row for row in _PRINTED if row < len(weights)]
+    return [(row, compare.distinct(weights[row][:, None]), _row(weights[row])) for row in rows]
+
+
+def _row(values: NDArray[Any]) -> str:
+    """Return a row of numbers as NumPy shows it: only both ends of a long one."""
+    shown = [f"{value: .6e}" for value in values.tolist()]
+    if len(shown) > 10:
+        shown[3:-3] = ["..."]
+    return f"[{' '.join(shown)}]"
+
+
+def _exactly(value: Any) -> str:
+    """Return a weight with as many digits as tell it from its neighbours."""
+    return f"{float(value):.{9 if value.dtype == np.float32 else 17}g}"
+
+
+def _repeated(column: NDArray[Any]) -> str:
+    """Return the value that a column of w2 repeats, or how many values it has."""
+    values = compare.distinct(column[:, None])
+    return _exactly(column[0]) if values == 1 else f"{values:,} values"
+
+
+def _share(difference: float) -> str:
+    """Return a relative difference for people."""
+    return f"{difference:.1e}" if difference else "0"
+
+
+def fill_paragraphs(markdown: str) -> str:
+    """Break the lines of paragraphs anew, so that a template may break them where it likes."""
+    blocks = [block for block in markdown.strip().split("\n\n") if block.strip()]
+    return "\n\n".join(map(_filled, blocks)) + "\n"
+
+
+def _filled(block: str) -> str:
+    """Fill a block of Markdown unless its lines mean something."""
+    block = block.strip("\n")
+    if block.startswith(("#", "|", "```", "![", "<!--")):
+        return block
+    text = " ".join(block.split())
+    return textwrap.fill(text, 100, break_long_words=False, break_on_hyphens=False)
+
+
+def _digests(experiment: Experiment) -> dict[str, str]:
+    """Return the SHA-256 of the final weights' bytes, in C order and little-endian."""
+    little = (w.astype(w.dtype.newbyteorder("<"), order="C") for w in experiment.last)
+    w1, w2 = (hashlib.sha256(weights.tobytes()).hexdigest() for weights in little)
+    return {"w1_sha256": w1, "w2_sha256": w2}
+
+
+def _json(experiment: Experiment) -> str:
+    """Return the record for programs; its shape is a promise."""
+    settings, facts, control = experiment.settings, experiment.facts, experiment.control
+    names = ("hidden", "iterations", "lr", "dtype", "init", "seed", "collapsed")
+    verdicts = ("name", "holds", "iterations", "max_ulps", "distinct")
+    record = {
+        "dataset": {
+            "name": facts.name,
+            "files": facts.files,
+            "train": facts.train,
+            "test": facts.test,
+        },
+        "config": {name: getattr(settings, name) for name in names},
+        "history": _history(experiment.history),
+        "weights": _digests(experiment),
+        "invariants": [{key: getattr(o, key) for key in verdicts} for o in experiment.outcomes],
+        "control": control
+        and {
+            "seed": control.seed,
+            "history": _history(control.history),
+            "distinct": control.distinct,
+        },
+        "collapsed": experiment.differences and vars(experiment.differences),
+    }
+    return _dump(record) + "\n"
+
+
+def _history(points: Iterable[Point]) -> list[dict[str, Any]]:
+    return [{**vars(point), "loss": _number(point.loss)} for point in points]
+
+
+def _number(value: float) -> float | str:
+    """Return a number, or the name of what JSON has no number for: ``inf``, ``-inf``, ``nan``."""
+    return value if math.isfinite(value) else str(value)
+
+
+def _dump(value: Any, indent: str = "") -> str:
+    """Return JSON with one line for each innermost list or object."""
+    children = list(value.values()) if isinstance(value, dict) else value
+    if not isinstance(value, dict | list) or not any(isinstance(c, dict | list) for c in children):
+        return json.dumps(value, allow_nan=False)
+    deeper = indent + "  "
+    lines = [_dump(child, deeper) for child in children]
+    if isinstance(value, dict):
+        lines = [f"{json.dumps(key)}: {line}" for key, line in zip(value, lines, strict=True)]
+    brackets = "{}" if isinstance(value, dict) else "[]"
+    body = ",\n".join(deeper + line for line in lines)
+    return f"{brackets[0]}\n{body}\n{indent}{brackets[1]}"

@@ -1,0 +1,133 @@
+"""A figure that knows what it shows, so that it is drawn again only when that changes.
+
+Drawing programs do not promise the same bytes from one version to the next. What must not change
+is the data: its digest is kept in the picture's own metadata and compared instead.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import struct
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
+
+KEY = "symmetry-digest"
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+_STYLE: Any = {  # Matplotlib types every single key
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.titlelocation": "left",
+    "axes.titlepad": 9,
+    "axes.edgecolor": "#888888",
+    "axes.labelcolor": "#333333",
+    "axes.linewidth": 0.8,
+    "xtick.color": "#555555",
+    "ytick.color": "#555555",
+    "text.color": "#222222",
+    "legend.frameon": False,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "savefig.dpi": 144,
+}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One picture of a report.
+
+    Attributes
+    ----------
+    name
+        Its file name, ending in ``.png``.
+    size
+        Width and height in inches.
+    shows
+        All that the picture depends on: arrays, texts and numbers.
+    draw
+        Draws it on an empty Matplotlib figure. Change ``edition`` when the drawing changes.
+    edition
+        Enters the digest beside the data, so that figures of an older drawing are replaced.
+    """
+
+    name: str
+    size: tuple[float, float]
+    shows: tuple[Any, ...]
+    draw: Callable[[Canvas], None]
+    edition: int = 1
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of everything the picture shows, the same on every machine."""
+        sha = hashlib.sha256()
+        for part in (self.name, self.edition, *self.size, *self.shows):
+            array = np.asarray(part)
+            if array.dtype.kind in "OU":  # texts, None
+                data = repr(array.tolist()).encode()
+            else:  # every number here is exact in one of these two
+                data = array.astype("<f8" if array.dtype.kind == "f" else "<i8").tobytes()
+            sha.update(f"{array.dtype.kind}{array.shape}{len(data)}:".encode() + data)
+        return sha.hexdigest()
+
+    def png(self) -> bytes:
+        """Draw the picture; its digest is in the PNG's metadata."""
+        import logging
+
+        # Its notes on font caches and unwritable homes are not this command's output.
+        logging.getLogger("matplotlib").setLevel(logging.ERROR)
+        import matplotlib
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure as Canvas
+
+        with matplotlib.rc_context():
+            matplotlib.rcdefaults()  # a reader's own settings do not change the report
+            matplotlib.rcParams.update(_STYLE)
+            canvas = Canvas(figsize=self.size, layout="constrained")
+            FigureCanvasAgg(canvas)
+            self.draw(canvas)
+            data = io.BytesIO()
+            canvas.savefig(data, format="png", metadata={"Software": None, KEY: self.digest})
+        return data.getvalue()
+
+    def is_current(self, png: bytes) -> bool:
+        """Return whether ``png`` is an undamaged picture of the same data."""
+        return png_texts(png).get(KEY) == self.digest
+
+
+def plain(axes: Axes) -> None:
+    """Take away the frame lines that carry no scale."""
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def png_texts(png: bytes) -> dict[str, str]:
+    """Return the text entries of a PNG file; none at all if it is not whole, to the last checksum.
+
+    A PNG is a signature and chunks of length, type, data and CRC; the last chunk is ``IEND``.
+    """
+    texts: dict[str, str] = {}
+    if not png.startswith(_SIGNATURE):
+        return {}
+    place = len(_SIGNATURE)
+    while place + 12 <= len(png):
+        length = struct.unpack_from(">I", png, place)[0]
+        chunk = png[place + 4 : place + 8 + length]
+        end = place + 12 + length
+        if end > len(png) or png[end - 4 : end] != zlib.crc32(chunk).to_bytes(4, "big"):
+            return {}
+        if chunk[:4] == b"tEXt":
+            key, _, value = chunk[4:].partition(b"\0")
+            texts[key.decode("latin-1")] = value.decode("latin-1")
+        if chunk[:4] == b"IEND":
+            return texts if end == len(png) else {}
+        place = end
+    return {}

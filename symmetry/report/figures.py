@@ -1,0 +1,172 @@
+"""The pictures of the experiment's report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symmetry.experiment import Experiment, Point
+from symmetry.invariants import compare
+from symmetry.report.figure import Figure, plain
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
+    from matplotlib.image import AxesImage
+
+DRAWN_SHAPE = (28, 28)  # images of other shapes are not drawn as pictures
+
+_BLUE, _ORANGE, _GREY = "#0072b2", "#d55e00", "#777777"  # told apart by everyone's eyes
+_MOST_NUMBERS = 20  # classes whose counts still fit into the confusion matrix
+
+
+def experiment_figures(experiment: Experiment) -> tuple[Figure, ...]:
+    """Return the figures that apply to this run, in the report's order."""
+    figures = [_curves(experiment), _weights(experiment)]
+    feature = shared_feature(experiment)
+    if feature is not None and experiment.facts.image_shape == DRAWN_SHAPE:
+        figures.append(_feature(experiment, feature))
+    return (*figures, _confusion(experiment))
+
+
+def shared_feature(experiment: Experiment) -> NDArray[Any] | None:
+    """Return the pixel weights, shape (i,), that all hidden units have in common at the end.
+
+    None if the units differ, or have learned nothing that could be shown.
+    """
+    w1 = experiment.last[0]
+    feature = w1[1:, 0]
+    shown = compare.all_alike(compare.units_of("w1", w1)) and np.isfinite(feature).all()
+    return feature if shown and feature.any() else None
+
+
+def _curves(experiment: Experiment) -> Figure:
+    """Draw loss and accuracy by iteration, this run beside the control."""
+    zero = experiment.settings.init == "zero"
+    runs = [("zero start" if zero else "random start", _BLUE, experiment.history)]
+    if experiment.control is not None:
+        runs.append(("random start (control)", _ORANGE, experiment.control.history))
+    guess = 100 * int(experiment.confusion.sum(axis=1).max()) / experiment.facts.test
+
+    def draw(canvas: Canvas) -> None:
+        loss, accuracy = canvas.subplots(1, 2)
+        for name, colour, history in runs:
+            _line(loss, name, colour, history, [point.loss for point in history])
+            _line(accuracy, name, colour, history, [point.accuracy for point in history])
+        accuracy.axhline(guess, color=_GREY, linestyle=":", linewidth=1.2)
+        accuracy.annotate(
+            "always the commonest class",
+            (1, guess),
+            xycoords=("axes fraction", "data"),
+            xytext=(-2, 4),
+            textcoords="offset points",
+            ha="right",
+            color=_GREY,
+            fontsize=8.5,
+        )
+        loss.set(title="Loss, training set", xlabel="iteration")
+        loss.set_ylim(bottom=0)
+        accuracy.set(title="Accuracy, test set (percent)", xlabel="iteration", ylim=(0, 100))
+        loss.legend(loc="best")
+        for axes in (loss, accuracy):
+            plain(axes)
+            axes.grid(axis="y", color="#e6e6e6", linewidth=0.8)
+            axes.set_axisbelow(True)
+
+    shows = [np.array([[p.loss, p.accuracy] for p in history]) for _, _, history in runs]
+    names = [name for name, _, _ in runs]
+    return Figure("mnist-curves.png", (9.0, 3.6), (names, guess, *shows), draw)
+
+
+def _line(
+    axes: Axes, name: str, colour: str, history: Sequence[Point], values: list[float]
+) -> None:
+    iterations = [point.iteration for point in history]
+    marker = "o" if len(history) == 1 else ""  # a line of one point would be invisible
+    finite = np.where(np.isfinite(values), values, np.nan)
+    axes.plot(iterations, finite, color=colour, label=name, linewidth=2, marker=marker)
+
+
+def _weights(experiment: Experiment) -> Figure:
+    """Show w1, this run's beside the control's."""
+    zero = experiment.settings.init == "zero"
+    panels = [("Zero start" if zero else "Random start", experiment.last[0])]
+    if experiment.control is not None:
+        panels.append(("Random start (control)", experiment.control.w1))
+
+    def draw(canvas: Canvas) -> None:
+        for axes, (title, w1) in zip(
+            np.atleast_1d(canvas.subplots(1, len(panels))), panels, strict=True
+        ):
+            image = _signed(axes, w1, aspect="auto")
+            axes.set(title=f"{title}: w1 at the end", xlabel="hidden unit")
+            axes.set_ylabel("row of w1 (bias, then pixels)")
+            _scale(canvas, axes, image)
+
+    shows = [part for title, w1 in panels for part in (title, w1)]
+    return Figure("mnist-w1.png", (4.6 * len(panels), 5.4), tuple(shows), draw)
+
+
+def _feature(experiment: Experiment, feature: NDArray[Any]) -> Figure:
+    """Show the weights that every hidden unit has learned, pixel by pixel."""
+    picture = feature.reshape(DRAWN_SHAPE)
+    never_lit = experiment.facts.never_lit.reshape(DRAWN_SHAPE)
+
+    def draw(canvas: Canvas) -> None:
+        axes = canvas.subplots()
+        image = _signed(axes, picture)
+        axes.imshow(np.where(never_lit, 1.0, np.nan), cmap="Greys", vmin=0, vmax=4)
+        axes.set(xticks=(0, 7, 14, 21, 27), yticks=(0, 7, 14, 21, 27))
+        axes.set(xlabel="column of pixels", ylabel="row of pixels")
+        axes.set_title("The weights of every hidden unit (grey: never lit)")
+        _scale(canvas, axes, image)
+
+    return Figure("mnist-feature.png", (5.6, 4.6), (picture, never_lit), draw)
+
+
+def _confusion(experiment: Experiment) -> Figure:
+    """Show test images by label and prediction: numbers, and a colour for the label's share."""
+    counts = experiment.confusion
+    classes = len(counts)
+
+    def draw(canvas: Canvas) -> None:
+        axes = canvas.subplots()
+        shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        axes.set(title="Test images by label and prediction", xlabel="predicted", ylabel="label")
+        axes.tick_params(length=0)
+        if classes <= _MOST_NUMBERS:
+            axes.set(xticks=range(classes), yticks=range(classes))
+            for (label, predicted), count in np.ndenumerate(counts):
+                colour = "white" if shares[label, predicted] > 0.55 else "#222222"
+                axes.text(
+                    predicted,
+                    label,
+                    f"{count}",
+                    ha="center",
+                    va="center",
+                    fontsize=8.5 if classes <= 10 else 6,
+                    color=colour if count else "#bbbbbb",
+                )
+        bar = canvas.colorbar(image, ax=axes, shrink=0.8)
+        bar.set_label("share of the label's images")
+        bar.outline.set_visible(False)
+
+    return Figure("mnist-confusion.png", (6.0, 5.0), (counts,), draw)
+
+
+def _signed(axes: Axes, values: NDArray[Any], **options: Any) -> AxesImage:
+    """Show numbers of both signs: white is zero, red positive, blue negative."""
+    finite = np.where(np.isfinite(values), values, np.nan).astype(np.float64)
+    largest = float(np.nanmax(abs(finite), initial=0.0)) or 1.0
+    return axes.imshow(finite, cmap="RdBu_r", vmin=-largest, vmax=largest, **options)
+
+
+def _scale(canvas: Canvas, axes: Axes, image: AxesImage) -> None:
+    """Put a colour scale beside the axes."""
+    bar = canvas.colorbar(image, ax=axes, shrink=0.8)
+    bar.ax.ticklabel_format(style="sci", scilimits=(-2, 3), useMathText=True)
+    bar.outline.set_visible(False)
