@@ -1,0 +1,223 @@
+"""The Numba core against the oracle, to the bit."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from symmetry.network import core, formulas, kernels
+from symmetry.network.collapsed import CollapsedCore
+from symmetry.network.core import Core
+from tests.network import oracle
+
+DTYPES = ("float32", "float64")
+
+
+def draw_arrays(n, i, h, c, dtype, dense, seed):
+    """Return x, labels and weights whose pre-activations and logits are of order 1."""
+    rng = np.random.default_rng(seed)
+    x = rng.integers(1, 256, (n, i)) * (rng.random((n, i)) < (1 if dense else 0.2)) / 64
+    w1 = rng.normal(size=(i + 1, h)) / np.sqrt(i + 1)
+    w2 = rng.normal(size=(h + 1, c)) / np.sqrt(h + 1)
+    return x.astype(dtype), rng.integers(0, c, n), w1.astype(dtype), w2.astype(dtype)
+
+
+def same_bits(a, b):
+    """Whether two results are equal, counting +0 and -0 as equal."""
+    return a.dtype == b.dtype and np.array_equal(a, b, equal_nan=True)
+
+
+# Around every edge at which the core cuts: sub-blocks and blocks of samples, chunks, parts of the
+# inputs, tiles of 104 and 52 units, class tiles of 16 and 8.
+@given(
+    n=st.integers(1, 70),
+    i=st.integers(1, 9),
+    h=st.integers(1, 9),
+    c=st.integers(1, 5),
+    dtype=st.sampled_from(DTYPES),
+    dense=st.booleans(),
+    threads=st.integers(1, 4),
+    seed=st.integers(0, 99),
+)
+@example(n=1, i=1, h=1, c=1, dtype="float32", dense=True, threads=1, seed=0)
+@example(n=257, i=2, h=2, c=2, dtype="float32", dense=True, threads=4, seed=1)
+@example(n=600, i=3, h=2, c=3, dtype="float32", dense=False, threads=3, seed=2)
+@example(n=600, i=2, h=3, c=2, dtype="float64", dense=True, threads=2, seed=3)
+@example(n=3, i=201, h=5, c=3, dtype="float32", dense=True, threads=2, seed=4)
+@example(n=5, i=99, h=3, c=3, dtype="float64", dense=True, threads=1, seed=5)
+@example(n=5, i=100, h=3, c=3, dtype="float32", dense=False, threads=1, seed=6)
+@example(n=66, i=4, h=104, c=3, dtype="float32", dense=True, threads=2, seed=7)
+@example(n=9, i=4, h=209, c=2, dtype="float32", dense=True, threads=2, seed=8)
+@example(n=9, i=4, h=53, c=9, dtype="float64", dense=True, threads=2, seed=9)
+@example(n=9, i=4, h=105, c=17, dtype="float64", dense=False, threads=2, seed=10)
+@example(n=9, i=3, h=3, c=300, dtype="float32", dense=True, threads=1, seed=11)
+def test_core_equals_the_oracle_to_the_bit(n, i, h, c, dtype, dense, threads, seed):
+    x, labels, w1, w2 = draw_arrays(n, i, h, c, dtype, dense, seed)
+    expected_loss, (g1, g2), labelled = oracle.gradient(x, labels, w1, w2)
+    network = Core(x, labels, classes=c, hidden=h, dtype=dtype, threads=threads)
+    loss, gradients = network.gradient(w1, w2)
+    assert loss == expected_loss
+    assert same_bits(gradients[0], g1)
+    assert same_bits(gradients[1], g2)
+    evaluated, predictions = network.evaluate(w1, w2)
+    assert evaluated == expected_loss
+    assert predictions.tolist() == labelled
+
+
+@given(
+    n=st.integers(1, 70),
+    i=st.integers(1, 9),
+    h=st.integers(1, 300),
+    c=st.integers(1, 5),
+    dtype=st.sampled_from(DTYPES),
+    dense=st.booleans(),
+    threads=st.integers(1, 4),
+    seed=st.integers(0, 99),
+)
+@example(n=257, i=2, h=2, c=2, dtype="float32", dense=True, threads=4, seed=1)
+@example(n=900, i=3, h=200, c=3, dtype="float32", dense=False, threads=3, seed=2)
+@example(n=600, i=2, h=200, c=2, dtype="float64", dense=True, threads=2, seed=3)
+def test_collapsed_core_equals_the_oracle_to_the_bit(n, i, h, c, dtype, dense, threads, seed):
+    x, labels, w1, w2 = draw_arrays(n, i, 1, c, dtype, dense, seed)
+    weights = formulas.collapse(w1, w2)
+    expected_loss, expected = oracle.collapsed_gradient(x, labels, *weights, h)
+    network = CollapsedCore(x, labels, classes=c, hidden=h, dtype=dtype, threads=threads)
+    loss, gradients = network.gradient(*weights)
+    assert loss == expected_loss
+    assert all(map(same_bits, gradients, expected))
+    assert network.evaluate(*weights)[0] == expected_loss
+
+
+def test_collapsed_predictions_are_those_of_the_expanded_network():
+    x, labels, w1, w2 = draw_arrays(700, 5, 1, 4, "float64", True, 0)
+    weights = formulas.collapse(w1, w2)
+    _, predictions = CollapsedCore(x, labels, classes=4, hidden=7, dtype="float64").evaluate(
+        *weights
+    )
+    assert np.array_equal(predictions, formulas.classify(x, *formulas.expand(*weights, 7)))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_an_integer_x_gives_the_bits_of_its_floats(dtype):
+    x, labels, w1, w2 = draw_arrays(300, 5, 3, 4, dtype, True, 0)
+    bytes_ = (x * 64).astype(np.uint8)
+    sizes = {"classes": 4, "hidden": 3, "dtype": dtype}
+    results = [
+        Core(values, labels, **sizes).gradient(w1, w2)[1]
+        for values in (bytes_, bytes_.astype(dtype))
+    ]
+    assert same_bits(results[0][0], results[1][0])
+    collapsed = [
+        CollapsedCore(values, labels, **sizes).gradient(*formulas.collapse(w1, w2))[1]
+        for values in (bytes_, bytes_.astype(dtype))
+    ]
+    assert same_bits(collapsed[0][0], collapsed[1][0])
+
+
+HIDDEN = [*range(1, 41), *range(63, 67), 97, 127, 128, 129, 199, 200, 201, 255, 256, 257]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("start", ["zero", "cloned"])
+def test_equal_units_stay_equal_for_every_size_and_thread_count(dtype, start):
+    rng = np.random.default_rng(1)
+    x = (rng.integers(0, 256, (520, 20)) * (rng.random((520, 20)) < 0.3)).astype(dtype)
+    labels = rng.integers(0, 10, 520)
+    for h in HIDDEN:
+        u, b, v = np.zeros(21, dtype), np.zeros(10, dtype), np.zeros(10, dtype)
+        if start == "cloned":
+            u, b, v = (rng.uniform(-0.01, 0.01, len(a)).astype(dtype) for a in (u, b, v))
+        results = []
+        for threads in (1, 2):
+            network = Core(x, labels, classes=10, hidden=h, dtype=dtype, threads=threads)
+            weights = formulas.expand(u, b, v, h)
+            for _ in range(3):
+                _, gradients = network.gradient(*weights)
+                weights = core.update(weights, gradients, 0.01)
+            results.append(weights)
+        w1, w2 = results[0]
+        assert np.any(w1 != u[:, None])
+        assert np.all(w1 == w1[:, :1])
+        assert np.all(w2[1:] == w2[1])
+        assert w1.tobytes() == results[1][0].tobytes()
+        assert w2.tobytes() == results[1][1].tobytes()
+
+
+@given(
+    n=st.integers(1, 40),
+    i=st.integers(1, 40),
+    h=st.integers(1, 40),
+    c=st.integers(1, 12),
+    lr=st.floats(1e-6, 1e2),
+    dtype=st.sampled_from(DTYPES),
+    seed=st.integers(0, 99),
+)
+def test_core_and_formulas_agree_to_rounding(n, i, h, c, lr, dtype, seed):
+    x, labels, w1, w2 = draw_arrays(n, i, h, c, dtype, False, seed)
+    y = formulas.one_hot_encode(labels, c, dtype)
+    exact = formulas.step(*(a.astype("float64") for a in (x, y, w1, w2)), lr)
+    tolerance = 64 * np.finfo(dtype).eps
+    for new, old, reference in zip(core.step(x, y, w1, w2, lr), (w1, w2), exact, strict=True):
+        assert new.dtype == old.dtype
+        assert np.abs(new - reference).max() <= tolerance * (1 + np.abs(reference - old).max())
+
+
+def test_step_leaves_its_arguments_alone():
+    x, labels, w1, w2 = draw_arrays(20, 3, 4, 2, "float32", True, 0)
+    y = formulas.one_hot_encode(labels, 2, "float32")
+    copies = [a.copy() for a in (x, y, w1, w2)]
+    core.step(x, y, w1, w2, 0.1)
+    assert all(map(np.array_equal, (x, y, w1, w2), copies))
+
+
+def test_a_diverged_network_is_nan_and_does_not_hang():
+    x, labels, w1, w2 = draw_arrays(20, 3, 4, 2, "float32", True, 0)
+    network = Core(x, labels, classes=2, hidden=4)
+    loss, (g1, _) = network.gradient(w1 * np.float32(np.nan), w2)
+    assert np.isnan(loss)
+    assert np.isnan(g1).all()
+
+
+def test_chunks_cover_all_samples_in_order():
+    for n in [1, 255, 256, 257, 511, 513, 4096, 5000, 60000]:
+        bounds = core.chunk_bounds(n)
+        assert bounds == oracle.chunk_bounds(n)
+        assert bounds[0][0] == 0
+        assert bounds[-1][1] == n
+        assert all(a < b for a, b in bounds)
+        assert all(left[1] == right[0] for left, right in pairwise(bounds))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("width", [kernels.LINE_BYTES, kernels.TILE_BYTES])
+@pytest.mark.parametrize("span", [(0, 0), (2, 7), (0, 40)])
+def test_multiply_add_means_what_its_docstring_says(dtype, width, span):
+    rng = np.random.default_rng(2)
+    lanes = width // np.dtype(dtype).itemsize
+    rows = rng.normal(size=(9, lanes)).astype(dtype)
+    values = rng.normal(size=40).astype(dtype)
+    indices = rng.integers(0, 9, 40).astype(np.uint8)
+    start = rng.normal(size=lanes).astype(dtype)
+    expected, total = start.copy(), start.copy()
+    for p in range(*span):
+        for lane in range(lanes):
+            expected[lane] += values[p] * rows[indices[p], lane]
+    _call[width](total, values, indices, *span, rows)
+    assert total.tobytes() == expected.tobytes()
+
+
+def _caller(width):
+    from numba import njit
+
+    @njit
+    def call(total, values, indices, start, stop, rows):
+        kernels.multiply_add(total, values, indices, start, stop, rows, width)
+
+    return call
+
+
+_call = {width: _caller(width) for width in (kernels.LINE_BYTES, kernels.TILE_BYTES)}
