@@ -1,0 +1,205 @@
+"""A training step, how it is called, and what it may return.
+
+A step is anything that can be called as ``step(x, y, w1, w2, lr)`` and returns the new
+``(w1, w2)``. What it does with the arrays, with warnings and with NumPy's error settings stays its
+own business: nothing leaks from one call to the next but what the step itself keeps.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sysconfig
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+DTYPES = ("float32", "float64")
+_LIBRARIES = (Path(sysconfig.get_path("stdlib")), Path(__file__).parents[1])
+
+Floats = NDArray[np.floating[Any]]
+Step = Callable[[Floats, Floats, Floats, Floats, float], Any]
+
+
+class TrainerError(Exception):
+    """The step raised, or did not return two arrays of the right shapes and dtype.
+
+    The message is one readable line; what the step raised is kept as ``__cause__``.
+    """
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """A training step by name.
+
+    Attributes
+    ----------
+    name
+        As the user typed it, or ``module:attribute`` of a callable.
+    target
+        The callable, or the class whose instances are called.
+    dtypes
+        Names of the dtypes the step takes, out of ``DTYPES``.
+    builtin
+        Whether it is one of this project's own, which are meant to be exactly its formulas.
+    """
+
+    name: str
+    target: Callable[..., Any]
+    dtypes: tuple[str, ...] = DTYPES
+    builtin: bool = False
+
+    def start(self) -> Run:
+        """Begin a training run: a class is instantiated, any other callable taken as it is.
+
+        Raises
+        ------
+        TrainerError
+            When the class cannot be instantiated.
+        """
+        if not inspect.isclass(self.target):
+            return Run(self.target)
+        with quiet():
+            try:
+                instance: Any = self.target()
+            except (KeyboardInterrupt, TrainerError):
+                raise
+            except BaseException as error:
+                raise TrainerError(
+                    f"{self.target.__name__}() raised {in_one_line(error)}{place_of(error)}"
+                ) from error
+        return Run(instance)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one step returned, and what it left behind.
+
+    Attributes
+    ----------
+    w1, w2
+        The new weights: fresh arrays, shaped and typed like the old ones.
+    x, y
+        The arrays that were handed to the step, as it left them.
+    """
+
+    w1: Floats
+    w2: Floats
+    x: NDArray[Any]
+    y: NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run: its steps are taken one after the other by the same callable."""
+
+    step: Step
+
+    def __call__(self, x: Floats, y: Floats, w1: Floats, w2: Floats, lr: float) -> Result:
+        """Take one step from copies of the arrays.
+
+        Parameters
+        ----------
+        x, y, w1, w2
+            Of shapes (n, i), (n, c), (i + 1, h) and (h + 1, c), all of one dtype.
+        lr
+            The learning rate.
+
+        Raises
+        ------
+        TrainerError
+            When the step raises, or returns anything but two arrays like ``w1`` and ``w2``.
+        """
+        own_x, own_y, own_w1, own_w2 = (np.array(a, order="C") for a in (x, y, w1, w2))
+        with quiet():
+            try:
+                returned = self.step(own_x, own_y, own_w1, own_w2, float(lr))
+            except (KeyboardInterrupt, TrainerError):
+                raise
+            except BaseException as error:
+                raise TrainerError(
+                    f"the step raised {in_one_line(error)}{place_of(error)}"
+                ) from error
+            new_w1, new_w2 = _two_values(returned)
+            return Result(
+                _array_like(w1, new_w1, "w1"), _array_like(w2, new_w2, "w2"), own_x, own_y
+            )
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Silence warnings and floating-point errors, and restore both whatever happens inside."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        yield
+
+
+def in_one_line(error: BaseException) -> str:
+    """Return ``TypeName: message``, cut to the first line of the message and to 200 characters."""
+    text = next(iter(str(error).strip().splitlines()), "")
+    if len(text) > 200:
+        text = text[:197] + "..."
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def place_of(error: BaseException) -> str:
+    """Return "(file, line)" of the user's innermost frame: nobody gets to see the traceback."""
+    places = [
+        (Path(frame.f_code.co_filename), line)
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if not _is_library(Path(frame.f_code.co_filename))
+    ]
+    return f" ({places[-1][0].name}, line {places[-1][1]})" if places else ""
+
+
+def _is_library(file: Path) -> bool:
+    return (
+        file.name.startswith(
+            "<"
+        )  # code that is in no file: <string>, <frozen importlib._bootstrap>
+        or not {"site-packages", "dist-packages"}.isdisjoint(file.parts)
+        or any(file.is_relative_to(folder) for folder in _LIBRARIES)
+    )
+
+
+def _two_values(returned: Any) -> tuple[Any, Any]:
+    if not isinstance(returned, tuple | list):
+        kind = "None" if returned is None else f"a value of type {type(returned).__name__}"
+        raise TrainerError(f"the step returned {kind}, expected two arrays (w1, w2)")
+    if len(returned) != 2:
+        raise TrainerError(
+            f"the step returned a {type(returned).__name__} of length {len(returned)}, "
+            "expected two arrays (w1, w2)"
+        )
+    return returned[0], returned[1]
+
+
+def _array_like(old: Floats, new: Any, name: str) -> Floats:
+    """Copy what the step returned for ``name``, provided that it is an array like ``old``."""
+    try:
+        array = np.asarray(new)
+    except Exception as error:
+        raise TrainerError(
+            f"the step returned {name} as a {type(new).__name__} that NumPy cannot read: "
+            f"{in_one_line(error)}"
+        ) from error
+    if array.shape != old.shape or array.dtype != old.dtype:
+        raise TrainerError(
+            f"the step returned {name} with shape {array.shape} and dtype {array.dtype}, "
+            f"expected shape {old.shape} and dtype {old.dtype}{_dtype_hint(old, array)}"
+        )
+    return np.array(array, order="C")
+
+
+def _dtype_hint(old: NDArray[Any], new: NDArray[Any]) -> str:
+    if new.dtype == old.dtype or str(new.dtype) not in DTYPES:
+        return ""
+    return (
+        f"; a step that takes {new.dtype} only says so by an attribute: dtypes = ('{new.dtype}',)"
+    )
