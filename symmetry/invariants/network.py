@@ -27,8 +27,8 @@ class _Comparison(NamedTuple):
     words: str
     matrix: str
     found: Floats
-    expected: Doubles
-    error: Doubles
+    expected: Floats
+    error: Floats
 
 
 def first_step(trainer: Trainer, problem: Problem) -> Finding:
@@ -41,23 +41,15 @@ def first_step(trainer: Trainer, problem: Problem) -> Finding:
     """
     problem = from_zero(problem)
     found = take(trainer.start(), problem, start_of(problem))
-    _, w2 = step_bounds(problem.x, problem.y, problem.w1, problem.w2, problem.lr)
-    zeros = np.zeros(found.w1.shape)
-    half = np.repeat(found.w2[:1].astype(np.float64) / 2, problem.hidden, axis=0)
-    error = w2.error[1:] + w2.error[0] / 2
-    bias = found.w2[:1].astype(np.float64)  # its own half, so that only hidden rows can fail
-    comparisons = (
-        _Comparison("from zero weights it stays", "w1", found.w1, zeros, zeros),
-        _Comparison(
-            "half the bias row is",
-            "w2",
-            found.w2,
-            np.concatenate([bias, half]),
-            np.concatenate([np.full_like(bias, np.nan), error]),
-        ),
-    )
-    counted = bool(found.w2.any() and np.isfinite(found.w2).any())
-    return _judge(comparisons, 1, counted)
+    w1, w2 = _collapsed_bounds(problem, start_of(problem))
+    bias = found.w2[0].astype(np.float64)
+    # The bias row is the measure, so that it fits whatever it is.
+    expected = Weights(np.zeros_like(w1.value), np.stack([bias, bias / 2]))
+    allowed = np.stack([np.full_like(bias, np.nan), w2.error[1] + w2.error[0] / 2])
+    error = Weights(np.zeros_like(w1.error), allowed)
+    words = "from zero weights it stays", "half the bias row is"
+    counted = bool((np.isfinite(found.w2) & (found.w2 != 0)).any())
+    return _judge(_comparisons(words, found, expected, error), 1, counted)
 
 
 def gradient(trainer: Trainer, problem: Problem) -> Finding:
@@ -65,11 +57,9 @@ def gradient(trainer: Trainer, problem: Problem) -> Finding:
 
     Witness: an entry whose update is larger than its bound.
     """
-    start = start_of(problem)
-    found = take(trainer.start(), problem, start)
-    bounds = step_bounds(problem.x, problem.y, start.w1, start.w2, problem.lr)
-    comparisons = _comparisons("by the formulas it is", found, bounds)
-    return _judge(comparisons, 1, _visible(bounds))
+    found = take(trainer.start(), problem, start_of(problem))
+    bounds = step_bounds(problem.x, problem.y, problem.w1, problem.w2, problem.lr)
+    return _judge_step("by the formulas it is", found, bounds, 1)
 
 
 def collapsed(trainer: Trainer, problem: Problem) -> Finding:
@@ -83,47 +73,42 @@ def collapsed(trainer: Trainer, problem: Problem) -> Finding:
     problem = from_zero(problem)
     run, weights, finding = trainer.start(), start_of(problem), Finding(counted=False)
     for iteration in range(1, problem.iterations + 1):
-        unit = weights.w1[:, :1], weights.w2[:2]
-        bounds = step_bounds(problem.x, problem.y, *unit, problem.lr, copies=problem.hidden)
         found = take(run, problem, weights)
-        comparisons = _comparisons("by the collapsed network it is", found, bounds)
-        step = _judge(comparisons, iteration, _visible(bounds))
+        bounds = _collapsed_bounds(problem, weights)
+        step = _judge_step("by the collapsed network it is", found, bounds, iteration)
         finding = _worse(finding, step)
-        if step.violation or not found.finite():
-            break
-        weights = _unit_0_repeated(found)
-        if not all(map(compare.identical, weights, found)):
+        weights = found.units(np.zeros(problem.hidden, np.int_))
+        split = not all(map(compare.identical, weights, found))
+        if step.violation or split or not found.finite():
             break
     return finding
 
 
-def _comparisons(
-    words: str, found: Weights, bounds: tuple[Bounded, Bounded]
-) -> tuple[_Comparison, ...]:
-    """Pair matrices with their bounds; those of a collapsed network are repeated for each unit."""
-    hidden = found.w1.shape[1]
+def _collapsed_bounds(problem: Problem, weights: Weights) -> tuple[Bounded, Bounded]:
+    """Return the step of the collapsed network from unit 0: w1 (i + 1, 1) and w2 (2, c)."""
+    unit = weights.units(np.zeros(1, np.int_))
+    return step_bounds(problem.x, problem.y, *unit, problem.lr, copies=problem.hidden)
+
+
+def _judge_step(
+    words: str, found: Weights, bounds: tuple[Bounded, Bounded], iteration: int
+) -> Finding:
+    """Judge a whole step; it has the witness if leaving out some update would have shown."""
     w1, w2 = bounds
-    values, errors = (
-        (
-            np.broadcast_to(first, found.w1.shape),
-            second if len(second) == hidden + 1 else second[[0] + [1] * hidden],
-        )
-        for first, second in ((w1.value, w2.value), (w1.error, w2.error))
-    )
-    return tuple(
-        _Comparison(words, matrix, weights, value, error)
-        for (matrix, weights), value, error in zip(found.matrices(), values, errors, strict=True)
-    )
+    value, error = Weights(w1.value, w2.value), Weights(w1.error, w2.error)
+    comparisons = _comparisons((words, words), found, value, error)
+    counted = any(bool((matrix.update > matrix.error).any()) for matrix in bounds)
+    return _judge(comparisons, iteration, counted)
 
 
-def _visible(bounds: tuple[Bounded, Bounded]) -> bool:
-    """Return whether some update is larger than its error, so that leaving it out would show."""
-    return any(bool((matrix.update > matrix.error).any()) for matrix in bounds)
-
-
-def _unit_0_repeated(weights: Weights) -> Weights:
-    hidden = weights.w1.shape[1]
-    return Weights(weights.w1[:, [0] * hidden], weights.w2[[0] + [1] * hidden])
+def _comparisons(
+    words: tuple[str, str], found: Weights, value: Weights, error: Weights
+) -> tuple[_Comparison, ...]:
+    """Pair matrices with what they should be; a single unit is repeated to match all."""
+    if value.w1.shape != found.w1.shape:
+        all_unit_0 = np.zeros(found.w1.shape[1], np.int_)
+        value, error = value.units(all_unit_0), error.units(all_unit_0)
+    return tuple(map(_Comparison, words, ("w1", "w2"), found, value, error))
 
 
 def _judge(comparisons: tuple[_Comparison, ...], iteration: int, counted: bool) -> Finding:

@@ -35,9 +35,9 @@ def permutation(trainer: Trainer, problem: Problem) -> Finding:
     order = _order(start, random)
     if order is None:
         return Finding(counted=False)
-    permuted = _permute(start, order)
+    permuted = start.units(order)
     result = _step(trainer, problem)
-    expected = _permute(result, order)
+    expected = result.units(order)
     found = _step(trainer, replace(problem, w1=permuted.w1, w2=permuted.w2))
     perturbed = [_step(trainer, near) for near in perturbations(problem, random)]
     if not all(weights.finite() for weights in (result, found, *perturbed)):
@@ -61,22 +61,20 @@ def _step(trainer: Trainer, problem: Problem) -> Weights:
     return take(trainer.start(), problem, start_of(problem))
 
 
-def _order(weights: Weights, random: Random) -> NDArray[np.int64] | None:
-    """Return a random order of the hidden units that changes the weights; None if none does."""
+def _order(weights: Weights, random: Random) -> NDArray[np.int_] | None:
+    """Return a random order of the hidden units that changes the weights; None if none does.
+
+    The unit of place k is to be ``order[k]``.
+    """
     hidden = weights.w1.shape[1]
-    for order in (random.permutation(hidden), np.roll(np.arange(hidden), 1)):
-        if not all(map(compare.identical, _permute(weights, order), weights)):
+    for order in (random.permutation(hidden).astype(np.int_), np.roll(np.arange(hidden), 1)):
+        if not all(map(compare.identical, weights.units(order), weights)):
             return order
     return None  # a rotation leaves the weights as they are only if all units are alike
 
 
-def _permute(weights: Weights, order: NDArray[np.int64]) -> Weights:
-    """Put unit ``order[k]`` in place k."""
-    return Weights(weights.w1[:, order], weights.w2[np.concatenate([[0], order + 1])])
-
-
 def _violation(
-    matrix: str, found: Weights, expected: Weights, order: NDArray[np.int64], multiple: float
+    matrix: str, found: Weights, expected: Weights, order: NDArray[np.int_], multiple: float
 ) -> Violation:
     """Describe the entry that is farthest from where it should be."""
     a, b = (getattr(weights, matrix) for weights in (found, expected))

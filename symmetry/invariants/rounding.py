@@ -69,7 +69,7 @@ def rounding(trainer: Trainer, problem: Problem) -> Rounding:
             return Rounding(False, math.inf)
         if not all(step.finite() for step in (result, *perturbed)):
             break
-        weights = _equalised(result, first)
+        weights = result.units(first)
         multiples = map(ratio, map(largest_change, result, weights), responses(result, perturbed))
         margin = max(margin, max(multiples) / allowed_multiple(problem))
         if margin > 1:
@@ -81,11 +81,6 @@ def rounding(trainer: Trainer, problem: Problem) -> Rounding:
 def rounding_from_zero(trainer: Trainer, problem: Problem) -> Rounding:
     """Judge the steps of a run from zero weights."""
     return rounding(trainer, from_zero(problem))
-
-
-def _equalised(weights: Weights, first: NDArray[np.int_]) -> Weights:
-    """Make all units of a group equal to its first one."""
-    return Weights(weights.w1[:, first], weights.w2[np.concatenate([[0], first + 1])])
 
 
 def _partly_finite(weights: Weights, first: NDArray[np.int_]) -> bool:

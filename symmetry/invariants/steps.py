@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from symmetry.invariants.problem import Floats, Problem
 
@@ -49,6 +50,10 @@ class Weights(NamedTuple):
     def matrices(self) -> tuple[tuple[str, Floats], tuple[str, Floats]]:
         """Return both with their names."""
         return ("w1", self.w1), ("w2", self.w2)
+
+    def units(self, order: NDArray[np.int_]) -> Weights:
+        """Return weights with unit ``order[k]`` in place k; units may be repeated or left out."""
+        return Weights(self.w1[:, order], self.w2[np.concatenate([[0], order + 1])])
 
     def finite(self) -> bool:
         """Return whether every entry is a finite number."""
