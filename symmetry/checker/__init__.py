@@ -1,0 +1,1 @@
+"""Cases, verdicts, and the search for the smallest counterexample."""

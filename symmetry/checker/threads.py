@@ -1,0 +1,36 @@
+"""One thread for the matrix products of whatever a trainer uses.
+
+How many threads share a product decides the order of its sums, so a verdict can depend on it. One
+is also the quickest for small products: two threads spin for each other on a busy machine.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from threadpoolctl import threadpool_limits
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Limit every BLAS and OpenMP library that is loaded, and restore the numbers afterwards."""
+    torch = sys.modules.get("torch")  # it may have its own pool, and is not imported for this
+    before = torch.get_num_threads() if torch else 1
+    try:
+        if torch:
+            torch.set_num_threads(1)
+        with threadpool_limits(limits=1):
+            yield
+    finally:
+        if torch:
+            torch.set_num_threads(before)
+
+
+def in_words() -> str:
+    """Say what ``one_thread`` does, and what it cannot do, with the libraries loaded now."""
+    text = "one BLAS and OpenMP thread: with more, sums may be taken in another order"
+    if "jax" in sys.modules:
+        text += "; JAX's own threads were started with it and cannot be limited"
+    return text

@@ -1,0 +1,94 @@
+"""The record of what checking one invariant in one dtype came to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from symmetry.checker.case import Case
+from symmetry.invariants.finding import Violation
+
+Kind = Literal[
+    "holds", "violated", "rounding", "vacuous", "not applicable", "expected failure", "error"
+]
+
+
+@dataclass(frozen=True)
+class Span:
+    """The smallest and the largest value that a key of the cases took."""
+
+    key: str
+    least: float
+    largest: float
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What checking one invariant in one dtype came to; everything printed is read from it.
+
+    Attributes
+    ----------
+    invariant
+        Name of the invariant.
+    dtype
+        ``"float32"`` or ``"float64"``.
+    kind
+        *holds*: nothing deviated, and in some case it could have. *violated*. *rounding*: violated,
+        but one step's rounding explains it, and the caller allowed that. *vacuous*: nothing
+        deviated, but no case had the witness, so it proves nothing. *not applicable*: the trainer
+        does not take the dtype. *expected failure*: violated, as announced. *error*: the step
+        raised, or did not return two arrays of the right shapes and dtype.
+    cases, counted
+        Cases that were run, shrinking apart, and those of them that had the witness.
+    max_ulps
+        Largest deviation seen; of a failure, in its smallest case. None where nothing was measured.
+    margin
+        Largest deviation divided by the allowed one; None where only equality is allowed.
+    spans
+        Between which values sizes and learning rates of the cases that counted lay.
+    case
+        Of a failure, the smallest case found.
+    violation
+        What went wrong in that case; None for an error.
+    message
+        One sentence.
+    reason
+        Why a failure was expected; None if none was.
+    stale
+        A failure was expected, but there is none in any dtype that was checked.
+    failures, reruns
+        How often the smallest case failed again when it was run again. Less than always means
+        that the trainer is not repeatable.
+    """
+
+    invariant: str
+    dtype: str
+    kind: Kind
+    cases: int = 0
+    counted: int = 0
+    max_ulps: int | None = None
+    margin: float | None = None
+    spans: tuple[Span, ...] = ()
+    case: Case | None = None
+    violation: Violation | None = None
+    message: str = ""
+    reason: str | None = None
+    stale: bool = False
+    failures: int = 0
+    reruns: int = 0
+
+    @property
+    def gates(self) -> bool:
+        """Whether this verdict makes the whole check fail."""
+        return self.kind in ("violated", "error") or self.stale
+
+
+def gate(verdicts: Iterable[Verdict]) -> bool:
+    """Return whether any of the verdicts makes the check fail."""
+    return any(verdict.gates for verdict in verdicts)
+
+
+def nothing_checked(verdicts: Iterable[Verdict]) -> bool:
+    """Return whether no case counted for any invariant, so that passing would mean nothing."""
+    return not any(verdict.counted for verdict in verdicts)
