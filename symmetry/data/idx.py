@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symmetry.errors import SymmetryError
+from symmetry.memory import available, in_words
 
 UNSIGNED_BYTES = 0x08
 OTHER_TYPES = {0x09: "int8", 0x0B: "int16", 0x0C: "int32", 0x0D: "float32", 0x0E: "float64"}
@@ -58,9 +59,10 @@ def read_idx(path: Path, *, dimensions: int) -> tuple[NDArray[np.uint8], str]:
     Raises
     ------
     DataError
-        The file cannot be read, is no sound IDX file, or ends before or after the end that its
-        header claims. What the header claims never makes memory be allocated: that grows with the
-        bytes that are really there, and no more than the claim and one byte is ever inflated.
+        The file cannot be read, is no sound IDX file, ends before or after the end that its
+        header claims, or claims more than memory holds. What the header claims never makes memory
+        be allocated: that grows with the bytes that are really there, and no more than the claim
+        and one byte is ever inflated.
     """
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait forever
@@ -142,6 +144,9 @@ def _read(path: Path, source: _Plain | _Gzip, dimensions: int) -> tuple[bytearra
     expected = f"expected {total} bytes, as its header claims ({words(shape)})"
     if not source.least <= total <= source.most:
         raise about(path, f"{expected}, found {source.holds}")
+    if (there := available()) is not None and total > there:
+        problem = f"expected a file that fits into {in_words(there)} of memory"
+        raise about(path, f"{problem}, found one of {in_words(total)} ({words(shape)})")
     # One byte more than claimed is asked for: only its absence shows that the file ends there.
     while len(data) <= total and (piece := source.read(total + 1 - len(data))):
         data += piece

@@ -337,6 +337,20 @@ def test_the_ratio_of_deflate_is_never_exceeded(tmp_path: Path) -> None:
 def test_what_does_not_fit_into_memory_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    path = write(tmp_path / "images.gz", header(10, 1024, 1024) + bytes(10 << 20))
+    monkeypatch.setattr(idx, "available", lambda: 9 << 20)
+    message, peak = peak_of_refusing(path)
+    assert message == (
+        "expected a file that fits into 9.0 MiB of memory, found one of 10.0 MiB (10 x 1024 x 1024)"
+    )
+    assert peak < 1 << 20
+
+
+def test_where_nobody_tells_how_much_memory_there_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = write(tmp_path / "images", SOUND)
-    monkeypatch.setattr(idx, "_read", mock.Mock(side_effect=MemoryError))
+    monkeypatch.setattr(idx, "available", lambda: None)
+    assert read_idx(path, dimensions=3)[0].shape == (2, 3, 4)
+    monkeypatch.setattr(idx, "_read_header", mock.Mock(side_effect=MemoryError))
     assert message_of(path) == "expected a file that fits into memory, found more"
