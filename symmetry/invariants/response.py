@@ -84,10 +84,15 @@ def _floor(matrix: Floats) -> float:
 
 
 def _up_or_down(a: Floats, random: Random) -> Floats:
-    target = np.where(random.integers(2, a.shape) == 1, np.inf, -np.inf).astype(a.dtype)
-    return np.where(a == 0, a, np.nextafter(a, target))
+    up = random.integers(2, a.shape) == 1
+    return _towards(np.where(up, np.inf, -np.inf).astype(a.dtype), a)
 
 
 def _moved(a: Floats, away_from_zero: bool) -> Floats:
-    target = np.copysign(np.inf, a) if away_from_zero else np.zeros_like(a)
-    return np.where(a == 0, a, np.nextafter(a, target))
+    return _towards(np.copysign(np.inf, a) if away_from_zero else np.zeros_like(a), a)
+
+
+def _towards(target: Floats, a: Floats) -> Floats:
+    """Return the neighbours of all entries in the direction of a target; zeros stay zeros."""
+    with np.errstate(all="ignore"):
+        return np.where(a == 0, a, np.nextafter(a, target))

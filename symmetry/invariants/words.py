@@ -101,11 +101,13 @@ def _list_in_words(groups: Sequence[Group]) -> str | None:
 
 
 def _members_in_words(group: Group) -> str:
-    """List units: single numbers, and ranges of three or more; or every 2nd one of a range."""
+    """List units: single numbers, and ranges of three or more; or the even ones of a range."""
     if len(group) == 1:
         return f"unit {group[0]}"
     step = _step(group)
-    if step > 1 and len(group) > 3:
+    if step == 2 and len(group) > 2:
+        return f"{'odd' if group[0] % 2 else 'even'} units {group[0]}-{group[-1]}"
+    if step > 2 and len(group) > 3:
         return f"every {_ordinal(step)} unit from {group[0]} to {group[-1]}"
     pieces: list[list[int]] = []
     for unit in group:

@@ -1,0 +1,122 @@
+"""Problems and steps for the tests of the invariants, independent of the checker's cases."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from symmetry.invariants.problem import Problem
+from symmetry.network import formulas
+from symmetry.trainers.trainer import Trainer
+
+DTYPES = ("float32", "float64")
+
+
+def make_problem(
+    seed=0, n=8, i=5, h=6, c=3, *, lr=0.5, iterations=4, dtype="float64", data="normals", scale=1.0
+):
+    """Random weights of a scale that suits the data; an integer seed decides everything."""
+    rng = np.random.default_rng(seed)
+    x = {
+        "normals": lambda: rng.normal(size=(n, i)),
+        "pixels": lambda: rng.integers(0, 256, (n, i)) * (rng.random((n, i)) < 0.2),
+        "equal": lambda: np.tile(rng.normal(size=(1, i)), (n, 1)),
+        "zeros": lambda: np.zeros((n, i)),
+    }[data]()
+    w1 = rng.normal(size=(i + 1, h)) / math.sqrt(1 + (x**2).sum() / n)
+    w2 = rng.normal(size=(h + 1, c)) / math.sqrt(1 + h / 4)
+    y = np.eye(c)[rng.integers(0, c, n)]
+    arrays = (np.asarray(a, dtype) for a in (x, y, scale * w1, scale * w2))
+    return Problem(*arrays, lr, iterations, seed)
+
+
+def any_problem(seed, dtype):
+    """A problem of any size up to 64, any learning rate from 1e-6 to 100, any kind of data."""
+    rng = np.random.default_rng([seed, 1])
+    n, i, h, c = (int(2 ** rng.uniform(0, limit)) for limit in (6, 6, 6, 3.5))
+    return make_problem(
+        seed,
+        n,
+        i,
+        h,
+        c,
+        lr=float(10 ** rng.uniform(-6, 2)) if seed % 10 else 100.0,
+        dtype=dtype,
+        data=str(rng.choice(["normals", "pixels", "equal", "zeros"])),
+        scale=float(rng.choice([1, 0.1, 0.001, 10, 100])),
+    )
+
+
+def with_clones(problem, originals):
+    """Unit k becomes a copy of unit ``originals[k]``."""
+    rows = [0] + [unit + 1 for unit in originals]
+    return replace(problem, w1=problem.w1[:, originals], w2=problem.w2[rows])
+
+
+def trainer(step, name="step"):
+    return Trainer(name, step)
+
+
+def exact_step(x, y, w1, w2, lr):
+    """The formulas, each sum in the order of its terms whichever unit it belongs to."""
+    lr = w1.dtype.type(lr)
+    hidden = formulas.sigmoid(_product(formulas.prepend_bias(x), w1))
+    delta = formulas.softmax(_product(formulas.prepend_bias(hidden), w2)) - y
+    back = _product(delta, w2[1:].T) * formulas.sigmoid_gradient(hidden)
+    n = w1.dtype.type(len(x))
+    g1 = _product(formulas.prepend_bias(x).T, back) / n
+    g2 = _product(formulas.prepend_bias(hidden).T, delta) / n
+    return w1 - lr * g1, w2 - lr * g2
+
+
+def _product(a, b):
+    total = np.zeros((a.shape[0], b.shape[1]), a.dtype)
+    for k in range(a.shape[1]):
+        total = total + a[:, k : k + 1] * b[k]
+    return total
+
+
+def numpy_step(x, y, w1, w2, lr):
+    """The formulas on top of a BLAS."""
+    return formulas.step(x, y, w1, w2, w1.dtype.type(lr))
+
+
+def gradients(x, y, w1, w2):
+    y_hat, hidden = formulas.forward(x, w1, w2)
+    return formulas.back(x, y, y_hat, hidden, w2)
+
+
+class Momentum:
+    def __init__(self):
+        self.velocity = None
+
+    def __call__(self, x, y, w1, w2, lr):
+        lr, beta = w1.dtype.type(lr), w1.dtype.type(0.9)
+        g = gradients(x, y, w1, w2)
+        self.velocity = [
+            beta * v + new for v, new in zip(self.velocity or (0 * w1, 0 * w2), g, strict=True)
+        ]
+        return w1 - lr * self.velocity[0], w2 - lr * self.velocity[1]
+
+
+class Adam:
+    def __init__(self):
+        self.moments = None
+        self.steps = 0
+
+    def __call__(self, x, y, w1, w2, lr):
+        weights, g = (w1, w2), gradients(x, y, w1, w2)
+        self.moments = self.moments or [(0 * w, 0 * w) for w in weights]
+        self.steps += 1
+        f = w1.dtype.type
+        new = []
+        for k in (0, 1):
+            m, v = self.moments[k]
+            m = f(0.9) * m + f(0.1) * g[k]
+            v = f(0.999) * v + f(0.001) * g[k] ** 2
+            self.moments[k] = m, v
+            m_hat, v_hat = m / f(1 - 0.9**self.steps), v / f(1 - 0.999**self.steps)
+            new.append(weights[k] - f(lr) * m_hat / (np.sqrt(v_hat) + f(1e-8)))
+        return tuple(new)
