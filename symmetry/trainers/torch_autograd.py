@@ -73,7 +73,7 @@ class Training(training.Training):
         self._optimizer.zero_grad()
         loss = functional.cross_entropy(predict(self._x, self._parameters), self._labels)
         loss.backward()
-        return float(loss)
+        return float(loss.detach())
 
     def _update(self) -> None:
         self._optimizer.step()

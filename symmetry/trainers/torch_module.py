@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
@@ -9,6 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from symmetry.errors import SymmetryError
 from symmetry.trainers.trainer import DTYPES, TrainerError, in_one_line
 from symmetry.trainers.training import Floats
 
@@ -48,7 +50,13 @@ def from_module(
         serve all steps of that run, in training mode: dropout that was left on is found. A layer
         without bias hands its row of w1 or w2 back as it came. Set the attribute ``dtypes`` on the
         class when the module takes one dtype only.
+
+    Raises
+    ------
+    SymmetryError
+        When one of the three is not what is to be called, but, say, a module already made.
     """
+    _demand_makers(make_model, make_optimizer, loss)
 
     class FromModule(ModuleStep):
         def __init__(self) -> None:
@@ -105,14 +113,31 @@ class ModuleStep:
                 "y is the one-hot (n, c) float tensor: for class indices use y.argmax(dim=1)"
             ) from error
         if not isinstance(loss, Tensor) or loss.ndim != 0:
-            found = (
-                f"shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
-            )
+            kind = type(loss).__name__
+            found = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else kind
             raise TrainerError(
-                f"from_module: loss(model(x), y) returned {found}, expected a tensor without "
-                "dimensions (and a loss of torch.nn must be an instance, as in nn.MSELoss())"
+                f"from_module: loss(model(x), y) returned {found}, "
+                "expected a tensor without dimensions"
             )
         return loss
+
+
+def _demand_makers(make_model: Any, make_optimizer: Any, loss: Any) -> None:
+    if isinstance(make_model, nn.Module) or not callable(make_model):
+        raise SymmetryError(
+            "from_module: make_model must be a function or class that makes the model for given "
+            f"sizes, as make_model(inputs, hidden, classes), not a {type(make_model).__name__}"
+        )
+    if not callable(make_optimizer):
+        raise SymmetryError(
+            "from_module: make_optimizer must be a function or class that makes the optimiser, "
+            f"as make_optimizer(parameters, lr), not a {type(make_optimizer).__name__}"
+        )
+    if inspect.isclass(loss) or not callable(loss):
+        name = f"nn.{loss.__name__}()" if inspect.isclass(loss) else "nn.CrossEntropyLoss()"
+        raise SymmetryError(
+            f"from_module: loss must be an instance or a function: {name}, for example"
+        )
 
 
 def _make_model(make_model: MakeModel, w1: Floats, w2: Floats) -> nn.Module:

@@ -190,8 +190,9 @@ def _array_like(old: Floats, new: Any, name: str) -> Floats:
             f"{in_one_line(error)}"
         ) from error
     if array.shape != old.shape or array.dtype != old.dtype:
+        kind = "" if isinstance(new, np.ndarray) else f" (a {type(new).__name__})"
         raise TrainerError(
-            f"the step returned {name} with shape {array.shape} and dtype {array.dtype}, "
+            f"the step returned {name}{kind} with shape {array.shape} and dtype {array.dtype}, "
             f"expected shape {old.shape} and dtype {old.dtype}{_dtype_hint(old, array)}"
         )
     return np.array(array, order="C")
