@@ -127,8 +127,8 @@ def _output_delta(
     terms = units * copies + 2
     e_l = fmt.gamma(terms) * magnitude + e_h @ weights + terms * fmt.tiny
     e_l = fmt.unless_huge(e_l, magnitude)
-    below = logits.max(axis=1, keepdims=True) - logits
-    e_l = e_l + 2 * fmt.u * (below + e_l.max(axis=1, keepdims=True))
+    top = logits.max(axis=1, keepdims=True)
+    e_l = e_l + 2 * fmt.u * (top - logits + e_l.max(axis=1, keepdims=True))
     y, log_odds = _softmax(logits)
     # A logit moves against all others by no more than this.
     shift = e_l + _largest_other(e_l, 0.0)
@@ -137,7 +137,8 @@ def _output_delta(
         np.exp(log_odds) * np.expm1(np.minimum(shift, 1)),
         np.exp(np.minimum(0, log_odds + shift)),
     )
-    e_y = amplified + (classes + 8) * fmt.u * y + (classes + 2) * fmt.tiny
+    # With the top, because exp(logit - logsumexp(logits)) is a sound softmax as well.
+    e_y = amplified + (classes + 8 + abs(top)) * fmt.u * y + (classes + 2) * fmt.tiny
     e_y = np.minimum(1, e_y)
     # The entry of the true class is minus the sum of the others: nothing cancels.
     d, rows = y.copy(), np.arange(len(y))
