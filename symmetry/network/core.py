@@ -6,8 +6,10 @@ why it is fast stands in `kernels.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -54,13 +56,32 @@ class Threads:
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(self.count, thread_name_prefix="symmetry")
+        return ThreadPoolExecutor(self.count - 1, thread_name_prefix="symmetry")
 
-    def map(self, function: Callable[..., T], *arguments: Any) -> list[T]:
-        """Return ``function`` of each tuple of arguments, in order."""
-        if self.count == 1 or len(arguments[0]) == 1:
-            return [function(*each) for each in zip(*arguments, strict=True)]
-        return list(self._pool.map(function, *arguments))
+    def map(self, function: Callable[..., T], *arguments: Iterable[Any]) -> list[T]:
+        """Return ``function`` of each tuple of arguments, in order.
+
+        Whoever is free takes the next one, the calling thread included: a core that is busy with
+        something else slows nobody down.
+        """
+        waiting = deque(enumerate(zip(*arguments, strict=True)))
+        results: dict[int, T] = {}
+
+        def work() -> None:
+            while waiting:
+                with suppress(IndexError):  # another thread was quicker
+                    position, each = waiting.popleft()
+                    results[position] = function(*each)
+
+        helpers = min(self.count, len(waiting)) - 1
+        futures = [self._pool.submit(work) for _ in range(helpers)]
+        try:
+            work()
+        finally:
+            waiting.clear()
+            for future in futures:
+                future.result()
+        return [results[position] for position in range(len(results))]
 
 
 def aligned_zeros(shape: tuple[int, ...], dtype: str | np.dtype[Any]) -> Floats:

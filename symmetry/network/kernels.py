@@ -241,36 +241,42 @@ def multiply_add(
 ) -> Any:
     """Add a list of multiples of rows to a row, all of whose running totals stay in registers.
 
-    In plain Python, with `width` a constant in bytes and the arrays C-contiguous::
+    In plain Python, with `width` a constant in bytes of `total` and all rows contiguous::
 
         for p in range(start, stop):
             for lane in range(width // itemsize):
                 total[lane] += values[p] * rows[indices[p], lane]
 
+    Rows of unsigned integers are converted to the dtype of the total, which is exact for bytes.
     Written in LLVM's own terms because no plain loop keeps that many totals in registers: one
     vector for each cache line of the row (and one for the rest), multiplied and added apart.
     """
     scalar_type = total.dtype
     itemsize = scalar_type.bitwidth // 8
-    signature = types.void(total, values, indices, types.intp, types.intp, rows, types.intp)
+    # The width stays a literal: calls that differ in it alone must not share machine code.
+    signature = types.void(total, values, indices, types.intp, types.intp, rows, width)
     lanes = width.literal_value // itemsize
     line = LINE_BYTES // itemsize
+    row_align = rows.dtype.bitwidth // 8
+    unsigned = isinstance(rows.dtype, types.Integer)
     cuts = [(at, min(line, lanes - at)) for at in range(0, lanes, line)]  # (first lane, lanes)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        def data(position: int) -> Any:
-            array = context.make_array(signature.args[position])
-            return array(context, builder, arguments[position]).data
+        def array(position: int) -> Any:
+            made = context.make_array(signature.args[position])
+            return made(context, builder, arguments[position])
 
         integer, scalar = ir.IntType(64), context.get_data_type(scalar_type)
-        total, values, indices, rows = (data(position) for position in (0, 1, 2, 5))
+        total, values, indices, rows = (array(position).data for position in (0, 1, 2, 5))
+        stride = builder.extract_value(array(5).strides, 0)
         start, stop = arguments[3:5]
 
         def vector(lanes: int) -> Any:
             return ir.VectorType(scalar, lanes)
 
         def at(pointer: Any, offset: Any, lanes: int) -> Any:
-            return builder.bitcast(builder.gep(pointer, [offset]), vector(lanes).as_pointer())
+            lanes_there = ir.VectorType(pointer.type.pointee, lanes)
+            return builder.bitcast(builder.gep(pointer, [offset]), lanes_there.as_pointer())
 
         def phis(initial: list[Any], block: Any) -> list[Any]:
             made = [builder.phi(value.type) for value in initial]
@@ -287,14 +293,16 @@ def multiply_add(
         p, *running = phis([start, *found], before)
         value = builder.load(builder.gep(values, [p]))
         index = builder.zext(builder.load(builder.gep(indices, [p])), integer)
-        row = builder.mul(index, integer(lanes))
+        row = builder.mul(index, builder.udiv(stride, integer(row_align)))
         sums = []
         for (lane, n), partial in zip(cuts, running, strict=True):
             undefined = ir.Constant(vector(n), ir.Undefined)
             first = builder.insert_element(undefined, value, ir.IntType(32)(0))
             zeros = ir.Constant(ir.VectorType(ir.IntType(32), n), None)
             spread = builder.shuffle_vector(first, undefined, zeros)
-            factor = builder.load(at(rows, builder.add(row, integer(lane)), n), align=itemsize)
+            factor = builder.load(at(rows, builder.add(row, integer(lane)), n), align=row_align)
+            if unsigned:
+                factor = builder.uitofp(factor, vector(n))
             sums.append(builder.fadd(partial, builder.fmul(spread, factor)))
         following = builder.add(p, integer(1))
         for phi, new in zip([p, *running], [following, *sums], strict=True):
@@ -612,6 +620,7 @@ def reduce(parts: Any, n: int, first: int, last: int, mean: Any) -> None:
 
 LANES = 64
 FOLD = 16
+GROUP_BYTES = 256  # four AVX-512 registers: enough sums at a time to hide an addition's latency
 
 
 class Groups(NamedTuple):
@@ -661,16 +670,19 @@ def fold(a: Any, d: Any, total: Any) -> None:
 
 
 @njit(**JIT)
-def activate_collapsed(first: int, groups: Any, u: Any, hidden: Any) -> None:
+def activate_collapsed(first: int, groups: Any, u: Any, order: Any, hidden: Any) -> None:
     """Compute the unit for the samples of a block, `first` its first group, into `hidden`."""
     one = hidden.dtype.type(1)
     hidden[:] = u[0]
+    weights = np.empty_like(u)
     for group in range(first, min(first + BLOCK // LANES, len(groups.ends) - 1)):
         z = hidden[(group - first) * LANES :]
-        for p in range(groups.ends[group], groups.ends[group + 1]):
-            weight = u[groups.inputs[p] + 1]
-            for lane in range(LANES):
-                z[lane] += hidden.dtype.type(groups.x[p, lane]) * weight
+        inputs = groups.inputs[groups.ends[group] : groups.ends[group + 1]]
+        rows = groups.x[groups.ends[group] :]
+        for p in range(len(inputs)):
+            weights[p] = u[inputs[p] + 1]
+        for lane in range(0, LANES, GROUP_BYTES // u.itemsize):
+            multiply_add(z[lane:], weights, order, 0, len(inputs), rows[:, lane:], GROUP_BYTES)
     for s in range(BLOCK):
         hidden[s] = one / (one + exp(-hidden[s]))
 
@@ -689,11 +701,12 @@ def evaluate_collapsed(
     labels: Any, groups: Any, u: Any, b: Any, v: Any, units: int, predictions: Any
 ) -> float:
     """Return a chunk's summed loss and write its predicted labels."""
+    order = np.arange(len(u))
     hidden = np.empty(BLOCK, u.dtype)
     y_hat = np.empty((len(b), BLOCK), u.dtype)
     loss = 0.0
     for first in range(0, len(labels), BLOCK):
-        activate_collapsed(first // LANES, groups, u, hidden)
+        activate_collapsed(first // LANES, groups, u, order, hidden)
         score_collapsed(hidden, b, v, units, y_hat)
         loss = softmax(y_hat, labels[first : first + BLOCK], loss)
         classify(y_hat, predictions[first : first + BLOCK])
@@ -705,6 +718,7 @@ def differentiate_collapsed(
     labels: Any, groups: Any, u: Any, b: Any, v: Any, units: int, g_u: Any, g_b: Any, g_v: Any
 ) -> float:
     """Return a chunk's summed loss and write its gradients by lane: (rows of u, b or v, `FOLD`)."""
+    order = np.arange(len(u))
     ones = np.ones(BLOCK, u.dtype)
     hidden, slope = ones.copy(), ones.copy()
     delta = np.empty((len(b), BLOCK), u.dtype)
@@ -714,7 +728,7 @@ def differentiate_collapsed(
     g_v[:] = 0
     for start in range(0, len(labels), BLOCK):
         truth = labels[start : start + BLOCK]
-        activate_collapsed(start // LANES, groups, u, hidden)
+        activate_collapsed(start // LANES, groups, u, order, hidden)
         score_collapsed(hidden, b, v, units, delta)
         loss = softmax(delta, truth, loss)
         delta[:, len(truth) :] = 0
