@@ -25,6 +25,9 @@ class Violation:
         Distance at the entry, as the distance of ordered integers.
     relative
         Distance at the entry by the larger magnitude, from 0 to 2.
+    allowed
+        The largest absolute deviation that would have been allowed at the entry; None where only
+        equality is.
     groups
         In words, which units are still alike.
     growth
@@ -41,6 +44,7 @@ class Violation:
     entry: tuple[int, int] | None = None
     ulps: int | None = None
     relative: float | None = None
+    allowed: float | None = None
     groups: str | None = None
     growth: tuple[tuple[int, float], ...] = ()
     rounding: bool | None = None

@@ -132,6 +132,7 @@ def _judge(comparisons: tuple[_Comparison, ...], iteration: int, counted: bool) 
         entry=entry,
         ulps=ulps,
         relative=float(compare.relative_distances(found, rounded)[entry]),
+        allowed=float(error[entry]),
     )
     return Finding(counted, ulps, violation, margin)
 

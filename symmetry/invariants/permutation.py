@@ -32,7 +32,7 @@ def permutation(trainer: Trainer, problem: Problem) -> Finding:
     Witness: the permutation moves a unit to the place of a different one; the weights moved.
     """
     random, start = Random(problem.seed, _STREAM), start_of(problem)
-    order = _order(start, random)
+    order = _moving_order(start, random)
     if order is None:
         return Finding(counted=False)
     permuted = start.units(order)
@@ -42,13 +42,16 @@ def permutation(trainer: Trainer, problem: Problem) -> Finding:
     perturbed = [_step(trainer, near) for near in perturbations(problem, random)]
     if not all(weights.finite() for weights in (result, found, *perturbed)):
         return Finding(counted=False)
+    response = responses(result, perturbed)
     multiples = [
-        ratio(largest_change(a, b), r)
-        for a, b, r in zip(found, expected, responses(result, perturbed), strict=True)
+        ratio(largest_change(a, b), r) for a, b, r in zip(found, expected, response, strict=True)
     ]
-    matrix = "w1" if multiples[0] >= multiples[1] else "w2"
-    margin = max(multiples) / allowed_multiple(problem)
-    violation = _violation(matrix, found, expected, order, max(multiples))
+    worst = 0 if multiples[0] >= multiples[1] else 1
+    margin = multiples[worst] / allowed_multiple(problem)
+    violation = replace(
+        _violation(("w1", "w2")[worst], found, expected, order, multiples[worst]),
+        allowed=response[worst] * allowed_multiple(problem),
+    )
     return Finding(
         counted=not all(map(compare.identical, result, start)),
         max_ulps=violation.ulps or 0,
@@ -57,11 +60,16 @@ def permutation(trainer: Trainer, problem: Problem) -> Finding:
     )
 
 
+def order_for(problem: Problem) -> NDArray[np.int_] | None:
+    """Return the order in which the hidden units of a problem are put; None if none moves any."""
+    return _moving_order(start_of(problem), Random(problem.seed, _STREAM))
+
+
 def _step(trainer: Trainer, problem: Problem) -> Weights:
     return take(trainer.start(), problem, start_of(problem))
 
 
-def _order(weights: Weights, random: Random) -> NDArray[np.int_] | None:
+def _moving_order(weights: Weights, random: Random) -> NDArray[np.int_] | None:
     """Return a random order of the hidden units that changes the weights; None if none does.
 
     The unit of place k is to be ``order[k]``.

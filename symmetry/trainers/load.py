@@ -70,7 +70,7 @@ def load_file(trainer: str, path: str) -> ModuleType:
     file = Path(path).resolve()
     if not file.is_file():
         raise SymmetryError(f"trainer {trainer!r}: there is no file {file}")
-    name, root = _name_in_package(file)
+    name, root = name_in_package(file)
     _put_first(root)
     if root != file.parent and str(file.parent) not in sys.path:
         # Last, since modules of a package may well be called like others: torch.py, for instance.
@@ -109,7 +109,7 @@ def _execute(trainer: str, name: str, file: Path) -> ModuleType:
     return module
 
 
-def _name_in_package(file: Path) -> tuple[str, Path]:
+def name_in_package(file: Path) -> tuple[str, Path]:
     """Return the dotted name of a file, and the folder that its import starts from."""
     name, folder = file.stem, file.parent
     while (folder / "__init__.py").is_file():
