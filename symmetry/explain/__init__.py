@@ -1,0 +1,1 @@
+"""Which array operation of a training step makes equal hidden units different."""

@@ -1,0 +1,521 @@
+"""Finds the operations whose operands are the same for two hidden units and whose result is not.
+
+The detector follows every array of a step by the memory it lives in. After each operation it
+compares the hidden units of the result. Where they differ although those of the operands did not,
+the operation is a *suspect*, and its result is *repaired*: every unit gets what the first of its
+likes has. So one run finds all suspects, each of them from symmetric operands; and a run that
+spares one of them from the repair shows whether that one alone breaks the step. Numbering the units
+or sorting them is no crime as long as the new weights are symmetric.
+
+Three things are not what they seem, and are treated apart:
+
+*Constants.* An array made without the data and the weights (``arange``, ``zeros`` with one entry
+set) may differ between the units. The suspect is the operation that brings it together with
+symmetric data, unless its numbers are random: then they are the suspect themselves.
+
+*Writes into a part.* A loop that fills an array unit by unit, or block by block, makes it
+asymmetric for a while. The array is judged when it is next used as a whole; then the write that the
+odd units owe their difference to is the suspect.
+
+*Empty memory* means nothing before it is filled.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symmetry.explain.axes import Axes
+from symmetry.explain.layout import (
+    Firsts,
+    Layout,
+    agreement,
+    alike,
+    groups,
+    make_alike,
+)
+from symmetry.explain.record import Call, Geometry, Handle, Place, address
+from symmetry.explain.snapshot import Snapshot
+
+Kind = Literal["operation", "random", "operand", "write"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where the asymmetry shows: in a result, or in the memory that an operand is written to."""
+
+    side: Literal["result", "memory"]
+    position: int
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """An operation that made units different which were the same.
+
+    Attributes
+    ----------
+    index
+        Number of the operation in the run.
+    kind
+        *operation*: all operands were the same for all like units. *random*: its values come from
+        a random number generator. *operand*: it brings symmetric data together with something that
+        differs between the units. *write*: it writes into a part of an array.
+    target, layout
+        Where the difference shows, and how the units lie there.
+    foreign
+        Positions of the operands that differ between the units already.
+    touched
+        The units that were written to, if only some were.
+    pair
+        For units that were made one by one or in blocks: the operations that made an odd unit and
+        one of the others.
+    units
+        The numbers of those two.
+    """
+
+    index: int
+    kind: Kind
+    target: Target
+    layout: Layout
+    foreign: tuple[Foreign, ...] = ()
+    touched: frozenset[int] | None = None
+    pair: tuple[int, int] | None = None
+    units: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """An operand whose units differ already.
+
+    Attributes
+    ----------
+    position
+        Of the operand.
+    origin
+        *made*: an observed operation made it, without the data. *unseen*: it comes from code that
+        is not observed. *part*: the array is symmetric, but this part of it holds something else
+        than one entry for each unit.
+    """
+
+    position: int
+    origin: Literal["made", "unseen", "part"]
+
+
+GIVEN = -1  # stands for the operation that made what a step is given
+
+
+@dataclass(frozen=True)
+class Step:
+    """What is kept of every operation: which ones made its operands, for one.
+
+    The maker of an operand is None where it was not observed.
+    """
+
+    name: str
+    place: Place
+    iteration: int
+    makers: tuple[int | None, ...]
+    written: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Write:
+    """Operation ``index`` wrote into some ``units`` of an array; None if nobody knows which."""
+
+    index: int
+    units: frozenset[int] | None
+    position: int
+
+    def touches(self, unit: int) -> bool:
+        """Return whether it wrote into a unit, as far as one knows."""
+        return self.units is None or unit in self.units
+
+
+@dataclass(eq=False)
+class Memory:
+    """What is known of a block of memory, and of the array that it was first seen as."""
+
+    geometry: Geometry
+    alive: Callable[[], bool]
+    layouts: tuple[Layout, ...]
+    data: bool = True
+    asymmetric: bool = False
+    maker: int | None = None
+    blank: bool = False
+    writes: list[Write] = field(default_factory=list)
+    held: Handle | None = None  # keeps it alive as long as writes have to be judged
+
+
+class Detector:
+    """An observer that finds suspects.
+
+    Parameters
+    ----------
+    axes
+        Answers where hidden units lie.
+    firsts
+        Of every hidden unit, the first one that starts like it.
+    spared
+        Number of the operation that is not repaired; None repairs all, -1 none.
+    captured
+        Numbers of the operations of which a snapshot is kept, in ``snapshots``.
+    """
+
+    def __init__(
+        self,
+        axes: Axes,
+        firsts: Firsts,
+        *,
+        repairing: bool = True,
+        spared: int | None = None,
+        captured: frozenset[int] = frozenset(),
+    ) -> None:
+        self.suspects: list[Suspect] = []
+        self.steps: list[Step] = []
+        self.snapshots: dict[int, Snapshot] = {}
+        self._axes = axes
+        self._firsts = firsts
+        self._repairing = repairing
+        self._spared = spared
+        self._captured = captured
+        self._memories: dict[int, Memory] = {}
+        self._replaced: dict[int, NDArray[Any]] = {}
+        self._iteration = 0
+
+    def begin(self, given: Sequence[Handle], layouts: Sequence[tuple[Layout, ...]]) -> None:
+        """Learn of the arrays that a step is given."""
+        self._iteration += 1
+        for handle, known in zip(given, layouts, strict=True):
+            geometry = Geometry.of(handle.values)
+            self._memories[handle.memory] = Memory(geometry, handle.alive, known, maker=GIVEN)
+
+    def end(self, returned: Sequence[Handle]) -> None:  # noqa: ARG002 - all memory is looked at
+        """Judge what a step has written and not used since."""
+        for memory in list(self._memories.values()):
+            if memory.writes:
+                self._settle(memory)
+
+    def before(self, call: Call) -> None:
+        """Judge arrays written in parts that are used now, and take the snapshot."""
+        memories = self._memories_of(call)
+        for handle, memory in zip(call.operands, memories, strict=True):
+            used = not call.views and self._touched(handle, memory) is None
+            if memory.writes and used:
+                self._settle(memory)
+        if self._index in self._captured:
+            owners = {p: memories[p].geometry for p in call.written}
+            layouts = [self._layout(call, *numbered) for numbered in enumerate(memories)]
+            self.snapshots[self._index] = Snapshot.take(call, owners, layouts)
+
+    def after(self, call: Call, results: Sequence[Handle]) -> dict[int, NDArray[Any]]:
+        """Judge what an operation made."""
+        memories = self._memories_of(call)
+        if self._index in self._captured:
+            self.snapshots[self._index].finish(call, results)
+        self._replaced = {}
+        data = self._depends_on_data(call, memories)
+        foreign = _Lazily(lambda: self._foreign(call, memories))
+        makers = tuple(memory.maker for memory in memories)
+        self.steps.append(Step(call.name, call.place, self._iteration, makers, call.written))
+        for position in call.written:
+            self._written(call, position, memories[position], data, foreign)
+        for position, handle in enumerate(results):
+            if all(handle.memory != operand.memory for operand in call.operands):
+                self._made(call, position, handle, data, foreign)
+        return self._replaced
+
+    def _layout(self, call: Call, position: int, memory: Memory) -> Layout | None:
+        """Return where the units of an operand most likely are, None if it has none."""
+        values = call.operands[position].values
+        found = self._axes.find(self._index, call.name, "operands", position, values.shape)
+        fitting = self._consistent(found, [memory])
+        fitting = self._symmetric(values, fitting) or fitting
+        return fitting[0] if fitting else None
+
+    @property
+    def _index(self) -> int:
+        return len(self.steps)
+
+    def _memories_of(self, call: Call) -> list[Memory]:
+        return [self._memory(call, *numbered) for numbered in enumerate(call.operands)]
+
+    def _memory(self, call: Call, position: int, handle: Handle) -> Memory:
+        """Look a block up; one that no observed operation made is taken for what it looks like."""
+        known = self._memories.get(handle.memory)
+        if known is not None and known.alive():
+            return known
+        found = self._axes.find(self._index, call.name, "operands", position, handle.values.shape)
+        memory = Memory(Geometry.of(handle.values), handle.alive, found)
+        memory.asymmetric = bool(found) and not self._symmetric(handle.values, found)
+        memory.data = handle.values.size > 1 and not memory.asymmetric
+        self._memories[handle.memory] = memory
+        return memory
+
+    def _depends_on_data(self, call: Call, memories: Sequence[Memory]) -> bool:
+        if call.shaped:
+            return False
+        return any(
+            memory.data and not memory.blank
+            for position, memory in enumerate(memories)
+            if not (call.overwritten and position in call.written)
+        )
+
+    def _foreign(self, call: Call, memories: Sequence[Memory]) -> tuple[tuple[Foreign, ...], bool]:
+        """Return the operands whose units differ already, and whether data comes beside them."""
+        foreign, beside = [], False
+        changed = [memories[position] for position in call.written]
+        for position, (handle, memory) in enumerate(zip(call.operands, memories, strict=True)):
+            if call.overwritten and position in call.written:
+                continue
+            if memory in changed:  # what it holds now is the result
+                differs = memory.asymmetric
+            else:
+                found = self._consistent(
+                    self._axes.find(
+                        self._index - 1, call.name, "operands", position, handle.values.shape
+                    ),
+                    [memory],
+                )
+                differs = bool(found) and not self._symmetric(handle.values, found)
+            if differs:
+                foreign.append(Foreign(position, self._origin(memory)))
+            elif memory.data and not memory.blank and handle.values.size > 1:
+                beside = True
+        return tuple(foreign), beside
+
+    @staticmethod
+    def _origin(memory: Memory) -> Literal["made", "unseen", "part"]:
+        if memory.maker is None:
+            return "unseen"
+        return "part" if memory.layouts and not memory.asymmetric else "made"
+
+    def _written(
+        self, call: Call, position: int, memory: Memory, data: bool, foreign: _Lazily
+    ) -> None:
+        """Take note of a write into a part, or judge the whole."""
+        handle = call.operands[position]
+        if self._copies_itself(call, position):
+            return
+        touched = self._touched(handle, memory)
+        if touched is not None:
+            memory.writes.append(Write(self._index - 1, touched, position))
+            memory.held = handle
+            memory.data = (memory.data and not memory.blank) or data
+            memory.maker = self._index - 1
+            return
+        whole = handle.values.size >= np.prod(memory.geometry.shape)
+        memory.data = data if call.overwritten and whole else memory.data or data
+        memory.blank = False
+        memory.writes.clear()
+        memory.held = None
+        values = memory.geometry.view()
+        self._judge(call, Target("memory", position), memory, values, memory.data, foreign)
+        memory.maker = self._index - 1
+
+    def _made(
+        self, call: Call, position: int, handle: Handle, data: bool, foreign: _Lazily
+    ) -> None:
+        """Judge a new array."""
+        shape = handle.values.shape
+        found = self._axes.find(self._index - 1, call.name, "results", position, shape)
+        found = self._consistent(
+            found, [m for o in call.operands if (m := self._memories.get(o.memory)) is not None]
+        )
+        memory = Memory(Geometry.of(handle.values), handle.alive, found, data, blank=call.blank)
+        self._memories[handle.memory] = memory
+        if not call.blank:
+            target = Target("result", position)
+            self._judge(call, target, memory, handle.values, data, foreign)
+        memory.maker = self._index - 1
+
+    def _judge(
+        self,
+        call: Call,
+        target: Target,
+        memory: Memory,
+        values: NDArray[Any],
+        data: bool,
+        foreign: _Lazily,
+    ) -> None:
+        memory.asymmetric = False
+        if not memory.layouts:
+            return
+        if fitting := self._symmetric(values, memory.layouts):
+            memory.layouts = fitting
+            return
+        memory.asymmetric = True
+        positions, beside = foreign()
+        if call.random:
+            kind: Kind = "random"
+        elif not data or (positions and not beside):
+            return
+        else:
+            kind = "operand" if positions else "operation"
+        layout = self._likeliest(values, memory.layouts)
+        odd, usual = self._unlike(groups(values, layout))
+        pair = None if call.joined is None else self._pieces(call, odd, usual)
+        index = self._index - 1
+        suspect = Suspect(index, kind, target, layout, positions, None, pair, (odd, usual))
+        self._suspect(suspect, memory, values)
+
+    def _settle(self, memory: Memory) -> None:
+        """Judge an array that was written in parts, once it is used as a whole."""
+        memory.blank = False
+        values = memory.geometry.view()
+        fitting = self._symmetric(values, memory.layouts)
+        memory.asymmetric = not fitting
+        memory.layouts = fitting or memory.layouts
+        if memory.asymmetric and memory.data:
+            layout = self._likeliest(values, memory.layouts)
+            odd, usual = self._unlike(groups(values, layout))
+            write, other = self._blame(memory.writes, odd, usual)
+            pair = None if other is None else (write.index, other.index)
+            target = Target("memory", write.position)
+            suspect = Suspect(
+                write.index, "write", target, layout, (), write.units, pair, (odd, usual)
+            )
+            self._suspect(suspect, memory, values)
+        memory.writes, memory.held = [], None
+
+    def _suspect(self, suspect: Suspect, memory: Memory, values: NDArray[Any]) -> None:
+        self.suspects.append(suspect)
+        if not self._repairing or suspect.index == self._spared:
+            return
+        repaired = make_alike(values, suspect.layout, self._firsts)
+        memory.asymmetric = False
+        if values.flags.writeable:
+            values[...] = repaired
+        else:
+            self._replaced[suspect.target.position] = repaired
+
+    def _symmetric(self, values: NDArray[Any], layouts: Sequence[Layout]) -> tuple[Layout, ...]:
+        """Return the layouts by which all like units are the same."""
+        return tuple(layout for layout in layouts if alike(values, layout, self._firsts))
+
+    def _likeliest(self, values: NDArray[Any], layouts: Sequence[Layout]) -> Layout:
+        if len(layouts) == 1 or len(layouts[0].axes) == 2:
+            return layouts[0]
+        return max(layouts, key=lambda layout: agreement(values, layout))
+
+    @staticmethod
+    def _consistent(layouts: tuple[Layout, ...], memories: Sequence[Memory]) -> tuple[Layout, ...]:
+        """Keep the layouts that agree with those known of operands with an axis of that length."""
+        known: dict[int, set[int]] = {}
+        for memory in memories:
+            for layout in memory.layouts if not memory.writes else ():
+                for axis in layout.axes:
+                    known.setdefault(axis.length, set()).add(axis.before)
+        agreeing = tuple(
+            layout
+            for layout in layouts
+            if all(
+                axis.length not in known or axis.before in known[axis.length]
+                for axis in layout.axes
+            )
+        )
+        return agreeing or layouts
+
+    def _touched(self, handle: Handle, memory: Memory) -> frozenset[int] | None:
+        """Return which units a view contains, None if all of them (or nobody knows)."""
+        if len(memory.layouts) == 0 or len(memory.layouts[0].axes) == 2:
+            return None
+        axis = memory.layouts[0].axes[0]
+        numbers = _positions(handle.values, memory.geometry, axis.number)
+        if numbers is None:
+            return None
+        units = {(n // axis.inner) % axis.length - axis.before for n in numbers}
+        inside = frozenset(unit for unit in units if 0 <= unit < axis.count)
+        return None if len(inside) == axis.count else inside
+
+    @staticmethod
+    def _copies_itself(call: Call, position: int) -> bool:
+        """Recognise the assignment at the end of ``a[i] += b``, which the addition has done."""
+        own = Geometry.of(call.operands[position].values)
+        return call.overwritten and any(
+            other not in call.written and Geometry.of(handle.values) == own
+            for other, handle in enumerate(call.operands)
+        )
+
+    def _blame(self, writes: Sequence[Write], odd: int, usual: int) -> tuple[Write, Write | None]:
+        """Return the write that made some units odd, and its counterpart for another unit if any.
+
+        An odd unit and one of the largest group are compared by the writes that touched them: the
+        first kind of write that only one of them received is to blame. If both received the same
+        ones, the values written differ, and what made those is a matter of the pair.
+        """
+        history = {u: [write for write in writes if write.touches(u)] for u in (odd, usual)}
+        for unit, other in ((odd, usual), (usual, odd)):
+            left = Counter(map(self._signature, history[other]))
+            for write in history[unit]:
+                left[self._signature(write)] -= 1
+                if left[self._signature(write)] < 0:
+                    return write, None
+        if not history[odd]:
+            return writes[-1], None
+        return history[odd][-1], history[usual][-1]
+
+    def _unlike(self, parts: Sequence[tuple[int, ...]]) -> tuple[int, int]:
+        """Return an odd unit, and one of a larger group that started like it."""
+        for group in sorted(parts, key=len, reverse=True):
+            first = self._firsts[group[0]]
+            for other in parts:
+                if other is not group and self._firsts[other[0]] == first:
+                    return other[0], group[0]
+        return parts[-1][0], parts[0][0]
+
+    def _signature(self, write: Write) -> tuple[str, Place]:
+        step = self.steps[write.index]
+        return step.name, step.place
+
+    def _pieces(self, call: Call, odd: int, usual: int) -> tuple[int, int] | None:
+        """Return the makers of the operands that became an odd unit and one of the others."""
+        owners: list[int] = []  # of every entry along the joined axis, the operand it comes from
+        for position, handle in enumerate(call.operands):
+            length = 1 if call.stacked else handle.values.shape[call.joined or 0]
+            owners += [position] * length
+        makers = self.steps[-1].makers
+        found = [makers[owners[u]] if u < len(owners) else None for u in (odd, usual)]
+        if found[0] is None or found[1] is None or found[0] == found[1]:
+            return None
+        return found[0], found[1]
+
+
+class _Lazily:
+    """Calls a function when its value is first asked for."""
+
+    def __init__(self, function: Callable[[], tuple[tuple[Foreign, ...], bool]]) -> None:
+        self._function = function
+        self._value: tuple[tuple[Foreign, ...], bool] | None = None
+
+    def __call__(self) -> tuple[tuple[Foreign, ...], bool]:
+        if self._value is None:
+            self._value = self._function()
+        return self._value
+
+
+def _positions(view: NDArray[Any], whole: Geometry, axis: int) -> set[int] | None:
+    """Return which indices along ``axis`` of an array a view of it takes; None if that is unclear.
+
+    The array must be dense; the address of an entry then tells its index.
+    """
+    expected = whole.dtype.itemsize
+    for stride, length in sorted(zip(whole.strides, whole.shape, strict=True)):
+        if length > 1 and stride != expected:
+            return None
+        expected *= length
+    start = address(view) - whole.address
+    if start < 0 or view.dtype != whole.dtype:
+        return None
+    step, period = whole.strides[axis], whole.strides[axis] * whole.shape[axis]
+    inner = [(n, s) for n, s in zip(view.shape, view.strides, strict=True) if 0 < s < step]
+    carried = start % step + sum((n - 1) * s for n, s in inner) >= step
+    offsets = np.array([start])
+    for length, stride in zip(view.shape, view.strides, strict=True):
+        if carried or not 0 < stride < step:  # else it does not leave the index along the axis
+            offsets = np.unique((offsets[:, None] + np.arange(length) * stride) % period)
+    return set(np.unique(offsets // step).tolist())

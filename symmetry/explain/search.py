@@ -1,0 +1,271 @@
+"""From a trainer to the operation that breaks its symmetry.
+
+First the step is run as ever, to learn whether and when its weights break. Then it is run again
+and again up to that iteration, each time watched for something else: its operations and their
+shapes (also with more hidden units), its suspects, whether one suspect alone is enough, and the
+operands of the one that is.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symmetry.errors import SymmetryError
+from symmetry.explain import facts
+from symmetry.explain.axes import Axes
+from symmetry.explain.culprit import describe, named
+from symmetry.explain.detect import Detector, Suspect
+from symmetry.explain.explanation import Explanation, Outcome
+from symmetry.explain.layout import MORE, Firsts, alike
+from symmetry.explain.record import Observer, Tape
+from symmetry.explain.trial import Start, run, watch, weights_layouts
+from symmetry.trainers.trainer import Trainer, TrainerError
+
+Floats = NDArray[np.floating[Any]]
+Weights = tuple[Floats, Floats]
+Watching = TypeVar("Watching", bound=Observer)
+
+_MOST_TRIALS = 12  # of suspects, each by a run of its own
+
+
+def explain(trainer: Trainer, start: Start) -> Explanation:
+    """Find the operation that breaks the symmetry of a trainer's step, if one does.
+
+    Parameters
+    ----------
+    trainer
+        Whose step is observed.
+    start
+        The data, the weights to start from, and how many iterations to go. Hidden units that start
+        alike are expected to stay alike.
+
+    Raises
+    ------
+    SymmetryError
+        When the step raises or does not return weights, or no two units start alike.
+    """
+    firsts = first_alike(start.w1, start.w2)
+    if (firsts == np.arange(len(firsts))).all():
+        raise SymmetryError("no two hidden units start alike, so there is no symmetry to break")
+    try:
+        found, steps, moved = _first_break(trainer, start, firsts)
+        if found is not None:
+            return _Search(trainer, firsts, found, steps).explain(start)
+        if not moved and not (start.w1.any() or start.w2.any()):
+            again = explain(trainer, start.with_equal_units())
+            remark = "from zero weights nothing moves, so the units started equal but not at zero"
+            return replace(again, remarks=(remark, *again.remarks))
+        return _nothing_broke(trainer, replace(start, iterations=1), steps)
+    except TrainerError as error:
+        raise SymmetryError(f"{trainer.name}: {error}") from error
+
+
+def first_alike(w1: Floats, w2: Floats) -> Firsts:
+    """Return for each hidden unit the first one with the same weights."""
+    rows = np.ascontiguousarray(np.concatenate([w1.T, w2[1:]], axis=1) + 0)
+    seen: dict[bytes, int] = {}
+    return np.array([seen.setdefault(row.tobytes(), unit) for unit, row in enumerate(rows)])
+
+
+@dataclass(frozen=True, eq=False)
+class _Break:
+    """The first iteration after which hidden units differ, and the weights before and after it."""
+
+    iteration: int
+    before: Weights
+    after: Weights
+
+
+def _is_broken(weights: Weights, firsts: Firsts) -> bool:
+    layouts = weights_layouts(len(firsts))
+    return not all(alike(w, layout, firsts) for w, layout in zip(weights, layouts, strict=True))
+
+
+def _first_break(trainer: Trainer, start: Start, firsts: Firsts) -> tuple[_Break | None, int, bool]:
+    """Train unobserved; return the first break, the steps compared, and whether units moved.
+
+    The first iteration with a number that is not finite is the last one compared.
+    """
+    before, steps, moved = (start.w1, start.w2), 0, False
+    for after in run(trainer, start):
+        steps += 1
+        moved = moved or bool((after[0] != start.w1).any() or (after[1][1:] != start.w2[1:]).any())
+        if _is_broken(after, firsts):
+            return _Break(steps, before, after), steps, moved
+        if not all(np.isfinite(matrix).all() for matrix in after):
+            break
+        before = after
+    return None, steps, moved
+
+
+def _nothing_broke(trainer: Trainer, start: Start, steps: int) -> Explanation:
+    """Say what can be seen of a step that is symmetric."""
+    eye = _Eye(trainer)
+    _, tape = eye.watch(start, Tape())
+    remarks = list(eye.remarks)
+    if tape.lost:
+        remarks.append(
+            "the weights come out of code that cannot be observed: "
+            "a compiled core is one operation to this command"
+        )
+    return Explanation(
+        trainer.name, "nothing broke", steps, observed=len(tape.events), remarks=tuple(remarks)
+    )
+
+
+class _Eye:
+    """Watches a trainer, with arrays that report if the step takes them."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self._trainer = trainer
+        self._arrays: bool | None = None  # whether it does, once that is known
+        self.remarks: list[str] = []
+
+    def watch(self, start: Start, observer: Watching) -> tuple[Weights, Watching]:
+        """Return the weights at the end, and the observer that saw it all."""
+        if self._arrays is None:
+            return self._try(start, observer)
+        return watch(self._trainer, start, observer, arrays=self._arrays)[-1], observer
+
+    def _try(self, start: Start, observer: Watching) -> tuple[Weights, Watching]:
+        """Find out whether the step takes arrays that report."""
+        fresh = deepcopy(observer)
+        try:
+            weights = watch(self._trainer, start, observer)[-1]
+            self._arrays = True
+        except TrainerError:
+            self._arrays = False
+            self.remarks.append(
+                "the step does not take a subclass of NumPy's arrays, "
+                "so what it does with NumPy was not observed"
+            )
+            observer = fresh
+            weights = watch(self._trainer, start, observer, arrays=False)[-1]
+        return weights, observer
+
+
+class _Search:
+    """The runs that look for the operation behind one break."""
+
+    def __init__(self, trainer: Trainer, firsts: Firsts, found: _Break, steps: int) -> None:
+        self._trainer = trainer
+        self._firsts = firsts
+        self._found = found
+        self._steps = steps
+        self._eye = _Eye(trainer)
+        self._remarks: list[str] = []
+
+    def explain(self, start: Start) -> Explanation:
+        """Return what was found."""
+        window, tape, broke = self._window(start)
+        if not broke:
+            compiled = any(event.library == "jax" for event in tape.events)
+            return self._result("compiled" if compiled else "not while observed", tape)
+        axes = self._axes(window, tape)
+        detector = Detector(axes, self._firsts)
+        mended = not self._breaks(window, detector)
+        suspects = list({suspect.index: suspect for suspect in detector.suspects[::-1]}.values())
+        suspects.sort(key=lambda suspect: suspect.index)
+        if not suspects:
+            return self._result("lost", tape)
+        decisive = self._decisive(window, axes, suspects) if len(suspects) > 1 else suspects
+        chosen = (decisive or suspects)[0]
+        culprit = describe(
+            lambda captured: self._record(window, axes, chosen, captured),
+            detector.steps,
+            chosen,
+            self._firsts,
+            decisive=mended and bool(decisive),
+            earlier=self._found.iteration - window.iterations,
+        )
+        if not mended:
+            self._remarks.append(
+                "the step breaks even if this operation is mended: "
+                "code that cannot be observed breaks it as well"
+            )
+        others = [named(detector.steps[suspect.index]) for suspect in decisive]
+        return replace(
+            self._result("explained", tape),
+            culprit=culprit,
+            others=tuple(dict.fromkeys(o for o in others if o != culprit.operation)),
+        )
+
+    def _record(
+        self, window: Start, axes: Axes, suspect: Suspect, captured: frozenset[int]
+    ) -> Detector:
+        """Run with everything but the suspect mended, and keep snapshots."""
+        detector = Detector(axes, self._firsts, spared=suspect.index, captured=captured)
+        self._eye.watch(window, detector)
+        return detector
+
+    def _window(self, start: Start) -> tuple[Start, Tape, bool]:
+        """Return the shortest run that breaks while it is watched, and its operations."""
+        whole = replace(start, iterations=self._found.iteration)
+        windows = [whole]
+        if self._found.iteration > 1 and not inspect.isclass(self._trainer.target):
+            w1, w2 = self._found.before
+            windows.insert(0, replace(start, w1=w1, w2=w2, iterations=1))
+        for window in windows:
+            weights, tape = self._eye.watch(window, Tape())
+            if _is_broken(weights, self._firsts):
+                return window, tape, True
+        return whole, tape, False
+
+    def _axes(self, window: Start, tape: Tape) -> Axes:
+        """Run with more hidden units, to see which axes grow."""
+        larger = self._events(window.with_units(MORE))
+        doubled = self._events(window.with_units(window.hidden))
+        (n, i), c = window.x.shape, window.y.shape[1]
+        axes = Axes(tape.events, larger, doubled, window.hidden, (n, i, i + 1, c))
+        if larger is None:
+            self._remarks.append(
+                "the step does not run with more hidden units, "
+                "so their axes were told by their length alone"
+            )
+        elif axes.unmatched:
+            self._remarks.append(
+                f"{axes.unmatched} of {len(tape.events)} operations are done only with this number "
+                "of hidden units: their axes were told by their length alone"
+            )
+        return axes
+
+    def _events(self, start: Start) -> Sequence[Any] | None:
+        try:
+            return self._eye.watch(start, Tape())[1].events
+        except TrainerError:
+            return None
+
+    def _breaks(self, window: Start, observer: Observer) -> bool:
+        return _is_broken(self._eye.watch(window, observer)[0], self._firsts)
+
+    def _decisive(self, window: Start, axes: Axes, suspects: list[Suspect]) -> list[Suspect]:
+        """Return the suspects that break the step although all others are mended."""
+        return [
+            suspect
+            for suspect in suspects[:_MOST_TRIALS]
+            if self._breaks(window, Detector(axes, self._firsts, spared=suspect.index))
+        ]
+
+    def _result(self, outcome: Outcome, tape: Tape) -> Explanation:
+        w1, w2 = self._found.after
+        first, second = weights_layouts(len(self._firsts))
+        in_w1 = not alike(w1, first, self._firsts)
+        return Explanation(
+            self._trainer.name,
+            outcome,
+            self._steps,
+            self._found.iteration,
+            "w1" if in_w1 else "w2",
+            facts.asymmetry(w1, first, self._firsts)
+            if in_w1
+            else facts.asymmetry(w2, second, self._firsts),
+            len(tape.events),
+            remarks=(*self._eye.remarks, *self._remarks),
+        )

@@ -1,0 +1,156 @@
+"""Running a training step while somebody watches its array operations."""
+
+from __future__ import annotations
+
+import inspect
+import random
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symmetry.data.random import Random
+from symmetry.explain.layout import Axis, Layout
+from symmetry.explain.numpy import handle, observed, reporting_to
+from symmetry.explain.record import Observer
+from symmetry.explain.substitutes import substituted
+from symmetry.trainers.trainer import Run, Trainer
+
+Floats = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """Where a run begins, and how far it goes.
+
+    Attributes
+    ----------
+    x, y, w1, w2, lr
+        As a step takes them.
+    iterations
+        Steps to take.
+    """
+
+    x: Floats
+    y: Floats
+    w1: Floats
+    w2: Floats
+    lr: float
+    iterations: int
+
+    @property
+    def hidden(self) -> int:
+        """The number of hidden units."""
+        return int(self.w1.shape[1])
+
+    def with_units(self, more: int) -> Start:
+        """Return the same start with some more units like the last one."""
+        copies = [np.arange(self.hidden + more).clip(max=self.hidden - 1)]
+        rows = np.concatenate([[0], 1 + copies[0]])
+        return replace(self, w1=self.w1[:, copies[0]], w2=self.w2[rows])
+
+    def with_equal_units(self) -> Start:
+        """Return a start in which all units have the same weights, but not zero."""
+        draw = Random(0)
+        scale = 1 / np.sqrt(1 + float(np.mean(np.sum(self.x.astype(np.float64) ** 2, axis=1))))
+        u = draw.normals((len(self.w1), 1)) * scale
+        b, v = draw.normals((1, self.w2.shape[1])), draw.normals((1, self.w2.shape[1]))
+        w1 = np.tile(u, (1, self.hidden)).astype(self.w1.dtype)
+        w2 = np.concatenate([b, np.tile(v / self.hidden, (self.hidden, 1))])
+        return replace(self, w1=w1, w2=w2.astype(self.w2.dtype))
+
+
+def weights_layouts(hidden: int) -> tuple[Layout, Layout]:
+    """Return where the hidden units are in w1 and in w2."""
+    return Layout((Axis(1, 0, hidden),)), Layout((Axis(0, 1, hidden),))
+
+
+def run(trainer: Trainer, start: Start) -> Iterator[tuple[Floats, Floats]]:
+    """Train as ever, unobserved, and yield the weights after every step."""
+    with _seeded():
+        step = trainer.start()
+        yield from _steps(step, start)
+
+
+def watch(
+    trainer: Trainer, start: Start, observer: Observer, *, arrays: bool = True
+) -> list[tuple[Floats, Floats]]:
+    """Train while ``observer`` is told of every array operation; return the weights of all steps.
+
+    Parameters
+    ----------
+    arrays
+        Whether the step is handed NumPy arrays that report; otherwise only the operations of
+        frameworks are seen.
+    """
+    known = [(), (), *((layout,) for layout in weights_layouts(start.hidden))]
+
+    def observe(step: Callable[..., Any]) -> Callable[..., Any]:
+        def observed_step(*given: Any) -> Any:
+            *handed, lr = given
+            observer.begin([handle(array) for array in handed], known)
+            returned = step(*(map(observed, handed) if arrays else handed), lr)
+            listed = returned if isinstance(returned, list | tuple) else ()
+            observer.end([handle(a) for a in map(np.asarray, listed) if a.dtype.kind == "f"])
+            return returned
+
+        return observed_step
+
+    with _seeded(), _observing(observer, _module_of(trainer)):
+        return list(_steps(Run(observe(trainer.start().step)), start))
+
+
+def _steps(step: Run, start: Start) -> Iterator[tuple[Floats, Floats]]:
+    w1, w2 = start.w1, start.w2
+    for _ in range(start.iterations):
+        result = step(start.x, start.y, w1, w2, start.lr)
+        w1, w2 = result.w1, result.w2
+        yield w1, w2
+
+
+@contextmanager
+def _observing(observer: Observer, modules: tuple[ModuleType, ...]) -> Iterator[None]:
+    """Observe NumPy, and every framework that has been imported."""
+    with ExitStack() as stack:
+        stack.enter_context(reporting_to(observer))
+        stack.enter_context(substituted(*modules))
+        if "torch" in sys.modules:
+            from symmetry.explain import torch
+
+            stack.enter_context(torch.observing(observer))
+        if "jax" in sys.modules:
+            from symmetry.explain import jax
+
+            stack.enter_context(jax.observing(observer))
+        yield
+
+
+def _module_of(trainer: Trainer) -> tuple[ModuleType, ...]:
+    """Return the module in which the user's step is defined, if it can be told."""
+    target = inspect.unwrap(trainer.target)
+    module = inspect.getmodule(target) or inspect.getmodule(type(target))
+    return () if module is None or module.__name__ == "builtins" else (module,)
+
+
+@contextmanager
+def _seeded() -> Iterator[None]:
+    """Start every run from the same global random numbers, and restore them afterwards."""
+    state, legacy = random.getstate(), np.random.get_state()
+    random.seed(0)
+    np.random.seed(0)
+    torch = sys.modules.get("torch")
+    tensors = torch.get_rng_state() if torch else None
+    if torch:
+        torch.manual_seed(0)
+    try:
+        yield
+    finally:
+        random.setstate(state)
+        np.random.set_state(legacy)
+        if torch:
+            torch.set_rng_state(tensors)

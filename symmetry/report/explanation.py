@@ -1,0 +1,90 @@
+"""An explanation as lines of text for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from symmetry.explain.explanation import Asymmetry, Culprit, Explanation, Named, Operand
+from symmetry.invariants.words import in_ulps
+
+_WIDTH = 12  # of the first column
+
+
+def lines(explanation: Explanation) -> Iterator[str]:
+    """Yield what a person wants to read, the most important things first."""
+    yield _headline(explanation)
+    if explanation.culprit is not None:
+        yield from _culprit(explanation.culprit)
+    if explanation.others:
+        yield from _row("as well", "; ".join(map(_where, explanation.others)))
+    for remark in explanation.remarks:
+        yield from _row("note", remark)
+    yield from _row("observed", f"{_count(explanation.observed, 'array operation')}")
+
+
+def _headline(explanation: Explanation) -> str:
+    name, culprit = explanation.trainer, explanation.culprit
+    steps = _count(explanation.iterations, "iteration")
+    if explanation.outcome == "nothing broke":
+        return f"{name}: nothing broke: in {steps} all like hidden units stayed the same"
+    broken = f"{name}: hidden units part in iteration {explanation.broken}"
+    if explanation.asymmetry is not None:
+        broken += f" ({explanation.matrix}: {_apart(explanation.asymmetry)})"
+    if culprit is not None:
+        return f"{broken}, because of {culprit.operation.name}"
+    if explanation.outcome == "compiled":
+        return f"{broken}, but only the compiled step breaks: its operations one by one do not"
+    if explanation.outcome == "not while observed":
+        return f"{broken}, but not while its array operations are observed"
+    return f"{broken}, because of code that cannot be observed: no operation that was seen did it"
+
+
+def _culprit(culprit: Culprit) -> Iterator[str]:
+    during = f" (during {culprit.operation.during})" if culprit.operation.during else ""
+    yield from _row("operation", f"{culprit.operation.name}: {culprit.cause}")
+    yield from _row("where", f"iteration {culprit.iteration}, {culprit.operation.place}{during}")
+    if culprit.operation.source:
+        yield from _row("", f"  {culprit.operation.source}")
+    for number, operand in enumerate(culprit.operands, 1):
+        yield from _row(f"operand {number}", _operand(operand))
+    yield from _row("result", _operand(culprit.result))
+    yield from _row("units", _apart(culprit.asymmetry))
+    for remark in culprit.remarks:
+        yield from _row("", remark)
+    yield from _row("alone", culprit.replayed)
+    if culprit.decisive:
+        yield from _row("", "with this one result made symmetric, the step stays symmetric")
+    if culprit.script is None:
+        yield from _row("script", f"none: {culprit.without_script}")
+        return
+    yield from _row("script", f"prints {culprit.script_shows}")
+    yield ""
+    yield from culprit.script.splitlines()
+    yield ""
+
+
+def _operand(operand: Operand) -> str:
+    shape = ", ".join(map(str, operand.shape)) + ("," if len(operand.shape) == 1 else "")
+    text = f"{operand.dtype} ({shape}), {operand.memory}"
+    if operand.memory != "contiguous":
+        text += f" (strides {', '.join(map(str, operand.strides))})"
+    return f"{text}; {operand.units}" + ("; written to" if operand.written else "")
+
+
+def _apart(asymmetry: Asymmetry) -> str:
+    distance = f"a relative {asymmetry.relative:.2g}"
+    if asymmetry.ulps is not None:
+        distance = f"{in_ulps(asymmetry.ulps)}, {distance}"
+    return f"{asymmetry.groups}; {distance} apart"
+
+
+def _where(named: Named) -> str:
+    return f"{named.name} ({named.place})" if named.place else named.name
+
+
+def _row(label: str, text: str) -> Iterator[str]:
+    yield f"{label:<{_WIDTH}}{text}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' * (number != 1)}"
