@@ -62,16 +62,17 @@ def trainer(step, name="step"):
 def exact_step(x, y, w1, w2, lr):
     """The formulas, each sum in the order of its terms whichever unit it belongs to."""
     lr = w1.dtype.type(lr)
-    hidden = formulas.sigmoid(_product(formulas.prepend_bias(x), w1))
-    delta = formulas.softmax(_product(formulas.prepend_bias(hidden), w2)) - y
-    back = _product(delta, w2[1:].T) * formulas.sigmoid_gradient(hidden)
+    hidden = formulas.sigmoid(product(formulas.prepend_bias(x), w1))
+    delta = formulas.softmax(product(formulas.prepend_bias(hidden), w2)) - y
+    back = product(delta, w2[1:].T) * formulas.sigmoid_gradient(hidden)
     n = w1.dtype.type(len(x))
-    g1 = _product(formulas.prepend_bias(x).T, back) / n
-    g2 = _product(formulas.prepend_bias(hidden).T, delta) / n
+    g1 = product(formulas.prepend_bias(x).T, back) / n
+    g2 = product(formulas.prepend_bias(hidden).T, delta) / n
     return w1 - lr * g1, w2 - lr * g2
 
 
-def _product(a, b):
+def product(a, b):
+    """a @ b, the terms of each sum added one by one from the first to the last."""
     total = np.zeros((a.shape[0], b.shape[1]), a.dtype)
     for k in range(a.shape[1]):
         total = total + a[:, k : k + 1] * b[k]
@@ -89,12 +90,14 @@ def gradients(x, y, w1, w2):
 
 
 class Momentum:
+    gradients = staticmethod(gradients)
+
     def __init__(self):
         self.velocity = None
 
     def __call__(self, x, y, w1, w2, lr):
         lr, beta = w1.dtype.type(lr), w1.dtype.type(0.9)
-        g = gradients(x, y, w1, w2)
+        g = self.gradients(x, y, w1, w2)
         self.velocity = [
             beta * v + new for v, new in zip(self.velocity or (0 * w1, 0 * w2), g, strict=True)
         ]
@@ -102,12 +105,14 @@ class Momentum:
 
 
 class Adam:
+    gradients = staticmethod(gradients)
+
     def __init__(self):
         self.moments = None
         self.steps = 0
 
     def __call__(self, x, y, w1, w2, lr):
-        weights, g = (w1, w2), gradients(x, y, w1, w2)
+        weights, g = (w1, w2), self.gradients(x, y, w1, w2)
         self.moments = self.moments or [(0 * w, 0 * w) for w in weights]
         self.steps += 1
         f = w1.dtype.type

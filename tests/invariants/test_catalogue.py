@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import pytest
+
+from symmetry.errors import SymmetryError
+from symmetry.invariants.catalogue import CATALOGUE, select
+from symmetry.trainers.trainer import Trainer, TrainerError
+from tests.invariants.helpers import exact_step, make_problem, numpy_step, trainer, with_clones
+
+NAMES = [
+    "symmetry/w1-columns",
+    "symmetry/w2-rows",
+    "symmetry/clones",
+    "symmetry/permutation",
+    "symmetry/dead-inputs",
+    "symmetry/repeatable",
+    "symmetry/pure",
+    "network/first-step",
+    "network/gradient",
+    "network/collapsed",
+]
+
+
+def names(*args):
+    return [invariant.name for invariant in select(*args)]
+
+
+def test_there_are_ten_in_the_design_s_order():
+    assert [invariant.name for invariant in CATALOGUE] == NAMES
+
+
+@pytest.mark.parametrize("invariant", CATALOGUE, ids=lambda invariant: invariant.name)
+def test_entries_say_what_they_must(invariant):
+    for text in (invariant.statement, invariant.reason, invariant.witness, invariant.trainers):
+        assert text
+        assert "\n" not in text
+        assert not text.endswith(".")
+    assert invariant.weights <= {"zero", "cloned", "random"}
+
+
+@pytest.mark.parametrize("invariant", CATALOGUE, ids=lambda invariant: invariant.name)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_network_itself_holds_with_a_witness(invariant, dtype):
+    problem = with_clones(make_problem(h=7, dtype=dtype), [0, 0, 2, 0, 2, 0, 2])
+    x = problem.x.copy()
+    x[:, 1] = 0
+    finding = invariant.measure(trainer(exact_step), type(problem)(**vars(problem) | {"x": x}))
+    assert finding.counted
+    assert finding.violation is None
+    assert finding.max_ulps == 0 or invariant.compared != "exact"
+    assert (finding.margin is None) == (invariant.compared == "exact")
+
+
+@pytest.mark.parametrize("invariant", CATALOGUE, ids=lambda invariant: invariant.name)
+def test_measuring_leaves_the_problem_alone(invariant):
+    problem = make_problem()
+    for array in (problem.x, problem.y, problem.w1, problem.w2):
+        array.flags.writeable = False
+    before = [array.copy() for array in (problem.x, problem.y, problem.w1, problem.w2)]
+    invariant.measure(trainer(numpy_step), problem)
+    invariant.prepare(problem)
+    for array, copy in zip((problem.x, problem.y, problem.w1, problem.w2), before, strict=True):
+        assert array.tobytes() == copy.tobytes()
+
+
+@pytest.mark.parametrize("invariant", CATALOGUE, ids=lambda invariant: invariant.name)
+def test_what_the_trainer_raises_passes_through(invariant):
+    def raising(x, y, w1, w2, lr):
+        raise ValueError("no")
+
+    problem = with_clones(make_problem(), [0, 0, 2, 2, 4, 4])
+    x = problem.x.copy()
+    x[:, 0] = 0
+    problem = type(problem)(**vars(problem) | {"x": x})
+    with pytest.raises(TrainerError, match="ValueError: no"):
+        invariant.measure(Trainer("raising", raising), problem)
+
+
+def test_prepare_gives_the_start_that_is_measured():
+    problem = make_problem()
+    for invariant in CATALOGUE:
+        prepared = invariant.prepare(problem)
+        zero = not prepared.w1.any() and not prepared.w2.any()
+        assert zero == (invariant.weights == {"zero"})
+        assert prepared.x is problem.x
+
+
+def test_a_violation_that_rounding_cannot_cause_is_not_elaborated():
+    def writing(x, y, w1, w2, lr):
+        x[0] = 1
+        return w1, w2
+
+    (pure,) = select(["symmetry/pure"])
+    problem, steps = make_problem(), trainer(writing)
+    violation = pure.measure(steps, problem).violation
+    assert pure.elaborate(steps, problem, violation) is violation
+    assert violation.rounding is None
+    assert violation.growth == ()
+
+
+def test_select_takes_patterns_and_keeps_the_order():
+    assert names() == NAMES
+    assert names(["network/*", "symmetry/clones"]) == [NAMES[2], *NAMES[7:]]
+    assert names(["*"], ["network/*"]) == NAMES[:7]
+    assert names((), ["symmetry/w?-*"]) == NAMES[2:]
+
+
+def test_skip_wins():
+    assert names(["symmetry/clones", "symmetry/pure"], ["*/clones"]) == ["symmetry/pure"]
+
+
+@pytest.mark.parametrize(
+    "patterns", [(["clones"],), (["*"], ["network/clones"]), (["SYMMETRY/*"],)]
+)
+def test_a_pattern_that_matches_nothing_is_an_error(patterns):
+    with pytest.raises(SymmetryError, match=r"^no invariant matches '.+'; there are symmetry/w1-c"):
+        select(*patterns)
+
+
+def test_leaving_nothing_is_an_error():
+    with pytest.raises(SymmetryError, match="leave no invariant to check"):
+        select(["network/*"], ["*"])

@@ -1,0 +1,191 @@
+"""Permutation, and the response it is measured by."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from symmetry.data.random import Random
+from symmetry.invariants import compare
+from symmetry.invariants.finding import Finding
+from symmetry.invariants.permutation import permutation
+from symmetry.invariants.response import (
+    PERTURBATIONS,
+    allowed_multiple,
+    perturbations,
+    ratio,
+    responses,
+)
+from symmetry.invariants.steps import Weights
+from tests.invariants.helpers import (
+    DTYPES,
+    Adam,
+    Momentum,
+    any_problem,
+    exact_step,
+    gradients,
+    make_problem,
+    numpy_step,
+    trainer,
+    with_clones,
+)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("step", [numpy_step, exact_step, Adam, Momentum])
+def test_sound_steps_are_not_accused(step, dtype):
+    problems = [any_problem(seed, dtype) for seed in range(250)]
+    findings = [permutation(trainer(step), problem) for problem in problems]
+    assert not any(finding.violation for finding in findings)
+    assert sum(finding.counted for finding in findings) > 120
+    assert max(finding.margin or 0 for finding in findings) < 0.5
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("step", [numpy_step, Adam, Momentum])
+def test_many_equal_samples_do_not_cry_wolf(step, dtype):
+    """The case in which random perturbations alone had ratios of 271."""
+    for seed in range(3):
+        problem = make_problem(seed, 2000, 3, 9, 4, data="equal", dtype=dtype, lr=50.0)
+        finding = permutation(trainer(step), problem)
+        assert finding.counted
+        assert finding.violation is None
+
+
+def last_unit_forgotten(x, y, w1, w2, lr):
+    a, b = numpy_step(x, y, w1, w2, lr)
+    a[:, -1] = w1[:, -1]
+    return a, b
+
+
+def by_position(x, y, w1, w2, lr):
+    a, b = numpy_step(x, y, w1, w2, lr)
+    position = np.arange(w1.shape[1], dtype=w1.dtype)
+    return a * (1 + position / 1000), b
+
+
+def shifted_slope(x, y, w1, w2, lr):
+    (_, b), (g1, _) = numpy_step(x, y, w1, w2, lr), gradients(x, y, w1, w2)
+    return w1 - w1.dtype.type(lr) * np.roll(g1, 1, axis=1), b
+
+
+def bias_reads_unit_0(x, y, w1, w2, lr):
+    a, b = numpy_step(x, y, w1, w2, lr)
+    b[0] += w2[1] / 100
+    return a, b
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    "step", [last_unit_forgotten, by_position, shifted_slope, bias_reads_unit_0]
+)
+def test_what_depends_on_a_unit_s_place_is_caught(step, dtype):
+    caught = [
+        permutation(trainer(step), make_problem(seed, h=9, dtype=dtype)).violation is not None
+        for seed in range(20)
+    ]
+    assert sum(caught) >= 16  # a random order may leave the one unit in its place
+
+
+def test_a_violation_names_place_unit_and_entry():
+    problem = make_problem(h=4)
+    finding = permutation(trainer(by_position), problem)
+    violation, (place, unit) = finding.violation, finding.violation.units
+    assert violation.matrix == "w1"
+    assert violation.entry[1] == place != unit
+    assert violation.message.startswith("one step from permuted hidden units gives ")
+    assert f" for w1[{violation.entry[0]}, {place}], the permuted result of the same step " in (
+        violation.message
+    )
+    assert violation.message.endswith(" times the step's response to a change of one ulp")
+    assert violation.iteration == 1
+    assert violation.ulps == finding.max_ulps > 0
+    assert finding.margin > 1
+
+
+def test_an_entry_of_the_bias_row_belongs_to_no_unit():
+    problem = make_problem(h=4)
+    violation = permutation(trainer(bias_reads_unit_0), problem).violation
+    assert (violation.matrix, violation.entry[0], violation.units) == ("w2", 0, None)
+
+
+def test_one_kind_of_unit_is_no_witness():
+    for problem in (make_problem(h=1), with_clones(make_problem(), [0] * 6)):
+        assert permutation(trainer(numpy_step), problem) == Finding(counted=False)
+
+
+def test_two_units_change_places():
+    for seed in range(10):
+        assert permutation(trainer(numpy_step), make_problem(seed, h=2)).counted
+
+
+def test_a_step_that_moves_nothing_does_not_count():
+    finding = permutation(trainer(lambda x, y, w1, w2, lr: (w1, w2)), make_problem())
+    assert finding == Finding(counted=False, margin=0.0)
+
+
+def test_numbers_that_are_not_finite_are_not_judged():
+    def diverging(x, y, w1, w2, lr):
+        w1[0, 0] = np.inf
+        return w1, w2
+
+    assert permutation(trainer(diverging), make_problem()) == Finding(counted=False)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_perturbations_are_one_ulp_away(dtype):
+    problem = make_problem(dtype=dtype, data="pixels")
+    versions = list(perturbations(problem, Random(0)))
+    assert len(versions) == PERTURBATIONS
+    for version in versions:
+        for name in ("x", "w1", "w2"):
+            old, new = getattr(problem, name), getattr(version, name)
+            assert new.dtype == old.dtype
+            distances = compare.ulp_distances(old, new)
+            assert set(distances[old != 0].tolist()) <= {0, 1}
+            assert not new[old == 0].any()
+        assert version.y is problem.y
+    touched = [
+        [
+            name
+            for name in ("x", "w1", "w2")
+            if (getattr(version, name) != getattr(problem, name)).any()
+        ]
+        for version in versions
+    ]
+    everything = ["x", "w1", "w2"]
+    assert touched == [everything] * 4 + [everything, ["w1"], ["w2"]] * 2 + [[], []]
+    assert [version.lr / problem.lr - 1 for version in versions[-2:]] == [
+        pytest.approx(sign * np.finfo(dtype).eps) for sign in (1, -1)
+    ]
+
+
+def test_the_ends_of_the_range_are_perturbed_without_a_warning():
+    problem = make_problem(dtype="float32")
+    x = problem.x.copy()
+    x[0] = np.finfo(np.float32).max
+    x[1] = np.finfo(np.float32).smallest_subnormal
+    assert len(list(perturbations(replace(problem, x=x), Random(0)))) == PERTURBATIONS
+
+
+def test_response_is_the_largest_change_but_at_least_a_quarter_ulp():
+    eps = np.finfo(np.float32).eps
+    result = Weights(np.ones((2, 2), np.float32), np.full((3, 2), -4, np.float32))
+    assert responses(result, []) == (eps / 4, eps)
+    moved = Weights(result.w1 + np.float32(0.5), result.w2.copy())
+    assert responses(result, [result, moved]) == (0.5, eps)
+
+
+def test_the_allowed_multiple_grows_with_the_longest_sum():
+    assert allowed_multiple(make_problem()) == 16
+    assert allowed_multiple(make_problem(n=100)) == 40
+    assert allowed_multiple(make_problem(i=400)) == 80
+    assert allowed_multiple(make_problem(h=900)) == 120
+
+
+def test_a_ratio_without_a_response():
+    assert ratio(0.0, 0.0) == 0
+    assert ratio(1.0, 0.0) == np.inf
+    assert ratio(1.0, 4.0) == 0.25

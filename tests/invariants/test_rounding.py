@@ -1,0 +1,174 @@
+"""Rounding is told from bugs by one measure for every trainer."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from symmetry.invariants import alike
+from symmetry.invariants.catalogue import select
+from symmetry.invariants.rounding import rounding, rounding_from_zero
+from symmetry.network import formulas
+from tests.invariants.helpers import (
+    DTYPES,
+    Adam,
+    Momentum,
+    exact_step,
+    make_problem,
+    numpy_step,
+    product,
+    trainer,
+    with_clones,
+)
+
+
+def other_sums_for_odd_units(x, y, w1, w2):
+    """The gradients; odd units sum their samples in another order. Only rounding differs."""
+    y_hat, hidden = formulas.forward(x, w1, w2)
+    delta = y_hat - y
+    back = (delta @ w2[1:].T) * formulas.sigmoid_gradient(hidden)
+    g1 = product(formulas.prepend_bias(x).T, back)
+    g2 = product(formulas.prepend_bias(hidden).T, delta)
+    g1[:, 1::2] = product(formulas.prepend_bias(x[::-1]).T, back[::-1])[:, 1::2]
+    g2[2::2] = product(formulas.prepend_bias(hidden[::-1]).T, delta[::-1])[2::2]
+    n = w1.dtype.type(len(x))
+    return g1 / n, g2 / n
+
+
+def rounding_descent(x, y, w1, w2, lr):
+    g1, g2 = other_sums_for_odd_units(x, y, w1, w2)
+    return w1 - w1.dtype.type(lr) * g1, w2 - w1.dtype.type(lr) * g2
+
+
+class RoundingMomentum(Momentum):
+    gradients = staticmethod(other_sums_for_odd_units)
+
+
+class RoundingAdam(Adam):
+    gradients = staticmethod(other_sums_for_odd_units)
+
+
+def verdicts(step, problem):
+    """Yield whether rounding explains it, for each exact invariant that is violated."""
+    for name in ("symmetry/w1-columns", "symmetry/w2-rows", "symmetry/clones"):
+        (invariant,) = select([name])
+        if invariant.measure(trainer(step), problem).violation:
+            yield invariant.rounding(trainer(step), problem)
+
+
+def problems(dtype, count):
+    for seed in range(count):
+        problem = make_problem(
+            seed, n=30, i=4, h=7, c=4, dtype=dtype, iterations=8, lr=[0.1, 2.0, 50.0][seed % 3]
+        )
+        yield with_clones(problem, [0, 0, 2, 0, 2, 0, 2])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("step", [rounding_descent, RoundingMomentum, RoundingAdam])
+def test_another_order_of_summation_is_rounding(step, dtype):
+    judged = [answer for problem in problems(dtype, 12) for answer in verdicts(step, problem)]
+    assert len(judged) > 24
+    assert all(answer.explains and 0 < answer.margin <= 1 for answer in judged)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("step", [numpy_step, Adam, Momentum])
+def test_what_a_blas_does_is_rounding(step, dtype):
+    judged = [
+        answer
+        for seed in range(40)
+        for answer in verdicts(step, make_problem(seed, 33, 9, 13, dtype=dtype, iterations=6))
+    ]
+    assert all(answer.explains for answer in judged)
+
+
+def last_unit_a_little_slow(x, y, w1, w2, lr):
+    a, b = numpy_step(x, y, w1, w2, lr)
+    b[-1] = w2[-1] + (b[-1] - w2[-1]) * b.dtype.type(0.999)
+    return a, b
+
+
+def first_unit_in_half_precision(x, y, w1, w2, lr):
+    a, b = numpy_step(x, y, w1, w2, lr)
+    b[1] = b[1].astype(np.float16)
+    return a, b
+
+
+class DropoutOfOneSeed:
+    def __init__(self):
+        self.rng = np.random.default_rng(5)
+
+    def __call__(self, x, y, w1, w2, lr):
+        a, b = numpy_step(x, y, w1, w2, lr)
+        b[1:] = np.where(self.rng.random((len(b) - 1, 1)) < 0.5, w2[1:], b[1:])
+        return a, b
+
+
+def tail_that_reads_the_next_sample(x, y, w1, w2, lr):
+    a, b = numpy_step(x, y, w1, w2, lr)
+    a[:, -1:] = numpy_step(np.roll(x, 1, axis=0), y, w1, w2, lr)[0][:, -1:]
+    b[-1] = numpy_step(np.roll(x, 1, axis=0), y, w1 + 1, w2, lr)[1][-1]
+    return a, b
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    "step",
+    [
+        last_unit_a_little_slow,
+        first_unit_in_half_precision,
+        DropoutOfOneSeed,
+        tail_that_reads_the_next_sample,
+    ],
+)
+def test_bugs_are_not_rounding(step, dtype):
+    judged = [answer for problem in problems(dtype, 9) for answer in verdicts(step, problem)]
+    assert len(judged) >= 18
+    assert not any(answer.explains for answer in judged)
+    assert all(answer.margin > 1 for answer in judged)
+
+
+def test_chance_is_not_rounding():
+    """Noise makes the response as large as the deviation; but it does not repeat itself."""
+    rng = np.random.default_rng(0)
+
+    def noisy(x, y, w1, w2, lr):
+        w1, w2 = numpy_step(x, y, w1, w2, lr)
+        return w1, w2 + rng.normal(size=w2.shape)
+
+    assert rounding_from_zero(trainer(noisy), make_problem()) == (False, np.inf)
+
+
+def test_one_unit_that_is_not_finite_is_not_rounding():
+    def broken(x, y, w1, w2, lr):
+        w1, w2 = numpy_step(x, y, w1, w2, lr)
+        w2[2, 0] = np.nan
+        return w1, w2
+
+    assert rounding_from_zero(trainer(broken), make_problem()) == (False, np.inf)
+
+
+def test_a_group_that_overflows_together_ends_the_judgement():
+    def exploding(x, y, w1, w2, lr):
+        w1, w2 = rounding_descent(x, y, w1, w2, lr)
+        return w1 * w1.dtype.type(1e15), w2 * w2.dtype.type(1e15)
+
+    problem = make_problem(n=40, dtype="float32", iterations=20)
+    assert alike.w2_rows(trainer(exploding), problem).violation
+    answer = rounding_from_zero(trainer(exploding), problem)
+    assert answer.explains
+
+
+def test_without_a_deviation_there_is_nothing_to_explain():
+    problem = with_clones(make_problem(), [0, 0, 2, 2, 4, 4])
+    assert rounding(trainer(exact_step), problem) == (False, 0.0)
+    assert rounding_from_zero(trainer(exact_step), problem) == (False, 0.0)
+
+
+def test_no_other_invariant_is_excused_by_rounding():
+    assert [invariant.name for invariant in select() if invariant.rounding] == [
+        "symmetry/w1-columns",
+        "symmetry/w2-rows",
+        "symmetry/clones",
+    ]
