@@ -8,7 +8,6 @@ start, in which the units must come out different, so that one sees that the com
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,12 +17,13 @@ from numpy.typing import NDArray
 
 from symmetry.data.dataset import Dataset
 from symmetry.data.random import Random
+from symmetry.errors import SymmetryError
 from symmetry.invariants import compare
 from symmetry.memory import refuse_beyond_memory
 from symmetry.network import formulas
 from symmetry.network.collapsed import CollapsedCore
 from symmetry.network.core import Core
-from symmetry.network.training import Iteration, Weights, train
+from symmetry.network.training import Iteration, Weights, memory_needed, train
 from symmetry.watch import Outcome, Watch
 
 Floats = NDArray[np.floating[Any]]
@@ -36,7 +36,7 @@ CONTROL = "control (random start)"
 
 _RADIUS = 0.01  # a random start is uniform between minus and plus this
 _POINT_SIZE = 400  # bytes that an iteration leaves behind in the history and the reports
-_COPIES = 4  # of both weight matrices: the first, the last and the control's, and one to compare
+_COPIES = 6  # of both weight matrices: the first, the last, the control's, to compare, to write
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,15 @@ class Settings:
     collapsed: bool = False
     control: bool = True
 
+    def __post_init__(self) -> None:
+        with np.errstate(over="ignore", under="ignore"):
+            lr = np.dtype(self.dtype).type(self.lr)
+        if not 0 < lr < np.inf:
+            raise SymmetryError(
+                f"the learning rate must be finite and positive in {self.dtype}, "
+                f"and {self.lr} is {lr} there"
+            )
+
 
 @dataclass(frozen=True)
 class Point:
@@ -80,23 +89,14 @@ class Point:
     accuracy: float
 
 
-@dataclass(frozen=True)
-class Stage:
-    """News: a part of the work begins."""
+class Observer:
+    """Is told how the work goes on; this one keeps it to itself. What it raises ends the run."""
 
-    name: str
+    def stage(self, name: str) -> None:
+        """Learn that a part of the work begins."""
 
-
-@dataclass(frozen=True)
-class Progress:
-    """News: the run called ``run`` has finished an iteration of ``iterations``."""
-
-    run: str
-    point: Point
-    iterations: int
-
-
-Tell = Callable[[Stage | Progress], None]
+    def iteration(self, run: str, point: Point, iterations: int) -> None:
+        """Learn that the run of that name has finished one of its iterations."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,7 +186,7 @@ def run_experiment(
     settings: Settings,
     *,
     threads: int | None = None,
-    tell: Tell = lambda _: None,
+    observer: Observer | None = None,
 ) -> Experiment:
     """Train, compare at every iteration, and return the record.
 
@@ -194,8 +194,8 @@ def run_experiment(
     ----------
     threads
         None leaves the number to the core. It changes the time only, never a bit.
-    tell
-        Called with each piece of news; what it raises ends the run.
+    observer
+        Is told of every stage and every iteration.
 
     Raises
     ------
@@ -203,10 +203,11 @@ def run_experiment(
         If the run cannot fit into memory.
     """
     refuse_beyond_memory(_bytes_needed(data, settings))
-    tell(Stage("compiling the core, once"))
+    observer = observer or Observer()
+    observer.stage("compiling the core, once")
     run = _collapsed_run if settings.collapsed else _full_run
     with np.errstate(all="ignore"):  # a run may diverge; that is for the report to say
-        return run(data, settings, threads, tell)
+        return run(data, settings, threads, observer)
 
 
 def random_weights(settings: Settings, *shapes: tuple[int, ...]) -> Weights:
@@ -222,40 +223,32 @@ def zero_weights(settings: Settings, *shapes: tuple[int, ...]) -> Weights:
     return tuple(np.zeros(shape, settings.dtype) for shape in shapes)
 
 
-def _pair(now: Iteration) -> Pair:
-    w1, w2 = now.weights
-    return w1, w2
-
-
-def _expand(weights: Weights, hidden: int) -> Pair:
-    u, b, v = weights
-    return formulas.expand(u, b, v, hidden)
-
-
-def _full_run(data: Dataset, settings: Settings, threads: int | None, tell: Tell) -> Experiment:
+def _full_run(
+    data: Dataset, settings: Settings, threads: int | None, observer: Observer
+) -> Experiment:
     """Train the full network; from a zero start the collapsed one beside it, then the control."""
     zero = settings.init == "zero"
     facts = _facts(data)
     shapes = (data.inputs + 1, settings.hidden), (settings.hidden + 1, data.classes)
     w1, w2 = (zero_weights if zero else random_weights)(settings, *shapes)
-    log = _Log(ZERO_START if zero else RANDOM_START, data, settings, tell)
+    train_from = _trainer(Core, data, settings, threads)
     watch = Watch(w1, w2, facts.never_lit, judged=zero)
-    twin = _Twin(_collapsed_from_zero(data, settings, threads)) if zero else None
-    with _cores(Core, data, settings, threads) as train_from:
-        for now in log.follow(train_from((w1, w2))):
-            watch.see(now.iteration, *_pair(now))
-            if twin is not None:
-                twin.see(now)
-        control = None
-        if zero and settings.control:
-            control_log = _Log(CONTROL, data, settings, tell)
-            control = _control(control_log, train_from(random_weights(settings, *shapes)), settings)
+    twin = _Twin(data, settings, threads) if zero else None
+    log = _Log(ZERO_START if zero else RANDOM_START, data, settings, observer)
+    for now in log.follow(train_from((w1, w2))):
+        watch.see(now.iteration, *_pair(now.weights))
+        if twin is not None:
+            twin.see(now)
+    control = None
+    if zero and settings.control:
+        control_log = _Log(CONTROL, data, settings, observer)
+        control = _control(control_log, train_from(random_weights(settings, *shapes)), settings)
     return Experiment(
         facts=facts,
         settings=settings,
         history=tuple(log.history),
-        first=_pair(log.first),
-        last=_pair(log.last),
+        first=_pair(log.first.weights),
+        last=_pair(log.last.weights),
         confusion=_confusion(data, log.last.predictions),
         outcomes=watch.outcomes(),
         control=control,
@@ -263,19 +256,28 @@ def _full_run(data: Dataset, settings: Settings, threads: int | None, tell: Tell
     )
 
 
+def _control(log: _Log, iterations: Iterator[Iteration], settings: Settings) -> Control:
+    """Train from a random start and count the units that came out different."""
+    for _ in log.follow(iterations):
+        pass
+    w1, _ = _pair(log.last.weights)
+    distinct = compare.distinct(compare.units_of("w1", w1))
+    return Control(settings.seed, tuple(log.history), distinct, w1)
+
+
 def _collapsed_run(
-    data: Dataset, settings: Settings, threads: int | None, tell: Tell
+    data: Dataset, settings: Settings, threads: int | None, observer: Observer
 ) -> Experiment:
     """Train the collapsed network alone and expand its weights."""
     facts = _facts(data)
-    shapes = (data.inputs + 1,), (data.classes,), (data.classes,)
+    shapes = _collapsed_shapes(data)
     weights = (zero_weights if settings.init == "zero" else random_weights)(settings, *shapes)
-    log = _Log(COLLAPSED, data, settings, tell)
+    train_from = _trainer(CollapsedCore, data, settings, threads)
     few = min(settings.hidden, 2)  # of units that are equal by construction, two stand for all
     watch = Watch(*_expand(weights, few), facts.never_lit, judged=True)
-    with _cores(CollapsedCore, data, settings, threads) as train_from:
-        for now in log.follow(train_from(weights)):
-            watch.see(now.iteration, *_expand(now.weights, few))
+    log = _Log(COLLAPSED, data, settings, observer)
+    for now in log.follow(train_from(weights)):
+        watch.see(now.iteration, *_expand(now.weights, few))
     return Experiment(
         facts=facts,
         settings=settings,
@@ -289,20 +291,10 @@ def _collapsed_run(
     )
 
 
-def _control(log: _Log, iterations: Iterator[Iteration], settings: Settings) -> Control:
-    """Train from a random start and count the units that came out different."""
-    for _ in log.follow(iterations):
-        pass
-    w1 = log.last.weights[0]
-    distinct = compare.distinct(compare.units_of("w1", w1))
-    return Control(settings.seed, tuple(log.history), distinct, w1)
-
-
-@contextmanager
-def _cores(
-    kind: type[Core] | type[CollapsedCore], data: Dataset, settings: Settings, threads: int | None
-) -> Iterator[Callable[[Weights], Iterator[Iteration]]]:
-    """Hold both sets ready, and hand out a function that trains from given weights."""
+def _trainer(
+    kind: Callable[..., Any], data: Dataset, settings: Settings, threads: int | None
+) -> Callable[[Weights], Iterator[Iteration]]:
+    """Prepare both sets for one kind of core; return a function that trains from given weights."""
     core = partial(
         kind,
         classes=data.classes,
@@ -310,20 +302,24 @@ def _cores(
         dtype=settings.dtype,
         threads=threads,
     )
-    with (
-        core(data.train_x, data.train_labels) as training,
-        core(data.test_x, data.test_labels) as test,
-    ):
-        yield lambda weights: train(training, test, weights, settings.lr, settings.iterations)
+    training = core(data.train_x, data.train_labels)
+    test = core(data.test_x, data.test_labels)
+    return lambda weights: train(training, test, weights, settings.lr, settings.iterations)
 
 
-def _collapsed_from_zero(
-    data: Dataset, settings: Settings, threads: int | None
-) -> Iterator[Iteration]:
-    """Train the collapsed network from zero."""
-    with _cores(CollapsedCore, data, settings, threads) as train_from:
-        shapes = (data.inputs + 1,), (data.classes,), (data.classes,)
-        yield from train_from(zero_weights(settings, *shapes))
+def _collapsed_shapes(data: Dataset) -> tuple[tuple[int, ...], ...]:
+    """Return the shapes of u, b and v."""
+    return (data.inputs + 1,), (data.classes,), (data.classes,)
+
+
+def _pair(weights: Weights) -> Pair:
+    w1, w2 = weights
+    return w1, w2
+
+
+def _expand(weights: Weights, hidden: int) -> Pair:
+    u, b, v = weights
+    return formulas.expand(u, b, v, hidden)
 
 
 class _Log:
@@ -332,8 +328,8 @@ class _Log:
     first: Iteration
     last: Iteration
 
-    def __init__(self, run: str, data: Dataset, settings: Settings, tell: Tell) -> None:
-        self._run, self._total, self._tell = run, settings.iterations, tell
+    def __init__(self, run: str, data: Dataset, settings: Settings, observer: Observer) -> None:
+        self._run, self._total, self._observer = run, settings.iterations, observer
         self._labels = data.test_labels
         self.history: list[Point] = []
 
@@ -346,21 +342,22 @@ class _Log:
                 self.first = now
             self.last = now
             self.history.append(point)
-            self._tell(Progress(self._run, point, self._total))
+            self._observer.iteration(self._run, point, self._total)
             yield now
 
 
 class _Twin:
-    """The collapsed network, trained step by step beside the full one."""
+    """The collapsed network, trained from zero step by step beside the full one."""
 
-    def __init__(self, iterations: Iterator[Iteration]) -> None:
-        self._iterations = iterations
+    def __init__(self, data: Dataset, settings: Settings, threads: int | None) -> None:
+        start = zero_weights(settings, *_collapsed_shapes(data))
+        self._iterations = _trainer(CollapsedCore, data, settings, threads)(start)
         self._largest = [0.0, 0.0, 0.0]
 
     def see(self, now: Iteration) -> None:
         """Take a step as well, and compare."""
         twin = next(self._iterations)
-        w1, w2 = _pair(now)
+        w1, w2 = _pair(now.weights)
         its_w1, its_w2 = _expand(twin.weights, w1.shape[1])
         found = (
             _relative(np.float64(now.loss), np.float64(twin.loss)),
@@ -404,6 +401,10 @@ def _confusion(data: Dataset, predictions: NDArray[np.int64]) -> NDArray[np.int6
 
 def _bytes_needed(data: Dataset, settings: Settings) -> int:
     """Return about how much memory the run takes beyond the data set, which is there already."""
+    computed = 1 if settings.collapsed else settings.hidden
+    core = memory_needed(
+        len(data.train_labels), data.inputs, data.classes, computed, settings.dtype
+    )
     weights = (data.inputs + 1) * settings.hidden + (settings.hidden + 1) * data.classes
     kept = weights * np.dtype(settings.dtype).itemsize * _COPIES
-    return kept + data.classes**2 * 8 + settings.iterations * _POINT_SIZE
+    return core + kept + data.classes**2 * 8 + settings.iterations * _POINT_SIZE

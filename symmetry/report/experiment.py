@@ -61,12 +61,13 @@ def _context(experiment: Experiment, figures: set[str]) -> dict[str, Any]:
     own_data = facts.files == CHECKSUMS
     classes = len(facts.class_counts)
     (first_w1, first_w2), (w1, w2) = experiment.first, experiment.last
-    dead = np.flatnonzero(facts.never_lit) + 1
+    dead, live = np.flatnonzero(facts.never_lit) + 1, np.flatnonzero(~facts.never_lit) + 1
     return {
         "run": experiment,
         "settings": settings,
         "facts": facts,
         "figures": figures,
+        "data_name": sentences.data_name(facts),
         "title": sentences.title(experiment),
         "finding": sentences.finding(experiment),
         "diverged": sentences.diverged(experiment),
@@ -88,8 +89,8 @@ def _context(experiment: Experiment, figures: set[str]) -> dict[str, Any]:
         "predicted": int(np.count_nonzero(experiment.confusion.sum(axis=0))),
         "dead": len(dead),
         "dead_at_zero": int(np.count_nonzero(~w1[dead].any(axis=1))),
-        "live": int(np.count_nonzero(~facts.never_lit)),
-        "live_moved": int(np.count_nonzero(np.delete(w1[1:], dead - 1, axis=0).any(axis=1))),
+        "live": len(live),
+        "live_at_zero": int(np.count_nonzero(~w1[live].any(axis=1))),
         "digests": _digests(experiment),
         "command": sentences.command(settings, own_data=own_data, classes=classes),
         "own_data": own_data,
@@ -115,14 +116,13 @@ def _verdicts(experiment: Experiment) -> list[dict[str, Any]]:
         "symmetry/dead-inputs": f"{sentences.count(dead, 'row')} of `w1` of pixels that are "
         "never lit, and a row of zeros",
     }
-    return [
-        {
-            **vars(outcome),
-            "compared": compared[outcome.name],
-            "verdict": sentences.verdict(outcome, experiment.settings),
-        }
-        for outcome in experiment.outcomes
-    ]
+    lines = []
+    for outcome in experiment.outcomes:
+        verdict = sentences.verdict(outcome, experiment.settings)
+        if outcome.split or (outcome.counted and not experiment.settings.collapsed):
+            verdict = f"**{verdict}**"
+        lines.append({**vars(outcome), "compared": compared[outcome.name], "verdict": verdict})
+    return lines
 
 
 def _class_lines(experiment: Experiment) -> list[tuple[int, int, str, str, str]]:
@@ -181,8 +181,9 @@ def _filled(block: str) -> str:
     block = block.strip("\n")
     if block.startswith(("#", "|", "```", "![", "<!--")):
         return block
-    text = " ".join(block.split())
-    return textwrap.fill(text, 100, break_long_words=False, break_on_hyphens=False)
+    text = " ".join(block.split()).replace(" %", "\0%")  # a number and its % stay together
+    filled = textwrap.fill(text, 100, break_long_words=False, break_on_hyphens=False)
+    return filled.replace("\0", " ")
 
 
 def _digests(experiment: Experiment) -> dict[str, str]:

@@ -99,9 +99,9 @@ class Figure:
             canvas.savefig(data, format="png", metadata={"Software": None, KEY: self.digest})
         return data.getvalue()
 
-    def is_current(self, png: bytes) -> bool:
+    def is_current(self, png: bytes | None) -> bool:
         """Return whether ``png`` is an undamaged picture of the same data."""
-        return png_texts(png).get(KEY) == self.digest
+        return png is not None and png_texts(png).get(KEY) == self.digest
 
 
 def plain(axes: Axes) -> None:

@@ -50,12 +50,12 @@ class Report:
         )
 
 
-def _content(path: Path) -> bytes:
-    """Return the bytes of a file, none at all if it cannot be read."""
+def _content(path: Path) -> bytes | None:
+    """Return the bytes of a file, None if it cannot be read."""
     try:
         return path.read_bytes()
     except OSError:
-        return b""
+        return None
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from symmetry.experiment import Experiment, Settings
+from symmetry.experiment import Experiment, Facts, Settings
 from symmetry.invariants.words import groups_in_words, in_ulps
 from symmetry.watch import Outcome
 
@@ -17,6 +17,13 @@ def count(number: int, noun: str, plural: str = "") -> str:
 def percent(accuracy: float) -> str:
     """Return an accuracy as ``25.21 %``."""
     return f"{accuracy:.2f} %"
+
+
+def data_name(facts: Facts) -> str:
+    """Return the data set's name, safe in Markdown whatever its directory is called."""
+    if all(c.isalnum() or c in " .-" for c in facts.name):
+        return facts.name
+    return "`" + "".join(c if c.isprintable() and c not in "`|" else "?" for c in facts.name) + "`"
 
 
 def title(experiment: Experiment) -> str:
@@ -37,7 +44,7 @@ def finding(experiment: Experiment) -> str:
 
 
 def _what_happened(experiment: Experiment) -> str:
-    settings, name = experiment.settings, experiment.facts.name
+    settings, name = experiment.settings, data_name(experiment.facts)
     hidden = count(settings.hidden, "hidden unit")
     iterations = count(settings.iterations, "iteration")
     columns, rows = experiment.outcomes[:2]
@@ -101,9 +108,10 @@ def _what_it_costs(experiment: Experiment) -> str:
         )
     if control is None:
         return f"{sentence}."
+    units = ", in which the units come to differ," if settings.hidden > 1 else ""
     return (
-        f"{sentence}; the same network started from small random numbers, in which the units "
-        f"come to differ, reaches {percent(control.history[-1].accuracy)}."
+        f"{sentence}; the same network started from small random numbers{units} reaches "
+        f"{percent(control.history[-1].accuracy)}."
     )
 
 
@@ -114,12 +122,21 @@ def verdict(outcome: Outcome, settings: Settings) -> str:
     if outcome.split is not None:
         groups = groups_in_words(outcome.split.groups)
         where = "" if outcome.name == "symmetry/dead-inputs" else f" ({groups})"
-        return f"**violated** in iteration {outcome.split.iteration:,}{where}"
+        return f"violated in iteration {outcome.split.iteration:,}{where}"
     if not outcome.counted:
         return "vacuous: nothing that moved could have differed"
     if settings.collapsed and outcome.name != "symmetry/dead-inputs":
         return "holds by construction"
-    return "**holds**"
+    return "holds"
+
+
+def in_short(outcome: Outcome, settings: Settings) -> str:
+    """Return one invariant's outcome as a line for the terminal."""
+    compared = f"{count(outcome.iterations, 'iteration')} compared"
+    found = (
+        f"{outcome.distinct:,} distinct at the end, largest deviation {in_ulps(outcome.max_ulps)}"
+    )
+    return f"{verdict(outcome, settings)}; {compared}, {found}"
 
 
 def diverged(experiment: Experiment) -> int | None:

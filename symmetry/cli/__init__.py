@@ -1,0 +1,111 @@
+"""The command line: one file a command, loaded when that command is called."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+
+import click
+
+from symmetry.errors import SymmetryError
+
+OK, FOUND, FAILED, INTERRUPTED = 0, 1, 2, 130
+
+_COMMANDS = {
+    "run": "Repeat the MNIST experiment and write its report.",
+    "check": "Check a training step against the invariants.",
+    "compare": "Run the experiment on several frameworks side by side.",
+    "explain": "Name the operation that tells equal hidden units apart.",
+}
+_LONGEST = 590  # characters of an error: it is one line, and people have to read it
+
+
+class _Commands(click.Group):
+    """Knows the names and purposes of the commands without importing them."""
+
+    def list_commands(self, _: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, _: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"symmetry.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.command(
+    cls=_Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(package_name="unit-symmetry", prog_name="symmetry")
+@click.pass_context
+def group(context: click.Context) -> None:
+    """Prove or refute, bit by bit, that training code treats equal hidden units equally.
+
+    A network whose weights all start at zero can never tell its hidden units apart. The command
+    `run` shows it on MNIST; `check` tests with it whether a training step is sound.
+
+    Exit status: 0 all is as it should be, 1 an invariant is violated, 2 the command could not do
+    its work, 130 interrupted.
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help(), err=True)
+        context.exit(FAILED)
+
+
+def main() -> None:
+    """Run the command line and leave the process with its exit status."""
+    status = run(sys.argv[1:])
+    if status == INTERRUPTED:  # threads may still be computing what nobody waits for any more
+        os._exit(status)
+    sys.exit(status)
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line; every error becomes one line on standard error and an exit status.
+
+    A command returns its exit status, or None for 0.
+    """
+    try:
+        with group.make_context("symmetry", list(arguments)) as context:
+            status = group.invoke(context) or OK
+        sys.stdout.flush()
+        return int(status)
+    except click.exceptions.Exit as request:
+        return request.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return _fail("interrupted", INTERRUPTED)
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nothing is left for Python to flush
+        return FAILED
+    except click.UsageError as error:
+        place = error.ctx.command_path if error.ctx else "symmetry"
+        return _fail(f"error: {error.format_message()} (see {place} --help)")
+    except click.ClickException as error:
+        return _fail(f"error: {error.format_message()}")
+    except SymmetryError as error:
+        return _fail(f"error: {error}")
+    except MemoryError as error:
+        return _fail(f"error: there is not enough memory: {error}")
+    except OSError as error:
+        return _fail(f"error: {error}")
+    except Exception:  # a fault of this program, which must not look like a verdict
+        traceback.print_exc()
+        return FAILED
+
+
+def _fail(message: str, status: int = FAILED) -> int:
+    """Print one readable line, whatever names and numbers were pasted into it."""
+    line = "".join(c if c.isprintable() else " " for c in message)
+    line = " ".join(line.split())
+    if len(line) > _LONGEST:
+        line = f"{line[: _LONGEST - 40]} ... {line[-35:]}"
+    click.echo(line, err=True)
+    return status

@@ -1,0 +1,122 @@
+"""Options that several commands share. Nothing heavy is imported before a command does its work."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from symmetry.errors import SymmetryError
+
+if TYPE_CHECKING:
+    from symmetry.data.dataset import Dataset
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class _LearningRate(click.ParamType):  # type: ignore[type-arg]
+    """A finite, positive number."""
+
+    name = "float"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        try:
+            number = float(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        if not 0 < number < math.inf:
+            self.fail(f"{value} is not finite and positive.", param, ctx)
+        return number
+
+
+_AT_LEAST_1 = click.IntRange(min=1)
+_EXPERIMENT = (
+    click.option(
+        "--data",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="Directory of four IDX files, each plain or .gz.  [default: the embedded MNIST]",
+    ),
+    click.option(
+        "--classes",
+        type=_AT_LEAST_1,
+        default=10,
+        show_default=True,
+        metavar="N",
+        help="Number of classes; a label of N or more is an error.",
+    ),
+    click.option(
+        "--hidden",
+        type=_AT_LEAST_1,
+        default=200,
+        show_default=True,
+        metavar="H",
+        help="Number of hidden units.",
+    ),
+    click.option(
+        "--iterations",
+        type=_AT_LEAST_1,
+        default=100,
+        show_default=True,
+        metavar="T",
+        help="Number of full-batch steps.",
+    ),
+    click.option(
+        "--lr",
+        type=_LearningRate(),
+        default=0.01,
+        show_default=True,
+        metavar="X",
+        help="Learning rate.",
+    ),
+    click.option(
+        "--dtype",
+        type=click.Choice(["float32", "float64"]),
+        default="float32",
+        show_default=True,
+        help="In which everything is computed.",
+    ),
+)
+
+
+def experiment_options(command: Command) -> Command:
+    """Add the options that say what is trained, on what, and how long."""
+    for option in reversed(_EXPERIMENT):
+        command = option(command)
+    return command
+
+
+def load_data(directory: Path | None, classes: int) -> Dataset:
+    """Load the data set that ``--data`` and ``--classes`` name.
+
+    Raises
+    ------
+    SymmetryError
+        If it is damaged, or a label is out of range.
+    """
+    from symmetry.data.dataset import load_dataset
+    from symmetry.data.mnist import load_mnist
+
+    return load_mnist(classes) if directory is None else load_dataset(directory, classes)
+
+
+def threads_to_use(option: int | None) -> int | None:
+    """Return the number of threads asked for; None leaves it to the core, which takes all cores.
+
+    Raises
+    ------
+    SymmetryError
+        If the environment's ``NUMBA_NUM_THREADS`` counts and is no number.
+    """
+    there = os.environ.get("NUMBA_NUM_THREADS", "")
+    if option is not None or not there:
+        return option
+    if not (there.isascii() and there.isdigit() and int(there[:10]) > 0):
+        raise SymmetryError(f"NUMBA_NUM_THREADS must be a number of threads, not {there!r}")
+    return int(there[:10])

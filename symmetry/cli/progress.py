@@ -1,0 +1,83 @@
+"""What a person sees while the experiment runs: live on a terminal, else a line for each news.
+
+The plain lines are the same bytes each time; how long things take is shown on terminals only.
+This module is imported when a command does its work, not before.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from symmetry.experiment import Observer, Point
+
+
+@contextmanager
+def display(*, quiet: bool) -> Iterator[Observer]:
+    """Choose the display that fits standard output, and end it with the block."""
+    if quiet:
+        yield Observer()
+    elif sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
+        with _bars() as bars:
+            yield Live(bars)
+    else:
+        yield Plain()
+
+
+class Plain(Observer):
+    """Prints a line for each stage and each iteration."""
+
+    def __init__(self) -> None:
+        self._run = ""
+
+    def stage(self, name: str) -> None:  # noqa: D102
+        click.echo(name)
+
+    def iteration(self, run: str, point: Point, iterations: int) -> None:  # noqa: D102
+        if run != self._run:
+            self._run = run
+            click.echo(run)
+        click.echo(f"  iteration {point.iteration:{len(str(iterations))}}  {_numbers(point)}")
+
+
+class Live(Observer):
+    """Keeps one bar for each run up to date, and a line for what is being done beside them."""
+
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
+        self._runs: dict[str, TaskID] = {}
+        self._stage: TaskID | None = None
+
+    def stage(self, name: str) -> None:  # noqa: D102
+        self._end_stage()
+        self._stage = self._bars.add_task(name, total=None, numbers="")
+
+    def iteration(self, run: str, point: Point, iterations: int) -> None:  # noqa: D102
+        self._end_stage()
+        if run not in self._runs:
+            self._runs[run] = self._bars.add_task(run, total=iterations, numbers="")
+        numbers = f"{point.iteration:,} of {iterations:,}  {_numbers(point)}"
+        self._bars.update(self._runs[run], completed=point.iteration, numbers=numbers)
+
+    def _end_stage(self) -> None:
+        if self._stage is not None:
+            self._bars.remove_task(self._stage)
+            self._stage = None
+
+
+def _numbers(point: Point) -> str:
+    return f"loss {point.loss:.6f}  accuracy {point.accuracy:5.2f} %"
+
+
+def _bars() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[numbers]}"),
+        TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+    )

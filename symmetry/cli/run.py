@@ -1,0 +1,183 @@
+"""``symmetry run``: the MNIST experiment, shown while it trains, then its report."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from symmetry.cli import FOUND, OK
+from symmetry.cli.options import experiment_options, load_data, threads_to_use
+from symmetry.errors import SymmetryError
+
+if TYPE_CHECKING:
+    from symmetry.experiment import Experiment
+
+_CLASSES = 10  # of the digits
+_DEFAULT_OUTPUT = Path("reports")
+_TEXTS = ("mnist.md", "mnist.json")
+
+
+@click.command("run")
+@experiment_options
+@click.option(
+    "--init",
+    type=click.Choice(["zero", "random"]),
+    default="zero",
+    show_default=True,
+    help="Where the weights start. Units that start at random ought to differ: never a violation.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Seed of the random start, of this run or of its control.",
+)
+@click.option(
+    "--collapsed", is_flag=True, help="Train the collapsed network only: one unit for all."
+)
+@click.option("--no-control", is_flag=True, help="Leave out the control run from a random start.")
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Threads to compute with; they never change a bit.  "
+    "[default: NUMBA_NUM_THREADS or all cores]",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Where the report goes; must be given if the experiment is not the default one.  "
+    "[default: reports]",
+)
+@click.option(
+    "--save-weights",
+    type=click.Path(path_type=Path),
+    metavar="FILE.npz",
+    help="Write the final weights there, as arrays w1 and w2.",
+)
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Write nothing; exit 1 if the report is missing or would change.",
+)
+@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+def command(
+    data: Path | None,
+    classes: int,
+    hidden: int,
+    iterations: int,
+    lr: float,
+    dtype: str,
+    init: str,
+    seed: int,
+    collapsed: bool,
+    no_control: bool,
+    threads: int | None,
+    output: Path | None,
+    save_weights: Path | None,
+    check: bool,
+    quiet: bool,
+) -> int:
+    """Train a network whose weights all start at zero, and report whether its units stay equal.
+
+    The defaults are the experiment's own: MNIST, 784-200-10, 100 full-batch iterations at learning
+    rate 0.01. After every iteration all hidden units are compared bit by bit. The report is written
+    to `reports/mnist.md`, with its figures and `mnist.json`.
+
+    Exit status: 0 the units stayed equal (or `--init random`), 1 they did not, or `--check` found a
+    difference; 2 the command could not do its work.
+    """
+    from symmetry.cli.progress import display
+    from symmetry.experiment import Settings, run_experiment
+    from symmetry.report.experiment import render_experiment
+
+    settings = Settings(hidden, iterations, lr, dtype, init, seed, collapsed, not no_control)
+    own = settings == Settings() and data is None and classes == _CLASSES
+    if output is None and not own:
+        raise click.UsageError(
+            f"{_DEFAULT_OUTPUT} keeps the report of the default experiment, and this is another "
+            "one: say with --output DIR where its report is."
+        )
+    output = output or _DEFAULT_OUTPUT
+    threads = threads_to_use(threads)
+    if check and save_weights is not None:
+        raise click.UsageError("--check writes nothing, so it cannot go with --save-weights.")
+    if check and (missing := _missing(output)):
+        return _tell_differences(missing, quiet=quiet)
+    if not check:
+        _probe(output, save_weights)
+    with display(quiet=quiet) as observer:
+        observer.stage("loading the data")
+        dataset = load_data(data, classes)
+        experiment = run_experiment(dataset, settings, threads=threads, observer=observer)
+        observer.stage("comparing the report" if check else "writing the report")
+        report = render_experiment(experiment)
+        differences = report.differences(output) if check else ()
+        if not check:
+            report.write(output, beside=_weights(experiment, save_weights))
+    if not quiet:
+        _summarise(experiment)
+    if differences:
+        return _tell_differences(differences, quiet=quiet)
+    if not quiet:
+        click.echo(f"{'report':<22}{output / _TEXTS[0]}{' is as it should be' if check else ''}")
+    return FOUND if experiment.violated else OK
+
+
+def _missing(output: Path) -> tuple[str, ...]:
+    """Return a line for each text of the report that is not there, before anything is trained."""
+    if output.exists() and not output.is_dir():
+        raise SymmetryError(f"{output} is not a directory, so there is no report in it")
+    paths = (output / name for name in _TEXTS)
+    return tuple(f"{path} is missing" for path in paths if not path.exists())
+
+
+def _probe(output: Path, save_weights: Path | None) -> None:
+    """Find out before training whether everything can be written after it."""
+    from symmetry.report.files import writable_directory, writable_file
+
+    writable_directory(output)
+    for name in _TEXTS:
+        writable_file(output / name)
+    if save_weights is not None:
+        writable_file(save_weights)
+
+
+def _weights(experiment: Experiment, path: Path | None) -> dict[Path, bytes]:
+    """Return the file of the final weights, if it is wanted."""
+    import numpy as np
+
+    if path is None:
+        return {}
+    w1, w2 = experiment.last
+    data = io.BytesIO()
+    np.savez(data, w1=np.ascontiguousarray(w1), w2=np.ascontiguousarray(w2))
+    return {path: data.getvalue()}
+
+
+def _summarise(experiment: Experiment) -> None:
+    """Say what was found."""
+    from symmetry.report import sentences
+
+    click.echo()
+    for outcome in experiment.outcomes:
+        click.echo(f"{outcome.name:<22}{sentences.in_short(outcome, experiment.settings)}")
+    if experiment.control is not None:
+        columns = sentences.count(experiment.control.distinct, "distinct column")
+        reached = sentences.percent(experiment.control.history[-1].accuracy)
+        click.echo(f"{'control':<22}{columns} of w1, accuracy {reached}")
+    if experiment.violated:
+        click.echo("An invariant is violated, hence exit status 1.")
+
+
+def _tell_differences(differences: tuple[str, ...], *, quiet: bool) -> int:
+    """Name the files that are not as they should be; quietly means on standard error only."""
+    for line in differences:
+        click.echo(line, err=quiet)
+    return FOUND

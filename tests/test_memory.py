@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+
+from symmetry import memory
+from symmetry.errors import SymmetryError
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        (0, "0 bytes"),
+        (1023, "1023 bytes"),
+        (1024, "1.0 KiB"),
+        (1536, "1.5 KiB"),
+        (5 * 2**30, "5.0 GiB"),
+        (2**50 - 1, "1023.9 TiB"),
+        (3 * 2**80, "3.0 YiB"),
+        (10**4000, "over a million YiB"),
+    ],
+)
+def test_sizes_in_words(size: int, words: str) -> None:
+    assert memory.in_words(size) == words
+
+
+def test_this_machine_has_some_memory() -> None:
+    there = memory.available()
+    assert there is None or 2**20 < there < 2**60
+
+
+def test_the_smallest_limit_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "_limits", lambda: iter([4096, 1000, 2000]))
+    memory.refuse_beyond_memory(1000)
+    with pytest.raises(SymmetryError, match=r"1\.0 KiB of memory, and there are 1000 bytes"):
+        memory.refuse_beyond_memory(1024)
+
+
+def test_where_the_system_does_not_tell_nothing_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "_limits", lambda: iter(()))
+    assert memory.available() is None
+    memory.refuse_beyond_memory(10**30)
+
+
+def test_a_container_limit_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        memory, "_lines", lambda path: ["12345"] if path.endswith("memory.max") else ["max"]
+    )
+    assert memory.available() == 12345
