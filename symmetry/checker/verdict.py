@@ -84,6 +84,28 @@ class Verdict:
         return self.kind in ("violated", "error") or self.stale
 
 
+@dataclass(frozen=True)
+class Checked:
+    """A whole check: which trainer on which cases, and the verdicts.
+
+    Attributes
+    ----------
+    trainer
+        Its name.
+    seed
+        Of the list of cases; None if the cases were given.
+    examples
+        Number of cases for each dtype.
+    verdicts
+        One for each invariant and dtype.
+    """
+
+    trainer: str
+    seed: int | None
+    examples: int
+    verdicts: tuple[Verdict, ...]
+
+
 def gate(verdicts: Iterable[Verdict]) -> bool:
     """Return whether any of the verdicts makes the check fail."""
     return any(verdict.gates for verdict in verdicts)

@@ -1,0 +1,105 @@
+"""A short Python script that shows one failure without the checker: NumPy and the trainer only.
+
+The arrays are written out where they are small. Large ones follow from the case, for which this
+package is needed as well.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symmetry.checker.recipes import problem
+from symmetry.checker.verdict import Verdict
+from symmetry.errors import SymmetryError
+from symmetry.invariants.catalogue import select
+from symmetry.invariants.permutation import order_for
+from symmetry.report.templates import render
+from symmetry.report.verdicts import command_line
+from symmetry.trainers.load import name_in_package
+from symmetry.trainers.resolve import BUILTIN
+
+_LITERALS = 1000  # numbers that one array may have to be written out
+
+# How the script shows the failure; an invariant that is not here is measured by the checker.
+_BODIES = {
+    "symmetry/w1-columns": "alike",
+    "symmetry/w2-rows": "alike",
+    "symmetry/clones": "alike",
+    "symmetry/permutation": "permutation",
+    "symmetry/dead-inputs": "dead",
+    "symmetry/repeatable": "repeatable",
+    "symmetry/pure": "pure",
+    "network/first-step": "first-step",
+    "network/gradient": "network",
+    "network/collapsed": "network",
+}
+
+
+def render_script(trainer: str, verdict: Verdict) -> str:
+    """Return the text of a script that reproduces a failure.
+
+    Parameters
+    ----------
+    trainer
+        A name that ``symmetry check`` understands, seen from the working directory.
+    verdict
+        A failure: one that has a case.
+
+    Raises
+    ------
+    SymmetryError
+        If the trainer has no name by which it can be imported.
+    """
+    command = command_line(trainer, verdict)
+    if verdict.case is None or command is None:
+        raise SymmetryError(f"no script can import the trainer {trainer}")
+    case, violation = verdict.case, verdict.violation
+    start = select([verdict.invariant])[0].prepare(problem(case))
+    arrays = {"x": start.x, "y": start.y, "w1": start.w1, "w2": start.w2}
+    small = all(array.size <= _LITERALS or not array.any() for array in arrays.values())
+    body = _BODIES.get(verdict.invariant, "any") if violation else "error"
+    order = order_for(start) if small and body == "permutation" else None
+    return render(
+        f"script/{body}.jinja",
+        heading=f"{verdict.invariant} in {verdict.dtype} of {trainer}: {verdict.kind}.",
+        found=verdict.message,
+        command=command,
+        **_place(trainer),
+        invariant=verdict.invariant,
+        start={name: _literal(array) for name, array in arrays.items()} if small else None,
+        order=None if order is None else order.tolist(),
+        case=case,
+        **(vars(violation) if violation else {}),
+    )
+
+
+def _place(trainer: str) -> dict[str, Any]:
+    """Say how the trainer is imported: folders to look in, first and last, module, attribute."""
+    if trainer in BUILTIN:
+        name = f"symmetry.trainers.{trainer.replace('-', '_')}"
+        return {"first": [], "last": [], "module": name, "attribute": "step"}
+    source, _, attribute = trainer.rpartition(":")
+    if not source.endswith(".py"):
+        return {"first": [str(Path.cwd())], "last": [], "module": source, "attribute": attribute}
+    file = Path(source).resolve()
+    name, root = name_in_package(file)
+    last = [] if root == file.parent else [str(file.parent)]
+    return {"first": [str(root)], "last": last, "module": name, "attribute": attribute}
+
+
+def _literal(array: NDArray[Any]) -> str:
+    """Return an expression for an array, in which every number is exact."""
+    if not array.any():
+        return f"np.zeros({array.shape}, dtype)"
+    rows = (f"    [{', '.join(map(_number, row))}]," for row in array)
+    return "\n".join(["np.array([", *rows, "], dtype)"])
+
+
+def _number(value: np.floating[Any]) -> str:
+    """Return the fewest digits that give the number again, through Python's own floats."""
+    short = str(value)
+    return short if type(value)(float(short)) == value else repr(float(value))
