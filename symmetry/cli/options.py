@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-class _LearningRate(click.ParamType):  # type: ignore[type-arg]
+class LearningRate(click.ParamType):  # type: ignore[type-arg]
     """A finite, positive number."""
 
     name = "float"
@@ -35,7 +35,13 @@ class _LearningRate(click.ParamType):  # type: ignore[type-arg]
         return number
 
 
-_AT_LEAST_1 = click.IntRange(min=1)
+class WholeNumber(click.IntRange):
+    """A whole number from a smallest one on."""
+
+    name = "whole number"  # errors call it so
+
+
+_AT_LEAST_1 = WholeNumber(min=1)
 _EXPERIMENT = (
     click.option(
         "--data",
@@ -69,7 +75,7 @@ _EXPERIMENT = (
     ),
     click.option(
         "--lr",
-        type=_LearningRate(),
+        type=LearningRate(),
         default=0.01,
         show_default=True,
         metavar="X",
