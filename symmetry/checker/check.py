@@ -45,6 +45,24 @@ def applicable(
     return select(only, skip)
 
 
+def require_sense(expected_failures: Mapping[str, str]) -> None:
+    """See to it that failures are expected of invariants that there are, with reasons.
+
+    Raises
+    ------
+    SymmetryError
+        If not.
+    """
+    names = [invariant.name for invariant in CATALOGUE]
+    for name, reason in expected_failures.items():
+        if name not in names:
+            raise SymmetryError(
+                f"cannot expect a failure of {name!r}: there are {', '.join(names)}"
+            )
+        if not reason.strip():
+            raise SymmetryError(f"an expected failure of {name} needs a reason")
+
+
 def check(
     trainer: Trainer,
     invariants: Sequence[Invariant],
@@ -84,10 +102,10 @@ def check(
     Raises
     ------
     SymmetryError
-        If an expected failure is of no invariant there is.
+        If an expected failure is of no invariant there is, or lacks a reason.
     """
     expected_failures = expected_failures or {}
-    _require_names(expected_failures)
+    require_sense(expected_failures)
     verdicts: list[Verdict] = []
     with one_thread():
         for invariant in invariants:
@@ -309,12 +327,3 @@ def _expect(verdict: Verdict, reason: str, failed: bool) -> Verdict:
         return replace(verdict, kind="expected failure", reason=reason)
     stale = not failed and verdict.kind in ("holds", "vacuous")
     return replace(verdict, reason=reason, stale=stale)
-
-
-def _require_names(expected_failures: Mapping[str, str]) -> None:
-    names = [invariant.name for invariant in CATALOGUE]
-    for name in expected_failures:
-        if name not in names:
-            raise SymmetryError(
-                f"cannot expect a failure of {name!r}: there are {', '.join(names)}"
-            )

@@ -9,12 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import textwrap
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,6 +22,7 @@ from symmetry.invariants.words import in_ulps
 from symmetry.report import sentences
 from symmetry.report.figures import experiment_figures, shared_feature
 from symmetry.report.files import Report
+from symmetry.report.templates import environment, fill_paragraphs
 
 MARKDOWN, JSON = "mnist.md", "mnist.json"
 
@@ -41,17 +39,11 @@ def render_experiment(experiment: Experiment) -> Report:
 
 
 def _markdown(experiment: Experiment, figures: set[str]) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {"percent": sentences.percent, "loss": "{:.6f}".format}
-    environment.filters |= {"number": "{:,}".format, "share": _share}
-    environment.globals |= {"count": sentences.count, "in_ulps": in_ulps}
-    template = environment.get_template("mnist.md.jinja")
+    templates = environment()
+    templates.filters |= {"percent": sentences.percent, "loss": "{:.6f}".format}
+    templates.filters |= {"number": "{:,}".format, "share": _share}
+    templates.globals |= {"count": sentences.count, "in_ulps": in_ulps}
+    template = templates.get_template("mnist.md.jinja")
     return fill_paragraphs(template.render(_context(experiment, figures)))
 
 
@@ -168,22 +160,6 @@ def _repeated(column: NDArray[Any]) -> str:
 def _share(difference: float) -> str:
     """Return a relative difference for people."""
     return f"{difference:.1e}" if difference else "0"
-
-
-def fill_paragraphs(markdown: str) -> str:
-    """Break the lines of paragraphs anew, so that a template may break them where it likes."""
-    blocks = [block for block in markdown.strip().split("\n\n") if block.strip()]
-    return "\n\n".join(map(_filled, blocks)) + "\n"
-
-
-def _filled(block: str) -> str:
-    """Fill a block of Markdown unless its lines mean something."""
-    block = block.strip("\n")
-    if block.startswith(("#", "|", "```", "![", "<!--")):
-        return block
-    text = " ".join(block.split()).replace(" %", "\0%")  # a number and its % stay together
-    filled = textwrap.fill(text, 100, break_long_words=False, break_on_hyphens=False)
-    return filled.replace("\0", " ")
 
 
 def _digests(experiment: Experiment) -> dict[str, str]:

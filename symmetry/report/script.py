@@ -17,7 +17,7 @@ from symmetry.checker.verdict import Verdict
 from symmetry.errors import SymmetryError
 from symmetry.invariants.catalogue import select
 from symmetry.invariants.permutation import order_for
-from symmetry.report.templates import render
+from symmetry.report.templates import environment
 from symmetry.report.verdicts import command_line
 from symmetry.trainers.load import name_in_package
 from symmetry.trainers.resolve import BUILTIN
@@ -63,8 +63,9 @@ def render_script(trainer: str, verdict: Verdict) -> str:
     small = all(array.size <= _LITERALS or not array.any() for array in arrays.values())
     body = _BODIES.get(verdict.invariant, "any") if violation else "error"
     order = order_for(start) if small and body == "permutation" else None
-    return render(
-        f"script/{body}.jinja",
+    templates = environment()
+    templates.filters |= {"repr": repr, "docstring": _for_docstring}
+    return templates.get_template(f"script/{body}.jinja").render(
         heading=f"{verdict.invariant} in {verdict.dtype} of {trainer}: {verdict.kind}.",
         found=verdict.message,
         command=command,
@@ -103,3 +104,7 @@ def _number(value: np.floating[Any]) -> str:
     """Return the fewest digits that give the number again, through Python's own floats."""
     short = str(value)
     return short if type(value)(float(short)) == value else repr(float(value))
+
+
+def _for_docstring(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"""', "'''")

@@ -12,8 +12,9 @@ import pytest
 
 from symmetry import experiment
 from symmetry.experiment import Experiment, Settings, run_experiment
-from symmetry.report.experiment import fill_paragraphs, render_experiment
+from symmetry.report.experiment import render_experiment
 from symmetry.report.figures import experiment_figures
+from symmetry.report.templates import fill_paragraphs
 from tests.tiny import FirstRowCore, LastUnitCore, LivingDeadCore, tiny_data
 
 SETTINGS = Settings(hidden=4, iterations=3)

@@ -1,0 +1,63 @@
+"""The report ``invariants.md``: what was checked, on what, and what came of it."""
+
+from __future__ import annotations
+
+from symmetry.checker.verdict import Checked, Span, Verdict
+from symmetry.invariants.catalogue import CATALOGUE
+from symmetry.invariants.words import in_ulps
+from symmetry.report.sentences import count
+from symmetry.report.templates import environment, fill_paragraphs
+from symmetry.report.verdicts import command_line, deviation, facts_in_lines, summary
+
+MARKDOWN = "invariants.md"
+
+_COMPARED = {
+    "exact": "Compared bit by bit, without any tolerance.",
+    "bound": "Compared with the same step in float64, within what rounding can add up to.",
+    "response": "Compared in multiples of what a change of one ulp in the arguments does to the "
+    "step.",
+}
+
+
+def render_invariants(checked: Checked, command: str) -> str:
+    """Return the Markdown of a whole check.
+
+    Parameters
+    ----------
+    checked
+        What came of it.
+    command
+        The command line that writes the report.
+    """
+    names = {verdict.invariant for verdict in checked.verdicts}
+    templates = environment()
+    templates.filters |= {"span": _span}
+    text = templates.get_template("invariants.md.jinja").render(
+        checked=checked,
+        command=command,
+        summary=summary(checked.verdicts),
+        invariants=[invariant for invariant in CATALOGUE if invariant.name in names],
+        failures=[
+            facts_in_lines(verdict, command_line(checked.trainer, verdict))
+            for verdict in checked.verdicts
+            if verdict.case is not None
+        ],
+        deviation=_largest_deviation,
+        compared=_COMPARED,
+        count=count,
+    )
+    return fill_paragraphs(text)
+
+
+def _largest_deviation(verdict: Verdict) -> str:
+    if verdict.kind == "holds":
+        return deviation(verdict)
+    if verdict.kind in ("vacuous", "not applicable"):
+        return "-"
+    return "-" if verdict.max_ulps is None else in_ulps(verdict.max_ulps)
+
+
+def _span(span: Span) -> str:
+    if span.least == span.largest:
+        return f"{span.least:g}"
+    return f"{span.least:g} to {span.largest:g}"
