@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 import traceback
@@ -58,17 +59,28 @@ def group(context: click.Context) -> None:
     if context.invoked_subcommand is None:
         click.echo(context.get_help(), err=True)
         context.exit(FAILED)
+    _check_environment()
+
+
+def _check_environment() -> None:
+    """Refuse what Numba would answer with a traceback as soon as it is imported."""
+    threads = os.environ.get("NUMBA_NUM_THREADS", "1")
+    if not (threads.isascii() and threads.isdigit() and threads.strip("0")):
+        raise SymmetryError(f"NUMBA_NUM_THREADS must be a number of threads, not {threads!r}")
 
 
 def main() -> None:
     """Run the command line and leave the process with its exit status."""
-    status = run(sys.argv[1:])
+    for name in ("stdout", "stderr"):  # a shell can close them
+        if getattr(sys, name) is None:
+            setattr(sys, name, io.StringIO())
+    status = execute(sys.argv[1:])
     if status == INTERRUPTED:  # threads may still be computing what nobody waits for any more
         os._exit(status)
     sys.exit(status)
 
 
-def run(arguments: list[str]) -> int:
+def execute(arguments: list[str]) -> int:
     """Run one command line; every error becomes one line on standard error and an exit status.
 
     A command returns its exit status, or None for 0.
@@ -95,7 +107,7 @@ def run(arguments: list[str]) -> int:
     except MemoryError as error:
         return _fail(f"error: there is not enough memory: {error}")
     except OSError as error:
-        return _fail(f"error: {error}")
+        return _fail(f"error: {error.filename or 'output'}: {error.strerror or error}")
     except Exception:  # a fault of this program, which must not look like a verdict
         traceback.print_exc()
         return FAILED

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-
-from symmetry.errors import SymmetryError
 
 if TYPE_CHECKING:
     from symmetry.data.dataset import Dataset
@@ -23,7 +20,7 @@ class LearningRate(click.ParamType):  # type: ignore[type-arg]
 
     name = "float"
 
-    def convert(
+    def convert(  # noqa: D102
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         try:
@@ -110,19 +107,3 @@ def load_data(directory: Path | None, classes: int) -> Dataset:
     from symmetry.data.mnist import load_mnist
 
     return load_mnist(classes) if directory is None else load_dataset(directory, classes)
-
-
-def threads_to_use(option: int | None) -> int | None:
-    """Return the number of threads asked for; None leaves it to the core, which takes all cores.
-
-    Raises
-    ------
-    SymmetryError
-        If the environment's ``NUMBA_NUM_THREADS`` counts and is no number.
-    """
-    there = os.environ.get("NUMBA_NUM_THREADS", "")
-    if option is not None or not there:
-        return option
-    if not (there.isascii() and there.isdigit() and int(there[:10]) > 0):
-        raise SymmetryError(f"NUMBA_NUM_THREADS must be a number of threads, not {there!r}")
-    return int(there[:10])

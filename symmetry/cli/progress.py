@@ -24,7 +24,11 @@ def display(*, quiet: bool) -> Iterator[Observer]:
         yield Observer()
     elif sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
         with _bars() as bars:
-            yield Live(bars)
+            live = Live(bars)
+            try:
+                yield live
+            finally:
+                live.end_stage()  # what stays on the screen are the runs
     else:
         yield Plain()
 
@@ -54,17 +58,18 @@ class Live(Observer):
         self._stage: TaskID | None = None
 
     def stage(self, name: str) -> None:  # noqa: D102
-        self._end_stage()
+        self.end_stage()
         self._stage = self._bars.add_task(name, total=None, numbers="")
 
     def iteration(self, run: str, point: Point, iterations: int) -> None:  # noqa: D102
-        self._end_stage()
+        self.end_stage()
         if run not in self._runs:
             self._runs[run] = self._bars.add_task(run, total=iterations, numbers="")
         numbers = f"{point.iteration:,} of {iterations:,}  {_numbers(point)}"
         self._bars.update(self._runs[run], completed=point.iteration, numbers=numbers)
 
-    def _end_stage(self) -> None:
+    def end_stage(self) -> None:
+        """Take away the line that says what is being done."""
         if self._stage is not None:
             self._bars.remove_task(self._stage)
             self._stage = None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from symmetry.cli import FOUND, OK
-from symmetry.cli.options import experiment_options, load_data, threads_to_use
+from symmetry.cli.options import WholeNumber, experiment_options, load_data
 from symmetry.errors import SymmetryError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _TEXTS = ("mnist.md", "mnist.json")
 )
 @click.option(
     "--seed",
-    type=click.IntRange(min=0),
+    type=WholeNumber(min=0),
     default=0,
     show_default=True,
     metavar="N",
@@ -43,7 +43,7 @@ _TEXTS = ("mnist.md", "mnist.json")
 @click.option("--no-control", is_flag=True, help="Leave out the control run from a random start.")
 @click.option(
     "--threads",
-    type=click.IntRange(min=1),
+    type=WholeNumber(min=1),
     metavar="N",
     help="Threads to compute with; they never change a bit.  "
     "[default: NUMBA_NUM_THREADS or all cores]",
@@ -105,7 +105,6 @@ def command(
             "one: say with --output DIR where its report is."
         )
     output = output or _DEFAULT_OUTPUT
-    threads = threads_to_use(threads)
     if check and save_weights is not None:
         raise click.UsageError("--check writes nothing, so it cannot go with --save-weights.")
     if check and (missing := _missing(output)):

@@ -1,0 +1,49 @@
+"""The command line as a process of its own, the way people run it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+SYMMETRY = (sys.executable, "-m", "symmetry")
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a process left behind."""
+
+    status: int
+    out: str
+    err: str
+
+
+def environment(**changes: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name != "NUMBA_NUM_THREADS"}
+    return {**kept, "PYTHONPATH": str(Path(__file__).parents[2]), **changes}
+
+
+def symmetry(*arguments: object, cwd: Path, **changes: str) -> Finished:
+    """Run ``symmetry`` with these arguments and wait for it."""
+    finished = subprocess.run(
+        [*SYMMETRY, *map(str, arguments)],
+        cwd=cwd,
+        env=environment(**changes),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return Finished(finished.returncode, finished.stdout, finished.stderr)
+
+
+def assert_one_line(finished: Finished, *phrases: str) -> None:
+    """Assert that a command failed with one readable line."""
+    assert finished.status == 2, finished
+    lines = finished.err.splitlines()
+    assert len(lines) == 1, finished.err
+    assert lines[0].startswith("error: ")
+    assert len(lines[0]) < 600
+    for phrase in phrases:
+        assert phrase in lines[0]

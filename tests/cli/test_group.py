@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+import symmetry.cli as cli
+from symmetry.errors import SymmetryError
+from tests.cli.process import SYMMETRY, assert_one_line, environment, symmetry
+
+HEAVY = ("numba", "numpy", "matplotlib", "rich", "hypothesis", "jinja2", "torch", "jax")
+
+
+def test_the_version(tmp_path: Path) -> None:
+    assert symmetry("--version", cwd=tmp_path).out == (
+        f"symmetry, version {version('unit-symmetry')}\n"
+    )
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["run", "--help"], ["--version"]])
+def test_help_imports_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
+    code = (
+        "import json, sys; from symmetry.cli import execute; status = execute(sys.argv[1:]); "
+        f"print(json.dumps([status, [name for name in {HEAVY} if name in sys.modules]]))"
+    )
+    finished = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(finished.stdout.splitlines()[-1]) == [0, []]
+
+
+def test_help_lists_the_commands(tmp_path: Path) -> None:
+    text = symmetry("--help", cwd=tmp_path).out
+    for name in ("run", "check", "compare", "explain"):
+        assert f"\n  {name} " in text
+    assert "Exit status" in text
+
+
+def test_without_a_command_nothing_was_done(tmp_path: Path) -> None:
+    finished = symmetry(cwd=tmp_path)
+    assert finished.status == 2
+    assert finished.out == ""
+    assert "Usage: symmetry" in finished.err
+
+
+@pytest.mark.parametrize("arguments", [["walk"], ["--walk"], ["\x1b[31mred"], ["x" * 5000]])
+def test_unknown_words_are_one_line(arguments: list[str], tmp_path: Path) -> None:
+    finished = symmetry(*arguments, cwd=tmp_path)
+    assert_one_line(finished, "No such", "symmetry --help")
+    assert "\x1b" not in finished.err
+
+
+def test_whoever_reads_may_stop_reading(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [*SYMMETRY, "run", "--help"],
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait() == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "printed"),
+    [
+        (SymmetryError("two\nlines"), 2, "error: two lines\n"),
+        (SymmetryError("é" * 700), 2, f"error: {'é' * 543} ... {'é' * 35}\n"),
+        (MemoryError("Unable to allocate"), 2, "error: there is not enough memory: Unable to"),
+        (OSError(28, "No space left on device"), 2, "error: output: No space left on device\n"),
+        (OSError(13, "Permission denied", "x"), 2, "error: x: Permission denied\n"),
+        (KeyboardInterrupt(), 130, "interrupted\n"),
+        (BrokenPipeError(), 2, ""),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_every_error_is_one_line(
+    error: BaseException,
+    status: int,
+    printed: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(cli.group, "invoke", fail)
+    monkeypatch.setattr(os, "dup2", lambda *_: None)  # pytest still needs its output
+    assert cli.execute(["run"]) == status
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith(printed)
+    assert captured.err.count("\n") == bool(printed)
+
+
+def test_a_fault_of_the_program_is_no_verdict(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli.group, "invoke", lambda _: 1 / 0)
+    assert cli.execute(["run"]) == 2
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_output_may_be_closed(tmp_path: Path) -> None:
+    finished = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&- 2>&-', "sh", *SYMMETRY, "--help"],
+        cwd=tmp_path,
+        env=environment(),
+        check=False,
+    )
+    assert finished.returncode == 0
