@@ -102,7 +102,7 @@ class DropoutLeftOn:
 
         def activation(z):
             hidden, slope = logistic(z)
-            return 2 * awake * hidden, 2 * awake * slope
+            return 2 * hidden * awake, 2 * slope * awake
 
         return step(x, y, w1, w2, lr, activation=activation)
 

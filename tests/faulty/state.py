@@ -13,6 +13,7 @@ velocities = {}
 cache = {}
 accumulators = {}
 calls = 0
+kept = None
 born = time.perf_counter()
 
 
@@ -43,7 +44,15 @@ def steps_counted_in_the_module(x, y, w1, w2, lr):
     return step(x, y, w1, w2, lr / (1 + calls % 100))
 
 
-@fault("state", "symmetry/repeatable", wrong="Inputs are cached by their shape.")
+@fault("state", "symmetry/repeatable", wrong="Inputs are read anew only when their shape changes.")
+def inputs_kept_while_the_shape_stays(x, y, w1, w2, lr):
+    global kept
+    if kept is None or kept.shape != x.shape or kept.dtype != x.dtype:
+        kept = x.copy()
+    return step(kept, y, w1, w2, lr)
+
+
+@fault("state", "network/gradient", wrong="Inputs are cached by their shape, for ever.")
 def inputs_cached_by_shape(x, y, w1, w2, lr):
     return step(cache.setdefault((x.shape, x.dtype), x.copy()), y, w1, w2, lr)
 

@@ -20,13 +20,17 @@ BLOCK = 1 << 16
 
 
 def product(a, b):
-    """Return a @ b. Every entry adds up the same terms, in the same order, in the same way."""
+    """Return a @ b. Every entry adds up its terms one after the other, from the first to the last.
+
+    So it makes no difference either how a matrix is divided before it is multiplied.
+    """
     (rows, terms), columns = a.shape, b.shape[1]
     block = max(1, BLOCK // max(1, rows * columns))
     total = np.zeros((rows, columns), a.dtype)
     for k in range(0, terms, block):
         outer = np.multiply(a.T[k : k + block, :, None], b[k : k + block, None, :], order="C")
-        total += outer.sum(axis=0)
+        outer[0] += total
+        total = outer.sum(axis=0)
     return total
 
 

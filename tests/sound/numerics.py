@@ -81,14 +81,15 @@ def compensated_sums(x, y, w1, w2, lr):
     return w1 - lr * g1, w2 - lr * g2
 
 
-@formulas("A loop over the hidden units, each computed by itself.")
-def one_unit_at_a_time(x, y, w1, w2, lr):
-    units = [w1[:, unit, None] for unit in range(w1.shape[1])]
-    hidden = np.hstack([sigmoid(affine(x, unit)) for unit in units])
+@formulas("A loop over blocks of 16 hidden units, the last one shorter.")
+def units_in_blocks(x, y, w1, w2, lr):
+    blocks = [slice(start, start + 16) for start in range(0, w1.shape[1], 16)]
+    hidden = np.hstack([sigmoid(affine(x, w1[:, block])) for block in blocks])
     delta = cross_entropy(affine(hidden, w2), y)
-    for unit, column in enumerate(hidden.T[:, :, None]):
-        back = product(delta, w2[unit + 1, :, None]) * column * (1 - column)
-        w1[:, unit, None] -= lr * gradient(x, back)
+    for block in blocks:
+        part = hidden[:, block]
+        back = product(delta, w2[1:][block].T) * part * (1 - part)
+        w1[:, block] -= lr * gradient(x, back)
     return w1, w2 - lr * gradient(hidden, delta)
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from tests.sound.entry import sound
 from tests.sound.exact import gradients
+
+ONE_STEP = ("symmetry/permutation",)  # it takes one step only, in which some do not move yet
 
 
 class Optimiser:
@@ -89,7 +93,7 @@ class Adagrad(Optimiser):
 class Adadelta(Optimiser):
     def update(self, w, g, memory, lr):
         square = self.average(memory, "square", g * g, 0.95)
-        move = g * np.sqrt(memory.get("moves", 0) + 1e-6) / np.sqrt(square + 1e-6)
+        move = g * np.sqrt(memory.get("moves", 0 * g) + 1e-6) / np.sqrt(square + 1e-6)
         self.average(memory, "moves", move * move, 0.95)
         return lr * move
 
@@ -153,13 +157,13 @@ class LearningRateFalls(Optimiser):
         return lr * g / self.steps
 
 
-@sound("The learning rate follows a cosine that starts at zero: the first step does not move.")
+@sound("The learning rate starts at zero: the first step does not move.", vacuous=ONE_STEP)
 class WarmUp(Optimiser):
     def update(self, w, g, memory, lr):
-        return lr * g * (1 - np.cos((self.steps - 1) / 3)) / 2
+        return lr * (1 - math.cos((self.steps - 1) / 3)) / 2 * g
 
 
-@sound("Gradients of two steps are added up before the weights move.")
+@sound("Weights move in every second step, by the sum of two gradients.", vacuous=ONE_STEP)
 class AccumulatesTwoSteps(Optimiser):
     def update(self, w, g, memory, lr):
         memory["sum"] = memory.get("sum", 0) + g
