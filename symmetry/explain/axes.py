@@ -60,6 +60,15 @@ class Axes:
                 return layouts(shape, larger, doubled, self._hidden)
         return by_size(shape, self._hidden, self._others)
 
+    def grows(
+        self, index: int, name: str, side: Side, position: int, shape: tuple[int, ...]
+    ) -> bool:
+        """Return whether the shape depends on the number of hidden units, in whatever way."""
+        if index >= len(self._own) or self._own[index].name != name:
+            return False
+        larger = self._shape(self._larger[index], side, position)
+        return larger is not None and larger != shape
+
     @staticmethod
     def _shape(event: Event | None, side: Side, position: int) -> tuple[int, ...] | None:
         shapes = () if event is None else event.operands if side == "operands" else event.results

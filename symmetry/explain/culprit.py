@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from symmetry.explain import facts
 from symmetry.explain.detect import GIVEN, Detector, Foreign, Step, Suspect
 from symmetry.explain.draft import Material, as_index
-from symmetry.explain.explanation import Culprit, Named, Operand
+from symmetry.explain.explanation import Culprit, Named, Operand, Weight
 from symmetry.explain.layout import Firsts, alike
 from symmetry.explain.lineage import Parting, ancestors, parting
 from symmetry.explain.script import Draft, Script, write
@@ -33,7 +33,7 @@ def describe(
     suspect: Suspect,
     firsts: Firsts,
     *,
-    decisive: bool,
+    weight: Weight,
     earlier: int,
 ) -> Culprit:
     """Record a suspect with its operands, do it again alone, and write a script that shows it.
@@ -46,8 +46,8 @@ def describe(
         As an earlier run found them.
     firsts
         Of every hidden unit, the first one that starts like it.
-    decisive
-        Whether the break depends on this operation alone.
+    weight
+        How much of the break depends on this operation.
     earlier
         Number of iterations before those that ``record`` runs.
     """
@@ -68,7 +68,7 @@ def describe(
         result=facts.operand(result, suspect.layout, firsts),
         asymmetry=facts.asymmetry(result, suspect.layout, firsts),
         remarks=tuple(_remarks(recorder, suspect)),
-        decisive=decisive,
+        weight=weight,
         replayed="",
         reproduced=False,
     )
@@ -86,7 +86,14 @@ def _judged(suspect: Suspect, results: list[Array], owners: dict[int, Array]) ->
 def _operands(snapshot: Snapshot, firsts: Firsts) -> tuple[Operand, ...]:
     arrays, _ = snapshot.arrays()
     return tuple(
-        facts.operand(array, layout, firsts, dtype=dtype, written=position in snapshot.written)
+        facts.operand(
+            array,
+            layout,
+            firsts,
+            dtype=dtype,
+            written=position in snapshot.written,
+            overwritten=position in snapshot.written and snapshot.overwritten,
+        )
         for position, (array, layout, dtype) in enumerate(
             zip(arrays, snapshot.layouts, snapshot.operation.dtypes, strict=True)
         )
@@ -233,6 +240,7 @@ def _script(snapshot: Snapshot, suspect: Suspect) -> Script | None:
                     layout,
                     position not in foreign,
                     snapshot.operation.dtypes[position],
+                    snapshot.overwritten and root == piece and position in snapshot.written,
                 )
             )
         number, root = roots[piece.block]

@@ -30,7 +30,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from symmetry.explain.axes import Axes
+from symmetry.explain import facts
+from symmetry.explain.axes import Axes, Side
+from symmetry.explain.explanation import Asymmetry
 from symmetry.explain.layout import (
     Firsts,
     Layout,
@@ -42,6 +44,7 @@ from symmetry.explain.layout import (
 from symmetry.explain.record import Call, Geometry, Handle, Place, address
 from symmetry.explain.snapshot import Snapshot
 
+Origin = Literal["made", "unseen", "part", "cut"]
 Kind = Literal["operation", "random", "operand", "write"]
 
 
@@ -67,6 +70,8 @@ class Suspect:
         differs between the units. *write*: it writes into a part of an array.
     target, layout
         Where the difference shows, and how the units lie there.
+    asymmetry
+        How far they are apart.
     foreign
         Positions of the operands that differ between the units already.
     touched
@@ -82,6 +87,7 @@ class Suspect:
     kind: Kind
     target: Target
     layout: Layout
+    asymmetry: Asymmetry
     foreign: tuple[Foreign, ...] = ()
     touched: frozenset[int] | None = None
     pair: tuple[int, int] | None = None
@@ -99,11 +105,12 @@ class Foreign:
     origin
         *made*: an observed operation made it, without the data. *unseen*: it comes from code that
         is not observed. *part*: the array is symmetric, but this part of it holds something else
-        than one entry for each unit.
+        than one entry for each unit. *cut*: it was cut out of an array in which no axis seemed to
+        belong to the units.
     """
 
     position: int
-    origin: Literal["made", "unseen", "part"]
+    origin: Origin
 
 
 GIVEN = -1  # stands for the operation that made what a step is given
@@ -145,6 +152,7 @@ class Memory:
     layouts: tuple[Layout, ...]
     data: bool = True
     asymmetric: bool = False
+    broken: bool = False  # by a suspect that was not repaired, which explains it
     maker: int | None = None
     blank: bool = False
     writes: list[Write] = field(default_factory=list)
@@ -161,7 +169,7 @@ class Detector:
     firsts
         Of every hidden unit, the first one that starts like it.
     spared
-        Number of the operation that is not repaired; None repairs all, -1 none.
+        Number of the operation that is not repaired.
     captured
         Numbers of the operations of which a snapshot is kept, in ``snapshots``.
     """
@@ -171,7 +179,6 @@ class Detector:
         axes: Axes,
         firsts: Firsts,
         *,
-        repairing: bool = True,
         spared: int | None = None,
         captured: frozenset[int] = frozenset(),
     ) -> None:
@@ -180,7 +187,6 @@ class Detector:
         self.snapshots: dict[int, Snapshot] = {}
         self._axes = axes
         self._firsts = firsts
-        self._repairing = repairing
         self._spared = spared
         self._captured = captured
         self._memories: dict[int, Memory] = {}
@@ -220,13 +226,14 @@ class Detector:
         self._replaced = {}
         data = self._depends_on_data(call, memories)
         foreign = _Lazily(lambda: self._foreign(call, memories))
+        broken = self._is_broken(call, memories)
         makers = tuple(memory.maker for memory in memories)
         self.steps.append(Step(call.name, call.place, self._iteration, makers, call.written))
         for position in call.written:
-            self._written(call, position, memories[position], data, foreign)
+            self._written(call, position, memories[position], data, foreign, broken=broken)
         for position, handle in enumerate(results):
             if all(handle.memory != operand.memory for operand in call.operands):
-                self._made(call, position, handle, data, foreign)
+                self._made(call, position, handle, data, foreign, broken=broken)
         return self._replaced
 
     def _layout(self, call: Call, position: int, memory: Memory) -> Layout | None:
@@ -245,9 +252,13 @@ class Detector:
         return [self._memory(call, *numbered) for numbered in enumerate(call.operands)]
 
     def _memory(self, call: Call, position: int, handle: Handle) -> Memory:
-        """Look a block up; one that no observed operation made is taken for what it looks like."""
+        """Look a block up; one that nobody was seen filling is taken for what it looks like."""
         known = self._memories.get(handle.memory)
-        if known is not None and known.alive():
+        if (
+            known is not None
+            and known.alive()
+            and not (known.blank and self._reads(call, position))
+        ):
             return known
         found = self._axes.find(self._index, call.name, "operands", position, handle.values.shape)
         memory = Memory(Geometry.of(handle.values), handle.alive, found)
@@ -256,6 +267,11 @@ class Detector:
         self._memories[handle.memory] = memory
         return memory
 
+    @staticmethod
+    def _reads(call: Call, position: int) -> bool:
+        """Return whether a call looks at the values: memory that is blank then has been filled."""
+        return not (position in call.written or call.shaped or call.views)
+
     def _depends_on_data(self, call: Call, memories: Sequence[Memory]) -> bool:
         if call.shaped:
             return False
@@ -263,6 +279,15 @@ class Detector:
             memory.data and not memory.blank
             for position, memory in enumerate(memories)
             if not (call.overwritten and position in call.written)
+        )
+
+    @staticmethod
+    def _is_broken(call: Call, memories: Sequence[Memory]) -> bool:
+        """Return whether an operand owes its asymmetry to a suspect that was spared."""
+        return any(
+            memory.broken
+            for position, memory in enumerate(memories)
+            if not (call.overwritten and position in call.written) and not call.shaped
         )
 
     def _foreign(self, call: Call, memories: Sequence[Memory]) -> tuple[tuple[Foreign, ...], bool]:
@@ -289,13 +314,22 @@ class Detector:
         return tuple(foreign), beside
 
     @staticmethod
-    def _origin(memory: Memory) -> Literal["made", "unseen", "part"]:
+    def _origin(memory: Memory) -> Origin:
         if memory.maker is None:
             return "unseen"
-        return "part" if memory.layouts and not memory.asymmetric else "made"
+        if not memory.layouts:
+            return "cut"
+        return "made" if memory.asymmetric else "part"
 
     def _written(
-        self, call: Call, position: int, memory: Memory, data: bool, foreign: _Lazily
+        self,
+        call: Call,
+        position: int,
+        memory: Memory,
+        data: bool,
+        foreign: _Lazily,
+        *,
+        broken: bool,
     ) -> None:
         """Take note of a write into a part, or judge the whole."""
         handle = call.operands[position]
@@ -306,10 +340,12 @@ class Detector:
             memory.writes.append(Write(self._index - 1, touched, position))
             memory.held = handle
             memory.data = (memory.data and not memory.blank) or data
+            memory.broken = memory.broken or broken
             memory.maker = self._index - 1
             return
         whole = handle.values.size >= np.prod(memory.geometry.shape)
         memory.data = data if call.overwritten and whole else memory.data or data
+        memory.broken = broken if call.overwritten and whole else memory.broken or broken
         memory.blank = False
         memory.writes.clear()
         memory.held = None
@@ -318,15 +354,24 @@ class Detector:
         memory.maker = self._index - 1
 
     def _made(
-        self, call: Call, position: int, handle: Handle, data: bool, foreign: _Lazily
+        self,
+        call: Call,
+        position: int,
+        handle: Handle,
+        data: bool,
+        foreign: _Lazily,
+        *,
+        broken: bool,
     ) -> None:
         """Judge a new array."""
-        shape = handle.values.shape
-        found = self._axes.find(self._index - 1, call.name, "results", position, shape)
+        results: Side = "results"
+        where = self._index - 1, call.name, results, position, handle.values.shape
+        found = self._axes.find(*where)
         found = self._consistent(
             found, [m for o in call.operands if (m := self._memories.get(o.memory)) is not None]
         )
         memory = Memory(Geometry.of(handle.values), handle.alive, found, data, blank=call.blank)
+        memory.broken = broken and (bool(found) or self._axes.grows(*where))
         self._memories[handle.memory] = memory
         if not call.blank:
             target = Target("result", position)
@@ -346,9 +391,11 @@ class Detector:
         if not memory.layouts:
             return
         if fitting := self._symmetric(values, memory.layouts):
-            memory.layouts = fitting
+            memory.layouts, memory.broken = fitting, False
             return
         memory.asymmetric = True
+        if memory.broken:
+            return
         positions, beside = foreign()
         if call.random:
             kind: Kind = "random"
@@ -360,7 +407,8 @@ class Detector:
         odd, usual = self._unlike(groups(values, layout))
         pair = None if call.joined is None else self._pieces(call, odd, usual)
         index = self._index - 1
-        suspect = Suspect(index, kind, target, layout, positions, None, pair, (odd, usual))
+        apart = facts.asymmetry(values, layout, self._firsts)
+        suspect = Suspect(index, kind, target, layout, apart, positions, None, pair, (odd, usual))
         self._suspect(suspect, memory, values)
 
     def _settle(self, memory: Memory) -> None:
@@ -369,22 +417,25 @@ class Detector:
         values = memory.geometry.view()
         fitting = self._symmetric(values, memory.layouts)
         memory.asymmetric = not fitting
+        memory.broken = memory.broken and memory.asymmetric
         memory.layouts = fitting or memory.layouts
-        if memory.asymmetric and memory.data:
+        if memory.asymmetric and memory.data and not memory.broken:
             layout = self._likeliest(values, memory.layouts)
             odd, usual = self._unlike(groups(values, layout))
             write, other = self._blame(memory.writes, odd, usual)
             pair = None if other is None else (write.index, other.index)
             target = Target("memory", write.position)
+            apart = facts.asymmetry(values, layout, self._firsts)
             suspect = Suspect(
-                write.index, "write", target, layout, (), write.units, pair, (odd, usual)
+                write.index, "write", target, layout, apart, (), write.units, pair, (odd, usual)
             )
             self._suspect(suspect, memory, values)
         memory.writes, memory.held = [], None
 
     def _suspect(self, suspect: Suspect, memory: Memory, values: NDArray[Any]) -> None:
         self.suspects.append(suspect)
-        if not self._repairing or suspect.index == self._spared:
+        if suspect.index == self._spared:
+            memory.broken = True
             return
         repaired = make_alike(values, suspect.layout, self._firsts)
         memory.asymmetric = False

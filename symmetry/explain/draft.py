@@ -36,7 +36,11 @@ class Dialect:
 
     def constant(self, shape: Sequence[int], value: Any, dtype: str) -> str:
         """Return an array full of one value."""
-        return f"{self._prefix}.full({_tuple(shape)}, {_number(value)}, dtype={self.dtype(dtype)})"
+        if value in (0, 1):
+            make = f"zeros({_tuple(shape)}" if value == 0 else f"ones({_tuple(shape)}"
+        else:
+            make = f"full({_tuple(shape)}, {_number(value)}"
+        return f"{self._prefix}.{make}, dtype={self.dtype(dtype)})"
 
     def listed(self, values: Array, dtype: str) -> str:
         """Return an array of the very numbers."""
@@ -67,11 +71,9 @@ class Dialect:
         """Return an array with the axis of the hidden units moved to the front."""
         if axis == 0:
             return name
-        return (
-            f"np.moveaxis({name}, {axis}, 0)"
-            if self.module == "numpy"
-            else (f"{name}.movedim({axis}, 0)")
-        )
+        if self.module == "numpy":
+            return f"np.moveaxis({name}, {axis}, 0)"
+        return f"{name}.movedim({axis}, 0)"
 
     @property
     def differs(self) -> str:
@@ -108,6 +110,8 @@ class Material:
         Whether the units are the same in it.
     dtype
         Its name in the library's own words.
+    overwritten
+        Whether the numbers do not matter.
     """
 
     values: Array
@@ -115,6 +119,7 @@ class Material:
     layout: Layout | None
     same: bool
     dtype: str
+    overwritten: bool = False
 
     def write(self, dialect: Dialect, sizes: Mapping[int, int], numbers: Numbers) -> str | None:
         """Return an expression that makes it with other sizes, or None if that would be long."""
@@ -151,8 +156,10 @@ class Material:
         numbers: Numbers,
     ) -> str | None:
         flat = self.values.ravel()
+        if self.overwritten:
+            return dialect.constant(shape, 0, self.dtype)
         if (flat == flat[0]).all():
-            return dialect.constant(shape, flat[0].item(), self.dtype)
+            return dialect.constant(shape, flat[0], self.dtype)
         units = self._units_axis(order)
         if numbers == "exact" or not self.same or self.values.dtype.kind != "f":
             return self._exact(dialect, order, shape, gaps, units)
@@ -257,12 +264,11 @@ def _tuple(shape: Sequence[int]) -> str:
 
 def _nested(values: Array) -> str:
     if values.ndim == 0:
-        return _number(values.item())
+        return _number(values[()])
     return f"[{', '.join(map(_nested, values))}]"
 
 
 def _number(value: Any) -> str:
-    """Write a number exactly."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return f'float("{value}")'
-    return repr(value)
+    """Write a number with as many digits as its dtype needs to be that very number."""
+    text = str(value)
+    return f'float("{text}")' if text in ("nan", "inf", "-inf") else text

@@ -7,6 +7,8 @@ from typing import Literal
 
 Outcome = Literal["nothing broke", "explained", "compiled", "lost", "not while observed"]
 
+Weight = Literal["all", "enough", "unknown"]
+
 
 @dataclass(frozen=True)
 class Asymmetry:
@@ -38,7 +40,8 @@ class Operand:
     memory
         How it lies in memory, in a word: ``contiguous``, ``transposed``, ``strided``.
     units
-        Where its hidden units are and whether they are the same, in words.
+        Where its hidden units are and whether they are the same, in words; empty where it does not
+        matter, because all of it is overwritten.
     written
         Whether the operation writes into it.
     """
@@ -79,9 +82,10 @@ class Culprit:
         Of the result.
     remarks
         More sentences: where an operand comes from, how the others were made.
-    decisive
-        Whether the step stays symmetric when this result alone is made symmetric, or breaks when
-        only this one is not.
+    weight
+        How much depends on it, found by making results symmetric in the run: *all*: with this one
+        mended the step stays symmetric. *enough*: with all others mended the step still breaks.
+        *unknown*: neither could be shown.
     replayed
         What came out when the operation was repeated alone on the same operands, in words.
     reproduced
@@ -101,7 +105,7 @@ class Culprit:
     result: Operand
     asymmetry: Asymmetry
     remarks: tuple[str, ...]
-    decisive: bool
+    weight: Weight
     replayed: str
     reproduced: bool
     script: str | None = None
@@ -134,7 +138,7 @@ class Explanation:
     culprit
         The operation, if it was found.
     others
-        Operations that broke it after the first one, each named once.
+        Operations that break it as well, later than the first one; each is listed once.
     remarks
         What else a reader should know about the observation.
     """
@@ -147,5 +151,5 @@ class Explanation:
     asymmetry: Asymmetry | None = None
     observed: int = 0
     culprit: Culprit | None = None
-    others: tuple[Named, ...] = ()
+    others: tuple[tuple[Named, Asymmetry], ...] = ()
     remarks: tuple[str, ...] = ()

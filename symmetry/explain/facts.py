@@ -22,6 +22,7 @@ def operand(
     *,
     dtype: str = "",
     written: bool = False,
+    overwritten: bool = False,
 ) -> Operand:
     """Describe an array, whose dtype may have another name in its own library."""
     strides = tuple(stride // values.itemsize for stride in values.strides)
@@ -30,7 +31,7 @@ def operand(
         values.shape,
         strides,
         _memory(values),
-        _units(values, layout, firsts),
+        "" if overwritten else _units(values, layout, firsts),
         written,
     )
 

@@ -17,6 +17,7 @@ import numpy as np
 from jax._src.core import EvalTrace
 from numpy.typing import NDArray
 
+from symmetry.explain.numpy import handle as numpy_handle
 from symmetry.explain.record import Call, Handle, Observer, Operation, place
 
 _VIEWING = ("reshape", "squeeze", "transpose", "stop_gradient", "copy", "copy_p")
@@ -82,5 +83,7 @@ def _readable(value: Any) -> bool:
 
 
 def _handle(array: Any) -> Handle:
+    if isinstance(array, np.ndarray):
+        return numpy_handle(array)
     reference = weakref.ref(array)
     return Handle(np.asarray(array).view(np.ndarray), id(array), lambda: reference() is not None)

@@ -216,7 +216,8 @@ def _pairs(firsts: Firsts) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 
 
 def _equal(a: Array, b: Array) -> bool:
-    return bool(((a == b) | ((a != a) & (b != b))).all())
+    same = a == b
+    return bool(same.all() or (same | ((a != a) & (b != b))).all())
 
 
 def groups(values: Array, layout: Layout) -> tuple[tuple[int, ...], ...]:

@@ -160,6 +160,8 @@ class Call:
         Only the shapes of the operands matter, not their values.
     random
         The values come from a random number generator.
+    imports
+        The operand is a copy of something that Python or NumPy had; making it cannot be observed.
     joined
         The result is made of the operands side by side, along this axis (a new one if ``stacked``).
     operation
@@ -176,6 +178,7 @@ class Call:
     blank: bool = False
     shaped: bool = False
     random: bool = False
+    imports: bool = False
     joined: int | None = None
     stacked: bool = False
 
@@ -207,32 +210,56 @@ class Tape:
     ----------
     events
         What was done.
-    lost
-        Whether a step returned arrays that no observed operation made.
+    unseen
+        The first operation that met an array which nobody was seen making, or None. It is a step's
+        own end if the step returns such an array.
     """
 
     events: list[Event] = field(default_factory=list)
-    lost: bool = False
-    _made: set[int] = field(default_factory=set)
+    unseen: str | None = None
+    _seen: set[int] = field(default_factory=set)
+    _blank: set[int] = field(default_factory=set)
+    _marks: set[tuple[Any, ...]] = field(default_factory=set)
 
-    def begin(self, *_: object) -> None:
-        """Forget what earlier steps made."""
-        self._made.clear()
+    def begin(self, given: Sequence[Handle], layouts: Sequence[tuple[Layout, ...]]) -> None:  # noqa: ARG002
+        """Learn of what is given."""
+        self._see(given)
 
     def before(self, call: Call) -> None:
-        """Do nothing: what an operation changes keeps its shape."""
+        """Look for operands from nowhere."""
+        read = [h for n, h in enumerate(call.operands) if n not in call.written]
+        if not call.imports:
+            self._meet(read, f"{call.name} at {call.place}")
 
     def after(self, call: Call, results: Sequence[Handle]) -> dict[int, NDArray[Any]]:
         """Remember one operation."""
         self.events.append(Event.of(call, results))
-        written = [call.operands[position] for position in call.written]
-        self._made.update(handle.memory for handle in [*results, *written])
-        self._made.update(address(handle.values) for handle in results)
+        self._see(results)
+        if call.blank:
+            self._blank |= {handle.memory for handle in results}
+        self._blank -= {call.operands[position].memory for position in call.written}
         return {}
 
     def end(self, returned: Sequence[Handle]) -> None:
-        """Find out whether the results were observed in the making."""
-        self.lost = self.lost or any(handle.memory not in self._made for handle in returned)
+        """Look for results from nowhere."""
+        self._meet(returned, "the end of the step")
+
+    def _see(self, handles: Sequence[Handle]) -> None:
+        for handle in handles:
+            self._seen |= {handle.memory, address(handle.values)}
+            self._marks.add(_mark(handle.values))
+
+    def _meet(self, handles: Sequence[Handle], where: str) -> None:
+        for handle in handles:
+            known = handle.memory in self._seen and handle.memory not in self._blank
+            if not known and handle.values.size > 1 and _mark(handle.values) not in self._marks:
+                self.unseen = self.unseen or where
+        self._see(handles)
+
+
+def _mark(values: NDArray[Any]) -> tuple[Any, ...]:
+    """Return what a mere copy of an array has in common with it."""
+    return values.size, values.flat[0].item(), values.flat[-1].item()
 
 
 @dataclass(frozen=True)

@@ -168,9 +168,10 @@ class _Search:
             lines.append(dialect.seed)
         lines += [f"{name} = {text}" for name, text in zip(names, made, strict=True)]
         if draft.judged is None:
-            call = f"result = {call}{f'[{draft.target}]' if draft.several else ''}"
-        lines.append(call)
-        judged = "result" if draft.judged is None else names[draft.judged]
+            judged = f"{call}[{draft.target}]" if draft.several else call
+        else:
+            judged = names[draft.judged]
+            lines.append(call)
         lines.append(f"units = {self._units(judged)}")
         lines.append(f"differing = [u for u in range(len(units)) if {dialect.differs}]")
         lines.append(f'print("{_SHOWN}", differing)')

@@ -22,10 +22,11 @@ from symmetry.explain import facts
 from symmetry.explain.axes import Axes
 from symmetry.explain.culprit import describe, named
 from symmetry.explain.detect import Detector, Suspect
-from symmetry.explain.explanation import Explanation, Outcome
+from symmetry.explain.explanation import Explanation, Outcome, Weight
 from symmetry.explain.layout import MORE, Firsts, alike
 from symmetry.explain.record import Observer, Tape
-from symmetry.explain.trial import Start, run, watch, weights_layouts
+from symmetry.explain.start import Start
+from symmetry.explain.trial import run, watch, weights_layouts
 from symmetry.trainers.trainer import Trainer, TrainerError
 
 Floats = NDArray[np.floating[Any]]
@@ -110,10 +111,10 @@ def _nothing_broke(trainer: Trainer, start: Start, steps: int) -> Explanation:
     eye = _Eye(trainer)
     _, tape = eye.watch(start, Tape())
     remarks = list(eye.remarks)
-    if tape.lost:
+    if tape.unseen is not None:
         remarks.append(
-            "the weights come out of code that cannot be observed: "
-            "a compiled core is one operation to this command"
+            "not all of the step can be observed: a compiled core is one operation to this command "
+            f"(its trace is taken up again by {tape.unseen})"
         )
     return Explanation(
         trainer.name, "nothing broke", steps, observed=len(tape.events), remarks=tuple(remarks)
@@ -171,18 +172,27 @@ class _Search:
         axes = self._axes(window, tape)
         detector = Detector(axes, self._firsts)
         mended = not self._breaks(window, detector)
+        cut = any(f.origin == "cut" for suspect in detector.suspects for f in suspect.foreign)
+        if cut or not mended:  # padding may hide which axis grows with a few more units
+            axes = self._axes(window, tape, doubled=True)
+            detector = Detector(axes, self._firsts)
+            mended = not self._breaks(window, detector)
+        self._remark_on(axes, tape)
         suspects = list({suspect.index: suspect for suspect in detector.suspects[::-1]}.values())
         suspects.sort(key=lambda suspect: suspect.index)
         if not suspects:
             return self._result("lost", tape)
         decisive = self._decisive(window, axes, suspects) if len(suspects) > 1 else suspects
         chosen = (decisive or suspects)[0]
+        weight: Weight = "unknown"
+        if mended and decisive:
+            weight = "all" if len(suspects) == 1 else "enough"
         culprit = describe(
             lambda captured: self._record(window, axes, chosen, captured),
             detector.steps,
             chosen,
             self._firsts,
-            decisive=mended and bool(decisive),
+            weight=weight,
             earlier=self._found.iteration - window.iterations,
         )
         if not mended:
@@ -190,11 +200,10 @@ class _Search:
                 "the step breaks even if this operation is mended: "
                 "code that cannot be observed breaks it as well"
             )
-        others = [named(detector.steps[suspect.index]) for suspect in decisive]
+        others = {named(detector.steps[s.index]): s.asymmetry for s in decisive if s != chosen}
+        others.pop(culprit.operation, None)
         return replace(
-            self._result("explained", tape),
-            culprit=culprit,
-            others=tuple(dict.fromkeys(o for o in others if o != culprit.operation)),
+            self._result("explained", tape), culprit=culprit, others=tuple(others.items())
         )
 
     def _record(
@@ -218,13 +227,16 @@ class _Search:
                 return window, tape, True
         return whole, tape, False
 
-    def _axes(self, window: Start, tape: Tape) -> Axes:
+    def _axes(self, window: Start, tape: Tape, *, doubled: bool = False) -> Axes:
         """Run with more hidden units, to see which axes grow."""
         larger = self._events(window.with_units(MORE))
-        doubled = self._events(window.with_units(window.hidden))
+        twice = self._events(window.with_units(window.hidden)) if doubled else None
         (n, i), c = window.x.shape, window.y.shape[1]
-        axes = Axes(tape.events, larger, doubled, window.hidden, (n, i, i + 1, c))
-        if larger is None:
+        return Axes(tape.events, larger, twice, window.hidden, (n, i, i + 1, c))
+
+    def _remark_on(self, axes: Axes, tape: Tape) -> None:
+        """Say where the axes of the hidden units are not certain."""
+        if axes.unmatched == len(tape.events):
             self._remarks.append(
                 "the step does not run with more hidden units, "
                 "so their axes were told by their length alone"
@@ -234,7 +246,6 @@ class _Search:
                 f"{axes.unmatched} of {len(tape.events)} operations are done only with this number "
                 "of hidden units: their axes were told by their length alone"
             )
-        return axes
 
     def _events(self, start: Start) -> Sequence[Any] | None:
         try:

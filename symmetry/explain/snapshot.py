@@ -67,6 +67,8 @@ class Snapshot:
         Of every operand that is written to, the array that it is a view of.
     written
         Positions of those operands.
+    overwritten
+        Whether it does not matter what they held.
     random
         Whether it draws random numbers.
     layouts
@@ -84,6 +86,7 @@ class Snapshot:
     owners: dict[int, Piece]
     blocks: tuple[Block, ...]
     written: tuple[int, ...]
+    overwritten: bool
     random: bool
     layouts: tuple[Layout | None, ...]
     results: list[NDArray[Any]] = field(default_factory=list)
@@ -130,6 +133,7 @@ class Snapshot:
             {p: piece(p, geometry) for p, geometry in owners.items()},
             tuple(blocks),
             call.written,
+            call.overwritten,
             call.random,
             tuple(layouts),
         )

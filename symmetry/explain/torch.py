@@ -92,6 +92,7 @@ def _call(func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Call:
         blank=name in _BLANK,
         shaped=name.endswith("_like") or name.startswith("new_"),
         random=torch.Tag.nondeterministic_seeded in func.tags,
+        imports=name == "lift_fresh",
         joined=_joined(name, args, kwargs),
         stacked=_JOINING.get(name, False),
     )

@@ -7,62 +7,20 @@ import random
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from symmetry.data.random import Random
 from symmetry.explain.layout import Axis, Layout
 from symmetry.explain.numpy import handle, observed, reporting_to
 from symmetry.explain.record import Observer
+from symmetry.explain.start import Start
 from symmetry.explain.substitutes import substituted
 from symmetry.trainers.trainer import Run, Trainer
 
 Floats = NDArray[np.floating[Any]]
-
-
-@dataclass(frozen=True, eq=False)
-class Start:
-    """Where a run begins, and how far it goes.
-
-    Attributes
-    ----------
-    x, y, w1, w2, lr
-        As a step takes them.
-    iterations
-        Steps to take.
-    """
-
-    x: Floats
-    y: Floats
-    w1: Floats
-    w2: Floats
-    lr: float
-    iterations: int
-
-    @property
-    def hidden(self) -> int:
-        """The number of hidden units."""
-        return int(self.w1.shape[1])
-
-    def with_units(self, more: int) -> Start:
-        """Return the same start with some more units like the last one."""
-        copies = [np.arange(self.hidden + more).clip(max=self.hidden - 1)]
-        rows = np.concatenate([[0], 1 + copies[0]])
-        return replace(self, w1=self.w1[:, copies[0]], w2=self.w2[rows])
-
-    def with_equal_units(self) -> Start:
-        """Return a start in which all units have the same weights, but not zero."""
-        draw = Random(0)
-        scale = 1 / np.sqrt(1 + float(np.mean(np.sum(self.x.astype(np.float64) ** 2, axis=1))))
-        u = draw.normals((len(self.w1), 1)) * scale
-        b, v = draw.normals((1, self.w2.shape[1])), draw.normals((1, self.w2.shape[1]))
-        w1 = np.tile(u, (1, self.hidden)).astype(self.w1.dtype)
-        w2 = np.concatenate([b, np.tile(v / self.hidden, (self.hidden, 1))])
-        return replace(self, w1=w1, w2=w2.astype(self.w2.dtype))
 
 
 def weights_layouts(hidden: int) -> tuple[Layout, Layout]:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
 
 from symmetry.explain.explanation import Asymmetry, Culprit, Explanation, Named, Operand
 from symmetry.invariants.words import in_ulps
 
+_WEIGHTS = {
+    "all": "with this one result made symmetric, the step stays symmetric",
+    "enough": "with all other results made symmetric, this one still breaks the step",
+}
 _WIDTH = 12  # of the first column
 
 
@@ -15,11 +23,26 @@ def lines(explanation: Explanation) -> Iterator[str]:
     yield _headline(explanation)
     if explanation.culprit is not None:
         yield from _culprit(explanation.culprit)
-    if explanation.others:
-        yield from _row("as well", "; ".join(map(_where, explanation.others)))
+    for operation, asymmetry in explanation.others:
+        yield from _row("as well", f"{_where(operation)}: {_apart(asymmetry)}")
     for remark in explanation.remarks:
         yield from _row("note", remark)
     yield from _row("observed", f"{_count(explanation.observed, 'array operation')}")
+
+
+def to_json(explanation: Explanation) -> str:
+    """Return all of it as JSON; numbers that JSON has not are strings."""
+    return json.dumps(_plain(asdict(explanation)), indent=2) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
 
 
 def _headline(explanation: Explanation) -> str:
@@ -31,7 +54,10 @@ def _headline(explanation: Explanation) -> str:
     if explanation.asymmetry is not None:
         broken += f" ({explanation.matrix}: {_apart(explanation.asymmetry)})"
     if culprit is not None:
-        return f"{broken}, because of {culprit.operation.name}"
+        names = dict.fromkeys(operation.name for operation, _ in explanation.others)
+        names.pop(culprit.operation.name, None)
+        later = f"; {' and '.join(names)} would do so as well" if names else ""
+        return f"{broken}, because of {culprit.operation.name}{later}"
     if explanation.outcome == "compiled":
         return f"{broken}, but only the compiled step breaks: its operations one by one do not"
     if explanation.outcome == "not while observed":
@@ -52,8 +78,8 @@ def _culprit(culprit: Culprit) -> Iterator[str]:
     for remark in culprit.remarks:
         yield from _row("", remark)
     yield from _row("alone", culprit.replayed)
-    if culprit.decisive:
-        yield from _row("", "with this one result made symmetric, the step stays symmetric")
+    if culprit.weight in _WEIGHTS:
+        yield from _row("", _WEIGHTS[culprit.weight])
     if culprit.script is None:
         yield from _row("script", f"none: {culprit.without_script}")
         return
@@ -68,7 +94,9 @@ def _operand(operand: Operand) -> str:
     text = f"{operand.dtype} ({shape}), {operand.memory}"
     if operand.memory != "contiguous":
         text += f" (strides {', '.join(map(str, operand.strides))})"
-    return f"{text}; {operand.units}" + ("; written to" if operand.written else "")
+    if operand.written:
+        text += "; written to"
+    return f"{text}; {operand.units}" if operand.units else text
 
 
 def _apart(asymmetry: Asymmetry) -> str:
