@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from symmetry.checker.case import Case
 
 _AT_LEAST_1 = click.IntRange(min=1)
-_HIDDEN, _ITERATIONS, _RATE = 200, 5, 0.01
+_HIDDEN, _ITERATIONS, _RATE = 200, 10, 0.01
 _SAMPLES, _INPUTS, _CLASSES = 1000, 20, 10
 
 

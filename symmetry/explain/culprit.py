@@ -241,6 +241,7 @@ def _script(snapshot: Snapshot, suspect: Suspect) -> Script | None:
                     position not in foreign,
                     snapshot.operation.dtypes[position],
                     snapshot.overwritten and root == piece and position in snapshot.written,
+                    len(variables) % 4,
                 )
             )
         number, root = roots[piece.block]

@@ -169,7 +169,7 @@ class Detector:
     firsts
         Of every hidden unit, the first one that starts like it.
     spared
-        Number of the operation that is not repaired.
+        Numbers of the operations that are not repaired.
     captured
         Numbers of the operations of which a snapshot is kept, in ``snapshots``.
     """
@@ -179,7 +179,7 @@ class Detector:
         axes: Axes,
         firsts: Firsts,
         *,
-        spared: int | None = None,
+        spared: frozenset[int] = frozenset(),
         captured: frozenset[int] = frozenset(),
     ) -> None:
         self.suspects: list[Suspect] = []
@@ -434,7 +434,7 @@ class Detector:
 
     def _suspect(self, suspect: Suspect, memory: Memory, values: NDArray[Any]) -> None:
         self.suspects.append(suspect)
-        if suspect.index == self._spared:
+        if suspect.index in self._spared:
             memory.broken = True
             return
         repaired = make_alike(values, suspect.layout, self._firsts)

@@ -17,6 +17,7 @@ Array = NDArray[Any]
 Numbers = Literal["simple", "positive", "exact"]
 
 _MOST_NUMBERS = 64  # that a script may list
+_WIDEST = 64  # entries to cut off from an axis
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Dialect:
 
     def ramp(self, low: float, count: int, dtype: str) -> str:
         """Return evenly spaced numbers up to 1."""
-        return f"{self._prefix}.linspace({low}, 1, {count}, dtype={self.dtype(dtype)})"
+        return f"{self._prefix}.linspace({low:g}, 1, {count}, dtype={self.dtype(dtype)})"
 
     def repeat(self, count: int, axis: int) -> str:
         """Return the method call that repeats entries along an axis."""
@@ -112,6 +113,8 @@ class Material:
         Its name in the library's own words.
     overwritten
         Whether the numbers do not matter.
+    number
+        Of the variable, so that two variables get different numbers.
     """
 
     values: Array
@@ -120,31 +123,39 @@ class Material:
     same: bool
     dtype: str
     overwritten: bool = False
+    number: int = 0
 
     def write(self, dialect: Dialect, sizes: Mapping[int, int], numbers: Numbers) -> str | None:
         """Return an expression that makes it with other sizes, or None if that would be long."""
         shape: list[int] = [sizes.get(size, size) for size in self.values.shape]
-        if 0 in self.piece.strides and self.values.size > 1:
+        strides = self._strides()
+        if 0 in strides:
             return None
-        order = sorted(range(len(shape)), key=lambda axis: -abs(self.piece.strides[axis]))
+        order = sorted(range(len(shape)), key=lambda axis: -strides[axis])
         stored = [shape[axis] for axis in order]
-        gaps = self._gaps(order, stored)
-        cut = "".join(["[", ", ".join(f"{gap}:" if gap else ":" for gap in gaps), "]"])
+        gaps = self._gaps([strides[axis] for axis in order], [self.values.shape[a] for a in order])
+        cut = ", ".join(f"{gap}:" if gap else ":" for gap in gaps)
         whole = [length + gap for length, gap in zip(stored, gaps, strict=True)]
         text = self._fill(dialect, order, whole, gaps, numbers)
-        return text and text + (cut if any(gaps) else "") + dialect.permuted(order)
+        return text and text + (f"[{cut}]" if any(gaps) else "") + dialect.permuted(order)
 
-    def _gaps(self, order: Sequence[int], stored: Sequence[int]) -> list[int]:
+    def _strides(self) -> list[int]:
+        """Return how far apart entries are; an axis of length 1 gets what fits its neighbours."""
+        strides, inside = [], self.piece.dtype.itemsize
+        for length, stride in zip(self.piece.shape[::-1], self.piece.strides[::-1], strict=True):
+            strides.append(inside if length == 1 else abs(stride))
+            inside = strides[-1] * length
+        return strides[::-1]
+
+    @staticmethod
+    def _gaps(strides: Sequence[int], lengths: Sequence[int]) -> list[int]:
         """Return how many entries lie before the array along each stored axis but the first.
 
         An array whose rows do not follow each other was cut out of a wider one.
         """
-        gaps = [0] * len(order)
-        for outer, inner in zip(range(len(order)), range(1, len(order)), strict=False):
-            step = abs(self.piece.strides[order[inner]])
-            wide = abs(self.piece.strides[order[outer]]) // max(step, 1)
-            length = self.values.shape[order[inner]]
-            gaps[inner] = max(0, min(wide - length, 64)) if stored[inner] else 0
+        gaps = [0] * len(strides)
+        for axis in range(1, len(strides)):
+            gaps[axis] = min(max(strides[axis - 1] // strides[axis] - lengths[axis], 0), _WIDEST)
         return gaps
 
     def _fill(
@@ -163,7 +174,7 @@ class Material:
         units = self._units_axis(order)
         if numbers == "exact" or not self.same or self.values.dtype.kind != "f":
             return self._exact(dialect, order, shape, gaps, units)
-        low = -1 if numbers == "simple" else 0.1
+        low = (self.number / 4 - 1) if numbers == "simple" else (self.number + 1) / 8
         if units is None:
             ramp = dialect.ramp(low, math.prod(shape), self.dtype)
             return ramp + _reshaped(shape)
@@ -180,12 +191,14 @@ class Material:
         units: int | None,
     ) -> str | None:
         """List the recorded numbers, those of one unit only where all are the same."""
-        if any(gaps):
-            return None
         stored = self.values.transpose(order)[tuple(slice(length) for length in shape)]
+        if any(gaps):
+            if self.piece.shape != self.values.shape:
+                return None
+            stored = np.pad(stored, [(gap, 0) for gap in gaps])
         repeat = ""
         if units is not None and self.same and self._only_units():
-            stored = stored.take([0], axis=units)
+            stored = stored.take([-1], axis=units)  # behind what is cut off
             repeat = dialect.repeat(shape[units], units)
         if stored.size > _MOST_NUMBERS:
             return None

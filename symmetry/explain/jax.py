@@ -69,7 +69,8 @@ def _operation(
         listed = results if primitive.multiple_results else [results]
         return [np.asarray(result) for result in listed if _readable(result)]
 
-    return Operation(perform, lambda _: None, "jax", ())
+    dtypes = tuple(str(args[n].dtype) for n in places)
+    return Operation(perform, lambda _: None, "jax", dtypes)
 
 
 def _readable(value: Any) -> bool:

@@ -300,7 +300,7 @@ def _operation(
         if None in texts or None in words.values():
             return None
         if text is not None:
-            return text.format(*texts)
+            return text.format(*texts).replace("][...] = ", "] = ")
         listed = ", ".join([*map(str, texts), *(f"{key}={value}" for key, value in words.items())])
         return None if path is None else f"{path}({listed})"
 

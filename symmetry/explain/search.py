@@ -22,7 +22,7 @@ from symmetry.explain import facts
 from symmetry.explain.axes import Axes
 from symmetry.explain.culprit import describe, named
 from symmetry.explain.detect import Detector, Suspect
-from symmetry.explain.explanation import Explanation, Outcome, Weight
+from symmetry.explain.explanation import Explanation, Named, Outcome, Weight
 from symmetry.explain.layout import MORE, Firsts, alike
 from symmetry.explain.record import Observer, Tape
 from symmetry.explain.start import Start
@@ -178,15 +178,14 @@ class _Search:
             detector = Detector(axes, self._firsts)
             mended = not self._breaks(window, detector)
         self._remark_on(axes, tape)
-        suspects = list({suspect.index: suspect for suspect in detector.suspects[::-1]}.values())
-        suspects.sort(key=lambda suspect: suspect.index)
-        if not suspects:
+        groups = self._groups(detector)
+        if not groups:
             return self._result("lost", tape)
-        decisive = self._decisive(window, axes, suspects) if len(suspects) > 1 else suspects
-        chosen = (decisive or suspects)[0]
+        decisive = self._decisive(window, axes, groups) if len(groups) > 1 else groups
+        chosen = (decisive or groups)[0][0]
         weight: Weight = "unknown"
         if mended and decisive:
-            weight = "all" if len(suspects) == 1 else "enough"
+            weight = "all" if len(groups) == 1 else "enough"
         culprit = describe(
             lambda captured: self._record(window, axes, chosen, captured),
             detector.steps,
@@ -200,17 +199,25 @@ class _Search:
                 "the step breaks even if this operation is mended: "
                 "code that cannot be observed breaks it as well"
             )
-        others = {named(detector.steps[s.index]): s.asymmetry for s in decisive if s != chosen}
-        others.pop(culprit.operation, None)
+        others = {named(detector.steps[g[0].index]): g[0].asymmetry for g in decisive[1:]}
         return replace(
             self._result("explained", tape), culprit=culprit, others=tuple(others.items())
         )
+
+    @staticmethod
+    def _groups(detector: Detector) -> list[list[Suspect]]:
+        """Return the suspects in the order of the run, those of one line of code together."""
+        groups: dict[Named, list[Suspect]] = {}
+        for suspect in sorted(detector.suspects, key=lambda suspect: suspect.index):
+            groups.setdefault(named(detector.steps[suspect.index]), []).append(suspect)
+        return list(groups.values())
 
     def _record(
         self, window: Start, axes: Axes, suspect: Suspect, captured: frozenset[int]
     ) -> Detector:
         """Run with everything but the suspect mended, and keep snapshots."""
-        detector = Detector(axes, self._firsts, spared=suspect.index, captured=captured)
+        spared = frozenset([suspect.index])
+        detector = Detector(axes, self._firsts, spared=spared, captured=captured)
         self._eye.watch(window, detector)
         return detector
 
@@ -235,7 +242,9 @@ class _Search:
         return Axes(tape.events, larger, twice, window.hidden, (n, i, i + 1, c))
 
     def _remark_on(self, axes: Axes, tape: Tape) -> None:
-        """Say where the axes of the hidden units are not certain."""
+        """Say what is not as certain, or not as usual, as one would think."""
+        if any(event.library == "jax" for event in tape.events):
+            self._remarks.append("JAX's operations were evaluated one by one, not compiled")
         if axes.unmatched == len(tape.events):
             self._remarks.append(
                 "the step does not run with more hidden units, "
@@ -256,13 +265,16 @@ class _Search:
     def _breaks(self, window: Start, observer: Observer) -> bool:
         return _is_broken(self._eye.watch(window, observer)[0], self._firsts)
 
-    def _decisive(self, window: Start, axes: Axes, suspects: list[Suspect]) -> list[Suspect]:
+    def _decisive(
+        self, window: Start, axes: Axes, groups: list[list[Suspect]]
+    ) -> list[list[Suspect]]:
         """Return the suspects that break the step although all others are mended."""
-        return [
-            suspect
-            for suspect in suspects[:_MOST_TRIALS]
-            if self._breaks(window, Detector(axes, self._firsts, spared=suspect.index))
-        ]
+        found = []
+        for group in groups[:_MOST_TRIALS]:
+            spared = frozenset(suspect.index for suspect in group)
+            if self._breaks(window, Detector(axes, self._firsts, spared=spared)):
+                found.append(group)
+        return found
 
     def _result(self, outcome: Outcome, tape: Tape) -> Explanation:
         w1, w2 = self._found.after

@@ -88,7 +88,7 @@ def _table() -> dict[int, tuple[Any, Any]]:
     ]
     original = np.random.default_rng
 
-    def default_rng(seed: Any = None) -> Any:
+    def default_rng(seed: Any = 0) -> Any:  # every run has to draw the same numbers
         return _Generator(original(seed).bit_generator)
 
     pairs += [(original, default_rng), (np.random.RandomState, _RandomState)]

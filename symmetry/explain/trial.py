@@ -6,7 +6,7 @@ import inspect
 import random
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from types import ModuleType
 from typing import Any
 
@@ -82,9 +82,10 @@ def _observing(observer: Observer, modules: tuple[ModuleType, ...]) -> Iterator[
 
             stack.enter_context(torch.observing(observer))
         if "jax" in sys.modules:
-            from symmetry.explain import jax
+            with suppress(ImportError):  # a release whose inside is not known
+                from symmetry.explain import jax
 
-            stack.enter_context(jax.observing(observer))
+                stack.enter_context(jax.observing(observer))
         yield
 
 

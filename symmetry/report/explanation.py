@@ -15,6 +15,7 @@ _WEIGHTS = {
     "all": "with this one result made symmetric, the step stays symmetric",
     "enough": "with all other results made symmetric, this one still breaks the step",
 }
+_LONGEST = 70  # characters of what a script printed
 _WIDTH = 12  # of the first column
 
 
@@ -83,7 +84,9 @@ def _culprit(culprit: Culprit) -> Iterator[str]:
     if culprit.script is None:
         yield from _row("script", f"none: {culprit.without_script}")
         return
-    yield from _row("script", f"prints {culprit.script_shows}")
+    shows = culprit.script_shows or ""
+    shows = shows if len(shows) <= _LONGEST else shows[:_LONGEST].rpartition(",")[0] + ", ...]"
+    yield from _row("script", f"prints {shows}")
     yield ""
     yield from culprit.script.splitlines()
     yield ""
