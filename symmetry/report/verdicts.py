@@ -202,8 +202,7 @@ def _case_in_words(verdict: Verdict) -> str:
     case = verdict.case
     assert case is not None  # a failure has one
     return (
-        f"n={case.n} i={case.i} h={case.h} c={case.c}: {count(case.n, 'sample')}, "
-        f"{count(case.i, 'input')}, {count(case.h, 'hidden unit')}, "
+        f"{count(case.n, 'sample')}, {count(case.i, 'input')}, {count(case.h, 'hidden unit')}, "
         f"{count(case.c, 'class', 'classes')}; {count(case.iterations, 'iteration')} at learning "
         f"rate {case.lr:g}; data {case.data}, weights {case.weights}, seed {case.seed}"
     )
@@ -219,5 +218,5 @@ def _again(verdict: Verdict) -> str:
 
 
 def _rounded_up(margin: float) -> str:
-    """Return two decimals that do not understate."""
-    return f"{math.ceil(margin * 100) / 100:.2f}"
+    """Return three decimals that do not understate."""
+    return f"{math.ceil(margin * 1000) / 1000:.3f}"

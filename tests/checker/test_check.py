@@ -1,0 +1,285 @@
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from symmetry.checker.case import Case
+from symmetry.checker.check import applicable, check, fit
+from symmetry.checker.strategies import draw_cases
+from symmetry.checker.verdict import gate, nothing_checked
+from symmetry.errors import SymmetryError
+from symmetry.invariants.catalogue import CATALOGUE, select
+from symmetry.trainers.resolve import as_trainer, resolve
+from tests.checker import steps
+
+FEW = draw_cases(25, 0, ["float32"])
+BOTH = draw_cases(10, 0)
+CASE = Case(9, 4, 5, 3, 0.5, 3, "float32", "pixels", "scaled", 0)
+
+
+def verdict_of(step, name, cases=FEW, **options):
+    (verdict,) = check(as_trainer(step), select([name]), cases, **options)
+    return verdict
+
+
+def test_a_sound_step_holds_in_everything_and_every_dtype():
+    verdicts = check(resolve("numba"), CATALOGUE, draw_cases(25, 0))
+    assert [(v.invariant, v.dtype) for v in verdicts] == [
+        (invariant.name, dtype) for invariant in CATALOGUE for dtype in ("float32", "float64")
+    ]
+    assert {v.kind for v in verdicts} == {"holds"}
+    for verdict in verdicts:
+        assert verdict.cases == 25
+        assert 10 <= verdict.counted <= 25
+        assert verdict.case is verdict.violation is verdict.reason is None
+        assert not verdict.gates
+        keys = {span.key: span for span in verdict.spans}
+        assert list(keys) == ["n", "i", "h", "c", "lr", "iterations"]
+        assert all(span.least <= span.largest for span in verdict.spans)
+    assert all(v.max_ulps == 0 for v in verdicts[:6])
+    assert all(0 < v.margin < 1 for v in verdicts if v.invariant == "network/gradient")
+    assert not gate(verdicts)
+    assert not nothing_checked(verdicts)
+
+
+def test_a_violation_is_shrunk_and_described():
+    verdict = verdict_of(steps.last_unit_off, "symmetry/w1-columns")
+    assert verdict.kind == "violated"
+    assert verdict.gates
+    case, violation = verdict.case, verdict.violation
+    assert (case.n, case.i, case.h, case.dtype) == (1, 1, 2, "float32")
+    assert case.weights == "zero"
+    assert violation.iteration == case.iterations == 2  # w1 does not move in the first step
+    assert sorted(violation.units) == [0, 1]
+    assert violation.matrix == "w1"
+    assert violation.ulps == verdict.max_ulps > 10_000
+    assert violation.rounding is False
+    assert len(violation.growth) > 3
+    assert verdict.message == violation.message
+    assert (verdict.failures, verdict.reruns) == (3, 3)
+    assert verdict.cases < 25  # the others were not run
+
+
+def test_a_case_that_was_shrunk_fails_by_itself():
+    for name in ("symmetry/w1-columns", "symmetry/clones", "network/gradient"):
+        found = verdict_of(steps.last_unit_off, name)
+        again = verdict_of(steps.last_unit_off, name, [found.case], shrinking=False)
+        assert again.case == found.case
+        assert again.violation == found.violation
+
+
+def test_without_shrinking_the_case_is_the_given_one():
+    verdict = verdict_of(steps.last_unit_off, "symmetry/clones", [CASE], shrinking=False)
+    assert verdict.case == replace(CASE, weights="cloned")
+
+
+def test_the_same_check_gives_the_same_verdicts():
+    one, other = (check(as_trainer(steps.last_unit_off), CATALOGUE, BOTH) for _ in range(2))
+    assert one == other
+
+
+def test_rounding_violates_unless_it_is_allowed():
+    verdict = verdict_of(steps.last_unit_rounded, "symmetry/w2-rows")
+    assert (verdict.kind, verdict.gates) == ("violated", True)
+    assert verdict.violation.rounding is True
+    allowed = verdict_of(steps.last_unit_rounded, "symmetry/w2-rows", allow_rounding=True)
+    assert (allowed.kind, allowed.gates) == ("rounding", False)
+    assert allowed.cases == 25  # it went on
+    assert allowed.violation.rounding is True
+    assert allowed.case.h == 2
+
+
+def test_rounding_that_is_allowed_hides_nothing_worse():
+    verdict = verdict_of(steps.rounded_and_worse_when_wide, "symmetry/w2-rows", allow_rounding=True)
+    assert verdict.kind == "violated"
+    assert verdict.violation.rounding is False
+    assert verdict.case.h == 32
+
+
+def test_rounding_is_no_excuse_where_it_cannot_be_one():
+    verdict = verdict_of(steps.noisy, "symmetry/repeatable", allow_rounding=True)
+    assert verdict.kind == "violated"
+
+
+def test_a_step_that_does_not_repeat_itself_gets_a_verdict_like_any_other():
+    verdict = verdict_of(steps.noisy, "symmetry/repeatable")
+    assert verdict.kind == "violated"
+    assert "a second run" in verdict.message
+    verdict = verdict_of(steps.noisy, "symmetry/w1-columns")
+    assert verdict.kind == "violated"
+    assert verdict.case.h == 2
+
+
+def test_a_failure_by_chance_is_counted_as_such():
+    class Fickle:
+        calls = 0
+
+        def __call__(self, x, y, w1, w2, lr):
+            Fickle.calls += 1
+            if Fickle.calls == 2:
+                x[:] += 1
+            return w1 + 1, w2
+
+    verdict = verdict_of(Fickle, "symmetry/pure")
+    assert verdict.kind == "violated"
+    assert (verdict.failures, verdict.reruns) == (0, 3)
+
+
+def test_nothing_that_moves_is_vacuous():
+    verdicts = check(as_trainer(steps.frozen), select(["symmetry/*"]), BOTH)
+    assert {v.kind for v in verdicts} == {"vacuous"}
+    assert all(v.counted == 0 and v.cases == 10 and not v.gates for v in verdicts)
+    assert verdicts[0].message == "no case had what it takes: h >= 2 and w1 moved"
+    assert nothing_checked(verdicts)
+    assert not gate(verdicts)
+
+
+def test_a_step_that_raises_is_an_error_with_the_smallest_case():
+    verdict = verdict_of(steps.breaks_when_wide, "symmetry/w1-columns")
+    assert (verdict.kind, verdict.gates) == ("error", True)
+    assert verdict.violation is None
+    assert verdict.max_ulps is None
+    assert "ValueError: three is a crowd (steps.py, line" in verdict.message
+    assert (verdict.case.n, verdict.case.i, verdict.case.h, verdict.case.c) == (1, 1, 3, 1)
+
+
+def test_results_of_another_kind_are_errors():
+    verdict = verdict_of(lambda x, y, w1, w2, lr: (w1, w2.astype("float64")), "symmetry/pure")
+    assert verdict.kind == "error"
+    assert "dtypes" in verdict.message
+
+
+def test_a_dtype_that_is_not_taken_is_not_applicable():
+    float32, float64 = check(
+        as_trainer(steps.single_precision), select(["symmetry/pure"]), draw_cases(4, 0)
+    )
+    assert float32.kind == "holds"
+    assert (float64.kind, float64.cases, float64.gates) == ("not applicable", 0, False)
+    assert float64.message == "the trainer takes float32 only"
+
+
+def test_an_expected_failure_does_not_gate():
+    expected = {"symmetry/w1-columns": "known"}
+    verdict = verdict_of(steps.last_unit_off, "symmetry/w1-columns", expected_failures=expected)
+    assert (verdict.kind, verdict.reason, verdict.gates) == ("expected failure", "known", False)
+    assert verdict.case is not None
+    rounded = verdict_of(
+        steps.last_unit_rounded,
+        "symmetry/w2-rows",
+        expected_failures={"symmetry/w2-rows": "BLAS"},
+        allow_rounding=True,
+    )
+    assert rounded.kind == "expected failure"
+
+
+@pytest.mark.parametrize("step", [steps.sound, steps.frozen])
+def test_an_expected_failure_that_does_not_fail_gates(step):
+    verdict = verdict_of(
+        step, "symmetry/w1-columns", expected_failures={"symmetry/w1-columns": "?"}
+    )
+    assert verdict.kind in ("holds", "vacuous")
+    assert verdict.stale
+    assert verdict.gates
+
+
+def test_a_failure_in_one_dtype_is_what_was_expected():
+    def step(x, y, w1, w2, lr):
+        return steps.last_unit_off(x, y, w1, w2, lr) if x.dtype == "float32" else (w1 + 1, w2)
+
+    float32, float64 = check(
+        as_trainer(step),
+        select(["symmetry/w1-columns"]),
+        BOTH,
+        expected_failures={"symmetry/w1-columns": "only in float32"},
+    )
+    assert (float32.kind, float32.gates) == ("expected failure", False)
+    assert (float64.kind, float64.gates) == ("holds", False)
+
+
+def test_no_failure_is_expected_of_a_dtype_that_is_not_taken():
+    def step(x, y, w1, w2, lr):
+        return w1, w2
+
+    step.dtypes = ("float64",)
+    verdict = verdict_of(step, "symmetry/pure", expected_failures={"symmetry/pure": "why not"})
+    assert (verdict.kind, verdict.gates) == ("not applicable", False)
+
+
+def test_an_error_is_not_the_failure_that_was_expected():
+    verdict = verdict_of(
+        steps.breaks_when_wide, "symmetry/pure", expected_failures={"symmetry/pure": "writes to x"}
+    )
+    assert (verdict.kind, verdict.gates) == ("error", True)
+
+
+def test_expectations_must_make_sense():
+    with pytest.raises(SymmetryError, match="cannot expect a failure of 'symmetry/clone': there"):
+        verdict_of(steps.sound, "symmetry/pure", expected_failures={"symmetry/clone": "x"})
+    with pytest.raises(SymmetryError, match="of symmetry/clones needs a reason"):
+        verdict_of(steps.sound, "symmetry/pure", expected_failures={"symmetry/clones": " "})
+
+
+def test_what_is_applicable():
+    assert applicable(resolve("numba")) == CATALOGUE
+    own = as_trainer(steps.sound)
+    assert applicable(own) == select(["symmetry/*"])
+    assert applicable(own, ["*"]) == CATALOGUE
+    assert applicable(own, [], ["*/pure"]) == select(["symmetry/*"], ["symmetry/pure"])
+    with pytest.raises(SymmetryError, match="no invariant matches 'network'"):
+        applicable(own, ["network"])
+
+
+@pytest.mark.parametrize("invariant", CATALOGUE, ids=lambda invariant: invariant.name)
+@pytest.mark.parametrize("weights", ["zero", "scaled", "steep", "wide", "cloned", "cloned-wide"])
+def test_every_invariant_gets_a_start_that_can_have_its_witness(invariant, weights):
+    case = replace(CASE, weights=weights)
+    fitted = fit(case, invariant)
+    kind = {"zero": "zero", "cloned": "cloned"}.get(fitted.weights.partition("-")[0], "random")
+    assert kind in invariant.weights
+    assert replace(fitted, weights=weights) == case
+    assert fit(fitted, invariant) == fitted
+
+
+def test_clones_keep_the_scale():
+    clones = select(["symmetry/clones"])[0]
+    starts = {w: fit(replace(CASE, weights=w), clones).weights for w in ("small", "wide", "steep")}
+    assert starts == {"small": "cloned-small", "wide": "cloned-wide", "steep": "cloned"}
+
+
+def test_what_happens_is_told_while_it_happens():
+    told = []
+    check(
+        as_trainer(steps.frozen),
+        select(["symmetry/pure", "symmetry/clones"]),
+        draw_cases(2, 0),
+        on_case=lambda invariant, *numbers: told.append((invariant.name, *numbers)),
+        on_verdict=lambda verdict: told.append(verdict.invariant),
+    )
+    assert told == [
+        *(("symmetry/clones", d, k, 2) for d in ("float32", "float64") for k in (0, 1)),
+        *("symmetry/clones",) * 2,
+        *(("symmetry/pure", d, k, 2) for d in ("float32", "float64") for k in (0, 1)),
+        *("symmetry/pure",) * 2,
+    ]
+
+
+def test_all_invariants_see_the_same_shapes():
+    """A trainer that compiles for each shape does so once."""
+    seen = Counter()
+
+    def step(x, y, w1, w2, lr):
+        seen[x.shape, w1.shape, w2.shape, x.dtype] += 1
+        return steps.sound(x, y, w1, w2, lr)
+
+    check(as_trainer(step), select(["symmetry/*"]), FEW)
+    assert len(seen) <= len({(c.n, c.i, c.h, c.c) for c in FEW}) + 2  # to run in between
+
+
+def test_an_interruption_passes():
+    def step(x, y, w1, w2, lr):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        verdict_of(step, "symmetry/pure")

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from symmetry.checker.threads import in_words, one_thread
+from tests.conftest import needs
+
+
+def blas_threads():
+    np.ones((2, 2)) @ np.ones((2, 2))
+    return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+
+def test_one_thread_within_and_as_before_afterwards():
+    with threadpool_limits(limits=2):
+        before = blas_threads()
+        with one_thread():
+            assert set(blas_threads()) == {1}
+        assert blas_threads() == before
+        with pytest.raises(ZeroDivisionError), one_thread():
+            raise ZeroDivisionError
+        assert blas_threads() == before
+
+
+@needs("torch")
+def test_torch_as_well_when_it_is_there():
+    import torch
+
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        with one_thread():
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_what_cannot_be_limited_is_said(monkeypatch):
+    monkeypatch.delitem(sys.modules, "jax", raising=False)
+    assert in_words() == "one BLAS and OpenMP thread: with more, sums may be taken in another order"
+    monkeypatch.setitem(sys.modules, "jax", None)
+    assert in_words().endswith("JAX's own threads were started with it and cannot be limited")
