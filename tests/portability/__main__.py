@@ -1,0 +1,82 @@
+"""``python -m tests.portability``: the golden trainings on every kind of processor."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import sys
+from pathlib import Path
+
+from symmetry.errors import SymmetryError
+from symmetry.report.files import writable_directory, write_text
+from tests.environment import environment
+from tests.network.golden import Case
+from tests.portability import emulators, report
+from tests.portability.run import Row, run_all
+from tests.portability.targets import targets
+
+COMMAND = "python -m tests.portability --setup --output reports"
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """Return the options."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.portability",
+        description="Train the golden cases with other thread counts, compiled for other"
+        " processors and under emulation, and compare every bit. Exits 1 if one differs.",
+    )
+    parser.add_argument("--quick", action="store_true", help="nothing emulated")
+    parser.add_argument(
+        "--setup",
+        action="store_true",
+        help="fetch the emulators first, as Debian packages and wheels (180 MB), into the cache"
+        " directory of the user; nothing is installed",
+    )
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", help="write portability.md there (default: nothing)"
+    )
+    return parser.parse_args(arguments)
+
+
+def say(row: Row, case: Case) -> None:
+    """Print that a case has ended."""
+    same = "same" if row.same[case] else "DIFFERENT"
+    print(f"{row.target.name}, {row.threads} threads: {case.name}: {same}", file=sys.stderr)
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command and return its exit code."""
+    options = parse(arguments)
+    try:
+        if options.output:
+            writable_directory(options.output)
+        if options.setup:
+            emulators.set_up()
+        chosen = [target for target in targets() if not (options.quick and target.emulated)]
+        rows = run_all(chosen, options.quick, say)
+        print(report.plain_table(rows))
+        print("\n".join(report.differences(rows)), end="")
+        if options.output:
+            facts = environment(**about_emulators(rows))
+            text = report.markdown(rows, facts, COMMAND)
+            write_text(options.output / "portability.md", text)
+    except SymmetryError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0 if all(row.is_good for row in rows) else 1
+
+
+def about_emulators(rows: list[Row]) -> dict[str, str]:
+    """Return the versions of what is not this machine's own."""
+    facts = {}
+    if version := emulators.qemu_version():
+        facts["qemu-user"] = version
+    for row in rows:
+        if row.machine and row.machine["machine"] != platform.machine():
+            packages = ("python", "numpy", "numba", "llvmlite")
+            facts[row.target.name] = ", ".join(f"{name} {row.machine[name]}" for name in packages)
+    return facts
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,151 @@
+"""The table of targets, as plain text and as `portability.md`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tests.environment import environment_table
+from tests.network import golden
+from tests.network.golden import Case
+from tests.portability.run import Row
+
+HEADINGS = (
+    "configuration",
+    "threads",
+    "processor",
+    "vectors",
+    "fused multiply-adds",
+    "made-up cases",
+    "MNIST",
+    "bits",
+)
+
+INTRODUCTION = """\
+# The same bits everywhere
+
+The core trains the same networks on other numbers of threads, compiled for other processors, and on
+other processors under emulation, each in a process of its own with an empty compilation cache. What
+is compared with the pinned digests: every weight, every loss and every prediction, to the last bit."""
+
+NOTES = """\
+*Vectors* and *fused multiply-adds* are counted in the machine code that Numba made: the code differs
+from row to row, the bits do not. Emulated processors train all but the {experiment}.
+A training that diverges to NaN is not among the cases: IEEE-754 leaves a NaN's sign and payload open,
+and x86 and Arm differ in it."""
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    """Return a row's texts, one for each of the headings."""
+    if not row.ran:
+        return (row.target.name, *[""] * (len(HEADINGS) - 2), f"not available: {row.target.needs}")
+    return (
+        row.target.name,
+        str(row.threads),
+        " ".join(row.machine.get(key, "") for key in ("machine", "processor")).strip(),
+        row.code.get("vectors", ""),
+        str(row.code.get("fused", "")),
+        tally(row, golden.MADE),
+        tally(row, (*golden.MNIST, golden.EXPERIMENT)),
+        verdict(row),
+    )
+
+
+def tally(row: Row, cases: Sequence[Case]) -> str:
+    """Return how many of the cases that ran came to the pinned bits."""
+    ran = [row.same[case] for case in cases if case in row.same]
+    return f"{sum(ran)} of {len(ran)}"
+
+
+def verdict(row: Row) -> str:
+    """Return "the same", or what is not."""
+    if row.failure:
+        return f"failed: {row.failure}"
+    return "the same" if row.is_good else "different"
+
+
+def differences(rows: Sequence[Row]) -> list[str]:
+    """Return a line for each case that came to other bits."""
+    return [
+        f"{row.target.name}, {row.threads} threads: different bits: {case.name}"
+        for row in rows
+        for case, same in row.same.items()
+        if not same
+    ]
+
+
+def plain_table(rows: Sequence[Row]) -> str:
+    """Return the table for a terminal."""
+    lines = [HEADINGS, *map(cells, rows)]
+    widths = [max(map(len, column[:-1] if last else column)) for last, column in columns(lines)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def columns(lines: Sequence[Sequence[str]]) -> list[tuple[bool, tuple[str, ...]]]:
+    """Return each column, and whether it is the last one, which needs no width."""
+    turned = list(zip(*lines, strict=True))
+    return [(position == len(turned) - 1, column) for position, column in enumerate(turned)]
+
+
+def markdown(rows: Sequence[Row], facts: dict[str, str], command: str) -> str:
+    """Return the report."""
+    found = differences(rows)
+    pinned = golden.pinned()
+    return "\n".join(
+        [
+            INTRODUCTION,
+            "",
+            summary(rows),
+            "",
+            *markdown_table((HEADINGS, *map(cells, rows))),
+            "",
+            *(f"- {line}" for line in found),
+            *([""] if found else []),
+            NOTES.format(experiment=golden.EXPERIMENT.name),
+            "",
+            "## The digests",
+            "",
+            "The first half of the SHA-256 of w1 and w2 (u and v of a collapsed network), C order,"
+            " little endian. *n* x *i*-*h*-*c* are the samples, inputs, hidden units and classes.",
+            "",
+            *markdown_table(
+                (
+                    ("case", "w1 or u", "w2 or v", "last loss"),
+                    *(digests(name, pinned[name]) for name in pinned),
+                )
+            ),
+            "",
+            "## Measured on",
+            "",
+            *environment_table(facts),
+            "",
+            f"Repeat it with `{command}`.",
+            "",
+        ]
+    )
+
+
+def summary(rows: Sequence[Row]) -> str:
+    """Return the finding in a sentence."""
+    ran = [row for row in rows if row.ran]
+    good = sum(row.is_good for row in ran)
+    sentence = f"**{good} of {len(ran)} configurations came to the same bits.**"
+    if len(ran) < len(rows):
+        sentence += f" {len(rows) - len(ran)} could not run here."
+    return sentence
+
+
+def digests(name: str, results: dict[str, str]) -> tuple[str, ...]:
+    """Return a case's line in the table of digests."""
+    first, second = (
+        next(results[key] for key in keys if key in results) for keys in (("w1", "u"), ("w2", "v"))
+    )
+    return name, f"`{first[:32]}`", f"`{second[:32]}`", f"`{results['losses'].split()[-1]}`"
+
+
+def markdown_table(lines: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a Markdown table; the first one is its head."""
+    head, *rest = (f"| {' | '.join(line)} |" for line in lines)
+    return [head, "|" + "---|" * len(lines[0]), *rest]
