@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
+
+Verdict = Literal["violated", "error"]
 
 # The mutation operators of DeepCrime (Humbatova, Jahangirova and Tonella, ISSTA 2021) that mean
 # something for a full-batch step of one hidden layer. The others change a validation set, early
@@ -57,6 +60,8 @@ class Fault:
         A key of `DEEPCRIME` or `OTHERS`.
     caught_by
         The invariants that must catch it within the default budget.
+    kind
+        The verdict they must come to: some faults stop the step from working at all.
     varies
         Whether it does something else each time, so that which further invariants catch it is a
         matter of chance.
@@ -67,17 +72,25 @@ class Fault:
     wrong: str
     operator: str
     caught_by: tuple[str, ...]
+    kind: Verdict
     varies: bool
 
 
 ENTRIES: list[Fault] = []
 
 
-def fault(operator: str, *caught_by: str, wrong: str, varies: bool = False) -> Callable:
+def fault(
+    operator: str,
+    *caught_by: str,
+    wrong: str,
+    kind: Verdict = "violated",
+    varies: bool = False,
+) -> Callable:
     """Enter the decorated trainer into the zoo and leave it as it is."""
 
     def enter(trainer: Callable) -> Callable:
-        ENTRIES.append(Fault(trainer.__name__, trainer, wrong, operator, caught_by, varies))
+        name = trainer.__name__
+        ENTRIES.append(Fault(name, trainer, wrong, operator, caught_by, kind, varies))
         return trainer
 
     return enter

@@ -92,17 +92,19 @@ def residual_written_over_the_labels(x, y, w1, w2, lr):
     return step(x, y, w1, w2, lr, loss=loss)
 
 
-@fault("interface", "symmetry/pure", wrong="Weights come back in double precision.")
+@fault("interface", "symmetry/pure", wrong="Weights come back in double precision.", kind="error")
 def double_precision_returned(x, y, w1, w2, lr):
     return tuple(weight.astype(np.float64) for weight in step(x, y, w1, w2, lr))
 
 
-@fault("interface", "symmetry/pure", wrong="w1 comes back without its bias row.")
+@fault("interface", "symmetry/pure", wrong="w1 comes back without its bias row.", kind="error")
 def bias_row_lost(x, y, w1, w2, lr):
     w1, w2 = step(x, y, w1, w2, lr)
     return w1[1:], w2
 
 
-@fault("interface", "symmetry/pure", wrong="A single sample or input is squeezed away.")
+@fault(
+    "interface", "symmetry/pure", wrong="A single sample or input is squeezed away.", kind="error"
+)
 def single_dimension_squeezed(x, y, w1, w2, lr):
     return step(x.squeeze(), y, w1, w2, lr)

@@ -33,6 +33,17 @@ class Sound:
     applies: Literal["formulas", "symmetry"]
     vacuous: tuple[str, ...]
 
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """Return which invariants apply."""
+        return ("symmetry/*", "network/*") if self.applies == "formulas" else ("symmetry/*",)
+
+    def expected(self, invariant: str, dtype: str) -> str:
+        """Return the verdict that the checker should come to."""
+        if dtype not in getattr(self.trainer, "dtypes", (dtype,)):
+            return "not applicable"
+        return "vacuous" if invariant in self.vacuous else "holds"
+
 
 ENTRIES: list[Sound] = []
 

@@ -1,0 +1,52 @@
+"""The checker against the zoo: each broken trainer is caught, no sound one is accused.
+
+The whole matrix of faults and invariants is in reports/faults.md, written by
+``python -m tests.faulty``; here each fault meets the invariants that are meant to catch it.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from symmetry.checker.check import check
+from symmetry.checker.strategies import draw_cases
+from symmetry.invariants.catalogue import CATALOGUE, select
+from symmetry.trainers.resolve import as_trainer
+from tests.faulty import FAULTY
+from tests.faulty.fault import DEEPCRIME, OTHERS
+from tests.sound import SOUND
+
+# A fault must be caught within the default budget. A sound trainer has to run through all of its
+# budget, so it gets a fifth of it here, and all of it when the report is written.
+SOUND_EXAMPLES = 20
+
+
+@pytest.mark.parametrize("fault", FAULTY, ids=lambda fault: fault.name)
+def test_a_fault_is_caught_by_what_is_meant_to_catch_it(fault):
+    trainer = as_trainer(fault.trainer)
+    cases = draw_cases(dtypes=trainer.dtypes)
+    for name in fault.caught_by:
+        verdicts = check(trainer, select([name]), cases, shrinking=False)
+        assert fault.kind in [verdict.kind for verdict in verdicts], name
+
+
+@pytest.mark.parametrize("sound", SOUND, ids=lambda sound: sound.name)
+def test_a_sound_trainer_is_not_accused(sound):
+    trainer = as_trainer(sound.trainer)
+    verdicts = check(trainer, select(sound.patterns), draw_cases(SOUND_EXAMPLES), shrinking=False)
+    unexpected = [
+        verdict
+        for verdict in verdicts
+        if verdict.kind != sound.expected(verdict.invariant, verdict.dtype)
+    ]
+    assert not unexpected
+
+
+def test_the_zoo_is_in_order():
+    invariants = {invariant.name for invariant in CATALOGUE}
+    for entries in (FAULTY, SOUND):
+        assert len({entry.name for entry in entries}) == len(entries)
+    assert {fault.operator for fault in FAULTY} == DEEPCRIME.keys() | OTHERS.keys()
+    assert {name for fault in FAULTY for name in fault.caught_by} == invariants
+    assert {name for sound in SOUND for name in sound.vacuous} < invariants
+    assert len(SOUND) >= len(FAULTY) >= 30
