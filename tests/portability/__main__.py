@@ -39,9 +39,10 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def say(row: Row, case: Case) -> None:
-    """Print that a case has ended."""
-    same = "same" if row.same[case] else "DIFFERENT"
-    print(f"{row.target.name}, {row.threads} threads: {case.name}: {same}", file=sys.stderr)
+    """Print that a case has ended, if it took a while."""
+    if case.is_mnist:
+        same = "the same" if row.same[case] else "different"
+        print(f"{row.target.name}, {row.threads} threads: {case.name}: {same}", file=sys.stderr)
 
 
 def main(arguments: list[str]) -> int:
@@ -54,8 +55,7 @@ def main(arguments: list[str]) -> int:
             emulators.set_up()
         chosen = [target for target in targets() if not (options.quick and target.emulated)]
         rows = run_all(chosen, options.quick, say)
-        print(report.plain_table(rows))
-        print("\n".join(report.differences(rows)), end="")
+        print(report.plain_table(rows), *report.differences(rows), sep="\n")
         if options.output:
             facts = environment(**about_emulators(rows))
             text = report.markdown(rows, facts, COMMAND)
@@ -63,6 +63,8 @@ def main(arguments: list[str]) -> int:
     except SymmetryError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        return 130
     return 0 if all(row.is_good for row in rows) else 1
 
 

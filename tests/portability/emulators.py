@@ -103,14 +103,11 @@ def _fetch_aarch64(root: Path) -> None:
     if not (root / "lib").exists():
         (root / "lib").symlink_to("usr/lib")  # where the programs look for their loader
     python = python_of(root).name.removeprefix("python")
+    abi = "cp" + python.replace(".", "")
     _run(
         *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
         *("--no-deps", "--no-compile", "--only-binary=:all:", f"--target={root / 'site'}"),
-        *(
-            f"--python-version={python}",
-            "--implementation=cp",
-            f"--abi=cp{python.replace('.', '')}",
-        ),
+        *(f"--python-version={python}", "--implementation=cp", f"--abi={abi}"),
         *(f"--platform={platform}" for platform in PLATFORMS),
         *(f"{wheel}=={version(wheel)}" for wheel in WHEELS),
     )

@@ -23,15 +23,19 @@ HEADINGS = (
 INTRODUCTION = """\
 # The same bits everywhere
 
-The core trains the same networks on other numbers of threads, compiled for other processors, and on
-other processors under emulation, each in a process of its own with an empty compilation cache. What
-is compared with the pinned digests: every weight, every loss and every prediction, to the last bit."""
+The core trains the same networks on other numbers of threads, compiled for other processors, and
+on other processors under emulation, each in a process of its own, each kind of code compiled anew.
+Compared with the pinned digests are all weights, losses and predictions, to the last bit."""
 
 NOTES = """\
-*Vectors* and *fused multiply-adds* are counted in the machine code that Numba made: the code differs
-from row to row, the bits do not. Emulated processors train all but the {experiment}.
-A training that diverges to NaN is not among the cases: IEEE-754 leaves a NaN's sign and payload open,
-and x86 and Arm differ in it."""
+*Vectors* and *fused multiply-adds* are those of the machine code that Numba made: the code differs
+from row to row, the bits do not. Emulated processors train all but the last case of the list below.
+A training that diverges to NaN is not among the cases: IEEE-754 leaves a NaN's sign and payload
+open, and x86 and Arm differ in it."""
+
+DIGESTS = """\
+The first half of the SHA-256 of w1 and w2 (of u and v where the network is collapsed), C order,
+little endian. *n* x *i*-*h*-*c* are the samples, inputs, hidden units and classes."""
 
 
 def cells(row: Row) -> tuple[str, ...]:
@@ -76,17 +80,11 @@ def differences(rows: Sequence[Row]) -> list[str]:
 def plain_table(rows: Sequence[Row]) -> str:
     """Return the table for a terminal."""
     lines = [HEADINGS, *map(cells, rows)]
-    widths = [max(map(len, column[:-1] if last else column)) for last, column in columns(lines)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
         for line in lines
     )
-
-
-def columns(lines: Sequence[Sequence[str]]) -> list[tuple[bool, tuple[str, ...]]]:
-    """Return each column, and whether it is the last one, which needs no width."""
-    turned = list(zip(*lines, strict=True))
-    return [(position == len(turned) - 1, column) for position, column in enumerate(turned)]
 
 
 def markdown(rows: Sequence[Row], facts: dict[str, str], command: str) -> str:
@@ -103,12 +101,11 @@ def markdown(rows: Sequence[Row], facts: dict[str, str], command: str) -> str:
             "",
             *(f"- {line}" for line in found),
             *([""] if found else []),
-            NOTES.format(experiment=golden.EXPERIMENT.name),
+            NOTES,
             "",
             "## The digests",
             "",
-            "The first half of the SHA-256 of w1 and w2 (u and v of a collapsed network), C order,"
-            " little endian. *n* x *i*-*h*-*c* are the samples, inputs, hidden units and classes.",
+            DIGESTS,
             "",
             *markdown_table(
                 (

@@ -122,6 +122,8 @@ def work(
             errors.seek(0)
             last = (errors.read().strip().splitlines() or ["no word why"])[-1]
             row.failure = f"ended with {worker.returncode}: {last}"
+        elif len(row.same) < len(by_name):
+            row.failure = "ended before its last case"
 
 
 def environment(target: Target, cache: Path) -> dict[str, str]:
