@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from symmetry.trainers.trainer import Trainer
 
 _DTYPES = ("float32", "float64")
+_REPEATABLE = "symmetry/repeatable"
+_ERRATIC = (
+    f"{_REPEATABLE} is violated: what depends on chance or on earlier runs need not fail again by "
+    "itself"
+)
 _FILE = click.Path(path_type=Path)
 
 
@@ -77,7 +82,7 @@ _FILE = click.Path(path_type=Path)
     "--script",
     type=_FILE,
     metavar="FILE",
-    help="Write a Python script there that reproduces the first violation.",
+    help="Write a Python script there that reproduces a violation.",
 )
 @click.option(
     "--output", type=_FILE, metavar="DIR", help="Write invariants.md there: what was checked."
@@ -235,6 +240,8 @@ def _findings(checked: Checked, *, partly: bool) -> tuple[str, ...]:
         if verdict.case is not None and verdict.kind != "expected failure":
             command = command_line(checked.trainer, verdict)
             texts += ["", *facts_in_lines(verdict, command)]
+    if any(v.invariant == _REPEATABLE and v.kind == "violated" for v in checked.verdicts):
+        texts += ["", _ERRATIC]
     return (*texts, "", summary(checked.verdicts))
 
 
@@ -263,9 +270,13 @@ def _write(
 
 
 def _to_reproduce(verdicts: tuple[Verdict, ...]) -> Verdict | None:
-    """Return the first failure, one that gates if there is one."""
+    """Return the first failure; one that gates comes before the others.
+
+    Where a trainer does not even repeat itself, only that is sure to happen again.
+    """
     failures = [verdict for verdict in verdicts if verdict.case is not None]
-    return next((verdict for verdict in failures if verdict.gates), next(iter(failures), None))
+    failures.sort(key=lambda verdict: (not verdict.gates, verdict.invariant != _REPEATABLE))
+    return failures[0] if failures else None
 
 
 def _command_line() -> str:

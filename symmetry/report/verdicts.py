@@ -210,10 +210,10 @@ def _case_in_words(verdict: Verdict) -> str:
 
 def _again(verdict: Verdict) -> str:
     if verdict.failures == verdict.reruns:
-        return f"fails every time ({count(verdict.reruns, 'more run')})"
+        return f"failed in each of {count(verdict.reruns, 'more run')} in this process"
     return (
-        f"failed in {verdict.failures} of {count(verdict.reruns, 'more run')}: "
-        "this trainer does not repeat itself"
+        f"failed in {verdict.failures} of {count(verdict.reruns, 'more run')} in this process: "
+        "the trainer does not repeat itself"
     )
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -17,8 +18,8 @@ def size(case):
 
 
 def parts(cases):
-    """Return the drawn, the edge and the large ones of a hundred."""
-    return cases[:76], cases[76:96], cases[96:]
+    """Return the drawn, the edge and the large ones of a hundred; and the twins of drawn ones."""
+    return cases[:72], cases[76:96], cases[96:], cases[72:76]
 
 
 @pytest.fixture(params=range(4), scope="module")
@@ -46,7 +47,7 @@ def test_another_seed_gives_another_list():
 
 
 def test_drawn_cases_are_small_and_varied(cases):
-    drawn, _, _ = parts(cases)
+    drawn, *_ = parts(cases)
     assert max(map(size, drawn)) <= 200_000
     assert max(case.work for case in drawn) <= 600_000
     assert max(case.iterations for case in drawn) >= 25
@@ -66,8 +67,15 @@ def test_learning_rates_range_over_eight_decades(cases):
     assert all(rate == float(f"{rate:.3g}") for rate in rates)  # fit to be read aloud
 
 
+def test_some_sizes_come_twice_with_other_numbers(cases):
+    drawn, _, _, twins = parts(cases)
+    for twin in twins:
+        (original,) = (case for case in drawn if replace(case, seed=twin.seed) == twin)
+        assert original.seed != twin.seed
+
+
 def test_half_of_the_edge_cases_are_above_100_000_and_their_hidden_sizes_vary(cases):
-    _, edges, _ = parts(cases)
+    _, edges, *_ = parts(cases)
     assert max(map(size, edges)) <= 3_000_000
     assert sum(size(case) >= 100_000 for case in edges) == 10
     hidden = Counter(case.h for case in edges)
@@ -77,7 +85,7 @@ def test_half_of_the_edge_cases_are_above_100_000_and_their_hidden_sizes_vary(ca
 
 
 def test_large_cases_are_large(cases):
-    _, _, large = parts(cases)
+    _, _, large, _ = parts(cases)
     assert all(5e6 <= size(case) <= 5e7 and case.h >= 64 for case in large)
     assert all(case.iterations == 2 for case in large)
 
