@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.sound.exact import BLOCK, product
+from tests.sound.exact import product
 
 SIZES = [1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 65, 97, 128, 129, 200, 201, 255, 257]
 DTYPES = ["float32", "float64"]
@@ -24,7 +24,20 @@ def test_product_treats_equal_columns_and_rows_alike(size, dtype):
         assert (down == down[:1]).all()
 
 
-@pytest.mark.parametrize("shape", [(3, 5, 2), (1, 0, 4), (0, 3, 2), (40, 3 * BLOCK // 200, 5)])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("rows", [1, 2, 5, 64])
+def test_it_makes_no_difference_how_a_matrix_is_divided(rows, dtype):
+    random = np.random.default_rng(0)
+    a = random.normal(size=(rows, 100)).astype(dtype)
+    b = random.normal(size=(100, 257)).astype(dtype)
+    whole = product(a, b)
+    for parts in ([slice(None, None, 2), slice(1, None, 2)], [slice(0, 3), slice(3, None)]):
+        for part in parts:
+            np.testing.assert_array_equal(product(a, b[:, part]), whole[:, part])
+            np.testing.assert_array_equal(product(b.T[part], a.T), whole.T[part])
+
+
+@pytest.mark.parametrize("shape", [(3, 5, 2), (1, 0, 4), (0, 3, 2), (40, 1000, 5), (1, 9, 1)])
 def test_product_is_the_product(shape):
     rows, terms, columns = shape
     random = np.random.default_rng(0)
