@@ -92,7 +92,7 @@ def relative_distances(a: Floats, b: Floats) -> NDArray[np.float64]:
     left, right = np.broadcast_arrays(a.astype(np.float64), b.astype(np.float64))
     larger = np.maximum(abs(left), abs(right))
     scale = np.where(larger > 1, 0.5, 1.0)  # halves what could overflow, keeps what could underflow
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(all="ignore"):
         distances = abs(left * scale - right * scale) / (larger * scale)
     distances = np.where(np.isinf(larger), np.where(left == -right, 2.0, 1.0), distances)
     distances = np.where(np.isnan(larger), 2.0, distances)

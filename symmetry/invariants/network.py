@@ -118,7 +118,7 @@ def _judge(comparisons: tuple[_Comparison, ...], iteration: int, counted: bool) 
     entry = compare.largest_entry(margins[worst])
     margin = float(margins[worst][entry])
     words, matrix, found, expected, error = comparisons[worst]
-    with np.errstate(over="ignore"):
+    with np.errstate(all="ignore"):
         rounded = expected.astype(found.dtype)
     ulps = int(compare.ulp_distances(found, rounded)[entry]) if margin else 0
     if margin <= 1:

@@ -75,7 +75,7 @@ def ratio(deviation: float, response: float) -> float:
 
 def largest_change(a: Floats, b: Floats) -> float:
     """Return the largest absolute difference of two arrays; finite ones do not overflow it."""
-    with np.errstate(over="ignore"):
+    with np.errstate(all="ignore"):
         return float(abs(np.subtract(a, b, dtype=np.float64)).max(initial=0.0))
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from symmetry.errors import SymmetryError
@@ -61,6 +62,22 @@ def test_measuring_leaves_the_problem_alone(invariant):
     invariant.prepare(problem)
     for array, copy in zip((problem.x, problem.y, problem.w1, problem.w2), before, strict=True):
         assert array.tobytes() == copy.tobytes()
+
+
+@pytest.mark.parametrize("invariant", CATALOGUE, ids=lambda invariant: invariant.name)
+def test_measuring_minds_no_one_s_floating_point_settings(invariant):
+    """Saturated units and logits in the thousands underflow everywhere, and that is right."""
+    problem = with_clones(make_problem(h=7, scale=1000, lr=1e-300), [0, 0, 2, 0, 2, 0, 2])
+    with np.errstate(all="raise"):
+        finding = invariant.measure(trainer(tail_differs), problem)
+        if finding.violation:
+            invariant.elaborate(trainer(tail_differs), problem, finding.violation)
+
+
+def tail_differs(x, y, w1, w2, lr):
+    w1, w2 = numpy_step(x, y, w1, w2, lr)
+    w1[0, -1], w2[-1] = 1e308, -1e308
+    return w1, w2
 
 
 @pytest.mark.parametrize("invariant", CATALOGUE, ids=lambda invariant: invariant.name)
