@@ -75,6 +75,7 @@ def _curves(experiment: Experiment) -> Figure:
             plain(axes)
             axes.grid(axis="y", color="#e6e6e6", linewidth=0.8)
             axes.set_axisbelow(True)
+            axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
 
     shows = [np.array([[p.loss, p.accuracy] for p in history]) for _, _, history in runs]
     names = [name for name, _, _ in runs]
@@ -87,7 +88,9 @@ def _line(
     iterations = [point.iteration for point in history]
     marker = "o" if len(history) == 1 else ""  # a line of one point would be invisible
     finite = np.where(np.isfinite(values), values, np.nan)
-    axes.plot(iterations, finite, color=colour, label=name, linewidth=2, marker=marker)
+    axes.plot(
+        iterations, finite, color=colour, label=name, linewidth=2, marker=marker, clip_on=False
+    )
 
 
 def _weights(experiment: Experiment) -> Figure:
@@ -104,6 +107,8 @@ def _weights(experiment: Experiment) -> Figure:
             image = _signed(axes, w1, aspect="auto")
             axes.set(title=f"{title}: w1 at the end", xlabel="hidden unit")
             axes.set_ylabel("row of w1 (bias, then pixels)")
+            for axis in (axes.xaxis, axes.yaxis):
+                axis.get_major_locator().set_params(integer=True, min_n_ticks=1)
             _scale(canvas, axes, image)
 
     shows = [part for title, w1 in panels for part in (title, w1)]
