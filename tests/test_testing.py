@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from symmetry import parametrize_invariants
+from symmetry.checker.strategies import draw_cases
+from symmetry.checker.verdict import Verdict
+from symmetry.invariants.catalogue import CATALOGUE
+
+pytest_plugins = "pytester"
+
+HEADER = """
+import numpy as np
+import pytest
+from symmetry import parametrize_invariants
+from symmetry.network.core import step as sound
+
+def broken(x, y, w1, w2, lr):
+    w1, w2 = sound(x, y, w1, w2, lr)
+    w2[-1] *= 1.5
+    return w1, w2
+
+def rounded(x, y, w1, w2, lr):
+    w1, w2 = sound(x, y, w1, w2, lr)
+    w2[-1] = np.where(w2[-1] == 0, 0, np.nextafter(w2[-1], np.inf, dtype=w2.dtype))
+    return w1, w2
+
+def frozen(x, y, w1, w2, lr):
+    return w1, w2
+
+"""
+TEST = """
+def test_it(invariant_check):
+    invariant_check()
+"""
+
+
+@parametrize_invariants("numba", examples=40, seed=1)
+def test_the_core(invariant_check):
+    invariant_check()
+
+
+def run(pytester, decorator, *options, test=TEST):
+    pytester.makepyfile(test_mine=f"{HEADER}\n{decorator}{test}")
+    return pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:xdist", *options)
+
+
+def test_there_is_one_test_for_each_invariant_and_its_name_can_be_selected(pytester):
+    decorator = "@parametrize_invariants('numba', examples=4)"
+    result = run(pytester, decorator, "--collect-only", "-q")
+    result.stdout.fnmatch_lines([f"test_mine.py::test_it?{i.name}?" for i in CATALOGUE])
+    for expression, number in (
+        ("clones", 1),
+        ("symmetry/clones", 1),
+        ("network", 3),
+        ("not symmetry", 3),
+        ("w1-columns or pure", 2),
+    ):
+        result = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-k", expression)
+        result.assert_outcomes(passed=number, deselected=10 - number)
+
+
+def test_own_steps_are_checked_for_symmetry_unless_more_is_asked_for(pytester):
+    run(pytester, "@parametrize_invariants(sound, examples=4)").assert_outcomes(passed=7)
+    run(pytester, "@parametrize_invariants(sound, only='*', examples=4)").assert_outcomes(passed=10)
+    decorator = "@parametrize_invariants(sound, only=['network/*'], skip='*/gradient', examples=4)"
+    run(pytester, decorator).assert_outcomes(passed=2)
+
+
+def test_a_failure_reads_like_the_command_line_and_shows_no_frames(pytester):
+    result = run(pytester, "@parametrize_invariants(broken, only='*/w2-rows', dtype='float32')")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "____* test_it?symmetry/w2-rows? ____*",
+            "symmetry/w2-rows      float32  violated          after step 1 hidden unit 1 is no *",
+            "  claim      from zero weights all hidden rows of w2 stay identical, after every step",
+            "  found      after step 1 hidden unit 1 is no longer equal to unit 0: *",
+            "  iteration  1",
+            "  entry      w2?2, 0?",
+            "  units      1 and 0",
+            "  distance   4,194,304 ulps, relative 0.33",
+            "  groups     unit 0 | unit 1",
+            "  growth     relative 0.33 after step 1, * after 33",
+            "  rounding   the rounding of single steps cannot explain this",
+            "  case       1 sample, 1 input, 2 hidden units, 2 classes; 1 iteration at *",
+            "  again      failed in each of 3 more runs in this process",
+            "  reproduce  symmetry check test_mine.py:broken --only symmetry/w2-rows --case '{*}'",
+            "",
+            "one BLAS and OpenMP thread: with more, sums may be taken in another order",
+            "=* short test summary info =*",
+        ],
+        consecutive=True,
+    )
+
+
+def test_the_printed_command_reproduces_the_failure(pytester):
+    result = run(pytester, "@parametrize_invariants(broken, only='*/w2-rows', dtype='float32')")
+    (command,) = (
+        text.partition("symmetry ")[2] for text in result.outlines if "  reproduce  " in text
+    )
+    assert command.startswith("check test_mine.py:broken --only symmetry/w2-rows --case '{")
+    finished = subprocess.run(
+        f"{sys.executable} -m symmetry {command}", shell=True, capture_output=True, text=True
+    )
+    assert finished.returncode == 1, finished
+    found = next(text for text in result.outlines if text.startswith("  found"))
+    assert found in finished.stdout.splitlines()
+
+
+def test_a_step_without_a_name_is_reported_with_its_case(pytester):
+    decorator = "@parametrize_invariants(lambda *a: broken(*a), only='*/w2-rows', dtype='float32')"
+    result = run(pytester, decorator)
+    result.stdout.fnmatch_lines(['  reproduce  with the case {"n": 1, "i": 1, "h": 2, *}'])
+
+
+def test_expected_failures_are_strict_and_have_their_reason(pytester):
+    decorator = """
+@parametrize_invariants(broken, only=["symmetry/w2-rows", "symmetry/pure"], examples=10,
+                        expected_failures={"symmetry/w2-rows": "known, see #12"})
+"""
+    result = run(pytester, decorator, "-rx")
+    result.assert_outcomes(passed=1, xfailed=1)
+    result.stdout.fnmatch_lines(["XFAIL *w2-rows* - known, see #12"])
+    result = run(pytester, decorator.replace("broken", "sound"))
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["symmetry/w2-rows *was expected to fail (known, see #12), but*"])
+    result = run(pytester, decorator, "--runxfail")
+    result.assert_outcomes(passed=1, failed=1)
+
+
+def test_rounding_may_be_allowed(pytester):
+    decorator = "@parametrize_invariants(rounded, only='*/w2-rows', examples=10{})"
+    run(pytester, decorator.format("")).assert_outcomes(failed=1)
+    run(pytester, decorator.format(", allow='rounding'")).assert_outcomes(passed=1)
+    run(pytester, decorator.format(", allow=['rounding']")).assert_outcomes(passed=1)
+
+
+def test_what_proves_nothing_is_skipped_and_says_so(pytester):
+    result = run(pytester, "@parametrize_invariants(frozen, only='*/pure', examples=5)", "-rs")
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(["SKIPPED*vacuous*5 cases prove nothing: no case had*"])
+
+
+def test_dtypes_that_are_not_taken_are_skipped(pytester):
+    decorator = "frozen.dtypes = sound.dtypes = ('float32',)\n@parametrize_invariants({})"
+    result = run(pytester, decorator.format("sound, dtype='float64', examples=2"), "-rs")
+    result.assert_outcomes(skipped=7)
+    result.stdout.fnmatch_lines(["SKIPPED*not applicable*the trainer takes float32 only*"])
+    run(pytester, decorator.format("sound, examples=4")).assert_outcomes(passed=7)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("sound, only='clones'", "no invariant matches 'clones'; there are symmetry/w1-columns,*"),
+        ("sound, only='*/pure', skip='*'", "the patterns to skip leave no invariant to check"),
+        ("'no.such:step'", "trainer 'no.such:step': No module named 'no'*"),
+        ("42", "trainer *int*cannot be called as step(x, y, w1, w2, lr)"),
+        ("sound, dtype='half'", "dtype must be one of float32, float64, not 'half'"),
+        ("sound, dtype=()", "dtype must be one of float32, float64, not 'nothing'"),
+        ("sound, allow='anything'", "all that can be allowed is 'rounding', not 'anything'"),
+        ("sound, examples=0", "examples must be an integer of at least 1, not 0"),
+        ("sound, seed=-1", "seed must be an integer of at least 0, not -1"),
+        ("sound, expected_failures={'clones': 'x'}", "cannot expect a failure of 'clones'*"),
+        ("sound, expected_failures={'symmetry/pure': ''}", "*symmetry/pure needs a reason"),
+    ],
+)
+def test_a_mistake_in_the_arguments_is_one_line(pytester, arguments, message):
+    result = run(pytester, f"@parametrize_invariants({arguments})")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        ["*ERROR collecting test_mine.py*", message, "*short test summary*"]
+    )
+    assert "Traceback" not in result.stdout.str()
+
+
+def test_warnings_as_errors_and_several_workers(pytester):
+    pytester.makepyfile(
+        test_mine=f"""{HEADER}
+def loud(x, y, w1, w2, lr):
+    import warnings
+    warnings.warn("mind the step")
+    np.exp(np.array([1e9]))
+    return sound(x, y, w1, w2, lr)
+
+@parametrize_invariants(loud, examples=4){TEST}
+@parametrize_invariants(broken, examples=4, only="*/w2-rows"){TEST.replace("test_it", "test_2")}
+"""
+    )
+    result = pytester.runpytest_subprocess("-W", "error", "-n", "2")
+    result.assert_outcomes(passed=7, failed=1)
+    result.stdout.fnmatch_lines(["*workers*", "symmetry/w2-rows *violated *"])
+
+
+def test_hypothesis_settings_are_neither_read_nor_changed(pytester):
+    decorator = """
+from hypothesis import HealthCheck, Verbosity, given, settings, strategies as st
+from symmetry.checker import strategies
+
+settings.register_profile("odd", max_examples=1, verbosity=Verbosity.debug, derandomize=True)
+settings.load_profile("odd")
+
+def test_the_profile():
+    assert settings.default.max_examples == 1
+    strategies._draw.cache_clear()
+    assert len(strategies.draw_cases(30, 0, ["float32"])) == 30
+    assert settings.default.max_examples == 1
+    assert settings.get_current_profile_name() == "odd"
+
+@parametrize_invariants(sound, only="*/pure", examples=6)
+@settings(max_examples=2, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(number=st.integers())
+"""
+    test = "\ndef test_within(number, invariant_check):\n    invariant_check()\n"
+    result = run(pytester, decorator, test=test)
+    result.assert_outcomes(passed=2)
+
+
+def test_the_cases_are_those_of_the_command_line(monkeypatch):
+    import symmetry.testing
+
+    seen = []
+
+    def check(trainer, invariants, cases, **_):
+        seen.append(cases)
+        return (Verdict("symmetry/pure", "float32", "holds"),)
+
+    monkeypatch.setattr(symmetry.testing, "check", check)
+    mark = parametrize_invariants("numba", only="*/pure", examples=10, seed=3)
+    (parameter,) = mark.args[1]
+    parameter.values[0]()
+    assert seen == [draw_cases(10, 3)]
