@@ -97,7 +97,16 @@ def command(
     from symmetry.experiment import Settings, run_experiment
     from symmetry.report.experiment import render_experiment
 
-    settings = Settings(hidden, iterations, lr, dtype, init, seed, collapsed, not no_control)
+    settings = Settings(
+        hidden=hidden,
+        iterations=iterations,
+        lr=lr,
+        dtype=dtype,
+        init=init,
+        seed=seed,
+        collapsed=collapsed,
+        control=not no_control,
+    )
     own = settings == Settings() and data is None and classes == _CLASSES
     if output is None and not own:
         raise click.UsageError(
