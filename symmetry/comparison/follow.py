@@ -1,0 +1,78 @@
+"""Follows the weights of one training, iteration by iteration, and measures how far units part."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symmetry.comparison.libraries import Libraries
+from symmetry.comparison.record import Point, Run
+from symmetry.comparison.subject import Subject
+from symmetry.comparison.task import Task
+from symmetry.invariants import compare
+from symmetry.watch import Watch
+
+Floats = NDArray[np.floating[Any]]
+
+
+def spread(units: Floats) -> float:
+    """Return how far apart hidden units are, relative to their size.
+
+    A unit is a vector, a row of ``units``; what is returned is the largest distance of any unit
+    from the first one, divided by the length of the longest: 0 if all are identical, near 1 if they
+    are as far from each other as from zero, at most 2. A single weight that happens to be almost
+    zero does not decide it, as it would a comparison entry by entry.
+    """
+    if compare.all_alike(units):
+        return 0.0
+    exact = units.astype(np.float64)
+    scale = float(abs(exact).max())
+    lengths = np.linalg.norm(exact / scale, axis=1)
+    distances = np.linalg.norm((exact - exact[0]) / scale, axis=1)
+    return float(distances.max() / lengths.max())
+
+
+class Follower:
+    """Is shown the weights after every iteration of one trainer; makes its record."""
+
+    def __init__(self, subject: Subject, task: Task) -> None:
+        self.subject = subject
+        facts = task.facts
+        w1, w2 = (np.zeros(shape, facts.dtype) for shape in facts.shapes)
+        self._watch = Watch(w1, w2, np.zeros(facts.inputs, np.bool_), judged=True)
+        self._test = facts.test
+        self._finite = True
+        self.history: list[Point] = []
+        self.groups: tuple[compare.Group, ...] = (tuple(range(facts.hidden)),)
+
+    def see(self, seconds: float, loss: float, correct: int, w1: Floats, w2: Floats) -> Point:
+        """Compare the units, and return what this iteration adds to the history."""
+        iteration = len(self.history) + 1
+        self._watch.see(iteration, w1, w2)
+        apart, ulps = self._compare(w1, w2) if self._finite else (None, None)
+        point = Point(iteration, seconds, loss, 100 * correct / self._test, apart, ulps)
+        self.history.append(point)
+        return point
+
+    def run(self, libraries: Libraries, *, step_only: bool) -> Run:
+        """Return the record."""
+        columns, rows, *_ = self._watch.outcomes()
+        return Run(
+            subject=self.subject,
+            step_only=step_only,
+            history=tuple(self.history),
+            columns=columns,
+            rows=rows,
+            groups=self.groups,
+            libraries=libraries,
+        )
+
+    def _compare(self, w1: Floats, w2: Floats) -> tuple[float | None, int]:
+        """Return spread and ulps; the spread of numbers that are not finite is None."""
+        matrices = [compare.units_of(name, w) for name, w in (("w1", w1), ("w2", w2))]
+        self.groups = compare.group_units(np.concatenate(matrices, axis=1))
+        ulps = max(compare.spread_ulps(units) for units in matrices)
+        self._finite = bool(np.isfinite(w1).all() and np.isfinite(w2).all())
+        return (max(map(spread, matrices)) if self._finite else None), ulps

@@ -1,0 +1,128 @@
+"""The other end of a worker's pipes."""
+
+from __future__ import annotations
+
+import pickle
+import signal
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from symmetry.comparison.subject import Subject
+from symmetry.comparison.task import Task
+from symmetry.comparison.worker import Answer, Order
+from symmetry.errors import SymmetryError
+
+_ROOT = str(Path(__file__).parents[2])  # from where this package was imported
+_START = (  # -P: nothing in the working directory may be taken for a library
+    "-P",
+    "-c",
+    "import sys; sys.path.append(sys.argv[1]); from symmetry.comparison.worker import main; main()",
+    _ROOT,
+)
+
+
+class SubjectError(SymmetryError):
+    """A trainer cannot be imported, raised, or its process died: one line, with its name."""
+
+
+class Process:
+    """A worker. It is in a session of its own, so that a Ctrl-C comes to us alone."""
+
+    def __init__(self, subject: Subject, threads: int | None) -> None:
+        self._subject = subject
+        self._cores = (subject.threads or threads) if subject.trainer == "jax" else None
+        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115
+        self._process = subprocess.Popen(
+            [sys.executable, *_START],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._complaints,
+            env=subject.environment(threads),
+            start_new_session=True,
+        )
+
+    def order(self, task: Task) -> None:
+        """Send the task; the answer tells when everything is ready."""
+        w1_shape, w2_shape = task.facts.shapes
+        self.send(
+            Order(
+                trainer=self._subject.trainer,
+                deterministic=self._subject.deterministic,
+                cores=self._cores,
+                x=task.x,
+                labels=task.labels,
+                test_x=task.test_x,
+                test_labels=task.test_labels,
+                w1_shape=w1_shape,
+                w2_shape=w2_shape,
+                dtype=task.facts.dtype,
+                lr=task.facts.lr,
+            )
+        )
+
+    def ask(self, question: str) -> Any:
+        """Send a question and wait for its answer.
+
+        Raises
+        ------
+        SubjectError
+            When the trainer failed.
+        """
+        self.send(question)
+        return self.receive()
+
+    def send(self, message: Any) -> None:
+        """Send a message without waiting for its answer."""
+        assert self._process.stdin is not None
+        try:
+            pickle.dump(message, self._process.stdin, pickle.HIGHEST_PROTOCOL)
+            self._process.stdin.flush()
+        except BrokenPipeError as error:
+            raise self._death() from error
+
+    def receive(self) -> Any:
+        """Wait for an answer and return its value.
+
+        Raises
+        ------
+        SubjectError
+            When the trainer failed.
+        """
+        assert self._process.stdout is not None
+        try:
+            answer: Answer = pickle.load(self._process.stdout)
+        except (EOFError, pickle.UnpicklingError) as error:
+            raise self._death() from error
+        if answer.error is not None:
+            raise SubjectError(self._named(answer.error))
+        return answer.value
+
+    def close(self) -> None:
+        """End the process, in the middle of whatever it is doing."""
+        self._process.kill()
+        self._process.wait()
+        for file in (self._process.stdin, self._process.stdout, self._complaints):
+            assert file is not None
+            with suppress(OSError):  # an unsent rest, for instance
+                file.close()
+
+    def _death(self) -> SubjectError:
+        """Say how the process ended, and what it said last."""
+        self._process.kill()  # it may have closed its pipes without ending
+        status = self._process.wait()
+        how = f"exit status {status}" if status >= 0 else f"signal {signal.Signals(-status).name}"
+        self._complaints.seek(0)
+        lines = self._complaints.read().decode(errors="replace").split("\n")
+        last = next((f": {line.strip()[:200]}" for line in reversed(lines) if line.strip()), "")
+        return SubjectError(self._named(f"its process ended ({how}){last}"))
+
+    def _named(self, message: str) -> str:
+        """Put the trainer's name in front, unless the message has it already."""
+        named = f"trainer {self._subject.trainer!r}"
+        if message.startswith(named):
+            message = message.removeprefix(named).lstrip(" :")
+        return f"trainer {self._subject.name!r}: {message}"

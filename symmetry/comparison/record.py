@@ -1,0 +1,134 @@
+"""What a comparison leaves behind: frozen records, rendered by the report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import median
+
+from symmetry.comparison.libraries import Libraries
+from symmetry.comparison.subject import Subject
+from symmetry.comparison.task import Facts
+from symmetry.invariants.compare import Group
+from symmetry.watch import Outcome
+
+
+@dataclass(frozen=True)
+class Point:
+    """One iteration of one trainer.
+
+    Attributes
+    ----------
+    iteration
+        Counted from 1.
+    seconds
+        What it took.
+    loss, accuracy
+        Training loss, and test accuracy in percent, after the update.
+    spread
+        How far apart hidden units were; see ``follow.spread``. None from the iteration on after
+        which numbers were not finite.
+    ulps
+        The largest distance of two hidden units in any entry of w1 or w2; None as above.
+    """
+
+    iteration: int
+    seconds: float
+    loss: float
+    accuracy: float
+    spread: float | None
+    ulps: int | None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One trainer's training.
+
+    Attributes
+    ----------
+    subject
+        The trainer and its settings.
+    step_only
+        Whether the step alone was timed: a user's; the project's trainers are timed with loss and
+        accuracy.
+    history
+        Every iteration.
+    columns, rows
+        What became of the columns of w1 and the hidden rows of w2.
+    groups
+        Which units were identical, in both matrices together, when compared last.
+    libraries
+        What its process had loaded.
+    """
+
+    subject: Subject
+    step_only: bool
+    history: tuple[Point, ...]
+    columns: Outcome
+    rows: Outcome
+    groups: tuple[Group, ...]
+    libraries: Libraries
+
+    @property
+    def name(self) -> str:
+        """The trainer's name with its settings."""
+        return self.subject.name
+
+    @property
+    def first_seconds(self) -> float:
+        """The first iteration: it may compile, and makes the gradient of the start as well."""
+        return self.history[0].seconds
+
+    @property
+    def seconds(self) -> float | None:
+        """The median of the other iterations; None if there are none."""
+        return median(p.seconds for p in self.history[1:]) if len(self.history) > 1 else None
+
+    @property
+    def left(self) -> int | None:
+        """The first iteration at which units that started alike were not; None if there is none."""
+        splits = [outcome.split for outcome in (self.columns, self.rows)]
+        return min((split.iteration for split in splits if split is not None), default=None)
+
+    @property
+    def counted(self) -> bool:
+        """Whether there was anything to tell apart: two units, and weights that moved."""
+        return self.columns.counted or self.rows.counted
+
+    @property
+    def compared(self) -> int:
+        """How many iterations were compared: up to the first with numbers that are not finite."""
+        return self.columns.iterations
+
+    @property
+    def spreads(self) -> tuple[float, ...]:
+        """The spread of each iteration that was compared."""
+        return tuple(p.spread for p in self.history if p.spread is not None)
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A trainer that could not be compared, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Several trainers on one task.
+
+    Attributes
+    ----------
+    threads
+        The number that was asked for, None if it was left to the libraries.
+    """
+
+    facts: Facts
+    threads: int | None
+    runs: tuple[Run, ...]
+    left_out: tuple[LeftOut, ...] = ()
+
+    @property
+    def core(self) -> Run | None:
+        """The run of the project's own core, if it took part."""
+        return next((run for run in self.runs if run.name == "numba"), None)

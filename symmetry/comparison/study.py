@@ -1,0 +1,143 @@
+"""The whole report in one go: the frameworks, the settings, and the case that grows.
+
+What is tried is fixed here; what comes out of it is not: on another machine, nothing may break.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from symmetry.checker.case import Case
+from symmetry.comparison.compare import Observer, compare
+from symmetry.comparison.machine import Machine, this_machine
+from symmetry.comparison.record import Comparison, LeftOut
+from symmetry.comparison.subject import parse_subjects
+from symmetry.comparison.task import Task, task_of_case, task_of_dataset
+from symmetry.data.dataset import Dataset
+from symmetry.experiment import Settings
+from symmetry.trainers.resolve import BUILTIN, installed
+
+# Few samples, dense inputs, a large learning rate: each step multiplies a difference of rounding.
+GROWING = Case(
+    n=30,
+    i=20,
+    h=33,
+    c=5,
+    lr=5.0,
+    iterations=300,
+    dtype="float64",
+    data="normals",
+    weights="zero",
+    seed=1,
+)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Trainers without and with settings, at sizes where those without have been seen to fail."""
+
+    hidden: int
+    dtype: str
+    names: tuple[str, ...]
+
+
+TRIALS = (
+    Trial(
+        200,
+        "float32",
+        (
+            "torch",
+            "torch[deterministic]",
+            "torch[threads=1]",
+            "torch[MKL_CBWR=AVX2]",
+            "torch-autograd",
+            "torch-autograd[deterministic]",
+            "torch-autograd[threads=1]",
+            "torch-autograd[MKL_CBWR=AVX2]",
+        ),
+    ),
+    Trial(192, "float32", ("torch", "torch[deterministic]", "torch[MKL_CBWR=AVX2]")),
+    Trial(
+        201,
+        "float64",
+        (
+            "numpy",
+            "numpy[threads=1]",
+            "numpy[OPENBLAS_CORETYPE=Haswell]",
+            "numpy[OPENBLAS_CORETYPE=Nehalem]",
+            "jax",
+            "jax[threads=1]",
+            "jax[XLA_FLAGS=--xla_cpu_max_isa=AVX2]",
+        ),
+    ),
+)
+_TRIAL_ITERATIONS = 10
+CASE_THREADS = 1  # as in `symmetry check`: small products are quickest so, and always the same
+
+
+@dataclass(frozen=True)
+class Study:
+    """What a report is made of.
+
+    Attributes
+    ----------
+    frameworks
+        The comparison that was asked for; None if it was one of a case.
+    trials
+        Settings beside the same trainers without them.
+    growth
+        The comparison of a case.
+    """
+
+    machine: Machine
+    frameworks: Comparison | None = None
+    trials: tuple[Comparison, ...] = ()
+    growth: Comparison | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is the report with all its parts."""
+        return self.frameworks is not None and self.growth is not None
+
+
+def full_study(
+    data: Dataset,
+    settings: Settings,
+    observer: Observer,
+    trials: tuple[Trial, ...] = TRIALS,
+    case: Case = GROWING,
+) -> Study:
+    """Compare the installed trainers, try the settings, let one ulp grow."""
+    frameworks = compare_installed(task_of_dataset(data, settings), observer)
+    return Study(
+        this_machine(),
+        frameworks,
+        tuple(
+            trial for each in trials if (trial := _try(each, data, settings, frameworks, observer))
+        ),
+        compare_installed(task_of_case(case), observer, threads=CASE_THREADS),
+    )
+
+
+def compare_installed(task: Task, observer: Observer, *, threads: int | None = None) -> Comparison:
+    """Compare the built-in trainers, without those that are not installed or do not work."""
+    names = installed()
+    missing = tuple(LeftOut(name, "not installed") for name in BUILTIN if name not in names)
+    subjects = parse_subjects(names)
+    comparison = compare(task, subjects, threads=threads, optional=True, observer=observer)
+    for each in missing:
+        observer.left_out(each)
+    return replace(comparison, left_out=(*missing, *comparison.left_out))
+
+
+def _try(
+    trial: Trial, data: Dataset, settings: Settings, frameworks: Comparison, observer: Observer
+) -> Comparison | None:
+    """Run a trial with the trainers that worked, a few iterations of it; None if there are none."""
+    working = {run.name for run in frameworks.runs}
+    subjects = parse_subjects(trial.names)
+    chosen = tuple(subject for subject in subjects if subject.trainer in working)
+    iterations = min(settings.iterations, _TRIAL_ITERATIONS)
+    own = replace(settings, hidden=trial.hidden, dtype=trial.dtype, iterations=iterations)
+    task = task_of_dataset(data, own)
+    return compare(task, chosen, optional=True, observer=observer) if chosen else None

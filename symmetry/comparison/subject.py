@@ -1,0 +1,131 @@
+"""A trainer's name, which may carry settings: ``torch[MKL_CBWR=AVX2,deterministic]``."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+
+from symmetry.errors import SymmetryError
+
+_NAME = re.compile(r"(?P<trainer>[^\[\]]+)\[(?P<settings>.*)\]", re.DOTALL)
+_SETTING = re.compile(r"(?P<name>[A-Za-z_]\w*)=(?P<value>[^\0]*)", re.ASCII)
+_CONTINUED = re.compile(r"[A-Z0-9_]+")  # the second word of MKL_CBWR=AVX2,STRICT
+_WITHOUT_TORCH = ("numba", "numpy", "jax")
+
+# Every library has a variable of its own for the number of its threads.
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMBA_NUM_THREADS",
+)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is compared: a trainer under settings.
+
+    Attributes
+    ----------
+    name
+        As it was typed.
+    trainer
+        The name without settings.
+    variables
+        Names and values in the environment of its process.
+    threads
+        Number of threads, None for what its libraries choose.
+    deterministic
+        Whether ``torch.use_deterministic_algorithms`` is switched on.
+    """
+
+    name: str
+    trainer: str
+    variables: tuple[tuple[str, str], ...] = ()
+    threads: int | None = None
+    deterministic: bool = False
+
+    @property
+    def settings(self) -> str:
+        """What stands in the brackets."""
+        return self.name[len(self.trainer) + 1 : -1]
+
+    def environment(self, threads: int | None) -> dict[str, str]:
+        """Return the environment of its process; ``threads`` is for those that set no number."""
+        threads = self.threads or threads
+        limits = {} if threads is None else dict.fromkeys(THREAD_VARIABLES, str(threads))
+        return {**os.environ, **limits, **dict(self.variables)}
+
+
+def parse_subject(name: str) -> Subject:
+    """Read a trainer's name with or without settings.
+
+    Settings stand in brackets, separated by commas: variables of the environment, such as
+    ``MKL_CBWR=AVX2``; ``threads=N``; and ``deterministic``.
+
+    Raises
+    ------
+    SymmetryError
+        When it is not written like that, or a setting cannot be meant.
+    """
+    if not name.strip():
+        raise SymmetryError("a trainer needs a name")
+    if "[" not in name and "]" not in name:
+        return Subject(name, name)
+    match = _NAME.fullmatch(name)
+    if match is None:
+        raise SymmetryError(
+            f"trainer {name!r}: settings are written as trainer[NAME=VALUE,...], at the end"
+        )
+    trainer = match["trainer"]
+    variables: dict[str, str] = {}
+    threads, deterministic = None, False
+    for setting in _settings(match["settings"]):
+        written = _SETTING.fullmatch(setting)
+        if setting == "deterministic" and trainer not in _WITHOUT_TORCH:
+            deterministic = True
+        elif setting == "deterministic":
+            raise SymmetryError(f"trainer {name!r}: deterministic is a setting of PyTorch only")
+        elif written is None:
+            raise SymmetryError(
+                f"trainer {name!r}: a setting is NAME=VALUE, threads=N or deterministic, "
+                f"not {setting!r}"
+            )
+        elif written["name"] == "threads":
+            threads = _count(name, written["value"])
+        else:
+            variables[written["name"]] = written["value"]
+    return Subject(name, trainer, tuple(variables.items()), threads, deterministic)
+
+
+def parse_subjects(names: tuple[str, ...]) -> tuple[Subject, ...]:
+    """Read several names, which must differ.
+
+    Raises
+    ------
+    SymmetryError
+        When one is not written as it should be, or stands there twice.
+    """
+    for name in names:
+        if names.count(name) > 1:
+            raise SymmetryError(f"trainer {name!r} is named {names.count(name)} times")
+    return tuple(map(parse_subject, names))
+
+
+def _settings(text: str) -> list[str]:
+    """Cut at commas, but not within a value such as ``AVX2,STRICT``."""
+    settings: list[str] = []
+    for piece in text.split(","):
+        if settings and "=" in settings[-1] and _CONTINUED.fullmatch(piece):
+            settings[-1] += f",{piece}"
+        else:
+            settings.append(piece.strip())
+    return settings
+
+
+def _count(name: str, value: str) -> int:
+    if not re.fullmatch(r"0*[1-9]\d{0,4}", value, re.ASCII):
+        raise SymmetryError(f"trainer {name!r}: threads must be a number of threads, not {value!r}")
+    return int(value)

@@ -1,0 +1,131 @@
+"""What all trainers of a comparison are given: data, and a network whose weights are zero."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symmetry.checker.case import Case
+from symmetry.checker.recipes import problem
+from symmetry.data.dataset import Dataset
+from symmetry.errors import SymmetryError
+from symmetry.experiment import Settings
+from symmetry.memory import refuse_beyond_memory
+
+_HELD = 2  # of the training set, in the dtype: the framework's own array, and what converts to it
+_LAYERS = 4  # arrays as large as the hidden layer of all samples that a step holds at a time
+_WEIGHTS = 6  # arrays as large as both weight matrices
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The task as far as the report speaks of it.
+
+    Attributes
+    ----------
+    data
+        The data set's name.
+    files
+        The SHA-256 of its files by name; none for a case.
+    case
+        None for a data set. A case has no test set: accuracies are those on the training set.
+    train, test
+        Numbers of samples.
+    inputs, hidden, classes, iterations, lr, dtype
+        As in ``Settings`` and ``Dataset``.
+    """
+
+    data: str
+    files: dict[str, str]
+    case: Case | None
+    train: int
+    test: int
+    inputs: int
+    hidden: int
+    classes: int
+    iterations: int
+    lr: float
+    dtype: str
+
+    @property
+    def shapes(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """The shapes of w1 and w2."""
+        return (self.inputs + 1, self.hidden), (self.hidden + 1, self.classes)
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """Facts and arrays: x (n, i) bytes or floats, labels (n,), and the same of the test set."""
+
+    facts: Facts
+    x: NDArray[Any]
+    labels: NDArray[Any]
+    test_x: NDArray[Any]
+    test_labels: NDArray[Any]
+
+    def refuse_beyond_memory(self, trainers: int) -> None:
+        """Refuse what so many trainers could not hold at the same time.
+
+        Raises
+        ------
+        SymmetryError
+            If it cannot fit into memory.
+        """
+        facts = self.facts
+        weights = sum(rows * columns for rows, columns in facts.shapes)
+        samples = facts.train * (_HELD * (facts.inputs + 1) + _LAYERS * facts.hidden)
+        itemsize = np.dtype(facts.dtype).itemsize
+        refuse_beyond_memory(trainers * (samples + _WEIGHTS * weights) * itemsize)
+
+
+def task_of_dataset(data: Dataset, settings: Settings) -> Task:
+    """Return the experiment's task on a data set."""
+    facts = Facts(
+        data=data.name,
+        files=data.files,
+        case=None,
+        train=len(data.train_labels),
+        test=len(data.test_labels),
+        inputs=data.inputs,
+        hidden=settings.hidden,
+        classes=data.classes,
+        iterations=settings.iterations,
+        lr=settings.lr,
+        dtype=settings.dtype,
+    )
+    return Task(facts, data.train_x, data.train_labels, data.test_x, data.test_labels)
+
+
+def task_of_case(case: Case) -> Task:
+    """Return the task of a generated case; it is tested with what it is trained on.
+
+    Raises
+    ------
+    SymmetryError
+        When its units do not start alike.
+    """
+    if case.weights != "zero":
+        raise SymmetryError(
+            "the units of the case must start alike to be compared: "
+            f'"weights" must be "zero", not "{case.weights}"'
+        )
+    Settings(lr=case.lr, dtype=case.dtype)  # a rate that is zero or infinite there is refused
+    facts = Facts(
+        data=f"generated {case.data}",
+        files={},
+        case=case,
+        train=case.n,
+        test=case.n,
+        inputs=case.i,
+        hidden=case.h,
+        classes=case.c,
+        iterations=case.iterations,
+        lr=case.lr,
+        dtype=case.dtype,
+    )
+    arrays = problem(case)
+    labels = arrays.y.argmax(axis=1)
+    return Task(facts, arrays.x, labels, arrays.x, labels)
