@@ -128,9 +128,9 @@ def command(
         threads = in_words() if small else None
     if json_file is not None:
         write_text(json_file, report.to_json(explanation))
-    culprit = explanation.culprit
-    if script is not None and culprit is not None and culprit.script is not None:
-        write_text(script, culprit.script)
+    written = next((c.script for c in explanation.culprits if c.script is not None), None)
+    if script is not None and written is not None:
+        write_text(script, written)
     for line in report.lines(explanation):
         click.echo(line)
     if threads is not None:

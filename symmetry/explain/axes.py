@@ -8,7 +8,7 @@ from itertools import takewhile
 from typing import Any, Literal
 
 from symmetry.explain.layout import Layout, by_size, layouts
-from symmetry.explain.record import Event
+from symmetry.explain.tape import Event
 
 Side = Literal["operands", "results"]
 

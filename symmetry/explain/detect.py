@@ -22,141 +22,25 @@ odd units owe their difference to is the suspect.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from symmetry.explain import facts
 from symmetry.explain.axes import Axes, Side
-from symmetry.explain.explanation import Asymmetry
-from symmetry.explain.layout import (
-    Firsts,
-    Layout,
-    agreement,
-    alike,
-    groups,
-    make_alike,
-)
-from symmetry.explain.record import Call, Geometry, Handle, Place, address
+from symmetry.explain.blame import blamed, pieces, unlike
+from symmetry.explain.call import Call
+from symmetry.explain.geometry import Geometry, Handle
+from symmetry.explain.layout import Firsts, Layout, agreement, alike, groups, make_alike
+from symmetry.explain.memory import Memory, Write
 from symmetry.explain.snapshot import Snapshot
+from symmetry.explain.suspect import GIVEN, Foreign, Kind, Step, Suspect, Target
 
-Origin = Literal["made", "unseen", "part", "cut"]
-Kind = Literal["operation", "random", "operand", "write"]
-
-
-@dataclass(frozen=True)
-class Target:
-    """Where the asymmetry shows: in a result, or in the memory that an operand is written to."""
-
-    side: Literal["result", "memory"]
-    position: int
-
-
-@dataclass(frozen=True)
-class Suspect:
-    """An operation that made units different which were the same.
-
-    Attributes
-    ----------
-    index
-        Number of the operation in the run.
-    kind
-        *operation*: all operands were the same for all like units. *random*: its values come from
-        a random number generator. *operand*: it brings symmetric data together with something that
-        differs between the units. *write*: it writes into a part of an array.
-    target, layout
-        Where the difference shows, and how the units lie there.
-    asymmetry
-        How far they are apart.
-    foreign
-        Positions of the operands that differ between the units already.
-    touched
-        The units that were written to, if only some were.
-    pair
-        For units that were made one by one or in blocks: the operations that made an odd unit and
-        one of the others.
-    units
-        The numbers of those two.
-    """
-
-    index: int
-    kind: Kind
-    target: Target
-    layout: Layout
-    asymmetry: Asymmetry
-    foreign: tuple[Foreign, ...] = ()
-    touched: frozenset[int] | None = None
-    pair: tuple[int, int] | None = None
-    units: tuple[int, int] = (0, 0)
-
-
-@dataclass(frozen=True)
-class Foreign:
-    """An operand whose units differ already.
-
-    Attributes
-    ----------
-    position
-        Of the operand.
-    origin
-        *made*: an observed operation made it, without the data. *unseen*: it comes from code that
-        is not observed. *part*: the array is symmetric, but this part of it holds something else
-        than one entry for each unit. *cut*: it was cut out of an array in which no axis seemed to
-        belong to the units.
-    """
-
-    position: int
-    origin: Origin
-
-
-GIVEN = -1  # stands for the operation that made what a step is given
-
-
-@dataclass(frozen=True)
-class Step:
-    """What is kept of every operation: which ones made its operands, for one.
-
-    The maker of an operand is None where it was not observed.
-    """
-
-    name: str
-    place: Place
-    iteration: int
-    makers: tuple[int | None, ...]
-    written: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Write:
-    """Operation ``index`` wrote into some ``units`` of an array; None if nobody knows which."""
-
-    index: int
-    units: frozenset[int] | None
-    position: int
-
-    def touches(self, unit: int) -> bool:
-        """Return whether it wrote into a unit, as far as one knows."""
-        return self.units is None or unit in self.units
-
-
-@dataclass(eq=False)
-class Memory:
-    """What is known of a block of memory, and of the array that it was first seen as."""
-
-    geometry: Geometry
-    alive: Callable[[], bool]
-    layouts: tuple[Layout, ...]
-    data: bool = True
-    asymmetric: bool = False
-    broken: bool = False  # by a suspect that was not repaired, which explains it
-    maker: int | None = None
-    blank: bool = False
-    writes: list[Write] = field(default_factory=list)
-    held: Handle | None = None  # keeps it alive as long as writes have to be judged
+Array = NDArray[Any]
+Foreigners = Callable[[], tuple[tuple[Foreign, ...], bool]]
 
 
 class Detector:
@@ -190,7 +74,7 @@ class Detector:
         self._spared = spared
         self._captured = captured
         self._memories: dict[int, Memory] = {}
-        self._replaced: dict[int, NDArray[Any]] = {}
+        self._replaced: dict[int, Array] = {}
         self._iteration = 0
 
     def begin(self, given: Sequence[Handle], layouts: Sequence[tuple[Layout, ...]]) -> None:
@@ -210,22 +94,21 @@ class Detector:
         """Judge arrays written in parts that are used now, and take the snapshot."""
         memories = self._memories_of(call)
         for handle, memory in zip(call.operands, memories, strict=True):
-            used = not call.views and self._touched(handle, memory) is None
-            if memory.writes and used:
+            if memory.writes and not call.views and memory.touched(handle.values) is None:
                 self._settle(memory)
         if self._index in self._captured:
             owners = {p: memories[p].geometry for p in call.written}
             layouts = [self._layout(call, *numbered) for numbered in enumerate(memories)]
             self.snapshots[self._index] = Snapshot.take(call, owners, layouts)
 
-    def after(self, call: Call, results: Sequence[Handle]) -> dict[int, NDArray[Any]]:
+    def after(self, call: Call, results: Sequence[Handle]) -> dict[int, Array]:
         """Judge what an operation made."""
         memories = self._memories_of(call)
         if self._index in self._captured:
             self.snapshots[self._index].finish(call, results)
         self._replaced = {}
         data = self._depends_on_data(call, memories)
-        foreign = _Lazily(lambda: self._foreign(call, memories))
+        foreign = cache(lambda: self._foreign(call, memories))
         broken = self._is_broken(call, memories)
         makers = tuple(memory.maker for memory in memories)
         self.steps.append(Step(call.name, call.place, self._iteration, makers, call.written))
@@ -261,7 +144,7 @@ class Detector:
         ):
             return known
         found = self._axes.find(self._index, call.name, "operands", position, handle.values.shape)
-        memory = Memory(Geometry.of(handle.values), handle.alive, found)
+        memory = Memory(Geometry.of(handle.values), handle.alive, found, met=self._index)
         memory.asymmetric = bool(found) and not self._symmetric(handle.values, found)
         memory.data = handle.values.size > 1 and not memory.asymmetric
         self._memories[handle.memory] = memory
@@ -308,18 +191,10 @@ class Detector:
                 )
                 differs = bool(found) and not self._symmetric(handle.values, found)
             if differs:
-                foreign.append(Foreign(position, self._origin(memory)))
+                foreign.append(Foreign(position, *memory.origin))
             elif memory.data and not memory.blank and handle.values.size > 1:
                 beside = True
         return tuple(foreign), beside
-
-    @staticmethod
-    def _origin(memory: Memory) -> Origin:
-        if memory.maker is None:
-            return "unseen"
-        if not memory.layouts:
-            return "cut"
-        return "made" if memory.asymmetric else "part"
 
     def _written(
         self,
@@ -327,7 +202,7 @@ class Detector:
         position: int,
         memory: Memory,
         data: bool,
-        foreign: _Lazily,
+        foreign: Foreigners,
         *,
         broken: bool,
     ) -> None:
@@ -335,7 +210,7 @@ class Detector:
         handle = call.operands[position]
         if self._copies_itself(call, position):
             return
-        touched = self._touched(handle, memory)
+        touched = memory.touched(handle.values)
         if touched is not None:
             memory.writes.append(Write(self._index - 1, touched, position))
             memory.held = handle
@@ -359,7 +234,7 @@ class Detector:
         position: int,
         handle: Handle,
         data: bool,
-        foreign: _Lazily,
+        foreign: Foreigners,
         *,
         broken: bool,
     ) -> None:
@@ -383,9 +258,9 @@ class Detector:
         call: Call,
         target: Target,
         memory: Memory,
-        values: NDArray[Any],
+        values: Array,
         data: bool,
-        foreign: _Lazily,
+        foreign: Foreigners,
     ) -> None:
         memory.asymmetric = False
         if not memory.layouts:
@@ -400,12 +275,14 @@ class Detector:
         if call.random:
             kind: Kind = "random"
         elif not data or (positions and not beside):
+            origins = [(foreign.origin, foreign.index) for foreign in positions]
+            memory.source = next((o for o in origins if o[0] in ("unseen", "cut")), None)
             return
         else:
             kind = "operand" if positions else "operation"
         layout = self._likeliest(values, memory.layouts)
-        odd, usual = self._unlike(groups(values, layout))
-        pair = None if call.joined is None else self._pieces(call, odd, usual)
+        odd, usual = unlike(groups(values, layout), self._firsts)
+        pair = pieces(call, self.steps[-1], odd, usual)
         index = self._index - 1
         apart = facts.asymmetry(values, layout, self._firsts)
         suspect = Suspect(index, kind, target, layout, apart, positions, None, pair, (odd, usual))
@@ -421,8 +298,8 @@ class Detector:
         memory.layouts = fitting or memory.layouts
         if memory.asymmetric and memory.data and not memory.broken:
             layout = self._likeliest(values, memory.layouts)
-            odd, usual = self._unlike(groups(values, layout))
-            write, other = self._blame(memory.writes, odd, usual)
+            odd, usual = unlike(groups(values, layout), self._firsts)
+            write, other = blamed(memory.writes, self.steps, odd, usual)
             pair = None if other is None else (write.index, other.index)
             target = Target("memory", write.position)
             apart = facts.asymmetry(values, layout, self._firsts)
@@ -432,7 +309,7 @@ class Detector:
             self._suspect(suspect, memory, values)
         memory.writes, memory.held = [], None
 
-    def _suspect(self, suspect: Suspect, memory: Memory, values: NDArray[Any]) -> None:
+    def _suspect(self, suspect: Suspect, memory: Memory, values: Array) -> None:
         self.suspects.append(suspect)
         if suspect.index in self._spared:
             memory.broken = True
@@ -444,11 +321,11 @@ class Detector:
         else:
             self._replaced[suspect.target.position] = repaired
 
-    def _symmetric(self, values: NDArray[Any], layouts: Sequence[Layout]) -> tuple[Layout, ...]:
+    def _symmetric(self, values: Array, layouts: Sequence[Layout]) -> tuple[Layout, ...]:
         """Return the layouts by which all like units are the same."""
         return tuple(layout for layout in layouts if alike(values, layout, self._firsts))
 
-    def _likeliest(self, values: NDArray[Any], layouts: Sequence[Layout]) -> Layout:
+    def _likeliest(self, values: Array, layouts: Sequence[Layout]) -> Layout:
         if len(layouts) == 1 or len(layouts[0].axes) == 2:
             return layouts[0]
         return max(layouts, key=lambda layout: agreement(values, layout))
@@ -471,18 +348,6 @@ class Detector:
         )
         return agreeing or layouts
 
-    def _touched(self, handle: Handle, memory: Memory) -> frozenset[int] | None:
-        """Return which units a view contains, None if all of them (or nobody knows)."""
-        if len(memory.layouts) == 0 or len(memory.layouts[0].axes) == 2:
-            return None
-        axis = memory.layouts[0].axes[0]
-        numbers = _positions(handle.values, memory.geometry, axis.number)
-        if numbers is None:
-            return None
-        units = {(n // axis.inner) % axis.length - axis.before for n in numbers}
-        inside = frozenset(unit for unit in units if 0 <= unit < axis.count)
-        return None if len(inside) == axis.count else inside
-
     @staticmethod
     def _copies_itself(call: Call, position: int) -> bool:
         """Recognise the assignment at the end of ``a[i] += b``, which the addition has done."""
@@ -491,82 +356,3 @@ class Detector:
             other not in call.written and Geometry.of(handle.values) == own
             for other, handle in enumerate(call.operands)
         )
-
-    def _blame(self, writes: Sequence[Write], odd: int, usual: int) -> tuple[Write, Write | None]:
-        """Return the write that made some units odd, and its counterpart for another unit if any.
-
-        An odd unit and one of the largest group are compared by the writes that touched them: the
-        first kind of write that only one of them received is to blame. If both received the same
-        ones, the values written differ, and what made those is a matter of the pair.
-        """
-        history = {u: [write for write in writes if write.touches(u)] for u in (odd, usual)}
-        for unit, other in ((odd, usual), (usual, odd)):
-            left = Counter(map(self._signature, history[other]))
-            for write in history[unit]:
-                left[self._signature(write)] -= 1
-                if left[self._signature(write)] < 0:
-                    return write, None
-        if not history[odd]:
-            return writes[-1], None
-        return history[odd][-1], history[usual][-1]
-
-    def _unlike(self, parts: Sequence[tuple[int, ...]]) -> tuple[int, int]:
-        """Return an odd unit, and one of a larger group that started like it."""
-        for group in sorted(parts, key=len, reverse=True):
-            first = self._firsts[group[0]]
-            for other in parts:
-                if other is not group and self._firsts[other[0]] == first:
-                    return other[0], group[0]
-        return parts[-1][0], parts[0][0]
-
-    def _signature(self, write: Write) -> tuple[str, Place]:
-        step = self.steps[write.index]
-        return step.name, step.place
-
-    def _pieces(self, call: Call, odd: int, usual: int) -> tuple[int, int] | None:
-        """Return the makers of the operands that became an odd unit and one of the others."""
-        owners: list[int] = []  # of every entry along the joined axis, the operand it comes from
-        for position, handle in enumerate(call.operands):
-            length = 1 if call.stacked else handle.values.shape[call.joined or 0]
-            owners += [position] * length
-        makers = self.steps[-1].makers
-        found = [makers[owners[u]] if u < len(owners) else None for u in (odd, usual)]
-        if found[0] is None or found[1] is None or found[0] == found[1]:
-            return None
-        return found[0], found[1]
-
-
-class _Lazily:
-    """Calls a function when its value is first asked for."""
-
-    def __init__(self, function: Callable[[], tuple[tuple[Foreign, ...], bool]]) -> None:
-        self._function = function
-        self._value: tuple[tuple[Foreign, ...], bool] | None = None
-
-    def __call__(self) -> tuple[tuple[Foreign, ...], bool]:
-        if self._value is None:
-            self._value = self._function()
-        return self._value
-
-
-def _positions(view: NDArray[Any], whole: Geometry, axis: int) -> set[int] | None:
-    """Return which indices along ``axis`` of an array a view of it takes; None if that is unclear.
-
-    The array must be dense; the address of an entry then tells its index.
-    """
-    expected = whole.dtype.itemsize
-    for stride, length in sorted(zip(whole.strides, whole.shape, strict=True)):
-        if length > 1 and stride != expected:
-            return None
-        expected *= length
-    start = address(view) - whole.address
-    if start < 0 or view.dtype != whole.dtype:
-        return None
-    step, period = whole.strides[axis], whole.strides[axis] * whole.shape[axis]
-    inner = [(n, s) for n, s in zip(view.shape, view.strides, strict=True) if 0 < s < step]
-    carried = start % step + sum((n - 1) * s for n, s in inner) >= step
-    offsets = np.array([start])
-    for length, stride in zip(view.shape, view.strides, strict=True):
-        if carried or not 0 < stride < step:  # else it does not leave the index along the axis
-            offsets = np.unique((offsets[:, None] + np.arange(length) * stride) % period)
-    return set(np.unique(offsets // step).tolist())

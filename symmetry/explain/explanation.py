@@ -66,7 +66,7 @@ class Named:
 
 @dataclass(frozen=True)
 class Culprit:
-    """The first operation that made units different which were the same.
+    """An operation that made units different which were the same.
 
     Attributes
     ----------
@@ -135,10 +135,10 @@ class Explanation:
         Of that matrix.
     observed
         Number of array operations that were seen.
-    culprit
-        The operation, if it was found.
-    others
-        Operations that break it as well, later than the first one; each is listed once.
+    culprits
+        The first operation that broke it, and those that break it as well, in the order of the run.
+    further
+        More of those, about which nothing else is known.
     remarks
         What else a reader should know about the observation.
     """
@@ -150,6 +150,6 @@ class Explanation:
     matrix: str | None = None
     asymmetry: Asymmetry | None = None
     observed: int = 0
-    culprit: Culprit | None = None
-    others: tuple[tuple[Named, Asymmetry], ...] = ()
+    culprits: tuple[Culprit, ...] = ()
+    further: tuple[Named, ...] = ()
     remarks: tuple[str, ...] = ()

@@ -39,11 +39,13 @@ def operand(
 def asymmetry(values: Array, layout: Layout, firsts: Firsts) -> Asymmetry:
     """Say which units differ, and by how much."""
     expected = make_alike(values, layout, firsts)
+    differ = ~compare.equal(values, expected)
+    values_apart, expected_apart = values[differ], expected[differ]
     parts = groups(values, layout) if len(layout.axes) == 1 else ()
     return Asymmetry(
         _in_words(parts, firsts) if parts else "pairs of units",
-        _ulps(values, expected),
-        _relative(values, expected),
+        _ulps(values_apart, expected_apart),
+        _relative(values_apart, expected_apart),
     )
 
 

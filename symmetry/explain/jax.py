@@ -17,8 +17,10 @@ import numpy as np
 from jax._src.core import EvalTrace
 from numpy.typing import NDArray
 
+from symmetry.explain.call import Call, Observer, Operation
+from symmetry.explain.geometry import Handle
 from symmetry.explain.numpy import handle as numpy_handle
-from symmetry.explain.record import Call, Handle, Observer, Operation, place
+from symmetry.explain.place import place
 
 _VIEWING = ("reshape", "squeeze", "transpose", "stop_gradient", "copy", "copy_p")
 _SHAPED = ("iota", "create_token")

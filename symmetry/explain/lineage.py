@@ -7,8 +7,8 @@ from typing import Any, Literal, NamedTuple
 
 from numpy.typing import NDArray
 
-from symmetry.explain.detect import Step
 from symmetry.explain.snapshot import Snapshot
+from symmetry.explain.suspect import Step
 
 _MOST_GENERATIONS = 20
 
@@ -22,7 +22,7 @@ class Parting(NamedTuple):
     ----------
     kind
         *alike*: two calls of one operation get the same numbers and return different ones.
-        *unlike*: the two units come out of different operations.
+        *unlike*: the two units come out of different operations, or of one with other arguments.
     odd, usual
         Numbers of the two operations.
     """
@@ -66,8 +66,16 @@ def parting(
         if not all(_agree(a, b) for a, b in operands):
             continue
         if not all(_agree(a, b) for a, b in zip(one.results, other.results, strict=False)):
-            return Parting("alike", odd, usual)
+            return Parting("alike" if _same_call(one, other) else "unlike", odd, usual)
     return None
+
+
+def _same_call(one: Snapshot, other: Snapshot) -> bool:
+    """Return whether two calls differ in their arrays only, as far as they can be written down."""
+    names = [f"operand_{number}" for number in range(len(one.operands))]
+    return len(other.operands) == len(names) and (
+        one.operation.write(names) == other.operation.write(names)
+    )
 
 
 def _agree(a: Array, b: Array) -> bool:

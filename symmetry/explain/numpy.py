@@ -16,17 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symmetry.explain.record import (
-    Call,
-    Geometry,
-    Handle,
-    Observer,
-    Operation,
-    Slot,
-    address,
-    fill,
-    place,
-)
+from symmetry.explain.call import Call, Observer, Operation, Slot, fill
+from symmetry.explain.geometry import Geometry, Handle, address
+from symmetry.explain.place import place
 
 _METHODS = (
     *("all", "any", "argmax", "argmin", "argpartition", "argsort", "astype", "choose", "clip"),
@@ -205,8 +197,11 @@ def report(
     """
     taken = _Arguments()
     template = taken.take(args)
-    keywords = {key: taken.take(value) for key, value in kwargs.items()}
+    keywords = {key: taken.take(value) for key, value in kwargs.items() if key != "out"}
+    inputs = len(taken.arrays)
     out = kwargs.get("out")
+    if out is not None:
+        keywords["out"] = taken.take(out)
     listed = out if isinstance(out, tuple) else (out,)
     outs = [array for array in listed if isinstance(array, np.ndarray)]
     if not _observers or threading.get_ident() != _thread:
@@ -220,7 +215,7 @@ def report(
         operands=tuple(map(handle, taken.arrays)),
         operation=_operation(function, template, keywords, path, text, taken.arrays),
         written=changed,
-        overwritten=overwriting or (bool(outs) and not taken.read_too(changed)),
+        overwritten=overwriting or (bool(outs) and not taken.reused(changed, inputs)),
         views=name in _VIEWING,
         blank=name in _BLANK,
         shaped=name in _SHAPED,
@@ -260,10 +255,10 @@ class _Arguments:
         """Return the slot of an array among the arguments."""
         return self._numbers[Geometry.of(array)]
 
-    def read_too(self, written: Sequence[int]) -> bool:
-        """Return whether what is written to shares memory with anything else, or is an input."""
+    def reused(self, written: Sequence[int], inputs: int) -> bool:
+        """Return whether anything written to shares memory with one of the ``inputs`` first."""
         memories = [handle(array).memory for array in self.arrays]
-        return any(memories.count(memories[number]) > 1 for number in written)
+        return any(memories[number] in memories[:inputs] for number in written)
 
 
 def _joined(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[int | None, bool]:

@@ -11,30 +11,28 @@ from __future__ import annotations
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
 
-from symmetry.explain.draft import Dialect, Material, Numbers
-from symmetry.explain.layout import Layout
-from symmetry.explain.record import Operation
+from symmetry.explain.call import Operation
+from symmetry.explain.dialect import Dialect
+from symmetry.explain.layout import Axis
+from symmetry.explain.material import Material, Numbers
 
 _MOST_ATTEMPTS = 600
 _SECONDS = 120.0
 _SIZES = (1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 1024, 4096)
-_SHOWN = "units that differ from unit 0:"
-_ONE_THREAD = {
-    "numpy": (
-        "import os",
-        "",
-        'for library in ("OMP", "OPENBLAS", "MKL"):',
-        '    os.environ[f"{library}_NUM_THREADS"] = "1"',
-        "",
-    ),
-    "torch": (),
-}
+_ONE_THREAD = """\
+import os
+
+for library in ("OMP", "OPENBLAS", "MKL"):
+    os.environ[f"{library}_NUM_THREADS"] = "1"
+
+"""
 
 
 @dataclass(frozen=True)
@@ -46,40 +44,52 @@ class Script:
 
 
 @dataclass(frozen=True, eq=False)
+class Part:
+    """One call of an operation.
+
+    Attributes
+    ----------
+    operation
+        What to call.
+    operands
+        For each operand what it is made from, and the index that cuts it out of that.
+    result
+        The number of the result that is judged, if ``judged`` is None.
+    judged
+        What the operation writes into and that is judged then.
+    several
+        Whether the operation returns several results.
+    """
+
+    operation: Operation
+    operands: Sequence[tuple[Material, str]]
+    result: int = 0
+    judged: Material | None = None
+    several: bool = False
+
+
+@dataclass(frozen=True, eq=False)
 class Draft:
     """What a script has to do.
 
     Attributes
     ----------
-    operation
-        The operation to perform.
-    variables
-        What is made first.
-    operands
-        For each operand the number of its variable and the index that cuts it out of that.
-    target
-        The number of the result that is judged; or, if ``judged`` is not None, ignored.
-    judged
-        The number of the variable that the operation writes into and that is judged.
-    several
-        Whether the operation returns several results.
-    layout
-        Where the hidden units are in what is judged.
+    parts
+        The call whose result is asymmetric; or two calls, for an odd unit and for a usual one,
+        whose results should be the same.
+    axis
+        Of one result, where the hidden units are; of two results, where there may be more or less
+        of the same, or None.
     comment
         What the script shows, in one line.
     random
-        Whether the operation draws random numbers.
+        Whether random numbers are drawn.
     """
 
-    operation: Operation
-    variables: Sequence[Material]
-    operands: Sequence[tuple[int, str]]
-    target: int
-    judged: int | None
-    several: bool
-    layout: Layout
+    parts: Sequence[Part]
+    axis: Axis | None
     comment: str
-    random: bool
+    random: bool = False
 
 
 def write(draft: Draft) -> Script | None:
@@ -97,12 +107,16 @@ class _Search:
 
     def __init__(self, draft: Draft) -> None:
         self._draft = draft
-        self._dialect = Dialect(draft.operation.module)
+        self._dialect = Dialect(draft.parts[0].operation.module)
+        operands = [operand for part in draft.parts for operand in part.operands]
+        self._materials = list(dict.fromkeys(material for material, _ in operands))
+        self._whole = not any(index for _, index in operands)
         self._attempts = 0
+        self._dense = True
 
     def texts(self) -> Iterator[str]:
         """Yield scripts that show it in this process, the simplest first."""
-        for numbers in ("simple", "positive"):
+        for self._dense, numbers in product((True, False), ("simple", "positive")):
             if self._shows({}, numbers):
                 yield self._text(self._shrink({}, numbers), numbers) or ""
                 break
@@ -116,8 +130,7 @@ class _Search:
         """Return the script with all libraries limited to one thread."""
         if self._dialect.module == "torch":
             return text.replace("import torch\n", "import torch\n\ntorch.set_num_threads(1)\n", 1)
-        limits = "\n".join(_ONE_THREAD["numpy"])
-        return text.replace("import numpy", f"{limits}\nimport numpy", 1)
+        return text.replace("import numpy", _ONE_THREAD + "import numpy", 1)
 
     def _shrink(self, sizes: dict[int, int], numbers: Numbers) -> dict[int, int]:
         """Make one axis length after the other as small as it can be."""
@@ -135,9 +148,9 @@ class _Search:
 
     def _sizes(self) -> list[int]:
         """Return the axis lengths that may change, the largest first."""
-        if any(index for _, index in self._draft.operands):
+        if not self._whole:
             return []
-        found = {n for material in self._draft.variables for n in material.values.shape}
+        found = {n for material in self._materials for n in material.values.shape}
         return sorted((n for n in found if n > 1), reverse=True)
 
     def _shows(self, sizes: dict[int, int], numbers: Numbers) -> bool:
@@ -157,32 +170,54 @@ class _Search:
 
     def _text(self, sizes: dict[int, int], numbers: Numbers) -> str | None:
         """Write the script down."""
-        draft, dialect = self._draft, self._dialect
-        names = "abcdefghijklmnopqrstuvwxyz"[: len(draft.variables)]
-        made = [material.write(dialect, sizes, numbers) for material in draft.variables]
-        call = draft.operation.write([names[n] + index for n, index in draft.operands])
-        if call is None or None in made or len(names) < len(draft.variables):
+        names = dict(zip(self._materials, "abcdefghijklmnopqrstuvwxyz", strict=False))
+        made = [
+            material.write(self._dialect, sizes, numbers, dense=self._dense) for material in names
+        ]
+        steps = [self._call(part, names) for part in self._draft.parts]
+        if None in made or None in steps or len(names) < len(self._materials):
             return None
-        lines = [f"# {draft.comment}", dialect.imports, ""]
-        if draft.random:
-            lines.append(dialect.seed)
-        lines += [f"{name} = {text}" for name, text in zip(names, made, strict=True)]
-        if draft.judged is None:
-            judged = f"{call}[{draft.target}]" if draft.several else call
-        else:
-            judged = names[draft.judged]
-            lines.append(call)
-        lines.append(f"units = {self._units(judged)}")
-        lines.append(f"differing = [u for u in range(len(units)) if {dialect.differs}]")
-        lines.append(f'print("{_SHOWN}", differing)')
+        lines = [f"# {self._draft.comment}", self._dialect.imports, ""]
+        lines += [self._dialect.seed] if self._draft.random else []
+        lines += [f"{name} = {text}" for name, text in zip(names.values(), made, strict=True)]
+        lines += [line for step in steps if step is not None for line in step[0]]
+        results = [step[1] for step in steps if step is not None]
+        lines += self._compare_units(*results) if len(results) == 1 else self._compare(*results)
         return "\n".join(lines) + "\n"
 
-    def _units(self, name: str) -> str:
-        (axis,) = self._draft.layout.axes
-        moved = self._dialect.units_first(name, axis.number)
-        if axis.before or axis.after:
-            return f"{moved}[{axis.before or ''}:{-axis.after or ''}]"
-        return moved
+    @staticmethod
+    def _call(part: Part, names: Mapping[Material, str]) -> tuple[list[str], str] | None:
+        """Return the lines before a result can be had, and the expression of the result."""
+        call = part.operation.write([names[material] + index for material, index in part.operands])
+        if call is None:
+            return None
+        if part.judged is not None:
+            return [call], names[part.judged]
+        return [], f"{call}[{part.result}]" if part.several else call
+
+    def _compare_units(self, result: str) -> list[str]:
+        axis = self._draft.axis
+        if axis is not None:
+            result = self._dialect.units_first(result, axis.number)
+            if axis.before or axis.after:
+                result += f"[{axis.before or ''}:{-axis.after or ''}]"
+        differ = self._dialect.differ("units[u]", "units[0]")
+        return [
+            f"units = {result}",
+            f"differing = [u for u in range(len(units)) if {differ}]",
+            'print("units that differ from unit 0:", differing)',
+        ]
+
+    def _compare(self, odd: str, usual: str) -> list[str]:
+        axis = self._draft.axis
+        if axis is not None:
+            odd, usual = (self._dialect.units_first(r, axis.number) + "[0]" for r in (odd, usual))
+        return [
+            f"odd = {odd}",
+            f"usual = {usual}",
+            f"differing = {self._dialect.differ('odd', 'usual')}",
+            'print("the two results differ:", differing)',
+        ]
 
 
 def _run_alone(text: str) -> str:
@@ -197,6 +232,6 @@ def _run_alone(text: str) -> str:
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    printed = done.stdout.strip()
-    found = done.returncode == 0 and printed.startswith(_SHOWN) and not printed.endswith("[]")
-    return printed if found else ""
+    printed = str(done.stdout).strip()
+    shown = done.returncode == 0 and not printed.endswith(("[]", "False"))
+    return printed if shown else ""

@@ -20,12 +20,15 @@ from numpy.typing import NDArray
 from symmetry.errors import SymmetryError
 from symmetry.explain import facts
 from symmetry.explain.axes import Axes
-from symmetry.explain.culprit import describe, named
-from symmetry.explain.detect import Detector, Suspect
-from symmetry.explain.explanation import Explanation, Named, Outcome, Weight
+from symmetry.explain.call import Observer
+from symmetry.explain.culprit import describe
+from symmetry.explain.detect import Detector
+from symmetry.explain.explanation import Culprit, Explanation, Named, Outcome, Weight
 from symmetry.explain.layout import MORE, Firsts, alike
-from symmetry.explain.record import Observer, Tape
 from symmetry.explain.start import Start
+from symmetry.explain.story import named
+from symmetry.explain.suspect import Suspect
+from symmetry.explain.tape import Tape
 from symmetry.explain.trial import run, watch, weights_layouts
 from symmetry.trainers.trainer import Trainer, TrainerError
 
@@ -34,6 +37,7 @@ Weights = tuple[Floats, Floats]
 Watching = TypeVar("Watching", bound=Observer)
 
 _MOST_TRIALS = 12  # of suspects, each by a run of its own
+_MOST_DESCRIBED = 3
 
 
 def explain(trainer: Trainer, start: Start) -> Explanation:
@@ -182,26 +186,37 @@ class _Search:
         if not groups:
             return self._result("lost", tape)
         decisive = self._decisive(window, axes, groups) if len(groups) > 1 else groups
-        chosen = (decisive or groups)[0][0]
         weight: Weight = "unknown"
         if mended and decisive:
             weight = "all" if len(groups) == 1 else "enough"
-        culprit = describe(
-            lambda captured: self._record(window, axes, chosen, captured),
-            detector.steps,
-            chosen,
-            self._firsts,
-            weight=weight,
-            earlier=self._found.iteration - window.iterations,
-        )
         if not mended:
             self._remarks.append(
-                "the step breaks even if this operation is mended: "
+                "the step breaks even if all that was found is mended: "
                 "code that cannot be observed breaks it as well"
             )
-        others = {named(detector.steps[g[0].index]): g[0].asymmetry for g in decisive[1:]}
+        first = [group[0] for group in (decisive or groups[:1])]
         return replace(
-            self._result("explained", tape), culprit=culprit, others=tuple(others.items())
+            self._result("explained", tape),
+            culprits=tuple(
+                self._describe(window, axes, detector, suspect, weight)
+                for suspect in first[:_MOST_DESCRIBED]
+            ),
+            further=tuple(named(detector.steps[s.index]) for s in first[_MOST_DESCRIBED:]),
+        )
+
+    def _describe(
+        self, window: Start, axes: Axes, detector: Detector, suspect: Suspect, weight: Weight
+    ) -> Culprit:
+        """Run with everything but the suspect mended, and look closely at it."""
+
+        def record(captured: frozenset[int]) -> Detector:
+            spared = frozenset([suspect.index])
+            recorder = Detector(axes, self._firsts, spared=spared, captured=captured)
+            return self._eye.watch(window, recorder)[1]
+
+        earlier = self._found.iteration - window.iterations
+        return describe(
+            record, detector.steps, suspect, self._firsts, weight=weight, earlier=earlier
         )
 
     @staticmethod
@@ -211,15 +226,6 @@ class _Search:
         for suspect in sorted(detector.suspects, key=lambda suspect: suspect.index):
             groups.setdefault(named(detector.steps[suspect.index]), []).append(suspect)
         return list(groups.values())
-
-    def _record(
-        self, window: Start, axes: Axes, suspect: Suspect, captured: frozenset[int]
-    ) -> Detector:
-        """Run with everything but the suspect mended, and keep snapshots."""
-        spared = frozenset([suspect.index])
-        detector = Detector(axes, self._firsts, spared=spared, captured=captured)
-        self._eye.watch(window, detector)
-        return detector
 
     def _window(self, start: Start) -> tuple[Start, Tape, bool]:
         """Return the shortest run that breaks while it is watched, and its operations."""

@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from symmetry.explain.call import Call, Operation
+from symmetry.explain.geometry import Geometry, Handle
 from symmetry.explain.layout import Layout
-from symmetry.explain.record import Call, Geometry, Handle, Operation, Place
+from symmetry.explain.place import Place
 
 _ALIGNMENT = 4096  # a page: kernels do not look at more
 

@@ -7,16 +7,15 @@ While a step is observed, the user's own code, not a library's, gets versions wh
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from symmetry.explain.numpy import report
-from symmetry.explain.record import is_user_code
+from symmetry.explain.place import is_user_code
 
 _MAKING = (
     *("arange", "array", "asarray", "asanyarray", "ascontiguousarray", "asfortranarray", "empty"),
@@ -68,6 +67,12 @@ for _kind, _maker in ((_Generator, "default_rng"), (_RandomState, "RandomState")
             setattr(_kind, _name, _drawing_method(_kind, _name, _maker))
 
 
+_KINDS = {
+    np.random.Generator: (_Generator, "bit_generator"),
+    np.random.RandomState: (_RandomState, "_bit_generator"),
+}
+
+
 def _making(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
     """Return a version of one of NumPy's functions for the user's code."""
 
@@ -96,33 +101,35 @@ def _table() -> dict[int, tuple[Any, Any]]:
 
 
 @contextmanager
-def substituted(*modules: ModuleType) -> Iterator[None]:
-    """Put the stand-ins into NumPy and into ``modules``, and take them out again.
+def substituted(namespaces: Sequence[dict[str, Any]]) -> Iterator[None]:
+    """Put the stand-ins into NumPy and into ``namespaces``, and take them out again.
 
-    What ``modules`` have imported by name is replaced as well, and so are the generators that they
-    keep; those draw the same numbers each time.
+    What those have imported by name is replaced as well, and so are the generators that they keep;
+    those draw the same numbers each time.
     """
     table = _table()
-    replaced = []
+    replaced: list[tuple[dict[str, Any], str, Any]] = []
     states = []
-    for module in (np, np.random, *modules):
-        for name, value in list(vars(module).items()):
+
+    def replace(namespace: dict[str, Any], name: str, substitute: Any) -> None:
+        replaced.append((namespace, name, namespace[name]))
+        namespace[name] = substitute
+
+    for namespace in (vars(np), vars(np.random), *namespaces):
+        for name, value in list(namespace.items()):
             if id(value) in table and table[id(value)][0] is value:
-                substitute = table[id(value)][1]
-            elif type(value) is np.random.Generator:
-                substitute = _Generator(value.bit_generator)
-                states.append((value.bit_generator, value.bit_generator.state))
-            elif type(value) is np.random.RandomState and module not in (np, np.random):
-                substitute = _RandomState(value._bit_generator)
-                states.append((value._bit_generator, value._bit_generator.state))
-            else:
-                continue
-            replaced.append((module, name, value))
-            setattr(module, name, substitute)
+                replace(namespace, name, table[id(value)][1])
+    for namespace in namespaces:
+        for name, value in list(namespace.items()):
+            if type(value) in _KINDS:
+                kind, attribute = _KINDS[type(value)]
+                bits = getattr(value, attribute)
+                states.append((bits, bits.state))
+                replace(namespace, name, kind(bits))
     try:
         yield
     finally:
-        for module, name, value in replaced:
-            setattr(module, name, value)
-        for generator, state in states:
-            generator.state = state
+        for namespace, name, value in reversed(replaced):
+            namespace[name] = value
+        for bits, state in states:
+            bits.state = state

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from symmetry.explain.record import Call, Handle, Observer, Operation, Slot, fill, place
+from symmetry.explain.call import Call, Observer, Operation, Slot, fill
+from symmetry.explain.geometry import Handle
+from symmetry.explain.place import place
 
 _BLANK = {"empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided"}
 _OVERWRITING = {"copy_", "fill_", "zero_", "normal_", "uniform_", "bernoulli_", "exponential_"}

@@ -7,15 +7,15 @@ import random
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from symmetry.explain.call import Observer
 from symmetry.explain.layout import Axis, Layout
 from symmetry.explain.numpy import handle, observed, reporting_to
-from symmetry.explain.record import Observer
+from symmetry.explain.place import is_user_code
 from symmetry.explain.start import Start
 from symmetry.explain.substitutes import substituted
 from symmetry.trainers.trainer import Run, Trainer
@@ -59,7 +59,7 @@ def watch(
 
         return observed_step
 
-    with _seeded(), _observing(observer, _module_of(trainer)):
+    with _seeded(), _observing(observer, _namespaces(trainer)):
         return list(_steps(Run(observe(trainer.start().step)), start))
 
 
@@ -72,11 +72,11 @@ def _steps(step: Run, start: Start) -> Iterator[tuple[Floats, Floats]]:
 
 
 @contextmanager
-def _observing(observer: Observer, modules: tuple[ModuleType, ...]) -> Iterator[None]:
+def _observing(observer: Observer, namespaces: list[dict[str, Any]]) -> Iterator[None]:
     """Observe NumPy, and every framework that has been imported."""
     with ExitStack() as stack:
         stack.enter_context(reporting_to(observer))
-        stack.enter_context(substituted(*modules))
+        stack.enter_context(substituted(namespaces))
         if "torch" in sys.modules:
             from symmetry.explain import torch
 
@@ -89,11 +89,15 @@ def _observing(observer: Observer, modules: tuple[ModuleType, ...]) -> Iterator[
         yield
 
 
-def _module_of(trainer: Trainer) -> tuple[ModuleType, ...]:
-    """Return the module in which the user's step is defined, if it can be told."""
-    target = inspect.unwrap(trainer.target)
-    module = inspect.getmodule(target) or inspect.getmodule(type(target))
-    return () if module is None or module.__name__ == "builtins" else (module,)
+def _namespaces(trainer: Trainer) -> list[dict[str, Any]]:
+    """Return the globals of the user's code: of the step, and of every module that is no library.
+
+    Those are where names imported from NumPy are, and random generators that a module keeps.
+    """
+    files = [(module, getattr(module, "__file__", None)) for module in list(sys.modules.values())]
+    found = [vars(module) for module, file in files if file and is_user_code(file)]
+    own = getattr(inspect.unwrap(trainer.target), "__globals__", None)
+    return found if own is None or any(own is known for known in found) else [*found, own]
 
 
 @contextmanager

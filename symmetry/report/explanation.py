@@ -22,10 +22,12 @@ _WIDTH = 12  # of the first column
 def lines(explanation: Explanation) -> Iterator[str]:
     """Yield what a person wants to read, the most important things first."""
     yield _headline(explanation)
-    if explanation.culprit is not None:
-        yield from _culprit(explanation.culprit)
-    for operation, asymmetry in explanation.others:
-        yield from _row("as well", f"{_where(operation)}: {_apart(asymmetry)}")
+    for culprit in explanation.culprits:
+        yield ""
+        yield from _culprit(culprit)
+    yield ""
+    for operation in explanation.further:
+        yield from _row("as well", _where(operation))
     for remark in explanation.remarks:
         yield from _row("note", remark)
     yield from _row("observed", f"{_count(explanation.observed, 'array operation')}")
@@ -47,18 +49,17 @@ def _plain(value: Any) -> Any:
 
 
 def _headline(explanation: Explanation) -> str:
-    name, culprit = explanation.trainer, explanation.culprit
+    name = explanation.trainer
     steps = _count(explanation.iterations, "iteration")
     if explanation.outcome == "nothing broke":
         return f"{name}: nothing broke: in {steps} all like hidden units stayed the same"
     broken = f"{name}: hidden units part in iteration {explanation.broken}"
     if explanation.asymmetry is not None:
         broken += f" ({explanation.matrix}: {_apart(explanation.asymmetry)})"
-    if culprit is not None:
-        names = dict.fromkeys(operation.name for operation, _ in explanation.others)
-        names.pop(culprit.operation.name, None)
-        later = f"; {' and '.join(names)} would do so as well" if names else ""
-        return f"{broken}, because of {culprit.operation.name}{later}"
+    if explanation.culprits:
+        first, *others = dict.fromkeys(culprit.operation.name for culprit in explanation.culprits)
+        later = f"; {' and '.join(others)} would do so as well" if others else ""
+        return f"{broken}, because of {first}{later}"
     if explanation.outcome == "compiled":
         return f"{broken}, but only the compiled step breaks: its operations one by one do not"
     if explanation.outcome == "not while observed":
@@ -89,7 +90,6 @@ def _culprit(culprit: Culprit) -> Iterator[str]:
     yield from _row("script", f"prints {shows}")
     yield ""
     yield from culprit.script.splitlines()
-    yield ""
 
 
 def _operand(operand: Operand) -> str:
