@@ -1,0 +1,316 @@
+from __future__ import annotations
+
+import json
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from symmetry.checker.case import Case
+from symmetry.checker.strategies import draw_cases
+from symmetry.cli import execute
+from symmetry.invariants.catalogue import CATALOGUE
+from tests.cli.process import SYMMETRY, Finished, assert_one_line, environment, symmetry
+from tests.conftest import needs
+
+STEPS = """
+import numpy as np
+from symmetry.network.core import step as sound
+
+def broken(x, y, w1, w2, lr):
+    w1, w2 = sound(x, y, w1, w2, lr)
+    w2[-1] *= 1.5
+    return w1, w2
+
+def rounded(x, y, w1, w2, lr):
+    w1, w2 = sound(x, y, w1, w2, lr)
+    w2[-1] = np.where(w2[-1] == 0, 0, np.nextafter(w2[-1], np.inf, dtype=w2.dtype))
+    return w1, w2
+
+def frozen(x, y, w1, w2, lr):
+    return w1, w2
+
+def raises(x, y, w1, w2, lr):
+    raise ValueError("no")
+
+def noisy(x, y, w1, w2, lr):
+    w1, w2 = sound(x, y, w1, w2, lr)
+    return w1 + np.random.default_rng().normal(size=w1.shape).astype(w1.dtype), w2
+
+def slow(x, y, w1, w2, lr):
+    import time
+    open("started", "w").close()
+    time.sleep(60)
+    return w1, w2
+
+single = lambda *arguments: sound(*arguments)
+single.dtypes = ("float32",)
+"""
+CASE = Case(3, 2, 4, 3, 0.5, 2, "float32", "unit", "scaled", 0)
+W2_ROWS = ("--only", "symmetry/w2-rows", "--dtype", "float32")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "steps.py").write_text(STEPS)
+    return tmp_path
+
+
+def results(folder: Path) -> dict[tuple[str, str], dict]:
+    record = json.loads((folder / "out.json").read_text())
+    return {(result["name"], result["dtype"]): result for result in record["results"]}
+
+
+def test_the_core_by_default(tmp_path: Path) -> None:
+    finished = symmetry(
+        "check", "--examples", 10, "--json", "out.json", "--output", "new/reports", cwd=tmp_path
+    )
+    assert (finished.status, finished.err) == (0, "")
+    lines = finished.out.splitlines()
+    assert lines[0] == "numba: 10 invariants on 10 cases in float32 and in float64, seed 0"
+    assert lines[1].startswith("one BLAS and OpenMP thread: ")
+    for number, invariant in enumerate(CATALOGUE):
+        for dtype, text in zip(("float32", "float64"), lines[3 + 2 * number :], strict=False):
+            assert text.split()[:3] == [invariant.name, dtype, "holds"]
+    assert lines[23:] == ["", "20 hold", "wrote out.json", "wrote new/reports/invariants.md"]
+    assert len(results(tmp_path)) == 20
+    report = (tmp_path / "new/reports/invariants.md").read_text()
+    assert "`symmetry check --examples 10 --json out.json --output new/reports`" in report
+
+
+def test_a_violation_is_told_and_can_be_repeated(folder: Path) -> None:
+    arguments = ("check", "steps:broken", *W2_ROWS, "--json", "out.json", "--script", "again.py")
+    finished = symmetry(*arguments, cwd=folder)
+    assert (finished.status, finished.err) == (1, "")
+    lines = finished.out.splitlines()
+    assert "symmetry/w2-rows in float32: violated" in lines
+    assert lines[-3:] == ["1 violated", "wrote out.json", "wrote again.py"]
+    result = results(folder)["symmetry/w2-rows", "float32"]
+    assert result["verdict"] == "violated"
+    assert (result["case"]["n"], result["case"]["h"], result["iteration"]) == (1, 2, 1)
+    assert sorted(result["units"]) == [0, 1]
+    assert result["rounding"] is False
+
+    command = next(line for line in lines if line.startswith("  reproduce  ")).split(maxsplit=1)[1]
+    assert command == result["command"]
+    again = symmetry(*shlex.split(command)[1:], cwd=folder)
+    assert again.status == 1
+    assert next(line for line in lines if line.startswith("  found")) in again.out.splitlines()
+    script = subprocess.run(
+        [sys.executable, "again.py"], cwd=folder, env=environment(), capture_output=True, text=True
+    )
+    assert (script.returncode, script.stderr) == (1, "")
+
+
+def test_the_same_command_prints_the_same_bytes(folder: Path) -> None:
+    arguments = ("check", "steps.py:broken", "--examples", 5, "--only", "*", "--json", "out.json")
+    first = symmetry(*arguments, cwd=folder)
+    record = (folder / "out.json").read_bytes()
+    assert symmetry(*arguments, cwd=folder) == first
+    assert (folder / "out.json").read_bytes() == record
+    assert "\x1b" not in first.out
+    assert first.status == 1
+
+
+def test_own_steps_are_checked_for_symmetry_and_told_how_to_ask_for_more(folder: Path) -> None:
+    note = "network/* not checked: add --only '*' if your step is meant to be these formulas"
+    few = symmetry("check", "steps:sound", "--examples", 4, cwd=folder)
+    assert few.status == 0
+    assert note in few.out.splitlines()
+    assert "14 hold" in few.out
+    all_ = symmetry("check", "steps:sound", "--examples", 4, "--only", "*", cwd=folder)
+    assert all_.status == 0
+    assert "not checked" not in all_.out
+    assert "20 hold" in all_.out
+
+
+def test_rounding_passes_when_it_is_allowed(folder: Path) -> None:
+    arguments = ("check", "steps:rounded", *W2_ROWS, "--examples", 10)
+    refused = symmetry(*arguments, cwd=folder)
+    assert refused.status == 1
+    assert "--allow rounding lets it pass" in refused.out
+    allowed = symmetry(*arguments, "--allow", "rounding", "--json", "out.json", cwd=folder)
+    assert allowed.status == 0
+    assert "1 rounding" in allowed.out
+    result = results(folder)["symmetry/w2-rows", "float32"]
+    assert (result["verdict"], result["cases"]) == ("rounding", 10)
+    again = symmetry(*shlex.split(result["command"])[1:], cwd=folder)
+    assert (again.status, "1 rounding" in again.out) == (0, True)
+
+
+def test_nothing_was_checked(folder: Path) -> None:
+    finished = symmetry("check", "steps:frozen", "--examples", 5, "--json", "out.json", cwd=folder)
+    assert_one_line(finished, "nothing was checked")
+    assert "14 vacuous" in finished.out
+    assert {result["verdict"] for result in results(folder).values()} == {"vacuous"}
+    finished = symmetry("check", "steps:single", "--dtype", "float64", cwd=folder)
+    assert_one_line(finished, "nothing was checked")
+    assert "the trainer takes float32 only" in finished.out
+
+
+def test_a_step_that_raises(folder: Path) -> None:
+    arguments = ("check", "steps:raises", "--only", "*/pure", "--script", "again.py")
+    finished = symmetry(*arguments, cwd=folder)
+    assert (finished.status, finished.err) == (1, "")
+    assert "error             the step raised ValueError: no (steps.py, line " in finished.out
+    assert "  case       1 sample, 1 input, 1 hidden unit, 1 class; 1 iteration" in finished.out
+    assert "2 error" in finished.out
+
+
+def test_a_step_that_does_not_repeat_itself(folder: Path) -> None:
+    arguments = ("--examples", 10, "--dtype", "float32", "--script", "again.py")
+    finished = symmetry("check", "steps:noisy", *arguments, cwd=folder)
+    assert (finished.status, finished.err) == (1, "")
+    assert "a second run gives another w1" in finished.out
+    assert "need not fail again by itself" in finished.out
+    assert "hypothesis" not in finished.out.lower()
+    assert (folder / "again.py").read_text().startswith('"""symmetry/repeatable in float32 of ')
+
+
+def test_an_expected_failure(folder: Path) -> None:
+    expected = ("--expect-failure", "symmetry/w2-rows=known = see #12")
+    finished = symmetry("check", "steps:broken", *W2_ROWS, *expected, cwd=folder)
+    assert finished.status == 0
+    assert "expected failure  known = see #12: after step 1 hidden unit " in finished.out
+    finished = symmetry("check", "steps:sound", *W2_ROWS, *expected, cwd=folder)
+    assert finished.status == 1
+    assert "was expected to fail (known = see #12), but" in finished.out
+    assert "1 holds (1 against expectation)" in finished.out
+
+
+def test_a_replayed_case_is_run_as_it_is(folder: Path) -> None:
+    finished = symmetry(
+        "check", "steps:broken", "--case", CASE.to_json(), "--json", "out.json", cwd=folder
+    )
+    assert finished.status == 1
+    assert finished.out.startswith("steps:broken: 7 invariants on 1 given case\n")
+    record = json.loads((folder / "out.json").read_text())
+    assert (record["seed"], record["examples"], len(record["results"])) == (None, 1, 7)
+    rows = results(folder)["symmetry/w2-rows", "float32"]
+    assert rows["case"] == json.loads(CASE.to_json()) | {"weights": "zero"}
+
+
+def test_cases_come_from_a_file(folder: Path) -> None:
+    cases = draw_cases(3, 0)
+    (folder / "cases.jsonl").write_text("\n".join(case.to_json() for case in cases) + "\n")
+    finished = symmetry("check", "--only", "*/pure", "--case", "cases.jsonl", cwd=folder)
+    assert finished.status == 0
+    assert finished.out.startswith("numba: 1 invariant on 6 given cases\n")
+    arguments = ("--only", "*/pure", "--case", "cases.jsonl", "--dtype", "float64")
+    assert " on 3 given cases\n" in symmetry("check", *arguments, cwd=folder).out
+
+
+def test_another_seed_and_number_of_examples(folder: Path) -> None:
+    arguments = ("check", "steps:sound", "--only", "*/pure", "--seed", 5, "--examples", 3)
+    finished = symmetry(*arguments, "--json", "out.json", cwd=folder)
+    assert finished.out.startswith(
+        "steps:sound: 1 invariant on 3 cases in float32 and in float64, "
+    )
+    record = json.loads((folder / "out.json").read_text())
+    assert (record["trainer"], record["seed"], record["examples"]) == ("steps:sound", 5, 3)
+
+
+def test_without_a_failure_there_is_no_script(folder: Path) -> None:
+    arguments = ("check", "--only", "*/pure", "--examples", 2, "--script", "again.py")
+    finished = symmetry(*arguments, cwd=folder)
+    assert finished.status == 0
+    assert "there is nothing to reproduce: again.py was not written" in finished.out
+    assert not (folder / "again.py").exists()
+
+
+def test_the_list(tmp_path: Path) -> None:
+    text = symmetry("check", "--list", cwd=tmp_path).out
+    for invariant in CATALOGUE:
+        assert f"{invariant.name}\n  statement  {invariant.statement}\n" in text
+        for value in (invariant.reason, invariant.witness, invariant.trainers, invariant.compared):
+            assert value in text
+    some = symmetry("check", "--list", "--only", "*/pure", cwd=tmp_path).out
+    assert some.startswith("symmetry/pure\n")
+    assert len(some.splitlines()) == 6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "phrase"),
+    [
+        (["no.such:step"], "No module named 'no'"),
+        (["steps:missing"], "steps has no attribute 'missing'"),
+        (["steps:STEPS"], "steps has no attribute 'STEPS'"),
+        (["--only", "clones"], "no invariant matches 'clones'"),
+        (["--skip", "*"], "the patterns to skip leave no invariant"),
+        (["--examples", "0"], "--examples"),
+        (["--examples", "many"], "--examples"),
+        (["--seed", "-1"], "--seed"),
+        (["--dtype", "float16"], "--dtype"),
+        (["--allow", "everything"], "--allow"),
+        (["--expect-failure", "symmetry/clones"], "takes NAME=REASON, not 'symmetry/clones'"),
+        (["--expect-failure", "symmetry/clones= "], "takes NAME=REASON"),
+        (["--expect-failure", "clones=x"], "cannot expect a failure of 'clones'"),
+        (["--case", "{}"], 'missing keys "n", "i"'),
+        (["--case", '{"n": 1'], "--case: a case is one line of JSON"),
+        (["--case", CASE.to_json().replace('"h": 4', '"h": 0')], "h must be an integer from 1"),
+        (["--case", CASE.to_json().replace('"h"', '"H"')], 'unknown key "H"'),
+        (["--case", "[1]"], "a case is a JSON object"),
+        (["--case", CASE.to_json(), "--dtype", "float64"], "no case is in float64"),
+        (["--case", "no-such-file"], "'no-such-file' cannot be read: No such file"),
+        (["--case", ""], "cannot be read"),
+        (["--case", "bad.jsonl"], "bad.jsonl: line 2: n must be an integer"),
+        (["--case", "binary"], "cannot be read"),
+        (["--json", "no/such/folder.json"], "cannot write no/such/folder.json"),
+        (["--script", "."], "cannot write"),
+        (["--output", "steps.py"], "steps.py"),
+        (["numba", "numpy"], "unexpected extra argument"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(
+    arguments: list[str],
+    phrase: str,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    line = CASE.to_json()
+    (folder / "bad.jsonl").write_text(f"{line}\n{line.replace('3', '0', 1)}\n")
+    (folder / "binary").write_bytes(b"\xff\xfe\x00")
+    monkeypatch.chdir(folder)
+    status = execute(["check", *arguments])
+    out, err = capsys.readouterr()
+    assert_one_line(Finished(status, out, err), phrase)
+    assert out == ""
+
+
+def test_an_interruption_writes_nothing(folder: Path) -> None:
+    arguments = ("check", "steps:slow", "--json", "out.json", "--output", ".")
+    process = subprocess.Popen(
+        [*SYMMETRY, *arguments],
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        while not (folder / "started").exists() and process.poll() is None:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert (process.returncode, err) == (130, "interrupted\n")
+    assert not list(folder.glob("*.json"))
+    assert not list(folder.glob("*.md"))
+
+
+@needs("torch")
+def test_torch_splits_its_units_by_rounding_and_keeps_to_the_formulas(tmp_path: Path) -> None:
+    """On processors whose kernels do not, there is nothing to see."""
+    arguments = ("check", "torch", "--dtype", "float32", "--examples", 25)
+    finished = symmetry(*arguments, "--allow", "rounding", "--json", "out.json", cwd=tmp_path)
+    assert finished.status == 0
+    verdicts = {name: result["verdict"] for (name, _), result in results(tmp_path).items()}
+    exact = {"symmetry/w1-columns", "symmetry/w2-rows", "symmetry/clones"}
+    assert {verdict for name, verdict in verdicts.items() if name not in exact} == {"holds"}
+    assert {verdicts[name] for name in exact} <= {"holds", "rounding"}
