@@ -1,0 +1,90 @@
+"""``python -m tests.performance``: the core beside NumPy, by size, sparsity and threads."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from symmetry.errors import SymmetryError
+from symmetry.report.figure import Figure
+from symmetry.report.files import Report, writable_directory
+from tests.environment import environment
+from tests.performance.figures import figures
+from tests.performance.load import rates
+from tests.performance.report import document
+from tests.performance.sweeps import FULL, QUICK, Measured, run
+
+COMMAND = "python -m tests.performance --output reports"
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """Return the options."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.performance",
+        description="Time the cores beside NumPy by hidden units, samples, share of nonzeros and"
+        " threads; measure this machine's limits, and memory.",
+    )
+    parser.add_argument("--quick", action="store_true", help="a few points that prove nothing")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="write performance.md and its figures there (default: only print the report)",
+    )
+    return parser.parse_args(arguments)
+
+
+def say(what: str) -> None:
+    """Tell what is measured next."""
+    print(f"measuring: {what}", file=sys.stderr, flush=True)
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command and return its exit code."""
+    options = parse(arguments)
+    try:
+        if options.output:
+            writable_directory(options.output)
+        busy = load_average()
+        measured = run(QUICK if options.quick else FULL, say)
+        text, figures = render(measured, busy, options.quick)
+        print(text, end="")
+        if options.output:
+            Report({"performance.md": text}, figures).write(options.output)
+    except SymmetryError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def render(measured: Measured, busy: str, quick: bool) -> tuple[str, tuple[Figure, ...]]:
+    """Return the report's text and its figures."""
+    found = rates(measured)
+    facts = environment(**blas(), **{"load average at the start": busy})
+    return document(measured, found, facts, COMMAND, quick), figures(measured, found)
+
+
+def load_average() -> str:
+    """Return how busy the machine was in the last minute, before anything is measured."""
+    return f"{os.getloadavg()[0]:.2f}"
+
+
+def blas() -> dict[str, str]:
+    """Return NumPy's BLAS and the kernels that it chose for this processor."""
+    from threadpoolctl import threadpool_info
+
+    return {
+        "NumPy's BLAS": ", ".join(
+            f"{pool['internal_api']} {pool['version']} ({pool.get('architecture', 'unknown')})"
+            for pool in threadpool_info()
+            if pool["user_api"] == "blas" and "numpy" in pool["filepath"]  # not SciPy's
+        )
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

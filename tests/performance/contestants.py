@@ -1,0 +1,59 @@
+"""Who is timed: this project's two cores and the NumPy step, each one iteration at a time.
+
+An iteration is the same for all: an update, a pass over the training set for the loss after it and
+the next gradient, and a pass over the test set. Data are converted before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tests.performance.problems import CLASSES, INPUTS, Problem
+
+Advance = Callable[[], float]
+NAMES = ("NumPy", "core", "collapsed")
+LR = 0.01
+ENDLESS = 10**9
+
+
+def contestant(name: str, problem: Problem, hidden: int, dtype: str, threads: int) -> Advance:
+    """Return what trains for one more iteration and returns the loss after it.
+
+    The name is "NumPy", "core" or "collapsed".
+    The threads of NumPy's BLAS are the caller's to limit: a setting of the whole process.
+    """
+    w1, w2 = np.zeros((INPUTS + 1, hidden), dtype), np.zeros((hidden + 1, CLASSES), dtype)
+    if name == "NumPy":
+        return with_numpy(problem, w1, w2)
+    return with_a_core(name, problem, w1, w2, threads)
+
+
+def with_numpy(problem: Problem, w1: Any, w2: Any) -> Advance:
+    """Return what trains by NumPy."""
+    from symmetry.trainers.numpy import Training  # without Numba, which would count as its memory
+
+    sets = problem.x, problem.labels, problem.test_x, problem.test_labels
+    training = Training(*sets, w1, w2, LR)
+    return lambda: training.advance()[0]
+
+
+def with_a_core(name: str, problem: Problem, w1: Any, w2: Any, threads: int) -> Advance:
+    """Return what trains the full or the collapsed core."""
+    from symmetry.network import formulas
+    from symmetry.network.collapsed import CollapsedCore
+    from symmetry.network.core import Core
+    from symmetry.network.training import train
+
+    kind, weights = Core, (w1, w2)
+    if name == "collapsed":
+        kind, weights = CollapsedCore, formulas.collapse(w1, w2)
+    sizes = {"classes": CLASSES, "hidden": w1.shape[1], "dtype": w1.dtype.name, "threads": threads}
+    cores = (
+        kind(problem.x, problem.labels, **sizes),
+        kind(problem.test_x, problem.test_labels, **sizes),
+    )
+    history = train(*cores, weights, LR, ENDLESS)
+    return lambda: next(history).loss

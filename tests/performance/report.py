@@ -1,0 +1,223 @@
+"""The texts of `performance.md`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from symmetry.memory import in_words as bytes_in_words
+from tests.environment import environment_table
+from tests.performance.contestants import NAMES
+from tests.performance.figures import Sweep, sweeps
+from tests.performance.limits import bytes_per_product
+from tests.performance.load import Rate, in_words
+from tests.performance.measure import Point
+from tests.performance.sweeps import Measured
+
+INTRODUCTION = """\
+# How fast the core is, and how far from the limit
+
+{headline}
+
+One iteration is an update, a pass over the training set for the loss after it and the next
+gradient, and a pass over the test set. NumPy's step (`symmetry/trainers/numpy.py`) does the same
+with as few passes and temporary arrays as a competent user would; data are converted before. All
+contestants take turns in one process, each with the same number of threads, after a pause of 0.1 s
+that lets BLAS threads go to sleep; a time is the median of {rounds} iterations after one that warms
+up."""
+
+QUICK = """\
+**These are quick settings, which show that the command works: few rounds, few samples. They are no
+measurement.**"""
+
+MAIN = """\
+Milliseconds per iteration, in brackets the fastest and the slowest one; ratios are of the
+medians."""
+
+SWEEPS = """\
+![Time per iteration and ratio to NumPy](performance.png)
+
+Dashed lines are one thread. The collapsed core trains the same network as one unit, so that its
+time does not grow with the hidden units. Where nothing else is said there are {n:,} training
+samples and 200 units. In the third column the nonzeros are scattered at random (those of MNIST,
+{share:.1f} percent, lie together), and a hundred percent is a dense matrix."""
+
+LIMIT = """\
+The two large products take most of the time. For each nonzero input and each *tile* of hidden
+units (416 bytes: 104 float32 or 52 float64) they load a row of the tile, a value and an index:
+{bytes} bytes in float32. The training set's nonzeros are visited twice (forward, backward), the
+test set's once. No computer does that faster than its first-level cache delivers, and this one
+delivers {limit:.0f} GB/s to one thread at best.
+
+![What a nonzero costs, beside the limit](performance-limit.png)
+
+- *Loads and nothing else* combines the words of a buffer of 16 KiB: the limit.
+- *Innermost loop in L1* is the core's `multiply_add` on one long list whose rows fit that cache.
+  It takes longer than its bytes do, because a value of four bytes and an index of one each take a
+  load's whole slot, as a vector does. This is the best that the core could come to.
+- *One more nonzero* is the slope of the iteration's time over the nonzeros of the third column
+  above: what the products cost in a real training, with lists that are short and come from memory.
+- *Whole iteration* has everything else in it, too: exponentials, softmax, the second layer, sums
+  over chunks, the padding of the last tile.
+
+{memory}"""
+
+MEMORY = """\
+The peak of a whole process that loads MNIST ({n:,} images) and trains 200 units for two iterations
+on two threads, libraries included (the cores' has Numba and LLVM in it, NumPy's has not)."""
+
+
+def document(
+    measured: Measured, rates: Sequence[Rate], facts: dict[str, str], command: str, quick: bool
+) -> str:
+    """Return the report."""
+    return "\n".join(
+        [
+            INTRODUCTION.format(headline=headline(measured), rounds=measured.plan.rounds),
+            "",
+            *([QUICK, ""] if quick else []),
+            "## MNIST, 200 hidden units",
+            "",
+            *main_table(measured.main),
+            "",
+            MAIN,
+            "",
+            "## Scaling",
+            "",
+            SWEEPS.format(n=measured.plan.n, share=100 * measured.main[0].share),
+            "",
+            *(line for sweep in sweeps(measured) for line in (*sweep_table(sweep), "")),
+            "## The limit",
+            "",
+            limit_text(measured),
+            "",
+            *rate_table(rates),
+            "",
+            "## Memory",
+            "",
+            MEMORY.format(n=measured.plan.n),
+            "",
+            *memory_table(measured),
+            "",
+            "## Measured on",
+            "",
+            *environment_table(facts),
+            "",
+            f"Repeat it with `{command}`, on a machine that does nothing else.",
+            "",
+        ]
+    )
+
+
+def headline(measured: Measured) -> str:
+    """Return the finding in a few sentences: float32, all threads."""
+    threads = max(measured.plan.threads)
+    main = next(point for point in measured.main if point.setting.threads == threads)
+    dense = max(
+        (point for point in measured.by_share if point.setting.threads == threads),
+        key=lambda point: point.share,
+    )
+    return (
+        f"On MNIST with 200 hidden units, float32, {in_words(threads)}, an iteration takes NumPy\n"
+        f"{milliseconds(main.median('NumPy'))} ms, the core {milliseconds(main.median('core'))} ms,"
+        f" which is **{main.ratio():.1f} times as fast**, and the collapsed core\n"
+        f"{milliseconds(main.median('collapsed'))} ms, {main.ratio('collapsed'):.0f} times. On a"
+        f" matrix of the same shape without zeros the core is {dense.ratio():.1f} times as fast."
+    )
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a Markdown table, numbers to the right."""
+    rule = "|---|" + "---:|" * (len(heads) - 1)
+    return [f"| {' | '.join(heads)} |", rule, *(f"| {' | '.join(row)} |" for row in rows)]
+
+
+def milliseconds(seconds: float) -> str:
+    """Return a time with three digits or so."""
+    value = 1e3 * seconds
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def spread(point: Point, name: str) -> str:
+    """Return median, fastest and slowest."""
+    times = point.seconds[name]
+    low, high = milliseconds(min(times)), milliseconds(max(times))
+    return f"{milliseconds(point.median(name))} ({low} - {high})"
+
+
+def main_table(points: Sequence[Point]) -> list[str]:
+    """Return the table of the experiment's own sizes."""
+    heads = ("", "NumPy", "core", "ratio", "collapsed core", "ratio")
+    return table(
+        heads,
+        [
+            (
+                f"{point.setting.dtype}, {in_words(point.setting.threads)}",
+                spread(point, "NumPy"),
+                spread(point, "core"),
+                f"**{point.ratio():.1f}**",
+                spread(point, "collapsed"),
+                f"{point.ratio('collapsed'):.0f}",
+            )
+            for point in points
+        ],
+    )
+
+
+def sweep_table(sweep: Sweep) -> list[str]:
+    """Return a sweep's table, a row for each tick and thread count."""
+    heads = (sweep.label, "threads", "NumPy ms", "core ms", "ratio", "collapsed ms", "ratio")
+    return table(
+        heads,
+        [
+            (
+                f"{sweep.x(point):,g}",
+                str(point.setting.threads),
+                milliseconds(point.median("NumPy")),
+                milliseconds(point.median("core")),
+                f"{point.ratio():.1f}",
+                milliseconds(point.median("collapsed")),
+                f"{point.ratio('collapsed'):.0f}",
+            )
+            for point in sweep.points
+        ],
+    )
+
+
+def limit_text(measured: Measured) -> str:
+    """Return the explanation of the limit."""
+    rates = [
+        f"{1e-9 * rate:.1f} GB/s with {in_words(threads)}"
+        for threads, rate in measured.limits.memory.items()
+    ]
+    return LIMIT.format(
+        bytes=bytes_per_product("float32"),
+        limit=1e-9 * measured.limits.fastest(),
+        memory=f"Main memory, for comparison, was read at {' and '.join(rates)}.",
+    )
+
+
+def rate_table(rates: Sequence[Rate]) -> list[str]:
+    """Return the table behind the picture of the limit."""
+    return table(
+        ("one nonzero times one tile, per thread", "ns", "of the limit", "of the loop's best"),
+        [
+            (
+                rate.name,
+                f"{rate.nanoseconds:.2f}",
+                f"{rate.share:.0%}",
+                f"{rate.loop / rate.nanoseconds:.0%}",
+            )
+            for rate in rates
+        ],
+    )
+
+
+def memory_table(measured: Measured) -> list[str]:
+    """Return the table of the processes' peaks."""
+    return table(
+        ("", "NumPy", "core", "collapsed core"),
+        [
+            (dtype, *(bytes_in_words(peaks[name]) for name in NAMES))
+            for dtype, peaks in measured.peaks.items()
+        ],
+    )

@@ -1,0 +1,229 @@
+"""The performance command: what it counts, what it prints, what it refuses. Nothing is timed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.performance import __main__ as command
+from tests.performance import limits, load, measure, memory, report
+from tests.performance import sweeps as sweeps_module
+from tests.performance.contestants import NAMES, contestant
+from tests.performance.figures import figures, sweeps
+from tests.performance.limits import Limits
+from tests.performance.measure import Point, Setting
+from tests.performance.problems import images, scattered
+from tests.performance.sweeps import QUICK, Measured, Plan, run
+
+SETTING = Setting()
+PLAN = Plan(n=600, hidden=(25, 50), samples=(300, 600), shares=(0.1, 1.0), rounds=1, tries=1)
+
+
+def point(setting=SETTING, core=0.1, numpy=0.4, collapsed=0.002, visits=10**6, share=0.2):
+    times = {"core": (core,), "NumPy": (numpy,), "collapsed": (collapsed,)}
+    return Point(setting, visits // 2, visits, share, times)
+
+
+def measured():
+    """A record whose core takes 4 ns a product on one thread, on a machine that takes 2."""
+    rate = 421 / 2e-9
+    return Measured(
+        PLAN,
+        peaks={"float32": dict(zip(NAMES, (2**29, 2**28, 2**27), strict=True))},
+        limits=Limits(rate, {"float32": rate / 1.2, "float64": rate / 1.2}, {1: 2e10, 2: 3e10}),
+        main=tuple(point(Setting(threads=threads)) for threads in (1, 2)),
+        by_hidden=tuple(point(Setting(hidden=h, threads=t)) for h in (25, 50) for t in (1, 2)),
+        by_samples=tuple(point(Setting(n=n, threads=t)) for n in (300, 600) for t in (1, 2)),
+        by_share=tuple(
+            point(
+                Setting(share=s, threads=t), 0.05 + 8e-9 * s * 1e7 / t, visits=int(s * 1e7), share=s
+            )
+            for s in (0.1, 1.0)
+            for t in (1, 2)
+        ),
+    )
+
+
+def test_problem_counts_its_nonzeros_and_the_visits_to_them():
+    problem = images(600)
+    ones = len(problem.x) + len(problem.test_x)
+    assert (len(problem.x), len(problem.test_x)) == (600, 100)
+    assert problem.nonzeros == (problem.x != 0).sum() + 600
+    assert problem.visits == 2 * (problem.x != 0).sum() + (problem.test_x != 0).sum() + 600 + ones
+    assert problem.share == pytest.approx((problem.x != 0).mean())
+
+
+@pytest.mark.parametrize("share", [0.05, 0.5, 1.0])
+def test_scattered_inputs_have_the_share_that_was_asked_for(share):
+    problem = scattered(600, share)
+    assert problem.x.dtype == np.float32
+    assert problem.x.max() <= 1
+    assert problem.share == pytest.approx(share, abs=0.01)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_contestants_train_the_same_network(dtype):
+    problem = images(300)
+    losses = []
+    for name in NAMES:
+        advance = contestant(name, problem, 6, dtype, 2)
+        losses.append([advance() for _ in range(3)])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    assert losses[0] == pytest.approx(losses[2], rel=1e-5)
+    assert losses[0][2] < losses[0][1] < losses[0][0] < np.log(10)
+
+
+def test_every_contestant_is_timed_in_every_round(monkeypatch):
+    monkeypatch.setattr(measure, "PAUSE", 0)
+    (found,) = measure.measure([Setting(n=300, hidden=5)], rounds=3)
+    assert {name: len(times) for name, times in found.seconds.items()} == dict.fromkeys(NAMES, 3)
+    assert found.visits == images(300).visits
+
+
+def test_ratio_is_of_medians():
+    found = replace(point(), seconds={"NumPy": (9.0, 4.0, 4.0), "core": (1.0, 2.0, 50.0)})
+    assert found.ratio() == 2
+
+
+def test_product_loads_a_row_a_value_and_an_index():
+    assert limits.bytes_per_product("float32") == 416 + 4 + 1
+    assert limits.bytes_per_product("float64") == 416 + 8 + 1
+
+
+def test_limits_are_rates():
+    found = limits.measure_limits((1, 2), tries=2)
+    for rate in (found.loads, *found.product.values(), *found.memory.values()):
+        assert 1e6 < rate < 1e14
+    assert found.fastest() >= found.loads
+
+
+def test_loops_of_the_limits_do_what_they_say():
+    words = np.arange(1, 9)
+    assert limits.sum_up(words, 1) == np.bitwise_xor.reduce(np.arange(1, 9))
+    total, rows = np.zeros(104, np.float32), np.ones((2, 104), np.float32)
+    limits.multiply(total, np.ones(3, np.float32), np.array([0, 1, 1], np.uint8), rows, 2)
+    assert (total == 6).all()
+
+
+def test_tiles_are_counted_with_their_padding():
+    assert [load.tiles(point(Setting(hidden=h))) for h in (1, 104, 105, 200)] == [1, 1, 2, 2]
+    assert load.tiles(point(Setting(hidden=200, dtype="float64"))) == 4
+
+
+def test_one_more_nonzero_costs_the_slope_of_the_time():
+    for threads in (1, 2):
+        points = [p for p in measured().by_share if p.setting.threads == threads]
+        assert load.marginal(points) == pytest.approx(4)
+
+
+def test_whole_iteration_is_spread_over_its_products():
+    found = point(Setting(threads=2), core=0.01, visits=10**6)
+    assert load.average(found) == pytest.approx(10)
+
+
+def test_rates_are_compared_with_the_limit_and_with_the_loop():
+    by_name = {rate.name: rate for rate in load.rates(measured())}
+    assert by_name["loads and nothing else, float32"].share == pytest.approx(1)
+    assert by_name["innermost loop in L1, float32"].share == pytest.approx(1 / 1.2)
+    assert by_name["one more nonzero, 1 thread, float32"].share == pytest.approx(0.5)
+    assert by_name["one more nonzero, 2 threads, float32"].loop == pytest.approx(2.4)
+
+
+def test_report_says_what_was_measured():
+    record = measured()
+    text = report.document(record, load.rates(record), {"date": "today"}, "do it", quick=False)
+    assert "**4.0 times as fast**" in text
+    assert "| float32, 1 thread | 400 (400 - 400) | 100 (100 - 100) | **4.0** |" in text
+    assert "| one more nonzero, 1 thread, float32 | 4.00 | 50% | 60% |" in text
+    assert "| float32 | 512.0 MiB | 256.0 MiB | 128.0 MiB |" in text
+    assert "20.0 GB/s with 1 thread and 30.0 GB/s with 2 threads" in text
+    assert "| date | today |" in text
+    assert "quick settings" not in text
+    for figure in figures(record, load.rates(record)):
+        assert f"]({figure.name})" in text
+
+
+def test_quick_report_says_that_it_proves_nothing():
+    record = measured()
+    assert "no\nmeasurement" in report.document(record, load.rates(record), {}, "", quick=True)
+
+
+def test_every_point_has_its_row():
+    for sweep in sweeps(measured()):
+        assert len(report.sweep_table(sweep)) == 2 + len(sweep.points)
+        assert len(sweep.ticks) == 2
+
+
+def test_figures_are_drawn():
+    record = measured()
+    for figure in figures(record, load.rates(record)):
+        assert figure.is_current(figure.png())
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.3704, "370"), (0.01234, "12.3"), (0.003456, "3.46")]
+)
+def test_times_have_three_digits(seconds, text):
+    assert report.milliseconds(seconds) == text
+
+
+def test_plan_is_run_from_end_to_end(monkeypatch):
+    monkeypatch.setattr(measure, "PAUSE", 0)
+    monkeypatch.setattr(sweeps_module, "peaks", lambda n, dtype: {"NumPy": n})
+    said = []
+    found = run(replace(PLAN, hidden=(25,), samples=(300,)), said.append)
+    assert said == [
+        "memory",
+        "limits of the machine",
+        "MNIST",
+        "hidden units",
+        "samples",
+        "nonzeros",
+    ]
+    assert [p.setting.dtype for p in found.main] == ["float32", "float32", "float64", "float64"]
+    assert len(found.by_share) == 4
+    assert found.peaks == {"float32": {"NumPy": 600}, "float64": {"NumPy": 600}}
+
+
+def test_peak_of_a_process_is_at_least_its_data():
+    assert memory.peak("NumPy", 600, "float64") > 600 * 785 * 8
+
+
+def test_memory_of_numpy_is_without_numba():
+    code = (
+        "import sys; from tests.performance.memory import train; train('NumPy', 60, 'float32');"
+        "print('numba' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=memory.ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "False\n"
+
+
+def test_command_writes_report_and_figures(tmp_path, monkeypatch, capsys):
+    plans = []
+    monkeypatch.setattr(command, "run", lambda plan, say: plans.append(plan) or measured())
+    assert command.main(["--quick", "--output", str(tmp_path)]) == 0
+    assert plans == [QUICK]
+    text = (tmp_path / "performance.md").read_text()
+    assert text == capsys.readouterr().out
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "performance-limit.png",
+        "performance.md",
+        "performance.png",
+    ]
+    assert "NumPy's BLAS" in text
+
+
+def test_bad_options_and_directories_are_refused_in_a_line(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        command.main(["--slow"])
+    assert stopped.value.code == 2
+    file = tmp_path / "file"
+    file.touch()
+    assert command.main(["--output", str(file)]) == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith("error: cannot write into")
