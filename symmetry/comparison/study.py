@@ -11,7 +11,7 @@ from symmetry.checker.case import Case
 from symmetry.comparison.compare import Observer, compare
 from symmetry.comparison.machine import Machine, this_machine
 from symmetry.comparison.record import Comparison, LeftOut
-from symmetry.comparison.subject import parse_subjects
+from symmetry.comparison.subject import Subject, parse_subjects
 from symmetry.comparison.task import Task, task_of_case, task_of_dataset
 from symmetry.data.dataset import Dataset
 from symmetry.experiment import Settings
@@ -117,6 +117,20 @@ def full_study(
         ),
         compare_installed(task_of_case(case), observer, threads=CASE_THREADS),
     )
+
+
+def study(
+    task: Task, subjects: tuple[Subject, ...], threads: int | None, observer: Observer
+) -> Study:
+    """Compare the trainers that are named, or else those that are installed, on one task."""
+    case = task.facts.case is not None
+    threads = CASE_THREADS if threads is None and case else threads
+    if subjects:
+        found = compare(task, subjects, threads=threads, observer=observer)
+    else:
+        found = compare_installed(task, observer, threads=threads)
+    machine = this_machine()
+    return Study(machine, growth=found) if case else Study(machine, frameworks=found)
 
 
 def compare_installed(task: Task, observer: Observer, *, threads: int | None = None) -> Comparison:

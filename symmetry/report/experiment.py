@@ -7,8 +7,6 @@ bytes come out on every machine.
 from __future__ import annotations
 
 import hashlib
-import json
-import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -22,6 +20,7 @@ from symmetry.invariants.words import in_ulps
 from symmetry.report import sentences
 from symmetry.report.figures import experiment_figures, shared_feature
 from symmetry.report.files import Report
+from symmetry.report.records import dump, number
 from symmetry.report.templates import environment, fill_paragraphs
 
 MARKDOWN, JSON = "mnist.md", "mnist.json"
@@ -193,27 +192,8 @@ def _json(experiment: Experiment) -> str:
         },
         "collapsed": experiment.differences and vars(experiment.differences),
     }
-    return _dump(record) + "\n"
+    return dump(record) + "\n"
 
 
 def _history(points: Iterable[Point]) -> list[dict[str, Any]]:
-    return [{**vars(point), "loss": _number(point.loss)} for point in points]
-
-
-def _number(value: float) -> float | str:
-    """Return a number, or the name of what JSON has no number for: ``inf``, ``-inf``, ``nan``."""
-    return value if math.isfinite(value) else str(value)
-
-
-def _dump(value: Any, indent: str = "") -> str:
-    """Return JSON with one line for each innermost list or object."""
-    children = list(value.values()) if isinstance(value, dict) else value
-    if not isinstance(value, dict | list) or not any(isinstance(c, dict | list) for c in children):
-        return json.dumps(value, allow_nan=False)
-    deeper = indent + "  "
-    lines = [_dump(child, deeper) for child in children]
-    if isinstance(value, dict):
-        lines = [f"{json.dumps(key)}: {line}" for key, line in zip(value, lines, strict=True)]
-    brackets = "{}" if isinstance(value, dict) else "[]"
-    body = ",\n".join(deeper + line for line in lines)
-    return f"{brackets[0]}\n{body}\n{indent}{brackets[1]}"
+    return [{**vars(point), "loss": number(point.loss)} for point in points]

@@ -1,0 +1,139 @@
+"""``symmetry compare``: the experiment on several trainers side by side, then the report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from click.core import ParameterSource
+
+from symmetry.cli import OK
+from symmetry.cli.options import WholeNumber, experiment_options, load_data
+from symmetry.errors import SymmetryError
+
+if TYPE_CHECKING:
+    from symmetry.checker.case import Case
+
+_CLASSES = 10  # of the digits
+_DEFAULT_OUTPUT = Path("reports")
+_TASK = ("data", "classes", "hidden", "iterations", "lr", "dtype")
+
+
+@click.command("compare")
+@click.argument("trainers", nargs=-1, metavar="[TRAINER]...")
+@experiment_options
+@click.option(
+    "--case",
+    metavar="JSON|FILE",
+    help="Compare on a generated case, as `symmetry check` prints it, instead of the data.",
+)
+@click.option(
+    "--threads",
+    type=WholeNumber(min=1),
+    metavar="N",
+    help="Threads of every trainer.  [default: what its libraries choose; 1 with --case]",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Where the report goes; must be given if anything is not the default.  [default: reports]",
+)
+@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+@click.pass_context
+def command(
+    context: click.Context,
+    trainers: tuple[str, ...],
+    data: Path | None,
+    classes: int,
+    hidden: int,
+    iterations: int,
+    lr: float,
+    dtype: str,
+    case: str | None,
+    threads: int | None,
+    output: Path | None,
+    quiet: bool,
+) -> int:
+    """Train from zero weights in several frameworks, and report which tell equal units apart.
+
+    TRAINER is numba, numpy, torch, torch-autograd or jax; or your own, as package.module:attribute
+    or path/to/file.py:attribute. Without any, all that are installed are compared. Each runs in a
+    process of its own, and they take turns, iteration by iteration. A name may carry settings for
+    its process: 'torch[MKL_CBWR=AVX2]', 'torch[deterministic]', 'numpy[threads=1]', several of them
+    separated by commas.
+
+    The report is written to `frameworks.md`, with its figures and `frameworks.json`. Without
+    trainers and options it has two more parts: settings that are said to help, and a case in which
+    one rounding grows into another network.
+
+    Exit status: 0 the comparison was made, whatever it found; 2 it could not be made, or a trainer
+    that was named failed.
+    """
+    from symmetry.cli.comparing import display
+    from symmetry.comparison.study import full_study, study
+    from symmetry.comparison.subject import parse_subjects
+    from symmetry.comparison.task import task_of_case, task_of_dataset
+    from symmetry.experiment import Settings
+    from symmetry.report.comparison import MARKDOWN, render_study
+
+    given = [name for name in _TASK if _is_given(context, name)]
+    if case is not None and given:
+        raise click.UsageError(f"--case holds all sizes, so it cannot go with --{given[0]}.")
+    subjects = parse_subjects(trainers)
+    settings = Settings(hidden, iterations, lr, dtype)
+    own = settings == Settings() and data is None and classes == _CLASSES
+    whole = own and not trainers and case is None and threads is None
+    if output is None and not whole:
+        raise click.UsageError(
+            f"{_DEFAULT_OUTPUT} keeps the report of the default comparison, and this is another "
+            "one: say with --output DIR where its report is."
+        )
+    output = output or _DEFAULT_OUTPUT
+    generated = None if case is None else task_of_case(_read(case))
+    _probe(output)
+    with display(quiet=quiet) as observer:
+        if generated is not None:
+            found = study(generated, subjects, threads, observer)
+        elif whole:
+            found = full_study(load_data(data, classes), settings, observer)
+        else:
+            task = task_of_dataset(load_data(data, classes), settings)
+            found = study(task, subjects, threads, observer)
+        render_study(found).write(output)
+    if not quiet:
+        click.echo(f"report  {output / MARKDOWN}")
+    return OK
+
+
+def _is_given(context: click.Context, name: str) -> bool:
+    """Return whether the command line has this option."""
+    return context.get_parameter_source(name) is not ParameterSource.DEFAULT
+
+
+def _read(text: str) -> Case:
+    """Read the one case that a line of JSON, or a file of one line, holds."""
+    from symmetry.checker.case import parse_cases
+
+    if not text.lstrip().startswith(("{", "[")):
+        try:
+            text = Path(text).read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            raise SymmetryError(
+                f"--case takes a case in JSON or a file of one, and {text!r} cannot be read"
+            ) from error
+    cases = parse_cases(text)
+    if len(cases) > 1:
+        raise SymmetryError(f"--case: one case is compared at a time, not {len(cases)}")
+    return cases[0]
+
+
+def _probe(output: Path) -> None:
+    """Find out before training whether everything can be written after it."""
+    from symmetry.report.comparison import JSON, MARKDOWN
+    from symmetry.report.files import writable_directory, writable_file
+
+    writable_directory(output)
+    for name in (MARKDOWN, JSON):
+        writable_file(output / name)

@@ -1,0 +1,134 @@
+"""What a person sees while trainers are compared: a live table on a terminal, else lines.
+
+The plain lines are the same bytes each time; times are shown on terminals only. This module is
+imported when a command does its work, not before.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from statistics import median
+
+import click
+from rich.live import Live
+from rich.table import Table
+
+from symmetry.comparison.compare import Observer
+from symmetry.comparison.record import Comparison, LeftOut, Point
+from symmetry.comparison.task import Facts
+from symmetry.report import comparison_words as words
+
+_LINES = 10  # of progress, for each comparison
+
+
+@contextmanager
+def display(*, quiet: bool) -> Iterator[Observer]:
+    """Choose the display that fits standard output, and end it with the block."""
+    if quiet:
+        yield Observer()
+    elif sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
+        tables = Tables()
+        try:
+            yield tables
+        finally:
+            tables.close()
+    else:
+        yield Plain()
+
+
+class Plain(Observer):
+    """Prints a line now and then, one for each trainer that parts, and one for each at the end."""
+
+    def begin(self, facts: Facts, names: tuple[str, ...]) -> None:  # noqa: D102
+        self._total = facts.iterations
+        self._parted: set[str] = set()
+        for line in _headline(facts, names):
+            click.echo(line)
+
+    def left_out(self, left_out: LeftOut) -> None:  # noqa: D102
+        click.echo(f"  left out: {left_out.name}: {left_out.reason}")
+
+    def point(self, name: str, point: Point) -> None:  # noqa: D102
+        if point.ulps and name not in self._parted:
+            self._parted.add(name)
+            click.echo(f"  iteration {point.iteration:,}: units of {name} part")
+
+    def turn(self, iteration: int) -> None:  # noqa: D102
+        if iteration % max(self._total // _LINES, 1) == 0:
+            click.echo(f"  iteration {iteration:,} of {self._total:,}")
+
+    def end(self, comparison: Comparison) -> None:  # noqa: D102
+        for run in comparison.runs:
+            click.echo(f"  {words.in_short(run, comparison)}")
+        click.echo()
+
+
+class Tables(Observer):
+    """Keeps one table for each comparison up to date; finished ones stay on the screen."""
+
+    def __init__(self) -> None:
+        self._live: Live | None = None
+
+    def begin(self, facts: Facts, names: tuple[str, ...]) -> None:  # noqa: D102
+        self._headline = "\n".join(_headline(facts, names))
+        self._total = facts.iterations
+        self._histories: dict[str, list[Point]] = {name: [] for name in names}
+        self._reasons: dict[str, str] = {}
+        self._live = Live(self._table(), refresh_per_second=4)
+        self._live.start()
+
+    def left_out(self, left_out: LeftOut) -> None:  # noqa: D102
+        self._reasons[left_out.name] = left_out.reason
+        self._histories.setdefault(left_out.name, [])
+        self._update()
+
+    def point(self, name: str, point: Point) -> None:  # noqa: D102
+        self._histories[name].append(point)
+        self._update()
+
+    def end(self, comparison: Comparison) -> None:  # noqa: ARG002, D102
+        self.close()
+
+    def close(self) -> None:
+        """Leave the last state of the table on the screen."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def _update(self) -> None:
+        if self._live is not None:
+            self._live.update(self._table())
+
+    def _table(self) -> Table:
+        table = Table(title=self._headline, title_justify="left", box=None)
+        table.add_column("trainer", no_wrap=True)
+        for column in ("iteration", "s", "loss", "accuracy %", "units part", "spread"):
+            table.add_column(column, justify="right")
+        for name, history in self._histories.items():
+            if name in self._reasons:
+                table.add_row(name, f"left out: {self._reasons[name]}", style="dim")
+            elif history:
+                table.add_row(name, *self._cells(history))
+            else:
+                table.add_row(name, "starting")
+        return table
+
+    def _cells(self, history: list[Point]) -> tuple[str, ...]:
+        last = history[-1]
+        times = [point.seconds for point in (history[1:] or history)]
+        parted = next((point.iteration for point in history if point.ulps), None)
+        return (
+            f"{last.iteration:,} of {self._total:,}",
+            words.seconds(median(times)),
+            f"{last.loss:.6f}",
+            f"{last.accuracy:.2f}",
+            "-" if parted is None else f"at {parted:,}",
+            words.spread(last.spread),
+        )
+
+
+def _headline(facts: Facts, names: tuple[str, ...]) -> tuple[str, str]:
+    return f"{facts.data}, {words.task(facts)}", f"  {', '.join(names)}"

@@ -1,0 +1,120 @@
+"""The report of a comparison: ``frameworks.md``, ``frameworks.json`` and their figures.
+
+Unlike the report of the experiment it holds times and says on which machine it was made: what it
+tells is true of that machine.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from symmetry.comparison.record import Comparison, Run
+from symmetry.comparison.study import Study
+from symmetry.invariants.words import groups_in_words
+from symmetry.report import comparison_words as words
+from symmetry.report.comparison_figures import GROWTH, SPREAD, seconds_figure, spread_figure
+from symmetry.report.figure import Figure
+from symmetry.report.files import Report
+from symmetry.report.records import dump, number
+from symmetry.report.sentences import count, percent
+from symmetry.report.templates import environment, fill_paragraphs
+from symmetry.watch import Outcome
+
+MARKDOWN, JSON = "frameworks.md", "frameworks.json"
+
+_LIMITS = (1e-15, 1e-12, 1e-9, 1e-6, 1e-3, 0.1, 0.5)
+
+
+def render_study(study: Study) -> Report:
+    """Return the files of the report."""
+    return Report({MARKDOWN: _markdown(study), JSON: _json(study)}, _figures(study))
+
+
+def _figures(study: Study) -> tuple[Figure, ...]:
+    figures: list[Figure] = []
+    if study.frameworks is not None:
+        figures.append(spread_figure(study.frameworks, SPREAD))
+        if study.frameworks.facts.iterations > 1:
+            figures.append(seconds_figure(study.frameworks))
+    if study.growth is not None:
+        figures.append(spread_figure(study.growth, GROWTH))
+    return tuple(figures)
+
+
+def _markdown(study: Study) -> str:
+    templates = environment()
+    templates.filters |= {"percent": percent, "loss": "{:.6f}".format, "number": "{:,}".format}
+    templates.globals |= {"words": words, "count": count, "groups_in_words": groups_in_words}
+    text = templates.get_template("frameworks.md.jinja").render(
+        study=study,
+        frameworks=study.frameworks,
+        growth=study.growth,
+        main=study.frameworks or study.growth,
+        figures={figure.name for figure in _figures(study)},
+        limits=_LIMITS,
+        command=words.command(study),
+    )
+    return fill_paragraphs(text)
+
+
+def _json(study: Study) -> str:
+    """Return the record for programs."""
+    parts = [("frameworks", study.frameworks), *(("trial", trial) for trial in study.trials)]
+    parts.append(("growth", study.growth))
+    record = {
+        "machine": {**dataclasses.asdict(study.machine)},
+        "comparisons": [_comparison(name, part) for name, part in parts if part is not None],
+    }
+    return dump(_plain(record)) + "\n"
+
+
+def _comparison(part: str, comparison: Comparison) -> dict[str, Any]:
+    return {
+        "part": part,
+        "task": dataclasses.asdict(comparison.facts),
+        "threads": comparison.threads,
+        "left_out": [dataclasses.asdict(each) for each in comparison.left_out],
+        "runs": [_run(run, comparison) for run in comparison.runs],
+    }
+
+
+def _run(run: Run, comparison: Comparison) -> dict[str, Any]:
+    fastest = words.fastest(comparison)
+    return {
+        "trainer": run.name,
+        "timed": "step" if run.step_only else "iteration",
+        "first_seconds": run.first_seconds,
+        "seconds": run.seconds,
+        "ratio": run.seconds / fastest if run.seconds is not None and fastest else None,
+        "left": run.left,
+        "w1": _outcome(run.columns),
+        "w2": _outcome(run.rows),
+        "groups": groups_in_words(run.groups),
+        "largest_spread": max(run.spreads, default=None),
+        "libraries": dataclasses.asdict(run.libraries),
+        "history": [dataclasses.asdict(point) for point in run.history],
+    }
+
+
+def _outcome(outcome: Outcome) -> dict[str, Any]:
+    """Return what became of the columns of w1 or the hidden rows of w2."""
+    split = outcome.split
+    return {
+        "left": split and split.iteration,
+        "ulps": split and split.ulps,
+        "groups": split and groups_in_words(split.groups),
+        "counted": outcome.counted,
+        "iterations": outcome.iterations,
+        "distinct": outcome.distinct,
+        "max_ulps": outcome.max_ulps,
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Return the same with lists for tuples, and numbers that JSON can hold."""
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return number(value) if isinstance(value, float) else value
