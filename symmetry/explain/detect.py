@@ -215,6 +215,7 @@ class Detector:
             memory.writes.append(Write(self._index - 1, touched, position))
             memory.held = handle
             memory.data = (memory.data and not memory.blank) or data
+            memory.blank = False
             memory.broken = memory.broken or broken
             memory.maker = self._index - 1
             return
@@ -290,7 +291,6 @@ class Detector:
 
     def _settle(self, memory: Memory) -> None:
         """Judge an array that was written in parts, once it is used as a whole."""
-        memory.blank = False
         values = memory.geometry.view()
         fitting = self._symmetric(values, memory.layouts)
         memory.asymmetric = not fitting

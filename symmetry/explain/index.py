@@ -14,11 +14,25 @@ def as_index(root: Piece, part: Piece) -> str | None:
     """
     if part == root:
         return ""
+    if min(root.strides, default=1) <= 0 or part.offset < root.offset:
+        return None
+    key = _key(root, part)
+    if key is not None and _cut(root, key) == (part.offset, part.shape, part.strides):
+        written = [_index(k, n) for k, n in zip(key, root.shape, strict=True)]
+        written += [] if part.shape else ["..."]  # a view even of a single entry
+        return f"[{', '.join(written)}]"
+    flat = _flat(root)
+    if flat is None or len(root.shape) == 1:
+        return None
+    index = as_index(flat, part)
+    return index and f".reshape(-1){index}"
+
+
+def _key(root: Piece, part: Piece) -> list[int | slice] | None:
+    """Return a number or a slice for each axis of the root, by the distances in memory."""
     rest = part.offset - root.offset
     starts: dict[int, int] = {}
     for axis in sorted(range(len(root.shape)), key=lambda axis: -root.strides[axis]):
-        if root.strides[axis] <= 0 or rest < 0:
-            return None
         starts[axis], rest = divmod(rest, root.strides[axis])
     key: list[int | slice] = [starts[axis] for axis in range(len(root.shape))]
     axis = 0
@@ -30,19 +44,32 @@ def as_index(root: Piece, part: Piece) -> str | None:
         step = max(1, stride // root.strides[axis])
         key[axis] = slice(starts[axis], starts[axis] + (length - 1) * step + 1, step)
         axis += 1
-    room = np.empty(root.offset + _extent(root), np.uint8)
-    cut = root.of([room])[(*key, ...)]
-    there = cut.__array_interface__["data"][0] - room.__array_interface__["data"][0]
-    if (there, cut.shape, cut.strides) != (part.offset, part.shape, part.strides):
+    return key
+
+
+def _cut(
+    root: Piece, key: list[int | slice]
+) -> tuple[int, tuple[int, ...], tuple[int, ...]] | None:
+    """Return where the indexed part lies: the offset in the block, its shape and its strides."""
+    reach = sum((n - 1) * s for n, s in zip(root.shape, root.strides, strict=True))
+    room = np.empty(root.offset + reach + root.dtype.itemsize, np.uint8)
+    try:
+        cut = root.of([room])[(*key, ...)]
+    except IndexError:
         return None
-    written = [_index(k, n) for k, n in zip(key, root.shape, strict=True)]
-    written += [] if part.shape else ["..."]  # a view even of a single entry
-    return f"[{', '.join(written)}]"
+    start = room.__array_interface__["data"][0]
+    return cut.__array_interface__["data"][0] - start, cut.shape, cut.strides
 
 
-def _extent(piece: Piece) -> int:
-    reach = sum((n - 1) * s for n, s in zip(piece.shape, piece.strides, strict=True))
-    return reach + piece.dtype.itemsize
+def _flat(root: Piece) -> Piece | None:
+    """Return a contiguous array as one of a single axis."""
+    size = root.dtype.itemsize
+    for length, stride in zip(root.shape[::-1], root.strides[::-1], strict=True):
+        if stride != size:
+            return None
+        size *= length
+    itemsize = root.dtype.itemsize
+    return Piece(root.block, root.offset, (size // itemsize,), (itemsize,), root.dtype)
 
 
 def _runs(root: Piece, axis: int, start: int, length: int, stride: int) -> bool:

@@ -111,7 +111,8 @@ class Material:
         if numbers == "exact" or not self.same or self.values.dtype.kind != "f":
             return self._exact(dialect, order, shape, gaps, units)
         low = (self.number / 4 - 1) if numbers == "simple" else (self.number + 1) / 8
-        if units is None and math.prod(shape) > 1:
+        merged = units is None and self.layout is not None
+        if units is None and math.prod(shape) > 1 and not merged:
             ramp = dialect.ramp(low, math.prod(shape), self.dtype)
             return ramp + _reshaped(shape)
         one = [1 if axis == units else length for axis, length in enumerate(shape)]

@@ -56,7 +56,7 @@ class Memory:
         return "made" if self.asymmetric else "part", self.maker
 
     def touched(self, view: NDArray[Any]) -> frozenset[int] | None:
-        """Return which units a view contains, None if all of them (or nobody knows)."""
+        """Return which units a view contains, None if all of them alike (or nobody knows)."""
         if not self.layouts or len(self.layouts[0].axes) == 2:
             return None
         if Geometry.of(view) == self.geometry:
@@ -67,7 +67,8 @@ class Memory:
             return None
         units = {(n // axis.inner) % axis.length - axis.before for n in numbers}
         inside = frozenset(unit for unit in units if 0 <= unit < axis.count)
-        return None if len(inside) == axis.count else inside
+        evenly = len(inside) == axis.count and view.size % axis.count == 0
+        return None if evenly else inside
 
 
 def _positions(view: NDArray[Any], whole: Geometry, axis: int) -> set[int] | None:

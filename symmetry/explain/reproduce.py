@@ -24,9 +24,15 @@ def script(snapshot: Snapshot, suspect: Suspect, comment: str) -> Script | None:
         return None
     (axis,) = suspect.layout.axes
     part = _part(snapshot, suspect)
-    if part is None or axis.outer != 1 or axis.inner != 1:
+    if part is None:
         return None
-    return write(Draft([part], axis, comment, snapshot.random))
+    apart = None
+    if axis.outer > 1 or axis.inner > 1:
+        side, position = suspect.target.side, suspect.target.position
+        judged = snapshot.results[position] if side == "result" else snapshot.after[position]
+        before, after = judged.shape[: axis.number], judged.shape[axis.number + 1 :]
+        apart = (*before, axis.outer, axis.length, axis.inner, *after)
+    return write(Draft([part], axis, comment, snapshot.random, apart))
 
 
 def script_of_two(odd: Snapshot, usual: Snapshot, comment: str) -> Script | None:

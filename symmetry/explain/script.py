@@ -84,12 +84,16 @@ class Draft:
         What the script shows, in one line.
     random
         Whether random numbers are drawn.
+    apart
+        The shape that takes the axis of the units apart, if another one was merged into it. The
+        units then have the axis behind it.
     """
 
     parts: Sequence[Part]
     axis: Axis | None
     comment: str
     random: bool = False
+    apart: tuple[int, ...] | None = None
 
 
 def write(draft: Draft) -> Script | None:
@@ -116,7 +120,8 @@ class _Search:
 
     def texts(self) -> Iterator[str]:
         """Yield scripts that show it in this process, the simplest first."""
-        for self._dense, numbers in product((True, False), ("simple", "positive")):
+        kinds: tuple[Numbers, ...] = ("simple", "positive")
+        for self._dense, numbers in product((True, False), kinds):
             if self._shows({}, numbers):
                 yield self._text(self._shrink({}, numbers), numbers) or ""
                 break
@@ -148,7 +153,7 @@ class _Search:
 
     def _sizes(self) -> list[int]:
         """Return the axis lengths that may change, the largest first."""
-        if not self._whole:
+        if not self._whole or self._draft.apart is not None:
             return []
         found = {n for material in self._materials for n in material.values.shape}
         return sorted((n for n in found if n > 1), reverse=True)
@@ -171,9 +176,7 @@ class _Search:
     def _text(self, sizes: dict[int, int], numbers: Numbers) -> str | None:
         """Write the script down."""
         names = dict(zip(self._materials, "abcdefghijklmnopqrstuvwxyz", strict=False))
-        made = [
-            material.write(self._dialect, sizes, numbers, dense=self._dense) for material in names
-        ]
+        made = [m.write(self._dialect, sizes, numbers, dense=self._dense) for m in names]
         steps = [self._call(part, names) for part in self._draft.parts]
         if None in made or None in steps or len(names) < len(self._materials):
             return None
@@ -198,7 +201,10 @@ class _Search:
     def _compare_units(self, result: str) -> list[str]:
         axis = self._draft.axis
         if axis is not None:
-            result = self._dialect.units_first(result, axis.number)
+            apart = self._draft.apart
+            if apart is not None:
+                result += f".reshape({', '.join(map(str, apart))})"
+            result = self._dialect.units_first(result, axis.number + (apart is not None))
             if axis.before or axis.after:
                 result += f"[{axis.before or ''}:{-axis.after or ''}]"
         differ = self._dialect.differ("units[u]", "units[0]")

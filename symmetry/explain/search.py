@@ -251,7 +251,7 @@ class _Search:
         """Say what is not as certain, or not as usual, as one would think."""
         if any(event.library == "jax" for event in tape.events):
             self._remarks.append("JAX's operations were evaluated one by one, not compiled")
-        if axes.unmatched == len(tape.events):
+        if axes.unmatched == len(tape.events) > 0:
             self._remarks.append(
                 "the step does not run with more hidden units, "
                 "so their axes were told by their length alone"

@@ -39,9 +39,12 @@ def _units(suspect: Suspect) -> str:
         return "a part"
     if not touched:
         return "entries that belong to no unit"
+    count = suspect.layout.axes[0].count
+    if len(touched) == count:
+        return "some entries of all hidden units"
     if len(touched) == 1:
         return f"unit {min(touched)} alone"
-    return f"{len(touched)} of the {suspect.layout.axes[0].count} hidden units"
+    return f"{len(touched)} of the {count} hidden units"
 
 
 def remarks(steps: Sequence[Step], suspect: Suspect) -> Iterator[str]:
