@@ -142,9 +142,9 @@ def command(
             on_case=show.case,
             on_verdict=show.verdict,
         )
-        checked = Checked(trainer, seed if case is None else None, number, verdicts)
-        for text in _findings(checked, partly=not (only or subject.builtin)):
-            show.text(text)
+    checked = Checked(trainer, seed if case is None else None, number, verdicts)
+    for text in _findings(checked, partly=not (only or subject.builtin)):
+        click.echo(text)
     for text in _write(checked, json, script, output):
         click.echo(text)
     return _status(verdicts)
@@ -239,7 +239,8 @@ def _findings(checked: Checked, *, partly: bool) -> tuple[str, ...]:
     for verdict in checked.verdicts:
         if verdict.case is not None and verdict.kind != "expected failure":
             command = command_line(checked.trainer, verdict)
-            texts += ["", *facts_in_lines(verdict, command)]
+            heading, *facts = facts_in_lines(verdict, command)
+            texts += ["", click.style(heading, bold=True), *facts]
     if any(v.invariant == _REPEATABLE and v.kind == "violated" for v in checked.verdicts):
         texts += ["", _ERRATIC]
     return (*texts, "", summary(checked.verdicts))

@@ -175,14 +175,20 @@ def _violation_facts(violation: Violation, margin: float | None) -> Iterable[Fac
     if violation.ulps is not None:
         relative = f", relative {violation.relative:.2g}" if violation.relative is not None else ""
         yield "distance", in_ulps(violation.ulps) + relative
-    if margin is not None:
-        yield "allowed", f"{margin:.3g} times the deviation allowed"
+    if violation.allowed is not None:
+        yield "allowed", _allowed(violation.allowed, margin)
     if violation.groups:
         yield "groups", violation.groups
     if violation.growth:
         yield "growth", _growth(violation)
     if violation.rounding is not None:
         yield "rounding", _rounding(violation.rounding)
+
+
+def _allowed(allowed: float, margin: float | None) -> str:
+    if not allowed or margin is None:
+        return f"at most {allowed:.2g}"
+    return f"at most {allowed:.2g}: this is {margin:.3g} times as much"
 
 
 def _growth(violation: Violation) -> str:

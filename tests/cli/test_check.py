@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import signal
 import subprocess
@@ -302,6 +303,40 @@ def test_an_interruption_writes_nothing(folder: Path) -> None:
     assert (process.returncode, err) == (130, "interrupted\n")
     assert not list(folder.glob("*.json"))
     assert not list(folder.glob("*.md"))
+
+
+def test_a_terminal_gets_colours_and_a_bar(folder: Path) -> None:
+    pty = pytest.importorskip("pty")
+    ours, theirs = pty.openpty()
+    arguments = ("check", "steps:broken", *W2_ROWS, "--examples", "3")
+    process = subprocess.Popen(
+        [*SYMMETRY, *arguments],
+        cwd=folder,
+        env=environment(TERM="xterm-256color"),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    out = b""
+    while part := _read(ours):
+        out += part
+    os.close(ours)
+    assert process.wait() == 1
+    text = out.decode()
+    assert "\x1b[1;31m violated \x1b[0m" in text
+    assert "symmetry/w2-rows float32" in text  # beside the bar
+    assert "\x1b[1msymmetry/w2-rows in float32: violated\x1b[0m\r\n  claim      from" in text
+    after_the_bar = text.rpartition("\x1b[2K")[2]
+    assert after_the_bar.endswith("1 violated\r\n")
+    assert "  claim  " in after_the_bar
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # nobody is at the other end any more
+        return b""
 
 
 @needs("torch")

@@ -132,12 +132,15 @@ def test_facts_that_do_not_apply_are_left_out():
 
 
 def test_facts_of_other_violations():
-    worse = replace(VIOLATED, violation=replace(VIOLATION, rounding=False), margin=1234.5)
+    violation = replace(VIOLATION, rounding=False, allowed=7.4e-07)
+    worse = replace(VIOLATED, violation=violation, margin=1234.5)
     text = "\n".join(facts_in_lines(replace(worse, failures=1), None))
     assert "rounding   the rounding of single steps cannot explain this" in text
-    assert "allowed    1.23e+03 times the deviation allowed" in text
+    assert "allowed    at most 7.4e-07: this is 1.23e+03 times as much" in text
     assert "again      failed in 1 of 3 more runs in this process: the trainer does not" in text
     assert f"reproduce  with the case {CASE.to_json()}" in text
+    exact = replace(VIOLATED, violation=replace(violation, allowed=0.0), margin=float("inf"))
+    assert "  allowed    at most 0" in facts_in_lines(exact, None)
 
 
 def test_the_command_is_quoted_for_a_shell():
