@@ -14,6 +14,7 @@ from tests.performance.sweeps import Measured
 
 COLOURS = {"NumPy": "#d55e00", "core": "#0072b2", "collapsed": "#777777"}
 MARKERS = {"NumPy": "s", "core": "o", "collapsed": "^"}
+RATIO_TICKS = (0.5, 1, 2, 5, 10, 20)
 LABELS = {"NumPy": "NumPy", "core": "core", "collapsed": "collapsed core"}
 
 
@@ -92,7 +93,7 @@ def _times(axes: Any, sweep: Sweep, threads: tuple[int, ...]) -> None:
             _line(axes, sweep, points, [1e3 * point.median(name) for point in points], name, count)
     axes.set(title=sweep.title, yscale="log")
     _scales(axes, sweep)
-    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_major_formatter("{x:,g}")
 
 
 def _ratios(axes: Any, sweep: Sweep, threads: tuple[int, ...]) -> None:
@@ -109,9 +110,15 @@ def _ratios(axes: Any, sweep: Sweep, threads: tuple[int, ...]) -> None:
         va="top",
         color=COLOURS["NumPy"],
     )
-    axes.set_ylim(bottom=0)
     axes.set_xlabel(sweep.label)
     _scales(axes, sweep)
+    if sweep.logarithmic:
+        axes.set_ylim(bottom=0)
+    else:  # from many times as fast to as fast
+        axes.set_yscale("log")
+        axes.set_yticks(RATIO_TICKS, [f"{tick:g}" for tick in RATIO_TICKS])
+        axes.set_yticks([], minor=True)
+        axes.set_ylim(bottom=0.4)
 
 
 def _line(
