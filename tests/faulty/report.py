@@ -1,0 +1,101 @@
+"""The report ``faults.md``: the faults by invariants, and the sound trainers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jinja2
+
+from symmetry.checker.strategies import EXAMPLES
+from symmetry.invariants.catalogue import CATALOGUE, Invariant, select
+from symmetry.report.templates import environment, fill_paragraphs
+from tests.faulty.fault import DEEPCRIME, OTHERS, Fault
+from tests.faulty.survey import Acquittal, Catch, Survey
+from tests.sound import Sound
+
+MARKDOWN = "faults.md"
+COMMAND = "python -m tests.faulty"
+
+
+def render(survey: Survey) -> str:
+    """Return the Markdown of a survey. There is nothing in it that changes from run to run."""
+    catches = survey.catches
+    templates = environment()
+    templates.loader = jinja2.FileSystemLoader(Path(__file__).parent)
+    templates.filters |= {
+        "short": _short,
+        "mark": _mark,
+        "total": lambda invariant: sum(_mark(invariant, catch) in "●○" for catch in catches),
+    }
+    text = templates.get_template("faults.md.jinja").render(
+        command=COMMAND,
+        budget=EXAMPLES,
+        invariants=CATALOGUE,
+        symmetric=select(["symmetry/*"]),
+        catches=catches,
+        caught=sum(catch.caught for catch in catches),
+        missed=[f"`{catch.fault.name}`" for catch in catches if not catch.caught],
+        kinds=_kinds(catches),
+        acquittals=survey.acquittals,
+        accused=sum(bool(acquittal.accusing) for acquittal in survey.acquittals),
+        cases=_cases,
+        smallest=_smallest,
+        operator=_operator,
+        applying=lambda sound: len(select(sound.patterns)),
+        vacuous=_vacuous,
+        verdict=_verdict,
+    )
+    return fill_paragraphs(text)
+
+
+def _short(invariant: Invariant | str) -> str:
+    name = invariant if isinstance(invariant, str) else invariant.name
+    return name.partition("/")[2]
+
+
+def _mark(invariant: Invariant, catch: Catch) -> str:
+    if invariant.name in catch.fault.caught_by:
+        return "●" if invariant.name in catch.by else "✗"
+    if catch.fault.varies:
+        return "?"
+    return "○" if invariant.name in catch.by else "·"
+
+
+def _cases(catch: Catch) -> str:
+    return "?" if catch.fault.varies else str(catch.cases)
+
+
+def _smallest(catch: Catch) -> str:
+    case = catch.smallest
+    if catch.fault.varies or case is None:
+        return "?"
+    if catch.rounding:
+        return "≈"
+    return f"{case.n} × {case.i} × {case.h} × {case.c}, step {case.iterations}"
+
+
+def _kinds(catches: tuple[Catch, ...]) -> dict[str, list[Fault]]:
+    """Group the faults by the file they are in."""
+    kinds: dict[str, list[Fault]] = {}
+    for catch in catches:
+        file = catch.fault.trainer.__module__.rpartition(".")[2]
+        kinds.setdefault(file.capitalize(), []).append(catch.fault)
+    return kinds
+
+
+def _operator(fault: Fault) -> str:
+    if fault.operator in DEEPCRIME:
+        return f"{fault.operator}: {DEEPCRIME[fault.operator]}"
+    return OTHERS[fault.operator]
+
+
+def _vacuous(sound: Sound) -> str:
+    return ", ".join(map(_short, sound.vacuous)) or "-"
+
+
+def _verdict(acquittal: Acquittal) -> str:
+    if acquittal.accusing:
+        return f"accused: {', '.join(dict.fromkeys(v.invariant for v in acquittal.accusing))}"
+    if acquittal.unexpected:
+        return "; ".join(f"{v.invariant} {v.dtype}: {v.kind}" for v in acquittal.unexpected)
+    return "as it should be"
