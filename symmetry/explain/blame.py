@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 
 from symmetry.explain.call import Call
 from symmetry.explain.layout import Firsts
@@ -38,10 +39,7 @@ def blamed(
     one of them received is to blame. If both received the same ones, the values written differ, and
     what made those is a matter of the pair.
     """
-
-    def signature(write: Write) -> tuple[str, Place]:
-        return steps[write.index].name, steps[write.index].place
-
+    signature = partial(_signature, steps)
     history = {u: [write for write in writes if write.touches(u)] for u in (odd, usual)}
     for unit, other in ((odd, usual), (usual, odd)):
         left = Counter(map(signature, history[other]))
@@ -52,6 +50,18 @@ def blamed(
     if not history[odd]:
         return writes[-1], None
     return history[odd][-1], history[usual][-1]
+
+
+def touched(writes: Sequence[Write], steps: Sequence[Step], blamed: Write) -> frozenset[int] | None:
+    """Return the units that the line of code of one write has touched, None if nobody knows."""
+    alike = [w for w in writes if _signature(steps, w) == _signature(steps, blamed)]
+    if any(write.units is None for write in alike):
+        return None
+    return frozenset(unit for write in alike for unit in write.units or ())
+
+
+def _signature(steps: Sequence[Step], write: Write) -> tuple[str, Place]:
+    return steps[write.index].name, steps[write.index].place
 
 
 def pieces(call: Call, step: Step, odd: int, usual: int) -> tuple[int, int] | None:

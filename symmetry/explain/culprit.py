@@ -60,7 +60,7 @@ def describe(
         cause=story.cause(suspect, snapshot.name),
         operands=_operands(snapshot, firsts),
         result=facts.operand(result, suspect.layout, firsts),
-        asymmetry=facts.asymmetry(result, suspect.layout, firsts),
+        asymmetry=suspect.asymmetry,
         remarks=tuple(story.remarks(recorder.steps, suspect)),
         weight=weight,
         replayed="",

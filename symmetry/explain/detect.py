@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from symmetry.explain import facts
 from symmetry.explain.axes import Axes, Side
-from symmetry.explain.blame import blamed, pieces, unlike
+from symmetry.explain.blame import blamed, pieces, touched, unlike
 from symmetry.explain.call import Call
 from symmetry.explain.geometry import Geometry, Handle
 from symmetry.explain.layout import Firsts, Layout, agreement, alike, groups, make_alike
@@ -210,9 +210,9 @@ class Detector:
         handle = call.operands[position]
         if self._copies_itself(call, position):
             return
-        touched = memory.touched(handle.values)
-        if touched is not None:
-            memory.writes.append(Write(self._index - 1, touched, position))
+        units = memory.touched(handle.values)
+        if units is not None:
+            memory.writes.append(Write(self._index - 1, units, position))
             memory.held = handle
             memory.data = (memory.data and not memory.blank) or data
             memory.blank = False
@@ -303,8 +303,9 @@ class Detector:
             pair = None if other is None else (write.index, other.index)
             target = Target("memory", write.position)
             apart = facts.asymmetry(values, layout, self._firsts)
+            units = touched(memory.writes, self.steps, write)
             suspect = Suspect(
-                write.index, "write", target, layout, apart, (), write.units, pair, (odd, usual)
+                write.index, "write", target, layout, apart, (), units, pair, (odd, usual)
             )
             self._suspect(suspect, memory, values)
         memory.writes, memory.held = [], None

@@ -29,7 +29,7 @@ from symmetry.explain.start import Start
 from symmetry.explain.story import named
 from symmetry.explain.suspect import Suspect
 from symmetry.explain.tape import Tape
-from symmetry.explain.trial import run, watch, weights_layouts
+from symmetry.explain.trial import run, seeded, watch, weights_layouts
 from symmetry.trainers.trainer import Trainer, TrainerError
 
 Floats = NDArray[np.floating[Any]]
@@ -62,7 +62,8 @@ def explain(trainer: Trainer, start: Start) -> Explanation:
     try:
         found, steps, moved = _first_break(trainer, start, firsts)
         if found is not None:
-            return _Search(trainer, firsts, found, steps).explain(start)
+            with seeded(trainer):  # replaying an operation may draw random numbers
+                return _Search(trainer, firsts, found, steps).explain(start)
         if not moved and not (start.w1.any() or start.w2.any()):
             again = explain(trainer, start.with_equal_units())
             remark = "from zero weights nothing moves, so the units started equal but not at zero"
@@ -149,7 +150,7 @@ class _Eye:
             self._arrays = False
             self.remarks.append(
                 "the step does not take a subclass of NumPy's arrays, "
-                "so what it does with NumPy was not observed"
+                "so what it does with NumPy was observed only where it makes arrays itself"
             )
             observer = fresh
             weights = watch(self._trainer, start, observer, arrays=False)[-1]

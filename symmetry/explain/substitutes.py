@@ -104,12 +104,10 @@ def _table() -> dict[int, tuple[Any, Any]]:
 def substituted(namespaces: Sequence[dict[str, Any]]) -> Iterator[None]:
     """Put the stand-ins into NumPy and into ``namespaces``, and take them out again.
 
-    What those have imported by name is replaced as well, and so are the generators that they keep;
-    those draw the same numbers each time.
+    What those have imported by name is replaced as well, and so are the generators that they keep.
     """
     table = _table()
     replaced: list[tuple[dict[str, Any], str, Any]] = []
-    states = []
 
     def replace(namespace: dict[str, Any], name: str, substitute: Any) -> None:
         replaced.append((namespace, name, namespace[name]))
@@ -123,13 +121,9 @@ def substituted(namespaces: Sequence[dict[str, Any]]) -> Iterator[None]:
         for name, value in list(namespace.items()):
             if type(value) in _KINDS:
                 kind, attribute = _KINDS[type(value)]
-                bits = getattr(value, attribute)
-                states.append((bits, bits.state))
-                replace(namespace, name, kind(bits))
+                replace(namespace, name, kind(getattr(value, attribute)))
     try:
         yield
     finally:
         for namespace, name, value in reversed(replaced):
             namespace[name] = value
-        for bits, state in states:
-            bits.state = state

@@ -40,7 +40,7 @@ class Suspect:
     foreign
         Positions of the operands that differ between the units already.
     touched
-        The units that were written to, if only some were.
+        The units that were written to by this line of code, if only some were.
     pair
         For units that were made one by one or in blocks: the operations that made an odd unit and
         one of the others.

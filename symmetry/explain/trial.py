@@ -30,7 +30,7 @@ def weights_layouts(hidden: int) -> tuple[Layout, Layout]:
 
 def run(trainer: Trainer, start: Start) -> Iterator[tuple[Floats, Floats]]:
     """Train as ever, unobserved, and yield the weights after every step."""
-    with _seeded():
+    with seeded(trainer):
         step = trainer.start()
         yield from _steps(step, start)
 
@@ -59,7 +59,7 @@ def watch(
 
         return observed_step
 
-    with _seeded(), _observing(observer, _namespaces(trainer)):
+    with seeded(trainer), _observing(observer, _namespaces(trainer)):
         return list(_steps(Run(observe(trainer.start().step)), start))
 
 
@@ -101,8 +101,12 @@ def _namespaces(trainer: Trainer) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def _seeded() -> Iterator[None]:
-    """Start every run from the same global random numbers, and restore them afterwards."""
+def seeded(trainer: Trainer) -> Iterator[None]:
+    """Start every run from the same random numbers, and leave no trace of having drawn some.
+
+    Global generators get a seed; those that the user's modules keep are what they were.
+    """
+    kept = [(bits, bits.state) for space in _namespaces(trainer) for bits in _bits(space)]
     state, legacy = random.getstate(), np.random.get_state()
     random.seed(0)
     np.random.seed(0)
@@ -117,3 +121,14 @@ def _seeded() -> Iterator[None]:
         np.random.set_state(legacy)
         if torch:
             torch.set_rng_state(tensors)
+        for bits, before in kept:
+            bits.state = before
+
+
+def _bits(namespace: dict[str, Any]) -> Iterator[Any]:
+    """Yield what draws the bits of the generators in a namespace."""
+    for value in namespace.values():
+        if isinstance(value, np.random.Generator):
+            yield value.bit_generator
+        elif isinstance(value, np.random.RandomState):
+            yield value._bit_generator
