@@ -30,9 +30,9 @@ class Catch:
     cases
         How many the first invariant that is meant to catch it had to look at.
     smallest
-        The smallest counterexample that this invariant came to.
+        The smallest counterexample that this invariant came to, rounding being allowed.
     rounding
-        Whether rounding explains that counterexample, so that its size is a matter of last bits.
+        Whether the rounding of single steps explains whatever this invariant saw.
     """
 
     fault: Fault
@@ -92,14 +92,18 @@ def _reported(results: Iterator, on_result: Callable) -> tuple:
 def _catch(index: int) -> Catch:
     fault = FAULTY[index]
     trainer = as_trainer(fault.trainer)
+    meant = select(fault.caught_by[:1])
     look = partial(check, trainer, cases=draw_cases(dtypes=trainer.dtypes))
-    by = {verdict.invariant for verdict in look(CATALOGUE, shrinking=False) if verdict.gates}
-    meant = [verdict for verdict in look(select(fault.caught_by[:1])) if verdict.gates]
-    if not meant:
-        return Catch(fault, frozenset(by), 0, None, False)
-    first = meant[0]
-    rounding = first.violation is not None and bool(first.violation.rounding)
-    return Catch(fault, frozenset(by), first.cases, first.case, rounding)
+    gating = [verdict for verdict in look(CATALOGUE, shrinking=False) if verdict.gates]
+    failing = [verdict for verdict in look(meant, allow_rounding=True) if verdict.case]
+    worst = min(failing, key=lambda verdict: verdict.kind == "rounding", default=None)
+    return Catch(
+        fault,
+        by=frozenset(verdict.invariant for verdict in gating),
+        cases=next((v.cases for v in gating if v.invariant == meant[0].name), 0),
+        smallest=worst and worst.case,
+        rounding=worst is not None and worst.kind == "rounding",
+    )
 
 
 def _acquit(index: int) -> Acquittal:
