@@ -342,7 +342,7 @@ def _read(terminal: int) -> bytes:
 @needs("torch")
 def test_torch_splits_its_units_by_rounding_and_keeps_to_the_formulas(tmp_path: Path) -> None:
     """On processors whose kernels do not, there is nothing to see."""
-    arguments = ("check", "torch", "--dtype", "float32", "--examples", 25)
+    arguments = ("check", "torch", "--dtype", "float32", "--examples", 10)
     finished = symmetry(*arguments, "--allow", "rounding", "--json", "out.json", cwd=tmp_path)
     assert finished.status == 0
     verdicts = {name: result["verdict"] for (name, _), result in results(tmp_path).items()}
