@@ -15,6 +15,7 @@ from statistics import median
 import click
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from symmetry.comparison.compare import Observer
 from symmetry.comparison.record import Comparison, LeftOut, Point
@@ -77,17 +78,15 @@ class Tables(Observer):
         self._total = facts.iterations
         self._histories: dict[str, list[Point]] = {name: [] for name in names}
         self._reasons: dict[str, str] = {}
-        self._live = Live(self._table(), refresh_per_second=4)
+        self._live = Live(get_renderable=self._table, refresh_per_second=4)
         self._live.start()
 
     def left_out(self, left_out: LeftOut) -> None:  # noqa: D102
         self._reasons[left_out.name] = left_out.reason
         self._histories.setdefault(left_out.name, [])
-        self._update()
 
     def point(self, name: str, point: Point) -> None:  # noqa: D102
         self._histories[name].append(point)
-        self._update()
 
     def end(self, comparison: Comparison) -> None:  # noqa: ARG002, D102
         self.close()
@@ -98,22 +97,16 @@ class Tables(Observer):
             self._live.stop()
             self._live = None
 
-    def _update(self) -> None:
-        if self._live is not None:
-            self._live.update(self._table())
-
     def _table(self) -> Table:
-        table = Table(title=self._headline, title_justify="left", box=None)
+        table = Table(title=Text(self._headline), title_justify="left", box=None)
         table.add_column("trainer", no_wrap=True)
         for column in ("iteration", "s", "loss", "accuracy %", "units part", "spread"):
             table.add_column(column, justify="right")
-        for name, history in self._histories.items():
+        for name, history in list(self._histories.items()):
+            cells = self._cells(history) if history else ("starting",)
             if name in self._reasons:
-                table.add_row(name, f"left out: {self._reasons[name]}", style="dim")
-            elif history:
-                table.add_row(name, *self._cells(history))
-            else:
-                table.add_row(name, "starting")
+                cells = (f"left out: {self._reasons[name]}",)
+            table.add_row(*map(Text, (name, *cells)))  # brackets in a name are no markup
         return table
 
     def _cells(self, history: list[Point]) -> tuple[str, ...]:

@@ -122,7 +122,7 @@ class Process:
 
     def _named(self, message: str) -> str:
         """Put the trainer's name in front, unless the message has it already."""
-        named = f"trainer {self._subject.trainer!r}"
-        if message.startswith(named):
-            message = message.removeprefix(named).lstrip(" :")
-        return f"trainer {self._subject.name!r}: {message}"
+        own, typed = f"trainer {self._subject.trainer!r}", f"trainer {self._subject.name!r}"
+        if own == typed and own in message:
+            return message
+        return f"{typed}: {message.removeprefix(f'{own}: ')}"

@@ -45,7 +45,7 @@ def _figures(study: Study) -> tuple[Figure, ...]:
 def _markdown(study: Study) -> str:
     templates = environment()
     templates.filters |= {"percent": percent, "loss": "{:.6f}".format, "number": "{:,}".format}
-    templates.globals |= {"words": words, "count": count, "groups_in_words": groups_in_words}
+    templates.globals |= {"words": words, "count": count}
     text = templates.get_template("frameworks.md.jinja").render(
         study=study,
         frameworks=study.frameworks,
@@ -80,7 +80,7 @@ def _comparison(part: str, comparison: Comparison) -> dict[str, Any]:
 
 
 def _run(run: Run, comparison: Comparison) -> dict[str, Any]:
-    fastest = words.fastest(comparison)
+    fastest = None if run.step_only else words.fastest(comparison)
     return {
         "trainer": run.name,
         "timed": "step" if run.step_only else "iteration",

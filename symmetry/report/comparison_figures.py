@@ -52,27 +52,32 @@ def spread_figure(comparison: Comparison, name: str) -> Figure:
 
 def seconds_figure(comparison: Comparison) -> Figure:
     """Draw the median seconds of an iteration as bars, the fastest first."""
-    runs = [run for run in comparison.runs if run.seconds is not None]
-    timed = sorted((run.seconds or 0.0, run.name) for run in runs)
-    fastest = timed[0][0] if timed else 0.0
+    timed = sorted(
+        (run.seconds, run.name + " (step only)" * run.step_only, run.step_only, number)
+        for number, run in enumerate(comparison.runs)
+        if run.seconds is not None
+    )
+    fastest = next((each for each, _, step_only, _ in timed if not step_only), None)
 
     def draw(canvas: Canvas) -> None:
         axes = canvas.subplots()
-        names = [name for _, name in timed]
-        colours = dict(zip((run.name for run in comparison.runs), cycle(_COLOURS), strict=False))
-        seconds = [each for each, _ in timed]
-        axes.barh(names, seconds, height=0.62, color=[colours[name] for name in names])
-        for row, each in enumerate(seconds):
-            label = f" {each:.3g} s" + (f"   {each / fastest:.1f} times" if row else "   fastest")
-            axes.text(each, row, label, va="center", fontsize=9)
+        for row, (each, name, step_only, number) in enumerate(timed):
+            axes.barh(name, each, height=0.62, color=_COLOURS[number % len(_COLOURS)])
+            axes.text(each, row, f" {each:.3g} s{_times(each, fastest, step_only)}", va="center")
         axes.invert_yaxis()
         axes.set(title="Seconds for one iteration (median)", xlabel="seconds")
-        axes.set_xlim(0, max(seconds, default=1.0) * 1.22)
+        axes.set_xlim(0, timed[-1][0] * 1.25 if timed else 1.0)
         axes.tick_params(axis="y", length=0)
         plain(axes)
 
     size = (8.6, 1.1 + _BAR * len(timed))
-    return Figure(SECONDS, size, tuple(part for pair in timed for part in pair), draw)
+    return Figure(SECONDS, size, tuple(part for each in timed for part in each), draw)
+
+
+def _times(seconds: float, fastest: float | None, step_only: bool) -> str:
+    if step_only or not fastest:
+        return ""
+    return ", the fastest" if seconds == fastest else f", {seconds / fastest:.1f} times as long"
 
 
 def _lines(axes: Axes, runs: list[Run], colours: dict[str, str]) -> None:

@@ -40,9 +40,15 @@ def ratio(run: Run, other: float | None) -> str:
     return "-" if run.seconds is None or not other else f"{run.seconds / other:.2f}"
 
 
+def speed(run: Run, comparison: Comparison) -> str:
+    """Return how many times as long as the fastest takes; a step alone is not to be compared."""
+    return "-" if run.step_only else ratio(run, fastest(comparison))
+
+
 def fastest(comparison: Comparison) -> float | None:
-    """Return the median seconds of the fastest trainer."""
-    return min((run.seconds for run in comparison.runs if run.seconds is not None), default=None)
+    """Return the median seconds of the fastest trainer of those that time whole iterations."""
+    times = [run.seconds for run in comparison.runs if not run.step_only]
+    return min((each for each in times if each is not None), default=None)
 
 
 def leaves(run: Run) -> str:
@@ -55,10 +61,16 @@ def leaves(run: Run) -> str:
     return f"never up to iteration {run.compared:,}, then not finite" if diverged else "never"
 
 
-def matrices(run: Run) -> str:
-    """Say at which iteration each matrix parted."""
-    splits = [("w1", run.columns.split), ("w2", run.rows.split)]
-    return ", ".join(f"{name} {split.iteration:,}" for name, split in splits if split) or "-"
+def groups(run: Run) -> str:
+    """Say which units are identical in the end, for a cell of a table."""
+    return groups_in_words(run.groups).replace("|", "\\|")
+
+
+def data(facts: Facts) -> str:
+    """Return the name of what was trained on."""
+    if facts.case is not None:
+        return "a generated case"
+    return facts.data if facts.data.isalnum() else code(facts.data)
 
 
 def start_ulps(run: Run) -> str:
@@ -104,19 +116,19 @@ def finding(comparison: Comparison) -> str:
     facts, runs = comparison.facts, comparison.runs
     many = len(runs) > 1
     who = f"Of {len(runs)} implementations of the same training" if many else names(runs)
-    start = f"started on {facts.data} from weights that are all zero"
+    start = f"started on {data(facts)} from weights that are all zero"
     parted = [run for run in runs if run.left is not None]
     kept = [run for run in runs if run.left is None]
     if not any(run.counted for run in runs) and not parted:
         return (
-            f"{names(runs)} trained {count(facts.hidden, 'hidden unit')} on {facts.data} from "
+            f"{names(runs)} trained {count(facts.hidden, 'hidden unit')} on {data(facts)} from "
             "weights that are all zero. There was nothing to tell apart: there is a single unit, "
             "or no weight of one ever moved."
         )
     if not parted:
         every = f"after every one of {count(facts.iterations, 'iteration')}"
         return (
-            f"{names(runs)} trained a network on {facts.data} from weights that are all zero, and "
+            f"{names(runs)} trained a network on {data(facts)} from weights that are all zero, and "
             f"none of them ever told its hidden units apart: {every} all {facts.hidden:,} were "
             "identical, bit for bit. That is how it has to be, and it is true of these sizes on "
             "this machine: at other sizes the same libraries may round otherwise."
@@ -219,16 +231,17 @@ def milestones(run: Run, limits: Sequence[float]) -> list[str]:
 
 
 def environment_lines(study: Study) -> list[tuple[str, str, str]]:
-    """Return of each process its name, versions and libraries; what is like another's only once."""
+    """Return the processes that are alike, their versions and their libraries."""
     parts = [c for c in (study.frameworks, *study.trials, study.growth) if c is not None]
-    seen: dict[tuple[str, str, str], None] = {}
+    alike: dict[tuple[str, str], dict[str, None]] = {}
     for comparison in parts:
         for run in comparison.runs:
             known = run.libraries
             versions = ", ".join(f"{name} {version}" for name, version in known.versions.items())
             pools = [_pool(p.name, p.version, p.kernel, p.threads) for p in known.pools]
-            seen[code(run.name), versions, "; ".join([*pools, *known.notes])] = None
-    return list(seen)
+            key = versions, "; ".join([*pools, *known.notes])
+            alike.setdefault(key, {})[code(run.name)] = None
+    return [(", ".join(who), *key) for key, who in alike.items()]
 
 
 def _pool(name: str, version: str | None, kernel: str | None, threads: int) -> str:
