@@ -18,14 +18,13 @@ def names(cases):
     return [pytest.param(case, id=case.name) for case in cases]
 
 
-@pytest.mark.parametrize("case", names((*golden.MADE, *golden.MNIST)))
+@pytest.mark.parametrize("case", names(golden.ALL[:-1]))
 def test_case_has_its_golden_bits(case):
     assert case.run() == golden.pinned()[case.name]
 
 
 def test_table_holds_these_cases_and_no_others():
-    cases = [*golden.MADE, *golden.MNIST, golden.EXPERIMENT]
-    assert list(golden.pinned()) == [case.name for case in cases]
+    assert list(golden.pinned()) == [case.name for case in golden.ALL]
 
 
 def test_no_two_cases_come_to_the_same():

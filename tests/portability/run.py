@@ -16,7 +16,6 @@ from tests.network import golden
 from tests.network.golden import Case
 from tests.portability.targets import ROOT, Target
 
-NATIVE = (*golden.MADE, *golden.MNIST, golden.EXPERIMENT)
 EMULATED = (*golden.MADE, *golden.MNIST)
 QUICK = (*golden.MADE, *golden.MNIST)
 
@@ -63,7 +62,7 @@ def run_all(
     """
 
     def run_target(target: Target) -> list[Row]:
-        cases = QUICK if quick else EMULATED if target.emulated else NATIVE
+        cases = QUICK if quick else EMULATED if target.emulated else golden.ALL
         return list(run(target, cases, on_result))
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
