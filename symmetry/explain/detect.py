@@ -3,9 +3,9 @@
 The detector follows every array of a step by the memory it lives in. After each operation it
 compares the hidden units of the result. Where they differ although those of the operands did not,
 the operation is a *suspect*, and its result is *repaired*: every unit gets what the first of its
-likes has. So one run finds all suspects, each of them from symmetric operands; and a run that
-spares one of them from the repair shows whether that one alone breaks the step. Numbering the units
-or sorting them is no crime as long as the new weights are symmetric.
+likes has. So one run finds all suspects, each of them from symmetric operands; and runs that spare
+some of them from the repair show which ones have to be repaired. Numbering the units, sorting them
+or handling them one by one is no crime as long as the new weights are symmetric.
 
 Three things are not what they seem, and are treated apart:
 

@@ -30,8 +30,19 @@ _SHAPED = ("iota", "create_token")
 def observing(observer: Observer) -> Iterator[None]:
     """Tell ``observer`` of every primitive that is evaluated with concrete arrays."""
     original = EvalTrace.process_primitive
+    inside = False  # of a primitive that is made of others: it is one operation
 
     def process(self: Any, primitive: Any, args: Sequence[Any], params: Any) -> Any:
+        nonlocal inside
+        if inside:
+            return original(self, primitive, args, params)
+        inside = True
+        try:
+            return observed(self, primitive, args, params)
+        finally:
+            inside = False
+
+    def observed(self: Any, primitive: Any, args: Sequence[Any], params: Any) -> Any:
         args = list(args)
         arrays = [(n, arg) for n, arg in enumerate(args) if _readable(arg)]
         call = Call(
@@ -40,7 +51,7 @@ def observing(observer: Observer) -> Iterator[None]:
             operands=tuple(_handle(array) for _, array in arrays),
             operation=_operation(primitive, args, [n for n, _ in arrays], params),
             shaped=primitive.name in _SHAPED,
-            random=primitive.name.startswith(("random_bits", "threefry", "rng_")),
+            random=primitive.name.startswith(("random_", "threefry", "rng_")),
             joined=params.get("dimension") if primitive.name == "concatenate" else None,
         )
         observer.before(call)

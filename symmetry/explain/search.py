@@ -36,7 +36,6 @@ Floats = NDArray[np.floating[Any]]
 Weights = tuple[Floats, Floats]
 Watching = TypeVar("Watching", bound=Observer)
 
-_MOST_TRIALS = 12  # of suspects, each by a run of its own
 _MOST_DESCRIBED = 3
 
 
@@ -186,39 +185,68 @@ class _Search:
         groups = self._groups(detector)
         if not groups:
             return self._result("lost", tape)
-        decisive = self._decisive(window, axes, groups) if len(groups) > 1 else groups
-        weight: Weight = "unknown"
-        if mended and decisive:
-            weight = "all" if len(groups) == 1 else "enough"
+        needed = self._needed(window, axes, groups) if mended else groups[:1]
         if not mended:
             self._remarks.append(
                 "the step breaks even if all that was found is mended: "
                 "code that cannot be observed breaks it as well"
             )
-        first = [group[0] for group in (decisive or groups[:1])]
+        weight: Weight = "unknown" if not mended else "all" if len(needed) == 1 else "enough"
+        mending = frozenset(suspect.index for group in needed for suspect in group)
+        spared = frozenset(s.index for s in detector.suspects) - mending
+        first = [group[0] for group in needed]
         return replace(
             self._result("explained", tape),
             culprits=tuple(
-                self._describe(window, axes, detector, suspect, weight)
+                self._describe(window, axes, detector, suspect, spared, weight)
                 for suspect in first[:_MOST_DESCRIBED]
             ),
             further=tuple(named(detector.steps[s.index]) for s in first[_MOST_DESCRIBED:]),
         )
 
     def _describe(
-        self, window: Start, axes: Axes, detector: Detector, suspect: Suspect, weight: Weight
+        self,
+        window: Start,
+        axes: Axes,
+        detector: Detector,
+        suspect: Suspect,
+        spared: frozenset[int],
+        weight: Weight,
     ) -> Culprit:
-        """Run with everything but the suspect mended, and look closely at it."""
+        """Run with the other culprits mended, and look closely at this one."""
 
         def record(captured: frozenset[int]) -> Detector:
-            spared = frozenset([suspect.index])
-            recorder = Detector(axes, self._firsts, spared=spared, captured=captured)
+            left = spared | {suspect.index}
+            recorder = Detector(axes, self._firsts, spared=left, captured=captured)
             return self._eye.watch(window, recorder)[1]
 
         earlier = self._found.iteration - window.iterations
         return describe(
             record, detector.steps, suspect, self._firsts, weight=weight, earlier=earlier
         )
+
+    def _needed(
+        self, window: Start, axes: Axes, groups: Sequence[list[Suspect]]
+    ) -> list[list[Suspect]]:
+        """Return the suspects that have to be mended for the step to stay symmetric.
+
+        Whatever need not be mended is left alone from then on. The later ones are tried first:
+        while all earlier ones are mended, what a later one does is its own doing.
+        """
+        needed: list[list[Suspect]] = []
+        spared: frozenset[int] = frozenset()
+        waiting = [list(groups)]
+        while waiting:
+            some = waiting.pop()
+            more = spared | {suspect.index for group in some for suspect in group}
+            if not self._breaks(window, Detector(axes, self._firsts, spared=more)):
+                spared = more
+            elif len(some) == 1:
+                needed.insert(0, some[0])
+            else:
+                half = len(some) // 2
+                waiting += [some[:half], some[half:]]
+        return needed
 
     @staticmethod
     def _groups(detector: Detector) -> list[list[Suspect]]:
@@ -271,17 +299,6 @@ class _Search:
 
     def _breaks(self, window: Start, observer: Observer) -> bool:
         return _is_broken(self._eye.watch(window, observer)[0], self._firsts)
-
-    def _decisive(
-        self, window: Start, axes: Axes, groups: list[list[Suspect]]
-    ) -> list[list[Suspect]]:
-        """Return the suspects that break the step although all others are mended."""
-        found = []
-        for group in groups[:_MOST_TRIALS]:
-            spared = frozenset(suspect.index for suspect in group)
-            if self._breaks(window, Detector(axes, self._firsts, spared=spared)):
-                found.append(group)
-        return found
 
     def _result(self, outcome: Outcome, tape: Tape) -> Explanation:
         w1, w2 = self._found.after

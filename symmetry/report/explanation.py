@@ -13,7 +13,7 @@ from symmetry.invariants.words import in_ulps
 
 _WEIGHTS = {
     "all": "with this one result made symmetric, the step stays symmetric",
-    "enough": "with all other results made symmetric, this one still breaks the step",
+    "enough": "with the other culprits' results made symmetric, this one still breaks the step",
 }
 _LONGEST = 70  # characters of what a script printed
 _WIDTH = 12  # of the first column

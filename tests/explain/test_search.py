@@ -269,7 +269,7 @@ def test_numbering_and_shuffling_units_is_no_crime():
     assert explained(faulty(hidden=shuffle)).outcome == "nothing broke"
     found = culprit_among(faulty(hidden=shuffle, g1=changed(multiply_last_unit)))
     assert found.operation.name == "multiply"
-    assert found.weight == "enough"
+    assert found.weight == "all"
 
 
 def culprit_among(faulty_step):
