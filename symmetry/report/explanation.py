@@ -15,7 +15,7 @@ _WEIGHTS = {
     "all": "with this one result made symmetric, the step stays symmetric",
     "enough": "with the other culprits' results made symmetric, this one still breaks the step",
 }
-_LONGEST = 70  # characters of what a script printed
+_LONGEST = 60  # characters of what a script printed
 _WIDTH = 12  # of the first column
 
 

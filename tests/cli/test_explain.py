@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import symmetry.cli as cli
+from tests.cli.process import Finished, assert_one_line, symmetry
+from tests.conftest import needs
+
+SMALL = ("--samples", "20", "--inputs", "4", "--classes", "3", "--hidden", "6", "--lr", "0.5")
+CASE = {
+    "n": 20,
+    "i": 4,
+    "h": 6,
+    "c": 3,
+    "lr": 0.5,
+    "iterations": 2,
+    "dtype": "float32",
+    "data": "unit",
+    "weights": "zero",
+    "seed": 0,
+}
+STEP = """\
+import numpy as np
+
+
+def step(x, y, w1, w2, lr):
+    w2[1:] += lr * np.float32(0.1)
+    w2[4] *= np.float32(1.5)
+    return w1, w2
+
+
+def sound(x, y, w1, w2, lr):
+    return w1 + np.float32(lr), w2 + np.float32(lr)
+
+
+def single(x, y, w1, w2, lr):
+    return sound(x, y, w1, w2, lr)
+
+
+single.dtypes = ("float64",)
+
+
+def broken(x, y, w1, w2, lr):
+    raise ValueError("it does not work")
+"""
+
+
+@pytest.fixture
+def cwd(tmp_path: Path) -> Path:
+    (tmp_path / "mine.py").write_text(STEP)
+    return tmp_path
+
+
+@pytest.fixture
+def explain(cwd: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Any:
+    """Return the command in this process, where what it imports is imported already."""
+    monkeypatch.chdir(cwd)
+
+    def call(*arguments: object) -> Finished:
+        status = cli.execute(["explain", *map(str, arguments)])
+        captured = capsys.readouterr()
+        return Finished(status, captured.out, captured.err)
+
+    return call
+
+
+def test_a_fault_from_a_file(cwd: Path) -> None:
+    finished = symmetry(
+        "explain", "mine.py:step", *SMALL, "--json", "e.json", "--script", "s.py", cwd=cwd
+    )
+    assert finished.err == ""
+    assert finished.status == 1
+    first, _, operation, where, source, *_ = finished.out.splitlines()
+    assert first.startswith("mine.py:step: hidden units part in iteration 1 (w2: unit 3 alone;")
+    assert first.endswith("because of multiply")
+    assert operation.startswith("operation   multiply: it writes into unit 3 alone")
+    assert where == "where       iteration 1, mine.py:6"
+    assert source.strip() == "w2[4] *= np.float32(1.5)"
+    assert "threads     one BLAS and OpenMP thread" in finished.out
+    explanation = json.loads((cwd / "e.json").read_text())
+    assert explanation["outcome"] == "explained"
+    script = (cwd / "s.py").read_text()
+    assert script in finished.out
+    assert script == explanation["culprits"][0]["script"]
+    done = subprocess.run(
+        [sys.executable, cwd / "s.py"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "units that differ from unit 0: [3]\n"
+
+
+def test_the_same_command_prints_the_same_bytes(explain: Any) -> None:
+    assert explain("mine.py:step", *SMALL) == explain("mine.py:step", *SMALL)
+
+
+def test_nothing_broke(explain: Any) -> None:
+    finished = explain("mine.py:sound", *SMALL)
+    assert finished.status == 0
+    assert "mine.py:sound: nothing broke: in 10 iterations" in finished.out
+
+
+def test_the_core_is_one_operation(explain: Any) -> None:
+    finished = explain("numba", *SMALL, "--iterations", "2")
+    assert finished.status == 0
+    assert "numba: nothing broke: in 2 iterations" in finished.out
+    assert "a compiled core is one operation to this command" in finished.out
+
+
+def test_a_case_as_text_and_from_a_file(explain: Any, cwd: Path) -> None:
+    line = json.dumps(CASE)
+    (cwd / "case.json").write_text(line + "\n")
+    finished = explain("mine.py:step", "--case", line)
+    assert finished.status == 1
+    assert finished == explain("mine.py:step", "--case", "case.json")
+
+
+def test_mnist_is_the_default(explain: Any) -> None:
+    finished = explain("mine.py:step", "--samples", "3", "--hidden", "4")
+    assert finished.status == 1
+    assert "unit 3 alone" in finished.out or "the last 1 of 4" in finished.out
+    assert "threads" not in finished.out
+    assert "float32 (5, 10)" in finished.out
+
+
+def test_the_dtype_that_the_trainer_takes(explain: Any) -> None:
+    assert explain("mine.py:single", *SMALL).status == 0
+    assert_one_line(
+        explain("mine.py:single", *SMALL, "--dtype", "float32"), "mine.py:single takes float64 only"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "phrase"),
+    [
+        (["nobody"], "unknown trainer 'nobody'"),
+        (["mine.py:nothing"], "nothing"),
+        ([], "Missing argument"),
+        (["mine.py:step", "--hidden", "0"], "--hidden"),
+        (["mine.py:step", "--hidden", "1", "--samples", "3"], "no two hidden units start alike"),
+        (["mine.py:step", "--lr", "-1"], "not finite and positive"),
+        (["mine.py:step", "--case", "{}"], "missing key"),
+        (["mine.py:step", "--case", "there-is-no-such-file"], "neither JSON nor a file"),
+        (["mine.py:step", "--case", json.dumps(CASE), "--hidden", "3"], "cannot go with"),
+        (["mine.py:step", "--case", json.dumps({**CASE, "weights": "scaled"})], "start alike"),
+        (["mine.py:step", "--seed", "3"], "--seed is of generated data"),
+        (["mine.py:broken", *SMALL], "ValueError: it does not work (mine.py, line "),
+        (["mine.py:step", *SMALL, "--json", "no/such/directory"], "cannot write"),
+        (["mine.py:step", "--samples", "999999", "--inputs", "99999"], "case may have"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(explain: Any, arguments: list[str], phrase: str) -> None:
+    assert_one_line(explain(*arguments), phrase)
+
+
+def test_two_cases_are_one_too_many(explain: Any, cwd: Path) -> None:
+    (cwd / "cases").write_text(f"{json.dumps(CASE)}\n{json.dumps(CASE)}\n")
+    assert_one_line(explain("mine.py:step", "--case", "cases"), "holds 2 cases")
+
+
+@needs("torch")
+def test_dropout_in_a_module_is_a_random_mask(explain: Any, cwd: Path) -> None:
+    (cwd / "net.py").write_text(
+        "import torch\n"
+        "from torch import nn\n"
+        "from symmetry.trainers.torch import from_module\n"
+        "\n"
+        "def model(inputs, hidden, classes):\n"
+        "    return nn.Sequential(nn.Linear(inputs, hidden), nn.Sigmoid(), nn.Dropout(0.5),\n"
+        "                         nn.Linear(hidden, classes))\n"
+        "\n"
+        "def sgd(parameters, lr):\n"
+        "    return torch.optim.SGD(parameters, lr=lr)\n"
+        "\n"
+        "Step = from_module(model, sgd, nn.CrossEntropyLoss())\n"
+    )
+    finished = explain("net.py:Step", *SMALL)
+    assert finished.status == 1
+    assert "because of aten.bernoulli_" in finished.out.splitlines()[0]
+    assert "a random mask" in finished.out
