@@ -206,7 +206,6 @@ def report(
     outs = [array for array in listed if isinstance(array, np.ndarray)]
     if not _observers or threading.get_ident() != _thread:
         return function(*fill(template, taken.arrays), **fill(keywords, taken.arrays))
-    observer = _observers[-1]
     changed = tuple(dict.fromkeys(taken.number(a) for a in [*written, *outs] if a.size))
     axis, stacked = _joined(name, args, kwargs)
     call = Call(
@@ -223,9 +222,13 @@ def report(
         joined=axis,
         stacked=stacked,
     )
-    observer.before(call)
-    results = function(*fill(template, taken.arrays), **fill(keywords, taken.arrays))
-    observer.after(call, [handle(array) for array in _arrays(results)])
+    observer = _observers.pop()  # what the function calls in its turn is a part of it
+    try:
+        observer.before(call)
+        results = function(*fill(template, taken.arrays), **fill(keywords, taken.arrays))
+        observer.after(call, [handle(array) for array in _arrays(results)])
+    finally:
+        _observers.append(observer)
     if outs:
         return outs[0] if len(listed) == 1 else out
     return _wrap(results)

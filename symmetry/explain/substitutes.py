@@ -57,7 +57,17 @@ class _Generator(np.random.Generator):
     """A generator whose arrays report."""
 
 
-class _RandomState(np.random.RandomState):
+_LegacyGenerator = np.random.RandomState
+
+
+class _AnyLegacyGenerator(type):
+    """Lets a library's question whether something is a ``RandomState`` have its usual answer."""
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, _LegacyGenerator)
+
+
+class _RandomState(_LegacyGenerator, metaclass=_AnyLegacyGenerator):
     """A legacy generator whose arrays report."""
 
 

@@ -7,6 +7,7 @@ import random
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -94,8 +95,8 @@ def _namespaces(trainer: Trainer) -> list[dict[str, Any]]:
 
     Those are where names imported from NumPy are, and random generators that a module keeps.
     """
-    files = [(module, getattr(module, "__file__", None)) for module in list(sys.modules.values())]
-    found = [vars(module) for module, file in files if file and is_user_code(file)]
+    modules = [vars(m) for m in list(sys.modules.values()) if isinstance(m, ModuleType)]
+    found = [known for known in modules if is_user_code(known.get("__file__") or "")]
     own = getattr(inspect.unwrap(trainer.target), "__globals__", None)
     return found if own is None or any(own is known for known in found) else [*found, own]
 

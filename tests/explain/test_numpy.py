@@ -123,6 +123,18 @@ def test_substitutes_are_for_user_code_and_go_away():
     assert (np.zeros, np.array) == (zeros_of_numpy, array_of_numpy)
 
 
+def test_legacy_generators_are_seen_and_recognised():
+    old = np.random.RandomState(1)
+    tape = Tape()
+    with reporting_to(tape), substituted([]):
+        made = np.random.RandomState(1)
+        drawn = made.rand(3)
+        assert isinstance(old, np.random.RandomState)
+        assert isinstance(made, np.random.RandomState)
+    assert [event.name for event in tape.events] == ["random.rand"]
+    assert (np.asarray(drawn) == old.rand(3)).all()
+
+
 def test_numba_takes_observed_arrays():
     from symmetry.network.core import step
 
