@@ -62,6 +62,17 @@ def reporting_to(observer: Observer) -> Iterator[None]:
         _observers.pop()
 
 
+@contextmanager
+def unreported() -> Iterator[None]:
+    """Keep what happens inside to oneself."""
+    kept = _observers[:]
+    _observers.clear()
+    try:
+        yield
+    finally:
+        _observers[:] = kept
+
+
 def observed(array: NDArray[Any]) -> NDArray[Any]:
     """Return a view that reports what is done with it."""
     return array.view(Observed)
@@ -222,13 +233,11 @@ def report(
         joined=axis,
         stacked=stacked,
     )
-    observer = _observers.pop()  # what the function calls in its turn is a part of it
-    try:
+    observer = _observers[-1]
+    with unreported():  # what the function calls in its turn is a part of it
         observer.before(call)
         results = function(*fill(template, taken.arrays), **fill(keywords, taken.arrays))
         observer.after(call, [handle(array) for array in _arrays(results)])
-    finally:
-        _observers.append(observer)
     if outs:
         return outs[0] if len(listed) == 1 else out
     return _wrap(results)

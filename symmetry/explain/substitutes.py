@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from symmetry.explain.numpy import report
+from symmetry.explain.numpy import report, unreported
 from symmetry.explain.place import is_user_code
 
 _MAKING = (
@@ -70,6 +70,10 @@ class _AnyLegacyGenerator(type):
 class _RandomState(_LegacyGenerator, metaclass=_AnyLegacyGenerator):
     """A legacy generator whose arrays report."""
 
+    def __init__(self, seed: Any = 0) -> None:
+        with unreported():
+            super().__init__(seed)
+
 
 for _kind, _maker in ((_Generator, "default_rng"), (_RandomState, "RandomState")):
     for _name in _DRAWING:
@@ -104,7 +108,8 @@ def _table() -> dict[int, tuple[Any, Any]]:
     original = np.random.default_rng
 
     def default_rng(seed: Any = 0) -> Any:  # every run has to draw the same numbers
-        return _Generator(original(seed).bit_generator)
+        with unreported():
+            return _Generator(original(seed).bit_generator)
 
     pairs += [(original, default_rng), (np.random.RandomState, _RandomState)]
     return {id(original): (original, substitute) for original, substitute in pairs}
