@@ -51,8 +51,8 @@ class Follower:
         """Compare the units, and return what this iteration adds to the history."""
         iteration = len(self.history) + 1
         self._watch.see(iteration, w1, w2)
-        apart, ulps = self._compare(w1, w2) if self._finite else (None, None)
-        point = Point(iteration, seconds, loss, 100 * correct / self._test, apart, ulps)
+        apart = self._compare(w1, w2) if self._finite else (None,) * 4
+        point = Point(iteration, seconds, loss, 100 * correct / self._test, *apart)
         self.history.append(point)
         return point
 
@@ -69,10 +69,15 @@ class Follower:
             libraries=libraries,
         )
 
-    def _compare(self, w1: Floats, w2: Floats) -> tuple[float | None, int]:
-        """Return spread and ulps; the spread of numbers that are not finite is None."""
+    def _compare(
+        self, w1: Floats, w2: Floats
+    ) -> tuple[float | None, int, float | None, float | None]:
+        """Return spread, ulps, relative distances; only ulps if numbers are not finite."""
         matrices = [compare.units_of(name, w) for name, w in (("w1", w1), ("w2", w2))]
         self.groups = compare.group_units(np.concatenate(matrices, axis=1))
         ulps = max(compare.spread_ulps(units) for units in matrices)
         self._finite = bool(np.isfinite(w1).all() and np.isfinite(w2).all())
-        return (max(map(spread, matrices)) if self._finite else None), ulps
+        if not self._finite:
+            return None, ulps, None, None
+        in_w1, in_w2 = map(compare.spread_relative, matrices)
+        return max(map(spread, matrices)), ulps, in_w1, in_w2

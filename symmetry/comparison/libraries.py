@@ -66,7 +66,9 @@ def loaded_libraries() -> Libraries:
         )
         for pool in threadpool_info()
     }
-    return Libraries(versions, tuple(sorted(pools, key=lambda pool: pool.name)), _notes())
+    return Libraries(
+        versions, tuple(sorted(pools, key=lambda pool: (pool.name, pool.version or ""))), _notes()
+    )
 
 
 def _notes() -> tuple[str, ...]:

@@ -29,6 +29,8 @@ class Point:
         which numbers were not finite.
     ulps
         The largest distance of two hidden units in any entry of w1 or w2; None as above.
+    w1_relative, w2_relative
+        The largest relative distance, in any entry, of any unit to the first; None as above.
     """
 
     iteration: int
@@ -37,6 +39,8 @@ class Point:
     accuracy: float
     spread: float | None
     ulps: int | None
+    w1_relative: float | None
+    w2_relative: float | None
 
 
 @dataclass(frozen=True)

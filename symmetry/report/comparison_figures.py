@@ -66,7 +66,7 @@ def seconds_figure(comparison: Comparison) -> Figure:
             axes.text(each, row, f" {each:.3g} s{_times(each, fastest, step_only)}", va="center")
         axes.invert_yaxis()
         axes.set(title="Seconds for one iteration (median)", xlabel="seconds")
-        axes.set_xlim(0, timed[-1][0] * 1.25 if timed else 1.0)
+        axes.set_xlim(0, timed[-1][0] * 1.38 if timed else 1.0)
         axes.tick_params(axis="y", length=0)
         plain(axes)
 
@@ -92,8 +92,8 @@ def _lines(axes: Axes, runs: list[Run], colours: dict[str, str]) -> None:
             label=run.name,
             linewidth=2 if order % 2 == 0 else 1.6,
             linestyle="-" if order % 2 == 0 else (0, (5, 1.5)),  # lines may lie on one another
-            marker="o" if np.isfinite(shown).sum() <= 12 else "",
-            markersize=4,
+            marker="o",  # a point between identical ones has no line
+            markersize=4 if len(shown) <= 20 else 1.5,
         )
     axes.set_yscale("log")
     axes.set_ylabel("relative spread")

@@ -78,6 +78,12 @@ def start_ulps(run: Run) -> str:
     return "-" if run.left is None else in_ulps(run.history[run.left - 1].ulps or 0)
 
 
+def entries(run: Run) -> str:
+    """Return how far apart single weights of w1 and of w2 are in the end, relative to them."""
+    last = run.history[-1]
+    return f"{spread(last.w1_relative)}, {spread(last.w2_relative)}"
+
+
 def loss_difference(run: Run, core: Run | None) -> str:
     """Return the largest difference of the loss to the project's core, at any iteration."""
     if core is None:
@@ -138,7 +144,7 @@ def finding(comparison: Comparison) -> str:
     sentence = f"{told} hidden units apart that have to stay identical: {first}."
     if not kept:
         worst = max(parted, key=lambda run: max(run.spreads, default=0.0))
-        return f"{sentence} {_end(worst)}"
+        return f"{sentence} {parting(worst)}"
     theirs = "its" if len(kept) == 1 else "their"
     return (
         f"{sentence} {names(kept)} kept all {facts.hidden:,} of {theirs} units identical, bit for "
@@ -152,22 +158,13 @@ def _through(runs: Sequence[Run], iterations: int) -> str:
     return "for as long as all numbers were finite"
 
 
-def _end(run: Run) -> str:
-    return (
-        f"In the end the units of {code(run.name)} form the groups “{groups_in_words(run.groups)}” "
-        f"and are {spread(run.spreads[-1])} of their own size apart."
-        if run.spreads
-        else f"The numbers of {code(run.name)} ceased to be finite in the first iteration."
-    )
-
-
 def parting(run: Run) -> str:
     """Tell the story of one run that left the symmetry."""
     assert run.left is not None
-    text = (
-        f"{code(run.name)} left in iteration {run.left:,}, by {start_ulps(run)}; its units ended "
-        f"as “{groups_in_words(run.groups)}”"
-    )
+    text = f"The units of {code(run.name)} parted in iteration {run.left:,}, by {start_ulps(run)}; "
+    if len(run.groups) == 1:
+        return f"{text}in the end they had come together again."
+    text += f"in the end they were “{groups_in_words(run.groups)}”"
     if not run.spreads:
         return f"{text}."
     return f"{text}, {spread(run.spreads[-1])} of their own size apart."
@@ -197,16 +194,24 @@ def trials_in_words(trials: Sequence[Comparison]) -> str:
     for comparison in trials:
         for run in comparison.runs:
             if run.subject.name != run.subject.trainer:
-                where = f"{code(run.name)} ({comparison.facts.hidden} units)"
-                found.setdefault(effect(run, comparison).strip("*"), []).append(where)
+                kind = effect(run, comparison).strip("*")
+                found.setdefault(kind, []).append(_where(run, comparison, kind))
     said = (
         ("restores it", "The symmetry was restored by {}."),
         ("changes nothing", "No bit of what was compared was changed by {}."),
-        ("leaves in another way", "Other kernels, but units that part all the same, came with {}."),
+        ("leaves in another way", "Bits were changed, but units part all the same, with {}."),
         ("breaks it", "The symmetry was broken by {}."),
         ("nothing to restore", "There was nothing to restore for {}."),
     )
     return " ".join(text.format(listed(found[kind])) for kind, text in said if kind in found)
+
+
+def _where(run: Run, comparison: Comparison, kind: str) -> str:
+    """Name a run with its size, and what it costs where that buys anything."""
+    plain = plain_run(run, comparison)
+    cost = ratio(run, plain.seconds if plain else None)
+    price = f", {cost} times the time" if kind == "restores it" and cost != "-" else ""
+    return f"{code(run.name)} ({count(comparison.facts.hidden, 'unit')}{price})"
 
 
 def promises(trials: Sequence[Comparison]) -> list[tuple[str, str]]:
@@ -240,7 +245,8 @@ def environment_lines(study: Study) -> list[tuple[str, str, str]]:
             versions = ", ".join(f"{name} {version}" for name, version in known.versions.items())
             pools = [_pool(p.name, p.version, p.kernel, p.threads) for p in known.pools]
             key = versions, "; ".join([*pools, *known.notes])
-            alike.setdefault(key, {})[code(run.name)] = None
+            where = " (case)" if study.whole and comparison is study.growth else ""
+            alike.setdefault(key, {})[code(run.name) + where] = None
     return [(", ".join(who), *key) for key, who in alike.items()]
 
 
