@@ -77,6 +77,7 @@ TILE_BYTES = 416
 LINE_BYTES = 64  # a cache line: one AVX-512 register, the tile of the classes
 BLOCK = 256  # samples; indices of a block fit a byte
 SUB_BLOCK = 64  # samples whose deltas stay in the first-level cache with one row of gradients
+ABREAST = 4  # samples whose logits are summed side by side
 PART = 100  # inputs whose tile of w1 stays there; indices of a part fit a byte
 
 # NumPy's error model: a division by zero gives inf, as IEEE-754 says, and does not keep loops from
@@ -238,28 +239,34 @@ def multiply_add(
     stop: Any,  # noqa: ARG001
     rows: Any,
     width: Any,
+    count: Any,
 ) -> Any:
-    """Add a list of multiples of rows to a row, all of whose running totals stay in registers.
+    """Add lists of multiples of rows to rows whose running totals all stay in registers.
 
-    In plain Python, with `width` a constant in bytes of `total` and all rows contiguous::
+    In plain Python, with `width` (bytes) and `count` constants::
 
         for p in range(start, stop):
-            for lane in range(width // itemsize):
-                total[lane] += values[p] * rows[indices[p], lane]
+            for k in range(count):
+                for lane in range(width // itemsize):
+                    total[k, lane] += values[k, p] * rows[indices[p], lane]
 
-    Rows of unsigned integers are converted to the dtype of the total, which is exact for bytes.
+    where a single list comes without the index k. Several lists that share their indices, side by
+    side, do not wait for each other's additions; the rows of `total` must follow one another, and
+    all rows must be contiguous. Rows of unsigned integers are converted to the dtype of the total,
+    which is exact for bytes.
+
     Written in LLVM's own terms because no plain loop keeps that many totals in registers: one
-    vector for each cache line of the row (and one for the rest), multiplied and added apart.
+    vector for each cache line of a row (and one for the rest), multiplied and added apart.
     """
-    scalar_type = total.dtype
-    itemsize = scalar_type.bitwidth // 8
-    # The width stays a literal: calls that differ in it alone must not share machine code.
-    signature = types.void(total, values, indices, types.intp, types.intp, rows, width)
-    lanes = width.literal_value // itemsize
-    line = LINE_BYTES // itemsize
-    row_align = rows.dtype.bitwidth // 8
-    unsigned = isinstance(rows.dtype, types.Integer)
+    # Constants stay literals: calls that differ in one alone must not share machine code.
+    signature = types.void(
+        total, values, indices, types.intp, types.intp, rows, width, count
+    )  # fmt: skip
+    lists, scalar_type = count.literal_value, total.dtype
+    itemsize, row_itemsize = scalar_type.bitwidth // 8, rows.dtype.bitwidth // 8
+    lanes, line = width.literal_value // itemsize, LINE_BYTES // itemsize
     cuts = [(at, min(line, lanes - at)) for at in range(0, lanes, line)]  # (first lane, lanes)
+    pieces = [(k, lane, n) for k in range(lists) for lane, n in cuts]
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         def array(position: int) -> Any:
@@ -268,15 +275,16 @@ def multiply_add(
 
         integer, scalar = ir.IntType(64), context.get_data_type(scalar_type)
         total, values, indices, rows = (array(position).data for position in (0, 1, 2, 5))
-        stride = builder.extract_value(array(5).strides, 0)
         start, stop = arguments[3:5]
-
-        def vector(lanes: int) -> Any:
-            return ir.VectorType(scalar, lanes)
+        apart = builder.udiv(builder.extract_value(array(1).strides, 0), integer(itemsize))
+        row_length = builder.udiv(builder.extract_value(array(5).strides, 0), integer(row_itemsize))
 
         def at(pointer: Any, offset: Any, lanes: int) -> Any:
-            lanes_there = ir.VectorType(pointer.type.pointee, lanes)
-            return builder.bitcast(builder.gep(pointer, [offset]), lanes_there.as_pointer())
+            vector = ir.VectorType(pointer.type.pointee, lanes)
+            return builder.bitcast(builder.gep(pointer, [offset]), vector.as_pointer())
+
+        def place(k: int, lane: int, n: int) -> Any:
+            return at(total, integer(k * lanes + lane), n)
 
         def phis(initial: list[Any], block: Any) -> list[Any]:
             made = [builder.phi(value.type) for value in initial]
@@ -284,26 +292,35 @@ def multiply_add(
                 phi.add_incoming(value, block)
             return made
 
+        def spread(value: Any, n: int) -> Any:
+            undefined = ir.Constant(ir.VectorType(scalar, n), ir.Undefined)
+            first = builder.insert_element(undefined, value, ir.IntType(32)(0))
+            zeros = ir.Constant(ir.VectorType(ir.IntType(32), n), None)
+            return builder.shuffle_vector(first, undefined, zeros)
+
+        def factor(row: Any, lane: int, n: int) -> Any:
+            there = at(rows, builder.add(row, integer(lane)), n)
+            loaded = builder.load(there, align=row_itemsize)
+            if isinstance(signature.args[5].dtype, types.Integer):
+                return builder.uitofp(loaded, ir.VectorType(scalar, n))
+            return loaded
+
         before = builder.block
         loop, after = (builder.append_basic_block(name) for name in ("loop", "after"))
-        found = [builder.load(at(total, integer(lane), n), align=itemsize) for lane, n in cuts]
+        found = [builder.load(place(*piece), align=itemsize) for piece in pieces]
         builder.cbranch(builder.icmp_signed("<", start, stop), loop, after)
 
         builder.position_at_end(loop)
         p, *running = phis([start, *found], before)
-        value = builder.load(builder.gep(values, [p]))
         index = builder.zext(builder.load(builder.gep(indices, [p])), integer)
-        row = builder.mul(index, builder.udiv(stride, integer(row_align)))
-        sums = []
-        for (lane, n), partial in zip(cuts, running, strict=True):
-            undefined = ir.Constant(vector(n), ir.Undefined)
-            first = builder.insert_element(undefined, value, ir.IntType(32)(0))
-            zeros = ir.Constant(ir.VectorType(ir.IntType(32), n), None)
-            spread = builder.shuffle_vector(first, undefined, zeros)
-            factor = builder.load(at(rows, builder.add(row, integer(lane)), n), align=row_align)
-            if unsigned:
-                factor = builder.uitofp(factor, vector(n))
-            sums.append(builder.fadd(partial, builder.fmul(spread, factor)))
+        row = builder.mul(index, row_length)
+        factors = {lane: factor(row, lane, n) for lane, n in cuts}
+        offsets = [builder.add(p, builder.mul(apart, integer(k))) for k in range(lists)]
+        numbers = [builder.load(builder.gep(values, [offset])) for offset in offsets]
+        sums = [
+            builder.fadd(partial, builder.fmul(spread(numbers[k], n), factors[lane]))
+            for (k, lane, n), partial in zip(pieces, running, strict=True)
+        ]
         following = builder.add(p, integer(1))
         for phi, new in zip([p, *running], [following, *sums], strict=True):
             phi.add_incoming(new, loop)
@@ -313,8 +330,8 @@ def multiply_add(
         results = phis(found, before)
         for phi, new in zip(results, sums, strict=True):
             phi.add_incoming(new, loop)
-        for (lane, n), result in zip(cuts, results, strict=True):
-            builder.store(result, at(total, integer(lane), n), align=itemsize)
+        for piece, result in zip(pieces, results, strict=True):
+            builder.store(result, place(*piece), align=itemsize)
         return context.get_dummy_value()
 
     return signature, generate
@@ -403,6 +420,7 @@ def activate(block: int, lists: Any, part: int, w1: Any, samples: int, hidden: A
                     ends[s + 1],
                     rows,
                     TILE_BYTES,
+                    1,
                 )
         one = hidden.dtype.type(1)
         for s in range(samples):
@@ -416,21 +434,23 @@ def score(hidden: Any, w2: Any, order: Any, samples: int, scores: Any, logits: A
     """Compute a block's `logits` (classes, `BLOCK`).
 
     `w2` is as in `Weights`; `order` is 0, 1, 2, ..., the list of all rows; `scores` (class tiles,
-    `BLOCK`, classes of a tile) is room for the sums, which run sample by sample.
+    `BLOCK`, classes of a tile) is room for the sums, of which those of `ABREAST` samples run side
+    by side; behind the last sample they come to nothing that is used.
     """
     width, units = hidden.shape[2], w2.shape[1] - 1
     for classes in range(len(w2)):
-        for s in range(samples):
-            scores[classes, s] = w2[classes, 0]
+        for s in range(0, samples, ABREAST):
+            scores[classes, s : s + ABREAST] = w2[classes, 0]
             for tile in range(len(hidden)):
                 multiply_add(
-                    scores[classes, s],
-                    hidden[tile, s],
+                    scores[classes, s:],
+                    hidden[tile, s:],
                     order,
                     0,
                     min(width, units - tile * width),
                     w2[classes, 1 + tile * width :],
                     LINE_BYTES,
+                    ABREAST,
                 )
     for k in range(len(logits)):
         for s in range(samples):
@@ -486,7 +506,7 @@ def add_output_gradient(
             b2[k] += delta[k, s]
     for tile in range(len(hidden)):
         for k in range(len(delta)):
-            multiply_add(w2[tile, k], delta[k], order, 0, samples, hidden[tile], TILE_BYTES)
+            multiply_add(w2[tile, k], delta[k], order, 0, samples, hidden[tile], TILE_BYTES, 1)
 
 
 @njit(**JIT)
@@ -500,7 +520,7 @@ def propagate(delta: Any, w2: Any, order: Any, samples: int, hidden: Any) -> Non
     for tile in range(len(hidden)):
         for s in range(samples):
             total[:] = 0
-            multiply_add(total, delta[s], order, 0, delta.shape[1], w2[tile], TILE_BYTES)
+            multiply_add(total, delta[s], order, 0, delta.shape[1], w2[tile], TILE_BYTES, 1)
             row = hidden[tile, s]
             for lane in range(len(row)):
                 row[lane] = total[lane] * row[lane] * (one - row[lane])
@@ -522,6 +542,7 @@ def add_input_gradient(block: int, lists: Any, delta: Any, samples: int, w1: Any
                     ends[k + 1],
                     rows,
                     TILE_BYTES,
+                    1,
                 )
 
 
@@ -682,7 +703,7 @@ def activate_collapsed(first: int, groups: Any, u: Any, order: Any, hidden: Any)
         for p in range(len(inputs)):
             weights[p] = u[inputs[p] + 1]
         for lane in range(0, LANES, GROUP_BYTES // u.itemsize):
-            multiply_add(z[lane:], weights, order, 0, len(inputs), rows[:, lane:], GROUP_BYTES)
+            multiply_add(z[lane:], weights, order, 0, len(inputs), rows[:, lane:], GROUP_BYTES, 1)
     for s in range(BLOCK):
         hidden[s] = one / (one + exp(-hidden[s]))
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from numba import njit
 
 from symmetry.network import core, formulas, kernels
 from symmetry.network.collapsed import CollapsedCore
@@ -192,32 +193,40 @@ def test_chunks_cover_all_samples_in_order():
         assert all(left[1] == right[0] for left, right in pairwise(bounds))
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("width", [kernels.LINE_BYTES, kernels.TILE_BYTES])
-@pytest.mark.parametrize("span", [(0, 0), (2, 7), (0, 40)])
-def test_multiply_add_means_what_its_docstring_says(dtype, width, span):
-    rng = np.random.default_rng(2)
-    lanes = width // np.dtype(dtype).itemsize
-    rows = rng.normal(size=(9, lanes)).astype(dtype)
-    values = rng.normal(size=40).astype(dtype)
-    indices = rng.integers(0, 9, 40).astype(np.uint8)
-    start = rng.normal(size=lanes).astype(dtype)
-    expected, total = start.copy(), start.copy()
-    for p in range(*span):
-        for lane in range(lanes):
-            expected[lane] += values[p] * rows[indices[p], lane]
-    _call[width](total, values, indices, *span, rows)
-    assert total.tobytes() == expected.tobytes()
-
-
-def _caller(width):
-    from numba import njit
-
+def _caller(width, count):
     @njit
     def call(total, values, indices, start, stop, rows):
-        kernels.multiply_add(total, values, indices, start, stop, rows, width)
+        kernels.multiply_add(total, values, indices, start, stop, rows, width, count)
 
     return call
 
 
-_call = {width: _caller(width) for width in (kernels.LINE_BYTES, kernels.TILE_BYTES)}
+WIDTHS = (kernels.LINE_BYTES, kernels.TILE_BYTES, kernels.GROUP_BYTES)
+CALLS = {(width, count): _caller(width, count) for width in WIDTHS for count in (1, 4)}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("width", "count"), CALLS)
+@pytest.mark.parametrize("span", [(0, 0), (2, 7), (0, 40)])
+@pytest.mark.parametrize("bytes_", [False, True])
+def test_multiply_add_means_what_its_docstring_says(dtype, width, count, span, bytes_):
+    rng = np.random.default_rng(2)
+    lanes = width // np.dtype(dtype).itemsize
+    rows = rng.normal(size=(9, lanes + 3)).astype(dtype)  # rows need not follow one another
+    if bytes_:
+        rows = rng.integers(0, 256, rows.shape).astype(np.uint8)
+    rows = rows[:, 2 : 2 + lanes]
+    values = rng.normal(size=(count, 45)).astype(dtype)
+    indices = rng.integers(0, 9, 45).astype(np.uint8)
+    total = rng.normal(size=(count, lanes)).astype(dtype)
+    expected = total.copy()
+    for p in range(*span):
+        for k in range(count):
+            for lane in range(lanes):
+                product = values[k, p] * values.dtype.type(rows[indices[p], lane])
+                expected[k, lane] = expected[k, lane] + product
+    single = count == 1
+    CALLS[width, count](
+        total[0] if single else total, values[0] if single else values, indices, *span, rows
+    )
+    assert total.tobytes() == expected.tobytes()

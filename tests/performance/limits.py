@@ -33,7 +33,7 @@ def sum_up(words: Any, times: int) -> int:
 def multiply(total: Any, values: Any, indices: Any, rows: Any, times: int) -> None:
     """Add a list of multiples of rows, `times` over: the core's innermost loop at its best."""
     for _ in range(times):
-        multiply_add(total, values, indices, 0, len(values), rows, TILE_BYTES)
+        multiply_add(total, values, indices, 0, len(values), rows, TILE_BYTES, 1)
 
 
 @dataclass(frozen=True)
