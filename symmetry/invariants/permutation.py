@@ -39,10 +39,11 @@ def permutation(trainer: Trainer, problem: Problem) -> Finding:
     result = _step(trainer, problem)
     expected = result.units(order)
     found = _step(trainer, replace(problem, w1=permuted.w1, w2=permuted.w2))
-    perturbed = [_step(trainer, near) for near in perturbations(problem, random)]
+    nearby = list(perturbations(problem, random))
+    perturbed = [_step(trainer, near.problem) for near in nearby]
     if not all(weights.finite() for weights in (result, found, *perturbed)):
         return Finding(counted=False)
-    response = responses(result, perturbed)
+    response = responses(result, nearby, perturbed)
     multiples = [
         ratio(largest_change(a, b), r) for a, b, r in zip(found, expected, response, strict=True)
     ]

@@ -8,13 +8,18 @@ multiples of R, for w1 and w2 apart.
 Some changes are random, entry by entry; their effects on a sum cancel, while a kernel that sums in
 another order may err in one direction. Therefore others are coherent: the same direction in every
 entry.
+
+Ulps of small weights are not all. A network's outputs are compared with labels of 0 and 1, and are
+rounded as such. From zero weights, or tiny ones, with as many samples in each class, that rounding
+is all that is left of the gradient; and no argument has an ulp of its size. So the outputs are
+moved as well, by the bias row of w2, and this shift itself is taken off the result.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,36 +28,68 @@ from symmetry.invariants.problem import Floats, Problem
 from symmetry.invariants.steps import Weights
 
 RANDOM_CHANGES = 4
-PERTURBATIONS = RANDOM_CHANGES + 8
+OUTPUT_CHANGES = 2
+PERTURBATIONS = RANDOM_CHANGES + 8 + OUTPUT_CHANGES
 
 
-def perturbations(problem: Problem, random: Random) -> Iterator[Problem]:
-    """Yield the problem in ``PERTURBATIONS`` versions, each about one ulp away.
+@dataclass(frozen=True)
+class Nearby:
+    """A problem about one ulp away from another.
+
+    Attributes
+    ----------
+    problem
+        The perturbed problem.
+    shift
+        What has been added to w2 that does not count as a change of the result, or 0.
+    """
+
+    problem: Problem
+    shift: Floats | float = 0.0
+
+    def changes(self, result: Weights, nearby_result: Weights) -> tuple[float, float]:
+        """Return the largest changes of w1 and w2, the shift apart."""
+        w2 = np.subtract(nearby_result.w2, self.shift, dtype=np.float64)
+        return largest_change(result.w1, nearby_result.w1), largest_change(result.w2, w2)
+
+
+def perturbations(problem: Problem, random: Random) -> Iterator[Nearby]:
+    """Yield the ``PERTURBATIONS`` neighbours of a problem.
 
     First come random ones, each nonzero entry of x, w1 and w2 one ulp up or down. Then one ulp
-    outward, and inward, in all of x, w1 and w2; in w1 alone; in w2 alone; and lr * (1 ± eps).
+    outward, and inward, in all of x, w1 and w2; in w1 alone; in w2 alone; and lr * (1 ± eps). At
+    last eps is added to the bias of half of the classes, and taken from that of the others.
     """
     for _ in range(RANDOM_CHANGES):
         x, w1, w2 = (_up_or_down(a, random) for a in (problem.x, problem.w1, problem.w2))
-        yield replace(problem, x=x, w1=w1, w2=w2)
+        yield Nearby(replace(problem, x=x, w1=w1, w2=w2))
     for away_from_zero in (True, False):
         x, w1, w2 = (_moved(a, away_from_zero) for a in (problem.x, problem.w1, problem.w2))
-        yield replace(problem, x=x, w1=w1, w2=w2)
-        yield replace(problem, w1=w1)
-        yield replace(problem, w2=w2)
+        yield Nearby(replace(problem, x=x, w1=w1, w2=w2))
+        yield Nearby(replace(problem, w1=w1))
+        yield Nearby(replace(problem, w2=w2))
     eps = float(np.finfo(problem.dtype).eps)
-    yield replace(problem, lr=problem.lr * (1 + eps))
-    yield replace(problem, lr=problem.lr * (1 - eps))
+    yield Nearby(replace(problem, lr=problem.lr * (1 + eps)))
+    yield Nearby(replace(problem, lr=problem.lr * (1 - eps)))
+    for _ in range(OUTPUT_CHANGES):
+        w2 = problem.w2.copy()
+        w2[0] += np.where(random.permutation(w2.shape[1]) % 2, eps, -eps).astype(w2.dtype)
+        yield Nearby(replace(problem, w2=w2), np.subtract(w2, problem.w2, dtype=np.float64))
 
 
-def responses(result: Weights, perturbed: Iterable[Weights]) -> tuple[float, float]:
+def responses(
+    result: Weights, nearby: Iterable[Nearby], nearby_results: Iterable[Weights]
+) -> tuple[float, float]:
     """Return R for w1 and for w2.
 
     It is the largest change of any entry in any of the perturbed results, but at least a quarter
     of the ulp of the largest entry.
     """
     floors = (_floor(matrix) for matrix in result)
-    changes = [[largest_change(*pair) for pair in zip(result, p, strict=True)] for p in perturbed]
+    changes = (
+        near.changes(result, nearby_result)
+        for near, nearby_result in zip(nearby, nearby_results, strict=True)
+    )
     w1, w2 = map(max, zip(floors, *changes, strict=True))
     return w1, w2
 

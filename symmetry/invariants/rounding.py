@@ -60,7 +60,8 @@ def rounding(trainer: Trainer, problem: Problem) -> Rounding:
     random, weights, margin = Random(problem.seed, _STREAM), start_of(problem), 0.0
     for _ in range(problem.iterations):
         here = replace(problem, w1=weights.w1, w2=weights.w2)
-        versions = [here, here, *perturbations(here, random)]
+        nearby = list(perturbations(here, random))
+        versions = [here, here, *(near.problem for near in nearby)]
         result, again, *perturbed = (
             take(run, version, start_of(version))
             for run, version in zip(runs, versions, strict=True)
@@ -70,7 +71,8 @@ def rounding(trainer: Trainer, problem: Problem) -> Rounding:
         if not all(step.finite() for step in (result, *perturbed)):
             break
         weights = result.units(first)
-        multiples = map(ratio, map(largest_change, result, weights), responses(result, perturbed))
+        response = responses(result, nearby, perturbed)
+        multiples = map(ratio, map(largest_change, result, weights), response)
         margin = max(margin, max(multiples) / allowed_multiple(problem))
         if margin > 1:
             return Rounding(False, margin)

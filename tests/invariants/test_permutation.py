@@ -13,6 +13,7 @@ from symmetry.invariants.finding import Finding
 from symmetry.invariants.permutation import permutation
 from symmetry.invariants.response import (
     PERTURBATIONS,
+    Nearby,
     allowed_multiple,
     perturbations,
     ratio,
@@ -137,8 +138,9 @@ def test_numbers_that_are_not_finite_are_not_judged():
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_perturbations_are_one_ulp_away(dtype):
     problem = make_problem(dtype=dtype, data="pixels")
-    versions = list(perturbations(problem, Random(0)))
-    assert len(versions) == PERTURBATIONS
+    nearby = list(perturbations(problem, Random(0)))
+    assert len(nearby) == PERTURBATIONS
+    versions = [near.problem for near in nearby[:12]]
     for version in versions:
         for name in ("x", "w1", "w2"):
             old, new = getattr(problem, name), getattr(version, name)
@@ -160,6 +162,42 @@ def test_perturbations_are_one_ulp_away(dtype):
     assert [version.lr / problem.lr - 1 for version in versions[-2:]] == [
         pytest.approx(sign * np.finfo(dtype).eps) for sign in (1, -1)
     ]
+    assert not any(np.any(near.shift) for near in nearby[:12])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_last_perturbations_move_the_outputs_and_do_not_count_themselves(dtype):
+    problem = make_problem(dtype=dtype, scale=0.0, c=4)
+    for near in list(perturbations(problem, Random(0)))[12:]:
+        assert sorted(near.shift[0] / np.finfo(dtype).eps) == [-1, -1, 1, 1]
+        assert np.array_equal(near.problem.w2, near.shift.astype(dtype))
+        assert not near.shift[1:].any()
+        assert near.problem.w1 is problem.w1
+        assert near.problem.x is problem.x
+        start = Weights(problem.w1, problem.w2)
+        assert near.changes(start, Weights(near.problem.w1, near.problem.w2)) == (0, 0)
+        other = Weights(near.problem.w1, near.problem.w2 + near.problem.w2.dtype.type(1))
+        assert near.changes(start, other)[1] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("scale", [1e-6, 1e-3, 0.1])
+def test_a_gradient_that_is_nothing_but_rounding_is_not_judged_by_ulps_of_weights(scale, dtype):
+    """Balanced classes and tiny weights: what is left of the bias's gradient is noise."""
+
+    class Noisy:
+        def __call__(self, x, y, w1, w2, lr):
+            a, b = numpy_step(x, y, w1, w2, lr)
+            noise = np.finfo(w1.dtype).eps * np.sin(1e7 * w1[:, :1].sum() + np.arange(y.shape[1]))
+            b[0] += w1.dtype.type(lr / 8) * noise.astype(w1.dtype)
+            return a, b
+
+    for seed in range(20):
+        problem = make_problem(seed, n=30, c=3, h=5, dtype=dtype, lr=100.0, scale=scale)
+        balanced = np.eye(3, dtype=dtype)[np.arange(30) % 3]
+        finding = permutation(trainer(Noisy), replace(problem, y=balanced))
+        assert finding.counted
+        assert finding.violation is None
 
 
 def test_the_ends_of_the_range_are_perturbed_without_a_warning():
@@ -173,9 +211,10 @@ def test_the_ends_of_the_range_are_perturbed_without_a_warning():
 def test_response_is_the_largest_change_but_at_least_a_quarter_ulp():
     eps = np.finfo(np.float32).eps
     result = Weights(np.ones((2, 2), np.float32), np.full((3, 2), -4, np.float32))
-    assert responses(result, []) == (eps / 4, eps)
+    assert responses(result, [], []) == (eps / 4, eps)
     moved = Weights(result.w1 + np.float32(0.5), result.w2.copy())
-    assert responses(result, [result, moved]) == (0.5, eps)
+    near = Nearby(make_problem())
+    assert responses(result, [near, near], [result, moved]) == (0.5, eps)
 
 
 def test_the_allowed_multiple_grows_with_the_longest_sum():

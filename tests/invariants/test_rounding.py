@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -80,6 +82,20 @@ def test_what_a_blas_does_is_rounding(step, dtype):
         for seed in range(40)
         for answer in verdicts(step, make_problem(seed, 33, 9, 13, dtype=dtype, iterations=6))
     ]
+    assert all(answer.explains for answer in judged)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("step", [rounding_descent, RoundingMomentum, RoundingAdam])
+def test_a_gradient_that_is_nothing_but_rounding_is_rounding(step, dtype):
+    """With as many samples of each class nothing else is left of it in the first step."""
+    judged = []
+    for seed, (n, c) in enumerate([(9, 3), (30, 3), (60, 5), (60, 6), (70, 7), (100, 10)]):
+        problem = make_problem(seed, n, 4, 8, c, dtype=dtype, iterations=3)
+        balanced = np.eye(c, dtype=dtype)[np.random.default_rng(seed).permutation(n) % c]
+        problem = replace(problem, y=balanced)
+        assert alike.w2_rows(trainer(step), problem).violation.iteration == 1
+        judged.append(rounding_from_zero(trainer(step), problem))
     assert all(answer.explains for answer in judged)
 
 
