@@ -39,11 +39,13 @@ def permutation(trainer: Trainer, problem: Problem) -> Finding:
     result = _step(trainer, problem)
     expected = result.units(order)
     found = _step(trainer, replace(problem, w1=permuted.w1, w2=permuted.w2))
-    nearby = list(perturbations(problem, random))
-    perturbed = [_step(trainer, near.problem) for near in nearby]
-    if not all(weights.finite() for weights in (result, found, *perturbed)):
+    changes = [
+        near.changes(result, _step(trainer, near.problem))
+        for near in perturbations(problem, random)
+    ]
+    if not (result.finite() and found.finite() and np.isfinite(changes).all()):
         return Finding(counted=False)
-    response = responses(result, nearby, perturbed)
+    response = responses(result, changes)
     multiples = [
         ratio(largest_change(a, b), r) for a, b, r in zip(found, expected, response, strict=True)
     ]

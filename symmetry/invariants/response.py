@@ -48,7 +48,9 @@ class Nearby:
     shift: Floats | float = 0.0
 
     def changes(self, result: Weights, nearby_result: Weights) -> tuple[float, float]:
-        """Return the largest changes of w1 and w2, the shift apart."""
+        """Return the largest changes of w1 and w2, the shift apart; NaN if not all is finite."""
+        if not nearby_result.finite():
+            return math.nan, math.nan
         w2 = np.subtract(nearby_result.w2, self.shift, dtype=np.float64)
         return largest_change(result.w1, nearby_result.w1), largest_change(result.w2, w2)
 
@@ -77,20 +79,12 @@ def perturbations(problem: Problem, random: Random) -> Iterator[Nearby]:
         yield Nearby(replace(problem, w2=w2), np.subtract(w2, problem.w2, dtype=np.float64))
 
 
-def responses(
-    result: Weights, nearby: Iterable[Nearby], nearby_results: Iterable[Weights]
-) -> tuple[float, float]:
-    """Return R for w1 and for w2.
+def responses(result: Weights, changes: Iterable[tuple[float, float]]) -> tuple[float, float]:
+    """Return R for w1 and for w2, given the changes in each of the perturbed results.
 
-    It is the largest change of any entry in any of the perturbed results, but at least a quarter
-    of the ulp of the largest entry.
+    It is the largest one, but at least a quarter of the ulp of the largest entry.
     """
-    floors = (_floor(matrix) for matrix in result)
-    changes = (
-        near.changes(result, nearby_result)
-        for near, nearby_result in zip(nearby, nearby_results, strict=True)
-    )
-    w1, w2 = map(max, zip(floors, *changes, strict=True))
+    w1, w2 = map(max, zip(map(_floor, result), *changes, strict=True))
     return w1, w2
 
 

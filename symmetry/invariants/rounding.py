@@ -56,23 +56,23 @@ def rounding(trainer: Trainer, problem: Problem) -> Rounding:
     units apart by then, nothing is explained.
     """
     first = first_of_group(alike_at(start_of(problem)), problem.hidden)
-    runs = [trainer.start() for _ in range(2 + PERTURBATIONS)]
+    plain, repeated = trainer.start(), trainer.start()
+    perturbed = [trainer.start() for _ in range(PERTURBATIONS)]
     random, weights, margin = Random(problem.seed, _STREAM), start_of(problem), 0.0
     for _ in range(problem.iterations):
         here = replace(problem, w1=weights.w1, w2=weights.w2)
-        nearby = list(perturbations(here, random))
-        versions = [here, here, *(near.problem for near in nearby)]
-        result, again, *perturbed = (
-            take(run, version, start_of(version))
-            for run, version in zip(runs, versions, strict=True)
-        )
+        result, again = (take(run, here, weights) for run in (plain, repeated))
         if not all(map(compare.identical, result, again)) or _partly_finite(result, first):
             return Rounding(False, math.inf)
-        if not all(step.finite() for step in (result, *perturbed)):
+        changes = [
+            near.changes(result, take(run, near.problem, start_of(near.problem)))
+            for run, near in zip(perturbed, perturbations(here, random), strict=True)
+        ]
+        if not (result.finite() and np.isfinite(changes).all()):
             break
         weights = result.units(first)
-        response = responses(result, nearby, perturbed)
-        multiples = map(ratio, map(largest_change, result, weights), response)
+        deviations = map(largest_change, result, weights)
+        multiples = map(ratio, deviations, responses(result, changes))
         margin = max(margin, max(multiples) / allowed_multiple(problem))
         if margin > 1:
             return Rounding(False, margin)

@@ -211,10 +211,16 @@ def test_the_ends_of_the_range_are_perturbed_without_a_warning():
 def test_response_is_the_largest_change_but_at_least_a_quarter_ulp():
     eps = np.finfo(np.float32).eps
     result = Weights(np.ones((2, 2), np.float32), np.full((3, 2), -4, np.float32))
-    assert responses(result, [], []) == (eps / 4, eps)
-    moved = Weights(result.w1 + np.float32(0.5), result.w2.copy())
-    near = Nearby(make_problem())
-    assert responses(result, [near, near], [result, moved]) == (0.5, eps)
+    assert responses(result, []) == (eps / 4, eps)
+    assert responses(result, [(0.0, 0.0), (0.5, 0.0), (0.25, 7.0)]) == (0.5, 7)
+
+
+def test_changes_are_the_largest_of_each_matrix_and_nan_when_not_all_is_finite():
+    near, result = Nearby(make_problem()), Weights(np.zeros((2, 2)), np.zeros((3, 2)))
+    moved = Weights(np.array([[0.0, -3.0], [2.0, 0.0]]), np.full((3, 2), 0.5))
+    assert near.changes(result, moved) == (3, 0.5)
+    moved.w2[2, 1] = np.inf
+    assert np.isnan(near.changes(result, moved)).all()
 
 
 def test_the_allowed_multiple_grows_with_the_longest_sum():
