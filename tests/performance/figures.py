@@ -83,17 +83,21 @@ def _sweeps(measured: Measured) -> Figure:
         for sweep in columns
         for p in sweep.points
     ]
-    return Figure("performance.png", (13.0, 7.4), (shows,), draw)
+    return Figure("performance.png", (13.0, 7.4), (shows,), draw, edition=2)
 
 
 def _times(axes: Any, sweep: Sweep, threads: tuple[int, ...]) -> None:
+    from matplotlib.ticker import LogLocator
+
     for name in NAMES:
         for count in threads:
             points = [point for point in sweep.points if point.setting.threads == count]
             _line(axes, sweep, points, [1e3 * point.median(name) for point in points], name, count)
     axes.set(title=sweep.title, yscale="log")
     _scales(axes, sweep)
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter("{x:,g}")
+    axes.set_yticks([], minor=True)
 
 
 def _ratios(axes: Any, sweep: Sweep, threads: tuple[int, ...]) -> None:
