@@ -10,9 +10,9 @@ from pathlib import Path
 from symmetry.errors import SymmetryError
 from symmetry.report.files import writable_directory, write_text
 from tests.environment import environment
-from tests.network.golden import Case
+from tests.network.golden import ALL, Case
 from tests.portability import emulators, report
-from tests.portability.run import Row, run_all
+from tests.portability.run import EMULATED, SHORT, Row, run_all
 from tests.portability.targets import targets
 
 COMMAND = "python -m tests.portability --setup --output reports"
@@ -25,7 +25,12 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         description="Train the golden cases with other thread counts, compiled for other"
         " processors and under emulation, and compare every bit. Exits 1 if one differs.",
     )
-    parser.add_argument("--quick", action="store_true", help="nothing emulated")
+    parser.add_argument("--quick", action="store_true", help="nothing emulated, nothing long")
+    parser.add_argument(
+        "--long",
+        action="store_true",
+        help="train MNIST with all sizes under emulation as well, which takes an hour",
+    )
     parser.add_argument(
         "--setup",
         action="store_true",
@@ -54,7 +59,12 @@ def main(arguments: list[str]) -> int:
         if options.setup:
             emulators.set_up()
         chosen = [target for target in targets() if not (options.quick and target.emulated)]
-        rows = run_all(chosen, options.quick, say)
+        rows = run_all(
+            chosen,
+            say,
+            real=SHORT if options.quick else ALL,
+            emulated=SHORT if options.long else EMULATED,
+        )
         print(report.plain_table(rows), *report.differences(rows), sep="\n")
         if options.output:
             facts = environment(**about_emulators(rows))

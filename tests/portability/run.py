@@ -16,8 +16,8 @@ from tests.network import golden
 from tests.network.golden import Case
 from tests.portability.targets import ROOT, Target
 
-EMULATED = (*golden.MADE, *golden.MNIST)
-QUICK = (*golden.MADE, *golden.MNIST)
+SHORT = (*golden.MADE, *golden.MNIST)
+EMULATED = (*golden.MADE, golden.SMALLEST)
 
 
 @dataclass
@@ -53,7 +53,11 @@ class Row:
 
 
 def run_all(
-    targets: Sequence[Target], quick: bool, on_result: Callable[[Row, Case], None]
+    targets: Sequence[Target],
+    on_result: Callable[[Row, Case], None],
+    *,
+    real: Sequence[Case] = golden.ALL,
+    emulated: Sequence[Case] = EMULATED,
 ) -> list[Row]:
     """Return a row for each target and thread count, in order.
 
@@ -62,8 +66,7 @@ def run_all(
     """
 
     def run_target(target: Target) -> list[Row]:
-        cases = QUICK if quick else EMULATED if target.emulated else golden.ALL
-        return list(run(target, cases, on_result))
+        return list(run(target, emulated if target.emulated else real, on_result))
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         try:

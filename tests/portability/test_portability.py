@@ -66,7 +66,7 @@ def test_row_that_stops_early_is_not_good():
 
 
 def test_row_that_cannot_run_says_what_it_needs_and_does_not_gate():
-    (row,) = run_all([Target("far", needs="needs a ticket")], True, lambda row, case: None)
+    (row,) = run_all([Target("far", needs="needs a ticket")], lambda row, case: None)
     assert row.is_good
     assert report.cells(row)[-1] == "not available: needs a ticket"
     assert report.summary([row]).endswith("1 could not run here.")
@@ -148,7 +148,7 @@ def test_plain_table_is_aligned():
 @pytest.mark.parametrize(("same", "code"), [(True, 0), (False, 1)])
 def test_exit_code_and_file_say_whether_all_is_the_same(same, code, tmp_path, monkeypatch, capsys):
     row = Row(Target("here"), 2, dict.fromkeys(worker.about_machine(), "x"), CODE, {SMALL: same})
-    monkeypatch.setattr(command, "run_all", lambda *_: [row])
+    monkeypatch.setattr(command, "run_all", lambda *_, **__: [row])
     assert command.main(["--quick", "--output", str(tmp_path / "new")]) == code
     assert ("different bits" in capsys.readouterr().out) is not same
     assert (tmp_path / "new" / "portability.md").read_text().startswith("# The same bits")
@@ -156,7 +156,7 @@ def test_exit_code_and_file_say_whether_all_is_the_same(same, code, tmp_path, mo
 
 def test_quick_emulates_nothing(monkeypatch):
     seen = []
-    monkeypatch.setattr(command, "run_all", lambda chosen, *_: seen.extend(chosen) or [])
+    monkeypatch.setattr(command, "run_all", lambda chosen, *_, **__: seen.extend(chosen) or [])
     assert command.main(["--quick"]) == 0
     assert seen
     assert not any(target.emulated for target in seen)
