@@ -17,7 +17,6 @@ from tests.network.golden import Case
 from tests.portability.targets import ROOT, Target
 
 SHORT = (*golden.MADE, *golden.MNIST)
-EMULATED = (*golden.MADE, golden.SMALLEST)
 
 
 @dataclass
@@ -56,8 +55,8 @@ def run_all(
     targets: Sequence[Target],
     on_result: Callable[[Row, Case], None],
     *,
-    real: Sequence[Case] = golden.ALL,
-    emulated: Sequence[Case] = EMULATED,
+    real: Sequence[Case] = SHORT,
+    emulated: Sequence[Case] = golden.MADE,
 ) -> list[Row]:
     """Return a row for each target and thread count, in order.
 

@@ -51,9 +51,9 @@ def targets() -> tuple[Target, ...]:
         Target(
             "compiled for Haswell", environment=compile_for("haswell"), needs=needs_host("avx2")
         ),
+        emulated_aarch64(),
         emulated_x86("Nehalem"),
         emulated_x86("Haswell"),
-        emulated_aarch64(),
     )
 
 
