@@ -49,6 +49,7 @@ class CollapsedCore:
         self.classes, self.hidden, self.dtype = classes, hidden, dtype
         self.threads = Threads(threads)
         bounds = chunk_bounds(self.n)
+        x = np.ascontiguousarray(x, None if x.dtype == np.uint8 else dtype)  # bytes take less room
         self._labels = [labels[a:b].astype(np.int64) for a, b in bounds]
         self._groups = self.threads.map(list_groups, [x[a:b] for a, b in bounds])
         self._totals = tuple(

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -68,10 +67,12 @@ class Threads:
         results: dict[int, T] = {}
 
         def work() -> None:
-            while waiting:
-                with suppress(IndexError):  # another thread was quicker
+            while True:
+                try:
                     position, each = waiting.popleft()
-                    results[position] = function(*each)
+                except IndexError:
+                    return
+                results[position] = function(*each)
 
         helpers = min(self.count, len(waiting)) - 1
         futures = [self._pool.submit(work) for _ in range(helpers)]

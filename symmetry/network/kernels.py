@@ -14,8 +14,8 @@ One pass over a chunk of samples: the forward pass, the loss and, if asked for, 
 The order of every sum
 ----------------------
 Bits depend on the order in which rounded terms are added, so the order is part of the definition.
-Every sum below starts at its first term and is *sequential and ascending*; nothing is ever split by
-vector width, tile, block or thread:
+Every sum of the full network starts at its first term and is *sequential and ascending*; nothing is
+ever split by vector width, tile, block or thread (the collapsed network's order stands above it):
 
     hidden unit j of a sample      over the inputs, ones column first; zero inputs are left out
     class k of a sample            bias, then over the hidden units
@@ -259,9 +259,8 @@ def multiply_add(
     vector for each cache line of a row (and one for the rest), multiplied and added apart.
     """
     # Constants stay literals: calls that differ in one alone must not share machine code.
-    signature = types.void(
-        total, values, indices, types.intp, types.intp, rows, width, count
-    )  # fmt: skip
+    integers = types.intp, types.intp
+    signature = types.void(total, values, indices, *integers, rows, width, count)
     lists, scalar_type = count.literal_value, total.dtype
     itemsize, row_itemsize = scalar_type.bitwidth // 8, rows.dtype.bitwidth // 8
     lanes, line = width.literal_value // itemsize, LINE_BYTES // itemsize
@@ -647,7 +646,7 @@ GROUP_BYTES = 256  # four AVX-512 registers: enough sums at a time to hide an ad
 class Groups(NamedTuple):
     """The inputs that a group of samples needs, group by group."""
 
-    x: NDArray[Any]  # (listed, LANES), any real dtype; zero beyond the last sample
+    x: NDArray[Any]  # (listed, LANES), bytes or the core's dtype; zero beyond the last sample
     inputs: NDArray[Any]  # (listed,) int32
     ends: NDArray[Any]  # (groups + 1,) int64
 
@@ -683,10 +682,11 @@ def list_by_group(x: Any, groups: Any) -> None:
 @njit(**JIT)
 def fold(a: Any, d: Any, total: Any) -> None:
     """Add the products of a group of samples to `total` (`FOLD` lanes)."""
-    one = total.dtype.type
+    to = total.dtype.type
     for lane in range(FOLD):
-        first = one(a[lane]) * d[lane] + one(a[lane + 16]) * d[lane + 16]
-        second = one(a[lane + 32]) * d[lane + 32] + one(a[lane + 48]) * d[lane + 48]
+        i, j, k = lane + FOLD, lane + 2 * FOLD, lane + 3 * FOLD
+        first = to(a[lane]) * d[lane] + to(a[i]) * d[i]
+        second = to(a[j]) * d[j] + to(a[k]) * d[k]
         total[lane] += first + second
 
 

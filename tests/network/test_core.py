@@ -119,6 +119,31 @@ def test_an_integer_x_gives_the_bits_of_its_floats(dtype):
     assert same_bits(collapsed[0][0], collapsed[1][0])
 
 
+@pytest.mark.parametrize("core_of", [Core, CollapsedCore])
+@pytest.mark.parametrize("kind", ["int16", "float64", "columns in front"])
+def test_x_may_come_in_any_dtype_and_layout(core_of, kind):
+    x = np.random.default_rng(3).integers(-9, 10, (300, 5))
+    labels = np.arange(300) % 4
+    other = np.asfortranarray(x.astype("float32")) if kind == "columns in front" else x.astype(kind)
+    weights = formulas.expand(np.full(6, 0.1), np.zeros(4), np.arange(4) / 9, 3)
+    if core_of is CollapsedCore:
+        weights = formulas.collapse(*weights)
+    weights = [w.astype("float32") for w in weights]
+    losses = {
+        core_of(values, labels, classes=4, hidden=3).gradient(*weights)[0]
+        for values in (other, x.astype("float32"))
+    }
+    assert len(losses) == 1
+
+
+def test_what_a_chunk_raises_is_raised():
+    def fail(_: int) -> None:
+        raise IndexError("mine")
+
+    with pytest.raises(IndexError, match="mine"):
+        core.Threads(2).map(fail, range(5))
+
+
 HIDDEN = [*range(1, 41), *range(63, 67), 97, 127, 128, 129, 199, 200, 201, 255, 256, 257]
 
 
