@@ -27,8 +27,8 @@ from symmetry.checker.verdict import Verdict
 from symmetry.errors import SymmetryError
 from symmetry.invariants.catalogue import Invariant
 from symmetry.report.verdicts import command_line, facts_in_lines, line
-from symmetry.trainers.resolve import as_trainer, resolve
-from symmetry.trainers.trainer import Trainer
+from symmetry.targets.resolve import as_trainer, resolve
+from symmetry.targets.trainer import Trainer
 
 
 def parametrize_invariants(

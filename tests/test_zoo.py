@@ -11,7 +11,7 @@ import pytest
 from symmetry.checker.check import check
 from symmetry.checker.strategies import draw_cases
 from symmetry.invariants.catalogue import CATALOGUE, select
-from symmetry.trainers.resolve import as_trainer
+from symmetry.targets.resolve import as_trainer
 from tests.faulty import FAULTY
 from tests.faulty.fault import DEEPCRIME, OTHERS
 from tests.sound import SOUND

@@ -16,7 +16,7 @@ from symmetry.errors import SymmetryError
 from symmetry.invariants.catalogue import CATALOGUE, Invariant, select
 from symmetry.invariants.finding import Finding, Violation
 from symmetry.invariants.problem import Problem
-from symmetry.trainers.trainer import Trainer, TrainerError
+from symmetry.targets.trainer import Trainer, TrainerError
 
 _RERUNS = 3  # of the smallest case, to see whether it fails every time
 _SPANS = ("n", "i", "h", "c", "lr", "iterations")

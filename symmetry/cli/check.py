@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from symmetry.checker.case import Case
     from symmetry.checker.verdict import Checked, Verdict
     from symmetry.invariants.catalogue import Invariant
-    from symmetry.trainers.trainer import Trainer
+    from symmetry.targets.trainer import Trainer
 
 _DTYPES = ("float32", "float64")
 _REPEATABLE = "symmetry/repeatable"
@@ -119,7 +119,7 @@ def command(
     from symmetry.checker.check import applicable, check, require_sense
     from symmetry.checker.verdict import Checked
     from symmetry.cli.verdicts import display
-    from symmetry.trainers.resolve import resolve
+    from symmetry.targets.resolve import resolve
 
     expected = dict(map(_expectation, expect_failure))
     require_sense(expected)

@@ -96,12 +96,12 @@ def command(
     Exit status: 0 nothing broke, 1 something did, 2 the command could not do its work.
     """
     from symmetry.checker.threads import in_words, one_thread
+    from symmetry.culprit.search import explain
+    from symmetry.culprit.start import Start
     from symmetry.data.mnist import load_mnist
-    from symmetry.explain.search import explain
-    from symmetry.explain.start import Start
     from symmetry.report import explanation as report
     from symmetry.report.files import writable_file, write_text
-    from symmetry.trainers.resolve import resolve
+    from symmetry.targets.resolve import resolve
 
     chosen = (hidden, samples, inputs, classes, iterations, lr, dtype, seed)
     if case is not None and any(value is not None for value in chosen):

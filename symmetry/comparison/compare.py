@@ -13,7 +13,7 @@ from symmetry.comparison.subject import Subject
 from symmetry.comparison.task import Facts, Task
 from symmetry.comparison.worker import ADVANCE, LIBRARIES, WEIGHTS
 from symmetry.errors import SymmetryError
-from symmetry.trainers.resolve import BUILTIN
+from symmetry.targets.resolve import BUILTIN
 
 
 class Observer:

@@ -15,7 +15,7 @@ from symmetry.comparison.subject import Subject, parse_subjects
 from symmetry.comparison.task import Task, task_of_case, task_of_dataset
 from symmetry.data.dataset import Dataset
 from symmetry.experiment import Settings
-from symmetry.trainers.resolve import BUILTIN, installed
+from symmetry.targets.resolve import BUILTIN, installed
 
 # Few samples, dense inputs, a large learning rate: each step multiplies a difference of rounding.
 GROWING = Case(

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from symmetry.comparison.libraries import Libraries, loaded_libraries
 from symmetry.errors import SymmetryError
 from symmetry.network.formulas import one_hot_encode
-from symmetry.trainers import resolve
-from symmetry.trainers.trainer import Run, Trainer, TrainerError, in_one_line, place_of, quiet
-from symmetry.trainers.training import Floats, Training
+from symmetry.targets import resolve
+from symmetry.targets.contestant import Contestant, Floats
+from symmetry.targets.trainer import Run, Trainer, TrainerError, in_one_line, place_of, quiet
 
 READY, ADVANCE, WEIGHTS, LIBRARIES = "ready", "advance", "weights", "libraries"
 
@@ -37,7 +37,7 @@ class Order:
     deterministic, cores
         Whether PyTorch is made deterministic; on how many cores the process may run, or None.
     x, labels, test_x, test_labels
-        As for a ``Training``.
+        As for a ``Contestant``.
     w1_shape, w2_shape, dtype, lr
         Of the weights, which start at zero; and the learning rate.
     """
@@ -78,13 +78,13 @@ class Trains(Protocol):
 class Whole:
     """One of the project's trainers: the whole iteration is timed, loss and accuracy included."""
 
-    def __init__(self, training: Training) -> None:
-        self._training = training
-        self.weights = training.weights
+    def __init__(self, contestant: Contestant) -> None:
+        self._contestant = contestant
+        self.weights = contestant.weights
 
     def advance(self) -> tuple[float, float, int]:  # noqa: D102
         start = time.perf_counter()
-        loss, correct = self._training.advance()
+        loss, correct = self._contestant.advance()
         return time.perf_counter() - start, loss, correct
 
 
@@ -165,7 +165,7 @@ def start_training(order: Order) -> Trains:
         _make_deterministic()
     w1, w2 = (np.zeros(shape, order.dtype) for shape in (order.w1_shape, order.w2_shape))
     if order.trainer in resolve.BUILTIN:
-        make = resolve.training(order.trainer)
+        make = resolve.contestant(order.trainer)
         data = (order.x, order.labels, order.test_x, order.test_labels)
         return Whole(make(*data, w1, w2, order.lr))
     trainer = resolve.resolve(order.trainer)

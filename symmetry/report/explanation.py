@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from symmetry.explain.explanation import Asymmetry, Culprit, Explanation, Named, Operand
+from symmetry.culprit.explanation import Asymmetry, Culprit, Explanation, Named, Operand
 from symmetry.invariants.words import in_ulps
 
 _WEIGHTS = {

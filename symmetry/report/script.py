@@ -19,8 +19,8 @@ from symmetry.invariants.catalogue import select
 from symmetry.invariants.permutation import order_for
 from symmetry.report.templates import environment
 from symmetry.report.verdicts import command_line
-from symmetry.trainers.load import name_in_package
-from symmetry.trainers.resolve import BUILTIN
+from symmetry.targets.load import name_in_package
+from symmetry.targets.resolve import BUILTIN
 
 _LITERALS = 1000  # numbers that one array may have to be written out
 
@@ -81,7 +81,7 @@ def render_script(trainer: str, verdict: Verdict) -> str:
 def _place(trainer: str) -> dict[str, Any]:
     """Say how the trainer is imported: folders to look in, first and last, module, attribute."""
     if trainer in BUILTIN:
-        name = f"symmetry.trainers.{trainer.replace('-', '_')}"
+        name = f"symmetry.targets.{trainer.replace('-', '_')}"
         return {"first": [], "last": [], "module": name, "attribute": "step"}
     source, _, attribute = trainer.rpartition(":")
     if not source.endswith(".py"):

@@ -1,1 +1,1 @@
-"""Training steps of every make behind one interface; frameworks are imported when asked for."""
+"""The place where ``from_module`` used to be; people's scripts still import it from here."""

@@ -11,7 +11,7 @@ from symmetry.checker.strategies import draw_cases
 from symmetry.checker.verdict import gate, nothing_checked
 from symmetry.errors import SymmetryError
 from symmetry.invariants.catalogue import CATALOGUE, select
-from symmetry.trainers.resolve import as_trainer, resolve
+from symmetry.targets.resolve import as_trainer, resolve
 from tests.checker import steps
 
 FEW = draw_cases(25, 0, ["float32"])

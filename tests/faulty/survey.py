@@ -12,7 +12,7 @@ from symmetry.checker.check import check
 from symmetry.checker.strategies import draw_cases
 from symmetry.checker.verdict import Verdict
 from symmetry.invariants.catalogue import CATALOGUE, select
-from symmetry.trainers.resolve import as_trainer
+from symmetry.targets.resolve import as_trainer
 from tests.faulty import FAULTY, Fault
 from tests.sound import SOUND, Sound
 

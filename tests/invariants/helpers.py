@@ -9,7 +9,7 @@ import numpy as np
 
 from symmetry.invariants.problem import Problem
 from symmetry.network import formulas
-from symmetry.trainers.trainer import Trainer
+from symmetry.targets.trainer import Trainer
 
 DTYPES = ("float32", "float64")
 

@@ -5,7 +5,7 @@ import pytest
 
 from symmetry.errors import SymmetryError
 from symmetry.invariants.catalogue import CATALOGUE, select
-from symmetry.trainers.trainer import Trainer, TrainerError
+from symmetry.targets.trainer import Trainer, TrainerError
 from tests.invariants.helpers import exact_step, make_problem, numpy_step, trainer, with_clones
 
 NAMES = [

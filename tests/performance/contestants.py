@@ -33,11 +33,11 @@ def contestant(name: str, problem: Problem, hidden: int, dtype: str, threads: in
 
 def with_numpy(problem: Problem, w1: Any, w2: Any) -> Advance:
     """Return what trains by NumPy."""
-    from symmetry.trainers.numpy import Training  # without Numba, which would count as its memory
+    from symmetry.targets.numpy import Contestant  # without Numba, which would count as its memory
 
     sets = problem.x, problem.labels, problem.test_x, problem.test_labels
-    training = Training(*sets, w1, w2, LR)
-    return lambda: training.advance()[0]
+    numpy = Contestant(*sets, w1, w2, LR)
+    return lambda: numpy.advance()[0]
 
 
 def with_a_core(name: str, problem: Problem, w1: Any, w2: Any, threads: int) -> Advance:

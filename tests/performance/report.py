@@ -19,7 +19,7 @@ INTRODUCTION = """\
 {headline}
 
 One iteration is an update, a pass over the training set for the loss after it and the next
-gradient, and a pass over the test set. NumPy's step (`symmetry/trainers/numpy.py`) does the same
+gradient, and a pass over the test set. NumPy's step (`symmetry/targets/numpy.py`) does the same
 with as few passes and temporary arrays as a competent user would. Data are converted, and the
 core's lists of nonzeros made, before. All contestants take turns in one process, each with the same
 number of threads, after a pause of 0.1 s that lets BLAS threads go to sleep; a time is the median

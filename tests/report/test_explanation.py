@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from symmetry.explain.explanation import Asymmetry, Culprit, Explanation, Named, Operand
+from symmetry.culprit.explanation import Asymmetry, Culprit, Explanation, Named, Operand
 from symmetry.report.explanation import lines, to_json
 
 APART = Asymmetry("even units | odd units", 3, 2.5e-7)

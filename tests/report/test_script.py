@@ -14,7 +14,7 @@ from symmetry.errors import SymmetryError
 from symmetry.invariants.catalogue import CATALOGUE, select
 from symmetry.report import script
 from symmetry.report.script import render_script
-from symmetry.trainers.resolve import resolve
+from symmetry.targets.resolve import resolve
 
 CASE = Case(3, 3, 4, 3, 0.5, 2, "float64", "unit", "scaled", 0)
 LARGE = Case(40, 30, 200, 3, 0.5, 2, "float32", "unit", "cloned", 0)
@@ -168,7 +168,7 @@ def test_a_module_is_looked_for_in_the_working_directory(tmp_path, monkeypatch):
 def test_a_built_in_trainer_is_imported_from_its_module():
     verdict = verdict_of_builtin()
     text = render_script("torch-autograd", verdict)
-    assert "importlib.import_module('symmetry.trainers.torch_autograd').step" in text
+    assert "importlib.import_module('symmetry.targets.torch_autograd').step" in text
     assert "sys.path" not in text
 
 

@@ -1,0 +1,92 @@
+"""JAX: a loss, its gradient by ``value_and_grad``, all of it compiled by ``jit``.
+
+Importing this module switches JAX to 64-bit mode: without it JAX would take float64 arrays and
+return float32 ones. Arrays of float32 stay what they are.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from numpy.typing import NDArray
+
+from symmetry.targets import contestant
+from symmetry.targets.contestant import Floats
+
+__all__ = ["Contestant", "step"]
+
+jax.config.update("jax_enable_x64", True)
+
+Weights = tuple[Array, Array]
+
+
+def step(x: Floats, y: Floats, w1: Floats, w2: Floats, lr: float) -> tuple[Floats, Floats]:
+    """Return the weights after one full-batch gradient step with learning rate ``lr``."""
+    _, gradients = differentiate((w1, w2), x, y)
+    new_w1, new_w2 = update((w1, w2), gradients, lr)
+    return np.asarray(new_w1), np.asarray(new_w2)
+
+
+def predict(weights: Weights, x: Array) -> Array:
+    """Return the logits (n, c)."""
+    w1, w2 = weights
+    hidden = jax.nn.sigmoid(x @ w1[1:] + w1[0])
+    return hidden @ w2[1:] + w2[0]
+
+
+@jax.jit
+@jax.value_and_grad
+def differentiate(weights: Weights, x: Array, y: Array) -> Array:
+    """Return the mean loss, and (what the decorator adds) its gradient in both weights."""
+    return -jnp.mean(jnp.sum(y * jax.nn.log_softmax(predict(weights, x)), axis=1))
+
+
+@jax.jit
+def update(weights: Weights, gradients: Weights, lr: float) -> Weights:
+    """Return ``w - lr * g`` for both weights."""
+    return weights[0] - lr * gradients[0], weights[1] - lr * gradients[1]
+
+
+@jax.jit
+def count_correct(weights: Weights, x: Array, labels: Array) -> Array:
+    """Return how many samples are classified as labelled."""
+    return jnp.sum(jnp.argmax(predict(weights, x), axis=1) == labels)
+
+
+class Contestant(contestant.Contestant):
+    """The same functions, on arrays made once; reading the results waits for them."""
+
+    def __init__(
+        self,
+        x: NDArray[Any],
+        labels: NDArray[Any],
+        test_x: NDArray[Any],
+        test_labels: NDArray[Any],
+        w1: Floats,
+        w2: Floats,
+        lr: float,
+    ) -> None:
+        self._weights: Weights = (jnp.array(w1), jnp.array(w2))
+        self._x, self._test_x = (jnp.array(a, dtype=w1.dtype) for a in (x, test_x))
+        self._y = jax.nn.one_hot(jnp.array(labels), w2.shape[1], dtype=w1.dtype)
+        self._test_labels = jnp.array(test_labels)
+        self._lr = lr
+
+    def weights(self) -> tuple[Floats, Floats]:
+        """Return copies of w1 and w2 as NumPy arrays."""
+        w1, w2 = self._weights
+        return np.array(w1), np.array(w2)
+
+    def _differentiate(self) -> float:
+        loss, self._gradients = differentiate(self._weights, self._x, self._y)
+        return float(jax.block_until_ready((loss, self._gradients))[0])
+
+    def _update(self) -> None:
+        self._weights = update(self._weights, self._gradients, self._lr)
+
+    def _count_correct(self) -> int:
+        return int(count_correct(self._weights, self._test_x, self._test_labels))

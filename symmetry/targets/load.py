@@ -1,0 +1,150 @@
+"""Import the user's code by module name or by file, and say in one line what went wrong."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+from symmetry.errors import SymmetryError
+from symmetry.targets.trainer import in_one_line, place_of, quiet
+
+_folders: set[Path] = set()  # those that trainers were imported from
+
+
+def load_module(trainer: str, name: str) -> ModuleType:
+    """Import a module by its dotted name, looked for in the working directory first.
+
+    Parameters
+    ----------
+    trainer
+        The whole name of the trainer, for messages.
+    name
+        As in an import statement.
+
+    Raises
+    ------
+    SymmetryError
+        When it is no module's name, there is no such module, or importing it raises.
+    """
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise SymmetryError(
+            f"trainer {trainer!r}: {name} is neither a module such as package.module "
+            "nor a Python file such as path/to/file.py"
+        )
+    folder = Path.cwd()
+    _put_first(folder)
+    with readable(trainer, f"importing {name}"):
+        try:
+            return importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+                raise  # the module is there; it is something that it imports that is not
+            raise SymmetryError(
+                f"trainer {trainer!r}: {error} (looked in {folder} first, then where Python looks)"
+            ) from error
+
+
+def load_file(trainer: str, path: str) -> ModuleType:
+    """Execute a Python file as a module; what lies beside it can be imported.
+
+    A file inside a package (its folder has an ``__init__.py``) gets its dotted name, so that its
+    relative imports work too.
+
+    Parameters
+    ----------
+    trainer
+        The whole name of the trainer, for messages.
+    path
+        The file, absolute or relative to the working directory.
+
+    Raises
+    ------
+    SymmetryError
+        When there is no such file, or executing it raises.
+    """
+    file = Path(path).resolve()
+    if not file.is_file():
+        raise SymmetryError(f"trainer {trainer!r}: there is no file {file}")
+    name, root = name_in_package(file)
+    _put_first(root)
+    if root != file.parent and str(file.parent) not in sys.path:
+        # Last, since modules of a package may well be called like others: torch.py, for instance.
+        sys.path.append(str(file.parent))
+    while name in sys.modules and getattr(sys.modules[name], "__file__", None) != str(file):
+        name += "_"  # taken: a file called json.py, say
+    return _execute(trainer, name, file)
+
+
+@contextmanager
+def readable(trainer: str, doing: str) -> Iterator[None]:
+    """Turn what the user's code raises, ``SystemExit`` included, into a line that says where."""
+    with quiet():
+        try:
+            yield
+        except (KeyboardInterrupt, SymmetryError):
+            raise
+        except BaseException as error:
+            raise SymmetryError(
+                f"trainer {trainer!r}: {doing} raised {in_one_line(error)}{place_of(error)}"
+            ) from error
+
+
+def _execute(trainer: str, name: str, file: Path) -> ModuleType:
+    """Compile from the source, never from a cache: the file may have changed a moment ago."""
+    spec = importlib.util.spec_from_file_location(name, file)
+    assert spec is not None  # it has a loader, since its name ends in .py
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pickle look there
+    with readable(trainer, f"importing {file.name}"):
+        try:
+            exec(compile(file.read_bytes(), file, "exec"), vars(module))
+        except BaseException:
+            del sys.modules[name]
+            raise
+    return module
+
+
+def name_in_package(file: Path) -> tuple[str, Path]:
+    """Return the dotted name of a file, and the folder that its import starts from."""
+    name, folder = file.stem, file.parent
+    while (folder / "__init__.py").is_file():
+        name, folder = f"{folder.name}.{name}", folder.parent
+    return name, folder
+
+
+def _put_first(folder: Path) -> None:
+    """Make imports look in ``folder`` first, whatever was imported from other trainers' folders."""
+    _forget_namesakes(folder)
+    _folders.add(folder)
+    if str(folder) in sys.path:
+        sys.path.remove(str(folder))
+    sys.path.insert(0, str(folder))
+    importlib.invalidate_caches()
+
+
+def _forget_namesakes(folder: Path) -> None:
+    """Let ``new/train.py`` import its own ``model`` after ``old/train.py`` has imported another."""
+    namesakes = {
+        name
+        for name, module in sys.modules.items()
+        if name != "symmetry"
+        and _home(module) in _folders - {folder}
+        and ((folder / f"{name}.py").exists() or (folder / name).is_dir())
+    }
+    for name in list(sys.modules):
+        if name.partition(".")[0] in namesakes:
+            del sys.modules[name]
+
+
+def _home(module: ModuleType) -> Path | None:
+    """Return the folder in which the import found this module or package."""
+    file = getattr(module, "__file__", None)
+    if file is None:
+        return None
+    parents = Path(file).parents
+    return parents[1] if Path(file).name == "__init__.py" and len(parents) > 1 else parents[0]

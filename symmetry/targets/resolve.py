@@ -1,0 +1,160 @@
+"""From a name to a trainer: a built-in one, one in an importable module, or one in a file."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import inspect
+import reprlib
+import sys
+from collections.abc import Callable, Iterable
+from types import ModuleType
+from typing import Any
+
+from symmetry.errors import SymmetryError
+from symmetry.targets.contestant import Contestant
+from symmetry.targets.load import load_file, load_module, readable
+from symmetry.targets.trainer import DTYPES, Trainer
+
+BUILTIN = ("numba", "numpy", "torch", "torch-autograd", "jax")
+_FRAMEWORKS = {"torch": "torch", "torch-autograd": "torch", "jax": "jax"}
+
+
+def resolve(trainer: str | Callable[..., Any] | Trainer) -> Trainer:
+    """Return the trainer of that name, or wrap a callable.
+
+    Parameters
+    ----------
+    trainer
+        One of ``BUILTIN``; ``package.module:attribute``, looked for in the working directory first;
+        ``path/to/file.py:attribute``, which may import what lies beside it; or a callable. The
+        attribute may be dotted.
+
+    Raises
+    ------
+    SymmetryError
+        When there is no such thing, it cannot be imported, or is not a trainer: one line that says
+        what was tried.
+    """
+    if isinstance(trainer, Trainer):
+        return trainer
+    if not isinstance(trainer, str):
+        return as_trainer(trainer)
+    if trainer in BUILTIN:
+        return Trainer(trainer, _builtin_module(trainer).step, builtin=True)
+    source, _, attribute = trainer.rpartition(":")
+    if not (source and attribute):
+        raise SymmetryError(
+            f"unknown trainer {trainer!r}: expected one of {', '.join(BUILTIN)}, "
+            "or package.module:attribute, or path/to/file.py:attribute"
+        )
+    module = (load_file if source.endswith(".py") else load_module)(trainer, source)
+    return as_trainer(_find(trainer, module, source, attribute), trainer)
+
+
+def as_trainer(step: Callable[..., Any], name: str | None = None) -> Trainer:
+    """Wrap a callable, or a class whose instances are callable.
+
+    Parameters
+    ----------
+    step
+        Called as ``step(x, y, w1, w2, lr)``; see ``symmetry.targets.trainer``.
+    name
+        What verdicts call it; by default ``module:attribute``, where it can be found again.
+
+    Raises
+    ------
+    SymmetryError
+        When it is not callable, or its attribute ``dtypes`` is not understood.
+    """
+    name = _name(step) if name is None else name
+    if inspect.isclass(step):
+        if not any("__call__" in vars(base) for base in step.__mro__):
+            raise SymmetryError(
+                f"trainer {name!r} is a class whose instances cannot be called: "
+                "give it a method __call__(self, x, y, w1, w2, lr)"
+            )
+    elif not callable(step):
+        raise SymmetryError(
+            f"trainer {name!r} is of type {type(step).__name__}, "
+            "which cannot be called as step(x, y, w1, w2, lr)"
+        )
+    return Trainer(name, step, _dtypes(name, step))
+
+
+def installed() -> tuple[str, ...]:
+    """Return the built-in trainers whose framework is installed."""
+    return tuple(
+        name
+        for name in BUILTIN
+        if name not in _FRAMEWORKS or importlib.util.find_spec(_FRAMEWORKS[name]) is not None
+    )
+
+
+def contestant(name: str) -> type[Contestant]:
+    """Return the class that trains on a whole data set with the built-in trainer ``name``.
+
+    Raises
+    ------
+    SymmetryError
+        When it is none of the built-in trainers, or its framework is not installed.
+    """
+    if name not in BUILTIN:
+        raise SymmetryError(f"trainer {name!r} is none of {', '.join(BUILTIN)}")
+    found: type[Contestant] = _builtin_module(name).Contestant
+    return found
+
+
+def _builtin_module(name: str) -> ModuleType:
+    module = f"symmetry.targets.{name.replace('-', '_')}"
+    with readable(name, f"importing {module}"):
+        try:
+            return importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            if name not in _FRAMEWORKS:
+                raise
+            raise SymmetryError(
+                f"trainer {name!r} needs {_FRAMEWORKS[name]}, which cannot be imported: {error} "
+                f"(pip install 'unit-symmetry[{_FRAMEWORKS[name]}]')"
+            ) from error
+
+
+def _find(trainer: str, module: ModuleType, source: str, attribute: str) -> Any:
+    """Follow a dotted attribute from the module on."""
+    found: Any = module
+    place = source
+    for part in attribute.split("."):
+        with readable(trainer, f"reading {part!r} of {place}"):
+            try:
+                found = getattr(found, part)
+            except AttributeError as error:
+                close = difflib.get_close_matches(part, dir(found), 1)
+                hint = f"; did you mean {close[0]!r}?" if close else ""
+                raise SymmetryError(
+                    f"trainer {trainer!r}: {place} has no attribute {part!r}{hint}"
+                ) from error
+        place += f".{part}" if ":" in place else f":{part}"
+    return found
+
+
+def _dtypes(name: str, step: Any) -> tuple[str, ...]:
+    """Read the attribute ``dtypes``: names, or NumPy's own scalar types and dtypes."""
+    given = getattr(step, "dtypes", DTYPES)
+    if isinstance(given, Iterable) and not isinstance(given, str):
+        names = {getattr(dtype, "__name__", str(dtype)) for dtype in given}
+        if names and names <= set(DTYPES):
+            return tuple(dtype for dtype in DTYPES if dtype in names)
+    raise SymmetryError(
+        f"trainer {name!r}: its attribute dtypes must be a tuple out of 'float32' and 'float64', "
+        f"such as ('float32',), but it is {reprlib.repr(given)}"
+    )
+
+
+def _name(step: Any) -> str:
+    """Return ``module:attribute`` where the step can be found, or what describes it best."""
+    module = getattr(step, "__module__", None) or type(step).__module__
+    for attribute, value in vars(sys.modules.get(module, ModuleType(module))).items():
+        if value is step:
+            return f"{module}:{attribute}"
+    return f"{module}:{getattr(step, '__qualname__', type(step).__qualname__)}"

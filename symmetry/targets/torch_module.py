@@ -1,0 +1,205 @@
+"""The adapter for people's own PyTorch modules, optimisers and losses."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from symmetry.errors import SymmetryError
+from symmetry.targets.contestant import Floats
+from symmetry.targets.trainer import DTYPES, TrainerError, in_one_line
+
+MakeModel = Callable[[int, int, int], nn.Module]
+MakeOptimizer = Callable[[Iterator[nn.Parameter], float], torch.optim.Optimizer]
+Loss = Callable[[Any, Tensor], Tensor]
+
+
+def from_module(
+    make_model: MakeModel, make_optimizer: MakeOptimizer, loss: Loss
+) -> type[ModuleStep]:
+    """Turn a PyTorch module, an optimiser and a loss into a trainer.
+
+    >>> Step = from_module(Net, torch.optim.Adam, nn.CrossEntropyLoss())  # doctest: +SKIP
+
+    Parameters
+    ----------
+    make_model
+        Called as ``make_model(inputs, hidden, classes)``. The module must have exactly two
+        ``nn.Linear`` layers, registered in the order in which they are applied: (inputs, hidden)
+        and (hidden, classes). w1 and w2 are loaded into them, so that it does not matter how they
+        are initialised. Other parameters (of a norm, of a PReLU) are the module's own: they begin
+        as the module makes them, under a fixed seed, and are trained along.
+    make_optimizer
+        Called as ``make_optimizer(model.parameters(), lr)``. Its ``step`` is called without a
+        closure, and its state lives as long as the training run.
+    loss
+        Called as ``loss(model(x), y)`` with the one-hot targets, a float tensor of shape (n, c), as
+        ``nn.CrossEntropyLoss`` takes them. For a loss that wants class indices:
+        ``lambda output, y: nn.functional.nll_loss(output, y.argmax(dim=1))``.
+
+    Returns
+    -------
+    type
+        A class without constructor arguments: a trainer that is instantiated once per training
+        run. Model and optimiser are made in its first step, cast to the dtype of the arrays, and
+        serve all steps of that run, in training mode: dropout that was left on is found. A layer
+        without bias hands its row of w1 or w2 back as it came. Set the attribute ``dtypes`` on the
+        class when the module takes one dtype only.
+
+    Raises
+    ------
+    SymmetryError
+        When one of the three is not what is to be called, but, say, a module already made.
+    """
+    _demand_makers(make_model, make_optimizer, loss)
+
+    class FromModule(ModuleStep):
+        def __init__(self) -> None:
+            super().__init__(make_model, make_optimizer, loss)
+
+    FromModule.__module__ = sys._getframe(1).f_globals.get("__name__", __name__)
+    return FromModule
+
+
+class ModuleStep:
+    """The steps of one training run of a user's module."""
+
+    dtypes: ClassVar[tuple[str, ...]] = DTYPES
+
+    def __init__(self, make_model: MakeModel, make_optimizer: MakeOptimizer, loss: Loss) -> None:
+        self._make_model, self._make_optimizer, self._loss = make_model, make_optimizer, loss
+        self._made_for: tuple[Any, ...] | None = None
+
+    def __call__(
+        self, x: Floats, y: Floats, w1: Floats, w2: Floats, lr: float
+    ) -> tuple[Floats, Floats]:
+        """Load the weights, take one step of the optimiser, and read the weights back."""
+        self._make_once(w1, w2, lr)
+        first, second = self._layers
+        _load(first, w1)
+        _load(second, w2)
+        self._model.train()
+        self._optimizer.zero_grad()
+        device = first.weight.device
+        output = self._model(torch.from_numpy(x).to(device))
+        self._measure_loss(output, torch.from_numpy(y).to(device)).backward()
+        self._optimizer.step()
+        return _read(first, w1), _read(second, w2)
+
+    def _make_once(self, w1: Floats, w2: Floats, lr: float) -> None:
+        made_for = (w1.shape, w2.shape, w1.dtype, lr)
+        if self._made_for is None:
+            self._model = _make_model(self._make_model, w1, w2)
+            self._layers = _find_layers(self._model, w1, w2)
+            self._optimizer = self._make_optimizer(self._model.parameters(), lr)
+            self._made_for = made_for
+        elif self._made_for != made_for:
+            raise TrainerError(
+                "from_module: sizes, dtype or learning rate changed within one training run: "
+                "the trainer is the class that from_module returns, not an instance of it"
+            )
+
+    def _measure_loss(self, output: Any, y: Tensor) -> Tensor:
+        try:
+            loss = self._loss(output, y)
+        except (RuntimeError, ValueError, IndexError) as error:
+            raise TrainerError(
+                f"from_module: loss(model(x), y) raised {in_one_line(error)}; "
+                "y is the one-hot (n, c) float tensor: for class indices use y.argmax(dim=1)"
+            ) from error
+        if not isinstance(loss, Tensor) or loss.ndim != 0:
+            kind = type(loss).__name__
+            found = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else kind
+            raise TrainerError(
+                f"from_module: loss(model(x), y) returned {found}, "
+                "expected a tensor without dimensions"
+            )
+        return loss
+
+
+def _demand_makers(make_model: Any, make_optimizer: Any, loss: Any) -> None:
+    if isinstance(make_model, nn.Module) or not callable(make_model):
+        raise SymmetryError(
+            "from_module: make_model must be a function or class that makes the model for given "
+            f"sizes, as make_model(inputs, hidden, classes), not a {type(make_model).__name__}"
+        )
+    if not callable(make_optimizer):
+        raise SymmetryError(
+            "from_module: make_optimizer must be a function or class that makes the optimiser, "
+            f"as make_optimizer(parameters, lr), not a {type(make_optimizer).__name__}"
+        )
+    if inspect.isclass(loss) or not callable(loss):
+        name = f"nn.{loss.__name__}()" if inspect.isclass(loss) else "nn.CrossEntropyLoss()"
+        raise SymmetryError(
+            f"from_module: loss must be an instance or a function: {name}, for example"
+        )
+
+
+def _make_model(make_model: MakeModel, w1: Floats, w2: Floats) -> nn.Module:
+    """Make the model, from the same random numbers every time and without using any up."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = make_model(w1.shape[0] - 1, w1.shape[1], w2.shape[1])
+    if not isinstance(model, nn.Module):
+        raise TrainerError(
+            f"from_module: make_model returned a {type(model).__name__}, expected an nn.Module"
+        )
+    return model.to(torch.from_numpy(w1).dtype)
+
+
+def _find_layers(model: nn.Module, w1: Floats, w2: Floats) -> tuple[nn.Linear, nn.Linear]:
+    layers = {name: m for name, m in model.named_modules() if isinstance(m, nn.Linear)}
+    if len(layers) != 2:
+        names = f" ({', '.join(layers)})" if layers else ""
+        raise TrainerError(
+            f"from_module: the model has {len(layers)} nn.Linear layers{names}, expected two: "
+            "inputs to hidden, hidden to classes"
+        )
+    for (name, layer), place, w in zip(layers.items(), ("first", "second"), (w1, w2), strict=True):
+        expected = (w.shape[0] - 1, w.shape[1])
+        if (layer.in_features, layer.out_features) != expected:
+            raise TrainerError(
+                f"from_module: the model's {place} nn.Linear layer, {name}, has "
+                f"{layer.in_features} inputs and {layer.out_features} outputs, expected "
+                f"{expected[0]} and {expected[1]} from make_model(inputs={w1.shape[0] - 1}, "
+                f"hidden={w1.shape[1]}, classes={w2.shape[1]})"
+            )
+    first, second = layers.values()
+    _demand_own_parameters(first, second)
+    return first, second
+
+
+def _demand_own_parameters(first: nn.Linear, second: nn.Linear) -> None:
+    parameters = [
+        p for p in (first.weight, first.bias, second.weight, second.bias) if p is not None
+    ]
+    if not all(isinstance(p, nn.Parameter) for p in parameters):
+        raise TrainerError(
+            "from_module: a weight of the model's nn.Linear layers is computed from other "
+            "parameters (weight_norm, pruning ...), so that no weights can be loaded into it"
+        )
+    if len({id(p) for p in parameters}) < len(parameters):
+        raise TrainerError(
+            "from_module: the model's two nn.Linear layers share a parameter, so that w1 and w2 "
+            "cannot both be loaded"
+        )
+
+
+def _load(layer: nn.Linear, w: Floats) -> None:
+    """Copy w into the layer: the parameters stay the ones that the optimiser knows."""
+    with torch.no_grad():
+        layer.weight.copy_(torch.from_numpy(w[1:].T))
+        if layer.bias is not None:
+            layer.bias.copy_(torch.from_numpy(w[0]))
+
+
+def _read(layer: nn.Linear, old: Floats) -> Floats:
+    """Return the layer's weight transposed, below the row of its bias."""
+    bias = torch.from_numpy(old[0]) if layer.bias is None else layer.bias.detach().cpu()
+    w: Floats = torch.vstack([bias, layer.weight.detach().cpu().T]).numpy()
+    return w

@@ -1,0 +1,74 @@
+"""Training steps with one fault each, on products that treat every hidden unit alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from symmetry.checker.case import Case
+from symmetry.culprit.explanation import Culprit, Explanation
+from symmetry.culprit.search import explain
+from symmetry.culprit.start import Start
+from symmetry.targets.resolve import as_trainer
+from tests.sound.exact import cross_entropy, logistic, prepend_bias, product
+
+HIDDEN = 12
+
+
+def start(weights: str = "zero", hidden: int = HIDDEN, **changes: Any) -> Start:
+    values: dict[str, Any] = {
+        "n": 20,
+        "i": 5,
+        "c": 4,
+        "lr": 0.5,
+        "iterations": 3,
+        "dtype": "float32",
+        "data": "unit",
+        "seed": 1,
+    }
+    return Start.of_case(Case(h=hidden, weights=weights, **{**values, **changes}))
+
+
+def explained(step: Callable[..., Any], beginning: Start | None = None) -> Explanation:
+    return explain(as_trainer(step, "step"), beginning or start())
+
+
+def culprit(step: Callable[..., Any], beginning: Start | None = None) -> Culprit:
+    """Return the only culprit."""
+    explanation = explained(step, beginning)
+    assert explanation.outcome == "explained"
+    (found,) = explanation.culprits
+    return found
+
+
+def same(array: Any) -> Any:
+    return array
+
+
+def step(x, y, w1, w2, lr, *, weights=same, hidden=same, g1=same, g2=same):
+    """Take one step; each function sees and may change what it is named after."""
+    w1, inputs = weights(w1), prepend_bias(x)
+    layer, slope = logistic(product(inputs, w1))
+    layer = hidden(layer)
+    outputs = prepend_bias(layer)
+    delta = cross_entropy(product(outputs, w2), y)
+    back = product(delta, w2[1:].T) * slope
+    return (
+        w1 - lr * g1(product(inputs.T, back) / len(x)),
+        w2 - lr * g2(product(outputs.T, delta) / len(x)),
+    )
+
+
+def faulty(**changes: Callable[[Any], Any]) -> Callable[..., Any]:
+    """Return a step that does something else with one of its arrays."""
+
+    def faulty_step(x, y, w1, w2, lr):
+        return step(x, y, w1, w2, lr, **changes)
+
+    return faulty_step
+
+
+def numbers(shape: tuple[int, ...], dtype: str = "float32") -> Any:
+    return np.arange(np.prod(shape), dtype=dtype).reshape(shape)

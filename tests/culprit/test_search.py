@@ -1,0 +1,445 @@
+"""Steps in NumPy with one fault each, and what is said of them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from symmetry.culprit import reproduce
+from symmetry.culprit.start import Start
+from symmetry.errors import SymmetryError
+from symmetry.targets.resolve import resolve
+from tests.culprit.steps import HIDDEN, culprit, explained, faulty, start, step
+from tests.faulty import FAULTY
+from tests.sound import SOUND
+
+FACTOR = np.float32(1.01)
+RNG = np.random.default_rng(7)
+MASK = np.array([1] * 5 + [0] + [1] * 20, dtype=np.float32)
+
+
+def changed(function):
+    """Return a function that changes a copy of its array."""
+
+    def change(array):
+        copy = array.copy()
+        function(copy)
+        return copy
+
+    return change
+
+
+def multiply_last_unit(g1):
+    g1[:, -1] *= FACTOR
+
+
+def multiply_last_row(g2):
+    g2[-1] *= FACTOR
+
+
+def add_to_one_unit(w1):
+    w1[:, 3] += np.float32(1e-7)
+
+
+def add_to_one_entry(w1):
+    w1[0, 3] += np.float32(1e-7)
+
+
+def next_number(g1):
+    g1[:, 4] = np.nextafter(g1[:, 4], np.float32(1))
+
+
+def half_precision(g1):
+    g1[:, -4:] = g1[:, -4:].astype(np.float16)
+
+
+def by_index(g1):
+    g1[:, [2, 5]] *= FACTOR
+
+
+def clip_some(g1):
+    np.clip(g1[:, :5], -1e-4, 1e-4, out=g1[:, :5])
+
+
+def noise_built_first(w1):
+    noise = np.zeros(w1.shape[1], np.float32)
+    noise[3] = 1e-7
+    return w1 + noise
+
+
+def where_by_number(g1):
+    return np.where(np.arange(g1.shape[1]) % 3 == 0, g1 * 2, g1)
+
+
+def cumulative(hidden):
+    return hidden + np.cumsum(hidden, axis=1) * np.float32(1e-3)
+
+
+def dropout(hidden):
+    return hidden * (RNG.random(hidden.shape) < 0.8)
+
+
+def winner(hidden):
+    return hidden * (np.arange(hidden.shape[1]) == hidden.argmax(axis=1)[:, None])
+
+
+def padded(g1):
+    room = np.zeros((len(g1), -(-g1.shape[1] // 16) * 16), np.float32)
+    room[:, : g1.shape[1]] = g1
+    room = room + room
+    room[:, 8:] *= FACTOR
+    return room[:, : g1.shape[1]] / 2
+
+
+def flattened(g1):
+    flat = np.concatenate([g1.ravel(), g1.ravel()])
+    flat[3] += np.float32(1e-4)
+    return flat[: g1.size].reshape(g1.shape)
+
+
+def module_mask(hidden):
+    return hidden * MASK[: hidden.shape[1]]
+
+
+CASES = [
+    (faulty(g1=changed(multiply_last_unit)), "multiply", "the last 1 of 12"),
+    (faulty(weights=changed(add_to_one_unit)), "add", "unit 3 alone"),
+    (faulty(weights=changed(add_to_one_entry)), "setitem", "unit 3 alone"),
+    (faulty(weights=noise_built_first), "add", "unit 3 alone"),
+    (faulty(g1=changed(next_number)), "setitem", "unit 4 alone"),
+    (faulty(g1=changed(half_precision)), "setitem", "the last 4 of 12"),
+    (faulty(g1=changed(by_index)), "setitem", "units 0, 1, 3, 4, 6-11 | units 2, 5"),
+    (faulty(g1=changed(clip_some)), "clip", "the first 5 of 12"),
+    (faulty(g1=where_by_number), "where", "every 3rd unit from 0"),
+    (faulty(hidden=cumulative), "cumsum", "all 12 differ"),
+    (faulty(hidden=dropout), "random.random", "all 12 differ"),
+    (faulty(hidden=winner), "equal", "the first 1 of 12"),
+    (faulty(g1=padded), "multiply", "the last 4 of 12"),
+    (faulty(g1=flattened), "setitem", "unit 3 alone"),
+    (faulty(hidden=module_mask), "multiply", "unit 5 alone"),
+]
+
+
+def name_of(case):
+    return case if isinstance(case, str) else None
+
+
+@pytest.mark.parametrize(("faulty_step", "name", "groups"), CASES, ids=name_of)
+def test_the_operation_is_named_and_its_script_shows_it(faulty_step, name, groups):
+    found = culprit(faulty_step)
+    assert found.operation.name == name
+    assert found.asymmetry.groups == groups
+    assert found.operation.place.startswith("tests/culprit/test_search.py:")
+    assert found.operation.source
+    assert found.reproduced
+    assert found.weight == "all"
+    assert found.script is not None
+    done = subprocess.run(
+        [sys.executable, "-c", found.script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == found.script_shows
+    assert not found.script_shows.endswith(("[]", "False"))
+
+
+def loop_over_blocks(factor):
+    """Return a gradient that is copied block by block, the last ones times a factor."""
+
+    def copy(g1):
+        filled = np.empty_like(g1)
+        for first in range(0, g1.shape[1], 4):
+            block = g1[:, first : first + 4]
+            filled[:, first : first + 4] = block * (factor if first >= 8 else np.float32(1))
+        return filled
+
+    return copy
+
+
+def unit_by_unit(odd):
+    """Return a hidden layer that is made unit by unit, by another function for unit 2."""
+
+    def make(hidden):
+        columns = [
+            (odd if unit == 2 else np.tanh)(hidden[:, unit]) for unit in range(hidden.shape[1])
+        ]
+        return np.array(columns).T
+
+    return make
+
+
+def test_blocks_and_loops_that_treat_all_units_alike_are_sound():
+    sound = faulty(g1=loop_over_blocks(np.float32(1)), hidden=unit_by_unit(np.tanh))
+    assert explained(sound).outcome == "nothing broke"
+
+
+def test_a_block_with_another_argument():
+    found = culprit(faulty(g1=loop_over_blocks(FACTOR)))
+    assert found.operation.name == "multiply"
+    assert found.cause.startswith("unit 8 comes out of it, unit 0 out of multiply (")
+    assert found.cause.endswith("with other arguments")
+    assert found.asymmetry.groups == "the last 4 of 12"
+    assert found.script_shows == "the two results differ: True"
+
+
+def test_a_unit_that_is_made_by_another_operation():
+    found = culprit(faulty(hidden=unit_by_unit(np.sin)))
+    assert found.operation.name == "sin"
+    assert "unit 0 out of tanh" in found.cause
+    assert found.remarks[0].startswith("the units are brought together by array")
+    assert found.script_shows == "the two results differ: True"
+
+
+def test_a_unit_that_gets_an_operation_more():
+    found = culprit(faulty(hidden=unit_by_unit(lambda column: np.tanh(column) * FACTOR)))
+    assert found.operation.name == "multiply"
+    assert "unit 0 out of tanh" in found.cause
+
+
+def test_a_loop_that_forgets_the_last_unit():
+    def forget(g1):
+        filled = np.zeros_like(g1)
+        for unit in range(g1.shape[1] - 1):
+            filled[:, unit] = g1[:, unit]
+        return filled
+
+    found = culprit(faulty(g1=forget))
+    assert found.operation.name == "setitem"
+    assert found.cause.startswith("it writes into 11 of the 12 hidden units")
+    assert found.asymmetry.groups == "the last 1 of 12"
+
+
+def test_where_a_constant_was_built():
+    found = culprit(faulty(weights=noise_built_first))
+    assert found.cause.endswith("operand 2, which differs between them")
+    assert found.remarks[0].startswith("operand 2 was made by setitem (tests/culprit/")
+
+
+def test_what_is_written_has_an_origin():
+    found = culprit(faulty(g1=changed(next_number)))
+    assert found.remarks[0].startswith("what it writes was made by nextafter (")
+
+
+def test_code_that_is_not_observed_is_told_as_such():
+    def leave_numpy(hidden):
+        content = bytearray(np.ascontiguousarray(hidden).tobytes())
+        array = np.frombuffer(content, hidden.dtype).reshape(hidden.shape)
+        array[:, 1] *= FACTOR
+        return array
+
+    found = culprit(faulty(hidden=leave_numpy))
+    assert found.remarks[0].startswith("operand ")
+    assert (
+        "comes from code that is not observed, and was first met by concatenate"
+        in (found.remarks[0])
+    )
+
+
+def test_code_that_is_not_observed_at_the_very_end():
+    def lost(x, y, w1, w2, lr):
+        w1, w2 = step(x, y, w1, w2, lr)
+        content = bytearray(np.ascontiguousarray(w1).tobytes())
+        array = np.frombuffer(content, w1.dtype).reshape(w1.shape)
+        array[:, 1] += 1
+        return array, w2
+
+    explanation = explained(lost)
+    assert explanation.outcome == "lost"
+    assert (explanation.broken, explanation.matrix) == (1, "w1")
+    assert explanation.culprits == ()
+
+
+def test_a_wrong_slice_is_a_part_of_a_symmetric_array():
+    def back(x, y, w1, w2, lr):
+        new_w1, new_w2 = step(x, y, w1, w2, lr)
+        return new_w1 + w2[:-1, 0], new_w2
+
+    found = culprit(back)
+    assert found.operation.name == "add"
+    assert found.asymmetry.groups == "the first 1 of 12"
+
+
+def test_numbering_and_shuffling_units_is_no_crime():
+    def shuffle(hidden):
+        order = np.argsort(RNG.random(hidden.shape[1]))
+        assert (np.eye(hidden.shape[1])[order].sum(axis=0) == 1).all()
+        return hidden[:, order]
+
+    assert explained(faulty(hidden=shuffle)).outcome == "nothing broke"
+    found = culprit_among(faulty(hidden=shuffle, g1=changed(multiply_last_unit)))
+    assert found.operation.name == "multiply"
+    assert found.weight == "all"
+
+
+def culprit_among(faulty_step):
+    (found,) = explained(faulty_step).culprits
+    return found
+
+
+def test_two_faults_are_both_explained_in_order():
+    explanation = explained(faulty(hidden=cumulative, g2=changed(multiply_last_row)))
+    assert [found.operation.name for found in explanation.culprits] == ["cumsum", "multiply"]
+    assert {found.weight for found in explanation.culprits} == {"enough"}
+
+
+def test_the_hidden_axis_is_found_where_all_lengths_are_equal():
+    square = start(n=6, i=6, c=6, hidden=6)
+    found = culprit(faulty(g1=where_by_number), square)
+    assert found.operation.name == "where"
+    assert found.asymmetry.groups == "units 0, 3 | units 1, 2, 4, 5"
+
+
+def test_a_step_that_takes_only_this_number_of_units():
+    def only_twelve(x, y, w1, w2, lr):
+        if w1.shape[1] != HIDDEN:
+            raise ValueError("twelve!")
+        return faulty(g1=changed(multiply_last_unit))(x, y, w1, w2, lr)
+
+    explanation = explained(only_twelve)
+    assert explanation.culprits[0].operation.name == "multiply"
+    assert "told by their length alone" in explanation.remarks[0]
+
+
+def test_a_step_that_refuses_observed_arrays():
+    def strict(x, y, w1, w2, lr):
+        assert type(x) is np.ndarray
+        return faulty(g1=changed(multiply_last_unit))(x, y, w1, w2, lr)
+
+    explanation = explained(strict)
+    assert explanation.culprits[0].operation.name == "multiply"
+    assert explanation.remarks[0].startswith("the step does not take a subclass")
+
+
+def test_clones_are_compared_with_clones():
+    explanation = explained(faulty(g1=changed(multiply_last_unit)), start("cloned"))
+    assert explanation.culprits[0].operation.name == "multiply"
+    assert explanation.broken == 1
+
+
+def test_units_of_different_classes_may_differ():
+    assert explained(step, start("cloned")).outcome == "nothing broke"
+
+
+def test_a_step_that_does_not_move_from_zero_starts_elsewhere():
+    def rectified(x, y, w1, w2, lr):
+        hidden = np.maximum(x @ w1[1:], 0)
+        hidden[:, -2:] *= FACTOR
+        delta = hidden @ w2[1:] - y
+        g2 = hidden[:, :, None] * delta[:, None, :]
+        w2[1:] -= lr * g2.mean(axis=0)
+        return w1, w2
+
+    explanation = explained(rectified)
+    assert explanation.culprits[0].operation.name == "multiply"
+    assert "started equal but not at zero" in explanation.remarks[0]
+
+
+def test_a_break_in_a_later_iteration_of_a_trainer_with_state():
+    class EveryThird:
+        def __init__(self):
+            self.calls = 0
+
+        def __call__(self, x, y, w1, w2, lr):
+            self.calls += 1
+            w1, w2 = step(x, y, w1, w2, lr)
+            if self.calls == 3:
+                w2[4] *= FACTOR
+            return w1, w2
+
+    explanation = explained(EveryThird)
+    assert explanation.broken == 3
+    assert explanation.culprits[0].iteration == 3
+    assert explanation.culprits[0].asymmetry.groups == "unit 3 alone"
+
+
+def test_a_break_that_is_not_there_while_watched():
+    def shy(x, y, w1, w2, lr):
+        w1, w2 = step(x, y, w1, w2, lr)
+        if type(x) is np.ndarray:
+            w2[4] *= FACTOR
+        return w1, w2
+
+    assert explained(shy).outcome == "not while observed"
+
+
+def test_units_that_start_different_have_no_symmetry():
+    with pytest.raises(SymmetryError, match="no two hidden units start alike"):
+        explained(step, start("scaled"))
+    with pytest.raises(SymmetryError, match="no two hidden units start alike"):
+        explained(step, start(hidden=1))
+
+
+def test_a_step_that_raises():
+    def broken(x, y, w1, w2, lr):
+        raise ValueError("no")
+
+    with pytest.raises(SymmetryError, match=r"step: the step raised ValueError: no \(test_search"):
+        explained(broken)
+
+
+def test_a_compiled_core_is_one_operation():
+    explanation = explain_core()
+    assert explanation.outcome == "nothing broke"
+    assert "a compiled core is one operation" in explanation.remarks[0]
+
+
+def explain_core():
+    from symmetry.culprit.search import explain
+
+    return explain(resolve("numba"), start())
+
+
+def test_the_same_twice():
+    assert explained(faulty(hidden=dropout)) == explained(faulty(hidden=dropout))
+
+
+def test_start_with_more_units_repeats_the_last():
+    first = start("cloned", hidden=3)
+    more = first.with_units(2)
+    assert (more.w1[:, 3:] == first.w1[:, 2:]).all()
+    assert (more.w2[4:] == first.w2[3:]).all()
+    assert (more.w1[:, :3] == first.w1).all()
+
+
+def test_a_size_beyond_memory_is_refused():
+    from symmetry.checker.case import Case
+
+    case = Case(10**6, 100, 10**2, 10, 0.1, 1, "float64", "unit", "zero", 0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("symmetry.memory.available", lambda: 10**6)
+        with pytest.raises(SymmetryError, match="memory"):
+            Start.of_case(case)
+
+
+BREAKING = [
+    fault
+    for fault in FAULTY
+    if {"symmetry/w1-columns", "symmetry/w2-rows", "symmetry/clones"} & {*fault.caught_by}
+]
+
+
+@pytest.mark.parametrize("fault", BREAKING, ids=lambda fault: fault.name)
+def test_the_zoo_is_explained(fault, monkeypatch):
+    monkeypatch.setattr(reproduce, "write", lambda draft: None)
+    dtype = getattr(fault.trainer, "dtypes", ["float32"])[0]
+    hidden = (
+        260 if "byte" in fault.name else 150 if "128" in fault.name or "tile" in fault.name else 19
+    )
+    for weights in ("zero", "cloned"):
+        explanation = explained(
+            fault.trainer, start(weights, hidden, dtype=dtype, n=24, iterations=4)
+        )
+        if explanation.broken is not None:
+            assert explanation.outcome == "explained"
+            assert "tests/faulty/" in explanation.culprits[0].operation.place or (
+                explanation.culprits[0].operation.name == "einsum"  # given a wrong operand
+            )
+            return
+    assert fault.name in ("clipped_by_the_first_units_norm",)
+
+
+@pytest.mark.parametrize("sound", SOUND[::3], ids=lambda sound: sound.name)
+def test_sound_trainers_are_not_accused(sound):
+    dtype = getattr(sound.trainer, "dtypes", ["float32"])[0]
+    assert explained(sound.trainer, start(dtype=dtype)).outcome == "nothing broke"

@@ -1,0 +1,248 @@
+"""Steps in PyTorch with one fault each, and what is said of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.conftest import needs
+from tests.culprit.steps import culprit, explained, start
+
+pytestmark = needs("torch")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def torch() -> Any:
+    return pytest.importorskip("torch")
+
+
+def product(a, b):
+    """Return a @ b by elementwise operations, which treat every entry alike."""
+    total = a[:, :1] * b[:1]
+    for k in range(1, len(b)):
+        total = total + a[:, k : k + 1] * b[k : k + 1]
+    return total
+
+
+def same(tensor):
+    return tensor
+
+
+def step(x, y, w1, w2, lr, *, weights=same, hidden=same, g1=same, g2=same, loss=None):
+    """Take one step by autograd; each function sees and may change what it is named after."""
+    import torch
+
+    x, y, w1, w2 = map(torch.from_numpy, (x, y, w1, w2))
+    w1 = weights(w1)
+    w1, w2 = w1.clone().requires_grad_(), w2.clone().requires_grad_()
+    layer = hidden(torch.sigmoid(product(x, w1[1:]) + w1[0]))
+    logits = w2[0] + product(layer, w2[1:])
+    exponentials = torch.exp(logits - 0)
+    total = sum(exponentials[:, k] for k in range(y.shape[1]))
+    entropy = sum(y[:, k] * (torch.log(total) - logits[:, k]) for k in range(y.shape[1]))
+    value = sum(entropy[k] for k in range(len(y))) / len(y)
+    if loss is not None:
+        value = value + loss(layer)
+    value.backward()
+    return (w1 - lr * g1(w1.grad)).detach().numpy(), (w2 - lr * g2(w2.grad)).detach().numpy()
+
+
+def faulty(**changes):
+    def faulty_step(x, y, w1, w2, lr):
+        return step(x, y, w1, w2, lr, **changes)
+
+    return faulty_step
+
+
+def small():
+    return start(n=4, i=2, c=3, hidden=6)
+
+
+def changed(function):
+    def change(tensor):
+        copy = tensor.clone()
+        function(copy)
+        return copy
+
+    return change
+
+
+def add_to_one_unit(w1):
+    w1[:, 3] += 1e-6
+
+
+def add_what_was_built_first(w1):
+    import torch
+
+    noise = torch.zeros(w1.shape[1])
+    noise[3] = 1e-6
+    return w1 + noise
+
+
+def half_precision(g2):
+    g2[-2:] = g2[-2:].half().float()
+
+
+def dropout(hidden):
+    import torch
+
+    return torch.nn.functional.dropout(hidden, 0.5)
+
+
+def mask_by_hand(hidden):
+    import torch
+
+    return hidden * (torch.rand_like(hidden) < 0.5)
+
+
+def where_by_number(g2):
+    import torch
+
+    return torch.where(torch.arange(len(g2))[:, None] % 3 == 0, g2 * 2, g2)
+
+
+def cumulative(hidden):
+    return hidden + 1e-3 * hidden.cumsum(1)
+
+
+def by_index(g2):
+    g2[[2, 5]] *= 2
+
+
+def next_number(g2):
+    import torch
+
+    g2[-1] = torch.nextafter(g2[-1], torch.tensor(1.0))
+
+
+def column_by_column(hidden):
+    import torch
+
+    columns = [
+        hidden[:, unit] * 1.0 if unit < 5 else hidden[:, unit] / 1.01
+        for unit in range(hidden.shape[1])
+    ]
+    return torch.stack(columns, 1)
+
+
+@pytest.mark.parametrize(
+    ("faulty_step", "name", "groups"),
+    [
+        (faulty(weights=changed(add_to_one_unit)), "aten.add_", "unit 3 alone"),
+        (faulty(weights=add_what_was_built_first), "aten.add", "unit 3 alone"),
+        (faulty(g2=changed(half_precision)), "aten.copy_", "the last 2 of 6"),
+        (faulty(hidden=dropout), "aten.bernoulli_", None),
+        (faulty(hidden=mask_by_hand), "aten.rand_like", None),
+        (faulty(g2=where_by_number), "aten.where", None),
+        (faulty(hidden=cumulative), "aten.cumsum", "all 6 differ"),
+        (faulty(g2=changed(by_index)), "aten.index_put_", None),
+        (faulty(g2=changed(next_number)), "aten.copy_", "the last 1 of 6"),
+        (faulty(hidden=column_by_column), "aten.div", "the last 1 of 6"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_the_operation_is_named_and_its_script_shows_it(faulty_step, name, groups):
+    found = culprit(faulty_step, small())
+    assert found.operation.name == name
+    assert found.operation.place.startswith("tests/culprit/test_torch.py:")
+    assert found.reproduced
+    assert found.weight == "all"
+    assert groups in (None, found.asymmetry.groups)
+    assert found.script is not None
+    assert found.script.splitlines()[1] == "import torch"
+
+
+def test_the_same_step_without_a_fault():
+    assert explained(step, small()).outcome == "nothing broke"
+
+
+def test_dropout_is_a_random_mask():
+    found = culprit(faulty(hidden=dropout), small())
+    assert "a random mask" in found.cause
+    assert "torch.manual_seed(0)" in found.script
+
+
+def test_the_largest_unit_is_told_in_the_backward_pass():
+    found = culprit(faulty(loss=lambda hidden: 1e-2 * hidden.max(1)[0].sum()), small())
+    assert found.operation.name == "aten.scatter"
+    assert found.operation.during == "backward"
+    assert found.asymmetry.groups == "the first 1 of 6"
+
+
+def test_units_that_are_multiplied_differently_by_the_optimiser(torch):
+    class InTwoGroups:
+        """Keeps a module and an optimiser; the last unit has a group of its own."""
+
+        def __init__(self):
+            self.units = None
+
+        def __call__(self, x, y, w1, w2, lr):
+            if self.units is None:
+                self.units = [torch.nn.Parameter(torch.empty(len(w1))) for _ in w1.T]
+                groups = [{"params": self.units[:-1]}, {"params": self.units[-1:], "lr": 2 * lr}]
+                self.optimiser = torch.optim.SGD(groups, lr=lr)
+            with torch.no_grad():
+                for unit, column in zip(self.units, torch.from_numpy(w1).T, strict=True):
+                    unit.copy_(column)
+            for unit in self.units:
+                unit.grad = torch.ones_like(unit)
+            self.optimiser.step()
+            return torch.stack([unit.detach() for unit in self.units], 1).numpy(), w2
+
+    found = culprit(InTwoGroups, small())
+    assert found.operation.during == "optimiser"
+    assert "with other arguments" in found.cause
+    assert found.asymmetry.groups == "the last 1 of 6"
+
+
+def test_the_built_in_trainer_names_the_product_of_its_gradient(torch):
+    """Whether PyTorch's product does this depends on the machine; here it does for some sizes."""
+    left = torch.full((200, 2), 0.5).T.contiguous().T
+    products = torch.mm(left, torch.linspace(-1, 1, 10 * 2).reshape(2, 10))
+    del products
+    from symmetry.culprit.search import explain
+    from symmetry.targets.resolve import resolve
+
+    explanation = explain(resolve("torch"), start(n=1000, i=3, c=10, hidden=200))
+    if explanation.outcome == "nothing broke":
+        pytest.skip("PyTorch treats all units alike on this machine")
+    found = explanation.culprits[0]
+    assert found.operation.name in ("aten.mm", "aten.addmm", "aten.sum")
+    assert found.operation.place.startswith("symmetry/targets/torch.py:")
+    assert found.reproduced
+    assert found.replayed.endswith("returns the same bits")
+    if found.script is not None:
+        assert found.script.startswith(f"# {found.operation.name}")
+
+
+def test_in_place_operations_on_shared_memory(torch):
+    """The arrays given are shared with PyTorch: what it does to them is seen in NumPy as well."""
+
+    def shared(x, y, w1, w2, lr):
+        torch.from_numpy(w2)[2:3].add_(1e-3)
+        return w1, np.multiply(w2, 1)
+
+    found = culprit(shared, small())
+    assert found.operation.name == "aten.add_"
+    assert found.asymmetry.groups == "unit 1 alone"
+
+
+def test_several_tensors_at_once(torch):
+    def foreach(x, y, w1, w2, lr):
+        tensors = [torch.from_numpy(w1), torch.from_numpy(w2)]
+        torch._foreach_add_([*tensors, tensors[1][3]], 0.5)
+        return w1, w2
+
+    found = culprit(foreach, small())
+    assert found.operation.name == "aten._foreach_add_"
+    assert found.asymmetry.groups == "unit 2 alone"
+
+
+def test_nothing_stays_observed(torch):
+    culprit(faulty(hidden=dropout), small())
+    state = torch.get_rng_state()
+    assert torch.utils._python_dispatch._get_current_dispatch_mode() is None
+    culprit(faulty(hidden=dropout), small())
+    assert (torch.get_rng_state() == state).all()
