@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symmetry.invariants import compare
+from symmetry.invariants import two_layer
+from symmetry.units import compare
 
 Floats = NDArray[np.floating[Any]]
 
@@ -79,7 +80,7 @@ class Likeness:
 
     def see(self, iteration: int, rows: Floats, *, moved: bool) -> None:
         """Compare the rows after a step; ``moved`` is whether any has left its start by now."""
-        groups = compare.group_units(rows)
+        groups = compare.group_rows(rows)
         ulps = compare.spread_ulps(rows)
         self._counted = self._counted or (moved and len(rows) > 1)
         self._iterations = iteration
@@ -135,7 +136,7 @@ class Watch:
             (self._columns, "w1", start[0], w1),
             (self._rows, "w2", start[1], w2),
         ):
-            old, new = compare.units_of(matrix, old), compare.units_of(matrix, new)
+            old, new = two_layer.units_of(matrix, old), two_layer.units_of(matrix, new)
             likeness.see(iteration, new, moved=not compare.identical(old, new))
         self._finite = bool(np.isfinite(w1).all() and np.isfinite(w2).all())
         if self._watch_dead and self._finite:

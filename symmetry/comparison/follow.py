@@ -11,7 +11,8 @@ from symmetry.comparison.libraries import Libraries
 from symmetry.comparison.record import Point, Run
 from symmetry.comparison.subject import Subject
 from symmetry.comparison.task import Task
-from symmetry.invariants import compare
+from symmetry.invariants import two_layer
+from symmetry.units import compare
 from symmetry.watch import Watch
 
 Floats = NDArray[np.floating[Any]]
@@ -25,7 +26,7 @@ def spread(units: Floats) -> float:
     are as far from each other as from zero, at most 2. A single weight that happens to be almost
     zero does not decide it, as it would a comparison entry by entry.
     """
-    if compare.all_alike(units):
+    if compare.all_equal(units):
         return 0.0
     exact = units.astype(np.float64)
     scale = float(abs(exact).max())
@@ -73,8 +74,8 @@ class Follower:
         self, w1: Floats, w2: Floats
     ) -> tuple[float | None, int, float | None, float | None]:
         """Return spread, ulps, relative distances; only ulps if numbers are not finite."""
-        matrices = [compare.units_of(name, w) for name, w in (("w1", w1), ("w2", w2))]
-        self.groups = compare.group_units(np.concatenate(matrices, axis=1))
+        matrices = [two_layer.units_of(name, w) for name, w in (("w1", w1), ("w2", w2))]
+        self.groups = compare.group_rows(np.concatenate(matrices, axis=1))
         ulps = max(compare.spread_ulps(units) for units in matrices)
         self._finite = bool(np.isfinite(w1).all() and np.isfinite(w2).all())
         if not self._finite:

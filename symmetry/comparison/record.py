@@ -8,7 +8,7 @@ from statistics import median
 from symmetry.comparison.libraries import Libraries
 from symmetry.comparison.subject import Subject
 from symmetry.comparison.task import Facts
-from symmetry.invariants.compare import Group
+from symmetry.units.compare import Group
 from symmetry.watch import Outcome
 
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from symmetry.culprit.explanation import Asymmetry, Operand
 from symmetry.culprit.layout import Firsts, Layout, alike, groups, make_alike
-from symmetry.invariants import compare
-from symmetry.invariants.words import groups_in_words
+from symmetry.units import compare
+from symmetry.units.words import groups_in_words
 
 Array = NDArray[Any]
 

@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from symmetry.invariants import compare
-from symmetry.invariants.compare import Group
+from symmetry.invariants import two_layer
 from symmetry.invariants.finding import Finding, Violation
 from symmetry.invariants.memo import remembered
 from symmetry.invariants.problem import Floats, Problem
 from symmetry.invariants.steps import Trainer, Weights, from_zero, start_of, train
-from symmetry.invariants.words import groups_in_words, in_ulps
+from symmetry.units import compare
+from symmetry.units.compare import Group
+from symmetry.units.words import groups_in_words, in_ulps
 
 _FOLLOWED = (0, 1, 2, 4, 8, 16, 32)  # how many iterations after the split its growth is noted
 _FOLLOWED_WORK = 10**8  # n * i * h * iterations, beyond which nothing is followed
@@ -64,14 +65,14 @@ def growth(trainer: Trainer, problem: Problem, violation: Violation) -> Violatio
     longer = replace(problem, iterations=last)
     for iteration, weights in enumerate(train(trainer, longer), start=1):
         if iteration - violation.iteration in _FOLLOWED:
-            units = compare.units_of(violation.matrix, getattr(weights, violation.matrix))
+            units = two_layer.units_of(violation.matrix, getattr(weights, violation.matrix))
             noted.append((iteration, compare.max_relative(units, units[first])))
     return replace(violation, growth=tuple(noted))
 
 
 def alike_at(weights: Weights) -> tuple[Group, ...]:
     """Return the groups of hidden units that have equal columns of w1 and equal rows of w2."""
-    return compare.group_units(np.concatenate([weights.w1, weights.w2[1:].T]).T)
+    return compare.group_rows(np.concatenate([weights.w1, weights.w2[1:].T]).T)
 
 
 def first_of_group(groups: tuple[Group, ...], hidden: int) -> NDArray[np.int_]:
@@ -94,13 +95,13 @@ def _watch(trainer: Trainer, problem: Problem, groups: tuple[Group, ...]) -> dic
     ``counted`` says that there was something to compare and that it moved to finite numbers.
     """
     watches = {
-        matrix: _Watch(matrix, compare.units_of(matrix, weights), groups)
+        matrix: _Watch(matrix, two_layer.units_of(matrix, weights), groups)
         for matrix, weights in start_of(problem).matrices()
     }
     if any(len(group) > 1 for group in groups):
         for iteration, weights in enumerate(train(trainer, problem), start=1):
             for matrix, values in weights.matrices():
-                watches[matrix].see(iteration, compare.units_of(matrix, values))
+                watches[matrix].see(iteration, two_layer.units_of(matrix, values))
             if all(watch.violation for watch in watches.values()):
                 break
     return {matrix: watch.finding() for matrix, watch in watches.items()}
@@ -140,7 +141,7 @@ def _violation(matrix: str, iteration: int, units: Floats, groups: tuple[Group, 
     stayed = largest[0]
     distances = compare.ulp_distances(units[left], units[stayed])
     position = int(distances.argmax())
-    here, there = (compare.entry_of(matrix, unit, position) for unit in (left, stayed))
+    here, there = (two_layer.entry_of(matrix, unit, position) for unit in (left, stayed))
     ulps = int(distances[position])
     return Violation(
         message=f"after step {iteration} hidden unit {left} is no longer equal to unit {stayed}: "
@@ -158,7 +159,7 @@ def _violation(matrix: str, iteration: int, units: Floats, groups: tuple[Group, 
 def _parts(units: Floats, group: Group) -> tuple[Group, ...]:
     """Return the groups into which a group has split."""
     return tuple(
-        tuple(group[member] for member in part) for part in compare.group_units(units[list(group)])
+        tuple(group[member] for member in part) for part in compare.group_rows(units[list(group)])
     )
 
 

@@ -20,7 +20,7 @@ class Violation:
     units
         The hidden unit that left and one that it should equal; None where no two units are meant.
     entry
-        Row and column in the matrix of the largest deviation.
+        Index in the matrix of the largest deviation.
     ulps
         Distance at the entry, as the distance of ordered integers.
     relative
@@ -41,7 +41,7 @@ class Violation:
     iteration: int
     matrix: str
     units: tuple[int, int] | None = None
-    entry: tuple[int, int] | None = None
+    entry: tuple[int, ...] | None = None
     ulps: int | None = None
     relative: float | None = None
     allowed: float | None = None

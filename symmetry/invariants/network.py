@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from symmetry.invariants import compare
 from symmetry.invariants.bound import Bounded, Doubles, step_bounds
 from symmetry.invariants.finding import Finding, Violation
 from symmetry.invariants.problem import Floats, Problem
 from symmetry.invariants.steps import Trainer, Weights, from_zero, start_of, take
+from symmetry.units import compare
 
 
 class _Comparison(NamedTuple):

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symmetry.data.random import Random
-from symmetry.invariants import compare
 from symmetry.invariants.finding import Finding, Violation
 from symmetry.invariants.problem import Problem
 from symmetry.invariants.response import (
@@ -19,6 +18,7 @@ from symmetry.invariants.response import (
     responses,
 )
 from symmetry.invariants.steps import Trainer, Weights, start_of, take
+from symmetry.units import compare
 
 _STREAM = 102  # of the problem's seed
 

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symmetry.data.random import Random
-from symmetry.invariants import compare
 from symmetry.invariants.alike import alike_at, first_of_group
 from symmetry.invariants.memo import remembered
 from symmetry.invariants.problem import Problem
@@ -28,6 +27,7 @@ from symmetry.invariants.response import (
     responses,
 )
 from symmetry.invariants.steps import Trainer, Weights, from_zero, start_of, take
+from symmetry.units import compare
 
 _STREAM = 103  # of the problem's seed
 

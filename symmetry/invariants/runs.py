@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symmetry.data.random import Random
-from symmetry.invariants import compare
 from symmetry.invariants.finding import Finding, Violation
 from symmetry.invariants.problem import Floats, Problem
 from symmetry.invariants.steps import Trainer, Weights, start_of, train
-from symmetry.invariants.words import in_ulps
+from symmetry.units import compare
+from symmetry.units.words import in_ulps
 
 _STREAM = 101  # of the problem's seed, for the cases that run in between
 

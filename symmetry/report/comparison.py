@@ -11,7 +11,6 @@ from typing import Any
 
 from symmetry.comparison.record import Comparison, Run
 from symmetry.comparison.study import Study
-from symmetry.invariants.words import groups_in_words
 from symmetry.report import comparison_words as words
 from symmetry.report.comparison_figures import GROWTH, SPREAD, seconds_figure, spread_figure
 from symmetry.report.figure import Figure
@@ -19,6 +18,7 @@ from symmetry.report.files import Report
 from symmetry.report.records import dump, number
 from symmetry.report.sentences import count, percent
 from symmetry.report.templates import environment, fill_paragraphs
+from symmetry.units.words import groups_in_words
 from symmetry.watch import Outcome
 
 MARKDOWN, JSON = "frameworks.md", "frameworks.json"

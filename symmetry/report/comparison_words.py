@@ -9,8 +9,8 @@ from symmetry.comparison.record import Comparison, Run
 from symmetry.comparison.study import CASE_THREADS, Study
 from symmetry.comparison.task import Facts
 from symmetry.experiment import Settings
-from symmetry.invariants.words import groups_in_words, in_ulps
 from symmetry.report.sentences import count, percent
+from symmetry.units.words import groups_in_words, in_ulps
 
 _PROMISES = {
     "deterministic": "`torch.use_deterministic_algorithms(True)`: the same bits from run to run",

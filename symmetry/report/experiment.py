@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from symmetry.data.mnist import CHECKSUMS
 from symmetry.experiment import Experiment, Point, Settings
-from symmetry.invariants import compare
-from symmetry.invariants.words import in_ulps
 from symmetry.report import sentences
 from symmetry.report.figures import experiment_figures, shared_feature
 from symmetry.report.files import Report
 from symmetry.report.records import dump, number
 from symmetry.report.templates import environment, fill_paragraphs
+from symmetry.units import compare
+from symmetry.units.words import in_ulps
 
 MARKDOWN, JSON = "mnist.md", "mnist.json"
 

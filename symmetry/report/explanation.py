@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from symmetry.culprit.explanation import Asymmetry, Culprit, Explanation, Named, Operand
-from symmetry.invariants.words import in_ulps
+from symmetry.units.words import in_ulps
 
 _WEIGHTS = {
     "all": "with this one result made symmetric, the step stays symmetric",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from symmetry.experiment import Experiment, Facts, Settings
-from symmetry.invariants.words import groups_in_words, in_ulps
+from symmetry.units.words import groups_in_words, in_ulps
 from symmetry.watch import Outcome
 
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from symmetry.data.random import Random
-from symmetry.invariants import compare
 from symmetry.invariants.finding import Finding
 from symmetry.invariants.permutation import permutation
 from symmetry.invariants.response import (
@@ -20,6 +19,7 @@ from symmetry.invariants.response import (
     responses,
 )
 from symmetry.invariants.steps import Weights
+from symmetry.units import compare
 from tests.invariants.helpers import (
     DTYPES,
     Adam,

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from symmetry.invariants import compare
-from tests.invariants.helpers import DTYPES
+from symmetry.units import compare
 
+DTYPES = ("float32", "float64")
 WIDTHS = {"float32": 32, "float64": 64}
 
 
@@ -147,7 +147,7 @@ def test_relative_distance_at_the_ends(a, b, expected):
 @given(data=st.data())
 def test_groups_are_the_sets_of_identical_rows(dtype, data):
     units = data.draw(matrices(dtype))
-    groups = compare.group_units(units)
+    groups = compare.group_rows(units)
     assert sorted(unit for group in groups for unit in group) == list(range(len(units)))
     assert [group[0] for group in groups] == sorted(group[0] for group in groups)
     group_of = {unit: group for group in groups for unit in group}
@@ -163,17 +163,7 @@ def test_spread_is_the_largest_distance_of_any_two_rows(dtype, data):
     units = data.draw(matrices(dtype))
     expected = max(compare.max_ulps(one, other) for one in units for other in units)
     assert compare.spread_ulps(units) == expected
-    assert compare.all_alike(units) == (expected == 0)
-
-
-def test_units_are_columns_of_w1_and_rows_of_w2_below_the_bias():
-    w1, w2 = np.arange(6.0).reshape(2, 3), np.arange(8.0).reshape(4, 2)
-    assert compare.units_of("w1", w1).tolist() == [[0, 3], [1, 4], [2, 5]]
-    assert compare.units_of("w2", w2).tolist() == [[2, 3], [4, 5], [6, 7]]
-    for matrix, weights in (("w1", w1), ("w2", w2)):
-        for unit, row in enumerate(compare.units_of(matrix, weights)):
-            for position, value in enumerate(row):
-                assert weights[compare.entry_of(matrix, unit, position)] == value
+    assert compare.all_equal(units) == (expected == 0)
 
 
 def test_other_dtypes_are_refused():

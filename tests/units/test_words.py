@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from symmetry.invariants.words import groups_in_words, in_ulps
+from symmetry.units.words import groups_in_words, in_ulps
 
 
 def groups(hidden, kind):

@@ -1,10 +1,10 @@
-"""Exact comparison of floating-point numbers, and of hidden units made of them.
+"""Exact comparison of floating-point numbers, and of units made of them.
 
 Equality is bit for bit, except that +0 equals -0 and a NaN equals a NaN. Distances in ulps count
 the representable numbers from one to the other: the bits of a float, read as sign and magnitude,
 are integers in the order of the numbers.
 
-A matrix of *units* has one row for each hidden unit: ``units_of`` gives it for w1 and w2.
+Functions that speak of *rows* take one row for each unit: ``Units.rows`` gives them.
 """
 
 from __future__ import annotations
@@ -21,19 +21,6 @@ _INTEGERS: dict[np.dtype[Any], Any] = {
     np.dtype(np.float32): np.int32,
     np.dtype(np.float64): np.int64,
 }
-
-
-def units_of(matrix: str, weights: Floats) -> Floats:
-    """Return the part of ``"w1"`` or ``"w2"`` that belongs to hidden units, one row a unit.
-
-    These are the columns of w1, shape (h, i + 1), and the rows of w2 below the bias, shape (h, c).
-    """
-    return weights.T if matrix == "w1" else weights[1:]
-
-
-def entry_of(matrix: str, unit: int, position: int) -> tuple[int, int]:
-    """Return the row and column in ``matrix`` of one entry of ``units_of``."""
-    return (position, unit) if matrix == "w1" else (unit + 1, position)
 
 
 def ordered(a: Floats) -> NDArray[Any]:
@@ -104,33 +91,35 @@ def max_relative(a: Floats, b: Floats) -> float:
     return float(relative_distances(a, b).max(initial=0.0))
 
 
-def all_alike(units: Floats) -> bool:
+def all_equal(rows: Floats) -> bool:
     """Return whether all rows are identical."""
-    return len(units) == 0 or identical(units, units[:1])
+    return len(rows) == 0 or identical(rows, rows[:1])
 
 
-def group_units(units: Floats) -> tuple[Group, ...]:
-    """Return the indices of identical rows, one tuple a group, in the order of first members."""
-    if len(units) and all_alike(units):
-        return (tuple(range(len(units))),)
+def group_rows(*matrices: Floats) -> tuple[Group, ...]:
+    """Return the indices of rows that are identical in every matrix, one tuple a group.
+
+    The groups come in the order of their first members.
+    """
+    keys = [np.ascontiguousarray(ordered(rows)) for rows in matrices]
     members: dict[bytes, list[int]] = {}
-    for unit, row in enumerate(np.ascontiguousarray(ordered(units))):
-        members.setdefault(row.tobytes(), []).append(unit)
+    for unit in range(len(matrices[0])):
+        members.setdefault(b"".join(rows[unit].tobytes() for rows in keys), []).append(unit)
     return tuple(tuple(group) for group in members.values())
 
 
-def distinct(units: Floats) -> int:
+def distinct(rows: Floats) -> int:
     """Return the number of distinct rows."""
-    return len(group_units(units))
+    return min(len(rows), 1) if all_equal(rows) else len(group_rows(rows))
 
 
-def spread_ulps(units: Floats) -> int:
+def spread_ulps(rows: Floats) -> int:
     """Return the largest distance in ulps, in any position, between any two rows."""
-    if all_alike(units):
+    if all_equal(rows):
         return 0
-    nan = np.isnan(units)
-    lowest = np.where(nan, np.inf, units).min(axis=0).astype(units.dtype)
-    highest = np.where(nan, -np.inf, units).max(axis=0).astype(units.dtype)
+    nan = np.isnan(rows)
+    lowest = np.where(nan, np.inf, rows).min(axis=0).astype(rows.dtype)
+    highest = np.where(nan, -np.inf, rows).max(axis=0).astype(rows.dtype)
     partly_nan = nan.any(axis=0) & ~nan.all(axis=0)
     highest[partly_nan] = np.nan
     lowest[nan.all(axis=0)] = np.nan
@@ -138,12 +127,11 @@ def spread_ulps(units: Floats) -> int:
     return max_ulps(lowest, highest)
 
 
-def spread_relative(units: Floats) -> float:
+def spread_relative(rows: Floats) -> float:
     """Return the largest relative distance, in any position, of any row to the first one."""
-    return 0.0 if all_alike(units) else max_relative(units, units[:1])
+    return 0.0 if all_equal(rows) else max_relative(rows, rows[:1])
 
 
-def largest_entry(a: NDArray[Any]) -> tuple[int, int]:
-    """Return row and column of the largest entry of a matrix, the first one of equals."""
-    row, column = np.unravel_index(int(a.argmax()), a.shape)
-    return int(row), int(column)
+def largest_entry(a: NDArray[Any]) -> tuple[int, ...]:
+    """Return the index of the largest entry of an array, the first one of equals."""
+    return tuple(map(int, np.unravel_index(int(a.argmax()), a.shape)))

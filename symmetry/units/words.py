@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from symmetry.invariants.compare import Group
+from symmetry.units.compare import Group
 
 _LONGEST = 60  # characters of a list of groups; longer ones are only counted
 

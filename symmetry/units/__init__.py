@@ -1,0 +1,1 @@
+"""Units as a value: where equal units lie in the arrays of a state, and how they compare."""

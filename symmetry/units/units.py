@@ -1,0 +1,185 @@
+"""Units: a group of interchangeable places in a state, and what can be done to them.
+
+A hidden unit of a two-layer network is a column of w1 and a row of w2; an attention head is a block
+of rows of one matrix and a block of columns of another; a recurrent unit lies along both axes of
+its matrix. All are the same value: a count, and the *parts* that say where unit u lies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symmetry.units import compare
+from symmetry.units.compare import Group
+from symmetry.units.state import Array, State
+
+Order = NDArray[np.int_]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Where the entries of each unit lie in one array.
+
+    Unit u has the slices ``first + u * stride`` up to ``first + u * stride + block`` of an axis.
+
+    Attributes
+    ----------
+    array
+        The array's name in the state.
+    axis
+        The axis that the units lie along.
+    first, stride, block
+        The first index of unit 0, the distance from one unit to the next, the indices of one unit.
+    indices
+        The first index of each unit, where no stride fits: one of the places between has no unit.
+        It replaces ``first`` and ``stride``.
+    where
+        Triples of another axis, a start and a stop: the units lie only in that range of it (inside
+        one head, or one group of a convolution).
+    """
+
+    array: str
+    axis: int
+    first: int = 0
+    stride: int = 1
+    block: int = 1
+    indices: tuple[int, ...] | None = None
+    where: tuple[tuple[int, int, int], ...] = ()
+
+    def places(self, count: int) -> Order:
+        """Return the indices along the axis, one row a unit: shape (count, block)."""
+        firsts = self.first + self.stride * np.arange(count)
+        if self.indices is not None:
+            firsts = np.array(self.indices)
+        return np.asarray(firsts[:, None] + np.arange(self.block), dtype=np.int_)
+
+    def view(self, array: Array) -> Array:
+        """Return the array within ``where``, the units' axis first. It is a view, not a copy."""
+        ranges: list[slice] = [slice(None)] * array.ndim
+        for axis, start, stop in self.where:
+            ranges[axis] = slice(start, stop)
+        return np.moveaxis(array[tuple(ranges)], self.axis, 0)
+
+    def index(self, place: int, rest: Sequence[int]) -> tuple[int, ...]:
+        """Return the index in the array of an entry of ``view``: a place, and the other axes."""
+        index = list(rest)
+        index.insert(self.axis, place)
+        for axis, start, _ in self.where:
+            index[axis] += start
+        return tuple(index)
+
+
+@dataclass(frozen=True)
+class Units:
+    """A group of interchangeable units.
+
+    Operations leave a state as it is and return a new one, which shares the arrays without units.
+    Parts whose array is not in the state are skipped, so that the same units describe a start with
+    its data and a result without.
+
+    Attributes
+    ----------
+    name
+        What the units are: ``"hidden unit"``, ``"blocks.0.attn heads"``.
+    count
+        How many there are.
+    parts
+        Where they lie.
+
+    Examples
+    --------
+    >>> units = Units("hidden unit", 2, (Part("w1", axis=1), Part("w2", axis=0, first=1)))
+    >>> state = {"w1": np.array([[1.0, 2.0]]), "w2": np.array([[9.0], [3.0], [4.0]])}
+    >>> units.swapped(state, 0, 1)["w2"].tolist()
+    [[9.0], [4.0], [3.0]]
+    >>> units.groups(units.copied(state, 0, onto=1))
+    ((0, 1),)
+    """
+
+    name: str
+    count: int
+    parts: tuple[Part, ...]
+
+    @cached_property
+    def arrays(self) -> tuple[str, ...]:
+        """The names of the arrays in which the units lie, each once."""
+        return tuple(dict.fromkeys(part.array for part in self.parts))
+
+    def within(self, *arrays: str) -> Units:
+        """Return the same units with their parts in these arrays only."""
+        kept = tuple(part for part in self.parts if part.array in arrays)
+        return Units(self.name, self.count, kept)
+
+    def rows(self, state: State, part: Part) -> Array:
+        """Return the entries of one part, one row a unit: shape (count, entries of a unit).
+
+        It may share memory with the state; nobody writes into it.
+        """
+        view = part.view(state[part.array])
+        if part.block == part.stride == 1 and part.indices is None:
+            view = view[part.first : part.first + self.count]
+        else:
+            view = view[part.places(self.count)]
+        return view.reshape(self.count, -1)
+
+    def rearranged(self, state: State, order: Order | Sequence[int]) -> dict[str, Array]:
+        """Return the state with unit ``order[k]`` in place k; a unit may be there more than once.
+
+        Where units lie along two axes of one array, both are rearranged.
+        """
+        order = np.asarray(order, dtype=np.int_)
+        new = dict(state)
+        copied: set[str] = set()
+        for part in self.parts:
+            if part.array not in new:
+                continue
+            if part.array not in copied:
+                new[part.array] = np.array(new[part.array], order="C")
+                copied.add(part.array)
+            view, places = part.view(new[part.array]), part.places(self.count)
+            view[places.ravel()] = view[places[order].ravel()]
+        return new
+
+    def swapped(self, state: State, a: int, b: int) -> dict[str, Array]:
+        """Return the state with two units exchanged."""
+        order = np.arange(self.count)
+        order[[a, b]] = b, a
+        return self.rearranged(state, order)
+
+    def copied(self, state: State, unit: int, *, onto: int) -> dict[str, Array]:
+        """Return the state with one unit made a copy of another."""
+        order = np.arange(self.count)
+        order[onto] = unit
+        return self.rearranged(state, order)
+
+    def groups(self, state: State) -> tuple[Group, ...]:
+        """Return which units are equal in all parts, in the order of their first members.
+
+        Equality is that of ``compare.equal``: bit for bit, zeros equal, NaNs equal.
+        """
+        rows = [self.rows(state, part) for part in self.parts if part.array in state]
+        if all(map(compare.all_equal, rows)):
+            return (tuple(range(self.count)),)
+        return compare.group_rows(*rows)
+
+    def entry(self, state: State, part: Part, unit: int, position: int) -> tuple[int, ...]:
+        """Return the index in the part's array of one entry of ``rows``."""
+        view = part.view(state[part.array])
+        offset, *rest = np.unravel_index(position, (part.block, *view.shape[1:]))
+        return part.index(int(part.places(self.count)[unit, offset]), [int(i) for i in rest])
+
+
+def first_of_group(groups: Sequence[Group], count: int) -> Order:
+    """Return for each of ``count`` units the first one of its group; alone, the unit itself.
+
+    As an order for ``Units.rearranged`` it makes the units of each group equal.
+    """
+    first = np.arange(count)
+    for group in groups:
+        first[list(group)] = group[0]
+    return first
