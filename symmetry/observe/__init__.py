@@ -1,0 +1,1 @@
+"""Observing array operations while somebody else's code runs."""
