@@ -69,9 +69,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic, overload
 from numpy.typing import NDArray
+
+from symmetry.network.compiler import njit
 
 TILE_BYTES = 416
 LINE_BYTES = 64  # a cache line: one AVX-512 register, the tile of the classes

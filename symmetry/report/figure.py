@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
+import os
 import struct
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -81,17 +85,11 @@ class Figure:
 
     def png(self) -> bytes:
         """Draw the picture; its digest is in the PNG's metadata."""
-        import logging
-
-        # Its notes on font caches and unwritable homes are not this command's output.
-        logging.getLogger("matplotlib").setLevel(logging.ERROR)
-        import matplotlib
+        style = _style()
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure as Canvas
 
-        with matplotlib.rc_context():
-            matplotlib.rcdefaults()  # a reader's own settings do not change the report
-            matplotlib.rcParams.update(_STYLE)
+        with style.context(["default", _STYLE]):  # a reader's own settings change no report
             canvas = Canvas(figsize=self.size, layout="constrained")
             FigureCanvasAgg(canvas)
             self.draw(canvas)
@@ -102,6 +100,25 @@ class Figure:
     def is_current(self, png: bytes | None) -> bool:
         """Return whether ``png`` is an undamaged picture of the same data."""
         return png is not None and png_texts(png).get(KEY) == self.digest
+
+
+def _style() -> ModuleType:
+    """Import Matplotlib's styles, whatever the environment says about a backend: none is used.
+
+    MPLBACKEND may name one that is not installed, as it does in processes that notebooks start.
+    """
+    # Its notes on font caches and unwritable homes are not this command's output.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    backend = os.environ.pop("MPLBACKEND", None)
+    try:
+        import matplotlib.style
+    finally:
+        if backend is not None:
+            os.environ["MPLBACKEND"] = backend
+    if backend is not None:
+        with suppress(ValueError):  # figures that others make in this process get theirs
+            matplotlib.rcParams["backend"] = backend
+    return matplotlib.style
 
 
 def plain(axes: Axes) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from symmetry.experiment import Experiment, Facts, Settings
 from symmetry.units.words import groups_in_words, in_ulps
-from symmetry.watch import Outcome
+
+if TYPE_CHECKING:  # the experiment loads the core and its compiler, which a check may do without
+    from symmetry.experiment import Experiment, Facts, Settings
+    from symmetry.watch import Outcome
 
 
 def count(number: int, noun: str, plural: str = "") -> str:
@@ -147,6 +151,8 @@ def diverged(experiment: Experiment) -> int | None:
 
 def command(settings: Settings, *, own_data: bool, classes: int) -> str:
     """Return the line that repeats the run; the places of its files are for the reader to fill."""
+    from symmetry.experiment import Settings
+
     default = Settings()
     words = ["symmetry run"]
     if not own_data:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
 import pytest
 
 from symmetry.report.figure import KEY, Figure, png_texts
+from tests.cli.process import environment
 
 
 def nothing(_: Any) -> None:
@@ -81,3 +84,20 @@ def test_settings_of_the_reader_change_nothing(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(matplotlib.rcParams, "figure.facecolor", "black")
     assert figure(draw=draw).png() == png
     assert matplotlib.rcParams["figure.facecolor"] == "black"  # and the other way round
+
+
+@pytest.mark.parametrize("backend", ["nowhere", "module://nowhere.backend", "pdf"])
+def test_a_backend_that_the_environment_names_is_neither_used_nor_lost(backend: str) -> None:
+    program = (
+        "import os, numpy\n"
+        "from symmetry.report.figure import Figure\n"
+        "figure = Figure('f.png', (1, 1), (numpy.ones(1),), lambda canvas: canvas.subplots())\n"
+        "assert figure.is_current(figure.png())\n"
+        "import matplotlib\n"
+        "print(os.environ['MPLBACKEND'], dict.__getitem__(matplotlib.rcParams, 'backend'))\n"
+    )
+    variables = environment(MPLBACKEND=backend)
+    command = [sys.executable, "-c", program]
+    named, set_ = subprocess.check_output(command, env=variables, text=True).strip().split(" ", 1)
+    assert named == backend
+    assert backend == "nowhere" or set_ == backend

@@ -1,0 +1,116 @@
+"""Numba's ``njit`` with a cache that is never in the way.
+
+Numba itself fails where no cache can be written (a package installed by another user, no home), and
+where a file of the cache is damaged. Here the first falls back to a directory of temporary files,
+and the second compiles again.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import stat
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba.core.caching import FunctionCache
+
+from symmetry.errors import SymmetryError
+
+if numba.config.DISABLE_JIT:
+    raise SymmetryError(
+        "this project's own core runs compiled only, and NUMBA_DISABLE_JIT is set: unset it"
+    )
+
+
+def njit(function: Callable[..., Any] | None = None, *, cache: bool = False, **options: Any) -> Any:
+    """Compile ``function`` as ``numba.njit`` does, or return the decorator that does so.
+
+    Parameters
+    ----------
+    function
+        What is compiled when it is called for the first time.
+    cache
+        Whether compiled code is kept between processes, where it can be.
+    options
+        As of ``numba.njit``.
+    """
+    if function is None:
+        return lambda function: njit(function, cache=cache, **options)
+    dispatcher = numba.njit(**options)(function)
+    if cache and (found := _cache(function)) is not None:
+        dispatcher._cache = found  # what ``cache=True`` does with Numba's own class
+    return dispatcher
+
+
+class _Cache(FunctionCache):  # type: ignore[misc]
+    """Numba's cache of one function; a file that cannot be read or written is no error."""
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception:  # whatever the unpickling of half a file raises
+            self._forget()
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        try:
+            super().save_overload(sig, data)
+        except OSError:  # a full disk, say: the code is there all the same
+            self._forget()
+
+    def _forget(self) -> None:
+        """Empty the index, so that the function is compiled and saved again."""
+        try:
+            self.flush()
+        except OSError:
+            self.disable()
+
+
+def _cache(function: Callable[..., Any]) -> _Cache | None:
+    """Return the cache of a function, in a temporary directory if Numba finds no other place."""
+    try:
+        return _Cache(function)
+    except RuntimeError:  # "no locator available"
+        numba.config.CACHE_DIR = _directory(tempfile.gettempdir())  # the next functions use it too
+    try:
+        return _Cache(function)
+    except RuntimeError:
+        return None
+
+
+@functools.cache
+def _directory(parent: str) -> str:
+    """Return the user's own directory for a cache in ``parent``; say so where it has to be made.
+
+    What lies in it is executed: nobody else may have made it or write to it.
+    """
+    user = os.getuid() if hasattr(os, "getuid") else "cache"
+    directory = Path(parent, f"symmetry-{user}")
+    try:
+        directory.mkdir(mode=0o700)
+    except FileExistsError:
+        found = directory.lstat()
+        if stat.S_ISDIR(found.st_mode) and _is_private(found):
+            return str(directory)
+    except OSError:
+        pass
+    else:
+        _say(f"compiled code is kept in {directory}, since no other cache can be written")
+        return str(directory)
+    _say("compiled code is not kept, since no cache can be written: each start takes a while")
+    return ""
+
+
+def _is_private(found: os.stat_result) -> bool:
+    if not hasattr(os, "getuid"):
+        return True
+    return found.st_uid == os.getuid() and not found.st_mode & 0o022
+
+
+def _say(text: str) -> None:
+    print(f"note: {text}", file=sys.stderr)
