@@ -27,7 +27,7 @@ from symmetry.checker.verdict import Verdict
 from symmetry.errors import SymmetryError
 from symmetry.invariants.catalogue import Invariant
 from symmetry.report.verdicts import command_line, facts_in_lines, line
-from symmetry.targets.resolve import as_trainer, resolve
+from symmetry.targets.resolve import as_trainer, resolve_step
 from symmetry.targets.trainer import Trainer
 
 
@@ -74,7 +74,7 @@ def parametrize_invariants(
     ...     invariant_check()
     """
     try:
-        trainer = resolve(step) if isinstance(step, str) else as_trainer(step, _name(step))
+        trainer = resolve_step(step) if isinstance(step, str) else as_trainer(step, _name(step))
         invariants = applicable(trainer, _tuple(only), _tuple(skip))
         cases = draw_cases(_at_least("examples", examples, 1), _at_least("seed", seed, 0), DTYPES)
         chosen = _chosen(cases, _tuple(dtype))

@@ -119,14 +119,14 @@ def command(
     from symmetry.checker.check import applicable, check, require_sense
     from symmetry.checker.verdict import Checked
     from symmetry.cli.verdicts import display
-    from symmetry.targets.resolve import resolve
+    from symmetry.targets.resolve import resolve_step
 
     expected = dict(map(_expectation, expect_failure))
     require_sense(expected)
     dtypes = tuple(d for d in _DTYPES if d in dtype or not dtype)
     cases = _draw(examples, seed, dtypes) if case is None else _read(case, dtypes)
     _probe(json, script, output)
-    subject = resolve(trainer)
+    subject = resolve_step(trainer)
     invariants = applicable(subject, only, skip)
     number = examples if case is None else len(cases)
     with display() as show:

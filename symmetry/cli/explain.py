@@ -101,7 +101,7 @@ def command(
     from symmetry.data.mnist import load_mnist
     from symmetry.report import explanation as report
     from symmetry.report.files import writable_file, write_text
-    from symmetry.targets.resolve import resolve
+    from symmetry.targets.resolve import resolve_step
 
     chosen = (hidden, samples, inputs, classes, iterations, lr, dtype, seed)
     if case is not None and any(value is not None for value in chosen):
@@ -111,7 +111,7 @@ def command(
     for path in (json_file, script):
         if path is not None:
             writable_file(path)
-    found = resolve(trainer)
+    found = resolve_step(trainer)
     kind = dtype or ("float32" if "float32" in found.dtypes else found.dtypes[0])
     settings = (hidden or _HIDDEN, iterations or _ITERATIONS, lr or _RATE, kind)
     if case is not None:

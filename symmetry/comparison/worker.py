@@ -168,7 +168,7 @@ def start_training(order: Order) -> Trains:
         make = resolve.contestant(order.trainer)
         data = (order.x, order.labels, order.test_x, order.test_labels)
         return Whole(make(*data, w1, w2, order.lr))
-    trainer = resolve.resolve(order.trainer)
+    trainer = resolve.resolve_step(order.trainer)
     if order.dtype not in trainer.dtypes:
         raise SymmetryError(f"it takes {', '.join(trainer.dtypes)} only, not {order.dtype}")
     return Stepwise(trainer, order, w1, w2)

@@ -1,4 +1,4 @@
-"""From a name to a trainer: a built-in one, one in an importable module, or one in a file."""
+"""From a name to a target: a built-in one, one in an importable module, or one in a file."""
 
 from __future__ import annotations
 
@@ -16,13 +16,24 @@ from symmetry.errors import SymmetryError
 from symmetry.targets.contestant import Contestant
 from symmetry.targets.load import load_file, load_module, readable
 from symmetry.targets.trainer import DTYPES, Trainer
+from symmetry.targets.training import Training
 
 BUILTIN = ("numba", "numpy", "torch", "torch-autograd", "jax")
 _FRAMEWORKS = {"torch": "torch", "torch-autograd": "torch", "jax": "jax"}
 
 
-def resolve(trainer: str | Callable[..., Any] | Trainer) -> Trainer:
-    """Return the trainer of that name, or wrap a callable.
+Target = Trainer | Training
+_BOTH = (
+    "expected a two-layer step, called as step(x, y, w1, w2, lr), or a training, a function "
+    "without parameters that returns (model, step)"
+)
+
+
+def resolve(trainer: str | Callable[..., Any] | Target) -> Target:
+    """Return the target of that name, or wrap a callable.
+
+    A class is a two-layer step. Of other callables one without required parameters is a training,
+    and one that takes five arguments a step.
 
     Parameters
     ----------
@@ -34,13 +45,13 @@ def resolve(trainer: str | Callable[..., Any] | Trainer) -> Trainer:
     Raises
     ------
     SymmetryError
-        When there is no such thing, it cannot be imported, or is not a trainer: one line that says
-        what was tried.
+        When there is no such thing, it cannot be imported, or is neither: one line that says what
+        was tried.
     """
-    if isinstance(trainer, Trainer):
+    if isinstance(trainer, Trainer | Training):
         return trainer
     if not isinstance(trainer, str):
-        return as_trainer(trainer)
+        return as_target(trainer)
     if trainer in BUILTIN:
         return Trainer(trainer, _builtin_module(trainer).step, builtin=True)
     source, _, attribute = trainer.rpartition(":")
@@ -50,7 +61,52 @@ def resolve(trainer: str | Callable[..., Any] | Trainer) -> Trainer:
             "or package.module:attribute, or path/to/file.py:attribute"
         )
     module = (load_file if source.endswith(".py") else load_module)(trainer, source)
-    return as_trainer(_find(trainer, module, source, attribute), trainer)
+    return as_target(_find(trainer, module, source, attribute), trainer)
+
+
+def resolve_step(trainer: str | Callable[..., Any] | Target) -> Trainer:
+    """Return the two-layer step of that name, as ``resolve`` does.
+
+    Raises
+    ------
+    SymmetryError
+        When it is none.
+    """
+    target = resolve(trainer)
+    if isinstance(target, Training):
+        raise SymmetryError(
+            f"{target.name!r} is a training, expected a step, called as step(x, y, w1, w2, lr)"
+        )
+    return target
+
+
+def as_target(found: Any, name: str | None = None) -> Target:
+    """Wrap what was found under a name, or a callable: see ``resolve``.
+
+    Raises
+    ------
+    SymmetryError
+        When it is neither a training nor a step.
+    """
+    name = _name(found) if name is None else name
+    if inspect.isclass(found) or isinstance(found, Trainer | Training):
+        return found if isinstance(found, Trainer | Training) else as_trainer(found, name)
+    if not callable(found):
+        raise SymmetryError(f"{name!r} is of type {type(found).__name__}, {_BOTH}")
+    try:
+        signature = inspect.signature(found)
+    except (TypeError, ValueError):  # of some built-in functions nobody knows
+        return as_trainer(found, name)
+    parameters = signature.parameters.values()
+    if not any(map(_is_required, parameters)) and not any(
+        p.kind is p.VAR_POSITIONAL for p in parameters
+    ):
+        return Training(name, found)
+    try:
+        signature.bind(*"xywwl")
+    except TypeError:
+        raise SymmetryError(f"{name!r} takes {signature}, {_BOTH}") from None
+    return as_trainer(found, name)
 
 
 def as_trainer(step: Callable[..., Any], name: str | None = None) -> Trainer:
@@ -136,6 +192,11 @@ def _find(trainer: str, module: ModuleType, source: str, attribute: str) -> Any:
                 ) from error
         place += f".{part}" if ":" in place else f":{part}"
     return found
+
+
+def _is_required(parameter: inspect.Parameter) -> bool:
+    variable = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    return parameter.default is parameter.empty and not variable
 
 
 def _dtypes(name: str, step: Any) -> tuple[str, ...]:

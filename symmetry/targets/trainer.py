@@ -153,16 +153,15 @@ def place_of(error: BaseException) -> str:
     places = [
         (Path(frame.f_code.co_filename), line)
         for frame, line in traceback.walk_tb(error.__traceback__)
-        if not _is_library(Path(frame.f_code.co_filename))
+        if not is_library(Path(frame.f_code.co_filename))
     ]
     return f" ({places[-1][0].name}, line {places[-1][1]})" if places else ""
 
 
-def _is_library(file: Path) -> bool:
+def is_library(file: Path) -> bool:
+    """Return whether a file is Python's own, an installed package's or this package's."""
     return (
-        file.name.startswith(
-            "<"
-        )  # code that is in no file: <string>, <frozen importlib._bootstrap>
+        file.name.startswith("<")  # in no file: <string>, <frozen importlib._bootstrap>
         or not {"site-packages", "dist-packages"}.isdisjoint(file.parts)
         or any(file.is_relative_to(folder) for folder in _LIBRARIES)
     )

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from symmetry.errors import SymmetryError
-from symmetry.targets.resolve import as_trainer, contestant, installed, resolve
+from symmetry.targets.resolve import as_trainer, contestant, installed, resolve, resolve_step
 from symmetry.targets.trainer import Trainer
+from symmetry.targets.training import Training
 from tests.targets.frameworks import EACH_BUILTIN
 
 
@@ -111,7 +112,7 @@ def test_no_framework_is_imported_before_it_is_asked_for():
         import sys
         import symmetry.targets, symmetry.targets.resolve, symmetry.targets.trainer
         from symmetry.targets.resolve import installed, resolve
-        installed(), resolve("json:dumps")
+        installed(), resolve("os:fdopen")
         heavy = {"torch", "jax", "numba", "hypothesis", "matplotlib"} & set(sys.modules)
         sys.exit(f"imported {heavy}" if heavy else 0)
     """
@@ -318,7 +319,7 @@ def test_import_may_warn(folder):
         warnings.warn("outdated", DeprecationWarning)
         import numpy
         numpy.float32(1) / numpy.float32(0)
-        from json import dumps as step
+        from os import fdopen as step
         """,
     )
     resolve("train.py:step")
@@ -356,9 +357,30 @@ def test_attribute_that_raises(folder):
 def test_attribute_that_is_not_callable(folder, value, kind):
     write(folder / "train.py", f"step = {value}")
     assert message("train.py:step") == (
-        f"trainer 'train.py:step' is of type {kind}, "
-        "which cannot be called as step(x, y, w1, w2, lr)"
+        f"'train.py:step' is of type {kind}, expected a two-layer step, called as "
+        "step(x, y, w1, w2, lr), or a training, a function without parameters that returns "
+        "(model, step)"
     )
+
+
+@pytest.mark.parametrize("signature", ["a", "x, y, w1, w2", "x, y, w1, w2, lr, more", "*, lr"])
+def test_a_function_of_other_arguments_is_told_both_signatures(folder, signature):
+    write(folder / "train.py", f"def step({signature}): ...")
+    assert message("train.py:step") == (
+        f"'train.py:step' takes ({signature}), expected a two-layer step, called as "
+        "step(x, y, w1, w2, lr), or a training, a function without parameters that returns "
+        "(model, step)"
+    )
+
+
+@pytest.mark.parametrize("signature", ["", "width=3", "**options"])
+def test_a_function_without_required_parameters_is_a_training(folder, signature):
+    write(folder / "train.py", f"def training({signature}): ...")
+    target = resolve("train.py:training")
+    assert isinstance(target, Training)
+    assert target.name == "train.py:training"
+    with pytest.raises(SymmetryError, match=r"is a training, expected a step, called as step\(x"):
+        resolve_step("train.py:training")
 
 
 def test_class_without_call(folder):

@@ -1,0 +1,216 @@
+"""What happens to single operations of a run: promotion to float64, and means instead of noise."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules import module as hooks
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_map
+
+from symmetry.targets.trainer import is_library
+
+LOW = frozenset({torch.float32, torch.bfloat16, torch.float16})
+_HALF = frozenset({torch.bfloat16, torch.float16})
+_MEANS: dict[str, Callable[[bool, Any], Any]] = {  # of whether it writes in place, and arguments
+    "bernoulli": lambda in_place, a: (a[1] if a[1:] else 0.5) if in_place else a[-1],
+    "normal": lambda in_place, a: (a[1] if a[1:] else 0.0) if in_place else a[0],
+    "uniform": lambda _, a: (a[1] + a[2]) / 2 if a[2:] else 0.5,
+    "exponential": lambda _, a: 1 / a[1] if a[1:] else 1.0,
+    "randn": lambda *_: 0.0,
+    "randn_like": lambda *_: 0.0,
+    "rand": lambda *_: 0.5,
+    "rand_like": lambda *_: 0.5,
+}
+_NOISE = {*_MEANS, "native_dropout", "rrelu_with_noise"}
+_COPIES = {"_to_copy", "copy", "clone", "detach", "lift_fresh", "alias", "empty", "empty_like"}
+
+
+class Inside:
+    """Knows whether a module's forward, or a backward, is being run.
+
+    A checkpointed forward runs again inside backward; what it draws is the model's own, too.
+    """
+
+    def __init__(self) -> None:
+        self.depth = 0
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Count the modules that are entered and left."""
+        self.depth = 0
+        with ExitStack() as stack:
+            for handle in (
+                hooks.register_module_forward_pre_hook(self._enter),
+                hooks.register_module_forward_hook(self._leave, always_call=True),
+            ):
+                stack.callback(handle.remove)
+            yield
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """Count as inside whatever is done here."""
+        self.depth += 1
+        try:
+            yield
+        finally:
+            self.depth -= 1
+
+    def _enter(self, _module: nn.Module, _args: Any) -> None:
+        self.depth += 1
+
+    def _leave(self, _module: nn.Module, _args: Any, _result: Any) -> None:
+        self.depth -= 1
+
+
+class Arithmetic(TorchDispatchMode):
+    """Stands before every operation, backward's and the optimiser's included.
+
+    Parameters
+    ----------
+    inside
+        Tells the model's random numbers from the user's data.
+    seen
+        Is called with the name and the place of each random operation of the model.
+    promote
+        Perform everything in float64. Tensors that are made come out as float64, with the values
+        that they have in fewer bits; so do conversions to fewer bits.
+    noise
+        Leave the model's random operations as they are.
+    nudge
+        Change results in bfloat16 and float16, copies apart, by up to one ulp at random.
+    """
+
+    def __init__(
+        self,
+        inside: Inside,
+        seen: Callable[[str, str], None],
+        *,
+        promote: bool,
+        noise: bool,
+        nudge: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        self._inside, self._seen = inside, seen
+        self._promote, self._noise, self._nudge = promote, noise, nudge
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        name = func._schema.name.split("::")[1].rstrip("_")
+        perform: Callable[..., Any] = func
+        if self._inside.depth and name in _NOISE:
+            self._seen(name, _place())
+            if not self._noise:
+                perform = _with_mean(func, name)
+        if self._promote:
+            return _promoted(func, perform, args, kwargs)
+        result = perform(*args, **kwargs)
+        if self._nudge is not None and name not in _COPIES and not _is_view(func):
+            tree_map(self._move, result)
+        return result
+
+    def _move(self, value: Any) -> None:
+        if isinstance(value, Tensor) and value.dtype in _HALF:
+            sign = torch.randint(-1, 2, value.shape, generator=self._nudge).to(value.dtype)
+            value.detach().add_(value.detach() * sign * torch.finfo(value.dtype).eps / 2)
+
+
+class Mixed(TorchFunctionMode):
+    """Lets a function that is handed both float64 and fewer bits have float64 alone.
+
+    Some functions compare the dtypes before any operation is performed.
+    """
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        found: set[torch.dtype] = set()
+        tree_map(lambda v: found.add(v.dtype) if isinstance(v, Tensor) else None, (args, kwargs))
+        if torch.float64 in found and found & LOW and _computes(func):
+            args, kwargs = tree_map(_double, (args, kwargs))
+        return func(*args, **kwargs)
+
+
+def has_low(tensor: Tensor) -> bool:
+    """Return whether a tensor has floating-point numbers of fewer than 64 bits."""
+    return tensor.dtype in LOW
+
+
+def _computes(func: Any) -> bool:
+    name = getattr(func, "__name__", "")
+    return not name.endswith("_") and name not in {"backward", "grad", "__get__", "__set__", "to"}
+
+
+def _promoted(func: Any, perform: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
+    """Perform an operation in float64; what it writes into keeps its dtype."""
+    if kwargs.get("dtype") in LOW and any(map(_is_tensor, (*args, *kwargs.values()))):
+        kwargs = {**kwargs, "dtype": torch.float64}
+    written: list[tuple[Tensor, Tensor]] = []
+    for argument, value in _given(func, args, kwargs):
+        if argument.alias_info is not None and argument.alias_info.is_write:
+            tree_map(lambda v: written.append((v, _double(v))) if _is_low(v) else None, value)
+    doubles = {id(low): high for low, high in written}
+
+    def double(value: Any) -> Any:
+        return doubles[id(value)] if id(value) in doubles else _double(value)
+
+    result = perform(*tree_map(double, args), **tree_map(double, kwargs))
+    originals = {id(high): low for low, high in written}
+    for low, high in written:
+        low.copy_(high)
+    return tree_map(lambda v: originals[id(v)] if id(v) in originals else _double(v), result)
+
+
+def _given(func: Any, args: Any, kwargs: dict[str, Any]) -> Iterator[tuple[Any, Any]]:
+    schema = func._schema.arguments
+    yield from zip(schema, args, strict=False)
+    yield from ((a, kwargs[a.name]) for a in schema if a.name in kwargs)
+
+
+def _double(value: Any) -> Any:
+    return value.double() if _is_low(value) else value
+
+
+def _is_low(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.dtype in LOW
+
+
+def _is_tensor(value: Any) -> bool:
+    return isinstance(value, Tensor)
+
+
+def _is_view(func: Any) -> bool:
+    return any(result.alias_info is not None for result in func._schema.returns)
+
+
+def _with_mean(func: Any, name: str) -> Callable[..., Any]:
+    """Return what replaces a random operation. It draws all the same, for the sake of others."""
+
+    def mean(*args: Any, **kwargs: Any) -> Any:
+        result = func(*args, **kwargs)
+        if name == "native_dropout":
+            return args[0].clone(), torch.ones_like(args[0], dtype=torch.bool)
+        if name == "rrelu_with_noise":
+            return torch.where(args[0] > 0, args[0], args[0] * (args[2] + args[3]) / 2)
+        value = _MEANS[name](func._schema.name.endswith("_"), args)
+        return result.copy_(torch.as_tensor(value, dtype=result.dtype))
+
+    return mean
+
+
+def _place() -> str:
+    """Return ``file:line`` of the innermost line that is the user's own."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        file = Path(frame.f_code.co_filename)
+        if not is_library(file):
+            return f"{file.name}:{frame.f_lineno}"
+        frame = frame.f_back
+    return ""

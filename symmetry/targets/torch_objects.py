@@ -1,0 +1,159 @@
+"""The objects of a training, and finding those that it makes without naming them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.swa_utils import AveragedModel
+
+from symmetry.targets.training import Training, TrainingError
+
+_FOUND: dict[type, str] = {
+    torch.optim.Optimizer: "optimizer",
+    LRScheduler: "scheduler",
+    torch.amp.GradScaler: "scaler",
+    AveragedModel: "averaged",
+}
+_SIGNATURE = "a function without parameters that returns (model, step) or (model, step, extras)"
+
+
+@dataclass(frozen=True)
+class Objects:
+    """What a training made.
+
+    Attributes
+    ----------
+    model
+        The module.
+    step
+        Takes the number of the step, or a batch where ``batch`` is given.
+    optimizers
+        By name, in the order in which they were made.
+    extras
+        Everything else with a ``state_dict``, and dictionaries of tensors: schedulers, scalers,
+        averaged models, and what the user named.
+    batch
+        Returns the batch of a step, where the training gives it.
+    batch_axis
+        The axis of the samples in the tensors of a batch.
+    """
+
+    model: nn.Module
+    step: Callable[[Any], Any]
+    optimizers: Mapping[str, Any]
+    extras: Mapping[str, Any]
+    batch: Callable[[int], Any] | None
+    batch_axis: int
+
+    @property
+    def stateful(self) -> dict[str, Any]:
+        """Everything that state dictionaries save and restore, by name."""
+        dicts = {name: extra for name, extra in self.extras.items() if not _is_mapping(extra)}
+        return {"model": self.model, **self.optimizers, **dicts}
+
+
+def make_objects(training: Training) -> Objects:
+    """Call the function and read what it returns.
+
+    Raises
+    ------
+    TrainingError
+        When it returns anything but a training. What it raises passes through.
+    """
+    with _collecting() as made:
+        returned = training.make()
+    if not isinstance(returned, tuple) or len(returned) not in (2, 3):
+        kind = type(returned).__name__
+        many = f" of length {len(returned)}" if isinstance(returned, tuple | list) else ""
+        raise TrainingError(f"{training.name} returned a {kind}{many}, expected {_SIGNATURE}")
+    model, step, named = (*returned, {})[:3]
+    _demand(training.name, model, step, named)
+    named = dict(named)
+    batch, axis = named.pop("batch", None), named.pop("batch_axis", 0)
+    if batch is not None and not callable(batch):
+        raise TrainingError(f'{training.name}: extras["batch"] must be a function of the step')
+    if not isinstance(axis, int):
+        raise TrainingError(f'{training.name}: extras["batch_axis"] must be an integer')
+    optimizers, extras = _sorted(training.name, model, named, made)
+    return Objects(model, step, optimizers, extras, batch, axis)
+
+
+def _demand(name: str, model: Any, step: Any, extras: Any) -> None:
+    if not isinstance(model, nn.Module):
+        hint = "; put several models into an nn.ModuleDict" if isinstance(model, tuple) else ""
+        raise TrainingError(
+            f"{name} returned a {type(model).__name__} for the model, expected an nn.Module{hint}"
+        )
+    if not callable(step):
+        raise TrainingError(
+            f"{name} returned a {type(step).__name__} for the step, expected a function step(i)"
+        )
+    if not isinstance(extras, Mapping):
+        raise TrainingError(
+            f"{name} returned a {type(extras).__name__} for the extras, expected a dict"
+        )
+
+
+def _sorted(
+    name: str, model: nn.Module, named: Mapping[str, Any], made: list[Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Sort everything into optimisers and extras, under the user's names where there are any."""
+    optimizers: dict[str, Any] = {}
+    extras: dict[str, Any] = {}
+    names = {id(thing): key for key, thing in named.items()}
+    within = {id(module) for module in model.modules()}
+    unnamed = [thing for thing in made if id(thing) not in names and id(thing) not in within]
+    for thing in (*named.values(), *unnamed):
+        if thing is model or thing is None:
+            continue
+        optimizer = hasattr(thing, "param_groups") and hasattr(thing, "state")
+        target = optimizers if optimizer else extras
+        key = names.get(id(thing)) or _free(_kind(thing), {*optimizers, *extras, "model"})
+        if not (hasattr(thing, "state_dict") or _is_mapping(thing)):
+            raise TrainingError(
+                f"{name}: extras[{key!r}] is a {type(thing).__name__} without state_dict()"
+            )
+        target[key] = thing
+    return optimizers, extras
+
+
+def _kind(thing: Any) -> str:
+    return next(word for kind, word in _FOUND.items() if isinstance(thing, kind))
+
+
+def _free(word: str, taken: set[str]) -> str:
+    numbered = [word, *(f"{word}{number}" for number in range(2, len(taken) + 3))]
+    return next(name for name in numbered if name not in taken)
+
+
+def _is_mapping(thing: Any) -> bool:
+    return isinstance(thing, Mapping) and all(isinstance(v, Tensor) for v in thing.values())
+
+
+@contextmanager
+def _collecting() -> Iterator[list[Any]]:
+    """Collect the optimisers, schedulers, scalers and averaged models that are made meanwhile."""
+    made: list[Any] = []
+    originals = {kind: vars(kind)["__init__"] for kind in _FOUND}
+
+    def hook(original: Callable[..., None]) -> Callable[..., None]:
+        def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
+            original(self, *args, **kwargs)
+            if not any(self is thing for thing in made):
+                made.append(self)
+
+        return __init__
+
+    try:
+        for kind, original in originals.items():
+            kind.__init__ = hook(original)  # type: ignore[misc]
+        yield made
+    finally:
+        for kind, original in originals.items():
+            kind.__init__ = original  # type: ignore[misc]

@@ -1,0 +1,300 @@
+"""One run of a PyTorch training: fresh objects, and its steps taken one after the other."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves, tree_map
+
+from symmetry.targets import torch_state
+from symmetry.targets.torch_modes import Arithmetic, Inside, Mixed, has_low
+from symmetry.targets.torch_objects import Objects, make_objects
+from symmetry.targets.trainer import in_one_line, place_of, quiet
+from symmetry.targets.training import Training, TrainingError
+from symmetry.units.state import Array, State
+
+
+class Run:
+    """A training on fresh objects, under seeds and random states of its own.
+
+    Attributes
+    ----------
+    training
+        What it is a run of.
+    objects
+        The model, the optimisers and everything else that the training made.
+    dtype
+        ``"float32"``: as written; ``"float64"``: promoted.
+    taken
+        How many steps have been taken.
+    losses
+        The tensors that the last step called backward on, in this order; without any, the one that
+        it returned.
+    random
+        The random operations that were seen inside modules: name and ``file:line``. They are only
+        looked for where there is a mode: with ``noise=False`` or in float64.
+    on_loss
+        Called with each loss before its backward. What it raises ends the step and passes through.
+    order
+        If given, the samples of each batch are put in this order.
+    nudge
+        If given, draws what results in bfloat16 and float16 are changed by: at most one ulp.
+    before_update, after_update
+        Called with each optimiser of the objects, just before and after its ``step``.
+
+    Raises
+    ------
+    TrainingError
+        When the function raises, or returns anything but a training.
+    """
+
+    def __init__(self, training: Training, *, dtype: str, seed: int, noise: bool) -> None:
+        self.training, self.dtype = training, dtype
+        self.taken = 0
+        self.losses: list[Tensor] = []
+        self.random: dict[tuple[str, str], None] = {}
+        self.on_loss: Callable[[Tensor], None] = lambda _: None
+        self.before_update: Callable[[Any], None] = lambda _: None
+        self.after_update: Callable[[Any], None] = lambda _: None
+        self.order: Array | None = None
+        self.nudge: torch.Generator | None = None
+        self._noise = noise
+        self._inside = Inside()
+        self._random_states: Any = None
+        with self._own_random_states(seed), self._readable(f"{training.name}()"):
+            self.objects: Objects = make_objects(training)
+            if dtype == "float64":
+                self._promote()
+        with self._readable("reading its state"):
+            self._tensors = torch_state.tensors_of(self.objects)
+            self._parameters = torch_state.parameters_of(self.objects)
+        if not self._parameters:
+            raise TrainingError(f"{training.name}: the model has no parameters")
+
+    @property
+    def model(self) -> nn.Module:
+        """The module that the training returned."""
+        return self.objects.model
+
+    @property
+    def parameters(self) -> Mapping[str, nn.Parameter]:
+        """The parameters, by the names that the state has for them."""
+        return self._parameters
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the tensors of the state: writing into one changes the training."""
+        self._tensors = torch_state.tensors_of(self.objects)
+        return self._tensors
+
+    def state(self) -> dict[str, Array]:
+        """Return copies of all floating-point tensors, by name; float32 or float64.
+
+        Optimisers make their tensors in the first step, so that there are more after it.
+        """
+        return {name: torch_state.as_array(tensor) for name, tensor in self.tensors().items()}
+
+    def load(self, state: State) -> None:
+        """Write arrays into the tensors of these names; other tensors stay.
+
+        Raises
+        ------
+        KeyError
+            When there is no tensor of a name.
+        """
+        tensors = self.tensors()
+        for name, array in state.items():
+            torch_state.write(tensors[name], array)
+
+    def step(self) -> None:
+        """Take the next step.
+
+        Raises
+        ------
+        TrainingError
+            When it raises.
+        """
+        i = self.taken
+        self.losses = []
+        with self._own_random_states(), self._readable(f"step({i})"), self.modes(), self._hooks():
+            returned = self.objects.step(i if self.objects.batch is None else self._batch(i))
+            if not self.losses and isinstance(returned, Tensor) and returned.numel() == 1:
+                self.on_loss(returned)
+                self.losses = [returned]
+        self.taken += 1
+
+    @property
+    def loss(self) -> float | None:
+        """The sum of the last step's losses; None if it had none."""
+        if not self.losses:
+            return None
+        return sum(float(loss.detach().double().sum()) for loss in self.losses)
+
+    @contextmanager
+    def modes(self) -> Iterator[None]:
+        """Enter what every operation of a step passes through.
+
+        There is nothing to enter for a training as it is written: ``torch.compile`` compiles only
+        where there is no mode.
+        """
+        with ExitStack() as stack:
+            if self.dtype == "float64" or not self._noise or self.nudge is not None:
+                promote = self.dtype == "float64"
+                stack.enter_context(self._inside.watching())
+                if promote:
+                    stack.enter_context(_without_autocast())
+                    stack.enter_context(Mixed())
+                mode = Arithmetic(
+                    self._inside, self._see, promote=promote, noise=self._noise, nudge=self.nudge
+                )
+                stack.enter_context(mode)
+            yield
+
+    def samples(self) -> int | None:
+        """Return how many samples each batch has; None where that is not known to be one number."""
+        if self.objects.batch is None:
+            return None
+        with self._own_random_states(), self._readable("batch(0)"):
+            random_states = _read_random_states()
+            batch = self.objects.batch(0)
+            _set_random_states(random_states)
+        tensors = [leaf for leaf in tree_leaves(batch) if isinstance(leaf, Tensor)]
+        axis = self.objects.batch_axis
+        if not tensors or any(not -t.ndim <= axis < t.ndim for t in tensors):
+            return None
+        lengths = {t.shape[axis] for t in tensors}
+        return lengths.pop() if len(lengths) == 1 else None
+
+    def _batch(self, i: int) -> Any:
+        assert self.objects.batch is not None  # asked by the caller
+        batch = self.objects.batch(i)
+        if self.order is None:
+            return batch
+        axis, order = self.objects.batch_axis, torch.as_tensor(self.order)
+        return tree_map(
+            lambda t: t.index_select(axis, order) if isinstance(t, Tensor) else t, batch
+        )
+
+    @contextmanager
+    def _hooks(self) -> Iterator[None]:
+        """Let nothing pass by unseen: losses, and updates by optimisers."""
+        backward = torch.autograd.backward
+
+        def seen_backward(tensors: Any, *args: Any, **kwargs: Any) -> None:
+            for loss in [tensors] if isinstance(tensors, Tensor) else tensors:
+                self.on_loss(loss)
+                self.losses.append(loss)
+            with self._inside.entered():
+                backward(tensors, *args, **kwargs)
+
+        with ExitStack() as stack:
+            stack.enter_context(patch.object(torch.autograd, "backward", seen_backward))
+            for optimizer in self.objects.optimizers.values():
+                if isinstance(optimizer, torch.optim.Optimizer):
+                    for register, hook in (
+                        (optimizer.register_step_pre_hook, self._before_update),
+                        (optimizer.register_step_post_hook, self._after_update),
+                    ):
+                        stack.callback(register(hook).remove)
+            yield
+
+    def _before_update(self, optimizer: Any, _args: Any, _kwargs: Any) -> None:
+        self.before_update(optimizer)
+
+    def _after_update(self, optimizer: Any, _args: Any, _kwargs: Any) -> None:
+        self.after_update(optimizer)
+
+    def _see(self, name: str, place: str) -> None:
+        self.random[name, place] = None
+
+    def _promote(self) -> None:
+        """Make every tensor float64 that exists before the first step; the objects stay theirs."""
+        objects = self.objects
+        held = [p for optimizer in objects.optimizers.values() for p in _tensors_in(optimizer)]
+        modules = [objects.model, *objects.extras.values()]
+        for module in modules:
+            if isinstance(module, nn.Module):
+                held += [*module.parameters(), *module.buffers()]
+            elif isinstance(module, Mapping):
+                held += module.values()
+            elif hasattr(module, "_enabled"):  # a gradient scaler has nothing to do in float64
+                module._enabled = False
+        for tensor in held:
+            if has_low(tensor):
+                tensor.data = tensor.data.double()
+                tensor.grad = None
+
+    @contextmanager
+    def _own_random_states(self, seed: int | None = None) -> Iterator[None]:
+        """Go on with this run's random numbers, or from a seed; then with those outside."""
+        outside = _read_random_states()
+        try:
+            if seed is None:
+                _set_random_states(self._random_states)
+            else:
+                random.seed(seed)
+                np.random.seed(seed)
+                torch.manual_seed(seed)
+            yield
+            self._random_states = _read_random_states()
+        finally:
+            _set_random_states(outside)
+
+    @contextmanager
+    def _readable(self, doing: str) -> Iterator[None]:
+        """Turn what the user's code raises into one line that says where."""
+        with quiet():
+            try:
+                yield
+            except (KeyboardInterrupt, TrainingError, StepEnded):
+                raise
+            except BaseException as error:
+                raise TrainingError(
+                    f"{doing} raised {in_one_line(error)}{place_of(error)}{_hint(error)}"
+                ) from error
+
+
+class StepEnded(Exception):  # noqa: N818
+    """Raise it in ``on_loss`` to end a step there; it passes through ``Run.step``."""
+
+
+def _hint(error: BaseException) -> str:
+    if "CUDA" in str(error) or "NVIDIA" in str(error):
+        return "; a training is checked on this machine: let it choose the device that there is"
+    if isinstance(error, TypeError) and "positional argument" in str(error):
+        return "; the step is called as step(i) with the number of the step"
+    return ""
+
+
+def _tensors_in(optimizer: Any) -> list[Any]:
+    kept = [t for t in tree_leaves(list(optimizer.state.values())) if isinstance(t, Tensor)]
+    return [*torch_state.held_by(optimizer), *kept]
+
+
+@contextmanager
+def _without_autocast() -> Iterator[None]:
+    """Let ``torch.autocast`` do nothing, wherever it was made."""
+    enter = torch.autocast.__enter__
+
+    def disabled(self: Any) -> Any:
+        self._enabled = False
+        return enter(self)
+
+    with patch.object(torch.autocast, "__enter__", disabled):
+        yield
+
+
+def _read_random_states() -> tuple[Any, ...]:
+    return random.getstate(), np.random.get_state(), torch.get_rng_state()
+
+
+def _set_random_states(states: tuple[Any, ...]) -> None:
+    random.setstate(states[0])
+    np.random.set_state(states[1])
+    torch.set_rng_state(states[2])

@@ -1,0 +1,97 @@
+"""A PyTorch training as a target: a function without parameters that makes a model and its step.
+
+    def training():
+        model = Net()
+        optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
+
+        def step(i): ...
+
+        return model, step
+
+How the other floors use it (``Run`` is in ``symmetry.targets.torch_run``):
+
+    run = Training("train.py:training", training).start(dtype="float64", noise=False)
+    start = run.state()                     # {"model.fc1.weight": array, ...}; see torch_state
+    run.load({"model.fc1.weight": other})   # writes into the tensors that the objects hold
+    run.step()                              # step 0; then 1, 2, ...
+    run.losses                              # what it called backward on, or returned, in that step
+
+Runs know nothing of each other: each is made anew under the same seeds, and keeps random states of
+its own, so that steps of several runs may take turns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from symmetry.targets.trainer import DTYPES, TrainerError
+
+if TYPE_CHECKING:
+    from symmetry.targets.torch_run import Run
+
+
+class TrainingError(TrainerError):
+    """The function or its step raised, or returned something else; one readable line."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """A training by name.
+
+    Attributes
+    ----------
+    name
+        As the user typed it, or ``module:attribute`` of a callable.
+    make
+        Called without arguments. It returns ``(model, step)`` or ``(model, step, extras)``.
+    """
+
+    name: str
+    make: Callable[[], Any]
+
+    dtypes = DTYPES
+    builtin = False
+
+    @property
+    def expect_units(self) -> Mapping[str, int]:
+        """How many units some groups must have, by the beginnings of their names.
+
+        Raises
+        ------
+        TrainingError
+            When the function's attribute is something else.
+        """
+        pins = getattr(self.make, "expect_units", {})
+        if isinstance(pins, Mapping) and all(
+            isinstance(name, str) and isinstance(count, int) for name, count in pins.items()
+        ):
+            return pins
+        raise TrainingError(
+            f"{self.name}: its attribute expect_units must map names of units to their numbers, "
+            f'such as {{"fc1": 33}}, but it is {pins!r}'
+        )
+
+    def start(self, *, dtype: str = "float32", seed: int = 0, noise: bool = True) -> Run:
+        """Make fresh objects, under the same random seeds every time.
+
+        Parameters
+        ----------
+        dtype
+            ``"float32"``: the training as it is written. ``"float64"``: the same, with everything
+            that has fewer bits promoted; random numbers are the same ones.
+        seed
+            Of Python's, NumPy's and PyTorch's random numbers.
+        noise
+            Whether random operations inside a module's forward, such as dropout, stay as they are.
+            Otherwise their results are replaced by their means; see ``Run.random``.
+
+        Raises
+        ------
+        TrainingError
+            When the function raises, or returns anything but a training.
+        """
+        from symmetry.targets.torch_run import Run
+
+        return Run(self, dtype=dtype, seed=seed, noise=noise)
