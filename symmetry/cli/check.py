@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from symmetry.cli import FOUND, OK
+from symmetry.cli.options import GivenPath
 from symmetry.errors import SymmetryError
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _ERRATIC = (
     f"{_REPEATABLE} is violated: what depends on chance or on earlier runs need not fail again by "
     "itself"
 )
-_FILE = click.Path(path_type=Path)
+_FILE = GivenPath()
 
 
 @click.command("check")

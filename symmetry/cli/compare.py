@@ -9,7 +9,7 @@ import click
 from click.core import ParameterSource
 
 from symmetry.cli import OK
-from symmetry.cli.options import WholeNumber, experiment_options, load_data
+from symmetry.cli.options import GivenPath, WholeNumber, experiment_options, load_data
 from symmetry.errors import SymmetryError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ _TASK = ("data", "classes", "hidden", "iterations", "lr", "dtype")
 )
 @click.option(
     "--output",
-    type=click.Path(path_type=Path),
+    type=GivenPath(),
     metavar="DIR",
     help="Where the report goes; must be given if anything is not the default.  [default: reports]",
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from symmetry.cli import FOUND, OK
-from symmetry.cli.options import LearningRate
+from symmetry.cli.options import GivenPath, LearningRate
 from symmetry.errors import SymmetryError
 
 if TYPE_CHECKING:
@@ -58,13 +58,13 @@ _SAMPLES, _INPUTS, _CLASSES = 1000, 20, 10
 @click.option(
     "--json",
     "json_file",
-    type=click.Path(path_type=Path),
+    type=GivenPath(),
     metavar="FILE",
     help="Write the explanation there as well.",
 )
 @click.option(
     "--script",
-    type=click.Path(path_type=Path),
+    type=GivenPath(),
     metavar="FILE",
     help="Write the script there as well.",
 )

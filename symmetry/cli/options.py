@@ -32,6 +32,20 @@ class LearningRate(click.ParamType):  # type: ignore[type-arg]
         return number
 
 
+class GivenPath(click.Path):
+    """A path that is not empty: ``--output "$UNSET"`` must not mean the working directory."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(  # noqa: D102
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Any:
+        if value == "":
+            self.fail("it is empty.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 class WholeNumber(click.IntRange):
     """A whole number from a smallest one on."""
 
@@ -42,7 +56,7 @@ _AT_LEAST_1 = WholeNumber(min=1)
 _EXPERIMENT = (
     click.option(
         "--data",
-        type=click.Path(path_type=Path),
+        type=GivenPath(),
         metavar="DIR",
         help="Directory of four IDX files, each plain or .gz.  [default: the embedded MNIST]",
     ),

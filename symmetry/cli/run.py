@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from symmetry.cli import FOUND, OK
-from symmetry.cli.options import WholeNumber, experiment_options, load_data
+from symmetry.cli.options import GivenPath, WholeNumber, experiment_options, load_data
 from symmetry.errors import SymmetryError
 
 if TYPE_CHECKING:
@@ -50,14 +50,14 @@ _TEXTS = ("mnist.md", "mnist.json")
 )
 @click.option(
     "--output",
-    type=click.Path(path_type=Path),
+    type=GivenPath(),
     metavar="DIR",
     help="Where the report goes; must be given if the experiment is not the default one.  "
     "[default: reports]",
 )
 @click.option(
     "--save-weights",
-    type=click.Path(path_type=Path),
+    type=GivenPath(),
     metavar="FILE.npz",
     help="Write the final weights there, as arrays w1 and w2.",
 )

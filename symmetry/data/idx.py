@@ -26,6 +26,8 @@ UNSIGNED_BYTES = 0x08
 OTHER_TYPES = {0x09: "int8", 0x0B: "int16", 0x0C: "int32", 0x0D: "float32", 0x0E: "float64"}
 GZIP_MAGIC = b"\x1f\x8b"
 MOST_FROM_A_BYTE = 1032  # deflate: two bits are the least that can stand for 258 bytes
+MUCH_FROM_A_BYTE = 100  # real images give 5 or so, empty ones as much as deflate can
+MUCH = 1 << 26
 CHUNK = 1 << 16
 
 
@@ -83,7 +85,7 @@ class _Plain:
     """The bytes of a plain file: exactly ``least == most`` of them."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self.least = self.most = os.fstat(file.fileno()).st_size
+        self.least = self.most = self.much = os.fstat(file.fileno()).st_size
         self.holds = f"{self.most} bytes"
         self._file = file
 
@@ -95,6 +97,8 @@ class _Plain:
 class _Gzip:
     """The inflated bytes of the single gzip stream in a file: at most ``most`` of them.
 
+    More than ``much`` is believed of no file: it was made to fill somebody's memory.
+
     Python's ``GzipFile`` would pass over zero bytes after the stream and append further streams;
     here whatever follows the stream is an error.
     """
@@ -102,6 +106,7 @@ class _Gzip:
     def __init__(self, path: Path, file: BinaryIO) -> None:
         size = os.fstat(file.fileno()).st_size
         self.least, self.most = 0, size * MOST_FROM_A_BYTE
+        self.much = max(MUCH, size * MUCH_FROM_A_BYTE)
         self.holds = f"{size} gzipped bytes, which hold at most {self.most}"
         self._path, self._file = path, file
         self._inflater = zlib.decompressobj(wbits=31)  # 31: with gzip's header and checksum
@@ -144,6 +149,9 @@ def _read(path: Path, source: _Plain | _Gzip, dimensions: int) -> tuple[bytearra
     expected = f"expected {total} bytes, as its header claims ({words(shape)})"
     if not source.least <= total <= source.most:
         raise about(path, f"{expected}, found {source.holds}")
+    if total > source.much:
+        problem = f"expected at most {MUCH_FROM_A_BYTE} bytes from each gzipped one"
+        raise about(path, f"{problem}, found {in_words(total)} claimed: unpack it if it is meant")
     if (there := available()) is not None and total > there:
         problem = f"expected a file that fits into {in_words(there)} of memory"
         raise about(path, f"{problem}, found one of {in_words(total)} ({words(shape)})")

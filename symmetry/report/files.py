@@ -1,18 +1,24 @@
-"""Files that are whole or not there: written beside their place, then renamed."""
+"""Reports on the disk: all files of one are replaced together, whatever happens meanwhile."""
 
 from __future__ import annotations
 
 import os
+import pickle
 import stat
+import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from symmetry.errors import SymmetryError
+from symmetry.report import replace
 from symmetry.report.figure import Figure
+from symmetry.report.replace import Contents
+
+_ATTEMPTS = 3  # of starting the program that replaces files
 
 
 @dataclass(frozen=True)
@@ -58,42 +64,45 @@ def _content(path: Path) -> bytes | None:
         return None
 
 
-@contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """Open a file beside ``path`` that takes its place when the block ends well.
-
-    After any exception, Ctrl-C included, ``path`` is untouched and nothing is left beside it.
-
-    Raises
-    ------
-    SymmetryError
-        If the file cannot be written.
-    """
-    path = Path(os.path.realpath(path))  # a link stays a link: the file it leads to is replaced
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with beside.open("wb") as file:
-            yield file
-        beside.replace(path)
-    except OSError as error:
-        raise SymmetryError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        beside.unlink(missing_ok=True)
-
-
 def write_all(contents: Mapping[Path, bytes]) -> None:
-    """Write several files; none takes its place before all are on the disk.
+    """Replace several files: wherever this process is killed, all of them are old or all are new.
+
+    Nothing is left beside them. A link stays a link: the file that it leads to is replaced.
 
     Raises
     ------
     SymmetryError
-        If one of them cannot be written.
+        If one of them cannot be written; then all are as they were.
     """
-    with ExitStack() as stack:
-        for path, data in contents.items():
-            file = stack.enter_context(replacing(path))
-            file.write(data)
-            file.flush()  # a full disk is noticed here, not while the others are being renamed
+    failure = _replace({Path(os.path.realpath(path)): data for path, data in contents.items()})
+    if failure is not None:
+        raise SymmetryError("cannot write {}: {}".format(*failure))
+
+
+def _replace(contents: Contents) -> tuple[str, str] | None:
+    """Let the program do it, or do it here where none can be started; return what failed, and why.
+
+    The program is started again if it was killed: with these contents it completes its work.
+    """
+    for _ in range(_ATTEMPTS):
+        try:
+            finished = subprocess.run(
+                [sys.executable, "-I", "-S", replace.__file__],
+                input=pickle.dumps(contents),
+                capture_output=True,
+                start_new_session=True,  # a Ctrl-C is not for it
+                check=False,
+            )
+        except OSError:
+            break
+        with suppress(EOFError, pickle.UnpicklingError):
+            failure: tuple[str, str] | None = pickle.loads(finished.stdout)
+            return failure
+    try:
+        replace.replace_all(contents)
+    except OSError as error:
+        return str(error.filename), str(error.strerror)
+    return None
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -67,8 +67,12 @@ def load_file(trainer: str, path: str) -> ModuleType:
     SymmetryError
         When there is no such file, or executing it raises.
     """
-    file = Path(path).resolve()
-    if not file.is_file():
+    try:
+        file = Path(path).resolve()
+        found = file.is_file()
+    except (OSError, RuntimeError, ValueError) as error:  # links that lead in a circle, for example
+        raise SymmetryError(f"trainer {trainer!r}: {path} leads to no file: {error}") from error
+    if not found:
         raise SymmetryError(f"trainer {trainer!r}: there is no file {file}")
     name, root = name_in_package(file)
     _put_first(root)

@@ -126,10 +126,16 @@ class Run:
                 raise TrainerError(
                     f"the step raised {in_one_line(error)}{place_of(error)}"
                 ) from error
-            new_w1, new_w2 = _two_values(returned)
-            return Result(
-                _array_like(w1, new_w1, "w1"), _array_like(w2, new_w2, "w2"), own_x, own_y
-            )
+            try:
+                new_w1, new_w2 = _two_values(returned)
+                new_w1, new_w2 = _array_like(w1, new_w1, "w1"), _array_like(w2, new_w2, "w2")
+            except (KeyboardInterrupt, TrainerError):
+                raise
+            except BaseException as error:  # such results run code of their own: __len__, __array__
+                raise TrainerError(
+                    f"reading what the step returned raised {in_one_line(error)}{place_of(error)}"
+                ) from error
+            return Result(new_w1, new_w2, own_x, own_y)
 
 
 @contextmanager
@@ -141,8 +147,17 @@ def quiet() -> Iterator[None]:
 
 
 def in_one_line(error: BaseException) -> str:
-    """Return ``TypeName: message``, cut to the first line of the message and to 200 characters."""
-    text = next(iter(str(error).strip().splitlines()), "")
+    """Return ``TypeName: message``, cut to the first line of the message and to 200 characters.
+
+    The message may be anything: making it may raise, and it may hold what cannot be printed.
+    """
+    try:
+        text = next(iter(str(error).strip().splitlines()), "")
+    except (KeyboardInterrupt, MemoryError):
+        raise
+    except BaseException as another:
+        text = f"(its message cannot be read: {type(another).__name__})"
+    text = text.encode(errors="backslashreplace").decode()
     if len(text) > 200:
         text = text[:197] + "..."
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
@@ -181,6 +196,11 @@ def _two_values(returned: Any) -> tuple[Any, Any]:
 
 def _array_like(old: Floats, new: Any, name: str) -> Floats:
     """Copy what the step returned for ``name``, provided that it is an array like ``old``."""
+    if isinstance(new, np.ma.MaskedArray):
+        raise TrainerError(
+            f"the step returned {name} as a masked array: whether masked entries are equal cannot "
+            "be told, so return .data or .filled(...)"
+        )
     try:
         array = np.asarray(new)
     except Exception as error:

@@ -124,3 +124,22 @@ def test_output_may_be_closed(tmp_path: Path) -> None:
         check=False,
     )
     assert finished.returncode == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", "--output", ""),
+        ("run", "--data", ""),
+        ("run", "--save-weights", ""),
+        ("compare", "--output", ""),
+        ("check", "--output", ""),
+        ("check", "--json", ""),
+        ("explain", "numpy", "--script", ""),
+    ],
+)
+def test_an_empty_path_is_not_the_working_directory(
+    arguments: tuple[str, ...], tmp_path: Path
+) -> None:
+    assert_one_line(symmetry(*arguments, cwd=tmp_path), "it is empty", "--help")
+    assert list(tmp_path.iterdir()) == []

@@ -311,9 +311,9 @@ def test_a_claim_beyond_the_file_allocates_nothing(tmp_path: Path, name: str) ->
 
 def test_a_claim_that_the_ratio_of_deflate_allows_allocates_what_is_there(tmp_path: Path) -> None:
     noise = Random(2).integers(256, 1 << 20).astype(np.uint8).tobytes()
-    path = write(tmp_path / "images.gz", header(1000, 1000, 1000) + noise)
+    path = write(tmp_path / "images.gz", header(1000, 1000, 100) + noise)
     message, peak = peak_of_refusing(path)
-    assert message.endswith(f"(1000 x 1000 x 1000), found {16 + (1 << 20)}")
+    assert message.endswith(f"(1000 x 1000 x 100), found {16 + (1 << 20)}")
     assert peak < 4 << 20
 
 
@@ -321,6 +321,26 @@ def test_no_more_is_inflated_than_claimed(tmp_path: Path) -> None:
     path = write(tmp_path / "images.gz", header(2, 3, 4) + bytes(100 << 20))
     message, peak = peak_of_refusing(path)
     assert message == f"{CLAIM}, found more"
+    assert peak < 1 << 20
+
+
+@pytest.mark.parametrize("images", [1, 2])
+def test_a_large_file_that_is_all_but_empty_is_not_inflated(tmp_path: Path, images: int) -> None:
+    packer = zlib.compressobj(9, wbits=31)
+    path = tmp_path / "images.gz"
+    with path.open("wb") as file:
+        file.write(packer.compress(header(images, 1 << 10, 1 << 15)))
+        for _ in range(32 * images):
+            file.write(packer.compress(bytes(1 << 20)))
+        file.write(packer.compress(b"") + packer.flush())
+    if images == 1:  # 32 MiB
+        assert read_idx(path, dimensions=3)[0].shape == (1, 1 << 10, 1 << 15)
+        return
+    message, peak = peak_of_refusing(path)
+    assert message == (
+        "expected at most 100 bytes from each gzipped one, found 64.0 MiB claimed: "
+        "unpack it if it is meant"
+    )
     assert peak < 1 << 20
 
 

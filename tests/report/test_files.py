@@ -1,8 +1,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
+import subprocess
+import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +18,14 @@ from symmetry.report import files
 from symmetry.report.figure import Figure
 from symmetry.report.files import (
     Report,
-    replacing,
     writable_directory,
     writable_file,
     write_all,
     write_bytes,
     write_text,
 )
+from symmetry.report.replace import replace_all
+from tests.cli.process import environment
 
 
 def names(directory: Path) -> list[str]:
@@ -40,30 +45,123 @@ def test_files_get_the_permissions_of_any_new_file(tmp_path: Path) -> None:
     assert modes[0] == modes[1]
 
 
-@pytest.mark.parametrize("raised", [KeyboardInterrupt, MemoryError, ZeroDivisionError])
-def test_an_exception_leaves_the_old_file_and_nothing_beside_it(
-    tmp_path: Path, raised: type[BaseException]
-) -> None:
-    path = tmp_path / "a.md"
-    path.write_text("old")
-
-    def write_half() -> None:
-        with replacing(path) as file:
-            file.write(b"half of the ne")
-            raise raised
-
-    with pytest.raises(raised):
-        write_half()
-    assert path.read_text() == "old"
-    assert names(tmp_path) == ["a.md"]
-
-
 def test_none_of_several_files_is_replaced_if_one_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("old")
     with pytest.raises(SymmetryError, match=r"cannot write .*no such place.c: No such file"):
         write_all({tmp_path / "a": b"new", tmp_path / "no such place" / "c": b"new"})
     assert (tmp_path / "a").read_text() == "old"
     assert names(tmp_path) == ["a"]
+
+
+def test_files_that_were_replaced_are_restored_if_a_later_one_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("old")
+    (tmp_path / "z").mkdir()  # nothing is renamed to a directory
+    new = dict.fromkeys((tmp_path / "a", tmp_path / "b", tmp_path / "z"), b"new")
+    for write in (write_all, replace_all):
+        with pytest.raises((SymmetryError, OSError), match=r"Is a directory"):
+            write(new)
+        assert (tmp_path / "a").read_text() == "old"
+        assert names(tmp_path) == ["a", "z"]
+
+
+def test_a_name_as_long_as_can_be_is_written(tmp_path: Path) -> None:
+    path = tmp_path / ("n" * 252 + ".md")
+    write_text(writable_file(path), "text")
+    assert path.read_text() == "text"
+
+
+def test_without_another_process_files_are_written_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "")
+    write_text(tmp_path / "a.md", "text")
+    assert names(tmp_path) == ["a.md"]
+
+
+def test_remains_of_killed_processes_are_removed(tmp_path: Path) -> None:
+    place = tmp_path / "reports"
+    place.mkdir()
+    (place / ".symmetry-1-0.part").touch()
+    (tmp_path / ".symmetry-2-0.part").mkdir()
+    (tmp_path / ".symmetry-2-0.part" / "a.md").touch()
+    write_text(place / "a.md", "text")
+    assert names(place) == ["a.md"]
+    assert names(tmp_path) == ["reports"]
+
+
+def test_a_directory_keeps_its_identity_and_what_else_is_in_it(tmp_path: Path) -> None:
+    place = tmp_path / "reports"
+    place.mkdir(mode=0o750)
+    (place / "notes").write_text("mine")
+    (place / "link").symlink_to("nowhere")
+    before = place.stat(), (place / "notes").stat()
+    write_all({place / "a": b"a", place / "b": b"b"})
+    after = place.stat(), (place / "notes").stat()
+    assert [(s.st_ino, s.st_mode) for s in after] == [(s.st_ino, s.st_mode) for s in before]
+    assert (place / "link").is_symlink()
+    assert names(place) == ["a", "b", "link", "notes"]
+    assert names(tmp_path) == ["reports"]
+
+
+def test_a_directory_with_directories_in_it(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "notes").write_text("mine")
+    write_all({tmp_path / "a": b"a", tmp_path / "b": b"b"})
+    assert (tmp_path / "sub" / "notes").read_text() == "mine"
+    assert names(tmp_path) == ["a", "b", "sub"]
+
+
+def test_several_processes_write_to_one_directory(tmp_path: Path) -> None:
+    program = (
+        "import sys\nfrom pathlib import Path\nfrom symmetry.report.files import write_all\n"
+        "for _ in range(5): write_all({Path(name): name.encode() for name in sys.argv[1:]})"
+    )
+    given = [[str(tmp_path / f"{n}{letter}") for letter in "ab"] for n in range(4)]
+    processes = [
+        subprocess.Popen([sys.executable, "-c", program, *paths], env=environment())
+        for paths in given
+    ]
+    assert [process.wait() for process in processes] == [0] * 4
+    assert names(tmp_path) == sorted(Path(path).name for paths in given for path in paths)
+
+
+WRITER = """
+import itertools, sys
+from pathlib import Path
+from symmetry.report.files import write_all
+
+paths = [Path(sys.argv[1], name) for name in "abcdef"]
+for number in itertools.count():
+    write_all(dict.fromkeys(paths, f"{number}".encode() * 1000))
+    print(number, flush=True)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are sent")
+def test_a_kill_leaves_a_whole_report_old_or_new(tmp_path: Path) -> None:
+    """Kill the process, its whole group even, while each of the files is being replaced."""
+    for turn in range(12):
+        place = tmp_path / str(turn)
+        place.mkdir()
+        with subprocess.Popen(
+            [sys.executable, "-c", WRITER, place],
+            stdout=subprocess.PIPE,
+            env=environment(),
+            start_new_session=True,
+        ) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            watched = place / "abcdef"[turn % 6]
+            before = watched.stat().st_ino
+            while watched.stat().st_ino == before:
+                pass
+            os.killpg(process.pid, signal.SIGKILL)
+        for _ in range(200):  # the renames that were under way
+            if names(place) == list("abcdef"):
+                break
+            time.sleep(0.01)
+        assert names(place) == list("abcdef")
+        assert len({path.read_bytes() for path in place.iterdir()}) == 1
 
 
 def test_a_link_stays_a_link(tmp_path: Path) -> None:

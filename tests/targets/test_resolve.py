@@ -291,6 +291,11 @@ def test_missing_file(folder):
     assert "there is no file" in message("folder.py:step")
 
 
+def test_links_in_a_circle_lead_to_no_file(folder):
+    (folder / "loop.py").symlink_to("loop.py")
+    assert "no file" in message("loop.py:step")
+
+
 @pytest.mark.parametrize("source", ["train.py", "train"])
 @pytest.mark.parametrize(
     ("text", "raised"),

@@ -203,6 +203,50 @@ def test_ragged_lists_are_an_error():
     assert text.startswith("the step returned w1 as a list that NumPy cannot read: ValueError: ")
 
 
+def test_masked_arrays_are_an_error():
+    def step(x, y, w1, w2, lr):
+        return np.ma.masked_equal(w1, 0.5), w2
+
+    assert message(step).startswith("the step returned w1 as a masked array: ")
+
+
+class Odd(list):
+    """A list that runs code of its own when it is read."""
+
+    def __len__(self):
+        raise SystemExit("no length")
+
+
+class Lazy:
+    def __array__(self, *_, **__):
+        raise SystemExit(0)
+
+
+@pytest.mark.parametrize(("result", "text"), [(Odd(), "no length"), ((Lazy(), Lazy()), "0")])
+def test_reading_the_result_may_raise_anything(result, text):
+    found = message(lambda x, y, w1, w2, lr: result)
+    assert re.fullmatch(
+        rf"reading what the step returned raised SystemExit: {text} \(test_trainer.py, line \d+\)",
+        found,
+    )
+
+
+class UnreadableError(Exception):
+    def __str__(self):
+        raise RuntimeError
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (UnreadableError(), "UnreadableError: (its message cannot be read: RuntimeError)"),
+        (ValueError("a\udc80b"), "ValueError: a\\udc80b"),
+    ],
+)
+def test_a_message_that_cannot_be_read_or_printed(error, text):
+    assert in_one_line(error) == text
+
+
 def test_reshaping_the_weights_in_place_does_not_fool_the_check():
     def step(x, y, w1, w2, lr):
         w1.resize((4, 3), refcheck=False)
