@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from symmetry.data.dataset import Dataset
 from symmetry.data.random import Random
 from symmetry.errors import SymmetryError
-from symmetry.invariants import two_layer
 from symmetry.memory import refuse_beyond_memory
 from symmetry.network import formulas
 from symmetry.network.collapsed import CollapsedCore
@@ -262,7 +261,7 @@ def _control(log: _Log, iterations: Iterator[Iteration], settings: Settings) -> 
     for _ in log.follow(iterations):
         pass
     w1, _ = _pair(log.last.weights)
-    distinct = compare.distinct(two_layer.units_of("w1", w1))
+    distinct = compare.distinct(w1.T)
     return Control(settings.seed, tuple(log.history), distinct, w1)
 
 

@@ -1,36 +1,17 @@
-"""Judging the exact invariants along a training run, after every single step."""
+"""Judging the exact invariants along a whole experiment, after every single step."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from symmetry.invariants import two_layer
-from symmetry.units import compare
-
-Floats = NDArray[np.floating[Any]]
-
-
-@dataclass(frozen=True)
-class Split:
-    """The first time that things which should be alike were not.
-
-    Attributes
-    ----------
-    iteration
-        Counted from 1.
-    ulps
-        The largest distance between any two of them at that iteration.
-    groups
-        The indices of those that were still alike, one tuple a group.
-    """
-
-    iteration: int
-    ulps: int
-    groups: tuple[compare.Group, ...]
+from symmetry.invariants.two_layer import hidden_units
+from symmetry.units.compare import Floats
+from symmetry.units.follow import Follower, Split
+from symmetry.units.state import finite
+from symmetry.units.units import Part, Units
 
 
 @dataclass(frozen=True)
@@ -43,15 +24,15 @@ class Outcome:
         Its name in the catalogue.
     holds
         Whether it held at every iteration that was compared; None for a run about which it says
-        nothing, because its units did not start alike.
+        nothing, because its units did not start as clones.
     counted
-        Whether there was anything to tell apart: two things that moved. Otherwise that it holds
-        proves nothing.
+        Whether there was anything to compare: two units that moved. Otherwise that it holds proves
+        nothing.
     iterations
         How many iterations were compared. The first one with a number that is not finite is the
         last one compared.
     max_ulps
-        The largest distance of any two of them in any entry, at any iteration.
+        The largest distance of any two units in any entry, at any iteration.
     distinct
         How many different ones there were at the last iteration compared.
     split
@@ -67,43 +48,8 @@ class Outcome:
     split: Split | None
 
 
-class Likeness:
-    """Watches whether the rows of a matrix stay alike; ``name`` is the invariant that says so."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._counted = False
-        self._iterations = 0
-        self._max_ulps = 0
-        self._distinct = 1
-        self._split: Split | None = None
-
-    def see(self, iteration: int, rows: Floats, *, moved: bool) -> None:
-        """Compare the rows after a step; ``moved`` is whether any has left its start by now."""
-        groups = compare.group_rows(rows)
-        ulps = compare.spread_ulps(rows)
-        self._counted = self._counted or (moved and len(rows) > 1)
-        self._iterations = iteration
-        self._max_ulps = max(self._max_ulps, ulps)
-        self._distinct = len(groups)
-        if len(groups) > 1 and self._split is None:
-            self._split = Split(iteration, ulps, groups)
-
-    def outcome(self, *, judged: bool = True) -> Outcome:
-        """Return what was seen; ``judged`` is whether the rows ought to have stayed alike."""
-        return Outcome(
-            name=self._name,
-            holds=self._split is None if judged else None,
-            counted=judged and self._counted,
-            iterations=self._iterations,
-            max_ulps=self._max_ulps,
-            distinct=self._distinct,
-            split=self._split if judged else None,
-        )
-
-
 class Watch:
-    """Watches a network's columns of w1, hidden rows of w2 and the rows of dead inputs.
+    """Follows a network's columns of w1, hidden rows of w2 and the rows of dead inputs.
 
     Parameters
     ----------
@@ -111,40 +57,58 @@ class Watch:
         The weights before the first step, shapes (i + 1, h) and (h + 1, c).
     dead
         Shape (i,): the inputs that are zero in every sample. Where their rows of w1 start at zero,
-        they are watched together with a row of zeros.
+        they are followed together with a row of zeros.
     judged
-        Whether the units start alike, so that the invariants speak about this run.
+        Whether the units start as clones, so that the invariants speak about this run.
     """
 
     def __init__(self, w1: Floats, w2: Floats, dead: NDArray[np.bool_], *, judged: bool) -> None:
-        self._start = w1, w2
         self._judged = judged
-        self._finite = True
-        self._columns = Likeness("symmetry/w1-columns")
-        self._rows = Likeness("symmetry/w2-rows")
-        self._dead_rows = Likeness("symmetry/dead-inputs")
+        start = {"w1": w1, "w2": w2}
+        units = hidden_units(w1.shape[1])
+        self._columns, self._rows = (
+            Follower(units.within(name), start, [range(units.count)]) for name in start
+        )
         self._dead = np.flatnonzero(dead) + 1  # row 0 of w1 is the bias
         self._live = np.flatnonzero(~dead) + 1
-        self._watch_dead = len(self._dead) > 0 and not w1[self._dead].any()
+        self._live_moved = False
+        self._dead_rows: Follower | None = None
+        if len(self._dead) > 0 and not w1[self._dead].any():
+            rows = Units("rows of zeros", 1 + len(self._dead), (Part("rows", axis=0),))
+            self._dead_rows = Follower(rows, self._with_zeros(w1))
 
     def see(self, iteration: int, w1: Floats, w2: Floats) -> None:
         """Compare the weights after a step, unless those of an earlier step were not finite."""
-        if not self._finite:
-            return
-        start = self._start
-        for likeness, matrix, old, new in (
-            (self._columns, "w1", start[0], w1),
-            (self._rows, "w2", start[1], w2),
-        ):
-            old, new = two_layer.units_of(matrix, old), two_layer.units_of(matrix, new)
-            likeness.see(iteration, new, moved=not compare.identical(old, new))
-        self._finite = bool(np.isfinite(w1).all() and np.isfinite(w2).all())
-        if self._watch_dead and self._finite:
-            rows = np.concatenate([np.zeros_like(w1[:1]), w1[self._dead]])
-            self._dead_rows.see(iteration, rows, moved=bool(w1[self._live].any()))
+        weights = {"w1": w1, "w2": w2}
+        for follower in (self._columns, self._rows):
+            follower.see(iteration, weights)
+        ended = self._columns.steps < iteration or not finite(weights)
+        if self._dead_rows and not ended:
+            self._dead_rows.see(iteration, self._with_zeros(w1))
+            self._live_moved = self._live_moved or bool(w1[self._live].any())
 
     def outcomes(self) -> tuple[Outcome, ...]:
         """Return what was seen: two outcomes, and a third where there are dead inputs."""
-        judged = self._judged
-        alike = (self._columns.outcome(judged=judged), self._rows.outcome(judged=judged))
-        return (*alike, self._dead_rows.outcome()) if self._watch_dead else alike
+        found = [
+            _outcome("symmetry/w1-columns", self._columns, self._columns.moved, self._judged),
+            _outcome("symmetry/w2-rows", self._rows, self._rows.moved, self._judged),
+        ]
+        if self._dead_rows:
+            found.append(_outcome("symmetry/dead-inputs", self._dead_rows, self._live_moved))
+        return tuple(found)
+
+    def _with_zeros(self, w1: Floats) -> dict[str, Floats]:
+        return {"rows": np.concatenate([np.zeros_like(w1[:1]), w1[self._dead]])}
+
+
+def _outcome(name: str, follower: Follower, moved: bool, judged: bool = True) -> Outcome:
+    """Return what was seen; ``judged`` is whether the units ought to have stayed equal."""
+    return Outcome(
+        name=name,
+        holds=follower.split is None if judged else None,
+        counted=judged and moved and follower.clones,
+        iterations=follower.steps,
+        max_ulps=follower.max_ulps,
+        distinct=len(follower.groups),
+        split=follower.split if judged else None,
+    )

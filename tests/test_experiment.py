@@ -136,7 +136,7 @@ def test_a_core_that_treats_the_last_unit_differently(monkeypatch: pytest.Monkey
     assert columns.max_ulps > 0
     assert columns.distinct == 2
     assert columns.split is not None
-    assert columns.split.iteration == 2  # the first step does not move w1
+    assert columns.split.step == 2  # the first step does not move w1
     assert columns.split.groups == ((0, 1, 2, 3), (4,))
 
 
@@ -144,7 +144,7 @@ def test_a_core_that_gets_a_row_of_w2_wrong(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(experiment, "Core", FirstRowCore)
     rows = run_experiment(tiny_data(), SETTINGS).outcomes[1]
     assert rows.split is not None
-    assert rows.split.iteration == 1
+    assert rows.split.step == 1
     assert rows.split.groups == ((0,), (1, 2, 3, 4))
 
 

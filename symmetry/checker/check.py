@@ -15,7 +15,7 @@ from symmetry.checker.verdict import Kind, Span, Verdict
 from symmetry.errors import SymmetryError
 from symmetry.invariants.catalogue import CATALOGUE, Invariant, select
 from symmetry.invariants.finding import Finding, Violation
-from symmetry.invariants.problem import Problem
+from symmetry.invariants.two_layer import TwoLayer
 from symmetry.targets.trainer import Trainer, TrainerError
 
 _RERUNS = 3  # of the smallest case, to see whether it fails every time
@@ -222,7 +222,7 @@ class _Examiner:
             return self._failed(*tolerated, tally)
         return self._passed(dtype, tally)
 
-    def _measure(self, problem: Problem) -> Finding | _Failure:
+    def _measure(self, problem: TwoLayer) -> Finding | _Failure:
         try:
             finding = self.invariant.measure(self.trainer, problem)
         except TrainerError as error:
@@ -232,7 +232,7 @@ class _Examiner:
         explained = self.allow_rounding and self._explained(problem)
         return _Failure(finding.violation.message, finding, explained)
 
-    def _explained(self, problem: Problem) -> bool:
+    def _explained(self, problem: TwoLayer) -> bool:
         if self.invariant.rounding is None:
             return False
         try:
@@ -274,7 +274,7 @@ class _Examiner:
                 case, failure = shorter, found
         return shrink(case, failure, fails)
 
-    def _fails_alike(self, problem: Problem, failure: _Failure) -> _Failure | None:
+    def _fails_alike(self, problem: TwoLayer, failure: _Failure) -> _Failure | None:
         outcome = self._measure(problem)
         if isinstance(outcome, _Failure) and outcome.kind == failure.kind:
             return outcome

@@ -43,7 +43,7 @@ from numpy.typing import NDArray
 
 from symmetry.checker.case import Case
 from symmetry.data.random import Random
-from symmetry.invariants.problem import Problem
+from symmetry.invariants.two_layer import TwoLayer
 from symmetry.network.formulas import one_hot_encode
 
 Floats = NDArray[np.float64]
@@ -61,7 +61,7 @@ _FACTORS = {  # of w1 and w2, by which pre-activations and logits of order 1 are
 }
 
 
-def problem(case: Case) -> Problem:
+def problem(case: Case) -> TwoLayer:
     """Return the arrays of a case, all of its dtype and none of them writable."""
     x, labels = _data(case.data, case.n, case.i, case.c, case.seed)
     w1, w2 = _weights(case.weights, case.data, case.n, case.i, case.h, case.c, case.seed)
@@ -69,7 +69,7 @@ def problem(case: Case) -> Problem:
     x, y, w1, w2 = (np.array(array, dtype=case.dtype, order="C") for array in (x, y, w1, w2))
     for array in (x, y, w1, w2):
         array.flags.writeable = False
-    return Problem(x, y, w1, w2, lr=case.lr, iterations=case.iterations, seed=case.seed)
+    return TwoLayer(x, y, w1, w2, lr=case.lr, iterations=case.iterations, seed=case.seed)
 
 
 @lru_cache(_CACHED)

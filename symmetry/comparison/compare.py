@@ -6,9 +6,9 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 
-from symmetry.comparison.follow import Follower
 from symmetry.comparison.process import Process, SubjectError
 from symmetry.comparison.record import Comparison, LeftOut, Point, Run
+from symmetry.comparison.recorder import Recorder
 from symmetry.comparison.subject import Subject
 from symmetry.comparison.task import Facts, Task
 from symmetry.comparison.worker import ADVANCE, LIBRARIES, WEIGHTS
@@ -87,7 +87,7 @@ class _Field:
         self._task, self._subjects, self._threads = task, subjects, threads
         self._optional, self._observer = optional, observer
         self._processes: dict[str, Process] = {}
-        self._followers = {s.name: Follower(s, task) for s in subjects}
+        self._followers = {s.name: Recorder(s, task) for s in subjects}
         self._order = deque(subject.name for subject in subjects)
         self.left_out: list[LeftOut] = []
 

@@ -91,7 +91,7 @@ class Run:
     def left(self) -> int | None:
         """The first iteration at which units that started alike were not; None if there is none."""
         splits = [outcome.split for outcome in (self.columns, self.rows)]
-        return min((split.iteration for split in splits if split is not None), default=None)
+        return min((split.step for split in splits if split is not None), default=None)
 
     @property
     def counted(self) -> bool:

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from symmetry.invariants.problem import Floats
+from symmetry.units.compare import Floats
 
 Doubles = NDArray[np.float64]
 

@@ -1,4 +1,4 @@
-"""The ten invariants, each in one entry: what it says, why it holds, and how it is measured.
+"""The invariants, each in one entry: what it says, why it holds, and how it is measured.
 
 An invariant is measured on a *problem* that the caller has drawn. Those that speak of special
 starts make them from the problem by themselves (``prepare``), so any problem will do for any
@@ -14,12 +14,10 @@ from fnmatch import fnmatchcase
 from typing import Literal
 
 from symmetry.errors import SymmetryError
-from symmetry.invariants import alike, network, runs
+from symmetry.invariants import law, network, runs
 from symmetry.invariants.finding import Finding, Violation
-from symmetry.invariants.permutation import permutation
-from symmetry.invariants.problem import Problem
 from symmetry.invariants.rounding import Rounding, rounding, rounding_from_zero
-from symmetry.invariants.steps import Trainer, from_zero
+from symmetry.invariants.two_layer import Trainer, TwoLayer
 
 ZERO = frozenset({"zero"})
 CLONED = frozenset({"cloned"})
@@ -29,7 +27,7 @@ ANY = frozenset({"zero", "cloned", "random"})
 _ELEMENTWISE = "any activation, loss and elementwise optimiser"
 
 
-def _as_it_is(problem: Problem) -> Problem:
+def _as_it_is(problem: TwoLayer) -> TwoLayer:
     return problem
 
 
@@ -71,11 +69,11 @@ class Invariant:
     trainers: str
     compared: Literal["exact", "bound", "response"]
     weights: frozenset[str]
-    measure: Callable[[Trainer, Problem], Finding]
-    prepare: Callable[[Problem], Problem] = _as_it_is
-    rounding: Callable[[Trainer, Problem], Rounding] | None = None
+    measure: Callable[[Trainer, TwoLayer], Finding]
+    prepare: Callable[[TwoLayer], TwoLayer] = _as_it_is
+    rounding: Callable[[Trainer, TwoLayer], Rounding] | None = None
 
-    def elaborate(self, trainer: Trainer, problem: Problem, violation: Violation) -> Violation:
+    def elaborate(self, trainer: Trainer, problem: TwoLayer, violation: Violation) -> Violation:
         """Add to a violation how it grew, and whether rounding explains it.
 
         This takes longer than to measure, so it is for the one violation that will be shown. It
@@ -83,7 +81,7 @@ class Invariant:
         """
         if self.rounding is None:
             return violation
-        grown = alike.growth(trainer, self.prepare(problem), violation)
+        grown = law.growth(trainer, self.prepare(problem), violation)
         return replace(grown, rounding=self.rounding(trainer, problem).explains)
 
 
@@ -97,8 +95,8 @@ CATALOGUE: tuple[Invariant, ...] = (
         trainers=_ELEMENTWISE,
         compared="exact",
         weights=ZERO,
-        measure=alike.w1_columns,
-        prepare=from_zero,
+        measure=runs.w1_columns,
+        prepare=TwoLayer.from_zero,
         rounding=rounding_from_zero,
     ),
     Invariant(
@@ -109,8 +107,8 @@ CATALOGUE: tuple[Invariant, ...] = (
         trainers=_ELEMENTWISE,
         compared="exact",
         weights=ZERO,
-        measure=alike.w2_rows,
-        prepare=from_zero,
+        measure=runs.w2_rows,
+        prepare=TwoLayer.from_zero,
         rounding=rounding_from_zero,
     ),
     Invariant(
@@ -121,7 +119,7 @@ CATALOGUE: tuple[Invariant, ...] = (
         trainers=_ELEMENTWISE,
         compared="exact",
         weights=CLONED,
-        measure=alike.clones,
+        measure=law.clones,
         rounding=rounding,
     ),
     Invariant(
@@ -133,7 +131,40 @@ CATALOGUE: tuple[Invariant, ...] = (
         trainers=_ELEMENTWISE,
         compared="response",
         weights=NONZERO,
-        measure=permutation,
+        measure=law.permutation,
+    ),
+    Invariant(
+        name="symmetry/samples",
+        statement="rearranging the samples changes nothing",
+        reason="the loss is a mean over samples, and a mean does not know their order but by "
+        "rounding",
+        witness="samples that differ; the weights moved",
+        trainers="any full-batch step that treats its samples equally",
+        compared="response",
+        weights=NONZERO,
+        measure=runs.samples,
+    ),
+    Invariant(
+        name="symmetry/inputs",
+        statement="rearranging the inputs, with their rows of w1, rearranges the result and "
+        "changes nothing else",
+        reason="inputs are summed over, each with its own row of w1",
+        witness="differing inputs are moved; the weights moved",
+        trainers="any step without a pattern over its inputs",
+        compared="response",
+        weights=NONZERO,
+        measure=runs.inputs,
+    ),
+    Invariant(
+        name="symmetry/classes",
+        statement="rearranging the classes, with their columns of w2, rearranges the result and "
+        "changes nothing else",
+        reason="the loss treats all classes equally",
+        witness="differing classes are moved; the weights moved",
+        trainers="any step without weights or patterns of classes",
+        compared="response",
+        weights=NONZERO,
+        measure=runs.classes,
     ),
     Invariant(
         name="symmetry/dead-inputs",
@@ -155,7 +186,7 @@ CATALOGUE: tuple[Invariant, ...] = (
         trainers="any deterministic step",
         compared="exact",
         weights=ANY,
-        measure=runs.repeatable,
+        measure=law.repeatable,
     ),
     Invariant(
         name="symmetry/pure",
@@ -178,7 +209,7 @@ CATALOGUE: tuple[Invariant, ...] = (
         compared="bound",
         weights=ZERO,
         measure=network.first_step,
-        prepare=from_zero,
+        prepare=TwoLayer.from_zero,
     ),
     Invariant(
         name="network/gradient",
@@ -200,7 +231,7 @@ CATALOGUE: tuple[Invariant, ...] = (
         compared="bound",
         weights=ZERO,
         measure=network.collapsed,
-        prepare=from_zero,
+        prepare=TwoLayer.from_zero,
     ),
 )
 

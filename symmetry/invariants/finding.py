@@ -15,12 +15,15 @@ class Violation:
         What happened, in one sentence.
     iteration
         The step after which it shows, counted from 1.
-    matrix
-        ``"w1"``, ``"w2"``, ``"x"`` or ``"y"``.
+    array
+        The array's name: ``"w1"``, ``"x"``, ``"model.fc1.weight"``.
+    group
+        The name of the units; None where no units are meant.
     units
-        The hidden unit that left and one that it should equal; None where no two units are meant.
+        Of a split, the odd unit and a usual one; of a rearrangement, the place of the entry and the
+        unit that was moved there. None where no two units are meant.
     entry
-        Index in the matrix of the largest deviation.
+        Index in the array of the largest deviation.
     ulps
         Distance at the entry, as the distance of ordered integers.
     relative
@@ -29,17 +32,18 @@ class Violation:
         The largest absolute deviation that would have been allowed at the entry; None where only
         equality is.
     groups
-        In words, which units are still alike.
+        In words, which units are still equal.
     growth
-        Pairs of an iteration and the largest relative distance after it, for the iterations that
-        followed.
+        Pairs of an iteration and the largest relative distance of the two units after it; the first
+        is the split itself.
     rounding
         Whether the rounding of single steps can explain it; None where the question makes no sense.
     """
 
     message: str
     iteration: int
-    matrix: str
+    array: str
+    group: str | None = None
     units: tuple[int, int] | None = None
     entry: tuple[int, ...] | None = None
     ulps: int | None = None

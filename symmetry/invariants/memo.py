@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import TypeVar
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
-from symmetry.invariants.problem import Problem
-from symmetry.invariants.steps import Trainer
+from symmetry.invariants.setting import Target
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
-def remembered(measure: Callable[[Trainer, Problem], T]) -> Callable[[Trainer, Problem], T]:
-    """Keep the answer for the last trainer that asked, as long as the problem itself is kept.
+def remembered(measure: Callable[[Target, S], T]) -> Callable[[Target, S], T]:
+    """Keep the answer for the last target that asked, as long as the setting itself is kept.
 
-    Problems are told apart by identity. An exception is not remembered.
+    Settings are told apart by identity. An exception is not remembered.
     """
-    answers: WeakKeyDictionary[Problem, tuple[Trainer, T]] = WeakKeyDictionary()
+    answers: WeakKeyDictionary[Any, tuple[Target, T]] = WeakKeyDictionary()
 
     @wraps(measure)
-    def remembering(trainer: Trainer, problem: Problem) -> T:
-        known = answers.get(problem)
-        if known is None or known[0] is not trainer:
-            known = answers[problem] = trainer, measure(trainer, problem)
+    def remembering(target: Target, setting: S) -> T:
+        known = answers.get(setting)
+        if known is None or known[0] is not target:
+            known = answers[setting] = target, measure(target, setting)
         return known[1]
 
     return remembering

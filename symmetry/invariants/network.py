@@ -13,9 +13,12 @@ import numpy as np
 
 from symmetry.invariants.bound import Bounded, Doubles, step_bounds
 from symmetry.invariants.finding import Finding, Violation
-from symmetry.invariants.problem import Floats, Problem
-from symmetry.invariants.steps import Trainer, Weights, from_zero, start_of, take
+from symmetry.invariants.two_layer import Trainer, TwoLayer
 from symmetry.units import compare
+from symmetry.units.compare import Floats
+from symmetry.units.state import State, finite, identical
+
+Pair = tuple[Floats, Floats]
 
 
 class _Comparison(NamedTuple):
@@ -25,13 +28,13 @@ class _Comparison(NamedTuple):
     """
 
     words: str
-    matrix: str
+    array: str
     found: Floats
     expected: Floats
     error: Floats
 
 
-def first_step(trainer: Trainer, problem: Problem) -> Finding:
+def first_step(trainer: Trainer, problem: TwoLayer) -> Finding:
     """Compare w1 with zero, and hidden rows of w2 with half its bias row, after one step from zero.
 
     With zero weights every hidden unit is 1/2 for every sample, so that its gradient is half the
@@ -39,30 +42,30 @@ def first_step(trainer: Trainer, problem: Problem) -> Finding:
 
     Witness: w2 moved.
     """
-    problem = from_zero(problem)
-    found = take(trainer.start(), problem, start_of(problem))
-    w1, w2 = _collapsed_bounds(problem, start_of(problem))
-    bias = found.w2[0].astype(np.float64)
+    problem = problem.from_zero()
+    found = problem.begin(trainer)(problem)
+    w1, w2 = _collapsed_bounds(problem)
+    bias = found["w2"][0].astype(np.float64)
     # The bias row is the measure, so that it fits whatever it is.
-    expected = Weights(np.zeros_like(w1.value), np.stack([bias, bias / 2]))
+    expected = np.zeros_like(w1.value), np.stack([bias, bias / 2])
     allowed = np.stack([np.full_like(bias, np.nan), w2.error[1] + w2.error[0] / 2])
-    error = Weights(np.zeros_like(w1.error), allowed)
+    error = np.zeros_like(w1.error), allowed
     words = "from zero weights it stays", "half the bias row is"
-    counted = bool((np.isfinite(found.w2) & (found.w2 != 0)).any())
+    counted = bool((np.isfinite(found["w2"]) & (found["w2"] != 0)).any())
     return _judge(_comparisons(words, found, expected, error), 1, counted)
 
 
-def gradient(trainer: Trainer, problem: Problem) -> Finding:
+def gradient(trainer: Trainer, problem: TwoLayer) -> Finding:
     """Compare one step from the problem's weights with the formulas.
 
     Witness: an entry whose update is larger than its bound.
     """
-    found = take(trainer.start(), problem, start_of(problem))
+    found = problem.begin(trainer)(problem)
     bounds = step_bounds(problem.x, problem.y, problem.w1, problem.w2, problem.lr)
     return _judge_step("by the formulas it is", found, bounds, 1)
 
 
-def collapsed(trainer: Trainer, problem: Problem) -> Finding:
+def collapsed(trainer: Trainer, problem: TwoLayer) -> Finding:
     """Compare each step of a run from zero weights with the step of the collapsed network.
 
     A step begins with unit 0 of the last one, repeated. The run ends with the step that splits the
@@ -70,45 +73,52 @@ def collapsed(trainer: Trainer, problem: Problem) -> Finding:
 
     Witness: an entry whose update is larger than its bound.
     """
-    problem = from_zero(problem)
-    run, weights, finding = trainer.start(), start_of(problem), Finding(counted=False)
+    here = problem.from_zero()
+    units, step = here.hidden_units, here.begin(trainer)
+    finding = Finding(counted=False)
     for iteration in range(1, problem.iterations + 1):
-        found = take(run, problem, weights)
-        bounds = _collapsed_bounds(problem, weights)
-        step = _judge_step("by the collapsed network it is", found, bounds, iteration)
-        finding = _worse(finding, step)
-        weights = found.units(np.zeros(problem.hidden, np.int_))
-        split = not all(map(compare.identical, weights, found))
-        if step.violation or split or not found.finite():
+        found = step(here)
+        bounds = _collapsed_bounds(here)
+        finding = _worse(
+            finding, _judge_step("by the collapsed network it is", found, bounds, iteration)
+        )
+        equal = units.rearranged(found, np.zeros(units.count, np.int_))
+        if finding.violation or not identical(found, equal) or not finite(found):
             break
+        here = here.at(equal)
     return finding
 
 
-def _collapsed_bounds(problem: Problem, weights: Weights) -> tuple[Bounded, Bounded]:
+def _collapsed_bounds(problem: TwoLayer) -> tuple[Bounded, Bounded]:
     """Return the step of the collapsed network from unit 0: w1 (i + 1, 1) and w2 (2, c)."""
-    unit = weights.units(np.zeros(1, np.int_))
-    return step_bounds(problem.x, problem.y, *unit, problem.lr, copies=problem.hidden)
+    w1, w2 = problem.w1[:, :1], problem.w2[:2]
+    return step_bounds(problem.x, problem.y, w1, w2, problem.lr, copies=problem.hidden)
 
 
 def _judge_step(
-    words: str, found: Weights, bounds: tuple[Bounded, Bounded], iteration: int
+    words: str, found: State, bounds: tuple[Bounded, Bounded], iteration: int
 ) -> Finding:
     """Judge a whole step; it has the witness if leaving out some update would have shown."""
     w1, w2 = bounds
-    value, error = Weights(w1.value, w2.value), Weights(w1.error, w2.error)
-    comparisons = _comparisons((words, words), found, value, error)
+    comparisons = _comparisons((words, words), found, (w1.value, w2.value), (w1.error, w2.error))
     counted = any(bool((matrix.update > matrix.error).any()) for matrix in bounds)
     return _judge(comparisons, iteration, counted)
 
 
 def _comparisons(
-    words: tuple[str, str], found: Weights, value: Weights, error: Weights
+    words: tuple[str, str], found: State, value: Pair, error: Pair
 ) -> tuple[_Comparison, ...]:
     """Pair matrices with what they should be; a single unit is repeated to match all."""
-    if value.w1.shape != found.w1.shape:
-        all_unit_0 = np.zeros(found.w1.shape[1], np.int_)
-        value, error = value.units(all_unit_0), error.units(all_unit_0)
-    return tuple(map(_Comparison, words, ("w1", "w2"), found, value, error))
+    hidden = found["w1"].shape[1]
+    if value[0].shape[1] != hidden:
+        value, error = _repeat(value, hidden), _repeat(error, hidden)
+    return tuple(map(_Comparison, words, found, found.values(), value, error))
+
+
+def _repeat(unit: Pair, hidden: int) -> Pair:
+    """Return w1 and w2 of a network whose hidden units are all the single one."""
+    w1, w2 = unit
+    return np.repeat(w1, hidden, axis=1), w2[np.minimum(np.arange(hidden + 1), 1)]
 
 
 def _judge(comparisons: tuple[_Comparison, ...], iteration: int, counted: bool) -> Finding:
@@ -117,7 +127,7 @@ def _judge(comparisons: tuple[_Comparison, ...], iteration: int, counted: bool) 
     worst = max((0, 1), key=lambda index: margins[index].max())
     entry = compare.largest_entry(margins[worst])
     margin = float(margins[worst][entry])
-    words, matrix, found, expected, error = comparisons[worst]
+    words, array, found, expected, error = comparisons[worst]
     with np.errstate(all="ignore"):
         rounded = expected.astype(found.dtype)
     ulps = int(compare.ulp_distances(found, rounded)[entry]) if margin else 0
@@ -125,10 +135,10 @@ def _judge(comparisons: tuple[_Comparison, ...], iteration: int, counted: bool) 
         return Finding(counted, ulps, None, margin)
     allowed = f" ± {error[entry]:.2g}" if error[entry] else ""
     violation = Violation(
-        message=f"after step {iteration} {matrix}{list(entry)} is {found[entry]!s}; {words} "
+        message=f"after step {iteration} {array}{list(entry)} is {found[entry]!s}; {words} "
         f"{rounded[entry]!s}{allowed}",
         iteration=iteration,
-        matrix=matrix,
+        array=array,
         entry=entry,
         ulps=ulps,
         relative=float(compare.relative_distances(found, rounded)[entry]),

@@ -1,33 +1,55 @@
-"""What any sound run does: dead inputs stay dead, runs repeat themselves, arguments stay whole."""
+"""What is measured on two-layer steps alone: zero starts, dead inputs, samples left unchanged."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from symmetry.data.random import Random
+from symmetry.invariants import law
 from symmetry.invariants.finding import Finding, Violation
-from symmetry.invariants.problem import Floats, Problem
-from symmetry.invariants.steps import Trainer, Weights, start_of, train
+from symmetry.invariants.memo import remembered
+from symmetry.invariants.two_layer import Trainer, TwoLayer
 from symmetry.units import compare
-from symmetry.units.words import in_ulps
+from symmetry.units.compare import Floats
+from symmetry.units.follow import Follower
+from symmetry.units.state import finite, moved
 
-_STREAM = 101  # of the problem's seed, for the cases that run in between
+
+def w1_columns(trainer: Trainer, problem: TwoLayer) -> Finding:
+    """Compare the columns of w1 along a run from zero weights."""
+    return _zero_run(trainer, problem)["w1"]
 
 
-def without_dead_rows(problem: Problem) -> Problem:
+def w2_rows(trainer: Trainer, problem: TwoLayer) -> Finding:
+    """Compare the hidden rows of w2 along a run from zero weights."""
+    return _zero_run(trainer, problem)["w2"]
+
+
+def samples(trainer: Trainer, problem: TwoLayer) -> Finding:
+    """Compare a step on rearranged samples with the step."""
+    return law.rearranged(trainer, problem, [problem.samples])
+
+
+def inputs(trainer: Trainer, problem: TwoLayer) -> Finding:
+    """Compare a step with rearranged inputs, rows of w1 included, with the rearranged step."""
+    return law.rearranged(trainer, problem, [problem.inputs])
+
+
+def classes(trainer: Trainer, problem: TwoLayer) -> Finding:
+    """Compare a step with rearranged classes, columns of w2 included, with the rearranged step."""
+    return law.rearranged(trainer, problem, [problem.classes])
+
+
+def without_dead_rows(problem: TwoLayer) -> TwoLayer:
     """Return the same problem with zeros in the rows of w1 that belong to dead inputs."""
     w1 = problem.w1.copy()
     w1[1:][_dead(problem)] = 0
     return replace(problem, w1=w1)
 
 
-def dead_inputs(trainer: Trainer, problem: Problem) -> Finding:
+def dead_inputs(trainer: Trainer, problem: TwoLayer) -> Finding:
     """Compare the rows of w1 that belong to dead inputs with zero, along a run.
 
     The rows start at zero, the other weights as the problem has them. The first iteration with a
@@ -38,37 +60,18 @@ def dead_inputs(trainer: Trainer, problem: Problem) -> Finding:
     problem, dead = without_dead_rows(problem), _dead(problem)
     if not dead.any():
         return Finding(counted=False)
-    moved = False
-    for iteration, weights in enumerate(train(trainer, problem), start=1):
-        if not weights.finite():
+    live_moved = False
+    for iteration, weights in enumerate(problem.run(trainer), start=1):
+        if not finite(weights):
             break
-        rows = weights.w1[1:]
+        rows = weights["w1"][1:]
         if rows[dead].any():
             return _revived(iteration, np.where(dead[:, None], rows, 0))
-        moved = moved or bool((rows != problem.w1[1:]).any())
-    return Finding(counted=moved)
+        live_moved = live_moved or bool((rows != problem.w1[1:]).any())
+    return Finding(counted=live_moved)
 
 
-def repeatable(trainer: Trainer, problem: Problem) -> Finding:
-    """Compare a run with a second one, and with a third after other cases ran in between.
-
-    Other cases are one of other sizes, and one of the same sizes with other numbers: code may keep
-    what it should not under the shape of an array. The first iteration with a number that is not
-    finite is compared, too.
-
-    Witness: something moved.
-    """
-    first = list(train(trainer, problem))
-    violation = _difference(first, train(trainer, problem), "a second run")
-    if violation is None:
-        for other in _others(problem):
-            deque(train(trainer, other), maxlen=0)
-        violation = _difference(first, train(trainer, problem), "a run after other cases")
-    ulps = violation.ulps if violation else None
-    return Finding(_moved(problem, first), ulps or 0, violation)
-
-
-def pure(trainer: Trainer, problem: Problem) -> Finding:
+def pure(trainer: Trainer, problem: TwoLayer) -> Finding:
     """Compare the x and y that each step of a run was handed with what it left of them.
 
     Here every bit counts: a zero that changes its sign has been written to. (That the weights keep
@@ -76,32 +79,40 @@ def pure(trainer: Trainer, problem: Problem) -> Finding:
 
     Witness: something moved.
     """
-    run, weights = trainer.start(), start_of(problem)
-    seen: list[Weights] = []
+    run, here, counted = trainer.start(), problem, False
     for iteration in range(1, problem.iterations + 1):
-        result = run(problem.x, problem.y, weights.w1, weights.w2, problem.lr)
+        result = run(here.x, here.y, here.w1, here.w2, here.lr)
         for name, kept, left in (("x", problem.x, result.x), ("y", problem.y, result.y)):
             if not _untouched(kept, left):
                 return _written(iteration, name, kept, left)
-        weights = Weights(result.w1, result.w2)
-        seen.append(weights)
-        if not weights.finite():
+        weights = {"w1": result.w1, "w2": result.w2}
+        counted = counted or bool(moved(problem.start, weights))
+        if not finite(weights):
             break
-    return Finding(counted=_moved(problem, seen))
+        here = here.at(weights)
+    return Finding(counted)
 
 
-def _dead(problem: Problem) -> NDArray[np.bool_]:
+@remembered
+def _zero_run(trainer: Trainer, problem: TwoLayer) -> dict[str, Finding]:
+    """Follow both matrices along one run from zero weights."""
+    problem = problem.from_zero()
+    units = problem.hidden_units
+    followers = {name: Follower(units.within(name), problem.start) for name in units.arrays}
+    law.follow(trainer, problem, followers.values())
+    return {
+        name: Finding(
+            follower.moved,
+            follower.max_ulps,
+            law.violation_of(follower.split, units) if follower.split else None,
+        )
+        for name, follower in followers.items()
+    }
+
+
+def _dead(problem: TwoLayer) -> NDArray[np.bool_]:
     """Return which inputs are zero in every sample, shape (i,)."""
     return np.asarray(~problem.x.any(axis=0))
-
-
-def _moved(problem: Problem, run: list[Weights]) -> bool:
-    """Return whether a weight became another finite number."""
-    return any(
-        bool((np.isfinite(now) & (now != then)).any())
-        for weights in run
-        for now, then in zip(weights, start_of(problem), strict=True)
-    )
 
 
 def _revived(iteration: int, rows: Floats) -> Finding:
@@ -113,54 +124,12 @@ def _revived(iteration: int, rows: Floats) -> Finding:
         message=f"after step {iteration} w1[{row + 1}, {unit}] is {value:.9g}, although input "
         f"{row} is zero in every sample and its row of w1 began at zero",
         iteration=iteration,
-        matrix="w1",
+        array="w1",
         entry=(row + 1, unit),
         ulps=int(distances[row, unit]),
         relative=1.0,
     )
     return Finding(counted=True, max_ulps=int(distances.max()), violation=violation)
-
-
-def _difference(first: list[Weights], other: Iterator[Weights], which: str) -> Violation | None:
-    """Return where another run leaves the first one."""
-    for iteration, (expected, found) in enumerate(zip(first, other, strict=False), start=1):
-        for (matrix, a), (_, b) in zip(expected.matrices(), found.matrices(), strict=True):
-            if not compare.identical(a, b):
-                distances = compare.ulp_distances(a, b)
-                entry = compare.largest_entry(distances)
-                ulps = int(distances[entry])
-                return Violation(
-                    message=f"in step {iteration} {which} gives another {matrix}: "
-                    f"{matrix}{list(entry)} is {in_ulps(ulps)} from the first run's",
-                    iteration=iteration,
-                    matrix=matrix,
-                    entry=entry,
-                    ulps=ulps,
-                    relative=float(compare.relative_distances(a, b)[entry]),
-                )
-    return None
-
-
-def _others(problem: Problem) -> Iterator[Problem]:
-    """Yield a problem of other sizes, and one of the same sizes with other numbers.
-
-    The other sizes are nearly always the same ones: some trainers compile for each shape.
-    """
-    sizes = (*problem.x.shape, problem.hidden, problem.y.shape[1])
-    yield _random_problem(problem, (3, 2, 5, 4) if sizes != (3, 2, 5, 4) else (4, 3, 2, 5))
-    yield _random_problem(problem, sizes)
-
-
-def _random_problem(problem: Problem, sizes: tuple[int, ...]) -> Problem:
-    """Return two steps' worth of a problem of n, i, h and c as given."""
-    (n, inputs, hidden, classes), random = sizes, Random(problem.seed, _STREAM)
-    dtype: np.dtype[Any] = problem.dtype
-    y = np.eye(classes, dtype=dtype)[random.integers(classes, (n,))]
-    x, w1, w2 = (
-        random.uniform(shape, -1, 1).astype(dtype)
-        for shape in ((n, inputs), (inputs + 1, hidden), (hidden + 1, classes))
-    )
-    return Problem(x, y, w1, w2, problem.lr, min(problem.iterations, 2), problem.seed)
 
 
 def _untouched(kept: Floats, left: Floats) -> bool:
@@ -184,7 +153,7 @@ def _written(iteration: int, name: str, kept: Floats, left: Floats) -> Finding:
         message=f"step {iteration} writes to {name}: {name}{list(entry)} was "
         f"{float(kept[entry]):.9g} and is {float(left[entry]):.9g}",
         iteration=iteration,
-        matrix=name,
+        array=name,
         entry=entry,
         ulps=ulps,
         relative=float(compare.relative_distances(kept, left)[entry]),

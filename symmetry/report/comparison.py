@@ -101,8 +101,8 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
     """Return what became of the columns of w1 or the hidden rows of w2."""
     split = outcome.split
     return {
-        "left": split and split.iteration,
-        "ulps": split and split.ulps,
+        "left": split and split.step,
+        "ulps": split and split.spread,
         "groups": split and groups_in_words(split.groups),
         "counted": outcome.counted,
         "iterations": outcome.iterations,

@@ -16,26 +16,34 @@ from symmetry.checker.recipes import problem
 from symmetry.checker.verdict import Verdict
 from symmetry.errors import SymmetryError
 from symmetry.invariants.catalogue import select
-from symmetry.invariants.permutation import order_for
+from symmetry.invariants.law import rearrangement
+from symmetry.invariants.two_layer import TwoLayer
 from symmetry.report.templates import environment
 from symmetry.report.verdicts import command_line
 from symmetry.targets.load import name_in_package
 from symmetry.targets.resolve import BUILTIN
+from symmetry.units.units import Units
 
 _LITERALS = 1000  # numbers that one array may have to be written out
 
 # How the script shows the failure; an invariant that is not here is measured by the checker.
 _BODIES = {
-    "symmetry/w1-columns": "alike",
-    "symmetry/w2-rows": "alike",
-    "symmetry/clones": "alike",
-    "symmetry/permutation": "permutation",
+    "symmetry/w1-columns": "clones",
+    "symmetry/w2-rows": "clones",
+    "symmetry/clones": "clones",
     "symmetry/dead-inputs": "dead",
     "symmetry/repeatable": "repeatable",
     "symmetry/pure": "pure",
     "network/first-step": "first-step",
     "network/gradient": "network",
     "network/collapsed": "network",
+}
+
+_REARRANGED = {  # by the property of the setting that gives the units
+    "symmetry/permutation": "hidden_units",
+    "symmetry/samples": "samples",
+    "symmetry/inputs": "inputs",
+    "symmetry/classes": "classes",
 }
 
 
@@ -61,8 +69,10 @@ def render_script(trainer: str, verdict: Verdict) -> str:
     start = select([verdict.invariant])[0].prepare(problem(case))
     arrays = {"x": start.x, "y": start.y, "w1": start.w1, "w2": start.w2}
     small = all(array.size <= _LITERALS or not array.any() for array in arrays.values())
-    body = _BODIES.get(verdict.invariant, "any") if violation else "error"
-    order = order_for(start) if small and body == "permutation" else None
+    name = verdict.invariant
+    body = "rearranged" if name in _REARRANGED else _BODIES.get(name, "any")
+    body = body if violation else "error"
+    moves = _moves(name, start, small) if body == "rearranged" else {}
     templates = environment()
     templates.filters |= {"repr": repr, "docstring": _for_docstring}
     return templates.get_template(f"script/{body}.jinja").render(
@@ -70,12 +80,26 @@ def render_script(trainer: str, verdict: Verdict) -> str:
         found=verdict.message,
         command=command,
         **_place(trainer),
-        invariant=verdict.invariant,
+        invariant=name,
         start={name: _literal(array) for name, array in arrays.items()} if small else None,
-        order=None if order is None else order.tolist(),
+        **moves,
         case=case,
         **(vars(violation) if violation else {}),
     )
+
+
+def _moves(invariant: str, start: TwoLayer, small: bool) -> dict[str, Any]:
+    """Say what is rearranged, where its units lie, and in what order if that is to be written."""
+    kind = _REARRANGED[invariant]
+    units: Units = getattr(start, kind)
+    change = rearrangement(start, [units])
+    assert change is not None  # nothing else could have failed
+    ((_, order),) = change.moves
+    return {
+        "order": order.tolist() if small else None,
+        "kind": kind,
+        "parts": [(part.array, part.axis, part.first) for part in units.parts],
+    }
 
 
 def _place(trainer: str) -> dict[str, Any]:

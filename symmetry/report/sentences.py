@@ -86,16 +86,16 @@ def _what_happened(experiment: Experiment) -> str:
 def _first_split(experiment: Experiment) -> str:
     """Say which invariant failed first, and how."""
     failed = [(o.split, o.name) for o in experiment.outcomes if o.holds is False and o.split]
-    split, name = min(failed, key=lambda pair: pair[0].iteration)
+    split, name = min(failed, key=lambda pair: pair[0].step)
     if name == "symmetry/dead-inputs":
         return (
-            f"in iteration {split.iteration:,} rows of `w1` that belong to inputs which are zero "
-            f"in every sample left zero, by up to {in_ulps(split.ulps)}"
+            f"in iteration {split.step:,} rows of `w1` that belong to inputs which are zero "
+            f"in every sample left zero, by up to {in_ulps(split.spread)}"
         )
     matrix = "columns of `w1`" if name == "symmetry/w1-columns" else "hidden rows of `w2`"
     return (
-        f"in iteration {split.iteration:,} its {matrix} parted ({groups_in_words(split.groups)}), "
-        f"by up to {in_ulps(split.ulps)}, although equal units must stay equal"
+        f"in iteration {split.step:,} its {matrix} split ({groups_in_words(split.groups)}), "
+        f"by up to {in_ulps(split.spread)}, although equal units must stay equal"
     )
 
 
@@ -126,7 +126,7 @@ def verdict(outcome: Outcome, settings: Settings) -> str:
     if outcome.split is not None:
         groups = groups_in_words(outcome.split.groups)
         where = "" if outcome.name == "symmetry/dead-inputs" else f" ({groups})"
-        return f"violated in iteration {outcome.split.iteration:,}{where}"
+        return f"violated in iteration {outcome.split.step:,}{where}"
     if not outcome.counted:
         return "vacuous: nothing that moved could have differed"
     if settings.collapsed and outcome.name != "symmetry/dead-inputs":

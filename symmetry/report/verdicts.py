@@ -126,7 +126,7 @@ def to_json(checked: Checked) -> str:
 
 
 def _result(trainer: str, verdict: Verdict) -> dict[str, Any]:
-    violation = verdict.violation or Violation("", iteration=0, matrix="")
+    violation = verdict.violation or Violation("", iteration=0, array="")
     found = verdict.violation is not None
     return {
         "name": verdict.invariant,
@@ -137,7 +137,7 @@ def _result(trainer: str, verdict: Verdict) -> dict[str, Any]:
         "max_ulps": verdict.max_ulps,
         "case": json.loads(verdict.case.to_json()) if verdict.case else None,
         "iteration": violation.iteration if found else None,
-        "matrix": violation.matrix if found else None,
+        "matrix": violation.array if found else None,
         "units": violation.units,
         "entry": violation.entry,
         "relative": _number(violation.relative),
@@ -169,7 +169,7 @@ def _without_failure(verdict: Verdict) -> str:
 def _violation_facts(violation: Violation, margin: float | None) -> Iterable[Fact]:
     yield "iteration", f"{violation.iteration}"
     entry = f"[{', '.join(map(str, violation.entry))}]" if violation.entry else ""
-    yield "entry", f"{violation.matrix}{entry}"
+    yield "entry", f"{violation.array}{entry}"
     if violation.units:
         yield "units", " and ".join(map(str, violation.units))
     if violation.ulps is not None:

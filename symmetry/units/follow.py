@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +30,8 @@ class Split:
         The index in the array of the entry of each of the two units that differs by most ulps.
     ulps, relative
         The distance of those two entries in ulps; the largest relative distance of the two units.
+    spread
+        The largest distance in ulps of any two units that were clones, in any entry.
     groups
         The units that were clones and now are not, sorted by which of them are still equal.
     """
@@ -40,6 +42,7 @@ class Split:
     entries: tuple[tuple[int, ...], tuple[int, ...]]
     ulps: int
     relative: float
+    spread: int
     groups: tuple[Group, ...]
 
 
@@ -71,9 +74,14 @@ class Follower:
         The first split; None while there is none.
     """
 
-    def __init__(self, units: Units, start: State, groups: Sequence[Group] | None = None) -> None:
+    def __init__(
+        self,
+        units: Units,
+        start: State,
+        groups: Iterable[Iterable[int]] | None = None,
+    ) -> None:
         self._units = units
-        self._clones = tuple(units.groups(start) if groups is None else groups)
+        self._clones = tuple(map(tuple, units.groups(start) if groups is None else groups))
         self._first = first_of_group(self._clones, units.count)
         self._shared = [unit for group in self._clones if len(group) > 1 for unit in group]
         self._start = [self._rows(start, part) for part in units.parts]
@@ -101,8 +109,9 @@ class Follower:
         if not all(map(self._are_clones, rows)):
             ids = self._first[:, None].astype(np.float64)
             self.groups = compare.group_rows(*rows, ids)
-            self.max_ulps = max(self.max_ulps, *map(self._spread, rows))
-            self.split = self.split or self._describe(step, state)
+            spread = max(map(self._spread, rows))
+            self.max_ulps = max(self.max_ulps, spread)
+            self.split = self.split or self._describe(step, state, spread)
 
     def _rows(self, state: State, part: Part) -> Array:
         return self._units.rows(state, part)
@@ -120,7 +129,7 @@ class Follower:
     def _spread(self, rows: Array) -> int:
         return max(compare.spread_ulps(rows[list(group)]) for group in self._clones)
 
-    def _describe(self, step: int, state: State) -> Split:
+    def _describe(self, step: int, state: State, spread: int) -> Split:
         """Describe the split of the first group of clones, in the first array that shows it."""
         for part in self._units.parts:
             rows = self._rows(state, part)
@@ -128,10 +137,12 @@ class Follower:
                 found = compare.group_rows(rows[list(clones)])
                 if len(found) > 1:
                     groups = tuple(tuple(clones[k] for k in group) for group in found)
-                    return self._split(step, state, part, groups)
+                    return self._split(step, state, spread, part, groups)
         raise AssertionError("there is no split to describe")
 
-    def _split(self, step: int, state: State, part: Part, groups: tuple[Group, ...]) -> Split:
+    def _split(
+        self, step: int, state: State, spread: int, part: Part, groups: tuple[Group, ...]
+    ) -> Split:
         rows = self._rows(state, part)
         largest = max(groups, key=len)  # of equals, the one with the first unit
         odd = min(unit for group in groups if group is not largest for unit in group)
@@ -148,5 +159,6 @@ class Follower:
             ),
             ulps=int(distances[position]),
             relative=compare.max_relative(rows[odd], rows[usual]),
+            spread=spread,
             groups=groups,
         )

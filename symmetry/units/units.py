@@ -85,7 +85,7 @@ class Units:
     Attributes
     ----------
     name
-        What the units are: ``"hidden unit"``, ``"blocks.0.attn heads"``.
+        What the units are: ``"hidden units"``, ``"blocks.0.attn heads"``.
     count
         How many there are.
     parts
@@ -93,7 +93,7 @@ class Units:
 
     Examples
     --------
-    >>> units = Units("hidden unit", 2, (Part("w1", axis=1), Part("w2", axis=0, first=1)))
+    >>> units = Units("hidden units", 2, (Part("w1", axis=1), Part("w2", axis=0, first=1)))
     >>> state = {"w1": np.array([[1.0, 2.0]]), "w2": np.array([[9.0], [3.0], [4.0]])}
     >>> units.swapped(state, 0, 1)["w2"].tolist()
     [[9.0], [4.0], [3.0]]
@@ -109,6 +109,11 @@ class Units:
     def arrays(self) -> tuple[str, ...]:
         """The names of the arrays in which the units lie, each once."""
         return tuple(dict.fromkeys(part.array for part in self.parts))
+
+    @property
+    def one(self) -> str:
+        """The name of a single unit: ``"hidden unit"``."""
+        return self.name[:-2] if self.name.endswith("sses") else self.name.removesuffix("s")
 
     def within(self, *arrays: str) -> Units:
         """Return the same units with their parts in these arrays only."""
@@ -172,6 +177,16 @@ class Units:
         view = part.view(state[part.array])
         offset, *rest = np.unravel_index(position, (part.block, *view.shape[1:]))
         return part.index(int(part.places(self.count)[unit, offset]), [int(i) for i in rest])
+
+    def unit_at(self, array: str, entry: Sequence[int]) -> int | None:
+        """Return the unit that an entry of an array belongs to; None if it belongs to no unit."""
+        for part in self.parts:
+            inside = all(start <= entry[axis] < stop for axis, start, stop in part.where)
+            if part.array == array and inside:
+                units, _ = np.nonzero(part.places(self.count) == entry[part.axis])
+                if len(units):
+                    return int(units[0])
+        return None
 
 
 def first_of_group(groups: Sequence[Group], count: int) -> Order:

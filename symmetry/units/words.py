@@ -15,6 +15,11 @@ def in_ulps(distance: int) -> str:
     return f"{distance:,} ulp" + "s" * (distance != 1)
 
 
+def in_steps(number: int) -> str:
+    """Return ``one step`` or ``2 steps``."""
+    return "one step" if number == 1 else f"{number:,} steps"
+
+
 def groups_in_words(groups: Sequence[Group]) -> str:
     """Say which units form which group, in one short phrase.
 

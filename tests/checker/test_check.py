@@ -53,7 +53,7 @@ def test_a_violation_is_shrunk_and_described():
     assert case.weights == "zero"
     assert violation.iteration == case.iterations == 2  # w1 does not move in the first step
     assert sorted(violation.units) == [0, 1]
-    assert violation.matrix == "w1"
+    assert violation.array == "w1"
     assert violation.ulps == verdict.max_ulps > 10_000
     assert violation.rounding is False
     assert len(violation.growth) > 3

@@ -8,8 +8,6 @@ import pytest
 
 from symmetry.checker.case import DATA, DTYPES, WEIGHTS, Case
 from symmetry.checker.recipes import problem
-from symmetry.invariants.alike import alike_at
-from symmetry.invariants.steps import start_of
 
 CASE = Case(200, 20, 12, 5, 0.1, 3, "float64", "pixels", "scaled", 7)
 DIGEST = "74fd5e20246096be68748253bd7e37afa57501996f7c05e6209e41432c4b1487"
@@ -40,6 +38,10 @@ def test_arrays_have_the_shapes_and_the_dtype_of_their_case(data, weights, dtype
         assert (p.y.sum(axis=1) == 1).all()
         assert ((p.y == 0) | (p.y == 1)).all()
         assert (p.lr, p.iterations, p.seed) == (CASE.lr, CASE.iterations, CASE.seed)
+
+
+def clones_of(setting):
+    return setting.hidden_units.groups(setting.start)
 
 
 def test_the_same_case_gives_the_same_arrays_and_another_seed_others():
@@ -136,15 +138,15 @@ def test_wide_weights_saturate_and_steep_ones_leave_the_range_of_exp():
 def test_cloned_weights_have_groups_and_the_last_unit_is_in_one(weights, h):
     for seed in range(10):
         p = problem(replace(CASE, h=h, weights=weights, seed=seed))
-        groups = alike_at(start_of(p))
+        groups = clones_of(p)
         assert 2 <= len(groups) < h
         assert next(len(group) for group in groups if h - 1 in group) > 1
 
 
 def test_two_cloned_units_are_alike():
-    assert alike_at(start_of(problem(replace(CASE, h=2, weights="cloned")))) == ((0, 1),)
+    assert clones_of(problem(replace(CASE, h=2, weights="cloned"))) == ((0, 1),)
 
 
 @pytest.mark.parametrize("weights", [name for name in RANDOM if not name.startswith("cloned")])
 def test_other_random_units_all_differ(weights):
-    assert len(alike_at(start_of(problem(replace(CASE, weights=weights))))) == CASE.h
+    assert len(clones_of(problem(replace(CASE, weights=weights)))) == CASE.h

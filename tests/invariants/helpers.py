@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from symmetry.invariants.problem import Problem
+from symmetry.invariants.two_layer import TwoLayer
 from symmetry.network import formulas
 from symmetry.targets.trainer import Trainer
 
@@ -29,7 +29,7 @@ def make_problem(
     w2 = rng.normal(size=(h + 1, c)) / math.sqrt(1 + h / 4)
     y = np.eye(c)[rng.integers(0, c, n)]
     arrays = (np.asarray(a, dtype) for a in (x, y, scale * w1, scale * w2))
-    return Problem(*arrays, lr, iterations, seed)
+    return TwoLayer(*arrays, lr, iterations, seed)
 
 
 def any_problem(seed, dtype):

@@ -284,5 +284,5 @@ def test_a_not_finite_entry_is_a_violation_where_a_number_was_due(dtype):
         problem = make_problem(dtype=dtype)
         for measure in (network.gradient, network.first_step, network.collapsed):
             violation = measure(trainer(step), problem).violation
-            assert violation.matrix == "w2"
+            assert violation.array == "w2"
             assert violation.entry == (problem.hidden, 2)

@@ -39,7 +39,7 @@ def test_a_gradient_that_is_off_is_named_with_its_bound():
     value, bound = violation.message.removeprefix(text).split(" ± ")
     assert float(value) == pytest.approx(float(right), rel=1e-6)
     assert 0 < float(bound) < 1e-6
-    assert (violation.iteration, violation.matrix, violation.entry) == (1, "w1", (2, 3))
+    assert (violation.iteration, violation.array, violation.entry) == (1, "w1", (2, 3))
     assert violation.units is None
     assert violation.relative == pytest.approx(1 / 3, rel=1e-5)
     assert violation.ulps == finding.max_ulps > 10**6

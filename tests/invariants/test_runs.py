@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from symmetry.invariants import runs
+from symmetry.invariants import law, runs
 from symmetry.invariants.finding import Finding
 from tests.invariants.helpers import (
     DTYPES,
@@ -99,7 +99,7 @@ def test_the_live_row_has_to_move():
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("step", [numpy_step, exact_step, Adam, Momentum])
 def test_sound_runs_repeat_themselves(step, dtype):
-    assert runs.repeatable(trainer(step), make_problem(dtype=dtype)) == HOLDS
+    assert law.repeatable(trainer(step), make_problem(dtype=dtype)) == HOLDS
 
 
 def test_noise_is_seen_in_the_second_run():
@@ -110,15 +110,15 @@ def test_noise_is_seen_in_the_second_run():
         w2[3, 1] += rng.normal()
         return w1, w2
 
-    violation = runs.repeatable(trainer(noisy), make_problem()).violation
+    violation = law.repeatable(trainer(noisy), make_problem()).violation
     assert violation.message.startswith("in step 1 a second run gives another w2: w2[3, 1] is ")
     assert violation.message.endswith(" ulps from the first run's")
-    assert (violation.matrix, violation.entry) == ("w2", (3, 1))
+    assert (violation.array, violation.entry) == ("w2", (3, 1))
 
 
 def test_momentum_that_outlives_a_run_is_seen_in_the_second_run():
     shared = Momentum()
-    violation = runs.repeatable(trainer(shared), make_problem()).violation
+    violation = law.repeatable(trainer(shared), make_problem()).violation
     assert "a second run" in violation.message
 
 
@@ -134,7 +134,7 @@ def test_what_another_case_leaves_behind_is_seen(same_sizes):
             left_behind.append(x)
         return w1, w2
 
-    violation = runs.repeatable(trainer(leaking), problem).violation
+    violation = law.repeatable(trainer(leaking), problem).violation
     assert violation.message.startswith("in step 1 a run after other cases gives another w1: w1[")
 
 
@@ -147,7 +147,7 @@ def test_other_cases_have_other_sizes_and_the_same_sizes():
 
     for sizes in ({}, {"n": 3, "i": 2, "h": 5, "c": 4}):
         seen.clear()
-        runs.repeatable(trainer(spying), make_problem(iterations=1, dtype="float32", **sizes))
+        law.repeatable(trainer(spying), make_problem(iterations=1, dtype="float32", **sizes))
         first, second, other_sizes, same_sizes, third = seen
         assert first == second == third
         assert all(a != b for a, b in zip(first[:4], other_sizes[:4], strict=True))
@@ -164,11 +164,11 @@ def test_the_first_iteration_that_is_not_finite_is_still_repeated():
         w1[0, 0] = rng.normal()
         return w1, w2
 
-    assert runs.repeatable(trainer(diverging), make_problem()).violation.entry == (0, 0)
+    assert law.repeatable(trainer(diverging), make_problem()).violation.entry == (0, 0)
 
 
 def test_a_run_that_moves_nothing_does_not_count():
-    assert runs.repeatable(trainer(still), make_problem()) == Finding(counted=False)
+    assert law.repeatable(trainer(still), make_problem()) == Finding(counted=False)
 
 
 # --- pure ---------------------------------------------------------------------------------------
@@ -209,7 +209,7 @@ def test_a_write_to_x_is_named():
     finding = runs.pure(writing("x", (3, 2), 7.5, at=2), problem)
     was = float(problem.x[3, 2])
     assert finding.violation.message == f"step 2 writes to x: x[3, 2] was {was:.9g} and is 7.5"
-    assert (finding.violation.iteration, finding.violation.matrix) == (2, "x")
+    assert (finding.violation.iteration, finding.violation.array) == (2, "x")
     assert finding.violation.entry == (3, 2)
 
 

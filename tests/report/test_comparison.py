@@ -16,7 +16,8 @@ from symmetry.comparison.subject import parse_subject
 from symmetry.comparison.task import Facts
 from symmetry.report import comparison_words as words
 from symmetry.report.comparison import JSON, MARKDOWN, render_study
-from symmetry.watch import Outcome, Split
+from symmetry.units.follow import Split
+from symmetry.watch import Outcome
 
 MACHINE = Machine("A processor (kind)", ("avx2", "fma"), 2, "System x", {"OMP_NUM_THREADS": "2"})
 FACTS = Facts("MNIST", {"file": "0" * 64}, None, 60, 10, 784, 4, 10, 3, 0.01, "float32")
@@ -39,7 +40,7 @@ def run(
     """Return a record in which units are apart as told: None means numbers that are not finite."""
     left = next((i for i, value in enumerate(spreads, start=1) if value), None)
     compared = sum(value is not None for value in spreads) or 1
-    split = None if left is None else Split(left, 3, PARTED)
+    split = None if left is None else Split(left, "w1", (1, 0), ((0, 1), (0, 0)), 3, 0.5, 3, PARTED)
     together = left is None or spreads[-1] == 0
     columns = Outcome(
         "symmetry/w1-columns", split is None, counted, compared, 3, 1 if together else 2, split

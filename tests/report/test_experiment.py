@@ -304,14 +304,14 @@ def test_figures_change_with_what_they_show() -> None:
         (
             LastUnitCore,
             [
-                "in iteration 2 its columns of `w1` parted (the last 1 of 4), by up to 1 ulp,",
+                "in iteration 2 its columns of `w1` split (the last 1 of 4), by up to 1 ulp,",
                 "**violated in iteration 2 (the last 1 of 4)**",
             ],
         ),
         (
             FirstRowCore,
             [
-                "in iteration 1 its hidden rows of `w2` parted (the first 1 of 4)",
+                "in iteration 1 its hidden rows of `w2` split (the first 1 of 4)",
                 "**violated in iteration 1 (the first 1 of 4)**",
             ],
         ),

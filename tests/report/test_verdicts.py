@@ -17,7 +17,7 @@ VIOLATION = Violation(
     message="after step 3 hidden unit 1 is no longer equal to unit 0: w2[2, 4] and w2[1, 4] are 2 "
     "ulps apart",
     iteration=3,
-    matrix="w2",
+    array="w2",
     units=(1, 0),
     entry=(2, 4),
     ulps=2,

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from symmetry.invariants import alike
+from symmetry.invariants import law, runs
 from symmetry.invariants.catalogue import select
 from symmetry.invariants.finding import Finding
 from tests.invariants.helpers import (
@@ -19,7 +19,7 @@ from tests.invariants.helpers import (
     with_clones,
 )
 
-MEASURES = (alike.w1_columns, alike.w2_rows, alike.clones)
+MEASURES = (runs.w1_columns, runs.w2_rows, law.clones)
 
 
 def nudged(matrix, position, unit, at=1, factor=None):
@@ -53,19 +53,19 @@ def test_sound_units_stay_alike(measure, dtype):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_violation_names_step_units_entry_and_distance(dtype):
-    violation = alike.w1_columns(nudged("w1", 2, 4, at=3), make_problem(dtype=dtype)).violation
+    violation = runs.w1_columns(nudged("w1", 2, 4, at=3), make_problem(dtype=dtype)).violation
     assert violation.message == (
         "after step 3 hidden unit 4 is no longer equal to unit 0: "
         "w1[2, 4] and w1[2, 0] are 1 ulp apart"
     )
-    assert (violation.iteration, violation.matrix) == (3, "w1")
+    assert (violation.iteration, violation.array) == (3, "w1")
     assert (violation.units, violation.entry, violation.ulps) == ((4, 0), (2, 4), 1)
     assert 0 < violation.relative <= np.finfo(dtype).eps
     assert violation.groups == "unit 4 alone"
 
 
 def test_rows_of_w2_are_counted_with_the_bias_row():
-    finding = alike.w2_rows(nudged("w2", 1, 0, factor=2), make_problem())
+    finding = runs.w2_rows(nudged("w2", 1, 0, factor=2), make_problem())
     assert finding.violation.message == (
         "after step 1 hidden unit 0 is no longer equal to unit 1: w2[1, 1] and w2[2, 1] are "
         f"{finding.max_ulps:,} ulps apart"
@@ -77,15 +77,15 @@ def test_rows_of_w2_are_counted_with_the_bias_row():
 
 def test_a_violation_of_one_matrix_is_none_of_the_other_in_the_same_step():
     steps, problem = nudged("w2", 0, 1, at=4), make_problem(iterations=4)
-    assert alike.w2_rows(steps, problem).violation.iteration == 4
-    assert alike.w1_columns(steps, problem).violation is None
+    assert runs.w2_rows(steps, problem).violation.iteration == 4
+    assert runs.w1_columns(steps, problem).violation is None
     longer = replace(problem, iterations=5)
-    assert alike.w1_columns(steps, longer).violation.iteration == 5
+    assert runs.w1_columns(steps, longer).violation.iteration == 5
 
 
 def test_a_split_of_clones_lists_its_own_group_only():
     problem = with_clones(make_problem(h=7), [0, 1, 0, 1, 4, 0, 1])
-    finding = alike.clones(nudged("w2", 2, 5, at=2), problem)
+    finding = law.clones(nudged("w2", 2, 5, at=2), problem)
     assert finding.violation.units == (5, 0)
     assert finding.violation.groups == "units 0, 2 | unit 5"
     assert finding.counted
@@ -93,14 +93,14 @@ def test_a_split_of_clones_lists_its_own_group_only():
 
 def test_units_that_did_not_start_alike_may_do_what_they_like():
     problem = with_clones(make_problem(h=5), [0, 1, 2, 0, 4])
-    assert alike.clones(nudged("w1", 0, 2), problem) == Finding(counted=True)
-    assert alike.clones(nudged("w1", 0, 3), problem).violation
+    assert law.clones(nudged("w1", 0, 2), problem) == Finding(counted=True)
+    assert law.clones(nudged("w1", 0, 3), problem).violation
 
 
 def test_units_equal_in_one_matrix_only_are_no_clones():
     problem = make_problem(h=4)
     half = replace(problem, w1=with_clones(problem, [0, 0, 0, 0]).w1)
-    assert alike.clones(trainer(exact_step), half) == Finding(counted=False)
+    assert law.clones(trainer(exact_step), half) == Finding(counted=False)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -112,7 +112,7 @@ def test_the_first_iteration_that_is_not_finite_is_compared_and_is_the_last(dtyp
         return w1, w2
 
     problem = make_problem(dtype=dtype)
-    finding = alike.w1_columns(trainer(diverging), problem)
+    finding = runs.w1_columns(trainer(diverging), problem)
     assert finding == Finding(counted=False)
 
     def one_diverges(x, y, w1, w2, lr):
@@ -120,7 +120,7 @@ def test_the_first_iteration_that_is_not_finite_is_compared_and_is_the_last(dtyp
         w1[2, 1] = np.nan
         return w1, w2
 
-    violation = alike.w1_columns(trainer(one_diverges), problem).violation
+    violation = runs.w1_columns(trainer(one_diverges), problem).violation
     assert violation.iteration == 1
     assert violation.ulps == 2 ** (8 * np.dtype(dtype).itemsize) - 1
     assert violation.relative == 2
@@ -142,30 +142,30 @@ def test_one_unit_has_nothing_to_be_compared_with():
 
 def test_w1_needs_a_second_step_to_move():
     problem = make_problem(iterations=1)
-    assert not alike.w1_columns(trainer(exact_step), problem).counted
-    assert alike.w2_rows(trainer(exact_step), problem).counted
+    assert not runs.w1_columns(trainer(exact_step), problem).counted
+    assert runs.w2_rows(trainer(exact_step), problem).counted
 
 
 def test_clones_without_a_different_unit_do_not_count():
     problem = with_clones(make_problem(), [0] * 6)
-    assert alike.clones(trainer(exact_step), problem) == Finding(counted=False)
+    assert law.clones(trainer(exact_step), problem) == Finding(counted=False)
 
 
 def test_both_matrices_are_measured_in_one_run():
-    runs = []
+    made = []
 
     class Counted:
         def __init__(self):
-            runs.append(self)
+            made.append(self)
 
         __call__ = staticmethod(exact_step)
 
     steps, problem = trainer(Counted), make_problem()
-    assert alike.w1_columns(steps, problem).counted
-    assert alike.w2_rows(steps, problem).counted
-    assert len(runs) == 1
-    alike.w2_rows(trainer(Counted), problem)
-    assert len(runs) == 2
+    assert runs.w1_columns(steps, problem).counted
+    assert runs.w2_rows(steps, problem).counted
+    assert len(made) == 1
+    runs.w2_rows(trainer(Counted), problem)
+    assert len(made) == 2
 
 
 def elaborated(name, steps, problem):
@@ -212,6 +212,6 @@ def test_a_large_problem_is_followed_for_fewer_steps():
 @pytest.mark.parametrize("step", [numpy_step, Adam, Momentum])
 def test_whatever_numpy_does_is_reported_or_counted(step):
     for seed in range(10):
-        finding = alike.w2_rows(trainer(step), make_problem(seed, h=37, dtype="float32"))
+        finding = runs.w2_rows(trainer(step), make_problem(seed, h=37, dtype="float32"))
         assert finding.counted
         assert (finding.max_ulps > 0) == (finding.violation is not None)

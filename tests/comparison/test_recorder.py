@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from symmetry.comparison.follow import Follower, spread
 from symmetry.comparison.libraries import Libraries
 from symmetry.comparison.record import Run
+from symmetry.comparison.recorder import Recorder, spread
 from symmetry.comparison.subject import parse_subject
 from symmetry.comparison.task import task_of_dataset
 from symmetry.experiment import Settings
@@ -14,16 +14,16 @@ from tests.tiny import tiny_data
 NOTHING = Libraries({}, (), ())
 
 
-def follower(hidden: int = 4) -> Follower:
+def follower(hidden: int = 4) -> Recorder:
     settings = Settings(hidden=hidden, iterations=9)
-    return Follower(parse_subject("x"), task_of_dataset(tiny_data(), settings))
+    return Recorder(parse_subject("x"), task_of_dataset(tiny_data(), settings))
 
 
 def weights(w1: float = 1.0, w2: float = 1.0, hidden: int = 4) -> tuple[np.ndarray, np.ndarray]:
     return np.full((7, hidden), w1, np.float32), np.full((hidden + 1, 3), w2, np.float32)
 
 
-def record(followed: Follower) -> Run:
+def record(followed: Recorder) -> Run:
     return followed.run(NOTHING, step_only=False)
 
 

@@ -1,4 +1,4 @@
-"""Follows the weights of one training, iteration by iteration, and measures how far units part."""
+"""Records one training, iteration by iteration: its loss, and how far apart its units are."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from symmetry.comparison.libraries import Libraries
 from symmetry.comparison.record import Point, Run
 from symmetry.comparison.subject import Subject
 from symmetry.comparison.task import Task
-from symmetry.invariants import two_layer
+from symmetry.invariants.two_layer import hidden_units
 from symmetry.units import compare
+from symmetry.units.state import finite
 from symmetry.watch import Watch
 
 Floats = NDArray[np.floating[Any]]
@@ -35,7 +36,7 @@ def spread(units: Floats) -> float:
     return float(distances.max() / lengths.max())
 
 
-class Follower:
+class Recorder:
     """Is shown the weights after every iteration of one trainer; makes its record."""
 
     def __init__(self, subject: Subject, task: Task) -> None:
@@ -74,10 +75,11 @@ class Follower:
         self, w1: Floats, w2: Floats
     ) -> tuple[float | None, int, float | None, float | None]:
         """Return spread, ulps, relative distances; only ulps if numbers are not finite."""
-        matrices = [two_layer.units_of(name, w) for name, w in (("w1", w1), ("w2", w2))]
-        self.groups = compare.group_rows(np.concatenate(matrices, axis=1))
+        units, weights = hidden_units(w1.shape[1]), {"w1": w1, "w2": w2}
+        matrices = [units.rows(weights, part) for part in units.parts]
+        self.groups = units.groups(weights)
         ulps = max(compare.spread_ulps(units) for units in matrices)
-        self._finite = bool(np.isfinite(w1).all() and np.isfinite(w2).all())
+        self._finite = finite(weights)
         if not self._finite:
             return None, ulps, None, None
         in_w1, in_w2 = map(compare.spread_relative, matrices)

@@ -1,4 +1,4 @@
-"""Permutation, and the response it is measured by."""
+"""Rearranged units, samples, inputs and classes, and the response they are measured by."""
 
 from __future__ import annotations
 
@@ -9,16 +9,11 @@ import pytest
 
 from symmetry.data.random import Random
 from symmetry.invariants.finding import Finding
-from symmetry.invariants.permutation import permutation
-from symmetry.invariants.response import (
-    PERTURBATIONS,
-    Nearby,
-    allowed_multiple,
-    perturbations,
-    ratio,
-    responses,
-)
-from symmetry.invariants.steps import Weights
+from symmetry.invariants.law import permutation
+from symmetry.invariants.perturbations import PERTURBATIONS
+from symmetry.invariants.response import ratio, responses
+from symmetry.invariants.runs import classes, inputs, samples
+from symmetry.invariants.setting import Nearby
 from symmetry.units import compare
 from tests.invariants.helpers import (
     DTYPES,
@@ -94,10 +89,10 @@ def test_a_violation_names_place_unit_and_entry():
     problem = make_problem(h=4)
     finding = permutation(trainer(by_position), problem)
     violation, (place, unit) = finding.violation, finding.violation.units
-    assert violation.matrix == "w1"
+    assert violation.array == "w1"
     assert violation.entry[1] == place != unit
-    assert violation.message.startswith("one step from permuted hidden units gives ")
-    assert f" for w1[{violation.entry[0]}, {place}], the permuted result of the same step " in (
+    assert violation.message.startswith("one step from rearranged hidden units gives ")
+    assert f" for w1[{violation.entry[0]}, {place}], the rearranged result of the same step " in (
         violation.message
     )
     assert violation.message.endswith(" times the step's response to a change of one ulp")
@@ -109,7 +104,7 @@ def test_a_violation_names_place_unit_and_entry():
 def test_an_entry_of_the_bias_row_belongs_to_no_unit():
     problem = make_problem(h=4)
     violation = permutation(trainer(bias_reads_unit_0), problem).violation
-    assert (violation.matrix, violation.entry[0], violation.units) == ("w2", 0, None)
+    assert (violation.array, violation.entry[0], violation.units) == ("w2", 0, None)
 
 
 def test_one_kind_of_unit_is_no_witness():
@@ -138,9 +133,9 @@ def test_numbers_that_are_not_finite_are_not_judged():
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_perturbations_are_one_ulp_away(dtype):
     problem = make_problem(dtype=dtype, data="pixels")
-    nearby = list(perturbations(problem, Random(0)))
+    nearby = list(problem.nearby(Random(0)))
     assert len(nearby) == PERTURBATIONS
-    versions = [near.problem for near in nearby[:12]]
+    versions = [near.setting for near in nearby[:12]]
     for version in versions:
         for name in ("x", "w1", "w2"):
             old, new = getattr(problem, name), getattr(version, name)
@@ -162,22 +157,40 @@ def test_perturbations_are_one_ulp_away(dtype):
     assert [version.lr / problem.lr - 1 for version in versions[-2:]] == [
         pytest.approx(sign * np.finfo(dtype).eps) for sign in (1, -1)
     ]
-    assert not any(np.any(near.shift) for near in nearby[:12])
+    assert not any(near.shift for near in nearby[:12] + nearby[14:])
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_the_last_perturbations_move_the_outputs_and_do_not_count_themselves(dtype):
+def test_perturbations_of_the_outputs_do_not_count_themselves(dtype):
     problem = make_problem(dtype=dtype, scale=0.0, c=4)
-    for near in list(perturbations(problem, Random(0)))[12:]:
-        assert sorted(near.shift[0] / np.finfo(dtype).eps) == [-1, -1, 1, 1]
-        assert np.array_equal(near.problem.w2, near.shift.astype(dtype))
-        assert not near.shift[1:].any()
-        assert near.problem.w1 is problem.w1
-        assert near.problem.x is problem.x
-        start = Weights(problem.w1, problem.w2)
-        assert near.changes(start, Weights(near.problem.w1, near.problem.w2)) == (0, 0)
-        other = Weights(near.problem.w1, near.problem.w2 + near.problem.w2.dtype.type(1))
-        assert near.changes(start, other)[1] == pytest.approx(1)
+    for near in list(problem.nearby(Random(0)))[12:14]:
+        assert sorted(near.shift["w2"][0] / np.finfo(dtype).eps) == [-1, -1, 1, 1]
+        assert np.array_equal(near.setting.w2, near.shift["w2"].astype(dtype))
+        assert not near.shift["w2"][1:].any()
+        assert near.setting.w1 is problem.w1
+        assert near.setting.x is problem.x
+        moved = {"w1": near.setting.w1, "w2": near.setting.w2}
+        assert near.changes(weights(problem), moved) == {"w1": 0, "w2": 0}
+        other = {"w1": near.setting.w1, "w2": near.setting.w2 + near.setting.w2.dtype.type(1)}
+        assert near.changes(weights(problem), other)["w2"] == pytest.approx(1)
+
+
+def weights(problem):
+    return {"w1": problem.w1, "w2": problem.w2}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("c", [1, 2, 4])
+def test_perturbations_of_the_labels_move_eps_from_the_true_class_to_another(c, dtype):
+    problem = make_problem(dtype=dtype, c=c)
+    eps = np.finfo(dtype).eps
+    for near in list(problem.nearby(Random(0)))[14:]:
+        moved = (near.setting.y - problem.y) / eps
+        assert near.setting.y.dtype == problem.y.dtype
+        assert not moved.sum(axis=1).any()
+        if c > 1:
+            assert (abs(moved[problem.y == 1]) == 1).all()
+            assert (np.count_nonzero(moved, axis=1) == 2).all()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -205,32 +218,97 @@ def test_the_ends_of_the_range_are_perturbed_without_a_warning():
     x = problem.x.copy()
     x[0] = np.finfo(np.float32).max
     x[1] = np.finfo(np.float32).smallest_subnormal
-    assert len(list(perturbations(replace(problem, x=x), Random(0)))) == PERTURBATIONS
+    assert len(list(replace(problem, x=x).nearby(Random(0)))) == PERTURBATIONS
 
 
 def test_response_is_the_largest_change_but_at_least_a_quarter_ulp():
     eps = np.finfo(np.float32).eps
-    result = Weights(np.ones((2, 2), np.float32), np.full((3, 2), -4, np.float32))
-    assert responses(result, []) == (eps / 4, eps)
-    assert responses(result, [(0.0, 0.0), (0.5, 0.0), (0.25, 7.0)]) == (0.5, 7)
+    result = {"a": np.ones((2, 2), np.float32), "b": np.full((3, 2), -4, np.float32)}
+    assert responses(result, []) == {"a": eps / 4, "b": eps}
+    changes = [{"a": 0.0, "b": 0.0}, {"a": 0.5, "b": 0.0}, {"a": 0.25, "b": 7.0}]
+    assert responses(result, changes) == {"a": 0.5, "b": 7}
 
 
-def test_changes_are_the_largest_of_each_matrix_and_nan_when_not_all_is_finite():
-    near, result = Nearby(make_problem()), Weights(np.zeros((2, 2)), np.zeros((3, 2)))
-    moved = Weights(np.array([[0.0, -3.0], [2.0, 0.0]]), np.full((3, 2), 0.5))
-    assert near.changes(result, moved) == (3, 0.5)
-    moved.w2[2, 1] = np.inf
-    assert np.isnan(near.changes(result, moved)).all()
+def test_changes_are_the_largest_of_each_array_and_nan_when_not_all_is_finite():
+    near, result = Nearby(make_problem()), {"a": np.zeros((2, 2)), "b": np.zeros((3, 2))}
+    moved = {"a": np.array([[0.0, -3.0], [2.0, 0.0]]), "b": np.full((3, 2), 0.5)}
+    assert near.changes(result, moved) == {"a": 3, "b": 0.5}
+    moved["b"][2, 1] = np.inf
+    assert np.isnan(list(near.changes(result, moved).values())).all()
 
 
-def test_the_allowed_multiple_grows_with_the_longest_sum():
-    assert allowed_multiple(make_problem()) == 16
-    assert allowed_multiple(make_problem(n=100)) == 40
-    assert allowed_multiple(make_problem(i=400)) == 80
-    assert allowed_multiple(make_problem(h=900)) == 120
+def test_the_limit_grows_with_the_longest_sum():
+    assert make_problem().limit == 16
+    assert make_problem(n=100).limit == 40
+    assert make_problem(i=400).limit == 80
+    assert make_problem(h=900).limit == 120
 
 
 def test_a_ratio_without_a_response():
     assert ratio(0.0, 0.0) == 0
     assert ratio(1.0, 0.0) == np.inf
     assert ratio(1.0, 4.0) == 0.25
+
+
+# --- samples, inputs and classes ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("measure", [samples, inputs, classes])
+@pytest.mark.parametrize("step", [numpy_step, exact_step, Adam, Momentum])
+def test_sound_steps_do_not_know_the_order_of_samples_inputs_and_classes(step, measure, dtype):
+    findings = [measure(trainer(step), any_problem(seed, dtype)) for seed in range(120)]
+    assert not any(finding.violation for finding in findings)
+    assert sum(finding.counted for finding in findings) > 50
+    assert max(finding.margin or 0 for finding in findings) < 0.5
+
+
+def last_sample_forgotten(x, y, w1, w2, lr):
+    return numpy_step(x[:-1], y[:-1], w1, w2, lr)
+
+
+def last_input_forgotten(x, y, w1, w2, lr):
+    a, b = numpy_step(x, y, w1, w2, lr)
+    a[-1] = w1[-1]
+    return a, b
+
+
+def labels_off_by_one(x, y, w1, w2, lr):
+    return numpy_step(x, np.roll(y, 1, axis=1), w1, w2, lr)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    ("measure", "step", "name"),
+    [
+        (samples, last_sample_forgotten, "samples"),
+        (inputs, last_input_forgotten, "inputs"),
+        (classes, labels_off_by_one, "classes"),
+    ],
+)
+def test_what_depends_on_a_place_is_caught_by_its_own_invariant(measure, step, name, dtype):
+    findings = [measure(trainer(step), make_problem(seed, c=4, dtype=dtype)) for seed in range(20)]
+    caught = [finding.violation for finding in findings if finding.violation]
+    assert len(caught) >= 12
+    assert all(violation.group == name for violation in caught)
+    assert caught[0].message.startswith(f"one step from rearranged {name} gives ")
+
+
+def test_equal_samples_are_no_witness():
+    problem = make_problem(n=1)
+    assert samples(trainer(numpy_step), problem) == Finding(counted=False)
+
+
+def test_the_perturbed_runs_are_shared():
+    made = []
+
+    class Counted:
+        def __init__(self):
+            made.append(self)
+
+        __call__ = staticmethod(exact_step)
+
+    steps, problem = trainer(Counted), make_problem()
+    for measure in (permutation, samples, inputs, classes):
+        assert measure(steps, problem).counted
+    assert len(made) == 1 + PERTURBATIONS + 4
