@@ -7,9 +7,11 @@ import io
 import os
 import sys
 import traceback
+from contextlib import suppress
 
 import click
 
+from symmetry.cli.screen import say
 from symmetry.errors import SymmetryError
 
 OK, FOUND, FAILED, INTERRUPTED = 0, 1, 2, 130
@@ -86,9 +88,10 @@ def execute(arguments: list[str]) -> int:
     A command returns its exit status, or None for 0.
     """
     try:
-        with group.make_context("symmetry", list(arguments)) as context:
+        with group.make_context("symmetry", list(arguments), obj=list(arguments)) as context:
             status = group.invoke(context) or OK
-        sys.stdout.flush()
+        with suppress(ValueError):  # closed by the code under test
+            sys.stdout.flush()
         return int(status)
     except click.exceptions.Exit as request:
         return request.exit_code
@@ -119,5 +122,5 @@ def _fail(message: str, status: int = FAILED) -> int:
     line = " ".join(line.split())
     if len(line) > _LONGEST:
         line = f"{line[: _LONGEST - 40]} ... {line[-35:]}"
-    click.echo(line, err=True)
+    say(line, err=True)
     return status

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from symmetry.cli import FOUND, OK
+from symmetry.cli.child import enter
 from symmetry.cli.options import GivenPath, LearningRate
+from symmetry.cli.parent import isolated
+from symmetry.cli.screen import say
 from symmetry.errors import SymmetryError
 
 if TYPE_CHECKING:
@@ -68,6 +71,7 @@ _SAMPLES, _INPUTS, _CLASSES = 1000, 20, 10
     metavar="FILE",
     help="Write the script there as well.",
 )
+@isolated
 def command(
     trainer: str,
     case: str | None,
@@ -111,6 +115,7 @@ def command(
     for path in (json_file, script):
         if path is not None:
             writable_file(path)
+    enter(trainer)
     found = resolve_step(trainer)
     kind = dtype or ("float32" if "float32" in found.dtypes else found.dtypes[0])
     settings = (hidden or _HIDDEN, iterations or _ITERATIONS, lr or _RATE, kind)
@@ -132,9 +137,9 @@ def command(
     if script is not None and written is not None:
         write_text(script, written)
     for line in report.lines(explanation):
-        click.echo(line)
+        say(line)
     if threads is not None:
-        click.echo(f"{'threads':<12}{threads}")
+        say(f"{'threads':<12}{threads}")
     return OK if explanation.broken is None else FOUND
 
 

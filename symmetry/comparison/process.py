@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import pickle
-import signal
 import subprocess
-import sys
 import tempfile
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from symmetry.comparison.subject import Subject
 from symmetry.comparison.task import Task
 from symmetry.comparison.worker import Answer, Order
 from symmetry.errors import SymmetryError
-
-_ROOT = str(Path(__file__).parents[2])  # from where this package was imported
-_START = (  # -P: nothing in the working directory may be taken for a library
-    "-P",
-    "-c",
-    "import sys; sys.path.append(sys.argv[1]); from symmetry.comparison.worker import main; main()",
-    _ROOT,
-)
+from symmetry.processes import command, ending
 
 
 class SubjectError(SymmetryError):
@@ -37,7 +27,7 @@ class Process:
         self._cores = (subject.threads or threads) if subject.trainer == "jax" else None
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(
-            [sys.executable, *_START],
+            command("symmetry.comparison.worker"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._complaints,
@@ -114,11 +104,10 @@ class Process:
         """Say how the process ended, and what it said last."""
         self._process.kill()  # it may have closed its pipes without ending
         status = self._process.wait()
-        how = f"exit status {status}" if status >= 0 else f"signal {signal.Signals(-status).name}"
         self._complaints.seek(0)
         lines = self._complaints.read().decode(errors="replace").split("\n")
         last = next((f": {line.strip()[:200]}" for line in reversed(lines) if line.strip()), "")
-        return SubjectError(self._named(f"its process ended ({how}){last}"))
+        return SubjectError(self._named(f"its process ended ({ending(status)}){last}"))
 
     def _named(self, message: str) -> str:
         """Put the trainer's name in front, unless the message has it already."""

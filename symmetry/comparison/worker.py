@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import sys
 import time
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Protocol
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from symmetry.comparison.libraries import Libraries, loaded_libraries
 from symmetry.errors import SymmetryError
 from symmetry.network.formulas import one_hot_encode
+from symmetry.processes import take_pipes
 from symmetry.targets import resolve
 from symmetry.targets.contestant import Contestant, Floats
 from symmetry.targets.trainer import Run, Trainer, TrainerError, in_one_line, place_of, quiet
@@ -126,7 +126,7 @@ class Stepwise:
 
 def main() -> None:
     """Serve until there are no more questions."""
-    questions, answers = _take_pipes()
+    questions, answers = take_pipes()
     with quiet():
         serve(questions, answers)
 
@@ -194,13 +194,3 @@ def _make_deterministic() -> None:
             error
         )
     torch.use_deterministic_algorithms(True)
-
-
-def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
-    """Keep the pipes for this module: what a trainer prints must not end up among the answers."""
-    questions, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    nothing = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nothing, 0)
-    os.dup2(2, 1)
-    sys.stdin, sys.stdout = open(os.devnull), sys.stderr  # noqa: PTH123, SIM115
-    return questions, answers

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 from symmetry.errors import SymmetryError
+from symmetry.targets.pulse import calling
 from symmetry.targets.trainer import in_one_line, place_of, quiet
 
 _folders: set[Path] = set()  # those that trainers were imported from
@@ -87,7 +88,7 @@ def load_file(trainer: str, path: str) -> ModuleType:
 @contextmanager
 def readable(trainer: str, doing: str) -> Iterator[None]:
     """Turn what the user's code raises, ``SystemExit`` included, into a line that says where."""
-    with quiet():
+    with quiet(), calling("loading", counts=False):
         try:
             yield
         except (KeyboardInterrupt, SymmetryError):

@@ -20,6 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from symmetry.targets.pulse import calling
+
 DTYPES = ("float32", "float64")
 _LIBRARIES = (Path(sysconfig.get_path("stdlib")), Path(__file__).parents[1])
 
@@ -65,7 +67,7 @@ class Trainer:
         """
         if not inspect.isclass(self.target):
             return Run(self.target)
-        with quiet():
+        with quiet(), calling("instance", counts=False):
             try:
                 instance: Any = self.target()
             except (KeyboardInterrupt, TrainerError):
@@ -117,7 +119,7 @@ class Run:
             When the step raises, or returns anything but two arrays like ``w1`` and ``w2``.
         """
         own_x, own_y, own_w1, own_w2 = (np.array(a, order="C") for a in (x, y, w1, w2))
-        with quiet():
+        with quiet(), calling(x.shape, w1.shape, w2.shape, w1.dtype):
             try:
                 returned = self.step(own_x, own_y, own_w1, own_w2, float(lr))
             except (KeyboardInterrupt, TrainerError):

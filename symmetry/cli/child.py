@@ -1,0 +1,224 @@
+"""The process in which a command runs code under test: whatever that does, the command goes on.
+
+It obeys the same command line, and shows what it finds to the process that has started it
+(``parent.py``). Where that process had to start a new one, because the last one ended too early,
+this one is told what is known: it runs nothing again, and goes on behind the case that was running.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import pickle
+import threading
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from symmetry.cli.screen import Screen, showing
+from symmetry.errors import SymmetryError
+from symmetry.processes import take_pipes
+from symmetry.targets.pulse import pulse
+
+if TYPE_CHECKING:
+    from symmetry.checker.verdict import Verdict
+
+SECONDS = 0.25  # between two signs of life
+_exit, _process = os._exit, os.getpid  # code under test may replace them
+
+
+@dataclass(frozen=True)
+class Ended:
+    """Where a process ended too early, or did not go on, and how.
+
+    Attributes
+    ----------
+    target, invariant, dtype
+        What was being checked.
+    cases
+        How many cases were begun for it.
+    case
+        The line of the one that was running; None if it has none.
+    message
+        How it ended.
+    """
+
+    target: str
+    invariant: str
+    dtype: str
+    cases: int
+    case: str | None
+    message: str
+
+
+@dataclass
+class Order:
+    """What a process is told when it starts; all of it can be written as JSON.
+
+    Attributes
+    ----------
+    token
+        Begins each of its messages, so that nobody else's bytes are taken for one.
+    arguments
+        The command line.
+    live
+        Whether anybody looks at how far it has come.
+    known
+        Verdicts so far: target, invariant, dtype, and the pickled verdict in base64.
+    ended
+        Where earlier processes ended.
+    broken
+        Targets that are not to be loaded again, and why.
+    stopped
+        Targets that are not to be run again, and why.
+    """
+
+    token: str
+    arguments: list[str]
+    live: bool
+    known: list[tuple[str, str, str, str]] = field(default_factory=list)
+    ended: list[Ended] = field(default_factory=list)
+    broken: dict[str, str] = field(default_factory=dict)
+    stopped: dict[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """Return it in one line."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Order:
+        """Read what ``to_json`` has written."""
+        values = json.loads(text)
+        ended = [Ended(**each) for each in values.pop("ended")]
+        return cls(**values, ended=ended)
+
+
+class Channel:
+    """Sends messages to the process that waits for them."""
+
+    def __init__(self, pipe: BinaryIO, token: str) -> None:
+        self._pipe, self._token = pipe, token.encode()
+        self._owner = _process()
+        self._lock = threading.Lock()
+
+    def send(self, kind: str, *values: Any) -> None:
+        """Send a message; end this process if nobody reads it, or if it is a copy of the sender."""
+        if _process() != self._owner:  # code under test has forked, and both came back
+            _exit(1)
+        text = json.dumps([kind, *values]).encode()
+        try:
+            with self._lock:
+                self._pipe.write(b"%b%d\n%b" % (self._token, len(text), text))
+                self._pipe.flush()
+        except (OSError, ValueError):
+            _exit(1)
+
+
+class Remote(Screen):
+    """Shows everything in the other process."""
+
+    def __init__(self, channel: Channel, *, live: bool) -> None:
+        self._channel, self._live = channel, live
+
+    def text(  # noqa: D102
+        self, text: str, *, words: str = "", style: str = "", err: bool = False
+    ) -> None:
+        self._channel.send("text", text, words, style, err)
+
+    def doing(self, what: str, number: int, of: int) -> None:  # noqa: D102
+        if self._live:
+            self._channel.send("doing", what, number, of)
+
+
+class Session:
+    """Tells the other process what is about to be run, and is told what need not be."""
+
+    def __init__(self, order: Order, channel: Channel) -> None:
+        self._order, self._channel = order, channel
+        self._known = {tuple(key): blob for *key, blob in order.known}
+        self._ended = {(each.target, each.invariant, each.dtype): each for each in order.ended}
+        self._target = ""
+        self._folder = os.getcwd()  # noqa: PTH109
+
+    def enter(self, target: str) -> None:
+        """Say that a target is about to be loaded.
+
+        Raises
+        ------
+        SymmetryError
+            If an earlier process ended when it loaded it.
+        """
+        self._target = target
+        self._channel.send("target", target)
+        if target in self._order.broken:
+            raise SymmetryError(self._order.broken[target])
+
+    def attempt(self, invariant: str, dtype: str, cases: int, case: str | None) -> None:
+        """Say which case is about to be run, and how many were begun."""
+        self._channel.send("attempt", invariant, dtype, cases, case)
+
+    def examined(self, verdict: Verdict) -> None:
+        """Hand over a verdict that is known."""
+        blob = base64.b64encode(pickle.dumps(verdict)).decode()
+        self._channel.send("examined", verdict.invariant, verdict.dtype, blob)
+        with suppress(OSError):
+            os.chdir(self._folder)  # whatever code under test has made of it
+
+    def known(self, invariant: str, dtype: str) -> Verdict | None:
+        """Return the verdict if nothing is to be run for it: it is known, or cannot be found."""
+        from symmetry.checker.case import parse_case
+        from symmetry.checker.verdict import Verdict
+
+        key = (self._target, invariant, dtype)
+        if key in self._known:
+            verdict: Verdict = pickle.loads(base64.b64decode(self._known[key]))
+            return verdict
+        if key in self._ended:
+            end = self._ended[key]
+            case = None if end.case is None else parse_case(end.case)
+            return Verdict(invariant, dtype, "error", end.cases, case=case, message=end.message)
+        if self._target in self._order.stopped:
+            return Verdict(invariant, dtype, "error", message=self._order.stopped[self._target])
+        return None
+
+
+_session: Session | None = None
+
+
+def session() -> Session | None:
+    """Return the session if this is such a process."""
+    return _session
+
+
+def enter(target: str) -> None:
+    """Say that a target is about to be loaded; see ``Session.enter``."""
+    if _session:
+        _session.enter(target)
+
+
+def main() -> None:
+    """Obey the command line that comes through standard input, and answer its exit status."""
+    from symmetry.cli import INTERRUPTED, execute
+
+    global _session
+    questions, answers = take_pipes()
+    order = Order.from_json(questions.readline())
+    channel = Channel(answers, order.token)
+    _session = Session(order, channel)
+    threading.Thread(target=_beat, args=(channel,), daemon=True).start()
+    with showing(Remote(channel, live=order.live)):
+        status = execute(order.arguments)
+    if status == INTERRUPTED:  # a Ctrl-C never comes here
+        channel.send("failed", "the target raised KeyboardInterrupt")
+    else:
+        channel.send("end", status)
+    _exit(0)  # threads, exit handlers, finalisers: nothing that was left behind has a say
+
+
+def _beat(channel: Channel) -> None:
+    """Give signs of life, and say whether a call of the code under test is running."""
+    while True:
+        channel.send("pulse", pulse.calls, pulse.inside, pulse.first)
+        time.sleep(SECONDS)

@@ -1,0 +1,280 @@
+"""Runs a command in another process, and believes nothing but a finished report.
+
+The command executes code under test, which may do anything. The other process (``child.py``) obeys
+the same command line. If it ends without a report, hangs or is killed, that is the verdict on the
+case that was running, and a new process takes up the rest. Nothing heavy is imported here.
+"""
+
+from __future__ import annotations
+
+import codecs
+import functools
+import json
+import os
+import queue
+import secrets
+import signal
+import subprocess
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import IO, Any
+
+import click
+
+from symmetry.cli import child
+from symmetry.cli.child import Ended, Order
+from symmetry.cli.screen import Screen, terminal
+from symmetry.errors import SymmetryError
+from symmetry.processes import command, ending
+
+_FIRST = 5  # times as long as any other may a first call take: it may import and compile
+_MOST_PRINTED = 10_000  # bytes of what a target prints
+_PATIENCE = 2  # processes that end between two cases, until a target is not run any more
+
+
+def isolated(function: Callable[..., int | None]) -> Callable[..., int | None]:
+    """Add --timeout and --in-process to a command, and run it in another process by default."""
+
+    @click.option(
+        "--timeout",
+        type=click.FloatRange(min=0, min_open=True),
+        default=60,
+        show_default=True,
+        metavar="S",
+        help="Seconds that one call of the target may take, a first one five times as many.",
+    )
+    @click.option(
+        "--in-process",
+        is_flag=True,
+        help="Run the target in this process, for debuggers; nothing protects it then.",
+    )
+    @functools.wraps(function)
+    def run(timeout: float, in_process: bool, **options: Any) -> int | None:
+        if in_process or child.session():
+            return function(**options)
+        return supervise(click.get_current_context().find_root().obj, timeout)
+
+    return run
+
+
+def supervise(arguments: list[str], timeout: float) -> int:
+    """Run a command line in another process, and return its exit status.
+
+    Parameters
+    ----------
+    arguments
+        The command line, without the name of the program.
+    timeout
+        Seconds that one call of the target may take.
+
+    Raises
+    ------
+    SymmetryError
+        If processes end before they have begun with a target.
+    """
+    with _interruptible(), terminal() as screen:
+        work = _Work(arguments, timeout, screen)
+        while (status := work.try_once()) is None:
+            pass
+        return status
+
+
+class _Work:
+    """A command line, what became of it so far, and how to go on."""
+
+    def __init__(self, arguments: list[str], timeout: float, screen: Screen) -> None:
+        live = type(screen) is not Screen
+        self._order = Order(secrets.token_hex(8), list(arguments), live)
+        self._timeout, self._screen = timeout, screen
+        self._prints = _Prints()
+        self._shown: list[Any] = []
+        self._target: str | None = None
+        self._running: Ended | None = None
+        self._idle: Counter[str] = Counter()
+        self._returned = 0  # calls of the target
+        self._hung = False
+
+    def try_once(self) -> int | None:
+        """Start a process; return its exit status, or None if another one has to go on."""
+        self._target = self._running = None
+        with _Process(self._order, self._prints) as process:
+            finished = self._follow(process)
+        if isinstance(finished, int):
+            return finished
+        self._learn(finished)
+        return None
+
+    def _follow(self, process: _Process) -> int | str:
+        """Return the exit status that a process reports, or say how it ended without one."""
+        shown = iter(tuple(self._shown))  # what was said before is not said again
+        calls, since, first = 0, time.monotonic(), True
+        while True:
+            message = process.receive()
+            limit = self._timeout * (_FIRST if first and not self._hung else 1)
+            if message is None:
+                if time.monotonic() - since < limit:
+                    continue
+                self._hung = True
+                if self._running and not self._returned + calls:
+                    self._order.stopped[self._running.target] = "not run: no call has ever returned"
+                return f"the target did not return within {limit:g} seconds (--timeout)"
+            kind, *values = message
+            if kind == "pulse":
+                returned, inside, first_of_its_kind = values
+                if returned == calls and inside:
+                    first = first_of_its_kind
+                    continue  # a hang is no sign of life
+                calls, first = returned, True  # until the next call is known
+            since = time.monotonic()
+            if kind == "text":
+                if values != next(shown, None):
+                    shown = iter(())
+                    self._show(*values)
+            elif kind == "doing":
+                self._screen.doing(*values)
+            elif kind == "target":
+                self._target, self._running = values[0], None
+            elif kind == "attempt":
+                assert self._target is not None
+                invariant, dtype, cases, case = values
+                self._running = Ended(self._target, invariant, dtype, cases, case, "")
+            elif kind == "examined":
+                assert self._target is not None
+                self._order.known.append((self._target, *values))
+                self._running = None
+            elif kind in ("end", "failed", "gone"):
+                self._returned += calls
+                return values[0] if kind == "end" else str(values[0])
+
+    def _show(self, text: str, words: str, style: str, err: bool) -> None:
+        self._shown.append([text, words, style, err])
+        self._screen.text(text, words=words, style=style, err=err)
+
+    def _learn(self, message: str) -> None:
+        """Remember how a process ended, so that the next one does not end in the same way."""
+        order, target, running = self._order, self._target, self._running
+        if running:
+            place = (running.target, running.invariant, running.dtype)
+            order.ended.append(Ended(*place, running.cases, running.case, message))
+        elif target is None:
+            raise SymmetryError(f"the process that checks could not begin: {message}")
+        else:
+            self._idle[target] += 1
+            begun = any(each[0] == target for each in order.known) or any(
+                each.target == target for each in order.ended
+            )
+            if not begun or self._idle[target] > _PATIENCE:
+                order.broken[target] = f"{target}: {message}"
+            elif self._idle[target] == _PATIENCE:
+                order.stopped[target] = f"not run: {message}"
+
+
+class _Process:
+    """A child, in a session of its own: a Ctrl-C comes to us alone, and we end it at once."""
+
+    def __init__(self, order: Order, prints: _Prints) -> None:
+        self._token = order.token.encode()
+        self._process = subprocess.Popen(
+            command("symmetry.cli.child"),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        assert self._process.stdin
+        assert self._process.stdout
+        assert self._process.stderr
+        self._messages: queue.SimpleQueue[list[Any] | None] = queue.SimpleQueue()
+        with suppress(BrokenPipeError):  # it ended already, which is noticed in a moment
+            self._process.stdin.write(order.to_json().encode() + b"\n")
+            self._process.stdin.close()
+        self._pipes = self._process.stdout, self._process.stderr
+        self._threads = [
+            threading.Thread(target=target, args=(pipe,), daemon=True)
+            for target, pipe in zip((self._read, prints.pass_on), self._pipes, strict=True)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def __enter__(self) -> _Process:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End it and what it has started, in the middle of whatever they do."""
+        self._kill()
+        self._process.wait()
+        for thread, pipe in zip(self._threads, self._pipes, strict=True):
+            thread.join(timeout=0.2)  # for what it has printed last
+            if not thread.is_alive():  # else a process that it has started holds the pipe
+                pipe.close()
+
+    def receive(self) -> list[Any] | None:
+        """Return the next message, ["gone", why] after the last; None if none comes for a while."""
+        try:
+            message = self._messages.get(timeout=child.SECONDS)
+        except queue.Empty:
+            return None
+        return message or ["gone", self._death()]
+
+    def _read(self, pipe: IO[bytes]) -> None:
+        """Queue messages until there are no more; what is none of ours ends them, too."""
+        with suppress(OSError, ValueError):
+            while (line := pipe.readline()).startswith(self._token):
+                text = pipe.read(int(line.removeprefix(self._token)))
+                self._messages.put(json.loads(text))
+        self._messages.put(None)
+
+    def _death(self) -> str:
+        """Say how it ended."""
+        try:
+            status = self._process.wait(timeout=1)
+        except subprocess.TimeoutExpired:  # it has closed its pipes, and goes on
+            return "the target closed or used files that are not its own"
+        if status >= 0:
+            return f"the target ended its process ({ending(status)})"
+        memory = ", as the system does when memory runs out" if -status == signal.SIGKILL else ""
+        return f"the target's process was killed ({ending(status)}{memory})"
+
+    def _kill(self) -> None:
+        if hasattr(os, "killpg"):
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.kill()
+
+
+class _Prints:
+    """Passes on what targets print, up to a limit."""
+
+    def __init__(self) -> None:
+        self._left = _MOST_PRINTED
+
+    def pass_on(self, pipe: IO[bytes]) -> None:
+        """Read everything, so that nobody waits, and show the beginning."""
+        decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        with suppress(OSError, ValueError):
+            while data := os.read(pipe.fileno(), 1 << 16):
+                if self._left:
+                    click.echo(decoder.decode(data[: self._left]), nl=False, err=True)
+                    if len(data) > self._left:
+                        click.echo("\n(the target prints more, which is not shown)", err=True)
+                    self._left = max(self._left - len(data), 0)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let other polite ways to end this process work as Ctrl-C does: the child ends with it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {name: signal.getsignal(getattr(signal, name)) for name in names}
+    try:
+        for name in names:
+            signal.signal(getattr(signal, name), signal.default_int_handler)
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(getattr(signal, name), handler)

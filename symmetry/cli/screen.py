@@ -1,0 +1,65 @@
+"""Where a command shows what it finds: a terminal, a pipe, or the process that has started it.
+
+Nothing heavy is imported here. Piped, the same command prints the same bytes: no colours, no times.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+
+class Screen:
+    """Prints lines; what is being done is not shown."""
+
+    def text(self, text: str, *, words: str = "", style: str = "", err: bool = False) -> None:
+        """Show a line, on a terminal with some of its words in a style of Rich."""
+        del words, style
+        click.echo(text, err=err)
+
+    def doing(self, what: str, number: int, of: int) -> None:
+        """Show on a terminal how far what is being done has come."""
+
+
+_current = Screen()
+
+
+def current() -> Screen:
+    """Return where this process shows what it finds."""
+    return _current
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Show a line of text where this process shows what it finds."""
+    _current.text(text, err=err)
+
+
+@contextmanager
+def showing(screen: Screen) -> Iterator[Screen]:
+    """Show everything on ``screen`` while the block runs."""
+    global _current
+    before, _current = _current, screen
+    try:
+        yield screen
+    finally:
+        _current = before
+
+
+@contextmanager
+def terminal() -> Iterator[Screen]:
+    """Show everything with colours and a bar while the block runs, if there is a terminal."""
+    if type(_current) is not Screen:  # somebody has chosen already
+        yield _current
+        return
+    terminals = [name for name in ("stdout", "stderr") if getattr(sys, name).isatty()]
+    if not terminals or os.environ.get("TERM") == "dumb":
+        yield _current
+        return
+    from symmetry.cli.live import live
+
+    with live(on_stderr="stdout" not in terminals) as screen, showing(screen):
+        yield screen

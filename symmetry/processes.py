@@ -1,0 +1,43 @@
+"""What the processes that this package starts have in common: how they start, talk and end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+_ROOT = str(Path(__file__).parents[1])  # from where this package was imported
+
+
+def command(module: str) -> list[str]:
+    """Return the command that calls ``main()`` of a module of this package, the very same one.
+
+    Nothing in the working directory is taken for a library (``-P``).
+    """
+    program = f"import sys; sys.path.append(sys.argv[1]); from {module} import main; main()"
+    return [sys.executable, "-P", "-c", program, _ROOT]
+
+
+def take_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """Keep the pipes that are standard input and output for ourselves, and return them.
+
+    What anybody else prints goes to standard error, and there is nothing to be read.
+    """
+    questions, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)
+    sys.stdin, sys.stdout = open(os.devnull), sys.stderr  # noqa: PTH123, SIM115
+    return questions, answers
+
+
+def ending(status: int) -> str:
+    """Return how a process ended, in words: ``exit status 0`` or ``signal SIGSEGV``."""
+    if status >= 0:
+        return f"exit status {status}"
+    try:
+        return f"signal {signal.Signals(-status).name}"
+    except ValueError:  # a signal that has no name here
+        return f"signal {-status}"

@@ -1,0 +1,49 @@
+"""Which call of the code under test is running: asked by those who wait for its end.
+
+A call is what a target does between two looks of ours at what it has done: taking one step, making
+an instance. Whoever watches from outside sees with it whether one call goes on for too long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+
+_seen: set[Hashable] = set()
+
+
+class Pulse:
+    """What is running in this process.
+
+    Attributes
+    ----------
+    calls
+        How many calls have returned.
+    inside
+        Whether one is running.
+    first
+        Whether the one that is running is the first of its kind: it may compile.
+    """
+
+    calls = 0
+    inside = False
+    first = False
+
+
+pulse = Pulse()
+
+
+@contextmanager
+def calling(*kind: Hashable, counts: bool = True) -> Iterator[None]:
+    """Say that the block is a call of this kind; shapes, for instance, for which it may compile.
+
+    Loading a target does not count: a target that has been loaded may still never do anything.
+    """
+    pulse.first = kind not in _seen
+    pulse.inside = True
+    try:
+        yield
+    finally:
+        pulse.inside = False
+        pulse.calls += counts
+        _seen.add(kind)
