@@ -218,7 +218,7 @@ def _headline(
 ) -> tuple[str, ...]:
     """Say what is checked, on what, and under which conditions."""
     from symmetry.checker import threads
-    from symmetry.report.sentences import count
+    from symmetry.units.words import count
 
     dtypes = tuple(dict.fromkeys(case.dtype for case in cases))
     number = count(len(cases) // len(dtypes), "case")

@@ -172,13 +172,15 @@ def _weights(experiment: Experiment, path: Path | None) -> dict[Path, bytes]:
 def _summarise(experiment: Experiment) -> None:
     """Say what was found."""
     from symmetry.report import sentences
+    from symmetry.report.templates import percent
+    from symmetry.units.words import count
 
     click.echo()
     for outcome in experiment.outcomes:
         click.echo(f"{outcome.name:<22}{sentences.in_short(outcome, experiment.settings)}")
     if experiment.control is not None:
-        columns = sentences.count(experiment.control.distinct, "distinct column")
-        reached = sentences.percent(experiment.control.history[-1].accuracy)
+        columns = count(experiment.control.distinct, "distinct column")
+        reached = percent(experiment.control.history[-1].accuracy)
         click.echo(f"{'control':<22}{columns} of w1, accuracy {reached}")
     if experiment.violated:
         click.echo("An invariant is violated, hence exit status 1.")

@@ -7,7 +7,6 @@ bytes come out on every machine.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -16,12 +15,12 @@ from numpy.typing import NDArray
 from symmetry.data.mnist import CHECKSUMS
 from symmetry.experiment import Experiment, Point, Settings
 from symmetry.report import sentences
-from symmetry.report.figures import experiment_figures, shared_feature
+from symmetry.report.figures import experiment_figures
 from symmetry.report.files import Report
-from symmetry.report.records import dump, number
-from symmetry.report.templates import environment, fill_paragraphs
+from symmetry.report.records import dump
+from symmetry.report.templates import render
 from symmetry.units import compare
-from symmetry.units.words import in_ulps
+from symmetry.units.words import count
 
 MARKDOWN, JSON = "mnist.md", "mnist.json"
 
@@ -32,39 +31,29 @@ _MOST_CLASSES = 30  # of which each gets a line
 
 def render_experiment(experiment: Experiment) -> Report:
     """Return the files of the report."""
-    figures = experiment_figures(experiment)
-    texts = {MARKDOWN: _markdown(experiment, {f.name for f in figures}), JSON: _json(experiment)}
-    return Report(texts, figures)
+    markdown = render("mnist.md.jinja", _context(experiment))
+    return Report({MARKDOWN: markdown, JSON: _json(experiment)}, experiment_figures(experiment))
 
 
-def _markdown(experiment: Experiment, figures: set[str]) -> str:
-    templates = environment()
-    templates.filters |= {"percent": sentences.percent, "loss": "{:.6f}".format}
-    templates.filters |= {"number": "{:,}".format, "share": _share}
-    templates.globals |= {"count": sentences.count, "in_ulps": in_ulps}
-    template = templates.get_template("mnist.md.jinja")
-    return fill_paragraphs(template.render(_context(experiment, figures)))
-
-
-def _context(experiment: Experiment, figures: set[str]) -> dict[str, Any]:
+def _context(experiment: Experiment) -> dict[str, Any]:
     """Return what the template speaks of."""
     settings, facts = experiment.settings, experiment.facts
-    own_data = facts.files == CHECKSUMS
-    classes = len(facts.class_counts)
+    own_data, classes = facts.files == CHECKSUMS, len(facts.class_counts)
     (first_w1, first_w2), (w1, w2) = experiment.first, experiment.last
     dead, live = np.flatnonzero(facts.never_lit) + 1, np.flatnonzero(~facts.never_lit) + 1
+    clones = settings.init == "zero" or settings.collapsed
     return {
         "run": experiment,
         "settings": settings,
         "facts": facts,
-        "figures": figures,
         "data_name": sentences.data_name(facts),
         "title": sentences.title(experiment),
         "finding": sentences.finding(experiment),
         "diverged": sentences.diverged(experiment),
-        "starts_alike": settings.init == "zero" or settings.collapsed,
+        "clones": clones,
+        "alone": clones and not experiment.violated,
         "curve": _curve(experiment),
-        "feature": shared_feature(experiment),
+        "no_feature": sentences.no_feature(experiment),
         "shape": "x".join(map(str, facts.image_shape)),
         "verdicts": _verdicts(experiment),
         "w1_rows": _rows(w1),
@@ -76,13 +65,14 @@ def _context(experiment: Experiment, figures: set[str]) -> dict[str, Any]:
         "class_lines": _class_lines(experiment) if classes <= _MOST_CLASSES else [],
         "first_columns": compare.distinct(np.ascontiguousarray(first_w2[1:].T)),
         "last_columns": compare.distinct(np.ascontiguousarray(w2[1:].T)),
-        "balanced": len(set(facts.class_counts.tolist())) == 1,
+        "balanced": len(set(facts.class_counts.tolist())) == 1 < classes,
         "predicted": int(np.count_nonzero(experiment.confusion.sum(axis=0))),
         "dead": len(dead),
         "dead_at_zero": int(np.count_nonzero(~w1[dead].any(axis=1))),
         "live": len(live),
         "live_at_zero": int(np.count_nonzero(~w1[live].any(axis=1))),
         "digests": _digests(experiment),
+        "random_start": f"uniform between -0.01 and 0.01, seed {settings.seed}",
         "command": sentences.command(settings, own_data=own_data, classes=classes),
         "own_data": own_data,
         "own_run": own_data and settings == Settings() and classes == 10,
@@ -99,35 +89,32 @@ def _curve(experiment: Experiment) -> list[tuple[Point, Point | None]]:
 
 
 def _verdicts(experiment: Experiment) -> list[dict[str, Any]]:
-    """Return each invariant's outcome, with what it compares and what to think of it."""
+    """Return each invariant's outcome, with what it compares and its verdict."""
     hidden, dead = experiment.settings.hidden, int(experiment.facts.never_lit.sum())
     compared = {
-        "symmetry/w1-columns": f"{sentences.count(hidden, 'column')} of `w1`",
-        "symmetry/w2-rows": f"{sentences.count(hidden, 'hidden row')} of `w2`",
-        "symmetry/dead-inputs": f"{sentences.count(dead, 'row')} of `w1` of pixels that are "
-        "never lit, and a row of zeros",
+        "symmetry/w1-columns": f"{count(hidden, 'column')} of `w1`",
+        "symmetry/w2-rows": f"{count(hidden, 'hidden row')} of `w2`",
+        "symmetry/dead-inputs": f"{count(dead, 'row')} of `w1` of pixels that are never lit, and a "
+        "row of zeros",
     }
-    lines = []
-    for outcome in experiment.outcomes:
-        verdict = sentences.verdict(outcome, experiment.settings)
-        if outcome.split or (outcome.counted and not experiment.settings.collapsed):
-            verdict = f"**{verdict}**"
-        lines.append({**vars(outcome), "compared": compared[outcome.name], "verdict": verdict})
-    return lines
+    return [
+        {
+            **vars(outcome),
+            "compared": compared[outcome.name],
+            "verdict": f"**{sentences.verdict(outcome, experiment.settings)}**",
+        }
+        for outcome in experiment.outcomes
+    ]
 
 
 def _class_lines(experiment: Experiment) -> list[tuple[int, int, str, str, str]]:
     """Return of each class its images, its bias in w2, and what its column of w2 repeats."""
     first, last = experiment.first[1], experiment.last[1]
     return [
-        (
-            label,
-            int(images),
-            _exactly(first[0, label]),
-            _repeated(first[1:, label]),
-            _repeated(last[1:, label]),
+        (label, int(n), _exactly(first[0, label]), _repeated(first[1:, label]), _repeated(column))
+        for label, (n, column) in enumerate(
+            zip(experiment.facts.class_counts, last[1:].T, strict=True)
         )
-        for label, images in enumerate(experiment.facts.class_counts)
     ]
 
 
@@ -156,11 +143,6 @@ def _repeated(column: NDArray[Any]) -> str:
     return _exactly(column[0]) if values == 1 else f"{values:,} values"
 
 
-def _share(difference: float) -> str:
-    """Return a relative difference for people."""
-    return f"{difference:.1e}" if difference else "0"
-
-
 def _digests(experiment: Experiment) -> dict[str, str]:
     """Return the SHA-256 of the final weights' bytes, in C order and little-endian."""
     little = (w.astype(w.dtype.newbyteorder("<"), order="C") for w in experiment.last)
@@ -171,23 +153,18 @@ def _digests(experiment: Experiment) -> dict[str, str]:
 def _json(experiment: Experiment) -> str:
     """Return the record for programs; its shape is a promise."""
     settings, facts, control = experiment.settings, experiment.facts, experiment.control
-    names = ("hidden", "iterations", "lr", "dtype", "init", "seed", "collapsed")
+    options = ("hidden", "iterations", "lr", "dtype", "init", "seed", "collapsed")
     verdicts = ("name", "holds", "iterations", "max_ulps", "distinct")
     record = {
-        "dataset": {
-            "name": facts.name,
-            "files": facts.files,
-            "train": facts.train,
-            "test": facts.test,
-        },
-        "config": {name: getattr(settings, name) for name in names},
-        "history": _history(experiment.history),
+        "dataset": _attributes(facts, "name", "files", "train", "test"),
+        "config": _attributes(settings, *options),
+        "history": [vars(point) for point in experiment.history],
         "weights": _digests(experiment),
-        "invariants": [{key: getattr(o, key) for key in verdicts} for o in experiment.outcomes],
+        "invariants": [_attributes(outcome, *verdicts) for outcome in experiment.outcomes],
         "control": control
         and {
             "seed": control.seed,
-            "history": _history(control.history),
+            "history": [vars(point) for point in control.history],
             "distinct": control.distinct,
         },
         "collapsed": experiment.differences and vars(experiment.differences),
@@ -195,5 +172,5 @@ def _json(experiment: Experiment) -> str:
     return dump(record) + "\n"
 
 
-def _history(points: Iterable[Point]) -> list[dict[str, Any]]:
-    return [{**vars(point), "loss": number(point.loss)} for point in points]
+def _attributes(record: Any, *names: str) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in names}

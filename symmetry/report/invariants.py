@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from symmetry.checker.verdict import Checked, Span, Verdict
 from symmetry.invariants.catalogue import CATALOGUE
-from symmetry.report.sentences import count
 from symmetry.report.templates import environment, fill_paragraphs
 from symmetry.report.verdicts import command_line, deviation, facts_in_lines, summary
-from symmetry.units.words import in_ulps
+from symmetry.units.words import count, in_ulps
 
 MARKDOWN = "invariants.md"
 

@@ -7,20 +7,22 @@ import math
 from typing import Any
 
 
-def number(value: float) -> float | str:
-    """Return a number, or the name of what JSON has no number for: ``inf``, ``-inf``, ``nan``."""
-    return value if math.isfinite(value) else str(value)
-
-
 def dump(value: Any, indent: str = "") -> str:
-    """Return JSON with one line for each innermost list or object."""
+    """Return JSON with one line for each innermost list or object.
+
+    What JSON has no number for becomes a string: ``"inf"``, ``"-inf"``, ``"nan"``.
+    """
+    if isinstance(value, float) and not math.isfinite(value):
+        value = str(value)
+    if not isinstance(value, dict | list | tuple):
+        return json.dumps(value)
     children = list(value.values()) if isinstance(value, dict) else value
-    if not isinstance(value, dict | list) or not any(isinstance(c, dict | list) for c in children):
-        return json.dumps(value, allow_nan=False)
     deeper = indent + "  "
     lines = [dump(child, deeper) for child in children]
     if isinstance(value, dict):
         lines = [f"{json.dumps(key)}: {line}" for key, line in zip(value, lines, strict=True)]
-    brackets = "{}" if isinstance(value, dict) else "[]"
+    start, end = "{}" if isinstance(value, dict) else "[]"
+    if not any(isinstance(child, dict | list | tuple) for child in children):
+        return f"{start}{', '.join(lines)}{end}"
     body = ",\n".join(deeper + line for line in lines)
-    return f"{brackets[0]}\n{body}\n{indent}{brackets[1]}"
+    return f"{start}\n{body}\n{indent}{end}"

@@ -1,33 +1,20 @@
-"""What a run has shown, in words: nothing here computes, it only tells cases apart."""
+"""What a run shows, in words: nothing here computes, it only tells cases apart."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-from symmetry.units.words import groups_in_words, in_ulps
-
-if TYPE_CHECKING:  # the experiment loads the core and its compiler, which a check may do without
-    from symmetry.experiment import Experiment, Facts, Settings
-    from symmetry.watch import Outcome
-
-
-def count(number: int, noun: str, plural: str = "") -> str:
-    """Return ``1 pixel`` or ``60,000 pixels``."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
-
-
-def percent(accuracy: float) -> str:
-    """Return an accuracy as ``25.21 %``."""
-    return f"{accuracy:.2f} %"
+from symmetry.experiment import Experiment, Facts, Settings
+from symmetry.report.command import changed, command_line
+from symmetry.report.figures import DRAWN_SHAPE, shared_feature
+from symmetry.report.templates import code, percent
+from symmetry.units.words import count, groups_in_words, in_ulps
+from symmetry.watch import Outcome
 
 
 def data_name(facts: Facts) -> str:
     """Return the data set's name, safe in Markdown whatever its directory is called."""
-    if all(c.isalnum() or c in " .-" for c in facts.name):
-        return facts.name
-    return "`" + "".join(c if c.isprintable() and c not in "`|" else "?" for c in facts.name) + "`"
+    return facts.name if facts.name.isalnum() else code(facts.name)
 
 
 def title(experiment: Experiment) -> str:
@@ -44,42 +31,37 @@ def title(experiment: Experiment) -> str:
 
 def finding(experiment: Experiment) -> str:
     """Return the report's first two sentences."""
-    return f"{_what_happened(experiment)} {_what_it_costs(experiment)}"
+    return f"{_what_happened(experiment)} {_accuracy(experiment)}"
 
 
 def _what_happened(experiment: Experiment) -> str:
     settings, name = experiment.settings, data_name(experiment.facts)
     hidden = count(settings.hidden, "hidden unit")
-    iterations = count(settings.iterations, "iteration")
+    trained = f"was trained on {name} for {count(settings.iterations, 'iteration')}"
     columns, rows = experiment.outcomes[:2]
     if settings.collapsed:
         return (
-            f"Only the collapsed network was trained on {name} for {iterations}: one unit that "
-            f"stands for {hidden}, so that they are equal by construction and their equality is "
-            "no evidence here."
+            f"The collapsed network alone {trained}: one unit that stands for {hidden}, so they "
+            "are identical by construction, which is no evidence."
         )
     if settings.init == "random":
         return (
-            f"This network of {hidden} was trained on {name} for {iterations} from small random "
-            f"numbers, so its units are expected to differ: in the end `w1` has "
-            f"{count(columns.distinct, 'distinct column')}."
+            f"This network of {hidden} {trained} from small random numbers, so its units are "
+            f"expected to differ: in the end `w1` has {count(columns.distinct, 'distinct column')}."
         )
-    trained = f"A network of {hidden} whose weights all started at zero was trained on {name} for"
+    trained = f"A network of {hidden} whose weights all started at zero {trained}"
     if experiment.violated:
-        return f"{trained} {iterations}, and {_first_split(experiment)}."
+        return f"{trained}, and {_first_split(experiment)}."
     if settings.hidden == 1:
-        return f"{trained} {iterations}; with a single unit there is nothing to tell apart."
+        return f"{trained}; with a single unit there is nothing to tell apart."
     if not (columns.counted or rows.counted):
-        return (
-            f"{trained} {iterations}, and they did not move: that its units are still identical "
-            "proves nothing."
-        )
-    compared = "at every one of them" if columns.iterations > 1 else "after it"
+        return f"{trained}, and they did not move: that its units are identical proves nothing."
+    compared = "after every one of them"
     if columns.iterations < settings.iterations:
-        compared = f"until its numbers ceased to be finite in iteration {columns.iterations:,}"
+        compared = f"until they ceased to be finite in iteration {columns.iterations:,}"
     return (
-        f"{trained} {iterations}, and {compared} all {settings.hidden:,} columns of `w1` were "
-        f"identical, bit for bit, and so were all {settings.hidden:,} hidden rows of `w2`."
+        f"{trained}, and {compared} all {settings.hidden:,} columns of `w1` were identical, bit "
+        f"for bit, and so were all {settings.hidden:,} hidden rows of `w2`."
     )
 
 
@@ -87,48 +69,41 @@ def _first_split(experiment: Experiment) -> str:
     """Say which invariant failed first, and how."""
     failed = [(o.split, o.name) for o in experiment.outcomes if o.holds is False and o.split]
     split, name = min(failed, key=lambda pair: pair[0].step)
-    if name == "symmetry/dead-inputs":
-        return (
-            f"in iteration {split.step:,} rows of `w1` that belong to inputs which are zero "
-            f"in every sample left zero, by up to {in_ulps(split.spread)}"
-        )
-    matrix = "columns of `w1`" if name == "symmetry/w1-columns" else "hidden rows of `w2`"
-    return (
-        f"in iteration {split.step:,} its {matrix} split ({groups_in_words(split.groups)}), "
-        f"by up to {in_ulps(split.spread)}, although equal units must stay equal"
-    )
+    what = {
+        "symmetry/w1-columns": "its columns of `w1` split",
+        "symmetry/w2-rows": "its hidden rows of `w2` split",
+        "symmetry/dead-inputs": "rows of `w1` that belong to inputs that are zero in every sample "
+        "moved away from zero",
+    }
+    groups = "" if name == "symmetry/dead-inputs" else f" ({groups_in_words(split.groups)})"
+    return f"in iteration {split.step:,} {what[name]}{groups}, by up to {in_ulps(split.spread)}"
 
 
-def _what_it_costs(experiment: Experiment) -> str:
+def _accuracy(experiment: Experiment) -> str:
     settings, control = experiment.settings, experiment.control
-    its = percent(experiment.history[-1].accuracy)
-    alone = settings.collapsed or settings.init == "random" or settings.hidden == 1
-    if alone or experiment.violated:
-        sentence = f"It labels {its} of the test images correctly"
-    else:
-        sentence = (
-            f"It is one unit written down {settings.hidden:,} times, and labels {its} of the test "
-            "images correctly"
-        )
+    sentence = f"labels {percent(experiment.history[-1].accuracy)} of the test images correctly"
+    alone = settings.init == "zero" and not settings.collapsed and settings.hidden > 1
+    if alone and not experiment.violated:
+        sentence = f"is one unit written down {settings.hidden:,} times, and {sentence}"
     if control is None:
-        return f"{sentence}."
-    units = ", in which the units come to differ," if settings.hidden > 1 else ""
+        return f"It {sentence}."
+    units = ", in which the units become different," if settings.hidden > 1 else ""
     return (
-        f"{sentence}; the same network started from small random numbers{units} reaches "
+        f"It {sentence}; the same network started from small random numbers{units} reaches "
         f"{percent(control.history[-1].accuracy)}."
     )
 
 
 def verdict(outcome: Outcome, settings: Settings) -> str:
-    """Return what is to be thought of one invariant."""
+    """Return the verdict of one invariant."""
     if outcome.holds is None:
-        return "not judged: the units did not start alike"
+        return "not judged: the units did not start identical"
     if outcome.split is not None:
-        groups = groups_in_words(outcome.split.groups)
-        where = "" if outcome.name == "symmetry/dead-inputs" else f" ({groups})"
+        dead = outcome.name == "symmetry/dead-inputs"
+        where = "" if dead else f" ({groups_in_words(outcome.split.groups)})"
         return f"violated in iteration {outcome.split.step:,}{where}"
     if not outcome.counted:
-        return "vacuous: nothing that moved could have differed"
+        return "vacuous: nothing moved that could have become different"
     if settings.collapsed and outcome.name != "symmetry/dead-inputs":
         return "holds by construction"
     return "holds"
@@ -136,11 +111,10 @@ def verdict(outcome: Outcome, settings: Settings) -> str:
 
 def in_short(outcome: Outcome, settings: Settings) -> str:
     """Return one invariant's outcome as a line for the terminal."""
-    compared = f"{count(outcome.iterations, 'iteration')} compared"
-    found = (
+    return (
+        f"{verdict(outcome, settings)}; {count(outcome.iterations, 'iteration')} compared, "
         f"{outcome.distinct:,} distinct at the end, largest deviation {in_ulps(outcome.max_ulps)}"
     )
-    return f"{verdict(outcome, settings)}; {compared}, {found}"
 
 
 def diverged(experiment: Experiment) -> int | None:
@@ -149,23 +123,30 @@ def diverged(experiment: Experiment) -> int | None:
     return None if finite else experiment.outcomes[0].iterations
 
 
+def no_feature(experiment: Experiment) -> str | None:
+    """Say why the report does not show the feature of all units; None if it does."""
+    if shared_feature(experiment) is None:
+        if diverged(experiment):
+            return "The weights of the pixels in `w1` are not finite, so there is no feature."
+        if experiment.last[0][1:].any():
+            return "The hidden units hold different weights, so there is no one feature."
+        return "The weights of the pixels in `w1` are still zero, so there is no feature."
+    shape = experiment.facts.image_shape
+    if shape == DRAWN_SHAPE:
+        return None
+    return (
+        f"The images of this data set have {shape[0]}x{shape[1]} pixels, not 28x28: the column of "
+        "`w1` that all hidden units share is not drawn."
+    )
+
+
 def command(settings: Settings, *, own_data: bool, classes: int) -> str:
     """Return the line that repeats the run; the places of its files are for the reader to fill."""
-    from symmetry.experiment import Settings
-
-    default = Settings()
-    words = ["symmetry run"]
-    if not own_data:
-        words.append("--data DIR")
-    if classes != 10:
-        words.append(f"--classes {classes}")
-    words.extend(
-        f"--{option} {getattr(settings, option)}"
-        for option in ("hidden", "iterations", "lr", "dtype", "init", "seed")
-        if getattr(settings, option) != getattr(default, option)
-    )
-    if settings.collapsed:
-        words.append("--collapsed")
-    if not settings.control:
-        words.append("--no-control")
-    return " ".join(words if len(words) == 1 else [*words, "--output REPORTS"])
+    names = ("hidden", "iterations", "lr", "dtype", "init", "seed", "collapsed")
+    options = {
+        "data": None if own_data else "DIR",
+        "classes": None if classes == 10 else classes,
+        **changed(settings, Settings(), *names),
+        "no_control": not settings.control,
+    }
+    return command_line("run", **options, output="REPORTS" if any(options.values()) else None)

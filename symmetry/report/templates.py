@@ -4,23 +4,54 @@ from __future__ import annotations
 
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import jinja2
 
+from symmetry.units.words import count, in_ulps
 
-def environment() -> jinja2.Environment:
-    """Return where templates are found; a value that one needs and does not get is an error."""
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+
+def percent(accuracy: float) -> str:
+    """Return an accuracy as ``25.21 %``."""
+    return f"{accuracy:.2f} %"
+
+
+def relative(value: float | None) -> str:
+    """Return a relative difference: ``0``, ``1.7e-04``, ``0.83``; ``-`` for none."""
+    if value is None or not value:
+        return "-" if value is None else "0"
+    return f"{value:.2f}" if value >= 0.1 else f"{value:.1e}"
+
+
+def code(name: str) -> str:
+    """Return a name as code, safe in Markdown tables."""
+    return f"`{''.join(c if c.isprintable() and c not in '`|' else '?' for c in name)}`"
+
+
+def render(template: str, context: dict[str, Any], folder: Path = Path(__file__).parent) -> str:
+    """Fill in a template; a value that it needs and does not get is an error.
+
+    Parameters
+    ----------
+    template
+        Name of a file in ``folder``. The paragraphs of Markdown are filled.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters |= {"percent": percent, "relative": relative, "code": code, "repr": repr}
+    environment.filters |= {"loss": "{:.6f}".format, "number": "{:,}".format}
+    environment.globals |= {"count": count, "in_ulps": in_ulps}
+    text = environment.get_template(template).render(context)
+    return fill_paragraphs(text) if template.endswith(".md.jinja") else text
 
 
 def fill_paragraphs(markdown: str) -> str:
-    """Break the lines of paragraphs anew, so that a template may break them where it likes."""
+    """Break the lines of paragraphs anew, so that a template may break them anywhere."""
     blocks = [block for block in markdown.strip().split("\n\n") if block.strip()]
     return "\n\n".join(map(_filled, blocks)) + "\n"
 
@@ -28,7 +59,7 @@ def fill_paragraphs(markdown: str) -> str:
 def _filled(block: str) -> str:
     """Fill a block of Markdown unless its lines mean something."""
     block = block.strip("\n")
-    if block.startswith(("#", "|", "```", "![", "<!--")):
+    if block.startswith(("#", "|", "```", "![", "<!--", "<details", "- ")):
         return block
     text = " ".join(block.split()).replace(" %", "\0%")  # a number and its % stay together
     filled = textwrap.fill(text, 100, break_long_words=False, break_on_hyphens=False)

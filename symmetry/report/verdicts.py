@@ -16,8 +16,7 @@ from typing import Any
 from symmetry.checker.verdict import Checked, Kind, Verdict
 from symmetry.invariants.catalogue import CATALOGUE
 from symmetry.invariants.finding import Violation
-from symmetry.report.sentences import count
-from symmetry.units.words import in_ulps
+from symmetry.units.words import count, in_ulps
 
 Fact = tuple[str, str]
 

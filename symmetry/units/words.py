@@ -1,4 +1,4 @@
-"""Distances and groups of hidden units in words: "even units | odd units", "1 ulp"."""
+"""Counts, distances and groups in words: ``2 steps``, ``1 ulp``, ``even units | odd units``."""
 
 from __future__ import annotations
 
@@ -10,9 +10,14 @@ from symmetry.units.compare import Group
 _LONGEST = 60  # characters of a list of groups; longer ones are only counted
 
 
+def count(number: int, noun: str, plural: str = "") -> str:
+    """Return ``1 pixel`` or ``60,000 pixels``."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
 def in_ulps(distance: int) -> str:
     """Return ``1 ulp`` or ``1,234 ulps``."""
-    return f"{distance:,} ulp" + "s" * (distance != 1)
+    return count(distance, "ulp")
 
 
 def in_steps(number: int) -> str:
@@ -30,7 +35,7 @@ def groups_in_words(groups: Sequence[Group]) -> str:
     """
     units = sorted(unit for group in groups for unit in group)
     if len(groups) == 1:
-        return f"all {len(units)} alike"
+        return f"all {len(units)} identical"
     if len(groups) == len(units) > 2:
         return f"all {len(units)} differ"
     if len(groups) == 2 and units == list(range(len(units))):

@@ -16,8 +16,8 @@ def groups(hidden, kind):
 @pytest.mark.parametrize(
     ("text", "hidden", "kind"),
     [
-        ("all 3 alike", 3, lambda u: 0),
-        ("all 1 alike", 1, lambda u: 0),
+        ("all 3 identical", 3, lambda u: 0),
+        ("all 1 identical", 1, lambda u: 0),
         ("all 5 differ", 5, lambda u: u),
         ("unit 0 | unit 1", 2, lambda u: u),
         ("even units | odd units", 200, lambda u: u % 2),
