@@ -21,6 +21,7 @@ from symmetry.comparison.compare import Observer
 from symmetry.comparison.record import Comparison, LeftOut, Point
 from symmetry.comparison.task import Facts
 from symmetry.report import comparison_words as words
+from symmetry.report.templates import relative
 
 _LINES = 10  # of progress, for each comparison
 
@@ -41,11 +42,11 @@ def display(*, quiet: bool) -> Iterator[Observer]:
 
 
 class Plain(Observer):
-    """Prints a line now and then, one for each trainer that parts, and one for each at the end."""
+    """Prints a line now and then, one for each split, and one for each trainer at the end."""
 
     def begin(self, facts: Facts, names: tuple[str, ...]) -> None:  # noqa: D102
         self._total = facts.iterations
-        self._parted: set[str] = set()
+        self._split: set[str] = set()
         for line in _headline(facts, names):
             click.echo(line)
 
@@ -53,9 +54,9 @@ class Plain(Observer):
         click.echo(f"  left out: {left_out.name}: {left_out.reason}")
 
     def point(self, name: str, point: Point) -> None:  # noqa: D102
-        if point.ulps and name not in self._parted:
-            self._parted.add(name)
-            click.echo(f"  iteration {point.iteration:,}: units of {name} part")
+        if point.ulps and name not in self._split:
+            self._split.add(name)
+            click.echo(f"  iteration {point.iteration:,}: units of {name} split")
 
     def turn(self, iteration: int) -> None:  # noqa: D102
         if iteration % max(self._total // _LINES, 1) == 0:
@@ -100,7 +101,7 @@ class Tables(Observer):
     def _table(self) -> Table:
         table = Table(title=Text(self._headline), title_justify="left", box=None)
         table.add_column("trainer", no_wrap=True)
-        for column in ("iteration", "s", "loss", "accuracy %", "units part", "spread"):
+        for column in ("iteration", "s", "loss", "accuracy %", "units split", "spread"):
             table.add_column(column, justify="right")
         for name, history in list(self._histories.items()):
             cells = self._cells(history) if history else ("starting",)
@@ -112,14 +113,14 @@ class Tables(Observer):
     def _cells(self, history: list[Point]) -> tuple[str, ...]:
         last = history[-1]
         times = [point.seconds for point in (history[1:] or history)]
-        parted = next((point.iteration for point in history if point.ulps), None)
+        split = next((point.iteration for point in history if point.ulps), None)
         return (
             f"{last.iteration:,} of {self._total:,}",
             words.seconds(median(times)),
             f"{last.loss:.6f}",
             f"{last.accuracy:.2f}",
-            "-" if parted is None else f"at {parted:,}",
-            words.spread(last.spread),
+            "-" if split is None else f"at {split:,}",
+            relative(last.spread),
         )
 
 

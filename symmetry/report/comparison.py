@@ -15,9 +15,8 @@ from symmetry.report import comparison_words as words
 from symmetry.report.comparison_figures import GROWTH, SPREAD, seconds_figure, spread_figure
 from symmetry.report.figure import Figure
 from symmetry.report.files import Report
-from symmetry.report.records import dump, number
-from symmetry.report.sentences import count, percent
-from symmetry.report.templates import environment, fill_paragraphs
+from symmetry.report.records import dump
+from symmetry.report.templates import render
 from symmetry.units.words import groups_in_words
 from symmetry.watch import Outcome
 
@@ -43,19 +42,17 @@ def _figures(study: Study) -> tuple[Figure, ...]:
 
 
 def _markdown(study: Study) -> str:
-    templates = environment()
-    templates.filters |= {"percent": percent, "loss": "{:.6f}".format, "number": "{:,}".format}
-    templates.globals |= {"words": words, "count": count}
-    text = templates.get_template("frameworks.md.jinja").render(
-        study=study,
-        frameworks=study.frameworks,
-        growth=study.growth,
-        main=study.frameworks or study.growth,
-        figures={figure.name for figure in _figures(study)},
-        limits=_LIMITS,
-        command=words.command(study),
-    )
-    return fill_paragraphs(text)
+    context = {
+        "words": words,
+        "study": study,
+        "frameworks": study.frameworks,
+        "growth": study.growth,
+        "split": [run for run in study.growth.runs if run.left is not None] if study.growth else [],
+        "main": study.frameworks or study.growth,
+        "limits": _LIMITS,
+        "command": words.command(study),
+    }
+    return render("frameworks.md.jinja", context)
 
 
 def _json(study: Study) -> str:
@@ -63,10 +60,10 @@ def _json(study: Study) -> str:
     parts = [("frameworks", study.frameworks), *(("trial", trial) for trial in study.trials)]
     parts.append(("growth", study.growth))
     record = {
-        "machine": {**dataclasses.asdict(study.machine)},
+        "machine": vars(study.machine),
         "comparisons": [_comparison(name, part) for name, part in parts if part is not None],
     }
-    return dump(_plain(record)) + "\n"
+    return dump(record) + "\n"
 
 
 def _comparison(part: str, comparison: Comparison) -> dict[str, Any]:
@@ -74,7 +71,7 @@ def _comparison(part: str, comparison: Comparison) -> dict[str, Any]:
         "part": part,
         "task": dataclasses.asdict(comparison.facts),
         "threads": comparison.threads,
-        "left_out": [dataclasses.asdict(each) for each in comparison.left_out],
+        "left_out": list(map(vars, comparison.left_out)),
         "runs": [_run(run, comparison) for run in comparison.runs],
     }
 
@@ -93,7 +90,7 @@ def _run(run: Run, comparison: Comparison) -> dict[str, Any]:
         "groups": groups_in_words(run.groups),
         "largest_spread": max(run.spreads, default=None),
         "libraries": dataclasses.asdict(run.libraries),
-        "history": [dataclasses.asdict(point) for point in run.history],
+        "history": list(map(vars, run.history)),
     }
 
 
@@ -109,12 +106,3 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
         "distinct": outcome.distinct,
         "max_ulps": outcome.max_ulps,
     }
-
-
-def _plain(value: Any) -> Any:
-    """Return the same with lists for tuples, and numbers that JSON can hold."""
-    if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    return number(value) if isinstance(value, float) else value

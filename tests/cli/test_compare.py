@@ -44,10 +44,10 @@ def test_from_nothing_to_a_report_and_a_broken_trainer_is_no_failure(cwd: Path) 
     assert (finished.status, finished.err) == (0, "")
     lines = finished.out.splitlines()
     assert lines[0] == "data, 15-4-3, 20 samples, 3 iterations, learning rate 0.01, float32"
-    assert lines[2] == f"  iteration 1: units of {STEPS}:last_unit part"
+    assert lines[2] == f"  iteration 1: units of {STEPS}:last_unit split"
     assert lines[5] == "  iteration 3 of 3"
     assert lines[6].endswith("units stay identical")
-    assert "units part in iteration 1 by 1 ulp: the last 1 of 4" in lines[7]
+    assert "units split in iteration 1 by 1 ulp: the last 1 of 4" in lines[7]
     assert lines[-1] == "report  o/frameworks.md"
     assert sorted(path.name for path in (cwd / "o").iterdir()) == FILES
     record = json.loads((cwd / "o" / "frameworks.json").read_text())
@@ -115,7 +115,7 @@ def test_bad_cases_are_one_line(case: str, phrase: str, cwd: Path) -> None:
 def test_ctrl_c_leaves_nothing_half_written(cwd: Path) -> None:
     (cwd / "o").mkdir()
     (cwd / "o" / "frameworks.md").write_text("an older report")
-    command = ("compare", "numpy", f"{STEPS}:last_unit", *SMALL[:-1], "1000000", "--output", "o")
+    command = ("compare", "numpy", f"{STEPS}:last_unit", *SMALL[:-1], "20000", "--output", "o")
     process = subprocess.Popen(
         [*SYMMETRY, *command],
         cwd=cwd,
@@ -124,8 +124,11 @@ def test_ctrl_c_leaves_nothing_half_written(cwd: Path) -> None:
         stderr=subprocess.PIPE,
     )
     assert process.stdout is not None
-    while b"part" not in process.stdout.readline():
-        assert process.poll() is None
+    for line in process.stdout:
+        if b"units of" in line and b"split" in line:
+            break
+    else:
+        pytest.fail("the units never split")
     process.send_signal(signal.SIGINT)
     _, err = process.communicate()
     assert (process.returncode, err) == (130, b"interrupted\n")

@@ -185,7 +185,7 @@ def test_a_violated_run_writes_its_report_and_exits_1(
     assert finished.status == 1
     assert "symmetry/w1-columns   violated in iteration 2 (the last 1 of 4); 3" in finished.out
     assert "hence exit status 1" in finished.out
-    assert "parted" in (cwd / "o" / "mnist.md").read_text()
+    assert "split" in (cwd / "o" / "mnist.md").read_text()
     assert json.loads((cwd / "o" / "mnist.json").read_text())["invariants"][0]["holds"] is False
     checked = here(*command, "--check", cwd=cwd, monkeypatch=monkeypatch, capsys=capsys)
     assert checked.status == 1
@@ -412,4 +412,4 @@ def test_a_bright_pixel_nobody_lit(
     command = ("run", *SMALL, "--output", "o")
     assert here(*command, cwd=tmp_path, monkeypatch=monkeypatch, capsys=capsys).status == 0
     text = " ".join((tmp_path / "o" / "mnist.md").read_text().split())
-    assert "1 of the 4 pixels is zero in all 9 training images." in text
+    assert "Of 4 pixels, 1 are zero in all 9 training images." in text

@@ -16,6 +16,7 @@ from symmetry.comparison.subject import parse_subject
 from symmetry.comparison.task import Facts
 from symmetry.report import comparison_words as words
 from symmetry.report.comparison import JSON, MARKDOWN, render_study
+from symmetry.report.templates import code, relative
 from symmetry.units.follow import Split
 from symmetry.watch import Outcome
 
@@ -23,8 +24,8 @@ MACHINE = Machine("A processor (kind)", ("avx2", "fma"), 2, "System x", {"OMP_NU
 FACTS = Facts("MNIST", {"file": "0" * 64}, None, 60, 10, 784, 4, 10, 3, 0.01, "float32")
 CASE = Case(30, 20, 4, 5, 5.0, 3, "float64", "normals", "zero", 1)
 CASE_FACTS = Facts("generated normals", {}, CASE, 30, 30, 20, 4, 5, 3, 5.0, "float64")
-ALIKE = ((0, 1, 2, 3),)
-PARTED = ((0, 2), (1, 3))
+IDENTICAL = ((0, 1, 2, 3),)
+SPLIT = ((0, 2), (1, 3))
 
 
 def run(
@@ -40,7 +41,7 @@ def run(
     """Return a record in which units are apart as told: None means numbers that are not finite."""
     left = next((i for i, value in enumerate(spreads, start=1) if value), None)
     compared = sum(value is not None for value in spreads) or 1
-    split = None if left is None else Split(left, "w1", (1, 0), ((0, 1), (0, 0)), 3, 0.5, 3, PARTED)
+    split = None if left is None else Split(left, "w1", (1, 0), ((0, 1), (0, 0)), 3, 0.5, 3, SPLIT)
     together = left is None or spreads[-1] == 0
     columns = Outcome(
         "symmetry/w1-columns", split is None, counted, compared, 3, 1 if together else 2, split
@@ -64,7 +65,7 @@ def run(
         history=history,
         columns=columns,
         rows=dataclasses.replace(columns, name="symmetry/w2-rows", split=None),
-        groups=ALIKE if together else PARTED,
+        groups=IDENTICAL if together else SPLIT,
         libraries=Libraries({"python": "3"}, (Library("OpenBLAS", "1", "Haswell", 2),), ("note",)),
     )
     return dataclasses.replace(record, **changes)
@@ -101,9 +102,9 @@ def whole() -> Study:
 def test_the_finding_comes_first_and_says_who_left_and_who_did_not() -> None:
     text = flat(markdown(whole()))
     assert (
-        "**Of 2 implementations of the same training, started on MNIST from weights that are all "
-        "zero, 1 told hidden units apart that have to stay identical: `torch` from iteration 1 on. "
-        "`numba` kept all 4 of its units identical, bit for bit, through 3 iterations.**"
+        "**`numba` and `torch` trained 4 hidden units on MNIST from weights that are all zero, so "
+        "that the units have to stay identical. Units split in 1 of 2: `torch` from iteration 1 "
+        "on. `numba` kept all 4 identical, bit for bit, through 3 iterations.**"
     ) in text
 
 
@@ -115,40 +116,41 @@ def test_when_nothing_breaks_the_report_says_so() -> None:
         comparison(run("numba"), facts=CASE_FACTS, threads=1),
     )
     text = flat(markdown(study))
-    assert "`numba` and `numpy` trained a network on MNIST" in text
-    assert "none of them ever told its hidden units apart" in text
+    assert "`numba` and `numpy` kept all 4 identical, bit for bit, through 3 iterations." in text
     assert "There was nothing to restore for `torch[deterministic]` (4 units)." in text
     assert "On this machine no trainer told the hidden units of this case apart" in text
-    assert "parted in" not in text
+    assert "split in" not in text
 
 
 def test_when_all_break_the_worst_is_described() -> None:
     found = words.finding(comparison(BROKEN, run("jax", (0.0, 1e-9, 1e-9))))
-    assert "2 told hidden units apart" in found
+    assert "Units split in 2 of 2" in found
     assert "`torch` from iteration 1 on and `jax` from iteration 2 on" in found
-    assert found.endswith("in the end they were “even units | odd units”, 0.75 of their own size "
-                          "apart.")  # fmt: skip
+    assert found.endswith("in the end they were “even units | odd units”, a spread of 0.75.")
 
 
-def test_nothing_to_tell_apart_is_no_evidence() -> None:
-    lonely = run("numpy", counted=False)
-    assert "nothing to tell apart" in words.finding(comparison(lonely))
-    assert words.leaves(lonely) == "nothing to tell apart"
-    assert "stay identical" not in words.in_short(lonely, comparison(lonely))
+def test_weights_that_never_moved_are_no_evidence() -> None:
+    still = run("numpy", counted=False)
+    assert words.finding(comparison(still, CORE)).count("kept all 4") == 1
+    assert "Not tested: `numpy`, nothing moved." in words.finding(comparison(still, CORE))
+    assert words.splits(still) == "not tested: nothing moved"
+    assert "identical" not in words.in_short(still, comparison(still))
+    single = run("numpy", counted=False, groups=((0,),))
+    assert words.splits(single) == "a single unit"
 
 
 def test_a_run_that_diverged() -> None:
     diverged = run("numpy", (0.0, 0.0, None))
-    assert words.leaves(diverged) == "never up to iteration 2, then not finite"
+    assert words.splits(diverged) == "never up to iteration 2, then not finite"
     assert "for as long as all numbers were finite" in words.finding(comparison(diverged, BROKEN))
     broken = run("numpy", (1e-7, None, None))
     text = markdown(Study(MACHINE, comparison(CORE, broken)))
-    assert "1.0e-07 of their own size apart" in flat(text)
+    assert "a spread of 1.0e-07" in flat(text)
 
 
-def test_units_that_came_together_again() -> None:
-    assert words.parting(run("numpy", (0.0, 1e-9, 0.0))) == (
-        "The units of `numpy` parted in iteration 2, by 3 ulps; in the end they had come together "
+def test_units_that_are_identical_again() -> None:
+    assert words.story(run("numpy", (0.0, 1e-9, 0.0))) == (
+        "The units of `numpy` split in iteration 2, by 3 ulps; in the end they were identical "
         "again."
     )
 
@@ -190,7 +192,7 @@ def test_what_settings_did_and_cost() -> None:
     )
     assert (
         "No bit of what was compared was changed by `torch[deterministic]` (4 units). Bits were "
-        "changed, but units part all the same, with `torch[threads=1]` (4 units)."
+        "changed, but units split all the same, with `torch[threads=1]` (4 units)."
     ) in text
     assert "| `torch[deterministic]` | changes nothing | iteration 1 |" in text
     assert "| 2.00 | 2.00 |" in text
@@ -273,13 +275,13 @@ def test_the_line_that_repeats_it(study: Study, command: str) -> None:
 
 
 def test_names_cannot_break_the_markdown() -> None:
-    assert words.code("a|b`c\n") == "`a?b?c?`"
+    assert code("a|b`c\n") == "`a?b?c?`"
     facts = dataclasses.replace(FACTS, data="a|b")
-    assert "started on `a?b` from" in words.finding(comparison(CORE, BROKEN, facts=facts))
+    assert "on `a?b` from" in words.finding(comparison(CORE, BROKEN, facts=facts))
 
 
 def test_numbers_for_people() -> None:
-    assert [words.spread(v) for v in (None, 0.0, 1e-9, 0.1, 1.234)] == [
+    assert [relative(v) for v in (None, 0.0, 1e-9, 0.1, 1.234)] == [
         "-", "0", "1.0e-09", "0.10", "1.23",
     ]  # fmt: skip
     assert [words.seconds(v) for v in (None, 0.000123456, 1.0, 123.4)] == [

@@ -103,7 +103,9 @@ def test_the_verdicts_and_their_ulps() -> None:
     assert "| `symmetry/w2-rows` | 4 hidden rows of `w2` | 3 | 0 ulps | 1 | **holds** |\n" in text
     assert "| `symmetry/dead-inputs` | 1 row of `w1` of pixels" in text
     assert "in the control, `w1` has 4 distinct columns out of 4." in flat(record())
-    assert "After the first iteration 0 of the 28 entries of `w1` differ from zero" in flat(record())
+    assert "After the first iteration 0 of the 28 entries of `w1` differ from zero" in flat(
+        record()
+    )
     assert "violated" not in text
 
 
@@ -198,7 +200,11 @@ VARIANTS: list[tuple[dict[str, Any], list[str]]] = [
     ),
     (
         {"control": False},
-        ["There is no control, a run from random weights: `--no-control` leaves it out.", "| control | none |", "--no-control"],
+        [
+            "There is no control, a run from random weights: `--no-control` leaves it out.",
+            "| control | none |",
+            "--no-control",
+        ],
     ),
     (
         {"hidden": 1},
@@ -218,8 +224,17 @@ VARIANTS: list[tuple[dict[str, Any], list[str]]] = [
             "still zero, so there is no feature",
         ],
     ),
-    ({"iterations": 1}, ["for 1 iteration, and after every one of them all 4 columns", "still zero, so there is no feature"]),
-    ({"balanced": True}, ["Here every class has the same number", "differ by nothing but rounding"]),
+    (
+        {"iterations": 1},
+        [
+            "for 1 iteration, and after every one of them all 4 columns",
+            "still zero, so there is no feature",
+        ],
+    ),
+    (
+        {"balanced": True},
+        ["Here every class has the same number", "differ by nothing but rounding"],
+    ),
     (
         {"lr": 1e38, "iterations": 9},
         [
@@ -238,7 +253,10 @@ VARIANTS: list[tuple[dict[str, Any], list[str]]] = [
         ],
     ),
     ({"classes": 40, "train": 90}, ["The classes are too many to be listed here."]),
-    ({"shape": (28, 28)}, ["![The weights of a hidden unit", "What each of the 4 hidden units looks for"]),
+    (
+        {"shape": (28, 28)},
+        ["![The weights of a hidden unit", "What each of the 4 hidden units looks for"],
+    ),
     ({"shape": (28, 28), "hidden": 1}, ["What the hidden unit looks for"]),
 ]
 
@@ -318,7 +336,7 @@ def test_figures_change_with_what_they_show() -> None:
         (
             LivingDeadCore,
             [
-                "rows of `w1` that belong to inputs that are zero in every sample moved away from zero",
+                "in iteration 2 rows of `w1` that belong to inputs that are zero in every sample",
                 "**violated in iteration 2**",
             ],
         ),
