@@ -28,26 +28,24 @@ def code(name: str) -> str:
     return f"`{''.join(c if c.isprintable() and c not in '`|' else '?' for c in name)}`"
 
 
-def render(template: str, context: dict[str, Any], folder: Path = Path(__file__).parent) -> str:
-    """Fill in a template; a value that it needs and does not get is an error.
-
-    Parameters
-    ----------
-    template
-        Name of a file in ``folder``. The paragraphs of Markdown are filled.
-    """
-    environment = jinja2.Environment(
+def environment(folder: Path = Path(__file__).parent) -> jinja2.Environment:
+    """Return where templates are found; a value that one needs and does not get is an error."""
+    templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"percent": percent, "relative": relative, "code": code, "repr": repr}
-    environment.filters |= {"loss": "{:.6f}".format, "number": "{:,}".format}
-    environment.globals |= {"count": count, "in_ulps": in_ulps}
-    text = environment.get_template(template).render(context)
-    return fill_paragraphs(text) if template.endswith(".md.jinja") else text
+    templates.filters |= {"percent": percent, "relative": relative, "code": code, "repr": repr}
+    templates.filters |= {"loss": "{:.6f}".format, "number": "{:,}".format}
+    templates.globals |= {"count": count, "in_ulps": in_ulps}
+    return templates
+
+
+def render(template: str, context: dict[str, Any]) -> str:
+    """Fill in a template of Markdown, and then its paragraphs."""
+    return fill_paragraphs(environment().get_template(template).render(context))
 
 
 def fill_paragraphs(markdown: str) -> str:
