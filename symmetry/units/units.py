@@ -65,6 +65,10 @@ class Part:
             ranges[axis] = slice(start, stop)
         return np.moveaxis(array[tuple(ranges)], self.axis, 0)
 
+    def reaches(self, entry: Sequence[int]) -> bool:
+        """Return whether an entry of the array lies within ``where``."""
+        return all(start <= entry[axis] < stop for axis, start, stop in self.where)
+
     def index(self, place: int, rest: Sequence[int]) -> tuple[int, ...]:
         """Return the index in the array of an entry of ``view``: a place, and the other axes."""
         index = list(rest)
@@ -181,8 +185,7 @@ class Units:
     def unit_at(self, array: str, entry: Sequence[int]) -> int | None:
         """Return the unit that an entry of an array belongs to; None if it belongs to no unit."""
         for part in self.parts:
-            inside = all(start <= entry[axis] < stop for axis, start, stop in part.where)
-            if part.array == array and inside:
+            if part.array == array and part.reaches(entry):
                 units, _ = np.nonzero(part.places(self.count) == entry[part.axis])
                 if len(units):
                     return int(units[0])

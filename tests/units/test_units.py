@@ -1,0 +1,216 @@
+"""Units as a value: random parts of every kind, against loops that take one entry at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from symmetry.units import compare
+from symmetry.units.state import finite, identical, moved
+from symmetry.units.units import Part, Units, first_of_group
+
+COUNT = st.integers(2, 5)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Units, and a state in which every number is another one."""
+
+    units: Units
+    state: dict[str, np.ndarray]
+
+
+def part(draw: st.DrawFn, name: str, count: int) -> tuple[Part, np.ndarray]:
+    """Draw where units lie in an array of up to three axes, and the array."""
+    rank = draw(st.integers(1, 3))
+    axis = draw(st.integers(0, rank - 1))
+    block = draw(st.integers(1, 3))
+    first, gap = draw(st.integers(0, 2)), draw(st.integers(0, 2))
+    stride = block + gap
+    indices = None
+    if draw(st.booleans()):
+        left_out = draw(st.integers(0, count))
+        places = [unit + (unit >= left_out) for unit in range(count)]
+        indices = tuple(first + stride * place for place in places)
+    shape = [draw(st.integers(1, 4)) for _ in range(rank)]
+    shape[axis] = first + stride * (count + 1) + block
+    where = []
+    for other in range(rank):
+        if other != axis and draw(st.booleans()):
+            start = draw(st.integers(0, shape[other] - 1))
+            where.append((other, start, draw(st.integers(start + 1, shape[other]))))
+    array = np.arange(1.0, 1 + np.prod(shape)).reshape(shape)
+    return Part(name, axis, first, stride, block, indices, tuple(where)), array
+
+
+@st.composite
+def any_units(draw: st.DrawFn) -> Drawn:
+    count = draw(COUNT)
+    parts, state = [], {"apart": np.arange(3.0)}
+    for number in range(draw(st.integers(1, 3))):
+        found, state[f"a{number}"] = part(draw, f"a{number}", count)
+        parts.append(found)
+    return Drawn(Units("units", count, tuple(parts)), state)
+
+
+def entries(found: Part, array: np.ndarray, unit: int) -> list[tuple[int, ...]]:
+    """Return the indices of one unit's entries, one by one, from the definition."""
+    first = found.indices[unit] if found.indices else found.first + unit * found.stride
+    ranges = [range(size) for size in array.shape]
+    for axis, start, stop in found.where:
+        ranges[axis] = range(start, stop)
+    ranges[found.axis] = range(first, first + found.block)
+    return list(product(*ranges))
+
+
+def slowly_rearranged(drawn: Drawn, order: list[int]) -> dict[str, np.ndarray]:
+    new = {name: array.copy() for name, array in drawn.state.items()}
+    for found in drawn.units.parts:
+        old = drawn.state[found.array]
+        for place, unit in enumerate(order):
+            for here, there in zip(
+                entries(found, old, place), entries(found, old, unit), strict=True
+            ):
+                new[found.array][here] = old[there]
+    return new
+
+
+def same(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:
+    return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
+
+
+@given(any_units(), st.data())
+def test_rearranging_is_what_a_loop_over_entries_does(drawn, data):
+    units = st.integers(0, drawn.units.count - 1)
+    order = data.draw(st.lists(units, min_size=drawn.units.count, max_size=drawn.units.count))
+    kept = {name: array.copy() for name, array in drawn.state.items()}
+    assert same(dict(drawn.units.rearranged(drawn.state, order)), slowly_rearranged(drawn, order))
+    assert same(drawn.state, kept)
+
+
+@given(any_units(), st.data())
+def test_a_permutation_and_its_inverse_change_nothing(drawn, data):
+    order = np.array(data.draw(st.permutations(range(drawn.units.count))))
+    there = drawn.units.rearranged(drawn.state, order)
+    assert same(drawn.units.rearranged(there, np.argsort(order)), drawn.state)
+
+
+@given(any_units(), st.data())
+def test_orders_compose(drawn, data):
+    one, two = (np.array(data.draw(st.permutations(range(drawn.units.count)))) for _ in range(2))
+    in_turn = drawn.units.rearranged(drawn.units.rearranged(drawn.state, one), two)
+    assert same(in_turn, drawn.units.rearranged(drawn.state, one[two]))
+
+
+@given(any_units(), st.data())
+def test_copies_are_grouped_and_others_are_not(drawn, data):
+    units = st.integers(0, drawn.units.count - 1)
+    order = data.draw(st.lists(units, min_size=drawn.units.count, max_size=drawn.units.count))
+    groups = drawn.units.groups(drawn.units.rearranged(drawn.state, order))
+    assert {frozenset(group) for group in groups} == {
+        frozenset(place for place, unit in enumerate(order) if unit == original)
+        for original in order
+    }
+
+
+@given(any_units(), st.data())
+def test_swapping_and_copying_are_rearrangements(drawn, data):
+    units = st.integers(0, drawn.units.count - 1)
+    a, b = data.draw(units), data.draw(units)
+    swapped = list(range(drawn.units.count))
+    swapped[a], swapped[b] = b, a
+    assert same(drawn.units.swapped(drawn.state, a, b), slowly_rearranged(drawn, swapped))
+    copied = list(range(drawn.units.count))
+    copied[b] = a
+    assert same(drawn.units.copied(drawn.state, a, onto=b), slowly_rearranged(drawn, copied))
+
+
+@given(any_units())
+def test_entries_lead_from_rows_back_into_the_arrays(drawn):
+    for found in drawn.units.parts:
+        array = drawn.state[found.array]
+        rows = drawn.units.rows(drawn.state, found)
+        for unit, row in enumerate(rows):
+            own = [drawn.units.entry(drawn.state, found, unit, k) for k in range(len(row))]
+            assert [array[entry] for entry in own] == row.tolist()
+            assert sorted(own) == entries(found, array, unit)
+            assert all(drawn.units.unit_at(found.array, entry) == unit for entry in own)
+
+
+@given(any_units())
+def test_an_entry_of_no_unit_is_of_no_unit(drawn):
+    for found in drawn.units.parts:
+        array = drawn.state[found.array]
+        taken = {e for unit in range(drawn.units.count) for e in entries(found, array, unit)}
+        for entry in set(np.ndindex(array.shape)) - taken:
+            assert drawn.units.unit_at(found.array, entry) is None
+    assert drawn.units.unit_at("apart", (0,)) is None
+
+
+@given(any_units())
+def test_arrays_without_units_are_shared_and_missing_ones_skipped(drawn):
+    order = np.roll(range(drawn.units.count), 1)
+    assert drawn.units.rearranged(drawn.state, order)["apart"] is drawn.state["apart"]
+    less = {"apart": drawn.state["apart"]}
+    assert same(dict(drawn.units.rearranged(less, order)), less)
+
+
+def test_a_unit_on_two_axes_of_one_matrix_moves_along_both():
+    units = Units("recurrent units", 3, (Part("w", axis=0), Part("w", axis=1)))
+    w = np.arange(9.0).reshape(3, 3)
+    order = [2, 0, 1]
+    assert np.array_equal(units.rearranged({"w": w}, order)["w"], w[np.ix_(order, order)])
+
+
+def test_parts_within_some_arrays():
+    units = Units("hidden units", 2, (Part("a", 0), Part("b", 1), Part("a", 1)))
+    assert units.arrays == ("a", "b")
+    assert units.within("a") == Units("hidden units", 2, (Part("a", 0), Part("a", 1)))
+
+
+@pytest.mark.parametrize(
+    ("name", "one"),
+    [("hidden units", "hidden unit"), ("classes", "class"), ("blocks.0.attn heads", None)],
+)
+def test_the_name_of_one(name, one):
+    assert Units(name, 2, ()).one == (one or "blocks.0.attn head")
+
+
+def test_the_first_of_each_group():
+    assert first_of_group([(0, 2), (3, 4)], 6).tolist() == [0, 1, 0, 3, 3, 5]
+    assert first_of_group([], 2).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_groups_compare_bits_of_all_parts(dtype):
+    units = Units("units", 3, (Part("a", 0), Part("b", 0)))
+    a = np.array([0.0, -0.0, 0.0], dtype)
+    b = np.array([np.nan, np.nan, 1.0], dtype)
+    assert units.groups({"a": a, "b": b}) == ((0, 1), (2,))
+    assert units.groups({"a": a}) == ((0, 1, 2),)
+    b[1] = np.nextafter(b[2], b.dtype.type(2))
+    assert units.groups({"b": b}) == ((0,), (1,), (2,))
+
+
+def test_a_state_is_finite_identical_and_moves():
+    start = {"a": np.array([0.0, 1.0]), "b": np.array([2.0])}
+    assert finite(start)
+    assert not finite({**start, "b": np.array([np.nan])})
+    assert identical(start, {"a": np.array([-0.0, 1.0]), "b": np.array([2.0])})
+    assert not identical(start, {"a": np.array([0.0, 1.0]), "b": np.array([2.5])})
+    assert moved(start, {"a": np.array([-0.0, 1.0]), "b": np.array([2.5])}) == ("b",)
+    assert moved(start, {"a": np.array([np.inf, 1.0])}) == ()
+
+
+def test_large_states_are_grouped_by_every_entry():
+    rows = np.tile(np.arange(785, dtype=np.float32), (200, 1))
+    rows[150, 700] = np.nextafter(rows[150, 700], np.float32(0))
+    units = Units("hidden units", 200, (Part("w", axis=1),))
+    groups = units.groups({"w": np.asfortranarray(rows.T)})
+    assert [len(group) for group in groups] == [199, 1]
+    assert compare.distinct(rows) == 2
