@@ -1,0 +1,580 @@
+"""Swap propagation: what else has to be exchanged so that a step comes out as before.
+
+No operation is known by name. What an operation makes of an exchange is found by performing it on
+exchanged inputs, and which axes belong together by changing one slice.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from symmetry.targets.finding import actions
+from symmetry.targets.finding.actions import Action, Array, Factor, Pairs, Where
+from symmetry.targets.finding.trace import Trace, to_array
+
+_PULLS = 400  # operations that one request may be pulled back through
+_REPAIRS = 200  # attempts to make operations fit, for one exchange
+_DOUBLE_REPAIRS = 60
+_MANY = 64  # inputs of an operation that is not followed element by element
+_DEEP = 200  # operations in a row that a request is pulled back through
+
+Actions = dict[int, Action]  # by value
+
+
+class Stuck(Exception):
+    """An exchange cannot be completed.
+
+    Attributes
+    ----------
+    node, given
+        The operation that does not fit, and the actions of its inputs; None where there is none.
+    """
+
+    def __init__(self, node: int | None = None, given: tuple[Action, ...] = ()) -> None:
+        super().__init__(node, given)
+        self.node = node
+        self.given = given
+
+
+@dataclass(frozen=True)
+class _Movement:
+    """An operation that only moves elements.
+
+    Attributes
+    ----------
+    outputs
+        For each element of each output, the number of the input element that it is; 0 is a zero.
+    offsets
+        The number of the first element of each input value.
+    count
+        Of all elements.
+    """
+
+    outputs: list[NDArray[np.int64]]
+    offsets: dict[int, int]
+    count: int
+
+
+class Solver:
+    """Completes exchanges in one trace.
+
+    Parameters
+    ----------
+    trace
+        Of a step.
+    loss
+        The number of the value that has to stay as it is.
+    """
+
+    def __init__(self, trace: Trace, loss: int) -> None:
+        self.trace = trace
+        self.live = trace.upstream({loss})
+        self.reached = trace.downstream({*trace.leaves.values()})
+        self._finals = {trace.final(name): leaf for name, leaf in trace.leaves.items()}
+        self._forward: dict[tuple[int, tuple[Action, ...]], list[Action] | None] = {}
+        self._movements: dict[int, _Movement | None] = {}
+        self._ties: dict[tuple[int, int, int], frozenset[tuple[int, int]]] = {}
+        self._frozen: dict[tuple[int, int], bool] = {}
+        self._left = 0
+
+    def solve(self, value: int, action: Action) -> dict[str, Action]:
+        """Return the actions of the leaves that give a value this action and leave the loss alone.
+
+        Raises
+        ------
+        Stuck
+            When there are none, or they are not found.
+        """
+        leaves = self.pulled(value, action)
+        if leaves is None:
+            raise Stuck
+        acts: Actions = {}
+        todo: set[int] = set()
+
+        def put(values: Actions) -> None:
+            for i, a in values.items():
+                if acts.get(i, ()) != a:
+                    acts[i] = a
+                    todo.update(self.trace.users.get(i, ()))
+
+        put(leaves)
+        repairs = itertools.count(1)
+        while todo:
+            k = min(todo)
+            todo.discard(k)
+            node = self.trace.nodes[k]
+            given = tuple(acts.get(i, ()) for i in node.inputs)
+            results = self.forward(k, given) if any(given) else [()] * len(node.outputs)
+            if results is not None:
+                put(dict(zip(node.outputs, results, strict=True)))
+                starts = self._starts(node.outputs, acts, leaves)
+                leaves |= starts
+                put(starts)
+            elif not self.live.isdisjoint(node.outputs):
+                more = self._repaired(k, given, acts, leaves, repairs)
+                leaves |= more
+                put(more)
+                todo.add(k)
+        return {self.trace.names[i]: a for i, a in leaves.items() if a}
+
+    def pulled(self, value: int, action: Action) -> Actions | None:
+        """Return actions of leaves that give a value this action; None where there are none."""
+        self._left = _PULLS
+        new: Actions = {}
+        if not self._require(value, action, {}, new, 0):
+            return None
+        return {i: a for i, a in new.items() if i in self.trace.names and a}
+
+    def forward(self, k: int, given: tuple[Action, ...]) -> list[Action] | None:
+        """Return the actions of a node's outputs under those of its inputs; None if one has none."""
+        key = (k, given)
+        if key not in self._forward:
+            self._forward[key] = self._experiment(k, given)
+        return self._forward[key]
+
+    def moves(self, k: int) -> bool:
+        """Return whether a node only moves elements."""
+        return self._movement(k) is not None
+
+    def tied(self, k: int, x: int, axis: int) -> frozenset[tuple[int, int]]:
+        """Return along which axes of which outputs a node keeps the slices of an input apart.
+
+        That is, slice p of the input has to do with slice p of the output and with no other.
+        """
+        key = (k, x, axis)
+        if key not in self._ties:
+            self._ties[key] = frozenset(self._find_ties(k, x, axis))
+        return self._ties[key]
+
+    def frozen(self, value: int, axis: int, depth: int = 0) -> bool:
+        """Return whether slices of a value cannot be exchanged since that would exchange data."""
+        if value in self.trace.names or depth > _DEEP:
+            return False
+        key = (value, axis)
+        if key not in self._frozen:
+            array = self.trace.arrays[value]
+            if value not in self.reached:
+                first = np.broadcast_to(array.take([0], axis), array.shape)
+                self._frozen[key] = not actions.same(array, first)
+            else:
+                k = self.trace.maker[value]
+                node = self.trace.nodes[k]
+                end = (node.outputs.index(value), axis)
+                self._frozen[key] = any(
+                    self.frozen(i, a, depth + 1)
+                    for x, i in enumerate(node.inputs)
+                    for a, size in enumerate(self.trace.arrays[i].shape)
+                    if size == array.shape[axis] and end in self.tied(k, x, a)
+                )
+        return self._frozen[key]
+
+    def perform(self, k: int, arrays: Mapping[int, Array]) -> list[Array] | None:
+        """Return a node's outputs where some inputs, by position, hold other arrays.
+
+        None where the operation does not take them.
+        """
+        node = self.trace.nodes[k]
+        tensors = [
+            torch.from_numpy(arrays[x]) if x in arrays else self.trace.tensors[i]
+            for x, i in enumerate(node.inputs)
+        ]
+        try:
+            return [to_array(tensor) for tensor in node.perform(tensors)]
+        except Exception:  # whatever it raises, it cannot be performed so
+            return None
+
+    # What one operation does
+
+    def _exchanged(self, k: int, given: tuple[Action, ...]) -> list[Array] | None:
+        inputs = self.trace.nodes[k].inputs
+        return self.perform(
+            k, {x: actions.moved(self.trace.arrays[inputs[x]], a) for x, a in enumerate(given) if a}
+        )
+
+    def _experiment(self, k: int, given: tuple[Action, ...]) -> list[Action] | None:
+        node, hints = self.trace.nodes[k], [a for a in given if a]
+        movement = self._movement(k)
+        olds: list[Array] = [self.trace.arrays[o] for o in node.outputs]
+        news: list[Array] | None
+        if movement is not None:
+            numbers = self._numbers(movement, dict(zip(node.inputs, given, strict=True)).__getitem__)
+            olds = [*movement.outputs]
+            news = [numbers[output] for output in movement.outputs]
+        else:
+            news = self._exchanged(k, given)
+        found = []
+        for old, new in zip(olds, news or [None] * len(olds), strict=True):
+            action = None if new is None else actions.derive(old, new, hints)
+            if action is None:
+                return None
+            found.append(action)
+        return found
+
+    def _movement(self, k: int) -> _Movement | None:
+        if k not in self._movements:
+            self._movements[k] = self._find_movement(k)
+        return self._movements[k]
+
+    def _find_movement(self, k: int) -> _Movement | None:
+        """Send the numbers of the elements through the operation, and see whether numbers return."""
+        node, offsets, count = self.trace.nodes[k], dict[int, int](), 1
+        numbered: dict[int, Array] = {}
+        if len(node.inputs) >= _MANY:
+            return None
+        for x, i in enumerate(node.inputs):
+            array = self.trace.arrays[i]
+            if _is_real(array):
+                if i not in offsets:
+                    offsets[i] = count
+                    count += array.size
+                numbers = np.arange(offsets[i], offsets[i] + array.size, dtype=array.dtype)
+                numbered[x] = numbers.reshape(array.shape)
+        results = self.perform(k, numbered) if numbered else None
+        if results is None or not all(_is_real(r) and _is_index(r, count) for r in results):
+            return None
+        movement = _Movement([r.astype(np.int64) for r in results], offsets, count)
+        everything = np.zeros(count)
+        for i, offset in offsets.items():
+            everything[offset : offset + self.trace.arrays[i].size] = self.trace.arrays[i].ravel()
+        really = all(
+            actions.same(self.trace.arrays[o], everything[numbers])
+            for o, numbers in zip(node.outputs, movement.outputs, strict=True)
+        )
+        return movement if really else None
+
+    def _numbers(self, movement: _Movement, action: Callable[[int], Action]) -> NDArray[np.int64]:
+        """Return which element each numbered element becomes under actions of the inputs."""
+        numbers = np.arange(movement.count)
+        for i, offset in movement.offsets.items():
+            if action(i):
+                shape, size = self.trace.arrays[i].shape, self.trace.arrays[i].size
+                own = np.arange(offset, offset + size).reshape(shape)
+                numbers[offset : offset + size] = actions.moved(own, action(i)).ravel()
+        return numbers
+
+    def _find_ties(self, k: int, x: int, axis: int) -> Iterator[tuple[int, int]]:
+        node = self.trace.nodes[k]
+        array = self.trace.arrays[node.inputs[x]]
+        if not _is_real(array) or array.shape[axis] < 2:
+            return
+        middle = array.shape[axis] // 2
+        other = np.array(array, order="C")
+        place = (slice(None),) * axis + (middle,)
+        other[place] = other[place] * 1.37 + 0.11
+        results = self.perform(k, {x: other}) or []
+        for q, (output, result) in enumerate(zip(node.outputs, results, strict=False)):
+            before = self.trace.arrays[output]
+            if result.shape == before.shape:
+                for b, places in enumerate(actions.positions(actions.changed(before, result))):
+                    if before.shape[b] == array.shape[axis] and places == [middle]:
+                        yield q, b
+
+    def _partners(self, k: int, q: int, factor: Factor) -> dict[int, Factor]:
+        """Return, by input, the factors that together make output q of a node carry a factor."""
+        axis, pairs, where = factor
+        node = self.trace.nodes[k]
+        shape, found = self.trace.arrays[node.outputs[q]].shape, dict[int, Factor]()
+        for x, i in enumerate(node.inputs):
+            if i in self.reached:
+                own = self._twin(k, x, q, axis, shape, None)
+                if own is not None:
+                    limits = ((self._twin(k, x, q, a, shape, own), p) for a, p in where)
+                    found[x] = (own, pairs, tuple(sorted((a, p) for a, p in limits if a is not None)))
+        return found
+
+    def _twin(
+        self, k: int, x: int, q: int, axis: int, shape: tuple[int, ...], taken: int | None
+    ) -> int | None:
+        """Return the axis of input x that is tied to an axis of output q; None if there is none."""
+        sizes = self.trace.arrays[self.trace.nodes[k].inputs[x]].shape
+        for a, size in enumerate(sizes):
+            if a != taken and size == shape[axis] and (q, axis) in self.tied(k, x, a):
+                return a
+        return None
+
+    # Backwards, towards the leaves
+
+    def _require(
+        self, value: int, action: Action, acts: Actions, new: Actions, depth: int
+    ) -> bool:
+        """Decide in ``new`` what leaves have to do so that a value carries an action."""
+        if new.get(value, acts.get(value, ())) == action:
+            return True
+        if value in self.trace.names:
+            new[value] = action
+            return True
+        if value not in self.reached:
+            array = self.trace.arrays[value]
+            return actions.same(actions.moved(array, action), array)
+        if any(not where and self.frozen(value, axis) for axis, _, where in action):
+            return False
+        self._left -= 1
+        if self._left < 0 or depth > _DEEP:
+            return False
+        k = self.trace.maker[value]
+        node = self.trace.nodes[k]
+        q = node.outputs.index(value)
+
+        def now(i: int) -> Action:
+            return new.get(i, acts.get(i, ()))
+
+        for wanted in self._pulls(k, q, action, now):
+            if not self._yields(k, q, action, tuple(wanted.get(i, now(i)) for i in node.inputs)):
+                continue
+            tried = {**new, value: action}
+            if all(
+                self._require(i, a, acts, tried, depth + 1)
+                for i, a in wanted.items()
+                if now(i) != a
+            ):
+                new.update(tried)
+                return True
+        return False
+
+    def _yields(self, k: int, q: int, action: Action, given: tuple[Action, ...]) -> bool:
+        results = self.forward(k, given)
+        if results is not None and results[q] == action:
+            return True
+        arrays = self._exchanged(k, given)
+        old = self.trace.arrays[self.trace.nodes[k].outputs[q]]
+        return arrays is not None and actions.same(actions.moved(old, action), arrays[q])
+
+    def _pulls(
+        self, k: int, q: int, action: Action, now: Callable[[int], Action]
+    ) -> Iterator[Actions]:
+        """Yield actions of a node's inputs that may give output q an action."""
+        node, exact = self.trace.nodes[k], self._pulled_exactly(k, q, action, now)
+        if exact is not None:
+            wide = {i: self._widened(i, a) for i, a in exact.items()}
+            if wide != exact:  # rows of leaves that are never read may go along
+                yield wide
+            yield exact
+        if not action:
+            yield {i: () for i in node.inputs if now(i)}
+            return
+        wanted: Actions = {}
+        for factor in action:
+            for x, partner in self._partners(k, q, factor).items():
+                more = actions.joined(wanted.get(node.inputs[x], ()), partner)
+                if more is None:
+                    return
+                wanted[node.inputs[x]] = more
+        if wanted != exact:
+            yield wanted
+
+    def _pulled_exactly(
+        self, k: int, q: int, action: Action, now: Callable[[int], Action]
+    ) -> Actions | None:
+        """Pull an action back element by element, where a node only moves elements."""
+        movement = self._movement(k)
+        if movement is None:
+            return None
+        output = movement.outputs[q]
+        wanted = actions.moved(output, action)
+        numbers = self._numbers(movement, now)
+        numbers[output.ravel()] = wanted.ravel()
+        numbers[0] = 0
+        if not np.array_equal(numbers[output], wanted):
+            return None
+        exact: Actions = {}
+        for i, offset in movement.offsets.items():
+            shape, size = self.trace.arrays[i].shape, self.trace.arrays[i].size
+            own = numbers[offset : offset + size] - offset
+            if own.min() < 0 or own.max() >= size:
+                return None
+            found = actions.derive(np.arange(size).reshape(shape), own.reshape(shape))
+            if found is None:
+                return None
+            exact[i] = found
+        return exact
+
+    def _widened(self, value: int, action: Action) -> Action:
+        """Drop conditions of a leaf that are no aligned block: whatever happened to be unused."""
+        if value not in self.trace.names:
+            return action
+        shape = self.trace.arrays[value].shape
+        return tuple(
+            (axis, pairs, tuple((a, p) for a, p in where if is_block(p, shape[a])))
+            for axis, pairs, where in action
+        )
+
+    # Ahead, towards the loss
+
+    def _starts(self, outputs: tuple[int, ...], acts: Actions, leaves: Actions) -> Actions:
+        """Return the actions that buffers need at the start, since they carry them at the end.
+
+        A buffer that is overwritten before it is read has no other reason to move.
+        """
+        ends = {self._finals[o]: acts.get(o, ()) for o in outputs if o in self._finals}
+        return {i: a for i, a in ends.items() if a and not leaves.get(i)}
+
+    def _repaired(
+        self,
+        k: int,
+        given: tuple[Action, ...],
+        acts: Actions,
+        leaves: Actions,
+        count: Iterator[int],
+    ) -> Actions:
+        """Return more actions of leaves under which a node's outputs are exchanged."""
+        inputs = self.trace.nodes[k].inputs
+        for repair in self._repairs(k, given):
+            if next(count) > _REPAIRS:
+                break
+            wanted = {inputs[x]: a for x, a in repair.items()}
+            if self.forward(k, tuple(wanted.get(i, acts.get(i, ())) for i in inputs)) is None:
+                continue
+            new: Actions = {}
+            self._left = _PULLS
+            if not all(self._require(i, a, acts, new, 0) for i, a in wanted.items()):
+                continue
+            new = {i: a for i, a in new.items() if i in self.trace.names}
+            known = all(leaves.get(i, ()) == a for i, a in new.items())
+            if not known and all(_extends(a, leaves.get(i, ())) for i, a in new.items()):
+                return new
+        raise Stuck(k, given)
+
+    def _repairs(self, k: int, given: tuple[Action, ...]) -> Iterator[dict[int, Action]]:
+        """Yield what may be exchanged as well, by input, so that a node yields exchanged outputs."""
+        sources = [(x, factor) for x, action in enumerate(given) for factor in action]
+        for x, factor in sources:
+            closure = self._closure(k, x, factor, given)
+            if closure:
+                yield closure
+        singles = [*dict.fromkeys(self._singles(k, given, sources))]
+        for y, action in singles:
+            yield {y: action}
+        doubles = itertools.combinations(singles, 2)
+        for (y, a), (z, b) in itertools.islice(doubles, _DOUBLE_REPAIRS):
+            if y != z:
+                yield {y: a, z: b}
+                continue
+            for factor in b:
+                both = actions.joined(a, factor)
+                if factor not in a and both:
+                    yield {y: both}
+
+    def _closure(
+        self, k: int, x: int, factor: Factor, given: tuple[Action, ...]
+    ) -> dict[int, Action]:
+        """Exchange along all axes, of inputs and outputs, that an operation ties to one."""
+        axis, pairs, where = factor
+        found: dict[int, Action] = {}
+        todo = [
+            end
+            for end in self.tied(k, x, axis)
+            if all(any(end[0] == p for p, _ in self.tied(k, x, a)) for a, _ in where)
+        ]
+        seen: set[tuple[int, int]] = set()
+        while todo:
+            q, b = todo.pop()
+            if (q, b) in seen:
+                continue
+            seen.add((q, b))
+            limits = [
+                [(e, p) for s, e in self.tied(k, x, a) if s == q and e != b][:1] for a, p in where
+            ]
+            target: Where = tuple(sorted(itertools.chain(*limits)))
+            for y, partner in self._partners(k, q, (b, pairs, target)).items():
+                todo += self.tied(k, y, partner[0]) - seen
+                more = actions.joined(given[y], partner)
+                if partner not in given[y] and more:
+                    found[y] = more
+        return found
+
+    def _singles(
+        self, k: int, given: tuple[Action, ...], sources: list[tuple[int, Factor]]
+    ) -> Iterator[tuple[int, Action]]:
+        """Yield one factor more: along an axis that is summed over, or coupled in blocks."""
+        inputs = self.trace.nodes[k].inputs
+        arrays = [self.trace.arrays[i] for i in inputs]
+        free = [y for y, i in enumerate(inputs) if i in self.reached and _is_real(arrays[y])]
+        spots: list[tuple[int, tuple[int, ...]]] | None = None
+        for x, (axis, pairs, where) in sources:
+            for y in free:
+                shape = arrays[y].shape
+                for a in range(len(shape)):
+                    choices = _counterparts(pairs, arrays[x].shape[axis], shape[a])
+                    if not choices:
+                        continue
+                    spots = self._spots(k, given) if spots is None else spots
+                    limits = _limits(a, where, arrays[x].shape, shape, spots)
+                    for own, limit in itertools.product(choices, limits):
+                        action = actions.joined(given[y], (a, own, limit))
+                        if (a, own, limit) not in given[y] and action:
+                            yield y, action
+
+    def _spots(self, k: int, given: tuple[Action, ...]) -> list[tuple[int, tuple[int, ...]]]:
+        """Return the axis sizes and positions at which a node's outputs change; not whole axes."""
+        spots = []
+        outputs = self.trace.nodes[k].outputs
+        for output, result in zip(outputs, self._exchanged(k, given) or [], strict=False):
+            before = self.trace.arrays[output]
+            if result.shape == before.shape:
+                mask = actions.changed(before, result)
+                for size, places in zip(mask.shape, actions.positions(mask), strict=True):
+                    if 0 < len(places) < size:
+                        spots.append((size, tuple(places)))
+        return spots
+
+
+def is_block(positions: tuple[int, ...], size: int) -> bool:
+    """Return whether positions are one aligned block of an axis: a head, a group of channels."""
+    first, count = positions[0], len(positions)
+    whole = positions == tuple(range(first, first + count))
+    return whole and size % count == 0 and first % count == 0
+
+
+def _is_real(array: Array) -> bool:
+    return array.dtype.kind == "f" and array.size > 0
+
+
+def _is_index(array: Array, count: int) -> bool:
+    """Return whether all entries are whole numbers from 0 to count - 1."""
+    with np.errstate(invalid="ignore"):
+        return bool(((array >= 0) & (array < count) & (array == np.rint(array))).all())
+
+
+def _extends(action: Action, old: Action) -> bool:
+    """Return whether an action exchanges all that an older one does."""
+    return all(
+        any(f == factor or (f[0] == factor[0] and {*factor[1]} <= {*f[1]}) for f in action)
+        for factor in old
+    )
+
+
+def _counterparts(pairs: Pairs, size: int, other: int) -> list[Pairs]:
+    """Return the pairs of an axis of another size that may belong to pairs of one of this size."""
+    (i, j), block = pairs[0], len(pairs)
+    if size == other:
+        half = size // 2
+        twin = tuple(sorted({*pairs, *(((p + half) % size, (q + half) % size) for p, q in pairs)}))
+        return [pairs, twin] if size % 2 == 0 else [pairs]
+    if j - i == block and size % block == 0 and other % (size // block) == 0 and i % block == 0:
+        n = other // (size // block)  # block to block
+        return [tuple((i // block * n + z, j // block * n + z) for z in range(n))]
+    if other > 1 and size % other == 0 and len({z // other for p in pairs for z in p}) == 1:
+        return [tuple((p % other, q % other) for p, q in pairs)]  # within one block
+    return []
+
+
+def _limits(
+    axis: int,
+    where: Where,
+    sizes: tuple[int, ...],
+    shape: tuple[int, ...],
+    spots: list[tuple[int, tuple[int, ...]]],
+) -> list[Where]:
+    """Return the conditions under which a factor along an axis of an array may hold."""
+    others = [a for a in range(len(shape)) if a != axis]
+    same = [[(a, p) for a in others if shape[a] == sizes[other]][:1] for other, p in where]
+    found: list[Where] = [tuple(sorted(itertools.chain(*same)))] if any(same) else []
+    found += [()]
+    found += [((a, places),) for size, places in spots for a in others if shape[a] == size]
+    return list(dict.fromkeys(found))

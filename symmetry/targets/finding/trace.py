@@ -1,0 +1,203 @@
+"""The trace of a training step: every operation up to its losses, in a form that can be repeated."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from symmetry.observe.torch import Operation
+from symmetry.targets.finding.actions import Array, same
+
+Perform = Callable[[Sequence[torch.Tensor]], list[torch.Tensor]]
+
+
+@dataclass(frozen=True)
+class Node:
+    """One operation of the trace.
+
+    Attributes
+    ----------
+    name
+        As in ``aten.mm``.
+    inputs, outputs
+        The numbers of the values that it takes and yields.
+    integers
+        The integers among its arguments: sizes, numbers of groups.
+    perform
+        Performs it on other tensors.
+    """
+
+    name: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    integers: frozenset[int]
+    perform: Perform
+
+
+class Trace:
+    """Observes a step. Values are numbered in the order in which they come about.
+
+    A tensor that is written into is another value from then on. Leaves are the named tensors that
+    units may lie in.
+
+    Attributes
+    ----------
+    tensors, arrays
+        The values, as tensors and as arrays that share their memory. They keep what they hold
+        whatever the training does to its own tensors.
+    nodes
+        The operations, in order.
+    maker, users
+        The number of the node that yields a value; of those that take it.
+    leaves
+        The number of each named tensor's value at the start.
+    """
+
+    def __init__(self, leaves: Mapping[str, torch.Tensor]) -> None:
+        self.tensors: list[torch.Tensor] = []
+        self.arrays: list[Array] = []
+        self.nodes: list[Node] = []
+        self.maker: dict[int, int] = {}
+        self.users: dict[int, list[int]] = defaultdict(list)
+        self._numbers: dict[int, int] = {}  # by id: every tensor that was seen is kept alive
+        self._alive: dict[int, list[torch.Tensor]] = defaultdict(list)  # by memory
+        self._named = dict(leaves)
+        self.leaves = {name: self._value(tensor) for name, tensor in leaves.items()}
+        self.names = {number: name for name, number in self.leaves.items()}
+
+    def before(self, operation: Operation) -> None:
+        """Take operands that come from outside."""
+        for tensor in operation.operands:
+            self._number(tensor)
+
+    def after(self, operation: Operation) -> None:
+        """Take what the operation yields."""
+        inputs = tuple(self._number(tensor) for tensor in operation.operands)
+        made, written = operation.made, operation.written
+        kept = replace(operation, operands=(), results=())  # lets go of the tensors
+
+        def perform(tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+            return [tensor for tensors in kept.perform(tensors) for tensor in tensors]
+
+        if operation.blank or (operation.random and not self._repeats(perform, inputs)):
+            for tensor in [*made, *written]:
+                self._value(tensor)
+            return
+        shown: Sequence[torch.Tensor | None] = [None] * (len(made) + len(written))
+        if operation.view:  # of the values, so that they share memory
+            shown = perform([self.tensors[i] for i in inputs])
+        outputs = [self._value(t, v) for t, v in zip([*made, *written], shown, strict=True)]
+        whole = frozenset(a for a in operation.arguments if type(a) is int)
+        self._add(Node(operation.name, inputs, tuple(outputs), whole, perform))
+        for tensor in written:
+            self._update_aliases(tensor)
+
+    def add_sum(self, terms: Sequence[tuple[torch.Tensor, float]]) -> int:
+        """Add the sum of all entries of tensors, each with a weight; return the value's number."""
+        weights = [weight for _, weight in terms]
+
+        def perform(tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+            sums = [t.double().sum() * w for t, w in zip(tensors, weights, strict=True)]
+            return [torch.stack(sums).sum()]
+
+        inputs = tuple(self._number(tensor) for tensor, _ in terms)
+        output = self._value(*perform([self.tensors[i] for i in inputs]))
+        self._add(Node("loss", inputs, (output,), frozenset(), perform))
+        return output
+
+    def final(self, name: str) -> int:
+        """Return the number of the value that a named tensor has now."""
+        return self._numbers[id(self._named[name])]
+
+    def upstream(self, values: set[int]) -> set[int]:
+        """Return the values that these are made of, themselves included."""
+        found = set(values)
+        for node in reversed(self.nodes):
+            if not found.isdisjoint(node.outputs):
+                found.update(node.inputs)
+        return found
+
+    def downstream(self, values: set[int]) -> set[int]:
+        """Return the values that are made of these, themselves included."""
+        found = set(values)
+        for node in self.nodes:
+            if not found.isdisjoint(node.inputs):
+                found.update(node.outputs)
+        return found
+
+    def release(self) -> None:
+        """Let go of the training's own tensors, once all is recorded."""
+        self._alive.clear()
+
+    def _number(self, tensor: torch.Tensor) -> int:
+        known = self._numbers.get(id(tensor))
+        return self._value(tensor) if known is None else known
+
+    def _value(self, tensor: torch.Tensor, value: torch.Tensor | None = None) -> int:
+        """Give a number to what a tensor holds now: a copy, if no value is given."""
+        number = len(self.tensors)
+        value = tensor.detach().clone() if value is None else value
+        self.tensors.append(value)
+        self.arrays.append(to_array(value))
+        if id(tensor) not in self._numbers:
+            self._alive[_memory(tensor)].append(tensor)
+        self._numbers[id(tensor)] = number
+        return number
+
+    def _add(self, node: Node) -> None:
+        for value in node.outputs:
+            self.maker[value] = len(self.nodes)
+        for value in dict.fromkeys(node.inputs):
+            self.users[value].append(len(self.nodes))
+        self.nodes.append(node)
+
+    def _repeats(self, perform: Perform, inputs: Sequence[int]) -> bool:
+        """Return whether an operation that may be random does the same twice."""
+        with torch.random.fork_rng(devices=[]):
+            runs = [[*map(to_array, perform([self.tensors[i] for i in inputs]))] for _ in range(2)]
+        return all(map(same, *runs))
+
+    def _update_aliases(self, written: torch.Tensor) -> None:
+        """Give new values to other tensors that show the memory which was written to."""
+        number = self._number(written)
+        for other in self._alive[_memory(written)]:
+            old = self._numbers[id(other)]
+            if other is written or same(to_array(other.detach()), self.arrays[old]):
+                continue
+            perform = _overlay(written, other)
+            self._add(Node("alias", (number, old), (self._value(other),), frozenset(), perform))
+
+
+def to_array(tensor: torch.Tensor) -> Array:
+    """Return the numbers of a tensor, without a copy where that is possible."""
+    tensor = tensor.detach()
+    if tensor.layout is not torch.strided:
+        tensor = tensor.to_dense()
+    if tensor.dtype is torch.bfloat16:
+        tensor = tensor.float()
+    array: Array = tensor.resolve_conj().resolve_neg().numpy()
+    return array
+
+
+def _memory(tensor: torch.Tensor) -> int:
+    strided = tensor.layout is torch.strided
+    return tensor.untyped_storage().data_ptr() if strided else id(tensor)
+
+
+def _overlay(written: torch.Tensor, other: torch.Tensor) -> Perform:
+    """Return the operation that shows in ``other`` what was written to the memory of both."""
+    entries = written.untyped_storage().nbytes() // written.element_size()
+    layouts = [(t.shape, t.stride(), t.storage_offset()) for t in (written, other)]
+
+    def perform(tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        memory = torch.zeros(entries, dtype=tensors[1].dtype)
+        for (shape, stride, offset), tensor in reversed([*zip(layouts, tensors, strict=True)]):
+            memory.as_strided(shape, stride, offset).copy_(tensor)
+        shape, stride, offset = layouts[1]
+        return [memory.as_strided(shape, stride, offset).clone()]
+
+    return perform
