@@ -138,6 +138,16 @@ class Mixed(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
+@contextmanager
+def doubled_inputs() -> Iterator[None]:
+    """Hand float64 to every module: recurrent ones compare the dtypes of inputs and weights."""
+    handle = hooks.register_module_forward_pre_hook(lambda _, args: tree_map(_double, args))
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
 def has_low(tensor: Tensor) -> bool:
     """Return whether a tensor has floating-point numbers of fewer than 64 bits."""
     return tensor.dtype in LOW

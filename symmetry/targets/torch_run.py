@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map
 
 from symmetry.targets import torch_state
-from symmetry.targets.torch_modes import Arithmetic, Inside, Mixed, has_low
+from symmetry.targets.torch_modes import Arithmetic, Inside, Mixed, doubled_inputs, has_low
 from symmetry.targets.torch_objects import Objects, make_objects
 from symmetry.targets.trainer import in_one_line, place_of, quiet
 from symmetry.targets.training import Training, TrainingError
@@ -150,6 +150,7 @@ class Run:
                 if promote:
                     stack.enter_context(_without_autocast())
                     stack.enter_context(Mixed())
+                    stack.enter_context(doubled_inputs())
                 mode = Arithmetic(
                     self._inside, self._see, promote=promote, noise=self._noise, nudge=self.nudge
                 )

@@ -1,8 +1,8 @@
 """Actions: what exchanging units does to one array.
 
-An action is a tuple of factors, sorted. A factor ``(axis, pairs, where)`` exchanges the slices i and
-j of an axis for each pair (i, j); ``where`` limits it to some positions of other axes: pairs of such
-an axis and its positions. The empty action leaves the array as it is.
+An action is a tuple of factors, sorted. A factor ``(axis, pairs, where)`` exchanges the slices i
+and j of an axis for each pair (i, j); ``where`` limits it to some positions of other axes: pairs of
+such an axis and its positions. The empty action leaves the array as it is.
 """
 
 from __future__ import annotations
@@ -92,14 +92,14 @@ def same(old: Array, new: Array, tolerance: float = TOLERANCE) -> bool:
 def positions(mask: NDArray[np.bool_]) -> list[list[int]]:
     """Return for each axis the positions at which anything is true."""
     axes = range(mask.ndim)
-    return [mask.any(axis=(*axes[:a], *axes[a + 1 :])).nonzero()[0].tolist() for a in axes]
+    return [np.flatnonzero(mask.any(axis=(*axes[:a], *axes[a + 1 :]))).tolist() for a in axes]
 
 
 def derive(old: Array, new: Array, hints: Iterable[Action] = ()) -> Action | None:
     """Return the action that makes ``new`` of ``old``; None where no action does.
 
-    One axis is looked for, over all of the array or within the positions of other axes that changed;
-    and two axes at once, along which the hints' pairs are exchanged (Gram matrices, recurrences).
+    One axis is looked for, over all of the array or within the positions of other axes that
+    changed; and two axes at once, along which the pairs of hints are exchanged (Gram matrices).
     """
     if old.shape != new.shape:
         return None

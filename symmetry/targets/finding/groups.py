@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from symmetry.targets.finding import actions
-from symmetry.targets.finding.actions import Action, Array, Pairs
+from symmetry.targets.finding.actions import Action, Pairs
 from symmetry.targets.finding.solver import Solver, Stuck, is_block
 from symmetry.units.units import Part, Units
 
@@ -44,7 +44,9 @@ class Group:
             parts = (replace(p, first=p.first + first * p.stride) for p in self.parts)
         else:
             parts = (
-                replace(p, first=0, stride=1, indices=tuple(p.first + u * p.stride for u in members))
+                replace(
+                    p, first=0, stride=1, indices=tuple(p.first + u * p.stride for u in members)
+                )
                 for p in self.parts
             )
         return Units(name, count, tuple(parts))
@@ -91,7 +93,11 @@ class Groups:
         self._trainable = trainable
         self._progress = progress
         self._start = {name: self._trace.arrays[i] for name, i in self._trace.leaves.items()}
-        self._finals = {self._trace.final(name): name for name in self._trace.leaves}
+        self._finals = {
+            self._trace.final(name): name
+            for name, leaf in self._trace.leaves.items()
+            if self._trace.final(name) != leaf
+        }
         self._kept = self._trace.upstream({loss, *self._finals})
         self._taken: dict[tuple[str, int], set[int]] = defaultdict(set)
         self._limited: dict[str, set[int]] = defaultdict(set)  # axes of leaves with conditions
@@ -193,9 +199,7 @@ class Groups:
             for a in range(self._trace.arrays[i].ndim)
         )
 
-    def _try(
-        self, value: int, action: Action, slot: tuple[str, int] | None = None
-    ) -> Group | None:
+    def _try(self, value: int, action: Action, slot: tuple[str, int] | None = None) -> Group | None:
         """Return the group that an exchange belongs to: one that is known, or a new one."""
         try:
             solution = self._solver.solve(value, action)
@@ -214,9 +218,7 @@ class Groups:
             return None
         group = self._extended(group)
         own = self._exchange(group, *group.members[:2])
-        self.found = [
-            h for h in self.found if not own < self._exchange(h, *h.members[:2])
-        ]
+        self.found = [h for h in self.found if not own < self._exchange(h, *h.members[:2])]
         for piece in self._pieces(group):
             self.found.append(piece)
             for part, places in zip(piece.parts, self._places(piece), strict=True):
@@ -264,7 +266,7 @@ class Groups:
 
     def _reach(self, group: Group) -> int:
         """Return how many units have room: in each array, and before they run into another part."""
-        most = min(
+        most: int = min(
             (self._start[p.array].shape[p.axis] - p.first - p.block) // p.stride + 1
             for p in group.parts
         )
@@ -304,7 +306,11 @@ class Groups:
         if any(part.where for part in group.parts):
             return [group]
         axes = [
-            {size: a for a, size in enumerate(self._start[p.array].shape) if a != p.axis and size > 1}
+            {
+                size: a
+                for a, size in enumerate(self._start[p.array].shape)
+                if a != p.axis and size > 1
+            }
             for p in group.parts
         ]
         for size in set.intersection(*map(set, axes)):
@@ -351,11 +357,11 @@ class Groups:
         """Return whether exchanging the two units exchanges two units of a known group."""
         own, part = self._exchange(group, 0, 1), known.parts[0]
         for array, axis, i, j, _ in own:
-            if (array, axis) == (part.array, part.axis):
-                (u, r), (v, s) = (divmod(place - part.first, part.stride) for place in (i, j))
-                if r == s == 0 and u in known.members and v in known.members:
-                    if self._exchange(known, u, v) <= own:
-                        return True
+            (u, r), (v, t) = (divmod(place - part.first, part.stride) for place in (i, j))
+            whole = (array, axis, r, t) == (part.array, part.axis, 0, 0)
+            units = whole and {u, v} <= {*known.members}
+            if units and self._exchange(known, u, v) <= own:
+                return True
         return False
 
 

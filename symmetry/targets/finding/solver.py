@@ -27,7 +27,7 @@ _DEEP = 200  # operations in a row that a request is pulled back through
 Actions = dict[int, Action]  # by value
 
 
-class Stuck(Exception):
+class Stuck(Exception):  # noqa: N818
     """An exchange cannot be completed.
 
     Attributes
@@ -132,7 +132,7 @@ class Solver:
         return {i: a for i, a in new.items() if i in self.trace.names and a}
 
     def forward(self, k: int, given: tuple[Action, ...]) -> list[Action] | None:
-        """Return the actions of a node's outputs under those of its inputs; None if one has none."""
+        """Return the actions of a node's outputs under those of its inputs; None without any."""
         key = (k, given)
         if key not in self._forward:
             self._forward[key] = self._experiment(k, given)
@@ -189,6 +189,15 @@ class Solver:
         except Exception:  # whatever it raises, it cannot be performed so
             return None
 
+    def exchanges_data(self, k: int, given: tuple[Action, ...]) -> bool:
+        """Return whether a node's outputs would be exchanged if its data were exchanged, too."""
+        inputs = self.trace.nodes[k].inputs
+        data = [y for y, i in enumerate(inputs) if i not in self.reached]
+        return any(
+            self.forward(k, (*given[:y], action, *given[y + 1 :])) is not None
+            for y, action in self._singles(k, given, data)
+        )
+
     # What one operation does
 
     def _exchanged(self, k: int, given: tuple[Action, ...]) -> list[Array] | None:
@@ -203,14 +212,18 @@ class Solver:
         olds: list[Array] = [self.trace.arrays[o] for o in node.outputs]
         news: list[Array] | None
         if movement is not None:
-            numbers = self._numbers(movement, dict(zip(node.inputs, given, strict=True)).__getitem__)
+            numbers = self._numbers(
+                movement, dict(zip(node.inputs, given, strict=True)).__getitem__
+            )
             olds = [*movement.outputs]
             news = [numbers[output] for output in movement.outputs]
         else:
             news = self._exchanged(k, given)
         found = []
-        for old, new in zip(olds, news or [None] * len(olds), strict=True):
-            action = None if new is None else actions.derive(old, new, hints)
+        if news is None:
+            return None
+        for old, new in zip(olds, news, strict=True):
+            action = actions.derive(old, new, hints)
             if action is None:
                 return None
             found.append(action)
@@ -222,7 +235,7 @@ class Solver:
         return self._movements[k]
 
     def _find_movement(self, k: int) -> _Movement | None:
-        """Send the numbers of the elements through the operation, and see whether numbers return."""
+        """Send the numbers of the elements through the operation, and see what returns."""
         node, offsets, count = self.trace.nodes[k], dict[int, int](), 1
         numbered: dict[int, Array] = {}
         if len(node.inputs) >= _MANY:
@@ -285,7 +298,11 @@ class Solver:
                 own = self._twin(k, x, q, axis, shape, None)
                 if own is not None:
                     limits = ((self._twin(k, x, q, a, shape, own), p) for a, p in where)
-                    found[x] = (own, pairs, tuple(sorted((a, p) for a, p in limits if a is not None)))
+                    found[x] = (
+                        own,
+                        pairs,
+                        tuple(sorted((a, p) for a, p in limits if a is not None)),
+                    )
         return found
 
     def _twin(
@@ -300,9 +317,7 @@ class Solver:
 
     # Backwards, towards the leaves
 
-    def _require(
-        self, value: int, action: Action, acts: Actions, new: Actions, depth: int
-    ) -> bool:
+    def _require(self, value: int, action: Action, acts: Actions, new: Actions, depth: int) -> bool:
         """Decide in ``new`` what leaves have to do so that a value carries an action."""
         if new.get(value, acts.get(value, ())) == action:
             return True
@@ -441,13 +456,14 @@ class Solver:
         raise Stuck(k, given)
 
     def _repairs(self, k: int, given: tuple[Action, ...]) -> Iterator[dict[int, Action]]:
-        """Yield what may be exchanged as well, by input, so that a node yields exchanged outputs."""
+        """Yield what may be exchanged as well, by input, so that outputs are exchanged."""
         sources = [(x, factor) for x, action in enumerate(given) for factor in action]
         for x, factor in sources:
             closure = self._closure(k, x, factor, given)
             if closure:
                 yield closure
-        singles = [*dict.fromkeys(self._singles(k, given, sources))]
+        reached = [y for y, i in enumerate(self.trace.nodes[k].inputs) if i in self.reached]
+        singles = [*dict.fromkeys(self._singles(k, given, reached))]
         for y, action in singles:
             yield {y: action}
         doubles = itertools.combinations(singles, 2)
@@ -489,12 +505,12 @@ class Solver:
         return found
 
     def _singles(
-        self, k: int, given: tuple[Action, ...], sources: list[tuple[int, Factor]]
+        self, k: int, given: tuple[Action, ...], free: list[int]
     ) -> Iterator[tuple[int, Action]]:
-        """Yield one factor more: along an axis that is summed over, or coupled in blocks."""
-        inputs = self.trace.nodes[k].inputs
-        arrays = [self.trace.arrays[i] for i in inputs]
-        free = [y for y, i in enumerate(inputs) if i in self.reached and _is_real(arrays[y])]
+        """Yield one factor more on an input: along an axis that is summed over, or in blocks."""
+        arrays = [self.trace.arrays[i] for i in self.trace.nodes[k].inputs]
+        free = [y for y in free if _is_real(arrays[y])]
+        sources = [(x, factor) for x, action in enumerate(given) for factor in action]
         spots: list[tuple[int, tuple[int, ...]]] | None = None
         for x, (axis, pairs, where) in sources:
             for y in free:

@@ -1,11 +1,10 @@
-"""The trace of a training step: every operation up to its losses, in a form that can be repeated."""
+"""The trace of a training step: every operation up to its losses, so that it can be repeated."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 

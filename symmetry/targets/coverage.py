@@ -1,0 +1,112 @@
+"""What is known of a training's units: the groups, and why the other parameter axes have none."""
+
+from __future__ import annotations
+
+import html
+import json
+from dataclasses import dataclass
+
+from symmetry.units.units import Part, Units
+
+
+@dataclass(frozen=True)
+class Uncovered:
+    """Slices of a parameter that belong to no group.
+
+    Attributes
+    ----------
+    array
+        The parameter's name in the state.
+    axis, size
+        The axis, and how many of its slices are meant.
+    why
+        The reason: ``"input"``, ``"output"``, ``"positions"``, ``"fixed by the data"``,
+        ``"no gradient"``, ``"a single slice"`` or ``"unlike the others"``.
+    """
+
+    array: str
+    axis: int
+    size: int
+    why: str
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """The groups of equal units of a training's model, each proved, and the rest of its parameters.
+
+    Attributes
+    ----------
+    model
+        The name of the model's class.
+    groups
+        The groups.
+    room
+        For each group, how many units there could be: more than there are if one is odd.
+    uncovered
+        The slices of parameters that belong to no group.
+    random
+        The random operations that were seen inside modules, with the user's line.
+    """
+
+    model: str
+    groups: tuple[Units, ...]
+    room: tuple[int, ...]
+    uncovered: tuple[Uncovered, ...]
+    random: tuple[str, ...] = ()
+
+    def matching(self, beginning: str) -> tuple[Units, ...]:
+        """Return the groups of this name, or else those whose names begin so."""
+        exact = tuple(units for units in self.groups if units.name == beginning)
+        return exact or tuple(u for u in self.groups if u.name.startswith(beginning))
+
+    def lines(self) -> list[str]:
+        """Return the text that ``symmetry units`` prints."""
+        found = [f"{self.model}: {len(self.groups)} groups of equal units"]
+        for units, room in zip(self.groups, self.room, strict=True):
+            many = f"{units.count} of {room}" if room > units.count else f"{units.count}"
+            found.append(f"  {many:>9}  {units.name}")
+        if self.uncovered:
+            found.append("in no group")
+            found += [f"  {u.size:>9}  {u.array} axis {u.axis}: {u.why}" for u in self.uncovered]
+        if self.random:
+            found.append("random operations, replaced by their means")
+            found += [f"             {operation}" for operation in self.random]
+        return found
+
+    def to_json(self) -> str:
+        """Return the text of the file that ``symmetry units --json`` writes."""
+        groups = [
+            {
+                "name": units.name,
+                "units": units.count,
+                "of": room,
+                "parts": [_part(part) for part in units.parts],
+            }
+            for units, room in zip(self.groups, self.room, strict=True)
+        ]
+        uncovered = [vars(slices) for slices in self.uncovered]
+        content = {
+            "model": self.model,
+            "groups": groups,
+            "uncovered": uncovered,
+            "random": [*self.random],
+        }
+        return json.dumps(content, indent=2) + "\n"
+
+    def __repr__(self) -> str:
+        return "\n".join(self.lines())
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(repr(self))}</pre>"
+
+
+def _part(part: Part) -> dict[str, object]:
+    return {
+        "array": part.array,
+        "axis": part.axis,
+        "first": part.first,
+        "stride": part.stride,
+        "block": part.block,
+        "indices": part.indices,
+        "where": part.where,
+    }

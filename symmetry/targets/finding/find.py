@@ -1,0 +1,48 @@
+"""Finding the groups of equal units of a training, and what becomes of every parameter axis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from symmetry.targets.coverage import Coverage
+from symmetry.targets.finding.groups import Groups
+from symmetry.targets.finding.naming import named
+from symmetry.targets.finding.reasons import room, uncovered
+from symmetry.targets.finding.rehearsal import Rehearsal
+from symmetry.targets.finding.solver import Solver
+from symmetry.targets.training import Training
+
+
+def find(training: Training, progress: Callable[[str], None] = lambda _: None) -> Coverage:
+    """Find all groups of equal units in the parameters and buffers of a training's model.
+
+    Parameters
+    ----------
+    training
+        Its first two steps are taken, each several times, up to their losses.
+    progress
+        Is told what is being done: the name of the parameter whose slices are tried.
+
+    Raises
+    ------
+    TrainingError
+        When the training cannot be run, its step has no loss, or the loss is not finite.
+    """
+    progress("first steps")
+    rehearsal = Rehearsal(training)
+    rehearsal.measure()
+    trace, loss = rehearsal.trace()
+    solver = Solver(trace, loss)
+    search = Groups(solver, loss, rehearsal.tolerance, rehearsal.trainable, progress)
+    candidates = [group.units() for group in search.find()]
+    progress("all groups at once")
+    groups = named(
+        rehearsal.survivors(candidates), {n: a.shape for n, a in rehearsal.start.items()}
+    )
+    return Coverage(
+        rehearsal.model,
+        tuple(groups),
+        tuple(room(units, groups, solver) for units in groups),
+        tuple(uncovered(groups, solver, search.failures, rehearsal.trainable)),
+        tuple(f"{name} at {place}" for name, place in rehearsal.random),
+    )

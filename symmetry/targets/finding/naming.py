@@ -1,0 +1,138 @@
+"""Names for groups of units: the module that they belong to, and what they are."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from symmetry.units.units import Part, Units
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+def named(groups: Sequence[Units], shapes: Shapes) -> list[Units]:
+    """Return the groups with names, each different, their parts in the order of the state.
+
+    Parameters
+    ----------
+    groups
+        Without names.
+    shapes
+        Of all arrays, in the order of the state.
+    """
+    order = {name: number for number, name in enumerate(shapes)}
+    groups = [
+        replace(u, parts=tuple(sorted(u.parts, key=lambda p: (order[p.array], p.axis, p.first))))
+        for u in groups
+    ]
+    outer = [_surrounding(units, groups) for units in groups]
+    around = {id(found[0]) for found in outer if found is not None}
+    names: dict[int, str] = {}
+
+    def name(units: Units) -> str:
+        if id(units) not in names:
+            found = outer[next(n for n, other in enumerate(groups) if other is units)]
+            kind = _kind(units, shapes, id(units) in around)
+            if found is None:
+                names[id(units)] = f"{_path(units, shapes)} {kind}".strip()
+            else:
+                whole, place = found
+                if kind == "units":
+                    kind = _dimensions(units, shapes)
+                names[id(units)] = f"{replace(whole, name=name(whole)).one} {place} {kind}"
+        return names[id(units)]
+
+    taken: dict[str, int] = {}
+    found = []
+    for units in groups:
+        text = name(units)
+        taken[text] = taken.get(text, 0) + 1
+        found.append(replace(units, name=text if taken[text] == 1 else f"{text} ({taken[text]})"))
+    return found
+
+
+def _kind(units: Units, shapes: Shapes, around: bool) -> str:
+    """Return what the units are, by where they lie; ``around``: others lie inside of them."""
+    deep = any(len(shapes[part.array]) > 2 for part in units.parts)
+    if any(p.block > 1 and p.axis == 0 and len(shapes[p.array]) > 1 for p in units.parts):
+        return "groups" if deep else "heads"
+    if around:
+        return "experts"
+    if deep:
+        return "channels"
+    axes = [{p.axis for p in units.parts if p.array == array} for array in units.arrays]
+    if any(len(found) > 1 for found in axes):
+        return "recurrent units"
+    makers, takers = _modules(units, shapes, first=True), _modules(units, shapes, first=False)
+    return "residual stream" if len(makers) > 1 and len(takers) > 1 else "units"
+
+
+def _dimensions(units: Units, shapes: Shapes) -> str:
+    return (
+        "value/output dimensions"
+        if _modules(units, shapes, first=False)
+        else ("query/key dimensions")
+    )
+
+
+def _path(units: Units, shapes: Shapes) -> str:
+    """Return the module that makes the units; of several, what their paths begin with."""
+    modules = _modules(units, shapes, first=True)
+    if len(modules) != 1:
+        modules = [_module(part) for part in units.parts]
+    words = zip(*(module.split(".") for module in dict.fromkeys(modules)), strict=False)
+    same = itertools.takewhile(lambda word: len({*word}) == 1, words)
+    return ".".join(word[0] for word in same)
+
+
+def _modules(units: Units, shapes: Shapes, *, first: bool) -> list[str]:
+    """Return the modules in whose matrices the units lie along the first axis, or another."""
+    return [
+        *dict.fromkeys(
+            _module(part)
+            for part in units.parts
+            if len(shapes[part.array]) > 1 and (part.axis == 0) == first
+        )
+    ]
+
+
+def _module(part: Part) -> str:
+    """Return the path of the module that a parameter belongs to, parametrised or not."""
+    words = part.array.split(".")[1:]
+    end = words.index("parametrizations") if "parametrizations" in words else len(words) - 1
+    return ".".join(words[:end])
+
+
+def _surrounding(units: Units, groups: Sequence[Units]) -> tuple[Units, int] | None:
+    """Return the smallest group of which one unit holds all of these, and that unit's number."""
+    found = [
+        (other, place)
+        for other in groups
+        if other is not units
+        for place in range(other.count)
+        if _inside(units, other, place)
+    ]
+    return min(found, key=lambda pair: pair[0].parts[0].block, default=None)
+
+
+def _inside(units: Units, other: Units, place: int) -> bool:
+    """Return whether all parts lie in one unit of another group, by their axis or condition."""
+    for part in units.parts:
+        ranges = [*_ranges(part, units.count)]
+        if not any(
+            whole.array == part.array
+            and axis == whole.axis
+            and start >= int(whole.places(other.count)[place][0])
+            and stop <= int(whole.places(other.count)[place][-1]) + 1
+            for whole in other.parts
+            for axis, start, stop in ranges
+        ):
+            return False
+    return True
+
+
+def _ranges(part: Part, count: int) -> Iterator[tuple[int, int, int]]:
+    places = part.places(count)
+    yield part.axis, int(places.min()), int(places.max()) + 1
+    yield from part.where

@@ -1,0 +1,205 @@
+"""Steps taken up to their losses, from any start: in float64, without noise, without gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import torch
+
+from symmetry.observe.torch import Recorder
+from symmetry.targets.finding import actions
+from symmetry.targets.finding.trace import Trace
+from symmetry.targets.torch_run import Run
+from symmetry.targets.torch_state import unwrapped
+from symmetry.targets.training import Training, TrainingError
+from symmetry.units.state import Array, State
+from symmetry.units.units import Units
+
+STEPS = 2  # whose batches a group has to hold on: those that the invariants of units visit
+_BUFFERS = 1e-9  # relative: how exactly buffers have to move along
+_LOSS, _NOISES = 1e-12, 30  # relative; and multiples of what one ulp in the parameters does
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the steps from one start come to: their losses, and the buffers after each."""
+
+    losses: list[float]
+    buffers: list[dict[str, Array]]
+
+
+class Rehearsal:
+    """A training whose first steps are taken again and again.
+
+    Attributes
+    ----------
+    start
+        The parameters and buffers as the training makes them, in float64.
+    generic
+        The same, moved so far that no two units are equal by chance: a start of zeros, for
+        instance, would accept any exchange.
+    trainable
+        The names of the parameters that require a gradient.
+    random
+        The random operations inside modules that were seen: name and place.
+    model
+        The name of the model's class.
+
+    Raises
+    ------
+    TrainingError
+        When the training cannot be run, its step has no loss, or the loss is not finite.
+    """
+
+    def __init__(self, training: Training) -> None:
+        self._training = training
+        self._gradients = False
+        run = self._run()
+        leaves = leaves_of(run)
+        self.start: dict[str, Array] = {n: t.detach().numpy().copy() for n, t in leaves.items()}
+        self.trainable = {n for n, p in run.parameters.items() if p.requires_grad}
+        self._buffers = [name for name in leaves if name not in run.parameters]
+        try:
+            self._at_start = self._steps(run)
+        except TrainingError:
+            self._gradients = True  # it may want those that backward has not left
+            run = self._run()
+            self._at_start = self._steps(run)
+        self.random = tuple(run.random)
+        self.model = type(run.model).__name__
+        moving = {
+            name
+            for name in self._buffers
+            if not actions.same(self.start[name], self._at_start.buffers[0][name], 0.0)
+        }
+        self.generic = self._moved({*run.parameters} & {*self.start} | moving)
+        self.tolerance = _LOSS
+
+    def trace(self) -> tuple[Trace, int]:
+        """Return the trace of the first step from the generic start, and the loss's number."""
+        run = self._run(self.generic)
+        trace = Trace(leaves_of(run))
+        with Recorder(trace, undeclared=True):
+            self._step(run)
+        loss = trace.add_sum(_weighted(run.losses))
+        trace.release()
+        return trace, loss
+
+    def measure(self) -> None:
+        """Find out what one ulp in the parameters does to the loss: a group may do as much."""
+        self._base = self._steps(self._run(self.generic))
+        random = np.random.default_rng(0)
+        for _ in range(2):
+            moved = {
+                n: a * (1 + 2.2e-16 * random.integers(-1, 2, a.shape))
+                for n, a in self.generic.items()
+            }
+            noise = _difference(self._base, self._steps(self._run(moved)))
+            self.tolerance = max(self.tolerance, _NOISES * noise)
+
+    def survivors(self, groups: Sequence[Units], kept: Sequence[Units] = ()) -> list[Units]:
+        """Return the groups that hold on all batches, from both starts, all at once."""
+        if not groups or self._hold([*kept, *groups]):
+            return [*groups]
+        if len(groups) == 1:
+            return []
+        half = len(groups) // 2
+        left = self.survivors(groups[:half], kept)
+        return left + self.survivors(groups[half:], [*kept, *left])
+
+    def _hold(self, groups: Sequence[Units]) -> bool:
+        """Return whether losses stay and buffers move along when all units are rotated.
+
+        At the training's own start buffers may hold nothing but rounding, such as the means of
+        what has the mean zero: there the losses alone are compared.
+        """
+        if _difference(self._at_start, self._rotated(groups, self.start)) > self.tolerance:
+            return False
+        found = self._rotated(groups, self.generic)
+        return _difference(self._base, found) <= self.tolerance and all(
+            actions.same(array, after[name], _BUFFERS)
+            for before, after in zip(self._base.buffers, found.buffers, strict=True)
+            for name, array in _rotated(groups, before).items()
+        )
+
+    def _rotated(self, groups: Sequence[Units], start: State) -> Outcome:
+        return self._steps(self._run(_rotated(groups, start)))
+
+    def _run(self, start: State | None = None) -> Run:
+        run = self._training.start(dtype="float64", noise=False)
+        if start is not None:
+            run.load(start)
+        return run
+
+    def _steps(self, run: Run) -> Outcome:
+        outcome = Outcome([], [])
+        leaves = leaves_of(run)
+        for _ in range(STEPS):
+            self._step(run)
+            outcome.losses.append(
+                sum(float(t.detach().double().sum()) * w for t, w in _weighted(run.losses))
+            )
+            outcome.buffers.append({n: leaves[n].detach().numpy().copy() for n in self._buffers})
+        return outcome
+
+    def _step(self, run: Run) -> None:
+        """Take a step without backward: it leaves no gradients, or zeros where it has to."""
+
+        def nothing(*_: Any, **__: Any) -> None:
+            for parameter in run.parameters.values() if self._gradients else ():
+                if parameter.requires_grad and parameter.grad is None:
+                    parameter.grad = torch.zeros_like(parameter)
+
+        with patch("torch.autograd.backward", nothing):
+            run.step()
+        if not run.losses:
+            raise TrainingError(
+                f"{self._training.name}: step({run.taken - 1}) neither calls backward() nor returns"
+                " its loss"
+            )
+
+    def _moved(self, names: set[str]) -> dict[str, Array]:
+        """Return the start with some arrays moved at random.
+
+        Vectors, which may be biases, grow: it keeps units alive that a ReLU would switch off.
+        """
+        random = np.random.default_rng(0)
+        moved = dict(self.start)
+        for name in (name for name in self.start if name in names):
+            array = self.start[name]
+            more = abs(random.standard_normal(array.shape))
+            scale = 0.4 if array.ndim == 1 else 0.05 * (array == 0)
+            moved[name] = array * (1 + 0.3 * random.uniform(-1, 1, array.shape)) + scale * more
+        return moved
+
+
+def leaves_of(run: Run) -> dict[str, torch.Tensor]:
+    """Return the floating-point parameters and buffers of a run, the objects themselves."""
+    buffers = {f"model.{unwrapped(n)}": b for n, b in run.model.named_buffers()}
+    return {
+        name: tensor
+        for name, tensor in {**run.parameters, **buffers}.items()
+        if tensor.is_floating_point() and tensor.layout is torch.strided
+    }
+
+
+def _weighted(losses: Sequence[torch.Tensor]) -> list[tuple[torch.Tensor, float]]:
+    """Give several losses unequal weights, so that they do not make up for each other."""
+    return [(loss, 1 / (1 + 0.37 * number)) for number, loss in enumerate(losses)]
+
+
+def _rotated(groups: Sequence[Units], state: State) -> State:
+    for units in groups:
+        state = units.rearranged(state, np.roll(np.arange(units.count), 1))
+    return state
+
+
+def _difference(one: Outcome, other: Outcome) -> float:
+    """Return the largest relative difference of losses."""
+    return max(
+        abs(a - b) / (abs(a) + 1e-300) for a, b in zip(one.losses, other.losses, strict=True)
+    )

@@ -1,0 +1,568 @@
+"""Small trainings of many architectures, with their groups of equal units counted by hand."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import nn
+from torch.nn.utils.parametrizations import spectral_norm, weight_norm
+from torch.utils.checkpoint import checkpoint
+
+
+class Model(nn.Module):
+    """A module made of its parts by name and one function of itself and the inputs."""
+
+    def __init__(self, forward, **parts):
+        super().__init__()
+        self._forward = forward
+        for name, part in parts.items():
+            setattr(self, name, part)
+
+    def forward(self, *inputs):
+        return self._forward(self, *inputs)
+
+
+def normal(*shape):
+    """Return a function that draws a batch."""
+    return lambda generator: torch.randn(*shape, generator=generator)
+
+
+def integers(below, *shape):
+    return lambda generator: torch.randint(0, below, shape, generator=generator)
+
+
+def train(model, loss, *draws):
+    def step(i):
+        generator = torch.Generator().manual_seed(100 + i)
+        loss(model, *(draw(generator) for draw in draws)).backward()
+
+    return model, step
+
+
+def classify(model, inputs, classes):
+    return train(
+        model,
+        lambda m, x, y: F.cross_entropy(m(x), y),
+        inputs,
+        integers(classes, inputs(torch.Generator()).shape[0]),
+    )
+
+
+def mlp():
+    layers = nn.Linear(5, 7), nn.ReLU(), nn.Linear(7, 6), nn.Tanh(), nn.Linear(6, 3)
+    return classify(nn.Sequential(*layers), normal(8, 5), 3)
+
+
+def cnn():
+    """Channels twice, then hidden units."""
+    model = nn.Sequential(
+        nn.Conv2d(3, 6, 3),
+        nn.BatchNorm2d(6),
+        nn.ReLU(),
+        nn.Conv2d(6, 5, 3),
+        nn.BatchNorm2d(5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(20, 9),
+        nn.ReLU(),
+        nn.Linear(9, 4),
+    )
+    return classify(model, normal(6, 3, 8, 8), 4)
+
+
+class Attention(nn.Module):
+    def __init__(self, width, heads):
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(width, 3 * width)
+        self.proj = nn.Linear(width, width)
+
+    def forward(self, x, causal):
+        b, t, d = x.shape
+        q, k, v = (
+            z.view(b, t, self.heads, -1).transpose(1, 2) for z in self.qkv(x).split(d, dim=2)
+        )
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
+        return self.proj(y.transpose(1, 2).reshape(b, t, d))
+
+
+class Block(nn.Module):
+    def __init__(self, width, heads, hidden, causal):
+        super().__init__()
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.attn = Attention(width, heads)
+        self.fc, self.out = nn.Linear(width, hidden), nn.Linear(hidden, width)
+        self.causal = causal
+
+    def forward(self, x):
+        x = x + self.attn(self.norm1(x), self.causal)
+        return x + self.out(F.gelu(self.fc(self.norm2(x))))
+
+
+def gpt():
+    """The residual stream; in each of 2 layers hidden units, heads, and twice 3 dimensions."""
+
+    def forward(m, tokens):
+        x = m.wte(tokens) + m.wpe(torch.arange(tokens.shape[1]))
+        for block in m.blocks:
+            x = block(x)
+        return m.head(m.norm(x))
+
+    model = Model(
+        forward,
+        wte=nn.Embedding(11, 12),
+        wpe=nn.Embedding(7, 12),
+        blocks=nn.ModuleList([Block(12, 3, 20, causal=True) for _ in range(2)]),
+        norm=nn.LayerNorm(12),
+        head=nn.Linear(12, 11, bias=False),
+    )
+    model.head.weight = model.wte.weight
+    return train(
+        model,
+        lambda m, x: F.cross_entropy(m(x)[:, :-1].flatten(0, 1), x[:, 1:].flatten()),
+        integers(11, 3, 7),
+    )
+
+
+def vit():
+    """As ``gpt``."""
+
+    def forward(m, x):
+        x = m.patch(x).flatten(2).transpose(1, 2)
+        x = torch.cat([m.cls.expand(len(x), -1, -1), x], dim=1) + m.positions
+        return m.head(m.norm(m.blocks(x))[:, 0])
+
+    model = Model(
+        forward,
+        patch=nn.Conv2d(3, 12, 4, 4),
+        cls=nn.Parameter(torch.randn(1, 1, 12)),
+        positions=nn.Parameter(torch.randn(1, 5, 12)),
+        blocks=nn.Sequential(*[Block(12, 3, 18, causal=False) for _ in range(2)]),
+        norm=nn.LayerNorm(12),
+        head=nn.Linear(12, 3),
+    )
+    return classify(model, normal(3, 3, 8, 8), 3)
+
+
+def encoder():
+    """As ``gpt``; with dropout."""
+    layer = nn.TransformerEncoderLayer(12, 3, 20, dropout=0.1, batch_first=True)
+    model = Model(
+        lambda m, x: m.head(m.encoder(m.embed(x)).mean(1)),
+        embed=nn.Linear(5, 12),
+        encoder=nn.TransformerEncoder(layer, 2, enable_nested_tensor=False),
+        head=nn.Linear(12, 3),
+    )
+    return classify(model, normal(3, 6, 5), 3)
+
+
+def llama():
+    """Per layer: hidden units; key heads; in each, its query heads and its value dimensions.
+
+    Rotary embeddings fix the query/key dimensions. The residual stream runs through all layers.
+    """
+
+    def rotated(x):
+        t, d = x.shape[-2:]
+        angles = torch.outer(torch.arange(float(t)), 100 ** (-torch.arange(0, d, 2) / d))
+        angles = torch.cat([angles, angles], dim=-1)
+        turned = torch.cat([-x[..., d // 2 :], x[..., : d // 2]], dim=-1)
+        return x * angles.cos() + turned * angles.sin()
+
+    def layer(m, x):
+        b, t, _ = x.shape
+        y = m.norm1(x)
+        q, k, v = (p(y).view(b, t, -1, 4).transpose(1, 2) for p in (m.q, m.k, m.v))
+        k, v = (z.repeat_interleave(2, dim=1) for z in (rotated(k), v))
+        y = F.scaled_dot_product_attention(rotated(q), k, v, is_causal=True)
+        x = x + m.o(y.transpose(1, 2).reshape(b, t, -1))
+        y = m.norm2(x)
+        return x + m.down(F.silu(m.gate(y)) * m.up(y))
+
+    def make():
+        return Model(
+            layer,
+            norm1=nn.RMSNorm(16),
+            norm2=nn.RMSNorm(16),
+            q=nn.Linear(16, 16, bias=False),
+            k=nn.Linear(16, 8, bias=False),
+            v=nn.Linear(16, 8, bias=False),
+            o=nn.Linear(16, 16, bias=False),
+            gate=nn.Linear(16, 20, bias=False),
+            up=nn.Linear(16, 20, bias=False),
+            down=nn.Linear(20, 16, bias=False),
+        )
+
+    model = nn.Sequential(
+        nn.Embedding(11, 16), make(), make(), nn.RMSNorm(16), nn.Linear(16, 11, bias=False)
+    )
+    return train(
+        model,
+        lambda m, x: F.cross_entropy(m(x)[:, :-1].flatten(0, 1), x[:, 1:].flatten()),
+        integers(11, 4, 7),
+    )
+
+
+def lstm():
+    model = Model(
+        lambda m, x: m.head(m.rnn(x)[0][:, -1]),
+        rnn=nn.LSTM(4, 5, batch_first=True),
+        head=nn.Linear(5, 3),
+    )
+    return classify(model, normal(6, 8, 4), 3)
+
+
+def gru():
+    """The units of both directions."""
+    model = Model(
+        lambda m, x: m.head(m.rnn(x)[0].mean(1)),
+        rnn=nn.GRU(4, 5, batch_first=True, bidirectional=True),
+        head=nn.Linear(10, 3),
+    )
+    return classify(model, normal(6, 6, 4), 3)
+
+
+def own_cell():
+    def forward(m, x):
+        h = torch.zeros(len(x), 6)
+        for t in range(x.shape[1]):
+            new = torch.tanh(m.inner(x[:, t]) + m.recurrent(h))
+            gate = torch.sigmoid(m.gate(h))
+            h = gate * h + (1 - gate) * new
+        return m.head(h)
+
+    model = Model(
+        forward,
+        inner=nn.Linear(4, 6),
+        recurrent=nn.Linear(6, 6, bias=False),
+        gate=nn.Linear(6, 6),
+        head=nn.Linear(6, 2),
+    )
+    return classify(model, normal(6, 5, 4), 2)
+
+
+class Basic(nn.Module):
+    def __init__(self, inputs, outputs, stride):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
+        self.bn1, self.bn2 = nn.BatchNorm2d(outputs), nn.BatchNorm2d(outputs)
+        self.down = nn.Conv2d(inputs, outputs, 1, stride) if stride > 1 else nn.Identity()
+
+    def forward(self, x):
+        return F.relu(self.down(x) + self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x))))))
+
+
+def resnet():
+    """The channels of two stages, and those inside three blocks."""
+    model = nn.Sequential(
+        nn.Conv2d(3, 6, 3, padding=1),
+        Basic(6, 6, 1),
+        Basic(6, 8, 2),
+        Basic(8, 8, 1),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(8, 4),
+    )
+    return classify(model, normal(4, 3, 8, 8), 4)
+
+
+def mobilenet():
+    """The channels outside; inside of two inverted residuals; and of the first convolution."""
+
+    def inverted(inputs, hidden, outputs):
+        return nn.Sequential(
+            nn.Conv2d(inputs, hidden, 1, bias=False),
+            nn.BatchNorm2d(hidden),
+            nn.ReLU6(),
+            nn.Conv2d(hidden, hidden, 3, padding=1, groups=hidden, bias=False),
+            nn.BatchNorm2d(hidden),
+            nn.ReLU6(),
+            nn.Conv2d(hidden, outputs, 1, bias=False),
+            nn.BatchNorm2d(outputs),
+        )
+
+    model = Model(
+        lambda m, x: m.head((lambda y: y + m.second(y))(m.first(m.stem(x))).mean((2, 3))),
+        stem=nn.Conv2d(3, 5, 3, 2),
+        first=inverted(5, 10, 6),
+        second=inverted(6, 12, 6),
+        head=nn.Linear(6, 3),
+    )
+    return classify(model, normal(5, 3, 9, 9), 3)
+
+
+def grouped():
+    """8 channels in 2 groups: 2. Of 12, those that lie in one group of both sides: 4. Then 3."""
+    model = nn.Sequential(
+        nn.Conv2d(3, 8, 3),
+        nn.ReLU(),
+        nn.Conv2d(8, 12, 3, groups=2),
+        nn.ReLU(),
+        nn.Conv2d(12, 12, 3, groups=3, padding=1),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(12 * 4, 4),
+    )
+    return classify(model, normal(5, 3, 6, 6), 4)
+
+
+def grouped_evenly():
+    """Channels in each of 2 groups, before and after, and the groups as a whole."""
+    model = nn.Sequential(
+        nn.Conv2d(3, 8, 3),
+        nn.ReLU(),
+        nn.Conv2d(8, 12, 3, groups=2),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(12 * 4, 4),
+    )
+    return classify(model, normal(5, 3, 6, 6), 4)
+
+
+def densenet():
+    """The first channels, and those that each of three layers adds."""
+
+    def forward(m, x):
+        x = m.stem(x)
+        for norm, conv in zip(m.norms, m.convs, strict=True):
+            x = torch.cat([x, conv(F.relu(norm(x)))], dim=1)
+        return m.head(x.mean((2, 3)))
+
+    widths = range(6, 18, 4)
+    model = Model(
+        forward,
+        stem=nn.Conv2d(3, 6, 3, padding=1),
+        norms=nn.ModuleList([nn.BatchNorm2d(w) for w in widths]),
+        convs=nn.ModuleList([nn.Conv2d(w, 4, 3, padding=1, bias=False) for w in widths]),
+        head=nn.Linear(18, 3),
+    )
+    return classify(model, normal(5, 3, 6, 6), 3)
+
+
+def unet():
+    """The channels of three levels down, of two levels up and of what each is joined with."""
+
+    def conv(inputs, outputs):
+        return nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU())
+
+    def forward(m, x):
+        high = m.down1(x)
+        middle = m.down2(F.max_pool2d(high, 2))
+        low = m.bottom(F.max_pool2d(middle, 2))
+        middle = m.conv2(torch.cat([m.up2(low), middle], dim=1))
+        return m.head(m.conv1(torch.cat([m.up1(middle), high], dim=1)))
+
+    model = Model(
+        forward,
+        down1=conv(1, 4),
+        down2=conv(4, 6),
+        bottom=conv(6, 8),
+        up2=nn.ConvTranspose2d(8, 6, 2, 2),
+        conv2=conv(12, 6),
+        up1=nn.ConvTranspose2d(6, 4, 2, 2),
+        conv1=conv(8, 5),
+        head=nn.Conv2d(5, 1, 1),
+    )
+    loss = F.mse_loss
+    return train(model, lambda m, x, y: loss(m(x), y), normal(2, 1, 8, 8), normal(2, 1, 8, 8))
+
+
+def bag():
+    model = Model(
+        lambda m, x: m.head(F.relu(m.fc(m.bag(x)))),
+        bag=nn.EmbeddingBag(10, 6, mode="mean"),
+        fc=nn.Linear(6, 4),
+        head=nn.Linear(4, 3),
+    )
+    return classify(model, integers(10, 8, 5), 3)
+
+
+def gan():
+    """The hidden units of generator and discriminator."""
+    g = nn.Sequential(nn.Linear(3, 6), nn.ReLU(), nn.Linear(6, 4))
+    d = nn.Sequential(nn.Linear(4, 7), nn.LeakyReLU(), nn.Linear(7, 1))
+    optimizer_g, optimizer_d = (torch.optim.Adam(m.parameters(), 1e-3) for m in (g, d))
+    judge = F.binary_cross_entropy_with_logits
+
+    def step(i):
+        generator = torch.Generator().manual_seed(i)
+        real, noise = (torch.randn(8, n, generator=generator) for n in (4, 3))
+        optimizer_d.zero_grad()
+        loss = judge(d(real), torch.ones(8, 1)) + judge(d(g(noise).detach()), torch.zeros(8, 1))
+        loss.backward()
+        optimizer_d.step()
+        optimizer_g.zero_grad()
+        judge(d(g(noise)), torch.ones(8, 1)).backward()
+        optimizer_g.step()
+
+    return nn.ModuleDict({"g": g, "d": d}), step
+
+
+def autoencoder():
+    """Hidden units; its two matrices are one."""
+    model = Model(
+        lambda m, x: F.linear(torch.sigmoid(F.linear(x, m.w, m.b)), m.w.t(), m.c),
+        w=nn.Parameter(torch.randn(5, 8) * 0.4),
+        b=nn.Parameter(torch.zeros(5)),
+        c=nn.Parameter(torch.zeros(8)),
+    )
+    return train(model, lambda m, x: F.mse_loss(m(x), x), normal(6, 8))
+
+
+def vae():
+    """Hidden units of both sides, and the latent ones, into which noise goes."""
+
+    def forward(m, x):
+        h = F.relu(m.enc(x))
+        mean, log_variance = m.mean(h), m.log_variance(h)
+        z = mean + torch.randn_like(mean) * torch.exp(0.5 * log_variance)
+        divergence = (mean**2 + log_variance.exp() - log_variance - 1).sum() / 2
+        return F.mse_loss(m.out(F.relu(m.dec(z))), x, reduction="sum") + divergence
+
+    model = Model(
+        forward,
+        enc=nn.Linear(8, 6),
+        mean=nn.Linear(6, 3),
+        log_variance=nn.Linear(6, 3),
+        dec=nn.Linear(3, 5),
+        out=nn.Linear(5, 8),
+    )
+    return train(model, lambda m, x: m(x), normal(6, 8))
+
+
+def graph_attention():
+    """Heads twice, and the dimensions in each of three heads."""
+
+    class Layer(nn.Module):
+        def __init__(self, inputs, outputs, heads):
+            super().__init__()
+            self.w = nn.Linear(inputs, outputs * heads, bias=False)
+            self.a = nn.Parameter(torch.randn(heads, outputs))
+            self.b = nn.Parameter(torch.randn(heads, outputs))
+
+        def forward(self, x, edges):
+            z = self.w(x).view(len(x), *self.a.shape)
+            scores = F.leaky_relu((z * self.a).sum(-1)[:, None] + (z * self.b).sum(-1)[None])
+            weights = scores.masked_fill(edges[..., None] == 0, -1e9).softmax(1)
+            return torch.einsum("ijh,jho->iho", weights, z)
+
+    edges = (torch.rand(9, 9) > 0.5) + torch.eye(9)
+    model = Model(
+        lambda m, x: m.second(F.elu(m.first(x, edges).flatten(1)), edges).mean(1),
+        first=Layer(5, 4, 3),
+        second=Layer(12, 3, 2),
+    )
+    return classify(model, normal(9, 5), 3)
+
+
+class Experts(nn.Module):
+    def __init__(self, top):
+        super().__init__()
+        self.top = top
+        self.router = nn.Linear(6, 4)
+        self.experts = nn.ModuleList(
+            nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 6)) for _ in range(4)
+        )
+
+    def forward(self, x):
+        weights = self.router(x).softmax(-1)
+        if not self.top:
+            return x + sum(weights[:, e, None] * f(x) for e, f in enumerate(self.experts))
+        weights, chosen = weights.topk(self.top, dim=-1)
+        out = x
+        for e, expert in enumerate(self.experts):
+            sample, place = torch.where(chosen == e)
+            out = out.index_add(0, sample, expert(x[sample]) * weights[sample, place, None])
+        return out
+
+
+def experts():
+    """The residual stream, the hidden units of four experts, and the experts."""
+    model = nn.Sequential(nn.Linear(4, 6), Experts(0), nn.Linear(6, 3))
+    return classify(model, normal(12, 4), 3)
+
+
+def top_experts():
+    """As ``experts``."""
+    model = nn.Sequential(nn.Linear(4, 6), Experts(2), nn.Linear(6, 3))
+    return classify(model, normal(40, 4), 3)
+
+
+def stacked_experts():
+    """The residual stream, the hidden units of three experts, and the experts."""
+
+    def forward(m, x):
+        x = m.embed(x)
+        hidden = F.relu(torch.einsum("bd,edh->beh", x, m.w1))
+        results = torch.einsum("beh,ehd->bed", hidden, m.w2)
+        return m.head(x + (m.router(x).softmax(-1)[..., None] * results).sum(1))
+
+    model = Model(
+        forward,
+        embed=nn.Linear(4, 6),
+        router=nn.Linear(6, 3),
+        w1=nn.Parameter(torch.randn(3, 6, 5)),
+        w2=nn.Parameter(torch.randn(3, 5, 6)),
+        head=nn.Linear(6, 3),
+    )
+    return classify(model, normal(12, 4), 3)
+
+
+def glu():
+    """Units that lie in both halves of a matrix, and hidden units."""
+    layers = nn.Linear(5, 12), nn.GLU(), nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 3)
+    return classify(nn.Sequential(*layers), normal(8, 5), 3)
+
+
+def spectral():
+    """Two layers of hidden units; buffers that are overwritten before they are read."""
+    model = nn.Sequential(
+        spectral_norm(nn.Linear(5, 6)),
+        nn.ReLU(),
+        weight_norm(nn.Linear(6, 7)),
+        nn.ReLU(),
+        spectral_norm(nn.Linear(7, 3)),
+    )
+    return classify(model, normal(8, 5), 3)
+
+
+def checkpointed():
+    model = Model(
+        lambda m, x: m.head(
+            checkpoint(lambda y: torch.tanh(m.b(y)), torch.tanh(m.a(x)), use_reentrant=False)
+        ),
+        a=nn.Linear(5, 6),
+        b=nn.Linear(6, 7),
+        head=nn.Linear(7, 3),
+    )
+    return classify(model, normal(8, 5), 3)
+
+
+COUNTED = {
+    mlp: 2,
+    cnn: 3,
+    resnet: 5,
+    mobilenet: 4,
+    grouped: 9,
+    grouped_evenly: 5,
+    densenet: 4,
+    unet: 7,
+    encoder: 17,
+    gpt: 17,
+    llama: 13,
+    vit: 17,
+    lstm: 1,
+    gru: 2,
+    own_cell: 1,
+    bag: 2,
+    gan: 2,
+    autoencoder: 1,
+    vae: 3,
+    graph_attention: 5,
+    stacked_experts: 5,
+    glu: 2,
+    spectral: 2,
+    checkpointed: 2,
+}
