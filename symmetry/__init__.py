@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from symmetry.testing import parametrize_invariants
+    from symmetry.api import Report as Report
+    from symmetry.api import check as check
+    from symmetry.checker.case import Case as Case
+    from symmetry.checker.verdict import Verdict as Verdict
+    from symmetry.errors import SymmetryError as SymmetryError
+    from symmetry.targets.torch_module import from_module as from_module
+    from symmetry.testing import parametrize_invariants as parametrize_invariants
 
-__all__ = ["parametrize_invariants"]
+# Imported only when asked for: ``symmetry --help`` must stay quick, and torch may not be there.
+_HOMES = {
+    "Case": "symmetry.checker.case",
+    "Report": "symmetry.api",
+    "SymmetryError": "symmetry.errors",
+    "Verdict": "symmetry.checker.verdict",
+    "check": "symmetry.api",
+    "from_module": "symmetry.targets.torch_module",
+    "parametrize_invariants": "symmetry.testing",
+}
+__all__ = [*_HOMES]
 
 
 def __getattr__(name: str) -> Any:
-    """Import the pytest face only when it is asked for: ``symmetry --help`` must stay quick."""
-    if name == "parametrize_invariants":
-        from symmetry.testing import parametrize_invariants
+    """Import a public name from where it is defined."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
 
-        return parametrize_invariants
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    return [*globals(), *_HOMES]

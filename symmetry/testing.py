@@ -19,16 +19,13 @@ from typing import Any
 
 import pytest
 
-from symmetry.checker import threads
-from symmetry.checker.case import DTYPES, Case
-from symmetry.checker.check import applicable, check, require_sense
-from symmetry.checker.strategies import EXAMPLES, draw_cases
-from symmetry.checker.verdict import Verdict
+from symmetry.api import plan_for
+from symmetry.checker.plan import Plan
+from symmetry.checker.strategies import EXAMPLES
+from symmetry.checker.verdict import Checked
 from symmetry.errors import SymmetryError
-from symmetry.invariants.catalogue import Invariant
-from symmetry.report.verdicts import command_line, facts_in_lines, line
+from symmetry.report.verdicts import details, line
 from symmetry.targets.resolve import as_trainer, resolve_step
-from symmetry.targets.trainer import Trainer
 
 
 def parametrize_invariants(
@@ -38,9 +35,11 @@ def parametrize_invariants(
     skip: str | Iterable[str] = (),
     examples: int = EXAMPLES,
     seed: int = 0,
-    dtype: str | Iterable[str] = DTYPES,
+    dtype: str | Iterable[str] = (),
+    exact: bool = False,
     allow: str | Iterable[str] = (),
     expected_failures: Mapping[str, str] | None = None,
+    min_samples: int = 1,
 ) -> pytest.MarkDecorator:
     """Turn a test into one test for each invariant, named after it.
 
@@ -54,81 +53,61 @@ def parametrize_invariants(
     step
         A training step ``step(x, y, w1, w2, lr) -> (w1, w2)``, a class whose instances are one, or
         a name such as the command line takes.
-    only, skip
-        Patterns for names of invariants, as of the shell; ``skip`` wins. Without ``only``, the
-        ``symmetry/*`` are checked, and ``network/*`` as well for this project's own trainers.
-    examples, seed
-        How many cases there are for each dtype, and the seed of their list.
-    dtype
-        ``"float32"``, ``"float64"`` or both.
-    allow
-        ``"rounding"``: do not mind violations that the rounding of single steps explains.
-    expected_failures
-        Names of invariants that are known to be violated, each with the reason. If one is not
-        violated in any dtype, its test fails.
+    only, skip, examples, seed, dtype, exact, allow, expected_failures, min_samples
+        As of ``symmetry.check``. An expected failure that does not fail in any dtype fails its
+        test.
 
     Examples
     --------
-    >>> @parametrize_invariants("numba", only="symmetry/*", dtype="float32")
+    >>> @parametrize_invariants("numba", only="symmetry/*", dtype="float32", exact=True)
     ... def test_core(invariant_check):
     ...     invariant_check()
     """
     try:
-        trainer = resolve_step(step) if isinstance(step, str) else as_trainer(step, _name(step))
-        invariants = applicable(trainer, _tuple(only), _tuple(skip))
-        cases = draw_cases(_at_least("examples", examples, 1), _at_least("seed", seed, 0), DTYPES)
-        chosen = _chosen(cases, _tuple(dtype))
-        allow_rounding = _allows_rounding(_tuple(allow))
-        require_sense(expected_failures or {})
+        plan = plan_for(
+            resolve_step(step) if isinstance(step, str) else as_trainer(step, _name(step)),
+            only=only,
+            skip=skip,
+            examples=examples,
+            seed=seed,
+            dtype=dtype,
+            exact=exact,
+            allow=allow,
+            expected_failures=expected_failures,
+            min_samples=min_samples,
+        )
     except SymmetryError as error:
         # Pytest prints the message of this exception alone, without a traceback.
         raise pytest.Collector.CollectError(str(error)) from None
-    expected = dict(expected_failures or {})
-    checks = [
-        InvariantCheck(trainer, invariant, chosen, allow_rounding, expected)
-        for invariant in invariants
-    ]
-    return pytest.mark.parametrize(
-        "invariant_check", [pytest.param(c, id=c.invariant.name) for c in checks]
-    )
+    checks = [pytest.param(InvariantCheck(plan.of(i)), id=i.name) for i in plan.invariants]
+    return pytest.mark.parametrize("invariant_check", checks)
 
 
 @dataclass(frozen=True)
 class InvariantCheck:
-    """Checks one invariant of one trainer when it is called in a test."""
+    """Checks one invariant when it is called in a test."""
 
-    trainer: Trainer
-    invariant: Invariant
-    cases: tuple[Case, ...]
-    allow_rounding: bool
-    expected: Mapping[str, str]
+    plan: Plan
 
     def __call__(self) -> None:
         """Check, and end the test as the verdicts say."""
-        verdicts = check(
-            self.trainer,
-            [self.invariant],
-            self.cases,
-            allow_rounding=self.allow_rounding,
-            expected_failures=self.expected,
-        )
+        checked = self.plan.run()
+        verdicts = checked.verdicts
         if any(verdict.gates for verdict in verdicts):
-            pytest.fail(self._text(verdicts), pytrace=False)
-        if any(verdict.kind == "expected failure" for verdict in verdicts):
-            pytest.xfail(self.expected[self.invariant.name])
-            pytest.fail(self._text(verdicts), pytrace=False)  # only under --runxfail
+            pytest.fail(_text(checked), pytrace=False)
+        if reasons := [v.reason or "" for v in verdicts if v.kind == "expected failure"]:
+            pytest.xfail(reasons[0])
+            pytest.fail(_text(checked), pytrace=False)  # only under --runxfail
         if not any(verdict.kind in ("holds", "rounding") for verdict in verdicts):
-            pytest.skip("; ".join(line(verdict) for verdict in verdicts))
+            pytest.skip("; ".join(map(line, verdicts)))
 
-    def _text(self, verdicts: Iterable[Verdict]) -> str:
-        """Return what the command line prints."""
-        lines: list[str] = []
-        for verdict in verdicts:
-            lines.append(line(verdict))
-            if verdict.case is not None:
-                command = command_line(self.trainer.name, verdict)
-                lines += [*facts_in_lines(verdict, command)[1:], ""]
-        return "\n".join([*lines, threads.in_words()])
+
+def _text(checked: Checked) -> str:
+    """Return what the command line prints."""
+    lines: list[str] = []
+    for verdict in checked.verdicts:
+        lines += [line(verdict), *details(checked, verdict), ""]
+    return "\n".join([*lines, *checked.notes, *checked.heading[1:]])
 
 
 def _name(step: Callable[..., Any]) -> str:
@@ -146,27 +125,3 @@ def _name(step: Callable[..., Any]) -> str:
 
 def _is_installed(file: Path) -> bool:
     return any(file.is_relative_to(sysconfig.get_path(key)) for key in ("purelib", "stdlib"))
-
-
-def _tuple(value: str | Iterable[str]) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)
-
-
-def _at_least(name: str, value: int, least: int) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise SymmetryError(f"{name} must be an integer of at least {least}, not {value!r}")
-    return value
-
-
-def _chosen(cases: Iterable[Case], dtypes: tuple[str, ...]) -> tuple[Case, ...]:
-    for dtype in dtypes or ("nothing",):
-        if dtype not in DTYPES:
-            raise SymmetryError(f"dtype must be one of {', '.join(DTYPES)}, not {dtype!r}")
-    return tuple(case for case in cases if case.dtype in dtypes)
-
-
-def _allows_rounding(allowed: tuple[str, ...]) -> bool:
-    for name in allowed:
-        if name != "rounding":
-            raise SymmetryError(f"all that can be allowed is 'rounding', not {name!r}")
-    return bool(allowed)

@@ -35,10 +35,11 @@ class Verdict:
         ``"float32"`` or ``"float64"``.
     kind
         *holds*: nothing deviated, and in some case it could have. *violated*. *rounding*: violated,
-        but one step's rounding explains it, and the caller allowed that. *vacuous*: nothing
-        deviated, but no case had the witness, so it proves nothing. *not applicable*: the trainer
-        does not take the dtype. *expected failure*: violated, as announced. *error*: the step
-        raised, or did not return two arrays of the right shapes and dtype.
+        but the rounding of single steps explains it; that does not gate, and in an exact check it
+        is *violated*. *vacuous*: nothing deviated, but no case had the witness, so it proves
+        nothing. *not applicable*: the step does not take the dtype. *expected failure*: violated,
+        as announced. *error*: the step raised, or did not return two arrays of the right shapes and
+        dtype.
     cases, counted
         Cases that were run, shrinking apart, and those of them that had the witness.
     max_ulps
@@ -58,8 +59,7 @@ class Verdict:
     stale
         A failure was expected, but there is none in any dtype that was checked.
     failures, reruns
-        How often the smallest case failed again when it was run again. Less than always means
-        that the trainer is not repeatable.
+        How often the smallest case failed again when it was run again.
     """
 
     invariant: str
@@ -83,34 +83,43 @@ class Verdict:
         """Whether this verdict makes the whole check fail."""
         return self.kind in ("violated", "error") or self.stale
 
+    @property
+    def repeats(self) -> bool:
+        """Whether the smallest case fails whenever it is run."""
+        return self.failures == self.reruns
+
 
 @dataclass(frozen=True)
 class Checked:
-    """A whole check: which trainer on which cases, and the verdicts.
+    """A whole check of one target.
 
     Attributes
     ----------
     trainer
-        Its name.
+        The target's name.
     seed
         Of the list of cases; None if the cases were given.
     examples
         Number of cases for each dtype.
     verdicts
         One for each invariant and dtype.
+    heading
+        What was checked, on what, and under which conditions, in lines.
+    notes
+        What is to be said beside the verdicts, in lines.
     """
 
     trainer: str
     seed: int | None
-    examples: int
+    examples: int | None
     verdicts: tuple[Verdict, ...]
+    heading: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
-def gate(verdicts: Iterable[Verdict]) -> bool:
-    """Return whether any of the verdicts makes the check fail."""
-    return any(verdict.gates for verdict in verdicts)
-
-
-def nothing_checked(verdicts: Iterable[Verdict]) -> bool:
-    """Return whether no case counted for any invariant, so that passing would mean nothing."""
-    return not any(verdict.counted for verdict in verdicts)
+def exit_code(verdicts: Iterable[Verdict]) -> int:
+    """Return 1 if a verdict gates; 2 if no case counted, so that passing means nothing; else 0."""
+    verdicts = tuple(verdicts)
+    if any(verdict.gates for verdict in verdicts):
+        return 1
+    return 0 if any(verdict.counted for verdict in verdicts) else 2

@@ -1,35 +1,29 @@
-"""``symmetry check``: put the invariants to a training step."""
+"""``symmetry check``: put the invariants to training steps."""
 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
-from symmetry.cli import FOUND, OK
-from symmetry.cli.options import GivenPath
+from symmetry.cli import FAILED, FOUND, OK
+from symmetry.cli.options import GivenPath, WholeNumber
 from symmetry.errors import SymmetryError
 
 if TYPE_CHECKING:
+    from symmetry.api import Report
     from symmetry.checker.case import Case
-    from symmetry.checker.verdict import Checked, Verdict
-    from symmetry.invariants.catalogue import Invariant
-    from symmetry.targets.trainer import Trainer
+    from symmetry.checker.verdict import Verdict
 
-_DTYPES = ("float32", "float64")
-_REPEATABLE = "symmetry/repeatable"
-_ERRATIC = (
-    f"{_REPEATABLE} is violated: what depends on chance or on earlier runs need not fail again by "
-    "itself"
-)
 _FILE = GivenPath()
 
 
 @click.command("check")
-@click.argument("trainer", default="numba")
+@click.argument("targets", nargs=-1, metavar="[NAME]...")
 @click.option(
     "--only",
     multiple=True,
@@ -44,7 +38,7 @@ _FILE = GivenPath()
 )
 @click.option(
     "--examples",
-    type=click.IntRange(min=1),
+    type=WholeNumber(min=1),
     default=100,
     show_default=True,
     metavar="N",
@@ -52,26 +46,42 @@ _FILE = GivenPath()
 )
 @click.option(
     "--seed",
-    type=click.IntRange(min=0),
+    type=WholeNumber(min=0),
     default=0,
     show_default=True,
     metavar="N",
     help="Seed of the list of cases; another one explores others.",
 )
 @click.option(
-    "--dtype", type=click.Choice(_DTYPES), multiple=True, help="Repeatable.  [default: both]"
+    "--dtype",
+    type=click.Choice(["float32", "float64"]),
+    multiple=True,
+    help="Repeatable.  [default: both]",
+)
+@click.option(
+    "--exact",
+    is_flag=True,
+    help="Units must stay equal bit for bit: a split by rounding alone is a violation.",
 )
 @click.option(
     "--allow",
     type=click.Choice(["rounding"]),
     multiple=True,
-    help="Do not mind violations that the rounding of single steps explains.",
+    help="Changes nothing: rounding is allowed without --exact.",
 )
 @click.option(
     "--expect-failure",
     multiple=True,
     metavar="NAME=REASON",
     help="This invariant is known to be violated; if it is not, that is an error. Repeatable.",
+)
+@click.option(
+    "--min-samples",
+    type=WholeNumber(min=1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Every case has at least so many samples; BatchNorm wants 2.",
 )
 @click.option(
     "--case",
@@ -86,69 +96,119 @@ _FILE = GivenPath()
     help="Write a Python script there that reproduces a violation.",
 )
 @click.option(
-    "--output", type=_FILE, metavar="DIR", help="Write invariants.md there: what was checked."
+    "--output", type=_FILE, metavar="DIR", help="Write there, in Markdown, what was checked."
 )
 @click.option("--list", "list_", is_flag=True, help="Print the invariants, and check nothing.")
 def command(
-    trainer: str,
-    only: tuple[str, ...],
-    skip: tuple[str, ...],
-    examples: int,
-    seed: int,
-    dtype: tuple[str, ...],
-    allow: tuple[str, ...],
+    targets: tuple[str, ...],
     expect_failure: tuple[str, ...],
     case: str | None,
     json: Path | None,
     script: Path | None,
     output: Path | None,
     list_: bool,
+    **options: Any,
 ) -> int:
-    """Check a training step against the invariants, on many generated cases.
+    """Check training steps against the invariants, on many generated cases.
 
-    TRAINER is numba (the default: this project's own core), numpy, torch, torch-autograd or jax; or
+    NAME is numba (the default: this project's own core), numpy, torch, torch-autograd or jax; or
     your own, as package.module:attribute or path/to/file.py:attribute. It is called as
-    step(x, y, w1, w2, lr) and returns the new (w1, w2).
+    step(x, y, w1, w2, lr) and returns the new (w1, w2). The attribute may be a pattern, such as
+    'models.py:train_*': each step that the file defines under such a name is checked.
 
-    Of what goes wrong the smallest case is printed, and the command that repeats it.
+    Of what fails the smallest case is printed, and the command that repeats it.
 
     Exit status: 0 nothing is violated, 1 something is, or the step does not work; 2 the command
     could not do its work, or nothing was checked.
     """
     if list_:
-        return _list(only, skip)
-    from symmetry.checker.check import applicable, check, require_sense
-    from symmetry.checker.verdict import Checked
-    from symmetry.cli.verdicts import display
-    from symmetry.targets.resolve import resolve_step
+        return _list(options["only"], options["skip"])
+    targets = targets or ("numba",)
+    names, left_out = _expand(targets)
+    several = len(names) > 1 or names != targets
+    if several and script:
+        raise click.UsageError("--script is of one target, and these may be several.")
+    options["expected_failures"] = dict(map(_expectation, expect_failure))
+    options["cases"] = None if case is None else _read(case)
+    _probe(json, script, output, several=several)
+    if several:
+        return _check_several(names, left_out, options, json, output)
+    return _check_one(names[0], options, json, script, output)
 
-    expected = dict(map(_expectation, expect_failure))
-    require_sense(expected)
-    dtypes = tuple(d for d in _DTYPES if d in dtype or not dtype)
-    cases = _draw(examples, seed, dtypes) if case is None else _read(case, dtypes)
-    _probe(json, script, output)
-    subject = resolve_step(trainer)
-    invariants = applicable(subject, only, skip)
-    number = examples if case is None else len(cases)
+
+def _check_one(
+    name: str,
+    options: Mapping[str, Any],
+    json: Path | None,
+    script: Path | None,
+    output: Path | None,
+) -> int:
+    """Check one target, write the files that are asked for, and say last what it all means."""
+    from symmetry.checker.verdict import exit_code
+    from symmetry.report.verdicts import conclusion, last_line
+
+    report = _check(name, options)
+    for text in _write(report, json, script, output):
+        click.echo(text)
+    code = exit_code(report)
+    if code == FAILED:
+        raise SymmetryError(conclusion(report.verdicts))
+    click.echo(last_line(report.verdicts))
+    return code
+
+
+def _check_several(
+    names: Sequence[str],
+    left_out: Sequence[str],
+    options: Mapping[str, Any],
+    json: Path | None,
+    output: Path | None,
+) -> int:
+    """Check one target after the other, whatever becomes of them, and end with a table."""
+    from symmetry.report import models
+
+    rows = []
+    for name in names:
+        try:
+            rows.append(models.Row(name, _check(name, options)))
+        except SymmetryError as error:
+            rows.append(models.Row(name, None, str(error)))
+        click.echo(f"{rows[-1].conclusion}\n")
+    contents = {}
+    if json is not None:
+        contents[json] = models.to_json(rows)
+    if output is not None:
+        contents[output / models.MARKDOWN] = models.render(rows, left_out, _command_line())
+    for text in (*models.lines(rows, left_out), "", *_write_all(contents), models.last_line(rows)):
+        click.echo(text)
+    codes = [row.exit_code for row in rows]
+    return FOUND if FOUND in codes else max(codes)
+
+
+def _check(name: str, options: Mapping[str, Any]) -> Report:
+    """Check one target; print its verdicts and what failed."""
+    from symmetry.api import check
+    from symmetry.cli.verdicts import display
+    from symmetry.report.verdicts import details
+
     with display() as show:
-        for text in _headline(subject, invariants, cases, None if case else seed):
-            show.text(text)
-        verdicts = check(
-            subject,
-            invariants,
-            cases,
-            allow_rounding="rounding" in allow,
-            expected_failures=expected,
-            shrinking=case is None,
-            on_case=show.case,
-            on_verdict=show.verdict,
-        )
-    checked = Checked(trainer, seed if case is None else None, number, verdicts)
-    for text in _findings(checked, partly=not (only or subject.builtin)):
+        report = check(name, **options, progress=show)
+    for verdict in report:
+        if found := details(report, verdict):
+            click.echo("\n" + click.style(found[0], bold=True))
+            for text in found[1:]:
+                click.echo(text)
+    for text in ("", *report.notes):
         click.echo(text)
-    for text in _write(checked, json, script, output):
-        click.echo(text)
-    return _status(verdicts)
+    return report
+
+
+def _expand(given: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names of the targets, and what patterns leave out."""
+    from symmetry.targets.resolve import expand
+
+    found = [expand(name) for name in given]
+    return tuple(n for names, _ in found for n in names), tuple(t for _, out in found for t in out)
 
 
 def _list(only: tuple[str, ...], skip: tuple[str, ...]) -> int:
@@ -168,27 +228,17 @@ def _expectation(text: str) -> tuple[str, str]:
     return name, reason.strip()
 
 
-def _draw(examples: int, seed: int, dtypes: tuple[str, ...]) -> tuple[Case, ...]:
-    from symmetry.checker.strategies import draw_cases
-
-    return draw_cases(examples, seed, dtypes)
-
-
-def _read(text: str, dtypes: tuple[str, ...]) -> tuple[Case, ...]:
-    """Parse the cases in an argument or in the file it names, and keep those of the dtypes."""
+def _read(text: str) -> tuple[Case, ...]:
+    """Parse the cases in an argument or in the file it names."""
     from symmetry.checker.case import CaseError, parse_cases
 
     where = "--case"
     if not text.lstrip().startswith(("{", "[")):
         where, text = text, _content(text)
     try:
-        cases = parse_cases(text)
+        return parse_cases(text)
     except CaseError as error:
         raise SymmetryError(f"{where}: {error}") from None
-    chosen = tuple(case for case in cases if case.dtype in dtypes)
-    if not chosen:
-        raise SymmetryError(f"{where}: no case is in {dtypes[0]}")
-    return chosen
 
 
 def _content(path: str) -> str:
@@ -201,84 +251,51 @@ def _content(path: str) -> str:
         ) from None
 
 
-def _probe(json: Path | None, script: Path | None, output: Path | None) -> None:
+def _probe(json: Path | None, script: Path | None, output: Path | None, *, several: bool) -> None:
     """Find out before checking whether everything can be written after it."""
+    from symmetry.report import invariants, models
     from symmetry.report.files import writable_directory, writable_file
-    from symmetry.report.invariants import MARKDOWN
 
     for path in (json, script):
         if path is not None:
             writable_file(path)
     if output is not None:
-        writable_file(writable_directory(output) / MARKDOWN)
-
-
-def _headline(
-    trainer: Trainer, invariants: tuple[Invariant, ...], cases: tuple[Case, ...], seed: int | None
-) -> tuple[str, ...]:
-    """Say what is checked, on what, and under which conditions."""
-    from symmetry.checker import threads
-    from symmetry.units.words import count
-
-    dtypes = tuple(dict.fromkeys(case.dtype for case in cases))
-    number = count(len(cases) // len(dtypes), "case")
-    listed = f"{number} in {' and in '.join(dtypes)}, seed {seed}"
-    given = f"{count(len(cases), 'given case')}"
-    what = f"{trainer.name}: {count(len(invariants), 'invariant')} on"
-    return f"{what} {given if seed is None else listed}", threads.in_words(), ""
-
-
-def _findings(checked: Checked, *, partly: bool) -> tuple[str, ...]:
-    """Return what is to be said after the lines of the verdicts."""
-    from symmetry.report.verdicts import command_line, facts_in_lines, summary
-
-    texts = []
-    if partly:
-        texts.append(
-            "network/* not checked: add --only '*' if your step is meant to be these formulas"
-        )
-    for verdict in checked.verdicts:
-        if verdict.case is not None and verdict.kind != "expected failure":
-            command = command_line(checked.trainer, verdict)
-            heading, *facts = facts_in_lines(verdict, command)
-            texts += ["", click.style(heading, bold=True), *facts]
-    if any(v.invariant == _REPEATABLE and v.kind == "violated" for v in checked.verdicts):
-        texts += ["", _ERRATIC]
-    return (*texts, "", summary(checked.verdicts))
+        name = models.MARKDOWN if several else invariants.MARKDOWN
+        writable_file(writable_directory(output) / name)
 
 
 def _write(
-    checked: Checked, json: Path | None, script: Path | None, output: Path | None
+    report: Report, json: Path | None, script: Path | None, output: Path | None
 ) -> tuple[str, ...]:
-    """Write the files that were asked for, and say which."""
-    from symmetry.report.files import write_all
+    """Write the files of one target, and say which."""
     from symmetry.report.invariants import MARKDOWN, render_invariants
     from symmetry.report.script import render_script
-    from symmetry.report.verdicts import to_json
 
     contents, texts = {}, []
     if json is not None:
-        contents[json] = to_json(checked)
+        contents[json] = report.to_json()
     if output is not None:
-        contents[output / MARKDOWN] = render_invariants(checked, _command_line())
+        contents[output / MARKDOWN] = render_invariants(report, _command_line())
     if script is not None:
-        failure = _to_reproduce(checked.verdicts)
+        failure = _to_reproduce(report)
         if failure is not None:
-            contents[script] = render_script(checked.trainer, failure)
+            contents[script] = render_script(report.trainer, failure)
         else:
             texts.append(f"there is nothing to reproduce: {script} was not written")
+    return (*_write_all(contents), *texts)
+
+
+def _write_all(contents: Mapping[Path, str]) -> tuple[str, ...]:
+    from symmetry.report.files import write_all
+
     write_all({path: text.encode() for path, text in contents.items()})
-    return (*(f"wrote {path}" for path in contents), *texts)
+    return tuple(f"wrote {path}" for path in contents)
 
 
-def _to_reproduce(verdicts: tuple[Verdict, ...]) -> Verdict | None:
-    """Return the first failure; one that gates comes before the others.
-
-    Where a trainer does not even repeat itself, only that is sure to happen again.
-    """
-    failures = [verdict for verdict in verdicts if verdict.case is not None]
-    failures.sort(key=lambda verdict: (not verdict.gates, verdict.invariant != _REPEATABLE))
-    return failures[0] if failures else None
+def _to_reproduce(verdicts: Iterable[Verdict]) -> Verdict | None:
+    """Return the first failure that repeats; one that gates comes before the others."""
+    failures = [verdict for verdict in verdicts if verdict.case is not None and verdict.repeats]
+    return min(failures, key=lambda verdict: not verdict.gates, default=None)
 
 
 def _command_line() -> str:
@@ -291,18 +308,6 @@ def _command_line() -> str:
             continue
         value = context.params[name]
         for text in value if isinstance(value, tuple) else (value,):
-            option = [] if isinstance(parameter, click.Argument) else [parameter.opts[0]]
-            words += [*option, str(text)]
+            words += [] if isinstance(parameter, click.Argument) else [parameter.opts[0]]
+            words += [] if text is True else [str(text)]
     return shlex.join(words)
-
-
-def _status(verdicts: tuple[Verdict, ...]) -> int:
-    from symmetry.checker.verdict import gate, nothing_checked
-
-    if gate(verdicts):
-        return FOUND
-    if nothing_checked(verdicts):
-        raise SymmetryError(
-            "nothing was checked: no case had what it takes for any of the invariants to fail"
-        )
-    return OK

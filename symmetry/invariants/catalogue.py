@@ -25,6 +25,7 @@ NONZERO = frozenset({"cloned", "random"})
 ANY = frozenset({"zero", "cloned", "random"})
 
 _ELEMENTWISE = "any activation, loss and elementwise optimiser"
+_NORMAL = "normal for tanh and ReLU from zero weights; symmetry/clones covers it"
 
 
 def _as_it_is(problem: TwoLayer) -> TwoLayer:
@@ -60,6 +61,10 @@ class Invariant:
     rounding
         Judges whether single steps' rounding explains a violation on a problem. None for invariants
         that rounding cannot break.
+    otherwise
+        What is true where no case has the witness.
+    normal
+        Where that is to be expected.
     """
 
     name: str
@@ -72,6 +77,8 @@ class Invariant:
     measure: Callable[[Trainer, TwoLayer], Finding]
     prepare: Callable[[TwoLayer], TwoLayer] = _as_it_is
     rounding: Callable[[Trainer, TwoLayer], Rounding] | None = None
+    otherwise: str = "nothing moved"
+    normal: str = ""
 
     def elaborate(self, trainer: Trainer, problem: TwoLayer, violation: Violation) -> Violation:
         """Add to a violation how it grew, and whether rounding explains it.
@@ -98,6 +105,8 @@ CATALOGUE: tuple[Invariant, ...] = (
         measure=runs.w1_columns,
         prepare=TwoLayer.from_zero,
         rounding=rounding_from_zero,
+        otherwise="w1 never moved",
+        normal=_NORMAL,
     ),
     Invariant(
         name="symmetry/w2-rows",
@@ -110,6 +119,8 @@ CATALOGUE: tuple[Invariant, ...] = (
         measure=runs.w2_rows,
         prepare=TwoLayer.from_zero,
         rounding=rounding_from_zero,
+        otherwise="the hidden rows of w2 never moved",
+        normal=_NORMAL,
     ),
     Invariant(
         name="symmetry/clones",
@@ -121,6 +132,7 @@ CATALOGUE: tuple[Invariant, ...] = (
         weights=CLONED,
         measure=law.clones,
         rounding=rounding,
+        otherwise="there were no clones beside another unit, or they never moved",
     ),
     Invariant(
         name="symmetry/permutation",
@@ -132,6 +144,7 @@ CATALOGUE: tuple[Invariant, ...] = (
         compared="response",
         weights=NONZERO,
         measure=law.permutation,
+        otherwise="all hidden units were equal, or nothing moved",
     ),
     Invariant(
         name="symmetry/samples",
@@ -143,6 +156,7 @@ CATALOGUE: tuple[Invariant, ...] = (
         compared="response",
         weights=NONZERO,
         measure=runs.samples,
+        otherwise="all samples were equal, or nothing moved",
     ),
     Invariant(
         name="symmetry/inputs",
@@ -154,6 +168,7 @@ CATALOGUE: tuple[Invariant, ...] = (
         compared="response",
         weights=NONZERO,
         measure=runs.inputs,
+        otherwise="all inputs were equal, or nothing moved",
     ),
     Invariant(
         name="symmetry/classes",
@@ -165,6 +180,7 @@ CATALOGUE: tuple[Invariant, ...] = (
         compared="response",
         weights=NONZERO,
         measure=runs.classes,
+        otherwise="all classes were equal, or nothing moved",
     ),
     Invariant(
         name="symmetry/dead-inputs",
@@ -176,6 +192,7 @@ CATALOGUE: tuple[Invariant, ...] = (
         weights=NONZERO,
         measure=runs.dead_inputs,
         prepare=runs.without_dead_rows,
+        otherwise="no input was zero in every sample, or no row of another one moved",
     ),
     Invariant(
         name="symmetry/repeatable",
@@ -210,6 +227,7 @@ CATALOGUE: tuple[Invariant, ...] = (
         weights=ZERO,
         measure=network.first_step,
         prepare=TwoLayer.from_zero,
+        otherwise="w2 never moved",
     ),
     Invariant(
         name="network/gradient",
@@ -220,6 +238,7 @@ CATALOGUE: tuple[Invariant, ...] = (
         compared="bound",
         weights=NONZERO,
         measure=network.gradient,
+        otherwise="no update was larger than its bound",
     ),
     Invariant(
         name="network/collapsed",
@@ -232,6 +251,7 @@ CATALOGUE: tuple[Invariant, ...] = (
         weights=ZERO,
         measure=network.collapsed,
         prepare=TwoLayer.from_zero,
+        otherwise="no update was larger than its bound",
     ),
 )
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from symmetry.checker.verdict import Checked, Span, Verdict
 from symmetry.invariants.catalogue import CATALOGUE
-from symmetry.report.templates import environment, fill_paragraphs
-from symmetry.report.verdicts import command_line, deviation, facts_in_lines, summary
-from symmetry.units.words import count, in_ulps
+from symmetry.report.templates import render
+from symmetry.report.verdicts import details, deviation, last_line
+from symmetry.units.words import in_ulps
 
 MARKDOWN = "invariants.md"
 
@@ -29,23 +29,17 @@ def render_invariants(checked: Checked, command: str) -> str:
         The command line that writes the report.
     """
     names = {verdict.invariant for verdict in checked.verdicts}
-    templates = environment()
-    templates.filters |= {"span": _span}
-    text = templates.get_template("invariants.md.jinja").render(
-        checked=checked,
-        command=command,
-        summary=summary(checked.verdicts),
-        invariants=[invariant for invariant in CATALOGUE if invariant.name in names],
-        failures=[
-            facts_in_lines(verdict, command_line(checked.trainer, verdict))
-            for verdict in checked.verdicts
-            if verdict.case is not None
-        ],
-        deviation=_largest_deviation,
-        compared=_COMPARED,
-        count=count,
-    )
-    return fill_paragraphs(text)
+    context = {
+        "checked": checked,
+        "command": command,
+        "summary": last_line(checked.verdicts),
+        "invariants": [invariant for invariant in CATALOGUE if invariant.name in names],
+        "failures": [lines for v in checked.verdicts if (lines := details(checked, v))],
+        "deviation": _largest_deviation,
+        "compared": _COMPARED,
+        "span": _span,
+    }
+    return render("invariants.md.jinja", context)
 
 
 def _largest_deviation(verdict: Verdict) -> str:

@@ -19,7 +19,7 @@ from symmetry.invariants.catalogue import select
 from symmetry.invariants.law import rearrangement
 from symmetry.invariants.two_layer import TwoLayer
 from symmetry.report.templates import environment
-from symmetry.report.verdicts import command_line
+from symmetry.report.verdicts import command_for
 from symmetry.targets.load import name_in_package
 from symmetry.targets.resolve import BUILTIN
 from symmetry.units.units import Units
@@ -62,7 +62,7 @@ def render_script(trainer: str, verdict: Verdict) -> str:
     SymmetryError
         If the trainer has no name by which it can be imported.
     """
-    command = command_line(trainer, verdict)
+    command = command_for(trainer, verdict)
     if verdict.case is None or command is None:
         raise SymmetryError(f"no script can import the trainer {trainer}")
     case, violation = verdict.case, verdict.violation

@@ -1,21 +1,22 @@
-"""Verdicts for people and programs: one line each, the facts of a failure, and JSON.
+"""Verdicts for people and programs: lines, the facts of a failure, what all of them mean, JSON.
 
-Nothing is computed here: everything is read off the records, so that the terminal, the pytest face
-and the files say the same.
+Nothing is computed here: everything is read off the records, so that the terminal, the pytest face,
+a notebook and the files say the same.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from symmetry.checker.verdict import Checked, Kind, Verdict
+from symmetry.checker.verdict import Checked, Kind, Verdict, exit_code
 from symmetry.invariants.catalogue import CATALOGUE
 from symmetry.invariants.finding import Violation
+from symmetry.report.command import command_line
+from symmetry.report.records import dump
 from symmetry.units.words import count, in_ulps
 
 Fact = tuple[str, str]
@@ -29,10 +30,16 @@ KINDS: tuple[Kind, ...] = (
     "vacuous",
     "not applicable",
 )
+SIGNATURE = (
+    "step(x, y, w1, w2, lr) -> (w1, w2), arrays of shapes (n, i), (n, c), (i + 1, h), (h + 1, c)"
+)
 _NAME = max(len(invariant.name) for invariant in CATALOGUE)
 _KIND = max(map(len, KINDS))
 _COMPARED = {invariant.name: invariant.compared for invariant in CATALOGUE}
 _STATEMENTS = {invariant.name: invariant.statement for invariant in CATALOGUE}
+_ORDER = {invariant.name: place for place, invariant in enumerate(CATALOGUE)}
+_REPEATABLE = "symmetry/repeatable"
+_OF_UNITS = {"symmetry/clones", "symmetry/permutation"}
 
 
 def line(verdict: Verdict) -> str:
@@ -45,11 +52,13 @@ def gist(verdict: Verdict) -> str:
     if verdict.stale:
         return f"was expected to fail ({verdict.reason}), but {_without_failure(verdict)}"
     if verdict.kind == "holds":
-        return f"{_counted(verdict)}, {deviation(verdict)}"
+        return f"{_counted(verdict)}{_margin(verdict)}"
     if verdict.kind == "vacuous":
-        return f"{count(verdict.cases, 'case')} prove nothing: {verdict.message}"
+        return f"not tested: {verdict.message}"
     if verdict.kind == "expected failure":
         return f"{verdict.reason}: {verdict.message}"
+    if verdict.kind == "rounding":
+        return f"by rounding alone: {verdict.message}"
     return verdict.message
 
 
@@ -59,46 +68,64 @@ def deviation(verdict: Verdict) -> str:
         return "no bit differs"
     if not verdict.margin:
         return "no deviation"
-    return f"at most {_rounded_up(verdict.margin)} of the deviation allowed"
+    return f"{math.ceil(verdict.margin * 1000) / 10:g} % of the limit"  # never understated
 
 
-def facts(verdict: Verdict, command: str | None) -> tuple[Fact, ...]:
-    """Return what there is to know of a failure, as pairs of a label and a text.
+def details(checked: Checked, verdict: Verdict) -> tuple[str, ...]:
+    """Return a line that says what a failure means, and below it the facts, a line each.
 
-    Parameters
-    ----------
-    verdict
-        One that has a case.
-    command
-        The command line that reproduces it; None if there is none.
+    Nothing for what did not fail, or was expected to.
     """
-    found = [("claim", _STATEMENTS[verdict.invariant]), ("found", verdict.message)]
-    if verdict.violation is not None:
-        found += _violation_facts(verdict.violation, verdict.margin)
-    found += [("case", _case_in_words(verdict)), ("again", _again(verdict))]
-    if command is not None:
-        return (*found, ("reproduce", command))
+    if verdict.case is None or verdict.kind == "expected failure":
+        return ()
+    heading = f"{verdict.invariant} in {verdict.dtype}: {verdict.kind}{_meaning(verdict)}"
+    found = _facts(checked.trainer, verdict)
+    return (heading, *(f"  {label:<10} {text}" for label, text in found))
+
+
+def _facts(trainer: str, verdict: Verdict) -> Iterable[Fact]:
     assert verdict.case is not None
-    return (*found, ("reproduce", f"with the case {verdict.case.to_json()}"))
+    if verdict.kind == "error":
+        yield "expected", SIGNATURE
+    else:
+        yield "claim", _STATEMENTS[verdict.invariant]
+    yield "found", verdict.message
+    if verdict.violation is not None:
+        yield from _violation_facts(verdict.violation, verdict.margin)
+    yield "case", _case_in_words(verdict)
+    yield "again", _again(verdict)
+    command = command_for(trainer, verdict)
+    if command is not None:
+        yield "reproduce", command
+        if following := next_step(trainer, verdict):
+            yield "next", following
+    elif verdict.repeats:
+        yield "reproduce", f"with the case {verdict.case.to_json()}"
 
 
-def facts_in_lines(verdict: Verdict, command: str | None) -> tuple[str, ...]:
-    """Return a heading and the ``facts``, a line each."""
-    heading = f"{verdict.invariant} in {verdict.dtype}: {verdict.kind}"
-    return (heading, *(f"  {label:<10} {text}" for label, text in facts(verdict, command)))
-
-
-def command_line(trainer: str, verdict: Verdict) -> str | None:
+def command_for(trainer: str, verdict: Verdict) -> str | None:
     """Return the command that reproduces a failure, quoted for a shell.
 
-    None if there is no failure, or no name by which the trainer can be found again.
+    None if there is no failure, it does not repeat, or the target has no name to be found by.
     """
-    if verdict.case is None or "<" in trainer or trainer.startswith("__main__:"):
+    nameless = "<" in trainer or trainer.startswith("__main__:")
+    if verdict.case is None or nameless or not verdict.repeats:
         return None
-    options = ["--only", verdict.invariant, "--case", verdict.case.to_json()]
-    if verdict.kind == "rounding":
-        options = ["--allow", "rounding", *options]
-    return shlex.join(["symmetry", "check", trainer, *options])
+    by_rounding = verdict.kind == "violated" and verdict.violation and verdict.violation.rounding
+    return command_line(
+        "check",
+        trainer,
+        exact=bool(by_rounding),
+        only=verdict.invariant,
+        case=verdict.case.to_json(),
+    )
+
+
+def next_step(trainer: str, verdict: Verdict) -> str | None:
+    """Return the command that names the operation which splits the units; None without a split."""
+    if verdict.kind != "violated" or not (verdict.violation and verdict.violation.groups):
+        return None
+    return command_line("explain", trainer, case=verdict.case and verdict.case.to_json())
 
 
 def summary(verdicts: Sequence[Verdict]) -> str:
@@ -109,19 +136,51 @@ def summary(verdicts: Sequence[Verdict]) -> str:
         for kind in KINDS
         if kinds[kind]
     ]
-    stale = sum(verdict.stale for verdict in verdicts)
-    return ", ".join(texts) + (f" ({stale} against expectation)" if stale else "")
+    return ", ".join(texts)
+
+
+def conclusion(verdicts: Sequence[Verdict]) -> str:
+    """Return what all verdicts mean together, in a few words."""
+    code = exit_code(verdicts)
+    if code == 1:
+        return _gating(verdicts)
+    if code == 2:
+        why = dict.fromkeys(verdict.message.partition(" (")[0] for verdict in verdicts)
+        return f"nothing was checked: {'; '.join(why)}"
+    if _untested(verdicts):
+        return "no equal units were checked"
+    expected = len(_names(v for v in verdicts if v.kind == "expected failure"))
+    sound = "sound but for " + count(expected, "expected failure") if expected else "sound"
+    return sound + " up to rounding" * any(v.kind == "rounding" for v in verdicts)
+
+
+def last_line(verdicts: Sequence[Verdict]) -> str:
+    """Return the line that ends what is printed: what it means, and how many verdicts there are."""
+    return f"{conclusion(verdicts)} ({summary(verdicts)})"
+
+
+def lines_after(checked: Checked) -> tuple[str, ...]:
+    """Return what follows the line of each verdict: what failed, notes, and what it means."""
+    texts: list[str] = []
+    for verdict in checked.verdicts:
+        if found := details(checked, verdict):
+            texts += ["", *found]
+    return (*texts, "", *checked.notes, last_line(checked.verdicts))
 
 
 def to_json(checked: Checked) -> str:
     """Return a whole check for programs; the shape is a promise."""
-    record = {
+    return dump(record(checked)) + "\n"
+
+
+def record(checked: Checked) -> dict[str, Any]:
+    """Return a whole check as JSON has it."""
+    return {
         "trainer": checked.trainer,
         "seed": checked.seed,
         "examples": checked.examples,
         "results": [_result(checked.trainer, verdict) for verdict in checked.verdicts],
     }
-    return json.dumps(record, indent=2, allow_nan=False) + "\n"
 
 
 def _result(trainer: str, verdict: Verdict) -> dict[str, Any]:
@@ -139,38 +198,75 @@ def _result(trainer: str, verdict: Verdict) -> dict[str, Any]:
         "matrix": violation.array if found else None,
         "units": violation.units,
         "entry": violation.entry,
-        "relative": _number(violation.relative),
+        "relative": violation.relative,
         "groups": violation.groups,
-        "growth": [[iteration, _number(distance)] for iteration, distance in violation.growth]
-        if violation.growth
-        else None,
+        "growth": violation.growth or None,
         "rounding": violation.rounding,
         "message": gist(verdict),
-        "command": command_line(trainer, verdict),
+        "command": command_for(trainer, verdict),
     }
 
 
-def _number(value: float | None) -> float | str | None:
-    """JSON has no infinities and no NaN."""
-    return value if value is None or math.isfinite(value) else str(value)
+def _gating(verdicts: Sequence[Verdict]) -> str:
+    """Say how many invariants failed, and where to look first."""
+    violated, errors = (
+        _names(v for v in verdicts if v.kind == kind) for kind in ("violated", "error")
+    )
+    texts = []
+    if errors:
+        texts.append(f"the step does not work: look at {errors[0]}")
+    if violated:
+        first = _REPEATABLE if _REPEATABLE in violated else violated[0]
+        look = first + (" first" if len(violated) > 1 else "")
+        texts.append(f"{count(len(violated), 'invariant')} violated: look at {look}")
+    if stale := _names(v for v in verdicts if v.stale):
+        texts.append(f"expected to fail, but not failing: {', '.join(stale)}")
+    return "; ".join(texts)
+
+
+def _untested(verdicts: Sequence[Verdict]) -> bool:
+    """Return whether what speaks of any equal units was asked for, and never had any."""
+    asked = [v for v in verdicts if v.invariant in _OF_UNITS and v.kind != "not applicable"]
+    return bool(asked) and not any(v.counted or v.kind == "expected failure" for v in asked)
+
+
+def _names(verdicts: Iterable[Verdict]) -> list[str]:
+    """Return the invariants of the verdicts, each once."""
+    return list(dict.fromkeys(verdict.invariant for verdict in verdicts))
+
+
+def _meaning(verdict: Verdict) -> str:
+    """Return what a failure means to somebody who has not read of the invariants."""
+    violation = verdict.violation
+    if verdict.kind == "error" or violation is None:
+        return ", the step does not work in this case"
+    if verdict.kind == "rounding":
+        return ", no sign of a bug: one unit's sums are rounded differently from another's"
+    if violation.rounding:
+        return " because it must hold exactly, though by rounding alone: no sign of a bug"
+    if violation.rounding is False:
+        return ", by more than rounding explains: the step treats equal units differently"
+    if verdict.margin is not None:
+        times = f"{verdict.margin:.3g}".replace("inf", "infinitely many")
+        return f", by {times} times what rounding explains"
+    return ", and rounding is no excuse: a sound step never does this"
 
 
 def _counted(verdict: Verdict) -> str:
-    return f"{verdict.counted:,} of {count(verdict.cases, 'case')} counted"
+    return f"{verdict.counted:,} of {count(verdict.cases, 'case')} could have failed; none did"
+
+
+def _margin(verdict: Verdict) -> str:
+    return f"; largest deviation: {deviation(verdict)}" if verdict.margin else ""
 
 
 def _without_failure(verdict: Verdict) -> str:
     if verdict.kind == "vacuous":
-        return f"no case failed, and {verdict.message}"
-    return f"{_counted(verdict)} and none failed: drop the expectation"
+        return f"it was not tested: {verdict.message}"
+    return f"{_counted(verdict)}: drop the expectation"
 
 
 def _violation_facts(violation: Violation, margin: float | None) -> Iterable[Fact]:
-    yield "iteration", f"{violation.iteration}"
-    entry = f"[{', '.join(map(str, violation.entry))}]" if violation.entry else ""
-    yield "entry", f"{violation.array}{entry}"
-    if violation.units:
-        yield "units", " and ".join(map(str, violation.units))
     if violation.ulps is not None:
         relative = f", relative {violation.relative:.2g}" if violation.relative is not None else ""
         yield "distance", in_ulps(violation.ulps) + relative
@@ -180,8 +276,6 @@ def _violation_facts(violation: Violation, margin: float | None) -> Iterable[Fac
         yield "groups", violation.groups
     if violation.growth:
         yield "growth", _growth(violation)
-    if violation.rounding is not None:
-        yield "rounding", _rounding(violation.rounding)
 
 
 def _allowed(allowed: float, margin: float | None) -> str:
@@ -197,12 +291,6 @@ def _growth(violation: Violation) -> str:
     return "relative " + ", ".join(steps)
 
 
-def _rounding(explains: bool) -> str:
-    if explains:
-        return "the rounding of single steps can explain this: --allow rounding lets it pass"
-    return "the rounding of single steps cannot explain this"
-
-
 def _case_in_words(verdict: Verdict) -> str:
     case = verdict.case
     assert case is not None  # a failure has one
@@ -214,14 +302,6 @@ def _case_in_words(verdict: Verdict) -> str:
 
 
 def _again(verdict: Verdict) -> str:
-    if verdict.failures == verdict.reruns:
-        return f"failed in each of {count(verdict.reruns, 'more run')} in this process"
-    return (
-        f"failed in {verdict.failures} of {count(verdict.reruns, 'more run')} in this process: "
-        "the trainer does not repeat itself"
-    )
-
-
-def _rounded_up(margin: float) -> str:
-    """Return three decimals that do not understate."""
-    return f"{math.ceil(margin * 1000) / 1000:.3f}"
+    if verdict.repeats:
+        return f"failed in each of {count(verdict.reruns, 'more run')}"
+    return f"not repeatable: failed in {verdict.failures} of {count(verdict.reruns, 'more run')}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import difflib
 import importlib
 import importlib.util
 import sys
@@ -34,7 +36,7 @@ def load_module(trainer: str, name: str) -> ModuleType:
     """
     if not all(part.isidentifier() for part in name.split(".")):
         raise SymmetryError(
-            f"trainer {trainer!r}: {name} is neither a module such as package.module "
+            f"{trainer!r}: {name} is neither a module such as package.module "
             "nor a Python file such as path/to/file.py"
         )
     folder = Path.cwd()
@@ -45,8 +47,9 @@ def load_module(trainer: str, name: str) -> ModuleType:
         except ModuleNotFoundError as error:
             if error.name is None or not f"{name}.".startswith(f"{error.name}."):
                 raise  # the module is there; it is something that it imports that is not
+            near = _nearest(folder.joinpath(*name.split(".")).with_suffix(".py"))
             raise SymmetryError(
-                f"trainer {trainer!r}: {error} (looked in {folder} first, then where Python looks)"
+                f"{trainer!r}: {error}{near} (looked in {folder} first, then where Python looks)"
             ) from error
 
 
@@ -72,9 +75,9 @@ def load_file(trainer: str, path: str) -> ModuleType:
         file = Path(path).resolve()
         found = file.is_file()
     except (OSError, RuntimeError, ValueError) as error:  # links that lead in a circle, for example
-        raise SymmetryError(f"trainer {trainer!r}: {path} leads to no file: {error}") from error
+        raise SymmetryError(f"{trainer!r}: {path} leads to no file: {error}") from error
     if not found:
-        raise SymmetryError(f"trainer {trainer!r}: there is no file {file}")
+        raise SymmetryError(f"{trainer!r}: there is no file {file}{_nearest(file)}")
     name, root = name_in_package(file)
     _put_first(root)
     if root != file.parent and str(file.parent) not in sys.path:
@@ -95,7 +98,7 @@ def readable(trainer: str, doing: str) -> Iterator[None]:
             raise
         except BaseException as error:
             raise SymmetryError(
-                f"trainer {trainer!r}: {doing} raised {in_one_line(error)}{place_of(error)}"
+                f"{trainer!r}: {doing} raised {in_one_line(error)}{place_of(error)}"
             ) from error
 
 
@@ -112,6 +115,26 @@ def _execute(trainer: str, name: str, file: Path) -> ModuleType:
             del sys.modules[name]
             raise
     return module
+
+
+def defined_in(file: Path) -> tuple[str, ...]:
+    """Return the public functions and classes that a file defines, without executing it."""
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (OSError, ValueError, SyntaxError):
+        return ()
+    kinds = (ast.FunctionDef, ast.ClassDef)
+    return tuple(n.name for n in tree.body if isinstance(n, kinds) and n.name[0] != "_")
+
+
+def _nearest(file: Path) -> str:
+    """Guess which Python file beside a missing one was meant."""
+    try:
+        names = [path.name for path in file.parent.glob("*.py")]
+    except OSError:
+        names = []
+    close = difflib.get_close_matches(file.name, names, 1)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def name_in_package(file: Path) -> tuple[str, Path]:

@@ -9,12 +9,14 @@ import inspect
 import reprlib
 import sys
 from collections.abc import Callable, Iterable
+from fnmatch import fnmatchcase
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from symmetry.errors import SymmetryError
 from symmetry.targets.contestant import Contestant
-from symmetry.targets.load import load_file, load_module, readable
+from symmetry.targets.load import defined_in, load_file, load_module, readable
 from symmetry.targets.trainer import DTYPES, Trainer
 from symmetry.targets.training import Training
 
@@ -23,9 +25,11 @@ _FRAMEWORKS = {"torch": "torch", "torch-autograd": "torch", "jax": "jax"}
 
 
 Target = Trainer | Training
+_ARGUMENTS = ("x", "y", "w1", "w2", "lr")
+_CALL = f"step({', '.join(_ARGUMENTS)})"
 _BOTH = (
-    "expected a two-layer step, called as step(x, y, w1, w2, lr), or a training, a function "
-    "without parameters that returns (model, step)"
+    f"expected a two-layer step, called as {_CALL}, or a training, a function without parameters "
+    "that returns (model, step)"
 )
 
 
@@ -54,13 +58,7 @@ def resolve(trainer: str | Callable[..., Any] | Target) -> Target:
         return as_target(trainer)
     if trainer in BUILTIN:
         return Trainer(trainer, _builtin_module(trainer).step, builtin=True)
-    source, _, attribute = trainer.rpartition(":")
-    if not (source and attribute):
-        raise SymmetryError(
-            f"unknown trainer {trainer!r}: expected one of {', '.join(BUILTIN)}, "
-            "or package.module:attribute, or path/to/file.py:attribute"
-        )
-    module = (load_file if source.endswith(".py") else load_module)(trainer, source)
+    module, source, attribute = _module(trainer)
     return as_target(_find(trainer, module, source, attribute), trainer)
 
 
@@ -74,10 +72,69 @@ def resolve_step(trainer: str | Callable[..., Any] | Target) -> Trainer:
     """
     target = resolve(trainer)
     if isinstance(target, Training):
-        raise SymmetryError(
-            f"{target.name!r} is a training, expected a step, called as step(x, y, w1, w2, lr)"
-        )
+        raise SymmetryError(f"{target.name!r} is a training, expected a step, called as {_CALL}")
     return target
+
+
+def expand(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names that a name stands for, and a line for each thing that is left out.
+
+    The attribute may be a pattern as of the shell: ``models.py:train_*`` stands for every step and
+    every training of that name which the module itself defines.
+
+    Raises
+    ------
+    SymmetryError
+        When the module cannot be imported, or nothing in it fits.
+    """
+    if ":" not in name or not set("*?[") & set(name.rpartition(":")[2]):
+        return (name,), ()
+    module, source, pattern = _module(name)
+    found, left_out = [], []
+    for attribute, value in vars(module).items():
+        if not fnmatchcase(attribute, pattern) or (attribute[0] == "_" and pattern[0] != "_"):
+            continue
+        if getattr(value, "__module__", None) != module.__name__:
+            left_out.append(f"{source}:{attribute} is not defined there")
+            continue
+        try:
+            as_target(value, f"{source}:{attribute}")
+            found.append(f"{source}:{attribute}")
+        except SymmetryError as error:
+            left_out.append(str(error))
+    if not found:
+        why = "; ".join(left_out) or f"{source} defines no such name"
+        raise SymmetryError(f"nothing to check in {name!r}: {why}")
+    return tuple(found), tuple(left_out)
+
+
+def _module(name: str) -> tuple[ModuleType, str, str]:
+    """Import the module of a name; return it, how it was named, and the attribute."""
+    source, _, attribute = name.rpartition(":")
+    if not (source and attribute):
+        raise SymmetryError(
+            f"unknown target {name!r}{_meant(name)}: expected one of {', '.join(BUILTIN)}, "
+            "or package.module:attribute, or path/to/file.py:attribute"
+        )
+    load = load_file if source.endswith(".py") else load_module
+    return load(name, source), source, attribute
+
+
+def _meant(name: str) -> str:
+    """Guess what was meant by a name without an attribute."""
+    name = name.strip(":")
+    if name.endswith(".py"):
+        names = defined_in(Path(name))
+        if not names:
+            return f", a file that {'defines nothing' if Path(name).is_file() else 'is not there'}"
+        return f", did you mean {' or '.join(repr(f'{name}:{n}') for n in names[:3])}?"
+    head, _, tail = name.rpartition(".")
+    if head and Path(*head.split(".")).with_suffix(".py").is_file():
+        return f", did you mean {f'{head}:{tail}'!r}?"
+    if names := defined_in(Path(f"{name}.py")):
+        return f", did you mean {' or '.join(repr(f'{name}:{n}') for n in names[:3])}?"
+    close = difflib.get_close_matches(name, BUILTIN, 1)
+    return f", did you mean {close[0]!r}?" if close else ""
 
 
 def as_target(found: Any, name: str | None = None) -> Target:
@@ -89,24 +146,28 @@ def as_target(found: Any, name: str | None = None) -> Target:
         When it is neither a training nor a step.
     """
     name = _name(found) if name is None else name
-    if inspect.isclass(found) or isinstance(found, Trainer | Training):
-        return found if isinstance(found, Trainer | Training) else as_trainer(found, name)
+    if isinstance(found, Trainer | Training):
+        return found
     if not callable(found):
         raise SymmetryError(f"{name!r} is of type {type(found).__name__}, {_BOTH}")
+    step = as_trainer(found, name) if inspect.isclass(found) else None
     try:
-        signature = inspect.signature(found)
+        signature = inspect.signature(found.__call__ if step else found)
     except (TypeError, ValueError):  # of some built-in functions nobody knows
-        return as_trainer(found, name)
-    parameters = signature.parameters.values()
-    if not any(map(_is_required, parameters)) and not any(
-        p.kind is p.VAR_POSITIONAL for p in parameters
-    ):
+        return step or as_trainer(found, name)
+    parameters = list(signature.parameters.values())
+    if step and parameters and parameters[0].kind is not inspect.Parameter.VAR_POSITIONAL:
+        signature = signature.replace(parameters=parameters[1:])  # without self
+    elif not any(_is_required(p) or p.kind is p.VAR_POSITIONAL for p in parameters):
         return Training(name, found)
     try:
-        signature.bind(*"xywwl")
+        signature.bind(*_ARGUMENTS)
     except TypeError:
         raise SymmetryError(f"{name!r} takes {signature}, {_BOTH}") from None
-    return as_trainer(found, name)
+    names = tuple(signature.parameters)
+    if set(names) == set(_ARGUMENTS) and names != _ARGUMENTS:  # they would change places unnoticed
+        raise SymmetryError(f"{name!r} takes {signature}, but is called as {_CALL}")
+    return step or as_trainer(found, name)
 
 
 def as_trainer(step: Callable[..., Any], name: str | None = None) -> Trainer:
@@ -128,12 +189,12 @@ def as_trainer(step: Callable[..., Any], name: str | None = None) -> Trainer:
     if inspect.isclass(step):
         if not any("__call__" in vars(base) for base in step.__mro__):
             raise SymmetryError(
-                f"trainer {name!r} is a class whose instances cannot be called: "
+                f"{name!r} is a class whose instances cannot be called: "
                 "give it a method __call__(self, x, y, w1, w2, lr)"
             )
     elif not callable(step):
         raise SymmetryError(
-            f"trainer {name!r} is of type {type(step).__name__}, "
+            f"{name!r} is of type {type(step).__name__}, "
             "which cannot be called as step(x, y, w1, w2, lr)"
         )
     return Trainer(name, step, _dtypes(name, step))
@@ -157,7 +218,7 @@ def contestant(name: str) -> type[Contestant]:
         When it is none of the built-in trainers, or its framework is not installed.
     """
     if name not in BUILTIN:
-        raise SymmetryError(f"trainer {name!r} is none of {', '.join(BUILTIN)}")
+        raise SymmetryError(f"{name!r} is none of {', '.join(BUILTIN)}")
     found: type[Contestant] = _builtin_module(name).Contestant
     return found
 
@@ -171,7 +232,7 @@ def _builtin_module(name: str) -> ModuleType:
             if name not in _FRAMEWORKS:
                 raise
             raise SymmetryError(
-                f"trainer {name!r} needs {_FRAMEWORKS[name]}, which cannot be imported: {error} "
+                f"{name!r} needs {_FRAMEWORKS[name]}, which cannot be imported: {error} "
                 f"(pip install 'unit-symmetry[{_FRAMEWORKS[name]}]')"
             ) from error
 
@@ -188,7 +249,7 @@ def _find(trainer: str, module: ModuleType, source: str, attribute: str) -> Any:
                 close = difflib.get_close_matches(part, dir(found), 1)
                 hint = f"; did you mean {close[0]!r}?" if close else ""
                 raise SymmetryError(
-                    f"trainer {trainer!r}: {place} has no attribute {part!r}{hint}"
+                    f"{trainer!r}: {place} has no attribute {part!r}{hint}"
                 ) from error
         place += f".{part}" if ":" in place else f":{part}"
     return found
@@ -207,7 +268,7 @@ def _dtypes(name: str, step: Any) -> tuple[str, ...]:
         if names and names <= set(DTYPES):
             return tuple(dtype for dtype in DTYPES if dtype in names)
     raise SymmetryError(
-        f"trainer {name!r}: its attribute dtypes must be a tuple out of 'float32' and 'float64', "
+        f"{name!r}: its attribute dtypes must be a tuple out of 'float32' and 'float64', "
         f"such as ('float32',), but it is {reprlib.repr(given)}"
     )
 

@@ -76,7 +76,7 @@ ZERO = GROWING.to_json()
         (("numpy",), "say with --output DIR"),
         (("--threads", "2"), "say with --output DIR"),
         (("numpy", "--output", "file"), "file"),
-        (("nonsense", "--output", "o"), "unknown trainer 'nonsense'"),
+        (("nonsense", "--output", "o"), "unknown target 'nonsense'"),
         (("no.such:step", "--output", "o"), "No module named 'no'"),
         ((f"{STEPS}:dies", "--output", "o"), "signal SIGKILL): about to die"),
         (("numpy[", "--output", "o"), "settings are written as"),

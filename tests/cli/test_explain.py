@@ -137,7 +137,7 @@ def test_the_dtype_that_the_trainer_takes(explain: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "phrase"),
     [
-        (["nobody"], "unknown trainer 'nobody'"),
+        (["nobody"], "unknown target 'nobody'"),
         (["mine.py:nothing"], "nothing"),
         ([], "Missing argument"),
         (["mine.py:step", "--hidden", "0"], "--hidden"),

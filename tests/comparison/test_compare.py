@@ -118,7 +118,7 @@ def test_numbers_that_are_not_finite_end_the_comparison_only() -> None:
         ("FILE:Third", "three is too many"),
         ("FILE:dies", "signal SIGKILL): about to die"),
         ("FILE:missing", "no attribute 'missing'"),
-        ("nonsense", "unknown trainer 'nonsense'"),
+        ("nonsense", "unknown target 'nonsense'"),
         ("nonsense.module:step", "No module named 'nonsense'"),
         ("FILE:sound[PYTHONHASHSEED=x]", "its process ended (exit status"),
     ],
@@ -130,7 +130,7 @@ def test_a_trainer_that_fails(
         run("numpy", name)
     message = str(caught.value)
     assert phrase in message
-    assert message.count("trainer '") <= 1 + message.count("unknown")
+    assert message.count("target '") <= 1 + message.count("unknown")
     assert len(message.splitlines()) == 1
     assert len(processes) == 2
     assert all(each.poll() is not None for each in processes)

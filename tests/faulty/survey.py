@@ -94,8 +94,8 @@ def _catch(index: int) -> Catch:
     trainer = as_trainer(fault.trainer)
     meant = select(fault.caught_by[:1])
     look = partial(check, trainer, cases=draw_cases(dtypes=trainer.dtypes))
-    gating = [verdict for verdict in look(CATALOGUE, shrinking=False) if verdict.gates]
-    failing = [verdict for verdict in look(meant, allow_rounding=True) if verdict.case]
+    gating = [verdict for verdict in look(CATALOGUE, exact=True, shrinking=False) if verdict.gates]
+    failing = [verdict for verdict in look(meant) if verdict.case]
     worst = min(failing, key=lambda verdict: verdict.kind == "rounding", default=None)
     return Catch(
         fault,
@@ -109,7 +109,8 @@ def _catch(index: int) -> Catch:
 def _acquit(index: int) -> Acquittal:
     sound = SOUND[index]
     trainer = as_trainer(sound.trainer)
-    verdicts = check(trainer, select(sound.patterns), draw_cases(), shrinking=False)
+    patterns = select(sound.patterns)
+    verdicts = check(trainer, patterns, draw_cases(), exact=True, shrinking=False)
     accusing = tuple(verdict for verdict in verdicts if verdict.gates)
     unexpected = tuple(
         verdict

@@ -10,7 +10,15 @@ from symmetry.checker.case import Case
 from symmetry.checker.verdict import Checked, Span, Verdict
 from symmetry.invariants.finding import Violation
 from symmetry.report.invariants import render_invariants
-from symmetry.report.verdicts import command_line, facts_in_lines, line, summary, to_json
+from symmetry.report.verdicts import (
+    command_for,
+    conclusion,
+    details,
+    last_line,
+    line,
+    summary,
+    to_json,
+)
 
 CASE = Case(8, 1, 2, 10, 0.5, 3, "float32", "pixels", "zero", 0)
 VIOLATION = Violation(
@@ -50,10 +58,14 @@ SPANS = (
 HOLDS = Verdict("symmetry/pure", "float64", "holds", 100, 97, max_ulps=0, spans=SPANS)
 WITHIN = replace(HOLDS, invariant="network/gradient", max_ulps=715250, margin=0.60702)
 VACUOUS = replace(
-    HOLDS, kind="vacuous", counted=0, spans=(), message="no case had what it takes: it moved"
+    HOLDS,
+    kind="vacuous",
+    counted=0,
+    spans=(),
+    message="nothing moved in 100 cases (normal)",
 )
 NOT_TAKEN = Verdict(
-    "symmetry/pure", "float64", "not applicable", message="the trainer takes float32 only"
+    "symmetry/pure", "float64", "not applicable", message="the step takes float32 only"
 )
 ERROR = Verdict(
     "symmetry/pure",
@@ -73,29 +85,32 @@ COMMAND = f"symmetry check numpy --only symmetry/w2-rows --case '{CASE.to_json()
 @pytest.mark.parametrize(
     ("verdict", "text"),
     [
-        (HOLDS, "float64  holds             97 of 100 cases counted, no bit differs"),
+        (HOLDS, "float64  holds             97 of 100 cases could have failed; none did"),
         (
             WITHIN,
-            "holds             97 of 100 cases counted, at most 0.608 of the deviation allowed",
+            "97 of 100 cases could have failed; none did; largest deviation: 60.8 % of the limit",
         ),
-        (replace(WITHIN, margin=0.0), "97 of 100 cases counted, no deviation"),
-        (replace(WITHIN, margin=0.9989), "at most 0.999 of the deviation allowed"),
+        (replace(WITHIN, margin=0.0), "97 of 100 cases could have failed; none did"),
+        (replace(WITHIN, margin=0.9989), "largest deviation: 99.9 % of the limit"),
         (
             VIOLATED,
             "symmetry/w2-rows      float32  violated          after step 3 hidden unit 1 is",
         ),
-        (replace(VIOLATED, kind="rounding"), "rounding          after step 3 hidden unit 1 is no"),
+        (
+            replace(VIOLATED, kind="rounding"),
+            "rounding          by rounding alone: after step 3 hidden unit 1 is no",
+        ),
         (EXPECTED, "expected failure  known, see #12: after step 3 hidden unit 1 is no longer"),
-        (VACUOUS, "vacuous           100 cases prove nothing: no case had what it takes: it moved"),
-        (NOT_TAKEN, "not applicable    the trainer takes float32 only"),
+        (VACUOUS, "vacuous           not tested: nothing moved in 100 cases (normal)"),
+        (NOT_TAKEN, "not applicable    the step takes float32 only"),
         (ERROR, "error             the step raised ValueError: no (my.py, line 7)"),
         (
             STALE,
-            "was expected to fail (known, see #12), but 97 of 100 cases counted and none failed: ",
+            "was expected to fail (known, see #12), but 97 of 100 cases could have failed; none",
         ),
         (
-            replace(STALE, kind="vacuous", message="no case had what it takes: it moved"),
-            "was expected to fail (known, see #12), but no case failed, and no case had what it",
+            replace(STALE, kind="vacuous", message="nothing moved in 100 cases"),
+            "was expected to fail (known, see #12), but it was not tested: nothing moved in 100",
         ),
     ],
 )
@@ -105,65 +120,100 @@ def test_a_verdict_in_one_line(verdict, text):
     assert "\n" not in line(verdict)
 
 
-def test_the_facts_of_a_violation():
-    assert "\n".join(facts_in_lines(VIOLATED, COMMAND)) == (
+def detailed(verdict, trainer="numpy"):
+    return details(Checked(trainer, 0, 100, (verdict,)), verdict)
+
+
+def test_the_details_of_a_violation():
+    violated = replace(VIOLATED, violation=replace(VIOLATION, rounding=False))
+    assert "\n".join(detailed(violated)) == (
         f"""\
-symmetry/w2-rows in float32: violated
+symmetry/w2-rows in float32: violated, by more than rounding explains: the step treats equal units \
+differently
   claim      from zero weights all hidden rows of w2 stay identical, after every step
   found      {VIOLATION.message}
-  iteration  3
-  entry      w2[2, 4]
-  units      1 and 0
   distance   2 ulps, relative 1.5e-07
   groups     unit 0 | unit 1
   growth     relative 1.5e-07 after step 3, 2e-06 after 4, 0.031 after 7, inf after 35
-  rounding   the rounding of single steps can explain this: --allow rounding lets it pass
   case       8 samples, 1 input, 2 hidden units, 10 classes; 3 iterations at learning rate 0.5; \
 data pixels, weights zero, seed 0
-  again      failed in each of 3 more runs in this process
-  reproduce  {COMMAND}"""
+  again      failed in each of 3 more runs
+  reproduce  {COMMAND}
+  next       {COMMAND.replace("check", "explain").replace("--only symmetry/w2-rows ", "")}"""
     )
 
 
-def test_facts_that_do_not_apply_are_left_out():
-    text = "\n".join(facts_in_lines(ERROR, "symmetry check ..."))
-    labels = [text_line.split()[0] for text_line in text.splitlines()[1:]]
-    assert labels == ["claim", "found", "case", "again", "reproduce"]
+@pytest.mark.parametrize(
+    ("verdict", "meaning"),
+    [
+        (VIOLATED, "violated because it must hold exactly, though by rounding alone: no sign of a"),
+        (replace(VIOLATED, kind="rounding"), "rounding, no sign of a bug: one unit's sums are"),
+        (ERROR, "error, the step does not work in this case"),
+        (
+            replace(VIOLATED, margin=1234.5, violation=replace(VIOLATION, rounding=None)),
+            "violated, by 1.23e+03 times what rounding explains",
+        ),
+        (
+            replace(VIOLATED, violation=replace(VIOLATION, rounding=None)),
+            "violated, and rounding is no excuse: a sound step never does this",
+        ),
+    ],
+)
+def test_the_first_line_of_a_failure_says_what_it_means(verdict, meaning):
+    assert detailed(verdict)[0].startswith(f"{verdict.invariant} in float32: {meaning}")
 
 
-def test_facts_of_other_violations():
-    violation = replace(VIOLATION, rounding=False, allowed=7.4e-07)
-    worse = replace(VIOLATED, violation=violation, margin=1234.5)
-    text = "\n".join(facts_in_lines(replace(worse, failures=1), None))
-    assert "rounding   the rounding of single steps cannot explain this" in text
+def test_an_error_shows_the_signature_that_is_expected():
+    labels = [text.split()[0] for text in detailed(ERROR)[1:]]
+    assert labels == ["expected", "found", "case", "again", "reproduce"]
+    assert "step(x, y, w1, w2, lr) -> (w1, w2)" in detailed(ERROR)[1]
+
+
+def test_a_failure_that_does_not_repeat_has_no_command():
+    once = replace(VIOLATED, failures=1)
+    assert detailed(once)[-1] == "  again      not repeatable: failed in 1 of 3 more runs"
+    assert command_for("numpy", once) is None
+
+
+def test_a_step_without_a_name_has_its_case_instead_of_a_command():
+    assert detailed(VIOLATED, "x:<lambda>")[-1] == f"  reproduce  with the case {CASE.to_json()}"
+
+
+def test_what_is_allowed_and_by_how_much_it_is_exceeded():
+    violation = replace(VIOLATION, allowed=7.4e-07)
+    text = "\n".join(detailed(replace(VIOLATED, violation=violation, margin=1234.5)))
     assert "allowed    at most 7.4e-07: this is 1.23e+03 times as much" in text
-    assert "again      failed in 1 of 3 more runs in this process: the trainer does not" in text
-    assert f"reproduce  with the case {CASE.to_json()}" in text
     exact = replace(VIOLATED, violation=replace(violation, allowed=0.0), margin=float("inf"))
-    assert "  allowed    at most 0" in facts_in_lines(exact, None)
+    assert "  allowed    at most 0" in detailed(exact)
+
+
+@pytest.mark.parametrize("verdict", [HOLDS, VACUOUS, NOT_TAKEN, EXPECTED])
+def test_there_are_no_details_of_what_did_not_fail_unexpectedly(verdict):
+    assert detailed(verdict) == ()
 
 
 def test_the_command_is_quoted_for_a_shell():
-    assert command_line("numpy", VIOLATED) == COMMAND
-    command = command_line("my dir/it's.py:step", VIOLATED)
+    violated = replace(VIOLATED, violation=replace(VIOLATION, rounding=False))
+    assert command_for("numpy", violated) == COMMAND
+    command = command_for("my dir/it's.py:step", violated)
     assert command is not None
     words = shlex.split(command)
     assert words[:3] == ["symmetry", "check", "my dir/it's.py:step"]
     assert words[-1] == CASE.to_json()
 
 
-def test_the_command_allows_what_was_allowed():
-    command = command_line("numpy", replace(VIOLATED, kind="rounding"))
-    assert command == COMMAND.replace("--only", "--allow rounding --only")
+def test_the_command_is_exact_where_the_violation_is_by_rounding():
+    assert command_for("numpy", VIOLATED) == COMMAND.replace("--only", "--exact --only")
+    assert command_for("numpy", replace(VIOLATED, kind="rounding")) == COMMAND
 
 
 @pytest.mark.parametrize("name", ["test_it:test.<locals>.step", "x:<lambda>", "__main__:step"])
 def test_there_is_no_command_for_what_has_no_name(name):
-    assert command_line(name, VIOLATED) is None
+    assert command_for(name, VIOLATED) is None
 
 
 def test_there_is_no_command_without_a_failure():
-    assert command_line("numpy", HOLDS) is None
+    assert command_for("numpy", HOLDS) is None
 
 
 def test_the_summary_counts_by_kind():
@@ -171,8 +221,30 @@ def test_the_summary_counts_by_kind():
     assert summary(verdicts) == (
         "1 violated, 1 error, 1 expected failure, 2 hold, 1 vacuous, 1 not applicable"
     )
-    assert summary([HOLDS]) == "1 holds"
-    assert summary([STALE]) == "1 holds (1 against expectation)"
+    assert last_line([HOLDS, HOLDS]) == "sound (2 hold)"
+
+
+CLONES = replace(VACUOUS, invariant="symmetry/clones")
+RANDOM = replace(VIOLATED, invariant="symmetry/repeatable")
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "text"),
+    [
+        ([HOLDS, VACUOUS], "sound"),
+        ([HOLDS, replace(VIOLATED, kind="rounding")], "sound up to rounding"),
+        ([HOLDS, EXPECTED], "sound but for 1 expected failure"),
+        ([HOLDS, CLONES], "no equal units were checked"),
+        ([VACUOUS, CLONES], "nothing was checked: nothing moved in 100 cases"),
+        ([NOT_TAKEN], "nothing was checked: the step takes float32 only"),
+        ([VIOLATED, HOLDS], "1 invariant violated: look at symmetry/w2-rows"),
+        ([VIOLATED, RANDOM], "2 invariants violated: look at symmetry/repeatable first"),
+        ([ERROR], "the step does not work: look at symmetry/pure"),
+        ([STALE], "expected to fail, but not failing: symmetry/pure"),
+    ],
+)
+def test_the_last_line_says_what_it_all_means(verdicts, text):
+    assert conclusion(verdicts) == text
 
 
 def test_json():
@@ -201,7 +273,7 @@ def test_json():
         "growth": [[3, 1.5e-07], [4, 2e-06], [7, 0.031], [35, "inf"]],
         "rounding": True,
         "message": VIOLATION.message,
-        "command": COMMAND,
+        "command": COMMAND.replace("--only", "--exact --only"),
     }
     assert list(holds) == list(error) == list(violated)
     not_null = {key: value for key, value in holds.items() if value is not None}
@@ -212,7 +284,7 @@ def test_json():
         "cases": 100,
         "counted": 97,
         "max_ulps": 0,
-        "message": "97 of 100 cases counted, no bit differs",
+        "message": "97 of 100 cases could have failed; none did",
     }
     assert error["iteration"] is error["matrix"] is error["growth"] is None
     assert error["case"] == violated["case"]
@@ -230,7 +302,7 @@ def test_the_report_of_a_check():
     for row in (
         "| `symmetry/w2-rows` | float32 | violated | 17 | 15 | 2 ulps |",
         "| `symmetry/pure` | float64 | holds | 100 | 97 | no bit differs |",
-        "| `network/gradient` | float64 | holds | 100 | 97 | at most 0.608 of the deviation all",
+        "| `network/gradient` | float64 | holds | 100 | 97 | 60.8 % of the limit |",
         "| `symmetry/pure` | float64 | vacuous | 100 | 0 | - |",
         "| `symmetry/pure` | float64 | not applicable | 0 | 0 | - |",
         "| `symmetry/pure` | float32 | error | 1 | 0 | - |",
@@ -240,12 +312,12 @@ def test_the_report_of_a_check():
     assert "**symmetry/pure**: x and y are unchanged" in text
     assert "symmetry/clones" not in text
     assert text.count("```text") == 2
-    assert "  reproduce  symmetry check my.train:step --only symmetry/w2-rows --case" in text
+    assert "  reproduce  symmetry check my.train:step --exact --only symmetry/w2-rows --ca" in text
     prose = (t for t in text.splitlines() if not t.startswith(("|", " ", "<")))
     assert all(len(prose_line) <= 110 for prose_line in prose)
 
 
 def test_the_report_of_a_replay_and_of_a_check_without_failures():
     text = render_invariants(Checked("numba", None, 2, (HOLDS,)), "symmetry check")
-    assert "2 given cases: 1 holds." in text
+    assert "2 given cases: sound (1 holds)." in text
     assert "What went wrong" not in text

@@ -82,7 +82,7 @@ def test_a_missing_framework_names_the_extra(folder, monkeypatch):
     for name, framework in (("torch", "torch"), ("torch-autograd", "torch"), ("jax", "jax")):
         text = message(name)
         assert text.startswith(
-            f"trainer '{name}' needs {framework}, which cannot be imported: import of {framework} "
+            f"'{name}' needs {framework}, which cannot be imported: import of {framework} "
         )
         assert text.endswith(f"(pip install 'unit-symmetry[{framework}]')")
         with pytest.raises(SymmetryError, match="pip install"):
@@ -97,13 +97,13 @@ def test_a_broken_framework_is_not_called_missing(folder, monkeypatch):
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.syspath_prepend(folder)
     assert message("jax") == (
-        "trainer 'jax': importing symmetry.targets.jax raised OSError: "
+        "'jax': importing symmetry.targets.jax raised OSError: "
         "libjax.so: undefined symbol (jax.py, line 1)"
     )
 
 
 def test_training_wants_a_builtin_name():
-    with pytest.raises(SymmetryError, match=r"^trainer 'pytorch' is none of numba, numpy, torch, "):
+    with pytest.raises(SymmetryError, match=r"^'pytorch' is none of numba, numpy, torch, "):
         contestant("pytorch")
 
 
@@ -125,12 +125,32 @@ def test_no_framework_is_imported_before_it_is_asked_for():
 # Names of all forms
 
 
+NOT_THERE = ", a file that is not there"
+
+
 @pytest.mark.parametrize(
-    "name", ["", "pytorch", "step", "train.py", ":step", "train:", "train.py:"]
+    ("name", "hint"),
+    [
+        ("", ""),
+        ("pytorch", ", did you mean 'torch'?"),
+        ("tourch", ", did you mean 'torch'?"),
+        ("numpyy", ", did you mean 'numpy'?"),
+        ("step", ""),
+        ("train.py", NOT_THERE),
+        (":step", ""),
+        ("train:", ""),
+        ("train.py:", NOT_THERE),
+        ("bad.py", ", did you mean 'bad.py:good' or 'bad.py:Better'?"),
+        ("bad", ", did you mean 'bad:good' or 'bad:Better'?"),
+        ("bad.good", ", did you mean 'bad:good'?"),
+        ("empty.py", ", a file that defines nothing"),
+    ],
 )
-def test_names_without_module_or_attribute(name):
+def test_names_without_module_or_attribute(folder, name, hint):
+    write(folder / "bad.py", "def good(x, y, w1, w2, lr): ...\ndef _no(): ...\nclass Better: ...\n")
+    write(folder / "empty.py", "")
     assert message(name) == (
-        f"unknown trainer {name!r}: expected one of numba, numpy, torch, torch-autograd, jax, "
+        f"unknown target {name!r}{hint}: expected one of numba, numpy, torch, torch-autograd, jax, "
         "or package.module:attribute, or path/to/file.py:attribute"
     )
 
@@ -138,7 +158,7 @@ def test_names_without_module_or_attribute(name):
 @pytest.mark.parametrize("source", ["path/to/file", "my-module", "..train", "a..b", "train.pyc "])
 def test_sources_that_are_neither_module_nor_file(source):
     assert message(f"{source}:step") == (
-        f"trainer '{source}:step': {source} is neither a module such as package.module "
+        f"'{source}:step': {source} is neither a module such as package.module "
         "nor a Python file such as path/to/file.py"
     )
 
@@ -274,18 +294,18 @@ def test_two_versions_of_a_program_keep_to_their_own_modules(folder):
 
 def test_missing_module(folder):
     assert message("nowhere.train:step") == (
-        f"trainer 'nowhere.train:step': No module named 'nowhere' "
+        f"'nowhere.train:step': No module named 'nowhere' "
         f"(looked in {folder} first, then where Python looks)"
     )
     write(folder / "flat.py")
     assert message("flat.train:step").startswith(
-        "trainer 'flat.train:step': No module named 'flat.train'; 'flat' is not a package (looked "
+        "'flat.train:step': No module named 'flat.train'; 'flat' is not a package (looked "
     )
 
 
 def test_missing_file(folder):
     assert message("nowhere/train.py:step") == (
-        f"trainer 'nowhere/train.py:step': there is no file {folder / 'nowhere' / 'train.py'}"
+        f"'nowhere/train.py:step': there is no file {folder / 'nowhere' / 'train.py'}"
     )
     (folder / "folder.py").mkdir()
     assert "there is no file" in message("folder.py:step")
@@ -310,9 +330,7 @@ def test_links_in_a_circle_lead_to_no_file(folder):
 )
 def test_import_that_raises(folder, source, text, raised):
     write(folder / "train.py", text)
-    assert message(f"{source}:step") == (
-        f"trainer '{source}:step': importing {source} raised {raised}"
-    )
+    assert message(f"{source}:step") == (f"'{source}:step': importing {source} raised {raised}")
     assert "train" not in sys.modules
 
 
@@ -340,10 +358,10 @@ def test_ctrl_c_while_importing_passes(folder):
 def test_missing_attribute(folder):
     write(folder / "train.py", "class Steps:\n    sgd = print\n")
     assert message("train.py:steps") == (
-        "trainer 'train.py:steps': train.py has no attribute 'steps'; did you mean 'Steps'?"
+        "'train.py:steps': train.py has no attribute 'steps'; did you mean 'Steps'?"
     )
     assert message("train:Steps.adam") == (
-        "trainer 'train:Steps.adam': train:Steps has no attribute 'adam'"
+        "'train:Steps.adam': train:Steps has no attribute 'adam'"
     )
     assert message("train:Steps..sgd").endswith("train:Steps has no attribute ''")
 
@@ -351,8 +369,7 @@ def test_missing_attribute(folder):
 def test_attribute_that_raises(folder):
     write(folder / "train.py", "def __getattr__(name):\n    raise ValueError('lazy')\n")
     assert message("train.py:step") == (
-        "trainer 'train.py:step': reading 'step' of train.py raised ValueError: lazy "
-        "(train.py, line 2)"
+        "'train.py:step': reading 'step' of train.py raised ValueError: lazy (train.py, line 2)"
     )
 
 
@@ -391,7 +408,7 @@ def test_a_function_without_required_parameters_is_a_training(folder, signature)
 def test_class_without_call(folder):
     write(folder / "train.py", "class Step:\n    def step(self): ...\n")
     assert message("train.py:Step") == (
-        "trainer 'train.py:Step' is a class whose instances cannot be called: "
+        "'train.py:Step' is a class whose instances cannot be called: "
         "give it a method __call__(self, x, y, w1, w2, lr)"
     )
 
@@ -457,7 +474,7 @@ def test_dtypes_that_are_not_understood(given):
     with pytest.raises(SymmetryError) as info:
         as_trainer(Step, "mine")
     assert str(info.value).startswith(
-        "trainer 'mine': its attribute dtypes must be a tuple out of 'float32' and 'float64', "
+        "'mine': its attribute dtypes must be a tuple out of 'float32' and 'float64', "
         "such as ('float32',), but it is "
     )
     if isinstance(given, str | tuple):

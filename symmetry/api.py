@@ -1,0 +1,163 @@
+"""The public functions: what a notebook or a test calls, and what the command line prints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from symmetry.checker.case import Case
+from symmetry.checker.check import Progress
+from symmetry.checker.plan import Plan, plan_check
+from symmetry.checker.strategies import EXAMPLES
+from symmetry.checker.verdict import Checked, Verdict, exit_code
+from symmetry.errors import SymmetryError
+from symmetry.report import verdicts as report
+from symmetry.report.table import table
+from symmetry.targets.resolve import resolve_step
+
+Target = str | Callable[..., Any]
+
+
+class Report(Checked):
+    """What a check came to: iterate over it for the verdicts, print it to read them.
+
+    Attributes
+    ----------
+    trainer
+        Name of the target.
+    verdicts
+        A tuple of ``Verdict``, one for each invariant and dtype.
+    ok
+        Whether nothing gates and something was checked: the command would exit with 0.
+    """
+
+    @property
+    def ok(self) -> bool:
+        """Whether the command would exit with 0."""
+        return exit_code(self.verdicts) == 0
+
+    def __iter__(self) -> Iterator[Verdict]:
+        return iter(self.verdicts)
+
+    def __len__(self) -> int:
+        return len(self.verdicts)
+
+    def to_json(self) -> str:
+        """Return the text that ``symmetry check --json`` writes."""
+        return report.to_json(self)
+
+    def __repr__(self) -> str:
+        """Return what the command prints."""
+        lines = (*self.heading, "", *map(report.line, self.verdicts), *report.lines_after(self))
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        """Return the verdicts as a table, for a notebook."""
+        return table(self)
+
+
+def check(
+    target: Target,
+    *,
+    only: str | Iterable[str] = (),
+    skip: str | Iterable[str] = (),
+    examples: int = EXAMPLES,
+    seed: int = 0,
+    dtype: str | Iterable[str] = (),
+    exact: bool = False,
+    allow: str | Iterable[str] = (),
+    expected_failures: Mapping[str, str] | None = None,
+    min_samples: int = 1,
+    cases: Sequence[Case] | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Check a training step against the invariants.
+
+    Parameters
+    ----------
+    target
+        A step ``step(x, y, w1, w2, lr) -> (w1, w2)``, a class whose instances are one, or a name as
+        the command line takes it: ``"numpy"``, ``"package.module:attribute"``,
+        ``"path/to/file.py:attribute"``.
+    only, skip
+        Patterns for names of invariants, as of the shell; ``skip`` wins. Without ``only`` all that
+        apply are checked: ``network/*`` only of this project's own steps.
+    examples, seed
+        How many cases are drawn for each dtype, and the seed of their list.
+    dtype
+        ``"float32"`` or ``"float64"``; both by default.
+    exact
+        Units must stay equal bit for bit. Without it a split that rounding alone explains is
+        *rounding* and does not gate.
+    allow
+        ``"rounding"`` is accepted and changes nothing: that is the default.
+    expected_failures
+        Names of invariants that are known to be violated, each with the reason. One that holds
+        instead gates.
+    min_samples
+        Every case has at least so many samples: BatchNorm wants two.
+    cases
+        What to run instead of drawn cases, as they are.
+    progress
+        Told what is being done.
+
+    Returns
+    -------
+    Report
+        Printed, it reads as the output of the command.
+
+    Raises
+    ------
+    SymmetryError
+        If the target cannot be imported or is none, or an argument makes no sense.
+
+    Examples
+    --------
+    >>> report = check("numba", only="symmetry/clones", examples=20, exact=True)
+    >>> report.ok
+    True
+    >>> [verdict.kind for verdict in report]
+    ['holds', 'holds']
+    """
+    plan = plan_for(
+        resolve_step(target),
+        only=only,
+        skip=skip,
+        examples=examples,
+        seed=seed,
+        dtype=dtype,
+        exact=exact,
+        allow=allow,
+        expected_failures=expected_failures,
+        min_samples=min_samples,
+        cases=cases,
+    )
+    return Report(**vars(plan.run(progress)))
+
+
+def plan_for(
+    target: Any,
+    *,
+    only: str | Iterable[str] = (),
+    skip: str | Iterable[str] = (),
+    dtype: str | Iterable[str] = (),
+    allow: str | Iterable[str] = (),
+    **options: Any,
+) -> Plan:
+    """Return the plan of a check of a target that is resolved; the parameters are those of check.
+
+    Raises
+    ------
+    SymmetryError
+        If an argument makes no sense.
+    """
+    for name in _several(allow):
+        if name != "rounding":
+            raise SymmetryError(f"all that can be allowed is 'rounding', not {name!r}")
+    return plan_check(
+        target, only=_several(only), skip=_several(skip), dtypes=_several(dtype), **options
+    )
+
+
+def _several(value: str | Iterable[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)

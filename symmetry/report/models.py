@@ -1,0 +1,114 @@
+"""Several targets in one table: on the terminal, in ``models.md`` and in JSON."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from symmetry.checker.verdict import Checked, Verdict, exit_code
+from symmetry.report.verdicts import conclusion, deviation, record, summary
+from symmetry.units.words import count
+
+MARKDOWN = "models.md"
+
+
+@dataclass(frozen=True)
+class Row:
+    """What became of one target: its check, or why there is none."""
+
+    name: str
+    checked: Checked | None
+    error: str = ""
+
+    @property
+    def exit_code(self) -> int:
+        """What the command would exit with if this were its only target."""
+        return 2 if self.checked is None else exit_code(self.checked.verdicts)
+
+    @property
+    def conclusion(self) -> str:
+        """What it means, in a few words."""
+        if self.checked is None:
+            return f"error: {self.error}"
+        return conclusion(self.checked.verdicts)
+
+    def kinds(self, dtype: str) -> str:
+        """Count the verdicts in one dtype."""
+        found = [v for v in self.checked.verdicts if v.dtype == dtype] if self.checked else []
+        return summary(found) or "-"
+
+    @property
+    def largest(self) -> str:
+        """The largest deviation of what holds up to rounding, by its limit."""
+        verdicts = self.checked.verdicts if self.checked else ()
+        judged = [v for v in verdicts if v.kind == "holds" and v.margin is not None]
+        if not judged:
+            return "-"
+        worst: Verdict = max(judged, key=lambda v: v.margin or 0.0)
+        return f"{deviation(worst)} ({worst.invariant})"
+
+
+def lines(rows: Sequence[Row], left_out: Sequence[str]) -> tuple[str, ...]:
+    """Return a line for each target, and for each thing that is none."""
+    width = max(len(row.name) for row in rows)
+    table = (f"{row.name:{width}}  {row.conclusion}" for row in rows)
+    return (*table, *(f"left out: {text}" for text in left_out))
+
+
+def last_line(rows: Sequence[Row]) -> str:
+    """Return how many targets there are, and how many of them are sound."""
+    codes = Counter(row.exit_code for row in rows)
+    texts = [f"{count(len(rows), 'target')}: {codes[0]} sound"]
+    others = ((1, "not"), (2, "not checked"))
+    texts += [f"{codes[code]} {word}" for code, word in others if codes[code]]
+    return ", ".join(texts)
+
+
+def render(rows: Sequence[Row], left_out: Sequence[str], command: str) -> str:
+    """Return the Markdown of all targets; nothing in it changes from run to run.
+
+    Parameters
+    ----------
+    rows
+        What became of the targets.
+    left_out
+        A line for each thing that fits a pattern and is no target.
+    command
+        The command line that writes it.
+    """
+    header = ("target", "float32", "float64", "largest deviation", "in short")
+    cells = [
+        (f"`{r.name}`", r.kinds("float32"), r.kinds("float64"), r.largest, r.conclusion)
+        for r in rows
+    ]
+    table = [header, ("---",) * len(header), *cells]
+    return "\n".join(
+        [
+            f"<!-- Written by `{command}`, which will write it again. -->",
+            "",
+            "# What was checked",
+            "",
+            f"{last_line(rows)}.",
+            "",
+            *(f"| {' | '.join(text.replace('|', '/') for text in row)} |" for row in table),
+            *([""] if left_out else []),
+            *(f"- left out: {text}" for text in left_out),
+            "",
+        ]
+    )
+
+
+def to_json(rows: Sequence[Row]) -> str:
+    """Return an array with one object a target, each as ``check --json`` writes it alone.
+
+    What could not be checked has no results, and says why under ``error``.
+    """
+    records = [
+        {"trainer": row.name, "error": row.error, "results": []}
+        if row.checked is None
+        else record(row.checked)
+        for row in rows
+    ]
+    return json.dumps(records, indent=2, allow_nan=False) + "\n"
