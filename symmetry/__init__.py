@@ -11,16 +11,20 @@ if TYPE_CHECKING:
     from symmetry.checker.case import Case as Case
     from symmetry.checker.verdict import Verdict as Verdict
     from symmetry.errors import SymmetryError as SymmetryError
+    from symmetry.targets.coverage import Coverage as Coverage
+    from symmetry.targets.coverage import find_units as find_units
     from symmetry.targets.torch_module import from_module as from_module
     from symmetry.testing import parametrize_invariants as parametrize_invariants
 
 # Imported only when asked for: ``symmetry --help`` must stay quick, and torch may not be there.
 _HOMES = {
     "Case": "symmetry.checker.case",
+    "Coverage": "symmetry.targets.coverage",
     "Report": "symmetry.api",
     "SymmetryError": "symmetry.errors",
     "Verdict": "symmetry.checker.verdict",
     "check": "symmetry.api",
+    "find_units": "symmetry.targets.coverage",
     "from_module": "symmetry.targets.torch_module",
     "parametrize_invariants": "symmetry.testing",
 }

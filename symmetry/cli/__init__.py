@@ -21,6 +21,7 @@ _COMMANDS = {
     "check": "Check a training step against the invariants.",
     "compare": "Run the experiment on several frameworks side by side.",
     "explain": "Name the operation that tells equal hidden units apart.",
+    "units": "Find the groups of equal units in the model of a PyTorch training.",
 }
 _LONGEST = 590  # characters of an error: it is one line, and people have to read it
 

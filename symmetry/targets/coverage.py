@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import html
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+from symmetry.errors import SymmetryError
+from symmetry.targets.resolve import resolve
+from symmetry.targets.training import Training, TrainingError
 from symmetry.units.units import Part, Units
+
+Progress = Callable[[str, int, int], None]  # what is being done, its number, and of how many
 
 
 @dataclass(frozen=True)
@@ -61,7 +68,8 @@ class Coverage:
 
     def lines(self) -> list[str]:
         """Return the text that ``symmetry units`` prints."""
-        found = [f"{self.model}: {len(self.groups)} groups of equal units"]
+        many = f"{len(self.groups)} group" + "s" * (len(self.groups) != 1)
+        found = [f"{self.model}: {many} of equal units"]
         for units, room in zip(self.groups, self.room, strict=True):
             many = f"{units.count} of {room}" if room > units.count else f"{units.count}"
             found.append(f"  {many:>9}  {units.name}")
@@ -98,6 +106,46 @@ class Coverage:
 
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(repr(self))}</pre>"
+
+
+def find_units(
+    training: str | Callable[[], Any] | Training, *, progress: Progress | None = None
+) -> Coverage:
+    """Find the groups of equal units in the model of a PyTorch training.
+
+    Parameters
+    ----------
+    training
+        A function without parameters that returns ``(model, step)``, or its name:
+        ``package.module:attribute`` or ``path/to/file.py:attribute``.
+    progress
+        Is told what is being done, its number, and of how many.
+
+    Raises
+    ------
+    SymmetryError
+        When there is no such training, it cannot be run, its step has no loss, or the loss is not
+        finite: one readable line.
+    """
+    target = resolve(training)
+    if not isinstance(target, Training):
+        raise SymmetryError(
+            f"{target.name!r} is a two-layer step, expected a training: a function without "
+            "parameters that returns (model, step)"
+        )
+    try:
+        from symmetry.targets.finding.find import find
+    except ModuleNotFoundError as error:
+        raise SymmetryError(
+            f"a training needs torch, which cannot be imported: {error} "
+            "(pip install 'unit-symmetry[torch]')"
+        ) from error
+    try:
+        return find(target, progress or (lambda *_: None))
+    except TrainingError as error:
+        message = str(error)
+        named = message if message.startswith(target.name) else f"{target.name}: {message}"
+        raise SymmetryError(named) from error
 
 
 def _part(part: Part) -> dict[str, object]:

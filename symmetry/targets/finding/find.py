@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from symmetry.targets.coverage import Coverage
+from symmetry.targets.coverage import Coverage, Progress
 from symmetry.targets.finding.groups import Groups
 from symmetry.targets.finding.naming import named
 from symmetry.targets.finding.reasons import room, uncovered
@@ -13,7 +11,7 @@ from symmetry.targets.finding.solver import Solver
 from symmetry.targets.training import Training
 
 
-def find(training: Training, progress: Callable[[str], None] = lambda _: None) -> Coverage:
+def find(training: Training, progress: Progress = lambda *_: None) -> Coverage:
     """Find all groups of equal units in the parameters and buffers of a training's model.
 
     Parameters
@@ -21,21 +19,20 @@ def find(training: Training, progress: Callable[[str], None] = lambda _: None) -
     training
         Its first two steps are taken, each several times, up to their losses.
     progress
-        Is told what is being done: the name of the parameter whose slices are tried.
+        Is told what is being done: the parameter whose slices are tried, its number, of how many.
 
     Raises
     ------
     TrainingError
         When the training cannot be run, its step has no loss, or the loss is not finite.
     """
-    progress("first steps")
+    progress("first steps", 0, 1)
     rehearsal = Rehearsal(training)
-    rehearsal.measure()
     trace, loss = rehearsal.trace()
     solver = Solver(trace, loss)
     search = Groups(solver, loss, rehearsal.tolerance, rehearsal.trainable, progress)
-    candidates = [group.units() for group in search.find()]
-    progress("all groups at once")
+    candidates = [] if rehearsal.silent else [group.units() for group in search.find()]
+    progress("all groups at once", 0, 1)
     groups = named(
         rehearsal.survivors(candidates), {n: a.shape for n, a in rehearsal.start.items()}
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from symmetry.targets.coverage import Progress
 from symmetry.targets.finding import actions
 from symmetry.targets.finding.actions import Action, Pairs
 from symmetry.targets.finding.solver import Solver, Stuck, is_block
@@ -66,7 +67,7 @@ class Groups:
     trainable
         The leaves that require a gradient. A group has a part in one of them.
     progress
-        Is told the name of each leaf whose slices are tried next.
+        Is told which leaf's slices are tried next.
 
     Attributes
     ----------
@@ -82,7 +83,7 @@ class Groups:
         loss: int,
         tolerance: float,
         trainable: set[str],
-        progress: Callable[[str], None],
+        progress: Progress,
     ) -> None:
         self.found: list[Group] = []
         self.failures: dict[tuple[str, int], Stuck] = {}
@@ -105,10 +106,11 @@ class Groups:
 
     def find(self) -> list[Group]:
         """Try all seeds: slices of leaves, slices of views that have new axes, and blocks."""
-        for name, array in self._start.items():
-            self._progress(name)
+        for number, (name, array) in enumerate(self._start.items()):
+            self._progress(name, number, len(self._start))
             for axis in range(array.ndim):
                 self._try_slices(name, axis, array.shape[axis])
+        self._progress("heads and groups", len(self._start), len(self._start))
         tried: dict[frozenset[tuple[int, Action]], Group | None] = {}
         for value, at, count in self._blocks():
             place = 0

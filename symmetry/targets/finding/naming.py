@@ -35,7 +35,7 @@ def named(groups: Sequence[Units], shapes: Shapes) -> list[Units]:
             found = outer[next(n for n, other in enumerate(groups) if other is units)]
             kind = _kind(units, shapes, id(units) in around)
             if found is None:
-                names[id(units)] = f"{_path(units, shapes)} {kind}".strip()
+                names[id(units)] = f"{_path(units, shapes, kind)} {kind}".strip()
             else:
                 whole, place = found
                 if kind == "units":
@@ -76,10 +76,13 @@ def _dimensions(units: Units, shapes: Shapes) -> str:
     )
 
 
-def _path(units: Units, shapes: Shapes) -> str:
-    """Return the module that makes the units; of several, what their paths begin with."""
+def _path(units: Units, shapes: Shapes, kind: str) -> str:
+    """Return the module that makes the units; of several, what their paths begin with.
+
+    Heads are those of the module that both makes and joins them.
+    """
     modules = _modules(units, shapes, first=True)
-    if len(modules) != 1:
+    if len(modules) != 1 or kind == "heads":
         modules = [_module(part) for part in units.parts]
     words = zip(*(module.split(".") for module in dict.fromkeys(modules)), strict=False)
     same = itertools.takewhile(lambda word: len({*word}) == 1, words)

@@ -72,7 +72,7 @@ def _places(groups: Sequence[Units], array: str, axis: int) -> set[int]:
 
 def _why(solver: Solver, leaf: int, size: int, stuck: Stuck | None) -> str:
     """Say what stands in the way of an exchange, from the operation at which it got stuck."""
-    if leaf not in solver.live:
+    if leaf not in solver.live or not solver.trace.arrays[-1].any():  # the last one is the loss
         return "no gradient"
     if size == 1:
         return "a single slice"

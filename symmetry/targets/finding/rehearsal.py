@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ from symmetry.units.units import Units
 STEPS = 2  # whose batches a group has to hold on: those that the invariants of units visit
 _BUFFERS = 1e-9  # relative: how exactly buffers have to move along
 _LOSS, _NOISES = 1e-12, 30  # relative; and multiples of what one ulp in the parameters does
+_SCALES = 1.0, 0.1, 0.01  # of how far the generic start is from the training's own
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,10 @@ class Rehearsal:
         instance, would accept any exchange.
     trainable
         The names of the parameters that require a gradient.
+    tolerance
+        By how much an exchange may change the loss, relative.
+    silent
+        Whether the losses are all zero: nothing can be learned from them.
     random
         The random operations inside modules that were seen: name and place.
     model
@@ -71,13 +77,23 @@ class Rehearsal:
             self._at_start = self._steps(run)
         self.random = tuple(run.random)
         self.model = type(run.model).__name__
+        for i, loss in enumerate(self._at_start.losses):
+            if not math.isfinite(loss):
+                raise TrainingError(f"{training.name}: the loss of step({i}) is {loss}")
         moving = {
             name
             for name in self._buffers
             if not actions.same(self.start[name], self._at_start.buffers[0][name], 0.0)
         }
-        self.generic = self._moved({*run.parameters} & {*self.start} | moving)
-        self.tolerance = _LOSS
+        self.generic, self._base = self.start, self._at_start
+        for scale in _SCALES:
+            generic = self._moved({*run.parameters} | moving, scale)
+            base = self._steps(self._run(generic))
+            if np.isfinite(base.losses).all():
+                self.generic, self._base = generic, base
+                break
+        self.silent = not any(self._base.losses)
+        self.tolerance = self._measured()
 
     def trace(self) -> tuple[Trace, int]:
         """Return the trace of the first step from the generic start, and the loss's number."""
@@ -89,17 +105,16 @@ class Rehearsal:
         trace.release()
         return trace, loss
 
-    def measure(self) -> None:
-        """Find out what one ulp in the parameters does to the loss: a group may do as much."""
-        self._base = self._steps(self._run(self.generic))
-        random = np.random.default_rng(0)
+    def _measured(self) -> float:
+        """Return what one ulp in the parameters does to the loss: a group may do as much."""
+        random, noises = np.random.default_rng(0), [0.0]
         for _ in range(2):
             moved = {
                 n: a * (1 + 2.2e-16 * random.integers(-1, 2, a.shape))
                 for n, a in self.generic.items()
             }
-            noise = _difference(self._base, self._steps(self._run(moved)))
-            self.tolerance = max(self.tolerance, _NOISES * noise)
+            noises.append(_difference(self._base, self._steps(self._run(moved))))
+        return max(_LOSS, _NOISES * max(noises))
 
     def survivors(self, groups: Sequence[Units], kept: Sequence[Units] = ()) -> list[Units]:
         """Return the groups that hold on all batches, from both starts, all at once."""
@@ -162,7 +177,7 @@ class Rehearsal:
                 " its loss"
             )
 
-    def _moved(self, names: set[str]) -> dict[str, Array]:
+    def _moved(self, names: set[str], scale: float) -> dict[str, Array]:
         """Return the start with some arrays moved at random.
 
         Vectors, which may be biases, grow: it keeps units alive that a ReLU would switch off.
@@ -171,9 +186,9 @@ class Rehearsal:
         moved = dict(self.start)
         for name in (name for name in self.start if name in names):
             array = self.start[name]
-            more = abs(random.standard_normal(array.shape))
-            scale = 0.4 if array.ndim == 1 else 0.05 * (array == 0)
-            moved[name] = array * (1 + 0.3 * random.uniform(-1, 1, array.shape)) + scale * more
+            factor = 1 + scale * random.uniform(-0.3, 0.3, array.shape)
+            more = scale * abs(random.standard_normal(array.shape))
+            moved[name] = array * factor + more * (0.4 if array.ndim == 1 else 0.05 * (array == 0))
         return moved
 
 

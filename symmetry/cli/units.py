@@ -1,0 +1,47 @@
+"""``symmetry units``: the groups of equal units of a training, and what is in none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from symmetry.cli import OK
+from symmetry.cli.child import enter
+from symmetry.cli.options import GivenPath
+from symmetry.cli.parent import isolated
+from symmetry.cli.screen import current, say, terminal
+
+
+@click.command("units")
+@click.argument("name")
+@click.option(
+    "--json", "json_file", type=GivenPath(), metavar="FILE", help="Write them there as well."
+)
+@isolated
+def command(name: str, json_file: Path | None) -> int:
+    """Find the groups of equal units in the model of a PyTorch training.
+
+    NAME is package.module:attribute or path/to/file.py:attribute: a function without parameters
+    that returns (model, step). Its first two steps are taken, each several times, in float64 and
+    without their backward.
+
+    Every group is proved: its units may be exchanged, all groups at once, and the losses stay.
+    Every other axis of a parameter is listed with the reason: input, output, positions, fixed by
+    the data, no gradient, a single slice, unlike the others.
+
+    Exit status: 0 the units are listed, 2 the command could not do its work.
+    """
+    from symmetry.report.files import writable_file, write_text
+    from symmetry.targets.coverage import find_units
+
+    if json_file is not None:
+        writable_file(json_file)
+    enter(name)
+    with terminal():
+        coverage = find_units(name, progress=lambda what, n, of: current().doing(what, n, of))
+    if json_file is not None:
+        write_text(json_file, coverage.to_json())
+    for line in coverage.lines():
+        say(line)
+    return OK
