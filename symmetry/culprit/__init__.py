@@ -1,1 +1,1 @@
-"""Which array operation of a training step makes equal hidden units different."""
+"""The guilty operation: the first one that tells equal units apart, found by exchanging two."""

@@ -1,32 +1,44 @@
-"""The record of what was found about a training step; everything printed is read from it."""
+"""The record of what was found about a target; everything printed is read from it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-Outcome = Literal["nothing broke", "explained", "compiled", "lost", "not while observed"]
+from symmetry.culprit.script import Script
 
-Weight = Literal["all", "enough", "unknown"]
+Outcome = Literal[
+    "nothing split",
+    "explained",
+    "rounding",
+    "another way",
+    "not reached",
+    "compiled only",
+    "not while observed",
+]
+Phase = Literal["forward", "backward", "optimizer", "other"]
 
 
 @dataclass(frozen=True)
-class Asymmetry:
-    """How far the units of an array are apart.
+class Difference:
+    """How far units of one array are apart that should be equal.
 
     Attributes
     ----------
     groups
         Which units form which group, in words.
     ulps
-        Largest distance between units that should be the same; None for numbers without ulps.
+        The largest distance; None for numbers without ulps.
     relative
-        The same, relative to the numbers.
+        The largest relative distance.
+    size
+        What it is against what came before, in words: a jump, or of the size of rounding.
     """
 
     groups: str
     ulps: int | None
     relative: float
+    size: str
 
 
 @dataclass(frozen=True)
@@ -36,14 +48,11 @@ class Operand:
     Attributes
     ----------
     dtype, shape, strides
-        As NumPy has them; strides are counted in entries, not in bytes.
+        As the library has them; strides are counted in entries, not in bytes.
     memory
         How it lies in memory, in a word: ``contiguous``, ``transposed``, ``strided``.
     units
-        Where its hidden units are and whether they are the same, in words; empty where it does not
-        matter, because all of it is overwritten.
-    written
-        Whether the operation writes into it.
+        Where its units are and whether they are equal, in words.
     """
 
     dtype: str
@@ -51,105 +60,101 @@ class Operand:
     strides: tuple[int, ...]
     memory: str
     units: str
-    written: bool = False
-
-
-@dataclass(frozen=True)
-class Named:
-    """An operation by its name, and where the code asks for it (empty if that is not known)."""
-
-    name: str
-    place: str = ""
-    source: str = ""
-    during: str = ""
 
 
 @dataclass(frozen=True)
 class Culprit:
-    """An operation that made units different which were the same.
+    """An operation that made units different which were equal.
 
     Attributes
     ----------
     operation
-        Its name and place.
-    iteration
-        In which it did so, from 1.
+        Its name.
+    file, line
+        Where the user's code asks for it.
+    source
+        The text of that line.
+    phase
+        What the training was at.
+    module
+        The path of the module whose forward it belongs to; empty if there is none.
+    parameter
+        The array of the state that it writes into or computes, in the user's terms; empty if it is
+        none.
+    step
+        In which step of the run, from 1.
     cause
         What it did, in a sentence.
     operands, result
         The arrays.
-    asymmetry
+    difference
         Of the result.
     remarks
-        More sentences: where an operand comes from, how the others were made.
-    weight
-        How much depends on it, found by making results symmetric in the run: *all*: with this one
-        mended the step stays symmetric. *enough*: with all others mended the step still breaks.
-        *unknown*: neither could be shown.
-    replayed
-        What came out when the operation was repeated alone on the same operands, in words.
-    reproduced
-        Whether its result was asymmetric again.
+        More sentences, such as where an operand comes from.
+    evidence
+        What doing it again alone, and mending its result in the run, came to.
     script
-        Python that shows it by itself; None if none was found.
-    script_shows
-        What the script printed when it was run, None without a script.
-    without_script
-        Why there is none.
+        Python that does it again alone, from operands that are saved beside it; None if it cannot
+        be written down.
     """
 
-    operation: Named
-    iteration: int
+    operation: str
+    file: str
+    line: int
+    source: str
+    phase: Phase
+    module: str
+    parameter: str
+    step: int
     cause: str
     operands: tuple[Operand, ...]
     result: Operand
-    asymmetry: Asymmetry
-    remarks: tuple[str, ...]
-    weight: Weight
-    replayed: str
-    reproduced: bool
-    script: str | None = None
-    script_shows: str | None = None
-    without_script: str = ""
+    difference: Difference
+    remarks: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
+    script: Script | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """What observing a trainer came to.
+    """What observing a target came to.
 
     Attributes
     ----------
     trainer
         Its name.
     outcome
-        *nothing broke*: all units stayed the same. *explained*: there is a culprit. *compiled*:
-        only the compiled step breaks, its operations one by one do not. *lost*: what broke it could
-        not be observed. *not while observed*: it broke, but not when it was watched.
-    iterations
+        *nothing split*: equal units stayed equal. *explained*: there is a culprit. *rounding*: what
+        tells units apart is of the size of rounding. *another way*: it cannot be told, the run
+        takes another way when units differ. *not reached*: no operation that was seen tells them
+        apart. *compiled only*: only the compiled step splits them. *not while observed*: they
+        split, but not while the run was watched.
+    steps
         Steps that were compared.
-    broken
-        The first iteration after which units differ, None if there is none.
-    matrix
-        ``"w1"`` or ``"w2"``, whichever differs (w1 if both do).
-    asymmetry
-        Of that matrix.
+    step
+        The first step after which units differ, None if there is none.
+    units
+        The name of their group.
+    array
+        The array of the state that shows it first.
+    difference
+        Of the units in it.
     observed
         Number of array operations that were seen.
     culprits
-        The first operation that broke it, and those that break it as well, in the order of the run.
-    further
-        More of those, about which nothing else is known.
+        The operations that split them, the first one first; if some jump, those that do not come
+        after them.
     remarks
         What else a reader should know about the observation.
     """
 
     trainer: str
     outcome: Outcome
-    iterations: int
-    broken: int | None = None
-    matrix: str | None = None
-    asymmetry: Asymmetry | None = None
+    steps: int
+    step: int | None = None
+    units: str = ""
+    array: str = ""
+    difference: Difference | None = None
     observed: int = 0
     culprits: tuple[Culprit, ...] = ()
-    further: tuple[Named, ...] = ()
     remarks: tuple[str, ...] = ()

@@ -1,243 +1,118 @@
-"""A script of a few lines that shows one operation telling equal units apart, all by itself.
-
-The recorded operands may be large, and their numbers anything. So the search begins with simple
-numbers in operands of the same layout, makes those as small as they can be while the script still
-shows it, and only then tries the recorded numbers. A script is returned after it has been run in a
-process of its own.
-"""
+"""A script that does one operation again, alone: saved operands and a short replay."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 
-from symmetry.culprit.call import Operation
-from symmetry.culprit.dialect import Dialect
-from symmetry.culprit.layout import Axis
-from symmetry.culprit.material import Material, Numbers
+from symmetry.culprit.spot import Spot
+from symmetry.culprit.tape import Event
+from symmetry.units.state import Array
 
-_MOST_ATTEMPTS = 600
-_SECONDS = 120.0
-_SIZES = (1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 1024, 4096)
-_ONE_THREAD = """\
-import os
-
-for library in ("OMP", "OPENBLAS", "MKL"):
-    os.environ[f"{library}_NUM_THREADS"] = "1"
-
-"""
+_SEEDS = {"numpy": "np.random.seed(0)", "torch": "torch.manual_seed(0)"}
 
 
 @dataclass(frozen=True)
 class Script:
-    """A script and what it printed when it was run."""
+    """Lines of Python, and the arrays that they read from a file beside them.
+
+    Attributes
+    ----------
+    text
+        The script. It loads the arrays from the file of its own name that ends in ``.npz``.
+    arrays
+        The operands, and the entries of the two units where they do not lie along an axis.
+    """
 
     text: str
-    shows: str
+    arrays: Mapping[str, Array]
+
+    def save(self, file: Path) -> None:
+        """Write the arrays beside a script of this name."""
+        np.savez(file.with_suffix(".npz"), **dict(self.arrays))
 
 
-@dataclass(frozen=True, eq=False)
-class Part:
-    """One call of an operation.
+def write(
+    event: Event, q: int, spot: Spot, places: Mapping[int, int], comment: str
+) -> Script | None:
+    """Write the script; None if the operation cannot be written down.
 
-    Attributes
+    Parameters
     ----------
-    operation
-        What to call.
-    operands
-        For each operand what it is made from, and the index that cuts it out of that.
-    result
-        The number of the result that is judged, if ``judged`` is None.
-    judged
-        What the operation writes into and that is judged then.
-    several
-        Whether the operation returns several results.
+    event
+        The operation in the run with equal units, with its operands.
+    q
+        The position in its arrays of the one that tells units apart.
+    places
+        The index of each unit along the axis of ``spot``, the usual unit first.
     """
-
-    operation: Operation
-    operands: Sequence[tuple[Material, str]]
-    result: int = 0
-    judged: Material | None = None
-    several: bool = False
-
-
-@dataclass(frozen=True, eq=False)
-class Draft:
-    """What a script has to do.
-
-    Attributes
-    ----------
-    parts
-        The call whose result is asymmetric; or two calls, for an odd unit and for a usual one,
-        whose results should be the same.
-    axis
-        Of one result, where the hidden units are; of two results, where there may be more or less
-        of the same, or None.
-    comment
-        What the script shows, in one line.
-    random
-        Whether random numbers are drawn.
-    apart
-        The shape that takes the axis of the units apart, if another one was merged into it. The
-        units then have the axis behind it.
-    """
-
-    parts: Sequence[Part]
-    axis: Axis | None
-    comment: str
-    random: bool = False
-    apart: tuple[int, ...] | None = None
-
-
-def write(draft: Draft) -> Script | None:
-    """Return a short script that shows it when it is run by itself; None if none was found."""
-    search = _Search(draft)
-    for text in search.texts():
-        for lines in (text, search.in_one_thread(text)):
-            if shows := _run_alone(lines):
-                return Script(lines, shows)
-    return None
-
-
-class _Search:
-    """Looks for simple numbers and small sizes that still show it."""
-
-    def __init__(self, draft: Draft) -> None:
-        self._draft = draft
-        self._dialect = Dialect(draft.parts[0].operation.module)
-        operands = [operand for part in draft.parts for operand in part.operands]
-        self._materials = list(dict.fromkeys(material for material, _ in operands))
-        self._whole = not any(index for _, index in operands)
-        self._attempts = 0
-        self._dense = True
-
-    def texts(self) -> Iterator[str]:
-        """Yield scripts that show it in this process, the simplest first."""
-        kinds: tuple[Numbers, ...] = ("simple", "positive")
-        for self._dense, numbers in product((True, False), kinds):
-            if self._shows({}, numbers):
-                yield self._text(self._shrink({}, numbers), numbers) or ""
-                break
-        for most in (size for size in _SIZES if size <= 64):
-            sizes = {size: most for size in self._sizes() if size > most}
-            if self._shows(sizes, "exact"):
-                yield self._text(sizes, "exact") or ""
-                return
-
-    def in_one_thread(self, text: str) -> str:
-        """Return the script with all libraries limited to one thread."""
-        if self._dialect.module == "torch":
-            return text.replace("import torch\n", "import torch\n\ntorch.set_num_threads(1)\n", 1)
-        return text.replace("import numpy", _ONE_THREAD + "import numpy", 1)
-
-    def _shrink(self, sizes: dict[int, int], numbers: Numbers) -> dict[int, int]:
-        """Make one axis length after the other as small as it can be."""
-        smaller = True
-        while smaller:
-            smaller = False
-            for size in self._sizes():
-                now = sizes.get(size, size)
-                for candidate in (c for c in _SIZES if c < now):
-                    tried = sizes | {size: candidate}
-                    if self._shows(tried, numbers):
-                        sizes, smaller = tried, True
-                        break
-        return sizes
-
-    def _sizes(self) -> list[int]:
-        """Return the axis lengths that may change, the largest first."""
-        if not self._whole or self._draft.apart is not None:
-            return []
-        found = {n for material in self._materials for n in material.values.shape}
-        return sorted((n for n in found if n > 1), reverse=True)
-
-    def _shows(self, sizes: dict[int, int], numbers: Numbers) -> bool:
-        """Return whether the script with these sizes shows it in this process."""
-        self._attempts += 1
-        text = self._text(sizes, numbers)
-        if text is None or self._attempts > _MOST_ATTEMPTS:
-            return False
-        names: dict[str, Any] = {"print": lambda *_: None}
-        try:
-            with warnings.catch_warnings(), np.errstate(all="ignore"):
-                warnings.simplefilter("ignore")
-                exec(text, names)
-        except Exception:  # sizes that do not go together
-            return False
-        return bool(names["differing"])
-
-    def _text(self, sizes: dict[int, int], numbers: Numbers) -> str | None:
-        """Write the script down."""
-        names = dict(zip(self._materials, "abcdefghijklmnopqrstuvwxyz", strict=False))
-        made = [m.write(self._dialect, sizes, numbers, dense=self._dense) for m in names]
-        steps = [self._call(part, names) for part in self._draft.parts]
-        if None in made or None in steps or len(names) < len(self._materials):
-            return None
-        lines = [f"# {self._draft.comment}", self._dialect.imports, ""]
-        lines += [self._dialect.seed] if self._draft.random else []
-        lines += [f"{name} = {text}" for name, text in zip(names.values(), made, strict=True)]
-        lines += [line for step in steps if step is not None for line in step[0]]
-        results = [step[1] for step in steps if step is not None]
-        lines += self._compare_units(*results) if len(results) == 1 else self._compare(*results)
-        return "\n".join(lines) + "\n"
-
-    @staticmethod
-    def _call(part: Part, names: Mapping[Material, str]) -> tuple[list[str], str] | None:
-        """Return the lines before a result can be had, and the expression of the result."""
-        call = part.operation.write([names[material] + index for material, index in part.operands])
-        if call is None:
-            return None
-        if part.judged is not None:
-            return [call], names[part.judged]
-        return [], f"{call}[{part.result}]" if part.several else call
-
-    def _compare_units(self, result: str) -> list[str]:
-        axis = self._draft.axis
-        if axis is not None:
-            apart = self._draft.apart
-            if apart is not None:
-                result += f".reshape({', '.join(map(str, apart))})"
-            result = self._dialect.units_first(result, axis.number + (apart is not None))
-            if axis.before or axis.after:
-                result += f"[{axis.before or ''}:{-axis.after or ''}]"
-        differ = self._dialect.differ("units[u]", "units[0]")
-        return [
-            f"units = {result}",
-            f"differing = [u for u in range(len(units)) if {differ}]",
-            'print("units that differ from unit 0:", differing)',
+    call, names = event.call, [f"a{n}" for n in range(len(event.operands))]
+    line = call.write(names)
+    if line is None or spot.kind == "alone" or call.library not in _SEEDS:
+        return None
+    arrays: dict[str, Array] = {}
+    body = [f"# {comment}", "from pathlib import Path", "", "import numpy as np"]
+    body += ["import torch"] if call.library == "torch" else []
+    body += ["", 'saved = np.load(Path(__file__).with_suffix(".npz"))']
+    for name, operand, dtype in zip(names, event.operands, call.dtypes, strict=True):
+        order = sorted(range(operand.ndim), key=lambda axis: -abs(operand.strides[axis]))
+        arrays[name] = np.ascontiguousarray(operand.transpose(order))
+        body.append(f"{name} = {_made_anew(name, order, call.library, dtype)}")
+    body += [_SEEDS[call.library]] if call.random else []
+    written = list(call.written)
+    if q < len(written):
+        body += [line, f"result = {names[written[q]]}"]
+    else:
+        body += [f"result = {line}"]
+        if event.fresh - len(written) > 1:
+            body += [f"result = result[{q - len(written)}]"]
+    if call.library == "torch":
+        body += ["result = result.detach().double().numpy()"]
+    if spot.kind == "axis":
+        body += _along_axis(spot.axis, places)
+    else:
+        arrays["one"], arrays["other"] = spot.i, spot.j
+        body += [
+            'one, other = result.ravel()[saved["one"]], result.ravel()[saved["other"]]',
+            "differ = int(((one != other) & ((one == one) | (other == other))).sum())",
+            'print("entries in which the two units differ:", differ)',
         ]
-
-    def _compare(self, odd: str, usual: str) -> list[str]:
-        axis = self._draft.axis
-        if axis is not None:
-            odd, usual = (self._dialect.units_first(r, axis.number) + "[0]" for r in (odd, usual))
-        return [
-            f"odd = {odd}",
-            f"usual = {usual}",
-            f"differing = {self._dialect.differ('odd', 'usual')}",
-            'print("the two results differ:", differing)',
-        ]
+    return Script("\n".join(body) + "\n", arrays)
 
 
-def _run_alone(text: str) -> str:
-    """Run a script in a fresh interpreter; return what it prints if that shows a difference."""
-    try:
-        done = subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", text],
-            capture_output=True,
-            text=True,
-            timeout=_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    printed = str(done.stdout).strip()
-    shown = done.returncode == 0 and not printed.endswith(("[]", "False"))
-    return printed if shown else ""
+def _made_anew(name: str, order: Sequence[int], library: str, dtype: str) -> str:
+    inverse = [order.index(axis) for axis in range(len(order))]
+    text = f'saved["{name}"]'
+    if inverse != sorted(inverse):
+        text += f".transpose({', '.join(map(str, inverse))})"
+    if library == "torch":
+        text = f"torch.from_numpy({text})" + (".bfloat16()" if dtype == "bfloat16" else "")
+    return text
+
+
+def _along_axis(axis: int, places: Mapping[int, int]) -> list[str]:
+    usual = next(iter(places))
+    return [
+        f"rows = np.moveaxis(result, {axis}, 0)",
+        f"places = {_in_python(places)}",
+        f"usual = rows[places[{usual}]]",
+        "differ = [",
+        "    u for u, row in places.items()",
+        "    if not np.array_equal(rows[row], usual, equal_nan=rows.dtype.kind in 'fc')",
+        "]",
+        f'print("units that differ from unit {usual}:", sorted(differ))',
+    ]
+
+
+def _in_python(places: Mapping[int, int]) -> str:
+    """Write where units lie, shortly where they lie side by side."""
+    units = sorted(places)
+    if len(units) > 2 and units == list(range(units[0], units[-1] + 1)):
+        shift = places[units[0]] - units[0]
+        if all(place == unit + shift for unit, place in places.items()):
+            more = f" + {shift}" if shift > 0 else f" - {-shift}" if shift else ""
+            return f"{{u: u{more} for u in range({units[0]}, {units[-1] + 1})}}"
+    return repr({unit: int(place) for unit, place in places.items()})

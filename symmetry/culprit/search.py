@@ -1,318 +1,315 @@
-"""From a trainer to the operation that breaks its symmetry.
+"""From a split to the operation behind it: what exchanging two units does to every array of a run.
 
-First the step is run as ever, to learn whether and when its weights break. Then it is run again
-and again up to that iteration, each time watched for something else: its operations and their
-shapes (also with more hidden units), its suspects, whether one suspect alone is enough, and the
-operands of the one that is.
+    R: the run in which units begin equal, and split.
+    S: two of them, a and b, are made different.
+    U: S moved by one ulp, which tells how far rounding moves each array.
+    T: S with a and b exchanged. Every array must come out as before, but for the exchange of two
+       places: those are where the units are. As a control, a is exchanged with a usual unit, c.
+    R again: an array that holds other bits at the two places is a finding.
+
+S is kept, the others are compared as they go.
 """
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Sequence
-from copy import deepcopy
+from collections import deque
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from difflib import SequenceMatcher
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from symmetry.culprit import facts
-from symmetry.culprit.axes import Axes
-from symmetry.culprit.call import Observer
-from symmetry.culprit.culprit import describe
-from symmetry.culprit.detect import Detector
-from symmetry.culprit.explanation import Culprit, Explanation, Named, Outcome, Weight
-from symmetry.culprit.layout import MORE, Firsts, alike
-from symmetry.culprit.start import Start
-from symmetry.culprit.story import named
-from symmetry.culprit.suspect import Suspect
-from symmetry.culprit.tape import Tape
-from symmetry.culprit.trial import run, seeded, watch, weights_layouts
-from symmetry.errors import SymmetryError
-from symmetry.targets.trainer import Trainer, TrainerError
+from symmetry.culprit.pair import Finding, Key, Pair, stray
+from symmetry.culprit.plant import nudged, with_different
+from symmetry.culprit.subject import Subject
+from symmetry.culprit.tape import Event, Mend, Tape
+from symmetry.observe.place import Place
+from symmetry.units.compare import Group, identical
+from symmetry.units.state import Array, State
+from symmetry.units.units import Units
 
-Floats = NDArray[np.floating[Any]]
-Weights = tuple[Floats, Floats]
-Watching = TypeVar("Watching", bound=Observer)
+_PAIRS = 3
+_CAPTURED = 2**26  # bytes of operands that are copied to look for the second unit
+_NOISE = 32  # times the change by one ulp: how far rounding may move an array
 
-_MOST_DESCRIBED = 3
+Mends = Mapping[int, Sequence[tuple[int, Mend]]]  # by the number of an event of the run with different units
 
 
-def explain(trainer: Trainer, start: Start) -> Explanation:
-    """Find the operation that breaks the symmetry of a trainer's step, if one does.
+@dataclass(frozen=True)
+class Seen:
+    """An event as it is remembered."""
 
-    Parameters
-    ----------
-    trainer
-        Whose step is observed.
-    start
-        The data, the weights to start from, and how many iterations to go. Hidden units that start
-        alike are expected to stay alike.
-
-    Raises
-    ------
-    SymmetryError
-        When the step raises or does not return weights, or no two units start alike.
-    """
-    firsts = first_alike(start.w1, start.w2)
-    if (firsts == np.arange(len(firsts))).all():
-        raise SymmetryError("no two hidden units start alike, so there is no symmetry to break")
-    try:
-        found, steps, moved = _first_break(trainer, start, firsts)
-        if found is not None:
-            with seeded(trainer):  # replaying an operation may draw random numbers
-                return _Search(trainer, firsts, found, steps).explain(start)
-        if not moved and not (start.w1.any() or start.w2.any()):
-            again = explain(trainer, start.with_equal_units())
-            remark = "from zero weights nothing moves, so the units started equal but not at zero"
-            return replace(again, remarks=(remark, *again.remarks))
-        return _nothing_broke(trainer, replace(start, iterations=1), steps)
-    except TrainerError as error:
-        raise SymmetryError(f"{trainer.name}: {error}") from error
+    name: str
+    library: str
+    place: Place
+    signature: tuple[Any, ...]
+    inplace: bool
+    makers: list[int | None]
+    random: bool
+    size: int  # bytes of its operands
 
 
-def first_alike(w1: Floats, w2: Floats) -> Firsts:
-    """Return for each hidden unit the first one with the same weights."""
-    rows = np.ascontiguousarray(np.concatenate([w1.T, w2[1:]], axis=1) + 0)
-    seen: dict[bytes, int] = {}
-    return np.array([seen.setdefault(row.tobytes(), unit) for unit, row in enumerate(rows)])
+class Ways:
+    """What every array of a run does with units a, b and c."""
 
+    def __init__(
+        self, subject: Subject, units: Units, steps: int, a: int, b: int, c: int | None, seed: int
+    ) -> None:
+        self.subject, self.units, self._steps = subject, units, steps
+        noise: dict[Key, float] = {}
+        self.pair = Pair(a, b, noise)
+        self.control = None if c is None else Pair(a, c, noise)
+        self.different = with_different(subject.start, units, [a, b], subject.scale, seed)
+        self.swapped = units.swapped(self.different, a, b)
+        self.seen: list[Seen] = []
+        kept: list[list[Array]] = []
+        self.ends: list[int] = []  # where another run leaves S
 
-@dataclass(frozen=True, eq=False)
-class _Break:
-    """The first iteration after which hidden units differ, and the weights before and after it."""
+        def measure(key: Key, _: Event, s: Array, u: Array) -> None:
+            if s.dtype.kind == "f":
+                moved = abs(s - u)
+                noise[key] = _NOISE * float(moved[np.isfinite(moved)].max(initial=0))
 
-    iteration: int
-    before: Weights
-    after: Weights
+        def keep(event: Event) -> None:
+            self.seen.append(_seen(event))
+            kept.append([array.copy() for array in event.arrays])
 
+        self.watch(self.different, keep)
+        self._against(kept, nudged(self.different, seed), measure)
+        self._against(kept, self.swapped, self.pair.see)
+        if self.control is not None and c is not None:
+            self._against(kept, units.swapped(self.different, a, c), self.control.see)
+        self.inplace = {n for n, seen in enumerate(self.seen) if seen.inplace}
+        self.matched: dict[int, int] = {}
+        self.other_way: Seen | None = None
 
-def _is_broken(weights: Weights, firsts: Firsts) -> bool:
-    layouts = weights_layouts(len(firsts))
-    return not all(alike(w, layout, firsts) for w, layout in zip(weights, layouts, strict=True))
+    def watch(self, start: State, sink: Callable[[Event], None], **options: Any) -> State:
+        """Run from a start while a tape watches; return the last state."""
+        tape = Tape(sink, **options)
+        return deque(self.subject.watch(start, self._steps, tape), maxlen=1)[0]
 
+    def align(self, own: Sequence[Seen]) -> None:
+        """Match the events of the run with equal units with those of the one with different ones.
 
-def _first_break(trainer: Trainer, start: Start, firsts: Firsts) -> tuple[_Break | None, int, bool]:
-    """Train unobserved; return the first break, the steps compared, and whether units moved.
-
-    The first iteration with a number that is not finite is the last one compared.
-    """
-    before, steps, moved = (start.w1, start.w2), 0, False
-    for after in run(trainer, start):
-        steps += 1
-        moved = moved or bool((after[0] != start.w1).any() or (after[1][1:] != start.w2[1:]).any())
-        if _is_broken(after, firsts):
-            return _Break(steps, before, after), steps, moved
-        if not all(np.isfinite(matrix).all() for matrix in after):
-            break
-        before = after
-    return None, steps, moved
-
-
-def _nothing_broke(trainer: Trainer, start: Start, steps: int) -> Explanation:
-    """Say what can be seen of a step that is symmetric."""
-    eye = _Eye(trainer)
-    _, tape = eye.watch(start, Tape())
-    remarks = list(eye.remarks)
-    if tape.unseen is not None:
-        remarks.append(
-            "not all of the step can be observed: a compiled core is one operation to this command "
-            f"(its trace is taken up again by {tape.unseen})"
-        )
-    return Explanation(
-        trainer.name, "nothing broke", steps, observed=len(tape.events), remarks=tuple(remarks)
-    )
-
-
-class _Eye:
-    """Watches a trainer, with arrays that report if the step takes them."""
-
-    def __init__(self, trainer: Trainer) -> None:
-        self._trainer = trainer
-        self._arrays: bool | None = None  # whether it does, once that is known
-        self.remarks: list[str] = []
-
-    def watch(self, start: Start, observer: Watching) -> tuple[Weights, Watching]:
-        """Return the weights at the end, and the observer that saw it all."""
-        if self._arrays is None:
-            return self._try(start, observer)
-        return watch(self._trainer, start, observer, arrays=self._arrays)[-1], observer
-
-    def _try(self, start: Start, observer: Watching) -> tuple[Weights, Watching]:
-        """Find out whether the step takes arrays that report."""
-        fresh = deepcopy(observer)
-        try:
-            weights = watch(self._trainer, start, observer)[-1]
-            self._arrays = True
-        except TrainerError:
-            self._arrays = False
-            self.remarks.append(
-                "the step does not take a subclass of NumPy's arrays, "
-                "so what it does with NumPy was observed only where it makes arrays itself"
-            )
-            observer = fresh
-            weights = watch(self._trainer, start, observer, arrays=False)[-1]
-        return weights, observer
-
-
-class _Search:
-    """The runs that look for the operation behind one break."""
-
-    def __init__(self, trainer: Trainer, firsts: Firsts, found: _Break, steps: int) -> None:
-        self._trainer = trainer
-        self._firsts = firsts
-        self._found = found
-        self._steps = steps
-        self._eye = _Eye(trainer)
-        self._remarks: list[str] = []
-
-    def explain(self, start: Start) -> Explanation:
-        """Return what was found."""
-        window, tape, broke = self._window(start)
-        if not broke:
-            compiled = any(event.library == "jax" for event in tape.events)
-            return self._result("compiled" if compiled else "not while observed", tape)
-        axes = self._axes(window, tape)
-        detector = Detector(axes, self._firsts)
-        mended = not self._breaks(window, detector)
-        cut = any(f.origin == "cut" for suspect in detector.suspects for f in suspect.foreign)
-        if cut or not mended:  # padding may hide which axis grows with a few more units
-            axes = self._axes(window, tape, doubled=True)
-            detector = Detector(axes, self._firsts)
-            mended = not self._breaks(window, detector)
-        self._remark_on(axes, tape)
-        groups = self._groups(detector)
-        if not groups:
-            return self._result("lost", tape)
-        needed = self._needed(window, axes, groups) if mended else groups[:1]
-        if not mended:
-            self._remarks.append(
-                "the step breaks even if all that was found is mended: "
-                "code that cannot be observed breaks it as well"
-            )
-        weight: Weight = "unknown" if not mended else "all" if len(needed) == 1 else "enough"
-        mending = frozenset(suspect.index for group in needed for suspect in group)
-        spared = frozenset(s.index for s in detector.suspects) - mending
-        first = [group[0] for group in needed]
-        return replace(
-            self._result("explained", tape),
-            culprits=tuple(
-                self._describe(window, axes, detector, suspect, spared, weight)
-                for suspect in first[:_MOST_DESCRIBED]
-            ),
-            further=tuple(named(detector.steps[s.index]) for s in first[_MOST_DESCRIBED:]),
-        )
-
-    def _describe(
-        self,
-        window: Start,
-        axes: Axes,
-        detector: Detector,
-        suspect: Suspect,
-        spared: frozenset[int],
-        weight: Weight,
-    ) -> Culprit:
-        """Run with the other culprits mended, and look closely at this one."""
-
-        def record(captured: frozenset[int]) -> Detector:
-            left = spared | {suspect.index}
-            recorder = Detector(axes, self._firsts, spared=left, captured=captured)
-            return self._eye.watch(window, recorder)[1]
-
-        earlier = self._found.iteration - window.iterations
-        return describe(
-            record, detector.steps, suspect, self._firsts, weight=weight, earlier=earlier
-        )
-
-    def _needed(
-        self, window: Start, axes: Axes, groups: Sequence[list[Suspect]]
-    ) -> list[list[Suspect]]:
-        """Return the suspects that have to be mended for the step to stay symmetric.
-
-        Whatever need not be mended is left alone from then on. The later ones are tried first:
-        while all earlier ones are mended, what a later one does is its own doing.
+        ``other_way`` becomes the first operation that one of the runs has and another lacks.
         """
-        needed: list[list[Suspect]] = []
-        spared: frozenset[int] = frozenset()
-        waiting = [list(groups)]
-        while waiting:
-            some = waiting.pop()
-            more = spared | {suspect.index for group in some for suspect in group}
-            if not self._breaks(window, Detector(axes, self._firsts, spared=more)):
-                spared = more
-            elif len(some) == 1:
-                needed.insert(0, some[0])
-            else:
-                half = len(some) // 2
-                waiting += [some[:half], some[half:]]
-        return needed
+        stop = min(self.ends, default=len(self.seen))
+        mine, theirs = [s.signature for s in own], [s.signature for s in self.seen[:stop]]
+        blocks: Sequence[Any] = [(0, 0, len(mine))]
+        if mine != theirs:
+            blocks = SequenceMatcher(None, mine, theirs, autojunk=False).get_matching_blocks()
+        self.matched = {x + k: y + k for x, y, size in blocks for k in range(size)}
+        unmatched = next((n for n in range(len(own)) if n not in self.matched), None)
+        if unmatched is not None:
+            self.other_way = own[unmatched]
+        elif stop < len(self.seen):
+            self.other_way = self.seen[stop]
 
-    @staticmethod
-    def _groups(detector: Detector) -> list[list[Suspect]]:
-        """Return the suspects in the order of the run, those of one line of code together."""
-        groups: dict[Named, list[Suspect]] = {}
-        for suspect in sorted(detector.suspects, key=lambda suspect: suspect.index):
-            groups.setdefault(named(detector.steps[suspect.index]), []).append(suspect)
-        return list(groups.values())
+    def complete(self) -> None:
+        """Look at the operands of what seems to hold one unit alone."""
+        left, wanted = _CAPTURED, set()
+        for (event, _), spot in self.pair.lone():
+            left -= self.seen[event].size
+            if left > 0:
+                wanted.add(event)
+        if not wanted:
+            return
+        s, t = self.captured(self.different, wanted), self.captured(self.swapped, wanted)
+        self.pair.complete({n: (s[n], t[n]) for n in wanted if n in s and n in t})
 
-    def _window(self, start: Start) -> tuple[Start, Tape, bool]:
-        """Return the shortest run that breaks while it is watched, and its operations."""
-        whole = replace(start, iterations=self._found.iteration)
-        windows = [whole]
-        if self._found.iteration > 1 and not inspect.isclass(self._trainer.target):
-            w1, w2 = self._found.before
-            windows.insert(0, replace(start, w1=w1, w2=w2, iterations=1))
-        for window in windows:
-            weights, tape = self._eye.watch(window, Tape())
-            if _is_broken(weights, self._firsts):
-                return window, tape, True
-        return whole, tape, False
+    def captured(
+        self,
+        start: State,
+        wanted: Collection[int],
+        look: Callable[[Event], None] = lambda _: None,
+    ) -> dict[int, Event]:
+        """Run from a start and return some of the events, with their operands.
 
-    def _axes(self, window: Start, tape: Tape, *, doubled: bool = False) -> Axes:
-        """Run with more hidden units, to see which axes grow."""
-        larger = self._events(window.with_units(MORE))
-        twice = self._events(window.with_units(window.hidden)) if doubled else None
-        (n, i), c = window.x.shape, window.y.shape[1]
-        return Axes(tape.events, larger, twice, window.hidden, (n, i, i + 1, c))
+        ``look`` is called with each of them as it happens.
+        """
+        found: dict[int, Event] = {}
 
-    def _remark_on(self, axes: Axes, tape: Tape) -> None:
-        """Say what is not as certain, or not as usual, as one would think."""
-        if any(event.library == "jax" for event in tape.events):
-            self._remarks.append("JAX's operations were evaluated one by one, not compiled")
-        if axes.unmatched == len(tape.events) > 0:
-            self._remarks.append(
-                "the step does not run with more hidden units, "
-                "so their axes were told by their length alone"
-            )
-        elif axes.unmatched:
-            self._remarks.append(
-                f"{axes.unmatched} of {len(tape.events)} operations are done only with this number "
-                "of hidden units: their axes were told by their length alone"
-            )
+        def sink(event: Event) -> None:
+            if event.number in wanted:
+                look(event)
+                event.arrays = [array.copy() for array in event.arrays]
+                event.call = replace(event.call, operands=())  # lets go of their memory
+                found[event.number] = event
 
-    def _events(self, start: Start) -> Sequence[Any] | None:
-        try:
-            return self._eye.watch(start, Tape())[1].events
-        except TrainerError:
-            return None
+        self.watch(start, sink, capture=wanted)
+        return found
 
-    def _breaks(self, window: Start, observer: Observer) -> bool:
-        return _is_broken(self._eye.watch(window, observer)[0], self._firsts)
+    def judge(self, clones: Group, mends: Mends | None = None) -> tuple[list[Finding], State]:
+        """Run with equal units; return what tells them apart, in order, and the last state.
 
-    def _result(self, outcome: Outcome, tape: Tape) -> Explanation:
-        w1, w2 = self._found.after
-        first, second = weights_layouts(len(self._firsts))
-        in_w1 = not alike(w1, first, self._firsts)
-        return Explanation(
-            self._trainer.name,
-            outcome,
-            self._steps,
-            self._found.iteration,
-            "w1" if in_w1 else "w2",
-            facts.asymmetry(w1, first, self._firsts)
-            if in_w1
-            else facts.asymmetry(w2, second, self._firsts),
-            len(tape.events),
-            remarks=(*self._eye.remarks, *self._remarks),
-        )
+        What the usual unit does as well belongs to it, not to the odd one: such findings are left
+        out, unless it is an operation that the odd unit lacks.
+        """
+        found: list[Finding] = []
+        strays: list[Finding] = []
+        own = {theirs: mine for mine, theirs in self.matched.items()}
+
+        def sink(event: Event) -> None:
+            number = self.matched.get(event.number)
+            if number is None:
+                return
+            found.extend(self.pair.judge(number, event))
+            if self.control is not None:
+                deque(self.control.judge(number, event), maxlen=0)
+                if not strays and not found:
+                    strays.extend(filter(None, [stray(self.pair, self.control, clones, number, event)]))
+
+        wanted = {own[n]: mend for n, mend in (mends or {}).items()}
+        last = self.watch(self.subject.start, sink, mends=wanted)
+        found += self.pair.lonely(self.inplace)
+        if self.control is not None:
+            found = self._of_the_odd(found)
+        return sorted([*found, *strays], key=lambda finding: finding.event), last
+
+    def own(self, number: int) -> int:
+        """Return the number that an event has in the run with equal units."""
+        return next(mine for mine, theirs in self.matched.items() if theirs == number)
+
+    def after(self, events: Collection[int]) -> set[int]:
+        """Return the events that some events have gone into, directly or not."""
+        found: set[int] = set(events)
+        for number, seen in enumerate(self.seen):
+            if found.intersection(maker for maker in seen.makers if maker is not None):
+                found.add(number)
+        return found - set(events)
+
+    def apart(self, state: State) -> bool:
+        """Return whether the two units differ in a state."""
+        rows = [self.units.rows(state, p) for p in self.units.parts if p.array in state]
+        return not all(identical(row[self.pair.a], row[self.pair.b]) for row in rows)
+
+    def _of_the_odd(self, found: list[Finding]) -> list[Finding]:
+        assert self.control is not None  # asked by the caller
+        usual = {key[0] for key, spot in self.control.spots.items() if spot is not None}
+        usual -= {finding.event for finding in self.control.lonely(self.inplace)}
+        found = sorted(found, key=lambda finding: finding.event)
+        lacks = [f for f in found if f.kind == "alone" and f.event in usual]
+        own = [f for f in found if f not in lacks]
+        if lacks and (not own or own[0].kind != "alone" and lacks[0].event < own[0].event):
+            return [lacks[0], *own]
+        return own or lacks
+
+    def _against(
+        self,
+        kept: Sequence[list[Array]],
+        start: State,
+        use: Callable[[Key, Event, Array, Array], None],
+    ) -> None:
+        """Run from another start and compare each array, up to where the run takes another way."""
+        end: int | None = None
+
+        def sink(event: Event) -> None:
+            nonlocal end
+            number = event.number
+            if end is not None:
+                return
+            if number >= len(kept) or event.signature != self.seen[number].signature:
+                end = number
+                return
+            for q, (s, other) in enumerate(zip(kept[number], event.arrays, strict=True)):
+                if s.size:
+                    use((number, q), event, s, other)
+
+        tape = Tape(sink)
+        deque(self.subject.watch(start, self._steps, tape), maxlen=0)
+        if end is not None or tape.count < len(kept):
+            self.ends.append(tape.count if end is None else end)
+
+
+def remember(subject: Subject, steps: int) -> tuple[list[Seen], list[int], list[State]]:
+    """Watch the run; return its events, how many there were after each step, and the states."""
+    seen: list[Seen] = []
+    tape = Tape(lambda event: seen.append(_seen(event)))
+    ends, states = [], []
+    for state in subject.watch(subject.start, steps, tape):
+        ends.append(tape.count)
+        states.append(state)
+    return seen, ends, states
+
+
+def chosen(groups: Sequence[Group]) -> tuple[int, int | None, int]:
+    """Return two usual units, the second may be None, and an odd one.
+
+    Usual ones are from the middle of the largest group: the first unit may be special.
+    """
+    largest = max(groups, key=len)
+    odd = min((g for g in groups if g is not largest), key=lambda g: (len(g), -g[0]))[0]
+    middle = largest[len(largest) // 2 - (len(largest) > 1) :]
+    return middle[0], (middle[1] if len(middle) > 1 else None), odd
+
+
+def follow(
+    subject: Subject,
+    units: Units,
+    steps: int,
+    own: Sequence[Seen],
+    groups: Sequence[Group],
+    seed: int,
+) -> tuple[Ways, list[Finding]]:
+    """Return the ways of two units, and what tells them apart; stray clones ask for other pairs."""
+    a, c, b = chosen(groups)
+    clones = tuple(sorted(unit for group in groups for unit in group))
+    best: tuple[Ways, list[Finding]] | None = None
+    odd = [b]
+    for b in odd:
+        ways = Ways(subject, units, steps, a, b, c, seed)
+        ways.align(own)
+        ways.complete()
+        everything, _ = ways.judge(clones)
+        astray = next((f for f in everything if f.kind == "stray"), None)
+        found = [f for f in everything if f.kind != "stray"]
+        if best is None or (found and (not best[1] or found[0].event < best[1][0].event)):
+            best = ways, found
+        if astray is not None and astray.unit is not None and astray.unit not in (*odd, a, c):
+            if len(odd) < _PAIRS and (not found or astray.event < found[0].event):
+                odd.append(astray.unit)
+    assert best is not None  # there is one odd unit at least
+    return best
+
+
+def mend(finding: Finding) -> tuple[int, Mend] | None:
+    """Return what makes the odd unit equal to the usual one; None if it cannot be done."""
+    spot = finding.spot
+    if spot.kind == "alone":
+        return None
+
+    def change(array: Array) -> None:
+        if spot.kind == "axis":
+            rows = np.moveaxis(array, spot.axis, 0)
+            rows[spot.j] = rows[spot.i]
+            return
+        lower = np.minimum(spot.i, spot.j)
+        array[...] = array.ravel()[_representatives(array.size, spot.i, lower)].reshape(array.shape)
+
+    return finding.key[1], change
+
+
+def _representatives(size: int, entries: Array, lower: Array) -> Array:
+    places = np.arange(size)
+    places[entries] = lower
+    return places
+
+
+def step_of(number: int, ends: Sequence[int]) -> int:
+    """Return in which step, from 1, an event lies."""
+    return 1 + sum(number >= end for _, end in pairwise([0, *ends]))
+
+
+def _seen(event: Event) -> Seen:
+    return Seen(
+        event.name,
+        event.call.library,
+        event.place,
+        event.signature,
+        bool(event.call.written),
+        event.makers,
+        event.call.random,
+        sum(handle.values.nbytes for handle in event.call.operands),
+    )

@@ -1,98 +1,147 @@
-"""The sequence of array operations of a step: their names, their places and all shapes."""
+"""The events of one run: array operations with what they made and what they wrote."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from numpy.typing import NDArray
+from symmetry.observe.call import Call, Handle
+from symmetry.observe.place import Place
+from symmetry.units.state import Array
 
-from symmetry.culprit.call import Call
-from symmetry.culprit.geometry import Handle, address
-from symmetry.culprit.layout import Layout
-from symmetry.culprit.place import Place
-
-
-@dataclass(frozen=True)
-class Event:
-    """One operation in a sequence of them: its name, library and place, and all shapes."""
-
-    name: str
-    library: str
-    place: Place
-    operands: tuple[tuple[int, ...], ...]
-    results: tuple[tuple[int, ...], ...]
-
-    @classmethod
-    def of(cls, call: Call, results: Sequence[Handle]) -> Event:
-        """Return what there is to remember of a call."""
-        operands, made = (
-            tuple(handle.values.shape for handle in handles) for handles in (call.operands, results)
-        )
-        return cls(call.name, call.operation.module, call.place, operands, made)
-
-    @property
-    def token(self) -> tuple[Any, ...]:
-        """What the same operation has in common in runs of different size."""
-        return self.name, self.place, tuple(map(len, self.results))
+Mend = Callable[[Array], None]  # changes an array in place
 
 
 @dataclass
-class Tape:
-    """An observer that only remembers names and shapes.
+class Event:
+    """One array operation of a run.
 
     Attributes
     ----------
-    events
+    number
+        Counted from 0.
+    call
         What was done.
-    unseen
-        The first operation that met an array which nobody was seen making, or None. It is a step's
-        own end if the step returns such an array.
+    arrays
+        What it wrote into and made, and then what it wrote over where that was only a piece of a
+        block of memory. Later operations may write into them: who keeps one copies it.
+    fresh
+        How many of ``arrays`` hold what came out of it.
+    makers
+        Which event last wrote the memory of each operand; None if none did.
+    memories
+        The numbers of the blocks of memory that hold ``arrays``.
+    operands
+        Copies of the operands before it, in their order in memory; empty unless it is captured.
     """
 
-    events: list[Event] = field(default_factory=list)
-    unseen: str | None = None
-    _seen: set[int] = field(default_factory=set)
-    _blank: set[int] = field(default_factory=set)
-    _marks: set[tuple[Any, ...]] = field(default_factory=set)
+    number: int
+    call: Call
+    arrays: list[Array]
+    fresh: int
+    makers: list[int | None]
+    memories: list[int]
+    operands: list[Array] = field(default_factory=list)
 
-    def begin(self, given: Sequence[Handle], layouts: Sequence[tuple[Layout, ...]]) -> None:  # noqa: ARG002
-        """Learn of what is given."""
-        self._see(given)
+    @property
+    def partial(self) -> bool:
+        """Whether it wrote into a piece of a block only."""
+        return self.fresh < len(self.arrays)
+
+    @property
+    def name(self) -> str:
+        """The name of the operation."""
+        return self.call.name
+
+    @property
+    def place(self) -> Place:
+        """Where the user's code asked for it."""
+        return self.call.place
+
+    @property
+    def signature(self) -> tuple[Any, ...]:
+        """What the same operation has in common in two runs."""
+        place = self.place
+        return self.name, place.file, place.line, tuple(a.shape for a in self.arrays)
+
+
+@dataclass
+class _Block:
+    """A block of memory, and the event that last wrote into it."""
+
+    alive: Callable[[], bool]
+    writer: int
+
+
+class Tape:
+    """Observes one run; hands each event to ``sink`` and keeps none.
+
+    Parameters
+    ----------
+    sink
+        Is called with each event, right after the operation.
+    capture
+        The numbers of the events whose operands are copied.
+    mends
+        What is done to arrays that an event brings out: by the number of the event, positions in
+        ``Event.arrays`` and changes.
+    """
+
+    def __init__(
+        self,
+        sink: Callable[[Event], None],
+        capture: Container[int] = (),
+        mends: Mapping[int, Sequence[tuple[int, Mend]]] | None = None,
+    ) -> None:
+        self._sink, self._capture, self._mends = sink, capture, mends or {}
+        self._blocks: dict[int, _Block] = {}
+        self.count = 0
 
     def before(self, call: Call) -> None:
-        """Look for operands from nowhere."""
-        read = [h for n, h in enumerate(call.operands) if n not in call.written]
-        if not call.imports:
-            self._meet(read, f"{call.name} at {call.place}")
+        """Copy what the operation may destroy."""
+        captured = self.count in self._capture
+        self._operands = [h.values.copy(order="K") for h in call.operands] if captured else []
+        written = [call.operands[position] for position in call.written]
+        self._over = [h.values.copy() for h in written if h.values.size < h.size]
 
-    def after(self, call: Call, results: Sequence[Handle]) -> dict[int, NDArray[Any]]:
-        """Remember one operation."""
-        self.events.append(Event.of(call, results))
-        self._see(results)
-        if call.blank:
-            self._blank |= {handle.memory for handle in results}
-        self._blank -= {call.operands[position].memory for position in call.written}
-        return {}
+    def after(
+        self, call: Call, written: Sequence[Handle], results: Sequence[Handle]
+    ) -> dict[int, Array]:
+        """Make an event of it, unless it only shows the memory of its operands."""
+        taken = {handle.memory for handle in call.operands}
+        made = [(n, h) for n, h in enumerate(results) if h.memory not in taken]
+        if call.blank or not (written or made):
+            return {}
+        makers = [self._writer(handle) for handle in call.operands]
+        out = [*written, *(h for _, h in made)]
+        for handle in out:
+            self._blocks[handle.memory] = _Block(handle.alive, self.count)
+        mended = self._mend(out, [None] * len(written) + [n for n, _ in made])
+        event = Event(
+            self.count,
+            call,
+            [*(handle.values for handle in out), *self._over],
+            len(out),
+            makers,
+            [handle.memory for handle in out],
+            self._operands,
+        )
+        self._sink(event)
+        self.count += 1
+        return mended
 
-    def end(self, returned: Sequence[Handle]) -> None:
-        """Look for results from nowhere."""
-        self._meet(returned, "the end of the step")
+    def _writer(self, handle: Handle) -> int | None:
+        block = self._blocks.get(handle.memory)
+        return block.writer if block is not None and block.alive() else None
 
-    def _see(self, handles: Sequence[Handle]) -> None:
-        for handle in handles:
-            self._seen |= {handle.memory, address(handle.values)}
-            self._marks.add(_mark(handle.values))
-
-    def _meet(self, handles: Sequence[Handle], where: str) -> None:
-        for handle in handles:
-            known = handle.memory in self._seen and handle.memory not in self._blank
-            if not known and handle.values.size > 1 and _mark(handle.values) not in self._marks:
-                self.unseen = self.unseen or where
-        self._see(handles)
-
-
-def _mark(values: NDArray[Any]) -> tuple[Any, ...]:
-    """Return what a mere copy of an array has in common with it."""
-    return values.size, values.flat[0].item(), values.flat[-1].item()
+    def _mend(self, out: Sequence[Handle], positions: Sequence[int | None]) -> dict[int, Array]:
+        replaced: dict[int, Array] = {}
+        for number, change in self._mends.get(self.count, ()):
+            values, position = out[number].values, positions[number]
+            if not values.flags.writeable:
+                values = values.copy()
+                if position is not None:
+                    replaced[position] = values
+            change(values)
+        return replaced

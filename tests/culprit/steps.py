@@ -9,7 +9,7 @@ import numpy as np
 
 from symmetry.checker.case import Case
 from symmetry.culprit.explanation import Culprit, Explanation
-from symmetry.culprit.search import explain
+from symmetry.culprit.explain import explain_steps
 from symmetry.culprit.start import Start
 from symmetry.targets.resolve import as_trainer
 from tests.sound.exact import cross_entropy, logistic, prepend_bias, product
@@ -32,7 +32,7 @@ def start(weights: str = "zero", hidden: int = HIDDEN, **changes: Any) -> Start:
 
 
 def explained(step: Callable[..., Any], beginning: Start | None = None) -> Explanation:
-    return explain(as_trainer(step, "step"), beginning or start())
+    return explain_steps(as_trainer(step, "step"), beginning or start())
 
 
 def culprit(step: Callable[..., Any], beginning: Start | None = None) -> Culprit:

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from symmetry.culprit.numpy import report, unreported
-from symmetry.culprit.place import is_user_code
+from symmetry.observe.numpy import report, unreported
+from symmetry.observe.place import is_user_code
 
 _MAKING = (
     *("arange", "array", "asarray", "asanyarray", "ascontiguousarray", "asfortranarray", "empty"),

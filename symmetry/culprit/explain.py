@@ -1,0 +1,273 @@
+"""From a target to the operation that tells its equal units apart.
+
+First the target is run as ever, to learn whether and when its units split. Then the run is watched,
+again and again up to that step: see ``symmetry.culprit.search``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from symmetry.culprit.describe import Case, describe
+from symmetry.culprit.explanation import Difference, Explanation, Outcome
+from symmetry.culprit.pair import Finding
+from symmetry.culprit.search import (
+    Mends,
+    Seen,
+    Ways,
+    follow,
+    mend,
+    remember,
+)
+from symmetry.culprit.start import Start
+from symmetry.culprit.subject import Subject, TwoLayer
+from symmetry.errors import SymmetryError
+from symmetry.targets.trainer import Trainer, TrainerError
+from symmetry.units.compare import Group
+from symmetry.units.follow import Follower
+from symmetry.units.state import State, finite, moved
+from symmetry.units.units import Units
+from symmetry.units.words import groups_in_words
+
+_MOST = 3  # culprits that are described
+_MENDED = 4  # times that earlier findings are mended to see whether later ones stay
+_SEEDS = 2
+
+STAYS_SYMMETRIC = "with this result made equal, the run stays symmetric"
+STILL_SPLITS = "with this result made equal, the run splits all the same: there is another cause"
+NOT_THE_CAUSE = "first that differs; not shown to be the cause"
+ROUNDING = "a difference of the size of rounding"
+
+
+@dataclass(frozen=True)
+class _Split:
+    """The first split of a group of clones, and the states up to it."""
+
+    units: Units
+    step: int
+    array: str
+    difference: Difference
+    groups: tuple[Group, ...]
+    states: list[State]
+
+
+def explain_subject(subject: Subject, steps: int, *, kept: int = 2) -> Explanation:
+    """Find the operation that splits the equal units of a subject, if one does.
+
+    Parameters
+    ----------
+    steps
+        The longest run.
+    kept
+        How many of the last states are kept at a time.
+    """
+    split, compared = _first_split(subject, steps, kept)
+    if split is None:
+        return Explanation(subject.name, "nothing split", compared)
+    earlier = 0
+    window: Subject = subject
+    if split.step > 1:
+        later = subject.after(split.states[:-1])
+        if later is not None:
+            own, ends, states = remember(later, 1)
+            if _groups_at(later, split.units, states[-1]):
+                window, earlier = later, split.step - 1
+    if window is subject:
+        own, ends, states = remember(subject, split.step)
+    explanation = Explanation(
+        subject.name,
+        "not while observed",
+        compared,
+        split.step,
+        split.units.name,
+        split.array,
+        split.difference,
+        len(own),
+        (),
+        tuple(subject.remarks),
+    )
+    groups = _groups_at(window, split.units, states[-1])
+    compiled = any(seen.library == "jax" for seen in own)
+    if compiled:
+        remark = "JAX's operations were evaluated one by one, not compiled"
+        explanation = replace(explanation, remarks=(*explanation.remarks, remark))
+    if not groups:
+        return replace(explanation, outcome="compiled only") if compiled else explanation
+    for seed in range(_SEEDS):
+        ways, found = follow(window, split.units, len(ends), own, groups, seed)
+        if found or ways.other_way is not None:
+            break
+    case = Case(ways, split.units, own, ends, groups, earlier)
+    return _told(explanation, case, found)
+
+
+def _first_split(subject: Subject, steps: int, kept: int) -> tuple[_Split | None, int]:
+    """Run unobserved; return the first split, and how many steps were compared.
+
+    The first step with a number that is not finite is the last one compared.
+    """
+    start = subject.start
+    followers = [(units, Follower(units, start)) for units in subject.units]
+    states: list[State] = [start]
+    for step, state in enumerate(subject.run(start, steps), 1):
+        states = [*states[1 - kept :], state]
+        for units, follower in followers:
+            follower.see(step, state)
+            if follower.split is not None:
+                split = follower.split
+                groups = _split_groups(units, start, state)
+                difference = Difference(
+                    groups_in_words(split.groups), split.ulps, split.relative, ""
+                )
+                return _Split(units, step, split.array, difference, groups, states), step
+        if not finite(state):
+            return None, step
+    return None, steps
+
+
+def _split_groups(units: Units, start: State, state: State) -> tuple[Group, ...]:
+    """Return how the first group of clones that split is split now; empty if none did."""
+    now = units.groups(state)
+    for clones in units.groups(start):
+        pieces = tuple(piece for group in now if (piece := tuple(sorted({*group} & {*clones}))))
+        if len(pieces) > 1:
+            return pieces
+    return ()
+
+
+def _groups_at(subject: Subject, units: Units, state: State) -> tuple[Group, ...]:
+    return _split_groups(units, subject.start, state)
+
+
+def _told(explanation: Explanation, case: Case, found: list[Finding]) -> Explanation:
+    """Choose among the findings, and describe those chosen."""
+    ways, remarks = case.ways, list(explanation.remarks)
+    first = found[0] if found else None
+    other_way = ways.other_way
+    if other_way is not None and (first is None or _comes_before(case, other_way, first)):
+        text = f"cannot tell: the run takes another way at {_at(other_way)}"
+        return replace(explanation, outcome="another way", remarks=(*remarks, text))
+    if first is None:
+        return replace(explanation, outcome="not reached", remarks=tuple(remarks))
+    if ways.control is None:
+        remarks.append("there is no second usual unit, so there was no control run")
+    jumps, left = _jumps(case, found)
+    outcome: Outcome = "explained"
+    words = ""
+    chosen = jumps
+    if not jumps:
+        outcome, words = "rounding", ROUNDING
+        chosen, left = _roundings(case, found)
+    culprits = [describe(case, finding, words) for finding in chosen]
+    if left:
+        last = culprits[-1]
+        culprits[-1] = replace(last, evidence=(*last.evidence, left))
+    earlier = bool(jumps) and not first.jumps and first.event < jumps[0].event
+    if earlier and ways.seen[first.event].place != ways.seen[jumps[0].event].place:
+        culprits.append(describe(case, first, f"{ROUNDING}: {NOT_THE_CAUSE}"))
+    return replace(explanation, outcome=outcome, culprits=tuple(culprits), remarks=tuple(remarks))
+
+
+def _jumps(case: Case, found: list[Finding]) -> tuple[list[Finding], str]:
+    """Return the findings that jump although all before them is mended, and what is left then.
+
+    A jump may be what an earlier difference of the size of rounding grew to. So the earlier ones
+    are mended in the run, which then shows whether the jump stays.
+    """
+    jumps: list[Finding] = []
+    mends: Mends = {}
+    left = ""
+    for _ in range(_MENDED):
+        number = next((n for n, f in enumerate(found) if f.jumps), None)
+        if number is None:
+            break
+        before = [f for f in found[:number] if mend(f) is not None and f.event not in mends]
+        if not before:
+            if not any(_is_same(case, found[number], jump) for jump in jumps):
+                jumps.append(found[number])
+            if len(jumps) == _MOST or mend(found[number]) is None:
+                return jumps, ""
+            before = [f for f in found if f.event == found[number].event]
+        mends = _mended(mends, before)
+        found, left = _again(case, mends)
+    return jumps, left
+
+
+def _roundings(case: Case, found: list[Finding]) -> tuple[list[Finding], str]:
+    """Return the first finding, the first with that one mended, and so on; and what is left."""
+    first: list[Finding] = []
+    mends: Mends = {}
+    left = ""
+    while found and len(first) < _MOST and found[0].event not in mends:
+        if not any(_is_same(case, found[0], other) for other in first):
+            first.append(found[0])
+        if mend(found[0]) is None:
+            break
+        mends = _mended(mends, [f for f in found if f.event == found[0].event])
+        found, left = _again(case, mends)
+    return first, left
+
+
+def _mended(mends: Mends, findings: Sequence[Finding]) -> Mends:
+    """Return the mends and those of more findings."""
+    new = {event: list(changes) for event, changes in mends.items()}
+    for finding in findings:
+        change = mend(finding)
+        if change is not None:
+            new.setdefault(finding.event, []).append(change)
+    return new
+
+
+def _again(case: Case, mends: Mends) -> tuple[list[Finding], str]:
+    """Return what is found with some results made equal, and what there is to say of the run.
+
+    What a unit goes through alone tells nothing after the first culprit: the exchange does not fit
+    there any more.
+    """
+    everything, last = case.ways.judge(case.clones, mends)
+    after = case.ways.after(mends)
+    lone = {f.event for f in everything if f.kind == "alone"} & after
+    found = [f for f in everything if f.kind != "stray" and f.event not in lone]
+    if not found and case.ways.apart(last):
+        return found, STILL_SPLITS
+    return found, "" if found else STAYS_SYMMETRIC
+
+
+def _is_same(case: Case, one: Finding, other: Finding) -> bool:
+    """Return whether two findings are the same operation on the same line."""
+    first, second = case.ways.seen[one.event], case.ways.seen[other.event]
+    return (first.name, first.place) == (second.name, second.place)
+
+
+def _comes_before(case: Case, other: Seen, finding: Finding) -> bool:
+    """Return whether the run takes another way before a finding."""
+    return other in case.own and case.own.index(other) < case.ways.own(finding.event)
+
+
+def _at(seen: Seen) -> str:
+    return f"{seen.name} ({seen.place})" if seen.place.file else seen.name
+
+
+def explain_steps(trainer: Trainer, start: Start) -> Explanation:
+    """Explain a two-layer step from a start.
+
+    Raises
+    ------
+    SymmetryError
+        When the step raises or does not return weights, or no two units start alike.
+    """
+    subject = TwoLayer(trainer, start)
+    if all(len(group) == 1 for group in subject.units[0].groups(subject.start)):
+        raise SymmetryError("no two hidden units start alike, so there is no symmetry to break")
+    try:
+        found = explain_subject(subject, start.iterations)
+        if found.outcome == "nothing split" and not (start.w1.any() or start.w2.any()):
+            last = list(subject.run(subject.start, 1))[-1]
+            if not moved(subject.start, last):
+                again = explain_steps(trainer, start.with_equal_units())
+                remark = "from zero weights nothing moves, so the units started equal but not at zero"
+                return replace(again, remarks=(remark, *again.remarks))
+        return found
+    except TrainerError as error:
+        raise SymmetryError(f"{trainer.name}: {error}") from error

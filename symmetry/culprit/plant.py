@@ -1,0 +1,57 @@
+"""Starts of runs: units made equal, made different, moved by one ulp."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from symmetry.data.random import Random
+from symmetry.units.state import Array, State
+from symmetry.units.units import Units
+
+_SPREAD = 0.3  # how far units are moved apart, of their own size
+
+
+def with_different(
+    state: State,
+    units: Units,
+    some: Sequence[int],
+    scale: Callable[[str], float],
+    seed: int,
+) -> dict[str, Array]:
+    """Return the state with some of the units made different from all others.
+
+    Entries that are positive everywhere, such as variances, stay so.
+
+    Parameters
+    ----------
+    scale
+        How large entries should be, for an array that is zero everywhere.
+    """
+    random, new = Random(seed, 7), dict(state)
+    for number, part in enumerate(units.parts):
+        if part.array not in new or new[part.array].dtype.kind != "f":
+            continue
+        if not any(part.array == other.array for other in units.parts[:number]):
+            new[part.array] = new[part.array].copy()
+        view, places = part.view(new[part.array]), part.places(units.count)
+        size = float(np.std(view)) or float(abs(view).max(initial=0)) or scale(part.array)
+        positive = bool((view > 0).all())
+        for unit in some:
+            old = view[places[unit]]
+            draws = _SPREAD * random.normals(old.shape)
+            more = 0 if positive else _SPREAD * size * random.normals(old.shape)
+            view[places[unit]] = old * np.exp(draws) + more
+    return new
+
+
+def nudged(state: State, seed: int) -> dict[str, Array]:
+    """Return the state with every floating-point number moved by one ulp, up or down."""
+    random, new = Random(seed, 8), dict(state)
+    for name, array in state.items():
+        if array.dtype.kind == "f":
+            up = random.uniform(array.shape, -1, 1) > 0
+            towards = np.where(up, np.inf, -np.inf).astype(array.dtype)
+            new[name] = np.where(array == 0, array, np.nextafter(array, towards))
+    return new

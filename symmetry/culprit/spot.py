@@ -1,0 +1,136 @@
+"""Where two units are in an array: the places that move when the two are exchanged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from symmetry.units import compare
+from symmetry.units.state import Array
+
+# Of the largest entry: what a sum in another order may change at most. Units that are exchanged
+# move entries by much more.
+_TOLERANCES = {2: 2e-3, 4: 3e-4, 8: 1e-7}
+
+
+@dataclass(frozen=True)
+class Spot:
+    """Where two units, a and b, are in an array.
+
+    Attributes
+    ----------
+    kind
+        *axis*: at indices ``i`` and ``j`` of an axis. *entries*: at these entries of the flat
+        array, one beside the other. *alone*: only one of them, at index ``i`` of an axis if there
+        is one, or all over the array.
+    fits
+        Whether the exchange of the units exchanges what is there.
+    """
+
+    kind: Literal["axis", "entries", "alone"]
+    axis: int = -1
+    i: Any = None
+    j: Any = None
+    fits: bool = True
+
+    def sides(self, array: Array) -> tuple[Array, Array]:
+        """Return what an array holds for the one unit and for the other."""
+        if self.kind == "axis":
+            return array.take(self.i, self.axis), array.take(self.j, self.axis)
+        flat = array.ravel()
+        return flat[self.i], flat[self.j]
+
+
+def locate(s: Array, t: Array, distance: int, noise: float = 0.0) -> Spot | None:
+    """Find two units in an array; None if it does not depend on them.
+
+    Parameters
+    ----------
+    s, t
+        The array in a run in which the two differ, and in the same run with the two exchanged.
+    distance
+        How far the one unit lies behind the other in the state.
+    noise
+        How far rounding may move an entry.
+    """
+    if s.shape != t.shape or np.array_equal(s, t):
+        return None
+    tolerance = tolerance_of(s, t, noise)
+    moves = _far(s, t, tolerance)
+    if not moves.any():
+        return None
+    axes = range(s.ndim)
+    moved = [np.flatnonzero(moves.any(axis=tuple(m for m in axes if m != k))) for k in axes]
+    pairs = [_along(k, moved[k], s, t, tolerance) for k in axes if len(moved[k]) == 2]
+    pairs.sort(key=lambda spot: (not spot.fits, abs(spot.j - spot.i - distance)))
+    if pairs and pairs[0].fits:
+        return pairs[0]
+    if s.dtype.kind in "fc" and moves.sum() % 2 == 0:
+        entries = _paired(moves, s, t, tolerance)
+        if entries is not None:
+            return entries
+    if pairs and pairs[0].j - pairs[0].i == distance:
+        return pairs[0]
+    ones = [k for k in axes if len(moved[k]) == 1]
+    if not ones:
+        return Spot("alone")
+    axis = min(ones, key=lambda k: (s.shape[k] == 1, k))
+    return Spot("alone", axis, int(moved[axis][0]))
+
+
+def tolerance_of(s: Array, t: Array, noise: float) -> float:
+    """Return how far two entries may be apart that are the same up to rounding."""
+    if s.dtype.kind not in "fc":
+        return 0.0
+    scale = max(largest(s), largest(t))
+    return max(noise, scale * _TOLERANCES.get(s.dtype.itemsize, 1e-7))
+
+
+def largest(a: Array) -> float:
+    """Return the largest finite absolute value, 0 if there is none."""
+    size = abs(a)
+    top = float(size.max(initial=0))
+    return top if np.isfinite(top) else float(size[np.isfinite(size)].max(initial=0))
+
+
+def near(x: Array, y: Array, tolerance: float) -> bool:
+    """Return whether two arrays are the same up to rounding on both sides."""
+    return x.shape == y.shape and not _far(x, y, 2 * tolerance).any()
+
+
+def same(x: Array, y: Array) -> bool:
+    """Return whether two arrays hold the same numbers."""
+    return x.shape == y.shape and compare.identical(x, y)
+
+
+def _far(x: Array, y: Array, tolerance: float) -> Array:
+    if x.dtype.kind not in "fc":
+        return np.asarray(x != y)
+    apart = abs(x - y)
+    far: Array = np.asarray(apart > tolerance)
+    odd = ~np.isfinite(apart)
+    if odd.any():
+        far[odd] = ~compare.equal(x[odd], y[odd])
+    return far
+
+
+def _along(axis: int, places: Array, s: Array, t: Array, tolerance: float) -> Spot:
+    """Return the spot at two indices of an axis."""
+    i, j = map(int, places)
+    here, there = (s.take(i, axis), s.take(j, axis)), (t.take(j, axis), t.take(i, axis))
+    fits = all(near(one, other, tolerance) for one, other in zip(here, there, strict=True))
+    return Spot("axis", axis, i, j, fits)
+
+
+def _paired(moves: Array, s: Array, t: Array, tolerance: float) -> Spot | None:
+    """Return entry by entry which one comes to lie where the other was, if all do.
+
+    Units may lie along two axes, in blocks, or along an axis merged with others.
+    """
+    where, flat_s, flat_t = np.flatnonzero(moves), s.ravel(), t.ravel()
+    j = where[np.argsort(flat_s[where], kind="stable")]
+    i = where[np.argsort(flat_t[where], kind="stable")]
+    fits = near(flat_t[i], flat_s[j], tolerance) and near(flat_s[i], flat_t[j], tolerance)
+    return Spot("entries", -1, i, j) if fits else None

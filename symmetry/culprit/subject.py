@@ -1,0 +1,142 @@
+"""What is explained: a target with its state, its units, and a way to run and to watch it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from symmetry.culprit.start import Start
+from symmetry.observe.call import Observer
+from symmetry.observe.numpy import observed
+from symmetry.observe.place import Places
+from symmetry.observe.running import observing, seeded
+from symmetry.targets.trainer import Run, Trainer, TrainerError
+from symmetry.units.state import State
+from symmetry.units.units import Part, Units
+
+
+class Subject(Protocol):
+    """A target, from one start.
+
+    Attributes
+    ----------
+    name
+        What the user calls it.
+    start
+        The state before the first step, in which units are equal.
+    units
+        The groups of units.
+    remarks
+        What else a reader should know about the observation.
+    """
+
+    name: str
+    start: State
+    units: tuple[Units, ...]
+    remarks: list[str]
+
+    def run(self, start: State, steps: int) -> Iterator[State]:
+        """Yield the state after each step of a fresh run that nobody watches."""
+
+    def watch(self, start: State, steps: int, observer: Observer) -> Iterator[State]:
+        """Yield the state after each step of a fresh run whose operations are observed."""
+
+    def after(self, states: list[State]) -> Subject | None:
+        """Return the subject that starts with the last of these states; None if it cannot."""
+
+    def scale(self, array: str) -> float:
+        """Return how large the entries of an array should be where all of them are zero."""
+
+    def named(self, memory: int) -> str:
+        """Return what the block of memory is to the user during a watched run; empty if nothing."""
+
+
+class TwoLayer:
+    """A step ``step(x, y, w1, w2, lr)`` on one problem."""
+
+    def __init__(self, trainer: Trainer, start: Start) -> None:
+        self.name = trainer.name
+        self.remarks: list[str] = []
+        self.start: State = {"w1": start.w1, "w2": start.w2}
+        parts = Part("w1", axis=1), Part("w2", axis=0, first=1)
+        self.units = (Units("hidden units", start.hidden, parts),)
+        self._trainer, self._problem = trainer, start
+        self._arrays: bool | None = None  # whether the step takes arrays that report
+
+    def run(self, start: State, steps: int) -> Iterator[State]:
+        """Yield the weights after each step, unobserved."""
+        with seeded(self._trainer.target):
+            yield from self._steps(self._trainer.start(), start, steps)
+
+    def watch(self, start: State, steps: int, observer: Observer) -> Iterator[State]:
+        """Yield the weights after each step, observed."""
+        if self._arrays is None:
+            self._arrays = self._takes_arrays(start)
+        hand = observed if self._arrays else np.asarray
+
+        def observe(step: Callable[..., Any]) -> Callable[..., Any]:
+            def observed_step(*given: Any) -> Any:
+                *handed, lr = given
+                with observing(observer, self._trainer.target, places):
+                    return step(*map(hand, handed), lr)
+
+            return observed_step
+
+        places = Places()
+        with seeded(self._trainer.target):
+            with observing(observer, self._trainer.target, places):
+                run = self._trainer.start()
+            yield from self._steps(Run(observe(run.step)), start, steps)
+
+    def after(self, states: list[State]) -> TwoLayer | None:
+        """Return the step on the last weights; a class may keep a state of its own."""
+        if isinstance(self._trainer.target, type):
+            return None
+        last = states[-1]
+        there = TwoLayer(self._trainer, replace(self._problem, w1=last["w1"], w2=last["w2"]))
+        there.remarks = self.remarks
+        return there
+
+    def scale(self, array: str) -> float:
+        """Return what gives pre-activations and logits of order 1."""
+        x = self._problem.x.astype(np.float64)
+        squares = float(np.mean(np.einsum("ni,ni->n", x, x)))
+        return 1 / float(np.sqrt(1 + squares)) if array == "w1" else 1.0
+
+    def named(self, memory: int) -> str:  # noqa: ARG002
+        """Return nothing: the step names its own arrays."""
+        return ""
+
+    def _steps(self, step: Run, start: State, steps: int) -> Iterator[State]:
+        problem, w1, w2 = self._problem, start["w1"], start["w2"]
+        for _ in range(steps):
+            result = step(problem.x, problem.y, w1, w2, problem.lr)
+            w1, w2 = result.w1, result.w2
+            yield {"w1": w1, "w2": w2}
+
+    def _takes_arrays(self, start: State) -> bool:
+        self._arrays = True
+        try:
+            list(self.watch(start, 1, _Blind()))
+        except TrainerError:
+            self.remarks.append(
+                "the step does not take a subclass of NumPy's arrays, "
+                "so what it does with NumPy was observed only where it makes arrays itself"
+            )
+            return False
+        return True
+
+
+@dataclass
+class _Blind:
+    """Observes nothing."""
+
+    def before(self, call: Any) -> None:
+        """Do nothing."""
+
+    def after(self, call: Any, written: Any, results: Any) -> dict[int, Any]:  # noqa: ARG002
+        """Replace nothing."""
+        return {}

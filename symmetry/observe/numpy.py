@@ -1,0 +1,265 @@
+"""Recording NumPy: arrays that report every operation on them through NumPy's array protocols.
+
+A step is handed arrays of a subclass of ``ndarray``; results of operations on them are of that
+subclass again, so the observation follows the data. Where code turns them into plain arrays in C
+(a compiled function, another library) the trace is lost until an observed array meets the result.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from symmetry.observe import call as calls
+from symmetry.observe.call import Call, Handle, Observer, Slot, fill
+from symmetry.observe.place import Places
+from symmetry.units.state import Array
+
+_METHODS = (
+    *("all", "any", "argmax", "argmin", "argpartition", "argsort", "astype", "choose", "clip"),
+    *("compress", "copy", "cumprod", "cumsum", "diagonal", "dot", "flatten", "max", "mean", "min"),
+    *("nonzero", "prod", "ptp", "ravel", "repeat", "reshape", "round", "searchsorted", "squeeze"),
+    *("std", "sum", "take", "trace", "var"),
+)
+_WRITING_METHODS = ("fill", "partition", "put", "sort")
+_WRITING = ("copyto", "fill_diagonal", "place", "put", "put_along_axis", "putmask")
+
+_observers: list[tuple[Observer, Places]] = []
+_thread = 0  # the one whose operations are observed
+
+
+@contextmanager
+def observing(observer: Observer, places: Places) -> Iterator[None]:
+    """Have observed arrays report to ``observer``."""
+    global _thread
+    _thread = threading.get_ident()
+    _observers.append((observer, places))
+    try:
+        yield
+    finally:
+        _observers.pop()
+
+
+@contextmanager
+def unreported() -> Iterator[None]:
+    """Keep what happens inside to oneself."""
+    kept = _observers[:]
+    _observers.clear()
+    try:
+        yield
+    finally:
+        _observers[:] = kept
+
+
+def observed(array: Array) -> Array:
+    """Return a view that reports what is done with it."""
+    return array.view(Observed)
+
+
+def handle(array: Array) -> Handle:
+    """Return what an observer gets to know of an array."""
+    plain = array.view(np.ndarray)
+    base = plain
+    while isinstance(base.base, np.ndarray):
+        base = base.base
+    reference = weakref.ref(base)
+    return Handle(plain, _address(base), lambda: reference() is not None, base.size)
+
+
+class Observed(np.ndarray[Any, Any]):
+    """An array that reports every operation on it, and makes arrays that do the same."""
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
+        called = method == "__call__"
+        name = ufunc.__name__ if called else f"{ufunc.__name__}.{method}"
+        function = ufunc if called else getattr(ufunc, method)
+        known = getattr(np, ufunc.__name__, None) is ufunc
+        written = [args[0]] if method == "at" else []
+        return report(name, function, args, kwargs, written, f"np.{name}" if known else None)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        name, module = func.__name__, str(func.__module__)
+        written = [args[0]] if name in _WRITING else []
+        path = f"{module.replace('numpy', 'np', 1)}.{name}" if module.startswith("numpy") else None
+        return report(name, func, args, kwargs, written, path)
+
+    def __getitem__(self, key: Any) -> Any:
+        if _is_basic(key):
+            return super().__getitem__(key)
+        return report("getitem", _get, (self, key), {}, [], "{0}[{1}]")
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if not _is_basic(key):
+            report("setitem", _set, (self, key, value), {}, [self], "{0}[{1}] = {2}")
+            return
+        everything = key if isinstance(key, tuple) else (key,)
+        if Ellipsis not in everything:
+            everything = (*everything, Ellipsis)  # a view even where it is a single entry
+        part = super().__getitem__(everything)
+        if isinstance(value, np.ndarray) and _geometry(value) == _geometry(part):
+            return  # the end of ``a[i] += b``: the addition has done it in place
+        report("setitem", _set, (part, Ellipsis, value), {}, [part], "{0}[{1}] = {2}")
+
+
+def report(
+    name: str,
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    written: Sequence[Any],
+    path: str | None,
+    *,
+    random: bool = False,
+) -> Any:
+    """Do an operation on plain arrays, tell the observer of it, and return observed results.
+
+    Parameters
+    ----------
+    name
+        By which the operation is reported.
+    function, args, kwargs
+        What to do.
+    written
+        The arguments that it changes, apart from those given as ``out``.
+    path
+        How a script calls the function, or a format with a place for each argument; None if it
+        cannot.
+    random
+        Whether it makes random numbers.
+    """
+    taken = _Arguments()
+    template, keywords = taken.take(args), {k: taken.take(v) for k, v in kwargs.items()}
+    if not _observers or threading.get_ident() != _thread:
+        return function(*fill(template, taken.arrays), **fill(keywords, taken.arrays))
+    out = kwargs.get("out")
+    listed = out if isinstance(out, tuple) else (out,)
+    outs = [array for array in listed if isinstance(array, np.ndarray)]
+    observer, places = _observers[-1]
+
+    def perform(arrays: Sequence[Array]) -> list[Array]:
+        return _arrays(function(*fill(template, arrays), **fill(keywords, arrays)))
+
+    def write(names: Sequence[str]) -> str | None:
+        texts = [_text(value, names) for value in template]
+        words = {key: _text(value, names) for key, value in keywords.items()}
+        if path is None or None in texts or None in words.values():
+            return None
+        if "{" in path:
+            return path.format(*texts)
+        words_listed = [f"{key}={value}" for key, value in words.items()]
+        return f"{path}({', '.join([*map(str, texts), *words_listed])})"
+
+    call = Call(
+        library="numpy",
+        name=name,
+        place=places.here(),
+        operands=tuple(map(handle, taken.arrays)),
+        dtypes=tuple(array.dtype.name for array in taken.arrays),
+        written=tuple(dict.fromkeys(taken.number(a) for a in [*written, *outs] if a.size)),
+        random=random,
+        blank=name in ("empty", "empty_like"),
+        perform=perform,
+        write=write,
+    )
+    with unreported():  # what the function calls in its turn belongs to it
+        observer.before(call)
+        results = function(*fill(template, taken.arrays), **fill(keywords, taken.arrays))
+        made = [handle(array) for array in _arrays(results)]
+        observer.after(call, [call.operands[p] for p in call.written], made)
+    if outs:
+        return outs[0] if len(listed) == 1 else out
+    return _wrap(results)
+
+
+class _Arguments:
+    """Arguments of a call taken apart: plain arrays, and the rest with slots in their places."""
+
+    def __init__(self) -> None:
+        self.arrays: list[Array] = []
+        self._numbers: dict[tuple[Any, ...], int] = {}
+
+    def take(self, value: Any) -> Any:
+        """Return ``value`` with a slot for each array; the same array gets the same slot."""
+        if isinstance(value, np.ndarray):
+            if value.size == 0 or value.dtype.hasobject:
+                return value.view(np.ndarray)
+            number = self._numbers.setdefault(_geometry(value), len(self.arrays))
+            if number == len(self.arrays):
+                self.arrays.append(value.view(np.ndarray))
+            return Slot(number)
+        if type(value) in (list, tuple):
+            return type(value)(self.take(item) for item in value)
+        return value
+
+    def number(self, array: Array) -> int:
+        """Return the slot of an array among the arguments."""
+        return self._numbers[_geometry(array)]
+
+
+def _get(array: Array, key: Any) -> Any:
+    return array[key]
+
+
+def _set(array: Array, key: Any, value: Any) -> None:
+    array[key] = value
+
+
+def _is_basic(key: Any) -> bool:
+    """Return whether indexing by ``key`` gives a view."""
+    return all(
+        k is None
+        or k is Ellipsis
+        or (isinstance(k, slice | int | np.integer) and not isinstance(k, bool))
+        for k in (key if isinstance(key, tuple) else (key,))
+    )
+
+
+def _method(name: str) -> Callable[..., Any]:
+    original = getattr(np.ndarray, name)
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        written = [self] if name in _WRITING_METHODS else []
+        return report(name, original, (self, *args), kwargs, written, f"np.ndarray.{name}")
+
+    method.__name__ = name
+    return method
+
+
+for _name in (*_METHODS, *_WRITING_METHODS):
+    if hasattr(np.ndarray, _name):
+        setattr(Observed, _name, _method(_name))
+
+
+def _text(value: Any, names: Sequence[str]) -> str | None:
+    """Write an argument in Python, None if that is not possible."""
+    if isinstance(value, np.generic):
+        return f"np.{value.dtype}({value.item()!r})" if value == value else None
+    if isinstance(value, np.dtype) or (isinstance(value, type) and issubclass(value, np.generic)):
+        return f'"{np.dtype(value)}"'
+    return str(value.__name__) if value in (float, int, bool) else calls.text(value, names)
+
+
+def _geometry(array: Array) -> tuple[Any, ...]:
+    return _address(array), array.shape, array.strides, array.dtype
+
+
+def _address(array: Array) -> int:
+    return int(array.__array_interface__["data"][0])
+
+
+def _arrays(value: Any) -> list[Array]:
+    if isinstance(value, np.ndarray):
+        return [value] if value.size and not value.dtype.hasobject else []
+    return [a for item in value for a in _arrays(item)] if isinstance(value, list | tuple) else []
+
+
+def _wrap(value: Any) -> Any:
+    """Return results in which every array reports again."""
+    if isinstance(value, np.ndarray):
+        return value if value.dtype.hasobject else observed(value)
+    return type(value)(map(_wrap, value)) if type(value) in (list, tuple) else value

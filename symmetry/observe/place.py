@@ -1,0 +1,153 @@
+"""Where in the user's code an operation was asked for."""
+
+from __future__ import annotations
+
+import linecache
+import sys
+import sysconfig
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from types import FrameType
+from typing import Any, Literal
+
+Phase = Literal["forward", "backward", "optimizer", "other"]
+
+_PACKAGE = Path(__file__).parents[1]
+_INSTALLED = {"site-packages", "dist-packages"}
+_LIBRARIES = ("torch", "numpy", "jax", "jaxlib", "numba")
+_PHASES: dict[str, Phase] = {
+    "torch/autograd": "backward",
+    "torch/optim": "optimizer",
+    "torch/nn": "forward",
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the user's code asked for an operation.
+
+    Attributes
+    ----------
+    file, line
+        Of the innermost frame that belongs to no library; an empty name if there is none. In a
+        backward that PyTorch makes up it is the line of the forward.
+    phase
+        What a training was at.
+    module
+        The path of the innermost module whose forward it belongs to; empty if there is none.
+    """
+
+    file: str
+    line: int
+    phase: Phase = "other"
+    module: str = ""
+
+    @property
+    def source(self) -> str:
+        """The text of the line, or an empty string where it cannot be read."""
+        return linecache.getline(self.file, self.line).strip()
+
+    def __str__(self) -> str:
+        return f"{_shorten(self.file)}:{self.line}" if self.file else ""
+
+
+class Places:
+    """Finds the user's code on the stack, and the forward behind a backward.
+
+    Parameters
+    ----------
+    modules
+        The paths of modules, by their identity.
+    """
+
+    def __init__(self, modules: dict[int, str] | None = None) -> None:
+        self._modules = {} if modules is None else modules
+        self._forwards: dict[int, Place] = {}  # by the number of the node that autograd made
+
+    def here(self) -> Place:
+        """Return the place of what is being done: the innermost code that is the user's own.
+
+        That is, code of no library; if there is none, of no library that is known here.
+        """
+        found, asked = self._on_stack()
+        torch = sys.modules.get("torch")
+        if torch is None:
+            return found
+        if found.phase == "backward" and asked:
+            node = torch._C._current_autograd_node()
+            forward = node and self._forwards.get(node._sequence_nr())
+            return replace(forward, phase="backward") if forward else found
+        if found.phase != "backward":
+            self._forwards.setdefault(torch.autograd._get_sequence_nr() - 1, found)
+        return found
+
+    def _on_stack(self) -> tuple[Place, bool]:
+        """Return the place, and whether it only asked for the backward that is going on."""
+        frame: FrameType | None = sys._getframe(2)
+        phase: Phase | None = None
+        module, place, asked = "", None, False
+        second: Place | None = None
+        while frame is not None:
+            file = frame.f_code.co_filename
+            kind = _kind(file)
+            if kind in _PHASES.values():
+                if kind == "forward":
+                    module = module or self._module(frame)
+                phase = phase if phase == "backward" else phase or kind  # type: ignore[assignment]
+                if kind == "backward":
+                    phase = kind
+            elif kind == "user" and place is None:
+                place, asked = Place(file, frame.f_lineno), phase == "backward"
+                if phase is None and _is_optimizer(frame):
+                    phase = "optimizer"
+            elif kind == "installed":
+                second = second or Place(file, frame.f_lineno)
+            frame = frame.f_back
+        return replace(place or second or Place("", 0), phase=phase or "other", module=module), asked
+
+    def _module(self, frame: FrameType) -> str:
+        name = frame.f_code.co_name
+        return self._modules.get(id(frame.f_locals["self"]), "") if name == "_call_impl" else ""
+
+
+def is_user_code(file: str) -> bool:
+    """Return whether a file belongs to no library."""
+    return _kind(file) == "user"
+
+
+def _is_optimizer(frame: FrameType) -> bool:
+    if frame.f_code.co_varnames[:1] != ("self",):
+        return False
+    return hasattr(frame.f_locals.get("self"), "param_groups")
+
+
+@cache
+def _kind(file: str) -> Any:
+    """Return "user", "installed", or for a known library what a training is at in this file."""
+    path = Path(file)
+    if path.is_relative_to(_PACKAGE):
+        ours = path.relative_to(_PACKAGE).parts
+        steps = ours[0] == "network" or ours in _STEPS
+        return "user" if steps else ""
+    if not _INSTALLED.isdisjoint(path.parts):
+        below = path.parts[max(path.parts.index(name) for name in _INSTALLED & {*path.parts}) + 1 :]
+        if below[0] not in _LIBRARIES:
+            return "installed"
+        return _PHASES.get("/".join(below[:2]), "")
+    library = path.is_relative_to(sysconfig.get_path("stdlib"))
+    return "" if library or not path.suffix else "user"
+
+
+_STEPS = {
+    ("targets", f"{name}.py") for name in ("numpy", "torch", "torch_autograd", "jax", "numba")
+}
+
+
+def _shorten(file: str) -> str:
+    """Return the path below the working directory or the import path, so that it reads well."""
+    path = Path(file)
+    for folder in (Path.cwd(), _PACKAGE.parent, *map(Path, filter(None, sys.path))):
+        if path.is_relative_to(folder):
+            return path.relative_to(folder).as_posix()
+    return path.as_posix()

@@ -1,0 +1,87 @@
+"""Running code while somebody watches its array operations, whichever libraries it uses."""
+
+from __future__ import annotations
+
+import inspect
+import random
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from symmetry.observe import numpy as observe_numpy
+from symmetry.observe.call import Observer
+from symmetry.observe.place import Places, is_user_code
+from symmetry.observe.substitutes import substituted
+
+
+@contextmanager
+def observing(observer: Observer, function: Callable[..., Any], places: Places) -> Iterator[None]:
+    """Observe NumPy, and every framework that has been imported.
+
+    Parameters
+    ----------
+    function
+        The user's code; what it and the user's modules have imported from NumPy is observed, too.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(observe_numpy.observing(observer, places))
+        stack.enter_context(substituted(_namespaces(function)))
+        if "torch" in sys.modules:
+            from symmetry.observe import tensors
+
+            stack.enter_context(tensors.observing(observer, places))
+        if "jax" in sys.modules:
+            with suppress(ImportError):  # a release whose inside is not known
+                from symmetry.observe import jax
+
+                stack.enter_context(jax.observing(observer, places))
+        yield
+
+
+@contextmanager
+def seeded(function: Callable[..., Any]) -> Iterator[None]:
+    """Start every run from the same random numbers, and leave no trace of having drawn some.
+
+    Global generators get a seed; those that the user's modules keep are what they were.
+    """
+    kept = [(bits, bits.state) for space in _namespaces(function) for bits in _bits(space)]
+    state, legacy = random.getstate(), np.random.get_state()
+    random.seed(0)
+    np.random.seed(0)
+    torch = sys.modules.get("torch")
+    tensors = torch.get_rng_state() if torch else None
+    if torch:
+        torch.manual_seed(0)
+    try:
+        yield
+    finally:
+        random.setstate(state)
+        np.random.set_state(legacy)
+        if torch:
+            torch.set_rng_state(tensors)
+        for bits, before in kept:
+            bits.state = before
+
+
+def _namespaces(function: Callable[..., Any]) -> list[dict[str, Any]]:
+    """Return the globals of the user's code: of a function, and of modules of no library.
+
+    Those are where names imported from NumPy are, and random generators that a module keeps.
+    """
+    modules = [vars(m) for m in list(sys.modules.values()) if isinstance(m, ModuleType)]
+    found = [known for known in modules if is_user_code(known.get("__file__") or "")]
+    own = getattr(inspect.unwrap(function), "__globals__", None)
+    return found if own is None or any(own is known for known in found) else [*found, own]
+
+
+def _bits(namespace: dict[str, Any]) -> Iterator[Any]:
+    """Yield what draws the bits of the generators in a namespace."""
+    for value in namespace.values():
+        if isinstance(value, np.random.Generator):
+            yield value.bit_generator
+        elif isinstance(value, np.random.RandomState):
+            yield value._bit_generator
