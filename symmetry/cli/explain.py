@@ -47,7 +47,7 @@ _SAMPLES, _INPUTS, _CLASSES = 1000, 20, 10
     "--iterations",
     type=_AT_LEAST_1,
     metavar="T",
-    help=f"Steps to take if nothing breaks before.  [default: {_ITERATIONS}]",
+    help=f"Steps to take if nothing splits before.  [default: {_ITERATIONS}]",
 )
 @click.option("--lr", type=LearningRate(), metavar="X", help=f"Learning rate.  [default: {_RATE}]")
 @click.option(
@@ -69,7 +69,7 @@ _SAMPLES, _INPUTS, _CLASSES = 1000, 20, 10
     "--script",
     type=GivenPath(),
     metavar="FILE",
-    help="Write the script there as well.",
+    help="Write a script there that does the operation alone, its operands beside it.",
 )
 @isolated
 def command(
@@ -86,21 +86,21 @@ def command(
     json_file: Path | None,
     script: Path | None,
 ) -> int:
-    """Name the first array operation that maps identical hidden units to different ones.
+    """Name the first array operation that tells equal units apart.
 
     TRAINER is numba, numpy, torch, torch-autograd or jax, or package.module:attribute, or
     path/to/file.py:attribute. Its step is run from zero weights on MNIST, with its array operations
     observed: PyTorch's as they reach the dispatcher, backward and optimisers included; NumPy's as
     far as the code lets arrays through; JAX's one by one instead of compiled. The operation is then
-    repeated alone, and a short script is printed that does so.
+    repeated alone; with --script, its operands are saved beside a short script that does so.
 
     With a case, or with generated data, libraries are limited to one thread, as in `symmetry
     check`.
 
-    Exit status: 0 nothing broke, 1 something did, 2 the command could not do its work.
+    Exit status: 0 nothing split, 1 something did, 2 the command could not do its work.
     """
     from symmetry.checker.threads import in_words, one_thread
-    from symmetry.culprit.search import explain
+    from symmetry.culprit.explain import explain_steps
     from symmetry.culprit.start import Start
     from symmetry.data.mnist import load_mnist
     from symmetry.report import explanation as report
@@ -129,18 +129,19 @@ def command(
         raise SymmetryError(f"{found.name} takes {', '.join(found.dtypes)} only")
     small = case is not None or inputs is not None or classes is not None
     with one_thread() if small else nullcontext():
-        explanation = explain(found, start)
+        explanation = explain_steps(found, start)
         threads = in_words() if small else None
     if json_file is not None:
         write_text(json_file, report.to_json(explanation))
     written = next((c.script for c in explanation.culprits if c.script is not None), None)
     if script is not None and written is not None:
-        write_text(script, written)
+        write_text(script, written.text)
+        written.save(script)
     for line in report.lines(explanation):
         say(line)
     if threads is not None:
         say(f"{'threads':<12}{threads}")
-    return OK if explanation.broken is None else FOUND
+    return OK if explanation.step is None else FOUND
 
 
 def _generated(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from symmetry.culprit.explanation import Culprit, Difference, Operand
-from symmetry.culprit.pair import Finding, Pair
+from symmetry.culprit.pair import Finding
 from symmetry.culprit.script import write
 from symmetry.culprit.search import Seen, Ways, step_of
 from symmetry.culprit.spot import Spot, locate, same
@@ -66,10 +67,11 @@ def describe(case: Case, finding: Finding, size: str) -> Culprit:
     ways, number = case.ways, finding.event
     subject = ways.subject
     mine = ways.own(number)
-    memories: dict[int, str] = {}
+    names: dict[int, tuple[str, str]] = {}
 
     def note(event: Event) -> None:
-        memories.update(enumerate(map(subject.named, event.memories)))
+        live = zip(event.arrays, event.memories, strict=False)  # what it wrote over is not
+        names.update(enumerate(subject.named(array, memory) for array, memory in live))
 
     s = ways.captured(ways.different, {number})[number]
     t = ways.captured(ways.swapped, {number})[number]
@@ -78,17 +80,15 @@ def describe(case: Case, finding: Finding, size: str) -> Culprit:
         locate(one, other, ways.pair.distance)
         for one, other in zip(s.operands, t.operands, strict=True)
     ]
-    result, spot = r.arrays[finding.key[1]], finding.spot
+    q = finding.key[1] if finding.key[1] < r.fresh else 0  # else it is what was written over
+    result, spot = r.arrays[q], finding.spot
     places = _places(ways, finding, result, case.clones)
     cause, origin = _cause(case, r, finding, spots)
-    named = r if origin is None else None
     seen = case.own[mine if origin is None else origin]
-    place = seen.place
-    remarks = list(_remarks(case, r, finding, spots, origin))
-    phase = place.phase
-    parameter = memories.get(finding.key[1], "") if named is not None else ""
+    place, phase = seen.place, seen.place.phase
+    parameter, rows = names.get(q, ("", "")) if origin is None else ("", "")
     if phase == "other" and parameter and not parameter.startswith("gradient of"):
-        phase = "optimizer"
+        phase = "optimizer"  # the user's own one
     return Culprit(
         operation=seen.name,
         file=str(place).rpartition(":")[0],
@@ -97,17 +97,18 @@ def describe(case: Case, finding: Finding, size: str) -> Culprit:
         phase=phase,
         module=place.module,
         parameter=parameter,
+        rows=rows or (parameter and _rows(result, spot, places)),
         step=case.earlier + step_of(mine, case.ends),
         cause=cause,
         operands=tuple(
-            _operand(array, dtype, where, case.clones)
+            _operand(array, dtype, where)
             for array, dtype, where in zip(r.operands, r.call.dtypes, spots, strict=True)
         ),
-        result=_operand(result, result.dtype.name, spot, case.clones),
+        result=_operand(result, result.dtype.name, spot),
         difference=_difference(case, result, spot, places, size or _jump(finding)),
-        remarks=tuple(remarks),
+        remarks=tuple(_remarks(case, r, finding, spots, origin)),
         evidence=tuple(_repeated(r, finding)),
-        script=write(r, finding.key[1], spot, places, f"{r.name}: {cause}"),
+        script=write(r, q, spot, places, f"{r.name}: {cause}"),
     )
 
 
@@ -129,6 +130,31 @@ def _places(ways: Ways, finding: Finding, array: Array, clones: Group) -> dict[i
         return {pair.a: here, pair.b: there}
     places = {u: here + (u - pair.a) * stride for u in (pair.a, *clones)}
     return {u: place for u, place in places.items() if 0 <= place < length}
+
+
+def _rows(array: Array, spot: Spot, places: Mapping[int, int]) -> str:
+    """Name the rows or columns in which most units are not as the others."""
+    if len(places) < 2:
+        return ""
+    rows = np.moveaxis(array, spot.axis, 0)
+    usual = rows[next(iter(places.values()))]
+    odd = sorted(place for place in places.values() if not same(rows[place], usual))
+    return places_in_words(odd, spot.axis)
+
+
+def places_in_words(places: Sequence[int], axis: int) -> str:
+    """Say ``rows 9 to 15``."""
+    if not places:
+        return ""
+    noun = {0: "row", 1: "column"}.get(axis, f"index of axis {axis}")
+    many = f"{noun}s" if axis < 2 else noun.replace("index", "indices")
+    first, last = places[0], places[-1]
+    if first == last:
+        return f"{noun} {first}"
+    if len(places) == last - first + 1:
+        return f"{many} {first} to {last}"
+    listed = ", ".join(map(str, places[:8])) + (", ..." if len(places) > 8 else "")
+    return f"{many} {listed}"
 
 
 def _difference(
@@ -163,7 +189,7 @@ def _jump(finding: Finding) -> str:
     return f"a jump: {finding.deviation / finding.noise:.2g} times what rounding can come to"
 
 
-def _operand(array: Array, dtype: str, spot: Spot | None, clones: Group) -> Operand:
+def _operand(array: Array, dtype: str, spot: Spot | None) -> Operand:
     strides = tuple(stride // array.itemsize for stride in array.strides)
     flags = array.flags
     memory = (
@@ -205,7 +231,10 @@ def _cause(
     if origin is not None or event.call.random:
         name = event.name if origin is None else case.own[origin].name
         noise = "" if any(word in name for word in _MASKS) else ", or noise"
-        return f"it draws random numbers that differ between the units: a random mask{noise}", origin
+        return (
+            f"it draws random numbers that differ between the units: a random mask{noise}",
+            origin,
+        )
     if foreign:
         many = len(foreign) > 1
         listed = " and ".join(str(position + 1) for position in foreign)
@@ -217,12 +246,12 @@ def _cause(
         return _alone(case.ways, finding), None
     elsewhere = _elsewhere(finding, spots)
     if elsewhere is not None:
-        return f"operand {elsewhere + 1} holds the units at other positions", None
+        words = f"operand {elsewhere + 1} holds the units at other positions"
+        return words, _mover(case, finding, elsewhere)
     already = _already(event, spots)
     if already is not None:
         return (
-            f"operand {already + 1} already differs; "
-            "it comes from code that was not observed"
+            f"operand {already + 1} already differs; it comes from code that was not observed"
         ), None
     if finding.key[1] < len(event.call.written) and event.partial:
         return "it writes into some of the units of an array whose units were equal", None
@@ -254,17 +283,33 @@ def _random_origin(case: Case, event: Event, foreign: Sequence[int]) -> int | No
 def _elsewhere(finding: Finding, spots: Sequence[Spot | None]) -> int | None:
     """Return an operand whose units lie at other indices than those of the one before it."""
     along = [(n, s) for n, s in enumerate(spots) if s is not None and s.kind == "axis"]
-    for (_, one), (position, other) in zip(along, along[1:], strict=False):
+    for (_, one), (position, other) in pairwise(along):
         if (one.i, one.j) != (other.i, other.j) and not finding.spot.fits:
             return position
     return None
 
 
+def _mover(case: Case, finding: Finding, position: int) -> int | None:
+    """Return the event that brought the units of an operand to other positions."""
+    ways = case.ways
+    number = ways.seen[finding.event].makers[position]
+    while number is not None:
+        here = ways.pair.spots.get((number, 0))
+        before = [m for m in ways.seen[number].makers if m is not None]
+        along = [(m, spot) for m in before if (spot := ways.pair.spots.get((m, 0))) is not None]
+        if here is None or not along:
+            return None
+        if (here.i, here.j) != (along[0][1].i, along[0][1].j):
+            return ways.own(number)
+        number = along[0][0]
+    return None
+
+
 def _already(event: Event, spots: Sequence[Spot | None]) -> int | None:
     for position, (array, spot) in enumerate(zip(event.operands, spots, strict=True)):
-        if spot is not None and spot.kind != "alone" and event.makers[position] is None:
-            if not same(*spot.sides(array)):
-                return position
+        unseen = event.makers[position] is None
+        if unseen and spot is not None and spot.kind != "alone" and not same(*spot.sides(array)):
+            return position
     return None
 
 

@@ -15,7 +15,6 @@ from symmetry.culprit.pair import Finding
 from symmetry.culprit.search import (
     Mends,
     Seen,
-    Ways,
     follow,
     mend,
     remember,
@@ -222,13 +221,16 @@ def _mended(mends: Mends, findings: Sequence[Finding]) -> Mends:
 def _again(case: Case, mends: Mends) -> tuple[list[Finding], str]:
     """Return what is found with some results made equal, and what there is to say of the run.
 
-    What a unit goes through alone tells nothing after the first culprit: the exchange does not fit
-    there any more.
+    After the first culprit, the exchange of units fits only where all operands still hold both.
     """
     everything, last = case.ways.judge(case.clones, mends)
     after = case.ways.after(mends)
-    lone = {f.event for f in everything if f.kind == "alone"} & after
-    found = [f for f in everything if f.kind != "stray" and f.event not in lone]
+    found = [
+        f
+        for f in everything
+        if f.kind != "stray"
+        and (f.event not in after or (f.kind == "differs" and case.ways.holds_both(f.event)))
+    ]
     if not found and case.ways.apart(last):
         return found, STILL_SPLITS
     return found, "" if found else STAYS_SYMMETRIC
@@ -266,7 +268,9 @@ def explain_steps(trainer: Trainer, start: Start) -> Explanation:
             last = list(subject.run(subject.start, 1))[-1]
             if not moved(subject.start, last):
                 again = explain_steps(trainer, start.with_equal_units())
-                remark = "from zero weights nothing moves, so the units started equal but not at zero"
+                remark = (
+                    "from zero weights nothing moves, so the units started equal but not at zero"
+                )
                 return replace(again, remarks=(remark, *again.remarks))
         return found
     except TrainerError as error:

@@ -81,6 +81,8 @@ class Culprit:
     parameter
         The array of the state that it writes into or computes, in the user's terms; empty if it is
         none.
+    rows
+        Which places of it hold other units than most, in words; empty if that is not known.
     step
         In which step of the run, from 1.
     cause
@@ -105,6 +107,7 @@ class Culprit:
     phase: Phase
     module: str
     parameter: str
+    rows: str
     step: int
     cause: str
     operands: tuple[Operand, ...]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +33,8 @@ class Script:
 
     def save(self, file: Path) -> None:
         """Write the arrays beside a script of this name."""
-        np.savez(file.with_suffix(".npz"), **dict(self.arrays))
+        arrays: dict[str, Any] = dict(self.arrays)
+        np.savez(file.with_suffix(".npz"), **arrays)
 
 
 def write(
@@ -51,7 +53,7 @@ def write(
     """
     call, names = event.call, [f"a{n}" for n in range(len(event.operands))]
     line = call.write(names)
-    if line is None or spot.kind == "alone" or call.library not in _SEEDS:
+    if line is None or call.library not in _SEEDS:
         return None
     arrays: dict[str, Array] = {}
     body = [f"# {comment}", "from pathlib import Path", "", "import numpy as np"]
@@ -59,7 +61,7 @@ def write(
     body += ["", 'saved = np.load(Path(__file__).with_suffix(".npz"))']
     for name, operand, dtype in zip(names, event.operands, call.dtypes, strict=True):
         order = sorted(range(operand.ndim), key=lambda axis: -abs(operand.strides[axis]))
-        arrays[name] = np.ascontiguousarray(operand.transpose(order))
+        arrays[name] = np.array(operand.transpose(order), order="C")
         body.append(f"{name} = {_made_anew(name, order, call.library, dtype)}")
     body += [_SEEDS[call.library]] if call.random else []
     written = list(call.written)
@@ -73,6 +75,12 @@ def write(
         body += ["result = result.detach().double().numpy()"]
     if spot.kind == "axis":
         body += _along_axis(spot.axis, places)
+    elif spot.kind == "alone":
+        arrays["recorded"] = event.arrays[q]
+        body += [
+            'again = np.array_equal(result, saved["recorded"])',
+            'print("alone, the result is that of the run:", again)',
+        ]
     else:
         arrays["one"], arrays["other"] = spot.i, spot.j
         body += [

@@ -32,9 +32,10 @@ from symmetry.units.units import Units
 
 _PAIRS = 3
 _CAPTURED = 2**26  # bytes of operands that are copied to look for the second unit
-_NOISE = 32  # times the change by one ulp: how far rounding may move an array
 
-Mends = Mapping[int, Sequence[tuple[int, Mend]]]  # by the number of an event of the run with different units
+Mends = Mapping[
+    int, Sequence[tuple[int, Mend]]
+]  # by the number of an event of the run with different units
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Ways:
         def measure(key: Key, _: Event, s: Array, u: Array) -> None:
             if s.dtype.kind == "f":
                 moved = abs(s - u)
-                noise[key] = _NOISE * float(moved[np.isfinite(moved)].max(initial=0))
+                noise[key] = subject.limit * float(moved[np.isfinite(moved)].max(initial=0))
 
         def keep(event: Event) -> None:
             self.seen.append(_seen(event))
@@ -110,7 +111,7 @@ class Ways:
     def complete(self) -> None:
         """Look at the operands of what seems to hold one unit alone."""
         left, wanted = _CAPTURED, set()
-        for (event, _), spot in self.pair.lone():
+        for (event, _), _spot in self.pair.lone():
             left -= self.seen[event].size
             if left > 0:
                 wanted.add(event)
@@ -159,7 +160,9 @@ class Ways:
             if self.control is not None:
                 deque(self.control.judge(number, event), maxlen=0)
                 if not strays and not found:
-                    strays.extend(filter(None, [stray(self.pair, self.control, clones, number, event)]))
+                    strays.extend(
+                        filter(None, [stray(self.pair, self.control, clones, number, event)])
+                    )
 
         wanted = {own[n]: mend for n, mend in (mends or {}).items()}
         last = self.watch(self.subject.start, sink, mends=wanted)
@@ -180,6 +183,11 @@ class Ways:
                 found.add(number)
         return found - set(events)
 
+    def holds_both(self, event: int) -> bool:
+        """Return whether no operand of an event holds one of the units alone."""
+        spots = [self.pair.spots.get((maker or 0, 0)) for maker in self.seen[event].makers]
+        return all(spot is None or spot.kind != "alone" for spot in spots)
+
     def apart(self, state: State) -> bool:
         """Return whether the two units differ in a state."""
         rows = [self.units.rows(state, p) for p in self.units.parts if p.array in state]
@@ -192,7 +200,7 @@ class Ways:
         found = sorted(found, key=lambda finding: finding.event)
         lacks = [f for f in found if f.kind == "alone" and f.event in usual]
         own = [f for f in found if f not in lacks]
-        if lacks and (not own or own[0].kind != "alone" and lacks[0].event < own[0].event):
+        if lacks and (not own or (own[0].kind != "alone" and lacks[0].event < own[0].event)):
             return [lacks[0], *own]
         return own or lacks
 
@@ -267,9 +275,10 @@ def follow(
         found = [f for f in everything if f.kind != "stray"]
         if best is None or (found and (not best[1] or found[0].event < best[1][0].event)):
             best = ways, found
-        if astray is not None and astray.unit is not None and astray.unit not in (*odd, a, c):
-            if len(odd) < _PAIRS and (not found or astray.event < found[0].event):
-                odd.append(astray.unit)
+        if astray is None or astray.unit is None or astray.unit in (*odd, a, c):
+            continue
+        if len(odd) < _PAIRS and (not found or astray.event < found[0].event):
+            odd.append(astray.unit)
     assert best is not None  # there is one odd unit at least
     return best
 

@@ -17,9 +17,7 @@ from symmetry.network.formulas import one_hot_encode
 
 Floats = NDArray[np.floating[Any]]
 
-_LIVE = (
-    16  # arrays of one entry a sample and unit that a step may hold at once, with twice the units
-)
+_LIVE = 16  # arrays of one entry a sample and unit that are kept at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,12 +68,6 @@ class Start:
         w1 = np.zeros((dataset.inputs + 1, hidden), dtype)
         w2 = np.zeros((hidden + 1, dataset.classes), dtype)
         return cls(x.astype(dtype), y, w1, w2, lr, iterations)
-
-    def with_units(self, more: int) -> Start:
-        """Return the same start with some more units like the last one."""
-        copies = [np.arange(self.hidden + more).clip(max=self.hidden - 1)]
-        rows = np.concatenate([[0], 1 + copies[0]])
-        return replace(self, w1=self.w1[:, copies[0]], w2=self.w2[rows])
 
     def with_equal_units(self) -> Start:
         """Return a start in which all units have the same weights, but not zero."""

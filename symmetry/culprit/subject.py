@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -14,7 +15,7 @@ from symmetry.observe.numpy import observed
 from symmetry.observe.place import Places
 from symmetry.observe.running import observing, seeded
 from symmetry.targets.trainer import Run, Trainer, TrainerError
-from symmetry.units.state import State
+from symmetry.units.state import Array, State
 from symmetry.units.units import Part, Units
 
 
@@ -29,13 +30,16 @@ class Subject(Protocol):
         The state before the first step, in which units are equal.
     units
         The groups of units.
+    limit
+        How many times its response to one ulp an array may move by rounding.
     remarks
         What else a reader should know about the observation.
     """
 
     name: str
     start: State
-    units: tuple[Units, ...]
+    units: Sequence[Units]
+    limit: float
     remarks: list[str]
 
     def run(self, start: State, steps: int) -> Iterator[State]:
@@ -50,8 +54,11 @@ class Subject(Protocol):
     def scale(self, array: str) -> float:
         """Return how large the entries of an array should be where all of them are zero."""
 
-    def named(self, memory: int) -> str:
-        """Return what the block of memory is to the user during a watched run; empty if nothing."""
+    def named(self, array: Array, memory: int) -> tuple[str, str]:
+        """Return what an array of the watched run is to the user, and which rows it holds of that.
+
+        Both are empty if it is nothing that the user has named, the second one if it holds all.
+        """
 
 
 class TwoLayer:
@@ -62,7 +69,8 @@ class TwoLayer:
         self.remarks: list[str] = []
         self.start: State = {"w1": start.w1, "w2": start.w2}
         parts = Part("w1", axis=1), Part("w2", axis=0, first=1)
-        self.units = (Units("hidden units", start.hidden, parts),)
+        self.units: Sequence[Units] = (Units("hidden units", start.hidden, parts),)
+        self.limit = max(32.0, 4 * math.sqrt(max(*start.x.shape, start.hidden)))
         self._trainer, self._problem = trainer, start
         self._arrays: bool | None = None  # whether the step takes arrays that report
 
@@ -91,7 +99,7 @@ class TwoLayer:
                 run = self._trainer.start()
             yield from self._steps(Run(observe(run.step)), start, steps)
 
-    def after(self, states: list[State]) -> TwoLayer | None:
+    def after(self, states: list[State]) -> Subject | None:
         """Return the step on the last weights; a class may keep a state of its own."""
         if isinstance(self._trainer.target, type):
             return None
@@ -106,9 +114,9 @@ class TwoLayer:
         squares = float(np.mean(np.einsum("ni,ni->n", x, x)))
         return 1 / float(np.sqrt(1 + squares)) if array == "w1" else 1.0
 
-    def named(self, memory: int) -> str:  # noqa: ARG002
+    def named(self, array: Array, memory: int) -> tuple[str, str]:  # noqa: ARG002
         """Return nothing: the step names its own arrays."""
-        return ""
+        return "", ""
 
     def _steps(self, step: Run, start: State, steps: int) -> Iterator[State]:
         problem, w1, w2 = self._problem, start["w1"], start["w2"]

@@ -94,7 +94,7 @@ class Places:
             if kind in _PHASES.values():
                 if kind == "forward":
                     module = module or self._module(frame)
-                phase = phase if phase == "backward" else phase or kind  # type: ignore[assignment]
+                phase = phase if phase == "backward" else phase or kind
                 if kind == "backward":
                     phase = kind
             elif kind == "user" and place is None:
@@ -104,7 +104,9 @@ class Places:
             elif kind == "installed":
                 second = second or Place(file, frame.f_lineno)
             frame = frame.f_back
-        return replace(place or second or Place("", 0), phase=phase or "other", module=module), asked
+        return replace(
+            place or second or Place("", 0), phase=phase or "other", module=module
+        ), asked
 
     def _module(self, frame: FrameType) -> str:
         name = frame.f_code.co_name
@@ -113,13 +115,13 @@ class Places:
 
 def is_user_code(file: str) -> bool:
     """Return whether a file belongs to no library."""
-    return _kind(file) == "user"
+    return bool(_kind(file) == "user")
 
 
 def _is_optimizer(frame: FrameType) -> bool:
     if frame.f_code.co_varnames[:1] != ("self",):
         return False
-    return hasattr(frame.f_locals.get("self"), "param_groups")
+    return bool(hasattr(frame.f_locals.get("self"), "param_groups"))
 
 
 @cache
