@@ -16,23 +16,23 @@ _COLOURS: dict[Kind, str] = {
 }
 _GREY = "#656d76"
 
+_CELL = "text-align:left;vertical-align:top;padding:.1em .6em"
 _TEMPLATE = """\
 <div>
 <p style="margin:0">{{ checked.heading | join("<br>" | safe) }}</p>
 <table style="margin:.5em 0">
 <thead><tr>
 {% for name in ("invariant", "dtype", "verdict", "what it says") %}
-<th style="text-align:left">{{ name }}</th>
+<th style="{{ cell }}">{{ name }}</th>
 {% endfor %}
 </tr></thead>
 <tbody>
 {% for v in checked.verdicts %}
 <tr>
-<td style="text-align:left;vertical-align:top;white-space:nowrap">{{ v.invariant }}</td>
-<td style="text-align:left;vertical-align:top">{{ v.dtype }}</td>
-<td style="text-align:left;vertical-align:top;white-space:nowrap;color:{{ colour(v) }}">\
-<b>{{ v.kind }}</b></td>
-<td style="text-align:left">
+<td style="{{ cell }};white-space:nowrap">{{ v.invariant }}</td>
+<td style="{{ cell }}">{{ v.dtype }}</td>
+<td style="{{ cell }};white-space:nowrap;color:{{ colour(v) }}"><b>{{ v.kind }}</b></td>
+<td style="{{ cell }}">
 {% set lines = details(checked, v) %}
 {% if lines %}
 <details><summary>{{ gist(v) }}</summary>\
@@ -59,7 +59,12 @@ def table(checked: Checked) -> str:
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
     return environment.from_string(_TEMPLATE).render(
-        checked=checked, colour=_colour, details=details, gist=gist, last_line=last_line
+        checked=checked,
+        cell=_CELL,
+        colour=_colour,
+        details=details,
+        gist=gist,
+        last_line=last_line,
     )
 
 

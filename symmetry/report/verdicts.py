@@ -79,25 +79,28 @@ def details(checked: Checked, verdict: Verdict) -> tuple[str, ...]:
     if verdict.case is None or verdict.kind == "expected failure":
         return ()
     heading = f"{verdict.invariant} in {verdict.dtype}: {verdict.kind}{_meaning(verdict)}"
-    found = _facts(checked.trainer, verdict)
+    found = _facts(checked, verdict)
     return (heading, *(f"  {label:<10} {text}" for label, text in found))
 
 
-def _facts(trainer: str, verdict: Verdict) -> Iterable[Fact]:
+def _facts(checked: Checked, verdict: Verdict) -> Iterable[Fact]:
     assert verdict.case is not None
+    rounding = verdict.kind == "rounding"  # told in short: there is nothing to do about it
     if verdict.kind == "error":
         yield "expected", SIGNATURE
-    else:
+    elif not rounding:
         yield "claim", _STATEMENTS[verdict.invariant]
     yield "found", verdict.message
     if verdict.violation is not None:
         yield from _violation_facts(verdict.violation, verdict.margin)
-    yield "case", _case_in_words(verdict)
-    yield "again", _again(verdict)
-    command = command_for(trainer, verdict)
+    if not rounding:
+        yield "case", _case_in_words(verdict)
+    if not (rounding and verdict.repeats):
+        yield "again", _again(verdict)
+    command = command_for(checked.trainer, verdict)
     if command is not None:
         yield "reproduce", command
-        if following := next_step(trainer, verdict):
+        if following := next_step(checked, verdict):
             yield "next", following
     elif verdict.repeats:
         yield "reproduce", f"with the case {verdict.case.to_json()}"
@@ -121,11 +124,18 @@ def command_for(trainer: str, verdict: Verdict) -> str | None:
     )
 
 
-def next_step(trainer: str, verdict: Verdict) -> str | None:
-    """Return the command that names the operation which splits the units; None without a split."""
-    if verdict.kind != "violated" or not (verdict.violation and verdict.violation.groups):
-        return None
-    return command_line("explain", trainer, case=verdict.case and verdict.case.to_json())
+def next_step(checked: Checked, verdict: Verdict) -> str | None:
+    """Return the command to try next: it names the operation which splits the units, for example.
+
+    None where there is none: without a split, and of an error that more samples do not cure.
+    """
+    assert verdict.case is not None
+    if verdict.kind == "violated" and verdict.violation and verdict.violation.groups:
+        return command_line("explain", checked.trainer, case=verdict.case.to_json())
+    works = any(other.counted for other in checked.verdicts)
+    if verdict.kind == "error" and verdict.case.n == 1 and works:
+        return command_line("check", checked.trainer, min_samples=2)
+    return None
 
 
 def summary(verdicts: Sequence[Verdict]) -> str:

@@ -94,8 +94,8 @@ def expand(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     for attribute, value in vars(module).items():
         if not fnmatchcase(attribute, pattern) or (attribute[0] == "_" and pattern[0] != "_"):
             continue
-        if getattr(value, "__module__", None) != module.__name__:
-            left_out.append(f"{source}:{attribute} is not defined there")
+        if callable(value) and getattr(value, "__module__", None) != module.__name__:
+            left_out.append(f"{source}:{attribute} is imported")
             continue
         try:
             as_target(value, f"{source}:{attribute}")

@@ -24,8 +24,6 @@ def from_module(
 ) -> type[ModuleStep]:
     """Turn a PyTorch module, an optimiser and a loss into a trainer.
 
-    >>> Step = from_module(Net, torch.optim.Adam, nn.CrossEntropyLoss())  # doctest: +SKIP
-
     Parameters
     ----------
     make_model
@@ -55,6 +53,16 @@ def from_module(
     ------
     SymmetryError
         When one of the three is not what is to be called, but, say, a module already made.
+
+    Examples
+    --------
+    >>> def make_model(inputs, hidden, classes):
+    ...     first, second = nn.Linear(inputs, hidden), nn.Linear(hidden, classes)
+    ...     return nn.Sequential(first, nn.Sigmoid(), second)
+    >>> step = from_module(make_model, torch.optim.Adam, nn.CrossEntropyLoss())
+    >>> from symmetry import check
+    >>> check(step, only="symmetry/permutation", examples=10).ok
+    True
     """
     _demand_makers(make_model, make_optimizer, loss)
 

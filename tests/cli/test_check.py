@@ -239,6 +239,64 @@ def test_without_a_failure_there_is_no_script(folder: Path) -> None:
     assert not (folder / "again.py").exists()
 
 
+MODELS = """
+import numpy
+from symmetry.network.core import step as train_imported
+from steps import broken
+
+def train_sound(x, y, w1, w2, lr):
+    return train_imported(x, y, w1, w2, lr)
+
+def train_broken(x, y, w1, w2, lr):
+    return broken(x, y, w1, w2, lr)
+
+def train_helper(path): ...
+
+def _train_private(x, y, w1, w2, lr): ...
+
+train_data = 7
+"""
+
+
+EXPECTED = (
+    "expected a two-layer step, called as step(x, y, w1, w2, lr), or a training, a function "
+    "without parameters that returns (model, step)"
+)
+
+
+def test_a_pattern_stands_for_each_target_that_the_file_defines(folder: Path) -> None:
+    (folder / "models.py").write_text(MODELS)
+    arguments = ("check", "models.py:train_*", *W2_ROWS, "--json", "out.json", "--output", ".")
+    finished = symmetry(*arguments, cwd=folder)
+    assert finished.status == 1
+    assert finished.out.splitlines()[-9:] == [
+        "models.py:train_sound   sound",
+        "models.py:train_broken  1 invariant violated: look at symmetry/w2-rows",
+        "left out: models.py:train_imported is imported",
+        f"left out: 'models.py:train_helper' takes (path), {EXPECTED}",
+        f"left out: 'models.py:train_data' is of type int, {EXPECTED}",
+        "",
+        "wrote out.json",
+        "wrote models.md",
+        "2 targets: 1 sound, 1 not",
+    ]
+    record = json.loads((folder / "out.json").read_text())
+    names = [each["trainer"] for each in record]
+    assert names == ["models.py:train_sound", "models.py:train_broken"]
+    assert "| `models.py:train_broken` | 1 violated | - |" in (folder / "models.md").read_text()
+
+
+def test_the_other_targets_are_checked_whatever_becomes_of_one(folder: Path) -> None:
+    arguments = ("nowhere:step", "steps:frozen", "steps:sound", "--only", "*/pure")
+    finished = symmetry("check", *arguments, "--examples", 2, cwd=folder)
+    assert finished.status == 2
+    lines = finished.out.splitlines()
+    assert lines[-1] == "3 targets: 1 sound, 2 not checked"
+    assert lines[-5].startswith("nowhere:step  error: 'nowhere:step': No module named 'nowhere'")
+    assert lines[-4] == "steps:frozen  nothing was checked: nothing moved in 2 cases"
+    assert lines[-3] == "steps:sound   sound"
+
+
 def test_the_list(tmp_path: Path) -> None:
     text = symmetry("check", "--list", cwd=tmp_path).out
     for invariant in CATALOGUE:

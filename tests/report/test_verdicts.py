@@ -169,6 +169,18 @@ def test_an_error_shows_the_signature_that_is_expected():
     assert "step(x, y, w1, w2, lr) -> (w1, w2)" in detailed(ERROR)[1]
 
 
+def test_an_error_of_a_single_sample_is_tried_with_two_where_the_step_works_otherwise():
+    error = replace(ERROR, case=replace(CASE, n=1))
+    checked = Checked("numpy", 0, 100, (error, HOLDS))
+    assert details(checked, error)[-1] == "  next       symmetry check numpy --min-samples 2"
+    assert "  next  " not in "\n".join(detailed(error))
+
+
+def test_rounding_is_told_in_short():
+    labels = [text.split()[0] for text in detailed(replace(VIOLATED, kind="rounding"))[1:]]
+    assert labels == ["found", "distance", "groups", "growth", "reproduce"]
+
+
 def test_a_failure_that_does_not_repeat_has_no_command():
     once = replace(VIOLATED, failures=1)
     assert detailed(once)[-1] == "  again      not repeatable: failed in 1 of 3 more runs"

@@ -1,0 +1,52 @@
+"""Several targets in one table."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from symmetry.checker.verdict import Checked, Verdict
+from symmetry.report.models import Row, last_line, lines, render, to_json
+
+HOLDS = Verdict("symmetry/pure", "float32", "holds", 10, 9, max_ulps=0)
+NEAR = replace(HOLDS, invariant="symmetry/permutation", dtype="float64", margin=0.1234)
+VACUOUS = Verdict("symmetry/pure", "float32", "vacuous", 10, message="nothing moved in 10 cases")
+ROWS = [
+    Row("models.py:train_a", Checked("models.py:train_a", 0, 10, (HOLDS, NEAR))),
+    Row("models.py:train_bc", Checked("models.py:train_bc", 0, 10, (VACUOUS,))),
+    Row("x:y", None, "importing x raised ValueError: a | b"),
+]
+LEFT_OUT = ("models.py:train_data is of type int",)
+
+
+def test_the_exit_codes():
+    gating = Checked("x", 0, 10, (replace(HOLDS, stale=True),))
+    assert [row.exit_code for row in (*ROWS, Row("x", gating))] == [0, 2, 2, 1]
+
+
+def test_a_line_for_each_target_and_what_is_left_out():
+    assert lines(ROWS, LEFT_OUT) == (
+        "models.py:train_a   sound",
+        "models.py:train_bc  nothing was checked: nothing moved in 10 cases",
+        "x:y                 error: importing x raised ValueError: a | b",
+        "left out: models.py:train_data is of type int",
+    )
+    assert last_line(ROWS) == "3 targets: 1 sound, 2 not checked"
+    assert last_line(ROWS[:1]) == "1 target: 1 sound"
+
+
+def test_the_table():
+    text = render(ROWS, LEFT_OUT, "symmetry check models.py:train_*")
+    assert text.startswith("<!-- Written by `symmetry check models.py:train_*`, which will write")
+    assert "\n3 targets: 1 sound, 2 not checked.\n" in text
+    row = "| `models.py:train_a` | 1 holds | 1 holds | 12.4 % of the limit (symmetry/permutation) |"
+    assert f"\n{row} sound |\n" in text
+    assert "\n| `x:y` | - | - | - | error: importing x raised ValueError: a / b |\n" in text
+    assert text.endswith("\n- left out: models.py:train_data is of type int\n")
+
+
+def test_json_is_an_array_with_one_object_a_target():
+    first, second, third = json.loads(to_json(ROWS))
+    assert (first["trainer"], len(first["results"])) == ("models.py:train_a", 2)
+    assert second["results"][0]["verdict"] == "vacuous"
+    assert third == {"trainer": "x:y", "error": ROWS[2].error, "results": []}

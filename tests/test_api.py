@@ -1,0 +1,128 @@
+"""The public face: what can be imported, and what a report is."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import pytest
+
+import symmetry
+from symmetry import Report, SymmetryError, Verdict, check
+from symmetry.checker.check import Progress
+from tests.checker import steps
+from tests.cli.process import symmetry as command
+from tests.conftest import needs
+
+OPTIONS = {"only": "symmetry/w2-rows", "examples": 10, "dtype": "float32"}
+
+
+@pytest.mark.parametrize("name", sorted({*symmetry.__all__} - {"from_module", "find_units"}))
+def test_every_public_name_is_there(name):
+    assert getattr(symmetry, name).__name__ == name
+    assert name in dir(symmetry)
+
+
+@needs("torch")
+def test_the_public_names_of_torch_are_there():
+    assert symmetry.from_module.__name__ == "from_module"
+
+
+def test_there_are_no_other_names():
+    with pytest.raises(AttributeError, match="has no attribute 'explains'"):
+        _ = symmetry.explains
+
+
+def test_importing_it_imports_nothing_heavy():
+    code = "import symmetry, sys; sys.exit(bool({'numpy', 'numba', 'rich'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_report_is_its_verdicts():
+    report = check(steps.sound, **OPTIONS)
+    assert isinstance(report, Report)
+    assert report.ok
+    (verdict,) = report
+    assert isinstance(verdict, Verdict)
+    assert report.verdicts == (verdict,)
+    assert len(report) == 1
+    assert (verdict.invariant, verdict.kind, verdict.gates) == ("symmetry/w2-rows", "holds", False)
+    assert json.loads(report.to_json())["results"][0]["verdict"] == "holds"
+
+
+def test_what_gates_or_was_not_checked_is_not_ok():
+    assert not check(steps.last_unit_off, only="symmetry/w1-columns", examples=10).ok
+    assert not check(steps.frozen, examples=3).ok
+
+
+def test_rounding_is_ok_unless_all_must_hold_exactly():
+    rounded = check(steps.last_unit_rounded, **OPTIONS)
+    assert (rounded.ok, rounded.verdicts[0].kind) == (True, "rounding")
+    assert check(steps.last_unit_rounded, allow="rounding", **OPTIONS) == rounded
+    assert not check(steps.last_unit_rounded, exact=True, **OPTIONS).ok
+    expected = {"symmetry/w2-rows": "BLAS"}
+    assert check(steps.last_unit_rounded, expected_failures=expected, **OPTIONS).ok
+
+
+def test_printed_it_is_what_the_command_prints(tmp_path):
+    for arguments in ({"examples": 3}, OPTIONS):
+        options = [f"--{name}={value}" for name, value in arguments.items()]
+        printed = command("check", "numpy", *options, cwd=tmp_path).out
+        assert f"{check('numpy', **arguments)}\n" == printed
+
+
+def test_in_a_notebook_it_is_a_table():
+    class Cells(HTMLParser):
+        open = 0
+        cells = 0
+
+        def handle_starttag(self, tag, attributes):
+            self.open += 1
+            self.cells += tag == "td"
+
+        def handle_endtag(self, tag):
+            self.open -= 1
+
+    name = "it's <b>.py:step"
+    report = Report(name, 0, 1, check(steps.last_unit_off, examples=5).verdicts, (name,))
+    text = report._repr_html_()
+    page = Cells()
+    page.feed(text.replace("<br>", ""))
+    assert page.open == 0
+    assert page.cells == 4 * len(report)
+    assert "it&#39;s &lt;b&gt;.py:step" in text
+    assert "<summary>after step " in text
+    assert "by more than rounding explains" in text
+    assert text.count("</details>") == sum(verdict.case is not None for verdict in report)
+    assert "violated: look at " in text.splitlines()[-2]
+
+
+def test_progress_is_told():
+    class Told(Progress):
+        def begin(self, heading):
+            seen.append(heading[0])
+
+        def verdict(self, verdict):
+            seen.append(verdict.kind)
+
+    seen = []
+    check("numba", progress=Told(), **OPTIONS)
+    assert seen == ["numba: 1 invariant on 10 cases in float32, seed 0", "holds"]
+
+
+@pytest.mark.parametrize(
+    ("target", "options", "message"),
+    [
+        ("tourch", {}, "did you mean 'torch'"),
+        (42, {}, "is of type int, expected a two-layer step"),
+        (lambda a: a, {}, r"takes \(a\), expected a two-layer step"),
+        (steps.sound, {"allow": "everything"}, "all that can be allowed is 'rounding', not 'every"),
+        (steps.sound, {"only": "clones"}, "no invariant matches 'clones'"),
+    ],
+)
+def test_what_makes_no_sense_is_one_line(target, options, message):
+    with pytest.raises(SymmetryError, match=message) as caught:
+        check(target, **options)
+    assert "\n" not in str(caught.value)
