@@ -28,6 +28,20 @@ def list_groups(x: NDArray[Any]) -> kernels.Groups:
     return groups
 
 
+def fold_up(parts: Floats, n: int) -> Floats:
+    """Return the sum over lanes, by halves, and over chunks, divided by n.
+
+    `parts` is (chunks, rows, `kernels.FOLD`).
+    """
+    while parts.shape[2] > 1:
+        half = parts.shape[2] // 2
+        parts = parts[:, :, :half] + parts[:, :, half:]
+    total: Floats = np.zeros_like(parts[0, :, 0])
+    for part in parts[:, :, 0]:
+        total += part
+    return total / total.dtype.type(n)
+
+
 class CollapsedCore:
     """The collapsed network on one set of samples; parameters as of `symmetry.network.core.Core`.
 
@@ -52,35 +66,40 @@ class CollapsedCore:
         x = np.ascontiguousarray(x, None if x.dtype == np.uint8 else dtype)  # bytes take less room
         self._labels = [labels[a:b].astype(np.int64) for a, b in bounds]
         self._groups = self.threads.map(list_groups, [x[a:b] for a, b in bounds])
-        self._totals = tuple(
-            np.zeros((len(bounds), rows, kernels.FOLD), dtype)
-            for rows in (self.inputs + 1, classes, classes)
+        self._totals = kernels.CollapsedWeights(
+            *(
+                np.zeros((len(bounds), rows, kernels.FOLD), dtype)
+                for rows in (self.inputs + 1, classes, classes)
+            )
         )
 
     def gradient(
         self, u: Floats, b: Floats, v: Floats
     ) -> tuple[float, tuple[Floats, Floats, Floats]]:
         """Return the mean loss at these weights and its gradients by u, b and one unit's v."""
+        weights = kernels.CollapsedWeights(u, b, v)
 
-        def differentiate(labels: NDArray[np.int64], groups: Any, *totals: Floats) -> float:
-            loss: float = kernels.differentiate_collapsed(
-                labels, groups, u, b, v, self.hidden, *totals
+        def differentiate(labels: NDArray[np.int64], groups: kernels.Groups, *to: Floats) -> float:
+            loss: float = kernels.visit_collapsed(
+                *(labels, groups, weights, self.hidden),
+                *(np.empty(0, np.int64), kernels.CollapsedWeights(*to)),
             )
             return loss
 
         losses = self.threads.map(differentiate, self._labels, self._groups, *self._totals)
-        gradients = (np.empty_like(u), np.empty_like(b), np.empty_like(v))
-        for parts, mean in zip(self._totals, gradients, strict=True):
-            kernels.reduce_lanes(parts, self.n, mean)
-        return mean_loss(losses, self.n), gradients
+        g_u, g_b, g_v = (fold_up(parts, self.n) for parts in self._totals)
+        return mean_loss(losses, self.n), (g_u, g_b, g_v)
 
     def evaluate(self, u: Floats, b: Floats, v: Floats) -> tuple[float, NDArray[np.int64]]:
         """Return the mean loss at these weights and the (n,) predicted labels."""
         predictions = [np.empty(len(labels), np.int64) for labels in self._labels]
 
-        def evaluate(labels: NDArray[np.int64], groups: Any, predictions: Any) -> float:
-            loss: float = kernels.evaluate_collapsed(
-                labels, groups, u, b, v, self.hidden, predictions
+        weights = kernels.CollapsedWeights(u, b, v)
+        unwanted = kernels.CollapsedWeights(*np.empty((3, 0, 0), self.dtype))
+
+        def evaluate(labels: NDArray[np.int64], groups: kernels.Groups, to: Any) -> float:
+            loss: float = kernels.visit_collapsed(
+                labels, groups, weights, self.hidden, to, unwanted
             )
             return loss
 

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numba
 import numpy as np
@@ -102,40 +102,155 @@ def tiled(matrix: Floats, width: int) -> Floats:
     return tiles
 
 
+class Tile(NamedTuple):
+    """How hidden units are cut, and what follows from it: never a bit, but the time.
+
+    Attributes
+    ----------
+    width
+        Bytes of a tile, one of `kernels.TILES`.
+    sub_block
+        Samples whose deltas stay in the first-level cache.
+    dense
+        A block is dense if more than this share of its inputs are not zero.
+    """
+
+    width: int
+    sub_block: int
+    dense: float
+
+
+TILES = (Tile(64, 256, 0.5), Tile(256, 64, 0.75), Tile(416, 64, 0.85))
+SHORTEST = 20  # nonzeros that are worth a list of their own
+MOST_INDEXED = 2**16  # inputs of a part
+
+
+def tile_for(hidden: int, itemsize: int) -> Tile:
+    """Return the tile for so many units: the fewest bytes to load, a list's start included."""
+    return min(TILES, key=lambda tile: -(-hidden * itemsize // tile.width) * (tile.width + 128))
+
+
 class Chunk:
     """A range of samples with its lists of nonzeros, each made when it is first needed."""
 
-    def __init__(self, x: NDArray[Any], labels: NDArray[np.int64], dtype: str):
-        self.x, self.labels, self.dtype = x, labels, dtype
-        inputs = x.shape[1] + 1
-        self.parts = -(-inputs // kernels.PART)
-        self.part = -(-inputs // self.parts)
+    def __init__(self, x: NDArray[Any], labels: NDArray[np.int64], dtype: str, tile: Tile):
+        self.labels = labels
+        self._x, self._dtype, self._tile = x, dtype, tile
 
     @cached_property
-    def _nonzeros(self) -> int:
-        return int(np.count_nonzero(self.x)) + len(self.x)
+    def _nonzeros(self) -> NDArray[np.int64]:
+        """The nonzeros of each block, without the column of ones."""
+        starts = range(0, len(self._x), kernels.BLOCK)
+        return np.array([np.count_nonzero(self._x[s : s + kernels.BLOCK]) for s in starts])
 
-    def _lists(self, *shape: int) -> kernels.Nonzeros:
-        return kernels.Nonzeros(
-            np.empty(self._nonzeros, self.dtype),
-            np.empty(self._nonzeros, np.uint8),
-            np.zeros(shape, np.int64),
+    @cached_property
+    def _is_dense(self) -> NDArray[np.bool_]:
+        sizes = np.full(len(self._nonzeros), kernels.BLOCK)
+        sizes[-1] = len(self._x) - kernels.BLOCK * (len(sizes) - 1)
+        dense: NDArray[np.bool_] = self._nonzeros > self._tile.dense * self._x.shape[1] * sizes
+        return dense
+
+    @cached_property
+    def _dense(self) -> NDArray[np.int64]:
+        """The number of each dense block among such, -1 for the others."""
+        return np.where(self._is_dense, np.cumsum(self._is_dense) - 1, -1)
+
+    def _panels(self, by_input: bool) -> Floats:
+        """Return the dense blocks, ones column included, cut for one of the passes."""
+        inputs = self._x.shape[1] + 1
+        many, sub, block = kernels.MANY, kernels.SUB_BLOCK, kernels.BLOCK
+        columns = -(-inputs // many) * many
+        shape: tuple[int, ...] = (block // many, inputs, many)
+        if by_input:
+            shape = (block // sub, columns // many, sub, many)
+        panels = aligned_zeros((int(self._is_dense.sum()), *shape), self._dtype)
+        room = np.zeros((block, columns), self._dtype)
+        for to, start in zip(panels, block * np.flatnonzero(self._is_dense), strict=True):
+            rows = self._x[start : start + block]
+            room[:, 0] = np.arange(block) < len(rows)
+            room[: len(rows), 1:inputs] = rows
+            room[len(rows) :] = 0
+            if by_input:
+                to[:] = room.reshape(block // sub, sub, -1, many).swapaxes(1, 2)
+            else:
+                to[:] = room[:, :inputs].reshape(-1, many, inputs).swapaxes(1, 2)
+        return panels
+
+    def _lists(self, groups: int, most: int) -> kernels.Nonzeros:
+        """Return room for the lists of all blocks that are not dense."""
+        listed = int(self._nonzeros[~self._is_dense].sum()) + len(self._x)
+        return empty_lists(listed, min(listed, most), groups, self._dtype)
+
+    @cached_property
+    def inputs(self) -> kernels.Inputs:
+        """What the forward pass reads."""
+        n, inputs = len(self._x), self._x.shape[1] + 1
+        share = self._nonzeros.sum() / self._x.size if self._x.size else 0
+        fits = kernels.PART_BYTES // self._tile.width
+        useful = min(int(SHORTEST / max(share, 1e-9)), MOST_INDEXED)
+        parts = -(-inputs // max(fits, useful))
+        part = -(-inputs // parts)
+        lists = self._lists(len(self._dense) * parts, n * parts)
+        count = kernels.list_by_sample(self._x, self._dense, part, lists)
+        panels = self._panels(by_input=False)
+        return kernels.Inputs(shortened(lists, count), part, self._dense, panels)
+
+    @cached_property
+    def by_input(self) -> kernels.ByInput:
+        """The lists of the backward pass."""
+        n, inputs = len(self._x), self._x.shape[1] + 1
+        size = self._tile.sub_block
+        groups = -(-n // size)
+        lists = self._lists(groups, groups * inputs)
+        count = kernels.list_by_input(self._x, self._dense, size, lists)
+        return kernels.ByInput(shortened(lists, count), size, self._panels(by_input=True))
+
+    def make_room(self, hidden: int, classes: int) -> None:
+        """Make room for the gradients, the first time: rows for inputs that the chunk has only.
+
+        Beyond a few thousand inputs most are zero in all samples of a chunk, and clearing and
+        adding up their rows would be the most work of all.
+        """
+        if hasattr(self, "gradients"):
+            return
+        inputs, totals = self._x.shape[1] + 1, self.by_input.lists.totals
+        present = np.flatnonzero(np.bincount(totals, minlength=inputs))
+        self.rows: slice | NDArray[np.int64] = slice(None)
+        if 2 * len(present) < inputs and not self._is_dense.any():
+            self.rows = present
+            inputs = len(present)
+            totals[:] = np.searchsorted(present, totals)
+        width = self._tile.width // np.dtype(self._dtype).itemsize
+        tiles = -(-hidden // width)
+        self.gradients = kernels.Gradients(
+            aligned_zeros((tiles, inputs, width), self._dtype),
+            aligned_zeros((tiles, classes, width), self._dtype),
+            aligned_zeros((classes,), self._dtype),
         )
 
-    @cached_property
-    def by_sample(self) -> kernels.Nonzeros:
-        """The lists of the forward pass."""
-        blocks = -(-len(self.x) // kernels.BLOCK)
-        lists = self._lists(blocks, self.parts, kernels.BLOCK + 1)
-        kernels.list_by_sample(self.x, self.part, *lists)
-        return lists
 
-    @cached_property
-    def by_input(self) -> kernels.Nonzeros:
-        """The lists of the backward pass."""
-        lists = self._lists(-(-len(self.x) // kernels.SUB_BLOCK), self.x.shape[1] + 2)
-        kernels.list_by_input(self.x, *lists)
-        return lists
+def empty_lists(nonzeros: int, lists: int, groups: int, dtype: str) -> kernels.Nonzeros:
+    """Return room for lists."""
+    return kernels.Nonzeros(
+        np.empty(nonzeros, dtype),
+        np.empty(nonzeros, np.uint16),
+        np.empty(lists, np.int32),
+        np.zeros(lists + 1, np.int64),
+        np.zeros(groups + 1, np.int64),
+    )
+
+
+def not_wanted(dtype: str) -> tuple[kernels.ByInput, kernels.Gradients]:
+    """Return what `kernels.visit` gets where no gradients are wanted."""
+    return (
+        kernels.ByInput(empty_lists(0, 0, 0, dtype), 1, aligned_zeros((0,) * 5, dtype)),
+        kernels.Gradients(*(aligned_zeros((0,) * axes, dtype) for axes in (3, 3, 1))),
+    )
+
+
+def shortened(lists: kernels.Nonzeros, count: int) -> kernels.Nonzeros:
+    """Return the lists without the room that no list needs."""
+    return lists._replace(totals=lists.totals[:count].copy(), ends=lists.ends[: count + 1].copy())
 
 
 class Core:
@@ -168,35 +283,44 @@ class Core:
         self.n, self.inputs = x.shape
         self.classes, self.hidden, self.dtype = classes, hidden, dtype
         x, truth = np.ascontiguousarray(x), labels.astype(np.int64)
-        self.chunks = [Chunk(x[a:b], truth[a:b], dtype) for a, b in chunk_bounds(self.n)]
-        self.threads = Threads(threads)
         itemsize = np.dtype(dtype).itemsize
-        self._tile = kernels.TILE_BYTES // itemsize
+        tile = tile_for(hidden, itemsize)
+        self.chunks = [Chunk(x[a:b], truth[a:b], dtype, tile) for a, b in chunk_bounds(self.n)]
+        self.threads = Threads(threads)
+        self._tile = tile.width // itemsize
         self._class_tile = kernels.LINE_BYTES // itemsize
-        self._order = np.arange(max(kernels.BLOCK, self._tile, classes))
-
-    @cached_property
-    def _gradients(self) -> kernels.Gradients:
-        """Return room for the gradients of every chunk, in arrays that start with the chunk."""
-        chunks, tiles = len(self.chunks), -(-self.hidden // self._tile)
-        return kernels.Gradients(
-            aligned_zeros((chunks, tiles, self.inputs + 1, self._tile), self.dtype),
-            aligned_zeros((chunks, tiles, self.classes, self._tile), self.dtype),
-            aligned_zeros((chunks, self.classes), self.dtype),
-        )
 
     def _weights(self, w1: Floats, w2: Floats) -> kernels.Weights:
         return kernels.Weights(
-            tiled(w1, self._tile), tiled(w2, self._class_tile), tiled(w2[1:].T, self._tile)
+            tiled(w1, self._tile),
+            tiled(w2, self._class_tile),
+            tiled(w2[1:].T, self._tile),
+            bool(np.isfinite(w1).all()),
         )
 
-    def _mean(self, parts: Floats) -> Floats:
-        """Return the chunks' sum divided by n: (chunks, tiles, rows, tile) to (rows, columns)."""
-        _, tiles, rows, tile = parts.shape
-        mean = np.empty((rows, tiles, tile), self.dtype)
-        bounds = chunk_bounds(rows)
-        self.threads.map(lambda ab: kernels.reduce(parts, self.n, *ab, mean), bounds)
-        return mean.reshape(rows, -1)
+    def _mean_w1(self) -> Floats:
+        """Return the chunks' gradients by w1, added up in ascending order, divided by n."""
+        mean = np.empty((self.inputs + 1, self.hidden), self.dtype)
+
+        def add_up(tile: int) -> None:
+            total = np.zeros((self.inputs + 1, self._tile), self.dtype)
+            for chunk in self.chunks:
+                total[chunk.rows] += chunk.gradients.w1[tile]
+            columns = mean[:, tile * self._tile : (tile + 1) * self._tile]
+            np.divide(total[:, : columns.shape[1]], mean.dtype.type(self.n), out=columns)
+
+        self.threads.map(add_up, range(-(-self.hidden // self._tile)))
+        return mean
+
+    def _mean_w2(self) -> Floats:
+        """Return the same by w2."""
+        total, bias = (np.zeros_like(part) for part in self.chunks[0].gradients[1:])
+        for chunk in self.chunks:
+            total += chunk.gradients.w2
+            bias += chunk.gradients.b2
+        rows = total.swapaxes(1, 2).reshape(-1, self.classes)[: self.hidden]
+        mean: Floats = np.concatenate([bias[None], rows]) / rows.dtype.type(self.n)
+        return mean
 
     def gradient(self, w1: Floats, w2: Floats) -> tuple[float, tuple[Floats, Floats]]:
         """Return the mean loss at these weights and its gradients.
@@ -212,34 +336,29 @@ class Core:
             The gradients are shaped like the weights.
         """
         weights = self._weights(w1, w2)
-        totals = self._gradients
 
-        def differentiate(chunk: Chunk, *gradients: Floats) -> float:
-            loss: float = kernels.differentiate(
-                chunk.labels,
-                chunk.by_sample,
-                chunk.by_input,
-                chunk.part,
-                self._order,
-                weights,
-                kernels.Gradients(*gradients),
+        def differentiate(chunk: Chunk) -> float:
+            chunk.make_room(self.hidden, self.classes)
+            loss: float = kernels.visit(
+                *(chunk.labels, chunk.inputs, chunk.by_input, weights),
+                *(np.empty(0, np.int64), chunk.gradients),
             )
             return loss
 
-        losses = self.threads.map(differentiate, self.chunks, *totals)
-        g1 = self._mean(totals.w1)[:, : self.hidden]
-        b2 = self._mean(totals.b2[:, None, None])
-        g2 = self._mean(totals.w2)[:, : self.hidden]
-        return mean_loss(losses, self.n), (g1, np.concatenate([b2, g2.T]))
+        losses = self.threads.map(differentiate, self.chunks)
+        return mean_loss(losses, self.n), (self._mean_w1(), self._mean_w2())
 
     def evaluate(self, w1: Floats, w2: Floats) -> tuple[float, NDArray[np.int64]]:
         """Return the mean loss at these weights and the (n,) predicted labels."""
         weights = self._weights(w1, w2)
         predictions = [np.empty(len(chunk.labels), np.int64) for chunk in self.chunks]
 
+        by_input, gradients = not_wanted(self.dtype)
+
         def evaluate(chunk: Chunk, predictions: NDArray[np.int64]) -> float:
-            loss: float = kernels.evaluate(
-                chunk.labels, chunk.by_sample, chunk.part, self._order, weights, predictions
+            loss: float = kernels.visit(
+                *(chunk.labels, chunk.inputs, by_input, weights),
+                *(predictions, gradients),
             )
             return loss
 

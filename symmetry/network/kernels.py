@@ -32,14 +32,13 @@ lanes that see the same operations on the same numbers: they stay equal for ever
 
 How it is made fast
 -------------------
-Most inputs are zero, so both large products run over lists of nonzeros (value, small index), and
-both, like the smaller products of the second layer, are the same operation, `multiply_add`:
+Every product, large or small, is one operation, `multiply_add`, whose totals stay in registers:
 
     total[lane] += values[p] * rows[indices[p], lane]        for p in a range, lane in a tile
 
-Hidden units are cut into *tiles* of 416 bytes (104 float32, 52 float64): 13 AVX2 or 6.5 AVX-512
-registers hold a tile's running totals while the list streams by, and that width amortises the load
-of value and index. All that is indexed by hidden units is stored tile by tile, padded with zeros:
+Hidden units are cut into *tiles* of 64, 256 or 416 bytes, whichever wastes the least (104 float32
+in 6.5 AVX-512 registers: wide enough to be worth the load of value and index). All that is indexed
+by hidden units is stored tile by tile, padded with zeros:
 
            w1 (tiles, inputs, tile)              hidden, then deltas (tiles, samples, tile)
             one tile                                   one tile
@@ -52,13 +51,17 @@ of value and index. All that is indexed by hidden units is stored tile by tile, 
           |           | /                            |           | /  one input's samples; backward
           +-----------+                              +-----------+    total: its row of the gradient
 
-- Forward: a block of samples, a tile, a part of the inputs; within it sample by sample, the
-  sample's nonzeros of that part. The part of w1 stays in the first-level cache.
+- Forward: a block of samples, a tile, a part of the inputs; within it sample by sample.
 - Backward: the samples' deltas replace their activations in place; a sub-block of samples, a tile;
-  within it input by input, that input's nonzeros of the sub-block. The deltas stay in L1.
+  within it input by input.
 - All of a block is done before the next, so no activation travels to main memory.
+- Where most inputs are zero, both passes run over lists of nonzeros (`add_lists`): an empty list is
+  not there, and a gradient has rows only for inputs that its chunk has.
+- A dense block is multiplied as a matrix (`add_products`): a line of a tile for `MANY` samples, or
+  inputs, at a time, whose values lie side by side in *panels*. It multiplies zeros, too, which
+  changes no finite sum; weights or deltas that are not finite are multiplied by nonzeros alone.
 
-Cutting does not change any order above: parts, blocks and sub-blocks are visited in ascending
+Cutting changes no order above: parts, blocks and sub-blocks are visited in ascending
 order and their running totals are stored and taken up again, which rounds nothing.
 """
 
@@ -69,46 +72,74 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
+from llvmlite.binding import get_host_cpu_features
 from numba import types
 from numba.extending import intrinsic, overload
 from numpy.typing import NDArray
 
 from symmetry.network.compiler import njit
 
-TILE_BYTES = 416
+TILES = (64, 256, 416)  # widths in bytes
 LINE_BYTES = 64  # a cache line: one AVX-512 register, the tile of the classes
-BLOCK = 256  # samples; indices of a block fit a byte
+FEW = 4  # totals of a line that hide an addition's latency, and as many as fit registers:
+MANY = 16 if get_host_cpu_features().get("avx512f") else 4
+HALF_LINE = 32  # what is left of the widest tile
+BLOCK = 256  # samples
 SUB_BLOCK = 64  # samples whose deltas stay in the first-level cache with one row of gradients
-ABREAST = 4  # samples whose logits are summed side by side
-PART = 100  # inputs whose tile of w1 stays there; indices of a part fit a byte
+PART_BYTES = 72 * 416  # of rows that stay there
+PART = 192  # rows of which a line each stays there, with the values of `MANY` totals
 
 # NumPy's error model: a division by zero gives inf, as IEEE-754 says, and does not keep loops from
 # being vectorised. Never fastmath: it would allow another order of sums.
 JIT: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
+# Without the entrances from Python and C that nobody takes: less to compile.
+INNER: dict[str, Any] = {**JIT, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
+Array = NDArray[Any]
 
 
 class Weights(NamedTuple):
     """The weights in the layouts that the kernels read; what pads a tile is zero."""
 
-    w1: NDArray[Any]  # (tiles, inputs + 1, tile)
-    w2: NDArray[Any]  # (class tiles, units + 1, classes of a tile), for the logits
-    w2_back: NDArray[Any]  # (tiles, classes, tile) without the bias, for the deltas
+    w1: Array  # (tiles, inputs + 1, tile)
+    w2: Array  # (class tiles, units + 1, classes of a tile), for the logits
+    w2_back: Array  # (tiles, classes, tile) without the bias, for the deltas
+    finite: bool  # whether all of w1 is
 
 
 class Gradients(NamedTuple):
     """One chunk's gradients, summed over its samples."""
 
-    w1: NDArray[Any]  # (tiles, inputs + 1, tile)
-    w2: NDArray[Any]  # (tiles, classes, tile), the rows of the hidden units
-    b2: NDArray[Any]  # (classes,), the bias row
+    w1: Array  # (tiles, inputs + 1, tile)
+    w2: Array  # (tiles, classes, tile), the rows of the hidden units
+    b2: Array  # (classes,), the bias row
 
 
 class Nonzeros(NamedTuple):
-    """Lists of the nonzeros of a chunk: ``values[p]`` stands at ``indices[p]`` of its list."""
+    """Lists of the nonzeros of a chunk, each to be multiplied and added to a row of totals."""
 
-    values: NDArray[Any]  # (nonzeros,) float32 or float64
-    indices: NDArray[Any]  # (nonzeros,) uint8
-    ends: NDArray[Any]  # list l of a group runs from ends[..., l] to ends[..., l + 1]; int64
+    values: Array  # (nonzeros,) float32 or float64
+    indices: Array  # (nonzeros,) uint16, the row that a value multiplies
+    totals: Array  # (lists,) int32, the row of totals that a list is added to
+    ends: Array  # list l runs from ends[l] to ends[l + 1]; int64
+    groups: Array  # group g has the lists from groups[g] to groups[g + 1]; int64
+
+
+class Inputs(NamedTuple):
+    """The inputs of a chunk, for the forward pass: lists of nonzeros, or dense blocks."""
+
+    lists: Nonzeros
+    part: int  # inputs of a part, from whose first the indices count
+    dense: Array  # (blocks,) int64: the number of a dense block among such, or -1
+    panels: Array  # (dense blocks, panels of samples, inputs + 1, MANY)
+
+
+class ByInput(NamedTuple):
+    """The lists of the backward pass; their indices count from the first of a sub-block."""
+
+    lists: Nonzeros
+    sub_block: int
+    panels: Array  # (dense blocks, sub-blocks, panels of inputs, SUB_BLOCK, MANY)
 
 
 # ------------------------------------------------------------------------------------ arithmetic
@@ -241,51 +272,63 @@ def multiply_add(
     stop: Any,  # noqa: ARG001
     rows: Any,
     width: Any,
-    count: Any,
+    abreast: Any,
 ) -> Any:
-    """Add lists of multiples of rows to rows whose running totals all stay in registers.
+    """Add a list of multiples of rows to a running total that stays in registers.
 
-    In plain Python, with `width` (bytes) and `count` constants::
+    In plain Python, with `width` in bytes::
 
         for p in range(start, stop):
-            for k in range(count):
-                for lane in range(width // itemsize):
-                    total[k, lane] += values[k, p] * rows[indices[p], lane]
+            for lane in range(width // itemsize):
+                total[lane] += values[p] * rows[indices[p], lane]
 
-    where a single list comes without the index k. Several lists that share their indices, side by
-    side, do not wait for each other's additions; the rows of `total` must follow one another, and
-    all rows must be contiguous. Rows of unsigned integers are converted to the dtype of the total,
-    which is exact for bytes.
+    where ``indices`` None stands for p itself. If the constant `abreast` is above 1, `total` and
+    `values` have one more axis in front, and so many totals run side by side: they share the loads
+    of a row, and do not wait for each other's additions.
+
+    `width` is a constant, or one of `TILES` that is only known when the code runs. Lanes must be
+    contiguous, and so must be the front axis of `values` if it is longer than `FEW`; other strides
+    are free. Rows of unsigned integers are converted to the dtype of the total, which is exact for
+    bytes.
 
     Written in LLVM's own terms because no plain loop keeps that many totals in registers: one
     vector for each cache line of a row (and one for the rest), multiplied and added apart.
     """
+    widths = [width.literal_value] if isinstance(width, types.IntegerLiteral) else TILES
+    itemsize, row_itemsize = total.dtype.bitwidth // 8, rows.dtype.bitwidth // 8
+    count = abreast.literal_value
+    listed, convert = not isinstance(indices, types.NoneType), isinstance(rows.dtype, types.Integer)
     # Constants stay literals: calls that differ in one alone must not share machine code.
-    integers = types.intp, types.intp
-    signature = types.void(total, values, indices, *integers, rows, width, count)
-    lists, scalar_type = count.literal_value, total.dtype
-    itemsize, row_itemsize = scalar_type.bitwidth // 8, rows.dtype.bitwidth // 8
-    lanes, line = width.literal_value // itemsize, LINE_BYTES // itemsize
-    cuts = [(at, min(line, lanes - at)) for at in range(0, lanes, line)]  # (first lane, lanes)
-    pieces = [(k, lane, n) for k in range(lists) for lane, n in cuts]
+    signature = types.void(total, values, indices, types.intp, types.intp, rows, width, abreast)
+    integer = ir.IntType(64)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        def array(position: int) -> Any:
-            made = context.make_array(signature.args[position])
-            return made(context, builder, arguments[position])
+        named = dict(zip(("total", "values", "indices", "rows"), (0, 1, 2, 5), strict=True))
+        start, stop, asked = arguments[3], arguments[4], arguments[6]
 
-        integer, scalar = ir.IntType(64), context.get_data_type(scalar_type)
-        total, values, indices, rows = (array(position).data for position in (0, 1, 2, 5))
-        start, stop = arguments[3:5]
-        apart = builder.udiv(builder.extract_value(array(1).strides, 0), integer(itemsize))
-        row_length = builder.udiv(builder.extract_value(array(5).strides, 0), integer(row_itemsize))
+        def array(name: str) -> Any:
+            made = context.make_array(signature.args[named[name]])
+            return made(context, builder, arguments[named[name]])
+
+        def strides(name: str, itemsize: int) -> list[Any]:
+            found = array(name).strides
+            count = len(found.type)
+            return [
+                builder.sdiv(builder.extract_value(found, axis), integer(itemsize))
+                for axis in range(count)
+            ]
+
+        scalar = context.get_data_type(signature.args[0].dtype)
+        total, values, rows = (array(name).data for name in ("total", "values", "rows"))
+        *apart, step = strides("values", itemsize)
+        if count > FEW:
+            apart = [integer(1)]
+        between = strides("total", itemsize)[0]
+        row_length = strides("rows", row_itemsize)[0]
 
         def at(pointer: Any, offset: Any, lanes: int) -> Any:
             vector = ir.VectorType(pointer.type.pointee, lanes)
             return builder.bitcast(builder.gep(pointer, [offset]), vector.as_pointer())
-
-        def place(k: int, lane: int, n: int) -> Any:
-            return at(total, integer(k * lanes + lane), n)
 
         def phis(initial: list[Any], block: Any) -> list[Any]:
             made = [builder.phi(value.type) for value in initial]
@@ -302,164 +345,244 @@ def multiply_add(
         def factor(row: Any, lane: int, n: int) -> Any:
             there = at(rows, builder.add(row, integer(lane)), n)
             loaded = builder.load(there, align=row_itemsize)
-            if isinstance(signature.args[5].dtype, types.Integer):
-                return builder.uitofp(loaded, ir.VectorType(scalar, n))
-            return loaded
+            return builder.uitofp(loaded, ir.VectorType(scalar, n)) if convert else loaded
 
-        before = builder.block
-        loop, after = (builder.append_basic_block(name) for name in ("loop", "after"))
-        found = [builder.load(place(*piece), align=itemsize) for piece in pieces]
-        builder.cbranch(builder.icmp_signed("<", start, stop), loop, after)
+        def loop_of(width: int) -> None:
+            """Write the loop for one width, from where the builder stands on."""
+            lanes, line = width // itemsize, LINE_BYTES // itemsize
+            cuts = [(lane, min(line, lanes - lane)) for lane in range(0, lanes, line)]
+            pieces = [(k, lane, n) for k in range(count) for lane, n in cuts]
+            places = [
+                at(total, builder.add(builder.mul(between, integer(k)), integer(lane)), n)
+                for k, lane, n in pieces
+            ]
+            before = builder.block
+            loop, after = (builder.append_basic_block(name) for name in ("loop", "after"))
+            found = [builder.load(place, align=itemsize) for place in places]
+            builder.cbranch(builder.icmp_signed("<", start, stop), loop, after)
 
-        builder.position_at_end(loop)
-        p, *running = phis([start, *found], before)
-        index = builder.zext(builder.load(builder.gep(indices, [p])), integer)
-        row = builder.mul(index, row_length)
-        factors = {lane: factor(row, lane, n) for lane, n in cuts}
-        offsets = [builder.add(p, builder.mul(apart, integer(k))) for k in range(lists)]
-        numbers = [builder.load(builder.gep(values, [offset])) for offset in offsets]
-        sums = [
-            builder.fadd(partial, builder.fmul(spread(numbers[k], n), factors[lane]))
-            for (k, lane, n), partial in zip(pieces, running, strict=True)
-        ]
-        following = builder.add(p, integer(1))
-        for phi, new in zip([p, *running], [following, *sums], strict=True):
-            phi.add_incoming(new, loop)
-        builder.cbranch(builder.icmp_signed("<", following, stop), loop, after)
+            builder.position_at_end(loop)
+            p, *running = phis([start, *found], before)
+            index = p
+            if listed:
+                index = builder.zext(builder.load(builder.gep(array("indices").data, [p])), integer)
+            row = builder.mul(index, row_length)
+            factors = {lane: factor(row, lane, n) for lane, n in cuts}
+            there = builder.mul(p, step)
+            offsets = [
+                builder.add(there, builder.mul(apart[0], integer(k))) if k else there
+                for k in range(count)
+            ]
+            numbers = [builder.load(builder.gep(values, [offset])) for offset in offsets]
+            sums = [
+                builder.fadd(partial, builder.fmul(spread(numbers[k], n), factors[lane]))
+                for (k, lane, n), partial in zip(pieces, running, strict=True)
+            ]
+            following = builder.add(p, integer(1))
+            for phi, new in zip([p, *running], [following, *sums], strict=True):
+                phi.add_incoming(new, loop)
+            builder.cbranch(builder.icmp_signed("<", following, stop), loop, after)
 
-        builder.position_at_end(after)
-        results = phis(found, before)
-        for phi, new in zip(results, sums, strict=True):
-            phi.add_incoming(new, loop)
-        for piece, result in zip(pieces, results, strict=True):
-            builder.store(result, place(*piece), align=itemsize)
+            builder.position_at_end(after)
+            results = phis(found, before)
+            for phi, new in zip(results, sums, strict=True):
+                phi.add_incoming(new, loop)
+            for place, result in zip(places, results, strict=True):
+                builder.store(result, place, align=itemsize)
+
+        if len(widths) == 1:
+            loop_of(widths[0])
+            return context.get_dummy_value()
+        end = builder.append_basic_block("end")
+        choice = builder.switch(asked, end)
+        for width in widths:
+            with builder.goto_block(block := builder.append_basic_block(f"width{width}")):
+                choice.add_case(asked.type(width), block)
+                loop_of(width)
+                builder.branch(end)
+        builder.position_at_end(end)
         return context.get_dummy_value()
 
     return signature, generate
 
 
-# ------------------------------------------------------------------------------------ the lists
+# ---------------------------------------------------------------------------------- the products
+
+
+@njit(**INNER)
+def add_lists(totals: Array, lists: Nonzeros, group: int, rows: Array) -> None:
+    """Add a group's lists of multiples of `rows` (..., tile) to their rows of `totals`.
+
+    ``totals[lists.totals[l]] += values of list l @ rows[indices of list l]``
+    """
+    width = rows.shape[1] * rows.itemsize
+    start = lists.ends[lists.groups[group]]
+    for each in range(lists.groups[group], lists.groups[group + 1]):
+        total, stop = totals[lists.totals[each]], lists.ends[each + 1]
+        multiply_add(total, lists.values, lists.indices, start, stop, rows, width, 1)
+        start = stop
+
+
+@njit(**INNER)
+def add_products(totals: Array, values: Array, rows: Array) -> None:
+    """Add a product of matrices: ``totals[: len(values)] += values @ rows``.
+
+    `values` is the transpose of an array with contiguous rows, `rows` is (terms, tile). Each sum
+    runs over the terms in ascending order, a part of them that fits L1 after the other.
+    """
+    count, terms = values.shape
+    line, lanes = LINE_BYTES // rows.itemsize, rows.shape[1]
+    together = count - count % MANY
+    for first in range(0, terms, PART):
+        last = min(terms, first + PART)
+        for lane in range(0, lanes, line):
+            column = rows[:, lane:]
+            for r in range(0, together, MANY):
+                to, each = totals[r:, lane:], values[r:]
+                if lane + line <= lanes:
+                    multiply_add(to, each, None, first, last, column, LINE_BYTES, MANY)
+                else:
+                    multiply_add(to, each, None, first, last, column, HALF_LINE, MANY)
+        for r in range(together, count):
+            width = lanes * rows.itemsize
+            multiply_add(totals[r], values[r], None, first, last, rows, width, 1)
+
+
+@njit(**INNER)
+def add_products_of_nonzeros(totals: Array, values: Array, rows: Array) -> None:
+    """Do as `add_products` and leave out zeros: 0 times infinity is no number."""
+    for r in range(len(values)):
+        for p in range(values.shape[1]):
+            if values[r, p] != 0:
+                for lane in range(rows.shape[1]):
+                    totals[r, lane] += values[r, p] * rows[p, lane]
+
+
+# ------------------------------------------------------------------------------------- the lists
 
 
 @njit(**JIT)
-def list_by_sample(x: Any, part: int, values: Any, indices: Any, ends: Any) -> None:
-    """List the nonzeros of ``[1, x]`` for the forward pass: by block, part, sample, input.
+def list_by_sample(x: Array, dense: Array, part: int, lists: Nonzeros) -> int:
+    """List the nonzeros of ``[1, x]`` for the forward pass; return how many lists there are.
 
-    Parameters
-    ----------
-    x
-        (samples, inputs), any real dtype.
-    part
-        Inputs of a part, at most 256; list indices count from its first.
-    values, indices
-        Receive the lists; as long as there are nonzeros, ones column included.
-    ends
-        (blocks, parts, `BLOCK` + 1) receives the ends of the lists.
+    Groups are blocks of samples by parts of the inputs; lists count samples from the block's first,
+    indices inputs from the part's first. Blocks whose `dense` is not negative have no lists.
     """
-    p = 0
-    for block in range(ends.shape[0]):
-        samples = min(BLOCK, len(x) - block * BLOCK)
-        for q in range(ends.shape[1]):
-            ends[block, q, 0] = p
+    parts = (x.shape[1] + part) // part
+    p = count = 0
+    for block in range(len(dense)):
+        samples = min(BLOCK, len(x) - block * BLOCK) if dense[block] < 0 else 0
+        for q in range(parts):
             for s in range(samples):
                 row = x[block * BLOCK + s]
+                start = p
                 if q == 0:
-                    values[p] = 1
-                    indices[p] = 0
+                    lists.values[p] = 1
+                    lists.indices[p] = 0
                     p += 1
                 for k in range(max(1, q * part), min(len(row) + 1, (q + 1) * part)):
                     if row[k - 1] != 0:
-                        values[p] = row[k - 1]
-                        indices[p] = k - q * part
+                        lists.values[p] = row[k - 1]
+                        lists.indices[p] = k - q * part
                         p += 1
-                ends[block, q, s + 1] = p
+                if p > start:
+                    lists.totals[count] = s
+                    count += 1
+                    lists.ends[count] = p
+            lists.groups[block * parts + q + 1] = count
+    return count
 
 
 @njit(**JIT)
-def list_by_input(x: Any, values: Any, indices: Any, ends: Any) -> None:
-    """List the nonzeros of ``[1, x]`` for the backward pass: by sub-block, input, sample.
+def list_by_input(x: Array, dense: Array, sub_block: int, lists: Nonzeros) -> int:
+    """List the nonzeros of ``[1, x]`` for the backward pass; return how many lists there are.
 
-    `ends` is (sub-blocks, inputs + 2); the rest is as in `list_by_sample`, and list indices count
-    from the sub-block's first sample.
+    Groups are sub-blocks of samples; lists count inputs, the column of ones first, and indices
+    samples from the sub-block's first.
     """
-    p = 0
-    for sub in range(ends.shape[0]):
-        samples = min(SUB_BLOCK, len(x) - sub * SUB_BLOCK)
-        ends[sub, 0] = p
+    p = count = 0
+    for group in range(len(lists.groups) - 1):
+        first = group * sub_block
+        samples = min(sub_block, len(x) - first) if dense[first // BLOCK] < 0 else 0
         for s in range(samples):
-            values[p] = 1
-            indices[p] = s
+            lists.values[p] = 1
+            lists.indices[p] = s
             p += 1
-        ends[sub, 1] = p
-        for k in range(x.shape[1]):
-            for s in range(samples):
-                value = x[sub * SUB_BLOCK + s, k]
-                if value != 0:
-                    values[p] = value
-                    indices[p] = s
-                    p += 1
-            ends[sub, k + 2] = p
+        if samples > 0:
+            lists.totals[count] = 0
+            count += 1
+            lists.ends[count] = p
+            for k in range(x.shape[1]):
+                start = p
+                for s in range(samples):
+                    value = x[first + s, k]
+                    if value != 0:
+                        lists.values[p] = value
+                        lists.indices[p] = s
+                        p += 1
+                if p > start:
+                    lists.totals[count] = k + 1
+                    count += 1
+                    lists.ends[count] = p
+        lists.groups[group + 1] = count
+    return count
 
 
 # ------------------------------------------------------------------------------------- one block
 
 
-@njit(**JIT)
-def activate(block: int, lists: Any, part: int, w1: Any, samples: int, hidden: Any) -> None:
-    """Compute the hidden layer of a block into `hidden` (tiles, `BLOCK`, tile)."""
-    for tile in range(len(w1)):
-        hidden[tile, :samples] = 0
-        for q in range(lists.ends.shape[1]):
-            rows = w1[tile, q * part :]
-            ends = lists.ends[block, q]
-            for s in range(samples):
-                multiply_add(
-                    hidden[tile, s],
-                    lists.values,
-                    lists.indices,
-                    ends[s],
-                    ends[s + 1],
-                    rows,
-                    TILE_BYTES,
-                    1,
-                )
-        one = hidden.dtype.type(1)
+@njit(**INNER)
+def activate(block: int, inputs: Inputs, weights: Weights, samples: int, hidden: Array) -> None:
+    """Compute the hidden layer of a block into `hidden` (tiles, `BLOCK`, tile).
+
+    In NumPy: ``hidden = formulas.sigmoid(formulas.prepend_bias(x) @ w1)``
+    """
+    parts = (len(inputs.lists.groups) - 1) // len(inputs.dense)
+    one = hidden.dtype.type(1)
+    for tile in range(len(weights.w1)):
+        z, w1 = hidden[tile], weights.w1[tile]
+        z[:samples] = 0
+        if inputs.dense[block] < 0:
+            for q in range(parts):
+                add_lists(z, inputs.lists, block * parts + q, w1[q * inputs.part :])
+        else:
+            for first in range(0, samples, MANY):
+                panel = inputs.panels[inputs.dense[block], first // MANY, :, :MANY].T
+                if weights.finite:
+                    add_products(z[first:], panel, w1)
+                else:
+                    add_products_of_nonzeros(z[first:], panel, w1)
         for s in range(samples):
-            row = hidden[tile, s]
+            row = z[s]
             for lane in range(len(row)):
                 row[lane] = one / (one + exp(-row[lane]))
 
 
-@njit(**JIT)
-def score(hidden: Any, w2: Any, order: Any, samples: int, scores: Any, logits: Any) -> None:
-    """Compute a block's `logits` (classes, `BLOCK`).
+@njit(**INNER)
+def score(hidden: Array, w2: Array, samples: int, scores: Array, logits: Array) -> None:
+    """Compute a block's `logits` (classes, `BLOCK`); `w2` is as in `Weights`.
 
-    `w2` is as in `Weights`; `order` is 0, 1, 2, ..., the list of all rows; `scores` (class tiles,
-    `BLOCK`, classes of a tile) is room for the sums, of which those of `ABREAST` samples run side
-    by side; behind the last sample they come to nothing that is used.
+    In NumPy: ``logits = formulas.prepend_bias(hidden) @ w2``. In `scores` (class tiles, `BLOCK`,
+    classes of a tile) is room for the sums.
     """
     width, units = hidden.shape[2], w2.shape[1] - 1
-    for classes in range(len(w2)):
-        for s in range(0, samples, ABREAST):
-            scores[classes, s : s + ABREAST] = w2[classes, 0]
+    for tile_of_classes in range(len(w2)):
+        sums, rows = scores[tile_of_classes], w2[tile_of_classes]
+        for s in range(0, samples, FEW):  # behind the last sample they come to nothing used
+            for each in range(s, s + FEW):
+                for lane in range(sums.shape[1]):
+                    sums[each, lane] = rows[0, lane]
             for tile in range(len(hidden)):
-                multiply_add(
-                    scores[classes, s:],
-                    hidden[tile, s:],
-                    order,
-                    0,
-                    min(width, units - tile * width),
-                    w2[classes, 1 + tile * width :],
-                    LINE_BYTES,
-                    ABREAST,
-                )
+                terms = min(width, units - tile * width)
+                column = rows[1 + tile * width :]
+                multiply_add(sums[s:], hidden[tile, s:], None, 0, terms, column, LINE_BYTES, FEW)
     for k in range(len(logits)):
         for s in range(samples):
             logits[k, s] = scores[k // scores.shape[2], s, k % scores.shape[2]]
 
 
-@njit(**JIT)
-def softmax(logits: Any, labels: Any, loss: float) -> float:
+@njit(**INNER)
+def softmax(logits: Array, labels: Array, loss: float) -> float:
     """Turn a block's logits (classes, `BLOCK`) into y_hat; return `loss` plus the block's.
 
     Class by class over the samples, so that every loop runs over contiguous lanes.
@@ -486,8 +609,8 @@ def softmax(logits: Any, labels: Any, loss: float) -> float:
     return loss
 
 
-@njit(**JIT)
-def classify(y_hat: Any, labels: Any) -> None:
+@njit(**INNER)
+def classify(y_hat: Array, labels: Array) -> None:
     """Write the most probable class of each sample of a block, the first of equals."""
     for s in range(len(labels)):
         best = 0
@@ -497,61 +620,82 @@ def classify(y_hat: Any, labels: Any) -> None:
         labels[s] = best
 
 
-@njit(**JIT)
-def add_output_gradient(
-    hidden: Any, delta: Any, order: Any, samples: int, w2: Any, b2: Any
-) -> None:
-    """Add a block's part of the gradients `w2` and `b2`; `delta` is (classes, `BLOCK`)."""
-    for k in range(len(delta)):
-        for s in range(samples):
-            b2[k] += delta[k, s]
+@njit(**INNER)
+def add_output_gradient(hidden: Array, delta: Array, samples: int, gradients: Gradients) -> None:
+    """Add a block's gradients by w2; `delta` is (`BLOCK`, classes).
+
+    In NumPy: ``g2 += formulas.prepend_bias(hidden).T @ delta``
+    """
+    for s in range(samples):
+        for k in range(delta.shape[1]):
+            gradients.b2[k] += delta[s, k]
     for tile in range(len(hidden)):
-        for k in range(len(delta)):
-            multiply_add(w2[tile, k], delta[k], order, 0, samples, hidden[tile], TILE_BYTES, 1)
+        values = delta[:samples, : delta.shape[1]].T
+        add_products(gradients.w2[tile], values, hidden[tile])
 
 
-@njit(**JIT)
-def propagate(delta: Any, w2: Any, order: Any, samples: int, hidden: Any) -> None:
-    """Replace a block's hidden layer by the deltas at it: ``(delta @ w2.T) * h * (1 - h)``.
+@njit(**INNER)
+def propagate(delta: Array, w2: Array, samples: int, room: Array, hidden: Array) -> None:
+    """Replace a block's hidden layer by the deltas at it; `w2` is `Weights.w2_back`.
 
-    `delta` is (`BLOCK`, classes), `w2` is `Weights.w2_back`.
+    In NumPy: ``hidden = (delta @ w2[1:].T) * hidden * (1 - hidden)``. `delta` is (classes,
+    `BLOCK`); in `room` (`SUB_BLOCK`, tile) is room for the sums.
     """
     one = hidden.dtype.type(1)
-    total = np.empty(hidden.shape[2], hidden.dtype)
     for tile in range(len(hidden)):
-        for s in range(samples):
-            total[:] = 0
-            multiply_add(total, delta[s], order, 0, delta.shape[1], w2[tile], TILE_BYTES, 1)
-            row = hidden[tile, s]
-            for lane in range(len(row)):
-                row[lane] = total[lane] * row[lane] * (one - row[lane])
+        for first in range(0, samples, SUB_BLOCK):
+            last = min(samples, first + SUB_BLOCK)
+            room[:] = 0
+            add_products(room, delta[:, first:last].T, w2[tile])
+            for s in range(first, last):
+                total, row = room[s - first], hidden[tile, s]
+                for lane in range(len(row)):
+                    row[lane] = total[lane] * row[lane] * (one - row[lane])
 
 
-@njit(**JIT)
-def add_input_gradient(block: int, lists: Any, delta: Any, samples: int, w1: Any) -> None:
-    """Add a block's part of the gradient `w1`; `delta` is shaped like the hidden layer."""
+@njit(**INNER)
+def add_input_gradient(
+    block: int, dense: int, by_input: ByInput, delta: Array, samples: int, w1: Array
+) -> None:
+    """Add a block's gradients by w1; `delta` is shaped like the hidden layer.
+
+    In NumPy: ``g1 += formulas.prepend_bias(x).T @ delta``
+    """
+    if dense < 0:
+        for first in range(0, samples, by_input.sub_block):
+            group = (block * BLOCK + first) // by_input.sub_block
+            for tile in range(len(w1)):
+                add_lists(w1[tile], by_input.lists, group, delta[tile, first:])
+        return
+    finite = all_finite(delta, samples)
     for first in range(0, samples, SUB_BLOCK):
-        ends = lists.ends[(block * BLOCK + first) // SUB_BLOCK]
+        panels = by_input.panels[dense, first // SUB_BLOCK, :, : samples - first]
         for tile in range(len(w1)):
-            rows = delta[tile, first:]
-            for k in range(w1.shape[1]):
-                multiply_add(
-                    w1[tile, k],
-                    lists.values,
-                    lists.indices,
-                    ends[k],
-                    ends[k + 1],
-                    rows,
-                    TILE_BYTES,
-                    1,
-                )
+            for panel in range(len(panels)):
+                totals, rows = w1[tile, panel * MANY :], delta[tile, first:]
+                values = panels[panel].T[: len(totals)]
+                if finite:
+                    add_products(totals, values, rows)
+                else:
+                    add_products_of_nonzeros(totals, values, rows)
 
 
-# ------------------------------------------------------------------------- a chunk, all chunks
+@njit(**INNER)
+def all_finite(delta: Array, samples: int) -> bool:
+    """Return whether a block's deltas (tiles, `BLOCK`, tile) are neither infinite nor nan."""
+    finite = True
+    for tile in range(len(delta)):
+        for s in range(samples):
+            for lane in range(delta.shape[2]):
+                finite &= delta[tile, s, lane] - delta[tile, s, lane] == 0
+    return finite
 
 
-@njit(**JIT)
-def _buffers(weights: Any) -> Any:
+# ------------------------------------------------------------------------------------- a chunk
+
+
+@njit(**INNER)
+def _buffers(weights: Weights) -> tuple[Array, ...]:
     """Return room for a block: hidden layer, logits, y_hat and y_hat by sample."""
     dtype = weights.w1.dtype
     tiles, classes, tile = weights.w2_back.shape
@@ -561,76 +705,46 @@ def _buffers(weights: Any) -> Any:
         np.empty((class_tiles, BLOCK, class_tile), dtype),
         np.empty((classes, BLOCK), dtype),
         np.empty((BLOCK, classes), dtype),
+        np.empty((SUB_BLOCK, tile), dtype),
     )
 
 
 @njit(**JIT)
-def evaluate(
-    labels: Any, lists: Any, part: int, order: Any, weights: Any, predictions: Any
+def visit(
+    labels: Array,
+    inputs: Inputs,
+    by_input: ByInput,
+    weights: Weights,
+    predictions: Array,
+    gradients: Gradients,
 ) -> float:
-    """Return a chunk's summed loss and write its predicted labels, the first of equals."""
-    hidden, scores, y_hat, _ = _buffers(weights)
-    loss = 0.0
-    for block in range(len(lists.ends)):
-        first = block * BLOCK
-        truth = labels[first : first + BLOCK]
-        activate(block, lists, part, weights.w1, len(truth), hidden)
-        score(hidden, weights.w2, order, len(truth), scores, y_hat)
-        loss = softmax(y_hat, truth, loss)
-        classify(y_hat, predictions[first : first + BLOCK])
-    return loss
+    """Return a chunk's summed loss; write its predicted labels and its summed gradients.
 
-
-@njit(**JIT)
-def differentiate(
-    labels: Any,
-    by_sample: Any,
-    by_input: Any,
-    part: int,
-    order: Any,
-    weights: Any,
-    gradients: Any,
-) -> float:
-    """Return a chunk's summed loss and write its summed gradients."""
-    hidden, scores, delta, by_row = _buffers(weights)
+    Those that are empty arrays are not wanted. One function for all, since it compiles once.
+    """
+    hidden, scores, delta, by_row, room = _buffers(weights)
     one = hidden.dtype.type(1)
     loss = 0.0
     gradients.w1[:] = 0
     gradients.w2[:] = 0
     gradients.b2[:] = 0
-    for block in range(len(by_sample.ends)):
+    for block in range(len(inputs.dense)):
         truth = labels[block * BLOCK : (block + 1) * BLOCK]
         samples = len(truth)
-        activate(block, by_sample, part, weights.w1, samples, hidden)
-        score(hidden, weights.w2, order, samples, scores, delta)
+        activate(block, inputs, weights, samples, hidden)
+        score(hidden, weights.w2, samples, scores, delta)
         loss = softmax(delta, truth, loss)
-        for s in range(samples):
-            delta[truth[s], s] -= one
-            for k in range(len(delta)):
-                by_row[s, k] = delta[k, s]
-        add_output_gradient(hidden, delta, order, samples, gradients.w2, gradients.b2)
-        propagate(by_row, weights.w2_back, order, samples, hidden)
-        add_input_gradient(block, by_input, hidden, samples, gradients.w1)
+        if len(predictions) > 0:
+            classify(delta, predictions[block * BLOCK : (block + 1) * BLOCK])
+        if len(gradients.b2) > 0:
+            for s in range(samples):
+                delta[truth[s], s] -= one
+                for k in range(len(delta)):
+                    by_row[s, k] = delta[k, s]
+            add_output_gradient(hidden, by_row, samples, gradients)
+            propagate(delta, weights.w2_back, samples, room, hidden)
+            add_input_gradient(block, inputs.dense[block], by_input, hidden, samples, gradients.w1)
     return loss
-
-
-@njit(**JIT)
-def reduce(parts: Any, n: int, first: int, last: int, mean: Any) -> None:
-    """Write rows `first` to `last` of the chunks' sum, in ascending order, divided by n.
-
-    `parts` is (chunks, tiles, rows, tile), `mean` (rows, tiles, tile).
-    """
-    count = mean.dtype.type(n)
-    for row in range(first, last):
-        for tile in range(mean.shape[1]):
-            total = mean[row, tile]
-            total[:] = parts[0, tile, row]
-            for chunk in range(1, len(parts)):
-                more = parts[chunk, tile, row]
-                for lane in range(len(total)):
-                    total[lane] += more[lane]
-            for lane in range(len(total)):
-                total[lane] /= count
 
 
 # --------------------------------------------------------------------------- the collapsed network
@@ -648,13 +762,21 @@ GROUP_BYTES = 256  # four AVX-512 registers: enough sums at a time to hide an ad
 class Groups(NamedTuple):
     """The inputs that a group of samples needs, group by group."""
 
-    x: NDArray[Any]  # (listed, LANES), bytes or the core's dtype; zero beyond the last sample
-    inputs: NDArray[Any]  # (listed,) int32
-    ends: NDArray[Any]  # (groups + 1,) int64
+    x: Array  # (listed, LANES), bytes or the core's dtype; zero beyond the last sample
+    inputs: Array  # (listed,) int32
+    ends: Array  # (groups + 1,) int64
+
+
+class CollapsedWeights(NamedTuple):
+    """The weights of the one unit, or their gradients."""
+
+    u: Array  # (inputs + 1,)
+    b: Array  # (classes,)
+    v: Array  # (classes,)
 
 
 @njit(**JIT)
-def count_by_group(x: Any) -> Any:
+def count_by_group(x: Array) -> Array:
     """Return the ends of the lists that `list_by_group` makes."""
     ends = np.zeros((len(x) + LANES - 1) // LANES + 1, np.int64)
     needed = np.empty(x.shape[1], np.bool_)
@@ -663,26 +785,31 @@ def count_by_group(x: Any) -> Any:
         for s in range(group * LANES, min(len(x), (group + 1) * LANES)):
             for k in range(len(needed)):
                 needed[k] |= x[s, k] != 0
-        ends[group + 1] = ends[group] + needed.sum()
+        ends[group + 1] = ends[group]
+        for k in range(len(needed)):
+            ends[group + 1] += needed[k]
     return ends
 
 
 @njit(**JIT)
-def list_by_group(x: Any, groups: Any) -> None:
+def list_by_group(x: Array, groups: Groups) -> None:
     """Fill `groups`, whose ends `count_by_group` has found, from x (samples, inputs)."""
     for group in range(len(groups.ends) - 1):
         p = groups.ends[group]
         samples = x[group * LANES : (group + 1) * LANES]
         for k in range(x.shape[1]):
-            if np.any(samples[:, k] != 0):
+            needed = False
+            for s in range(len(samples)):
+                needed |= samples[s, k] != 0
+            if needed:
                 groups.inputs[p] = k
                 for s in range(len(samples)):
                     groups.x[p, s] = samples[s, k]
                 p += 1
 
 
-@njit(**JIT)
-def fold(a: Any, d: Any, total: Any) -> None:
+@njit(**INNER)
+def fold(a: Array, d: Array, total: Array) -> None:
     """Add the products of a group of samples to `total` (`FOLD` lanes)."""
     to = total.dtype.type
     for lane in range(FOLD):
@@ -692,8 +819,8 @@ def fold(a: Any, d: Any, total: Any) -> None:
         total[lane] += first + second
 
 
-@njit(**JIT)
-def activate_collapsed(first: int, groups: Any, u: Any, order: Any, hidden: Any) -> None:
+@njit(**INNER)
+def activate_collapsed(first: int, groups: Groups, u: Array, hidden: Array) -> None:
     """Compute the unit for the samples of a block, `first` its first group, into `hidden`."""
     one = hidden.dtype.type(1)
     hidden[:] = u[0]
@@ -705,13 +832,13 @@ def activate_collapsed(first: int, groups: Any, u: Any, order: Any, hidden: Any)
         for p in range(len(inputs)):
             weights[p] = u[inputs[p] + 1]
         for lane in range(0, LANES, GROUP_BYTES // u.itemsize):
-            multiply_add(z[lane:], weights, order, 0, len(inputs), rows[:, lane:], GROUP_BYTES, 1)
+            multiply_add(z[lane:], weights, None, 0, len(inputs), rows[:, lane:], GROUP_BYTES, 1)
     for s in range(BLOCK):
         hidden[s] = one / (one + exp(-hidden[s]))
 
 
-@njit(**JIT)
-def score_collapsed(hidden: Any, b: Any, v: Any, units: int, logits: Any) -> None:
+@njit(**INNER)
+def score_collapsed(hidden: Array, b: Array, v: Array, units: int, logits: Array) -> None:
     """Compute a block's `logits` (classes, `BLOCK`): b + units * v * hidden."""
     for k in range(len(b)):
         weight = hidden.dtype.type(units) * v[k]
@@ -720,40 +847,35 @@ def score_collapsed(hidden: Any, b: Any, v: Any, units: int, logits: Any) -> Non
 
 
 @njit(**JIT)
-def evaluate_collapsed(
-    labels: Any, groups: Any, u: Any, b: Any, v: Any, units: int, predictions: Any
+def visit_collapsed(
+    labels: Array,
+    groups: Groups,
+    weights: CollapsedWeights,
+    units: int,
+    predictions: Array,
+    gradients: CollapsedWeights,
 ) -> float:
-    """Return a chunk's summed loss and write its predicted labels."""
-    order = np.arange(len(u))
-    hidden = np.empty(BLOCK, u.dtype)
-    y_hat = np.empty((len(b), BLOCK), u.dtype)
-    loss = 0.0
-    for first in range(0, len(labels), BLOCK):
-        activate_collapsed(first // LANES, groups, u, order, hidden)
-        score_collapsed(hidden, b, v, units, y_hat)
-        loss = softmax(y_hat, labels[first : first + BLOCK], loss)
-        classify(y_hat, predictions[first : first + BLOCK])
-    return loss
+    """Return a chunk's summed loss; write its predicted labels and its gradients by lane.
 
-
-@njit(**JIT)
-def differentiate_collapsed(
-    labels: Any, groups: Any, u: Any, b: Any, v: Any, units: int, g_u: Any, g_b: Any, g_v: Any
-) -> float:
-    """Return a chunk's summed loss and write its gradients by lane: (rows of u, b or v, `FOLD`)."""
-    order = np.arange(len(u))
+    Gradients are (rows of u, b or v, `FOLD`). Those that are empty arrays are not wanted.
+    """
+    u, b, v = weights
     ones = np.ones(BLOCK, u.dtype)
     hidden, slope = ones.copy(), ones.copy()
     delta = np.empty((len(b), BLOCK), u.dtype)
     loss = 0.0
-    g_u[:] = 0
-    g_b[:] = 0
-    g_v[:] = 0
+    gradients.u[:] = 0
+    gradients.b[:] = 0
+    gradients.v[:] = 0
     for start in range(0, len(labels), BLOCK):
         truth = labels[start : start + BLOCK]
-        activate_collapsed(start // LANES, groups, u, order, hidden)
+        activate_collapsed(start // LANES, groups, u, hidden)
         score_collapsed(hidden, b, v, units, delta)
         loss = softmax(delta, truth, loss)
+        if len(predictions) > 0:
+            classify(delta, predictions[start : start + BLOCK])
+        if len(gradients.b) == 0:
+            continue
         delta[:, len(truth) :] = 0
         for s in range(len(truth)):
             delta[truth[s], s] -= ones[0]
@@ -766,28 +888,10 @@ def differentiate_collapsed(
         for at in range(0, len(truth), LANES):
             group = (start + at) // LANES
             d = slope[at:]
-            fold(ones, d, g_u[0])
+            fold(ones, d, gradients.u[0])
             for p in range(groups.ends[group], groups.ends[group + 1]):
-                fold(groups.x[p], d, g_u[groups.inputs[p] + 1])
+                fold(groups.x[p], d, gradients.u[groups.inputs[p] + 1])
             for k in range(len(b)):
-                fold(ones, delta[k, at:], g_b[k])
-                fold(hidden[at:], delta[k, at:], g_v[k])
+                fold(ones, delta[k, at:], gradients.b[k])
+                fold(hidden[at:], delta[k, at:], gradients.v[k])
     return loss
-
-
-@njit(**JIT)
-def reduce_lanes(parts: Any, n: int, mean: Any) -> None:
-    """Write the sum over lanes and chunks divided by n; `parts` is (chunks, rows, `FOLD`)."""
-    count = mean.dtype.type(n)
-    lanes = np.empty(FOLD, mean.dtype)
-    for row in range(len(mean)):
-        total = mean.dtype.type(0)
-        for chunk in range(len(parts)):
-            lanes[:] = parts[chunk, row]
-            half = FOLD // 2
-            while half > 0:
-                for lane in range(half):
-                    lanes[lane] += lanes[lane + half]
-                half //= 2
-            total += lanes[0]
-        mean[row] = total / count

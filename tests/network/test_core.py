@@ -33,7 +33,7 @@ def same_bits(a, b):
 
 
 # Around every edge at which the core cuts: sub-blocks and blocks of samples, chunks, parts of the
-# inputs, tiles of 104 and 52 units, class tiles of 16 and 8.
+# inputs, panels, tiles of 64, 256 and 416 bytes, class tiles of 16 and 8.
 @given(
     n=st.integers(1, 70),
     i=st.integers(1, 9),
@@ -226,32 +226,104 @@ def _caller(width, count):
     return call
 
 
-WIDTHS = (kernels.LINE_BYTES, kernels.TILE_BYTES, kernels.GROUP_BYTES)
-CALLS = {(width, count): _caller(width, count) for width in WIDTHS for count in (1, 4)}
+CALLS = {
+    (width, count): _caller(width, count)
+    for width in (*kernels.TILES, kernels.HALF_LINE)
+    for count in (1, kernels.FEW, kernels.MANY)
+}
+
+
+@njit
+def _call_any_width(total, values, indices, start, stop, rows):
+    width = rows.shape[1] * rows.itemsize
+    kernels.multiply_add(total, values, indices, start, stop, rows, width, 1)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("width", "count"), CALLS)
-@pytest.mark.parametrize("span", [(0, 0), (2, 7), (0, 40)])
+@pytest.mark.parametrize("listed", [False, True])
 @pytest.mark.parametrize("bytes_", [False, True])
-def test_multiply_add_means_what_its_docstring_says(dtype, width, count, span, bytes_):
+def test_multiply_add_means_what_its_docstring_says(dtype, width, count, listed, bytes_):
     rng = np.random.default_rng(2)
     lanes = width // np.dtype(dtype).itemsize
     rows = rng.normal(size=(9, lanes + 3)).astype(dtype)  # rows need not follow one another
     if bytes_:
         rows = rng.integers(0, 256, rows.shape).astype(np.uint8)
     rows = rows[:, 2 : 2 + lanes]
-    values = rng.normal(size=(count, 45)).astype(dtype)
-    indices = rng.integers(0, 9, 45).astype(np.uint8)
-    total = rng.normal(size=(count, lanes)).astype(dtype)
+    values = rng.normal(size=(45, count)).astype(dtype).T
+    indices = rng.integers(0, 9, 45).astype(np.uint16) if listed else None
+    total = rng.normal(size=(count, lanes + 5)).astype(dtype)  # nor need the totals
+    for start, stop in (0, 0), (2, 7), (0, 45 if listed else 9):
+        expected = total.copy()
+        for p in range(start, stop):
+            row = rows[indices[p] if listed else p].astype(dtype)
+            expected[:, :lanes] += values[:, p, None] * row
+        single = count == 1
+        CALLS[width, count](
+            total[0] if single else total,
+            values[0] if single else values,
+            *(indices, start, stop, rows),
+        )
+        assert total.tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("width", kernels.TILES)
+def test_multiply_add_takes_a_width_that_only_the_running_code_knows(width):
+    rng = np.random.default_rng(3)
+    rows = rng.normal(size=(5, width // 8))
+    values, total = rng.normal(size=5), np.zeros(width // 8)
     expected = total.copy()
-    for p in range(*span):
-        for k in range(count):
-            for lane in range(lanes):
-                product = values[k, p] * values.dtype.type(rows[indices[p], lane])
-                expected[k, lane] = expected[k, lane] + product
-    single = count == 1
-    CALLS[width, count](
-        total[0] if single else total, values[0] if single else values, indices, *span, rows
-    )
+    for p in range(5):
+        expected += values[p] * rows[p]
+    _call_any_width(total, values, None, 0, 5, rows)
     assert total.tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("hidden", [3, 40, 110])
+@pytest.mark.parametrize("share", [0.6, 0.95])
+def test_dense_blocks_come_to_the_bits_of_the_lists(dtype, hidden, share, monkeypatch):
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(700, 50)) * (rng.random((700, 50)) < share)
+    x[:256] *= rng.random((256, 50)) < 0.1  # one block stays a list
+    _, labels, w1, w2 = draw_arrays(700, 50, hidden, 4, dtype, True, 6)
+    results = []
+    for dense in (0.3, 1.0):
+        monkeypatch.setattr(core, "TILES", [t._replace(dense=dense) for t in core.TILES])
+        network = Core(x.astype(dtype), labels, classes=4, hidden=hidden, dtype=dtype)
+        found_dense = any((chunk.inputs.dense >= 0).any() for chunk in network.chunks)
+        assert found_dense is (dense < 1)
+        loss, gradients = network.gradient(w1, w2)
+        results.append((loss, *(g.tobytes() for g in gradients)))
+    assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("where", [(0, 3), (7, 2)])
+@pytest.mark.parametrize("value", [np.inf, np.nan])
+def test_zeros_are_left_out_of_dense_blocks_where_weights_are_not_finite(where, value, monkeypatch):
+    rng = np.random.default_rng(7)
+    x = rng.normal(size=(300, 40)) * (rng.random((300, 40)) < 0.9)
+    _, labels, w1, w2 = draw_arrays(300, 40, 20, 3, "float32", True, 8)
+    w1[where] = value
+    gradients = []
+    for dense in (0.5, 1.0):
+        monkeypatch.setattr(core, "TILES", [t._replace(dense=dense) for t in core.TILES])
+        network = Core(x.astype("float32"), labels, classes=3, hidden=20)
+        gradients.append(network.gradient(w1, w2)[1])
+    assert same_bits(gradients[0][0], gradients[1][0])
+    assert same_bits(gradients[0][1], gradients[1][1])
+
+
+def test_a_gradient_has_rows_for_the_inputs_of_its_chunk_only():
+    rng = np.random.default_rng(9)
+    x = np.zeros((600, 3000), "float32")
+    x[np.arange(600), rng.integers(0, 3000, 600)] = 1
+    x[:, 2] = rng.normal(size=600)
+    _, labels, w1, w2 = draw_arrays(600, 3000, 3, 4, "float32", False, 10)
+    network = Core(x, labels, classes=4, hidden=3)
+    _, (g1, _) = network.gradient(w1, w2)
+    assert {chunk.gradients.w1.shape[1] for chunk in network.chunks} < set(range(150, 300))
+    used = np.flatnonzero(x.any(axis=0))
+    few = Core(x[:, used], labels, classes=4, hidden=3).gradient(w1[[0, *(used + 1)]], w2)[1][0]
+    assert same_bits(g1[used + 1], few[1:])
+    assert not np.delete(g1, [0, *(used + 1)], axis=0).any()

@@ -12,8 +12,9 @@ import numpy as np
 from numba import njit
 
 from symmetry.network.core import aligned_zeros
-from symmetry.network.kernels import TILE_BYTES, multiply_add
+from symmetry.network.kernels import TILES, multiply_add
 
+TILE_BYTES = TILES[-1]  # that of 200 hidden units
 L1_BYTES = 16 * 1024  # half of the smallest first-level cache that is common
 MEMORY_BYTES = 256 * 1024 * 1024  # well beyond any last-level cache
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from symmetry.network import kernels
+from symmetry.network.core import tile_for
 from tests.performance.limits import bytes_per_product
 from tests.performance.measure import Point
 from tests.performance.sweeps import Measured
@@ -89,8 +89,9 @@ def in_words(threads: int) -> str:
 
 def tiles(point: Point) -> int:
     """Return the tiles that the point's hidden units fill."""
-    lanes = kernels.TILE_BYTES // np.dtype(point.setting.dtype).itemsize
-    return -(-point.setting.hidden // lanes)
+    itemsize = np.dtype(point.setting.dtype).itemsize
+    width = tile_for(point.setting.hidden, itemsize).width
+    return -(-point.setting.hidden * itemsize // width)
 
 
 def average(point: Point) -> float:

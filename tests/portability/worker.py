@@ -50,7 +50,7 @@ def about_code() -> dict[str, Any]:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that there is no assembly
-        assembly = "\n".join(kernels.differentiate.inspect_asm().values())
+        assembly = "\n".join(kernels.visit.inspect_asm().values())
     found = [name for name, register in VECTORS if re.search(register, assembly)]
     return {"vectors": found[0], "fused": len(FUSED.findall(assembly))} if found else {}
 
