@@ -149,6 +149,7 @@ def find_units(
 
 
 def _part(part: Part) -> dict[str, object]:
+    own = {"arrays": part.arrays} if part.arrays else {}  # of each unit, in place of an axis
     return {
         "array": part.array,
         "axis": part.axis,
@@ -157,4 +158,5 @@ def _part(part: Part) -> dict[str, object]:
         "block": part.block,
         "indices": part.indices,
         "where": part.where,
+        **own,
     }

@@ -41,6 +41,9 @@ class Part:
     where
         Triples of another axis, a start and a stop: the units lie only in that range of it (inside
         one head, or one group of a convolution).
+    arrays
+        The array of each unit, where each is an array of its own, all of one shape: experts in a
+        list of modules. ``array`` is the first of them; the rest does not apply.
     """
 
     array: str
@@ -50,6 +53,12 @@ class Part:
     block: int = 1
     indices: tuple[int, ...] | None = None
     where: tuple[tuple[int, int, int], ...] = ()
+    arrays: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the arrays that it lies in."""
+        return self.arrays or (self.array,)
 
     def places(self, count: int) -> Order:
         """Return the indices along the axis, one row a unit: shape (count, block)."""
@@ -112,7 +121,7 @@ class Units:
     @cached_property
     def arrays(self) -> tuple[str, ...]:
         """The names of the arrays in which the units lie, each once."""
-        return tuple(dict.fromkeys(part.array for part in self.parts))
+        return tuple(dict.fromkeys(name for part in self.parts for name in part.names))
 
     @property
     def one(self) -> str:
@@ -129,6 +138,8 @@ class Units:
 
         It may share memory with the state; nobody writes into it.
         """
+        if part.arrays:
+            return np.stack([state[name].ravel() for name in part.arrays])
         view = part.view(state[part.array])
         if part.block == part.stride == 1 and part.indices is None:
             view = view[part.first : part.first + self.count]
@@ -146,6 +157,11 @@ class Units:
         copied: set[str] = set()
         for part in self.parts:
             if part.array not in new:
+                continue
+            if part.arrays:
+                arrays = [new[name] for name in part.arrays]
+                new |= {name: arrays[k] for name, k in zip(part.arrays, order, strict=True)}
+                copied -= {*part.arrays}  # two of them may be one now
                 continue
             if part.array not in copied:
                 new[part.array] = np.array(new[part.array], order="C")
@@ -177,7 +193,9 @@ class Units:
         return compare.group_rows(*rows)
 
     def entry(self, state: State, part: Part, unit: int, position: int) -> tuple[int, ...]:
-        """Return the index in the part's array of one entry of ``rows``."""
+        """Return the index in the part's array, or the unit's own, of one entry of ``rows``."""
+        if part.arrays:
+            return tuple(map(int, np.unravel_index(position, state[part.array].shape)))
         view = part.view(state[part.array])
         offset, *rest = np.unravel_index(position, (part.block, *view.shape[1:]))
         return part.index(int(part.places(self.count)[unit, offset]), [int(i) for i in rest])
@@ -185,6 +203,8 @@ class Units:
     def unit_at(self, array: str, entry: Sequence[int]) -> int | None:
         """Return the unit that an entry of an array belongs to; None if it belongs to no unit."""
         for part in self.parts:
+            if array in part.arrays:
+                return part.arrays.index(array)
             if part.array == array and part.reaches(entry):
                 units, _ = np.nonzero(part.places(self.count) == entry[part.axis])
                 if len(units):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from symmetry import SymmetryError, find_units
 from tests.cli.process import assert_one_line, symmetry
 from tests.conftest import needs
 
@@ -103,29 +105,34 @@ def test_the_groups_and_the_rest_are_listed(cwd: Path) -> None:
     }
 
 
+def test_what_cannot_be_found_is_one_line(cwd: Path) -> None:
+    finished = symmetry("units", "mine.py:nan", cwd=cwd)
+    assert_one_line(finished, "mine.py:nan: the loss of step(0) is nan")
+
+
 def test_a_step_may_return_its_loss(cwd: Path) -> None:
-    assert "4  0 units" in symmetry("units", "mine.py:returned", cwd=cwd).out
+    assert "4  0 units" in repr(find_units(f"{cwd}/mine.py:returned"))
 
 
 def test_a_loss_of_zero_tells_nothing(cwd: Path) -> None:
-    finished = symmetry("units", "mine.py:zero", cwd=cwd)
-    assert finished.status == 0
-    assert finished.out.startswith("Sequential: 0 groups of equal units\n")
-    assert finished.out.count("no gradient") == 6
+    coverage = find_units(f"{cwd}/mine.py:zero")
+    assert coverage.groups == ()
+    assert [slices.why for slices in coverage.uncovered] == ["no gradient"] * 6
+    assert coverage._repr_html_().startswith("<pre>Sequential: 0 groups of equal units\n")
 
 
 @pytest.mark.parametrize(
     ("name", "phrases"),
     [
-        ("nan", ["the loss of step(0) is nan"]),
-        ("nothing", ["step(0) neither calls backward() nor returns its loss"]),
-        ("no_parameters", ["has no parameters"]),
-        ("no_model", ["returned a Tensor for the model"]),
-        ("no_number", ["step(0) raised TypeError"]),
-        ("raising", ["step(0) raised", "mine.py, line 47"]),
-        ("step", ["is a two-layer step, expected a training"]),
-        ("missing", ["no attribute 'missing'"]),
+        ("nothing", "step(0) neither calls backward() nor returns its loss"),
+        ("no_parameters", "has no parameters"),
+        ("no_model", "returned a Tensor for the model"),
+        ("no_number", "step(0) raised TypeError"),
+        ("raising", "step(0) raised RuntimeError"),
+        ("step", "is a two-layer step, expected a training"),
+        ("missing", "no attribute 'missing'"),
     ],
 )
-def test_what_cannot_be_found_is_one_line(name: str, phrases: list[str], cwd: Path) -> None:
-    assert_one_line(symmetry("units", f"mine.py:{name}", cwd=cwd), *phrases)
+def test_what_goes_wrong_is_told(name: str, phrases: str, cwd: Path) -> None:
+    with pytest.raises(SymmetryError, match=re.escape(phrases)):
+        find_units(f"{cwd}/mine.py:{name}")

@@ -214,3 +214,29 @@ def test_large_states_are_grouped_by_every_entry():
     groups = units.groups({"w": np.asfortranarray(rows.T)})
     assert [len(group) for group in groups] == [199, 1]
     assert compare.distinct(rows) == 2
+
+
+def test_units_may_be_whole_arrays() -> None:
+    units = Units("experts", 3, (Part("a", 0, arrays=("a", "b", "c")), Part("r", 1)))
+    state = {
+        **{name: np.full((2, 2), float(n)) for n, name in enumerate("abc")},
+        "r": np.array([[5.0, 6.0, 7.0]]),
+    }
+    assert units.arrays == ("a", "b", "c", "r")
+    assert units.rows(state, units.parts[0]).tolist() == [[0.0] * 4, [1.0] * 4, [2.0] * 4]
+    new = units.rearranged(state, [1, 2, 0])
+    assert [new[name][0, 0] for name in "abc"] == [1.0, 2.0, 0.0]
+    assert new["r"].tolist() == [[6.0, 7.0, 5.0]]
+    assert [state[name][0, 0] for name in "abc"] == [0.0, 1.0, 2.0]
+    assert units.groups(units.copied(state, 0, onto=2)) == ((0, 2), (1,))
+    assert units.unit_at("b", (1, 1)) == 1
+    assert units.entry(state, units.parts[0], 2, 3) == (1, 1)
+
+
+def test_units_in_units_that_are_arrays_stay_apart() -> None:
+    inner = Part("b", 0)
+    units = Units("mixed", 2, (Part("a", 0, arrays=("a", "b")), inner))
+    state = {"a": np.array([1.0, 2.0]), "b": np.array([3.0, 4.0])}
+    new = units.copied(state, 0, onto=1)
+    assert new["a"].tolist() == [1.0, 2.0]
+    assert new["b"].tolist() == [1.0, 1.0]

@@ -7,6 +7,7 @@ from symmetry.targets.finding.groups import Groups
 from symmetry.targets.finding.naming import named
 from symmetry.targets.finding.reasons import room, uncovered
 from symmetry.targets.finding.rehearsal import Rehearsal
+from symmetry.targets.finding.siblings import siblings
 from symmetry.targets.finding.solver import Solver
 from symmetry.targets.training import Training
 
@@ -33,9 +34,12 @@ def find(training: Training, progress: Progress = lambda *_: None) -> Coverage:
     search = Groups(solver, loss, rehearsal.tolerance, rehearsal.trainable, progress)
     candidates = [] if rehearsal.silent else [group.units() for group in search.find()]
     progress("all groups at once", 0, 1)
-    groups = named(
-        rehearsal.survivors(candidates), {n: a.shape for n, a in rehearsal.start.items()}
-    )
+    groups = rehearsal.survivors(candidates)
+    shapes = {name: array.shape for name, array in rehearsal.start.items()}
+    progress("modules in lists", 0, 1)
+    free = [(u.array, u.axis) for u in uncovered(groups, solver, {}, rehearsal.trainable)]
+    wholes = siblings(shapes, free, lambda units: bool(rehearsal.survivors([units], groups)))
+    groups = named([*groups, *wholes], shapes)
     return Coverage(
         rehearsal.model,
         tuple(groups),

@@ -38,7 +38,7 @@ def named(groups: Sequence[Units], shapes: Shapes) -> list[Units]:
                 names[id(units)] = f"{_path(units, shapes, kind)} {kind}".strip()
             else:
                 whole, place = found
-                if kind == "units":
+                if kind == "units" and name(whole).endswith("heads"):
                     kind = _dimensions(units, shapes)
                 names[id(units)] = f"{replace(whole, name=name(whole)).one} {place} {kind}"
         return names[id(units)]
@@ -54,7 +54,11 @@ def named(groups: Sequence[Units], shapes: Shapes) -> list[Units]:
 
 def _kind(units: Units, shapes: Shapes, around: bool) -> str:
     """Return what the units are, by where they lie; ``around``: others lie inside of them."""
-    deep = any(len(shapes[part.array]) > 2 for part in units.parts)
+    if any(part.arrays for part in units.parts):
+        return "modules"
+    deep = any(
+        len(shapes[p.array]) > (2 if p.array.endswith(".weight") else 3) for p in units.parts
+    )
     if any(p.block > 1 and p.axis == 0 and len(shapes[p.array]) > 1 for p in units.parts):
         return "groups" if deep else "heads"
     if around:
@@ -79,12 +83,19 @@ def _dimensions(units: Units, shapes: Shapes) -> str:
 def _path(units: Units, shapes: Shapes, kind: str) -> str:
     """Return the module that makes the units; of several, what their paths begin with.
 
-    Heads are those of the module that both makes and joins them.
+    Heads are those of the module that both makes and joins them, modules those of a list.
     """
+    listed = [name.split(".")[1:] for part in units.parts for name in part.arrays]
+    if listed:
+        return _common(listed)
     modules = _modules(units, shapes, first=True)
     if len(modules) != 1 or kind == "heads":
         modules = [_module(part) for part in units.parts]
-    words = zip(*(module.split(".") for module in dict.fromkeys(modules)), strict=False)
+    return _common([module.split(".") for module in modules])
+
+
+def _common(paths: Sequence[Sequence[str]]) -> str:
+    words = zip(*paths, strict=False)
     same = itertools.takewhile(lambda word: len({*word}) == 1, words)
     return ".".join(word[0] for word in same)
 
@@ -121,18 +132,21 @@ def _surrounding(units: Units, groups: Sequence[Units]) -> tuple[Units, int] | N
 
 def _inside(units: Units, other: Units, place: int) -> bool:
     """Return whether all parts lie in one unit of another group, by their axis or condition."""
-    for part in units.parts:
-        ranges = [*_ranges(part, units.count)]
-        if not any(
-            whole.array == part.array
-            and axis == whole.axis
-            and start >= int(whole.places(other.count)[place][0])
-            and stop <= int(whole.places(other.count)[place][-1]) + 1
-            for whole in other.parts
-            for axis, start, stop in ranges
-        ):
-            return False
-    return True
+    return all(
+        any(_holds(whole, other.count, place, part, units.count) for whole in other.parts)
+        for part in units.parts
+    )
+
+
+def _holds(whole: Part, of: int, place: int, part: Part, count: int) -> bool:
+    """Return whether one unit of a part of ``of`` units holds a part of ``count`` units."""
+    if whole.arrays or part.arrays:
+        return part.array in whole.arrays[place : place + 1]
+    own = whole.places(of)[place]
+    return whole.array == part.array and any(
+        axis == whole.axis and start >= own[0] and stop <= own[-1] + 1
+        for axis, start, stop in _ranges(part, count)
+    )
 
 
 def _ranges(part: Part, count: int) -> Iterator[tuple[int, int, int]]:

@@ -36,7 +36,9 @@ def room(units: Units, groups: Sequence[Units], solver: Solver) -> int:
     Places count up to the end of the axis, to the next part of the same units, and to the places
     of another group.
     """
-    return max(units.count, min(_room(part, units, groups, solver) for part in units.parts))
+    along = [part for part in units.parts if not part.arrays]
+    most = min((_room(part, units, groups, solver) for part in along), default=0)
+    return max(units.count, most)
 
 
 def _room(part: Part, units: Units, groups: Sequence[Units], solver: Solver) -> int:
@@ -65,7 +67,7 @@ def _places(groups: Sequence[Units], array: str, axis: int) -> set[int]:
         place
         for units in groups
         for part in units.parts
-        if (part.array, part.axis) == (array, axis)
+        if (part.array, part.axis, part.arrays) == (array, axis, ())
         for place in part.places(units.count).ravel().tolist()
     }
 

@@ -562,6 +562,8 @@ COUNTED = {
     vae: 3,
     graph_attention: 5,
     stacked_experts: 5,
+    experts: 6,
+    top_experts: 6,
     glu: 2,
     spectral: 2,
     checkpointed: 2,
