@@ -35,8 +35,16 @@ class Progress:
     def begin(self, heading: tuple[str, ...]) -> None:
         """Say what is about to be checked, in lines."""
 
-    def case(self, invariant: str, dtype: str, number: int, cases: int) -> None:
+    def known(self, invariant: str, dtype: str) -> Verdict | None:
+        """Return the verdict where it is known, so that nothing is to be run for it."""
+
+    def case(
+        self, invariant: str, dtype: str, number: int, cases: int, case: Case | None = None
+    ) -> None:
         """Say that a case is about to be run: its number, from 0, and how many there are."""
+
+    def examined(self, verdict: Verdict) -> None:
+        """Say what was found, before it is known whether a failure was expected."""
 
     def verdict(self, verdict: Verdict) -> None:
         """Say what became of one invariant in one dtype."""
@@ -87,7 +95,7 @@ def check(
                 trainer, invariant, exact, shrinking, min_samples, progress, errors
             )
             found = [
-                examiner.examine(dtype, [fit(case, invariant) for case in cases_of_dtype])
+                examiner.verdict(dtype, [fit(case, invariant) for case in cases_of_dtype])
                 for dtype, cases_of_dtype in _by_dtype(cases).items()
                 if not errors.hopeless(dtype)
             ]
@@ -216,14 +224,23 @@ class _Examiner:
     progress: Progress
     errors: _Errors
 
-    def examine(self, dtype: str, cases: Sequence[Case]) -> Verdict:
+    def verdict(self, dtype: str, cases: Sequence[Case]) -> Verdict:
+        """Return the verdict that is known, or run the cases."""
+        known = self.progress.known(self.invariant.name, dtype)
+        if known is not None:
+            return known
+        found = self._examine(dtype, cases)
+        self.progress.examined(found)
+        return found
+
+    def _examine(self, dtype: str, cases: Sequence[Case]) -> Verdict:
         """Run the cases until one fails; but rounding and errors that were told hide nothing."""
         if dtype not in self.trainer.dtypes:
             message = f"the step takes {' and '.join(self.trainer.dtypes)} only"
             return Verdict(self.invariant.name, dtype, "not applicable", message=message)
         tally, rounded = _Tally(), None
         for number, case in enumerate(cases):
-            self.progress.case(self.invariant.name, dtype, number, len(cases))
+            self.progress.case(self.invariant.name, dtype, number, len(cases), case)
             outcome = self._measure(_problem(case))
             tally.add(case, outcome)
             if not isinstance(outcome, _Failure) or self.errors.knows(outcome):

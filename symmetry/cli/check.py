@@ -11,7 +11,10 @@ import click
 from click.core import ParameterSource
 
 from symmetry.cli import FAILED, FOUND, OK
+from symmetry.cli.child import enter
 from symmetry.cli.options import GivenPath, WholeNumber
+from symmetry.cli.parent import isolated
+from symmetry.cli.screen import say, terminal
 from symmetry.errors import SymmetryError
 
 if TYPE_CHECKING:
@@ -99,6 +102,7 @@ _FILE = GivenPath()
     "--output", type=_FILE, metavar="DIR", help="Write there, in Markdown, what was checked."
 )
 @click.option("--list", "list_", is_flag=True, help="Print the invariants, and check nothing.")
+@isolated
 def command(
     targets: tuple[str, ...],
     expect_failure: tuple[str, ...],
@@ -149,11 +153,11 @@ def _check_one(
 
     report = _check(name, options)
     for text in _write(report, json, script, output):
-        click.echo(text)
+        say(text)
     code = exit_code(report)
     if code == FAILED:
         raise SymmetryError(conclusion(report.verdicts))
-    click.echo(last_line(report.verdicts))
+    say(last_line(report.verdicts))
     return code
 
 
@@ -173,14 +177,14 @@ def _check_several(
             rows.append(models.Row(name, _check(name, options)))
         except SymmetryError as error:
             rows.append(models.Row(name, None, str(error)))
-        click.echo(f"{rows[-1].conclusion}\n")
+        say(f"{rows[-1].conclusion}\n")
     contents = {}
     if json is not None:
         contents[json] = models.to_json(rows)
     if output is not None:
         contents[output / models.MARKDOWN] = models.render(rows, left_out, _command_line())
     for text in (*models.lines(rows, left_out), "", *_write_all(contents), models.last_line(rows)):
-        click.echo(text)
+        say(text)
     codes = [row.exit_code for row in rows]
     return FOUND if FOUND in codes else max(codes)
 
@@ -188,26 +192,29 @@ def _check_several(
 def _check(name: str, options: Mapping[str, Any]) -> Report:
     """Check one target; print its verdicts and what failed."""
     from symmetry.api import check
-    from symmetry.cli.verdicts import display
-    from symmetry.report.verdicts import details
+    from symmetry.cli.verdicts import Shown
+    from symmetry.report.verdicts import failures
 
-    with display() as show:
-        report = check(name, **options, progress=show)
-    for verdict in report:
-        if found := details(report, verdict):
-            click.echo("\n" + click.style(found[0], bold=True))
-            for text in found[1:]:
-                click.echo(text)
+    enter(name)
+    with terminal():
+        report = check(name, **options, progress=Shown())
+    for heading, *facts in failures(report):
+        for text in ("", click.style(heading, bold=True), *facts):
+            say(text)
     for text in ("", *report.notes):
-        click.echo(text)
+        say(text)
     return report
 
 
 def _expand(given: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the names of the targets, and what patterns leave out."""
-    from symmetry.targets.resolve import expand
+    from symmetry.targets.resolve import expand, is_pattern
 
-    found = [expand(name) for name in given]
+    found = []
+    for name in given:
+        if is_pattern(name):
+            enter(name)
+        found.append(expand(name))
     return tuple(n for names, _ in found for n in names), tuple(t for _, out in found for t in out)
 
 
@@ -215,9 +222,9 @@ def _list(only: tuple[str, ...], skip: tuple[str, ...]) -> int:
     from symmetry.invariants.catalogue import select
 
     for invariant in select(only, skip):
-        click.echo(invariant.name)
+        say(invariant.name)
         for label in ("statement", "reason", "witness", "trainers", "compared"):
-            click.echo(f"  {label:<10} {getattr(invariant, label)}")
+            say(f"  {label:<10} {getattr(invariant, label)}")
     return OK
 
 

@@ -120,7 +120,7 @@ class Remote(Screen):
     """Shows everything in the other process."""
 
     def __init__(self, channel: Channel, *, live: bool) -> None:
-        self._channel, self._live = channel, live
+        self._channel, self.live = channel, live
 
     def text(  # noqa: D102
         self, text: str, *, words: str = "", style: str = "", err: bool = False
@@ -128,7 +128,7 @@ class Remote(Screen):
         self._channel.send("text", text, words, style, err)
 
     def doing(self, what: str, number: int, of: int) -> None:  # noqa: D102
-        if self._live:
+        if self.live:
             self._channel.send("doing", what, number, of)
 
 

@@ -15,6 +15,8 @@ from symmetry.cli.screen import Screen
 class Live(Screen):
     """Prints lines above a bar that shows what is being done."""
 
+    live = True
+
     def __init__(self, bar: Progress, *, on_stderr: bool) -> None:
         self._bar, self._on_stderr = bar, on_stderr
         self._task = bar.add_task("", total=None)

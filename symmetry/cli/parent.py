@@ -86,8 +86,7 @@ class _Work:
     """A command line, what became of it so far, and how to go on."""
 
     def __init__(self, arguments: list[str], timeout: float, screen: Screen) -> None:
-        live = type(screen) is not Screen
-        self._order = Order(secrets.token_hex(8), list(arguments), live)
+        self._order = Order(secrets.token_hex(8), list(arguments), screen.live)
         self._timeout, self._screen = timeout, screen
         self._prints = _Prints()
         self._shown: list[Any] = []

@@ -16,6 +16,8 @@ import click
 class Screen:
     """Prints lines; what is being done is not shown."""
 
+    live = False  # whether anybody looks at what is being done
+
     def text(self, text: str, *, words: str = "", style: str = "", err: bool = False) -> None:
         """Show a line, on a terminal with some of its words in a style of Rich."""
         del words, style

@@ -5,7 +5,7 @@ from __future__ import annotations
 from symmetry.checker.verdict import Checked, Span, Verdict
 from symmetry.invariants.catalogue import CATALOGUE
 from symmetry.report.templates import render
-from symmetry.report.verdicts import details, deviation, last_line
+from symmetry.report.verdicts import deviation, failures, last_line
 from symmetry.units.words import in_ulps
 
 MARKDOWN = "invariants.md"
@@ -34,7 +34,7 @@ def render_invariants(checked: Checked, command: str) -> str:
         "command": command,
         "summary": last_line(checked.verdicts),
         "invariants": [invariant for invariant in CATALOGUE if invariant.name in names],
-        "failures": [lines for v in checked.verdicts if (lines := details(checked, v))],
+        "failures": failures(checked),
         "deviation": _largest_deviation,
         "compared": _COMPARED,
         "span": _span,

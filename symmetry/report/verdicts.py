@@ -83,6 +83,15 @@ def details(checked: Checked, verdict: Verdict) -> tuple[str, ...]:
     return (heading, *(f"  {label:<10} {text}" for label, text in found))
 
 
+def failures(checked: Checked) -> tuple[tuple[str, ...], ...]:
+    """Return the ``details`` of all that failed; those of the same error once."""
+    found: dict[str, tuple[str, ...]] = {}
+    for verdict in checked.verdicts:
+        if lines := details(checked, verdict):
+            found.setdefault(verdict.message if verdict.kind == "error" else lines[0], lines)
+    return tuple(found.values())
+
+
 def _facts(checked: Checked, verdict: Verdict) -> Iterable[Fact]:
     assert verdict.case is not None
     rounding = verdict.kind == "rounding"  # told in short: there is nothing to do about it
@@ -95,7 +104,7 @@ def _facts(checked: Checked, verdict: Verdict) -> Iterable[Fact]:
         yield from _violation_facts(verdict.violation, verdict.margin)
     if not rounding:
         yield "case", _case_in_words(verdict)
-    if not (rounding and verdict.repeats):
+    if verdict.reruns and not (rounding and verdict.repeats):
         yield "again", _again(verdict)
     command = command_for(checked.trainer, verdict)
     if command is not None:
@@ -171,10 +180,7 @@ def last_line(verdicts: Sequence[Verdict]) -> str:
 
 def lines_after(checked: Checked) -> tuple[str, ...]:
     """Return what follows the line of each verdict: what failed, notes, and what it means."""
-    texts: list[str] = []
-    for verdict in checked.verdicts:
-        if found := details(checked, verdict):
-            texts += ["", *found]
+    texts = [text for lines in failures(checked) for text in ("", *lines)]
     return (*texts, "", *checked.notes, last_line(checked.verdicts))
 
 

@@ -87,7 +87,7 @@ def expand(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     SymmetryError
         When the module cannot be imported, or nothing in it fits.
     """
-    if ":" not in name or not set("*?[") & set(name.rpartition(":")[2]):
+    if not is_pattern(name):
         return (name,), ()
     module, source, pattern = _module(name)
     found, left_out = [], []
@@ -106,6 +106,11 @@ def expand(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         why = "; ".join(left_out) or f"{source} defines no such name"
         raise SymmetryError(f"nothing to check in {name!r}: {why}")
     return tuple(found), tuple(left_out)
+
+
+def is_pattern(name: str) -> bool:
+    """Return whether a name may stand for several targets."""
+    return ":" in name and not set("*?[").isdisjoint(name.rpartition(":")[2])
 
 
 def _module(name: str) -> tuple[ModuleType, str, str]:

@@ -8,7 +8,7 @@ import pytest
 from symmetry.checker.case import Case
 from symmetry.checker.check import Progress, check, fit
 from symmetry.checker.strategies import draw_cases
-from symmetry.checker.verdict import exit_code
+from symmetry.checker.verdict import Verdict, exit_code
 from symmetry.invariants.catalogue import CATALOGUE, select
 from symmetry.targets.resolve import as_trainer, resolve
 from tests.checker import steps
@@ -235,7 +235,11 @@ def test_what_happens_is_told_while_it_happens():
 
     class Told(Progress):
         def case(self, *numbers):
-            told.append(numbers)
+            told.append(numbers[:4])
+            assert numbers[4].dtype == numbers[1]
+
+        def examined(self, verdict):
+            told.append(verdict.kind)
 
         def verdict(self, verdict):
             told.append(verdict.invariant)
@@ -243,11 +247,29 @@ def test_what_happens_is_told_while_it_happens():
     invariants = select(["symmetry/pure", "symmetry/clones"])
     check(as_trainer(steps.frozen), invariants, draw_cases(2, 0), progress=Told())
     assert told == [
-        *(("symmetry/clones", d, k, 2) for d in ("float32", "float64") for k in (0, 1)),
+        *(("symmetry/clones", "float32", k, 2) for k in (0, 1)),
+        "vacuous",
+        *(("symmetry/clones", "float64", k, 2) for k in (0, 1)),
+        "vacuous",
         *("symmetry/clones",) * 2,
-        *(("symmetry/pure", d, k, 2) for d in ("float32", "float64") for k in (0, 1)),
+        *(("symmetry/pure", "float32", k, 2) for k in (0, 1)),
+        "vacuous",
+        *(("symmetry/pure", "float64", k, 2) for k in (0, 1)),
+        "vacuous",
         *("symmetry/pure",) * 2,
     ]
+
+
+def test_nothing_is_run_for_a_verdict_that_is_known():
+    class Knowing(Progress):
+        def known(self, invariant, dtype):
+            return Verdict(invariant, dtype, "error", message="it died")
+
+    def step(x, y, w1, w2, lr):
+        raise AssertionError
+
+    (verdict,) = check(as_trainer(step), select(["*/pure"]), FEW, progress=Knowing())
+    assert verdict.message == "it died"
 
 
 def test_the_smallest_case_has_as_many_samples_as_every_case_must():
