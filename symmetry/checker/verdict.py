@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from symmetry.checker.case import Case
 from symmetry.invariants.finding import Violation
@@ -77,6 +77,11 @@ class Verdict:
     stale: bool = False
     failures: int = 0
     reruns: int = 0
+    steps: int | None = None
+    array: str | None = None
+    group: str | None = None
+    ratio: float | None = None
+    threshold: float | None = None
 
     @property
     def gates(self) -> bool:
@@ -115,6 +120,7 @@ class Checked:
     verdicts: tuple[Verdict, ...]
     heading: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    coverage: Any = None
 
 
 def exit_code(verdicts: Iterable[Verdict]) -> int:

@@ -70,9 +70,25 @@ class Finding:
     margin
         Largest deviation divided by the allowed one (bound and response); above 1 is a violation.
         None where nothing was compared or only equality is allowed.
+    ratio, threshold, array, step
+        Of trainings: the largest deviation divided by the response, the allowed one, and where it
+        is.
+    note
+        Why nothing could be said, or what is to be said beside.
+    applies
+        Whether the invariant speaks about this target at all.
+    split
+        The largest deviation where it is allowed: rounding.
     """
 
     counted: bool
     max_ulps: int = 0
     violation: Violation | None = None
     margin: float | None = None
+    ratio: float | None = None
+    threshold: float | None = None
+    array: str | None = None
+    step: int | None = None
+    note: str = ""
+    applies: bool = True
+    split: Violation | None = None

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules import module as hooks
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
@@ -44,15 +44,20 @@ class Inside:
         self.depth = 0
 
     @contextmanager
-    def watching(self) -> Iterator[None]:
-        """Count the modules that are entered and left."""
-        self.depth = 0
-        with ExitStack() as stack:
-            for handle in (
-                hooks.register_module_forward_pre_hook(self._enter),
-                hooks.register_module_forward_hook(self._leave, always_call=True),
-            ):
-                stack.callback(handle.remove)
+    def watching(self, *, promote: bool) -> Iterator[None]:
+        """Count the modules that are entered and left; hand them float64 where that is promoted.
+
+        Recurrent ones compare the dtypes of inputs and weights before any operation.
+        """
+        call = nn.Module._call_impl
+
+        def counted(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+            if promote:
+                args, kwargs = tree_map(_double, (args, kwargs))
+            with self.entered():
+                return call(module, *args, **kwargs)
+
+        with patch.object(nn.Module, "_call_impl", counted):
             yield
 
     @contextmanager
@@ -63,12 +68,6 @@ class Inside:
             yield
         finally:
             self.depth -= 1
-
-    def _enter(self, _module: nn.Module, _args: Any) -> None:
-        self.depth += 1
-
-    def _leave(self, _module: nn.Module, _args: Any, _result: Any) -> None:
-        self.depth -= 1
 
 
 class Arithmetic(TorchDispatchMode):
@@ -136,16 +135,6 @@ class Mixed(TorchFunctionMode):
         if torch.float64 in found and found & LOW and _computes(func):
             args, kwargs = tree_map(_double, (args, kwargs))
         return func(*args, **kwargs)
-
-
-@contextmanager
-def doubled_inputs() -> Iterator[None]:
-    """Hand float64 to every module: recurrent ones compare the dtypes of inputs and weights."""
-    handle = hooks.register_module_forward_pre_hook(lambda _, args: tree_map(_double, args))
-    try:
-        yield
-    finally:
-        handle.remove()
 
 
 def has_low(tensor: Tensor) -> bool:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
+import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
@@ -20,6 +24,8 @@ _FOUND: dict[type, str] = {
     torch.amp.GradScaler: "scaler",
     AveragedModel: "averaged",
 }
+_GENERATORS = (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)
+_DEPTH = 4  # of containers and objects in which random generators are looked for
 _SIGNATURE = "a function without parameters that returns (model, step) or (model, step, extras)"
 
 
@@ -84,6 +90,46 @@ def make_objects(training: Training) -> Objects:
     return Objects(model, step, optimizers, extras, batch, axis)
 
 
+def generators_of(objects: Objects) -> list[Any]:
+    """Return the random generators that the step and the batch hold: those of PyTorch and others.
+
+    They are looked for in what functions enclose, and in lists, dictionaries and objects in there.
+    """
+    found: list[Any] = []
+    seen: set[int] = set()
+
+    def look(value: Any, depth: int) -> None:
+        if depth > _DEPTH or id(value) in seen:
+            return
+        seen.add(id(value))
+        if isinstance(value, _GENERATORS):
+            found.append(value)
+        elif isinstance(value, Mapping):
+            for inner in list(value.values()):
+                look(inner, depth + 1)
+        elif isinstance(value, list | tuple):
+            for inner in value:
+                look(inner, depth + 1)
+        elif inspect.isfunction(value):
+            cells = value.__closure__ or ()
+            look([c.cell_contents for c in cells if _filled(c)], depth)
+            look(value.__defaults__ or (), depth)
+        elif inspect.ismethod(value):
+            look(value.__self__, depth)
+        elif hasattr(value, "__dict__") and not isinstance(value, type | ModuleType | Tensor):
+            look(vars(value), depth)
+
+    look([objects.step, objects.batch], 0)
+    return found
+
+
+def _filled(cell: Any) -> bool:
+    try:
+        return cell.cell_contents is not None
+    except ValueError:  # of a variable that is not assigned yet
+        return False
+
+
 def _demand(name: str, model: Any, step: Any, extras: Any) -> None:
     if not isinstance(model, nn.Module):
         hint = "; put several models into an nn.ModuleDict" if isinstance(model, tuple) else ""
@@ -140,7 +186,9 @@ def _is_mapping(thing: Any) -> bool:
 def _collecting() -> Iterator[list[Any]]:
     """Collect the optimisers, schedulers, scalers and averaged models that are made meanwhile."""
     made: list[Any] = []
-    originals = {kind: vars(kind)["__init__"] for kind in _FOUND}
+    # Some subclasses, SequentialLR for one, do not call the method that they override.
+    kinds = [kind for base in _FOUND for kind in _family(base) if "__init__" in vars(kind)]
+    originals = {kind: vars(kind)["__init__"] for kind in kinds}
 
     def hook(original: Callable[..., None]) -> Callable[..., None]:
         def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
@@ -157,3 +205,9 @@ def _collecting() -> Iterator[list[Any]]:
     finally:
         for kind, original in originals.items():
             kind.__init__ = original  # type: ignore[misc]
+
+
+def _family(kind: type) -> list[type]:
+    """Return a class and all classes that come from it."""
+    children: list[type] = kind.__subclasses__()
+    return [kind, *(k for child in children for k in _family(child))]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from copy import deepcopy
+from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
 
@@ -14,8 +16,8 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map
 
 from symmetry.targets import torch_state
-from symmetry.targets.torch_modes import Arithmetic, Inside, Mixed, doubled_inputs, has_low
-from symmetry.targets.torch_objects import Objects, make_objects
+from symmetry.targets.torch_modes import Arithmetic, Inside, Mixed, has_low
+from symmetry.targets.torch_objects import Objects, generators_of, make_objects
 from symmetry.targets.trainer import in_one_line, place_of, quiet
 from symmetry.targets.training import Training, TrainingError
 from symmetry.units.state import Array, State
@@ -37,17 +39,25 @@ class Run:
     losses
         The tensors that the last step called backward on, in this order; without any, the one that
         it returned.
+    backwards
+        How often it did so.
     random
         The random operations that were seen inside modules: name and ``file:line``. They are only
         looked for where there is a mode: with ``noise=False`` or in float64.
     on_loss
         Called with each loss before its backward. What it raises ends the step and passes through.
+    after_backward
+        Called after each backward: the gradients are there, and not used yet.
     order
         If given, the samples of each batch are put in this order.
     nudge
         If given, draws what results in bfloat16 and float16 are changed by: at most one ulp.
     before_update, after_update
         Called with each optimiser of the objects, just before and after its ``step``.
+    updates
+        How often an optimiser has updated.
+    pending
+        Whether a backward came after the last update: its gradients are not used yet.
 
     Raises
     ------
@@ -59,12 +69,18 @@ class Run:
         self.training, self.dtype = training, dtype
         self.taken = 0
         self.losses: list[Tensor] = []
+        self.backwards = 0
         self.random: dict[tuple[str, str], None] = {}
         self.on_loss: Callable[[Tensor], None] = lambda _: None
         self.before_update: Callable[[Any], None] = lambda _: None
         self.after_update: Callable[[Any], None] = lambda _: None
+        self.after_backward: Callable[[], None] = lambda: None
+        self.updates = 0
+        self.pending = False
         self.order: Array | None = None
         self.nudge: torch.Generator | None = None
+        self._ends_at: int | None = None
+        self._zeros = False
         self._noise = noise
         self._inside = Inside()
         self._random_states: Any = None
@@ -112,6 +128,64 @@ class Run:
         for name, array in state.items():
             torch_state.write(tensors[name], array)
 
+    def precision(self) -> dict[str, float]:
+        """Return the eps of each tensor of the state, in the dtype that it really has."""
+        return {name: torch.finfo(t.dtype).eps for name, t in self.tensors().items()}
+
+    def nudge_by(self, seed: int) -> None:
+        """Change what results in bfloat16 and float16 by up to one ulp, at random."""
+        self.nudge = torch.Generator().manual_seed(seed)
+
+    def gradients(self) -> dict[str, Array]:
+        """Return copies of the gradients that there are, by the names of their parameters."""
+        return {
+            name: torch_state.as_array(p.grad.to_dense())
+            for name, p in self._parameters.items()
+            if p.grad is not None
+        }
+
+    def load_gradients(self, gradients: Mapping[str, Array]) -> None:
+        """Leave these gradients in the parameters."""
+        for name, array in gradients.items():
+            parameter = self._parameters[name]
+            parameter.grad = torch.as_tensor(array, dtype=parameter.dtype)
+
+    def first_loss(self) -> float:
+        """Return the next step's first loss; the step ends there."""
+        found: list[float] = []
+
+        def end(loss: Tensor) -> None:
+            found.append(float(loss.detach().double().sum()))
+            raise StepEnded
+
+        self.on_loss = end
+        with suppress(StepEnded):
+            self.step()
+        if not found:
+            raise TrainingError(f"{self.training.name}: the step called backward on nothing")
+        return found[0]
+
+    def save(self) -> Saved:
+        """Return what a training saves: copies of all state dictionaries, and random states."""
+        dicts = {name: deepcopy(x.state_dict()) for name, x in self.objects.stateful.items()}
+        generators = [(g, _state_of(g)) for g in generators_of(self.objects)]
+        return Saved(self.taken, dicts, self._random_states, [state for _, state in generators])
+
+    def restore(self, saved: Saved) -> None:
+        """Go on where another run of the same training was saved.
+
+        Raises
+        ------
+        TrainingError
+            When the objects do not take their state dictionaries back.
+        """
+        for name, thing in self.objects.stateful.items():
+            with self._readable(f"{name}.load_state_dict"):
+                thing.load_state_dict(deepcopy(saved.dicts[name]))
+        for generator, state in zip(generators_of(self.objects), saved.generators, strict=False):
+            _set_state_of(generator, state)
+        self._random_states, self.taken = saved.random_states, saved.taken
+
     def step(self) -> None:
         """Take the next step.
 
@@ -121,13 +195,38 @@ class Run:
             When it raises.
         """
         i = self.taken
-        self.losses = []
+        self.losses, self.backwards = [], 0
         with self._own_random_states(), self._readable(f"step({i})"), self.modes(), self._hooks():
             returned = self.objects.step(i if self.objects.batch is None else self._batch(i))
             if not self.losses and isinstance(returned, Tensor) and returned.numel() == 1:
                 self.on_loss(returned)
                 self.losses = [returned]
         self.taken += 1
+
+    def rehearse(self, backwards: int, *, zeros: bool = False) -> None:
+        """Take the next step without any backward, so that no gradient and no update comes of it.
+
+        Parameters
+        ----------
+        backwards
+            The step ends when it calls backward for this time: what it does to its parameters
+            afterwards is not done. With 0 it goes to its end.
+        zeros
+            Leave gradients of zeros instead of none, for steps that do something with them.
+
+        Raises
+        ------
+        TrainingError
+            When it raises.
+        """
+        self._ends_at, self._zeros = backwards, zeros
+        taken = self.taken
+        try:
+            with suppress(StepEnded):
+                self.step()
+        finally:
+            self._ends_at = None
+        self.taken = taken + 1
 
     @property
     def loss(self) -> float | None:
@@ -146,11 +245,10 @@ class Run:
         with ExitStack() as stack:
             if self.dtype == "float64" or not self._noise or self.nudge is not None:
                 promote = self.dtype == "float64"
-                stack.enter_context(self._inside.watching())
+                stack.enter_context(self._inside.watching(promote=promote))
                 if promote:
                     stack.enter_context(_without_autocast())
                     stack.enter_context(Mixed())
-                    stack.enter_context(doubled_inputs())
                 mode = Arithmetic(
                     self._inside, self._see, promote=promote, noise=self._noise, nudge=self.nudge
                 )
@@ -191,8 +289,18 @@ class Run:
             for loss in [tensors] if isinstance(tensors, Tensor) else tensors:
                 self.on_loss(loss)
                 self.losses.append(loss)
+            self.backwards += 1
+            if self._ends_at is not None:
+                if self.backwards == self._ends_at:
+                    raise StepEnded
+                for parameter in self._parameters.values() if self._zeros else ():
+                    if parameter.requires_grad and parameter.grad is None:
+                        parameter.grad = torch.zeros_like(parameter)
+                return
+            self.pending = True
             with self._inside.entered():
                 backward(tensors, *args, **kwargs)
+            self.after_backward()
 
         with ExitStack() as stack:
             stack.enter_context(patch.object(torch.autograd, "backward", seen_backward))
@@ -209,6 +317,8 @@ class Run:
         self.before_update(optimizer)
 
     def _after_update(self, optimizer: Any, _args: Any, _kwargs: Any) -> None:
+        self.updates += 1
+        self.pending = False
         self.after_update(optimizer)
 
     def _see(self, name: str, place: str) -> None:
@@ -243,8 +353,8 @@ class Run:
                 np.random.seed(seed)
                 torch.manual_seed(seed)
             yield
-            self._random_states = _read_random_states()
         finally:
+            self._random_states = _read_random_states()
             _set_random_states(outside)
 
     @contextmanager
@@ -259,6 +369,16 @@ class Run:
                 raise TrainingError(
                     f"{doing} raised {in_one_line(error)}{place_of(error)}{_hint(error)}"
                 ) from error
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What is needed to go on with a training after its process has ended."""
+
+    taken: int
+    dicts: Mapping[str, Any]
+    random_states: Any
+    generators: list[Any]
 
 
 class StepEnded(Exception):  # noqa: N818
@@ -289,6 +409,23 @@ def _without_autocast() -> Iterator[None]:
 
     with patch.object(torch.autocast, "__enter__", disabled):
         yield
+
+
+def _state_of(generator: Any) -> Any:
+    if isinstance(generator, torch.Generator | np.random.RandomState):
+        return generator.get_state()
+    if isinstance(generator, random.Random):
+        return generator.getstate()
+    return deepcopy(generator.bit_generator.state)
+
+
+def _set_state_of(generator: Any, state: Any) -> None:
+    if isinstance(generator, torch.Generator | np.random.RandomState):
+        generator.set_state(state)
+    elif isinstance(generator, random.Random):
+        generator.setstate(state)
+    else:
+        generator.bit_generator.state = state
 
 
 def _read_random_states() -> tuple[Any, ...]:

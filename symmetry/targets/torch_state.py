@@ -11,8 +11,9 @@ over all of its parameters, as LBFGS does, is one array for each parameter.
 
 from __future__ import annotations
 
+import hashlib
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -29,10 +30,10 @@ _WRAPPERS = ("_orig_mod.", "_fsdp_wrapped_module.")
 def tensors_of(objects: Objects) -> dict[str, Tensor]:
     """Return the tensors themselves, each once: writing into one changes the object."""
     found: dict[str, Tensor] = {}
-    seen: set[int] = set()
+    seen: dict[int, Tensor] = {}  # which keeps them, so that no two have the same number
     for name, tensor in _all(objects):
         if tensor.is_floating_point() and id(tensor) not in seen and tensor.layout is torch.strided:
-            seen.add(id(tensor))
+            seen[id(tensor)] = tensor
             found.setdefault(name, tensor.detach())
     return found
 
@@ -79,16 +80,16 @@ def unwrapped(name: str) -> str:
     return name
 
 
-def with_followers(units: Units, state: State) -> Units:
+def with_followers(units: Units, state: State, copies: Mapping[str, str]) -> Units:
     """Add to units of a model the parts in what optimisers and extras keep for its arrays.
 
-    An array belongs to the parameter whose name ends its own. It has the same shape, or 1 along
-    some axes, or lacks one axis: sums over an axis, as Adafactor keeps.
+    An array belongs to the parameter whose name ends its own, or of which it is a copy. It has the
+    same shape, or 1 along some axes, or lacks one axis: sums over an axis, as Adafactor keeps.
     """
     parts = list(units.parts)
     known = {part.array for part in parts}
     for name, array in state.items():
-        owner = owner_of(name, state)
+        owner = copies.get(name) or owner_of(name, state)
         if owner is None or name in known:
             continue
         axes = _axes(state[owner].shape, array.shape)
@@ -103,6 +104,42 @@ def with_followers(units: Units, state: State) -> Units:
             if part.array == owner and part.axis in axes
         ]
     return Units(units.name, units.count, tuple(parts))
+
+
+def frozen_copies(start: State, trainable: Collection[str]) -> dict[str, str]:
+    """Return which arrays of a model are copies of others at the start, by the others' names.
+
+    They are what nobody trains and what has the bits of a trainable parameter: a target network, a
+    momentum encoder. Modules are copied as a whole, so one such array tells of its neighbours.
+    """
+    frozen = [n for n in start if n.startswith("model.") and n not in trainable]
+    marks = {_mark(start[n]): n for n in trainable if frozen and _tells(start[n])}
+    prefixes: dict[str, str] = {}
+    for name in frozen:
+        owner = marks.get(_mark(start[name])) if _tells(start[name]) else None
+        if owner is not None:
+            ours, others = name.split("."), owner.split(".")
+            while ours and others and ours[-1] == others[-1]:
+                ours.pop()
+                others.pop()
+            prefixes[".".join(ours)] = ".".join(others)
+    found: dict[str, str] = {}
+    for prefix, other in prefixes.items():
+        for name in frozen:
+            owner = other + name.removeprefix(prefix)
+            inside = name.startswith(f"{prefix}.") and owner in start
+            if inside and start[owner].shape == start[name].shape:
+                found[name] = owner
+    return found
+
+
+def _mark(array: Array) -> tuple[tuple[int, ...], bytes]:
+    return array.shape, hashlib.blake2b(array.tobytes()).digest()
+
+
+def _tells(array: Array) -> bool:
+    """Return whether an array is no constant, as many others are."""
+    return array.size > 1 and bool((array != array.flat[0]).any())
 
 
 def comparable(name: str, state: State) -> bool:

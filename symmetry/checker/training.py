@@ -1,0 +1,298 @@
+"""Checking a PyTorch training: its invariants in the precision it is written for, and promoted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from typing import Any
+
+from symmetry.checker import threads
+from symmetry.checker.verdict import Checked, Kind, Verdict
+from symmetry.errors import SymmetryError
+from symmetry.invariants.finding import Finding
+from symmetry.invariants.training import TrainingSetting
+from symmetry.invariants.trainings import TRAININGS, TrainingInvariant
+from symmetry.targets.coverage import Coverage
+from symmetry.targets.trainer import DTYPES, TrainerError
+from symmetry.targets.training import Training
+
+STEPS = 4
+_REPEATABLE = "symmetry/repeatable"
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """A check of a training that can be run; see ``plan_training`` for what the attributes mean."""
+
+    training: Training
+    invariants: tuple[TrainingInvariant, ...]
+    dtypes: tuple[str, ...]
+    seed: int
+    steps: int
+    exact: bool
+    expected_failures: Mapping[str, str]
+
+    @property
+    def heading(self) -> tuple[str, ...]:
+        """Say what is checked, and under which conditions."""
+        number = len(self.invariants)
+        what = f"{self.training.name}: {number} invariant{'s' * (number > 1)} of a training"
+        where = f"as written and in float64, seed {self.seed}"
+        if len(self.dtypes) == 1:
+            where = {"float32": "as written", "float64": "in float64"}[self.dtypes[0]]
+            where += f", seed {self.seed}"
+        return f"{what}, {where}{', exactly' * self.exact}", threads.in_words()
+
+    def of(self, invariant: TrainingInvariant) -> TrainingPlan:
+        """Return the same plan for one invariant."""
+        return replace(self, invariants=(invariant,))
+
+    def run(self, progress: Any = None) -> Checked:
+        """Find the equal units, and check the invariants one after the other.
+
+        ``progress`` has methods ``begin(heading)``, ``case(invariant, dtype, number, cases)`` and
+        ``verdict(verdict)``, as a check of a step tells them.
+        """
+        if progress is not None:
+            progress.begin(self.heading)
+        with threads.one_thread():
+            return _Check(self, progress).run()
+
+
+def plan_training(
+    training: Training,
+    *,
+    only: Sequence[str] = (),
+    skip: Sequence[str] = (),
+    seed: int = 0,
+    dtypes: Sequence[str] = (),
+    exact: bool = False,
+    expected_failures: Mapping[str, str] | None = None,
+    steps: int = STEPS,
+) -> TrainingPlan:
+    """Plan the check of a training.
+
+    Parameters
+    ----------
+    training
+        The target.
+    only, skip
+        Patterns for names of invariants; without ``only`` all but those on request.
+    seed
+        Of all random choices, the training's own included.
+    dtypes
+        ``"float32"``: as written; ``"float64"``: promoted. Without any, both.
+    exact
+        A split that rounding explains is *violated*.
+    expected_failures
+        Names of invariants that are known to be violated, each with the reason.
+    steps
+        How many steps the runs of ``training/*`` take, at least 2.
+
+    Raises
+    ------
+    SymmetryError
+        If one of these makes no sense; the message is one readable line.
+    """
+    expected = dict(expected_failures or {})
+    names = [invariant.name for invariant in TRAININGS]
+    for name, reason in expected.items():
+        if name not in names:
+            raise SymmetryError(
+                f"cannot expect a failure of {name!r}: there are {', '.join(names)}"
+            )
+        if not reason.strip():
+            raise SymmetryError(f"an expected failure of {name} needs a reason")
+    if steps < 2:
+        raise SymmetryError(f"steps must be an integer of at least 2, not {steps!r}")
+    for dtype in dtypes:
+        if dtype not in DTYPES:
+            raise SymmetryError(f"dtype must be one of {', '.join(DTYPES)}, not {dtype!r}")
+    chosen = tuple(dtype for dtype in DTYPES if dtype in dtypes or not dtypes)
+    return TrainingPlan(training, select(only, skip), chosen, seed, steps, exact, expected)
+
+
+def select(only: Sequence[str] = (), skip: Sequence[str] = ()) -> tuple[TrainingInvariant, ...]:
+    """Return the invariants of trainings whose names match ``only`` and do not match ``skip``.
+
+    Raises
+    ------
+    SymmetryError
+        If a pattern matches no name, or nothing is left.
+    """
+    for pattern in (*only, *skip):
+        if not any(fnmatchcase(invariant.name, pattern) for invariant in TRAININGS):
+            names = ", ".join(invariant.name for invariant in TRAININGS)
+            raise SymmetryError(f"no invariant of trainings matches {pattern!r}; there are {names}")
+    wanted = [i for i in TRAININGS if any(fnmatchcase(i.name, p) for p in only)]
+    wanted = wanted if only else [i for i in TRAININGS if not i.on_request]
+    selected = tuple(i for i in wanted if not any(fnmatchcase(i.name, p) for p in skip))
+    if not selected:
+        raise SymmetryError("the patterns to skip leave no invariant to check")
+    return selected
+
+
+class _Check:
+    """One run of a plan: the settings, and what went wrong in them."""
+
+    def __init__(self, plan: TrainingPlan, progress: Any) -> None:
+        self._plan, self._progress = plan, progress
+        self._settings: dict[str, TrainingSetting] = {}
+        self._broken: dict[str, str] = {}  # dtypes in which not even a plain run works
+        self._erratic = False
+        self._looked = False
+        self._coverage: Coverage | None = None
+        self._why = ""
+
+    def run(self) -> Checked:
+        plan = self._plan
+        for dtype in plan.dtypes:
+            self._settings[dtype] = TrainingSetting(
+                plan.training, (), dtype=dtype, seed=plan.seed, steps=plan.steps
+            )
+            self._try(dtype)
+        verdicts: list[Verdict] = []
+        for invariant in plan.invariants:
+            if invariant.units and not self._looked:
+                self._find()
+            dtypes = [d for d in plan.dtypes if d in invariant.dtypes]
+            found = [v for dtype in dtypes if (v := self._examine(invariant, dtype)) is not None]
+            settled = _settle(found, plan.expected_failures.get(invariant.name))
+            verdicts += settled
+            if self._progress is not None:
+                for verdict in settled:
+                    self._progress.verdict(verdict)
+        return Checked(
+            plan.training.name,
+            plan.seed,
+            None,
+            tuple(verdicts),
+            plan.heading,
+            self._notes(),
+            self._coverage,
+        )
+
+    def _find(self) -> None:
+        """Find the units; where that cannot be done, what needs none is checked all the same."""
+        self._looked = True
+        if self._erratic or "float32" in self._broken:
+            return
+        from symmetry.targets.finding.find import find
+
+        self._tell("finding units", "float64")
+        try:
+            self._coverage = find(self._plan.training)
+        except (SymmetryError, TrainerError) as error:
+            self._why = f"no equal units were looked for: {error}"
+            return
+        for setting in self._settings.values():
+            setting.model_units = self._coverage.groups
+
+    def _try(self, dtype: str) -> None:
+        """See whether the training runs at all, and gives finite losses."""
+        self._tell("first steps", dtype)
+        setting = self._settings[dtype]
+        try:
+            setting.require_sense()
+        except TrainerError as error:
+            self._broken[dtype] = str(error)
+
+    def _examine(self, invariant: TrainingInvariant, dtype: str) -> Verdict | None:
+        """Judge one invariant in one dtype; None where an error has been told already."""
+        blank = Verdict(invariant.name, dtype, "vacuous", steps=self._plan.steps)
+        if dtype in self._broken:
+            return self._broken_verdict(blank)
+        if self._erratic and invariant.name != _REPEATABLE:
+            message = "not judged: the training does not repeat itself"
+            return replace(blank, message=message)
+        self._tell(invariant.name, dtype)
+        setting = self._settings[dtype]
+        try:
+            finding = invariant.measure(setting)
+        except TrainerError as error:
+            return replace(blank, kind="error", cases=1, message=str(error))
+        verdict = self._verdict(blank, finding, invariant)
+        if invariant.name == _REPEATABLE and finding.violation is not None:
+            self._erratic = True
+        return verdict
+
+    def _broken_verdict(self, blank: Verdict) -> Verdict | None:
+        """Tell an error once; what runs as written but not in float64 is not applicable there."""
+        message = self._broken[blank.dtype]
+        if blank.dtype == "float64" and "float32" not in self._broken:
+            if "float32" in self._plan.dtypes:
+                message = f"it does not run in float64: {message}"
+                return replace(blank, kind="not applicable", message=message)
+            return replace(blank, kind="error", cases=1, message=message)
+        told = "" in self._broken
+        self._broken[""] = message
+        return None if told else replace(blank, kind="error", cases=1, message=message)
+
+    def _verdict(self, blank: Verdict, finding: Finding, invariant: TrainingInvariant) -> Verdict:
+        violation = finding.violation
+        kind: Kind = "holds" if finding.counted else "vacuous"
+        if not finding.applies:
+            kind = "not applicable"
+        elif violation is not None:
+            kind = "rounding" if violation.rounding and not self._plan.exact else "violated"
+        otherwise = finding.note or f"nothing to tell: it needs {invariant.witness}"
+        message = otherwise if kind in ("vacuous", "not applicable") else finding.note
+        return replace(
+            blank,
+            kind=kind,
+            cases=invariant.runs,
+            counted=invariant.runs if finding.counted else 0,
+            max_ulps=finding.max_ulps,
+            margin=finding.margin,
+            violation=violation,
+            message=violation.message if violation else message,
+            array=violation.array if violation else finding.array,
+            group=violation.group if violation else None,
+            ratio=finding.ratio,
+            threshold=finding.threshold,
+        )
+
+    def _notes(self) -> tuple[str, ...]:
+        """Say what the verdicts do not: random operations, and that there are no units."""
+        random = dict.fromkeys(op for s in self._settings.values() for op in s.random)
+        notes = [
+            f"{_NOISE.get(name, name)} is active in this step ({place}); the symmetry invariants "
+            "are checked with its mean"
+            for name, place in random
+        ]
+        if self._why:
+            notes.append(self._why)
+        if self._looked and not (self._coverage and self._coverage.groups):
+            notes.append("no equal units were checked")
+        return tuple(notes)
+
+    def _tell(self, what: str, dtype: str) -> None:
+        if self._progress is not None:
+            self._progress.case(what, dtype, 0, 1)
+
+
+_NOISE = {
+    "bernoulli": "dropout",
+    "native_dropout": "dropout",
+    "normal": "normal noise",
+    "randn": "normal noise",
+    "randn_like": "normal noise",
+    "uniform": "uniform noise",
+    "rand": "uniform noise",
+    "rand_like": "uniform noise",
+}
+
+
+def _settle(verdicts: Sequence[Verdict], reason: str | None) -> list[Verdict]:
+    """Apply the expectation that an invariant fails to its verdicts in both dtypes."""
+    if reason is None:
+        return list(verdicts)
+    failures = ("violated", "rounding")
+    failed = any(verdict.kind in failures for verdict in verdicts)
+    return [
+        replace(v, kind="expected failure", reason=reason)
+        if v.kind in failures
+        else replace(v, reason=reason, stale=not failed and v.kind in ("holds", "vacuous"))
+        for v in verdicts
+    ]

@@ -1,0 +1,287 @@
+"""What holds of every training, units or not: resuming, rates of zero, moving, pins, gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symmetry.data.random import Random
+from symmetry.invariants.finding import Finding, Violation
+from symmetry.invariants.training import TrainingSetting, difference
+from symmetry.targets.torch_state import held_by
+from symmetry.targets.training import TrainingError
+from symmetry.units import compare
+
+_NO_RATE = {"LBFGS": "takes steps whatever its rate", "Rprop": "keeps a rate for each entry"}
+_DRAWS = 3  # of the response of a gradient
+_DIRECTIONS = 120  # stream of the seed
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+def resume(setting: TrainingSetting) -> Finding:
+    """Save after a step, load into a fresh training, go on, and compare the bits.
+
+    Witness: something moved after the reload.
+    """
+    run = setting.training.start(seed=setting.seed)
+    states: list[dict[str, NDArray[Any]]] = []
+    saved, gradients = None, {}
+    for _ in range(setting.steps):
+        updates = run.updates
+        run.step()
+        done = run.updates > updates and not run.pending
+        if saved is None and (done or not run.objects.optimizers):
+            saved, gradients = run.save(), run.gradients()
+            states = []
+        states.append(run.state())
+    if saved is None or len(states) < 2:
+        note = f"in {setting.steps} steps no gradient was used up by an optimiser before the last"
+        return Finding(counted=False, note=note)
+    try:
+        again = setting.training.start(seed=setting.seed)
+        again.restore(saved)
+    except TrainingError as error:
+        return Finding(True, violation=Violation(f"it cannot go on: {error}", saved.taken, ""))
+    found = _difference(again, states, saved.taken)
+    if found is None:
+        counted = any(not compare.identical(a, states[-1][n]) for n, a in states[0].items())
+        return Finding(counted)
+    step, name, a, b = found
+    if b is None or a.shape != b.shape:
+        violation = Violation(f"after step {step} there is no such {name}", step, name)
+        return Finding(True, violation=violation)
+    with_gradients = setting.training.start(seed=setting.seed)
+    with_gradients.restore(saved)
+    with_gradients.load_gradients(gradients)
+    left = _difference(with_gradients, states, saved.taken) is None
+    why = (
+        "the gradients of earlier steps are added up: zero_grad() is missing or comes too late"
+        if left
+        else "some of its state is in no state_dict(), and a saved run does not go on the same"
+    )
+    distances = compare.ulp_distances(a, b)
+    entry = compare.largest_entry(distances)
+    violation = Violation(
+        message=f"saved after step {saved.taken} and loaded again, {name}{list(entry)} is another "
+        f"number after step {step}: {why}",
+        iteration=step,
+        array=name,
+        entry=entry,
+        ulps=int(distances[entry]),
+        relative=float(compare.relative_distances(a, b)[entry]),
+    )
+    return Finding(True, violation.ulps or 0, violation)
+
+
+def _difference(run: Any, states: list[Any], taken: int) -> tuple[int, str, Any, Any] | None:
+    """Go on from ``states[0]`` and return the first array that is not the same."""
+    for step, expected in enumerate(states[1:], start=taken + 1):
+        run.step()
+        state = run.state()
+        for name, array in expected.items():
+            if name not in state or not compare.identical(array, state[name]):
+                return step, name, array, state.get(name)
+    return None
+
+
+def zero_rate(setting: TrainingSetting) -> Finding:
+    """Set all learning rates to zero just before each update; nothing that is held moves.
+
+    Witness: with the true rates something moves.
+    """
+    run = setting.training.start(seed=setting.seed)
+    optimizers = run.objects.optimizers
+    if not optimizers:
+        return Finding(counted=False, note="it has no optimiser", applies=False)
+    for name, optimizer in optimizers.items():
+        kind = type(optimizer).__name__
+        if kind in _NO_RATE or any("lr" not in group for group in optimizer.param_groups):
+            why = _NO_RATE.get(kind, "has no rate called lr")
+            return Finding(counted=False, note=f"{name} ({kind}) {why}", applies=False)
+    true = setting.training.start(seed=setting.seed)
+    held = _held(run)
+    start = {name: array for name, array in run.state().items() if name in held}
+    rates: list[Any] = []
+
+    def zero(optimizer: Any) -> None:
+        rates[:] = [group["lr"] for group in optimizer.param_groups]
+        for group in optimizer.param_groups:
+            group["lr"] = group["lr"] * 0
+
+    def restore(optimizer: Any) -> None:
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate
+
+    run.before_update, run.after_update = zero, restore
+    forward: dict[str, NDArray[Any]] = {}
+    run.on_loss = lambda _: forward.update(run.state()) if not forward else None
+    for step in range(1, setting.steps + 1):
+        before = run.state()
+        forward.clear()
+        run.step()
+        after = run.state()
+        for name in held:
+            if compare.identical(before[name], after[name]):
+                continue
+            if forward and compare.identical(forward[name], after[name]):
+                note = f"{name} is changed by the forward itself (a renormalisation?)"
+                return Finding(counted=False, note=note)
+            violation = _moved_at_zero(step, name, before[name], after[name])
+            return Finding(True, violation.ulps or 0, violation)
+    for _ in range(setting.steps):
+        true.step()
+    moved = true.state()
+    return Finding(any(not compare.identical(a, moved[n]) for n, a in start.items()))
+
+
+def _moved_at_zero(step: int, name: str, a: NDArray[Any], b: NDArray[Any]) -> Violation:
+    distances = compare.ulp_distances(a, b)
+    entry = compare.largest_entry(distances)
+    return Violation(
+        message=f"in step {step} {name}{list(entry)} moves although all learning rates are zero: "
+        "something beside the optimisers changes it",
+        iteration=step,
+        array=name,
+        entry=entry,
+        ulps=int(distances[entry]),
+        relative=float(compare.relative_distances(a, b)[entry]),
+    )
+
+
+def moves(setting: TrainingSetting) -> Finding:
+    """Look for a parameter that has a real gradient, and stays.
+
+    Witness: an optimiser has updated within the steps.
+    """
+    run = setting.training.start(seed=setting.seed)
+    if not run.objects.optimizers:
+        return Finding(counted=False, note="it has no optimiser", applies=False)
+    held, start = _held(run), run.state()
+    trainable = [n for n, p in run.parameters.items() if p.requires_grad]
+    if not set(held) & set(trainable):
+        message = "nothing that the optimisers hold is a parameter of the model that can be trained"
+        return Finding(True, violation=Violation(message, 1, next(iter(start))))
+    rates: dict[str, float] = {}
+    gradients = _gradients_of(run, setting.steps, rates)
+    if not run.updates:
+        return Finding(False, note=f"no optimiser stepped within {setting.steps} steps")
+    end = run.state()
+    still = [n for n in trainable if n in gradients and compare.identical(start[n], end[n])]
+    suspects = [name for name in still if abs(gradients[name]).max(initial=0.0) > 0]
+    if not suspects:
+        return Finding(counted=True)
+    response = dict.fromkeys(suspects, 0.0)
+    for draw in range(_DRAWS):
+        near = setting.training.start(seed=setting.seed)
+        near.load(setting.nearby(draw))
+        other = _gradients_of(near, setting.steps, {})
+        for name in suspects:
+            gap = difference(gradients[name], other.get(name, np.zeros(())))
+            response[name] = max(response[name], gap if gap == gap else np.inf)
+    for name in suspects:
+        largest = float(abs(gradients[name]).max())
+        eps = setting.precision[name]
+        if largest <= max(response[name], eps * 1e-3):
+            continue
+        if name not in held:
+            why = "no optimiser holds it"
+        elif rates[name] and rates[name] * largest > eps * float(abs(start[name]).max()):
+            why = f"its learning rate is {rates[name]:.3g}"
+        else:
+            continue
+        message = (
+            f"{name} has a gradient of up to {largest:.3g} and does not move in {setting.steps} "
+            f"steps: {why}"
+        )
+        return Finding(True, violation=Violation(message, setting.steps, name))
+    return Finding(counted=True)
+
+
+def _gradients_of(run: Any, steps: int, rates: dict[str, float]) -> dict[str, NDArray[Any]]:
+    """Take steps; return the first gradient of each parameter, and note the largest rates."""
+    found: dict[str, NDArray[Any]] = {}
+    names = {id(p): name for name, p in run.parameters.items()}
+
+    def look(optimizer: Any | None) -> None:
+        for name, gradient in run.gradients().items():
+            if name not in found and gradient.any():
+                found[name] = gradient
+        for group in optimizer.param_groups if optimizer is not None else ():
+            for parameter in group["params"]:
+                name = names[id(parameter)]
+                rates[name] = max(rates.get(name, 0.0), float(group.get("lr", 1.0)))
+
+    run.before_update = look
+    for _ in range(steps):
+        run.step()
+        look(None)
+    return found
+
+
+def _held(run: Any) -> dict[str, Any]:
+    """Return the parameters that an optimiser holds, by name."""
+    ids = {id(p) for optimizer in run.objects.optimizers.values() for p in held_by(optimizer)}
+    return {name: p for name, p in run.parameters.items() if id(p) in ids}
+
+
+def pins(setting: TrainingSetting) -> Finding:
+    """Compare the numbers of units with those that the training pins.
+
+    Witness: a pin.
+    """
+    expected = setting.training.expect_units
+    if not expected:
+        return Finding(counted=False, note="it pins no numbers of units", applies=False)
+    for name, number in expected.items():
+        found = [units for units in setting.units if units.name.startswith(name)]
+        if not any(units.count == number for units in found):
+            counts = ", ".join(f"{units.count} in {units.name}" for units in found) or "none"
+            message = f"{name} is to have {number} equal units, found {counts}"
+            return Finding(True, violation=Violation(message, 0, "", group=name))
+    return Finding(counted=True)
+
+
+def gradient(setting: TrainingSetting) -> Finding:
+    """Compare what the first backward left with differences of the loss, for each parameter.
+
+    Witness: a derivative above its error.
+    """
+    base = setting.training.start(dtype="float64", seed=setting.seed, noise=False)
+    gradients: dict[str, NDArray[Any]] = {}
+    base.after_backward = lambda: None if gradients else gradients.update(base.gradients())
+    base.step()
+    if not gradients:
+        return Finding(counted=False, note="its step calls no backward()", applies=False)
+    counted, worst, random = False, 0.0, Random(setting.seed, _DIRECTIONS)
+    for name, array in gradients.items():
+        start = setting.start[name]
+        direction = np.where(random.integers(2, start.shape) == 1, 1.0, -1.0)
+        h = 1e-5 * max(float(abs(start).max()), 1e-3)
+        loss = _loss_along(setting, name, start, direction)
+        wide, narrow = ((loss(x) - loss(-x)) / (2 * x) for x in (h, h / 2))
+        claimed = float((array * direction).sum())
+        allowed = 10 * abs(wide - narrow) + 1e-6 * abs(narrow)
+        counted = counted or abs(narrow) > allowed
+        worst = max(worst, abs(claimed - narrow) / allowed if allowed else 0.0)
+        if abs(claimed - narrow) > allowed:
+            message = (
+                f"backward says that the loss changes by {claimed:.6g} along a direction of "
+                f"{name}, differences of the loss say {narrow:.6g}"
+            )
+            return Finding(True, violation=Violation(message, 1, name, allowed=allowed))
+    return Finding(counted, margin=worst)
+
+
+def _loss_along(
+    setting: TrainingSetting, name: str, start: NDArray[Any], direction: NDArray[Any]
+) -> Callable[[float], float]:
+    def loss(distance: float) -> float:
+        run = setting.training.start(dtype="float64", seed=setting.seed, noise=False)
+        run.load({name: start + distance * direction})
+        return run.first_loss()
+
+    return loss

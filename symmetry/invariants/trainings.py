@@ -1,0 +1,137 @@
+"""The invariants of trainings, each in one entry: the law on their start, and ``training/*``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from symmetry.invariants import training, training_rules
+from symmetry.invariants.finding import Finding
+from symmetry.invariants.training import TrainingSetting
+from symmetry.targets.trainer import DTYPES
+
+_WRITTEN = ("float32",)
+
+
+@dataclass(frozen=True)
+class TrainingInvariant:
+    """One thing that holds of every sound training.
+
+    Attributes
+    ----------
+    name, statement, reason, witness, compared
+        As for two-layer steps.
+    measure
+        Measures it. What the training raises passes through.
+    dtypes
+        Those that it is judged in; ``"float32"`` is as written.
+    units
+        Whether it speaks of equal units, which have to be found first.
+    runs
+        How many runs are compared, the response apart.
+    on_request
+        Whether it is checked only where it is asked for.
+    """
+
+    name: str
+    statement: str
+    reason: str
+    witness: str
+    compared: Literal["exact", "bound", "response"]
+    measure: Callable[[TrainingSetting], Finding]
+    dtypes: tuple[str, ...] = DTYPES
+    units: bool = False
+    runs: int = 2
+    on_request: bool = False
+
+
+TRAININGS: tuple[TrainingInvariant, ...] = (
+    TrainingInvariant(
+        name="symmetry/repeatable",
+        statement="the same run gives the same bits: on fresh objects, and after another run",
+        reason="everything random is seeded, and nothing outlives a run",
+        witness="something moved",
+        compared="exact",
+        measure=training.repeatable,
+        runs=3,
+    ),
+    TrainingInvariant(
+        name="symmetry/permutation",
+        statement="rearranging equal units before a step rearranges the result and changes "
+        "nothing else",
+        reason="a sound step treats equal units equally; only rounding knows their order",
+        witness="differing units are moved; the state moved",
+        compared="response",
+        measure=training.permutation,
+        units=True,
+    ),
+    TrainingInvariant(
+        name="symmetry/clones",
+        statement="units that start identical stay identical, whatever the others hold",
+        reason="exchanging them leaves the start as it is, so it leaves every state as it is",
+        witness="two clones and a different unit; the clones moved",
+        compared="response",
+        measure=training.clones,
+        units=True,
+        runs=1,
+    ),
+    TrainingInvariant(
+        name="symmetry/samples",
+        statement="rearranging the samples of a batch changes nothing",
+        reason="a loss is a mean over samples; only rounding knows their order",
+        witness="at least two samples; the state moved",
+        compared="response",
+        measure=training.samples,
+    ),
+    TrainingInvariant(
+        name="training/resume",
+        statement="state dictionaries loaded into a fresh training continue the run with the same "
+        "bits",
+        reason="what a step depends on is saved, or made anew in every step",
+        witness="something moved after the reload",
+        compared="exact",
+        measure=training_rules.resume,
+        dtypes=_WRITTEN,
+    ),
+    TrainingInvariant(
+        name="training/units",
+        statement="modules have as many equal units as expect_units says",
+        reason="a bug in a forward makes units unequal",
+        witness="a pin",
+        compared="exact",
+        measure=training_rules.pins,
+        dtypes=_WRITTEN,
+        units=True,
+        runs=1,
+    ),
+    TrainingInvariant(
+        name="training/zero-rate",
+        statement="with all learning rates zero no parameter that an optimiser holds moves",
+        reason="an update is a multiple of the rate",
+        witness="with the true rates it moves",
+        compared="exact",
+        measure=training_rules.zero_rate,
+        dtypes=_WRITTEN,
+    ),
+    TrainingInvariant(
+        name="training/moves",
+        statement="every parameter that requires a gradient and received a real one moves",
+        reason="an optimiser holds what is to be trained",
+        witness="an optimiser step within K",
+        compared="exact",
+        measure=training_rules.moves,
+        dtypes=_WRITTEN,
+        runs=1,
+    ),
+    TrainingInvariant(
+        name="training/gradient",
+        statement="the gradient that backward left is the loss's derivative (float64)",
+        reason="it is the definition of a gradient",
+        witness="a derivative above its error",
+        compared="bound",
+        measure=training_rules.gradient,
+        dtypes=("float64",),
+        on_request=True,
+    ),
+)

@@ -1,0 +1,1 @@
+"""Broken PyTorch trainings, each named after what is wrong with it and otherwise sound."""

@@ -1,0 +1,46 @@
+"""One entry of the broken trainings, and the decorator that makes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A broken training.
+
+    Attributes
+    ----------
+    make
+        The training; its name says what is wrong.
+    caught_by
+        The invariants that must catch it.
+    wrong
+        What is wrong, in one sentence.
+    source
+        Where a bug of this kind was published; empty for our own.
+    """
+
+    make: Callable[[], Any]
+    caught_by: tuple[str, ...]
+    wrong: str
+    source: str
+
+    @property
+    def name(self) -> str:
+        return self.make.__name__
+
+
+FAULTS: list[Fault] = []
+
+
+def fault(*caught_by: str, wrong: str, source: str = "") -> Callable[..., Any]:
+    """Enter the decorated training into the zoo and leave it as it is."""
+
+    def enter(make: Callable[[], Any]) -> Callable[[], Any]:
+        FAULTS.append(Fault(make, caught_by, wrong, source))
+        return make
+
+    return enter

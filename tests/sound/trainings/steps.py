@@ -1,0 +1,454 @@
+"""The sound trainings: every way to write a step that people use."""
+
+from __future__ import annotations
+
+import copy
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.optim import lr_scheduler, swa_utils
+
+from tests.sound.trainings import models
+from tests.sound.trainings.models import labels, numbers, tokens
+
+SOUND: dict[str, Callable[[], Any]] = {}
+
+
+def sound(make: Callable[[], Any]) -> Callable[[], Any]:
+    """Enter the decorated training into the zoo and leave it as it is."""
+    SOUND[make.__name__] = make
+    return make
+
+
+def classify(model: nn.Module, i: int, *shape: int, classes: int = 4) -> Tensor:
+    """Return the loss on a batch that is a function of i."""
+    shape = shape or (12, 6)
+    return F.cross_entropy(model(numbers(*shape, seed=i)), labels(shape[0], classes, seed=i))
+
+
+def plain(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    loss: Callable[[int], Tensor],
+    *after: Callable[[], Any],
+) -> tuple[nn.Module, Callable[[int], None]]:
+    """Return the model and a step of three lines, and what follows it."""
+
+    def step(i: int) -> None:
+        optimizer.zero_grad()
+        loss(i).backward()
+        optimizer.step()
+        for call in after:
+            call()
+
+    return model, step
+
+
+@sound
+def mlp_sgd() -> Any:
+    model = models.MLP()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    return plain(model, optimizer, lambda i: classify(model, i))
+
+
+@sound
+def mlp_momentum_and_decay() -> Any:
+    model = models.MLP(nn.Tanh())
+    optimizer = torch.optim.SGD(
+        model.parameters(), 0.1, momentum=0.9, nesterov=True, weight_decay=1e-2
+    )
+    return plain(model, optimizer, lambda i: classify(model, i))
+
+
+@sound
+def mlp_adam() -> Any:
+    model = models.MLP()
+    return plain(model, torch.optim.Adam(model.parameters(), 1e-2), lambda i: classify(model, i))
+
+
+@sound
+def mlp_adamw_foreach_clipped() -> Any:
+    model = models.MLP(nn.GELU())
+    optimizer = torch.optim.AdamW(model.parameters(), 1e-2, foreach=True)
+
+    def step(i: int) -> None:
+        optimizer.zero_grad()
+        classify(model, i).backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 0.5)
+        optimizer.step()
+
+    return model, step
+
+
+@sound
+def mlp_rmsprop() -> Any:
+    model = models.MLP()
+    optimizer = torch.optim.RMSprop(model.parameters(), 1e-3, momentum=0.5, centered=True)
+    return plain(model, optimizer, lambda i: classify(model, i))
+
+
+@sound
+def mlp_lbfgs() -> Any:
+    model = models.MLP(nn.Tanh())
+    optimizer = torch.optim.LBFGS(model.parameters(), 0.1, max_iter=4)
+
+    def step(i: int) -> None:
+        def closure() -> Tensor:
+            optimizer.zero_grad()
+            loss = classify(model, 0)
+            loss.backward()
+            return loss
+
+        optimizer.step(closure)
+
+    return model, step
+
+
+@sound
+def mlp_accumulation() -> Any:
+    model = models.MLP()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+
+    def step(i: int) -> None:
+        for part in range(3):
+            (classify(model, 3 * i + part) / 3).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return model, step
+
+
+@sound
+def mlp_schedule_and_average() -> Any:
+    model = models.MLP()
+    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+    warm = lr_scheduler.LinearLR(optimizer, 0.1, total_iters=2)
+    cosine = lr_scheduler.CosineAnnealingLR(optimizer, 10)
+    schedule = lr_scheduler.SequentialLR(optimizer, [warm, cosine], [2])
+    ema = swa_utils.AveragedModel(model, multi_avg_fn=swa_utils.get_ema_multi_avg_fn(0.9))
+    update = functools.partial(ema.update_parameters, model)
+    return plain(model, optimizer, lambda i: classify(model, i), schedule.step, update)
+
+
+@sound
+def mlp_given_batches() -> Any:
+    model = models.MLP()
+    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+
+    def step(batch: tuple[Tensor, Tensor]) -> None:
+        optimizer.zero_grad()
+        F.cross_entropy(model(batch[0]), batch[1]).backward()
+        optimizer.step()
+
+    return model, step, {"batch": lambda i: (numbers(12, 6, seed=i), labels(12, 4, seed=i))}
+
+
+@sound
+def mlp_compiled() -> Any:
+    model = models.MLP()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    compiled = torch.compile(model, backend="aot_eager")
+    return plain(model, optimizer, lambda i: classify(compiled, i))
+
+
+@sound
+def mlp_functional_gradient() -> Any:
+    """No backward at all: torch.func, and an update by hand."""
+    model = models.MLP(nn.Tanh())
+
+    def step(i: int) -> Tensor:
+        def loss_of(parameters: dict[str, Tensor]) -> Tensor:
+            out = torch.func.functional_call(model, parameters, (numbers(12, 6, seed=i),))
+            return F.cross_entropy(out, labels(12, 4, seed=i))
+
+        parameters = {name: p.detach() for name, p in model.named_parameters()}
+        gradients, loss = torch.func.grad_and_value(loss_of)(parameters)
+        with torch.no_grad():
+            for name, parameter in model.named_parameters():
+                parameter -= 0.1 * gradients[name]
+        return loss
+
+    return model, step
+
+
+@sound
+def cnn_adam() -> Any:
+    model = models.CNN()
+    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+    return plain(model, optimizer, lambda i: classify(model, i, 6, 2, 8, 8))
+
+
+@sound
+def cnn_autocast() -> Any:
+    model = models.CNN()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1, momentum=0.9)
+
+    def loss(i: int) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16):
+            return classify(model, i, 6, 2, 8, 8)
+
+    return plain(model, optimizer, loss)
+
+
+@sound
+def residual_scaled() -> Any:
+    """Gradients scaled, unscaled and clipped."""
+    model = models.Residual()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    scaler = torch.amp.GradScaler("cpu")
+
+    def step(i: int) -> None:
+        optimizer.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = classify(model, i, 6, 2, 8, 8)
+        scaler.scale(loss).backward()
+        scaler.unscale_(optimizer)
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        scaler.step(optimizer)
+        scaler.update()
+
+    return model, step
+
+
+@sound
+def residual_rmsprop() -> Any:
+    model = models.Residual()
+    optimizer = torch.optim.RMSprop(model.parameters(), 1e-3)
+    return plain(model, optimizer, lambda i: classify(model, i, 6, 2, 8, 8))
+
+
+@sound
+def depthwise_sgd() -> Any:
+    model = models.Depthwise()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    return plain(model, optimizer, lambda i: classify(model, i, 6, 2, 6, 6))
+
+
+@sound
+def unet_adadelta() -> Any:
+    model = models.UNet()
+    optimizer = torch.optim.Adadelta(model.parameters())
+
+    def loss(i: int) -> Tensor:
+        x = numbers(3, 2, 8, 8, seed=i)
+        return F.binary_cross_entropy_with_logits(model(x), (x.sum(1, keepdim=True) > 0).float())
+
+    return plain(model, optimizer, loss)
+
+
+def language(model: nn.Module, i: int) -> Tensor:
+    text = tokens(4, 8, seed=i)
+    return F.cross_entropy(model(text[:, :-1]).flatten(0, 1), text[:, 1:].flatten())
+
+
+@sound
+def gpt_adamw() -> Any:
+    model = models.GPT()
+    decayed = [p for p in model.parameters() if p.ndim > 1]
+    others = [p for p in model.parameters() if p.ndim < 2]
+    groups = [{"params": decayed, "weight_decay": 0.1}, {"params": others, "weight_decay": 0}]
+    optimizer = torch.optim.AdamW(groups, 1e-2, fused=True)
+    schedule = lr_scheduler.OneCycleLR(optimizer, 1e-2, total_steps=10)
+    return plain(model, optimizer, lambda i: language(model, i), schedule.step)
+
+
+@sound
+def gpt_muon() -> Any:
+    model = models.GPT(1, tied=False)
+    inner = [p for p in model.blocks.parameters() if p.ndim == 2]
+    others = [p for p in model.parameters() if not any(p is q for q in inner)]
+    muon = torch.optim.Muon(inner, 0.02)
+    adam = torch.optim.AdamW(others, 1e-2)
+
+    def step(i: int) -> None:
+        model.zero_grad()
+        language(model, i).backward()
+        muon.step()
+        adam.step()
+
+    return model, step
+
+
+@sound
+def gpt_checkpointed() -> Any:
+    model = models.GPT(checkpointed=True)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    return plain(model, optimizer, lambda i: language(model, i))
+
+
+@sound
+def encoder_with_dropout() -> Any:
+    model = models.Encoder()
+    optimizer = torch.optim.Adam(model.parameters(), 1e-3)
+    return plain(model, optimizer, lambda i: classify(model, i, 4, 3, 5, classes=3))
+
+
+@sound
+def vit_nadam() -> Any:
+    model = models.ViT()
+    optimizer = torch.optim.NAdam(model.parameters(), 1e-3)
+    return plain(model, optimizer, lambda i: classify(model, i, 4, 2, 8, 8))
+
+
+@sound
+def lstm_adam() -> Any:
+    model = models.Recurrent(nn.LSTM)
+    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+    return plain(model, optimizer, lambda i: classify(model, i, 4, 3, 5, classes=3))
+
+
+@sound
+def gru_bidirectional() -> Any:
+    model = models.Recurrent(nn.GRU, bidirectional=True)
+    optimizer = torch.optim.RMSprop(model.parameters(), 1e-3)
+    return plain(model, optimizer, lambda i: classify(model, i, 4, 3, 5, classes=3))
+
+
+@sound
+def cell_adagrad() -> Any:
+    model = models.Cell()
+    optimizer = torch.optim.Adagrad(model.parameters(), 1e-2)
+    return plain(model, optimizer, lambda i: classify(model, i, 4, 3, 5, classes=3))
+
+
+@sound
+def embedding_bag() -> Any:
+    model = models.Bag()
+    optimizer = torch.optim.Adamax(model.parameters(), 1e-2)
+
+    def loss(i: int) -> Tensor:
+        return F.cross_entropy(model(tokens(6, 5, seed=i)), labels(6, 3, seed=i))
+
+    return plain(model, optimizer, loss)
+
+
+@sound
+def tied_autoencoder() -> Any:
+    model = models.Autoencoder()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+
+    def loss(i: int) -> Tensor:
+        x = numbers(12, 6, seed=i)
+        return F.mse_loss(model(x), x)
+
+    return plain(model, optimizer, loss)
+
+
+@sound
+def variational_autoencoder() -> Any:
+    model = models.VAE()
+    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+
+    def loss(i: int) -> Tensor:
+        x = numbers(12, 6, seed=i)
+        out, mean, log = model(x)
+        return F.mse_loss(out, x) + 0.1 * (mean.square() + log.exp() - log).mean()
+
+    return plain(model, optimizer, loss)
+
+
+@sound
+def adversarial_pair() -> Any:
+    """Two models, two optimisers, three backwards in a step."""
+    model = nn.ModuleDict(
+        {
+            "generator": nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 2)),
+            "critic": nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 1)),
+        }
+    )
+    generator, critic = model["generator"], model["critic"]
+    for_critic = torch.optim.Adam(critic.parameters(), 1e-2, betas=(0.5, 0.9))
+    for_generator = torch.optim.Adam(generator.parameters(), 1e-2)
+
+    def judge(x: Tensor, real: bool) -> Tensor:
+        out = critic(x)
+        return F.binary_cross_entropy_with_logits(out, torch.full_like(out, float(real)))
+
+    def step(i: int) -> None:
+        noise = torch.randn(8, 3)
+        for_critic.zero_grad()
+        judge(numbers(8, 2, seed=i), True).backward()
+        judge(generator(noise).detach(), False).backward()
+        for_critic.step()
+        for_generator.zero_grad()
+        judge(generator(noise), True).backward()
+        for_generator.step()
+
+    return model, step
+
+
+@sound
+def soft_experts() -> Any:
+    model = models.Experts()
+    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+    return plain(model, optimizer, lambda i: classify(model, i))
+
+
+@sound
+def graph_convolution() -> Any:
+    model = models.Graph()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    return plain(model, optimizer, lambda i: classify(model, i))
+
+
+@sound
+def weight_norm() -> Any:
+    model = models.Normed("weight")
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    return plain(model, optimizer, lambda i: classify(model, i))
+
+
+@sound
+def spectral_norm() -> Any:
+    model = models.Normed("spectral")
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    return plain(model, optimizer, lambda i: classify(model, i))
+
+
+@sound
+def gated_radam() -> Any:
+    model = models.Gated()
+    optimizer = torch.optim.RAdam(model.parameters(), 1e-2)
+    return plain(model, optimizer, lambda i: classify(model, i))
+
+
+@sound
+def target_network() -> Any:
+    """Q-learning: a frozen copy that is updated by hand."""
+    model = nn.ModuleDict({"online": models.MLP()})
+    model["target"] = copy.deepcopy(model["online"]).requires_grad_(False)
+    optimizer = torch.optim.Adam(model["online"].parameters(), 1e-2)
+
+    def loss(i: int) -> Tensor:
+        values = model["online"](numbers(12, 6, seed=i)).gather(1, labels(12, 4, seed=i)[:, None])
+        with torch.no_grad():
+            best = model["target"](numbers(12, 6, seed=i + 1)).max(1, keepdim=True).values
+        return F.smooth_l1_loss(values, 0.9 * best + 1)
+
+    def follow() -> None:
+        for slow, fast in zip(
+            model["target"].parameters(), model["online"].parameters(), strict=True
+        ):
+            slow.data.lerp_(fast.data, 0.1)
+
+    return plain(model, optimizer, loss, follow)
+
+
+@sound
+def distillation_in_half() -> Any:
+    """A bfloat16 student of a float32 teacher that only the step holds."""
+    teacher = models.MLP().requires_grad_(False)
+    model = models.MLP().bfloat16()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+
+    def loss(i: int) -> Tensor:
+        x = numbers(12, 6, seed=i)
+        return F.kl_div(
+            model(x.bfloat16()).float().log_softmax(1), teacher(x).softmax(1), reduction="batchmean"
+        )
+
+    return plain(model, optimizer, loss)
