@@ -9,13 +9,17 @@ from symmetry.checker.case import Case
 from symmetry.checker.check import Progress
 from symmetry.checker.plan import Plan, plan_check
 from symmetry.checker.strategies import EXAMPLES
+from symmetry.checker.training import STEPS, TrainingPlan, plan_training
 from symmetry.checker.verdict import Checked, Verdict, exit_code
 from symmetry.errors import SymmetryError
 from symmetry.report import verdicts as report
 from symmetry.report.table import table
-from symmetry.targets.resolve import resolve_step
+from symmetry.targets.resolve import resolve
+from symmetry.targets.training import Training
 
 Target = str | Callable[..., Any]
+
+_OF_TRAININGS = ("seed", "exact", "expected_failures")
 
 
 class Report(Checked):
@@ -69,16 +73,17 @@ def check(
     expected_failures: Mapping[str, str] | None = None,
     min_samples: int = 1,
     cases: Sequence[Case] | None = None,
+    steps: int = STEPS,
     progress: Progress | None = None,
 ) -> Report:
-    """Check a training step against the invariants.
+    """Check a training step, or a whole PyTorch training, against the invariants.
 
     Parameters
     ----------
     target
-        A step ``step(x, y, w1, w2, lr) -> (w1, w2)``, a class whose instances are one, or a name as
-        the command line takes it: ``"numpy"``, ``"package.module:attribute"``,
-        ``"path/to/file.py:attribute"``.
+        A step ``step(x, y, w1, w2, lr) -> (w1, w2)``, a class whose instances are one, a training,
+        a function without parameters that returns ``(model, step)``; or a name as the command line
+        takes it: ``"numpy"``, ``"package.module:attribute"``, ``"path/to/file.py:attribute"``.
     only, skip
         Patterns for names of invariants, as of the shell; ``skip`` wins. Without ``only`` all that
         apply are checked: ``network/*`` only of this project's own steps.
@@ -98,6 +103,8 @@ def check(
         Every case has at least so many samples: BatchNorm wants two.
     cases
         What to run instead of drawn cases, as they are.
+    steps
+        Of a training: how many steps the runs of ``training/*`` take, at least 2. It has no cases.
     progress
         Told what is being done.
 
@@ -120,7 +127,7 @@ def check(
     ['holds', 'holds']
     """
     plan = plan_for(
-        resolve_step(target),
+        resolve(target),
         only=only,
         skip=skip,
         examples=examples,
@@ -131,6 +138,7 @@ def check(
         expected_failures=expected_failures,
         min_samples=min_samples,
         cases=cases,
+        steps=steps,
     )
     return Report(**vars(plan.run(progress)))
 
@@ -142,8 +150,9 @@ def plan_for(
     skip: str | Iterable[str] = (),
     dtype: str | Iterable[str] = (),
     allow: str | Iterable[str] = (),
+    steps: int = STEPS,
     **options: Any,
-) -> Plan:
+) -> Plan | TrainingPlan:
     """Return the plan of a check of a target that is resolved; the parameters are those of check.
 
     Raises
@@ -154,9 +163,17 @@ def plan_for(
     for name in _several(allow):
         if name != "rounding":
             raise SymmetryError(f"all that can be allowed is 'rounding', not {name!r}")
-    return plan_check(
-        target, only=_several(only), skip=_several(skip), dtypes=_several(dtype), **options
-    )
+    common: dict[str, Any] = {
+        "only": _several(only),
+        "skip": _several(skip),
+        "dtypes": _several(dtype),
+    }
+    if not isinstance(target, Training):
+        return plan_check(target, **common, **options)
+    if options.get("cases") is not None:
+        raise SymmetryError(f"{target.name} is a training: it has no cases to be run")
+    kept: dict[str, Any] = {name: options[name] for name in _OF_TRAININGS if name in options}
+    return plan_training(target, steps=steps, **common, **kept)
 
 
 def _several(value: str | Iterable[str]) -> tuple[str, ...]:

@@ -22,10 +22,11 @@ import pytest
 from symmetry.api import plan_for
 from symmetry.checker.plan import Plan
 from symmetry.checker.strategies import EXAMPLES
+from symmetry.checker.training import STEPS, TrainingPlan
 from symmetry.checker.verdict import Checked
 from symmetry.errors import SymmetryError
 from symmetry.report.verdicts import details, line
-from symmetry.targets.resolve import as_trainer, resolve_step
+from symmetry.targets.resolve import as_target, resolve
 
 
 def parametrize_invariants(
@@ -40,6 +41,7 @@ def parametrize_invariants(
     allow: str | Iterable[str] = (),
     expected_failures: Mapping[str, str] | None = None,
     min_samples: int = 1,
+    steps: int = STEPS,
 ) -> pytest.MarkDecorator:
     """Turn a test into one test for each invariant, named after it.
 
@@ -51,9 +53,9 @@ def parametrize_invariants(
     Parameters
     ----------
     step
-        A training step ``step(x, y, w1, w2, lr) -> (w1, w2)``, a class whose instances are one, or
-        a name such as the command line takes.
-    only, skip, examples, seed, dtype, exact, allow, expected_failures, min_samples
+        A training step ``step(x, y, w1, w2, lr) -> (w1, w2)``, a class whose instances are one, a
+        PyTorch training, or a name such as the command line takes.
+    only, skip, examples, seed, dtype, exact, allow, expected_failures, min_samples, steps
         As of ``symmetry.check``. An expected failure that does not fail in any dtype fails its
         test.
 
@@ -65,7 +67,7 @@ def parametrize_invariants(
     """
     try:
         plan = plan_for(
-            resolve_step(step) if isinstance(step, str) else as_trainer(step, _name(step)),
+            resolve(step) if isinstance(step, str) else as_target(step, _name(step)),
             only=only,
             skip=skip,
             examples=examples,
@@ -75,11 +77,12 @@ def parametrize_invariants(
             allow=allow,
             expected_failures=expected_failures,
             min_samples=min_samples,
+            steps=steps,
         )
     except SymmetryError as error:
         # Pytest prints the message of this exception alone, without a traceback.
         raise pytest.Collector.CollectError(str(error)) from None
-    checks = [pytest.param(InvariantCheck(plan.of(i)), id=i.name) for i in plan.invariants]
+    checks = [pytest.param(InvariantCheck(p), id=p.invariants[0].name) for p in plan.each()]
     return pytest.mark.parametrize("invariant_check", checks)
 
 
@@ -87,7 +90,7 @@ def parametrize_invariants(
 class InvariantCheck:
     """Checks one invariant when it is called in a test."""
 
-    plan: Plan
+    plan: Plan | TrainingPlan
 
     def __call__(self) -> None:
         """Check, and end the test as the verdicts say."""
@@ -115,7 +118,7 @@ def _name(step: Callable[..., Any]) -> str:
 
     A test's module is seldom importable by name from the working directory.
     """
-    name = as_trainer(step).name
+    name = as_target(step).name
     module, _, attribute = name.partition(":")
     file = getattr(sys.modules.get(module), "__file__", None)
     if file is None or not Path(file).is_relative_to(Path.cwd()) or _is_installed(Path(file)):

@@ -227,4 +227,4 @@ def test_the_cases_are_those_of_the_command_line():
     mark = parametrize_invariants("numba", only="*/pure", examples=10, seed=3)
     (parameter,) = mark.args[1]
     plan = plan_for(resolve_step("numba"), only="*/pure", examples=10, seed=3)
-    assert parameter.values[0].plan == plan.of(plan.invariants[0])
+    assert parameter.values[0].plan == next(plan.each())

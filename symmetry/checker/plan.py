@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from symmetry.checker import threads
@@ -51,9 +51,10 @@ class Plan:
         given = len(self.cases)
         return given if self.seed is None else given // len({case.dtype for case in self.cases})
 
-    def of(self, invariant: Invariant) -> Plan:
-        """Return the same plan for one invariant."""
-        return replace(self, invariants=(invariant,), notes=())
+    def each(self) -> Iterator[Plan]:
+        """Yield the same plan for one invariant after the other."""
+        for invariant in self.invariants:
+            yield replace(self, invariants=(invariant,), notes=())
 
     def run(self, progress: Progress | None = None) -> Checked:
         """Check, and say what is the matter where several verdicts have one cause."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from typing import Any
 
 from symmetry.checker import threads
+from symmetry.checker.check import Progress
 from symmetry.checker.verdict import Checked, Kind, Verdict
 from symmetry.errors import SymmetryError
 from symmetry.invariants.finding import Finding
@@ -16,6 +16,7 @@ from symmetry.invariants.trainings import TRAININGS, TrainingInvariant
 from symmetry.targets.coverage import Coverage
 from symmetry.targets.trainer import DTYPES, TrainerError
 from symmetry.targets.training import Training
+from symmetry.units.words import count
 
 STEPS = 4
 _REPEATABLE = "symmetry/repeatable"
@@ -36,26 +37,22 @@ class TrainingPlan:
     @property
     def heading(self) -> tuple[str, ...]:
         """Say what is checked, and under which conditions."""
-        number = len(self.invariants)
-        what = f"{self.training.name}: {number} invariant{'s' * (number > 1)} of a training"
+        what = f"{self.training.name}: {count(len(self.invariants), 'invariant')} of a training"
         where = f"as written and in float64, seed {self.seed}"
         if len(self.dtypes) == 1:
             where = {"float32": "as written", "float64": "in float64"}[self.dtypes[0]]
             where += f", seed {self.seed}"
         return f"{what}, {where}{', exactly' * self.exact}", threads.in_words()
 
-    def of(self, invariant: TrainingInvariant) -> TrainingPlan:
-        """Return the same plan for one invariant."""
-        return replace(self, invariants=(invariant,))
+    def each(self) -> Iterator[TrainingPlan]:
+        """Yield the same plan for one invariant after the other."""
+        for invariant in self.invariants:
+            yield replace(self, invariants=(invariant,))
 
-    def run(self, progress: Any = None) -> Checked:
-        """Find the equal units, and check the invariants one after the other.
-
-        ``progress`` has methods ``begin(heading)``, ``case(invariant, dtype, number, cases)`` and
-        ``verdict(verdict)``, as a check of a step tells them.
-        """
-        if progress is not None:
-            progress.begin(self.heading)
+    def run(self, progress: Progress | None = None) -> Checked:
+        """Find the equal units, and check the invariants one after the other."""
+        progress = progress or Progress()
+        progress.begin(self.heading)
         with threads.one_thread():
             return _Check(self, progress).run()
 
@@ -104,7 +101,7 @@ def plan_training(
             )
         if not reason.strip():
             raise SymmetryError(f"an expected failure of {name} needs a reason")
-    if steps < 2:
+    if not isinstance(steps, int) or isinstance(steps, bool) or steps < 2:
         raise SymmetryError(f"steps must be an integer of at least 2, not {steps!r}")
     for dtype in dtypes:
         if dtype not in DTYPES:
@@ -136,7 +133,7 @@ def select(only: Sequence[str] = (), skip: Sequence[str] = ()) -> tuple[Training
 class _Check:
     """One run of a plan: the settings, and what went wrong in them."""
 
-    def __init__(self, plan: TrainingPlan, progress: Any) -> None:
+    def __init__(self, plan: TrainingPlan, progress: Progress) -> None:
         self._plan, self._progress = plan, progress
         self._settings: dict[str, TrainingSetting] = {}
         self._broken: dict[str, str] = {}  # dtypes in which not even a plain run works
@@ -160,9 +157,8 @@ class _Check:
             found = [v for dtype in dtypes if (v := self._examine(invariant, dtype)) is not None]
             settled = _settle(found, plan.expected_failures.get(invariant.name))
             verdicts += settled
-            if self._progress is not None:
-                for verdict in settled:
-                    self._progress.verdict(verdict)
+            for verdict in settled:
+                self._progress.verdict(verdict)
         return Checked(
             plan.training.name,
             plan.seed,
@@ -263,13 +259,13 @@ class _Check:
         ]
         if self._why:
             notes.append(self._why)
-        if self._looked and not (self._coverage and self._coverage.groups):
-            notes.append("no equal units were checked")
+        if self._coverage is not None:
+            groups = count(len(self._coverage.groups), "group")
+            notes.append(f"{self._coverage.model}: {groups} of equal units")
         return tuple(notes)
 
     def _tell(self, what: str, dtype: str) -> None:
-        if self._progress is not None:
-            self._progress.case(what, dtype, 0, 1)
+        self._progress.case(what, dtype, 0, 1)
 
 
 _NOISE = {

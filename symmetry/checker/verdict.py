@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from symmetry.checker.case import Case
 from symmetry.invariants.finding import Violation
+from symmetry.targets.coverage import Coverage
 
 Kind = Literal[
     "holds", "violated", "rounding", "vacuous", "not applicable", "expected failure", "error"
@@ -60,6 +61,10 @@ class Verdict:
         A failure was expected, but there is none in any dtype that was checked.
     failures, reruns
         How often the smallest case failed again when it was run again.
+    steps, array, group, ratio, threshold
+        Of trainings, which have no cases: how many steps the runs of ``training/*`` take, where the
+        largest deviation is, the units it concerns, the deviation divided by the response, and the
+        largest ratio that rounding explains.
     """
 
     invariant: str
@@ -89,6 +94,11 @@ class Verdict:
         return self.kind in ("violated", "error") or self.stale
 
     @property
+    def of_training(self) -> bool:
+        """Whether it is the verdict on a training, which has no cases."""
+        return self.steps is not None
+
+    @property
     def repeats(self) -> bool:
         """Whether the smallest case fails whenever it is run."""
         return self.failures == self.reruns
@@ -112,6 +122,8 @@ class Checked:
         What was checked, on what, and under which conditions, in lines.
     notes
         What is to be said beside the verdicts, in lines.
+    coverage
+        Of a training, the groups of equal units; None where none were looked for.
     """
 
     trainer: str
@@ -120,7 +132,7 @@ class Checked:
     verdicts: tuple[Verdict, ...]
     heading: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    coverage: Any = None
+    coverage: Coverage | None = None
 
 
 def exit_code(verdicts: Iterable[Verdict]) -> int:

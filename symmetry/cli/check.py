@@ -87,6 +87,14 @@ _FILE = GivenPath()
     help="Every case has at least so many samples; BatchNorm wants 2.",
 )
 @click.option(
+    "--steps",
+    type=WholeNumber(min=2),
+    default=4,
+    show_default=True,
+    metavar="K",
+    help="Of a training: how many steps the runs of training/* take.",
+)
+@click.option(
     "--case",
     metavar="JSON|FILE",
     help="Run this case, or those in a file, one a line, instead of a list.",

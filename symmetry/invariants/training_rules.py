@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from symmetry.data.random import Random
 from symmetry.invariants.finding import Finding, Violation
 from symmetry.invariants.training import TrainingSetting, difference
-from symmetry.targets.torch_state import held_by
-from symmetry.targets.training import TrainingError
+from symmetry.targets.training import TrainingError, held_by
 from symmetry.units import compare
 
 _NO_RATE = {"LBFGS": "takes steps whatever its rate", "Rprop": "keeps a rate for each entry"}

@@ -15,6 +15,7 @@ from typing import Any
 from symmetry.checker.verdict import Checked, Kind, Verdict, exit_code
 from symmetry.invariants.catalogue import CATALOGUE
 from symmetry.invariants.finding import Violation
+from symmetry.report import training
 from symmetry.report.command import command_line
 from symmetry.report.records import dump
 from symmetry.units.words import count, in_ulps
@@ -64,6 +65,8 @@ def gist(verdict: Verdict) -> str:
 
 def deviation(verdict: Verdict) -> str:
     """Say how far a verdict that holds was from a violation."""
+    if verdict.ratio is not None:
+        return training.ratio(verdict)
     if _COMPARED.get(verdict.invariant, "exact") == "exact":
         return "no bit differs"
     if not verdict.margin:
@@ -76,10 +79,11 @@ def details(checked: Checked, verdict: Verdict) -> tuple[str, ...]:
 
     Nothing for what did not fail, or was expected to.
     """
-    if verdict.case is None or verdict.kind == "expected failure":
+    if verdict.kind == "expected failure" or not (verdict.case or training.failed(verdict)):
         return ()
     heading = f"{verdict.invariant} in {verdict.dtype}: {verdict.kind}{_meaning(verdict)}"
-    found = _facts(checked, verdict)
+    facts = training.facts if verdict.of_training else _facts
+    found = facts(checked, verdict)
     return (heading, *(f"  {label:<10} {text}" for label, text in found))
 
 
@@ -120,6 +124,8 @@ def command_for(trainer: str, verdict: Verdict) -> str | None:
 
     None if there is no failure, it does not repeat, or the target has no name to be found by.
     """
+    if training.failed(verdict):
+        return training.command_for(trainer, verdict)
     nameless = "<" in trainer or trainer.startswith("__main__:")
     if verdict.case is None or nameless or not verdict.repeats:
         return None
@@ -220,6 +226,7 @@ def _result(trainer: str, verdict: Verdict) -> dict[str, Any]:
         "rounding": violation.rounding,
         "message": gist(verdict),
         "command": command_for(trainer, verdict),
+        **(training.record(verdict) if verdict.of_training else {}),
     }
 
 
@@ -253,6 +260,8 @@ def _names(verdicts: Iterable[Verdict]) -> list[str]:
 
 def _meaning(verdict: Verdict) -> str:
     """Return what a failure means to somebody who has not read of the invariants."""
+    if verdict.of_training:
+        return training.meaning(verdict)
     violation = verdict.violation
     if verdict.kind == "error" or violation is None:
         return ", the step does not work in this case"
@@ -269,6 +278,8 @@ def _meaning(verdict: Verdict) -> str:
 
 
 def _counted(verdict: Verdict) -> str:
+    if verdict.of_training:
+        return training.counted(verdict)
     return f"{verdict.counted:,} of {count(verdict.cases, 'case')} could have failed; none did"
 
 

@@ -19,7 +19,7 @@ from symmetry.targets import torch_state
 from symmetry.targets.torch_modes import Arithmetic, Inside, Mixed, has_low
 from symmetry.targets.torch_objects import Objects, generators_of, make_objects
 from symmetry.targets.trainer import in_one_line, place_of, quiet
-from symmetry.targets.training import Training, TrainingError
+from symmetry.targets.training import Training, TrainingError, held_by
 from symmetry.units.state import Array, State
 
 
@@ -395,7 +395,7 @@ def _hint(error: BaseException) -> str:
 
 def _tensors_in(optimizer: Any) -> list[Any]:
     kept = [t for t in tree_leaves(list(optimizer.state.values())) if isinstance(t, Tensor)]
-    return [*torch_state.held_by(optimizer), *kept]
+    return [*held_by(optimizer), *kept]
 
 
 @contextmanager

@@ -95,3 +95,8 @@ class Training:
         from symmetry.targets.torch_run import Run
 
         return Run(self, dtype=dtype, seed=seed, noise=noise)
+
+
+def held_by(optimizer: Any) -> list[Any]:
+    """Return the parameters of an optimiser, those of all groups."""
+    return [p for group in optimizer.param_groups for p in group["params"]]

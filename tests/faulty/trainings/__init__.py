@@ -1,1 +1,9 @@
 """Broken PyTorch trainings, each named after what is wrong with it and otherwise sound."""
+
+from __future__ import annotations
+
+# The imports fill the list.
+from tests.faulty.trainings import runs, units  # noqa: F401
+from tests.faulty.trainings.fault import ENTRIES, Fault
+
+FAULTS: tuple[Fault, ...] = tuple(ENTRIES)

@@ -32,15 +32,20 @@ class Fault:
     def name(self) -> str:
         return self.make.__name__
 
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """What to check for it: the runs must repeat, or nothing else is judged."""
+        return tuple(dict.fromkeys(("symmetry/repeatable", *self.caught_by)))
 
-FAULTS: list[Fault] = []
+
+ENTRIES: list[Fault] = []
 
 
 def fault(*caught_by: str, wrong: str, source: str = "") -> Callable[..., Any]:
     """Enter the decorated training into the zoo and leave it as it is."""
 
     def enter(make: Callable[[], Any]) -> Callable[[], Any]:
-        FAULTS.append(Fault(make, caught_by, wrong, source))
+        ENTRIES.append(Fault(make, caught_by, wrong, source))
         return make
 
     return enter

@@ -1,0 +1,109 @@
+"""Which arrays of a training's state follow others: what optimisers and extras keep for them."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+from symmetry.units.state import Array, State
+from symmetry.units.units import Units
+
+
+def with_followers(units: Units, state: State, copies: Mapping[str, str]) -> Units:
+    """Add to units of a model the parts in what optimisers and extras keep for its arrays.
+
+    An array belongs to the parameter whose name ends its own, or of which it is a copy. It has the
+    same shape, or 1 along some axes, or lacks one axis: sums over an axis, as Adafactor keeps.
+    """
+    parts = list(units.parts)
+    known = {part.array for part in parts}
+    for name, array in state.items():
+        owner = copies.get(name) or owner_of(name, state)
+        if owner is None or name in known:
+            continue
+        axes = _axes(state[owner].shape, array.shape)
+        parts += [
+            replace(
+                part,
+                array=name,
+                axis=axes[part.axis],
+                where=tuple((axes[axis], a, b) for axis, a, b in part.where if axis in axes),
+            )
+            for part in units.parts
+            if part.array == owner and part.axis in axes
+        ]
+    return Units(units.name, units.count, tuple(parts))
+
+
+def frozen_copies(start: State, trainable: Collection[str]) -> dict[str, str]:
+    """Return which arrays of a model are copies of others at the start, by the others' names.
+
+    They are what nobody trains and what has the bits of a trainable parameter: a target network, a
+    momentum encoder. Modules are copied as a whole, so one such array tells of its neighbours.
+    """
+    frozen = [n for n in start if n.startswith("model.") and n not in trainable]
+    marks = {_mark(start[n]): n for n in trainable if frozen and _tells(start[n])}
+    prefixes: dict[str, str] = {}
+    for name in frozen:
+        owner = marks.get(_mark(start[name])) if _tells(start[name]) else None
+        if owner is not None:
+            ours, others = name.split("."), owner.split(".")
+            while ours and others and ours[-1] == others[-1]:
+                ours.pop()
+                others.pop()
+            prefixes[".".join(ours)] = ".".join(others)
+    found: dict[str, str] = {}
+    for prefix, other in prefixes.items():
+        for name in frozen:
+            owner = other + name.removeprefix(prefix)
+            inside = name.startswith(f"{prefix}.") and owner in start
+            if inside and start[owner].shape == start[name].shape:
+                found[name] = owner
+    return found
+
+
+def _mark(array: Array) -> tuple[tuple[int, ...], bytes]:
+    return array.shape, hashlib.blake2b(array.tobytes()).digest()
+
+
+def _tells(array: Array) -> bool:
+    """Return whether an array is no constant, as many others are."""
+    return array.size > 1 and bool((array != array.flat[0]).any())
+
+
+def comparable(name: str, state: State) -> bool:
+    """Return whether it is known how the units of a parameter lie in an array that follows it.
+
+    It is not where an optimiser keeps a square matrix over one axis of a parameter, say.
+    """
+    owner = owner_of(name, state)
+    if owner is None:
+        return name.startswith("model.") or state[name].ndim == 0
+    shape = state[name].shape
+    axes = _axes(state[owner].shape, shape)
+    return bool(math.prod(shape) == math.prod(shape[axis] for axis in axes.values()))
+
+
+def owner_of(name: str, state: State) -> str | None:
+    """Return the array of the model that another one follows, or None."""
+    if name.startswith("model."):
+        return None
+    words = name.split(".")
+    for start in range(1, len(words)):
+        owner = "model." + ".".join(words[start:])
+        if owner in state:
+            return owner
+    return None
+
+
+def _axes(owner: tuple[int, ...], shape: tuple[int, ...]) -> dict[int, int]:
+    """Return which axis of an array each axis of its owner is; axes of length 1 are left out."""
+    if len(shape) == len(owner):
+        return {axis: axis for axis, size in enumerate(owner) if shape[axis] == size}
+    missing = [a for a in range(len(owner)) if owner[:a] + owner[a + 1 :] == shape]
+    if len(missing) != 1:
+        return {}
+    kept = [axis for axis in range(len(owner)) if axis != missing[0]]
+    return {axis: number for number, axis in enumerate(kept)}

@@ -1,0 +1,57 @@
+"""The checker against the zoo of trainings: each fault is caught, no sound training is accused.
+
+The table is in reports/faults.md, written by ``python -m tests.faulty``.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+
+import pytest
+
+from symmetry.checker.training import plan_training
+from symmetry.targets.training import Training
+from tests.conftest import needs
+
+pytestmark = needs("torch")
+
+if importlib.util.find_spec("torch") is None:
+    FAULTS, SOUND = (), {}
+else:
+    from tests.faulty.trainings import FAULTS
+    from tests.sound.trainings import SOUND
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_a_fault_is_caught_by_what_is_meant_to_catch_it(fault):
+    plan = plan_training(Training(fault.name, fault.make), only=fault.needed)
+    caught = {verdict.invariant for verdict in plan.run().verdicts if verdict.gates}
+    assert caught >= set(fault.caught_by)
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_a_sound_training_is_not_accused(name):
+    checked = plan_training(Training(name, SOUND[name])).run()
+    assert [v for v in checked.verdicts if v.gates] == []
+    assert checked.coverage is not None
+    assert checked.coverage.groups
+    judged = [v for v in checked.verdicts if v.invariant == "symmetry/permutation"]
+    assert "holds" in {verdict.kind for verdict in judged}
+
+
+def test_the_zoo_is_in_order():
+    names = [fault.name for fault in FAULTS]
+    assert len(set(names)) == len(names) >= 30
+    assert len(SOUND) >= 20
+    caught = {name for fault in FAULTS for name in fault.caught_by}
+    assert caught >= {
+        "symmetry/repeatable",
+        "symmetry/permutation",
+        "symmetry/clones",
+        "symmetry/samples",
+        "training/resume",
+        "training/units",
+        "training/zero-rate",
+        "training/moves",
+        "training/gradient",
+    }
