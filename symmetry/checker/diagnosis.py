@@ -1,16 +1,19 @@
-"""One cause of many verdicts: a step that ignores its weights, or computes no numbers."""
+"""One cause of many verdicts: a step that draws, ignores its weights, or computes no numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from symmetry.checker.case import Case
 from symmetry.checker.recipes import problem
 from symmetry.checker.verdict import Verdict
+from symmetry.observe.call import Call
 from symmetry.targets.trainer import Result, Trainer, TrainerError
-from symmetry.units.state import State, finite, identical
+from symmetry.units.state import Array, State, finite, identical
 
+_REPEATABLE = "symmetry/repeatable"
 _CASE = Case(8, 3, 4, 3, 0.1, 1, "float32", "unit", "scaled", 0)
 
 
@@ -18,9 +21,13 @@ def diagnose(trainer: Trainer, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
     """Return what is wrong with the step as a whole, in lines; none where its verdicts are good.
 
     Two steps from common numbers show it: 8 samples from 0 to 1, the same ones from other weights.
+    Where runs do not repeat themselves, a third one is observed for random numbers.
     """
     dtypes = dict.fromkeys(v.dtype for v in verdicts if v.kind in ("violated", "vacuous"))
-    return tuple(dict.fromkeys(text for dtype in dtypes for text in _wrong(trainer, dtype)))
+    texts = [text for dtype in dtypes for text in _wrong(trainer, dtype)]
+    if any(v.invariant == _REPEATABLE and v.kind == "violated" for v in verdicts):
+        texts += _draws(trainer, next(iter(dtypes)))
+    return tuple(dict.fromkeys(texts))
 
 
 def _wrong(trainer: Trainer, dtype: str) -> tuple[str, ...]:
@@ -40,6 +47,41 @@ def _wrong(trainer: Trainer, dtype: str) -> tuple[str, ...]:
     if identical(after, before):
         return ("the step returns w1 and w2 as they came",)
     return ()
+
+
+def _draws(trainer: Trainer, dtype: str) -> list[str]:
+    """Say which operations of a step draw random numbers, and where."""
+    from symmetry.observe.place import Places
+    from symmetry.observe.running import observing
+
+    start = problem(replace(_CASE, dtype=dtype))
+    arguments = start.x, start.y, start.w1, start.w2, start.lr
+    seen = _Draws()
+    try:
+        run = trainer.start()
+        run(*arguments)  # it may compile, or make its model
+        named: Any = getattr(getattr(run.step, "model", None), "named_modules", tuple)()
+        places = Places({id(m): f"module {name} ({type(m).__name__})" for name, m in named})
+        with observing(seen, trainer.target, places):
+            run(*arguments)
+    except TrainerError:
+        pass
+    return list(seen.texts)
+
+
+class _Draws:
+    """Notes the operations that draw random numbers."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, None] = {}
+
+    def before(self, call: Call) -> None:
+        if call.random:
+            where = call.place.module or str(call.place) or "code that is in no file"
+            self.texts[f"{call.name} draws random numbers in each step: {where}"] = None
+
+    def after(self, *_: object) -> dict[int, Array]:
+        return {}
 
 
 def _weights(result: Result) -> State:

@@ -83,6 +83,11 @@ class ModuleStep:
         self._make_model, self._make_optimizer, self._loss = make_model, make_optimizer, loss
         self._made_for: tuple[Any, ...] | None = None
 
+    @property
+    def model(self) -> nn.Module | None:
+        """The user's module, once a first step has made it."""
+        return self._model if self._made_for else None
+
     def __call__(
         self, x: Floats, y: Floats, w1: Floats, w2: Floats, lr: float
     ) -> tuple[Floats, Floats]:

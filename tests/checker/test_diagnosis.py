@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
 from symmetry.checker.plan import plan_check
 from symmetry.targets.resolve import as_trainer
 from tests.checker import steps
+from tests.conftest import needs
 
 
 def ignoring(x, y, w1, w2, lr):
@@ -18,6 +21,39 @@ def ignoring(x, y, w1, w2, lr):
 
 def without_numbers(x, y, w1, w2, lr):
     return w1 * np.nan, w2 * np.nan
+
+
+GENERATOR = np.random.default_rng()
+
+
+def drawing(x, y, w1, w2, lr):
+    w1, w2 = steps.sound(x, y, w1, w2, lr)
+    return w1 + GENERATOR.normal(size=w1.shape).astype(w1.dtype), w2
+
+
+def notes_of(step):
+    return plan_check(as_trainer(step), only=["symmetry/*"], examples=5).run().notes
+
+
+def test_what_draws_random_numbers_is_named():
+    (note,) = notes_of(drawing)
+    assert note.startswith("random.normal draws random numbers in each step: ")
+    assert re.search(r"test_diagnosis\.py:\d+$", note)
+
+
+@needs("torch")
+def test_the_layer_that_draws_random_numbers_is_named():
+    from torch import nn, optim
+
+    from symmetry import from_module
+
+    def make_model(inputs, hidden, classes):
+        first, second = nn.Linear(inputs, hidden), nn.Linear(hidden, classes)
+        return nn.Sequential(first, nn.Sigmoid(), nn.Dropout(0.5), second)
+
+    notes = notes_of(from_module(make_model, optim.Adam, nn.CrossEntropyLoss()))
+    assert len(notes) == 1
+    assert notes[0].endswith(" draws random numbers in each step: module 2 (Dropout)")
 
 
 @pytest.mark.parametrize(
@@ -32,5 +68,4 @@ def without_numbers(x, y, w1, w2, lr):
     ],
 )
 def test_one_cause_of_all_verdicts_is_named(step, notes):
-    plan = plan_check(as_trainer(step), only=["symmetry/*"], examples=5)
-    assert list(plan.run().notes) == notes
+    assert list(notes_of(step)) == notes
