@@ -18,7 +18,7 @@ from symmetry.units import compare
 from symmetry.units.compare import Group
 from symmetry.units.state import Array
 from symmetry.units.units import Units
-from symmetry.units.words import groups_in_words
+from symmetry.units.words import groups_in_words, places_in_words
 
 _MASKS = ("bernoulli", "dropout")
 
@@ -87,7 +87,7 @@ def describe(case: Case, finding: Finding, size: str) -> Culprit:
     seen = case.own[mine if origin is None else origin]
     place, phase = seen.place, seen.place.phase
     parameter, rows = names.get(q, ("", "")) if origin is None else ("", "")
-    if phase == "other" and parameter and not parameter.startswith("gradient of"):
+    if phase == "other" and parameter and not parameter.startswith("the gradient"):
         phase = "optimizer"  # the user's own one
     return Culprit(
         operation=seen.name,
@@ -140,21 +140,6 @@ def _rows(array: Array, spot: Spot, places: Mapping[int, int]) -> str:
     usual = rows[next(iter(places.values()))]
     odd = sorted(place for place in places.values() if not same(rows[place], usual))
     return places_in_words(odd, spot.axis)
-
-
-def places_in_words(places: Sequence[int], axis: int) -> str:
-    """Say ``rows 9 to 15``."""
-    if not places:
-        return ""
-    noun = {0: "row", 1: "column"}.get(axis, f"index of axis {axis}")
-    many = f"{noun}s" if axis < 2 else noun.replace("index", "indices")
-    first, last = places[0], places[-1]
-    if first == last:
-        return f"{noun} {first}"
-    if len(places) == last - first + 1:
-        return f"{many} {first} to {last}"
-    listed = ", ".join(map(str, places[:8])) + (", ..." if len(places) > 8 else "")
-    return f"{many} {listed}"
 
 
 def _difference(

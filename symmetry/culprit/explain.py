@@ -23,15 +23,18 @@ from symmetry.culprit.start import Start
 from symmetry.culprit.subject import Subject, TwoLayer
 from symmetry.errors import SymmetryError
 from symmetry.targets.trainer import Trainer, TrainerError
+from symmetry.targets.training import Training
 from symmetry.units.compare import Group
 from symmetry.units.follow import Follower
 from symmetry.units.state import State, finite, moved
-from symmetry.units.units import Units
+from symmetry.units.units import Units, first_of_group
 from symmetry.units.words import groups_in_words
 
 _MOST = 3  # culprits that are described
 _MENDED = 4  # times that earlier findings are mended to see whether later ones stay
 _SEEDS = 2
+_GROUPS = 3  # that are looked at
+_SHIFTS = 2  # of the units that stay different
 
 STAYS_SYMMETRIC = "with this result made equal, the run stays symmetric"
 STILL_SPLITS = "with this result made equal, the run splits all the same: there is another cause"
@@ -41,36 +44,44 @@ ROUNDING = "a difference of the size of rounding"
 
 @dataclass(frozen=True)
 class _Split:
-    """The first split of a group of clones, and the states up to it."""
+    """The first split of a group of clones, the state before that step, and how far they are."""
 
     units: Units
     step: int
     array: str
     difference: Difference
-    groups: tuple[Group, ...]
-    states: list[State]
+    before: State
+    apart: float
 
 
-def explain_subject(subject: Subject, steps: int, *, kept: int = 2) -> Explanation:
+def explain_subject(subject: Subject, steps: int, *, first: str = "") -> Explanation:
     """Find the operation that splits the equal units of a subject, if one does.
 
     Parameters
     ----------
     steps
         The longest run.
-    kept
-        How many of the last states are kept at a time.
+    first
+        The name of the group of units that is looked at before all others.
     """
-    split, compared = _first_split(subject, steps, kept)
-    if split is None:
-        return Explanation(subject.name, "nothing split", compared)
+    splits, compared = _splits(subject, steps)
+    splits.sort(key=lambda split: (split.units.name != first, -split.apart))
+    found: list[Explanation] = []
+    for split in splits[:_GROUPS]:
+        found.append(_explain_split(subject, split, compared))
+        if found[-1].outcome == "explained":
+            return found[-1]
+    return found[0] if found else Explanation(subject.name, "nothing split", compared)
+
+
+def _explain_split(subject: Subject, split: _Split, compared: int) -> Explanation:
     earlier = 0
     window: Subject = subject
     if split.step > 1:
-        later = subject.after(split.states[:-1])
+        later = subject.after(split.before)
         if later is not None:
             own, ends, states = remember(later, 1)
-            if _groups_at(later, split.units, states[-1]):
+            if _split_groups(split.units, later.start, states[-1]):
                 window, earlier = later, split.step - 1
     if window is subject:
         own, ends, states = remember(subject, split.step)
@@ -86,7 +97,7 @@ def explain_subject(subject: Subject, steps: int, *, kept: int = 2) -> Explanati
         (),
         tuple(subject.remarks),
     )
-    groups = _groups_at(window, split.units, states[-1])
+    groups = _split_groups(split.units, window.start, states[-1])
     compiled = any(seen.library == "jax" for seen in own)
     if compiled:
         remark = "JAX's operations were evaluated one by one, not compiled"
@@ -97,32 +108,45 @@ def explain_subject(subject: Subject, steps: int, *, kept: int = 2) -> Explanati
         ways, found = follow(window, split.units, len(ends), own, groups, seed)
         if found or ways.other_way is not None:
             break
-    case = Case(ways, split.units, own, ends, groups, earlier)
-    return _told(explanation, case, found)
+    return _told(explanation, Case(ways, split.units, own, ends, groups, earlier), found)
 
 
-def _first_split(subject: Subject, steps: int, kept: int) -> tuple[_Split | None, int]:
-    """Run unobserved; return the first split, and how many steps were compared.
+def _splits(subject: Subject, steps: int) -> tuple[list[_Split], int]:
+    """Run unobserved; return the first split of each group, and how many steps were compared.
 
-    The first step with a number that is not finite is the last one compared.
+    The run ends after a step in which all groups have split. The first step with a number that is
+    not finite is the last one compared.
     """
     start = subject.start
     followers = [(units, Follower(units, start)) for units in subject.units]
-    states: list[State] = [start]
+    splits: list[_Split] = []
+    before, step = start, 0
     for step, state in enumerate(subject.run(start, steps), 1):
-        states = [*states[1 - kept :], state]
         for units, follower in followers:
+            new = follower.split is None
             follower.see(step, state)
-            if follower.split is not None:
-                split = follower.split
-                groups = _split_groups(units, start, state)
-                difference = Difference(
-                    groups_in_words(split.groups), split.ulps, split.relative, ""
-                )
-                return _Split(units, step, split.array, difference, groups, states), step
-        if not finite(state):
-            return None, step
-    return None, steps
+            split = follower.split
+            if split is not None and new:
+                words = groups_in_words(split.groups)
+                difference = Difference(words, split.ulps, split.relative, "")
+                apart = _apart(units, start, state)
+                splits.append(_Split(units, step, split.array, difference, before, apart))
+        if not finite(state) or all(follower.split is not None for _, follower in followers):
+            break
+        before = state
+    return splits, step
+
+
+def _apart(units: Units, start: State, state: State) -> float:
+    """Return how far clones are apart, of the largest entry of their array."""
+    first = first_of_group(units.groups(start), units.count)
+    found = 0.0
+    for part in units.parts:
+        rows = units.rows(state, part)
+        largest = float(abs(rows).max(initial=0))
+        if largest > 0:
+            found = max(found, float(abs(rows - rows[first]).max(initial=0)) / largest)
+    return found
 
 
 def _split_groups(units: Units, start: State, state: State) -> tuple[Group, ...]:
@@ -133,10 +157,6 @@ def _split_groups(units: Units, start: State, state: State) -> tuple[Group, ...]
         if len(pieces) > 1:
             return pieces
     return ()
-
-
-def _groups_at(subject: Subject, units: Units, state: State) -> tuple[Group, ...]:
-    return _split_groups(units, subject.start, state)
 
 
 def _told(explanation: Explanation, case: Case, found: list[Finding]) -> Explanation:
@@ -275,3 +295,47 @@ def explain_steps(trainer: Trainer, start: Start) -> Explanation:
         return found
     except TrainerError as error:
         raise SymmetryError(f"{trainer.name}: {error}") from error
+
+
+def explain_training(
+    training: Training,
+    units: Sequence[Units],
+    *,
+    steps: int = 2,
+    dtype: str | None = None,
+    seed: int = 0,
+    first: str = "",
+) -> Explanation:
+    """Explain a training: in float64, where rounding hides nothing, and then as it is written.
+
+    Parameters
+    ----------
+    units
+        Its groups of equal units.
+    steps
+        The longest run.
+    dtype
+        Only this one: ``"float32"`` as written, ``"float64"`` promoted.
+    first
+        The name of the group of units that is looked at before all others.
+
+    Raises
+    ------
+    SymmetryError
+        When it has no equal units, or cannot be run.
+    """
+    from symmetry.culprit.training import TrainingSubject
+
+    if not units:
+        raise SymmetryError(f"{training.name} has no equal units, so there is no symmetry to break")
+    found: list[Explanation] = []
+    try:
+        for kind in ("float64", "float32") if dtype is None else (dtype,):
+            for shift in range(_SHIFTS):
+                subject = TrainingSubject(training, units, dtype=kind, shift=shift, seed=seed)
+                found.append(explain_subject(subject, steps, first=first))
+                if found[-1].outcome == "explained":
+                    return found[-1]
+    except TrainerError as error:
+        raise SymmetryError(str(error)) from error
+    return next((e for e in reversed(found) if e.step is not None), found[-1])

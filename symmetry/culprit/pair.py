@@ -11,6 +11,7 @@ import numpy as np
 
 from symmetry.culprit.spot import Spot, locate, near, same, tolerance_of
 from symmetry.culprit.tape import Event
+from symmetry.units.compare import equal
 from symmetry.units.state import Array
 
 Key = tuple[int, int]  # the number of an event, the position of an array in it
@@ -264,7 +265,7 @@ def _apart(one: Array, other: Array) -> float:
         return float("inf")
     with np.errstate(all="ignore"):
         apart = np.abs(one.astype(np.complex128 if one.dtype.kind == "c" else np.float64) - other)
-    apart[(one == other) | ((one != one) & (other != other))] = 0
+    apart = np.where(equal(one, other), 0, apart)
     return float(np.nan_to_num(apart, nan=np.inf).max(initial=0))
 
 

@@ -200,9 +200,10 @@ class Ways:
         found = sorted(found, key=lambda finding: finding.event)
         lacks = [f for f in found if f.kind == "alone" and f.event in usual]
         own = [f for f in found if f not in lacks]
-        if lacks and (not own or (own[0].kind != "alone" and lacks[0].event < own[0].event)):
-            return [lacks[0], *own]
-        return own or lacks
+        jump = next((f for f in own if f.jumps), None)
+        if lacks and (jump is None or (jump.kind != "alone" and lacks[0].event < jump.event)):
+            return [*own, lacks[0]]
+        return own
 
     def _against(
         self,

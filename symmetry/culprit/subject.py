@@ -48,8 +48,8 @@ class Subject(Protocol):
     def watch(self, start: State, steps: int, observer: Observer) -> Iterator[State]:
         """Yield the state after each step of a fresh run whose operations are observed."""
 
-    def after(self, states: list[State]) -> Subject | None:
-        """Return the subject that starts with the last of these states; None if it cannot."""
+    def after(self, state: State) -> Subject | None:
+        """Return the subject that starts from a state of its run; None if it cannot."""
 
     def scale(self, array: str) -> float:
         """Return how large the entries of an array should be where all of them are zero."""
@@ -99,12 +99,11 @@ class TwoLayer:
                 run = self._trainer.start()
             yield from self._steps(Run(observe(run.step)), start, steps)
 
-    def after(self, states: list[State]) -> Subject | None:
+    def after(self, state: State) -> Subject | None:
         """Return the step on the last weights; a class may keep a state of its own."""
         if isinstance(self._trainer.target, type):
             return None
-        last = states[-1]
-        there = TwoLayer(self._trainer, replace(self._problem, w1=last["w1"], w2=last["w2"]))
+        there = TwoLayer(self._trainer, replace(self._problem, w1=state["w1"], w2=state["w2"]))
         there.remarks = self.remarks
         return there
 

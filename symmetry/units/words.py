@@ -48,6 +48,21 @@ def groups_in_words(groups: Sequence[Group]) -> str:
     )
 
 
+def places_in_words(places: Sequence[int], axis: int) -> str:
+    """Return ``rows 9 to 15``: some indices of an axis, ascending."""
+    if not places:
+        return ""
+    noun = {0: "row", 1: "column"}.get(axis, f"index of axis {axis}")
+    many = f"{noun}s" if axis < 2 else noun.replace("index", "indices")
+    first, last = places[0], places[-1]
+    if first == last:
+        return f"{noun} {first}"
+    if len(places) == last - first + 1:
+        return f"{many} {first} to {last}"
+    listed = ", ".join(map(str, places[:8])) + (", ..." if len(places) > 8 else "")
+    return f"{many} {listed}"
+
+
 def _two_in_words(first: Group, second: Group) -> str:
     """Describe two groups of all units by the smaller one, or by their pattern."""
     hidden = len(first) + len(second)

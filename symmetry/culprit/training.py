@@ -1,0 +1,126 @@
+"""A PyTorch training as the subject of an explanation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from symmetry.culprit.subject import Subject
+from symmetry.observe.call import Observer
+from symmetry.observe.place import Places
+from symmetry.observe.tensors import observing
+from symmetry.targets.torch_run import Run
+from symmetry.targets.torch_state import with_followers
+from symmetry.targets.training import Training
+from symmetry.units.state import Array, State
+from symmetry.units.units import Units
+from symmetry.units.words import places_in_words
+
+_LIMITS = {"float32": 100.0, "float64": 1000.0}
+_ODD = 3  # one unit of so many stays different, and no more than all but two
+
+
+class TrainingSubject:
+    """A training from a start in which most units of each group are equal.
+
+    Parameters
+    ----------
+    training
+        The target.
+    units
+        Its groups of equal units.
+    dtype
+        ``"float32"``: as written; ``"float64"``: promoted.
+    shift
+        Which units stay different; several shifts leave no unit out.
+    seed
+        Of the training's random numbers.
+    """
+
+    def __init__(
+        self,
+        training: Training,
+        units: Sequence[Units],
+        *,
+        dtype: str,
+        shift: int = 0,
+        seed: int = 0,
+    ) -> None:
+        self.name, self.limit = training.name, _LIMITS[dtype]
+        self.remarks: list[str] = []
+        self._training, self._dtype, self._seed = training, dtype, seed
+        state = self._begin().state()
+        self.units: Sequence[Units] = [with_followers(group, state) for group in units]
+        # Groups that lie inside one unit of another come first: the other one then copies them.
+        inner = sorted(self.units, key=lambda group: not any(part.where for part in group.parts))
+        for group in inner:
+            state = group.rearranged(state, _cloned(group.count, shift))
+        self.start: State = state
+
+    def run(self, start: State, steps: int) -> Iterator[State]:
+        """Yield the state after each step of fresh objects."""
+        run = self._begin()
+        run.load(start)
+        for _ in range(steps):
+            run.step()
+            yield run.state()
+
+    def watch(self, start: State, steps: int, observer: Observer) -> Iterator[State]:
+        """Yield the state after each step of fresh objects, observed."""
+        self._run = run = self._begin()
+        run.load(start)
+        places = Places({id(module): name for name, module in run.model.named_modules()})
+        for _ in range(steps):
+            with observing(observer, places):
+                run.step()
+            yield run.state()
+
+    def after(self, state: State) -> Subject | None:  # noqa: ARG002
+        """Return None: objects keep more than their state."""
+        return None
+
+    def scale(self, array: str) -> float:  # noqa: ARG002
+        """Return a size that is usual for parameters."""
+        return 0.1
+
+    def named(self, array: Array, memory: int) -> tuple[str, str]:
+        """Return the name of the tensor that an array lies in, and the rows that it holds."""
+        for name, tensor in self._run.tensors().items():
+            if tensor.untyped_storage().data_ptr() == memory:
+                return name.removeprefix("model."), _rows(array, tensor.detach())
+        for name, parameter in self._run.parameters.items():
+            grad = parameter.grad
+            if grad is not None and grad.untyped_storage().data_ptr() == memory:
+                return f"the gradient of {name.removeprefix('model.')}", _rows(array, grad)
+        return "", ""
+
+    def _begin(self) -> Run:
+        return self._training.start(dtype=self._dtype, seed=self._seed, noise=False)
+
+
+def _cloned(count: int, shift: int) -> Array:
+    """Return an order in which most units are copies of one."""
+    order = np.arange(count)
+    clones = order if count <= _ODD else order[(order + shift) % _ODD != 0]
+    order[clones] = clones[len(clones) // 2]
+    return order
+
+
+def _rows(array: Array, tensor: Any) -> str:
+    """Say which rows or columns of a tensor an array is cut out of, if it is not all of it."""
+    whole: Array = tensor.numpy()
+    if array.size == whole.size or array.dtype != whole.dtype or not whole.flags.c_contiguous:
+        return ""
+    start = array.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
+    first = np.unravel_index(start // whole.itemsize, whole.shape)
+    if array.ndim < whole.ndim:
+        return places_in_words([int(first[0])], 0)
+    cut = []
+    for axis in range(whole.ndim):
+        if array.shape[axis] < whole.shape[axis]:
+            step = array.strides[axis] // whole.strides[axis]
+            places = [int(first[axis]) + k * step for k in range(array.shape[axis])]
+            cut.append(places_in_words(places, axis))
+    return ", ".join(cut)
