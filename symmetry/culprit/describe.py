@@ -56,6 +56,7 @@ class Case:
         return tuple(sorted(unit for group in self.groups for unit in group))
 
 
+@np.errstate(all="ignore")
 def describe(case: Case, finding: Finding, size: str) -> Culprit:
     """Watch the operation once more, with its operands, and do it again alone.
 

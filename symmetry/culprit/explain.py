@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from symmetry.culprit.describe import Case, describe
 from symmetry.culprit.explanation import Difference, Explanation, Outcome
 from symmetry.culprit.pair import Finding
@@ -137,6 +139,7 @@ def _splits(subject: Subject, steps: int) -> tuple[list[_Split], int]:
     return splits, step
 
 
+@np.errstate(all="ignore")
 def _apart(units: Units, start: State, state: State) -> float:
     """Return how far clones are apart, of the largest entry of their array."""
     first = first_of_group(units.groups(start), units.count)

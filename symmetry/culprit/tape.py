@@ -6,6 +6,8 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from symmetry.observe.call import Call, Handle
 from symmetry.observe.place import Place
 from symmetry.units.state import Array
@@ -127,7 +129,8 @@ class Tape:
             [handle.memory for handle in out],
             self._operands,
         )
-        self._sink(event)
+        with np.errstate(all="ignore"):  # diverged runs are legal
+            self._sink(event)
         self.count += 1
         return mended
 
