@@ -1,10 +1,10 @@
-"""``symmetry explain``: name the operation that tells equal hidden units apart."""
+"""``symmetry explain``: name the operation that tells equal units apart."""
 
 from __future__ import annotations
 
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,27 +17,28 @@ from symmetry.errors import SymmetryError
 
 if TYPE_CHECKING:
     from symmetry.checker.case import Case
+    from symmetry.culprit.explanation import Explanation
 
 _AT_LEAST_1 = click.IntRange(min=1)
-_HIDDEN, _ITERATIONS, _RATE = 200, 10, 0.01
-_SAMPLES, _INPUTS, _CLASSES = 1000, 20, 10
+_FILE = GivenPath()
+_OF_STEPS = ("case", "hidden", "samples", "inputs", "classes", "iterations", "lr")
+_SIZES = {"samples": 1000, "inputs": 20, "hidden": 200, "classes": 10}  # of generated data
+_ITERATIONS, _RATE = 10, 0.01
 
 
 @click.command("explain")
-@click.argument("trainer")
+@click.argument("target", metavar="NAME")
 @click.option(
     "--case",
     metavar="JSON|FILE",
     help="A case as `symmetry check` prints it, instead of all other options.",
 )
-@click.option(
-    "--hidden", type=_AT_LEAST_1, metavar="H", help=f"Hidden units.  [default: {_HIDDEN}]"
-)
+@click.option("--hidden", type=_AT_LEAST_1, metavar="H", help="Hidden units.  [default: 200]")
 @click.option(
     "--samples",
     type=_AT_LEAST_1,
     metavar="N",
-    help=f"Samples: the first N of MNIST, or of generated data.  [default: all, or {_SAMPLES}]",
+    help="Samples: the first N of MNIST, or of generated data.  [default: all, or 1000]",
 )
 @click.option("--inputs", type=_AT_LEAST_1, metavar="I", help="Generate data with so many inputs.")
 @click.option(
@@ -47,49 +48,36 @@ _SAMPLES, _INPUTS, _CLASSES = 1000, 20, 10
     "--iterations",
     type=_AT_LEAST_1,
     metavar="T",
-    help=f"Steps to take if nothing splits before.  [default: {_ITERATIONS}]",
+    help="Steps to take if nothing splits before.  [default: 10]",
 )
-@click.option("--lr", type=LearningRate(), metavar="X", help=f"Learning rate.  [default: {_RATE}]")
+@click.option("--lr", type=LearningRate(), metavar="X", help="Learning rate.  [default: 0.01]")
+@click.option(
+    "--steps", type=_AT_LEAST_1, metavar="K", help="Steps to take of a training.  [default: 2]"
+)
 @click.option(
     "--dtype",
     type=click.Choice(["float32", "float64"]),
-    help="In which everything is computed.  [default: float32, if the trainer takes it]",
+    help="In which everything is computed.  [default: float32; a training: float64, then float32]",
 )
 @click.option(
-    "--seed", type=click.IntRange(min=0), metavar="N", help="Of generated data.  [default: 0]"
+    "--seed",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Of generated data, or of a training.  [default: 0]",
 )
-@click.option(
-    "--json",
-    "json_file",
-    type=GivenPath(),
-    metavar="FILE",
-    help="Write the explanation there as well.",
-)
+@click.option("--json", "json_file", type=_FILE, metavar="FILE", help="Write it there as well.")
 @click.option(
     "--script",
-    type=GivenPath(),
+    type=_FILE,
     metavar="FILE",
     help="Write a script there that does the operation alone, its operands beside it.",
 )
 @isolated
-def command(
-    trainer: str,
-    case: str | None,
-    hidden: int | None,
-    samples: int | None,
-    inputs: int | None,
-    classes: int | None,
-    iterations: int | None,
-    lr: float | None,
-    dtype: str | None,
-    seed: int | None,
-    json_file: Path | None,
-    script: Path | None,
-) -> int:
+def command(target: str, json_file: Path | None, script: Path | None, **given: Any) -> int:
     """Name the first array operation that tells equal units apart.
 
-    TRAINER is numba, numpy, torch, torch-autograd or jax, or package.module:attribute, or
-    path/to/file.py:attribute. Its step is run from zero weights on MNIST, with its array operations
+    NAME is a training or a two-layer step, as `symmetry check` takes it. A training begins with
+    most units of each group equal; a step with zero weights, on MNIST. Array operations are
     observed: PyTorch's as they reach the dispatcher, backward and optimisers included; NumPy's as
     far as the code lets arrays through; JAX's one by one instead of compiled. The operation is then
     repeated alone; with --script, its operands are saved beside a short script that does so.
@@ -99,38 +87,33 @@ def command(
 
     Exit status: 0 nothing split, 1 something did, 2 the command could not do its work.
     """
-    from symmetry.checker.threads import in_words, one_thread
-    from symmetry.culprit.explain import explain_steps
-    from symmetry.culprit.start import Start
-    from symmetry.data.mnist import load_mnist
+    from symmetry.culprit.explain import explain_training
     from symmetry.report import explanation as report
     from symmetry.report.files import writable_file, write_text
-    from symmetry.targets.resolve import resolve_step
+    from symmetry.targets.resolve import resolve
+    from symmetry.targets.training import Training
 
-    chosen = (hidden, samples, inputs, classes, iterations, lr, dtype, seed)
-    if case is not None and any(value is not None for value in chosen):
+    case, generated = given["case"], any(given[name] for name in ("inputs", "classes"))
+    others = [name for name, value in given.items() if value is not None and name != "case"]
+    if case is not None and others:
         raise click.UsageError("--case holds all sizes, so it cannot go with other options.")
-    if seed is not None and inputs is None and classes is None:
-        raise click.UsageError("--seed is of generated data: give --inputs or --classes as well.")
     for path in (json_file, script):
         if path is not None:
             writable_file(path)
-    enter(trainer)
-    found = resolve_step(trainer)
-    kind = dtype or ("float32" if "float32" in found.dtypes else found.dtypes[0])
-    settings = (hidden or _HIDDEN, iterations or _ITERATIONS, lr or _RATE, kind)
-    if case is not None:
-        start = Start.of_case(_read(case))
-    elif inputs is not None or classes is not None:
-        start = Start.of_case(_generated(samples, inputs, classes, seed, *settings))
+    enter(target)
+    found, threads = resolve(target), None
+    if isinstance(found, Training):
+        for name in _OF_STEPS:
+            if given[name] is not None:
+                raise click.UsageError(f"--{name} is of two-layer steps, and this is a training.")
+        options = {name: given[name] for name in ("steps", "seed") if given[name] is not None}
+        explanation = explain_training(found, dtype=given["dtype"], **options)
     else:
-        start = Start.of_dataset(load_mnist(), samples, *settings)
-    if start.w1.dtype.name not in found.dtypes:
-        raise SymmetryError(f"{found.name} takes {', '.join(found.dtypes)} only")
-    small = case is not None or inputs is not None or classes is not None
-    with one_thread() if small else nullcontext():
-        explanation = explain_steps(found, start)
-        threads = in_words() if small else None
+        if given["seed"] is not None and not generated:
+            raise click.UsageError(
+                "--seed is of generated data: give --inputs or --classes as well."
+            )
+        explanation, threads = _explain_step(found, **given)
     if json_file is not None:
         write_text(json_file, report.to_json(explanation))
     written = next((c.script for c in explanation.culprits if c.script is not None), None)
@@ -144,31 +127,30 @@ def command(
     return OK if explanation.step is None else FOUND
 
 
-def _generated(
-    samples: int | None,
-    inputs: int | None,
-    classes: int | None,
-    seed: int | None,
-    hidden: int,
-    iterations: int,
-    lr: float,
-    dtype: str,
-) -> Case:
-    """Return the case of generated data: sparse pixels, weights that are zero."""
+def _explain_step(
+    trainer: Any, *, case: str | None, dtype: str | None, **given: Any
+) -> tuple[Explanation, str | None]:
+    """Explain a two-layer step; on small data with one thread, which is said."""
     from symmetry.checker.case import Case
+    from symmetry.checker.threads import in_words, one_thread
+    from symmetry.culprit.explain import explain_step
+    from symmetry.culprit.start import start_of_case, start_of_dataset
+    from symmetry.data.mnist import load_mnist
 
-    return Case(
-        n=samples or _SAMPLES,
-        i=inputs or _INPUTS,
-        h=hidden,
-        c=classes or _CLASSES,
-        lr=lr,
-        iterations=iterations,
-        dtype=dtype,
-        data="pixels",
-        weights="zero",
-        seed=seed or 0,
-    )
+    kind = dtype or ("float32" if "float32" in trainer.dtypes else trainer.dtypes[0])
+    steps, lr = given["iterations"] or _ITERATIONS, given["lr"] or _RATE
+    small = case is not None or given["inputs"] is not None or given["classes"] is not None
+    if case is not None:
+        start = start_of_case(_read(case))
+    elif small:
+        n, i, h, c = (given[name] or size for name, size in _SIZES.items())
+        seed = given["seed"] or 0
+        start = start_of_case(Case(n, i, h, c, lr, steps, kind, "pixels", "zero", seed))
+    else:
+        hidden = given["hidden"] or _SIZES["hidden"]
+        start = start_of_dataset(load_mnist(), given["samples"], hidden, steps, lr, kind)
+    with one_thread() if small else nullcontext():
+        return explain_step(trainer, start), in_words() if small else None
 
 
 def _read(case: str) -> Case:

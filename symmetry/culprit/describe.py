@@ -106,7 +106,7 @@ def describe(case: Case, finding: Finding, size: str) -> Culprit:
             for array, dtype, where in zip(r.operands, r.call.dtypes, spots, strict=True)
         ),
         result=_operand(result, result.dtype.name, spot),
-        difference=_difference(case, result, spot, places, size or _jump(finding)),
+        difference=_difference(case, result, spot, places, size or _jump(finding, r)),
         remarks=tuple(_remarks(case, r, finding, spots, origin)),
         evidence=tuple(_repeated(r, finding)),
         script=write(r, q, spot, places, f"{r.name}: {cause}"),
@@ -166,10 +166,15 @@ def _difference(
     return Difference(groups_in_words(groups), ulps, relative, size)
 
 
-def _jump(finding: Finding) -> str:
+def _jump(finding: Finding, event: Event) -> str:
     """Say how large a jump is."""
     if finding.kind == "alone":
-        return "nothing to compare it with"
+        if not event.call.written:
+            return "nothing to compare it with"
+        before, after = event.operands[event.call.written[0]], event.arrays[0]
+        if before.dtype.kind not in "fc":
+            return "nothing to compare it with"
+        return f"it changes a unit by a relative {compare.max_relative(before, after):.2g}"
     if finding.noise == 0:
         return "a jump: rounding cannot move it"
     return f"a jump: {finding.deviation / finding.noise:.2g} times what rounding can come to"

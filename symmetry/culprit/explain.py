@@ -1,296 +1,99 @@
-"""From a target to the operation that tells its equal units apart.
-
-First the target is run as ever, to learn whether and when its units split. Then the run is watched,
-again and again up to that step: see ``symmetry.culprit.search``.
-"""
+"""Explaining a target: why its equal units split."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
 
-import numpy as np
-
-from symmetry.culprit.describe import Case, describe
-from symmetry.culprit.explanation import Difference, Explanation, Outcome
-from symmetry.culprit.pair import Finding
-from symmetry.culprit.search import (
-    Mends,
-    Seen,
-    follow,
-    mend,
-    remember,
-)
-from symmetry.culprit.start import Start
-from symmetry.culprit.subject import Subject, TwoLayer
+from symmetry.checker.case import Case
+from symmetry.checker.verdict import Verdict
+from symmetry.culprit.answer import explain_subject
+from symmetry.culprit.explanation import Explanation
+from symmetry.culprit.start import start_of_case, with_clones, with_equal_units
+from symmetry.culprit.subject import StepSubject
 from symmetry.errors import SymmetryError
+from symmetry.invariants.two_layer import TwoLayer
+from symmetry.targets.resolve import resolve
 from symmetry.targets.trainer import Trainer, TrainerError
 from symmetry.targets.training import Training
-from symmetry.units.compare import Group
-from symmetry.units.follow import Follower
-from symmetry.units.state import State, finite, moved
-from symmetry.units.units import Units, first_of_group
-from symmetry.units.words import groups_in_words
+from symmetry.units.state import moved
+from symmetry.units.units import Units
 
-_MOST = 3  # culprits that are described
-_MENDED = 4  # times that earlier findings are mended to see whether later ones stay
-_SEEDS = 2
-_GROUPS = 3  # that are looked at
-_SHIFTS = 2  # of the units that stay different
-
-STAYS_SYMMETRIC = "with this result made equal, the run stays symmetric"
-STILL_SPLITS = "with this result made equal, the run splits all the same: there is another cause"
-NOT_THE_CAUSE = "first that differs; not shown to be the cause"
-ROUNDING = "a difference of the size of rounding"
+STEPS = 2  # of a training
+_SHIFTS = 2  # of the units of a training that stay different
+_RUNS = 15  # that an explanation takes, about
+_CASE = Case(200, 20, 200, 10, 0.01, 10, "float32", "pixels", "zero", 0)
+_FROM_ZERO = ("symmetry/w1-columns", "symmetry/w2-rows")
+_EXPLAINED = (*_FROM_ZERO, "symmetry/clones", "symmetry/permutation")
 
 
-@dataclass(frozen=True)
-class _Split:
-    """The first split of a group of clones, the state before that step, and how far they are."""
-
-    units: Units
-    step: int
-    array: str
-    difference: Difference
-    before: State
-    apart: float
-
-
-def explain_subject(subject: Subject, steps: int, *, first: str = "") -> Explanation:
-    """Find the operation that splits the equal units of a subject, if one does.
+def explain(
+    target: str | Callable[..., Any],
+    *,
+    case: Case | None = None,
+    dtype: str | None = None,
+    steps: int = STEPS,
+    seed: int = 0,
+) -> Explanation:
+    """Name the first operation that tells equal units of a target apart.
 
     Parameters
     ----------
+    target
+        As ``symmetry.check`` takes it: a two-layer step, a training, or a name of one.
+    case
+        Of a two-layer step: where it begins. By default generated pixels and zero weights.
+    dtype
+        ``"float32"`` or ``"float64"``. By default a training is looked at in float64, where
+        rounding hides nothing, and then as it is written.
     steps
-        The longest run.
-    first
-        The name of the group of units that is looked at before all others.
+        Of a training: the longest run.
+    seed
+        Of a training's random numbers.
+
+    Returns
+    -------
+    Explanation
+        With its ``outcome`` and, if something splits the units, its ``culprits``.
+
+    Raises
+    ------
+    SymmetryError
+        When the target cannot be imported or run, or has no equal units.
+
+    Examples
+    --------
+    >>> explain("numba", case=Case(8, 2, 3, 2, 0.1, 2, "float32", "unit", "zero", 0)).outcome
+    'nothing split'
     """
-    splits, compared = _splits(subject, steps)
-    splits.sort(key=lambda split: (split.units.name != first, -split.apart))
-    found: list[Explanation] = []
-    for split in splits[:_GROUPS]:
-        found.append(_explain_split(subject, split, compared))
-        if found[-1].outcome == "explained":
-            return found[-1]
-    return found[0] if found else Explanation(subject.name, "nothing split", compared)
+    found = resolve(target)
+    if isinstance(found, Training):
+        return explain_training(found, dtype=dtype, steps=steps, seed=seed)
+    chosen = dtype or (found.dtypes[0] if case is None else case.dtype)
+    start = start_of_case(replace(_CASE if case is None else case, dtype=chosen))
+    return explain_step(found, start)
 
 
-def _explain_split(subject: Subject, split: _Split, compared: int) -> Explanation:
-    earlier = 0
-    window: Subject = subject
-    if split.step > 1:
-        later = subject.after(split.before)
-        if later is not None:
-            own, ends, states = remember(later, 1)
-            if _split_groups(split.units, later.start, states[-1]):
-                window, earlier = later, split.step - 1
-    if window is subject:
-        own, ends, states = remember(subject, split.step)
-    explanation = Explanation(
-        subject.name,
-        "not while observed",
-        compared,
-        split.step,
-        split.units.name,
-        split.array,
-        split.difference,
-        len(own),
-        (),
-        tuple(subject.remarks),
-    )
-    groups = _split_groups(split.units, window.start, states[-1])
-    compiled = any(seen.library == "jax" for seen in own)
-    if compiled:
-        remark = "JAX's operations were evaluated one by one, not compiled"
-        explanation = replace(explanation, remarks=(*explanation.remarks, remark))
-    if not groups:
-        return replace(explanation, outcome="compiled only") if compiled else explanation
-    for seed in range(_SEEDS):
-        ways, found = follow(window, split.units, len(ends), own, groups, seed)
-        if found or ways.other_way is not None:
-            break
-    return _told(explanation, Case(ways, split.units, own, ends, groups, earlier), found)
-
-
-def _splits(subject: Subject, steps: int) -> tuple[list[_Split], int]:
-    """Run unobserved; return the first split of each group, and how many steps were compared.
-
-    The run ends after a step in which all groups have split. The first step with a number that is
-    not finite is the last one compared.
-    """
-    start = subject.start
-    followers = [(units, Follower(units, start)) for units in subject.units]
-    splits: list[_Split] = []
-    before, step = start, 0
-    for step, state in enumerate(subject.run(start, steps), 1):
-        for units, follower in followers:
-            new = follower.split is None
-            follower.see(step, state)
-            split = follower.split
-            if split is not None and new:
-                words = groups_in_words(split.groups)
-                difference = Difference(words, split.ulps, split.relative, "")
-                apart = _apart(units, start, state)
-                splits.append(_Split(units, step, split.array, difference, before, apart))
-        if not finite(state) or all(follower.split is not None for _, follower in followers):
-            break
-        before = state
-    return splits, step
-
-
-@np.errstate(all="ignore")
-def _apart(units: Units, start: State, state: State) -> float:
-    """Return how far clones are apart, of the largest entry of their array."""
-    first = first_of_group(units.groups(start), units.count)
-    found = 0.0
-    for part in units.parts:
-        rows = units.rows(state, part)
-        largest = float(abs(rows).max(initial=0))
-        if largest > 0:
-            found = max(found, float(abs(rows - rows[first]).max(initial=0)) / largest)
-    return found
-
-
-def _split_groups(units: Units, start: State, state: State) -> tuple[Group, ...]:
-    """Return how the first group of clones that split is split now; empty if none did."""
-    now = units.groups(state)
-    for clones in units.groups(start):
-        pieces = tuple(piece for group in now if (piece := tuple(sorted({*group} & {*clones}))))
-        if len(pieces) > 1:
-            return pieces
-    return ()
-
-
-def _told(explanation: Explanation, case: Case, found: list[Finding]) -> Explanation:
-    """Choose among the findings, and describe those chosen."""
-    ways, remarks = case.ways, list(explanation.remarks)
-    first = found[0] if found else None
-    other_way = ways.other_way
-    if other_way is not None and (first is None or _comes_before(case, other_way, first)):
-        text = f"cannot tell: the run takes another way at {_at(other_way)}"
-        return replace(explanation, outcome="another way", remarks=(*remarks, text))
-    if first is None:
-        return replace(explanation, outcome="not reached", remarks=tuple(remarks))
-    if ways.control is None:
-        remarks.append("there is no second usual unit, so there was no control run")
-    jumps, left = _jumps(case, found)
-    outcome: Outcome = "explained"
-    words = ""
-    chosen = jumps
-    if not jumps:
-        outcome, words = "rounding", ROUNDING
-        chosen, left = _roundings(case, found)
-    culprits = [describe(case, finding, words) for finding in chosen]
-    if left:
-        last = culprits[-1]
-        culprits[-1] = replace(last, evidence=(*last.evidence, left))
-    earlier = bool(jumps) and not first.jumps and first.event < jumps[0].event
-    if earlier and ways.seen[first.event].place != ways.seen[jumps[0].event].place:
-        culprits.append(describe(case, first, f"{ROUNDING}: {NOT_THE_CAUSE}"))
-    return replace(explanation, outcome=outcome, culprits=tuple(culprits), remarks=tuple(remarks))
-
-
-def _jumps(case: Case, found: list[Finding]) -> tuple[list[Finding], str]:
-    """Return the findings that jump although all before them is mended, and what is left then.
-
-    A jump may be what an earlier difference of the size of rounding grew to. So the earlier ones
-    are mended in the run, which then shows whether the jump stays.
-    """
-    jumps: list[Finding] = []
-    mends: Mends = {}
-    left = ""
-    for _ in range(_MENDED):
-        number = next((n for n, f in enumerate(found) if f.jumps), None)
-        if number is None:
-            break
-        before = [f for f in found[:number] if mend(f) is not None and f.event not in mends]
-        if not before:
-            if not any(_is_same(case, found[number], jump) for jump in jumps):
-                jumps.append(found[number])
-            if len(jumps) == _MOST or mend(found[number]) is None:
-                return jumps, ""
-            before = [f for f in found if f.event == found[number].event]
-        mends = _mended(mends, before)
-        found, left = _again(case, mends)
-    return jumps, left
-
-
-def _roundings(case: Case, found: list[Finding]) -> tuple[list[Finding], str]:
-    """Return the first finding, the first with that one mended, and so on; and what is left."""
-    first: list[Finding] = []
-    mends: Mends = {}
-    left = ""
-    while found and len(first) < _MOST and found[0].event not in mends:
-        if not any(_is_same(case, found[0], other) for other in first):
-            first.append(found[0])
-        if mend(found[0]) is None:
-            break
-        mends = _mended(mends, [f for f in found if f.event == found[0].event])
-        found, left = _again(case, mends)
-    return first, left
-
-
-def _mended(mends: Mends, findings: Sequence[Finding]) -> Mends:
-    """Return the mends and those of more findings."""
-    new = {event: list(changes) for event, changes in mends.items()}
-    for finding in findings:
-        change = mend(finding)
-        if change is not None:
-            new.setdefault(finding.event, []).append(change)
-    return new
-
-
-def _again(case: Case, mends: Mends) -> tuple[list[Finding], str]:
-    """Return what is found with some results made equal, and what there is to say of the run.
-
-    After the first culprit, the exchange of units fits only where all operands still hold both.
-    """
-    everything, last = case.ways.judge(case.clones, mends)
-    after = case.ways.after(mends)
-    found = [
-        f
-        for f in everything
-        if f.kind != "stray"
-        and (f.event not in after or (f.kind == "differs" and case.ways.holds_both(f.event)))
-    ]
-    if not found and case.ways.apart(last):
-        return found, STILL_SPLITS
-    return found, "" if found else STAYS_SYMMETRIC
-
-
-def _is_same(case: Case, one: Finding, other: Finding) -> bool:
-    """Return whether two findings are the same operation on the same line."""
-    first, second = case.ways.seen[one.event], case.ways.seen[other.event]
-    return (first.name, first.place) == (second.name, second.place)
-
-
-def _comes_before(case: Case, other: Seen, finding: Finding) -> bool:
-    """Return whether the run takes another way before a finding."""
-    return other in case.own and case.own.index(other) < case.ways.own(finding.event)
-
-
-def _at(seen: Seen) -> str:
-    return f"{seen.name} ({seen.place})" if seen.place.file else seen.name
-
-
-def explain_steps(trainer: Trainer, start: Start) -> Explanation:
+def explain_step(trainer: Trainer, start: TwoLayer) -> Explanation:
     """Explain a two-layer step from a start.
 
     Raises
     ------
     SymmetryError
-        When the step raises or does not return weights, or no two units start alike.
+        When the step raises or does not return weights, or no two units start equal.
     """
-    subject = TwoLayer(trainer, start)
+    if start.w1.dtype.name not in trainer.dtypes:
+        raise SymmetryError(f"{trainer.name} takes {', '.join(trainer.dtypes)} only")
+    subject = StepSubject(trainer, start)
     if all(len(group) == 1 for group in subject.units[0].groups(subject.start)):
-        raise SymmetryError("no two hidden units start alike, so there is no symmetry to break")
+        raise SymmetryError("no two hidden units start equal, so there is no symmetry to break")
     try:
         found = explain_subject(subject, start.iterations)
         if found.outcome == "nothing split" and not (start.w1.any() or start.w2.any()):
-            last = list(subject.run(subject.start, 1))[-1]
-            if not moved(subject.start, last):
-                again = explain_steps(trainer, start.with_equal_units())
+            (after,) = subject.run(subject.start, 1)
+            if not moved(subject.start, after):
+                again = explain_step(trainer, with_equal_units(start))
                 remark = (
                     "from zero weights nothing moves, so the units started equal but not at zero"
                 )
@@ -302,9 +105,9 @@ def explain_steps(trainer: Trainer, start: Start) -> Explanation:
 
 def explain_training(
     training: Training,
-    units: Sequence[Units],
+    units: Sequence[Units] | None = None,
     *,
-    steps: int = 2,
+    steps: int = STEPS,
     dtype: str | None = None,
     seed: int = 0,
     first: str = "",
@@ -314,11 +117,13 @@ def explain_training(
     Parameters
     ----------
     units
-        Its groups of equal units.
+        Its groups of equal units; they are looked for if they are not given.
     steps
         The longest run.
     dtype
         Only this one: ``"float32"`` as written, ``"float64"`` promoted.
+    seed
+        Of its random numbers.
     first
         The name of the group of units that is looked at before all others.
 
@@ -328,17 +133,58 @@ def explain_training(
         When it has no equal units, or cannot be run.
     """
     from symmetry.culprit.training import TrainingSubject
+    from symmetry.targets.finding.find import find
 
-    if not units:
-        raise SymmetryError(f"{training.name} has no equal units, so there is no symmetry to break")
-    found: list[Explanation] = []
     try:
+        groups = find(training).groups if units is None else units
+        if not groups:
+            raise SymmetryError(f"{training.name} has no equal units, so there is nothing to split")
+        found: list[Explanation] = []
         for kind in ("float64", "float32") if dtype is None else (dtype,):
             for shift in range(_SHIFTS):
-                subject = TrainingSubject(training, units, dtype=kind, shift=shift, seed=seed)
+                subject = TrainingSubject(training, groups, dtype=kind, shift=shift, seed=seed)
                 found.append(explain_subject(subject, steps, first=first))
                 if found[-1].outcome == "explained":
                     return found[-1]
     except TrainerError as error:
-        raise SymmetryError(str(error)) from error
-    return next((e for e in reversed(found) if e.step is not None), found[-1])
+        raise SymmetryError(f"{training.name}: {error}") from error
+    return next((each for each in reversed(found) if each.step is not None), found[-1])
+
+
+def explain_verdict(
+    target: Trainer | Training,
+    verdict: Verdict,
+    budget: int,
+    units: Sequence[Units] | None = None,
+) -> Explanation | None:
+    """Explain the violation that a check has found, if that can be done within a budget.
+
+    Parameters
+    ----------
+    verdict
+        A violation that repeats, of an invariant that speaks of equal units; others have no
+        culprit of this kind.
+    budget
+        How much work may be done: samples times inputs times units times iterations.
+    units
+        Of a training, the groups that the check has found.
+
+    Returns
+    -------
+    Explanation or None
+        None if there is nothing to explain, or it takes too much work.
+    """
+    if verdict.kind != "violated" or not verdict.repeats or verdict.invariant not in _EXPLAINED:
+        return None
+    try:
+        if isinstance(target, Training):
+            group = verdict.group or ""
+            return explain_training(target, units, dtype=verdict.dtype, first=group)
+        case = verdict.case
+        if case is None or case.n * case.i * case.h * case.iterations * _RUNS > budget:
+            return None
+        if verdict.invariant in _FROM_ZERO:
+            case = replace(case, weights="zero")
+        return explain_step(target, with_clones(start_of_case(case)))
+    except SymmetryError:
+        return None

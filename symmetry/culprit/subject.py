@@ -9,14 +9,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from symmetry.culprit.start import Start
+from symmetry.invariants.two_layer import TwoLayer
 from symmetry.observe.call import Observer
 from symmetry.observe.numpy import observed
 from symmetry.observe.place import Places
 from symmetry.observe.running import observing, seeded
 from symmetry.targets.trainer import Run, Trainer, TrainerError
 from symmetry.units.state import Array, State
-from symmetry.units.units import Part, Units
+from symmetry.units.units import Units
 
 
 class Subject(Protocol):
@@ -61,15 +61,14 @@ class Subject(Protocol):
         """
 
 
-class TwoLayer:
+class StepSubject:
     """A step ``step(x, y, w1, w2, lr)`` on one problem."""
 
-    def __init__(self, trainer: Trainer, start: Start) -> None:
+    def __init__(self, trainer: Trainer, start: TwoLayer) -> None:
         self.name = trainer.name
         self.remarks: list[str] = []
         self.start: State = {"w1": start.w1, "w2": start.w2}
-        parts = Part("w1", axis=1), Part("w2", axis=0, first=1)
-        self.units: Sequence[Units] = (Units("hidden units", start.hidden, parts),)
+        self.units: Sequence[Units] = start.units
         self.limit = max(32.0, 4 * math.sqrt(max(*start.x.shape, start.hidden)))
         self._trainer, self._problem = trainer, start
         self._arrays: bool | None = None  # whether the step takes arrays that report
@@ -103,7 +102,7 @@ class TwoLayer:
         """Return the step on the last weights; a class may keep a state of its own."""
         if isinstance(self._trainer.target, type):
             return None
-        there = TwoLayer(self._trainer, replace(self._problem, w1=state["w1"], w2=state["w2"]))
+        there = StepSubject(self._trainer, replace(self._problem, w1=state["w1"], w2=state["w2"]))
         there.remarks = self.remarks
         return there
 

@@ -11,8 +11,8 @@ from symmetry.culprit.subject import Subject
 from symmetry.observe.call import Observer
 from symmetry.observe.place import Places
 from symmetry.observe.tensors import observing
+from symmetry.targets.following import frozen_copies, with_followers
 from symmetry.targets.torch_run import Run
-from symmetry.targets.torch_state import with_followers
 from symmetry.targets.training import Training
 from symmetry.units.state import Array, State
 from symmetry.units.units import Units
@@ -51,8 +51,10 @@ class TrainingSubject:
         self.name, self.limit = training.name, _LIMITS[dtype]
         self.remarks: list[str] = []
         self._training, self._dtype, self._seed = training, dtype, seed
-        state = self._begin().state()
-        self.units: Sequence[Units] = [with_followers(group, state) for group in units]
+        run = self._begin()
+        state = run.state()
+        copies = frozen_copies(state, {n for n, p in run.parameters.items() if p.requires_grad})
+        self.units: Sequence[Units] = [with_followers(group, state, copies) for group in units]
         # Groups that lie inside one unit of another come first: the other one then copies them.
         inner = sorted(self.units, key=lambda group: not any(part.where for part in group.parts))
         for group in inner:

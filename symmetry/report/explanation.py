@@ -20,7 +20,7 @@ def lines(explanation: Explanation) -> Iterator[str]:
     yield headline(explanation)
     for culprit in explanation.culprits:
         yield ""
-        yield from _culprit(culprit)
+        yield from _culprit(culprit, "first" if explanation.outcome == "rounding" else "culprit")
     yield ""
     for remark in explanation.remarks:
         yield from _row("note", remark)
@@ -78,8 +78,8 @@ def place(culprit: Culprit) -> str:
     return f"{culprit.file}:{culprit.line}" if culprit.file else ""
 
 
-def _culprit(culprit: Culprit) -> Iterator[str]:
-    yield from _row("culprit", short(culprit))
+def _culprit(culprit: Culprit, label: str) -> Iterator[str]:
+    yield from _row(label, short(culprit))
     if culprit.source:
         yield from _row("", f"  {culprit.source}")
     yield from _row("cause", culprit.cause)

@@ -11,16 +11,17 @@ from typing import Any
 import numpy as np
 
 from symmetry.checker.case import Case
-from symmetry.culprit.explain import explain_steps
+from symmetry.culprit.explain import explain_step
 from symmetry.culprit.explanation import Culprit, Explanation
-from symmetry.culprit.start import Start
+from symmetry.culprit.start import start_of_case
+from symmetry.invariants.two_layer import TwoLayer
 from symmetry.targets.resolve import as_trainer
 from tests.sound.exact import cross_entropy, logistic, prepend_bias, product
 
 HIDDEN = 12
 
 
-def start(weights: str = "zero", hidden: int = HIDDEN, **changes: Any) -> Start:
+def start(weights: str = "zero", hidden: int = HIDDEN, **changes: Any) -> TwoLayer:
     values: dict[str, Any] = {
         "n": 20,
         "i": 5,
@@ -31,11 +32,11 @@ def start(weights: str = "zero", hidden: int = HIDDEN, **changes: Any) -> Start:
         "data": "unit",
         "seed": 1,
     }
-    return Start.of_case(Case(h=hidden, weights=weights, **{**values, **changes}))
+    return start_of_case(Case(h=hidden, weights=weights, **{**values, **changes}))
 
 
-def explained(step: Callable[..., Any], beginning: Start | None = None) -> Explanation:
-    return explain_steps(as_trainer(step, "step"), beginning or start())
+def explained(step: Callable[..., Any], beginning: TwoLayer | None = None) -> Explanation:
+    return explain_step(as_trainer(step, "step"), beginning or start())
 
 
 def run_script(found: Culprit, folder: Path) -> str:
@@ -48,7 +49,7 @@ def run_script(found: Culprit, folder: Path) -> str:
     return done.stdout.strip()
 
 
-def culprit(step: Callable[..., Any], beginning: Start | None = None) -> Culprit:
+def culprit(step: Callable[..., Any], beginning: TwoLayer | None = None) -> Culprit:
     """Return the only culprit."""
     explanation = explained(step, beginning)
     assert explanation.outcome in ("explained", "rounding")

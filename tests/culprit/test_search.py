@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from symmetry.culprit.explain import STAYS_SYMMETRIC, STILL_SPLITS, explain_steps
-from symmetry.culprit.start import Start
+from symmetry.culprit.answer import STAYS_SYMMETRIC, STILL_SPLITS
+from symmetry.culprit.explain import explain_step
+from symmetry.culprit.start import start_of_case
 from symmetry.errors import SymmetryError
 from symmetry.targets.resolve import resolve
 from tests.culprit.steps import HIDDEN, culprit, explained, faulty, run_script, start, step
@@ -355,9 +356,9 @@ def test_a_break_that_is_not_there_while_watched():
 
 
 def test_units_that_start_different_have_no_symmetry():
-    with pytest.raises(SymmetryError, match="no two hidden units start alike"):
+    with pytest.raises(SymmetryError, match="no two hidden units start equal"):
         explained(step, start("scaled"))
-    with pytest.raises(SymmetryError, match="no two hidden units start alike"):
+    with pytest.raises(SymmetryError, match="no two hidden units start equal"):
         explained(step, start(hidden=1))
 
 
@@ -375,7 +376,7 @@ def test_a_compiled_core_is_one_operation():
 
 
 def explain_core():
-    return explain_steps(resolve("numba"), start())
+    return explain_step(resolve("numba"), start())
 
 
 def test_the_same_twice():
@@ -389,7 +390,7 @@ def test_a_size_beyond_memory_is_refused():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("symmetry.memory.available", lambda: 10**6)
         with pytest.raises(SymmetryError, match="memory"):
-            Start.of_case(case)
+            start_of_case(case)
 
 
 BREAKING = [

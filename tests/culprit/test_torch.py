@@ -201,10 +201,10 @@ def test_the_built_in_trainer_names_the_product_of_its_gradient(torch):
     left = torch.full((200, 2), 0.5).T.contiguous().T
     products = torch.mm(left, torch.linspace(-1, 1, 10 * 2).reshape(2, 10))
     del products
-    from symmetry.culprit.explain import explain_steps
+    from symmetry.culprit.explain import explain_step
     from symmetry.targets.resolve import resolve
 
-    explanation = explain_steps(resolve("torch"), start(n=1000, i=3, c=10, hidden=200))
+    explanation = explain_step(resolve("torch"), start(n=1000, i=3, c=10, hidden=200))
     if explanation.outcome == "nothing split":
         pytest.skip("PyTorch treats all units alike on this machine")
     found = explanation.culprits[0]
