@@ -20,6 +20,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import IO, Any
 
 import click
@@ -155,20 +156,22 @@ class _Work:
     def _learn(self, message: str) -> None:
         """Remember how a process ended, so that the next one does not end in the same way."""
         order, target, running = self._order, self._target, self._running
-        if running:
-            place = (running.target, running.invariant, running.dtype)
-            order.ended.append(Ended(*place, running.cases, running.case, message))
-        elif target is None:
+        if target is None:
             raise SymmetryError(f"the process that checks could not begin: {message}")
-        else:
-            self._idle[target] += 1
-            begun = any(each[0] == target for each in order.known) or any(
-                each.target == target for each in order.ended
-            )
-            if not begun or self._idle[target] > _PATIENCE:
-                order.broken[target] = f"{target}: {message}"
-            elif self._idle[target] == _PATIENCE:
-                order.stopped[target] = f"not run: {message}"
+        if running:
+            running = replace(running, message=message)
+            places = [(each.target, each.invariant, each.dtype) for each in order.ended]
+            if (running.target, running.invariant, running.dtype) not in places:
+                order.ended.append(running)
+                return
+        self._idle[target] += 1
+        begun = any(each[0] == target for each in order.known) or any(
+            each.target == target for each in order.ended
+        )
+        if not begun or self._idle[target] > _PATIENCE:
+            order.broken[target] = f"{target}: {message}"
+        elif self._idle[target] == _PATIENCE:
+            order.stopped[target] = f"not run: {message}"
 
 
 class _Process:
