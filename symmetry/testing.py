@@ -12,14 +12,16 @@ from __future__ import annotations
 import os
 import sys
 import sysconfig
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis.database import ExampleDatabase
 
 from symmetry.api import plan_for
+from symmetry.checker.case import Case, CaseError, parse_case
 from symmetry.checker.plan import Plan
 from symmetry.checker.strategies import EXAMPLES
 from symmetry.checker.training import STEPS, TrainingPlan
@@ -42,6 +44,7 @@ def parametrize_invariants(
     expected_failures: Mapping[str, str] | None = None,
     min_samples: int = 1,
     steps: int = STEPS,
+    database: ExampleDatabase | None = None,
 ) -> pytest.MarkDecorator:
     """Turn a test into one test for each invariant, named after it.
 
@@ -58,6 +61,10 @@ def parametrize_invariants(
     only, skip, examples, seed, dtype, exact, allow, expected_failures, min_samples, steps
         As of ``symmetry.check``. An expected failure that does not fail in any dtype fails its
         test.
+    database
+        A database of Hypothesis, in which the smallest case of each failure is kept. Those in it
+        are run first, whoever has found them: give workers with other seeds one that they share.
+        Trainings have no cases and keep none.
 
     Examples
     --------
@@ -82,7 +89,9 @@ def parametrize_invariants(
     except SymmetryError as error:
         # Pytest prints the message of this exception alone, without a traceback.
         raise pytest.Collector.CollectError(str(error)) from None
-    checks = [pytest.param(InvariantCheck(p), id=p.invariants[0].name) for p in plan.each()]
+    checks = [
+        pytest.param(InvariantCheck(p, database), id=p.invariants[0].name) for p in plan.each()
+    ]
     return pytest.mark.parametrize("invariant_check", checks)
 
 
@@ -91,10 +100,11 @@ class InvariantCheck:
     """Checks one invariant when it is called in a test."""
 
     plan: Plan | TrainingPlan
+    database: ExampleDatabase | None = None
 
     def __call__(self) -> None:
         """Check, and end the test as the verdicts say."""
-        checked = self.plan.run()
+        checked = self._run()
         verdicts = checked.verdicts
         if any(verdict.gates for verdict in verdicts):
             pytest.fail(_text(checked), pytrace=False)
@@ -103,6 +113,35 @@ class InvariantCheck:
             pytest.fail(_text(checked), pytrace=False)  # only under --runxfail
         if not any(verdict.kind in ("holds", "rounding") for verdict in verdicts):
             pytest.skip("; ".join(map(line, verdicts)))
+
+    def _run(self) -> Checked:
+        """Run the cases that failed before, then the others; keep what fails, forget what holds."""
+        plan, database = self.plan, self.database
+        if database is None or isinstance(plan, TrainingPlan):
+            return plan.run()
+        key = f"symmetry {plan.trainer.name} {plan.invariants[0].name}".encode()
+        kept = dict(_kept(database, key))
+        first = sorted(kept, key=lambda case: case.work)
+        dtypes = {case.dtype for case in plan.cases}
+        recalled = tuple(case for case in first if case.dtype in dtypes)
+        checked = replace(plan, cases=(*recalled, *plan.cases)).run()
+        for verdict in checked.verdicts:
+            if verdict.kind == "holds":
+                for case in recalled:
+                    if case.dtype == verdict.dtype:
+                        database.delete(key, kept[case])
+            elif verdict.case is not None and verdict.kind != "rounding":
+                database.save(key, verdict.case.to_json().encode())
+        return checked
+
+
+def _kept(database: ExampleDatabase, key: bytes) -> Iterator[tuple[Case, bytes]]:
+    """Yield the cases under a key; remove what is none, an older version's for example."""
+    for kept in tuple(database.fetch(key)):
+        try:
+            yield parse_case(kept.decode()), kept
+        except (CaseError, UnicodeDecodeError):
+            database.delete(key, kept)
 
 
 def _text(checked: Checked) -> str:
