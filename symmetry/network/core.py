@@ -230,10 +230,10 @@ class Chunk:
 
 
 def empty_lists(nonzeros: int, lists: int, groups: int, dtype: str) -> kernels.Nonzeros:
-    """Return room for lists."""
+    """Return room for lists, and for one number that is tried behind their last."""
     return kernels.Nonzeros(
-        np.empty(nonzeros, dtype),
-        np.empty(nonzeros, np.uint16),
+        np.empty(nonzeros + 1, dtype),
+        np.empty(nonzeros + 1, np.uint16),
         np.empty(lists, np.int32),
         np.zeros(lists + 1, np.int64),
         np.zeros(groups + 1, np.int64),

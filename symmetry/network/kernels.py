@@ -481,10 +481,9 @@ def list_by_sample(x: Array, dense: Array, part: int, lists: Nonzeros) -> int:
                     lists.indices[p] = 0
                     p += 1
                 for k in range(max(1, q * part), min(len(row) + 1, (q + 1) * part)):
-                    if row[k - 1] != 0:
-                        lists.values[p] = row[k - 1]
-                        lists.indices[p] = k - q * part
-                        p += 1
+                    lists.values[p] = row[k - 1]
+                    lists.indices[p] = k - q * part
+                    p += row[k - 1] != 0  # no branch, which processors would guess wrong
                 if p > start:
                     lists.totals[count] = s
                     count += 1
@@ -515,11 +514,9 @@ def list_by_input(x: Array, dense: Array, sub_block: int, lists: Nonzeros) -> in
             for k in range(x.shape[1]):
                 start = p
                 for s in range(samples):
-                    value = x[first + s, k]
-                    if value != 0:
-                        lists.values[p] = value
-                        lists.indices[p] = s
-                        p += 1
+                    lists.values[p] = x[first + s, k]
+                    lists.indices[p] = s
+                    p += x[first + s, k] != 0
                 if p > start:
                     lists.totals[count] = k + 1
                     count += 1
