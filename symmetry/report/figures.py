@@ -80,7 +80,9 @@ def _curves(experiment: Experiment) -> Figure:
 
     shows = [np.array([[p.loss, p.accuracy] for p in history]) for _, _, history in runs]
     names = [name for name, _, _ in runs]
-    return Figure("mnist-curves.png", (9.0, 3.6), (names, guess, *shows), draw, edition=2, layout=None)
+    return Figure(
+        "mnist-curves.png", (9.0, 3.6), (names, guess, *shows), draw, edition=2, layout=None
+    )
 
 
 def _line(
@@ -114,7 +116,9 @@ def _weights(experiment: Experiment) -> Figure:
             _scale(canvas, axes, image)
 
     shows = [part for title, w1 in panels for part in (title, w1)]
-    return Figure("mnist-w1.png", (4.6 * len(panels), 5.4), tuple(shows), draw, edition=2, layout=None)
+    return Figure(
+        "mnist-w1.png", (4.6 * len(panels), 5.4), tuple(shows), draw, edition=2, layout=None
+    )
 
 
 def _feature(experiment: Experiment, feature: NDArray[Any]) -> Figure:
@@ -132,7 +136,9 @@ def _feature(experiment: Experiment, feature: NDArray[Any]) -> Figure:
         axes.set_title("The weights of every hidden unit (grey: never lit)")
         _scale(canvas, axes, image)
 
-    return Figure("mnist-feature.png", (5.6, 4.6), (picture, never_lit), draw, edition=2, layout=None)
+    return Figure(
+        "mnist-feature.png", (5.6, 4.6), (picture, never_lit), draw, edition=2, layout=None
+    )
 
 
 def _confusion(experiment: Experiment) -> Figure:
