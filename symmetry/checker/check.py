@@ -11,7 +11,7 @@ from typing import Literal
 
 from symmetry.checker import recipes
 from symmetry.checker.case import WEIGHTS, Case
-from symmetry.checker.shrink import shrink
+from symmetry.checker.shrink import MAX_RUNS, shrink
 from symmetry.checker.threads import one_thread
 from symmetry.checker.verdict import Kind, Span, Verdict
 from symmetry.invariants.catalogue import Invariant
@@ -20,6 +20,7 @@ from symmetry.invariants.two_layer import TwoLayer
 from symmetry.targets.trainer import Trainer, TrainerError
 from symmetry.units.words import count
 
+_ROUNDING_RUNS = 60  # to make its case smaller: each asks for many more, and it does not gate
 _RERUNS = 3  # of the smallest case, to see whether it fails every time
 # Small, but with several of everything: a step that raises here works nowhere.
 _COMMON = Case(8, 3, 4, 3, 0.1, 1, "float32", "unit", "scaled", 0)
@@ -308,7 +309,8 @@ class _Examiner:
             shorter = replace(case, iterations=failure.finding.violation.iteration)
             if found := fails(shorter):
                 case, failure = shorter, found
-        return shrink(case, failure, fails)
+        runs = MAX_RUNS if failure.kind != "rounding" else _ROUNDING_RUNS
+        return shrink(case, failure, fails, runs)
 
     def _fails_alike(self, problem: TwoLayer, failure: _Failure) -> _Failure | None:
         outcome = self._measure(problem)

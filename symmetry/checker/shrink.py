@@ -23,7 +23,9 @@ _RATES = (1.0, 0.1, 0.01)
 T = TypeVar("T")
 
 
-def shrink(case: Case, failure: T, fails: Callable[[Case], T | None]) -> tuple[Case, T]:
+def shrink(
+    case: Case, failure: T, fails: Callable[[Case], T | None], max_runs: int = MAX_RUNS
+) -> tuple[Case, T]:
     """Return the smallest failing case found, and how it fails.
 
     Parameters
@@ -32,8 +34,10 @@ def shrink(case: Case, failure: T, fails: Callable[[Case], T | None]) -> tuple[C
         A failing case, and what ``fails`` returned for it.
     fails
         Runs the invariant on a case: what is wrong, or None.
+    max_runs
+        How often it is called at most.
     """
-    search = _Search(case, failure, fails)
+    search = _Search(case, failure, fails, max_runs)
     smaller = True
     while smaller:
         before = search.case
@@ -95,6 +99,7 @@ class _Search(Generic[T]):
     case: Case
     failure: T
     fails: Callable[[Case], T | None]
+    max_runs: int
 
     def __post_init__(self) -> None:
         self._tried = {self.case}
@@ -105,7 +110,7 @@ class _Search(Generic[T]):
         for candidate in candidates:
             if candidate in self._tried or self._work + candidate.work > MAX_WORK:
                 continue
-            if len(self._tried) > MAX_RUNS:
+            if len(self._tried) > self.max_runs:
                 return False
             self._tried.add(candidate)
             self._work += candidate.work

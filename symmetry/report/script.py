@@ -27,7 +27,7 @@ from symmetry.units.units import Units
 _LITERALS = 1000  # numbers that one array may have to be written out
 
 # How the script shows the failure; an invariant that is not here is measured by the checker.
-_BODIES = {
+BODIES = {
     "symmetry/w1-columns": "clones",
     "symmetry/w2-rows": "clones",
     "symmetry/clones": "clones",
@@ -70,7 +70,7 @@ def render_script(trainer: str, verdict: Verdict) -> str:
     arrays = {"x": start.x, "y": start.y, "w1": start.w1, "w2": start.w2}
     small = all(array.size <= _LITERALS or not array.any() for array in arrays.values())
     name = verdict.invariant
-    body = "rearranged" if name in _REARRANGED else _BODIES.get(name, "any")
+    body = "rearranged" if name in _REARRANGED else BODIES.get(name, "any")
     body = body if violation else "error"
     moves = _moves(name, start, small) if body == "rearranged" else {}
     templates = environment()
@@ -81,7 +81,7 @@ def render_script(trainer: str, verdict: Verdict) -> str:
         command=command,
         **_place(trainer),
         invariant=name,
-        start={name: _literal(array) for name, array in arrays.items()} if small else None,
+        start={name: literal(array) for name, array in arrays.items()} if small else None,
         **moves,
         case=case,
         **(vars(violation) if violation else {}),
@@ -116,7 +116,7 @@ def _place(trainer: str) -> dict[str, Any]:
     return {"first": [str(root)], "last": last, "module": name, "attribute": attribute}
 
 
-def _literal(array: NDArray[Any]) -> str:
+def literal(array: NDArray[Any]) -> str:
     """Return an expression for an array, in which every number is exact."""
     if not array.any():
         return f"np.zeros({array.shape}, dtype)"

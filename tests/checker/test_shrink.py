@@ -74,9 +74,9 @@ def test_the_work_is_limited(monkeypatch):
     assert 0 < sum(case.work for case in tried) <= 10 * CASE.work
 
 
-def test_the_number_of_runs_is_limited(monkeypatch):
-    monkeypatch.setattr(module, "MAX_RUNS", 25)
-    *_, tried = run(lambda _: False)
+def test_the_number_of_runs_is_limited():
+    tried = []
+    shrink(CASE, "it fails", tried.append, max_runs=25)
     assert len(tried) == 25
 
 

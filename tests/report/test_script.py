@@ -94,7 +94,7 @@ def test_a_script_reproduces_the_failure_and_notices_when_it_is_gone(name, tmp_p
 
 
 def test_an_invariant_without_a_script_is_measured_by_the_checker(tmp_path, monkeypatch):
-    monkeypatch.setattr(script, "_BODIES", {})
+    monkeypatch.setattr(script, "BODIES", {})
     trainer = write(tmp_path, BODIES["pure"])
     finished = run(render_script(trainer, verdict_of(trainer, "pure")), tmp_path)
     assert finished.returncode == 1, finished
@@ -193,7 +193,7 @@ def test_numbers_are_written_exactly(dtype):
     numbers = bits.view(dtype)
     numbers = numbers[np.isfinite(numbers)].reshape(-1, 1)
     namespace = {"np": np, "dtype": dtype}
-    again = eval(script._literal(numbers), namespace)
+    again = eval(script.literal(numbers), namespace)
     assert again.dtype == dtype
     assert (again == numbers).all()
-    assert eval(script._literal(np.zeros((2, 3), dtype)), namespace).shape == (2, 3)
+    assert eval(script.literal(np.zeros((2, 3), dtype)), namespace).shape == (2, 3)
