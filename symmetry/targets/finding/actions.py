@@ -22,6 +22,7 @@ Action = tuple[Factor, ...]
 
 TOLERANCE = 1e-9  # of the largest entry: below it, two float64 arrays are the same
 _TINY = 1e-30
+_FAR = 1e6  # times what is usual in an array
 
 
 def moved(array: Array, action: Action) -> Array:
@@ -70,11 +71,23 @@ def fits(shape: Sequence[int], action: Action) -> bool:
 
 
 def finite(array: Array) -> Array:
-    """Return numbers that can be subtracted: no infinities, no NaN, no truth values."""
-    if array.dtype.kind in "fc":
-        plain = array.size == 0 or np.isfinite(array.sum())
-        return array if plain else np.nan_to_num(array, nan=7e4, posinf=1e5, neginf=-1e5)
-    return array.astype(np.float64)
+    """Return numbers that can be compared on one scale: no infinities, no NaN, no truth values.
+
+    Entries that are far larger than the others, such as -1e9 for what attention must not see, come
+    out as twice the largest of those.
+    """
+    if array.dtype.kind not in "fc":
+        return array.astype(np.float64)
+    sizes = abs(array)
+    if array.size == 0 or sizes.max() < _FAR:  # not so if there is a NaN
+        return array
+    sizes[~np.isfinite(sizes)] = np.inf
+    usual = np.partition(sizes.ravel(), sizes.size // 10)[sizes.size // 10]
+    far = sizes >= _FAR * max(usual, 1.0) if np.isfinite(usual) else np.isinf(sizes)
+    top = 2 * sizes[~far].max(initial=0.5)
+    with np.errstate(invalid="ignore"):
+        signs = np.nan_to_num(np.sign(array.real), nan=1.5)
+    return np.where(far, top * signs, array)
 
 
 def changed(old: Array, new: Array, tolerance: float = TOLERANCE) -> NDArray[np.bool_]:

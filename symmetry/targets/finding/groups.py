@@ -12,7 +12,7 @@ import numpy as np
 
 from symmetry.targets.coverage import Progress
 from symmetry.targets.finding import actions
-from symmetry.targets.finding.actions import Action, Pairs
+from symmetry.targets.finding.actions import Action, Array, Pairs
 from symmetry.targets.finding.solver import Solver, Stuck, is_block
 from symmetry.units.units import Part, Units
 
@@ -128,13 +128,34 @@ class Groups:
         return self.found
 
     def holds(self, units: Units) -> bool:
-        """Return whether the loss stays, and buffers move along, when all units are rotated.
-
-        Only what comes after the parts is performed again, until results are what they were.
-        """
+        """Return whether the loss stays, and buffers move along, when all units are rotated."""
         order = np.roll(np.arange(units.count), 1)
         rotated = units.rearranged(self._start, order)
-        new = {self._trace.leaves[name]: rotated[name] for name in units.arrays}
+        new = self._replayed({name: rotated[name] for name in units.arrays})
+        if new is None:
+            return False
+        ends = {name: self._trace.arrays[i] for i, name in self._finals.items()}
+        wanted = units.rearranged(ends, order)
+        return all(
+            actions.same(wanted[name], new.get(i, self._trace.arrays[i]), _BUFFERS)
+            for i, name in self._finals.items()
+        )
+
+    def matters(self, units: Units) -> bool:
+        """Return whether the loss depends on the units at all: their slices may never be used."""
+        changed = dict(self._start)
+        for part in units.parts:
+            array = changed[part.array] = np.array(changed[part.array], order="C")
+            view, places = part.view(array), part.places(units.count).ravel()
+            view[places] = view[places] * 1.37 + 0.11
+        return self._replayed({name: changed[name] for name in units.arrays}) is None
+
+    def _replayed(self, leaves: Mapping[str, Array]) -> dict[int, Array] | None:
+        """Return the values that change with these leaves; None if the loss is among them.
+
+        Only what comes after the leaves is performed again, until results are what they were.
+        """
+        new = {self._trace.leaves[name]: array for name, array in leaves.items()}
         queue = sorted({k for i in new for k in self._trace.users.get(i, ())})
         queued = set(queue)
         while queue:
@@ -144,25 +165,20 @@ class Groups:
                 k, {x: new[i] for x, i in enumerate(node.inputs) if i in new}
             )
             if results is None:
-                return False
+                return None
             for value, result in zip(node.outputs, results, strict=True):
                 if value not in self._kept or actions.same(
                     self._trace.arrays[value], result, self._tolerance
                 ):
                     continue
                 if value == self._loss:
-                    return False
+                    return None
                 new[value] = result
                 for user in self._trace.users.get(value, ()):
                     if user not in queued:
                         queued.add(user)
                         heapq.heappush(queue, user)
-        ends = {name: self._trace.arrays[i] for i, name in self._finals.items()}
-        wanted = units.rearranged(ends, order)
-        return all(
-            actions.same(wanted[name], new.get(i, self._trace.arrays[i]), _BUFFERS)
-            for i, name in self._finals.items()
-        )
+        return new
 
     # Seeds
 
@@ -216,7 +232,7 @@ class Groups:
         known = next((h for h in self.found if self._contains(group, h)), None)
         if known is not None:
             return known
-        if not self.holds(group.units()):
+        if not self.holds(group.units()) or not self.matters(group.units()):
             return None
         group = self._extended(group)
         own = self._exchange(group, *group.members[:2])
@@ -343,7 +359,7 @@ class Groups:
             shape, where = self._start[part.array].shape, dict[int, range]()
             for axis, start, stop in part.where:
                 where[axis] = range(start, stop)
-            for axis in self._limited[part.array] if len(shape) > 2 else ():
+            for axis in self._limited[part.array]:
                 if axis != part.axis:
                     where.setdefault(axis, range(shape[axis]))
             cells = [

@@ -59,23 +59,23 @@ def _kind(units: Units, shapes: Shapes, around: bool) -> str:
     deep = any(
         len(shapes[p.array]) > (2 if p.array.endswith(".weight") else 3) for p in units.parts
     )
-    if any(p.block > 1 and p.axis == 0 and len(shapes[p.array]) > 1 for p in units.parts):
+    made = _modules(units, shapes, makers=True)
+    if any(p.block > 1 and _module(p) in made for p in units.parts):
         return "groups" if deep else "heads"
     if around:
         return "experts"
     if deep:
         return "channels"
+    if len(made) > 1 and len(_modules(units, shapes, makers=False)) > 1:
+        return "residual stream"
     axes = [{p.axis for p in units.parts if p.array == array} for array in units.arrays]
-    if any(len(found) > 1 for found in axes):
-        return "recurrent units"
-    makers, takers = _modules(units, shapes, first=True), _modules(units, shapes, first=False)
-    return "residual stream" if len(makers) > 1 and len(takers) > 1 else "units"
+    return "recurrent units" if any(len(found) > 1 for found in axes) else "units"
 
 
 def _dimensions(units: Units, shapes: Shapes) -> str:
     return (
         "value/output dimensions"
-        if _modules(units, shapes, first=False)
+        if _modules(units, shapes, makers=False)
         else ("query/key dimensions")
     )
 
@@ -88,7 +88,7 @@ def _path(units: Units, shapes: Shapes, kind: str) -> str:
     listed = [name.split(".")[1:] for part in units.parts for name in part.arrays]
     if listed:
         return _common(listed)
-    modules = _modules(units, shapes, first=True)
+    modules = _modules(units, shapes, makers=True)
     if len(modules) != 1 or kind == "heads":
         modules = [_module(part) for part in units.parts]
     return _common([module.split(".") for module in modules])
@@ -100,15 +100,21 @@ def _common(paths: Sequence[Sequence[str]]) -> str:
     return ".".join(word[0] for word in same)
 
 
-def _modules(units: Units, shapes: Shapes, *, first: bool) -> list[str]:
-    """Return the modules in whose matrices the units lie along the first axis, or another."""
-    return [
-        *dict.fromkeys(
-            _module(part)
-            for part in units.parts
-            if len(shapes[part.array]) > 1 and (part.axis == 0) == first
-        )
-    ]
+def _modules(units: Units, shapes: Shapes, *, makers: bool) -> list[str]:
+    """Return the modules whose matrices make the units, or those that take them.
+
+    A module with vectors makes the units that lie in one: in its bias. Others have the units that
+    they make along the first axis of their matrix.
+    """
+    vectors = {_module(part) for part in units.parts if len(shapes[part.array]) == 1}
+    biased = {_module(Part(name, 0)) for name, shape in shapes.items() if len(shape) == 1}
+
+    def makes(part: Part) -> bool:
+        module = _module(part)
+        return module in vectors if module in biased else part.axis == 0
+
+    matrices = [part for part in units.parts if len(shapes[part.array]) > 1]
+    return [*dict.fromkeys(_module(part) for part in matrices if makes(part) == makers)]
 
 
 def _module(part: Part) -> str:
