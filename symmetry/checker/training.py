@@ -176,7 +176,9 @@ class _Check:
             return
         from symmetry.targets.finding.find import find
 
-        self._tell("finding units", "float64")
+        if (known := self._tell("finding units", "float64")) is not None:
+            self._why = f"no equal units were looked for: {known.message}"
+            return
         try:
             self._coverage = find(self._plan.training)
         except (SymmetryError, TrainerError) as error:
@@ -187,7 +189,9 @@ class _Check:
 
     def _try(self, dtype: str) -> None:
         """See whether the training runs at all, and gives finite losses."""
-        self._tell("first steps", dtype)
+        if (known := self._tell("first steps", dtype)) is not None:
+            self._broken[dtype] = known.message
+            return
         setting = self._settings[dtype]
         try:
             setting.require_sense()
@@ -202,16 +206,19 @@ class _Check:
         if self._erratic and invariant.name != _REPEATABLE:
             message = "not judged: the training does not repeat itself"
             return replace(blank, message=message)
-        self._tell(invariant.name, dtype)
-        setting = self._settings[dtype]
+        known = self._tell(invariant.name, dtype)
+        verdict = known or self._measured(blank, invariant)
+        if known is None:
+            self._progress.examined(verdict)
+        self._erratic |= invariant.name == _REPEATABLE and verdict.kind == "violated"
+        return replace(verdict, steps=self._plan.steps)
+
+    def _measured(self, blank: Verdict, invariant: TrainingInvariant) -> Verdict:
         try:
-            finding = invariant.measure(setting)
+            finding = invariant.measure(self._settings[blank.dtype])
         except TrainerError as error:
             return replace(blank, kind="error", cases=1, message=str(error))
-        verdict = self._verdict(blank, finding, invariant)
-        if invariant.name == _REPEATABLE and finding.violation is not None:
-            self._erratic = True
-        return verdict
+        return self._verdict(blank, finding, invariant)
 
     def _broken_verdict(self, blank: Verdict) -> Verdict | None:
         """Tell an error once; what runs as written but not in float64 is not applicable there."""
@@ -264,8 +271,12 @@ class _Check:
             notes.append(f"{self._coverage.model}: {groups} of equal units")
         return tuple(notes)
 
-    def _tell(self, what: str, dtype: str) -> None:
-        self._progress.case(what, dtype, 0, 1)
+    def _tell(self, what: str, dtype: str) -> Verdict | None:
+        """Say what is about to be done; return the verdict if nothing is to be run for it."""
+        known = self._progress.known(what, dtype)
+        if known is None:
+            self._progress.case(what, dtype, 0, 1, None)
+        return known
 
 
 _NOISE = {

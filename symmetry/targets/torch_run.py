@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map
 
 from symmetry.targets import torch_state
+from symmetry.targets.pulse import calling
 from symmetry.targets.torch_modes import Arithmetic, Inside, Mixed, has_low
 from symmetry.targets.torch_objects import Objects, generators_of, make_objects
 from symmetry.targets.trainer import in_one_line, place_of, quiet
@@ -84,7 +85,8 @@ class Run:
         self._noise = noise
         self._inside = Inside()
         self._random_states: Any = None
-        with self._own_random_states(seed), self._readable(f"{training.name}()"):
+        kind = ("training", training.name, dtype)
+        with self._own_random_states(seed), self._readable(f"{training.name}()"), calling(*kind):
             self.objects: Objects = make_objects(training)
             if dtype == "float64":
                 self._promote()
@@ -196,8 +198,10 @@ class Run:
         """
         i = self.taken
         self.losses, self.backwards = [], 0
+        kind = ("step", self.training.name, self.dtype)
         with self._own_random_states(), self._readable(f"step({i})"), self.modes(), self._hooks():
-            returned = self.objects.step(i if self.objects.batch is None else self._batch(i))
+            with calling(*kind):
+                returned = self.objects.step(i if self.objects.batch is None else self._batch(i))
             if not self.losses and isinstance(returned, Tensor) and returned.numel() == 1:
                 self.on_loss(returned)
                 self.losses = [returned]
