@@ -227,12 +227,24 @@ def _expand(given: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def _list(only: tuple[str, ...], skip: tuple[str, ...]) -> int:
+    """Print the invariants of steps, and those that trainings have beside."""
+    from symmetry.checker import training
     from symmetry.invariants.catalogue import select
 
-    for invariant in select(only, skip):
-        say(invariant.name)
+    found: dict[str, tuple[Any, str]] = {}
+    errors = []
+    for choose, of in ((select, ""), (training.select, "PyTorch trainings")):
+        try:
+            for invariant in choose(only, skip):
+                found.setdefault(invariant.name, (invariant, of))
+        except SymmetryError as error:
+            errors.append(error)
+    if not found:
+        raise errors[0]
+    for name, (invariant, of) in found.items():
+        say(name)
         for label in ("statement", "reason", "witness", "trainers", "compared"):
-            say(f"  {label:<10} {getattr(invariant, label)}")
+            say(f"  {label:<10} {of if of and label == 'trainers' else getattr(invariant, label)}")
     return OK
 
 
@@ -285,11 +297,15 @@ def _write(
     """Write the files of one target, and say which."""
     from symmetry.report.invariants import MARKDOWN, render_invariants
     from symmetry.report.script import render_script
+    from symmetry.report.training_report import training_report
 
-    contents, texts = {}, []
+    contents: dict[Path, str | bytes] = {}
+    texts = []
     if json is not None:
         contents[json] = report.to_json()
-    if output is not None:
+    if output is not None and any(verdict.of_training for verdict in report):
+        contents |= training_report(report, _command_line()).contents(output)
+    elif output is not None:
         contents[output / MARKDOWN] = render_invariants(report, _command_line())
     if script is not None:
         failure = _to_reproduce(report)
@@ -300,10 +316,10 @@ def _write(
     return (*_write_all(contents), *texts)
 
 
-def _write_all(contents: Mapping[Path, str]) -> tuple[str, ...]:
+def _write_all(contents: Mapping[Path, str | bytes]) -> tuple[str, ...]:
     from symmetry.report.files import write_all
 
-    write_all({path: text.encode() for path, text in contents.items()})
+    write_all({p: c.encode() if isinstance(c, str) else c for p, c in contents.items()})
     return tuple(f"wrote {path}" for path in contents)
 
 

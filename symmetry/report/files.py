@@ -36,12 +36,16 @@ class Report:
         SymmetryError
             If a file cannot be written.
         """
+        write_all({**self.contents(directory), **(beside or {})})
+
+    def contents(self, directory: Path) -> dict[Path, bytes]:
+        """Return what there is to be written: all texts, and figures that show something else."""
         contents = {directory / name: text.encode() for name, text in self.texts.items()}
         for figure in self.figures:
             path = directory / figure.name
             if not figure.is_current(_content(path)):
                 contents[path] = figure.png()
-        write_all({**contents, **(beside or {})})
+        return contents
 
     def differences(self, directory: Path) -> tuple[str, ...]:
         """Return one line for each file that is missing or would be written differently."""

@@ -39,7 +39,7 @@ def environment(folder: Path = Path(__file__).parent) -> jinja2.Environment:
     )
     templates.filters |= {"percent": percent, "relative": relative, "code": code, "repr": repr}
     templates.filters |= {"loss": "{:.6f}".format, "number": "{:,}".format}
-    templates.globals |= {"count": count, "in_ulps": in_ulps}
+    templates.globals |= {"count": count, "in_ulps": in_ulps, "zip": zip}
     return templates
 
 
