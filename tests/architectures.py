@@ -7,6 +7,7 @@ They need torchvision, timm and transformers: ``pip install 'unit-symmetry[model
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -16,8 +17,10 @@ import torch.nn.functional as F
 import torchvision
 import transformers
 from torch import Tensor, nn
+from torchvision.models import GoogLeNet
 
 _CLASSES, _TOKENS = 5, 16
+googlenet = sys.modules[GoogLeNet.__module__]  # a function hides the module
 
 
 def _numbers(*shape: int, seed: int) -> Tensor:
@@ -62,16 +65,13 @@ def _language(model: nn.Module, vocabulary: int = 23) -> Any:
 
 
 def train_resnet() -> Any:
-    block = torchvision.models.resnet.BasicBlock
-    return _images(torchvision.models.ResNet(block, [1, 1, 1, 1], _CLASSES, width_per_group=64))
+    block = timm.models.resnet.BasicBlock
+    model = timm.models.ResNet(block, (1, 1, 1, 1), _CLASSES, channels=(6, 8, 10, 12), stem_width=6)
+    return _images(model)
 
 
 def train_densenet() -> Any:
     return _images(torchvision.models.DenseNet(4, (2, 2), 8, bn_size=2, num_classes=_CLASSES))
-
-
-def train_squeezenet() -> Any:
-    return _images(torchvision.models.squeezenet1_1(num_classes=_CLASSES), 48, 2)
 
 
 def train_vision_transformer() -> Any:
@@ -94,15 +94,35 @@ def _timm(name: str, size: int = 32, **options: Any) -> Any:
 
 
 def train_mobilenet() -> Any:
-    return _timm("mobilenetv2_050", channel_multiplier=0.25)
+    setting = [[1, 8, 1, 1], [2, 12, 2, 2]]
+    return _images(
+        torchvision.models.MobileNetV2(_CLASSES, 0.25, setting, round_nearest=4, dropout=0.1)
+    )
 
 
 def train_efficientnet() -> Any:
-    return _timm("efficientnet_b0", channel_multiplier=0.25, depth_multiplier=0.3)
+    block = torchvision.models.efficientnet.MBConvConfig
+    setting = [block(1, 3, 1, 8, 8, 1, 1.0, 1.0), block(3, 3, 2, 8, 12, 2, 1.0, 1.0)]
+    return _images(torchvision.models.EfficientNet(setting, 0.1, 0.0, _CLASSES, last_channel=16))
 
 
 def train_regnet() -> Any:
-    return _timm("regnetx_002")
+    block = torchvision.models.regnet.BlockParams([1, 1], [8, 16], [4, 8], [1, 1], [2, 2])
+    return _images(torchvision.models.RegNet(block, _CLASSES, stem_width=8))
+
+
+def train_inception() -> Any:
+    conv, inception = googlenet.BasicConv2d, googlenet.Inception
+    return _images(
+        nn.Sequential(
+            conv(3, 6, kernel_size=3, stride=2),
+            inception(6, 4, 4, 6, 2, 3, 4),
+            inception(17, 4, 4, 6, 2, 3, 4),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(17, _CLASSES),
+        )
+    )
 
 
 def train_convnext() -> Any:
@@ -123,7 +143,7 @@ def train_vgg() -> Any:
 
 
 def train_mixer() -> Any:
-    return _timm("mixer_s32_224", img_size=32, patch_size=8, embed_dim=12, num_blocks=2)
+    return _images(timm.models.MlpMixer(_CLASSES, 32, patch_size=8, num_blocks=2, embed_dim=12))
 
 
 def train_deit() -> Any:
@@ -131,8 +151,9 @@ def train_deit() -> Any:
     return _timm("deit_tiny_patch16_224", **options)
 
 
-def train_resmlp() -> Any:
-    return _timm("resmlp_12_224", img_size=32, patch_size=8, embed_dim=12, num_blocks=2)
+def train_poolformer() -> Any:
+    model = timm.models.MetaFormer(num_classes=_CLASSES, depths=(1,) * 4, dims=(6, 8, 10, 12))
+    return _images(model)
 
 
 # transformers
@@ -148,7 +169,7 @@ _SMALL = {
 
 
 def train_gpt2() -> Any:
-    config = transformers.GPT2Config(23, 32, 12, 2, 2, bos_token_id=0, eos_token_id=0)
+    config = transformers.GPT2Config(vocab_size=23, n_positions=32, n_embd=12, n_layer=2, n_head=2)
     return _language(transformers.GPT2LMHeadModel(config))
 
 
@@ -173,7 +194,9 @@ def train_gemma() -> Any:
 
 
 def train_phi() -> Any:
-    return _language(transformers.PhiForCausalLM(transformers.PhiConfig(**_SMALL)))
+    return _language(
+        transformers.PhiForCausalLM(transformers.PhiConfig(**_SMALL, partial_rotary_factor=1.0))
+    )
 
 
 def train_gpt_neox() -> Any:
@@ -203,7 +226,9 @@ def train_bert() -> Any:
 
 
 def train_distilbert() -> Any:
-    config = transformers.DistilBertConfig(23, 32, n_layers=2, n_heads=2, dim=12, hidden_dim=20)
+    config = transformers.DistilBertConfig(
+        vocab_size=23, n_layers=2, n_heads=2, dim=12, hidden_dim=20
+    )
     return _language(transformers.DistilBertForMaskedLM(config))
 
 
