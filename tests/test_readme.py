@@ -48,3 +48,16 @@ def test_the_first_two_commands_are_single_lines():
     assert [text.count("\n") for text in shell[:2]] == [1, 1]
     assert "symmetry run" in shell[0]
     assert "pytest" in shell[1]
+
+
+@needs("torch")
+def test_the_training_is_caught_and_its_line_named(tmp_path):
+    (tmp_path / "train.py").write_text(block("def training"))
+    done = run("symmetry", "check", "train.py:training", cwd=tmp_path)
+    assert done.returncode == 1, done.stderr
+    violated = re.findall(r"^(\S+) +float(?:32|64) +violated", done.stdout, re.MULTILINE)
+    assert violated == ["symmetry/permutation"] * 2 + ["symmetry/clones"] * 2
+    fixed = block("def training").replace("[:-1]", "")
+    (tmp_path / "train.py").write_text(fixed)
+    done = run("symmetry", "check", "train.py:training", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout

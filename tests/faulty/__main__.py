@@ -14,6 +14,8 @@ from symmetry.errors import SymmetryError
 from symmetry.report.files import Report
 from tests.faulty.report import COMMAND, MARKDOWN, render
 from tests.faulty.survey import Acquittal, Catch, survey
+from tests.faulty.trainings import survey as trainings
+from tests.faulty.trainings.report import HEADING, figure, section
 
 REPORTS = Path(__file__).parents[2] / "reports"
 
@@ -21,15 +23,35 @@ REPORTS = Path(__file__).parents[2] / "reports"
 def main() -> int:
     parser = argparse.ArgumentParser(prog=COMMAND, description="Write reports/faults.md.")
     parser.add_argument("--check", action="store_true", help="write nothing, compare")
-    check = parser.parse_args().check
-    found = survey(announce)
-    report = Report({MARKDOWN: render(found)})
+    parser.add_argument("--trainings", action="store_true", help="the section on trainings only")
+    given = parser.parse_args()
+    check = given.check
+    sound, steps = _steps(given.trainings)
+    found = trainings.survey(announce_training)
+    sound = sound and all(fared.as_it_should_be for fared in found)
+    report = Report({MARKDOWN: f"{steps}\n{section(found)}"}, (figure(found),))
     differences = report.differences(REPORTS) if check else ()
     if not check:
         report.write(REPORTS)
     for difference in differences:
         print(difference)
-    return 0 if found.as_it_should_be and not differences else 1
+    return 0 if sound and not differences else 1
+
+
+def _steps(kept: bool) -> tuple[bool, str]:
+    """Return what the report says of steps, surveyed or as it is, and whether all is well."""
+    if kept:
+        text = (REPORTS / MARKDOWN).read_text(encoding="utf-8")
+        return True, text.partition(f"\n{HEADING}\n")[0]
+    found = survey(announce)
+    return found.as_it_should_be, render(found)
+
+
+def announce_training(result: trainings.Fared) -> None:
+    """Say in one line how a training fared."""
+    caught = "caught" if result.fault else "sound"
+    state = caught if result.as_it_should_be else "UNEXPECTED"
+    print(f"{state:12}{result.name}", flush=True)
 
 
 def announce(result: Catch | Acquittal) -> None:

@@ -34,7 +34,7 @@ def section(found: tuple[Fared, ...]) -> str:
         sound=sound,
         caught=sum(fared.as_it_should_be for fared in broken),
         accused=[fared.name for fared in sound if fared.caught_by],
-        invariants=[invariant for invariant in TRAININGS],
+        invariants=TRAININGS,
         short=lambda name: name.partition("/")[2],
         mark=_mark,
         ratio=_ratio,
