@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from symmetry.api import check as check
     from symmetry.checker.case import Case as Case
     from symmetry.checker.verdict import Verdict as Verdict
+    from symmetry.culprit.explain import explain as explain
+    from symmetry.culprit.explanation import Explanation as Explanation
     from symmetry.errors import SymmetryError as SymmetryError
     from symmetry.targets.coverage import Coverage as Coverage
     from symmetry.targets.coverage import find_units as find_units
@@ -20,10 +22,12 @@ if TYPE_CHECKING:
 _HOMES = {
     "Case": "symmetry.checker.case",
     "Coverage": "symmetry.targets.coverage",
+    "Explanation": "symmetry.culprit.explanation",
     "Report": "symmetry.api",
     "SymmetryError": "symmetry.errors",
     "Verdict": "symmetry.checker.verdict",
     "check": "symmetry.api",
+    "explain": "symmetry.culprit.explain",
     "find_units": "symmetry.targets.coverage",
     "from_module": "symmetry.targets.torch_module",
     "parametrize_invariants": "symmetry.testing",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from symmetry.checker.verdict import Verdict
 
 _FILE = GivenPath()
+_WORK = 3 * 10**9  # that may be spent on explaining: samples times inputs times units times steps
 
 
 @click.command("check")
@@ -99,6 +100,11 @@ _FILE = GivenPath()
     metavar="JSON|FILE",
     help="Run this case, or those in a file, one a line, instead of a list.",
 )
+@click.option(
+    "--no-explain",
+    is_flag=True,
+    help="Do not look for the operation behind the first violation that repeats.",
+)
 @click.option("--json", type=_FILE, metavar="FILE", help="Write the verdicts there, for programs.")
 @click.option(
     "--script",
@@ -119,6 +125,7 @@ def command(
     script: Path | None,
     output: Path | None,
     list_: bool,
+    no_explain: bool,
     **options: Any,
 ) -> int:
     """Check training steps against the invariants, on many generated cases.
@@ -140,6 +147,7 @@ def command(
     several = len(names) > 1 or names != targets
     if several and script:
         raise click.UsageError("--script is of one target, and these may be several.")
+    options["explained"] = not no_explain
     options["expected_failures"] = dict(map(_expectation, expect_failure))
     options["cases"] = None if case is None else _read(case)
     _probe(json, script, output, several=several)
@@ -198,20 +206,43 @@ def _check_several(
 
 
 def _check(name: str, options: Mapping[str, Any]) -> Report:
-    """Check one target; print its verdicts and what failed."""
+    """Check one target; print its verdicts, what failed, and the operation behind it."""
     from symmetry.api import check
     from symmetry.cli.verdicts import Shown
     from symmetry.report.verdicts import failures
 
     enter(name)
     with terminal():
-        report = check(name, **options, progress=Shown())
+        checking = {key: value for key, value in options.items() if key != "explained"}
+        report = check(name, **checking, progress=Shown())
     for heading, *facts in failures(report):
         for text in ("", click.style(heading, bold=True), *facts):
+            say(text)
+    if options["explained"]:
+        for text in _explained(name, report):
             say(text)
     for text in ("", *report.notes):
         say(text)
     return report
+
+
+def _explained(name: str, report: Report) -> Iterable[str]:
+    """Return what there is to say of the operation behind the first violation that repeats."""
+    violated = [verdict for verdict in report if verdict.kind == "violated" and verdict.repeats]
+    if not violated:
+        return ()
+    from symmetry.checker.threads import one_thread
+    from symmetry.culprit.explain import explain_verdict
+    from symmetry.report.explanation import lines
+    from symmetry.targets.resolve import resolve
+
+    units = report.coverage.groups if report.coverage is not None else None
+    with one_thread():
+        for verdict in violated:
+            found = explain_verdict(resolve(name), verdict, _WORK, units)
+            if found is not None:
+                return ("", *lines(found)) if found.step is not None else ()
+    return ()
 
 
 def _expand(given: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
