@@ -94,7 +94,7 @@ def _explain_split(subject: Subject, split: _Split, compared: int) -> Explanatio
         (),
         tuple(subject.remarks),
     )
-    groups = _split_groups(split.units, window.start, states[-1])
+    groups = _split_groups(split.units, window.start, states[-1], window.coarse)
     compiled = any(seen.library == "jax" for seen in own)
     if compiled:
         remark = "JAX's operations were evaluated one by one, not compiled"
@@ -147,14 +147,36 @@ def _apart(units: Units, start: State, state: State) -> float:
     return found
 
 
-def _split_groups(units: Units, start: State, state: State) -> tuple[Group, ...]:
-    """Return how the first group of clones that split is split now; empty if none did."""
-    now = units.groups(state)
-    for clones in units.groups(start):
-        pieces = tuple(piece for group in now if (piece := tuple(sorted({*group} & {*clones}))))
-        if len(pieces) > 1:
-            return pieces
+def _split_groups(
+    units: Units, start: State, state: State, coarse: float = 0.0
+) -> tuple[Group, ...]:
+    """Return how the first group of clones that split is split now; empty if none did.
+
+    Units closer than ``coarse`` count as equal, unless all of them are.
+    """
+    exact = units.groups(state)
+    for now in [_near_groups(units, state, coarse), exact] if coarse else [exact]:
+        for clones in units.groups(start):
+            pieces = tuple(piece for group in now if (piece := tuple(sorted({*group} & {*clones}))))
+            if len(pieces) > 1:
+                return pieces
     return ()
+
+
+@np.errstate(all="ignore")
+def _near_groups(units: Units, state: State, coarse: float) -> list[Group]:
+    """Return units that are equal but for a small multiple of their array's largest entry."""
+    rows = [units.rows(state, part) for part in units.parts if part.array in state]
+    scaled = [row / (abs(row).max(initial=0) or 1) for row in rows]
+    groups: list[list[int]] = []
+    for unit in range(units.count):
+        for group in groups:
+            if all(abs(row[unit] - row[group[0]]).max(initial=0) <= coarse for row in scaled):
+                group.append(unit)
+                break
+        else:
+            groups.append([unit])
+    return [tuple(group) for group in groups]
 
 
 def _told(explanation: Explanation, case: Case, found: list[Finding]) -> Explanation:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from symmetry.targets.resolve import resolve
 from symmetry.targets.trainer import Trainer, TrainerError
 from symmetry.targets.training import Training
 from symmetry.units.state import moved
-from symmetry.units.units import Units
+from symmetry.units.units import Part, Units
 
 STEPS = 2  # of a training
 _SHIFTS = 2  # of the units of a training that stay different
@@ -139,6 +139,7 @@ def explain_training(
         groups = find(training).groups if units is None else units
         if not groups:
             raise SymmetryError(f"{training.name} has no equal units, so there is nothing to split")
+        shapes = {name: array.shape for name, array in training.start().state().items()}
         found: list[Explanation] = []
         for kind in ("float64", "float32") if dtype is None else (dtype,):
             for shift in range(_SHIFTS):
@@ -146,9 +147,39 @@ def explain_training(
                 found.append(explain_subject(subject, steps, first=first))
                 if found[-1].outcome == "explained":
                     return found[-1]
+        wide = widened(groups, shapes)
+        if wide:
+            subject = TrainingSubject(training, wide, dtype=dtype or "float64", seed=seed)
+            supposed = explain_subject(subject, steps)
+            if supposed.outcome == "explained":
+                return _supposed(supposed, groups)
     except TrainerError as error:
         raise SymmetryError(f"{training.name}: {error}") from error
     return next((each for each in reversed(found) if each.step is not None), found[-1])
+
+
+def widened(groups: Sequence[Units], shapes: Mapping[str, tuple[int, ...]]) -> list[Units]:
+    """Return groups of which only some units were proved equal, with all that their axes hold.
+
+    A forward that treats a unit differently makes it no equal unit.
+    """
+    wide: dict[frozenset[tuple[str, int]], Units] = {}
+    for group in groups:
+        lengths = {shapes[part.array][part.axis] for part in group.parts}
+        plain = all(part.block == 1 and not part.where for part in group.parts)
+        key = frozenset((part.array, part.axis) for part in group.parts)
+        once = len(key) == len(group.parts)  # no query beside a key in one array
+        if plain and once and len(lengths) == 1 and max(lengths) > group.count:
+            parts = tuple(Part(part.array, part.axis) for part in group.parts)
+            wide.setdefault(key, Units(group.name, max(lengths), parts))
+    return [*wide.values()]
+
+
+def _supposed(explanation: Explanation, groups: Sequence[Units]) -> Explanation:
+    """Say that the explained units were not proved equal."""
+    proved = next(group.count for group in groups if group.name == explanation.units)
+    remark = f"{proved} of them were proved equal, and all were supposed to be"
+    return replace(explanation, remarks=(*explanation.remarks, remark))
 
 
 def explain_verdict(

@@ -32,6 +32,9 @@ class Subject(Protocol):
         The groups of units.
     limit
         How many times its response to one ulp an array may move by rounding.
+    coarse
+        How close units are that count as equal when a usual and an odd one are chosen, of the
+        largest entry; 0 if only equal bits do.
     remarks
         What else a reader should know about the observation.
     """
@@ -40,6 +43,7 @@ class Subject(Protocol):
     start: State
     units: Sequence[Units]
     limit: float
+    coarse: float
     remarks: list[str]
 
     def run(self, start: State, steps: int) -> Iterator[State]:
@@ -69,6 +73,7 @@ class StepSubject:
         self.remarks: list[str] = []
         self.start: State = {"w1": start.w1, "w2": start.w2}
         self.units: Sequence[Units] = start.units
+        self.coarse = 0.0
         self.limit = max(32.0, 4 * math.sqrt(max(*start.x.shape, start.hidden)))
         self._trainer, self._problem = trainer, start
         self._arrays: bool | None = None  # whether the step takes arrays that report

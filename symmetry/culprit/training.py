@@ -19,6 +19,7 @@ from symmetry.units.units import Units
 from symmetry.units.words import places_in_words
 
 _LIMITS = {"float32": 100.0, "float64": 1000.0}
+_COARSE = {"float32": 1e-4, "float64": 1e-8}
 _ODD = 3  # one unit of so many stays different, and no more than all but two
 
 
@@ -48,7 +49,7 @@ class TrainingSubject:
         shift: int = 0,
         seed: int = 0,
     ) -> None:
-        self.name, self.limit = training.name, _LIMITS[dtype]
+        self.name, self.limit, self.coarse = training.name, _LIMITS[dtype], _COARSE[dtype]
         self.remarks: list[str] = []
         self._training, self._dtype, self._seed = training, dtype, seed
         run = self._begin()

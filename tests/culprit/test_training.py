@@ -1,0 +1,67 @@
+"""PyTorch trainings with one fault each, and what is said of them in the user's terms."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from symmetry import explain
+from symmetry.report.explanation import short
+from tests.conftest import needs
+
+pytestmark = needs("torch")
+
+FAULTY = {
+    "own_loop": "optimiser: mul_ on fc1.weight, rows 9 to 15, ",
+    "own_optimizer": "optimiser: zero_ on optimizer.velocity.fc1.weight, row 23, ",
+    "clipping": "aten.linalg_vector_norm, ",
+    "statistics": "optimiser: mul_ on norm.running_var, rows 5 to 7, ",
+    "gradient_rows": "aten.mul_ on the gradient of fc2.weight, columns 0, 2, 4, ",
+    "head_decay": "optimiser: mul_ on projection.weight, columns 4 to 7, ",
+    "partial_cast": "forward: _to_copy, ",
+    "custom_backward": "backward: mul, ",
+    "lstm": "aten.mul_ on the gradient of rnn.weight_hh_l0, rows 30 to 35, ",
+    "gru": "optimiser: mul_ on rnn.weight_ih_l0, row 2, ",
+    "scaled_unit": "forward: mul, ",
+    "averaged_model": "optimiser: lerp_ on average.fc1.weight, rows 0 to 22, ",
+}
+SOUND = ("sound_net", "sound_convolution", "sound_attention", "sound_lstm")
+
+
+@pytest.fixture(scope="module")
+def trainings() -> Any:
+    return importlib.import_module("tests.culprit.trainings")
+
+
+@pytest.mark.parametrize("name", FAULTY)
+def test_the_line_is_named(name: str, trainings: Any) -> None:
+    explanation = explain(getattr(trainings, name))
+    culprit = explanation.culprits[0]
+    assert explanation.outcome == "explained"
+    assert culprit.source.endswith("# wrong")
+    assert culprit.file == "tests/culprit/trainings.py"
+    assert short(culprit).startswith(FAULTY[name])
+
+
+def test_the_module_is_named_where_the_forward_keeps_its_statistics(trainings: Any) -> None:
+    explanation = explain(trainings.statistics_in_the_forward)
+    assert explanation.outcome == "explained"
+    assert explanation.culprits[0].module == "norm"
+    assert "were proved equal, and all were supposed to be" in explanation.remarks[-1]
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_no_operation_of_a_sound_training_is_accused(name: str, trainings: Any) -> None:
+    explanation = explain(getattr(trainings, name))
+    assert explanation.outcome in ("nothing split", "rounding")
+    assert not any("jump" in culprit.difference.size for culprit in explanation.culprits)
+
+
+def test_the_forward_line_behind_a_backward_is_named(trainings: Any) -> None:
+    culprit = explain(trainings.sound_convolution, dtype="float64").culprits[0]
+    assert (culprit.phase, culprit.module) == ("backward", "fc")
+    assert culprit.source == "return self.fc(torch.relu(self.norm(self.conv(x))).flatten(1))"
+    assert Path(culprit.file).name == "trainings.py"

@@ -1,0 +1,269 @@
+"""PyTorch trainings with one fault each, on lines that end in ``# wrong``, and sound ones."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+UNITS = 24
+
+
+def vectors(i):
+    generator = torch.Generator().manual_seed(100 + i)
+    return torch.randn(16, 6, generator=generator), torch.randint(0, 4, (16,), generator=generator)
+
+
+def images(i):
+    generator = torch.Generator().manual_seed(i)
+    x = torch.randn(8, 1, 6, 6, generator=generator)
+    return x, torch.randint(0, 4, (8,), generator=generator)
+
+
+def sequences(i):
+    generator = torch.Generator().manual_seed(i)
+    x = torch.randn(6, 5, 6, generator=generator)
+    return x, torch.randint(0, 4, (6,), generator=generator)
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc1 = nn.Linear(6, UNITS)
+        self.fc2 = nn.Linear(UNITS, 4)
+
+    def hidden(self, x):
+        return torch.tanh(self.fc1(x))
+
+    def forward(self, x):
+        return self.fc2(self.hidden(x))
+
+
+class Norm(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(UNITS))
+        self.register_buffer("mean", torch.zeros(UNITS))
+
+    def forward(self, x):
+        with torch.no_grad():
+            self.mean[:10].lerp_(x.mean(0)[:10], 0.1)  # wrong
+        return (x - self.mean) * self.weight
+
+
+class Convolution(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(1, 8, 3)
+        self.norm = nn.BatchNorm2d(8)
+        self.fc = nn.Linear(8 * 16, 4)
+
+    def forward(self, x):
+        return self.fc(torch.relu(self.norm(self.conv(x))).flatten(1))
+
+
+class Attention(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embedding, self.qkv = nn.Linear(6, 16), nn.Linear(16, 48)
+        self.projection, self.fc = nn.Linear(16, 16), nn.Linear(16, 4)
+
+    def forward(self, x):
+        x = self.embedding(x)
+        q, k, v = self.qkv(x).view(*x.shape[:2], 3, 4, 4).permute(2, 0, 3, 1, 4)
+        mixed = torch.softmax(q @ k.transpose(-1, -2) / 2, -1) @ v
+        return self.fc((x + self.projection(mixed.transpose(1, 2).reshape(x.shape))).mean(1))
+
+
+class Recurrent(nn.Module):
+    def __init__(self, kind):
+        super().__init__()
+        self.rnn, self.fc = kind(6, 12, batch_first=True), nn.Linear(12, 4)
+
+    def forward(self, x):
+        return self.fc(self.rnn(x)[0][:, -1])
+
+
+def nothing(_):
+    pass
+
+
+def training(model, data=vectors, *, optimise=None, after_backward=nothing, after_step=nothing):
+    """Return a training of a model by SGD with momentum, with more done in between."""
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+
+    def step(i):
+        x, y = data(i)
+        model.zero_grad()
+        functional.cross_entropy(model(x), y).backward()
+        after_backward(model)
+        if optimise is None:
+            optimizer.step()
+        else:
+            optimise(model)
+        with torch.no_grad():
+            after_step(model)
+
+    return model, step
+
+
+def own_loop():
+    @torch.no_grad()
+    def optimise(model):
+        for parameter in model.parameters():
+            if parameter.shape == (UNITS, 6):
+                parameter[9:16].mul_(0.99)  # wrong
+            parameter.sub_(0.1 * parameter.grad)
+
+    return training(Net(), optimise=optimise)
+
+
+class Momentum(torch.optim.Optimizer):
+    def __init__(self, parameters):
+        super().__init__(parameters, {"lr": 0.05})
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                state = self.state[parameter]
+                velocity = state.setdefault("velocity", torch.zeros_like(parameter))
+                velocity.mul_(0.9).add_(parameter.grad)
+                if len(velocity) == UNITS:
+                    velocity[-1].zero_()  # wrong
+                parameter.add_(velocity, alpha=-group["lr"])
+
+
+def own_optimizer():
+    model = Net()
+    optimizer = Momentum(model.parameters())
+    return training(model, optimise=lambda _: optimizer.step())
+
+
+def clipping():
+    def clip(model):
+        gradient = model.fc1.weight.grad
+        norm = gradient[:12].norm()  # wrong
+        gradient[:12].mul_(0.05 / norm)  # wrong
+
+    return training(Net(), after_backward=clip)
+
+
+def statistics():
+    def forget(model):
+        model.norm.running_var[5:].mul_(1.01)  # wrong
+
+    return training(Convolution(), images, after_step=forget)
+
+
+def statistics_in_the_forward():
+    class Normed(Net):
+        def __init__(self):
+            super().__init__()
+            self.norm = Norm()
+
+        def hidden(self, x):
+            return torch.relu(self.norm(self.fc1(x)))
+
+    return training(Normed())
+
+
+def gradient_rows():
+    def scale(model):
+        model.fc2.weight.grad[:, ::2].mul_(1.5)  # wrong
+
+    return training(Net(), after_backward=scale)
+
+
+def head_decay():
+    def decay(model):
+        model.projection.weight[:, 4:8].mul_(0.98)  # wrong
+
+    return training(Attention(), sequences, after_step=decay)
+
+
+def partial_cast():
+    class Cast(Net):
+        def hidden(self, x):
+            hidden = super().hidden(x)
+            return torch.cat([hidden[:, :20], hidden[:, 20:].bfloat16().float()], 1)  # wrong
+
+    return training(Cast())
+
+
+class Square(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x * x
+
+    @staticmethod
+    def backward(ctx, gradient):
+        (x,) = ctx.saved_tensors
+        result = 2 * x * gradient
+        result[:, -3:] = x[:, -3:] * gradient[:, -3:]  # wrong
+        return result
+
+
+def custom_backward():
+    class Squared(Net):
+        def hidden(self, x):
+            return Square.apply(self.fc1(x))
+
+    return training(Squared())
+
+
+def lstm():
+    def scale(model):
+        model.rnn.weight_hh_l0.grad[30:36].mul_(0.5)  # wrong
+
+    return training(Recurrent(nn.LSTM), sequences, after_backward=scale)
+
+
+def gru():
+    def decay(model):
+        model.rnn.weight_ih_l0[2].mul_(0.97)  # wrong
+
+    return training(Recurrent(nn.GRU), sequences, after_step=decay)
+
+
+def scaled_unit():
+    class Scaled(Net):
+        def hidden(self, x):
+            factors = torch.ones(UNITS)
+            factors[7] = 1.001
+            return super().hidden(x) * factors  # wrong
+
+    return training(Scaled())
+
+
+def averaged_model():
+    model, average = Net(), Net()
+    average.load_state_dict(model.state_dict())
+
+    def follow(model):
+        for ours, theirs in zip(average.parameters(), model.parameters(), strict=True):
+            count = len(ours) - (len(ours) == UNITS)
+            ours[:count].lerp_(theirs[:count], 0.1)  # wrong
+
+    return *training(model, after_step=follow), {"average": average}
+
+
+def sound_net():
+    return training(Net())
+
+
+def sound_convolution():
+    model = Convolution()
+    optimizer = torch.optim.Adam(model.parameters())
+    return training(model, images, optimise=lambda _: optimizer.step())
+
+
+def sound_attention():
+    model = Attention()
+    optimizer = torch.optim.AdamW(model.parameters(), 1e-2)
+    return training(model, sequences, optimise=lambda _: optimizer.step())
+
+
+def sound_lstm():
+    return training(Recurrent(nn.LSTM), sequences)
