@@ -161,6 +161,12 @@ class TrainingSetting:
         return tuple(with_followers(units, state, copies) for units in self.model_units)
 
     @cached_property
+    def peers(self) -> Mapping[str, tuple[str, ...]]:
+        """The arrays that each array may be exchanged with: it responds as much as any of them."""
+        parts = [part for units in self.units for part in units.parts]
+        return {name: part.arrays for part in parts for name in part.arrays}
+
+    @cached_property
     def scale(self) -> Mapping[str, float]:
         """The largest entry of each array, before or after the steps."""
         states = [self.start, *self.result]
@@ -286,19 +292,16 @@ def clones(setting: TrainingSetting) -> Finding:
 
     Witness: there are clones and other units; a clone moved.
     """
-    if not setting.units:
+    groups = [units for units in setting.units if not units.chosen]
+    if not groups:
         return Finding(counted=False, note="no equal units were found")
     sample = {**setting.start, **setting.result[-1]}
-    labels = classes(setting.units, sample)
+    labels = classes(groups, sample)
     start = {n: a for n, a in setting.start.items() if n in labels}
-    cloned = setting.at({n: a.ravel()[labels[n]].reshape(a.shape) for n, a in start.items()})
+    cloned = setting.at(merged(start, labels))
 
     def sides(_: int) -> tuple[States, States]:
-        merged = [
-            {n: a.ravel()[labels[n]].reshape(a.shape) if n in labels else a for n, a in s.items()}
-            for s in cloned.result
-        ]
-        return cloned.result, merged
+        return cloned.result, [merged(state, labels) for state in cloned.result]
 
     finding = _judge(cloned, sides, "clones", "its clone", once=True)
     if finding.violation is not None:
@@ -344,13 +347,19 @@ def cycle(count: int, random: Random) -> Order:
 
 
 def classes(groups: Sequence[Units], state: State) -> dict[str, NDArray[np.int_]]:
-    """Return for each array with units which entry each entry is to equal, in flat indices.
+    """Return for each array with units which entry each entry is to equal.
 
-    In each group the last unit becomes a copy of the first; of at least five units, the one after
-    the middle a copy of the middle one. Entries that any of these exchanges connects are one class.
+    Entries are numbered through all of these arrays, one after the other. In each group the last
+    unit becomes a copy of the first; of at least five units, the one after the middle a copy of
+    the middle one. Entries that any of these exchanges connects are one class.
     """
-    names = {part.array for units in groups for part in units.parts}
-    labels = {n: np.arange(a.size).reshape(a.shape) for n, a in state.items() if n in names}
+    names = {array for units in groups for array in units.arrays}
+    arrays = {name: array for name, array in state.items() if name in names}
+    ends = np.cumsum([array.size for array in arrays.values()])
+    labels = {
+        name: np.arange(end - array.size, end).reshape(array.shape)
+        for (name, array), end in zip(arrays.items(), ends, strict=True)
+    }
     pairs = [
         (units, a, b)
         for units in groups
@@ -367,6 +376,22 @@ def classes(groups: Sequence[Units], state: State) -> dict[str, NDArray[np.int_]
             }
         if identical(before, labels):
             return {name: label.ravel() for name, label in labels.items()}
+
+
+def merged(state: State, labels: Mapping[str, NDArray[np.int_]]) -> dict[str, NDArray[Any]]:
+    """Return the state with each entry made equal to the one that ``classes`` names."""
+    names, ends = [*labels], np.cumsum([label.size for label in labels.values()])
+    new = dict(state)
+    for name, label in labels.items():
+        if name not in state:
+            continue
+        values = state[name].ravel().copy()
+        owners = np.searchsorted(ends, label, side="right")
+        for owner in np.unique(owners):  # nearly always the array itself
+            own, first = owners == owner, ends[owner] - labels[names[owner]].size
+            values[own] = state[names[owner]].ravel()[label[own] - first]
+        new[name] = values.reshape(state[name].shape)
+    return new
 
 
 def difference(a: NDArray[Any], b: NDArray[Any]) -> float:
@@ -399,7 +424,7 @@ def _judge(
         for number in range(1 if once else REARRANGEMENTS):
             again = _ratios(setting, *(first if number == 0 else sides(number)))
             ratios = {key: min(ratios[key], again.get(key, 0.0)) for key in ratios}
-    lies = {part.array for units in setting.units for part in units.parts}
+    lies = {array for units in setting.units for array in units.arrays}
     if not any(setting.judged(n, 0) for n in setting.result[0] if n in lies or not lies):
         note = "cannot judge: one ulp in the parameters moves the arrays by 1 % and more"
         return Finding(counted=False, note=note)
@@ -451,7 +476,8 @@ def _ratios(setting: TrainingSetting, found: States, expected: States) -> dict[A
         for name, array in b.items():
             if comparable(name, b) and setting.judged(name, step):
                 deviation = difference(array, a[name]) if name in a else math.inf
-                ratios[step, name] = deviation / response[name] if deviation else 0.0
+                limit = max(response[n] for n in setting.peers.get(name, (name,)) if n in response)
+                ratios[step, name] = deviation / limit if deviation else 0.0
     return ratios
 
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from symmetry.units.state import Array, State
-from symmetry.units.units import Units
+from symmetry.units.units import Part, Units
 
 
 def with_followers(units: Units, state: State, copies: Mapping[str, str]) -> Units:
@@ -18,12 +18,17 @@ def with_followers(units: Units, state: State, copies: Mapping[str, str]) -> Uni
     same shape, or 1 along some axes, or lacks one axis: sums over an axis, as Adafactor keeps.
     """
     parts = list(units.parts)
-    known = {part.array for part in parts}
+    known = {*units.arrays}
     for name, array in state.items():
         owner = copies.get(name) or owner_of(name, state)
         if owner is None or name in known:
             continue
         axes = _axes(state[owner].shape, array.shape)
+        parts += [
+            _beside(part, name, owner)
+            for part in units.parts
+            if part.arrays[:1] == (owner,) and {*_beside(part, name, owner).arrays} <= state.keys()
+        ]
         parts += [
             replace(
                 part,
@@ -32,9 +37,20 @@ def with_followers(units: Units, state: State, copies: Mapping[str, str]) -> Uni
                 where=tuple((axes[axis], a, b) for axis, a, b in part.where if axis in axes),
             )
             for part in units.parts
-            if part.array == owner and part.axis in axes
+            if part.array == owner and part.axis in axes and not part.arrays
         ]
-    return Units(units.name, units.count, tuple(parts))
+    return replace(units, parts=tuple(parts))
+
+
+def _beside(part: Part, name: str, owner: str) -> Part:
+    """Return where units that are whole arrays lie in what follows these; one of it is known."""
+    ours, others = name.split("."), owner.split(".")
+    while ours[-1:] == others[-1:]:
+        ours.pop()
+        others.pop()
+    prefix = ".".join(ours)
+    arrays = (prefix + array.removeprefix(".".join(others)) for array in part.arrays)
+    return replace(part, array=name, arrays=tuple(arrays))
 
 
 def frozen_copies(start: State, trainable: Collection[str]) -> dict[str, str]:

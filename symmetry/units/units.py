@@ -8,7 +8,7 @@ its matrix. All are the same value: a count, and the *parts* that say where unit
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -103,6 +103,9 @@ class Units:
         How many there are.
     parts
         Where they lie.
+    chosen
+        Whether a step may choose between them, as top-k does between experts: of equal units it
+        then takes the first one, by rights.
 
     Examples
     --------
@@ -117,6 +120,7 @@ class Units:
     name: str
     count: int
     parts: tuple[Part, ...]
+    chosen: bool = False
 
     @cached_property
     def arrays(self) -> tuple[str, ...]:
@@ -131,7 +135,7 @@ class Units:
     def within(self, *arrays: str) -> Units:
         """Return the same units with their parts in these arrays only."""
         kept = tuple(part for part in self.parts if part.array in arrays)
-        return Units(self.name, self.count, kept)
+        return replace(self, parts=kept)
 
     def rows(self, state: State, part: Part) -> Array:
         """Return the entries of one part, one row a unit: shape (count, entries of a unit).

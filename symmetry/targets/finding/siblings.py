@@ -7,6 +7,7 @@ operations for each, and an array becomes another array.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from symmetry.units.units import Part, Units
 
@@ -27,8 +28,8 @@ def siblings(shapes: Shapes, free: Sequence[tuple[str, int]], holds: Holds) -> I
         Proves a group.
     """
     for count, fixed, options in _guesses(shapes, free):
-        for chosen in ((), options) if fixed else (options,):
-            units = Units("", count, (*fixed, *chosen))
+        for more in ((), options) if fixed else (options,):
+            units = Units("", count, (*fixed, *more), chosen=True)
             if len(units.parts) > 1 and holds(units):
                 yield _smallest(units, fixed, holds)
                 break
@@ -87,7 +88,7 @@ def _alike(modules: Sequence[Mapping[str, str]], shapes: Shapes) -> bool:
 def _smallest(units: Units, fixed: tuple[Part, ...], holds: Holds) -> Units:
     """Leave out each part that nothing depends on."""
     for part in units.parts[len(fixed) :]:
-        fewer = Units("", units.count, tuple(p for p in units.parts if p is not part))
+        fewer = replace(units, parts=tuple(p for p in units.parts if p is not part))
         if len(fewer.parts) > 1 and holds(fewer):
             units = fewer
     return units
