@@ -53,6 +53,11 @@ class _Adapter:
             if readable(tensor) and tensor.untyped_storage().data_ptr() not in written
         ]
         self._observer.after(self._call, [handle(t) for t in (*targets, *changed)], made)
+        # Whoever keeps the call keeps no tensors: they would live on beside autograd's graph, up
+        # to the end of the interpreter.
+        operation.operands, operation.results = (), ()
+        self._copies = []
+        del self._call
 
 
 def readable(tensor: torch.Tensor) -> bool:
@@ -84,13 +89,14 @@ def _array(tensor: torch.Tensor) -> Array:
 
 def _call(operation: Operation, places: Places) -> Call:
     known = [n for n, tensor in enumerate(operation.operands) if readable(tensor)]
-    others = list(operation.operands) if len(known) < len(operation.operands) else []
+    unreadable = [None if readable(tensor) else tensor for tensor in operation.operands]
+    others: list[Any] = unreadable if len(known) < len(unreadable) else []
     dtypes = [operation.operands[n].dtype for n in known]
     declared = tuple(known.index(n) for n in operation.targets if n in known)
 
     def perform(arrays: Sequence[Array]) -> list[Array]:
         given = [torch.from_numpy(a).to(d) for a, d in zip(arrays, dtypes, strict=True)]
-        tensors = others or given
+        tensors = [*others] or given
         for number, tensor in zip(known, given, strict=True):
             tensors[number] = tensor
         made, written = operation.perform(tensors)
