@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from symmetry.report.figure import Figure, plain
-from tests.performance.contestants import NAMES
 from tests.performance.load import Rate, in_words
 from tests.performance.measure import Point
-from tests.performance.sweeps import Measured
+from tests.performance.sweeps import DTYPES, Measured
 
-COLOURS = {"NumPy": "#d55e00", "core": "#0072b2", "collapsed": "#777777"}
-MARKERS = {"NumPy": "s", "core": "o", "collapsed": "^"}
-RATIO_TICKS = (0.5, 1, 2, 5, 10, 20)
-LABELS = {"NumPy": "NumPy", "core": "core", "collapsed": "collapsed core"}
+COLOURS = {"core": "#0072b2", "PyTorch": "#009e73", "JAX": "#cc79a7", "NumPy": "#d55e00"}
+MARKERS = {"core": "o", "PyTorch": "s", "JAX": "^"}
+RATIO_TICKS = (0.2, 0.5, 1, 2, 5, 10, 20)
 
 
 @dataclass(frozen=True)
@@ -33,10 +32,22 @@ class Sweep:
         """The values along the axis."""
         return sorted({self.x(point) for point in self.points})
 
+    def of(self, dtype: str, threads: int) -> list[Point]:
+        """Return the points of one line."""
+        wanted = dtype, threads
+        return [p for p in self.points if (p.setting.dtype, p.setting.threads) == wanted]
+
 
 def sweeps(measured: Measured) -> tuple[Sweep, ...]:
     """Return the columns."""
     return (
+        Sweep(
+            "Nonzeros (made-up inputs, 200 units)",
+            "percent of the inputs that are not zero",
+            measured.by_share,
+            lambda point: 100 * (point.setting.share or 0),
+            logarithmic=False,
+        ),
         Sweep(
             "Hidden units (MNIST)",
             "hidden units",
@@ -44,17 +55,10 @@ def sweeps(measured: Measured) -> tuple[Sweep, ...]:
             lambda point: point.setting.hidden,
         ),
         Sweep(
-            "Training samples (MNIST, 200 units)",
-            "training samples",
-            measured.by_samples,
-            lambda point: point.setting.n,
-        ),
-        Sweep(
-            "Nonzeros (made-up inputs, 200 units)",
-            "percent of the inputs that are not zero",
-            measured.by_share,
-            lambda point: 100 * (point.setting.share or 0),
-            logarithmic=False,
+            "Classes (made-up inputs, 19 % nonzero, 200 units)",
+            "classes",
+            measured.by_classes,
+            lambda point: point.setting.classes,
         ),
     )
 
@@ -65,45 +69,53 @@ def figures(measured: Measured, rates: Sequence[Rate]) -> tuple[Figure, ...]:
 
 
 def _sweeps(measured: Measured) -> Figure:
-    """Draw the time per iteration above the ratio to NumPy, a column for each sweep."""
-    columns = sweeps(measured)
+    """Draw how many times as fast as NumPy each is: a column for each sweep, a row for a dtype."""
+    columns, plan = sweeps(measured), measured.plan
+    drawn = [name for name in MARKERS if name in plan.names]
 
     def draw(canvas: Any) -> None:
-        axes = canvas.subplots(2, 3)
-        for position, sweep in enumerate(columns):
-            _times(axes[0, position], sweep, measured.plan.threads)
-            _ratios(axes[1, position], sweep, measured.plan.threads)
-        axes[0, 0].set_ylabel("milliseconds per iteration")
-        axes[1, 0].set_ylabel("times as fast as NumPy")
+        axes = canvas.subplots(2, 3, sharey=True)
+        for row, dtype in enumerate(DTYPES):
+            for panel, sweep in zip(axes[row], columns, strict=True):
+                for name, threads in product(drawn, plan.threads):
+                    _line(panel, sweep, sweep.of(dtype, threads), name, threads)
+                _scales(panel, sweep)
+                panel.set_title(f"{sweep.title}, {dtype}")
+            axes[row, 0].set_ylabel("times as fast as NumPy")
+        for panel, sweep in zip(axes[1], columns, strict=True):
+            panel.set_xlabel(sweep.label)
         handles, labels = axes[0, 0].get_legend_handles_labels()
         canvas.legend(handles, labels, loc="outside upper center", ncols=len(labels))
 
     shows = [
-        [sweep.x(p), p.setting.threads, *(p.median(name) for name in NAMES)]
+        [sweep.x(p), p.setting.threads, *(p.ratio(name) for name in drawn)]
         for sweep in columns
         for p in sweep.points
     ]
-    return Figure("performance.png", (13.0, 7.4), (shows,), draw, edition=2)
+    return Figure("performance.png", (14.0, 7.8), (drawn, shows), draw, edition=3)
 
 
-def _times(axes: Any, sweep: Sweep, threads: tuple[int, ...]) -> None:
-    from matplotlib.ticker import LogLocator
+def _line(axes: Any, sweep: Sweep, points: list[Point], name: str, threads: int) -> None:
+    one = threads == 1
+    axes.plot(
+        [sweep.x(point) for point in points],
+        [point.ratio(name) for point in points],
+        color=COLOURS[name],
+        marker=MARKERS[name],
+        linestyle="--" if one else "-",
+        markerfacecolor="white" if one else COLOURS[name],
+        label=f"{name}, {in_words(threads)}",
+    )
 
-    for name in NAMES:
-        for count in threads:
-            points = [point for point in sweep.points if point.setting.threads == count]
-            _line(axes, sweep, points, [1e3 * point.median(name) for point in points], name, count)
-    axes.set(title=sweep.title, yscale="log")
-    _scales(axes, sweep)
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter("{x:,g}")
-    axes.set_yticks([], minor=True)
 
-
-def _ratios(axes: Any, sweep: Sweep, threads: tuple[int, ...]) -> None:
-    for count in threads:
-        points = [point for point in sweep.points if point.setting.threads == count]
-        _line(axes, sweep, points, [point.ratio() for point in points], "core", count)
+def _scales(axes: Any, sweep: Sweep) -> None:
+    """Give the axes the measured values as ticks, NumPy a line of its own, and a light grid."""
+    if sweep.logarithmic:
+        axes.set_xscale("log")
+        axes.set_xticks(sweep.ticks, [f"{tick:g}" for tick in sweep.ticks])
+        axes.set_xticks([], minor=True)
+    else:
+        axes.set_xlim(left=0)
     axes.axhline(1, color=COLOURS["NumPy"], linewidth=1.2)
     axes.annotate(
         "NumPy",
@@ -114,40 +126,9 @@ def _ratios(axes: Any, sweep: Sweep, threads: tuple[int, ...]) -> None:
         va="top",
         color=COLOURS["NumPy"],
     )
-    axes.set_xlabel(sweep.label)
-    _scales(axes, sweep)
-    if sweep.logarithmic:
-        axes.set_ylim(bottom=0)
-    else:  # from many times as fast to as fast
-        axes.set_yscale("log")
-        axes.set_yticks(RATIO_TICKS, [f"{tick:g}" for tick in RATIO_TICKS])
-        axes.set_yticks([], minor=True)
-        axes.set_ylim(bottom=0.4)
-
-
-def _line(
-    axes: Any, sweep: Sweep, points: list[Point], values: list[float], name: str, threads: int
-) -> None:
-    one = threads == 1
-    axes.plot(
-        [sweep.x(point) for point in points],
-        values,
-        color=COLOURS[name],
-        marker=MARKERS[name],
-        linestyle="--" if one else "-",
-        markerfacecolor="white" if one else COLOURS[name],
-        label=f"{LABELS[name]}, {in_words(threads)}",
-    )
-
-
-def _scales(axes: Any, sweep: Sweep) -> None:
-    """Give the horizontal axis the measured values as its ticks, and the panel a light grid."""
-    if sweep.logarithmic:
-        axes.set_xscale("log")
-        axes.set_xticks(sweep.ticks, [f"{tick:,g}" for tick in sweep.ticks])
-        axes.set_xticks([], minor=True)
-    else:
-        axes.set_xlim(left=0)
+    axes.set_yscale("log")
+    axes.set_yticks(RATIO_TICKS, [f"{tick:g}" for tick in RATIO_TICKS])
+    axes.set_yticks([], minor=True)
     plain(axes)
     axes.grid(axis="y", color="#e6e6e6", linewidth=0.8)
     axes.set_axisbelow(True)
@@ -175,4 +156,4 @@ def _load(rates: Sequence[Rate]) -> Figure:
 
 
 def _shade(rate: Rate) -> str:
-    return COLOURS["core" if rate.is_core else "collapsed"]
+    return COLOURS["core"] if rate.is_core else "#777777"

@@ -62,7 +62,7 @@ class Limits:
 
 def bytes_per_product(dtype: str) -> int:
     """Return what one nonzero times one tile of units has to load: a row, a value, an index."""
-    return TILE_BYTES + np.dtype(dtype).itemsize + 1
+    return TILE_BYTES + np.dtype(dtype).itemsize + 2
 
 
 def measure_limits(threads: tuple[int, ...], tries: int) -> Limits:
@@ -86,7 +86,7 @@ def products(dtype: str, tries: int) -> float:
     lanes = TILE_BYTES // np.dtype(dtype).itemsize
     rows = aligned_zeros((L1_BYTES // TILE_BYTES, lanes), dtype)
     values = np.ones(500, dtype)
-    indices = np.random.default_rng(0).integers(0, len(rows), len(values)).astype(np.uint8)
+    indices = np.random.default_rng(0).integers(0, len(rows), len(values)).astype(np.uint16)
     total, times = aligned_zeros((lanes,), dtype), 500
     taken = best(lambda: multiply(total, values, indices, rows, times), tries)
     return bytes_per_product(dtype) * len(values) * times / taken

@@ -12,6 +12,8 @@ from tests.performance.limits import bytes_per_product
 from tests.performance.measure import Point
 from tests.performance.sweeps import Measured
 
+LISTED = 0.7  # below such a share of nonzeros no block is dense
+
 
 @dataclass(frozen=True)
 class Rate:
@@ -61,7 +63,12 @@ def rates(measured: Measured) -> list[Rate]:
         return in_words(point.setting.threads)
 
     by_threads = {
-        threads: [point for point in measured.by_share if point.setting.threads == threads]
+        threads: [
+            point
+            for point in measured.by_share
+            if (point.setting.threads, point.setting.dtype) == (threads, "float32")
+            and point.share < LISTED
+        ]
         for threads in measured.plan.threads
     }
     size = 1e9 * bytes_per_product("float32")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from statistics import median
 
 from threadpoolctl import threadpool_limits
 
-from tests.performance.contestants import NAMES, contestant
+from tests.performance.contestants import contestant
 from tests.performance.problems import Problem, images, scattered
 
 PAUSE = 0.1  # s before each turn: OpenBLAS' threads spin for a while after their work is done
@@ -24,10 +27,13 @@ class Setting:
     share: float | None = None
     dtype: str = "float32"
     threads: int = 2
+    classes: int = 10
 
     def problem(self) -> Problem:
         """Return its data."""
-        return images(self.n) if self.share is None else scattered(self.n, self.share)
+        if self.share is None:
+            return images(self.n)
+        return scattered(self.n, self.share, self.classes)
 
 
 @dataclass(frozen=True)
@@ -57,29 +63,60 @@ class Point:
         return self.median("NumPy") / self.median(name)
 
 
-def measure(settings: Iterable[Setting], rounds: int) -> Iterator[Point]:
-    """Yield a point for each setting; data are kept while settings share them."""
-    kept: tuple[tuple[int, float | None], Problem] | None = None
+def measure(settings: Iterable[Setting], names: tuple[str, ...], rounds: int) -> list[Point]:
+    """Return a point for each setting, in their order; each number of threads in its own process.
+
+    A process may run on as many cores as it has threads: JAX takes no other limit.
+    """
+    settings = list(settings)
+    found: dict[Setting, Point] = {}
+    for threads in sorted({setting.threads for setting in settings}):
+        chosen = [setting for setting in settings if setting.threads == threads]
+        spawn = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(1, spawn, initializer=limit, initargs=(threads,)) as pool:
+            found |= pool.submit(measure_here, chosen, names, rounds, PAUSE).result()
+    return [found[setting] for setting in settings]
+
+
+def limit(threads: int) -> None:
+    """Let this process, before it has loaded anything, run on so many cores."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
+
+
+def measure_here(
+    settings: list[Setting], names: tuple[str, ...], rounds: int, pause: float
+) -> dict[Setting, Point]:
+    """Measure in this process; data are kept while settings share them."""
+    kept: tuple[tuple[int, float | None, int], Problem] | None = None
+    found = {}
     for setting in settings:
-        key = setting.n, setting.share
+        key = setting.n, setting.share, setting.classes
         if kept is None or kept[0] != key:
             kept = key, setting.problem()
         problem = kept[1]
+        if "PyTorch" in names:
+            import torch
+
+            torch.set_num_threads(setting.threads)
         with threadpool_limits(setting.threads, "blas"):
-            times = seconds(setting, problem, rounds)
-        yield Point(setting, problem.nonzeros, problem.visits, problem.share, times)
+            times = seconds(setting, problem, names, rounds, pause)
+        found[setting] = Point(setting, problem.nonzeros, problem.visits, problem.share, times)
+    return found
 
 
-def seconds(setting: Setting, problem: Problem, rounds: int) -> dict[str, tuple[float, ...]]:
+def seconds(
+    setting: Setting, problem: Problem, names: tuple[str, ...], rounds: int, pause: float
+) -> dict[str, tuple[float, ...]]:
     """Return every contestant's times; what makes lists or compiles happens before."""
     sizes = setting.hidden, setting.dtype, setting.threads
-    contestants = {name: contestant(name, problem, *sizes) for name in NAMES}
+    contestants = {name: contestant(name, problem, *sizes) for name in names}
     for advance in contestants.values():
         advance()
-    times: dict[str, list[float]] = {name: [] for name in NAMES}
+    times: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(rounds):
         for name, advance in contestants.items():
-            time.sleep(PAUSE)
+            time.sleep(pause)
             start = time.perf_counter()
             advance()
             times[name].append(time.perf_counter() - start)

@@ -11,18 +11,19 @@ import numpy as np
 from symmetry.data.dataset import Dataset
 from symmetry.data.mnist import load_mnist
 
-INPUTS, CLASSES = 784, 10
+INPUTS = 784
 TEST_SHARE = 6  # a test sample for so many training samples, as in MNIST
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A training and a test set, both with 784 inputs and 10 classes."""
+    """A training and a test set, both with 784 inputs."""
 
     x: Any
     labels: Any
     test_x: Any
     test_labels: Any
+    classes: int = 10
 
     @property
     def nonzeros(self) -> int:
@@ -54,13 +55,13 @@ def images(n: int) -> Problem:
     )
 
 
-def scattered(n: int, share: float) -> Problem:
+def scattered(n: int, share: float, classes: int = 10) -> Problem:
     """Return float32 inputs, a `share` of them at random places between 1/255 and 1, others 0."""
     rng = np.random.default_rng(0)
 
     def draw(samples: int) -> tuple[Any, Any]:
         shape = samples, INPUTS
         values = rng.integers(1, 256, shape, np.uint8) * (rng.random(shape, np.float32) < share)
-        return values / np.float32(255), rng.integers(0, CLASSES, samples)
+        return values / np.float32(255), rng.integers(0, classes, samples)
 
-    return Problem(*draw(n), *draw(n // TEST_SHARE))
+    return Problem(*draw(n), *draw(n // TEST_SHARE), classes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 from symmetry.memory import in_words as bytes_in_words
@@ -13,6 +14,8 @@ from tests.performance.load import Rate, in_words
 from tests.performance.measure import Point
 from tests.performance.sweeps import Measured
 
+COLLAPSED = "collapsed"
+
 INTRODUCTION = """\
 # How fast the core is, and how far from the limit
 
@@ -20,10 +23,11 @@ INTRODUCTION = """\
 
 One iteration is an update, a pass over the training set for the loss after it and the next
 gradient, and a pass over the test set. NumPy's step (`symmetry/targets/numpy.py`) does the same
-with as few passes and temporary arrays as a competent user would. Data are converted, and the
-core's lists of nonzeros made, before. All contestants take turns in one process, each with the same
-number of threads, after a pause of 0.1 s that lets BLAS threads go to sleep; a time is the median
-of {rounds} iterations after one that warms up."""
+with as few passes and temporary arrays as a competent user would, and so do those of PyTorch and
+JAX (`symmetry/targets/`). Data are converted, and the core's lists of nonzeros made, before. All
+contestants take turns in one process that runs on as many processors as it has threads, after a
+pause of 0.1 s that lets BLAS threads go to sleep; a time is the median of {rounds} iterations after
+one that warms up. Figures hold for the processor below."""
 
 QUICK = """\
 **These are quick settings, which show that the command works: few rounds, few samples. They are no
@@ -34,28 +38,29 @@ Milliseconds per iteration, in brackets the fastest and the slowest one; ratios 
 medians."""
 
 SWEEPS = """\
-![Time per iteration and ratio to NumPy](performance.png)
+![How many times as fast as NumPy](performance.png)
 
-Dashed lines are one thread. The collapsed core trains the same network as one unit, so that its
-time does not grow with the hidden units. Where nothing else is said there are {n:,} training
-samples and 200 units. In the third column the nonzeros are scattered at random (those of MNIST,
-{share:.1f} percent, lie together), and a hundred percent is a dense matrix."""
+Dashed lines are one thread. There are {n:,} training samples. The nonzeros of made-up inputs are
+scattered at random (those of MNIST, {share:.1f} percent, lie together), and a hundred percent is a
+dense matrix. The collapsed core trains the same network as one unit, so that its time does not grow
+with the hidden units."""
 
 LIMIT = """\
 The two large products take most of the time. For each nonzero input and each *tile* of hidden
-units (416 bytes: 104 float32 or 52 float64) they load a row of the tile, a value and an index:
-{bytes} bytes in float32. The training set's nonzeros are visited twice (forward, backward), the
-test set's once. No computer does that faster than its first-level cache delivers, and this one
-delivers {limit:.0f} GB/s to one thread at best.
+units (416 bytes at 200 units: 104 float32 or 52 float64) they load a row of the tile, a value and
+an index: {bytes} bytes in float32. The training set's nonzeros are visited twice (forward,
+backward), the test set's once. No computer does that faster than its first-level cache delivers,
+and this one delivers {limit:.0f} GB/s to one thread at best.
 
 ![What a nonzero costs, beside the limit](performance-limit.png)
 
 - *Loads and nothing else* combines the words of a buffer of 16 KiB: the limit.
 - *Innermost loop in L1* is the core's `multiply_add` on one long list whose rows fit that cache.
-  It takes longer than its bytes do, because a value of four bytes and an index of one each take a
+  It takes longer than its bytes do, because a value of four bytes and an index of two each take a
   load's whole slot, as a vector does. This is the best that the core could come to.
-- *One more nonzero* is the slope of the iteration's time over the nonzeros of the third column
-  above: what the products cost in a real training, with lists that are short and come from memory.
+- *One more nonzero* is the slope of the iteration's time over the nonzeros of the first sweep
+  above, where blocks are lists: what the products cost in a real training, with lists that are
+  short and come from memory.
 - *Whole iteration* has everything else in it, too: exponentials, softmax, the second layer, sums
   over chunks, the padding of the last tile.
 
@@ -83,7 +88,7 @@ def document(
             "",
             "## Scaling",
             "",
-            SWEEPS.format(n=measured.plan.n, share=100 * measured.main[0].share),
+            SWEEPS.format(n=measured.plan.swept, share=100 * measured.main[0].share),
             "",
             *(line for sweep in sweeps(measured) for line in (*sweep_table(sweep), "")),
             "## The limit",
@@ -109,20 +114,28 @@ def document(
 
 
 def headline(measured: Measured) -> str:
-    """Return the finding in a few sentences: float32, all threads."""
-    threads = max(measured.plan.threads)
-    main = next(point for point in measured.main if point.setting.threads == threads)
-    dense = max(
-        (point for point in measured.by_share if point.setting.threads == threads),
-        key=lambda point: point.share,
+    """Return the finding in a few sentences, on one thread: what the tables show at the least."""
+    main = [point for point in measured.main if point.setting.threads == 1]
+    shares, hidden, classes = (
+        [point for point in sweep.points if point.setting.threads == 1]
+        for sweep in sweeps(measured)
     )
-    return (
-        f"On MNIST with 200 hidden units, float32, {in_words(threads)}, an iteration takes NumPy\n"
-        f"{milliseconds(main.median('NumPy'))} ms, the core {milliseconds(main.median('core'))} ms,"
-        f" which is **{main.ratio():.1f} times as fast**, and the collapsed core\n"
-        f"{milliseconds(main.median('collapsed'))} ms, {main.ratio('collapsed'):.0f} times. On a"
-        f" matrix of the same shape without zeros the core is {dense.ratio():.1f} times as fast."
+    least = min(shares, key=Point.ratio)
+    small = min(hidden, key=Point.ratio)
+    many = min(classes, key=Point.ratio)
+    text = (
+        f"On MNIST with 200 hidden units, on one thread, the core is "
+        f"{' and '.join(f'**{p.ratio():.1f}** ({p.setting.dtype})' for p in main)} times as fast "
+        f"as NumPy, and the collapsed core "
+        f"{' and '.join(f'{p.ratio(COLLAPSED):.0f}' for p in main)} times. On made-up inputs of "
+        f"every density it is at least {least.ratio():.2f} times as fast "
+        f"({100 * least.setting.share:.0f} % nonzero, {least.setting.dtype}); on MNIST with "
+        f"{min(p.setting.hidden for p in hidden)} to {max(p.setting.hidden for p in hidden)} units "
+        f"at least {small.ratio():.2f} times ({small.setting.hidden} units, "
+        f"{small.setting.dtype}); with up to {max(p.setting.classes for p in classes):,} classes "
+        f"at least {many.ratio():.2f} times."
     )
+    return textwrap.fill(text, 100)
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -145,18 +158,16 @@ def spread(point: Point, name: str) -> str:
 
 
 def main_table(points: Sequence[Point]) -> list[str]:
-    """Return the table of the experiment's own sizes."""
-    heads = ("", "NumPy", "core", "ratio", "collapsed core", "ratio")
+    """Return the table of the experiment's own sizes: times, and the ratio of the core."""
+    names = list(points[0].seconds)
     return table(
-        heads,
+        ("", *names, "core beside NumPy", "collapsed beside NumPy"),
         [
             (
                 f"{point.setting.dtype}, {in_words(point.setting.threads)}",
-                spread(point, "NumPy"),
-                spread(point, "core"),
+                *(spread(point, name) for name in names),
                 f"**{point.ratio():.1f}**",
-                spread(point, "collapsed"),
-                f"{point.ratio('collapsed'):.0f}",
+                f"{point.ratio(COLLAPSED):.0f}",
             )
             for point in points
         ],
@@ -164,19 +175,18 @@ def main_table(points: Sequence[Point]) -> list[str]:
 
 
 def sweep_table(sweep: Sweep) -> list[str]:
-    """Return a sweep's table, a row for each tick and thread count."""
-    heads = (sweep.label, "threads", "NumPy ms", "core ms", "ratio", "collapsed ms", "ratio")
+    """Return a sweep's table, a row for each tick, dtype and thread count."""
+    names = list(sweep.points[0].seconds)
+    heads = (sweep.label, "dtype", "threads", *(f"{name} ms" for name in names))
     return table(
-        heads,
+        (*heads, "core beside NumPy"),
         [
             (
                 f"{sweep.x(point):,g}",
+                point.setting.dtype,
                 str(point.setting.threads),
-                milliseconds(point.median("NumPy")),
-                milliseconds(point.median("core")),
-                f"{point.ratio():.1f}",
-                milliseconds(point.median("collapsed")),
-                f"{point.ratio('collapsed'):.0f}",
+                *(milliseconds(point.median(name)) for name in names),
+                f"**{point.ratio():.2f}**",
             )
             for point in sweep.points
         ],

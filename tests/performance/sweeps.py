@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
+from tests.performance.contestants import NAMES, installed
 from tests.performance.limits import Limits, measure_limits
 from tests.performance.measure import Point, Setting, measure
 from tests.performance.memory import peaks
@@ -15,32 +16,41 @@ DTYPES = ("float32", "float64")
 
 @dataclass(frozen=True)
 class Plan:
-    """What to measure."""
+    """What to measure: MNIST whole, then sweeps with fewer samples.
+
+    Attributes
+    ----------
+    n, swept
+        Training samples of MNIST, and of a sweep.
+    names
+        Who is timed.
+    """
 
     n: int = 60_000
-    hidden: tuple[int, ...] = (25, 50, 100, 200, 400, 800)
-    samples: tuple[int, ...] = (7_500, 15_000, 30_000, 60_000)
-    shares: tuple[float, ...] = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
+    swept: int = 20_000
+    shares: tuple[float, ...] = (0, 0.1, 0.25, 0.5, 0.75, 0.9, 1)
+    hidden: tuple[int, ...] = (1, 16, 50, 105, 200, 400, 800)
+    classes: tuple[int, ...] = (10, 100, 1000)
     threads: tuple[int, ...] = (1, 2)
-    rounds: int = 7
+    names: tuple[str, ...] = (*NAMES, *installed())
+    rounds: int = 5
     tries: int = 300
 
 
 FULL = Plan()
-QUICK = Plan(
-    n=6_000, hidden=(25, 100), samples=(1_500, 6_000), shares=(0.1, 0.2, 1.0), rounds=2, tries=20
-)
+QUICK = Plan(n=6_000, swept=1_500, hidden=(16, 200), shares=(0, 0.5, 1), rounds=2, tries=20)
+CLASSES_SHARE = 0.19  # of nonzeros where classes are swept: about MNIST's
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Everything that a report shows; the sweeps are float32.
+    """Everything that a report shows.
 
     Attributes
     ----------
     main
-        MNIST at 200 units, both dtypes.
-    by_hidden, by_samples, by_share
+        MNIST at 200 units.
+    by_share, by_hidden, by_classes
         The sweeps.
     peaks
         By dtype and contestant, bytes.
@@ -50,9 +60,9 @@ class Measured:
     peaks: dict[str, dict[str, int]]
     limits: Limits
     main: tuple[Point, ...]
-    by_hidden: tuple[Point, ...]
-    by_samples: tuple[Point, ...]
     by_share: tuple[Point, ...]
+    by_hidden: tuple[Point, ...]
+    by_classes: tuple[Point, ...]
 
 
 def run(plan: Plan, say: Callable[[str], None]) -> Measured:
@@ -64,17 +74,19 @@ def run(plan: Plan, say: Callable[[str], None]) -> Measured:
 
     def sweep(name: str, settings: list[Setting]) -> tuple[Point, ...]:
         say(name)
-        return tuple(measure(settings, plan.rounds))
+        each = [
+            replace(setting, dtype=dtype, threads=threads)
+            for setting, dtype, threads in product(settings, DTYPES, plan.threads)
+        ]
+        return tuple(measure(each, plan.names, plan.rounds))
 
-    n, threads = plan.n, plan.threads
+    n = plan.swept
     return Measured(
         plan,
         memory,
         limits,
-        sweep("MNIST", [Setting(n, dtype=d, threads=t) for d, t in product(DTYPES, threads)]),
-        sweep("hidden units", [Setting(n, h, threads=t) for h, t in product(plan.hidden, threads)]),
-        sweep("samples", [Setting(m, threads=t) for m, t in product(plan.samples, threads)]),
-        sweep(
-            "nonzeros", [Setting(n, share=s, threads=t) for s, t in product(plan.shares, threads)]
-        ),
+        sweep("MNIST", [Setting(plan.n)]),
+        sweep("nonzeros", [Setting(n, share=share) for share in plan.shares]),
+        sweep("hidden units", [Setting(n, hidden) for hidden in plan.hidden]),
+        sweep("classes", [Setting(n, share=CLASSES_SHARE, classes=c) for c in plan.classes]),
     )
