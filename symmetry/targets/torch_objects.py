@@ -154,7 +154,11 @@ def _sorted(
     extras: dict[str, Any] = {}
     names = {id(thing): key for key, thing in named.items()}
     within = {id(module) for module in model.modules()}
-    unnamed = [thing for thing in made if id(thing) not in names and id(thing) not in within]
+    unnamed = [
+        thing
+        for thing in made
+        if id(thing) not in names and id(thing) not in within and not _wraps(thing)
+    ]
     for thing in (*named.values(), *unnamed):
         if thing is model or thing is None:
             continue
@@ -167,6 +171,16 @@ def _sorted(
             )
         target[key] = thing
     return optimizers, extras
+
+
+def _wraps(thing: Any) -> bool:
+    """Return whether it only hands its calls on to an optimiser, as Accelerate's does."""
+    return isinstance(thing, torch.optim.Optimizer) and not can_be_hooked(thing)
+
+
+def can_be_hooked(optimizer: Any) -> bool:
+    """Return whether an optimiser tells of its steps: a PyTorch optimiser that is initialised."""
+    return hasattr(optimizer, "_optimizer_step_pre_hooks")
 
 
 def _kind(thing: Any) -> str:

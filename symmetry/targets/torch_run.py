@@ -18,7 +18,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from symmetry.targets import torch_state
 from symmetry.targets.pulse import calling
 from symmetry.targets.torch_modes import Arithmetic, Inside, Mixed, has_low
-from symmetry.targets.torch_objects import Objects, generators_of, make_objects
+from symmetry.targets.torch_objects import Objects, can_be_hooked, generators_of, make_objects
 from symmetry.targets.trainer import in_one_line, place_of, quiet
 from symmetry.targets.training import Training, TrainingError, held_by
 from symmetry.units.state import Array, State
@@ -309,7 +309,7 @@ class Run:
         with ExitStack() as stack:
             stack.enter_context(patch.object(torch.autograd, "backward", seen_backward))
             for optimizer in self.objects.optimizers.values():
-                if isinstance(optimizer, torch.optim.Optimizer):
+                if can_be_hooked(optimizer):
                     for register, hook in (
                         (optimizer.register_step_pre_hook, self._before_update),
                         (optimizer.register_step_post_hook, self._after_update),

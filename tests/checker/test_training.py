@@ -1,0 +1,181 @@
+"""Checking a training: what is planned, what is judged in which dtype, and what is told."""
+
+from __future__ import annotations
+
+import pytest
+
+from symmetry.checker.training import plan_training, select
+from symmetry.errors import SymmetryError
+from symmetry.targets.training import Training
+from tests.conftest import needs
+
+pytestmark = needs("torch")
+
+
+def training(*, before=lambda i: None, after=lambda model: None, inner=None, extras=None):
+    """Return a training of a small network; the arguments vary it."""
+
+    def make():
+        import torch
+        from torch import nn
+
+        x = torch.randn(12, 5)
+        y = torch.randint(0, 3, (12,))
+        layers = [nn.Linear(5, 4), nn.Tanh(), *([inner()] if inner else []), nn.Linear(4, 3)]
+        model = nn.Sequential(*layers)
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+
+        def step(i):
+            before(i)
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(x), y).backward()
+            after(model)
+            optimizer.step()
+
+        return (model, step) if extras is None else (model, step, extras())
+
+    return make
+
+
+def checked(make, **options):
+    return plan_training(Training("training", make), **options).run()
+
+
+def kinds(found):
+    return {(v.invariant.partition("/")[2], v.dtype): v.kind for v in found.verdicts}
+
+
+def test_a_sound_training_is_judged_in_both_dtypes():
+    found = checked(training())
+    both = {(n, d): "holds" for n in ("repeatable", "permutation") for d in ("float32", "float64")}
+    assert both.items() <= kinds(found).items()
+    assert kinds(found)["resume", "float32"] == "holds"
+    assert ("resume", "float64") not in kinds(found)
+    assert kinds(found)["samples", "float32"] == "not applicable"
+    assert found.coverage is not None
+    assert [units.count for units in found.coverage.groups] == [4]
+    permutation = next(v for v in found.verdicts if v.invariant == "symmetry/permutation")
+    assert permutation.ratio < permutation.threshold == 30
+    assert (permutation.steps, permutation.case, permutation.cases) == (4, None, 2)
+
+
+def test_a_violation_names_step_array_units_and_ratio():
+    def lose(model):
+        model[0].weight.grad[-1] = 0
+
+    found = checked(training(after=lose), only=["symmetry/*"])
+    verdict = next(v for v in found.verdicts if v.invariant == "symmetry/clones" and v.gates)
+    assert verdict.array == "model.0.weight"
+    assert verdict.ratio > verdict.threshold
+    assert verdict.violation.iteration == 1
+    assert verdict.violation.units == (3, 0)
+    assert verdict.group == found.coverage.groups[0].name
+
+
+def test_noise_is_told_and_left_out():
+    import torch
+
+    found = checked(training(inner=lambda: torch.nn.Dropout(0.5)), only=["symmetry/*"])
+    assert not any(verdict.gates for verdict in found.verdicts)
+    assert any(
+        note.startswith("dropout is active in this step (test_training.py:") for note in found.notes
+    )
+
+
+def test_what_does_not_repeat_is_not_judged_further():
+    import numpy as np
+
+    def disturb(model):
+        model[0].weight.grad += float(np.random.default_rng().random())
+
+    found = kinds(checked(training(after=disturb)))
+    assert found["repeatable", "float32"] == "violated"
+    assert set(found.values()) == {"violated", "vacuous"}
+
+
+def test_an_error_is_told_once_and_a_run_that_fails_only_in_float64_does_not_apply_there():
+    import torch
+
+    def refuse(_):
+        raise ValueError("no data")
+
+    found = checked(training(before=refuse))
+    (verdict,) = found.verdicts
+    assert (verdict.kind, verdict.invariant) == ("error", "symmetry/repeatable")
+    assert "step(0) raised ValueError: no data" in verdict.message
+
+    def insist(model):
+        if model[0].weight.dtype != torch.float32:
+            raise TypeError("float32 only")
+
+    found = kinds(checked(training(after=insist)))
+    assert found["repeatable", "float32"] == "holds"
+    assert found["permutation", "float64"] == "not applicable"
+
+
+@pytest.mark.parametrize("loss", ["nan", "inf"])
+def test_a_loss_that_is_no_number_is_an_error(loss):
+    def make():
+        import torch
+
+        model = torch.nn.Linear(1, 1)
+        return model, lambda i: (model(torch.ones(1, 1)).sum() + float(loss)).backward()
+
+    assert checked(make).verdicts[0].message == f"the loss of step 0 is {loss}"
+
+
+def test_a_step_without_loss_or_change_is_an_error():
+    def make():
+        import torch
+
+        return torch.nn.Linear(1, 1), lambda i: None
+
+    assert (
+        "call no backward(), return no loss and change nothing" in checked(make).verdicts[0].message
+    )
+
+
+def test_a_model_without_equal_units_is_told_so():
+    def make():
+        import torch
+
+        model = torch.nn.Linear(3, 2)
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+        x = torch.randn(4, 3)
+
+        def step(i):
+            optimizer.zero_grad()
+            (model(x) * torch.tensor([1.0, 2.0])).square().sum().backward()
+            optimizer.step()
+
+        return model, step
+
+    found = kinds(checked(make, only=["symmetry/permutation", "training/moves"]))
+    assert found["permutation", "float32"] == "vacuous"
+    assert found["moves", "float32"] == "holds"
+
+
+def test_expected_failures_are_met_or_stale():
+    def lose(model):
+        model[0].weight.grad[-1] = 0
+
+    reasons = {"symmetry/clones": "known", "training/moves": "known"}
+    found = checked(training(after=lose), expected_failures=reasons)
+    assert kinds(found)["clones", "float32"] == "expected failure"
+    assert [v.stale for v in found.verdicts if v.invariant == "training/moves"] == [True]
+
+
+def test_what_is_planned_makes_sense():
+    assert "training/gradient" not in [i.name for i in select()]
+    assert [i.name for i in select(["training/gradient"])] == ["training/gradient"]
+    target = Training("training", training())
+    for options, message in (
+        ({"only": ["network/*"]}, "no invariant of trainings matches 'network/"),
+        ({"skip": ["*"]}, "leave no invariant"),
+        ({"steps": 1}, "at least 2, not 1"),
+        ({"dtypes": ["float16"]}, "dtype must be one of"),
+        ({"expected_failures": {"symmetry/pure": "known"}}, "cannot expect a failure of"),
+        ({"expected_failures": {"symmetry/clones": " "}}, "needs a reason"),
+    ):
+        with pytest.raises(SymmetryError, match=message):
+            plan_training(target, **options)

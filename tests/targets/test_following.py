@@ -1,0 +1,62 @@
+"""Which arrays follow those of a model, and where units lie in them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from symmetry.targets.following import comparable, frozen_copies, with_followers
+from symmetry.units.units import Part, Units
+
+STATE = {
+    "model.fc.weight": np.zeros((4, 3)),
+    "model.fc.bias": np.zeros(4),
+    "optimizer.exp_avg.fc.weight": np.zeros((4, 3)),
+    "optimizer.row_var.fc.weight": np.zeros((4, 1)),
+    "optimizer.col.fc.weight": np.zeros(3),
+    "optimizer.gram.fc.weight": np.zeros((4, 4)),
+    "optimizer.step.fc.weight": np.zeros(()),
+    "ema.fc.bias": np.zeros(4),
+    "other": np.zeros(2),
+}
+UNITS = Units("units", 4, (Part("model.fc.weight", 0), Part("model.fc.bias", 0)))
+
+
+def test_parts_are_added_in_what_follows():
+    added = with_followers(UNITS, STATE, {}).parts[2:]
+    assert [(part.array, part.axis) for part in added] == [
+        ("optimizer.exp_avg.fc.weight", 0),
+        ("optimizer.row_var.fc.weight", 0),
+        ("optimizer.gram.fc.weight", 0),
+        ("ema.fc.bias", 0),
+    ]
+
+
+def test_conditions_follow_too_and_missing_axes_are_skipped():
+    inside = Units("units", 3, (Part("model.fc.weight", 1, where=((0, 0, 2),)),))
+    added = with_followers(inside, STATE, {}).parts[1:]
+    assert [(p.array, p.axis, p.where) for p in added] == [
+        ("optimizer.exp_avg.fc.weight", 1, ((0, 0, 2),)),
+        ("optimizer.col.fc.weight", 0, ()),
+    ]
+
+
+def test_what_is_not_understood_is_not_compared():
+    assert [name for name in STATE if not comparable(name, STATE)] == [
+        "optimizer.gram.fc.weight",
+        "other",
+    ]
+
+
+def test_frozen_copies_are_found_by_their_bits_as_whole_modules():
+    weight = np.arange(6.0)
+    start = {
+        "model.online.weight": weight,
+        "model.online.bias": np.zeros(2),
+        "model.target.weight": weight.copy(),
+        "model.target.bias": np.zeros(2),
+        "model.constant": np.zeros(2),
+    }
+    assert frozen_copies(start, {"model.online.weight", "model.online.bias"}) == {
+        "model.target.weight": "model.online.weight",
+        "model.target.bias": "model.online.bias",
+    }
