@@ -201,23 +201,28 @@ def moves(setting: TrainingSetting) -> Finding:
 
 
 def _gradients_of(run: Any, steps: int, rates: dict[str, float]) -> dict[str, NDArray[Any]]:
-    """Take steps; return the first gradient of each parameter, and note the largest rates."""
+    """Take steps; return the first gradient of each parameter that an update could have used.
+
+    That of one that is held is there when its own optimiser steps: others may leave gradients that
+    are cleared before. ``rates`` becomes the largest rate of each.
+    """
     found: dict[str, NDArray[Any]] = {}
     names = {id(p): name for name, p in run.parameters.items()}
+    held = _held(run)
 
-    def look(optimizer: Any | None) -> None:
-        for name, gradient in run.gradients().items():
-            if name not in found and gradient.any():
-                found[name] = gradient
-        for group in optimizer.param_groups if optimizer is not None else ():
+    def look(optimizer: Any) -> None:
+        own = set()
+        for group in optimizer.param_groups:
             for parameter in group["params"]:
-                name = names[id(parameter)]
+                own.add(name := names[id(parameter)])
                 rates[name] = max(rates.get(name, 0.0), float(group.get("lr", 1.0)))
+        for name, gradient in run.gradients().items():
+            if name not in found and (name in own or name not in held) and gradient.any():
+                found[name] = gradient
 
     run.before_update = look
     for _ in range(steps):
         run.step()
-        look(None)
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from copy import deepcopy
@@ -85,6 +86,7 @@ class Run:
         self._noise = noise
         self._inside = Inside()
         self._random_states: Any = None
+        _forget_compiled()
         kind = ("training", training.name, dtype)
         with self._own_random_states(seed), self._readable(f"{training.name}()"), calling(*kind):
             self.objects: Objects = make_objects(training)
@@ -383,6 +385,16 @@ class Saved:
     dicts: Mapping[str, Any]
     random_states: Any
     generators: list[Any]
+
+
+def _forget_compiled() -> None:
+    """Let ``torch.compile`` begin anew: a second instance of a model may get other code.
+
+    After a few instances it would even compile no more.
+    """
+    dynamo = sys.modules.get("torch._dynamo")
+    if dynamo is not None and dynamo.utils.counters["frames"]:
+        dynamo.reset()
 
 
 class StepEnded(Exception):  # noqa: N818

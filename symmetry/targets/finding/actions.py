@@ -78,7 +78,7 @@ def finite(array: Array) -> Array:
     """
     if array.dtype.kind not in "fc":
         return array.astype(np.float64)
-    sizes = abs(array)
+    sizes = np.array(abs(array))
     if array.size == 0 or sizes.max() < _FAR:  # not so if there is a NaN
         return array
     sizes[~np.isfinite(sizes)] = np.inf
