@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from symmetry.checker.verdict import Checked, Verdict, exit_code
+from symmetry.invariants.training import THRESHOLDS
 from symmetry.report.verdicts import conclusion, deviation, record, summary
 from symmetry.units.words import count
 
@@ -40,9 +41,25 @@ class Row:
         return summary(found) or "-"
 
     @property
+    def units(self) -> str:
+        """How many groups of units a training has, and why how many parameter axes have none."""
+        coverage = self.checked.coverage if self.checked else None
+        if coverage is None:
+            return "-"
+        without = Counter(axis.why for axis in coverage.uncovered)
+        rest = ", ".join(f"{number} {why}" for why, number in without.most_common())
+        groups = count(len(coverage.groups), "group")
+        return f"{groups}; axes without: {rest}" if rest else groups
+
+    @property
     def largest(self) -> str:
         """The largest deviation of what holds up to rounding, by its limit."""
         verdicts = self.checked.verdicts if self.checked else ()
+        ratios = [[v.ratio or 0.0 for v in verdicts if v.dtype == d] for d in THRESHOLDS]
+        if any(v.ratio is not None for v in verdicts):
+            largest = (f"{max(found, default=0):.2g}" for found in ratios)
+            limits = (f"{limit:g}" for limit in THRESHOLDS.values())
+            return f"{' and '.join(largest)} responses, limits {' and '.join(limits)}"
         judged = [v for v in verdicts if v.kind == "holds" and v.margin is not None]
         if not judged:
             return "-"
@@ -78,11 +95,13 @@ def render(rows: Sequence[Row], left_out: Sequence[str], command: str) -> str:
     command
         The command line that writes it.
     """
-    header = ("target", "float32", "float64", "largest deviation", "in short")
-    cells = [
-        (f"`{r.name}`", r.kinds("float32"), r.kinds("float64"), r.largest, r.conclusion)
+    names = ("target", "float32", "float64", "largest deviation", "in short", "equal units")
+    rest = [
+        (f"`{r.name}`", r.kinds("float32"), r.kinds("float64"), r.largest, r.conclusion, r.units)
         for r in rows
     ]
+    columns = len(names) - all(row.units == "-" for row in rows)  # of steps there are none
+    header, cells = names[:columns], [cell[:columns] for cell in rest]
     table = [header, ("---",) * len(header), *cells]
     return "\n".join(
         [
