@@ -193,7 +193,7 @@ def _units(array: Array, spot: Spot | None) -> str:
     if spot is None:
         return "no units"
     if spot.kind == "alone":
-        return "one unit alone"
+        return "only one of the two units"
     where = f"units along axis {spot.axis}" if spot.kind == "axis" else "units entry by entry"
     return f"{where}, equal" if same(*spot.sides(array)) else f"{where}, which differ"
 
@@ -250,7 +250,9 @@ def _cause(
 
 
 def _alone(ways: Ways, finding: Finding) -> str:
-    usual = ways.control is not None and ways.control.spots.get(finding.key) is not None
+    usual = ways.control is not None and any(
+        key[0] == finding.event and spot for key, spot in ways.control.spots.items()
+    )
     one, other = (ways.pair.a, ways.pair.b) if usual else (ways.pair.b, ways.pair.a)
     if finding.kind == "alone":
         return f"unit {one} goes through it, and unit {other} through no such operation"

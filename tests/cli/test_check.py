@@ -450,3 +450,14 @@ def test_torch_splits_its_units_by_rounding_and_keeps_to_the_formulas(tmp_path: 
     exact = {"symmetry/w1-columns", "symmetry/w2-rows", "symmetry/clones"}
     assert {verdict for name, verdict in verdicts.items() if name not in exact} == {"holds"}
     assert {verdicts[name] for name in exact} <= {"holds", "rounding"}
+
+
+def test_the_culprit_of_a_violation_is_named(folder: Path) -> None:
+    options = ("--examples", "5", "--dtype", "float32", "--only", "symmetry/clones")
+    finished = symmetry("check", "steps.py:broken", *options, cwd=folder)
+    assert finished.status == 1
+    assert "because of multiply, steps.py:7" in finished.out
+    assert "  w2[-1] *= 1.5" in finished.out
+    finished = symmetry("check", "steps.py:broken", *options, "--no-explain", cwd=folder)
+    assert finished.status == 1
+    assert "because of" not in finished.out
