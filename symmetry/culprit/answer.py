@@ -6,6 +6,7 @@ watched, again and again up to that step: see ``symmetry.culprit.search``.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -95,17 +96,24 @@ def _explain_split(subject: Subject, split: _Split, compared: int) -> Explanatio
         tuple(subject.remarks),
     )
     groups = _split_groups(split.units, window.start, states[-1], window.coarse)
-    compiled = any(seen.library == "jax" for seen in own)
-    if compiled:
+    jax = any(seen.library == "jax" for seen in own)
+    if jax:
         remark = "JAX's operations were evaluated one by one, not compiled"
         explanation = replace(explanation, remarks=(*explanation.remarks, remark))
     if not groups:
+        compiled = jax or _has_compiled()
         return replace(explanation, outcome="compiled only") if compiled else explanation
     for seed in range(_SEEDS):
         ways, found = follow(window, split.units, len(ends), own, groups, seed)
         if found or ways.other_way is not None:
             break
     return _told(explanation, Case(ways, split.units, own, ends, groups, earlier), found)
+
+
+def _has_compiled() -> bool:
+    """Return whether ``torch.compile`` has compiled anything; it does not in watched runs."""
+    dynamo = sys.modules.get("torch._dynamo.utils")
+    return dynamo is not None and dynamo.counters["frames"]["ok"] > 0
 
 
 def _splits(subject: Subject, steps: int) -> tuple[list[_Split], int]:

@@ -13,7 +13,7 @@ from symmetry.culprit.pair import Finding
 from symmetry.culprit.script import write
 from symmetry.culprit.search import Seen, Ways, step_of
 from symmetry.culprit.spot import Spot, locate, same
-from symmetry.culprit.tape import Event
+from symmetry.observe.tape import Event
 from symmetry.units import compare
 from symmetry.units.compare import Group
 from symmetry.units.state import Array

@@ -23,16 +23,9 @@ Phase = Literal["forward", "backward", "optimizer", "other"]
 class Difference:
     """How far units of one array are apart that should be equal.
 
-    Attributes
-    ----------
-    groups
-        Which units form which group, in words.
-    ulps
-        The largest distance; None for numbers without ulps.
-    relative
-        The largest relative distance.
-    size
-        What it is against what came before, in words: a jump, or of the size of rounding.
+    ``groups`` says in words which units form which group; ``ulps`` is the largest distance (None
+    for numbers without ulps), ``relative`` the largest relative one, and ``size`` what that is
+    against what came before: a jump, or of the size of rounding.
     """
 
     groups: str
@@ -45,14 +38,8 @@ class Difference:
 class Operand:
     """An array that went into an operation, or came out of it.
 
-    Attributes
-    ----------
-    dtype, shape, strides
-        As the library has them; strides are counted in entries, not in bytes.
-    memory
-        How it lies in memory, in a word: ``contiguous``, ``transposed``, ``strided``.
-    units
-        Where its units are and whether they are equal, in words.
+    ``strides`` are counted in entries, not in bytes; ``memory`` is *contiguous*, *transposed* or
+    *strided*; ``units`` says where its units are and whether they are equal.
     """
 
     dtype: str
@@ -70,19 +57,13 @@ class Culprit:
     ----------
     operation
         Its name.
-    file, line
-        Where the user's code asks for it.
-    source
-        The text of that line.
-    phase
-        What the training was at.
-    module
-        The path of the module whose forward it belongs to; empty if there is none.
-    parameter
-        The array of the state that it writes into or computes, in the user's terms; empty if it is
-        none.
-    rows
-        Which places of it hold other units than most, in words; empty if that is not known.
+    file, line, source
+        Where the user's code asks for it; the text of that line.
+    phase, module
+        What the training was at; the path of the module whose forward it belongs to.
+    parameter, rows
+        The array of the state that it writes into, in the user's terms, and which places of it are
+        meant; empty if that is not known.
     step
         In which step of the run, from 1.
     cause
@@ -91,13 +72,11 @@ class Culprit:
         The arrays.
     difference
         Of the result.
-    remarks
-        More sentences, such as where an operand comes from.
-    evidence
-        What doing it again alone, and mending its result in the run, came to.
+    remarks, evidence
+        Where operands come from; what doing it again alone, and mending its result in the run, came
+        to.
     script
-        Python that does it again alone, from operands that are saved beside it; None if it cannot
-        be written down.
+        Does it again alone; None if it cannot be written down.
     """
 
     operation: str
@@ -125,30 +104,23 @@ class Explanation:
     Attributes
     ----------
     trainer
-        Its name.
+        The target's name.
     outcome
         *nothing split*: equal units stayed equal. *explained*: there is a culprit. *rounding*: what
         tells units apart is of the size of rounding. *another way*: it cannot be told, the run
         takes another way when units differ. *not reached*: no operation that was seen tells them
         apart. *compiled only*: only the compiled step splits them. *not while observed*: they
         split, but not while the run was watched.
-    steps
-        Steps that were compared.
-    step
-        The first step after which units differ, None if there is none.
-    units
-        The name of their group.
-    array
-        The array of the state that shows it first.
-    difference
-        Of the units in it.
+    steps, step
+        Steps that were compared; the first one after which units differ, or None.
+    units, array, difference
+        The name of their group, the array of the state that shows it first, and how far they are.
     observed
         Number of array operations that were seen.
     culprits
-        The operations that split them, the first one first; if some jump, those that do not come
-        after them.
+        The operations that split them, the first one first; one that may be rounding comes last.
     remarks
-        What else a reader should know about the observation.
+        What else a reader should know.
     """
 
     trainer: str

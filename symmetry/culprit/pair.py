@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from symmetry.culprit.spot import Spot, locate, near, same, tolerance_of
-from symmetry.culprit.tape import Event
+from symmetry.observe.tape import Event
 from symmetry.units.compare import equal
 from symmetry.units.state import Array
 

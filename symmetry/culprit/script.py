@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from symmetry.culprit.spot import Spot
-from symmetry.culprit.tape import Event
+from symmetry.observe.tape import Event
 from symmetry.units.state import Array
 
 _SEEDS = {"numpy": "np.random.seed(0)", "torch": "torch.manual_seed(0)"}

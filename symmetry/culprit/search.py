@@ -24,8 +24,8 @@ import numpy as np
 from symmetry.culprit.pair import Finding, Key, Pair, stray
 from symmetry.culprit.plant import nudged, with_different
 from symmetry.culprit.subject import Subject
-from symmetry.culprit.tape import Event, Mend, Tape
 from symmetry.observe.place import Place
+from symmetry.observe.tape import Event, Mend, Tape
 from symmetry.units.compare import Group, identical
 from symmetry.units.state import Array, State
 from symmetry.units.units import Units

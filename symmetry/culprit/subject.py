@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,6 +14,7 @@ from symmetry.observe.call import Observer
 from symmetry.observe.numpy import observed
 from symmetry.observe.place import Places
 from symmetry.observe.running import observing, seeded
+from symmetry.observe.tape import Tape
 from symmetry.targets.trainer import Run, Trainer, TrainerError
 from symmetry.units.state import Array, State
 from symmetry.units.units import Units
@@ -131,7 +132,7 @@ class StepSubject:
     def _takes_arrays(self, start: State) -> bool:
         self._arrays = True
         try:
-            list(self.watch(start, 1, _Blind()))
+            list(self.watch(start, 1, Tape(lambda _: None)))
         except TrainerError:
             self.remarks.append(
                 "the step does not take a subclass of NumPy's arrays, "
@@ -139,15 +140,3 @@ class StepSubject:
             )
             return False
         return True
-
-
-@dataclass
-class _Blind:
-    """Observes nothing."""
-
-    def before(self, call: Any) -> None:
-        """Do nothing."""
-
-    def after(self, call: Any, written: Any, results: Any) -> dict[int, Any]:  # noqa: ARG002
-        """Replace nothing."""
-        return {}

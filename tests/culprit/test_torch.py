@@ -244,3 +244,21 @@ def test_nothing_stays_observed(torch):
     assert torch.utils._python_dispatch._get_current_dispatch_mode() is None
     culprit(faulty(hidden=dropout), small())
     assert (torch.get_rng_state() == state).all()
+
+
+def test_a_split_that_only_the_compiled_step_has(torch):
+    def lopsided(graph, _):
+        def run(*arguments):
+            (result,) = graph(*arguments)
+            result = result.clone()
+            result[-1] += 1
+            return (result,)
+
+        return run
+
+    compiled = torch.compile(lambda w2: w2 + 1, backend=lopsided)
+
+    def compiling(x, y, w1, w2, lr):
+        return w1, compiled(torch.from_numpy(w2)).numpy()
+
+    assert explained(compiling, small()).outcome == "compiled only"
