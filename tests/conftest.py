@@ -19,7 +19,7 @@ FRAMEWORKS = bool(os.environ.get("CI_FRAMEWORKS"))
 
 
 def needs(module: str) -> pytest.MarkDecorator:
-    """Skip without the framework on a user's machine; in CI let the import fail loudly."""
+    """Skip without the library on a user's machine; in CI let the import fail loudly."""
     missing = importlib.util.find_spec(module) is None
     if missing and FRAMEWORKS:
         raise RuntimeError(f"{module} must be installed where CI_FRAMEWORKS is set")
