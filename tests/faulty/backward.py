@@ -57,7 +57,7 @@ def reshaped_for_transposed(x, y, w1, w2, lr):
     return w1 - lr * gradient(x, back), w2 - lr * gradient(hidden, delta)
 
 
-@fault("backward", "network/gradient", wrong="The last class passes nothing back.")
+@fault("backward", "symmetry/classes", wrong="The last class passes nothing back.")
 def last_class_ignored(x, y, w1, w2, lr):
     hidden, slope = logistic(affine(x, w1))
     delta = cross_entropy(affine(hidden, w2), y)
@@ -65,7 +65,7 @@ def last_class_ignored(x, y, w1, w2, lr):
     return w1 - lr * gradient(x, back), w2 - lr * gradient(hidden, delta)
 
 
-@fault("backward", "network/gradient", wrong="The last input's weights are never updated.")
+@fault("backward", "symmetry/inputs", wrong="The last input's weights are never updated.")
 def last_input_not_updated(x, y, w1, w2, lr):
     g1, g2 = gradients(x, y, w1, w2)
     g1[-1] = 0

@@ -8,18 +8,18 @@ from tests.faulty.fault import fault
 from tests.sound.exact import step
 
 
-@fault("TCL", "network/gradient", wrong="Labels are off by one class.")
+@fault("TCL", "symmetry/classes", wrong="Labels are off by one class.")
 def labels_off_by_one(x, y, w1, w2, lr):
     return step(x, np.roll(y, 1, axis=1), w1, w2, lr)
 
 
-@fault("TRD", "network/gradient", wrong="The last sample is left out.")
+@fault("TRD", "symmetry/samples", wrong="The last sample is left out.")
 def last_sample_left_out(x, y, w1, w2, lr):
     kept = max(1, len(x) - 1)
     return step(x[:kept], y[:kept], w1, w2, lr)
 
 
-@fault("TUD", "network/gradient", wrong="Half of the samples of class 0 are left out.")
+@fault("TUD", "symmetry/classes", wrong="Half of the samples of class 0 are left out.")
 def class_zero_halved(x, y, w1, w2, lr):
     kept = (y[:, 0] == 0) | (np.arange(len(y)) % 2 == 0)
     if not kept.any():
@@ -33,14 +33,14 @@ def noise_in_the_inputs(x, y, w1, w2, lr):
     return step(x + noise, y, w1, w2, lr)
 
 
-@fault("TCO", "network/gradient", wrong="Samples of class 0 count half as class 1.")
+@fault("TCO", "symmetry/classes", wrong="Samples of class 0 count half as class 1.")
 def classes_overlap(x, y, w1, w2, lr):
     overlapping = y.copy()
     overlapping[:, :2] = y[:, :2].mean(axis=1, keepdims=True)
     return step(x, overlapping, w1, w2, lr)
 
 
-@fault("HBS", "network/gradient", wrong="Only the first batch of 32 samples is trained on.")
+@fault("HBS", "symmetry/samples", wrong="Only the first batch of 32 samples is trained on.")
 def first_batch_only(x, y, w1, w2, lr):
     return step(x[:32], y[:32], w1, w2, lr)
 

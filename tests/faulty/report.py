@@ -1,4 +1,4 @@
-"""The report ``faults.md``: the faults by invariants, and the sound trainers."""
+"""The report ``faults.md``: the faults by invariants, and the sound steps."""
 
 from __future__ import annotations
 
@@ -34,6 +34,8 @@ def render(survey: Survey) -> str:
         symmetric=select(["symmetry/*"]),
         catches=catches,
         caught=sum(catch.caught for catch in catches),
+        default=sum(catch.caught and catch.by_default for catch in catches),
+        dependent=sum(bool(acquittal.sound.violates) for acquittal in survey.acquittals),
         missed=[f"`{catch.fault.name}`" for catch in catches if not catch.caught],
         kinds=_kinds(catches),
         acquittals=survey.acquittals,
@@ -98,4 +100,5 @@ def _verdict(acquittal: Acquittal) -> str:
         return f"accused: {', '.join(dict.fromkeys(v.invariant for v in acquittal.accusing))}"
     if acquittal.unexpected:
         return "; ".join(f"{v.invariant} {v.dtype}: {v.kind}" for v in acquittal.unexpected)
-    return "as it should be"
+    violates = ", ".join(map(_short, acquittal.sound.violates))
+    return f"violates {violates}, as it must" if violates else "as it should be"
