@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from symmetry.data.dataset import Dataset
 from symmetry.data.random import Random
 from symmetry.errors import SymmetryError
-from symmetry.memory import refuse_beyond_memory
+from symmetry.memory import bytes_to_train, refuse_beyond_memory
 from symmetry.network import formulas
 from symmetry.network.collapsed import CollapsedCore
 from symmetry.network.core import Core
-from symmetry.network.training import Iteration, Weights, memory_needed, train
+from symmetry.network.training import Iteration, Weights, train
 from symmetry.units import compare
 from symmetry.watch import Outcome, Watch
 
@@ -36,7 +36,9 @@ CONTROL = "control (random start)"
 
 _RADIUS = 0.01  # a random start is uniform between minus and plus this
 _POINT_SIZE = 400  # bytes that an iteration leaves behind in the history and the reports
-_COPIES = 6  # of both weight matrices: the first, the last, the control's, to compare, to write
+_KEPT = 6  # of both weight matrices: the first, the last, the control's, to compare, to write
+_CORE = 24  # the same, held by the core: its layouts, and a gradient for each chunk of samples
+_LISTS = 3  # as large as the inputs: their nonzeros with indices, by sample and by input
 
 
 @dataclass(frozen=True)
@@ -401,10 +403,7 @@ def _confusion(data: Dataset, predictions: NDArray[np.int64]) -> NDArray[np.int6
 
 def _bytes_needed(data: Dataset, settings: Settings) -> int:
     """Return about how much memory the run takes beyond the data set, which is there already."""
-    computed = 1 if settings.collapsed else settings.hidden
-    core = memory_needed(
-        len(data.train_labels), data.inputs, data.classes, computed, settings.dtype
-    )
-    weights = (data.inputs + 1) * settings.hidden + (settings.hidden + 1) * data.classes
-    kept = weights * np.dtype(settings.dtype).itemsize * _COPIES
-    return core + kept + data.classes**2 * 8 + settings.iterations * _POINT_SIZE
+    sizes = len(data.train_labels), data.inputs, settings.hidden, data.classes
+    weights = _KEPT if settings.collapsed else _KEPT + _CORE
+    training = bytes_to_train(sizes, settings.dtype, inputs=_LISTS, layers=0, weights=weights)
+    return training + data.classes**2 * 8 + settings.iterations * _POINT_SIZE

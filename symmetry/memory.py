@@ -27,6 +27,24 @@ def refuse_beyond_memory(needed: int) -> None:
         )
 
 
+def bytes_to_train(
+    sizes: tuple[int, int, int, int], dtype: str, *, inputs: int, layers: int, weights: int
+) -> int:
+    """Return about how many bytes a training of the two-layer network takes.
+
+    Parameters
+    ----------
+    sizes
+        Samples, inputs, hidden units and classes.
+    inputs, layers, weights
+        How many arrays it holds that are as large as the inputs, as the hidden layer of all
+        samples, and as both weight matrices.
+    """
+    n, i, h, c = sizes
+    numbers = inputs * n * (i + 1) + layers * n * h + weights * ((i + 1) * h + (h + 1) * c)
+    return numbers * (8 if dtype == "float64" else 4)
+
+
 def available() -> int | None:
     """Return how many bytes this process can get, or None where the system does not tell.
 

@@ -46,3 +46,11 @@ def test_a_container_limit_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         memory, "_lines", lambda path: ["12345"] if path.endswith("memory.max") else ["max"]
     )
     assert memory.available() == 12345
+
+
+def test_the_size_of_a_training_is_that_of_its_arrays() -> None:
+    sizes = (60_000, 784, 200, 10)
+    inputs, layer, weights = 60_000 * 785, 60_000 * 200, 785 * 200 + 201 * 10
+    needed = memory.bytes_to_train(sizes, "float32", inputs=2, layers=3, weights=4)
+    assert needed == 4 * (2 * inputs + 3 * layer + 4 * weights)
+    assert memory.bytes_to_train(sizes, "float64", inputs=2, layers=3, weights=4) == 2 * needed

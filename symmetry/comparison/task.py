@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from symmetry.checker.case import Case
@@ -13,7 +12,7 @@ from symmetry.checker.recipes import problem
 from symmetry.data.dataset import Dataset
 from symmetry.errors import SymmetryError
 from symmetry.experiment import Settings
-from symmetry.memory import refuse_beyond_memory
+from symmetry.memory import bytes_to_train, refuse_beyond_memory
 
 _HELD = 2  # of the training set, in the dtype: the framework's own array, and what converts to it
 _LAYERS = 4  # arrays as large as the hidden layer of all samples that a step holds at a time
@@ -75,10 +74,9 @@ class Task:
             If it cannot fit into memory.
         """
         facts = self.facts
-        weights = sum(rows * columns for rows, columns in facts.shapes)
-        samples = facts.train * (_HELD * (facts.inputs + 1) + _LAYERS * facts.hidden)
-        itemsize = np.dtype(facts.dtype).itemsize
-        refuse_beyond_memory(trainers * (samples + _WEIGHTS * weights) * itemsize)
+        sizes = facts.train, facts.inputs, facts.hidden, facts.classes
+        each = bytes_to_train(sizes, facts.dtype, inputs=_HELD, layers=_LAYERS, weights=_WEIGHTS)
+        refuse_beyond_memory(trainers * each)
 
 
 def task_of_dataset(data: Dataset, settings: Settings) -> Task:

@@ -11,7 +11,7 @@ from symmetry.checker.case import Case
 from symmetry.data.dataset import Dataset
 from symmetry.data.random import Random
 from symmetry.invariants.two_layer import TwoLayer
-from symmetry.memory import refuse_beyond_memory
+from symmetry.memory import bytes_to_train, refuse_beyond_memory
 from symmetry.network.formulas import one_hot_encode
 from symmetry.units.units import first_of_group
 
@@ -21,7 +21,7 @@ _ODD = 3  # of so many units one stays as it is
 
 def start_of_case(case: Case) -> TwoLayer:
     """Return the start that a case describes."""
-    _refuse(case.n, case.i, case.h, case.dtype)
+    _refuse((case.n, case.i, case.h, case.c), case.dtype)
     return recipes.problem(case)
 
 
@@ -30,7 +30,7 @@ def start_of_dataset(
 ) -> TwoLayer:
     """Return zero weights on the first samples of a data set, None for all of them."""
     x = dataset.train_x[:samples]
-    _refuse(len(x), dataset.inputs, hidden, dtype)
+    _refuse((len(x), dataset.inputs, hidden, dataset.classes), dtype)
     y = one_hot_encode(dataset.train_labels[:samples], dataset.classes, dtype)
     w1 = np.zeros((dataset.inputs + 1, hidden), dtype)
     w2 = np.zeros((hidden + 1, dataset.classes), dtype)
@@ -57,6 +57,6 @@ def with_clones(start: TwoLayer) -> TwoLayer:
     return start.at(units.rearranged(start.start, first_of_group([clones], count)))
 
 
-def _refuse(samples: int, inputs: int, hidden: int, dtype: str) -> None:
+def _refuse(sizes: tuple[int, int, int, int], dtype: str) -> None:
     """Refuse what memory cannot hold, before it is tried."""
-    refuse_beyond_memory(np.dtype(dtype).itemsize * samples * (4 * inputs + _LIVE * hidden))
+    refuse_beyond_memory(bytes_to_train(sizes, dtype, inputs=4, layers=_LIVE, weights=0))

@@ -66,15 +66,3 @@ def train(
         else:
             loss, _ = core.evaluate(*weights)
         yield Iteration(iteration, weights, loss, test.evaluate(*weights)[1])
-
-
-def memory_needed(n: int, inputs: int, classes: int, hidden: int, dtype: str) -> int:
-    """Return the bytes that training the full core on n dense samples takes at most.
-
-    Counted are the lists of nonzeros (value and index, by sample and by input; dense blocks take
-    less), the weights in their layouts and a gradient for each of the chunks of samples.
-    """
-    itemsize = np.dtype(dtype).itemsize
-    weights = (inputs + 1 + 2 * (classes + 1)) * (hidden + 104) * itemsize
-    lists = 2 * n * (inputs + 1) * (itemsize + 2) + n * (inputs + 2) // 4
-    return lists + (min(16, n // 256 + 1) + 8) * weights

@@ -8,7 +8,7 @@ import pytest
 from symmetry.network import formulas
 from symmetry.network.collapsed import CollapsedCore
 from symmetry.network.core import Core
-from symmetry.network.training import memory_needed, train, update
+from symmetry.network.training import train, update
 
 
 @pytest.fixture
@@ -40,10 +40,3 @@ def test_update_rounds_to_the_dtype_of_the_weights():
     (new,) = update((w,), (g,), 0.1)
     assert new.dtype == np.float32
     assert new.tolist() == (w - np.float32(0.1) * g).tolist()
-
-
-def test_memory_needed_grows_with_what_is_asked():
-    small = memory_needed(60_000, 784, 10, 200, "float32")
-    assert 10**8 < small < 10**9
-    assert memory_needed(60_000, 784, 10, 10**12, "float32") > 10**15
-    assert memory_needed(60_000, 784, 10, 200, "float64") > 1.5 * small
