@@ -40,15 +40,17 @@ def test_marks_say_what_catches_a_fault():
     assert survey.as_it_should_be
     text = render(survey)
     size = f"{CASE.n} × {CASE.i} × {CASE.h} × {CASE.c}, step {CASE.iterations}"
-    assert row(text, "`slope_of_the_neighbour`")[1:] == [*"··●○······", "7", size]
-    assert row(text, "**caught**")[1:11] == [*"0011000010"]
+    assert row(text, "`slope_of_the_neighbour`")[1:] == [*"··●○·········", "7", size]
+    assert row(text, "**caught**")[1:14] == [*"0011000000010"]
     assert "**2 of 2 were caught" in text
-    assert "of 1 sound trainers 0 were accused" in " ".join(text.split())
+    assert "1 by `symmetry/*`" in text
+    assert "1 only by `network/*`" in " ".join(text.split())
+    assert "Of 1 sound steps 0 were accused" in " ".join(text.split())
 
 
 def test_a_fault_that_varies_promises_only_what_is_sure():
     text = render(a_survey(caught("samples_drawn_unseeded", "symmetry/w1-columns")))
-    assert row(text, "`samples_drawn_unseeded`")[1:] == [*"?????●????", "?", "?"]
+    assert row(text, "`samples_drawn_unseeded`")[1:] == [*"????????●????", "?", "?"]
 
 
 def test_the_size_of_a_counterexample_of_rounding_is_not_told():
@@ -64,7 +66,7 @@ def test_a_missed_fault_and_an_accused_trainer_are_named():
     text = render(survey)
     assert "**0 of 1 were caught" in text
     assert "Missed: `slope_forgotten`." in text
-    assert row(text, "`slope_forgotten`")[9] == "✗"
+    assert row(text, "`slope_forgotten`")[12] == "✗"
     assert row(text, f"`{SOUND[0].name}`")[-1] == "accused: symmetry/clones"
 
 

@@ -7,6 +7,8 @@ import numpy as np
 from tests.sound.entry import sound
 from tests.sound.exact import step
 
+SAMPLES, INPUTS = "symmetry/samples", "symmetry/inputs"
+
 
 class Seeded:
     """Has a generator of its own, seeded afresh for each run."""
@@ -25,7 +27,7 @@ def inputs_standardised(x, y, w1, w2, lr):
     return step((x - x.mean(axis=0)) / (x.std(axis=0) + 1), y, w1, w2, lr)
 
 
-@sound("Batches of 16 take turns.")
+@sound("Batches of 16 take turns, so it matters which samples come first.", violates=(SAMPLES,))
 class BatchesInTurn:
     def __init__(self):
         self.start = 0
@@ -36,34 +38,37 @@ class BatchesInTurn:
         return step(x[batch], y[batch], w1, w2, lr)
 
 
-@sound("Each step draws its samples, seeded.")
+@sound("Each step draws its samples by their place, seeded.", violates=(SAMPLES,))
 class SamplesDrawn(Seeded):
     def __call__(self, x, y, w1, w2, lr):
         drawn = self.random.integers(len(x), size=len(x))
         return step(x[drawn], y[drawn], w1, w2, lr)
 
 
-@sound("Inputs drop out, the same for all units, seeded.")
+@sound(
+    "Inputs of each sample drop out, the same for all units, seeded by their place.",
+    violates=(SAMPLES, INPUTS),
+)
 class InputDropout(Seeded):
     def __call__(self, x, y, w1, w2, lr):
         return step(x * (self.random.random(x.shape) < 0.8), y, w1, w2, lr)
 
 
-@sound("Inputs are multiplied by noise, seeded.")
+@sound("Inputs are multiplied by noise, seeded by their place.", violates=(SAMPLES, INPUTS))
 class InputsWithNoise(Seeded):
     def __call__(self, x, y, w1, w2, lr):
         noise = self.random.normal(1, 0.1, x.shape).astype(x.dtype)
         return step(x * noise, y, w1, w2, lr)
 
 
-@sound("Some labels are exchanged, seeded.")
+@sound("Labels of samples are exchanged by their place, seeded.", violates=(SAMPLES,))
 class LabelsWithNoise(Seeded):
     def __call__(self, x, y, w1, w2, lr):
         order = np.where(self.random.random(len(y)) < 0.1, 0, np.arange(len(y)))
         return step(x, y[order], w1, w2, lr)
 
 
-@sound("Samples are mixed in pairs, seeded.")
+@sound("Samples are mixed in pairs, by their place, seeded.", violates=(SAMPLES,))
 class Mixup(Seeded):
     def __call__(self, x, y, w1, w2, lr):
         other = self.random.permutation(len(x))

@@ -9,7 +9,8 @@ import numpy as np
 from tests.sound.entry import sound
 from tests.sound.exact import gradients
 
-ONE_STEP = ("symmetry/permutation",)  # it takes one step only, in which some do not move yet
+# They take one step only, in which some do not move yet.
+ONE_STEP = ("symmetry/permutation", "symmetry/samples", "symmetry/inputs", "symmetry/classes")
 
 
 class Optimiser:

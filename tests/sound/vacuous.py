@@ -16,6 +16,7 @@ W1, W2 = "symmetry/w1-columns", "symmetry/w2-rows"
 stuck = partial(sound, vacuous=(W1, W2))
 EVERYTHING = (
     *(W1, W2, "symmetry/clones", "symmetry/permutation"),
+    *("symmetry/samples", "symmetry/inputs", "symmetry/classes"),
     *("symmetry/dead-inputs", "symmetry/repeatable", "symmetry/pure"),
 )
 
