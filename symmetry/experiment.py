@@ -24,9 +24,9 @@ from symmetry.network.collapsed import CollapsedCore
 from symmetry.network.core import Core
 from symmetry.network.training import Iteration, Weights, train
 from symmetry.units import compare
+from symmetry.units.compare import Floats
 from symmetry.watch import Outcome, Watch
 
-Floats = NDArray[np.floating[Any]]
 Pair = tuple[Floats, Floats]
 
 ZERO_START = "zero start"
@@ -91,7 +91,7 @@ class Point:
     accuracy: float
 
 
-class Observer:
+class Listener:
     """Is told how the work goes on; this one keeps it to itself. What it raises ends the run."""
 
     def stage(self, name: str) -> None:
@@ -188,7 +188,7 @@ def run_experiment(
     settings: Settings,
     *,
     threads: int | None = None,
-    observer: Observer | None = None,
+    listener: Listener | None = None,
 ) -> Experiment:
     """Train, compare at every iteration, and return the record.
 
@@ -196,7 +196,7 @@ def run_experiment(
     ----------
     threads
         None leaves the number to the core. It changes the time only, never a bit.
-    observer
+    listener
         Is told of every stage and every iteration.
 
     Raises
@@ -205,11 +205,11 @@ def run_experiment(
         If the run cannot fit into memory.
     """
     refuse_beyond_memory(_bytes_needed(data, settings))
-    observer = observer or Observer()
-    observer.stage("compiling the core, once")
+    listener = listener or Listener()
+    listener.stage("compiling the core, once")
     run = _collapsed_run if settings.collapsed else _full_run
     with np.errstate(all="ignore"):  # a run may diverge; that is for the report to say
-        return run(data, settings, threads, observer)
+        return run(data, settings, threads, listener)
 
 
 def random_weights(settings: Settings, *shapes: tuple[int, ...]) -> Weights:
@@ -226,7 +226,7 @@ def zero_weights(settings: Settings, *shapes: tuple[int, ...]) -> Weights:
 
 
 def _full_run(
-    data: Dataset, settings: Settings, threads: int | None, observer: Observer
+    data: Dataset, settings: Settings, threads: int | None, listener: Listener
 ) -> Experiment:
     """Train the full network; from a zero start the collapsed one beside it, then the control."""
     zero = settings.init == "zero"
@@ -236,14 +236,14 @@ def _full_run(
     train_from = _trainer(Core, data, settings, threads)
     watch = Watch(w1, w2, facts.never_lit, judged=zero)
     twin = _Twin(data, settings, threads) if zero else None
-    log = _Log(ZERO_START if zero else RANDOM_START, data, settings, observer)
+    log = _Log(ZERO_START if zero else RANDOM_START, data, settings, listener)
     for now in log.follow(train_from((w1, w2))):
         watch.see(now.iteration, *_pair(now.weights))
         if twin is not None:
             twin.see(now)
     control = None
     if zero and settings.control:
-        control_log = _Log(CONTROL, data, settings, observer)
+        control_log = _Log(CONTROL, data, settings, listener)
         control = _control(control_log, train_from(random_weights(settings, *shapes)), settings)
     return Experiment(
         facts=facts,
@@ -268,7 +268,7 @@ def _control(log: _Log, iterations: Iterator[Iteration], settings: Settings) -> 
 
 
 def _collapsed_run(
-    data: Dataset, settings: Settings, threads: int | None, observer: Observer
+    data: Dataset, settings: Settings, threads: int | None, listener: Listener
 ) -> Experiment:
     """Train the collapsed network alone and expand its weights."""
     facts = _facts(data)
@@ -277,7 +277,7 @@ def _collapsed_run(
     train_from = _trainer(CollapsedCore, data, settings, threads)
     few = min(settings.hidden, 2)  # of units that are equal by construction, two stand for all
     watch = Watch(*_expand(weights, few), facts.never_lit, judged=True)
-    log = _Log(COLLAPSED, data, settings, observer)
+    log = _Log(COLLAPSED, data, settings, listener)
     for now in log.follow(train_from(weights)):
         watch.see(now.iteration, *_expand(now.weights, few))
     return Experiment(
@@ -330,8 +330,8 @@ class _Log:
     first: Iteration
     last: Iteration
 
-    def __init__(self, run: str, data: Dataset, settings: Settings, observer: Observer) -> None:
-        self._run, self._total, self._observer = run, settings.iterations, observer
+    def __init__(self, run: str, data: Dataset, settings: Settings, listener: Listener) -> None:
+        self._run, self._total, self._listener = run, settings.iterations, listener
         self._labels = data.test_labels
         self.history: list[Point] = []
 
@@ -344,7 +344,7 @@ class _Log:
                 self.first = now
             self.last = now
             self.history.append(point)
-            self._observer.iteration(self._run, point, self._total)
+            self._listener.iteration(self._run, point, self._total)
             yield now
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from symmetry import experiment
 from symmetry.errors import SymmetryError
-from symmetry.experiment import Observer, Point, Settings, run_experiment
+from symmetry.experiment import Listener, Point, Settings, run_experiment
 from symmetry.network import formulas
 from tests.tiny import FirstRowCore, LastUnitCore, LivingDeadCore, tiny_data
 
@@ -202,7 +202,7 @@ def test_threads_change_nothing() -> None:
     assert one.last[1].tobytes() == two.last[1].tobytes()
 
 
-class Diary(Observer):
+class Diary(Listener):
     def __init__(self, interrupt_after: int = 1000) -> None:
         self.entries: list[tuple[str, int]] = []
         self._left = interrupt_after
@@ -219,7 +219,7 @@ class Diary(Observer):
 
 def test_the_observer_is_told_in_order() -> None:
     diary = Diary()
-    run_experiment(tiny_data(), Settings(hidden=2, iterations=2), observer=diary)
+    run_experiment(tiny_data(), Settings(hidden=2, iterations=2), listener=diary)
     assert diary.entries == [
         ("compiling the core, once", 0),
         ("zero start", 1),
@@ -232,7 +232,7 @@ def test_the_observer_is_told_in_order() -> None:
 def test_the_observer_can_end_the_run() -> None:
     diary = Diary(interrupt_after=3)
     with pytest.raises(KeyboardInterrupt):
-        run_experiment(tiny_data(), SETTINGS, observer=diary)
+        run_experiment(tiny_data(), SETTINGS, listener=diary)
     assert diary.entries[-1] == ("zero start", 3)
 
 

@@ -46,7 +46,7 @@ from symmetry.data.random import Random
 from symmetry.invariants.two_layer import TwoLayer
 from symmetry.network.formulas import one_hot_encode
 
-Floats = NDArray[np.float64]
+Doubles = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 _SAMPLES, _LABELS, _WEIGHTS = range(3)  # the streams of one seed
@@ -73,7 +73,7 @@ def problem(case: Case) -> TwoLayer:
 
 
 @lru_cache(_CACHED)
-def _data(recipe: str, n: int, i: int, c: int, seed: int) -> tuple[Floats, Integers]:
+def _data(recipe: str, n: int, i: int, c: int, seed: int) -> tuple[Doubles, Integers]:
     """Return inputs (n, i) and labels (n,)."""
     x = _SAMPLES_OF.get(recipe, _pixels)(Random(seed, _SAMPLES), n, i)
     labels = _LABELS_OF.get(recipe, _any_class)(Random(seed, _LABELS), n, c)
@@ -81,29 +81,29 @@ def _data(recipe: str, n: int, i: int, c: int, seed: int) -> tuple[Floats, Integ
     return x, labels
 
 
-def _zeros(_: Random, n: int, i: int) -> Floats:
+def _zeros(_: Random, n: int, i: int) -> Doubles:
     return np.zeros((n, i))
 
 
-def _constant(random: Random, n: int, i: int) -> Floats:
+def _constant(random: Random, n: int, i: int) -> Doubles:
     return np.full((n, i), 1.0 + _one(random, 255))
 
 
-def _unit(random: Random, n: int, i: int) -> Floats:
+def _unit(random: Random, n: int, i: int) -> Doubles:
     return random.uniform((n, i)) * _live(random, i)
 
 
-def _normals(random: Random, n: int, i: int) -> Floats:
+def _normals(random: Random, n: int, i: int) -> Doubles:
     return random.normals((n, i))
 
 
-def _pixels(random: Random, n: int, i: int) -> Floats:
+def _pixels(random: Random, n: int, i: int) -> Doubles:
     lit = random.uniform((n, i)) < 0.19  # as many as in MNIST
     values = np.where(lit, 1 + random.integers(255, (n, i)), 0).astype(np.float64)
     return values * _live(random, i)
 
 
-def _duplicates(random: Random, n: int, i: int) -> Floats:
+def _duplicates(random: Random, n: int, i: int) -> Doubles:
     return random.normals((3, i))[random.integers(3, (n,))]
 
 
@@ -132,7 +132,7 @@ def _half_the_classes(random: Random, n: int, c: int) -> Integers:
     return present[random.integers(len(present), (n,))]
 
 
-_SAMPLES_OF: dict[str, Callable[[Random, int, int], Floats]] = {
+_SAMPLES_OF: dict[str, Callable[[Random, int, int], Doubles]] = {
     "zeros": _zeros,
     "constant": _constant,
     "unit": _unit,
@@ -148,7 +148,7 @@ _LABELS_OF: dict[str, Callable[[Random, int, int], Integers]] = {
 @lru_cache(_CACHED)
 def _weights(
     recipe: str, data: str, n: int, i: int, h: int, c: int, seed: int
-) -> tuple[Floats, Floats]:
+) -> tuple[Doubles, Doubles]:
     """Return w1 (i + 1, h) and w2 (h + 1, c)."""
     if recipe == "zero":
         return np.zeros((i + 1, h)), np.zeros((h + 1, c))
@@ -163,7 +163,7 @@ def _weights(
     return w1, w2
 
 
-def _to_order_one(x: Floats) -> float:
+def _to_order_one(x: Doubles) -> float:
     """Return the scale of w1 that makes pre-activations of order 1.
 
     A power of two, so that no last bit of a sum decides what the weights are.

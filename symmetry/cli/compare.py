@@ -93,14 +93,14 @@ def command(
     output = output or _DEFAULT_OUTPUT
     generated = None if case is None else task_of_case(_read(case))
     _probe(output)
-    with display(quiet=quiet) as observer:
+    with display(quiet=quiet) as listener:
         if generated is not None:
-            found = study(generated, subjects, threads, observer)
+            found = study(generated, subjects, threads, listener)
         elif whole:
-            found = full_study(load_data(data, classes), settings, observer)
+            found = full_study(load_data(data, classes), settings, listener)
         else:
             task = task_of_dataset(load_data(data, classes), settings)
-            found = study(task, subjects, threads, observer)
+            found = study(task, subjects, threads, listener)
         render_study(found).write(output)
     if not quiet:
         click.echo(f"report  {output / MARKDOWN}")

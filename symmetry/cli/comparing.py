@@ -17,9 +17,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from symmetry.comparison.compare import Observer
-from symmetry.comparison.record import Comparison, LeftOut, Point
-from symmetry.comparison.task import Facts
+from symmetry.comparison.compare import ComparisonListener
+from symmetry.comparison.record import Comparison, LeftOut, TrainerPoint
+from symmetry.comparison.task import TaskFacts
 from symmetry.report import comparison_words as words
 from symmetry.report.templates import relative
 
@@ -27,10 +27,10 @@ _LINES = 10  # of progress, for each comparison
 
 
 @contextmanager
-def display(*, quiet: bool) -> Iterator[Observer]:
+def display(*, quiet: bool) -> Iterator[ComparisonListener]:
     """Choose the display that fits standard output, and end it with the block."""
     if quiet:
-        yield Observer()
+        yield ComparisonListener()
     elif sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
         tables = Tables()
         try:
@@ -41,10 +41,10 @@ def display(*, quiet: bool) -> Iterator[Observer]:
         yield Plain()
 
 
-class Plain(Observer):
+class Plain(ComparisonListener):
     """Prints a line now and then, one for each split, and one for each trainer at the end."""
 
-    def begin(self, facts: Facts, names: tuple[str, ...]) -> None:  # noqa: D102
+    def begin(self, facts: TaskFacts, names: tuple[str, ...]) -> None:  # noqa: D102
         self._total = facts.iterations
         self._split: set[str] = set()
         for line in _headline(facts, names):
@@ -53,7 +53,7 @@ class Plain(Observer):
     def left_out(self, left_out: LeftOut) -> None:  # noqa: D102
         click.echo(f"  left out: {left_out.name}: {left_out.reason}")
 
-    def point(self, name: str, point: Point) -> None:  # noqa: D102
+    def point(self, name: str, point: TrainerPoint) -> None:  # noqa: D102
         if point.ulps and name not in self._split:
             self._split.add(name)
             click.echo(f"  iteration {point.iteration:,}: units of {name} split")
@@ -68,16 +68,16 @@ class Plain(Observer):
         click.echo()
 
 
-class Tables(Observer):
+class Tables(ComparisonListener):
     """Keeps one table for each comparison up to date; finished ones stay on the screen."""
 
     def __init__(self) -> None:
         self._live: Live | None = None
 
-    def begin(self, facts: Facts, names: tuple[str, ...]) -> None:  # noqa: D102
+    def begin(self, facts: TaskFacts, names: tuple[str, ...]) -> None:  # noqa: D102
         self._headline = "\n".join(_headline(facts, names))
         self._total = facts.iterations
-        self._histories: dict[str, list[Point]] = {name: [] for name in names}
+        self._histories: dict[str, list[TrainerPoint]] = {name: [] for name in names}
         self._reasons: dict[str, str] = {}
         self._live = Live(get_renderable=self._table, refresh_per_second=4)
         self._live.start()
@@ -86,7 +86,7 @@ class Tables(Observer):
         self._reasons[left_out.name] = left_out.reason
         self._histories.setdefault(left_out.name, [])
 
-    def point(self, name: str, point: Point) -> None:  # noqa: D102
+    def point(self, name: str, point: TrainerPoint) -> None:  # noqa: D102
         self._histories[name].append(point)
 
     def end(self, comparison: Comparison) -> None:  # noqa: ARG002, D102
@@ -110,7 +110,7 @@ class Tables(Observer):
             table.add_row(*map(Text, (name, *cells)))  # brackets in a name are no markup
         return table
 
-    def _cells(self, history: list[Point]) -> tuple[str, ...]:
+    def _cells(self, history: list[TrainerPoint]) -> tuple[str, ...]:
         last = history[-1]
         times = [point.seconds for point in (history[1:] or history)]
         split = next((point.iteration for point in history if point.ulps), None)
@@ -124,5 +124,5 @@ class Tables(Observer):
         )
 
 
-def _headline(facts: Facts, names: tuple[str, ...]) -> tuple[str, str]:
+def _headline(facts: TaskFacts, names: tuple[str, ...]) -> tuple[str, str]:
     return f"{facts.data}, {words.task(facts)}", f"  {', '.join(names)}"

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from symmetry.experiment import Observer, Point
+from symmetry.experiment import Listener, Point
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 
 @contextmanager
-def display(*, quiet: bool) -> Iterator[Observer]:
+def display(*, quiet: bool) -> Iterator[Listener]:
     """Choose the display that fits standard output, and end it with the block."""
     if quiet:
-        yield Observer()
+        yield Listener()
     elif sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
         with _bars() as bars:
             live = Live(bars)
@@ -36,7 +36,7 @@ def display(*, quiet: bool) -> Iterator[Observer]:
         yield Plain()
 
 
-class Plain(Observer):
+class Plain(Listener):
     """Prints a line for each stage and each iteration."""
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class Plain(Observer):
         click.echo(f"  iteration {point.iteration:{len(str(iterations))}}  {_numbers(point)}")
 
 
-class Live(Observer):
+class Live(Listener):
     """Keeps one bar for each run up to date, and a line for what is being done beside them."""
 
     def __init__(self, bars: Progress) -> None:

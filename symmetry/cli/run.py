@@ -120,11 +120,11 @@ def command(
         return _tell_differences(missing, quiet=quiet)
     if not check:
         _probe(output, save_weights)
-    with display(quiet=quiet) as observer:
-        observer.stage("loading the data")
+    with display(quiet=quiet) as listener:
+        listener.stage("loading the data")
         dataset = load_data(data, classes)
-        experiment = run_experiment(dataset, settings, threads=threads, observer=observer)
-        observer.stage("comparing the report" if check else "writing the report")
+        experiment = run_experiment(dataset, settings, threads=threads, listener=listener)
+        listener.stage("comparing the report" if check else "writing the report")
         report = render_experiment(experiment)
         differences = report.differences(output) if check else ()
         if not check:

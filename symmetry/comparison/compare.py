@@ -7,25 +7,25 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from symmetry.comparison.process import Process, SubjectError
-from symmetry.comparison.record import Comparison, LeftOut, Point, Run
+from symmetry.comparison.record import Comparison, LeftOut, TrainerPoint, TrainerRun
 from symmetry.comparison.recorder import Recorder
 from symmetry.comparison.subject import Subject
-from symmetry.comparison.task import Facts, Task
+from symmetry.comparison.task import Task, TaskFacts
 from symmetry.comparison.worker import ADVANCE, LIBRARIES, WEIGHTS
 from symmetry.errors import SymmetryError
 from symmetry.targets.resolve import BUILTIN
 
 
-class Observer:
+class ComparisonListener:
     """Is told how the work goes on; this one keeps it to itself. What it raises ends the work."""
 
-    def begin(self, facts: Facts, names: tuple[str, ...]) -> None:
+    def begin(self, facts: TaskFacts, names: tuple[str, ...]) -> None:
         """Learn that the processes of these trainers are being started."""
 
     def left_out(self, left_out: LeftOut) -> None:
         """Learn that a trainer does not take part any longer."""
 
-    def point(self, name: str, point: Point) -> None:
+    def point(self, name: str, point: TrainerPoint) -> None:
         """Learn that a trainer has finished an iteration."""
 
     def turn(self, iteration: int) -> None:
@@ -41,7 +41,7 @@ def compare(
     *,
     threads: int | None = None,
     optional: bool = False,
-    observer: Observer | None = None,
+    listener: ComparisonListener | None = None,
 ) -> Comparison:
     """Train every subject from zero weights on the same task.
 
@@ -61,15 +61,15 @@ def compare(
         If a subject fails, or none is left; or if all of them cannot fit into memory.
     """
     task.refuse_beyond_memory(len(subjects))
-    observer = observer or Observer()
-    observer.begin(task.facts, tuple(subject.name for subject in subjects))
-    with _Field(task, subjects, threads, optional, observer) as field:
+    listener = listener or ComparisonListener()
+    listener.begin(task.facts, tuple(subject.name for subject in subjects))
+    with _Field(task, subjects, threads, optional, listener) as field:
         for iteration in range(1, task.facts.iterations + 1):
             field.advance()
-            observer.turn(iteration)
+            listener.turn(iteration)
         runs = tuple(field.runs())
         comparison = Comparison(task.facts, threads, runs, tuple(field.left_out))
-    observer.end(comparison)
+    listener.end(comparison)
     return comparison
 
 
@@ -82,10 +82,10 @@ class _Field:
         subjects: tuple[Subject, ...],
         threads: int | None,
         optional: bool,
-        observer: Observer,
+        listener: ComparisonListener,
     ) -> None:
         self._task, self._subjects, self._threads = task, subjects, threads
-        self._optional, self._observer = optional, observer
+        self._optional, self._listener = optional, listener
         self._processes: dict[str, Process] = {}
         self._followers = {s.name: Recorder(s, task) for s in subjects}
         self._order = deque(subject.name for subject in subjects)
@@ -117,10 +117,10 @@ class _Field:
                 seconds, loss, correct = self._processes[name].ask(ADVANCE)
                 w1, w2 = self._processes[name].ask(WEIGHTS)
                 point = self._followers[name].see(seconds, loss, correct, w1, w2)
-                self._observer.point(name, point)
+                self._listener.point(name, point)
         self._order.rotate(-1)
 
-    def runs(self) -> Iterator[Run]:
+    def runs(self) -> Iterator[TrainerRun]:
         """Return the records, in the order in which the subjects were named."""
         for subject in self._subjects:
             if subject.name in self._order:
@@ -142,7 +142,7 @@ class _Field:
                 raise
             reason = str(error).removeprefix(f"trainer {name!r}: ")
             self.left_out.append(LeftOut(name, reason))
-            self._observer.left_out(self.left_out[-1])
+            self._listener.left_out(self.left_out[-1])
             self._order.remove(name)
             self._processes[name].close()
             if not self._order:

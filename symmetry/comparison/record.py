@@ -7,13 +7,13 @@ from statistics import median
 
 from symmetry.comparison.libraries import Libraries
 from symmetry.comparison.subject import Subject
-from symmetry.comparison.task import Facts
+from symmetry.comparison.task import TaskFacts
 from symmetry.units.compare import Group
 from symmetry.watch import Outcome
 
 
 @dataclass(frozen=True)
-class Point:
+class TrainerPoint:
     """One iteration of one trainer.
 
     Attributes
@@ -44,7 +44,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Run:
+class TrainerRun:
     """One trainer's training.
 
     Attributes
@@ -66,7 +66,7 @@ class Run:
 
     subject: Subject
     step_only: bool
-    history: tuple[Point, ...]
+    history: tuple[TrainerPoint, ...]
     columns: Outcome
     rows: Outcome
     groups: tuple[Group, ...]
@@ -88,7 +88,7 @@ class Run:
         return median(p.seconds for p in self.history[1:]) if len(self.history) > 1 else None
 
     @property
-    def left(self) -> int | None:
+    def split_in(self) -> int | None:
         """The first iteration at which units that started alike were not; None if there is none."""
         splits = [outcome.split for outcome in (self.columns, self.rows)]
         return min((split.step for split in splits if split is not None), default=None)
@@ -127,12 +127,12 @@ class Comparison:
         The number that was asked for, None if it was left to the libraries.
     """
 
-    facts: Facts
+    facts: TaskFacts
     threads: int | None
-    runs: tuple[Run, ...]
+    runs: tuple[TrainerRun, ...]
     left_out: tuple[LeftOut, ...] = ()
 
     @property
-    def core(self) -> Run | None:
+    def core(self) -> TrainerRun | None:
         """The run of the project's own core, if it took part."""
         return next((run for run in self.runs if run.name == "numba"), None)

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from symmetry.comparison.libraries import Libraries
-from symmetry.comparison.record import Point, Run
+from symmetry.comparison.record import TrainerPoint, TrainerRun
 from symmetry.comparison.subject import Subject
 from symmetry.comparison.task import Task
 from symmetry.invariants.two_layer import hidden_units
 from symmetry.units import compare
+from symmetry.units.compare import Floats
 from symmetry.units.state import finite
 from symmetry.watch import Watch
-
-Floats = NDArray[np.floating[Any]]
 
 
 def spread(units: Floats) -> float:
@@ -46,22 +42,24 @@ class Recorder:
         self._watch = Watch(w1, w2, np.zeros(facts.inputs, np.bool_), judged=True)
         self._test = facts.test
         self._finite = True
-        self.history: list[Point] = []
+        self.history: list[TrainerPoint] = []
         self.groups: tuple[compare.Group, ...] = (tuple(range(facts.hidden)),)
 
-    def see(self, seconds: float, loss: float, correct: int, w1: Floats, w2: Floats) -> Point:
+    def see(
+        self, seconds: float, loss: float, correct: int, w1: Floats, w2: Floats
+    ) -> TrainerPoint:
         """Compare the units, and return what this iteration adds to the history."""
         iteration = len(self.history) + 1
         self._watch.see(iteration, w1, w2)
         apart = self._compare(w1, w2) if self._finite else (None,) * 4
-        point = Point(iteration, seconds, loss, 100 * correct / self._test, *apart)
+        point = TrainerPoint(iteration, seconds, loss, 100 * correct / self._test, *apart)
         self.history.append(point)
         return point
 
-    def run(self, libraries: Libraries, *, step_only: bool) -> Run:
+    def run(self, libraries: Libraries, *, step_only: bool) -> TrainerRun:
         """Return the record."""
         columns, rows, *_ = self._watch.outcomes()
-        return Run(
+        return TrainerRun(
             subject=self.subject,
             step_only=step_only,
             history=tuple(self.history),

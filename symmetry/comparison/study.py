@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from symmetry.checker.case import Case
-from symmetry.comparison.compare import Observer, compare
+from symmetry.comparison.compare import ComparisonListener, compare
 from symmetry.comparison.machine import Machine, this_machine
 from symmetry.comparison.record import Comparison, LeftOut
 from symmetry.comparison.subject import Subject, parse_subjects
@@ -102,7 +102,7 @@ class Study:
 def full_study(
     data: Dataset,
     settings: Settings,
-    observer: Observer,
+    listener: ComparisonListener,
     trials: tuple[Trial, ...] = TRIALS,
     case: Case = GROWING,
 ) -> Study:
@@ -116,39 +116,41 @@ def full_study(
     tasks = [_task(trial, data, settings) for trial in trials]
     for trial, task in zip(trials, tasks, strict=True):
         task.refuse_beyond_memory(len(trial.names))
-    frameworks = compare_installed(task_of_dataset(data, settings), observer)
+    frameworks = compare_installed(task_of_dataset(data, settings), listener)
     working = {run.name for run in frameworks.runs}
     tried = []
     for trial, task in zip(trials, tasks, strict=True):
         chosen = tuple(s for s in parse_subjects(trial.names) if s.trainer in working)
         if chosen:
-            tried.append(compare(task, chosen, optional=True, observer=observer))
-    growth = compare_installed(task_of_case(case), observer, threads=CASE_THREADS)
+            tried.append(compare(task, chosen, optional=True, listener=listener))
+    growth = compare_installed(task_of_case(case), listener, threads=CASE_THREADS)
     return Study(this_machine(), frameworks, tuple(tried), growth)
 
 
 def study(
-    task: Task, subjects: tuple[Subject, ...], threads: int | None, observer: Observer
+    task: Task, subjects: tuple[Subject, ...], threads: int | None, listener: ComparisonListener
 ) -> Study:
     """Compare the trainers that are named, or else those that are installed, on one task."""
     case = task.facts.case is not None
     threads = CASE_THREADS if threads is None and case else threads
     if subjects:
-        found = compare(task, subjects, threads=threads, observer=observer)
+        found = compare(task, subjects, threads=threads, listener=listener)
     else:
-        found = compare_installed(task, observer, threads=threads)
+        found = compare_installed(task, listener, threads=threads)
     machine = this_machine()
     return Study(machine, growth=found) if case else Study(machine, frameworks=found)
 
 
-def compare_installed(task: Task, observer: Observer, *, threads: int | None = None) -> Comparison:
+def compare_installed(
+    task: Task, listener: ComparisonListener, *, threads: int | None = None
+) -> Comparison:
     """Compare the built-in trainers, without those that are not installed or do not work."""
     names = installed()
     missing = tuple(LeftOut(name, "not installed") for name in BUILTIN if name not in names)
     subjects = parse_subjects(names)
-    comparison = compare(task, subjects, threads=threads, optional=True, observer=observer)
+    comparison = compare(task, subjects, threads=threads, optional=True, listener=listener)
     for each in missing:
-        observer.left_out(each)
+        listener.left_out(each)
     return replace(comparison, left_out=(*missing, *comparison.left_out))
 
 

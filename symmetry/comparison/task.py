@@ -20,7 +20,7 @@ _WEIGHTS = 6  # arrays as large as both weight matrices
 
 
 @dataclass(frozen=True)
-class Facts:
+class TaskFacts:
     """The task as far as the report speaks of it.
 
     Attributes
@@ -57,9 +57,9 @@ class Facts:
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """Facts and arrays: x (n, i) bytes or floats, labels (n,), and the same of the test set."""
+    """TaskFacts and arrays: x (n, i) bytes or floats, labels (n,), and the same of the test set."""
 
-    facts: Facts
+    facts: TaskFacts
     x: NDArray[Any]
     labels: NDArray[Any]
     test_x: NDArray[Any]
@@ -81,7 +81,7 @@ class Task:
 
 def task_of_dataset(data: Dataset, settings: Settings) -> Task:
     """Return the experiment's task on a data set."""
-    facts = Facts(
+    facts = TaskFacts(
         data=data.name,
         files=data.files,
         case=None,
@@ -111,7 +111,7 @@ def task_of_case(case: Case) -> Task:
             f'"weights" must be "zero", not "{case.weights}"'
         )
     Settings(lr=case.lr, dtype=case.dtype)  # a rate that is zero or infinite there is refused
-    facts = Facts(
+    facts = TaskFacts(
         data=f"generated {case.data}",
         files={},
         case=case,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from symmetry.comparison.record import Comparison, Run
+from symmetry.comparison.record import Comparison, TrainerRun
 from symmetry.comparison.study import Study
 from symmetry.report import comparison_words as words
 from symmetry.report.comparison_figures import GROWTH, SPREAD, seconds_figure, spread_figure
@@ -47,7 +47,9 @@ def _markdown(study: Study) -> str:
         "study": study,
         "frameworks": study.frameworks,
         "growth": study.growth,
-        "split": [run for run in study.growth.runs if run.left is not None] if study.growth else [],
+        "split": [run for run in study.growth.runs if run.split_in is not None]
+        if study.growth
+        else [],
         "main": study.frameworks or study.growth,
         "limits": _LIMITS,
         "command": words.command(study),
@@ -76,7 +78,7 @@ def _comparison(part: str, comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def _run(run: Run, comparison: Comparison) -> dict[str, Any]:
+def _run(run: TrainerRun, comparison: Comparison) -> dict[str, Any]:
     fastest = None if run.step_only else words.fastest(comparison)
     return {
         "trainer": run.name,
@@ -84,7 +86,7 @@ def _run(run: Run, comparison: Comparison) -> dict[str, Any]:
         "first_seconds": run.first_seconds,
         "seconds": run.seconds,
         "ratio": run.seconds / fastest if run.seconds is not None and fastest else None,
-        "left": run.left,
+        "split": run.split_in,
         "w1": _outcome(run.columns),
         "w2": _outcome(run.rows),
         "groups": groups_in_words(run.groups),
@@ -98,7 +100,7 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
     """Return what became of the columns of w1 or the hidden rows of w2."""
     split = outcome.split
     return {
-        "left": split and split.step,
+        "split": split and split.step,
         "ulps": split and split.spread,
         "groups": split and groups_in_words(split.groups),
         "counted": outcome.counted,

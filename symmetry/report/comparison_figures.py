@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from symmetry.comparison.record import Comparison, Run
+from symmetry.comparison.record import Comparison, TrainerRun
 from symmetry.report.figure import Figure, plain
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _times(seconds: float, fastest: float | None, step_only: bool) -> str:
     return ", the fastest" if seconds == fastest else f", {seconds / fastest:.1f} times as long"
 
 
-def _lines(axes: Axes, runs: list[Run], colours: dict[str, str]) -> None:
+def _lines(axes: Axes, runs: list[TrainerRun], colours: dict[str, str]) -> None:
     """Draw the spread of each run where it is not zero."""
     for order, run in enumerate(runs):
         spreads = np.array(run.spreads)
@@ -103,7 +103,7 @@ def _lines(axes: Axes, runs: list[Run], colours: dict[str, str]) -> None:
     plain(axes)
 
 
-def _identical(axes: Axes, runs: tuple[Run, ...], colours: dict[str, str]) -> None:
+def _identical(axes: Axes, runs: tuple[TrainerRun, ...], colours: dict[str, str]) -> None:
     """Draw bars over the iterations after which all units were identical."""
     from matplotlib.ticker import MaxNLocator
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from symmetry.comparison.record import Comparison, Run
+from symmetry.comparison.record import Comparison, TrainerRun
 from symmetry.comparison.study import CASE_THREADS, Study
-from symmetry.comparison.task import Facts
+from symmetry.comparison.task import TaskFacts
 from symmetry.experiment import Settings
 from symmetry.report.command import changed, command_line
 from symmetry.report.templates import code, percent, relative
@@ -33,7 +33,7 @@ def seconds(value: float | None) -> str:
     return "-" if value is None else f"{value:#.3g}".rstrip(".")
 
 
-def ratio(run: Run, other: float | None) -> str:
+def ratio(run: TrainerRun, other: float | None) -> str:
     """Return how many times as long an iteration takes as ``other`` seconds."""
     return "-" if run.seconds is None or not other else f"{run.seconds / other:.2f}"
 
@@ -44,40 +44,40 @@ def fastest(comparison: Comparison) -> float | None:
     return min((each for each in times if each is not None), default=None)
 
 
-def splits(run: Run) -> str:
+def splits(run: TrainerRun) -> str:
     """Say when clones split."""
-    if run.left is not None:
-        return f"iteration {run.left:,}"
+    if run.split_in is not None:
+        return f"iteration {run.split_in:,}"
     if not run.counted:
         return "not tested: nothing moved" if len(run.groups[0]) > 1 else "a single unit"
     diverged = run.compared < len(run.history)
     return f"never up to iteration {run.compared:,}, then not finite" if diverged else "never"
 
 
-def groups(run: Run) -> str:
+def groups(run: TrainerRun) -> str:
     """Say which units are identical in the end, for a cell of a table."""
     return groups_in_words(run.groups).replace("|", "\\|")
 
 
-def data(facts: Facts) -> str:
+def data(facts: TaskFacts) -> str:
     """Return the name of what was trained on."""
     if facts.case is not None:
         return "a generated case"
     return facts.data if facts.data.isalnum() else code(facts.data)
 
 
-def first_ulps(run: Run) -> str:
+def first_ulps(run: TrainerRun) -> str:
     """Return how far units were from equal when they split."""
-    return "-" if run.left is None else in_ulps(run.history[run.left - 1].ulps or 0)
+    return "-" if run.split_in is None else in_ulps(run.history[run.split_in - 1].ulps or 0)
 
 
-def entries(run: Run) -> str:
+def entries(run: TrainerRun) -> str:
     """Return the deviation of single weights of w1 and of w2 in the end, relative to them."""
     last = run.history[-1]
     return f"{relative(last.w1_relative)}, {relative(last.w2_relative)}"
 
 
-def loss_difference(run: Run, core: Run | None) -> str:
+def loss_difference(run: TrainerRun, core: TrainerRun | None) -> str:
     """Return the largest difference of the loss to the project's core, at any iteration."""
     if core is None:
         return "-"
@@ -91,7 +91,7 @@ def listed(words: Iterable[str]) -> str:
     return f"{', '.join(most)} and {last}" if most else last
 
 
-def task(facts: Facts) -> str:
+def task(facts: TaskFacts) -> str:
     """Return what was trained, in short."""
     return (
         f"{facts.inputs}-{facts.hidden}-{facts.classes}, {count(facts.train, 'sample')}, "
@@ -102,16 +102,16 @@ def task(facts: Facts) -> str:
 def finding(comparison: Comparison) -> str:
     """Return what happened, in a few sentences."""
     facts, runs = comparison.facts, comparison.runs
-    split = [run for run in runs if run.left is not None]
-    kept = [run for run in runs if run.left is None and run.counted]
-    still = [run for run in runs if run.left is None and not run.counted]
+    split = [run for run in runs if run.split_in is not None]
+    kept = [run for run in runs if run.split_in is None and run.counted]
+    still = [run for run in runs if run.split_in is None and not run.counted]
     start = (
         f"{_names(runs)} trained {count(facts.hidden, 'hidden unit')} on {data(facts)} from "
         "weights that are all zero, so that the units have to stay identical."
     )
     said = []
     if split:
-        first = listed(f"{code(run.name)} from iteration {run.left:,} on" for run in split)
+        first = listed(f"{code(run.name)} from iteration {run.split_in:,} on" for run in split)
         said.append(f"Units split in {len(split)} of {len(runs)}: {first}.")
     if kept:
         units = f"{_names(kept)} kept all {facts.hidden:,} identical, bit for bit"
@@ -130,33 +130,35 @@ def finding(comparison: Comparison) -> str:
     return " ".join([start, *said])
 
 
-def _names(runs: Iterable[Run]) -> str:
+def _names(runs: Iterable[TrainerRun]) -> str:
     return listed(code(run.name) for run in runs)
 
 
-def story(run: Run) -> str:
+def story(run: TrainerRun) -> str:
     """Tell what became of the units of one run that split."""
-    assert run.left is not None
-    text = f"The units of {code(run.name)} split in iteration {run.left:,}, by {first_ulps(run)}; "
+    assert run.split_in is not None
+    text = (
+        f"The units of {code(run.name)} split in iteration {run.split_in:,}, by {first_ulps(run)}; "
+    )
     if len(run.groups) == 1:
         return f"{text}in the end they were identical again."
     text += f"in the end they were “{groups_in_words(run.groups)}”"
     return f"{text}, a spread of {relative(run.spreads[-1])}." if run.spreads else f"{text}."
 
 
-def plain_run(run: Run, comparison: Comparison) -> Run | None:
+def plain_run(run: TrainerRun, comparison: Comparison) -> TrainerRun | None:
     """Return the run of the same trainer without settings."""
     return next((r for r in comparison.runs if r.name == run.subject.trainer), None)
 
 
-def effect(run: Run, comparison: Comparison) -> str:
+def effect(run: TrainerRun, comparison: Comparison) -> str:
     """Say what the settings of a run did to the symmetry."""
     plain = plain_run(run, comparison)
     if plain is None or plain is run:
-        return "splits" if run.left is not None else "keeps it"
-    if plain.left is None:
-        return "**breaks it**" if run.left is not None else "nothing to restore"
-    if run.left is None:
+        return "splits" if run.split_in is not None else "keeps it"
+    if plain.split_in is None:
+        return "**breaks it**" if run.split_in is not None else "nothing to restore"
+    if run.split_in is None:
         return "**restores it**"
     same = [p.loss for p in run.history] == [p.loss for p in plain.history]
     return "changes nothing" if same and run.spreads == plain.spreads else "splits otherwise"
@@ -186,7 +188,7 @@ def promises(trials: Sequence[Comparison]) -> list[tuple[str, str]]:
     return [(kind, promise) for kind, promise in _PROMISES.items() if kind in tried]
 
 
-def milestones(run: Run, limits: Sequence[float]) -> list[str]:
+def milestones(run: TrainerRun, limits: Sequence[float]) -> list[str]:
     """Return the first iteration whose spread is at least each limit."""
     reached = [
         next((i for i, value in enumerate(run.spreads, start=1) if value >= limit), None)
@@ -234,10 +236,10 @@ def command(study: Study) -> str:
     return command_line("compare", *trainers, **options, threads=threads, output="REPORTS")
 
 
-def in_short(run: Run, comparison: Comparison) -> str:
+def in_short(run: TrainerRun, comparison: Comparison) -> str:
     """Return one run as a line for the terminal, without times."""
     last, found = run.history[-1], splits(run)
-    if run.left is not None:
+    if run.split_in is not None:
         end = relative(run.spreads[-1] if run.spreads else None)
         found = f"units split in {found} by {first_ulps(run)}: {groups_in_words(run.groups)}, "
         found += f"spread {end}"

@@ -21,11 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symmetry.targets.pulse import calling
+from symmetry.units.compare import Floats
 
 DTYPES = ("float32", "float64")
 _LIBRARIES = (Path(sysconfig.get_path("stdlib")), Path(__file__).parents[1])
 
-Floats = NDArray[np.floating[Any]]
 Step = Callable[[Floats, Floats, Floats, Floats, float], Any]
 
 

@@ -51,7 +51,7 @@ def test_from_nothing_to_a_report_and_a_broken_trainer_is_no_failure(cwd: Path) 
     assert lines[-1] == "report  o/frameworks.md"
     assert sorted(path.name for path in (cwd / "o").iterdir()) == FILES
     record = json.loads((cwd / "o" / "frameworks.json").read_text())
-    assert [run["left"] for run in record["comparisons"][0]["runs"]] == [None, 1]
+    assert [run["split"] for run in record["comparisons"][0]["runs"]] == [None, 1]
 
 
 def test_a_case(cwd: Path) -> None:

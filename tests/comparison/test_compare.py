@@ -7,11 +7,11 @@ import pytest
 
 from symmetry.checker.case import Case
 from symmetry.comparison import process
-from symmetry.comparison.compare import Observer, compare
+from symmetry.comparison.compare import ComparisonListener, compare
 from symmetry.comparison.process import SubjectError
-from symmetry.comparison.record import Comparison, LeftOut, Point
+from symmetry.comparison.record import Comparison, LeftOut, TrainerPoint
 from symmetry.comparison.subject import parse_subjects
-from symmetry.comparison.task import Facts, Task, task_of_case, task_of_dataset
+from symmetry.comparison.task import Task, TaskFacts, task_of_case, task_of_dataset
 from symmetry.errors import SymmetryError
 from symmetry.experiment import Settings, run_experiment
 from tests.conftest import needs
@@ -25,22 +25,24 @@ def task(settings: Settings = SETTINGS) -> Task:
     return task_of_dataset(tiny_data(), settings)
 
 
-def run(*names: str, optional: bool = False, observer: Observer | None = None) -> Comparison:
+def run(
+    *names: str, optional: bool = False, listener: ComparisonListener | None = None
+) -> Comparison:
     subjects = parse_subjects(tuple(name.replace("FILE", str(FILE)) for name in names))
-    return compare(task(), subjects, threads=1, optional=optional, observer=observer)
+    return compare(task(), subjects, threads=1, optional=optional, listener=listener)
 
 
-class Diary(Observer):
+class Diary(ComparisonListener):
     def __init__(self) -> None:
         self.entries: list[object] = []
 
-    def begin(self, facts: Facts, names: tuple[str, ...]) -> None:
+    def begin(self, facts: TaskFacts, names: tuple[str, ...]) -> None:
         self.entries.append([name.rpartition(":")[2] for name in names])
 
     def left_out(self, left_out: LeftOut) -> None:
         self.entries.append(left_out.reason)
 
-    def point(self, name: str, point: Point) -> None:
+    def point(self, name: str, point: TrainerPoint) -> None:
         self.entries.append((name.rpartition(":")[2], point.iteration))
 
     def turn(self, iteration: int) -> None:
@@ -72,9 +74,9 @@ def test_the_core_trains_as_in_the_experiment_and_others_beside_it() -> None:
     ]
     for other in (numpy, sound):
         assert [p.loss for p in other.history] == pytest.approx([p.loss for p in core.history])
-        assert other.left is None
+        assert other.split_in is None
     assert (numpy.step_only, sound.step_only) == (False, True)
-    assert last.left == 1
+    assert last.split_in == 1
     assert last.rows.split is not None
     assert last.rows.split.groups == last.groups == ((0, 1, 2, 3), (4,))
     assert all(p.seconds > 0 for p in (*numpy.history, *sound.history))
@@ -86,7 +88,7 @@ def test_the_core_trains_as_in_the_experiment_and_others_beside_it() -> None:
 
 def test_they_take_turns_and_another_one_begins_every_time() -> None:
     diary = Diary()
-    run("numpy", "FILE:sound", "FILE:last_unit", observer=diary)
+    run("numpy", "FILE:sound", "FILE:last_unit", listener=diary)
     first, *entries, last = diary.entries
     assert first == ["numpy", "sound", "last_unit"]
     assert last == 3
@@ -98,7 +100,7 @@ def test_they_take_turns_and_another_one_begins_every_time() -> None:
 
 def test_settings_reach_the_process() -> None:
     one, two = run("FILE:variable[SOME_NUMBER=1]", "FILE:variable[SOME_NUMBER=2]").runs
-    assert one.left is two.left is None
+    assert one.split_in is two.split_in is None
     assert one.counted
     assert one.name.endswith("[SOME_NUMBER=1]")
     with pytest.raises(SubjectError, match=r"KeyError: .SOME_NUMBER."):
@@ -109,7 +111,7 @@ def test_numbers_that_are_not_finite_end_the_comparison_only() -> None:
     (exploding,) = run("FILE:explodes").runs
     assert len(exploding.history) == 4
     assert exploding.compared == 2
-    assert exploding.left is None
+    assert exploding.split_in is None
 
 
 @pytest.mark.parametrize(
@@ -138,7 +140,7 @@ def test_a_trainer_that_fails(
 
 def test_a_trainer_that_fails_can_be_left_out(processes: list[subprocess.Popen[bytes]]) -> None:
     diary = Diary()
-    comparison = run("numpy", "FILE:Third", "FILE:missing", optional=True, observer=diary)
+    comparison = run("numpy", "FILE:Third", "FILE:missing", optional=True, listener=diary)
     assert [each.name for each in comparison.runs] == ["numpy"]
     assert len(comparison.runs[0].history) == 4
     missing, third = comparison.left_out
@@ -155,12 +157,12 @@ def test_if_none_is_left_that_is_an_error() -> None:
 
 
 def test_an_interruption_ends_all_processes(processes: list[subprocess.Popen[bytes]]) -> None:
-    class Interrupting(Observer):
-        def point(self, name: str, point: Point) -> None:
+    class Interrupting(ComparisonListener):
+        def point(self, name: str, point: TrainerPoint) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run("numpy", "FILE:sound", observer=Interrupting())
+        run("numpy", "FILE:sound", listener=Interrupting())
     assert len(processes) == 2
     assert all(each.poll() is not None for each in processes)
 

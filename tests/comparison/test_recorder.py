@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from symmetry.comparison.libraries import Libraries
-from symmetry.comparison.record import Run
+from symmetry.comparison.record import TrainerRun
 from symmetry.comparison.recorder import Recorder, spread
 from symmetry.comparison.subject import parse_subject
 from symmetry.comparison.task import task_of_dataset
@@ -23,7 +23,7 @@ def weights(w1: float = 1.0, w2: float = 1.0, hidden: int = 4) -> tuple[np.ndarr
     return np.full((7, hidden), w1, np.float32), np.full((hidden + 1, 3), w2, np.float32)
 
 
-def record(followed: Recorder) -> Run:
+def record(followed: Recorder) -> TrainerRun:
     return followed.run(NOTHING, step_only=False)
 
 
@@ -42,7 +42,7 @@ def test_units_that_stay_identical() -> None:
         point = followed.see(0.5, 2.3, 1, *weights(value))
     assert (point.iteration, point.seconds, point.loss, point.accuracy) == (2, 0.5, 2.3, 20.0)
     run = record(followed)
-    assert run.left is None
+    assert run.split_in is None
     assert run.counted
     assert run.spreads == (0, 0)
     assert run.groups == ((0, 1, 2, 3),)
@@ -59,7 +59,7 @@ def test_units_that_part_and_meet_again() -> None:
     assert record(followed).groups == ((0, 1, 2), (3,))
     followed.see(0.5, 2.3, 1, *weights())
     run = record(followed)
-    assert run.left == 2
+    assert run.split_in == 2
     assert run.columns.split is None
     assert run.rows.split is not None
     assert run.groups == ((0, 1, 2, 3),)
@@ -77,7 +77,7 @@ def test_after_numbers_that_are_not_finite_nothing_is_compared() -> None:
     run = record(followed)
     assert run.spreads == (0,)
     assert run.compared == 2
-    assert run.left is None
+    assert run.split_in is None
 
 
 def test_one_unit_is_nothing_to_compare() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from symmetry.checker.case import Case
 from symmetry.comparison import study as module
-from symmetry.comparison.compare import Observer
+from symmetry.comparison.compare import ComparisonListener
 from symmetry.comparison.machine import this_machine
 from symmetry.comparison.study import GROWING, Trial, full_study, study
 from symmetry.comparison.task import task_of_case, task_of_dataset
@@ -27,7 +27,7 @@ def test_the_whole_study(monkeypatch: pytest.MonkeyPatch) -> None:
         Trial(2, "float64", ("numpy", "numpy[threads=1]")),
         Trial(2, "float64", ("torch", "torch[threads=1]")),
     )
-    found = full_study(tiny_data(), SETTINGS, Observer(), trials, CASE)
+    found = full_study(tiny_data(), SETTINGS, ComparisonListener(), trials, CASE)
     assert found.whole
     assert found.frameworks is not None
     assert [run.name for run in found.frameworks.runs] == ["numpy"]
@@ -43,12 +43,12 @@ def test_the_whole_study(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_study_of_named_trainers() -> None:
     subjects = module.parse_subjects(("numpy",))
-    found = study(task_of_dataset(tiny_data(), SETTINGS), subjects, None, Observer())
+    found = study(task_of_dataset(tiny_data(), SETTINGS), subjects, None, ComparisonListener())
     assert not found.whole
     assert found.growth is None
     assert found.frameworks is not None
     assert found.frameworks.left_out == ()
-    grown = study(task_of_case(CASE), subjects, None, Observer())
+    grown = study(task_of_case(CASE), subjects, None, ComparisonListener())
     assert grown.frameworks is None
     assert grown.growth is not None
     assert grown.growth.threads == 1
@@ -60,8 +60,8 @@ def test_one_ulp_becomes_another_network_if_any_trainer_makes_one() -> None:
     assert (case.weights, case.dtype) == ("zero", "float64")
     task = task_of_case(case)
     name = f"{__file__.replace('test_study', 'trainers')}:one_ulp"
-    (run,) = study(task, module.parse_subjects((name,)), 1, Observer()).growth.runs  # type: ignore[union-attr]
-    assert run.left == 2
+    (run,) = study(task, module.parse_subjects((name,)), 1, ComparisonListener()).growth.runs  # type: ignore[union-attr]
+    assert run.split_in == 2
     assert run.history[1].ulps == 1
     assert run.spreads[1] < 1e-14
     assert run.spreads[-1] > 0.5

@@ -10,10 +10,10 @@ import pytest
 from symmetry.checker.case import Case
 from symmetry.comparison.libraries import Libraries, Library
 from symmetry.comparison.machine import Machine
-from symmetry.comparison.record import Comparison, LeftOut, Point, Run
+from symmetry.comparison.record import Comparison, LeftOut, TrainerPoint, TrainerRun
 from symmetry.comparison.study import Study
 from symmetry.comparison.subject import parse_subject
-from symmetry.comparison.task import Facts
+from symmetry.comparison.task import TaskFacts
 from symmetry.report import comparison_words as words
 from symmetry.report.comparison import JSON, MARKDOWN, render_study
 from symmetry.report.templates import code, relative
@@ -21,9 +21,9 @@ from symmetry.units.follow import Split
 from symmetry.watch import Outcome
 
 MACHINE = Machine("A processor (kind)", ("avx2", "fma"), 2, "System x", {"OMP_NUM_THREADS": "2"})
-FACTS = Facts("MNIST", {"file": "0" * 64}, None, 60, 10, 784, 4, 10, 3, 0.01, "float32")
+FACTS = TaskFacts("MNIST", {"file": "0" * 64}, None, 60, 10, 784, 4, 10, 3, 0.01, "float32")
 CASE = Case(30, 20, 4, 5, 5.0, 3, "float64", "normals", "zero", 1)
-CASE_FACTS = Facts("generated normals", {}, CASE, 30, 30, 20, 4, 5, 3, 5.0, "float64")
+CASE_FACTS = TaskFacts("generated normals", {}, CASE, 30, 30, 20, 4, 5, 3, 5.0, "float64")
 IDENTICAL = ((0, 1, 2, 3),)
 SPLIT = ((0, 2), (1, 3))
 
@@ -37,7 +37,7 @@ def run(
     counted: bool = True,
     step_only: bool = False,
     **changes: Any,
-) -> Run:
+) -> TrainerRun:
     """Return a record in which units are apart as told: None means numbers that are not finite."""
     left = next((i for i, value in enumerate(spreads, start=1) if value), None)
     compared = sum(value is not None for value in spreads) or 1
@@ -47,7 +47,7 @@ def run(
         "symmetry/w1-columns", split is None, counted, compared, 3, 1 if together else 2, split
     )
     history = tuple(
-        Point(
+        TrainerPoint(
             i,
             seconds * (9 if i == 1 else 1),
             loss / i,
@@ -59,7 +59,7 @@ def run(
         )
         for i, value in enumerate(spreads, start=1)
     )
-    record = Run(
+    record = TrainerRun(
         subject=parse_subject(name),
         step_only=step_only,
         history=history,
@@ -71,7 +71,7 @@ def run(
     return dataclasses.replace(record, **changes)
 
 
-def comparison(*runs: Run, facts: Facts = FACTS, **options: Any) -> Comparison:
+def comparison(*runs: TrainerRun, facts: TaskFacts = FACTS, **options: Any) -> Comparison:
     return Comparison(facts, options.pop("threads", None), runs, **options)
 
 
@@ -313,7 +313,7 @@ def test_figures_are_drawn_whatever_happened() -> None:
 
 
 def test_a_figure_depends_on_what_it_shows() -> None:
-    def digest(*runs: Run) -> str:
+    def digest(*runs: TrainerRun) -> str:
         return render_study(Study(MACHINE, comparison(*runs))).figures[0].digest
 
     assert digest(CORE, BROKEN) == digest(CORE, BROKEN)
