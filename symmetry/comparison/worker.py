@@ -20,8 +20,9 @@ from symmetry.errors import SymmetryError
 from symmetry.network.formulas import one_hot_encode
 from symmetry.processes import take_pipes
 from symmetry.targets import resolve
-from symmetry.targets.contestant import Contestant, Floats
+from symmetry.targets.contestant import Contestant
 from symmetry.targets.trainer import Run, Trainer, TrainerError, in_one_line, place_of, quiet
+from symmetry.units.compare import Floats
 
 READY, ADVANCE, WEIGHTS, LIBRARIES = "ready", "advance", "weights", "libraries"
 

@@ -15,7 +15,7 @@ from jax import Array
 from numpy.typing import NDArray
 
 from symmetry.targets import contestant
-from symmetry.targets.contestant import Floats
+from symmetry.units.compare import Floats
 
 __all__ = ["Contestant", "step"]
 

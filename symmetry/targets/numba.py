@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from symmetry.network.core import Core, step
 from symmetry.network.training import Weights, update
 from symmetry.targets import contestant
-from symmetry.targets.contestant import Floats
+from symmetry.units.compare import Floats
 
 __all__ = ["Contestant", "step"]
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from symmetry.network.formulas import one_hot_encode, prepend_bias, step
 from symmetry.targets import contestant
-from symmetry.targets.contestant import Floats
+from symmetry.units.compare import Floats
 
 __all__ = ["Contestant", "step"]
 

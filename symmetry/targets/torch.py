@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from symmetry.targets import contestant
-from symmetry.targets.contestant import Floats
 from symmetry.targets.torch_module import from_module
+from symmetry.units.compare import Floats
 
 __all__ = ["Contestant", "from_module", "step"]
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from symmetry.targets import contestant
-from symmetry.targets.contestant import Floats
+from symmetry.units.compare import Floats
 
 __all__ = ["Contestant", "step"]
 

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from symmetry.errors import SymmetryError
-from symmetry.targets.contestant import Floats
 from symmetry.targets.trainer import DTYPES, TrainerError, in_one_line
+from symmetry.units.compare import Floats
 
 MakeModel = Callable[[int, int, int], nn.Module]
 MakeOptimizer = Callable[[Iterator[nn.Parameter], float], torch.optim.Optimizer]
