@@ -139,7 +139,7 @@ def single_precision_inside(x, y, w1, w2, lr):
 single_precision_inside.dtypes = ("float64",)
 
 
-@fault("kernel", "network/gradient", wrong="The samples after the last full chunk are left out.")
+@fault("kernel", "symmetry/samples", wrong="The samples after the last full chunk are left out.")
 def last_chunk_of_samples_lost(x, y, w1, w2, lr):
     whole = len(x) // TILE * TILE or len(x)
     return step(x[:whole], y[:whole], w1, w2, lr * whole / len(x))
@@ -163,7 +163,7 @@ def neighbouring_input_gathered(x, y, w1, w2, lr):
     return w1 - lr * gradient(np.roll(x, 1, axis=1), back), w2 - lr * gradient(hidden, delta)
 
 
-@fault("kernel", "network/gradient", wrong="Inputs that are dark in the first sample are skipped.")
+@fault("kernel", "symmetry/samples", wrong="Inputs that are dark in the first sample are skipped.")
 def inputs_skipped_by_the_first_sample(x, y, w1, w2, lr):
     return step(np.where(x[0] == 0, 0, x), y, w1, w2, lr)
 

@@ -85,6 +85,7 @@ def quick(monkeypatch, tmp_path):
     """Let the command survey nothing much, and write elsewhere."""
     monkeypatch.setattr(__main__, "REPORTS", tmp_path)
     monkeypatch.setattr(__main__, "survey", lambda on_result: a_survey(caught("slope_forgotten")))
+    monkeypatch.setattr(__main__.trainings, "survey", lambda on_result: ())
     return tmp_path
 
 
