@@ -8,6 +8,7 @@ import pytest
 
 from symmetry.checker.strategies import draw_cases
 from symmetry.checker.verdict import Verdict
+from symmetry.report.figure import Figure
 from tests.faulty import FAULTY, __main__
 from tests.faulty.report import render
 from tests.faulty.survey import Acquittal, Catch, Survey
@@ -85,7 +86,10 @@ def quick(monkeypatch, tmp_path):
     """Let the command survey nothing much, and write elsewhere."""
     monkeypatch.setattr(__main__, "REPORTS", tmp_path)
     monkeypatch.setattr(__main__, "survey", lambda on_result: a_survey(caught("slope_forgotten")))
+    empty = Figure("faults-trainings.png", (1, 1), (), lambda canvas: None)
     monkeypatch.setattr(__main__.trainings, "survey", lambda on_result: ())
+    monkeypatch.setattr(__main__, "section", lambda found: "# Trainings\n")
+    monkeypatch.setattr(__main__, "figure", lambda found: empty)
     return tmp_path
 
 
