@@ -41,7 +41,7 @@ little endian. *n* x *i*-*h*-*c* are the samples, inputs, hidden units and class
 def cells(row: Row) -> tuple[str, ...]:
     """Return a row's texts, one for each of the headings."""
     if not row.ran:
-        return (row.target.name, *[""] * (len(HEADINGS) - 2), f"not available: {row.target.needs}")
+        return (row.target.name, *[""] * (len(HEADINGS) - 2), verdict(row))
     return (
         row.target.name,
         str(row.threads),
@@ -55,16 +55,18 @@ def cells(row: Row) -> tuple[str, ...]:
 
 
 def tally(row: Row, cases: Sequence[Case]) -> str:
-    """Return how many of the cases that ran came to the pinned bits."""
+    """Return how many cases ran, and how many of them came to other bits than the pinned ones."""
     ran = [row.same[case] for case in cases if case in row.same]
-    return f"{sum(ran)} of {len(ran)}"
+    return f"{len(ran)}, {ran.count(False)} different" if not all(ran) else str(len(ran))
 
 
 def verdict(row: Row) -> str:
-    """Return "the same", or what is not."""
-    if row.failure:
-        return f"failed: {row.failure}"
-    return "the same" if row.is_good else "different"
+    """Return "same bits", "different bits", or "did not run" and why, the latter before the end."""
+    if not all(row.same.values()):
+        return "different bits"
+    if row.target.needs or row.failure:
+        return f"did not run{' to its end' if row.same else ''}: {row.target.needs or row.failure}"
+    return "same bits"
 
 
 def differences(rows: Sequence[Row]) -> list[str]:
@@ -126,12 +128,12 @@ def markdown(rows: Sequence[Row], facts: dict[str, str], command: str) -> str:
 
 def summary(rows: Sequence[Row]) -> str:
     """Return the finding in a sentence."""
-    ran = [row for row in rows if row.ran]
-    good = sum(row.is_good for row in ran)
-    sentence = f"**{good} of {len(ran)} configurations came to the same bits.**"
-    if len(ran) < len(rows):
-        sentence += f" {len(rows) - len(ran)} could not run here."
-    return sentence
+    verdicts = [verdict(row) for row in rows]
+    same, different = verdicts.count("same bits"), verdicts.count("different bits")
+    return (
+        f"**{same} configurations came to the same bits, {different} to different bits; "
+        f"{len(rows) - same - different} did not run, or not to their end.**"
+    )
 
 
 def digests(name: str, results: dict[str, str]) -> tuple[str, ...]:

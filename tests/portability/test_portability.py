@@ -37,7 +37,7 @@ def test_row_of_the_same_bits_is_good():
     (row,) = run(fake(MACHINE, result(SMALL), CODE), [SMALL], lambda row, case: None)
     assert row.is_good
     assert report.cells(row) == (
-        *("fake", "2", "abacus beads", "10-bit (fingers)", "0", "1 of 1", "0 of 0", "the same"),
+        *("fake", "2", "abacus beads", "10-bit (fingers)", "0", "1", "0", "same bits"),
     )
 
 
@@ -46,7 +46,7 @@ def test_row_of_other_bits_is_not(key):
     lines = MACHINE, result(SMALL, **{key: "0"}), result(OTHER), CODE
     (row,) = run(fake(*lines), [SMALL, OTHER], lambda row, case: None)
     assert not row.is_good
-    assert report.cells(row)[-3:] == ("1 of 2", "0 of 0", "different")
+    assert report.cells(row)[-3:] == ("2, 1 different", "0", "different bits")
     assert report.differences([row]) == [f"fake, 2 threads: different bits: {SMALL.name}"]
 
 
@@ -55,21 +55,21 @@ def test_row_that_dies_says_how_far_it_got_and_why():
     row = Row(Target("fake", (sys.executable, "-c", program)), 2)
     work(row, [SMALL], ".", lambda row, case: None)
     assert not row.is_good
-    assert report.cells(row)[-1] == "failed: ended with 1: illegal instruction"
-    assert report.cells(row)[-3] == "0 of 0"
+    assert report.cells(row)[-1] == "did not run: ended with 1: illegal instruction"
+    assert report.cells(row)[-3] == "0"
 
 
 def test_row_that_stops_early_is_not_good():
     (row,) = run(fake(MACHINE, result(SMALL)), [SMALL, OTHER], lambda row, case: None)
     assert not row.is_good
-    assert report.cells(row)[-1] == "failed: ended before its last case"
+    assert report.cells(row)[-1] == "did not run to its end: ended before its last case"
 
 
 def test_row_that_cannot_run_says_what_it_needs_and_does_not_gate():
     (row,) = run_all([Target("far", needs="needs a ticket")], lambda row, case: None)
     assert row.is_good
-    assert report.cells(row)[-1] == "not available: needs a ticket"
-    assert report.summary([row]).endswith("1 could not run here.")
+    assert report.cells(row)[-1] == "did not run: needs a ticket"
+    assert report.summary([row]).endswith("1 did not run, or not to their end.**")
 
 
 def test_rows_of_one_target_share_what_is_known_of_its_code():
@@ -128,8 +128,11 @@ def test_digests_and_facts_are_in_the_report():
         Row(Target("there"), 2, MACHINE, CODE, {SMALL: False}),
     ]
     text = report.markdown(rows, {"date": "today"}, "do it")
-    assert "**1 of 2 configurations came to the same bits.**" in text
-    assert f"| here | 2 | abacus beads | 10-bit (fingers) | 0 | {len(golden.MADE)} of " in text
+    assert "**1 configurations came to the same bits, 1 to different bits; 0 did not run" in text
+    assert (
+        f"| here | 2 | abacus beads | 10-bit (fingers) | 0 | {len(golden.MADE)} | 0 | same bits |"
+        in text
+    )
     assert f"- there, 2 threads: different bits: {SMALL.name}" in text
     assert "| date | today |" in text
     for name, results in golden.pinned().items():
@@ -142,7 +145,7 @@ def test_plain_table_is_aligned():
     row = Row(Target("a longer name than the heading"), 2, MACHINE, CODE, {SMALL: True})
     head, line = report.plain_table([row]).splitlines()
     assert head.index("threads") == line.index("2 ")
-    assert head.index("bits") == line.index("the same")
+    assert head.index("bits") == line.index("same bits")
 
 
 @pytest.mark.parametrize(("same", "code"), [(True, 0), (False, 1)])
