@@ -6,6 +6,7 @@ why it is fast stands in `kernels.py`.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -87,7 +88,7 @@ class Threads:
 
 def aligned_zeros(shape: tuple[int, ...], dtype: str | np.dtype[Any]) -> Floats:
     """Return zeros from a cache line on: rows that straddle lines cost up to half the speed."""
-    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    size = math.prod(shape) * np.dtype(dtype).itemsize
     memory = np.zeros(size + kernels.LINE_BYTES, np.uint8)
     start = -memory.ctypes.data % kernels.LINE_BYTES
     return memory[start : start + size].view(dtype).reshape(shape)
@@ -148,7 +149,7 @@ class Chunk:
         sizes = np.full(len(self._nonzeros), kernels.BLOCK)
         sizes[-1] = len(self._x) - kernels.BLOCK * (len(sizes) - 1)
         dense: NDArray[np.bool_] = self._nonzeros > self._tile.dense * self._x.shape[1] * sizes
-        return dense
+        return dense & (sizes >= kernels.SUB_BLOCK)  # of fewer samples no panels are worth making
 
     @cached_property
     def _dense(self) -> NDArray[np.int64]:
@@ -164,6 +165,8 @@ class Chunk:
         if by_input:
             shape = (block // sub, columns // many, sub, many)
         panels = aligned_zeros((int(self._is_dense.sum()), *shape), self._dtype)
+        if not len(panels):
+            return panels
         room = np.zeros((block, columns), self._dtype)
         for to, start in zip(panels, block * np.flatnonzero(self._is_dense), strict=True):
             rows = self._x[start : start + block]
@@ -309,7 +312,12 @@ class Core:
             columns = mean[:, tile * self._tile : (tile + 1) * self._tile]
             np.divide(total[:, : columns.shape[1]], mean.dtype.type(self.n), out=columns)
 
-        self.threads.map(add_up, range(-(-self.hidden // self._tile)))
+        tiles = range(-(-self.hidden // self._tile))
+        if len(self.chunks) > 1:
+            self.threads.map(add_up, tiles)
+        else:  # so little that to start a thread takes longer
+            for tile in tiles:
+                add_up(tile)
         return mean
 
     def _mean_w2(self) -> Floats:
