@@ -105,6 +105,7 @@ def same(x: Array, y: Array) -> bool:
     return x.shape == y.shape and compare.identical(x, y)
 
 
+@np.errstate(all="ignore")
 def _far(x: Array, y: Array, tolerance: float) -> Array:
     if x.dtype.kind not in "fc":
         return np.asarray(x != y)
