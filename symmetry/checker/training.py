@@ -14,7 +14,7 @@ from symmetry.invariants.finding import Finding
 from symmetry.invariants.training import TrainingSetting
 from symmetry.invariants.trainings import TRAININGS, TrainingInvariant
 from symmetry.targets.coverage import Coverage
-from symmetry.targets.trainer import DTYPES, TrainerError
+from symmetry.targets.trainer import DTYPES, TrainerError, in_one_line
 from symmetry.targets.training import Training
 from symmetry.units.words import count
 
@@ -183,6 +183,10 @@ class _Check:
             self._coverage = find(self._plan.training)
         except (SymmetryError, TrainerError) as error:
             self._why = f"no equal units were looked for: {error}"
+            return
+        except (RuntimeError, TypeError, ValueError, LookupError, NotImplementedError) as error:
+            # An operation cannot be recorded or repeated; the rest can be checked all the same.
+            self._why = f"no equal units were found: {in_one_line(error)}"
             return
         for setting in self._settings.values():
             setting.model_units = self._coverage.groups

@@ -22,7 +22,7 @@ from symmetry.invariants.law import Rearrangement
 from symmetry.targets.following import comparable, frozen_copies, with_followers
 from symmetry.targets.training import Training, TrainingError
 from symmetry.units import compare
-from symmetry.units.state import State, finite, identical
+from symmetry.units.state import State, finite
 from symmetry.units.units import Order, Units
 from symmetry.units.words import in_ulps
 
@@ -366,30 +366,48 @@ def classes(groups: Sequence[Units], state: State) -> dict[str, NDArray[np.int_]
         for a, b in ((0, units.count - 1), (units.count // 2, units.count // 2 + 1))
         if a == 0 or b < units.count - 1
     ]
-    while True:
-        before = dict(labels)
-        for units, a, b in pairs:
-            swapped = units.swapped(labels, a, b)
-            labels = {
-                n: label if swapped[n] is label else np.minimum(label, swapped[n])
-                for n, label in labels.items()
-            }
-        if identical(before, labels):
-            return {name: label.ravel() for name, label in labels.items()}
+    while sum(_join(labels, *pair) for pair in pairs):  # each of them, every time
+        pass
+    return {name: label.ravel() for name, label in labels.items()}
+
+
+def _join(labels: dict[str, NDArray[np.int_]], units: Units, a: int, b: int) -> bool:
+    """Give entries that an exchange of two units connects the smaller label; say if any changed."""
+    axes: dict[str, set[int]] = {}
+    for part in units.parts:
+        axes.setdefault(part.array, set()).add(part.axis)
+    changed = False
+    for part in units.parts:
+        if part.arrays or len(axes[part.array]) > 1:
+            continue
+        view, (one, other) = part.view(labels[part.array]), part.places(units.count)[[a, b]]
+        least = np.minimum(view[one], view[other])
+        changed |= bool((view[one] != least).any() or (view[other] != least).any())
+        view[one] = view[other] = least
+    # An entry may move along two axes at once, or from one array to another.
+    whole = {n for p in units.parts if p.arrays or len(axes[p.array]) > 1 for n in p.names}
+    swapped = units.within(*whole).swapped({n: labels[n] for n in whole}, a, b) if whole else {}
+    for name, label in swapped.items():
+        least = np.minimum(label, labels[name])
+        changed |= not np.array_equal(least, labels[name])
+        labels[name] = least
+    return changed
 
 
 def merged(state: State, labels: Mapping[str, NDArray[np.int_]]) -> dict[str, NDArray[Any]]:
     """Return the state with each entry made equal to the one that ``classes`` names."""
     names, ends = [*labels], np.cumsum([label.size for label in labels.values()])
+    firsts = dict(zip(names, (0, *ends), strict=False))
     new = dict(state)
     for name, label in labels.items():
-        if name not in state:
+        moved = np.flatnonzero(label != np.arange(firsts[name], firsts[name] + label.size))
+        if name not in state or not len(moved):
             continue
         values = state[name].ravel().copy()
-        owners = np.searchsorted(ends, label, side="right")
+        owners = np.searchsorted(ends, label[moved], side="right")
         for owner in np.unique(owners):  # nearly always the array itself
-            own, first = owners == owner, ends[owner] - labels[names[owner]].size
-            values[own] = state[names[owner]].ravel()[label[own] - first]
+            own, other = moved[owners == owner], names[owner]
+            values[own] = state[other].ravel()[label[own] - firsts[other]]
         new[name] = values.reshape(state[name].shape)
     return new
 
@@ -399,7 +417,8 @@ def difference(a: NDArray[Any], b: NDArray[Any]) -> float:
     if a.shape != b.shape:
         return math.nan
     with np.errstate(all="ignore"):
-        return float(abs(np.subtract(a, b, dtype=np.float64)).max(initial=0.0))
+        gap = np.asarray(np.subtract(a, b))  # of numbers that are close this is exact
+        return float(abs(gap).max(initial=0.0))
 
 
 def _judge(

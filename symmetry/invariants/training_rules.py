@@ -103,7 +103,7 @@ def zero_rate(setting: TrainingSetting) -> Finding:
             return Finding(counted=False, note=f"{name} ({kind}) {why}", applies=False)
     true = setting.training.start(seed=setting.seed)
     held = _held(run)
-    start = {name: array for name, array in run.state().items() if name in held}
+    start = {name: array for name, array in run.parameter_arrays().items() if name in held}
     rates: list[Any] = []
 
     def zero(optimizer: Any) -> None:
@@ -117,12 +117,12 @@ def zero_rate(setting: TrainingSetting) -> Finding:
 
     run.before_update, run.after_update = zero, restore
     forward: dict[str, NDArray[Any]] = {}
-    run.on_loss = lambda _: forward.update(run.state()) if not forward else None
+    run.on_loss = lambda _: forward.update(run.parameter_arrays()) if not forward else None
     for step in range(1, setting.steps + 1):
-        before = run.state()
+        before = run.parameter_arrays()
         forward.clear()
         run.step()
-        after = run.state()
+        after = run.parameter_arrays()
         for name in held:
             if compare.identical(before[name], after[name]):
                 continue
@@ -133,7 +133,7 @@ def zero_rate(setting: TrainingSetting) -> Finding:
             return Finding(True, violation.ulps or 0, violation)
     for _ in range(setting.steps):
         true.step()
-    moved = true.state()
+    moved = true.parameter_arrays()
     return Finding(any(not compare.identical(a, moved[n]) for n, a in start.items()))
 
 
@@ -159,7 +159,7 @@ def moves(setting: TrainingSetting) -> Finding:
     run = setting.training.start(seed=setting.seed)
     if not run.objects.optimizers:
         return Finding(counted=False, note="it has no optimiser", applies=False)
-    held, start = _held(run), run.state()
+    held, start = _held(run), run.parameter_arrays()
     trainable = [n for n, p in run.parameters.items() if p.requires_grad]
     if not set(held) & set(trainable):
         message = "nothing that the optimisers hold is a parameter of the model that can be trained"
@@ -168,7 +168,7 @@ def moves(setting: TrainingSetting) -> Finding:
     gradients = _gradients_of(run, setting.steps, rates)
     if not run.updates:
         return Finding(False, note=f"no optimiser stepped within {setting.steps} steps")
-    end = run.state()
+    end = run.parameter_arrays()
     still = [n for n in trainable if n in gradients and compare.identical(start[n], end[n])]
     suspects = [name for name in still if abs(gradients[name]).max(initial=0.0) > 0]
     if not suspects:

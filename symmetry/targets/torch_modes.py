@@ -118,7 +118,7 @@ class Arithmetic(TorchDispatchMode):
 
     def _move(self, value: Any) -> None:
         if isinstance(value, Tensor) and value.dtype in _HALF:
-            sign = torch.randint(-1, 2, value.shape, generator=self._nudge).to(value.dtype)
+            sign = torch.randint(-1, 2, value.shape, generator=self._nudge).to(value)
             value.detach().add_(value.detach() * sign * torch.finfo(value.dtype).eps / 2)
 
 

@@ -120,6 +120,10 @@ class Run:
         """
         return {name: torch_state.as_array(tensor) for name, tensor in self.tensors().items()}
 
+    def parameter_arrays(self) -> dict[str, Array]:
+        """Return copies of the parameters alone."""
+        return {name: torch_state.as_array(p) for name, p in self._parameters.items()}
+
     def load(self, state: State) -> None:
         """Write arrays into the tensors of these names; other tensors stay.
 
@@ -283,7 +287,8 @@ class Run:
             return batch
         axis, order = self.objects.batch_axis, torch.as_tensor(self.order)
         return tree_map(
-            lambda t: t.index_select(axis, order) if isinstance(t, Tensor) else t, batch
+            lambda t: t.index_select(axis, order.to(t.device)) if isinstance(t, Tensor) else t,
+            batch,
         )
 
     @contextmanager
@@ -445,10 +450,13 @@ def _set_state_of(generator: Any, state: Any) -> None:
 
 
 def _read_random_states() -> tuple[Any, ...]:
-    return random.getstate(), np.random.get_state(), torch.get_rng_state()
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+    return random.getstate(), np.random.get_state(), torch.get_rng_state(), cuda
 
 
 def _set_random_states(states: tuple[Any, ...]) -> None:
     random.setstate(states[0])
     np.random.set_state(states[1])
     torch.set_rng_state(states[2])
+    if states[3]:
+        torch.cuda.set_rng_state_all(states[3])
