@@ -237,7 +237,7 @@ def _gating(verdicts: Sequence[Verdict]) -> str:
     )
     texts = []
     if errors:
-        texts.append(f"the step does not work: look at {errors[0]}")
+        texts.append(f"the target does not work: look at {errors[0]}")
     if violated:
         first = _REPEATABLE if _REPEATABLE in violated else violated[0]
         look = first + (" first" if len(violated) > 1 else "")

@@ -92,7 +92,8 @@ def expand(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     module, source, pattern = _module(name)
     found, left_out = [], []
     for attribute, value in vars(module).items():
-        if not fnmatchcase(attribute, pattern) or (attribute[0] == "_" and pattern[0] != "_"):
+        private = attribute[0] == "_" and pattern[0] != "_"
+        if private or not fnmatchcase(attribute, pattern) or inspect.ismodule(value):
             continue
         if callable(value) and getattr(value, "__module__", None) != module.__name__:
             left_out.append(f"{source}:{attribute} is imported")

@@ -182,7 +182,7 @@ def test_a_step_that_raises(folder: Path) -> None:
     assert finished.status == 1
     assert "error             the step raised ValueError: no (steps.py, line " in finished.out
     assert "  case       1 sample, 1 input, 1 hidden unit, 1 class; 1 iteration" in finished.out
-    assert finished.out.endswith("the step does not work: look at symmetry/pure (1 error)\n")
+    assert finished.out.endswith("the target does not work: look at symmetry/pure (1 error)\n")
 
 
 def test_a_step_that_does_not_repeat_itself(folder: Path) -> None:
@@ -213,7 +213,7 @@ def test_a_step_that_ends_its_process_passes_nothing_and_hides_nothing(folder: P
     message = results(folder)["symmetry/pure", "float32"]["message"]
     assert message == "the target ended its process (exit status 0)"
     assert finished.out.count("in float32: error") == 1  # the same one is told once
-    assert finished.out.splitlines()[-1].startswith("the step does not work: look at symmetry/")
+    assert finished.out.splitlines()[-1].startswith("the target does not work: look at symmetry/")
 
 
 def test_an_expected_failure(folder: Path) -> None:
@@ -268,7 +268,7 @@ def test_without_a_failure_there_is_no_script(folder: Path) -> None:
 
 
 MODELS = """
-import numpy
+import numpy as train_module
 from symmetry.network.core import step as train_imported
 from steps import broken
 

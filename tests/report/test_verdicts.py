@@ -251,7 +251,7 @@ RANDOM = replace(VIOLATED, invariant="symmetry/repeatable")
         ([NOT_TAKEN], "nothing was checked: the step takes float32 only"),
         ([VIOLATED, HOLDS], "1 invariant violated: look at symmetry/w2-rows"),
         ([VIOLATED, RANDOM], "2 invariants violated: look at symmetry/repeatable first"),
-        ([ERROR], "the step does not work: look at symmetry/pure"),
+        ([ERROR], "the target does not work: look at symmetry/pure"),
         ([STALE], "expected to fail, but not failing: symmetry/pure"),
     ],
 )
