@@ -77,8 +77,8 @@ def finite(array: Array) -> Array:
     out as twice the largest of those.
     """
     if array.dtype.kind not in "fc":
-        return array.astype(np.float64)
-    sizes = np.array(abs(array))
+        return array.astype(np.int8) if array.dtype.kind == "b" else array
+    sizes = np.array(abs(array))  # of an array without axes it is a number
     if array.size == 0 or sizes.max() < _FAR:  # not so if there is a NaN
         return array
     sizes[~np.isfinite(sizes)] = np.inf
@@ -91,7 +91,9 @@ def finite(array: Array) -> Array:
 
 
 def changed(old: Array, new: Array, tolerance: float = TOLERANCE) -> NDArray[np.bool_]:
-    """Return where two arrays of one shape differ by more than the tolerance."""
+    """Return where two arrays of one shape differ: if they are no integers, by the tolerance."""
+    if old.dtype.kind not in "fc":
+        return np.asarray(old != new)
     old = finite(old)
     limit = tolerance * (abs(old).max(initial=0.0) + _TINY)
     return np.asarray(abs(old - finite(new)) > limit)

@@ -16,7 +16,7 @@ from symmetry.targets.finding.actions import Action, Array, Pairs
 from symmetry.targets.finding.solver import Solver, Stuck, is_block
 from symmetry.units.units import Part, Units
 
-_FAR = 64  # units; beyond, sizes that occur in the trace are tried before bisecting
+_FAR = 64  # units before the seed that are tried one by one
 _BUFFERS = 1e-9  # relative: how exactly buffers have to move along
 
 Exchange = frozenset[tuple[str, int, int, int, tuple[tuple[int, int], ...]]]
@@ -298,12 +298,13 @@ class Groups:
 
     def _bisected(self, group: Group, members: list[int]) -> list[int]:
         low, high = 2, len(members)
-        if high > _FAR:
-            for size in sorted(self._sizes & {*range(3, high)}, reverse=True)[:4]:
-                if self.holds(group.units(members[:size])):
-                    low = size
-                    break
-                high = size
+        for size in sorted(self._sizes & {*range(3, high)}, reverse=True)[:4]:
+            if self.holds(group.units(members[:size])):
+                low = size
+                if not self.holds(group.units(members[: size + 1])):
+                    high = size + 1
+                break
+            high = size
         while high - low > 1:
             middle = (low + high) // 2
             if self.holds(group.units(members[:middle])):

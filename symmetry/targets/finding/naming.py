@@ -6,6 +6,8 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from symmetry.units.units import Part, Units
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -129,30 +131,25 @@ def _surrounding(units: Units, groups: Sequence[Units]) -> tuple[Units, int] | N
     found = [
         (other, place)
         for other in groups
-        if other is not units
-        for place in range(other.count)
-        if _inside(units, other, place)
+        if other is not units and {*units.arrays} <= {*other.arrays}
+        for place in {*_places_of(units.parts[0], units.count, other)}
+        if all(place in _places_of(part, units.count, other) for part in units.parts)
     ]
     return min(found, key=lambda pair: pair[0].parts[0].block, default=None)
 
 
-def _inside(units: Units, other: Units, place: int) -> bool:
-    """Return whether all parts lie in one unit of another group, by their axis or condition."""
-    return all(
-        any(_holds(whole, other.count, place, part, units.count) for whole in other.parts)
-        for part in units.parts
-    )
-
-
-def _holds(whole: Part, of: int, place: int, part: Part, count: int) -> bool:
-    """Return whether one unit of a part of ``of`` units holds a part of ``count`` units."""
-    if whole.arrays or part.arrays:
-        return part.array in whole.arrays[place : place + 1]
-    own = whole.places(of)[place]
-    return whole.array == part.array and any(
-        axis == whole.axis and start >= own[0] and stop <= own[-1] + 1
-        for axis, start, stop in _ranges(part, count)
-    )
+def _places_of(part: Part, count: int, other: Units) -> Iterator[int]:
+    """Yield which units of another group hold a part, by its axis or a condition."""
+    for whole in other.parts:
+        if whole.arrays:
+            yield from (u for u, name in enumerate(whole.arrays) if [name] == [*part.names])
+        elif whole.array == part.array and not part.arrays:
+            for axis, start, stop in _ranges(part, count):
+                if axis == whole.axis:
+                    places = whole.places(other.count)
+                    yield from np.flatnonzero(
+                        (places[:, 0] <= start) & (stop <= places[:, -1] + 1)
+                    ).tolist()
 
 
 def _ranges(part: Part, count: int) -> Iterator[tuple[int, int, int]]:

@@ -400,10 +400,10 @@ class Solver:
         exact: Actions = {}
         for i, offset in movement.offsets.items():
             shape, size = self.trace.arrays[i].shape, self.trace.arrays[i].size
-            own = numbers[offset : offset + size] - offset
-            if own.min() < 0 or own.max() >= size:
+            before, own = np.arange(offset, offset + size), numbers[offset : offset + size]
+            if own.min() < offset or own.max() >= offset + size:
                 return None
-            found = actions.derive(np.arange(size).reshape(shape), own.reshape(shape))
+            found = actions.derive(before.reshape(shape), own.reshape(shape))
             if found is None:
                 return None
             exact[i] = found
