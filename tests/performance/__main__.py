@@ -1,10 +1,11 @@
-"""``python -m tests.performance``: the core beside NumPy, by size, sparsity and threads."""
+"""``python -m tests.performance``: the core beside NumPy, PyTorch and JAX, by size and density."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from symmetry.errors import SymmetryError
@@ -23,10 +24,16 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     """Return the options."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.performance",
-        description="Time the cores beside NumPy by hidden units, samples, share of nonzeros and"
-        " threads; measure this machine's limits, and memory.",
+        description="Time the cores beside NumPy, PyTorch and JAX by share of nonzeros, hidden"
+        " units, classes and threads; measure this machine's limits, and memory.",
     )
     parser.add_argument("--quick", action="store_true", help="a few points that prove nothing")
+    parser.add_argument(
+        "--samples", type=int, metavar="N", help=f"of a sweep's training set [{FULL.swept}]"
+    )
+    parser.add_argument(
+        "--rounds", type=int, metavar="N", help=f"iterations of each that are timed [{FULL.rounds}]"
+    )
     parser.add_argument(
         "--output",
         type=Path,
@@ -48,7 +55,13 @@ def main(arguments: list[str]) -> int:
         if options.output:
             writable_directory(options.output)
         busy = load_average()
-        measured = run(QUICK if options.quick else FULL, say)
+        plan = QUICK if options.quick else FULL
+        plan = replace(
+            plan,
+            swept=options.samples or plan.swept,
+            rounds=options.rounds or plan.rounds,
+        )
+        measured = run(plan, say)
         text, figures = render(measured, busy, options.quick)
         print(text, end="")
         if options.output:
@@ -65,7 +78,9 @@ def render(measured: Measured, busy: str, quick: bool) -> tuple[str, tuple[Figur
     """Return the report's text and its figures."""
     found = rates(measured)
     facts = environment(**blas(), **{"load average at the start": busy})
-    return document(measured, found, facts, COMMAND, quick), figures(measured, found)
+    plan = measured.plan
+    command = f"{COMMAND} --samples {plan.swept} --rounds {plan.rounds}"
+    return document(measured, found, facts, command, quick), figures(measured, found)
 
 
 def load_average() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import platform
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from symmetry.errors import SymmetryError
@@ -58,7 +59,12 @@ def main(arguments: list[str]) -> int:
             writable_directory(options.output)
         if options.setup:
             emulators.set_up()
-        chosen = [target for target in targets() if not (options.quick and target.emulated)]
+        chosen = [
+            replace(target, needs="--quick emulates nothing")
+            if options.quick and target.emulated
+            else target
+            for target in targets()
+        ]
         rows = run_all(
             chosen,
             say,
