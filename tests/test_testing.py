@@ -94,7 +94,7 @@ def test_a_failure_reads_like_the_command_line_and_shows_no_frames(pytester):
             "  reproduce  symmetry check test_mine.py:broken --only symmetry/w2-rows --case '{*}'",
             "  next       symmetry explain test_mine.py:broken --case '{*}'",
             "",
-            "one BLAS and OpenMP thread: with more, sums may be taken in another order",
+            "one BLAS and OpenMP thread: with more, sums may be taken in another order*",
             "=* short test summary info =*",
         ],
         consecutive=True,

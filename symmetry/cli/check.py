@@ -1,4 +1,4 @@
-"""``symmetry check``: put the invariants to training steps."""
+"""``symmetry check``: put the invariants to targets."""
 
 from __future__ import annotations
 
@@ -128,16 +128,18 @@ def command(
     no_explain: bool,
     **options: Any,
 ) -> int:
-    """Check training steps against the invariants, on many generated cases.
+    """Check PyTorch trainings, and two-layer training steps, against the invariants.
 
-    NAME is numba (the default: this project's own core), numpy, torch, torch-autograd or jax; or
-    your own, as package.module:attribute or path/to/file.py:attribute. It is called as
-    step(x, y, w1, w2, lr) and returns the new (w1, w2). The attribute may be a pattern, such as
-    'models.py:train_*': each step that the file defines under such a name is checked.
+    NAME is your own, as package.module:attribute or path/to/file.py:attribute; or numba (the
+    default: this project's own core), numpy, torch, torch-autograd or jax. A training is a function
+    without parameters that returns (model, step). A step is called as step(x, y, w1, w2, lr), on
+    many generated cases, and returns the new (w1, w2). The attribute may be a pattern, such as
+    'models.py:train_*': each target that the file defines under such a name is checked.
 
-    Of what fails the smallest case is printed, and the command that repeats it.
+    Of what fails the smallest case is printed, and the command that repeats it. The last line says
+    what all verdicts mean.
 
-    Exit status: 0 nothing is violated, 1 something is, or the step does not work; 2 the command
+    Exit status: 0 nothing is violated, 1 something is, or the target does not work; 2 the command
     could not do its work, or nothing was checked.
     """
     if list_:
