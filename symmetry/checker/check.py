@@ -44,6 +44,9 @@ class Progress:
     ) -> None:
         """Say that a case is about to be run: its number, from 0, and how many there are."""
 
+    def failed(self, message: str) -> None:
+        """Say at once that a training does not work: it may have other ranks that wait for it."""
+
     def examined(self, verdict: Verdict) -> None:
         """Say what was found, before it is known whether a failure was expected."""
 

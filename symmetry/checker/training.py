@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
+from symmetry import ranks
 from symmetry.checker import threads
 from symmetry.checker.check import Progress
 from symmetry.checker.verdict import Checked, Kind, Verdict
@@ -123,7 +124,11 @@ def select(only: Sequence[str] = (), skip: Sequence[str] = ()) -> tuple[Training
             names = ", ".join(invariant.name for invariant in TRAININGS)
             raise SymmetryError(f"no invariant of trainings matches {pattern!r}; there are {names}")
     wanted = [i for i in TRAININGS if any(fnmatchcase(i.name, p) for p in only)]
-    wanted = wanted if only else [i for i in TRAININGS if not i.on_request]
+    wanted = (
+        wanted
+        if only
+        else [i for i in TRAININGS if not i.on_request and (ranks.world() > 1 or not i.ranks)]
+    )
     selected = tuple(i for i in wanted if not any(fnmatchcase(i.name, p) for p in skip))
     if not selected:
         raise SymmetryError("the patterns to skip leave no invariant to check")
@@ -137,6 +142,8 @@ class _Check:
         self._plan, self._progress = plan, progress
         self._settings: dict[str, TrainingSetting] = {}
         self._broken: dict[str, str] = {}  # dtypes in which not even a plain run works
+        self._ended: set[str] = set()  # those in which it ended its process
+        self._unfound = ""  # how it ended its process while units were looked for
         self._erratic = False
         self._looked = False
         self._coverage: Coverage | None = None
@@ -177,7 +184,7 @@ class _Check:
         from symmetry.targets.finding.find import find
 
         if (known := self._tell("finding units", "float64")) is not None:
-            self._why = f"no equal units were looked for: {known.message}"
+            self._unfound = f"while equal units were looked for, {known.message}"
             return
         try:
             self._coverage = find(self._plan.training)
@@ -195,25 +202,33 @@ class _Check:
         """See whether the training runs at all, and gives finite losses."""
         if (known := self._tell("first steps", dtype)) is not None:
             self._broken[dtype] = known.message
+            self._ended.add(dtype)
             return
         setting = self._settings[dtype]
         try:
             setting.require_sense()
         except TrainerError as error:
+            if dtype == "float32":  # that it cannot be promoted is the same on all ranks
+                self._progress.failed(str(error))
             self._broken[dtype] = str(error)
 
     def _examine(self, invariant: TrainingInvariant, dtype: str) -> Verdict | None:
         """Judge one invariant in one dtype; None where an error has been told already."""
         blank = Verdict(invariant.name, dtype, "vacuous", steps=self._plan.steps)
+        verdict = self._progress.known(invariant.name, dtype)
+        if verdict is not None:
+            self._erratic |= invariant.name == _REPEATABLE and verdict.kind == "violated"
+            return replace(verdict, steps=self._plan.steps)
         if dtype in self._broken:
             return self._broken_verdict(blank)
         if self._erratic and invariant.name != _REPEATABLE:
             message = "not judged: the training does not repeat itself"
             return replace(blank, message=message)
-        known = self._tell(invariant.name, dtype)
-        verdict = known or self._measured(blank, invariant)
-        if known is None:
-            self._progress.examined(verdict)
+        if invariant.units and self._unfound:
+            return replace(blank, kind="error", cases=1, message=self._unfound)
+        self._tell(invariant.name, dtype)
+        verdict = self._measured(blank, invariant)
+        self._progress.examined(verdict)
         self._erratic |= invariant.name == _REPEATABLE and verdict.kind == "violated"
         return replace(verdict, steps=self._plan.steps)
 
@@ -227,7 +242,8 @@ class _Check:
     def _broken_verdict(self, blank: Verdict) -> Verdict | None:
         """Tell an error once; what runs as written but not in float64 is not applicable there."""
         message = self._broken[blank.dtype]
-        if blank.dtype == "float64" and "float32" not in self._broken:
+        only_there = blank.dtype == "float64" and "float32" not in self._broken
+        if only_there and blank.dtype not in self._ended:
             if "float32" in self._plan.dtypes:
                 message = f"it does not run in float64: {message}"
                 return replace(blank, kind="not applicable", message=message)

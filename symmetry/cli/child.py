@@ -220,5 +220,5 @@ def main() -> None:
 def _beat(channel: Channel) -> None:
     """Give signs of life, and say whether a call of the code under test is running."""
     while True:
-        channel.send("pulse", pulse.calls, pulse.inside, pulse.first)
+        channel.send("pulse", pulse.calls, pulse.inside, pulse.first, pulse.loading)
         time.sleep(SECONDS)

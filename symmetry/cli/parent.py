@@ -25,15 +25,16 @@ from typing import IO, Any
 
 import click
 
+from symmetry import ranks
 from symmetry.cli import child
 from symmetry.cli.child import Ended, Order
-from symmetry.cli.screen import Screen, terminal
+from symmetry.cli.screen import Screen, Silent, current, showing, terminal
 from symmetry.errors import SymmetryError
 from symmetry.processes import command, ending
 
 _FIRST = 5  # times as long as any other may a first call take: it may import and compile
 _MOST_PRINTED = 10_000  # bytes of what a target prints
-_PATIENCE = 2  # processes that end between two cases, until a target is not run any more
+_PATIENCE = 2  # hangs, until first calls get no more time; ends between cases, until nothing is run
 
 
 def isolated(function: Callable[..., int | None]) -> Callable[..., int | None]:
@@ -56,6 +57,9 @@ def isolated(function: Callable[..., int | None]) -> Callable[..., int | None]:
     def run(timeout: float, in_process: bool, **options: Any) -> int | None:
         if in_process or child.session():
             return function(**options)
+        if ranks.world() > 1:  # torchrun starts the processes, and ends them
+            with showing(current() if ranks.rank() == 0 else Silent()):
+                return function(**options)
         return supervise(click.get_current_context().find_root().obj, timeout)
 
     return run
@@ -95,7 +99,7 @@ class _Work:
         self._running: Ended | None = None
         self._idle: Counter[str] = Counter()
         self._returned = 0  # calls of the target
-        self._hung = False
+        self._hung = 0
 
     def try_once(self) -> int | None:
         """Start a process; return its exit status, or None if another one has to go on."""
@@ -110,24 +114,26 @@ class _Work:
     def _follow(self, process: _Process) -> int | str:
         """Return the exit status that a process reports, or say how it ended without one."""
         shown = iter(tuple(self._shown))  # what was said before is not said again
-        calls, since, first = 0, time.monotonic(), True
+        calls, since, first, loading = 0, time.monotonic(), True, True
         while True:
             message = process.receive()
-            limit = self._timeout * (_FIRST if first and not self._hung else 1)
+            patient = loading or (first and self._hung < _PATIENCE)
+            limit = self._timeout * (_FIRST if patient else 1)
             if message is None:
                 if time.monotonic() - since < limit:
                     continue
-                self._hung = True
-                if self._running and not self._returned + calls:
+                self._hung += 1
+                known = {target for target, *_ in self._order.known}
+                if self._running and not self._returned + calls and self._target not in known:
                     self._order.stopped[self._running.target] = "not run: no call has ever returned"
                 return f"the target did not return within {limit:g} seconds (--timeout)"
             kind, *values = message
             if kind == "pulse":
-                returned, inside, first_of_its_kind = values
+                returned, inside, first_of_its_kind, loads = values
                 if returned == calls and inside:
-                    first = first_of_its_kind
+                    first, loading = first_of_its_kind, loads
                     continue  # a hang is no sign of life
-                calls, first = returned, True  # until the next call is known
+                calls, first, loading = returned, True, False  # until the next call is known
             since = time.monotonic()
             if kind == "text":
                 if values != next(shown, None):

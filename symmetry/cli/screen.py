@@ -27,6 +27,13 @@ class Screen:
         """Show on a terminal how far what is being done has come."""
 
 
+class Silent(Screen):
+    """Shows nothing: another process does."""
+
+    def text(self, text: str, *, words: str = "", style: str = "", err: bool = False) -> None:
+        """Show nothing."""
+
+
 _current = Screen()
 
 

@@ -6,6 +6,11 @@ command does its work, not before.
 
 from __future__ import annotations
 
+import os
+
+import click
+
+from symmetry import ranks
 from symmetry.checker.case import Case
 from symmetry.checker.check import Progress
 from symmetry.checker.verdict import Kind, Verdict
@@ -48,7 +53,14 @@ class Shown(Progress):
         if self._session:
             self._session.attempt(invariant, dtype, number + 1, case.to_json() if case else None)
 
+    def failed(self, message: str) -> None:  # noqa: D102
+        if ranks.world() > 1:
+            click.echo(f"rank {ranks.rank()}: {message}", err=True)
+            os._exit(1)
+
     def examined(self, verdict: Verdict) -> None:  # noqa: D102
+        if verdict.kind == "error":
+            self.failed(verdict.message)
         if self._session:
             self._session.examined(verdict)
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from symmetry import ranks
 from symmetry.data.random import Random
 from symmetry.invariants.finding import Finding, Violation
 from symmetry.invariants.training import TrainingSetting, difference
@@ -254,6 +255,9 @@ def gradient(setting: TrainingSetting) -> Finding:
 
     Witness: a derivative above its error.
     """
+    if ranks.world() > 1:
+        note = "the gradients of several ranks are averaged, and their losses are not"
+        return Finding(False, applies=False, note=note)
     base = setting.training.start(dtype="float64", seed=setting.seed, noise=False)
     gradients: dict[str, NDArray[Any]] = {}
     base.after_backward = lambda: None if gradients else gradients.update(base.gradients())

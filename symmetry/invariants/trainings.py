@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from symmetry.invariants import training, training_rules
+from symmetry.invariants import training, training_ranks, training_rules
 from symmetry.invariants.finding import Finding
 from symmetry.invariants.training import TrainingSetting
 from symmetry.targets.trainer import DTYPES
@@ -32,6 +32,8 @@ class TrainingInvariant:
         How many runs are compared, the response apart.
     on_request
         Whether it is checked only where it is asked for.
+    ranks
+        Whether it speaks of several ranks; without any it, too, has to be asked for.
     """
 
     name: str
@@ -44,6 +46,7 @@ class TrainingInvariant:
     units: bool = False
     runs: int = 2
     on_request: bool = False
+    ranks: bool = False
 
 
 TRAININGS: tuple[TrainingInvariant, ...] = (
@@ -123,6 +126,17 @@ TRAININGS: tuple[TrainingInvariant, ...] = (
         measure=training_rules.moves,
         dtypes=_WRITTEN,
         runs=1,
+    ),
+    TrainingInvariant(
+        name="training/replicas",
+        statement="after every step all ranks hold the same replicated parameters",
+        reason="each starts from the same parameters and makes the same updates",
+        witness="two ranks; something moved",
+        compared="exact",
+        measure=training_ranks.replicas,
+        dtypes=_WRITTEN,
+        runs=1,
+        ranks=True,
     ),
     TrainingInvariant(
         name="training/gradient",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from symmetry import ranks
 from symmetry.checker.verdict import Checked, Verdict
 from symmetry.invariants.trainings import TRAININGS
 from symmetry.report.command import command_line
@@ -69,9 +70,10 @@ def command_for(trainer: str, verdict: Verdict) -> str | None:
     if "<" in trainer or trainer.startswith("__main__:"):
         return None
     by_rounding = verdict.kind == "violated" and verdict.violation and verdict.violation.rounding
-    return command_line(
+    line = command_line(
         "check", trainer, exact=bool(by_rounding), only=verdict.invariant, dtype=verdict.dtype
     )
+    return f"torchrun --nproc-per-node {ranks.world()} -m {line}" if ranks.world() > 1 else line
 
 
 def record(verdict: Verdict) -> dict[str, Any]:

@@ -24,11 +24,14 @@ class Pulse:
         Whether one is running.
     first
         Whether the one that is running is the first of its kind: it may compile.
+    loading
+        Whether the one that is running loads the target: it may import a framework.
     """
 
     calls = 0
     inside = False
     first = False
+    loading = False
 
 
 pulse = Pulse()
@@ -42,6 +45,7 @@ def calling(*kind: Hashable, counts: bool = True) -> Iterator[None]:
     """
     process = os.getpid()
     pulse.first = kind not in _seen
+    pulse.loading = not counts
     pulse.inside = True
     try:
         yield

@@ -53,7 +53,12 @@ def parameters_of(objects: Objects) -> dict[str, nn.Parameter]:
 
 
 def as_array(tensor: Tensor) -> Array:
-    """Return a copy. Numbers of 16 bits are exact in the float32 that they become."""
+    """Return a copy of all of it, also of what several ranks hold in parts.
+
+    Numbers of 16 bits are exact in the float32 that they become.
+    """
+    if is_distributed(tensor):
+        tensor = tensor.full_tensor()
     dtype = torch.float64 if tensor.dtype == torch.float64 else torch.float32
     array: Array = tensor.detach().cpu().to(dtype, copy=True).contiguous().numpy()
     return array
@@ -61,8 +66,18 @@ def as_array(tensor: Tensor) -> Array:
 
 def write(tensor: Tensor, array: Array) -> None:
     """Write an array's values into a tensor of the same shape."""
+    values = torch.as_tensor(array)
+    if is_distributed(tensor):
+        from torch.distributed.tensor import distribute_tensor
+
+        values = distribute_tensor(values.to(tensor.device), tensor.device_mesh, tensor.placements)
     with torch.no_grad():
-        tensor.detach().copy_(torch.as_tensor(array))
+        tensor.detach().copy_(values)
+
+
+def is_distributed(tensor: Any) -> bool:
+    """Return whether it is a ``DTensor``; they are not imported to find out."""
+    return hasattr(tensor, "placements") and hasattr(tensor, "device_mesh")
 
 
 def unwrapped(name: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.process import SYMMETRY, Finished, assert_one_line, environment, symmetry
+from tests.conftest import needs
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and forks are sent and made")
 
@@ -62,6 +63,40 @@ def test_a_step_that_misbehaves_is_an_error_and_the_rest_is_checked(
     assert "symmetry/permutation in float32: error" in finished.out
     assert "--only symmetry/permutation --case '{" in finished.out
     assert "--seed" not in finished.out
+
+
+@needs("torch")
+@pytest.mark.parametrize(
+    "training",
+    [
+        "exits",
+        "exits_in_float64",
+        "exits_now_and_then",
+        "exits_in_a_thread",
+        "exits_when_made",
+        "crashes",
+        "aborts",
+        "kills_itself",
+        "loops",
+        "holds_the_lock",
+        "sleeps",
+        "closes",
+    ],
+)
+def test_a_training_that_misbehaves_is_an_error_and_the_rest_is_checked(
+    training: str, tmp_path: Path
+) -> None:
+    name = f"tests.cli.misbehaving_trainings:{training}"
+    few = ("--only", "symmetry/repeatable", "--only", "training/moves", "--only", "*/zero-rate")
+    finished = symmetry("check", name, *few, "--timeout", 3, cwd=tmp_path)
+    assert finished.status == 1, finished
+    assert "Traceback" not in finished.out + finished.err
+    lines = [line.split(maxsplit=3) for line in finished.out.splitlines()[3:7]]
+    errors = [line for line in lines if line and line[2] == "error"]
+    assert errors
+    assert all("the target" in message for *_, message in errors)
+    if training in ("exits_in_float64", "exits_now_and_then"):
+        assert any(line and line[2] == "holds" for line in lines)
 
 
 def test_a_copy_of_the_process_has_no_say(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from symmetry import ranks
 from symmetry.targets.coverage import Coverage, Progress
 from symmetry.targets.finding.groups import Groups
 from symmetry.targets.finding.naming import named
@@ -9,7 +10,8 @@ from symmetry.targets.finding.reasons import room, uncovered
 from symmetry.targets.finding.rehearsal import Rehearsal
 from symmetry.targets.finding.siblings import siblings
 from symmetry.targets.finding.solver import Solver
-from symmetry.targets.training import Training
+from symmetry.targets.torch_state import is_distributed
+from symmetry.targets.training import Training, TrainingError
 
 
 def find(training: Training, progress: Progress = lambda *_: None) -> Coverage:
@@ -25,9 +27,12 @@ def find(training: Training, progress: Progress = lambda *_: None) -> Coverage:
     Raises
     ------
     TrainingError
-        When the training cannot be run, its step has no loss, or the loss is not finite.
+        When the training cannot be run, its step has no loss, or the loss is not finite; or when
+        ranks hold its parameters in parts, whose slices cannot be exchanged one by one.
     """
     progress("first steps", 0, 1)
+    if ranks.world() > 1 and any(map(is_distributed, training.start().parameters.values())):
+        raise TrainingError(f"{training.name}: its ranks hold parameters in parts (DTensor)")
     rehearsal = Rehearsal(training)
     trace, loss = rehearsal.trace()
     solver = Solver(trace, loss)

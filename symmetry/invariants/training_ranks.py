@@ -1,0 +1,94 @@
+"""``training/replicas``: what several ranks hold copies of is the same on all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import blake2b
+
+from symmetry import ranks
+from symmetry.invariants.finding import Finding, Violation
+from symmetry.invariants.training import TrainingSetting
+
+Digests = dict[str, str]
+
+
+def replicas(setting: TrainingSetting) -> Finding:
+    """Compare the replicated parameters of all ranks before the first step and after every step.
+
+    Parameters only: statistics of a BatchNorm differ between ranks by design. A tensor that is
+    sharded is nobody's copy. All ranks get the same finding.
+    """
+    if ranks.world() == 1:
+        return Finding(False, applies=False, note="there is one process: run it under torchrun")
+    run = setting.training.start(dtype=setting.dtype, seed=setting.seed)
+    start = _digests(run.parameters)
+    found = _compare(0, start)
+    after = start
+    for step in range(1, setting.steps + 1):
+        if found is not None:
+            break
+        run.step()
+        after = _digests(run.parameters)
+        found = _compare(step, after)
+    if not start:
+        return Finding(False, note="no parameter is held by several ranks")
+    moved = found is not None or after != start
+    return Finding(moved, violation=found, note="" if moved else "no parameter moved")
+
+
+def _digests(parameters: object) -> Digests:
+    """Return a digest of each parameter that is a copy: plain ones, and replicated ``DTensor``."""
+    import torch
+
+    from symmetry.targets.torch_state import is_distributed
+
+    assert isinstance(parameters, dict)
+    found = {}
+    for name, tensor in parameters.items():
+        local = tensor.detach()
+        if is_distributed(local):
+            if not all(placement.is_replicate() for placement in local.placements):
+                continue
+            local = local.to_local()
+        data = local.cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
+        found[name] = blake2b(data.tobytes(), digest_size=16).hexdigest()
+    return found
+
+
+def _compare(step: int, mine: Digests) -> Violation | None:
+    """Return the first parameter that differs between ranks, the same violation on all of them."""
+    everyone = _gathered(mine)
+    for name in mine:
+        digests = [each.get(name) for each in everyone]
+        if len(set(digests)) > 1:
+            others = [k for k, digest in enumerate(digests) if digest != digests[0]]
+            when = f"after step {step}" if step else "before the first step"
+            message = (
+                f"{when} {name} is not the same on all ranks: {_ranks(others)} "
+                f"differ{'s' * (len(others) == 1)} from rank 0"
+            )
+            return Violation(message, step, name, groups=_groups(digests))
+    return None
+
+
+def _gathered(mine: Digests) -> list[Digests]:
+    """Return the digests of all ranks."""
+    from torch import distributed
+
+    if not distributed.is_initialized():  # the training does not talk to its other ranks
+        distributed.init_process_group("gloo")
+    group = distributed.new_group(backend="gloo")  # not to disturb what the training sends
+    everyone: list[Digests] = [{}] * ranks.world()
+    distributed.all_gather_object(everyone, mine, group=group)
+    distributed.destroy_process_group(group)
+    return everyone
+
+
+def _ranks(numbers: Sequence[int]) -> str:
+    return f"rank{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}"
+
+
+def _groups(digests: Sequence[str | None]) -> str:
+    """Say which ranks hold the same."""
+    groups = [[k for k, d in enumerate(digests) if d == each] for each in dict.fromkeys(digests)]
+    return " | ".join(map(_ranks, groups))

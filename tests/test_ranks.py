@@ -1,0 +1,91 @@
+"""Trainings on two ranks, under ``torchrun``."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.process import environment
+from tests.conftest import needs
+
+pytestmark = needs("torch")
+
+
+def torchrun(training: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    pytest.importorskip("torch.distributed")
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    return subprocess.run(
+        [*command, "-m", "symmetry", "check", f"tests.ranks:{training}", *arguments],
+        cwd=Path(__file__).parents[1],
+        env=environment(OMP_NUM_THREADS="1"),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+@pytest.mark.parametrize("training", ["replicated", "plain", "sharded", "in_parts"])
+def test_sound_trainings(training: str) -> None:
+    done = torchrun(training, "--only", "training/*", "--skip", "training/units")
+    assert done.returncode == 0, done.stderr
+    found = {line.split()[0]: line.split()[2] for line in done.stdout.splitlines()[3:7]}
+    sharded = training == "sharded"  # it has no parameter that several ranks hold
+    assert found.pop("training/replicas") == ("vacuous" if sharded else "holds")
+    assert set(found.values()) == {"holds"}
+
+
+def test_the_law_on_two_ranks() -> None:
+    done = torchrun("replicated", "--only", "symmetry/*")
+    assert done.returncode == 0, done.stderr
+    kinds = {line.split()[2] for line in done.stdout.splitlines() if line.startswith("symmetry/p")}
+    assert kinds == {"holds"}
+
+
+@pytest.mark.parametrize(
+    ("training", "found"),
+    [
+        ("drifts", "after step 2 model.module.2.weight is not the same on all ranks: rank 1"),
+        ("forgets_a_bias", "after step 1 model.2.bias is not the same on all ranks: rank 1"),
+        ("starts_apart", "before the first step model.0.weight is not the same on all ranks"),
+    ],
+)
+def test_ranks_that_drift(training: str, found: str) -> None:
+    done = torchrun(training, "--only", "training/replicas")
+    assert done.returncode == 1
+    assert done.stdout.count("  found      ") == 1  # one rank tells it, once
+    assert f"  found      {found}" in done.stdout
+    assert "reproduce  torchrun --nproc-per-node 2 -m symmetry check" in done.stdout
+
+
+def test_a_rank_that_raises_ends_all() -> None:
+    done = torchrun("raises")
+    assert done.returncode == 1
+    assert "step(0) raised RuntimeError: no room on this rank" in done.stderr
+
+
+def test_without_ranks_it_does_not_apply(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(
+        "import torch\n"
+        "def training():\n"
+        "    model = torch.nn.Linear(2, 2)\n"
+        "    optimizer = torch.optim.SGD(model.parameters(), 0.1)\n"
+        "    def step(i):\n"
+        "        optimizer.zero_grad()\n"
+        "        model(torch.ones(3, 2)).square().mean().backward()\n"
+        "        optimizer.step()\n"
+        "    return model, step\n"
+    )
+    command = [sys.executable, "-m", "symmetry", "check", "train.py:training"]
+    done = subprocess.run(
+        [*command, "--only", "training/replicas"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "not applicable    there is one process: run it under torchrun" in done.stdout
