@@ -1,0 +1,123 @@
+"""``python -m tests.performance.finding``: what finding units costs, by architecture and by size.
+
+Each training is a process of its own; processor seconds on one thread, and its peak of memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+TOKENS = 16
+GPT = {  # millions of parameters: width, layers, heads, vocabulary
+    "0.1": (48, 3, 3, 300),
+    "1": (128, 4, 4, 1500),
+    "10": (320, 6, 5, 8000),
+    "100": (768, 12, 12, 20000),
+    "124": (768, 12, 12, 50257),
+}
+DEFAULT = ("mlp", "cnn", "gpt", "lstm", "resnet18", "0.1", "1", "10")
+
+
+def gpt(width: int, layers: int, heads: int, vocabulary: int) -> Callable[[], Any]:
+    """Return a training of a language model on one sequence of ``TOKENS``."""
+    import torch
+    import torch.nn.functional as F
+    from torch import nn
+
+    from tests.targets.finding.models import Block, Model
+
+    def forward(m: Any, tokens: Any) -> Any:
+        x = m.wte(tokens) + m.wpe(torch.arange(tokens.shape[1]))
+        for block in m.blocks:
+            x = block(x)
+        return m.head(m.norm(x))
+
+    def training() -> Any:
+        model = Model(
+            forward,
+            wte=nn.Embedding(vocabulary, width),
+            wpe=nn.Embedding(TOKENS, width),
+            blocks=nn.ModuleList(
+                [Block(width, heads, 4 * width, causal=True) for _ in range(layers)]
+            ),
+            norm=nn.LayerNorm(width),
+            head=nn.Linear(width, vocabulary, bias=False),
+        )
+        model.head.weight = model.wte.weight
+
+        def step(i: int) -> None:
+            generator = torch.Generator().manual_seed(i)
+            tokens = torch.randint(0, vocabulary, (TOKENS + 1,), generator=generator)
+            F.cross_entropy(model(tokens[None, :-1])[0], tokens[1:]).backward()
+
+        return model, step
+
+    return training
+
+
+def resnet18() -> Any:
+    """Return a training of torchvision's ResNet18 on four images of 32x32."""
+    import torchvision
+
+    from tests.targets.finding.models import classify, normal
+
+    return classify(torchvision.models.resnet18(num_classes=5), normal(4, 3, 32, 32), 5)
+
+
+def measure(name: str) -> dict[str, float | str]:
+    """Find the units of one training in this process."""
+    import resource  # not on Windows
+
+    import torch
+
+    from symmetry import find_units
+    from tests.targets.finding import models
+
+    torch.set_num_threads(1)
+    training = gpt(*GPT[name]) if name in GPT else {"resnet18": resnet18}.get(name)
+    training = training or getattr(models, name)
+    parameters = sum(p.numel() for p in training()[0].parameters())
+    began = time.process_time()
+    coverage = find_units(training)
+    unit = 1 if sys.platform == "darwin" else 1024
+    return {
+        "training": f"GPT, {name} million" if name in GPT else name,
+        "parameters": parameters,
+        "groups": len(coverage.groups),
+        "seconds": time.process_time() - began,
+        "bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit,
+    }
+
+
+def main(arguments: list[str]) -> None:
+    """Measure some trainings and print a table in Markdown."""
+    parser = argparse.ArgumentParser(prog="python -m tests.performance.finding")
+    parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("names", nargs="*", default=DEFAULT, help="models, or millions for a GPT")
+    options = parser.parse_args(arguments)
+    if options.one:
+        print(json.dumps(measure(options.names[0])))
+        return
+    print("| training | parameters | groups | processor seconds | peak memory |")
+    print("|---|---|---|---|---|")
+    for name in options.names:
+        command = (sys.executable, "-m", "tests.performance.finding", "--one", name)
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        row = json.loads(done.stdout.splitlines()[-1])
+        print(
+            f"| {row['training']} | {row['parameters']:,} | {row['groups']} "
+            f"| {row['seconds']:.1f} | {row['bytes'] / 2**30:.2f} GiB |",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
