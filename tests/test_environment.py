@@ -8,8 +8,9 @@ from tests.environment import environment, environment_table
 
 
 def test_environment_names_date_processor_and_versions():
+    before = date.today()
     facts = environment(BLAS="some")
-    assert facts["date"] == date.today().isoformat()
+    assert before <= date.fromisoformat(facts["date"]) <= date.today()
     assert facts["processor"]
     assert facts["numpy"].count(".") >= 1
     assert list(facts)[-1] == "BLAS"

@@ -46,7 +46,7 @@ def compare(
     """Train every subject from zero weights on the same task.
 
     They take turns, one iteration each, and another one begins every time: whatever the machine
-    does beside it hits all alike. Weights are fetched and compared while nothing is timed.
+    does beside it affects all of them. Weights are fetched and compared while nothing is timed.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def compare(
 
 
 class _Field:
-    """All that are in the race, each with its process and who follows it."""
+    """All trainers that are compared, each with its process and its recorder."""
 
     def __init__(
         self,
@@ -134,7 +134,7 @@ class _Field:
 
     @contextmanager
     def _failing(self, name: str) -> Iterator[None]:
-        """Leave out who fails here, if that is allowed."""
+        """Leave out the trainer if it fails here and that is allowed."""
         try:
             yield
         except SubjectError as error:

@@ -89,7 +89,7 @@ class TrainerRun:
 
     @property
     def split_in(self) -> int | None:
-        """The first iteration at which units that started alike were not; None if there is none."""
+        """The first iteration after which clones were different; None if there is none."""
         splits = [outcome.split for outcome in (self.columns, self.rows)]
         return min((split.step for split in splits if split is not None), default=None)
 

@@ -103,11 +103,11 @@ def task_of_case(case: Case) -> Task:
     Raises
     ------
     SymmetryError
-        When its units do not start alike.
+        When its units do not start identical.
     """
     if case.weights != "zero":
         raise SymmetryError(
-            "the units of the case must start alike to be compared: "
+            "the units of the case must start identical to be compared: "
             f'"weights" must be "zero", not "{case.weights}"'
         )
     Settings(lr=case.lr, dtype=case.dtype)  # a rate that is zero or infinite there is refused

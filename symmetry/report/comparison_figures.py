@@ -30,21 +30,21 @@ def spread_figure(comparison: Comparison, name: str) -> Figure:
     """
     runs = comparison.runs
     iterations = comparison.facts.iterations
-    parted = [run for run in runs if any(run.spreads)]
+    split = [run for run in runs if any(run.spreads)]
     colours = dict(zip((run.name for run in runs), cycle(_COLOURS), strict=False))
     heights = (3.4, 0.5 + _ROW * len(runs))
 
     def draw(canvas: Canvas) -> None:
-        if parted:
+        if split:
             upper, lower = canvas.subplots(2, 1, sharex=True, height_ratios=heights)
             upper.set_title("How far apart equal hidden units came, relative to their own size")
-            _lines(upper, parted, colours)
+            _lines(upper, split, colours)
         else:
             lower = canvas.subplots()
         _identical(lower, runs, colours)
         lower.set_xlim(0.5, iterations + 0.5)
 
-    height = sum(heights) if parted else heights[1] + 0.5
+    height = sum(heights) if split else heights[1] + 0.5
     shows = [(run.name, np.array(run.spreads)) for run in runs]
     flat = tuple(part for pair in shows for part in pair)
     return Figure(name, (8.6, height + 0.6), (iterations, *flat), draw)

@@ -198,7 +198,7 @@ def test_a_case_is_a_task_without_a_test_set() -> None:
     assert {p.accuracy * 9 / 100 for p in numpy.history} <= set(map(float, range(10)))
 
 
-def test_a_case_whose_units_do_not_start_alike() -> None:
+def test_a_case_whose_units_do_not_start_identical() -> None:
     case = Case(9, 4, 3, 2, 0.5, 3, "float64", "normals", "scaled", 0)
     with pytest.raises(SymmetryError, match='"weights" must be "zero", not "scaled"'):
         task_of_case(case)
