@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -364,14 +363,14 @@ def _to_reproduce(verdicts: Iterable[Verdict]) -> Verdict | None:
 
 def _command_line() -> str:
     """Return the command line that is being obeyed, as it would write the report again."""
+    from symmetry.report.command import command_line
+
     context = click.get_current_context()
-    words = ["symmetry", "check"]
-    for parameter in context.command.params:
-        name = str(parameter.name)
-        if context.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
-            continue
-        value = context.params[name]
-        for text in value if isinstance(value, tuple) else (value,):
-            words += [] if isinstance(parameter, click.Argument) else [parameter.opts[0]]
-            words += [] if text is True else [str(text)]
-    return shlex.join(words)
+    given = {
+        parameter: context.params[str(parameter.name)]
+        for parameter in context.command.params
+        if context.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE
+    }
+    names = [name for p, value in given.items() if isinstance(p, click.Argument) for name in value]
+    options = {p.opts[0][2:]: value for p, value in given.items() if isinstance(p, click.Option)}
+    return command_line("check", *names, **options)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterator
 from dataclasses import asdict, replace
-from typing import Any
 
 from symmetry.culprit.explanation import Culprit, Difference, Explanation, Operand
-from symmetry.units.words import in_ulps
+from symmetry.report.records import dump
+from symmetry.units.words import count, in_ulps
 
 _WIDTH = 12  # of the first column
 _PHASES = {"forward": "forward", "backward": "backward", "optimizer": "optimiser", "other": ""}
@@ -25,7 +23,7 @@ def lines(explanation: Explanation) -> Iterator[str]:
     for remark in explanation.remarks:
         yield from _row("note", remark)
     if explanation.step is not None:
-        yield from _row("observed", _count(explanation.observed, "array operation"))
+        yield from _row("observed", count(explanation.observed, "array operation"))
 
 
 def to_json(explanation: Explanation) -> str:
@@ -34,14 +32,14 @@ def to_json(explanation: Explanation) -> str:
     content = asdict(replace(explanation, culprits=tuple(plain)))
     for culprit, found in zip(content["culprits"], explanation.culprits, strict=True):
         culprit["script"] = found.script and found.script.text
-    return json.dumps(_plain(content), indent=2) + "\n"
+    return dump(content) + "\n"
 
 
 def headline(explanation: Explanation) -> str:
     """Say in one line what came out."""
     name, units = explanation.trainer, explanation.units
     if explanation.step is None:
-        steps = _count(explanation.steps, "step")
+        steps = count(explanation.steps, "step")
         return f"{name}: nothing split: in {steps} all equal units stayed equal"
     split = f"{name}: {units} split in step {explanation.step}"
     if explanation.difference is not None:
@@ -112,19 +110,5 @@ def _apart(difference: Difference) -> str:
     return f"{difference.groups}; {distance} apart"
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    return value
-
-
 def _row(label: str, text: str) -> Iterator[str]:
     yield f"{label:<{_WIDTH}}{text}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'s' * (number != 1)}"
