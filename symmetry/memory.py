@@ -50,7 +50,7 @@ def available() -> int | None:
 
     Where it is None, nothing is refused in advance and an allocation that fails ends the command.
     """
-    return min(_limits(), default=None)
+    return min(limits(), default=None)
 
 
 def in_words(size: int) -> str:
@@ -64,7 +64,7 @@ def in_words(size: int) -> str:
     return f"{tenths // 10}.{tenths % 10} {_UNITS[unit]}"
 
 
-def _limits() -> Iterator[int]:
+def limits() -> Iterator[int]:
     """Yield every limit that can be read: the machine's, the container's and the process's."""
     if hasattr(os, "sysconf"):
         with suppress(ValueError, OSError):  # where a system has no such names

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from symmetry import memory
@@ -29,22 +31,23 @@ def test_this_machine_has_some_memory() -> None:
 
 
 def test_the_smallest_limit_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "_limits", lambda: iter([4096, 1000, 2000]))
+    monkeypatch.setattr(memory, "limits", lambda: iter([4096, 1000, 2000]))
     memory.refuse_beyond_memory(1000)
     with pytest.raises(SymmetryError, match=r"1\.0 KiB of memory, and there are 1000 bytes"):
         memory.refuse_beyond_memory(1024)
 
 
 def test_where_the_system_does_not_tell_nothing_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "_limits", lambda: iter(()))
+    monkeypatch.setattr(memory, "limits", lambda: iter(()))
     assert memory.available() is None
     memory.refuse_beyond_memory(10**30)
 
 
 def test_a_container_limit_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        memory, "_lines", lambda path: ["12345"] if path.endswith("memory.max") else ["max"]
-    )
+    def read(path: Path) -> str:
+        return "12345\n" if path.name == "memory.max" else "max\n"
+
+    monkeypatch.setattr(Path, "read_text", read)
     assert memory.available() == 12345
 
 

@@ -167,10 +167,10 @@ def test_an_interruption_ends_all_processes(processes: list[subprocess.Popen[byt
     assert all(each.poll() is not None for each in processes)
 
 
-def test_a_worker_ends_with_who_started_it() -> None:
+def test_a_worker_ends_with_who_started_it(processes: list[subprocess.Popen[bytes]]) -> None:
     (subject,) = parse_subjects(("numpy",))
     worker = process.Process(subject, 1)
-    popen = worker._process
+    (popen,) = processes
     assert popen.stdin is not None
     popen.stdin.close()
     assert popen.wait(timeout=60) == 0
