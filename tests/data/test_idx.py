@@ -172,6 +172,10 @@ DAMAGED = {
         header(2, 3, 4, code=0x09) + bytes(24),
         "expected type code 08 (unsigned bytes), found 09 (int8)",
     ),
+    "two bytes": (
+        header(2, 3, 4, code=0x0B) + bytes(48),
+        "expected type code 08 (unsigned bytes), found 0b (int16)",
+    ),
     "float32": (
         header(2, 3, 4, code=0x0D) + bytes(96),
         "expected type code 08 (unsigned bytes), found 0d (float32)",

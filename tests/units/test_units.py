@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import FrozenInstanceError, dataclass
 from itertools import product
 
 import numpy as np
@@ -240,3 +240,13 @@ def test_units_in_units_that_are_arrays_stay_apart() -> None:
     new = units.copied(state, 0, onto=1)
     assert new["a"].tolist() == [1.0, 2.0]
     assert new["b"].tolist() == [1.0, 1.0]
+
+
+def test_parts_and_units_are_values() -> None:
+    part = Part("w", axis=1)
+    assert part == Part("w", axis=1)
+    assert {part: 1}[Part("w", axis=1)] == 1
+    with pytest.raises(FrozenInstanceError):
+        part.axis = 0  # type: ignore[misc]
+    with pytest.raises(FrozenInstanceError):
+        Units("hidden", 2, (part,)).count = 3  # type: ignore[misc]
