@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from symmetry import ranks
 from symmetry.targets.coverage import Coverage, Progress
 from symmetry.targets.finding.groups import Groups
@@ -14,6 +16,7 @@ from symmetry.targets.torch_state import is_distributed
 from symmetry.targets.training import Training, TrainingError
 
 
+@np.errstate(all="ignore")  # masks of -1e308, and slices that are moved far, overflow by rights
 def find(training: Training, progress: Progress = lambda *_: None) -> Coverage:
     """Find all groups of equal units in the parameters and buffers of a training's model.
 
