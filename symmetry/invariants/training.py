@@ -323,7 +323,7 @@ def repeatable(setting: TrainingSetting) -> Finding:
             for name, array in a.items():
                 if name not in b or not compare.identical(array, b[name]):
                     violation = _other_bits(step, name, array, b.get(name), which)
-                    return Finding(True, violation.ulps or 0, violation)
+                    return Finding(True, violation.ulps or 0, _with_cure(violation, setting))
         list(setting.run(setting.nearby(0), noise=True))
     return Finding(counted=_moved(setting.start, first))
 
@@ -553,6 +553,15 @@ def _other_bits(
         ulps=int(distances[entry]),
         relative=float(compare.relative_distances(a, b)[entry]),
     )
+
+
+def _with_cure(violation: Violation, setting: TrainingSetting) -> Violation:
+    """Name the cure where the device adds in another order each time."""
+    parameters = setting.training.start(dtype=setting.dtype, seed=setting.seed).parameters
+    if not any(parameter.is_cuda for parameter in parameters.values()):
+        return violation
+    cure = "torch.use_deterministic_algorithms(True) makes sums of GPUs repeatable"
+    return replace(violation, message=f"{violation.message}; {cure}")
 
 
 def _moved(start: State, states: Sequence[State]) -> bool:

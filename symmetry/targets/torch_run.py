@@ -205,7 +205,13 @@ class Run:
         i = self.taken
         self.losses, self.backwards = [], 0
         kind = ("step", self.training.name, self.dtype)
-        with self._own_random_states(), self._readable(f"step({i})"), self.modes(), self._hooks():
+        with (
+            self._own_random_states(),
+            self._readable(f"step({i})"),
+            _full_precision(),
+            self.modes(),
+            self._hooks(),
+        ):
             with calling(*kind):
                 returned = self.objects.step(i if self.objects.batch is None else self._batch(i))
             if not self.losses and isinstance(returned, Tensor) and returned.numel() == 1:
@@ -447,6 +453,22 @@ def _set_state_of(generator: Any, state: Any) -> None:
         generator.setstate(state)
     else:
         generator.bit_generator.state = state
+
+
+@contextmanager
+def _full_precision() -> Iterator[None]:
+    """Switch TF32 off where there is a GPU: its 10 bits would hide what is judged by ulps."""
+    if not torch.cuda.is_initialized():
+        yield
+        return
+    products, convolutions = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(products)
+        torch.backends.cudnn.allow_tf32 = convolutions
 
 
 def _read_random_states() -> tuple[Any, ...]:
