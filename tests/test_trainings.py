@@ -19,7 +19,7 @@ if importlib.util.find_spec("torch") is None:
     FAULTS, SOUND = (), {}
 else:
     from tests.faulty.trainings import FAULTS
-    from tests.sound.trainings import SOUND
+    from tests.sound.trainings.steps import SOUND
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)

@@ -9,7 +9,7 @@ from symmetry.checker.training import plan_training
 from symmetry.checker.verdict import Verdict
 from symmetry.targets.training import Training
 from tests.faulty.trainings import FAULTS, Fault
-from tests.sound.trainings import SOUND
+from tests.sound.trainings.steps import SOUND
 
 OF_UNITS = ("symmetry/permutation", "symmetry/clones", "symmetry/samples")
 
