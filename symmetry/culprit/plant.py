@@ -27,7 +27,7 @@ def with_different(
     Parameters
     ----------
     scale
-        How large entries should be, for an array that is zero everywhere.
+        How large the entries of an array usually are: it may be near zero.
     """
     random, new = Random(seed, 7), dict(state)
     for number, part in enumerate(units.parts):
@@ -36,7 +36,7 @@ def with_different(
         if not any(part.array == other.array for other in units.parts[:number]):
             new[part.array] = new[part.array].copy()
         view, places = part.view(new[part.array]), part.places(units.count)
-        size = float(np.std(view)) or float(abs(view).max(initial=0)) or scale(part.array)
+        size = max(float(np.std(view)), scale(part.array) / 3)  # what is tiny moves nothing
         positive = bool((view > 0).all())
         for unit in some:
             old = view[places[unit]]

@@ -57,7 +57,7 @@ class Subject(Protocol):
         """Return the subject that starts from a state of its run; None if it cannot."""
 
     def scale(self, array: str) -> float:
-        """Return how large the entries of an array should be where all of them are zero."""
+        """Return how large the entries of an array usually are."""
 
     def named(self, array: Array, memory: int) -> tuple[str, str]:
         """Return what an array of the watched run is to the user, and which rows it holds of that.
