@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from symmetry.culprit.spot import Spot, locate, near, same, tolerance_of
+from symmetry.culprit.spot import Spot, largest, locate, near, same, tolerance_of
 from symmetry.observe.tape import Event
 from symmetry.units.compare import equal
 from symmetry.units.state import Array
@@ -116,6 +116,8 @@ class Pair:
         """Compare an array of the two runs with different units."""
         noise = self.noise.get(key, 0.0)
         spot = locate(s, t, self.distance, noise)
+        if spot is not None and spot.kind == "alone" and _is_rounding(event, s, t):
+            spot = None
         over = key[1] >= event.fresh  # what a partial write wrote over
         if over and (spot is None or spot.kind != "alone" or self.spots.get((key[0], 0))):
             return
@@ -237,6 +239,16 @@ def stray(
         if unit is not None:
             return Finding("stray", (number, q), spot, unit=unit)
     return None
+
+
+def _is_rounding(event: Event, s: Array, t: Array) -> bool:
+    """Return whether an array moves by no more than roundings of what it is made of."""
+    operands = [handle.values for handle in event.call.operands]
+    floats = [values for values in operands if values.dtype.kind == "f"]
+    if s.dtype.kind != "f" or not floats:
+        return False
+    scale = max(map(largest, floats)) * float(np.finfo(s.dtype).eps)
+    return bool(abs(s - t).max(initial=0) <= 32 * scale)
 
 
 def _as_long(operand: Array, shape: tuple[int, ...], axis: int) -> bool:
