@@ -63,6 +63,8 @@ class Invariant:
         that rounding cannot break.
     otherwise
         What is true where no case has the witness.
+    rightly
+        Which sound steps violate it, in words that complete "a step that ...".
     normal
         Where that is to be expected.
     """
@@ -79,6 +81,7 @@ class Invariant:
     rounding: Callable[[Trainer, TwoLayer], Rounding] | None = None
     otherwise: str = "nothing moved"
     normal: str = ""
+    rightly: str = ""
 
     def elaborate(self, trainer: Trainer, problem: TwoLayer, violation: Violation) -> Violation:
         """Add to a violation how it grew, and whether rounding explains it.
@@ -157,6 +160,7 @@ CATALOGUE: tuple[Invariant, ...] = (
         weights=NONZERO,
         measure=runs.samples,
         otherwise="all samples were equal, or nothing moved",
+        rightly="draws samples, takes batches in turn, or adds noise or mixes sample by sample",
     ),
     Invariant(
         name="symmetry/inputs",
@@ -169,6 +173,7 @@ CATALOGUE: tuple[Invariant, ...] = (
         weights=NONZERO,
         measure=runs.inputs,
         otherwise="all inputs were equal, or nothing moved",
+        rightly="drops out inputs or adds noise to them",
     ),
     Invariant(
         name="symmetry/classes",
@@ -181,6 +186,7 @@ CATALOGUE: tuple[Invariant, ...] = (
         weights=NONZERO,
         measure=runs.classes,
         otherwise="all classes were equal, or nothing moved",
+        rightly="has weights or fixed random feedback of its own for each class",
     ),
     Invariant(
         name="symmetry/dead-inputs",

@@ -38,6 +38,7 @@ _NAME = max(len(invariant.name) for invariant in CATALOGUE)
 _KIND = max(map(len, KINDS))
 _COMPARED = {invariant.name: invariant.compared for invariant in CATALOGUE}
 _STATEMENTS = {invariant.name: invariant.statement for invariant in CATALOGUE}
+_RIGHTLY = {invariant.name: invariant.rightly for invariant in CATALOGUE}
 _ORDER = {invariant.name: place for place, invariant in enumerate(CATALOGUE)}
 _REPEATABLE = "symmetry/repeatable"
 _OF_UNITS = {"symmetry/clones", "symmetry/permutation"}
@@ -106,6 +107,8 @@ def _facts(checked: Checked, verdict: Verdict) -> Iterable[Fact]:
     yield "found", verdict.message
     if verdict.violation is not None:
         yield from _violation_facts(verdict.violation, verdict.margin)
+    if verdict.kind == "violated" and (rightly := _RIGHTLY[verdict.invariant]):
+        yield "rightly", f"of a step that {rightly}: --skip {verdict.invariant} leaves it out"
     if not rounding:
         yield "case", _case_in_words(verdict)
     if verdict.reruns and not (rounding and verdict.repeats):

@@ -176,6 +176,14 @@ def test_an_error_of_a_single_sample_is_tried_with_two_where_the_step_works_othe
     assert "  next  " not in "\n".join(detailed(error))
 
 
+def test_a_step_that_depends_on_the_order_rightly_is_told_what_to_leave_out():
+    lines = detailed(replace(VIOLATED, invariant="symmetry/samples"))
+    (line_,) = (line for line in lines if line.startswith("  rightly"))
+    assert "draws samples" in line_
+    assert line_.endswith("--skip symmetry/samples leaves it out")
+    assert not any(line.startswith("  rightly") for line in detailed(VIOLATED))
+
+
 def test_rounding_is_told_in_short():
     labels = [text.split()[0] for text in detailed(replace(VIOLATED, kind="rounding"))[1:]]
     assert labels == ["found", "distance", "groups", "growth", "reproduce"]
