@@ -9,7 +9,8 @@ import pytest
 from symmetry.checker.strategies import draw_cases
 from symmetry.checker.verdict import Verdict
 from symmetry.report.figure import Figure
-from tests.faulty import FAULTY, __main__
+from tests.conftest import needs
+from tests.faulty import FAULTY
 from tests.faulty.report import render
 from tests.faulty.survey import Acquittal, Catch, Survey
 from tests.sound import SOUND
@@ -84,6 +85,8 @@ def test_the_committed_report_is_of_this_zoo():
 @pytest.fixture
 def quick(monkeypatch, tmp_path):
     """Let the command survey nothing much, and write elsewhere."""
+    from tests.faulty import __main__
+
     monkeypatch.setattr(__main__, "REPORTS", tmp_path)
     monkeypatch.setattr(__main__, "survey", lambda on_result: a_survey(caught("slope_forgotten")))
     empty = Figure("faults-trainings.png", (1, 1), (), lambda canvas: None)
@@ -94,10 +97,13 @@ def quick(monkeypatch, tmp_path):
 
 
 def run(monkeypatch, *arguments: str) -> int:
+    from tests.faulty import __main__
+
     monkeypatch.setattr("sys.argv", ["faulty", *arguments])
     return __main__.main()
 
 
+@needs("torch")
 def test_check_writes_nothing_and_tells_a_difference(monkeypatch, quick, capsys):
     assert run(monkeypatch, "--check") == 1
     assert not list(quick.iterdir())
