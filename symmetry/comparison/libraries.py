@@ -45,7 +45,7 @@ class Libraries:
     pools
         The libraries that threadpoolctl knows.
     notes
-        What else can be found out, in words.
+        What else is known of them, in words.
     """
 
     versions: dict[str, str]

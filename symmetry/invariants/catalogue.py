@@ -1,8 +1,8 @@
 """The invariants, each in one entry: what it says, why it holds, and how it is measured.
 
-An invariant is measured on a *problem* that the caller has drawn. Those that speak of special
-starts make them from the problem by themselves (``prepare``), so any problem will do for any
-invariant; but only a problem that has the invariant's witness counts. ``weights`` says which starts
+An invariant is measured on a *setting* that the caller has made from a case. Those that speak of
+special starts make them from the setting by themselves (``prepare``), so any setting will do for
+any invariant; but only one that has the invariant's witness counts. ``weights`` says which starts
 can have it.
 """
 
@@ -52,8 +52,8 @@ class Invariant:
         ``"exact"``: bit for bit, but +0 equals -0 and NaN equals NaN. ``"bound"``: with a float64
         step, within its error bound. ``"response"``: in multiples of what one ulp does to the step.
     weights
-        Which starts can have the witness: ``"zero"``, ``"cloned"`` (units that start alike, and
-        others) and ``"random"``.
+        Which starts can have the witness: ``"zero"``, ``"cloned"`` (clones, and units that
+        differ) and ``"random"``.
     measure
         The function that measures a trainer on a problem. What the trainer raises passes through.
     prepare

@@ -16,7 +16,7 @@ T = TypeVar("T")
 def remembered(measure: Callable[[Target, S], T]) -> Callable[[Target, S], T]:
     """Keep the answer for the last target that asked, as long as the setting itself is kept.
 
-    Settings are told apart by identity. An exception is not remembered.
+    Settings are compared by identity. An exception is not remembered.
     """
     answers: WeakKeyDictionary[Any, tuple[Target, T]] = WeakKeyDictionary()
 

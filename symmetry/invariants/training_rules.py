@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from symmetry.invariants.finding import Finding, Violation
 from symmetry.invariants.training import TrainingSetting, difference
 from symmetry.targets.training import TrainingError, held_by
 from symmetry.units import compare
+from symmetry.units.units import Units
 
 _NO_RATE = {"LBFGS": "takes steps whatever its rate", "Rprop": "keeps a rate for each entry"}
 _DRAWS = 3  # of the response of a gradient
@@ -242,12 +243,19 @@ def pins(setting: TrainingSetting) -> Finding:
     if not expected:
         return Finding(counted=False, note="it pins no numbers of units", applies=False)
     for name, number in expected.items():
-        found = [units for units in setting.units if units.name.startswith(name)]
+        found = _pinned(setting.units, name)
         if not any(units.count == number for units in found):
             counts = ", ".join(f"{units.count} in {units.name}" for units in found) or "none"
             message = f"{name} is to have {number} equal units, found {counts}"
             return Finding(True, violation=Violation(message, 0, "", group=name))
     return Finding(counted=True)
+
+
+def _pinned(groups: Sequence[Units], name: str) -> list[Units]:
+    """Return the groups of a module: ``fc1`` is not ``fc10``, unless nothing else begins so."""
+    of_module = (f"{name} ", f"{name}.")
+    found = [u for u in groups if u.name == name or u.name.startswith(of_module)]
+    return found or [units for units in groups if units.name.startswith(name)]
 
 
 def gradient(setting: TrainingSetting) -> Finding:

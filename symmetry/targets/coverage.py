@@ -61,11 +61,6 @@ class Coverage:
     uncovered: tuple[Uncovered, ...]
     random: tuple[str, ...] = ()
 
-    def matching(self, beginning: str) -> tuple[Units, ...]:
-        """Return the groups of this name, or else those whose names begin so."""
-        exact = tuple(units for units in self.groups if units.name == beginning)
-        return exact or tuple(u for u in self.groups if u.name.startswith(beginning))
-
     def lines(self) -> list[str]:
         """Return the text that ``symmetry units`` prints."""
         many = f"{len(self.groups)} group" + "s" * (len(self.groups) != 1)
