@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from typing import TypeVar
 
 from symmetry.comparison.process import Process, SubjectError
 from symmetry.comparison.record import Comparison, LeftOut, TrainerPoint, TrainerRun
 from symmetry.comparison.recorder import Recorder
 from symmetry.comparison.subject import Subject
 from symmetry.comparison.task import Task, TaskFacts
-from symmetry.comparison.worker import ADVANCE, LIBRARIES, WEIGHTS
+from symmetry.comparison.worker import ADVANCE, LIBRARIES
 from symmetry.errors import SymmetryError
-from symmetry.targets.resolve import BUILTIN
+
+Result = TypeVar("Result")
 
 
 class ComparisonListener:
@@ -63,87 +66,68 @@ def compare(
     task.refuse_beyond_memory(len(subjects))
     listener = listener or ComparisonListener()
     listener.begin(task.facts, tuple(subject.name for subject in subjects))
-    with _Field(task, subjects, threads, optional, listener) as field:
+    with ExitStack() as stack:
+        field = _Field(optional, listener)
+        for subject in subjects:  # all are started at once; each takes its time to import
+            process = stack.enter_context(closing(Process(subject, threads)))
+            field.runners.append(_Runner(process, Recorder(subject, task)))
+        runners = tuple(field.runners)
+        field.each(lambda runner: runner.process.begin(task))
+        field.each(lambda runner: runner.process.receive())
         for iteration in range(1, task.facts.iterations + 1):
-            field.advance()
+            field.each(lambda runner: runner.advance(listener))
+            field.runners.rotate(-1)
             listener.turn(iteration)
-        runs = tuple(field.runs())
-        comparison = Comparison(task.facts, threads, runs, tuple(field.left_out))
+        field.runners = deque(runner for runner in runners if runner in field.runners)
+        runs = tuple(field.each(_Runner.finish))
+    comparison = Comparison(task.facts, threads, runs, tuple(field.left_out))
     listener.end(comparison)
     return comparison
 
 
-class _Field:
-    """All trainers that are compared, each with its process and its recorder."""
+@dataclass(frozen=True, eq=False)
+class _Runner:
+    """A trainer: its process, and what is recorded of it."""
 
-    def __init__(
-        self,
-        task: Task,
-        subjects: tuple[Subject, ...],
-        threads: int | None,
-        optional: bool,
-        listener: ComparisonListener,
-    ) -> None:
-        self._task, self._subjects, self._threads = task, subjects, threads
+    process: Process
+    recorder: Recorder
+
+    def advance(self, listener: ComparisonListener) -> None:
+        """Train for one iteration."""
+        point = self.recorder.see(*self.process.ask(ADVANCE))
+        listener.point(self.recorder.subject.name, point)
+
+    def finish(self) -> TrainerRun:
+        """Return the record."""
+        return self.recorder.run(self.process.ask(LIBRARIES))
+
+
+class _Field:
+    """The trainers that are still compared, in the order in which they take turns."""
+
+    def __init__(self, optional: bool, listener: ComparisonListener) -> None:
         self._optional, self._listener = optional, listener
-        self._processes: dict[str, Process] = {}
-        self._followers = {s.name: Recorder(s, task) for s in subjects}
-        self._order = deque(subject.name for subject in subjects)
+        self.runners: deque[_Runner] = deque()
         self.left_out: list[LeftOut] = []
 
-    def __enter__(self) -> _Field:
-        """Start all processes at once; each takes its time to import and convert."""
-        with ExitStack() as stack:
-            for subject in self._subjects:
-                process = Process(subject, self._threads)
-                stack.callback(process.close)
-                self._processes[subject.name] = process
-            for name in self._remaining():
-                with self._failing(name):
-                    self._processes[name].order(self._task)
-            for name in self._remaining():
-                with self._failing(name):
-                    self._processes[name].receive()
-            self._stack = stack.pop_all()
-        return self
+    def each(self, work: Callable[[_Runner], Result]) -> list[Result]:
+        """Let each do some work; one that fails is left out, if that is allowed."""
+        results = []
+        for runner in tuple(self.runners):
+            try:
+                results.append(work(runner))
+            except SubjectError as error:
+                if not self._optional:
+                    raise
+                self._leave_out(runner, error)
+        return results
 
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
-
-    def advance(self) -> None:
-        """Let each train for one iteration."""
-        for name in self._remaining():
-            with self._failing(name):
-                seconds, loss, correct = self._processes[name].ask(ADVANCE)
-                w1, w2 = self._processes[name].ask(WEIGHTS)
-                point = self._followers[name].see(seconds, loss, correct, w1, w2)
-                self._listener.point(name, point)
-        self._order.rotate(-1)
-
-    def runs(self) -> Iterator[TrainerRun]:
-        """Return the records, in the order in which the subjects were named."""
-        for subject in self._subjects:
-            if subject.name in self._order:
-                with self._failing(subject.name):
-                    libraries = self._processes[subject.name].ask(LIBRARIES)
-                    step_only = subject.trainer not in BUILTIN
-                    yield self._followers[subject.name].run(libraries, step_only=step_only)
-
-    def _remaining(self) -> Iterable[str]:
-        return tuple(self._order)
-
-    @contextmanager
-    def _failing(self, name: str) -> Iterator[None]:
-        """Leave out the trainer if it fails here and that is allowed."""
-        try:
-            yield
-        except SubjectError as error:
-            if not self._optional:
-                raise
-            reason = str(error).removeprefix(f"trainer {name!r}: ")
-            self.left_out.append(LeftOut(name, reason))
-            self._listener.left_out(self.left_out[-1])
-            self._order.remove(name)
-            self._processes[name].close()
-            if not self._order:
-                raise SymmetryError(f"no trainer is left; {error}") from error
+    def _leave_out(self, runner: _Runner, error: SubjectError) -> None:
+        name = runner.recorder.subject.name
+        reason = str(error).removeprefix(f"trainer {name!r}: ")
+        self.left_out.append(LeftOut(name, reason))
+        self._listener.left_out(self.left_out[-1])
+        self.runners.remove(runner)
+        runner.process.close()
+        if not self.runners:
+            raise SymmetryError(f"no trainer is left; {error}") from error

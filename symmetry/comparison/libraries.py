@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import re
 import sys
@@ -10,23 +9,16 @@ from dataclasses import dataclass
 
 from threadpoolctl import threadpool_info
 
+from symmetry.comparison.machine import cores
+from symmetry.units.words import count
+
 _PACKAGES = ("numba", "numpy", "torch", "jax", "jaxlib")
 _NAMES = {"openblas": "OpenBLAS", "mkl": "MKL", "blis": "BLIS", "openmp": "OpenMP"}
 
 
 @dataclass(frozen=True)
 class Library:
-    """A library with threads of its own.
-
-    Attributes
-    ----------
-    name, version
-        Such as ``OpenBLAS`` and ``0.3.30``; the version may be None.
-    kernel
-        For which processor its kernels were chosen; None if it does not say.
-    threads
-        How many it uses.
-    """
+    """A library with threads of its own; ``kernel`` is the processor its kernels are for."""
 
     name: str
     version: str | None
@@ -36,17 +28,7 @@ class Library:
 
 @dataclass(frozen=True)
 class Libraries:
-    """What one process has loaded.
-
-    Attributes
-    ----------
-    versions
-        Of Python and of the packages that were imported.
-    pools
-        The libraries that threadpoolctl knows.
-    notes
-        What else is known of them, in words.
-    """
+    """What one process has loaded: versions by package, the libraries with threads, and notes."""
 
     versions: dict[str, str]
     pools: tuple[Library, ...]
@@ -55,8 +37,8 @@ class Libraries:
 
 def loaded_libraries() -> Libraries:
     """Look at what this process has loaded; nothing is imported for it."""
-    versions = {"python": platform.python_version()}
-    versions |= {name: sys.modules[name].__version__ for name in _PACKAGES if name in sys.modules}
+    loaded = {name: sys.modules[name] for name in _PACKAGES if name in sys.modules}
+    versions = {name: module.__version__ for name, module in loaded.items()}
     pools = {
         Library(
             name=_NAMES.get(pool["internal_api"], pool["internal_api"]),
@@ -66,41 +48,20 @@ def loaded_libraries() -> Libraries:
         )
         for pool in threadpool_info()
     }
+    notes = []
+    if "numba" in loaded:
+        notes.append(f"Numba: {count(loaded['numba'].config.NUMBA_NUM_THREADS, 'thread')}")
+    if torch := loaded.get("torch"):
+        kernels = torch.backends.cpu.get_cpu_capability()
+        threads = count(torch.get_num_threads(), "thread")
+        notes.append(f"PyTorch: {threads}, own kernels for {kernels}")
+        mkl = re.search(r"Math Kernel Library Version ([\d.]+)", torch.__config__.show())
+        if mkl is not None:
+            notes.append(f"MKL {mkl[1]} inside PyTorch, which does not say which kernels it chose")
+    if "jax" in loaded:
+        notes.append(f"XLA: {count(cores(), 'thread')}, as many as cores it may run on")
     return Libraries(
-        versions, tuple(sorted(pools, key=lambda pool: (pool.name, pool.version or ""))), _notes()
+        {"python": platform.python_version(), **versions},
+        tuple(sorted(pools, key=lambda pool: (pool.name, pool.version or ""))),
+        tuple(notes),
     )
-
-
-def _notes() -> tuple[str, ...]:
-    return (*_numba_notes(), *_torch_notes(), *_jax_notes())
-
-
-def _numba_notes() -> tuple[str, ...]:
-    if "numba" not in sys.modules:
-        return ()
-    from numba import config
-
-    return (f"Numba: {_threads(config.NUMBA_NUM_THREADS)}",)
-
-
-def _torch_notes() -> tuple[str, ...]:
-    torch = sys.modules.get("torch")
-    if torch is None:
-        return ()
-    kernels = torch.backends.cpu.get_cpu_capability()
-    note = f"PyTorch: {_threads(torch.get_num_threads())}, own kernels for {kernels}"
-    mkl = re.search(r"Math Kernel Library Version ([\d.]+)", torch.__config__.show())
-    if mkl is None:
-        return (note,)
-    return note, f"MKL {mkl[1]} inside PyTorch, which does not say which kernels it chose"
-
-
-def _jax_notes() -> tuple[str, ...]:
-    if "jax" not in sys.modules or not hasattr(os, "sched_getaffinity"):
-        return ()
-    cores = len(os.sched_getaffinity(0))
-    return (f"XLA: {_threads(cores)}, as many as cores it may run on",)
-
-
-def _threads(number: int) -> str:
-    return f"{number} thread" + "s" * (number != 1)

@@ -16,21 +16,7 @@ _FAMILIES = ("sse4", "avx", "fma", "amx", "neon", "sve", "sme", "fp-armv8", "vsx
 
 @dataclass(frozen=True)
 class Machine:
-    """What it is.
-
-    Attributes
-    ----------
-    processor
-        Its name, as the system gives it, and as LLVM calls its kind.
-    instructions
-        The sets of vector instructions that it has.
-    cores
-        How many this process may use.
-    system
-        Operating system and architecture.
-    variables
-        What the environment says about threads and kernels, for all trainers.
-    """
+    """What it is; ``variables`` are those of the environment that concern threads and kernels."""
 
     processor: str
     instructions: tuple[str, ...]
@@ -47,15 +33,11 @@ def this_machine() -> Machine:
     known = (*THREAD_VARIABLES, *_SETTINGS)
     return Machine(
         processor=f"{_processor()} ({binding.get_host_cpu_name()})",
-        instructions=tuple(sorted(f for f, has in features.items() if has and _is_vector(f))),
-        cores=_cores(),
+        instructions=tuple(sorted(f for f in features if features[f] and f.startswith(_FAMILIES))),
+        cores=cores(),
         system=f"{platform.system()} {platform.machine()}",
         variables={name: os.environ[name] for name in known if name in os.environ},
     )
-
-
-def _is_vector(feature: str) -> bool:
-    return feature.startswith(_FAMILIES)
 
 
 def _processor() -> str:
@@ -67,7 +49,7 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def _cores() -> int:
+def cores() -> int:
     """Return on how many cores this process may run."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

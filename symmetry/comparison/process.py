@@ -10,7 +10,7 @@ from typing import Any
 
 from symmetry.comparison.subject import Subject
 from symmetry.comparison.task import Task
-from symmetry.comparison.worker import Answer, Order
+from symmetry.comparison.worker import Order
 from symmetry.errors import SymmetryError
 from symmetry.processes import command, ending
 
@@ -35,33 +35,13 @@ class Process:
             start_new_session=True,
         )
 
-    def order(self, task: Task) -> None:
+    def begin(self, task: Task) -> None:
         """Send the task; the answer tells when everything is ready."""
-        w1_shape, w2_shape = task.facts.shapes
-        self.send(
-            Order(
-                trainer=self._subject.trainer,
-                deterministic=self._subject.deterministic,
-                cores=self._cores,
-                x=task.x,
-                labels=task.labels,
-                test_x=task.test_x,
-                test_labels=task.test_labels,
-                w1_shape=w1_shape,
-                w2_shape=w2_shape,
-                dtype=task.facts.dtype,
-                lr=task.facts.lr,
-            )
-        )
+        order: Order = (self._subject, task, self._cores)
+        self.send(order)
 
     def ask(self, question: str) -> Any:
-        """Send a question and wait for its answer.
-
-        Raises
-        ------
-        SubjectError
-            When the trainer failed.
-        """
+        """Send a question, wait for its answer, and return that."""
         self.send(question)
         return self.receive()
 
@@ -84,12 +64,12 @@ class Process:
         """
         assert self._process.stdout is not None
         try:
-            answer: Answer = pickle.load(self._process.stdout)
+            value, error = pickle.load(self._process.stdout)
         except (EOFError, pickle.UnpicklingError) as error:
             raise self._death() from error
-        if answer.error is not None:
-            raise SubjectError(self._named(answer.error))
-        return answer.value
+        if error is not None:
+            raise SubjectError(self._named(error))
+        return value
 
     def close(self) -> None:
         """End the process, in the middle of whatever it is doing."""

@@ -49,13 +49,6 @@ class TrainerRun:
 
     Attributes
     ----------
-    subject
-        The trainer and its settings.
-    step_only
-        Whether the step alone was timed: a user's; the project's trainers are timed with loss and
-        accuracy.
-    history
-        Every iteration.
     columns, rows
         What became of the columns of w1 and the hidden rows of w2.
     groups
@@ -65,7 +58,6 @@ class TrainerRun:
     """
 
     subject: Subject
-    step_only: bool
     history: tuple[TrainerPoint, ...]
     columns: Outcome
     rows: Outcome
@@ -76,6 +68,11 @@ class TrainerRun:
     def name(self) -> str:
         """The trainer's name with its settings."""
         return self.subject.name
+
+    @property
+    def step_only(self) -> bool:
+        """Whether the step alone was timed; the project's trainers are with loss and accuracy."""
+        return self.subject.step_only
 
     @property
     def first_seconds(self) -> float:

@@ -39,7 +39,7 @@ class Recorder:
         self.subject = subject
         facts = task.facts
         w1, w2 = (np.zeros(shape, facts.dtype) for shape in facts.shapes)
-        self._watch = Watch(w1, w2, np.zeros(facts.inputs, np.bool_), judged=True)
+        self._watch = Watch(w1, w2)
         self._test = facts.test
         self._finite = True
         self.history: list[TrainerPoint] = []
@@ -56,12 +56,11 @@ class Recorder:
         self.history.append(point)
         return point
 
-    def run(self, libraries: Libraries, *, step_only: bool) -> TrainerRun:
+    def run(self, libraries: Libraries) -> TrainerRun:
         """Return the record."""
         columns, rows, *_ = self._watch.outcomes()
         return TrainerRun(
             subject=self.subject,
-            step_only=step_only,
             history=tuple(self.history),
             columns=columns,
             rows=rows,

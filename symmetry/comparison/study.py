@@ -34,41 +34,34 @@ GROWING = Case(
 
 @dataclass(frozen=True)
 class Trial:
-    """Trainers without and with settings, at sizes where those without have been seen to fail."""
+    """A trainer without and with settings, at sizes where units were seen to split without."""
 
     hidden: int
     dtype: str
-    names: tuple[str, ...]
+    trainer: str
+    settings: tuple[str, ...]
+
+    @property
+    def subjects(self) -> tuple[Subject, ...]:
+        """The trainer without settings, and then with each of them."""
+        names = (f"{self.trainer}[{setting}]" for setting in self.settings)
+        return parse_subjects((self.trainer, *names))
+
+    def task(self, data: Dataset, settings: Settings) -> Task:
+        """Return what it trains: its own sizes, and a few iterations."""
+        iterations = min(settings.iterations, _TRIAL_ITERATIONS)
+        own = replace(settings, hidden=self.hidden, dtype=self.dtype, iterations=iterations)
+        return task_of_dataset(data, own)
 
 
+_OF_TORCH = ("deterministic", "threads=1", "MKL_CBWR=AVX2")
+_OF_NUMPY = ("threads=1", "OPENBLAS_CORETYPE=Haswell", "OPENBLAS_CORETYPE=Nehalem")
 TRIALS = (
-    Trial(
-        200,
-        "float32",
-        ("torch", "torch[deterministic]", "torch[threads=1]", "torch[MKL_CBWR=AVX2]"),
-    ),
-    Trial(192, "float32", ("torch", "torch[deterministic]", "torch[MKL_CBWR=AVX2]")),
-    Trial(
-        200,
-        "float32",
-        (
-            "torch-autograd",
-            "torch-autograd[deterministic]",
-            "torch-autograd[threads=1]",
-            "torch-autograd[MKL_CBWR=AVX2]",
-        ),
-    ),
-    Trial(
-        201,
-        "float64",
-        (
-            "numpy",
-            "numpy[threads=1]",
-            "numpy[OPENBLAS_CORETYPE=Haswell]",
-            "numpy[OPENBLAS_CORETYPE=Nehalem]",
-        ),
-    ),
-    Trial(201, "float64", ("jax", "jax[threads=1]", "jax[XLA_FLAGS=--xla_cpu_max_isa=AVX2]")),
+    Trial(200, "float32", "torch", _OF_TORCH),
+    Trial(192, "float32", "torch", ("deterministic", "MKL_CBWR=AVX2")),
+    Trial(200, "float32", "torch-autograd", _OF_TORCH),
+    Trial(201, "float64", "numpy", _OF_NUMPY),
+    Trial(201, "float64", "jax", ("threads=1", "XLA_FLAGS=--xla_cpu_max_isa=AVX2")),
 )
 _TRIAL_ITERATIONS = 10
 CASE_THREADS = 1  # as in `symmetry check`: small products are quickest so, and always the same
@@ -113,18 +106,17 @@ def full_study(
     SymmetryError
         If a part cannot fit into memory, before any is begun; or if no trainer works.
     """
-    tasks = [_task(trial, data, settings) for trial in trials]
-    for trial, task in zip(trials, tasks, strict=True):
-        task.refuse_beyond_memory(len(trial.names))
-    frameworks = compare_installed(task_of_dataset(data, settings), listener)
+    for trial in trials:
+        trial.task(data, settings).refuse_beyond_memory(len(trial.subjects))
+    frameworks = _compare_installed(task_of_dataset(data, settings), listener)
     working = {run.name for run in frameworks.runs}
-    tried = []
-    for trial, task in zip(trials, tasks, strict=True):
-        chosen = tuple(s for s in parse_subjects(trial.names) if s.trainer in working)
-        if chosen:
-            tried.append(compare(task, chosen, optional=True, listener=listener))
-    growth = compare_installed(task_of_case(case), listener, threads=CASE_THREADS)
-    return Study(this_machine(), frameworks, tuple(tried), growth)
+    tried = tuple(
+        compare(trial.task(data, settings), trial.subjects, optional=True, listener=listener)
+        for trial in trials
+        if trial.trainer in working
+    )
+    growth = _compare_installed(task_of_case(case), listener, threads=CASE_THREADS)
+    return Study(this_machine(), frameworks, tried, growth)
 
 
 def study(
@@ -136,12 +128,12 @@ def study(
     if subjects:
         found = compare(task, subjects, threads=threads, listener=listener)
     else:
-        found = compare_installed(task, listener, threads=threads)
+        found = _compare_installed(task, listener, threads=threads)
     machine = this_machine()
     return Study(machine, growth=found) if case else Study(machine, frameworks=found)
 
 
-def compare_installed(
+def _compare_installed(
     task: Task, listener: ComparisonListener, *, threads: int | None = None
 ) -> Comparison:
     """Compare the built-in trainers, without those that are not installed or do not work."""
@@ -152,10 +144,3 @@ def compare_installed(
     for each in missing:
         listener.left_out(each)
     return replace(comparison, left_out=(*missing, *comparison.left_out))
-
-
-def _task(trial: Trial, data: Dataset, settings: Settings) -> Task:
-    """Return what a trial trains: its own sizes, and a few iterations."""
-    iterations = min(settings.iterations, _TRIAL_ITERATIONS)
-    own = replace(settings, hidden=trial.hidden, dtype=trial.dtype, iterations=iterations)
-    return task_of_dataset(data, own)

@@ -7,10 +7,11 @@ import re
 from dataclasses import dataclass
 
 from symmetry.errors import SymmetryError
+from symmetry.targets.resolve import BUILTIN
 
 _NAME = re.compile(r"(?P<trainer>[^\[\]]+)\[(?P<settings>.*)\]", re.DOTALL)
 _SETTING = re.compile(r"(?P<name>[A-Za-z_]\w*)=(?P<value>[^\0]*)", re.ASCII)
-_CONTINUED = re.compile(r"[A-Z0-9_]+")  # the second word of MKL_CBWR=AVX2,STRICT
+_COMMA = re.compile(r",\s*(?![A-Z0-9_]+(?:,|$))")  # but not the one of MKL_CBWR=AVX2,STRICT
 _WITHOUT_TORCH = ("numba", "numpy", "jax")
 
 # Every library has a variable of its own for the number of its threads.
@@ -29,10 +30,8 @@ class Subject:
 
     Attributes
     ----------
-    name
-        As it was typed.
-    trainer
-        The name without settings.
+    name, trainer
+        As it was typed, and without settings.
     variables
         Names and values in the environment of its process.
     threads
@@ -48,9 +47,9 @@ class Subject:
     deterministic: bool = False
 
     @property
-    def settings(self) -> str:
-        """What stands in the brackets."""
-        return self.name[len(self.trainer) + 1 : -1]
+    def step_only(self) -> bool:
+        """Whether it is a user's step, and none of the project's trainers of a whole iteration."""
+        return self.trainer not in BUILTIN
 
     def environment(self, threads: int | None) -> dict[str, str]:
         """Return the environment of its process; ``threads`` is for those that set no number."""
@@ -82,7 +81,7 @@ def parse_subject(name: str) -> Subject:
     trainer = match["trainer"]
     variables: dict[str, str] = {}
     threads, deterministic = None, False
-    for setting in _settings(match["settings"]):
+    for setting in map(str.strip, _COMMA.split(match["settings"])):
         written = _SETTING.fullmatch(setting)
         if setting == "deterministic" and trainer not in _WITHOUT_TORCH:
             deterministic = True
@@ -94,7 +93,12 @@ def parse_subject(name: str) -> Subject:
                 f"not {setting!r}"
             )
         elif written["name"] == "threads":
-            threads = _count(name, written["value"])
+            if not re.fullmatch(r"0*[1-9]\d{0,4}", written["value"], re.ASCII):
+                raise SymmetryError(
+                    f"trainer {name!r}: threads must be a number of threads, "
+                    f"not {written['value']!r}"
+                )
+            threads = int(written["value"])
         else:
             variables[written["name"]] = written["value"]
     return Subject(name, trainer, tuple(variables.items()), threads, deterministic)
@@ -112,20 +116,3 @@ def parse_subjects(names: tuple[str, ...]) -> tuple[Subject, ...]:
         if names.count(name) > 1:
             raise SymmetryError(f"trainer {name!r} is named {names.count(name)} times")
     return tuple(map(parse_subject, names))
-
-
-def _settings(text: str) -> list[str]:
-    """Cut at commas, but not within a value such as ``AVX2,STRICT``."""
-    settings: list[str] = []
-    for piece in text.split(","):
-        if settings and "=" in settings[-1] and _CONTINUED.fullmatch(piece):
-            settings[-1] += f",{piece}"
-        else:
-            settings.append(piece.strip())
-    return settings
-
-
-def _count(name: str, value: str) -> int:
-    if not re.fullmatch(r"0*[1-9]\d{0,4}", value, re.ASCII):
-        raise SymmetryError(f"trainer {name!r}: threads must be a number of threads, not {value!r}")
-    return int(value)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
 from symmetry.checker.case import Case
 from symmetry.checker.recipes import problem
-from symmetry.data.dataset import Dataset
 from symmetry.errors import SymmetryError
-from symmetry.experiment import Settings
 from symmetry.memory import bytes_to_train, refuse_beyond_memory
+
+if TYPE_CHECKING:  # a process in which a trainer runs reads tasks, and must not load Numba for it
+    from symmetry.data.dataset import Dataset
+    from symmetry.experiment import Settings
 
 _HELD = 2  # of the training set, in the dtype: the framework's own array, and what converts to it
 _LAYERS = 4  # arrays as large as the hidden layer of all samples that a step holds at a time
@@ -23,18 +25,8 @@ _WEIGHTS = 6  # arrays as large as both weight matrices
 class TaskFacts:
     """The task as far as the report speaks of it.
 
-    Attributes
-    ----------
-    data
-        The data set's name.
-    files
-        The SHA-256 of its files by name; none for a case.
-    case
-        None for a data set. A case has no test set: accuracies are those on the training set.
-    train, test
-        Numbers of samples.
-    inputs, hidden, classes, iterations, lr, dtype
-        As in ``Settings`` and ``Dataset``.
+    Names are those of ``Settings`` and ``Dataset``. ``case`` is None for a data set; a case has no
+    files and no test set: its accuracies are those on the training set.
     """
 
     data: str
@@ -110,6 +102,8 @@ def task_of_case(case: Case) -> Task:
             "the units of the case must start identical to be compared: "
             f'"weights" must be "zero", not "{case.weights}"'
         )
+    from symmetry.experiment import Settings
+
     Settings(lr=case.lr, dtype=case.dtype)  # a rate that is zero or infinite there is refused
     facts = TaskFacts(
         data=f"generated {case.data}",

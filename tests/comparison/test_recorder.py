@@ -24,7 +24,7 @@ def weights(w1: float = 1.0, w2: float = 1.0, hidden: int = 4) -> tuple[np.ndarr
 
 
 def record(followed: Recorder) -> TrainerRun:
-    return followed.run(NOTHING, step_only=False)
+    return followed.run(NOTHING)
 
 
 def test_spread_is_a_distance_of_vectors_by_their_length() -> None:

@@ -24,8 +24,8 @@ def only_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_whole_study(monkeypatch: pytest.MonkeyPatch) -> None:
     only_numpy(monkeypatch)
     trials = (
-        Trial(2, "float64", ("numpy", "numpy[threads=1]")),
-        Trial(2, "float64", ("torch", "torch[threads=1]")),
+        Trial(2, "float64", "numpy", ("threads=1",)),
+        Trial(2, "float64", "torch", ("threads=1",)),
     )
     found = full_study(tiny_data(), SETTINGS, ComparisonListener(), trials, CASE)
     assert found.whole

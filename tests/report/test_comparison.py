@@ -35,7 +35,6 @@ def run(
     seconds: float = 0.5,
     loss: float = 2.0,
     counted: bool = True,
-    step_only: bool = False,
     **changes: Any,
 ) -> TrainerRun:
     """Return a record in which units are apart as told: None means numbers that are not finite."""
@@ -61,7 +60,6 @@ def run(
     )
     record = TrainerRun(
         subject=parse_subject(name),
-        step_only=step_only,
         history=history,
         columns=columns,
         rows=dataclasses.replace(columns, name="symmetry/w2-rows", split=None),
@@ -224,7 +222,7 @@ def test_the_environment() -> None:
 
 
 def test_a_step_alone_is_not_compared_in_speed() -> None:
-    study = Study(MACHINE, comparison(CORE, run("a.py:mine", seconds=0.01, step_only=True)))
+    study = Study(MACHINE, comparison(CORE, run("a.py:mine", seconds=0.01)))
     text = markdown(study)
     assert "| `a.py:mine` | 0.0100 | - |" in text
     assert "| `numba` | 0.250 | 1.00 |" in text
