@@ -150,7 +150,7 @@ def command(
         raise click.UsageError("--script is of one target, and these may be several.")
     options["explained"] = not no_explain
     options["expected_failures"] = dict(map(_expectation, expect_failure))
-    options["cases"] = None if case is None else _read(case)
+    options["cases"] = None if case is None else read_cases(case)
     _probe(json, script, output, several=several)
     if several:
         return _check_several(names, left_out, options, json, output)
@@ -287,8 +287,8 @@ def _expectation(text: str) -> tuple[str, str]:
     return name, reason.strip()
 
 
-def _read(text: str) -> tuple[Case, ...]:
-    """Parse the cases in an argument or in the file it names."""
+def read_cases(text: str) -> tuple[Case, ...]:
+    """Parse the cases in an argument, or in the file it names."""
     from symmetry.checker.case import CaseError, parse_cases
 
     where = "--case"
@@ -351,7 +351,7 @@ def _write(
 def _write_all(contents: Mapping[Path, str | bytes]) -> tuple[str, ...]:
     from symmetry.report.files import write_all
 
-    write_all({p: c.encode() if isinstance(c, str) else c for p, c in contents.items()})
+    write_all(contents)
     return tuple(f"wrote {path}" for path in contents)
 
 

@@ -9,14 +9,20 @@ import click
 from click.core import ParameterSource
 
 from symmetry.cli import OK
-from symmetry.cli.options import GivenPath, WholeNumber, experiment_options, load_data
+from symmetry.cli.options import (
+    GivenPath,
+    WholeNumber,
+    experiment_options,
+    is_usual,
+    load_data,
+    output_directory,
+)
 from symmetry.errors import SymmetryError
 
 if TYPE_CHECKING:
     from symmetry.checker.case import Case
 
-_CLASSES = 10  # of the digits
-_DEFAULT_OUTPUT = Path("reports")
+_DEFAULT = ParameterSource.DEFAULT
 _TASK = ("data", "classes", "hidden", "iterations", "lr", "dtype")
 
 
@@ -76,30 +82,23 @@ def command(
     from symmetry.comparison.subject import parse_subjects
     from symmetry.comparison.task import task_of_case, task_of_dataset
     from symmetry.experiment import Settings
-    from symmetry.report.comparison import MARKDOWN, render_study
+    from symmetry.report.comparison import JSON, MARKDOWN, render_study
+    from symmetry.report.files import writable_files
 
-    given = [name for name in _TASK if _is_given(context, name)]
+    given = [name for name in _TASK if context.get_parameter_source(name) is not _DEFAULT]
     if case is not None and given:
         raise click.UsageError(f"--case holds all sizes, so it cannot go with --{given[0]}.")
     subjects = parse_subjects(trainers)
     settings = Settings(hidden, iterations, lr, dtype)
-    own = settings == Settings() and data is None and classes == _CLASSES
-    whole = own and not trainers and case is None and threads is None
-    if output is None and not whole:
-        raise click.UsageError(
-            f"{_DEFAULT_OUTPUT} keeps the report of the default comparison, and this is another "
-            "one: say with --output DIR where its report is."
-        )
-    output = output or _DEFAULT_OUTPUT
-    generated = None if case is None else task_of_case(_read(case))
-    _probe(output)
+    whole = not (trainers or case or threads) and is_usual(settings, data, classes)
+    output = output_directory(output, usual=whole, what="comparison")
+    task = None if case is None else task_of_case(_read(case))
+    writable_files(output, MARKDOWN, JSON)
     with display(quiet=quiet) as listener:
-        if generated is not None:
-            found = study(generated, subjects, threads, listener)
-        elif whole:
+        if whole:
             found = full_study(load_data(data, classes), settings, listener)
         else:
-            task = task_of_dataset(load_data(data, classes), settings)
+            task = task or task_of_dataset(load_data(data, classes), settings)
             found = study(task, subjects, threads, listener)
         render_study(found).write(output)
     if not quiet:
@@ -107,33 +106,11 @@ def command(
     return OK
 
 
-def _is_given(context: click.Context, name: str) -> bool:
-    """Return whether the command line has this option."""
-    return context.get_parameter_source(name) is not ParameterSource.DEFAULT
-
-
 def _read(text: str) -> Case:
     """Read the one case that a line of JSON, or a file of one line, holds."""
-    from symmetry.checker.case import parse_cases
+    from symmetry.cli.check import read_cases
 
-    if not text.lstrip().startswith(("{", "[")):
-        try:
-            text = Path(text).read_text(encoding="utf-8")
-        except (OSError, ValueError) as error:
-            raise SymmetryError(
-                f"--case takes a case in JSON or a file of one, and {text!r} cannot be read"
-            ) from error
-    cases = parse_cases(text)
+    cases = read_cases(text)
     if len(cases) > 1:
         raise SymmetryError(f"--case: one case is compared at a time, not {len(cases)}")
     return cases[0]
-
-
-def _probe(output: Path) -> None:
-    """Find out before training whether everything can be written after it."""
-    from symmetry.report.comparison import JSON, MARKDOWN
-    from symmetry.report.files import writable_directory, writable_file
-
-    writable_directory(output)
-    for name in (MARKDOWN, JSON):
-        writable_file(output / name)

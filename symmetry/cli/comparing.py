@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from statistics import median
 
 import click
@@ -32,11 +32,8 @@ def display(*, quiet: bool) -> Iterator[ComparisonListener]:
     if quiet:
         yield ComparisonListener()
     elif sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
-        tables = Tables()
-        try:
+        with closing(Tables()) as tables:
             yield tables
-        finally:
-            tables.close()
     else:
         yield Plain()
 
@@ -47,8 +44,7 @@ class Plain(ComparisonListener):
     def begin(self, facts: TaskFacts, names: tuple[str, ...]) -> None:  # noqa: D102
         self._total = facts.iterations
         self._split: set[str] = set()
-        for line in _headline(facts, names):
-            click.echo(line)
+        click.echo(_headline(facts, names))
 
     def left_out(self, left_out: LeftOut) -> None:  # noqa: D102
         click.echo(f"  left out: {left_out.name}: {left_out.reason}")
@@ -75,19 +71,17 @@ class Tables(ComparisonListener):
         self._live: Live | None = None
 
     def begin(self, facts: TaskFacts, names: tuple[str, ...]) -> None:  # noqa: D102
-        self._headline = "\n".join(_headline(facts, names))
-        self._total = facts.iterations
-        self._histories: dict[str, list[TrainerPoint]] = {name: [] for name in names}
+        self._headline, self._total = _headline(facts, names), facts.iterations
+        self._points: dict[str, list[TrainerPoint]] = {name: [] for name in names}
         self._reasons: dict[str, str] = {}
         self._live = Live(get_renderable=self._table, refresh_per_second=4)
         self._live.start()
 
     def left_out(self, left_out: LeftOut) -> None:  # noqa: D102
         self._reasons[left_out.name] = left_out.reason
-        self._histories.setdefault(left_out.name, [])
 
     def point(self, name: str, point: TrainerPoint) -> None:  # noqa: D102
-        self._histories[name].append(point)
+        self._points[name].append(point)
 
     def end(self, comparison: Comparison) -> None:  # noqa: ARG002, D102
         self.close()
@@ -103,26 +97,26 @@ class Tables(ComparisonListener):
         table.add_column("trainer", no_wrap=True)
         for column in ("iteration", "s", "loss", "accuracy %", "units split", "spread"):
             table.add_column(column, justify="right")
-        for name, history in list(self._histories.items()):
-            cells = self._cells(history) if history else ("starting",)
-            if name in self._reasons:
-                cells = (f"left out: {self._reasons[name]}",)
-            table.add_row(*map(Text, (name, *cells)))  # brackets in a name are no markup
+        for name in dict.fromkeys((*self._points, *self._reasons)):
+            table.add_row(*map(Text, (name, *self._cells(name))))  # brackets are no markup
         return table
 
-    def _cells(self, history: list[TrainerPoint]) -> tuple[str, ...]:
-        last = history[-1]
-        times = [point.seconds for point in (history[1:] or history)]
-        split = next((point.iteration for point in history if point.ulps), None)
+    def _cells(self, name: str) -> tuple[str, ...]:
+        if name in self._reasons:
+            return (f"left out: {self._reasons[name]}",)
+        if not self._points[name]:
+            return ("starting",)
+        points = tuple(self._points[name])
+        split = next((point.iteration for point in points if point.ulps), None)
         return (
-            f"{last.iteration:,} of {self._total:,}",
-            words.seconds(median(times)),
-            f"{last.loss:.6f}",
-            f"{last.accuracy:.2f}",
+            f"{points[-1].iteration:,} of {self._total:,}",
+            words.seconds(median(point.seconds for point in points[1:] or points)),
+            f"{points[-1].loss:.6f}",
+            f"{points[-1].accuracy:.2f}",
             "-" if split is None else f"at {split:,}",
-            relative(last.spread),
+            relative(points[-1].spread),
         )
 
 
-def _headline(facts: TaskFacts, names: tuple[str, ...]) -> tuple[str, str]:
-    return f"{facts.data}, {words.task(facts)}", f"  {', '.join(names)}"
+def _headline(facts: TaskFacts, names: tuple[str, ...]) -> str:
+    return f"{facts.data}, {words.task(facts)}\n  {', '.join(names)}"

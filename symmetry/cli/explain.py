@@ -89,7 +89,7 @@ def command(target: str, json_file: Path | None, script: Path | None, **given: A
     """
     from symmetry.culprit.explain import explain_training
     from symmetry.report import explanation as report
-    from symmetry.report.files import writable_file, write_text
+    from symmetry.report.files import writable_file, write_all
     from symmetry.targets.resolve import resolve
     from symmetry.targets.training import Training
 
@@ -115,10 +115,10 @@ def command(target: str, json_file: Path | None, script: Path | None, **given: A
             )
         explanation, threads = _explain_step(found, **given)
     if json_file is not None:
-        write_text(json_file, report.to_json(explanation))
+        write_all({json_file: report.to_json(explanation)})
     written = next((c.script for c in explanation.culprits if c.script is not None), None)
     if script is not None and written is not None:
-        write_text(script, written.text)
+        write_all({script: written.text})
         written.save(script)
     for line in report.lines(explanation):
         say(line)

@@ -11,6 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from symmetry.data.dataset import Dataset
+    from symmetry.experiment import Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -52,6 +53,8 @@ class WholeNumber(click.IntRange):
     name = "whole number"  # errors call it so
 
 
+REPORTS = Path("reports")  # the directory of the reports that are written without any option
+_CLASSES = 10  # of the digits
 _AT_LEAST_1 = WholeNumber(min=1)
 _EXPERIMENT = (
     click.option(
@@ -63,7 +66,7 @@ _EXPERIMENT = (
     click.option(
         "--classes",
         type=_AT_LEAST_1,
-        default=10,
+        default=_CLASSES,
         show_default=True,
         metavar="N",
         help="Number of classes; a label of N or more is an error.",
@@ -121,3 +124,24 @@ def load_data(directory: Path | None, classes: int) -> Dataset:
     from symmetry.data.mnist import load_mnist
 
     return load_mnist(classes) if directory is None else load_dataset(directory, classes)
+
+
+def is_usual(settings: Settings, data: Path | None, classes: int) -> bool:
+    """Return whether this is the experiment's own: its settings, on its data."""
+    return settings == type(settings)() and data is None and classes == _CLASSES
+
+
+def output_directory(output: Path | None, *, usual: bool, what: str) -> Path:
+    """Return where the report goes; of anything unusual the command line has to say it.
+
+    Raises
+    ------
+    click.UsageError
+        If it does not.
+    """
+    if output is None and not usual:
+        raise click.UsageError(
+            f"{REPORTS} keeps the report of the default {what}, and this is another one: say with "
+            "--output DIR where its report is."
+        )
+    return output or REPORTS

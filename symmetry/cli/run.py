@@ -9,14 +9,19 @@ from typing import TYPE_CHECKING
 import click
 
 from symmetry.cli import FOUND, OK
-from symmetry.cli.options import GivenPath, WholeNumber, experiment_options, load_data
+from symmetry.cli.options import (
+    GivenPath,
+    WholeNumber,
+    experiment_options,
+    is_usual,
+    load_data,
+    output_directory,
+)
 from symmetry.errors import SymmetryError
 
 if TYPE_CHECKING:
     from symmetry.experiment import Experiment
 
-_CLASSES = 10  # of the digits
-_DEFAULT_OUTPUT = Path("reports")
 _TEXTS = ("mnist.md", "mnist.json")
 
 
@@ -96,6 +101,7 @@ def command(
     from symmetry.cli.progress import display
     from symmetry.experiment import Settings, run_experiment
     from symmetry.report.experiment import render_experiment
+    from symmetry.report.files import writable_file, writable_files
 
     settings = Settings(
         hidden=hidden,
@@ -107,19 +113,16 @@ def command(
         collapsed=collapsed,
         control=not no_control,
     )
-    own = settings == Settings() and data is None and classes == _CLASSES
-    if output is None and not own:
-        raise click.UsageError(
-            f"{_DEFAULT_OUTPUT} keeps the report of the default experiment, and this is another "
-            "one: say with --output DIR where its report is."
-        )
-    output = output or _DEFAULT_OUTPUT
+    usual = is_usual(settings, data, classes)
+    output = output_directory(output, usual=usual, what="experiment")
     if check and save_weights is not None:
         raise click.UsageError("--check writes nothing, so it cannot go with --save-weights.")
     if check and (missing := _missing(output)):
         return _tell_differences(missing, quiet=quiet)
     if not check:
-        _probe(output, save_weights)
+        writable_files(output, *_TEXTS)
+        if save_weights is not None:
+            writable_file(save_weights)
     with display(quiet=quiet) as listener:
         listener.stage("loading the data")
         dataset = load_data(data, classes)
@@ -144,17 +147,6 @@ def _missing(output: Path) -> tuple[str, ...]:
         raise SymmetryError(f"{output} is not a directory, so there is no report in it")
     paths = (output / name for name in _TEXTS)
     return tuple(f"{path} is missing" for path in paths if not path.exists())
-
-
-def _probe(output: Path, save_weights: Path | None) -> None:
-    """Find out before training whether everything can be written after it."""
-    from symmetry.report.files import writable_directory, writable_file
-
-    writable_directory(output)
-    for name in _TEXTS:
-        writable_file(output / name)
-    if save_weights is not None:
-        writable_file(save_weights)
 
 
 def _weights(experiment: Experiment, path: Path | None) -> dict[Path, bytes]:

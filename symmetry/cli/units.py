@@ -32,7 +32,7 @@ def command(name: str, json_file: Path | None) -> int:
 
     Exit status: 0 the units are listed, 2 the command could not do its work.
     """
-    from symmetry.report.files import writable_file, write_text
+    from symmetry.report.files import writable_file, write_all
     from symmetry.targets.coverage import find_units
 
     if json_file is not None:
@@ -41,7 +41,7 @@ def command(name: str, json_file: Path | None) -> int:
     with terminal():
         coverage = find_units(name, progress=lambda what, n, of: current().doing(what, n, of))
     if json_file is not None:
-        write_text(json_file, coverage.to_json())
+        write_all({json_file: coverage.to_json()})
     for line in coverage.lines():
         say(line)
     return OK

@@ -7,6 +7,7 @@ tells is true of that machine.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
 from symmetry.comparison.record import Comparison, TrainerRun
@@ -27,29 +28,26 @@ _LIMITS = (1e-15, 1e-12, 1e-9, 1e-6, 1e-3, 0.1, 0.5)
 
 def render_study(study: Study) -> Report:
     """Return the files of the report."""
-    return Report({MARKDOWN: _markdown(study), JSON: _json(study)}, _figures(study))
+    return Report({MARKDOWN: _markdown(study), JSON: _json(study)}, tuple(_figures(study)))
 
 
-def _figures(study: Study) -> tuple[Figure, ...]:
-    figures: list[Figure] = []
+def _figures(study: Study) -> Iterator[Figure]:
     if study.frameworks is not None:
-        figures.append(spread_figure(study.frameworks, SPREAD))
+        yield spread_figure(study.frameworks, SPREAD)
         if study.frameworks.facts.iterations > 1:
-            figures.append(seconds_figure(study.frameworks))
+            yield seconds_figure(study.frameworks)
     if study.growth is not None:
-        figures.append(spread_figure(study.growth, GROWTH))
-    return tuple(figures)
+        yield spread_figure(study.growth, GROWTH)
 
 
 def _markdown(study: Study) -> str:
+    growing = study.growth.runs if study.growth else ()
     context = {
         "words": words,
         "study": study,
         "frameworks": study.frameworks,
         "growth": study.growth,
-        "split": [run for run in study.growth.runs if run.split_in is not None]
-        if study.growth
-        else [],
+        "split": [run for run in growing if run.split_in is not None],
         "main": study.frameworks or study.growth,
         "limits": _LIMITS,
         "command": words.command(study),
@@ -59,13 +57,10 @@ def _markdown(study: Study) -> str:
 
 def _json(study: Study) -> str:
     """Return the record for programs."""
-    parts = [("frameworks", study.frameworks), *(("trial", trial) for trial in study.trials)]
-    parts.append(("growth", study.growth))
-    record = {
-        "machine": vars(study.machine),
-        "comparisons": [_comparison(name, part) for name, part in parts if part is not None],
-    }
-    return dump(record) + "\n"
+    trials = [("trial", trial) for trial in study.trials]
+    parts = (("frameworks", study.frameworks), *trials, ("growth", study.growth))
+    comparisons = [_comparison(name, part) for name, part in parts if part is not None]
+    return dump({"machine": vars(study.machine), "comparisons": comparisons}) + "\n"
 
 
 def _comparison(part: str, comparison: Comparison) -> dict[str, Any]:

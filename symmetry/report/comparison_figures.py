@@ -108,10 +108,11 @@ def _identical(axes: Axes, runs: tuple[TrainerRun, ...], colours: dict[str, str]
     from matplotlib.ticker import MaxNLocator
 
     for row, run in enumerate(runs):
-        zeros = np.flatnonzero(np.array(run.spreads) == 0) + 1
-        for start, end in _stretches(zeros.tolist()):
-            axes.barh(row, end - start + 1, left=start - 0.5, height=0.55, color=colours[run.name])
-        if not len(zeros):
+        identical = [0, *(spread == 0 for spread in run.spreads), 0]
+        edges = np.flatnonzero(np.diff(identical))  # where stretches begin and end, in turn
+        lengths = edges[1::2] - edges[::2]
+        axes.barh(row, lengths, left=edges[::2] + 0.5, height=0.55, color=colours[run.name])
+        if not any(identical):
             axes.text(1, row, "never", va="center", fontsize=8.5, color="#777777")
     axes.set_yticks(range(len(runs)), [run.name for run in runs])
     axes.set_ylim(len(runs) - 0.4, -0.6)
@@ -120,14 +121,3 @@ def _identical(axes: Axes, runs: tuple[TrainerRun, ...], colours: dict[str, str]
     axes.tick_params(axis="y", length=0)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     plain(axes)
-
-
-def _stretches(numbers: list[int]) -> list[tuple[int, int]]:
-    """Return the first and last of each stretch of consecutive numbers."""
-    stretches: list[tuple[int, int]] = []
-    for number in numbers:
-        if stretches and number == stretches[-1][1] + 1:
-            stretches[-1] = (stretches[-1][0], number)
-        else:
-            stretches.append((number, number))
-    return stretches

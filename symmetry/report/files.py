@@ -16,7 +16,7 @@ from pathlib import Path
 from symmetry.errors import SymmetryError
 from symmetry.report import replace
 from symmetry.report.figure import Figure
-from symmetry.report.replace import Contents
+from symmetry.report.replace import Contents, content
 
 _ATTEMPTS = 3  # of starting the program that replaces files
 
@@ -43,16 +43,16 @@ class Report:
         contents = {directory / name: text.encode() for name, text in self.texts.items()}
         for figure in self.figures:
             path = directory / figure.name
-            if not figure.is_current(_content(path)):
+            if not figure.is_current(content(path)):
                 contents[path] = figure.png()
         return contents
 
     def differences(self, directory: Path) -> tuple[str, ...]:
         """Return one line for each file that is missing or would be written differently."""
         states = {
-            name: _content(directory / name) == text.encode() for name, text in self.texts.items()
+            name: content(directory / name) == text.encode() for name, text in self.texts.items()
         }
-        states |= {f.name: f.is_current(_content(directory / f.name)) for f in self.figures}
+        states |= {f.name: f.is_current(content(directory / f.name)) for f in self.figures}
         return tuple(
             f"{directory / name} {'would change' if (directory / name).exists() else 'is missing'}"
             for name, same in states.items()
@@ -60,25 +60,19 @@ class Report:
         )
 
 
-def _content(path: Path) -> bytes | None:
-    """Return the bytes of a file, None if it cannot be read."""
-    try:
-        return path.read_bytes()
-    except OSError:
-        return None
-
-
-def write_all(contents: Mapping[Path, bytes]) -> None:
+def write_all(contents: Mapping[Path, str | bytes]) -> None:
     """Replace several files: wherever this process is killed, all of them are old or all are new.
 
-    Nothing is left beside them. A link stays a link: the file that it leads to is replaced.
+    Texts are written in UTF-8, and nothing is left beside them. A link stays a link: the file that
+    it leads to is replaced.
 
     Raises
     ------
     SymmetryError
         If one of them cannot be written; then all are as they were.
     """
-    failure = _replace({Path(os.path.realpath(path)): data for path, data in contents.items()})
+    encoded = {path: c.encode() if isinstance(c, str) else c for path, c in contents.items()}
+    failure = _replace({Path(os.path.realpath(path)): data for path, data in encoded.items()})
     if failure is not None:
         raise SymmetryError("cannot write {}: {}".format(*failure))
 
@@ -107,16 +101,6 @@ def _replace(contents: Contents) -> tuple[str, str] | None:
     except OSError as error:
         return str(error.filename), str(error.strerror)
     return None
-
-
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write ``data`` to ``path``, which never holds half of it."""
-    write_all({path: data})
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write ``text`` in UTF-8, its line ends as they are, to ``path``."""
-    write_bytes(path, text.encode())
 
 
 def writable_directory(path: Path) -> Path:
@@ -153,6 +137,19 @@ def writable_file(path: Path) -> Path:
         raise SymmetryError(f"cannot write {path}: {error.strerror}") from error
     _probed(path.parent)
     return path
+
+
+def writable_files(directory: Path, *names: str) -> None:
+    """Make the directory unless it exists, and try whether files of these names could be in it.
+
+    Raises
+    ------
+    SymmetryError
+        If it cannot be made, or one of them could not be written.
+    """
+    writable_directory(directory)
+    for name in names:
+        writable_file(directory / name)
 
 
 def _probed(directory: Path) -> Path:

@@ -38,19 +38,30 @@ def replace_all(contents: Contents) -> None:
     OSError
         If a file cannot be written; ``filename`` is that file. All are as they were before.
     """
-    before = {path: _content(path) for path in contents}
-    written: list[Path] = []
+    before = {path: content(path) for path in contents}
     try:
         for directory in dict.fromkeys(path.parent for path in contents):
             files = {path: data for path, data in contents.items() if path.parent == directory}
             with _alone(directory) as alone:
                 if len(files) == 1 or not alone or not _exchange(directory, files):
                     _rename(files)
-            written += files
     except OSError:
-        for path in written:
-            _restore(path, before[path])
+        for path, data in before.items():
+            if content(path) == data:
+                continue
+            if data is None:
+                _remove(path)
+            else:
+                _rename({path: data})
         raise
+
+
+def content(path: Path) -> bytes | None:
+    """Return the bytes of a file, None if it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
 
 
 @contextmanager
@@ -88,8 +99,6 @@ def _exchange(directory: Path, files: Contents) -> bool:
             if entry not in files:
                 (second / entry.name).hardlink_to(entry)
         for path, data in files.items():
-            if path.is_dir():
-                return False
             _write(second / path.name, data)
         second.chmod(directory.stat().st_mode)
         _swap(directory, second)
@@ -110,13 +119,7 @@ def _exchange(directory: Path, files: Contents) -> bool:
 
 
 def _swap(one: Path, other: Path) -> None:
-    """Exchange what two paths lead to, in one operation.
-
-    Raises
-    ------
-    AttributeError, OSError
-        Where the system, or the file system, cannot do that.
-    """
+    """Exchange what two paths lead to; AttributeError or OSError where that cannot be done."""
     library = ctypes.CDLL(None, use_errno=True)
     names = os.fsencode(one), os.fsencode(other)
     if sys.platform == "darwin":
@@ -128,25 +131,14 @@ def _swap(one: Path, other: Path) -> None:
 
 
 def _rename(contents: Contents) -> None:
-    """Write all files beside their places, then rename them; if one cannot be, restore the others.
-
-    Raises
-    ------
-    OSError
-        If a file cannot be written; ``filename`` is that file.
-    """
-    before = {path: _content(path) for path in contents}
+    """Write all files beside their places, then rename them; an error names its file."""
     beside = {path: _beside(path, number) for number, path in enumerate(contents)}
-    replaced: list[Path] = []
     try:
         for path, data in contents.items():
             _write(beside[path], data)
         for path, temporary in beside.items():
             temporary.replace(path)
-            replaced.append(path)
     except OSError as error:
-        for done in replaced:
-            _restore(done, before[done])
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         for temporary in beside.values():
@@ -163,20 +155,6 @@ def _write(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())  # after a power failure, too, no name leads to half a file
-
-
-def _restore(path: Path, data: bytes | None) -> None:
-    if data is None:
-        _remove(path)
-    else:
-        _rename({path: data})
-
-
-def _content(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return None
 
 
 def _remove(path: Path) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from symmetry.errors import SymmetryError
-from symmetry.report.files import writable_directory, write_text
+from symmetry.report.files import writable_directory, write_all
 from tests.environment import environment
 from tests.network.golden import ALL, MADE, Case
 from tests.portability import emulators, report
@@ -75,7 +75,7 @@ def main(arguments: list[str]) -> int:
         if options.output:
             facts = environment(**about_emulators(rows))
             text = report.markdown(rows, facts, COMMAND)
-            write_text(options.output / "portability.md", text)
+            write_all({options.output / "portability.md": text})
     except SymmetryError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

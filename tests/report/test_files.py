@@ -21,8 +21,6 @@ from symmetry.report.files import (
     writable_directory,
     writable_file,
     write_all,
-    write_bytes,
-    write_text,
 )
 from symmetry.report.replace import replace_all
 from tests.cli.process import environment
@@ -33,14 +31,14 @@ def names(directory: Path) -> list[str]:
 
 
 def test_text_is_written_as_it_is(tmp_path: Path) -> None:
-    write_text(tmp_path / "a.md", "±1\n\nü\r\n")
+    write_all({tmp_path / "a.md": "±1\n\nü\r\n"})
     assert (tmp_path / "a.md").read_bytes() == "±1\n\nü\r\n".encode()
     assert names(tmp_path) == ["a.md"]
 
 
 def test_files_get_the_permissions_of_any_new_file(tmp_path: Path) -> None:
     (tmp_path / "plain").write_bytes(b"")
-    write_bytes(tmp_path / "ours", b"")
+    write_all({tmp_path / "ours": b""})
     modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("plain", "ours")]
     assert modes[0] == modes[1]
 
@@ -66,7 +64,7 @@ def test_files_that_were_replaced_are_restored_if_a_later_one_cannot_be(tmp_path
 
 def test_a_name_as_long_as_can_be_is_written(tmp_path: Path) -> None:
     path = tmp_path / ("n" * 252 + ".md")
-    write_text(writable_file(path), "text")
+    write_all({writable_file(path): "text"})
     assert path.read_text() == "text"
 
 
@@ -74,7 +72,7 @@ def test_without_another_process_files_are_written_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "executable", "")
-    write_text(tmp_path / "a.md", "text")
+    write_all({tmp_path / "a.md": "text"})
     assert names(tmp_path) == ["a.md"]
 
 
@@ -84,7 +82,7 @@ def test_remains_of_killed_processes_are_removed(tmp_path: Path) -> None:
     (place / ".symmetry-1-0.part").touch()
     (tmp_path / ".symmetry-2-0.part").mkdir()
     (tmp_path / ".symmetry-2-0.part" / "a.md").touch()
-    write_text(place / "a.md", "text")
+    write_all({place / "a.md": "text"})
     assert names(place) == ["a.md"]
     assert names(tmp_path) == ["reports"]
 
@@ -167,7 +165,7 @@ def test_a_kill_leaves_a_whole_report_old_or_new(tmp_path: Path) -> None:
 def test_a_link_stays_a_link(tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "there" / "file")
-    write_bytes(tmp_path / "link", b"new")
+    write_all({tmp_path / "link": b"new"})
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "there" / "file").read_bytes() == b"new"
     assert names(tmp_path / "there") == ["file"]
