@@ -77,14 +77,18 @@ def main() -> None:
     for name in ("stdout", "stderr"):  # a shell can close them
         if getattr(sys, name) is None:
             setattr(sys, name, io.StringIO())
-    status = execute(sys.argv[1:])
+    try:
+        status = execute(sys.argv[1:])
+    except Exception:  # a fault of this program, which must not look like a verdict
+        traceback.print_exc()
+        status = FAILED
     if status == INTERRUPTED:  # threads may still be computing what nobody waits for any more
         os._exit(status)
     sys.exit(status)
 
 
 def execute(arguments: list[str]) -> int:
-    """Run one command line; every error becomes one line on standard error and an exit status.
+    """Run one command line; every error foreseen becomes one line on standard error and a status.
 
     A command returns its exit status, or None for 0.
     """
@@ -112,9 +116,6 @@ def execute(arguments: list[str]) -> int:
         return _fail(f"error: there is not enough memory: {error}")
     except OSError as error:
         return _fail(f"error: {error.filename or 'output'}: {error.strerror or error}")
-    except Exception:  # a fault of this program, which must not look like a verdict
-        traceback.print_exc()
-        return FAILED
 
 
 def _fail(message: str, status: int = FAILED) -> int:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from symmetry.checker.verdict import Verdict
 
 SECONDS = 0.25  # between two signs of life
-_exit, _process = os._exit, os.getpid  # code under test may replace them
+_exit, _process, _sleep = os._exit, os.getpid, time.sleep  # code under test may replace them
 
 
 @dataclass(frozen=True)
@@ -201,6 +201,7 @@ def enter(target: str) -> None:
 def main() -> None:
     """Obey the command line that comes through standard input, and answer its exit status."""
     from symmetry.cli import INTERRUPTED, execute
+    from symmetry.targets.trainer import in_one_line
 
     global _session
     questions, answers = take_pipes()
@@ -208,8 +209,13 @@ def main() -> None:
     channel = Channel(answers, order.token)
     _session = Session(order, channel)
     threading.Thread(target=_beat, args=(channel,), daemon=True).start()
-    with showing(Remote(channel, live=order.live)):
-        status = execute(order.arguments)
+    try:
+        with showing(Remote(channel, live=order.live)):
+            status = execute(order.arguments)
+    except BaseException as error:  # whatever code under test has done to us
+        why = f"the check itself raised {in_one_line(error)} (--in-process shows where)"
+        channel.send("failed", why)
+        _exit(1)
     if status == INTERRUPTED:  # a Ctrl-C never comes here
         channel.send("failed", "the target raised KeyboardInterrupt")
     else:
@@ -221,4 +227,4 @@ def _beat(channel: Channel) -> None:
     """Give signs of life, and say whether a call of the code under test is running."""
     while True:
         channel.send("pulse", pulse.calls, pulse.inside, pulse.first, pulse.loading)
-        time.sleep(SECONDS)
+        _sleep(SECONDS)

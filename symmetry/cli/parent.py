@@ -116,10 +116,16 @@ class _Work:
         shown = iter(tuple(self._shown))  # what was said before is not said again
         calls, since, first, loading = 0, time.monotonic(), True, True
         while True:
-            message = process.receive()
-            patient = loading or (first and self._hung < _PATIENCE)
-            limit = self._timeout * (_FIRST if patient else 1)
-            if message is None:
+            kind, *values = process.receive() or ["silence"]
+            if kind == "pulse":
+                returned, inside, first_of_its_kind, loads = values
+                if returned == calls and inside:
+                    first, loading, kind = first_of_its_kind, loads, "silence"
+                else:
+                    calls, first, loading = returned, True, False  # until the next call is known
+            if kind == "silence":  # a sign of life during a call is none that it will return
+                patient = loading or (first and self._hung < _PATIENCE)
+                limit = self._timeout * (_FIRST if patient else 1)
                 if time.monotonic() - since < limit:
                     continue
                 self._hung += 1
@@ -127,13 +133,6 @@ class _Work:
                 if self._running and not self._returned + calls and self._target not in known:
                     self._order.stopped[self._running.target] = "not run: no call has ever returned"
                 return f"the target did not return within {limit:g} seconds (--timeout)"
-            kind, *values = message
-            if kind == "pulse":
-                returned, inside, first_of_its_kind, loads = values
-                if returned == calls and inside:
-                    first, loading = first_of_its_kind, loads
-                    continue  # a hang is no sign of life
-                calls, first, loading = returned, True, False  # until the next call is known
             since = time.monotonic()
             if kind == "text":
                 if values != next(shown, None):

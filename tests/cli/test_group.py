@@ -112,7 +112,9 @@ def test_a_fault_of_the_program_is_no_verdict(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(cli.group, "invoke", lambda _: 1 / 0)
-    assert cli.execute(["run"]) == 2
+    monkeypatch.setattr(sys, "argv", ["symmetry", "run"])
+    with pytest.raises(SystemExit, match="2"):
+        cli.main()
     assert "ZeroDivisionError" in capsys.readouterr().err
 
 

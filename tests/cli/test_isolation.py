@@ -17,6 +17,7 @@ from tests.conftest import needs
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and forks are sent and made")
 
 FEW = ("--dtype", "float32", "--examples", 2, "--timeout", 0.3)
+SOUND = {"holds", "rounding"}  # the steps are NumPy's, whose sums depend on the processor
 TWO = ("--only", "symmetry/w1-columns", "--only", "symmetry/permutation", "--only", "*/w2-rows")
 
 
@@ -43,6 +44,8 @@ def check(step: str, *arguments: object, cwd: Path, **changes: str) -> Finished:
         ("exits_in_a_thread", "the target ended its process (exit status 0)"),
         ("exits_when_read", "the target ended its process (exit status 0)"),
         ("interrupts", "the target raised KeyboardInterrupt"),
+        ("stops_the_clock", "the target did not return within"),
+        ("forgets_the_modules", "the check itself raised "),
     ],
 )
 def test_a_step_that_misbehaves_is_an_error_and_the_rest_is_checked(
@@ -54,11 +57,9 @@ def test_a_step_that_misbehaves_is_an_error_and_the_rest_is_checked(
     assert finished.status == 1, finished
     assert "Traceback" not in finished.out + finished.err
     kinds = {line.split()[0]: line.split()[2] for line in finished.out.splitlines()[3:6]}
-    assert kinds == {
-        "symmetry/w1-columns": "holds",
-        "symmetry/w2-rows": "holds",
-        "symmetry/permutation": "error",
-    }
+    assert kinds.keys() == {"symmetry/w1-columns", "symmetry/w2-rows", "symmetry/permutation"}
+    assert kinds.pop("symmetry/permutation") == "error"
+    assert set(kinds.values()) <= SOUND
     assert found in finished.out
     assert "symmetry/permutation in float32: error" in finished.out
     assert "--only symmetry/permutation --case '{" in finished.out
@@ -108,7 +109,7 @@ def test_a_copy_of_the_process_has_no_say(tmp_path: Path) -> None:
 def test_threads_and_exit_handlers_that_are_left_change_nothing(tmp_path: Path) -> None:
     finished = check("leaves_threads", *TWO, *FEW, cwd=tmp_path)
     assert finished.status == 0, finished
-    assert finished.out.splitlines()[-1].endswith("3 hold)")
+    assert finished.out.splitlines()[-1].startswith("sound")
 
 
 def test_little_of_what_is_printed_is_shown_and_on_standard_error(tmp_path: Path) -> None:
@@ -149,7 +150,7 @@ def test_a_target_that_cannot_be_imported(text: str, found: str, tmp_path: Path)
     finished = symmetry(*several, cwd=tmp_path)
     assert finished.status == 2, finished
     assert found in finished.out
-    assert "symmetry/w1-columns   float32  holds" in finished.out
+    assert any(f"symmetry/w1-columns   float32  {verdict}" in finished.out for verdict in SOUND)
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
@@ -168,7 +169,7 @@ def test_both_processes_end_at_once(sent: signal.Signals, tmp_path: Path) -> Non
         stderr=subprocess.PIPE,
     )
     pid = tmp_path / "pid"
-    while not (pid.exists() and pid.read_text()):
+    while process.poll() is None and not (pid.exists() and pid.read_text()):
         time.sleep(0.05)
     began = time.monotonic()
     process.send_signal(sent)
