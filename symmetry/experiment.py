@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -107,12 +106,10 @@ class Facts:
 
     Attributes
     ----------
-    name, files
+    name, files, image_shape
         As in ``Dataset``.
     train, test
         Number of samples.
-    image_shape
-        Rows and columns.
     class_counts
         Training samples of each class, shape (c,).
     never_lit
@@ -207,9 +204,8 @@ def run_experiment(
     refuse_beyond_memory(_bytes_needed(data, settings))
     listener = listener or Listener()
     listener.stage("compiling the core, once")
-    run = _collapsed_run if settings.collapsed else _full_run
     with np.errstate(all="ignore"):  # a run may diverge; that is for the report to say
-        return run(data, settings, threads, listener)
+        return _run(data, settings, threads, listener)
 
 
 def random_weights(settings: Settings, *shapes: tuple[int, ...]) -> Weights:
@@ -225,32 +221,35 @@ def zero_weights(settings: Settings, *shapes: tuple[int, ...]) -> Weights:
     return tuple(np.zeros(shape, settings.dtype) for shape in shapes)
 
 
-def _full_run(
-    data: Dataset, settings: Settings, threads: int | None, listener: Listener
-) -> Experiment:
-    """Train the full network; from a zero start the collapsed one beside it, then the control."""
-    zero = settings.init == "zero"
+def _run(data: Dataset, settings: Settings, threads: int | None, listener: Listener) -> Experiment:
+    """Train one network; beside a full one from a zero start the collapsed one, then the control.
+
+    The collapsed network's units are equal by construction, so while it trains two stand for all.
+    """
+    zero, collapsed, hidden = settings.init == "zero", settings.collapsed, settings.hidden
     facts = _facts(data)
-    shapes = (data.inputs + 1, settings.hidden), (settings.hidden + 1, data.classes)
-    w1, w2 = (zero_weights if zero else random_weights)(settings, *shapes)
-    train_from = _trainer(Core, data, settings, threads)
-    watch = Watch(w1, w2, facts.never_lit, judged=zero)
-    twin = _Twin(data, settings, threads) if zero else None
-    log = _Log(ZERO_START if zero else RANDOM_START, data, settings, listener)
-    for now in log.follow(train_from((w1, w2))):
-        watch.see(now.iteration, *_pair(now.weights))
+    shapes = _collapsed_shapes(data) if collapsed else _shapes(data, settings)
+    start = (zero_weights if zero else random_weights)(settings, *shapes)
+    train_from = _trainer(CollapsedCore if collapsed else Core, data, settings, threads)
+    few = min(hidden, 2)
+    watch = Watch(*_pair(start, few), facts.never_lit, judged=zero or collapsed)
+    twin = _Twin(data, settings, threads) if zero and not collapsed else None
+    name = COLLAPSED if collapsed else ZERO_START if zero else RANDOM_START
+    log = _Log(name, data, settings, listener)
+    for now in log.follow(train_from(start)):
+        watch.see(now.iteration, *_pair(now.weights, few))
         if twin is not None:
             twin.see(now)
     control = None
-    if zero and settings.control:
-        control_log = _Log(CONTROL, data, settings, listener)
-        control = _control(control_log, train_from(random_weights(settings, *shapes)), settings)
+    if twin is not None and settings.control:
+        start = random_weights(settings, *shapes)
+        control = _control(_Log(CONTROL, data, settings, listener), train_from(start), settings)
     return Experiment(
         facts=facts,
         settings=settings,
         history=tuple(log.history),
-        first=_pair(log.first.weights),
-        last=_pair(log.last.weights),
+        first=_pair(log.first.weights, hidden),
+        last=_pair(log.last.weights, hidden),
         confusion=_confusion(data, log.last.predictions),
         outcomes=watch.outcomes(),
         control=control,
@@ -262,51 +261,31 @@ def _control(log: _Log, iterations: Iterator[Iteration], settings: Settings) -> 
     """Train from a random start and count the units that came out different."""
     for _ in log.follow(iterations):
         pass
-    w1, _ = _pair(log.last.weights)
-    distinct = compare.distinct(w1.T)
-    return Control(settings.seed, tuple(log.history), distinct, w1)
-
-
-def _collapsed_run(
-    data: Dataset, settings: Settings, threads: int | None, listener: Listener
-) -> Experiment:
-    """Train the collapsed network alone and expand its weights."""
-    facts = _facts(data)
-    shapes = _collapsed_shapes(data)
-    weights = (zero_weights if settings.init == "zero" else random_weights)(settings, *shapes)
-    train_from = _trainer(CollapsedCore, data, settings, threads)
-    few = min(settings.hidden, 2)  # of units that are equal by construction, two stand for all
-    watch = Watch(*_expand(weights, few), facts.never_lit, judged=True)
-    log = _Log(COLLAPSED, data, settings, listener)
-    for now in log.follow(train_from(weights)):
-        watch.see(now.iteration, *_expand(now.weights, few))
-    return Experiment(
-        facts=facts,
-        settings=settings,
-        history=tuple(log.history),
-        first=_expand(log.first.weights, settings.hidden),
-        last=_expand(log.last.weights, settings.hidden),
-        confusion=_confusion(data, log.last.predictions),
-        outcomes=watch.outcomes(),
-        control=None,
-        differences=None,
-    )
+    w1, _ = _pair(log.last.weights, settings.hidden)
+    return Control(settings.seed, tuple(log.history), compare.distinct(w1.T), w1)
 
 
 def _trainer(
     kind: Callable[..., Any], data: Dataset, settings: Settings, threads: int | None
 ) -> Callable[[Weights], Iterator[Iteration]]:
     """Prepare both sets for one kind of core; return a function that trains from given weights."""
-    core = partial(
-        kind,
-        classes=data.classes,
-        hidden=settings.hidden,
-        dtype=settings.dtype,
-        threads=threads,
+    training, test = (
+        kind(
+            x,
+            labels,
+            classes=data.classes,
+            hidden=settings.hidden,
+            dtype=settings.dtype,
+            threads=threads,
+        )
+        for x, labels in ((data.train_x, data.train_labels), (data.test_x, data.test_labels))
     )
-    training = core(data.train_x, data.train_labels)
-    test = core(data.test_x, data.test_labels)
     return lambda weights: train(training, test, weights, settings.lr, settings.iterations)
+
+
+def _shapes(data: Dataset, settings: Settings) -> tuple[tuple[int, ...], ...]:
+    """Return the shapes of w1 and w2."""
+    return (data.inputs + 1, settings.hidden), (settings.hidden + 1, data.classes)
 
 
 def _collapsed_shapes(data: Dataset) -> tuple[tuple[int, ...], ...]:
@@ -314,12 +293,10 @@ def _collapsed_shapes(data: Dataset) -> tuple[tuple[int, ...], ...]:
     return (data.inputs + 1,), (data.classes,), (data.classes,)
 
 
-def _pair(weights: Weights) -> Pair:
-    w1, w2 = weights
-    return w1, w2
-
-
-def _expand(weights: Weights, hidden: int) -> Pair:
+def _pair(weights: Weights, hidden: int) -> Pair:
+    """Return w1 and w2, written out for so many hidden units where they are collapsed."""
+    if len(weights) == 2:
+        return weights[0], weights[1]
     u, b, v = weights
     return formulas.expand(u, b, v, hidden)
 
@@ -359,8 +336,8 @@ class _Twin:
     def see(self, now: Iteration) -> None:
         """Take a step as well, and compare."""
         twin = next(self._iterations)
-        w1, w2 = _pair(now.weights)
-        its_w1, its_w2 = _expand(twin.weights, w1.shape[1])
+        w1, w2 = now.weights
+        its_w1, its_w2 = _pair(twin.weights, w1.shape[1])
         found = (
             _relative(np.float64(now.loss), np.float64(twin.loss)),
             _relative(w1, its_w1),
