@@ -111,7 +111,7 @@ def finding(comparison: Comparison) -> str:
     )
     said = []
     if split:
-        first = listed(f"{code(run.name)} from iteration {run.split_in:,} on" for run in split)
+        first = listed(f"{code(run.name)} in iteration {run.split_in:,}" for run in split)
         said.append(f"Units split in {len(split)} of {len(runs)}: {first}.")
     if kept:
         units = f"{_names(kept)} kept all {facts.hidden:,} identical, bit for bit"
@@ -142,7 +142,7 @@ def story(run: TrainerRun) -> str:
     )
     if len(run.groups) == 1:
         return f"{text}in the end they were identical again."
-    text += f"in the end they were “{groups_in_words(run.groups)}”"
+    text += f"in the end the groups of identical units were “{groups_in_words(run.groups)}”"
     return f"{text}, a spread of {relative(run.spreads[-1])}." if run.spreads else f"{text}."
 
 

@@ -36,10 +36,7 @@ SIGNATURE = (
 )
 _NAME = max(len(invariant.name) for invariant in CATALOGUE)
 _KIND = max(map(len, KINDS))
-_COMPARED = {invariant.name: invariant.compared for invariant in CATALOGUE}
-_STATEMENTS = {invariant.name: invariant.statement for invariant in CATALOGUE}
-_RIGHTLY = {invariant.name: invariant.rightly for invariant in CATALOGUE}
-_ORDER = {invariant.name: place for place, invariant in enumerate(CATALOGUE)}
+_CATALOGUE = {invariant.name: invariant for invariant in CATALOGUE}
 _REPEATABLE = "symmetry/repeatable"
 _OF_UNITS = {"symmetry/clones", "symmetry/permutation"}
 
@@ -68,7 +65,7 @@ def deviation(verdict: Verdict) -> str:
     """Say how far a verdict that holds was from a violation."""
     if verdict.ratio is not None:
         return training.ratio(verdict)
-    if _COMPARED.get(verdict.invariant, "exact") == "exact":
+    if verdict.invariant not in _CATALOGUE or _CATALOGUE[verdict.invariant].compared == "exact":
         return "no bit differs"
     if not verdict.margin:
         return "no deviation"
@@ -103,11 +100,11 @@ def _facts(checked: Checked, verdict: Verdict) -> Iterable[Fact]:
     if verdict.kind == "error":
         yield "expected", SIGNATURE
     elif not rounding:
-        yield "claim", _STATEMENTS[verdict.invariant]
+        yield "claim", _CATALOGUE[verdict.invariant].statement
     yield "found", verdict.message
     if verdict.violation is not None:
         yield from _violation_facts(verdict.violation, verdict.margin)
-    if verdict.kind == "violated" and (rightly := _RIGHTLY[verdict.invariant]):
+    if verdict.kind == "violated" and (rightly := _CATALOGUE[verdict.invariant].rightly):
         yield "rightly", f"of a step that {rightly}: --skip {verdict.invariant} leaves it out"
     if not rounding:
         yield "case", _case_in_words(verdict)
@@ -158,13 +155,10 @@ def next_step(checked: Checked, verdict: Verdict) -> str | None:
 
 def summary(verdicts: Sequence[Verdict]) -> str:
     """Count the verdicts by kind: ``2 violated, 18 hold``."""
-    kinds = Counter(verdict.kind for verdict in verdicts)
-    texts = [
-        f"{kinds[kind]} {'hold' if kind == 'holds' and kinds[kind] > 1 else kind}"
-        for kind in KINDS
-        if kinds[kind]
-    ]
-    return ", ".join(texts)
+    numbers = Counter(verdict.kind for verdict in verdicts)
+    several = {"holds": "hold"}
+    found = ((numbers[kind], kind) for kind in KINDS if numbers[kind])
+    return ", ".join(f"{n} {several.get(kind, kind) if n > 1 else kind}" for n, kind in found)
 
 
 def conclusion(verdicts: Sequence[Verdict]) -> str:
@@ -235,11 +229,9 @@ def _result(trainer: str, verdict: Verdict) -> dict[str, Any]:
 
 def _gating(verdicts: Sequence[Verdict]) -> str:
     """Say how many invariants failed, and where to look first."""
-    violated, errors = (
-        _names(v for v in verdicts if v.kind == kind) for kind in ("violated", "error")
-    )
+    violated = _names(v for v in verdicts if v.kind == "violated")
     texts = []
-    if errors:
+    if errors := _names(v for v in verdicts if v.kind == "error"):
         texts.append(f"the target does not work: look at {errors[0]}")
     if violated:
         first = _REPEATABLE if _REPEATABLE in violated else violated[0]
@@ -301,24 +293,14 @@ def _violation_facts(violation: Violation, margin: float | None) -> Iterable[Fac
         relative = f", relative {violation.relative:.2g}" if violation.relative is not None else ""
         yield "distance", in_ulps(violation.ulps) + relative
     if violation.allowed is not None:
-        yield "allowed", _allowed(violation.allowed, margin)
+        times = f": this is {margin:.3g} times as much" if violation.allowed and margin else ""
+        yield "allowed", f"at most {violation.allowed:.2g}{times}"
     if violation.groups:
         yield "groups", violation.groups
-    if violation.growth:
-        yield "growth", _growth(violation)
-
-
-def _allowed(allowed: float, margin: float | None) -> str:
-    if not allowed or margin is None:
-        return f"at most {allowed:.2g}"
-    return f"at most {allowed:.2g}: this is {margin:.3g} times as much"
-
-
-def _growth(violation: Violation) -> str:
-    """Join the relative distances; the shape of the growth is what matters, not its digits."""
-    steps = [f"{distance:.2g} after step {k}" for k, distance in violation.growth[:1]]
-    steps += [f"{distance:.2g} after {k}" for k, distance in violation.growth[1:]]
-    return "relative " + ", ".join(steps)
+    if violation.growth:  # the shape of the growth is what matters, not its digits
+        (step, first), *others = violation.growth
+        rest = (f", {distance:.2g} after {later}" for later, distance in others)
+        yield "growth", f"relative {first:.2g} after step {step}{''.join(rest)}"
 
 
 def _case_in_words(verdict: Verdict) -> str:

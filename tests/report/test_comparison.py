@@ -101,8 +101,8 @@ def test_the_finding_comes_first_and_says_who_left_and_who_did_not() -> None:
     text = flat(markdown(whole()))
     assert (
         "**`numba` and `torch` trained 4 hidden units on MNIST from weights that are all zero, so "
-        "that the units have to stay identical. Units split in 1 of 2: `torch` from iteration 1 "
-        "on. `numba` kept all 4 identical, bit for bit, through 3 iterations.**"
+        "that the units have to stay identical. Units split in 1 of 2: `torch` in iteration 1. "
+        "`numba` kept all 4 identical, bit for bit, through 3 iterations.**"
     ) in text
 
 
@@ -123,8 +123,10 @@ def test_when_nothing_breaks_the_report_says_so() -> None:
 def test_when_all_break_the_worst_is_described() -> None:
     found = words.finding(comparison(BROKEN, run("jax", (0.0, 1e-9, 1e-9))))
     assert "Units split in 2 of 2" in found
-    assert "`torch` from iteration 1 on and `jax` from iteration 2 on" in found
-    assert found.endswith("in the end they were “even units | odd units”, a spread of 0.75.")
+    assert "`torch` in iteration 1 and `jax` in iteration 2" in found
+    assert found.endswith(
+        "in the end the groups of identical units were “even units | odd units”, a spread of 0.75."
+    )
 
 
 def test_weights_that_never_moved_are_no_evidence() -> None:
