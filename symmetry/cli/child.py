@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from symmetry.checker.verdict import Verdict
 
 SECONDS = 0.25  # between two signs of life
-_exit, _process, _sleep = os._exit, os.getpid, time.sleep  # code under test may replace them
+# Code under test may replace them.
+_exit, _process, _sleep = os._exit, os.getpid, time.sleep
+_json, _pickled = json.dumps, pickle.dumps
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ class Channel:
         """Send a message; end this process if nobody reads it, or if it is a copy of the sender."""
         if _process() != self._owner:  # code under test has forked, and both came back
             _exit(1)
-        text = json.dumps([kind, *values]).encode()
+        text = _json([kind, *values]).encode()
         try:
             with self._lock:
                 self._pipe.write(b"%b%d\n%b" % (self._token, len(text), text))
@@ -161,7 +163,7 @@ class Session:
 
     def examined(self, verdict: Verdict) -> None:
         """Hand over a verdict that is known."""
-        blob = base64.b64encode(pickle.dumps(verdict)).decode()
+        blob = base64.b64encode(_pickled(verdict)).decode()
         self._channel.send("examined", verdict.invariant, verdict.dtype, blob)
         with suppress(OSError):
             os.chdir(self._folder)  # whatever code under test has made of it

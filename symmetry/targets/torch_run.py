@@ -383,8 +383,9 @@ class Run:
             except (KeyboardInterrupt, TrainingError, StepEnded):
                 raise
             except BaseException as error:
+                text = in_one_line(error)
                 raise TrainingError(
-                    f"{doing} raised {in_one_line(error)}{place_of(error)}{_hint(error)}"
+                    f"{doing} raised {text}{place_of(error)}{_hint(text)}"
                 ) from error
 
 
@@ -412,10 +413,10 @@ class StepEnded(Exception):  # noqa: N818
     """Raise it in ``on_loss`` to end a step there; it passes through ``Run.step``."""
 
 
-def _hint(error: BaseException) -> str:
-    if "CUDA" in str(error) or "NVIDIA" in str(error):
+def _hint(text: str) -> str:
+    if "CUDA" in text or "NVIDIA" in text:
         return "; a training is checked on this machine: let it choose the device that there is"
-    if isinstance(error, TypeError) and "positional argument" in str(error):
+    if text.startswith("TypeError") and "positional argument" in text:
         return "; the step is called as step(i) with the number of the step"
     return ""
 

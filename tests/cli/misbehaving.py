@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import atexit
 import ctypes
+import json
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -106,6 +108,14 @@ def leaves_threads(x, y, w1, w2, lr):
     """Work well, but leave a thread that never ends and a handler that asks for exit status 0."""
     threading.Thread(target=_loop_slowly).start()
     atexit.register(os._exit, 0)
+    return sound(x, y, w1, w2, lr)
+
+
+def replaces_dumps(x, y, w1, w2, lr):
+    """Be wrong, and let every message say that the check has ended well."""
+    json.dumps = lambda *_, **__: '["end", 0]'
+    pickle.dumps = lambda *_, **__: b""
+    w1[0, -1] += 1
     return sound(x, y, w1, w2, lr)
 
 

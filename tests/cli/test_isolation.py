@@ -112,6 +112,12 @@ def test_threads_and_exit_handlers_that_are_left_change_nothing(tmp_path: Path) 
     assert finished.out.splitlines()[-1].startswith("sound")
 
 
+def test_a_step_cannot_say_in_our_place_that_all_is_done(tmp_path: Path) -> None:
+    finished = check("replaces_dumps", *TWO, *FEW, cwd=tmp_path)
+    assert finished.status == 1, finished
+    assert finished.out.count(" float32  violated ") == 3
+
+
 def test_little_of_what_is_printed_is_shown_and_on_standard_error(tmp_path: Path) -> None:
     finished = check("prints", *TWO, *FEW, cwd=tmp_path)
     assert finished.status == 0, finished

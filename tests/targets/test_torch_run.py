@@ -25,6 +25,14 @@ def data():
     return x, torch.randint(0, 3, (12,), generator=generator)
 
 
+def unreadable(i):
+    class Unreadable(BaseException):
+        def __str__(self):
+            raise self
+
+    raise Unreadable
+
+
 def training(make_optimizer=None, extras=None, before=lambda i: None, inner=None):
     """Return a training of a small network; the arguments vary it."""
 
@@ -294,6 +302,7 @@ def test_samples_can_be_rearranged_where_the_batch_is_given():
         (training(extras=lambda *_: {"batch": 3}), r'extras\["batch"\] must be a function'),
         (training(before=lambda: None), r"step\(0\) raised TypeError"),
         (training(before=lambda i: 1 / i), r"step\(0\) raised ZeroDivisionError"),
+        (training(before=unreadable), r"step\(0\) raised Unreadable: \(its message cannot be read"),
     ],
 )
 def test_what_is_no_training_is_told_in_one_line(make, message):
