@@ -7,32 +7,25 @@ watched, again and again up to that step: see ``symmetry.culprit.search``.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from symmetry.culprit.describe import Case, describe
+from symmetry.culprit.describe import at, describe
 from symmetry.culprit.explanation import Difference, Explanation, Outcome
 from symmetry.culprit.pair import Finding
-from symmetry.culprit.search import (
-    Mends,
-    Seen,
-    follow,
-    mend,
-    remember,
-)
+from symmetry.culprit.search import Watched, Ways, chosen, watched
 from symmetry.culprit.subject import Subject
-from symmetry.units.compare import Group
 from symmetry.units.follow import Follower
 from symmetry.units.state import State, finite
 from symmetry.units.units import Units, first_of_group
 from symmetry.units.words import groups_in_words
 
-_MOST = 3  # culprits that are described
+_MOST = 3  # culprits that one odd unit has
 _MENDED = 4  # times that earlier findings are mended to see whether later ones stay
 _SEEDS = 2
-_GROUPS = 3  # that are looked at
+_GROUPS = 3  # groups of units that are looked at
+_ODD = 3  # odd units of one group of units
 
 STAYS_SYMMETRIC = "with this result made equal, the run stays symmetric"
 STILL_SPLITS = "with this result made equal, the run splits all the same: there is another cause"
@@ -53,14 +46,9 @@ class _Split:
 
 
 def explain_subject(subject: Subject, steps: int, *, first: str = "") -> Explanation:
-    """Find the operation that splits the equal units of a subject, if one does.
+    """Find the operation that splits the equal units of a subject in so many steps, if one does.
 
-    Parameters
-    ----------
-    steps
-        The longest run.
-    first
-        The name of the group of units that is looked at before all others.
+    The group of units that is named ``first`` is looked at before all others.
     """
     splits, compared = _splits(subject, steps)
     splits.sort(key=lambda split: (split.units.name != first, -split.apart))
@@ -73,16 +61,9 @@ def explain_subject(subject: Subject, steps: int, *, first: str = "") -> Explana
 
 
 def _explain_split(subject: Subject, split: _Split, compared: int) -> Explanation:
-    earlier = 0
-    window: Subject = subject
-    if split.step > 1:
-        later = subject.after(split.before)
-        if later is not None:
-            own, ends, states = remember(later, 1)
-            if _split_groups(split.units, later.start, states[-1]):
-                window, earlier = later, split.step - 1
-    if window is subject:
-        own, ends, states = remember(subject, split.step)
+    run = _watched(subject, split)
+    jax = any(event.call.library == "jax" for event in run.events)
+    evaluated = ("JAX's operations were evaluated one by one, not compiled",)
     explanation = Explanation(
         subject.name,
         "not while observed",
@@ -91,23 +72,24 @@ def _explain_split(subject: Subject, split: _Split, compared: int) -> Explanatio
         split.units.name,
         split.array,
         split.difference,
-        len(own),
+        len(run.events),
         (),
-        tuple(subject.remarks),
+        (*subject.remarks, *(evaluated if jax else ())),
     )
-    groups = _split_groups(split.units, window.start, states[-1], window.coarse)
-    jax = any(seen.library == "jax" for seen in own)
-    if jax:
-        remark = "JAX's operations were evaluated one by one, not compiled"
-        explanation = replace(explanation, remarks=(*explanation.remarks, remark))
-    if not groups:
-        compiled = jax or _has_compiled()
-        return replace(explanation, outcome="compiled only") if compiled else explanation
-    for seed in range(_SEEDS):
-        ways, found = follow(window, split.units, len(ends), own, groups, seed)
-        if found or ways.other_way is not None:
-            break
-    return _told(explanation, Case(ways, split.units, own, ends, groups, earlier), found)
+    if run.groups:
+        return _told(explanation, *_followed(run))
+    compiled = jax or _has_compiled()
+    return replace(explanation, outcome="compiled only") if compiled else explanation
+
+
+def _watched(subject: Subject, split: _Split) -> Watched:
+    """Watch the step that splits the units: alone if it does so alone, or else after the others."""
+    later = subject.after(split.before) if split.step > 1 else None
+    if later is not None:
+        run = watched(later, split.units, 1, split.step - 1)
+        if run.groups:
+            return run
+    return watched(subject, split.units, split.step)
 
 
 def _has_compiled() -> bool:
@@ -155,145 +137,82 @@ def _apart(units: Units, start: State, state: State) -> float:
     return found
 
 
-def _split_groups(
-    units: Units, start: State, state: State, coarse: float = 0.0
-) -> tuple[Group, ...]:
-    """Return how the first group of clones that split is split now; empty if none did.
-
-    Units closer than ``coarse`` count as equal, unless all of them are.
-    """
-    exact = units.groups(state)
-    for now in [_near_groups(units, state, coarse), exact] if coarse else [exact]:
-        for clones in units.groups(start):
-            pieces = tuple(piece for group in now if (piece := tuple(sorted({*group} & {*clones}))))
-            if len(pieces) > 1:
-                return pieces
-    return ()
-
-
-@np.errstate(all="ignore")
-def _near_groups(units: Units, state: State, coarse: float) -> list[Group]:
-    """Return units that are equal but for a small multiple of their array's largest entry."""
-    rows = [units.rows(state, part) for part in units.parts if part.array in state]
-    scaled = [row / (abs(row).max(initial=0) or 1) for row in rows]
-    groups: list[list[int]] = []
-    for unit in range(units.count):
-        for group in groups:
-            if all(abs(row[unit] - row[group[0]]).max(initial=0) <= coarse for row in scaled):
-                group.append(unit)
+def _followed(run: Watched) -> tuple[Ways, list[Finding]]:
+    """Follow an odd unit, and others while none jumps; return the first that jumps, or differs."""
+    a, c, odd = chosen(run.groups)
+    best: tuple[Ways, list[Finding]] | None = None
+    for b in odd[:_ODD]:
+        for seed in range(_SEEDS):
+            ways = Ways(run, a, b, c, seed)
+            found, _ = ways.judge()
+            if found or ways.other_way is not None:
                 break
-        else:
-            groups.append([unit])
-    return [tuple(group) for group in groups]
+        jumps = any(finding.jumps for finding in found)
+        if best is None or jumps or (found and (not best[1] or found[0].event < best[1][0].event)):
+            best = ways, found
+        if jumps:
+            break
+    assert best is not None  # there is one odd unit at least
+    return best
 
 
-def _told(explanation: Explanation, case: Case, found: list[Finding]) -> Explanation:
+def _told(explanation: Explanation, ways: Ways, found: list[Finding]) -> Explanation:
     """Choose among the findings, and describe those chosen."""
-    ways, remarks = case.ways, list(explanation.remarks)
-    first = found[0] if found else None
-    other_way = ways.other_way
-    if other_way is not None and (first is None or _comes_before(case, other_way, first)):
-        text = f"cannot tell: the run takes another way at {_at(other_way)}"
-        return replace(explanation, outcome="another way", remarks=(*remarks, text))
-    if first is None:
-        return replace(explanation, outcome="not reached", remarks=tuple(remarks))
+    remarks, other_way = list(explanation.remarks), ways.other_way
+    if other_way is not None and (not found or ways.leaves < ways.own(found[0].event)):
+        remarks.append(f"cannot tell: the run takes another way at {at(other_way)}")
+        return replace(explanation, outcome="another way", remarks=tuple(remarks))
+    if not found:
+        return replace(explanation, outcome="not reached")
     if ways.control is None:
         remarks.append("there is no second usual unit, so there was no control run")
-    jumps, left = _jumps(case, found)
     outcome: Outcome = "explained"
-    words = ""
-    chosen = jumps
+    jumps, left = _causes(ways, found, jumping=True)
+    culprits = [describe(ways, finding) for finding in jumps]
     if not jumps:
-        outcome, words = "rounding", ROUNDING
-        chosen, left = _roundings(case, found)
-    culprits = [describe(case, finding, words) for finding in chosen]
+        outcome = "rounding"
+        roundings, left = _causes(ways, found, jumping=False)
+        culprits = [describe(ways, finding, ROUNDING) for finding in roundings]
     if left:
-        last = culprits[-1]
-        culprits[-1] = replace(last, evidence=(*last.evidence, left))
-    earlier = bool(jumps) and not first.jumps and first.event < jumps[0].event
-    if earlier and ways.seen[first.event].place != ways.seen[jumps[0].event].place:
-        culprits.append(describe(case, first, f"{ROUNDING}: {NOT_THE_CAUSE}"))
+        culprits[-1] = replace(culprits[-1], evidence=(*culprits[-1].evidence, left))
+    first = found[0]
+    if (
+        jumps
+        and not first.jumps
+        and ways.seen[first.event].place != ways.seen[jumps[0].event].place
+    ):
+        culprits.append(describe(ways, first, f"{ROUNDING}: {NOT_THE_CAUSE}"))
     return replace(explanation, outcome=outcome, culprits=tuple(culprits), remarks=tuple(remarks))
 
 
-def _jumps(case: Case, found: list[Finding]) -> tuple[list[Finding], str]:
-    """Return the findings that jump although all before them is mended, and what is left then.
+def _causes(ways: Ways, found: list[Finding], *, jumping: bool) -> tuple[list[Finding], str]:
+    """Return the findings that nothing before them explains, and what is left without them.
 
-    A jump may be what an earlier difference of the size of rounding grew to. So the earlier ones
-    are mended in the run, which then shows whether the jump stays.
+    A jump may be what an earlier difference of the size of rounding grew to. So all before it is
+    made equal in the run, which then shows whether the jump stays.
     """
-    jumps: list[Finding] = []
-    mends: Mends = {}
+    causes: list[Finding] = []
+    mended: list[Finding] = []
     left = ""
     for _ in range(_MENDED):
-        number = next((n for n, f in enumerate(found) if f.jumps), None)
-        if number is None:
+        first = next((f for f in found if f.jumps or not jumping), None)
+        if first is None:
             break
-        before = [f for f in found[:number] if mend(f) is not None and f.event not in mends]
+        met = {finding.event for finding in mended}
+        before = [f for f in found[: found.index(first)] if f.spot.both and f.event not in met]
         if not before:
-            if not any(_is_same(case, found[number], jump) for jump in jumps):
-                jumps.append(found[number])
-            if len(jumps) == _MOST or mend(found[number]) is None:
-                return jumps, ""
-            before = [f for f in found if f.event == found[number].event]
-        mends = _mended(mends, before)
-        found, left = _again(case, mends)
-    return jumps, left
+            if not any(_is_same_line(ways, first, cause) for cause in causes):
+                causes.append(first)
+            if len(causes) == _MOST or not first.spot.both or first.event in met:
+                return causes, ""
+            before = [f for f in found if f.spot.both and f.event == first.event]
+        mended += before
+        found, split = ways.judge(mended)
+        left = "" if found else STILL_SPLITS if split else STAYS_SYMMETRIC
+    return causes, left
 
 
-def _roundings(case: Case, found: list[Finding]) -> tuple[list[Finding], str]:
-    """Return the first finding, the first with that one mended, and so on; and what is left."""
-    first: list[Finding] = []
-    mends: Mends = {}
-    left = ""
-    while found and len(first) < _MOST and found[0].event not in mends:
-        if not any(_is_same(case, found[0], other) for other in first):
-            first.append(found[0])
-        if mend(found[0]) is None:
-            break
-        mends = _mended(mends, [f for f in found if f.event == found[0].event])
-        found, left = _again(case, mends)
-    return first, left
-
-
-def _mended(mends: Mends, findings: Sequence[Finding]) -> Mends:
-    """Return the mends and those of more findings."""
-    new = {event: list(changes) for event, changes in mends.items()}
-    for finding in findings:
-        change = mend(finding)
-        if change is not None:
-            new.setdefault(finding.event, []).append(change)
-    return new
-
-
-def _again(case: Case, mends: Mends) -> tuple[list[Finding], str]:
-    """Return what is found with some results made equal, and what there is to say of the run.
-
-    After the first culprit, the exchange of units fits only where all operands still hold both.
-    """
-    everything, last = case.ways.judge(case.clones, mends)
-    after = case.ways.after(mends)
-    found = [
-        f
-        for f in everything
-        if f.kind != "stray"
-        and (f.event not in after or (f.kind == "differs" and case.ways.holds_both(f.event)))
-    ]
-    if not found and case.ways.apart(last):
-        return found, STILL_SPLITS
-    return found, "" if found else STAYS_SYMMETRIC
-
-
-def _is_same(case: Case, one: Finding, other: Finding) -> bool:
+def _is_same_line(ways: Ways, one: Finding, other: Finding) -> bool:
     """Return whether two findings are the same operation on the same line."""
-    first, second = case.ways.seen[one.event], case.ways.seen[other.event]
+    first, second = ways.seen[one.event], ways.seen[other.event]
     return (first.name, first.place) == (second.name, second.place)
-
-
-def _comes_before(case: Case, other: Seen, finding: Finding) -> bool:
-    """Return whether the run takes another way before a finding."""
-    return other in case.own and case.own.index(other) < case.ways.own(finding.event)
-
-
-def _at(seen: Seen) -> str:
-    return f"{seen.name} ({seen.place})" if seen.place.file else seen.name

@@ -19,29 +19,15 @@ Key = tuple[int, int]  # the number of an event, the position of an array in it
 
 @dataclass
 class Piece:
-    """What an array holds for one unit.
+    """What an array holds for one unit."""
 
-    Attributes
-    ----------
-    key, index, axis
-        Where: an index of an axis, or the whole array if ``index`` is None.
-    s, t, r
-        What it is in the run in which the two units differ, in the one with the two exchanged, and
-        in the one in which all units begin equal.
-    tolerance
-        How far rounding may move an entry.
-    name
-        Of the operation, if the array holds this unit alone.
-    """
-
-    key: Key
-    index: int | None
+    index: int | None  # of the axis; None: the whole array
     axis: int
-    s: Array
-    t: Array
-    tolerance: float
-    name: str | None
-    r: Array | None = None
+    s: Array  # in the run in which the two units differ
+    t: Array  # in the one with the two exchanged
+    tolerance: float  # how far rounding may move an entry
+    name: str | None  # of the operation, if the array holds this unit alone
+    r: Array | None = None  # in the run in which all units begin equal
 
     def of(self, array: Array) -> Array:
         """Return what another array holds there."""
@@ -52,27 +38,14 @@ class Piece:
 class Finding:
     """An array that tells the two units apart, although they are equal.
 
-    Attributes
-    ----------
-    kind
-        *differs*: both are there, with other bits. *alone*: the other one has no such operation.
-        *stray*: both are there with the same bits, and clone ``unit`` with others.
-    key
-        Where.
-    spot
-        Where the units are in it.
-    deviation
-        The largest difference of the two; 0 if there is nothing to compare.
-    noise
-        How far rounding alone may bring the two apart.
+    *differs*: both are there, with other bits. *alone*: the other one has no such operation.
     """
 
-    kind: Literal["differs", "alone", "stray"]
+    kind: Literal["differs", "alone"]
     key: Key
     spot: Spot
-    deviation: float = 0.0
-    noise: float = 0.0
-    unit: int | None = None
+    deviation: float = 0.0  # the largest difference of the two
+    noise: float = 0.0  # how far rounding alone may bring them apart
 
     @property
     def event(self) -> int:
@@ -87,25 +60,14 @@ class Finding:
 
 @dataclass
 class Pair:
-    """Two units, and where the arrays of a run hold them.
-
-    Attributes
-    ----------
-    a, b
-        The units.
-    noise
-        Of each array, how far rounding moves it.
-    spots
-        Of each array that was compared, where the two are; None if it does not depend on them.
-    pieces
-        Of each array with a spot that is no set of entries, what it holds for a unit.
-    """
+    """Two units, a and b, and where the arrays of a run hold them."""
 
     a: int
     b: int
-    noise: Mapping[Key, float]
-    spots: dict[Key, Spot | None] = field(default_factory=dict)
+    noise: Mapping[Key, float]  # how far rounding moves each array
+    spots: dict[Key, Spot | None] = field(default_factory=dict)  # None: it depends on neither
     pieces: dict[Key, list[Piece]] = field(default_factory=dict)
+    shapes: dict[Key, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def distance(self) -> int:
@@ -116,81 +78,55 @@ class Pair:
         """Compare an array of the two runs with different units."""
         noise = self.noise.get(key, 0.0)
         spot = locate(s, t, self.distance, noise)
-        if spot is not None and spot.kind == "alone" and _is_rounding(event, s, t):
-            spot = None
-        over = key[1] >= event.fresh  # what a partial write wrote over
-        if over and (spot is None or spot.kind != "alone" or self.spots.get((key[0], 0))):
-            return
-        self.spots[key] = spot
+        if spot is not None and not spot.both:
+            spot = None if _is_rounding(event, s, t) else self._with_the_other(spot, event, s.shape)
+        if key[1] >= event.fresh:  # what a partial write wrote over
+            written = self.spots.get((key[0], 0))
+            if spot is not None and written is not None and written.lies_in(spot, s.shape, s.shape):
+                self.spots[key[0], 0] = replace(spot, fits=False)
+            if spot is None or spot.both or written is not None:
+                return
+        self.spots[key], self.shapes[key] = spot, s.shape
         if spot is None or spot.kind == "entries":
             return
-        alone = spot.kind == "alone"
-        empty = Piece(
-            key, None, spot.axis, s, t, tolerance_of(s, t, noise), event.name if alone else None
-        )
-        self.pieces[key] = []
-        for index in [spot.i] if alone else [spot.i, spot.j]:
-            piece = replace(empty, index=index)
-            self.pieces[key].append(replace(piece, s=piece.of(s), t=piece.of(t)))
+        name = None if spot.both else event.name
+        whole = Piece(None, spot.axis, s, t, tolerance_of(s, t, noise), name)
+        pieces = [replace(whole, index=index) for index in ([spot.i, spot.j][: 1 + spot.both])]
+        self.pieces[key] = [replace(piece, s=piece.of(s), t=piece.of(t)) for piece in pieces]
 
-    def lone(self) -> Iterator[tuple[Key, Spot]]:
-        """Yield the arrays that hold one of the units alone."""
-        for key, spot in self.spots.items():
-            if spot is not None and spot.kind == "alone":
-                yield key, spot
-
-    def complete(self, captured: Mapping[int, tuple[Event, Event]]) -> None:
+    def _with_the_other(self, spot: Spot, event: Event, shape: tuple[int, ...]) -> Spot:
         """Where one unit moves in an array as long as an operand that holds both, both are there.
 
         One of them stays behind: the array does not fit.
-
-        Parameters
-        ----------
-        captured
-            Events with their operands: of the run with different units, and of the one with the
-            two exchanged.
         """
-        for key, spot in list(self.lone()):
-            if key[0] not in captured:
+        for handle, maker in zip(event.call.operands, event.makers, strict=True):
+            if maker is None or handle.values.size < handle.size:
                 continue
-            s, t = captured[key[0]]
-            shape = s.arrays[key[1]].shape
-            for one, other in zip(s.operands, t.operands, strict=True):
-                if one.shape != shape and not _as_long(one, shape, spot.axis):
-                    continue
-                found = locate(one, other, self.distance)
-                if found is None or found.kind != "axis":
-                    continue
-                if spot.axis < 0 or (spot.axis == found.axis and spot.i in (found.i, found.j)):
-                    self.spots[key] = replace(found, fits=False)
-                    break
+            found, size = self.spots.get((maker, 0)), handle.values.shape
+            whole = found is not None and self.shapes[maker, 0] == size
+            if found is not None and whole and spot.lies_in(found, shape, size):
+                return replace(found, fits=False)
+        return spot
 
-    def judge(self, number: int, event: Event) -> Iterator[Finding]:
+    def judge(self, number: int, event: Event) -> list[Finding]:
         """Compare the two units in an event of the run in which they are equal.
 
-        Parameters
-        ----------
-        number
-            Which event of the run with different units it is.
+        It is the event of this number of the run with different units.
         """
+        found = []
         for q, r in enumerate(event.arrays):
             key = number, q
             spot = self.spots.get(key)
             for piece in self.pieces.get(key, ()):
                 piece.r = piece.of(r)
-            if spot is not None and spot.kind != "alone":
-                one, other = spot.sides(r)
-                if not same(one, other):
-                    noise = max(self.noise.get(key, 0.0), 32 * _rounding(one, other))
-                    yield Finding("differs", key, spot, _apart(one, other), noise)
+            if spot is not None and spot.both and not same(*spot.sides(r)):
+                found.append(self._differs(key, spot, *spot.sides(r)))
+        return found
 
     def lonely(self, inplace: set[int]) -> Iterator[Finding]:
         """Yield what one unit goes through alone: no piece is what it would be for the other one.
 
-        Parameters
-        ----------
-        inplace
-            The events that write into what was there.
+        ``inplace`` are the events that write into what was there.
         """
         pools: dict[tuple[int, ...], list[tuple[float, int, Piece]]] = {}
         for pieces in self.pieces.values():
@@ -200,7 +136,9 @@ class Pair:
                     pool.append((_sum(piece.s), len(pool), piece))
         for pool in pools.values():
             pool.sort(key=lambda entry: entry[:2])
-        for key, spot in self.lone():
+        for key, spot in self.spots.items():
+            if spot is None or spot.both:
+                continue
             (piece,) = self.pieces[key]
             if piece.s.dtype.kind not in "fc" or piece.r is None:
                 continue
@@ -212,33 +150,11 @@ class Pair:
             if not rows:
                 yield Finding("alone", key, spot)
             elif not any(same(piece.r, row) for row in rows):
-                noise = max(self.noise.get(key, 0.0), 32 * _rounding(piece.r, rows[0]))
-                yield Finding("differs", key, spot, _apart(piece.r, rows[0]), noise)
+                yield self._differs(key, spot, piece.r, rows[0])
 
-
-def stray(
-    pair: Pair, control: Pair, clones: tuple[int, ...], number: int, event: Event
-) -> Finding | None:
-    """Return whether another clone differs where the two units of a pair do not.
-
-    Both pairs tell how the units lie along the axis.
-    """
-    for q, r in enumerate(event.arrays):
-        spot, other = pair.spots.get((number, q)), control.spots.get((number, q))
-        if spot is None or other is None or r.dtype.kind not in "fc":
-            continue
-        if spot.kind != "axis" or other.kind != "axis" or spot.axis != other.axis:
-            continue
-        first = spot.i if pair.a < pair.b else spot.j
-        if {first} != {spot.i, spot.j} & {other.i, other.j} or spot.j - spot.i != pair.distance:
-            continue
-        rows = np.moveaxis(r, spot.axis, 0)
-        shift = spot.i - min(pair.a, pair.b)
-        inside = [u for u in clones if 0 <= u + shift < len(rows)]
-        unit = next((u for u in inside if not same(rows[spot.i], rows[u + shift])), None)
-        if unit is not None:
-            return Finding("stray", (number, q), spot, unit=unit)
-    return None
+    def _differs(self, key: Key, spot: Spot, one: Array, other: Array) -> Finding:
+        noise = max(self.noise.get(key, 0.0), 32 * _rounding(one, other))
+        return Finding("differs", key, spot, _apart(one, other), noise)
 
 
 def _is_rounding(event: Event, s: Array, t: Array) -> bool:
@@ -249,11 +165,6 @@ def _is_rounding(event: Event, s: Array, t: Array) -> bool:
         return False
     scale = max(map(largest, floats)) * float(np.finfo(s.dtype).eps)
     return bool(abs(s - t).max(initial=0) <= 32 * scale)
-
-
-def _as_long(operand: Array, shape: tuple[int, ...], axis: int) -> bool:
-    """Return whether an operand may hold both units where an array holds one."""
-    return axis >= 0 and operand.ndim == len(shape) and operand.shape[axis] == shape[axis] > 1
 
 
 def _partners(pool: list[tuple[float, int, Piece]], piece: Piece) -> Iterator[Piece]:
@@ -285,6 +196,4 @@ def _rounding(one: Array, other: Array) -> float:
     """Return one rounding of the largest entry."""
     if one.dtype.kind != "f":
         return 0.0
-    finite = np.isfinite(one) & np.isfinite(other)
-    largest = max(abs(one[finite]).max(initial=0), abs(other[finite]).max(initial=0))
-    return float(largest) * float(np.finfo(one.dtype).eps)
+    return max(largest(one), largest(other)) * float(np.finfo(one.dtype).eps)

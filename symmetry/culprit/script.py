@@ -9,24 +9,25 @@ from typing import Any
 
 import numpy as np
 
-from symmetry.culprit.spot import Spot
 from symmetry.observe.tape import Event
 from symmetry.units.state import Array
 
 _SEEDS = {"numpy": "np.random.seed(0)", "torch": "torch.manual_seed(0)"}
+_BOTH = """\
+units, rows = saved["units"].tolist(), result.ravel()[saved["entries"]]
+usual = rows[0]
+differ = [u for u, row in zip(units, rows) if not np.array_equal(row, usual, equal_nan=True)]
+print(f"units that differ from unit {units[0]}:", sorted(differ))
+"""
+_ALONE = """\
+again = np.array_equal(result, saved["recorded"])
+print("alone, the result is that of the run:", again)
+"""
 
 
 @dataclass(frozen=True)
 class Script:
-    """Lines of Python, and the arrays that they read from a file beside them.
-
-    Attributes
-    ----------
-    text
-        The script. It loads the arrays from the file of its own name that ends in ``.npz``.
-    arrays
-        The operands, and the entries of the two units where they do not lie along an axis.
-    """
+    """Lines of Python, and the arrays that they read from a file of the same name, ``.npz``."""
 
     text: str
     arrays: Mapping[str, Array]
@@ -37,19 +38,11 @@ class Script:
         np.savez(file.with_suffix(".npz"), **arrays)
 
 
-def write(
-    event: Event, q: int, spot: Spot, places: Mapping[int, int], comment: str
-) -> Script | None:
+def write(event: Event, q: int, entries: Mapping[int, Array], comment: str) -> Script | None:
     """Write the script; None if the operation cannot be written down.
 
-    Parameters
-    ----------
-    event
-        The operation in the run with equal units, with its operands.
-    q
-        The position in its arrays of the one that tells units apart.
-    places
-        The index of each unit along the axis of ``spot``, the usual unit first.
+    Array ``q`` of the event tells units apart: these are the entries that belong to each unit, the
+    usual one first. There are none if the operation is that of one unit alone.
     """
     call, names = event.call, [f"a{n}" for n in range(len(event.operands))]
     line = call.write(names)
@@ -73,22 +66,11 @@ def write(
             body += [f"result = result[{q - len(written)}]"]
     if call.library == "torch":
         body += ["result = result.detach().double().numpy()"]
-    if spot.kind == "axis":
-        body += _along_axis(spot.axis, places)
-    elif spot.kind == "alone":
-        arrays["recorded"] = event.arrays[q]
-        body += [
-            'again = np.array_equal(result, saved["recorded"])',
-            'print("alone, the result is that of the run:", again)',
-        ]
+    if entries:
+        arrays |= {"units": np.array([*entries]), "entries": np.stack([*entries.values()])}
     else:
-        arrays["one"], arrays["other"] = spot.i, spot.j
-        body += [
-            'one, other = result.ravel()[saved["one"]], result.ravel()[saved["other"]]',
-            "differ = int(((one != other) & ((one == one) | (other == other))).sum())",
-            'print("entries in which the two units differ:", differ)',
-        ]
-    return Script("\n".join(body) + "\n", arrays)
+        arrays["recorded"] = event.arrays[q]
+    return Script("\n".join([*body, _BOTH if entries else _ALONE]), arrays)
 
 
 def _made_anew(name: str, order: Sequence[int], library: str, dtype: str) -> str:
@@ -99,28 +81,3 @@ def _made_anew(name: str, order: Sequence[int], library: str, dtype: str) -> str
     if library == "torch":
         text = f"torch.from_numpy({text})" + (".bfloat16()" if dtype == "bfloat16" else "")
     return text
-
-
-def _along_axis(axis: int, places: Mapping[int, int]) -> list[str]:
-    usual = next(iter(places))
-    return [
-        f"rows = np.moveaxis(result, {axis}, 0)",
-        f"places = {_in_python(places)}",
-        f"usual = rows[places[{usual}]]",
-        "differ = [",
-        "    u for u, row in places.items()",
-        "    if not np.array_equal(rows[row], usual, equal_nan=rows.dtype.kind in 'fc')",
-        "]",
-        f'print("units that differ from unit {usual}:", sorted(differ))',
-    ]
-
-
-def _in_python(places: Mapping[int, int]) -> str:
-    """Write where units lie, shortly where they lie side by side."""
-    units = sorted(places)
-    if len(units) > 2 and units == list(range(units[0], units[-1] + 1)):
-        shift = places[units[0]] - units[0]
-        if all(place == unit + shift for unit, place in places.items()):
-            more = f" + {shift}" if shift > 0 else f" - {-shift}" if shift else ""
-            return f"{{u: u{more} for u in range({units[0]}, {units[-1] + 1})}}"
-    return repr({unit: int(place) for unit, place in places.items()})

@@ -19,21 +19,20 @@ _TOLERANCES = {2: 2e-3, 4: 3e-4, 8: 1e-7}
 class Spot:
     """Where two units, a and b, are in an array.
 
-    Attributes
-    ----------
-    kind
-        *axis*: at indices ``i`` and ``j`` of an axis. *entries*: at these entries of the flat
-        array, one beside the other. *alone*: only one of them, at index ``i`` of an axis if there
-        is one, or all over the array.
-    fits
-        Whether the exchange of the units exchanges what is there.
+    *axis*: at indices ``i`` and ``j`` of an axis. *entries*: at these entries of the flat array,
+    one beside the other. *alone*: only one of them, at index ``i`` of an axis or all over it.
     """
 
     kind: Literal["axis", "entries", "alone"]
     axis: int = -1
     i: Any = None
     j: Any = None
-    fits: bool = True
+    fits: bool = True  # whether the exchange of the units exchanges what is there
+
+    @property
+    def both(self) -> bool:
+        """Whether both units are there."""
+        return self.kind != "alone"
 
     def sides(self, array: Array) -> tuple[Array, Array]:
         """Return what an array holds for the one unit and for the other."""
@@ -42,18 +41,30 @@ class Spot:
         flat = array.ravel()
         return flat[self.i], flat[self.j]
 
+    def lies_in(self, other: Spot, shape: tuple[int, ...], size: tuple[int, ...]) -> bool:
+        """Return whether one unit alone lies in an array as it does in one of both units."""
+        if self.both or other.kind != "axis":
+            return False
+        if self.axis < 0:
+            return shape == size
+        along = len(shape) == len(size) and shape[self.axis] == size[self.axis] > 1
+        return along and self.axis == other.axis and self.i in (other.i, other.j)
+
+    def make_equal(self, array: Array) -> None:
+        """Write over the one unit with the other."""
+        if self.kind == "axis":
+            rows = np.moveaxis(array, self.axis, 0)
+            rows[self.j] = rows[self.i]
+        else:
+            source = np.arange(array.size)
+            source[self.i] = np.minimum(self.i, self.j)
+            array[...] = array.ravel()[source].reshape(array.shape)
+
 
 def locate(s: Array, t: Array, distance: int, noise: float = 0.0) -> Spot | None:
-    """Find two units in an array; None if it does not depend on them.
+    """Find two units in an array, ``t`` in the run with the two exchanged; None if none is there.
 
-    Parameters
-    ----------
-    s, t
-        The array in a run in which the two differ, and in the same run with the two exchanged.
-    distance
-        How far the one unit lies behind the other in the state.
-    noise
-        How far rounding may move an entry.
+    The one lies ``distance`` behind the other in the state; ``noise`` is what rounding may move.
     """
     if s.shape != t.shape or np.array_equal(s, t):
         return None

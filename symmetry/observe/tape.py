@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,32 +19,17 @@ Mend = Callable[[Array], None]  # changes an array in place
 class Event:
     """One array operation of a run.
 
-    Attributes
-    ----------
-    number
-        Counted from 0.
-    call
-        What was done.
-    arrays
-        What it wrote into and made, and then what it wrote over where that was only a piece of a
-        block of memory. Later operations may write into them: who keeps one copies it.
-    fresh
-        How many of ``arrays`` hold what came out of it.
-    makers
-        Which event last wrote the memory of each operand; None if none did.
-    memories
-        The numbers of the blocks of memory that hold ``arrays``.
-    operands
-        Copies of the operands before it, in their order in memory; empty unless it is captured.
+    Later operations may write into its ``arrays``: who keeps one copies it.
     """
 
-    number: int
+    number: int  # counted from 0
     call: Call
-    arrays: list[Array]
-    fresh: int
-    makers: list[int | None]
-    memories: list[int]
-    operands: list[Array] = field(default_factory=list)
+    arrays: list[Array]  # what it wrote into and made; then what a partial write wrote over
+    fresh: int  # how many of ``arrays`` came out of it
+    signature: tuple[Any, ...]  # what the same operation has in common in two runs
+    makers: list[int | None]  # of each operand: the event that last wrote its memory
+    memories: list[int]  # the numbers of the blocks of memory that hold ``arrays``
+    operands: list[Array]  # copies from before it, if it is captured
 
     @property
     def partial(self) -> bool:
@@ -61,11 +46,9 @@ class Event:
         """Where the user's code asked for it."""
         return self.call.place
 
-    @property
-    def signature(self) -> tuple[Any, ...]:
-        """What the same operation has in common in two runs."""
-        place = self.place
-        return self.name, place.file, place.line, tuple(a.shape for a in self.arrays)
+    def let_go(self, arrays: Sequence[Array] = ()) -> Event:
+        """Return the event without the memory that it holds, but with copies of its arrays."""
+        return replace(self, arrays=[*arrays], call=replace(self.call, operands=()))
 
 
 @dataclass
@@ -77,17 +60,10 @@ class _Block:
 
 
 class Tape:
-    """Observes one run; hands each event to ``sink`` and keeps none.
+    """Observes one run; hands each event to ``sink`` right after it, and keeps none.
 
-    Parameters
-    ----------
-    sink
-        Is called with each event, right after the operation.
-    capture
-        The numbers of the events whose operands are copied.
-    mends
-        What is done to arrays that an event brings out: by the number of the event, positions in
-        ``Event.arrays`` and changes.
+    ``capture`` numbers the events whose operands are copied. ``mends`` are changes of arrays that
+    an event brings out: by its number, each with the position of the array.
     """
 
     def __init__(
@@ -120,11 +96,13 @@ class Tape:
         for handle in out:
             self._blocks[handle.memory] = _Block(handle.alive, self.count)
         mended = self._mend(out, [None] * len(written) + [n for n, _ in made])
+        arrays = [*(handle.values for handle in out), *self._over]
         event = Event(
             self.count,
             call,
-            [*(handle.values for handle in out), *self._over],
+            arrays,
             len(out),
+            (call.name, call.place.file, call.place.line, tuple(a.shape for a in arrays)),
             makers,
             [handle.memory for handle in out],
             self._operands,
