@@ -27,7 +27,7 @@ from symmetry.checker.strategies import EXAMPLES
 from symmetry.checker.training import STEPS, TrainingPlan
 from symmetry.checker.verdict import Checked
 from symmetry.errors import SymmetryError
-from symmetry.report.verdicts import details, line
+from symmetry.report.verdicts import failures, line
 from symmetry.targets.resolve import as_target, resolve
 
 
@@ -146,10 +146,9 @@ def _kept(database: ExampleDatabase, key: bytes) -> Iterator[tuple[Case, bytes]]
 
 def _text(checked: Checked) -> str:
     """Return what the command line prints."""
-    lines: list[str] = []
-    for verdict in checked.verdicts:
-        lines += [line(verdict), *details(checked, verdict), ""]
-    return "\n".join([*lines, *checked.notes, *checked.heading[1:]])
+    failed = [text for lines in failures(checked) for text in (*lines, "")]
+    lines = [*map(line, checked.verdicts), *failed, *checked.notes, *checked.heading[1:]]
+    return "\n".join(lines)
 
 
 def _name(step: Callable[..., Any]) -> str:

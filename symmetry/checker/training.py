@@ -144,6 +144,7 @@ class _Check:
         self._broken: dict[str, str] = {}  # dtypes in which not even a plain run works
         self._ended: set[str] = set()  # those in which it ended its process
         self._unfound = ""  # how it ended its process while units were looked for
+        self._told = False  # whether it was said why a plain run does not work
         self._erratic = False
         self._looked = False
         self._coverage: Coverage | None = None
@@ -245,11 +246,12 @@ class _Check:
         only_there = blank.dtype == "float64" and "float32" not in self._broken
         if only_there and blank.dtype not in self._ended:
             if "float32" in self._plan.dtypes:
-                message = f"it does not run in float64: {message}"
-                return replace(blank, kind="not applicable", message=message)
+                why = "" if self._told else f": {message}"
+                self._told = True
+                text = f"it does not run in float64{why}"
+                return replace(blank, kind="not applicable", message=text)
             return replace(blank, kind="error", cases=1, message=message)
-        told = "" in self._broken
-        self._broken[""] = message
+        told, self._told = self._told, True
         return None if told else replace(blank, kind="error", cases=1, message=message)
 
     def _verdict(self, blank: Verdict, finding: Finding, invariant: TrainingInvariant) -> Verdict:

@@ -229,7 +229,10 @@ def _check(name: str, options: Mapping[str, Any]) -> Report:
 
 def _explained(name: str, report: Report) -> Iterable[str]:
     """Return what there is to say of the operation behind the first violation that repeats."""
-    violated = [verdict for verdict in report if verdict.kind == "violated" and verdict.repeats]
+    violated: dict[object, Verdict] = {}
+    for verdict in report:
+        if verdict.kind == "violated" and verdict.repeats:
+            violated.setdefault((verdict.invariant, verdict.case), verdict)  # once in both dtypes
     if not violated:
         return ()
     from symmetry.checker.threads import one_thread
@@ -239,7 +242,7 @@ def _explained(name: str, report: Report) -> Iterable[str]:
 
     units = report.coverage.groups if report.coverage is not None else None
     with one_thread():
-        for verdict in violated:
+        for verdict in violated.values():
             found = explain_verdict(resolve(name), verdict, _WORK, units)
             if found is not None:
                 return ("", *lines(found)) if found.step is not None else ()

@@ -209,8 +209,9 @@ def explain_verdict(
         return None
     try:
         if isinstance(target, Training):
-            group = verdict.group or ""
-            return explain_training(target, units, dtype=verdict.dtype, first=group)
+            found = explain_training(target, units, first=verdict.group or "")
+            # What splits clones by rounding is not what is violated.
+            return None if found.outcome == "rounding" else found
         case = verdict.case
         if case is None or case.n * case.i * case.h * case.iterations * _RUNS > budget:
             return None

@@ -11,7 +11,7 @@ from symmetry.culprit.subject import Subject
 from symmetry.observe.call import Observer
 from symmetry.observe.place import Places
 from symmetry.observe.tensors import observing
-from symmetry.targets.following import frozen_copies, with_followers
+from symmetry.targets.following import following, frozen_copies
 from symmetry.targets.torch_run import Run
 from symmetry.targets.training import Training
 from symmetry.units.state import Array, State
@@ -55,7 +55,7 @@ class TrainingSubject:
         run = self._begin()
         state = run.state()
         copies = frozen_copies(state, {n for n, p in run.parameters.items() if p.requires_grad})
-        self.units: Sequence[Units] = [with_followers(group, state, copies) for group in units]
+        self.units: Sequence[Units] = following(units, state, copies)
         # Groups that lie inside one unit of another come first: the other one then copies them.
         inner = sorted(self.units, key=lambda group: not any(part.where for part in group.parts))
         for group in inner:

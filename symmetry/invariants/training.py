@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from symmetry.data.random import Random
 from symmetry.invariants.finding import Finding, Violation
 from symmetry.invariants.law import Rearrangement
-from symmetry.targets.following import comparable, frozen_copies, with_followers
+from symmetry.targets.following import comparable, following, frozen_copies
 from symmetry.targets.training import Training, TrainingError
 from symmetry.units import compare
 from symmetry.units.state import State, finite
@@ -157,8 +157,7 @@ class TrainingSetting:
     def units(self) -> tuple[Units, ...]:
         """The groups, with parts in everything that follows the model's arrays."""
         state = {**self.start, **self.result[-1]}
-        copies = frozen_copies(self.start, self._trainable)
-        return tuple(with_followers(units, state, copies) for units in self.model_units)
+        return following(self.model_units, state, frozen_copies(self.start, self._trainable))
 
     @cached_property
     def peers(self) -> Mapping[str, tuple[str, ...]]:

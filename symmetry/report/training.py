@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from symmetry import ranks
-from symmetry.checker.verdict import Checked, Verdict
+from symmetry.checker.verdict import Verdict
 from symmetry.invariants.trainings import TRAININGS
 from symmetry.report.command import command_line
 from symmetry.units.words import count, in_ulps
@@ -33,7 +33,7 @@ def counted(verdict: Verdict) -> str:
 def meaning(verdict: Verdict) -> str:
     """Return what a failure means to somebody who has not read of the invariants."""
     if verdict.kind == "error":
-        return ", the training does not work"
+        return ", in the training itself"
     if verdict.kind == "rounding":
         return ", no sign of a bug: one unit's sums are rounded differently from another's"
     if verdict.violation is not None and verdict.violation.rounding:
@@ -43,13 +43,14 @@ def meaning(verdict: Verdict) -> str:
     return ", and rounding is no excuse: a sound training never does this"
 
 
-def facts(checked: Checked, verdict: Verdict) -> Iterable[tuple[str, str]]:
-    """Yield the facts of a failure: labels and texts."""
-    violation, trainer = verdict.violation, checked.trainer
-    if verdict.kind != "error":
+def facts(trainer: str, verdicts: Sequence[Verdict]) -> Iterable[tuple[str, str]]:
+    """Yield the facts of a failure, in one dtype or in both: labels and texts."""
+    verdict, *others = verdicts
+    violation, rounding = verdict.violation, verdict.kind == "rounding"
+    if verdict.kind not in ("error", "rounding"):
         yield "claim", _STATEMENTS[verdict.invariant]
     yield "found", verdict.message
-    if violation is not None:
+    if violation is not None and not rounding:  # that is told in short
         if violation.iteration and violation.array:
             yield "where", f"step {violation.iteration}, {violation.array}"
         if violation.group:
@@ -58,20 +59,22 @@ def facts(checked: Checked, verdict: Verdict) -> Iterable[tuple[str, str]]:
             relative = f", relative {violation.relative:.2g}" if violation.relative else ""
             yield "distance", in_ulps(violation.ulps) + relative
     if verdict.ratio is not None:
-        yield "ratio", ratio(verdict)
-    if command := command_for(trainer, verdict):
+        more = (f"; in {other.dtype} {ratio(other)}" for other in others)
+        yield "ratio", ratio(verdict) + "".join(more)
+    if command := command_for(trainer, *verdicts):
         yield "reproduce", command
         if verdict.kind == "violated" and violation is not None and violation.group:
             yield "next", command_line("explain", trainer)
 
 
-def command_for(trainer: str, verdict: Verdict) -> str | None:
+def command_for(trainer: str, verdict: Verdict, *others: Verdict) -> str | None:
     """Return the command that reproduces a failure; None if the target has no name to be found."""
+    dtype = () if others else verdict.dtype
     if "<" in trainer or trainer.startswith("__main__:"):
         return None
     by_rounding = verdict.kind == "violated" and verdict.violation and verdict.violation.rounding
     line = command_line(
-        "check", trainer, exact=bool(by_rounding), only=verdict.invariant, dtype=verdict.dtype
+        "check", trainer, exact=bool(by_rounding), only=verdict.invariant, dtype=dtype
     )
     return f"torchrun --nproc-per-node {ranks.world()} -m {line}" if ranks.world() > 1 else line
 

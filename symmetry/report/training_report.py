@@ -9,7 +9,7 @@ from symmetry.invariants.trainings import TRAININGS
 from symmetry.report.figure import Figure, plain
 from symmetry.report.files import Report
 from symmetry.report.templates import render
-from symmetry.report.verdicts import details, gist, last_line
+from symmetry.report.verdicts import failures, gist, last_line
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
@@ -37,7 +37,7 @@ def training_report(checked: Checked, command: str) -> Report:
         "command": command,
         "summary": last_line(checked.verdicts),
         "invariants": [invariant for invariant in TRAININGS if invariant.name in names],
-        "failures": [lines for v in checked.verdicts if (lines := details(checked, v))],
+        "failures": failures(checked),
         "gist": gist,
         "figure": FIGURE if measured else None,
     }

@@ -72,26 +72,39 @@ def deviation(verdict: Verdict) -> str:
     return f"{math.ceil(verdict.margin * 1000) / 10:g} % of the limit"  # never understated
 
 
-def details(checked: Checked, verdict: Verdict) -> tuple[str, ...]:
+def details(checked: Checked, verdict: Verdict, *others: Verdict) -> tuple[str, ...]:
     """Return a line that says what a failure means, and below it the facts, a line each.
 
-    Nothing for what did not fail, or was expected to.
+    Nothing for what did not fail, or was expected to. ``others`` fail alike in other dtypes.
     """
     if verdict.kind == "expected failure" or not (verdict.case or training.failed(verdict)):
         return ()
-    heading = f"{verdict.invariant} in {verdict.dtype}: {verdict.kind}{_meaning(verdict)}"
-    facts = training.facts if verdict.of_training else _facts
-    found = facts(checked, verdict)
+    dtypes = " and ".join(each.dtype for each in (verdict, *others))
+    heading = f"{verdict.invariant} in {dtypes}: {verdict.kind}{_meaning(verdict)}"
+    found = (
+        training.facts(checked.trainer, (verdict, *others))
+        if verdict.of_training
+        else _facts(checked, verdict)
+    )
     return (heading, *(f"  {label:<10} {text}" for label, text in found))
 
 
 def failures(checked: Checked) -> tuple[tuple[str, ...], ...]:
-    """Return the ``details`` of all that failed; those of the same error once."""
-    found: dict[str, tuple[str, ...]] = {}
-    for verdict in checked.verdicts:
-        if lines := details(checked, verdict):
-            found.setdefault(verdict.message if verdict.kind == "error" else lines[0], lines)
-    return tuple(found.values())
+    """Return the ``details`` of all that failed; those of the same error once.
+
+    So are those of a training in both dtypes. Rounding is no news beside a violation of units.
+    """
+    alike: dict[object, list[Verdict]] = {}
+    for v in checked.verdicts:
+        key = v.message if v.kind == "error" else (v.invariant, v.kind, v.of_training or v.dtype)
+        alike.setdefault(key, []).append(v)
+    broken = any(v.of_training and v.kind == "violated" and v.ratio for v in checked.verdicts)
+    told = (
+        details(checked, *verdicts[: len(verdicts) if verdicts[0].kind != "error" else 1])
+        for verdicts in alike.values()
+        if not (broken and verdicts[0].kind == "rounding")
+    )
+    return tuple(filter(None, told))
 
 
 def _facts(checked: Checked, verdict: Verdict) -> Iterable[Fact]:
@@ -231,8 +244,10 @@ def _gating(verdicts: Sequence[Verdict]) -> str:
     """Say how many invariants failed, and where to look first."""
     violated = _names(v for v in verdicts if v.kind == "violated")
     texts = []
-    if errors := _names(v for v in verdicts if v.kind == "error"):
-        texts.append(f"the target does not work: look at {errors[0]}")
+    if error := next((verdict for verdict in verdicts if verdict.kind == "error"), None):
+        of_training = f"the training fails: {error.message}"
+        look = f"the target does not work: look at {error.invariant}"
+        texts.append(of_training if error.of_training else look)
     if violated:
         first = _REPEATABLE if _REPEATABLE in violated else violated[0]
         look = first + (" first" if len(violated) > 1 else "")

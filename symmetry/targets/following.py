@@ -4,11 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from symmetry.units.state import Array, State
 from symmetry.units.units import Part, Units
+
+
+def following(
+    groups: Sequence[Units], state: State, copies: Mapping[str, str]
+) -> tuple[Units, ...]:
+    """Return groups of a model with the parts in all that follows its arrays.
+
+    A copy that follows one array may lie in another group: the two then are one, as one moves the
+    other.
+    """
+    found: list[Units] = []
+    for units in (with_followers(units, state, copies) for units in groups):
+        joined = units
+        for other in [o for o in found if {*o.parts} & {*joined.parts}]:
+            found.remove(other)
+            joined = replace(other, parts=tuple(dict.fromkeys(other.parts + joined.parts)))
+        found.append(joined)
+    return tuple(found)
 
 
 def with_followers(units: Units, state: State, copies: Mapping[str, str]) -> Units:

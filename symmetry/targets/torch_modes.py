@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -134,7 +135,16 @@ class Mixed(TorchFunctionMode):
         tree_map(lambda v: found.add(v.dtype) if isinstance(v, Tensor) else None, (args, kwargs))
         if torch.float64 in found and found & LOW and _computes(func):
             args, kwargs = tree_map(_double, (args, kwargs))
+        if torch.float64 in found and getattr(func, "__name__", "").endswith("grouped_mm"):
+            func = _products_by_group
         return func(*args, **kwargs)
+
+
+def _products_by_group(a: Tensor, b: Tensor, *, offs: Tensor, **_: Any) -> Tensor:
+    """Multiply each group of rows by its own matrix: PyTorch's kernel does not know float64."""
+    ends = [0, *offs.tolist()]
+    rows = [a[start:end] @ b[k] for k, (start, end) in enumerate(pairwise(ends))]
+    return torch.cat(rows)
 
 
 def has_low(tensor: Tensor) -> bool:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from symmetry.errors import SymmetryError
 from symmetry.targets.trainer import DTYPES, TrainerError, in_one_line
 from symmetry.units.compare import Floats
+from symmetry.units.words import a_kind
 
 MakeModel = Callable[[int, int, int], nn.Module]
 MakeOptimizer = Callable[[Iterator[nn.Parameter], float], torch.optim.Optimizer]
@@ -126,8 +127,8 @@ class ModuleStep:
                 "y is the one-hot (n, c) float tensor: for class indices use y.argmax(dim=1)"
             ) from error
         if not isinstance(loss, Tensor) or loss.ndim != 0:
-            kind = type(loss).__name__
-            found = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else kind
+            tensor = isinstance(loss, Tensor)
+            found = f"a tensor of shape {tuple(loss.shape)}" if tensor else a_kind(loss)
             raise TrainerError(
                 f"from_module: loss(model(x), y) returned {found}, "
                 "expected a tensor without dimensions"
@@ -139,12 +140,12 @@ def _demand_makers(make_model: Any, make_optimizer: Any, loss: Any) -> None:
     if isinstance(make_model, nn.Module) or not callable(make_model):
         raise SymmetryError(
             "from_module: make_model must be a function or class that makes the model for given "
-            f"sizes, as make_model(inputs, hidden, classes), not a {type(make_model).__name__}"
+            f"sizes, as make_model(inputs, hidden, classes), not {a_kind(make_model)}"
         )
     if not callable(make_optimizer):
         raise SymmetryError(
             "from_module: make_optimizer must be a function or class that makes the optimiser, "
-            f"as make_optimizer(parameters, lr), not a {type(make_optimizer).__name__}"
+            f"as make_optimizer(parameters, lr), not {a_kind(make_optimizer)}"
         )
     if inspect.isclass(loss) or not callable(loss):
         name = f"nn.{loss.__name__}()" if inspect.isclass(loss) else "nn.CrossEntropyLoss()"
@@ -160,7 +161,7 @@ def _make_model(make_model: MakeModel, w1: Floats, w2: Floats) -> nn.Module:
         model = make_model(w1.shape[0] - 1, w1.shape[1], w2.shape[1])
     if not isinstance(model, nn.Module):
         raise TrainerError(
-            f"from_module: make_model returned a {type(model).__name__}, expected an nn.Module"
+            f"from_module: make_model returned {a_kind(model)}, expected an nn.Module"
         )
     return model.to(torch.from_numpy(w1).dtype)
 

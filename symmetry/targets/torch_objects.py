@@ -17,6 +17,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel
 
 from symmetry.targets.training import Training, TrainingError
+from symmetry.units.words import a_kind
 
 _FOUND: dict[type, str] = {
     torch.optim.Optimizer: "optimizer",
@@ -75,9 +76,9 @@ def make_objects(training: Training) -> Objects:
     with _collecting() as made:
         returned = training.make()
     if not isinstance(returned, tuple) or len(returned) not in (2, 3):
-        kind = type(returned).__name__
         many = f" of length {len(returned)}" if isinstance(returned, tuple | list) else ""
-        raise TrainingError(f"{training.name} returned a {kind}{many}, expected {_SIGNATURE}")
+        found = a_kind(returned) + many
+        raise TrainingError(f"{training.name} returned {found}, expected {_SIGNATURE}")
     model, step, named = (*returned, {})[:3]
     _demand(training.name, model, step, named)
     named = dict(named)
@@ -134,16 +135,14 @@ def _demand(name: str, model: Any, step: Any, extras: Any) -> None:
     if not isinstance(model, nn.Module):
         hint = "; put several models into an nn.ModuleDict" if isinstance(model, tuple) else ""
         raise TrainingError(
-            f"{name} returned a {type(model).__name__} for the model, expected an nn.Module{hint}"
+            f"{name} returned {a_kind(model)} for the model, expected an nn.Module{hint}"
         )
     if not callable(step):
         raise TrainingError(
-            f"{name} returned a {type(step).__name__} for the step, expected a function step(i)"
+            f"{name} returned {a_kind(step)} for the step, expected a function step(i)"
         )
     if not isinstance(extras, Mapping):
-        raise TrainingError(
-            f"{name} returned a {type(extras).__name__} for the extras, expected a dict"
-        )
+        raise TrainingError(f"{name} returned {a_kind(extras)} for the extras, expected a dict")
 
 
 def _sorted(
@@ -166,9 +165,7 @@ def _sorted(
         target = optimizers if optimizer else extras
         key = names.get(id(thing)) or _free(_kind(thing), {*optimizers, *extras, "model"})
         if not (hasattr(thing, "state_dict") or _is_mapping(thing)):
-            raise TrainingError(
-                f"{name}: extras[{key!r}] is a {type(thing).__name__} without state_dict()"
-            )
+            raise TrainingError(f"{name}: extras[{key!r}] is {a_kind(thing)} without state_dict()")
         target[key] = thing
     return optimizers, extras
 

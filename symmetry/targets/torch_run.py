@@ -82,7 +82,7 @@ class Run:
         self.order: Array | None = None
         self.nudge: torch.Generator | None = None
         self._ends_at: int | None = None
-        self._zeros = False
+        self._gradient: float | None = None
         self._noise = noise
         self._inside = Inside()
         self._random_states: Any = None
@@ -219,7 +219,7 @@ class Run:
                 self.losses = [returned]
         self.taken += 1
 
-    def rehearse(self, backwards: int, *, zeros: bool = False) -> None:
+    def rehearse(self, backwards: int, gradient: float | None = None) -> None:
         """Take the next step without any backward, so that no gradient and no update comes of it.
 
         Parameters
@@ -227,15 +227,15 @@ class Run:
         backwards
             The step ends when it calls backward for this time: what it does to its parameters
             afterwards is not done. With 0 it goes to its end.
-        zeros
-            Leave gradients of zeros instead of none, for steps that do something with them.
+        gradient
+            What to leave in each entry of the gradients, for steps that do something with them.
 
         Raises
         ------
         TrainingError
             When it raises.
         """
-        self._ends_at, self._zeros = backwards, zeros
+        self._ends_at, self._gradient = backwards, gradient
         taken = self.taken
         try:
             with suppress(StepEnded):
@@ -310,9 +310,9 @@ class Run:
             if self._ends_at is not None:
                 if self.backwards == self._ends_at:
                     raise StepEnded
-                for parameter in self._parameters.values() if self._zeros else ():
+                for parameter in self._parameters.values() if self._gradient is not None else ():
                     if parameter.requires_grad and parameter.grad is None:
-                        parameter.grad = torch.zeros_like(parameter)
+                        parameter.grad = torch.full_like(parameter, self._gradient)
                 return
             self.pending = True
             with self._inside.entered():

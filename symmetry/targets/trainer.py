@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from symmetry.targets.pulse import calling
 from symmetry.units.compare import Floats
+from symmetry.units.words import a_kind
 
 DTYPES = ("float32", "float64")
 _LIBRARIES = (Path(sysconfig.get_path("stdlib")), Path(__file__).parents[1])
@@ -190,7 +191,7 @@ def _two_values(returned: Any) -> tuple[Any, Any]:
         raise TrainerError(f"the step returned {kind}, expected two arrays (w1, w2)")
     if len(returned) != 2:
         raise TrainerError(
-            f"the step returned a {type(returned).__name__} of length {len(returned)}, "
+            f"the step returned {a_kind(returned)} of length {len(returned)}, "
             "expected two arrays (w1, w2)"
         )
     return returned[0], returned[1]
@@ -207,11 +208,11 @@ def _array_like(old: Floats, new: Any, name: str) -> Floats:
         array = np.asarray(new)
     except Exception as error:
         raise TrainerError(
-            f"the step returned {name} as a {type(new).__name__} that NumPy cannot read: "
+            f"the step returned {name} as {a_kind(new)} that NumPy cannot read: "
             f"{in_one_line(error)}"
         ) from error
     if array.shape != old.shape or array.dtype != old.dtype:
-        kind = "" if isinstance(new, np.ndarray) else f" (a {type(new).__name__})"
+        kind = "" if isinstance(new, np.ndarray) else f" ({a_kind(new)})"
         raise TrainerError(
             f"the step returned {name}{kind} with shape {array.shape} and dtype {array.dtype}, "
             f"expected shape {old.shape} and dtype {old.dtype}{_dtype_hint(old, array)}"

@@ -15,6 +15,14 @@ def count(number: int, noun: str, plural: str = "") -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
+def a_kind(value: object) -> str:
+    """Return what kind of thing a value is: ``an int``, ``a tuple`` or ``None``."""
+    if value is None:
+        return "None"
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeioAEIO' else 'a'} {name}"
+
+
 def in_ulps(distance: int) -> str:
     """Return ``1 ulp`` or ``1,234 ulps``."""
     return count(distance, "ulp")

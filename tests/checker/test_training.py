@@ -6,6 +6,7 @@ import pytest
 
 from symmetry.checker.training import plan_training, select
 from symmetry.errors import SymmetryError
+from symmetry.report.verdicts import conclusion, failures
 from symmetry.targets.training import Training
 from tests.conftest import needs
 
@@ -103,14 +104,29 @@ def test_an_error_is_told_once_and_a_run_that_fails_only_in_float64_does_not_app
     (verdict,) = found.verdicts
     assert (verdict.kind, verdict.invariant) == ("error", "symmetry/repeatable")
     assert "step(0) raised ValueError: no data" in verdict.message
+    assert conclusion(found.verdicts).startswith(
+        "the training fails: step(0) raised ValueError: no"
+    )
 
     def insist(model):
         if model[0].weight.dtype != torch.float32:
             raise TypeError("float32 only")
 
-    found = kinds(checked(training(after=insist)))
-    assert found["repeatable", "float32"] == "holds"
-    assert found["permutation", "float64"] == "not applicable"
+    found = checked(training(after=insist))
+    assert kinds(found)["repeatable", "float32"] == "holds"
+    assert kinds(found)["permutation", "float64"] == "not applicable"
+    assert sum("TypeError: float32 only" in verdict.message for verdict in found.verdicts) == 1
+
+
+def test_one_block_tells_of_both_dtypes_and_none_of_rounding_beside_it():
+    def forget(model):
+        model[0].weight.grad[1] = 0  # of no clone: those are the first and the last unit
+
+    found = checked(training(after=forget), only=["symmetry/permutation", "symmetry/clones"])
+    (lines,) = failures(found)
+    assert lines[0].startswith("symmetry/permutation in float32 and float64: violated")
+    (ratio,) = [line for line in lines if line.startswith("  ratio")]
+    assert "limit 30; in float64" in ratio
 
 
 @pytest.mark.parametrize("loss", ["nan", "inf"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from symmetry.targets.following import comparable, frozen_copies, with_followers
+from symmetry.targets.following import comparable, following, frozen_copies, with_followers
 from symmetry.units.units import Part, Units
 
 STATE = {
@@ -38,6 +38,17 @@ def test_conditions_follow_too_and_missing_axes_are_skipped():
         ("optimizer.exp_avg.fc.weight", 1, ((0, 0, 2),)),
         ("optimizer.col.fc.weight", 0, ()),
     ]
+
+
+def test_groups_that_a_copy_connects_are_one():
+    predicted = Units("predicted", 2, (Part("model.p.weight", 0), Part("model.target.weight", 0)))
+    outputs = Units("outputs", 2, (Part("model.online.weight", 0), Part("model.p.weight", 1)))
+    hidden = Units("hidden", 3, (Part("model.online.weight", 1),))
+    state = {f"model.{name}.weight": np.zeros((2, 3)) for name in ("p", "online", "target")}
+    copies = {"model.target.weight": "model.online.weight"}
+    found = following([predicted, outputs, hidden], state, copies)
+    assert [units.count for units in found] == [2, 3]
+    assert {*found[0].parts} == {*predicted.parts, *outputs.parts}
 
 
 def test_what_is_not_understood_is_not_compared():

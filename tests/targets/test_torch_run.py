@@ -211,6 +211,22 @@ def test_promoted_run_leaves_out_autocast_scaling_and_conversions():
     assert taken.loss < 10
 
 
+def test_products_by_group_that_have_no_kernel_for_float64_are_promoted():
+    import torch
+
+    def make():
+        rows = torch.randn(5, 8, generator=torch.Generator().manual_seed(0))
+        model = torch.nn.ParameterList([torch.ones(2, 8, 8)])
+        ends = torch.tensor([2, 5], dtype=torch.int32)
+        return model, lambda i: torch.nn.functional.grouped_mm(rows, model[0], offs=ends).sum()
+
+    written, promoted = run(make), run(make, dtype="float64")
+    written.step()
+    promoted.step()
+    assert promoted.loss == pytest.approx(written.loss)
+    assert promoted.losses[0].dtype == torch.float64
+
+
 def test_noise_in_a_forward_is_replaced_by_its_mean_and_told():
     import torch
 
@@ -290,15 +306,15 @@ def test_samples_can_be_rearranged_where_the_batch_is_given():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: None, r"returned a NoneType, expected a function without parameters that"),
-        (lambda: (1, 2), r"returned a int for the model, expected an nn.Module"),
+        (lambda: None, r"returned None, expected a function without parameters that"),
+        (lambda: (1, 2), r"returned an int for the model, expected an nn.Module"),
         (lambda: 1 / 0, r"training\(\) raised ZeroDivisionError: division by zero \(test_torch"),
         (
             lambda: ((), 2),
             r"tuple for the model, expected an nn.Module; put several models into an nn.ModuleDict",
         ),
-        (training(extras=lambda *_: 3), r"returned a int for the extras, expected a dict"),
-        (training(extras=lambda *_: {"a": 3}), r"extras\['a'\] is a int without state_dict\(\)"),
+        (training(extras=lambda *_: 3), r"returned an int for the extras, expected a dict"),
+        (training(extras=lambda *_: {"a": 3}), r"extras\['a'\] is an int without state_dict\(\)"),
         (training(extras=lambda *_: {"batch": 3}), r'extras\["batch"\] must be a function'),
         (training(before=lambda: None), r"step\(0\) raised TypeError"),
         (training(before=lambda i: 1 / i), r"step\(0\) raised ZeroDivisionError"),
@@ -320,7 +336,7 @@ def test_a_step_without_number_a_model_without_parameters_and_a_lone_gpu():
     for make, message in (
         (lambda: (torch.nn.Linear(1, 1), lambda: None), "the step is called as step"),
         (lambda: (torch.nn.ReLU(), lambda i: None), "the model has no parameters"),
-        (lambda: (torch.nn.Linear(1, 1), None), "a NoneType for the step, expected a function"),
+        (lambda: (torch.nn.Linear(1, 1), None), "returned None for the step, expected a function"),
         (lone, "let it choose the device that there is"),
     ):
         with pytest.raises(TrainingError, match=message):

@@ -21,6 +21,7 @@ from symmetry.units.units import Units
 STEPS = 2  # whose batches a group has to hold on: those that the invariants of units visit
 _BUFFERS = 1e-9  # relative: how exactly buffers have to move along
 _LOSS, _NOISES = 1e-12, 30  # relative; and multiples of what one ulp in the parameters does
+_GRADIENTS = None, 0.0, 1e-3  # to be left by a backward: a step may want some, or divide by them
 _SCALES = 1.0, 0.1, 0.01  # of how far the generic start is from the training's own
 
 
@@ -66,18 +67,22 @@ class Rehearsal:
         for _ in range(STEPS):
             real.step()
             self._backwards.append(real.backwards)
-        self._gradients = False
         run = self._run()
         leaves = leaves_of(run)
         self.start: dict[str, Array] = {n: t.detach().numpy().copy() for n, t in leaves.items()}
         self.trainable = {n for n, p in run.parameters.items() if p.requires_grad}
         self._buffers = [name for name in leaves if name not in run.parameters]
-        try:
-            self._at_start = self._steps(run)
-        except TrainingError:
-            self._gradients = True  # it may want those that backward has not left
+        self._gradient: float | None
+        for self._gradient in _GRADIENTS:
             run = self._run()
-            self._at_start = self._steps(run)
+            try:
+                self._at_start = self._steps(run)
+            except TrainingError:
+                if self._gradient == _GRADIENTS[-1]:
+                    raise
+            else:
+                if np.isfinite(self._at_start.losses).all():
+                    break
         self.random = tuple(run.random)
         self.model = type(run.model).__name__
         for i, loss in enumerate(self._at_start.losses):
@@ -165,8 +170,8 @@ class Rehearsal:
         return outcome
 
     def _step(self, run: Run) -> None:
-        """Take a step without backward: it leaves no gradients, or zeros where it has to."""
-        run.rehearse(self._backwards[run.taken], zeros=self._gradients)
+        """Take a step without backward."""
+        run.rehearse(self._backwards[run.taken], self._gradient)
         if not run.losses:
             raise TrainingError(
                 f"{self._training.name}: step({run.taken - 1}) neither calls backward() nor returns"

@@ -452,3 +452,47 @@ def distillation_in_half() -> Any:
         )
 
     return plain(model, optimizer, loss)
+
+
+@sound
+def sharpness_aware() -> Any:
+    """Two passes: the second one at a place that gradients of zero do not lead to."""
+    model = models.MLP(nn.Tanh())
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+
+    def step(i: int) -> None:
+        classify(model, i).backward()
+        with torch.no_grad():
+            norm = torch.stack([p.grad.norm() for p in model.parameters()]).norm()
+            ahead = [0.05 * p.grad / norm for p in model.parameters()]
+            for p, way in zip(model.parameters(), ahead, strict=True):
+                p.add_(way)
+        optimizer.zero_grad()
+        classify(model, i).backward()
+        with torch.no_grad():
+            for p, way in zip(model.parameters(), ahead, strict=True):
+                p.sub_(way)
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return model, step
+
+
+@sound
+def predicting_a_slower_copy() -> Any:
+    """BYOL: the copy's outputs follow those of the network, and are compared with a prediction."""
+    online = nn.Sequential(nn.Linear(6, 9), nn.BatchNorm1d(9), nn.ReLU(), nn.Linear(9, 5))
+    predictor = nn.Sequential(nn.Linear(5, 7), nn.ReLU(), nn.Linear(7, 5))
+    target = copy.deepcopy(online).requires_grad_(False)
+    model = nn.ModuleDict({"online": online, "predictor": predictor, "target": target})
+    optimizer = torch.optim.AdamW([*online.parameters(), *predictor.parameters()], 1e-3)
+
+    def loss(i: int) -> Tensor:
+        x, y = numbers(12, 6, seed=i), numbers(12, 6, seed=i) + 0.1 * numbers(12, 6, seed=i + 7)
+        return -F.cosine_similarity(predictor(online(x)), target(y)).mean()
+
+    def follow() -> None:
+        for slow, fast in zip(target.parameters(), online.parameters(), strict=True):
+            slow.data.lerp_(fast.data, 0.01)
+
+    return plain(model, optimizer, loss, follow)
