@@ -141,7 +141,7 @@ CATALOGUE: tuple[Invariant, ...] = (
         name="symmetry/permutation",
         statement="permuting the hidden units before a step permutes the result and changes "
         "nothing else",
-        reason="hidden units are summed over, and a sum does not know their order but by rounding",
+        reason="hidden units are summed over, and the order of a sum changes only its rounding",
         witness="the permutation moves differing units; the weights moved",
         trainers=_ELEMENTWISE,
         compared="response",
@@ -152,8 +152,7 @@ CATALOGUE: tuple[Invariant, ...] = (
     Invariant(
         name="symmetry/samples",
         statement="rearranging the samples changes nothing",
-        reason="the loss is a mean over samples, and a mean does not know their order but by "
-        "rounding",
+        reason="the loss is a mean over samples, and their order changes only its rounding",
         witness="samples that differ; the weights moved",
         trainers="any full-batch step that treats its samples equally",
         compared="response",
@@ -204,7 +203,7 @@ CATALOGUE: tuple[Invariant, ...] = (
         name="symmetry/repeatable",
         statement="the same run gives the same bits: twice on fresh instances, and again after "
         "another case ran in between",
-        reason="nothing random, no race, and no state that outlives a run",
+        reason="it has nothing random, no race, and no state that outlives a run",
         witness="something moved",
         trainers="any deterministic step",
         compared="exact",
