@@ -13,7 +13,7 @@ from symmetry.checker import recipes
 from symmetry.checker.case import WEIGHTS, Case
 from symmetry.checker.shrink import MAX_RUNS, shrink
 from symmetry.checker.threads import one_thread
-from symmetry.checker.verdict import Kind, Span, Verdict
+from symmetry.checker.verdict import Kind, Span, Verdict, settled
 from symmetry.invariants.catalogue import Invariant
 from symmetry.invariants.finding import Finding, Violation
 from symmetry.invariants.two_layer import TwoLayer
@@ -22,8 +22,6 @@ from symmetry.units.words import count
 
 _ROUNDING_RUNS = 60  # to make its case smaller: each asks for many more, and it does not gate
 _RERUNS = 3  # of the smallest case, to see whether it fails every time
-# Small, but with several of everything: a step that raises here works nowhere.
-_COMMON = Case(8, 3, 4, 3, 0.1, 1, "float32", "unit", "scaled", 0)
 _SPANS = ("n", "i", "h", "c", "lr", "iterations")
 
 # Shared by the invariants, some of which then share a run as well.
@@ -103,10 +101,9 @@ def check(
                 for dtype, cases_of_dtype in _by_dtype(cases).items()
                 if not errors.hopeless(dtype)
             ]
-            settled = _settle(found, expected_failures.get(invariant.name))
-            verdicts += settled
-            for verdict in settled:
+            for verdict in settled(found, expected_failures.get(invariant.name)):
                 progress.verdict(verdict)
+                verdicts.append(verdict)
     return tuple(verdicts)
 
 
@@ -166,7 +163,7 @@ class _Errors:
         if not self.told or dtype not in self.trainer.dtypes:
             return False
         if dtype not in self._works:
-            self._works[dtype] = self._error(replace(_COMMON, dtype=dtype))
+            self._works[dtype] = self._error(replace(recipes.COMMON, dtype=dtype))
         return self._works[dtype] in self.told
 
     def _error(self, case: Case) -> str | None:
@@ -355,21 +352,3 @@ def _by_dtype(cases: Sequence[Case]) -> dict[str, list[Case]]:
     for case in cases:
         sorted_cases.setdefault(case.dtype, []).append(case)
     return sorted_cases
-
-
-def _settle(verdicts: list[Verdict], reason: str | None) -> list[Verdict]:
-    """Apply the expectation that an invariant fails to its verdicts in all dtypes.
-
-    It is met by a violation in any of them. It says nothing of steps that do not work.
-    """
-    if reason is None:
-        return verdicts
-    failed = any(verdict.kind in ("violated", "rounding") for verdict in verdicts)
-    return [_expect(verdict, reason, failed) for verdict in verdicts]
-
-
-def _expect(verdict: Verdict, reason: str, failed: bool) -> Verdict:
-    if verdict.kind in ("violated", "rounding"):
-        return replace(verdict, kind="expected failure", reason=reason)
-    stale = not failed and verdict.kind in ("holds", "vacuous")
-    return replace(verdict, reason=reason, stale=stale)

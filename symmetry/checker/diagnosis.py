@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from symmetry.checker.case import Case
-from symmetry.checker.recipes import problem
+from symmetry.checker.recipes import COMMON, problem
 from symmetry.checker.verdict import Verdict
 from symmetry.observe.call import Call
 from symmetry.targets.trainer import Result, Trainer, TrainerError
 from symmetry.units.state import Array, State, finite, identical
 
 _REPEATABLE = "symmetry/repeatable"
-_CASE = Case(8, 3, 4, 3, 0.1, 1, "float32", "unit", "scaled", 0)
 
 
 def diagnose(trainer: Trainer, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
@@ -31,7 +29,7 @@ def diagnose(trainer: Trainer, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
 
 
 def _wrong(trainer: Trainer, dtype: str) -> tuple[str, ...]:
-    case = replace(_CASE, dtype=dtype)
+    case = replace(COMMON, dtype=dtype)
     start, other = problem(case), problem(replace(case, seed=1))
     before = {"w1": start.w1, "w2": start.w2}
     try:
@@ -54,7 +52,7 @@ def _draws(trainer: Trainer, dtype: str) -> list[str]:
     from symmetry.observe.place import Places
     from symmetry.observe.running import observing
 
-    start = problem(replace(_CASE, dtype=dtype))
+    start = problem(replace(COMMON, dtype=dtype))
     arguments = start.x, start.y, start.w1, start.w2, start.lr
     seen = _Draws()
     try:

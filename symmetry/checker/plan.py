@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from symmetry.checker import threads
-from symmetry.checker.case import DTYPES, Case
+from symmetry.checker import demands, threads
+from symmetry.checker.case import Case
 from symmetry.checker.check import Progress, check
 from symmetry.checker.diagnosis import diagnose
 from symmetry.checker.strategies import EXAMPLES, draw_cases
@@ -89,39 +89,18 @@ def plan_check(
 ) -> Plan:
     """Plan the check of a two-layer step.
 
-    Parameters
-    ----------
-    trainer
-        The step.
-    only, skip
-        Patterns for names of invariants; without ``only`` all that apply.
-    examples, seed
-        How many cases are drawn for each dtype, and the seed of their list.
-    dtypes
-        ``"float32"``, ``"float64"``; without any, both.
-    exact
-        A split that rounding explains is *violated*.
-    expected_failures
-        Names of invariants that are known to be violated, each with the reason.
-    min_samples
-        Every case has at least so many samples: BatchNorm wants two.
-    cases
-        What to run instead of drawn cases, as they are.
+    The parameters are those of ``symmetry.check``.
 
     Raises
     ------
     SymmetryError
         If one of these makes no sense; the message is one readable line.
     """
-    expected = dict(expected_failures or {})
-    _demand_expectations(expected)
-    _demand_at_least("examples", examples, 1)
-    _demand_at_least("seed", seed, 0)
-    _demand_at_least("min_samples", min_samples, 1)
-    for dtype in dtypes:
-        if dtype not in DTYPES:
-            raise SymmetryError(f"dtype must be one of {', '.join(DTYPES)}, not {dtype!r}")
-    chosen = tuple(dtype for dtype in DTYPES if dtype in dtypes or not dtypes)
+    expected = demands.expected_failures(expected_failures, CATALOGUE)
+    demands.at_least("examples", examples, 1)
+    demands.at_least("seed", seed, 0)
+    demands.at_least("min_samples", min_samples, 1)
+    chosen = demands.dtypes(dtypes)
     if cases is None:
         drawn = draw_cases(examples, seed, chosen)
         kept = tuple(replace(case, n=max(case.n, min_samples)) for case in drawn)
@@ -157,20 +136,3 @@ def applicable(
     if not only and not trainer.builtin:
         only = ("symmetry/*",)
     return select(only, skip)
-
-
-def _demand_expectations(expected_failures: Mapping[str, str]) -> None:
-    """Refuse expectations of invariants that do not exist, and those without a reason."""
-    names = [invariant.name for invariant in CATALOGUE]
-    for name, reason in expected_failures.items():
-        if name not in names:
-            raise SymmetryError(
-                f"cannot expect a failure of {name!r}: there are {', '.join(names)}"
-            )
-        if not reason.strip():
-            raise SymmetryError(f"an expected failure of {name} needs a reason")
-
-
-def _demand_at_least(name: str, value: int, least: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise SymmetryError(f"{name} must be an integer of at least {least}, not {value!r}")

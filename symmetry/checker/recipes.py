@@ -49,6 +49,9 @@ from symmetry.network.formulas import one_hot_encode
 Doubles = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
+# Small, but with several of everything: a step that raises here works nowhere.
+COMMON = Case(8, 3, 4, 3, 0.1, 1, "float32", "unit", "scaled", 0)
+
 _SAMPLES, _LABELS, _WEIGHTS = range(3)  # the streams of one seed
 _CACHED = 256  # a list of 100 cases fits; its largest matrices have under a million entries
 

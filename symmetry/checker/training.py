@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 
 from symmetry import ranks
-from symmetry.checker import threads
+from symmetry.checker import demands, threads
 from symmetry.checker.check import Progress
-from symmetry.checker.verdict import Checked, Kind, Verdict
+from symmetry.checker.verdict import Checked, Kind, Verdict, settled
 from symmetry.errors import SymmetryError
+from symmetry.invariants.catalogue import matching
 from symmetry.invariants.finding import Finding
 from symmetry.invariants.training import TrainingSetting
 from symmetry.invariants.trainings import TRAININGS, TrainingInvariant
 from symmetry.targets.coverage import Coverage
-from symmetry.targets.trainer import DTYPES, TrainerError, in_one_line
+from symmetry.targets.trainer import TrainerError, in_one_line
 from symmetry.targets.training import Training
 from symmetry.units.words import count
 
@@ -71,68 +71,26 @@ def plan_training(
 ) -> TrainingPlan:
     """Plan the check of a training.
 
-    Parameters
-    ----------
-    training
-        The target.
-    only, skip
-        Patterns for names of invariants; without ``only`` all but those on request.
-    seed
-        Of all random choices, the training's own included.
-    dtypes
-        ``"float32"``: as written; ``"float64"``: promoted. Without any, both.
-    exact
-        A split that rounding explains is *violated*.
-    expected_failures
-        Names of invariants that are known to be violated, each with the reason.
-    steps
-        How many steps the runs of ``training/*`` take, at least 2.
+    The parameters are those of ``symmetry.check``.
 
     Raises
     ------
     SymmetryError
         If one of these makes no sense; the message is one readable line.
     """
-    expected = dict(expected_failures or {})
-    names = [invariant.name for invariant in TRAININGS]
-    for name, reason in expected.items():
-        if name not in names:
-            raise SymmetryError(
-                f"cannot expect a failure of {name!r}: there are {', '.join(names)}"
-            )
-        if not reason.strip():
-            raise SymmetryError(f"an expected failure of {name} needs a reason")
-    if not isinstance(steps, int) or isinstance(steps, bool) or steps < 2:
-        raise SymmetryError(f"steps must be an integer of at least 2, not {steps!r}")
-    for dtype in dtypes:
-        if dtype not in DTYPES:
-            raise SymmetryError(f"dtype must be one of {', '.join(DTYPES)}, not {dtype!r}")
-    chosen = tuple(dtype for dtype in DTYPES if dtype in dtypes or not dtypes)
+    expected = demands.expected_failures(expected_failures, TRAININGS)
+    demands.at_least("steps", steps, 2)
+    chosen = demands.dtypes(dtypes)
     return TrainingPlan(training, select(only, skip), chosen, seed, steps, exact, expected)
 
 
 def select(only: Sequence[str] = (), skip: Sequence[str] = ()) -> tuple[TrainingInvariant, ...]:
-    """Return the invariants of trainings whose names match ``only`` and do not match ``skip``.
+    """Return the invariants of trainings that ``matching`` finds; without ``only`` the usual ones.
 
-    Raises
-    ------
-    SymmetryError
-        If a pattern matches no name, or nothing is left.
+    Those on request are not among them, nor what speaks of several ranks where there is one.
     """
-    for pattern in (*only, *skip):
-        if not any(fnmatchcase(invariant.name, pattern) for invariant in TRAININGS):
-            names = ", ".join(invariant.name for invariant in TRAININGS)
-            raise SymmetryError(f"no invariant of trainings matches {pattern!r}; there are {names}")
-    wanted = [i for i in TRAININGS if any(fnmatchcase(i.name, p) for p in only)]
-    wanted = (
-        wanted
-        if only
-        else [i for i in TRAININGS if not i.on_request and (ranks.world() > 1 or not i.ranks)]
-    )
-    selected = tuple(i for i in wanted if not any(fnmatchcase(i.name, p) for p in skip))
-    if not selected:
-        raise SymmetryError("the patterns to skip leave no invariant to check")
-    return selected
+    usual = [i.name for i in TRAININGS if not i.on_request and (ranks.world() > 1 or not i.ranks)]
+    return matching(TRAININGS, only or usual, skip, "invariant of trainings")
 
 
 class _Check:
@@ -163,10 +121,9 @@ class _Check:
                 self._find()
             dtypes = [d for d in plan.dtypes if d in invariant.dtypes]
             found = [v for dtype in dtypes if (v := self._examine(invariant, dtype)) is not None]
-            settled = _settle(found, plan.expected_failures.get(invariant.name))
-            verdicts += settled
-            for verdict in settled:
+            for verdict in settled(found, plan.expected_failures.get(invariant.name)):
                 self._progress.verdict(verdict)
+                verdicts.append(verdict)
         return Checked(
             plan.training.name,
             plan.seed,
@@ -311,17 +268,3 @@ _NOISE = {
     "rand": "uniform noise",
     "rand_like": "uniform noise",
 }
-
-
-def _settle(verdicts: Sequence[Verdict], reason: str | None) -> list[Verdict]:
-    """Apply the expectation that an invariant fails to its verdicts in both dtypes."""
-    if reason is None:
-        return list(verdicts)
-    failures = ("violated", "rounding")
-    failed = any(verdict.kind in failures for verdict in verdicts)
-    return [
-        replace(v, kind="expected failure", reason=reason)
-        if v.kind in failures
-        else replace(v, reason=reason, stale=not failed and v.kind in ("holds", "vacuous"))
-        for v in verdicts
-    ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from symmetry.checker.case import Case
@@ -133,6 +133,23 @@ class Checked:
     heading: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     coverage: Coverage | None = None
+
+
+def settled(verdicts: Sequence[Verdict], reason: str | None) -> list[Verdict]:
+    """Apply the expectation that an invariant fails, if there is one, to its verdicts.
+
+    A violation in any dtype meets it. It says nothing of a target that does not work.
+    """
+    if reason is None:
+        return list(verdicts)
+    failures = ("violated", "rounding")
+    failed = any(verdict.kind in failures for verdict in verdicts)
+    return [
+        replace(v, kind="expected failure", reason=reason)
+        if v.kind in failures
+        else replace(v, reason=reason, stale=not failed and v.kind in ("holds", "vacuous"))
+        for v in verdicts
+    ]
 
 
 def exit_code(verdicts: Iterable[Verdict]) -> int:

@@ -11,7 +11,7 @@ from click.core import ParameterSource
 
 from symmetry.cli import FAILED, FOUND, OK
 from symmetry.cli.child import enter
-from symmetry.cli.options import GivenPath, WholeNumber
+from symmetry.cli.options import GivenPath, number
 from symmetry.cli.parent import isolated
 from symmetry.cli.screen import say, terminal
 from symmetry.errors import SymmetryError
@@ -39,22 +39,8 @@ _WORK = 3 * 10**9  # that may be spent on explaining: samples times inputs times
     metavar="PATTERN",
     help="Leave these out; wins over --only. Repeatable.",
 )
-@click.option(
-    "--examples",
-    type=WholeNumber(min=1),
-    default=100,
-    show_default=True,
-    metavar="N",
-    help="Number of cases for each dtype.",
-)
-@click.option(
-    "--seed",
-    type=WholeNumber(min=0),
-    default=0,
-    show_default=True,
-    metavar="N",
-    help="Seed of the list of cases; another one explores others.",
-)
+@number("--examples", 100, "N", "Number of cases for each dtype.")
+@number("--seed", 0, "N", "Seed of the list of cases; another one explores others.", least=0)
 @click.option(
     "--dtype",
     type=click.Choice(["float32", "float64"]),
@@ -78,22 +64,8 @@ _WORK = 3 * 10**9  # that may be spent on explaining: samples times inputs times
     metavar="NAME=REASON",
     help="This invariant is known to be violated; if it is not, that is an error. Repeatable.",
 )
-@click.option(
-    "--min-samples",
-    type=WholeNumber(min=1),
-    default=1,
-    show_default=True,
-    metavar="N",
-    help="Every case has at least so many samples; BatchNorm wants 2.",
-)
-@click.option(
-    "--steps",
-    type=WholeNumber(min=2),
-    default=4,
-    show_default=True,
-    metavar="K",
-    help="Of a training: how many steps the runs of training/* take.",
-)
+@number("--min-samples", 1, "N", "Every case has at least so many samples; BatchNorm wants 2.")
+@number("--steps", 4, "K", "Of a training: how many steps the runs of training/* take.", least=2)
 @click.option(
     "--case",
     metavar="JSON|FILE",

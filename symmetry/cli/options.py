@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from symmetry.experiment import Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+Option = Callable[[Command], Command]
 
 
 class LearningRate(click.ParamType):  # type: ignore[type-arg]
@@ -55,7 +56,20 @@ class WholeNumber(click.IntRange):
 
 REPORTS = Path("reports")  # the directory of the reports that are written without any option
 _CLASSES = 10  # of the digits
-_AT_LEAST_1 = WholeNumber(min=1)
+
+
+def number(name: str, default: int, metavar: str, text: str, least: int = 1) -> Option[Any]:
+    """Return an option that takes a whole number."""
+    return click.option(
+        name,
+        type=WholeNumber(min=least),
+        default=default,
+        show_default=True,
+        metavar=metavar,
+        help=text,
+    )
+
+
 _EXPERIMENT = (
     click.option(
         "--data",
@@ -63,30 +77,9 @@ _EXPERIMENT = (
         metavar="DIR",
         help="Directory of four IDX files, each plain or .gz.  [default: the embedded MNIST]",
     ),
-    click.option(
-        "--classes",
-        type=_AT_LEAST_1,
-        default=_CLASSES,
-        show_default=True,
-        metavar="N",
-        help="Number of classes; a label of N or more is an error.",
-    ),
-    click.option(
-        "--hidden",
-        type=_AT_LEAST_1,
-        default=200,
-        show_default=True,
-        metavar="H",
-        help="Number of hidden units.",
-    ),
-    click.option(
-        "--iterations",
-        type=_AT_LEAST_1,
-        default=100,
-        show_default=True,
-        metavar="T",
-        help="Number of full-batch steps.",
-    ),
+    number("--classes", _CLASSES, "N", "Number of classes; a label of N or more is an error."),
+    number("--hidden", 200, "H", "Number of hidden units."),
+    number("--iterations", 100, "T", "Number of full-batch steps."),
     click.option(
         "--lr",
         type=LearningRate(),

@@ -15,6 +15,7 @@ from symmetry.cli.options import (
     experiment_options,
     is_usual,
     load_data,
+    number,
     output_directory,
 )
 from symmetry.errors import SymmetryError
@@ -34,14 +35,7 @@ _TEXTS = ("mnist.md", "mnist.json")
     show_default=True,
     help="Where the weights start. Units that start at random ought to differ: never a violation.",
 )
-@click.option(
-    "--seed",
-    type=WholeNumber(min=0),
-    default=0,
-    show_default=True,
-    metavar="N",
-    help="Seed of the random start, of this run or of its control.",
-)
+@number("--seed", 0, "N", "Seed of the random start, of this run or of its control.", least=0)
 @click.option(
     "--collapsed", is_flag=True, help="Train the collapsed network only: one unit for all."
 )

@@ -21,7 +21,7 @@ from symmetry.errors import SymmetryError
 from symmetry.network.formulas import one_hot_encode
 from symmetry.processes import take_pipes
 from symmetry.targets import resolve
-from symmetry.targets.contestant import Contestant
+from symmetry.targets.contestant import Contestant, Given
 from symmetry.targets.trainer import Run, Trainer, TrainerError, in_one_line, place_of, quiet
 from symmetry.units.compare import Floats
 
@@ -76,7 +76,7 @@ def start_training(subject: Subject, task: Task, cores: int | None) -> Iterator[
     if not subject.step_only:
         make = resolve.contestant(subject.trainer)
         data = (task.x, task.labels, task.test_x, task.test_labels)
-        return _iterations(make(*data, w1, w2, facts.lr))
+        return _iterations(make(Given(*data, w1, w2, facts.lr)))
     trainer = resolve.resolve_step(subject.trainer)
     if facts.dtype not in trainer.dtypes:
         raise SymmetryError(f"it takes {', '.join(trainer.dtypes)} only, not {facts.dtype}")

@@ -11,13 +11,24 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from typing import Literal
+from typing import Literal, Protocol, TypeVar
 
 from symmetry.errors import SymmetryError
 from symmetry.invariants import law, network, runs
 from symmetry.invariants.finding import Finding, Violation
 from symmetry.invariants.rounding import Rounding, rounding, rounding_from_zero
-from symmetry.invariants.two_layer import Trainer, TwoLayer
+from symmetry.invariants.two_layer import TwoLayer
+from symmetry.targets.trainer import Trainer
+
+
+class Named(Protocol):
+    """An invariant of whatever kind."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+
+
+T = TypeVar("T", bound=Named)
 
 ZERO = frozenset({"zero"})
 CLONED = frozenset({"cloned"})
@@ -105,7 +116,7 @@ CATALOGUE: tuple[Invariant, ...] = (
         trainers=_ELEMENTWISE,
         compared="exact",
         weights=ZERO,
-        measure=runs.w1_columns,
+        measure=lambda step, problem: runs.from_zero(step, problem)["w1"],
         prepare=TwoLayer.from_zero,
         rounding=rounding_from_zero,
         otherwise="w1 never moved",
@@ -119,7 +130,7 @@ CATALOGUE: tuple[Invariant, ...] = (
         trainers=_ELEMENTWISE,
         compared="exact",
         weights=ZERO,
-        measure=runs.w2_rows,
+        measure=lambda step, problem: runs.from_zero(step, problem)["w2"],
         prepare=TwoLayer.from_zero,
         rounding=rounding_from_zero,
         otherwise="the hidden rows of w2 never moved",
@@ -157,7 +168,7 @@ CATALOGUE: tuple[Invariant, ...] = (
         trainers="any full-batch step that treats its samples equally",
         compared="response",
         weights=NONZERO,
-        measure=runs.samples,
+        measure=lambda step, problem: law.rearranged(step, problem, [problem.samples]),
         otherwise="all samples were equal, or nothing moved",
         rightly="draws samples, takes batches in turn, or adds noise or mixes sample by sample",
     ),
@@ -170,7 +181,7 @@ CATALOGUE: tuple[Invariant, ...] = (
         trainers="any step without a pattern over its inputs",
         compared="response",
         weights=NONZERO,
-        measure=runs.inputs,
+        measure=lambda step, problem: law.rearranged(step, problem, [problem.inputs]),
         otherwise="all inputs were equal, or nothing moved",
         rightly="drops out inputs or adds noise to them",
     ),
@@ -183,7 +194,7 @@ CATALOGUE: tuple[Invariant, ...] = (
         trainers="any step without weights or patterns of classes",
         compared="response",
         weights=NONZERO,
-        measure=runs.classes,
+        measure=lambda step, problem: law.rearranged(step, problem, [problem.classes]),
         otherwise="all classes were equal, or nothing moved",
         rightly="has weights or fixed random feedback of its own for each class",
     ),
@@ -262,28 +273,30 @@ CATALOGUE: tuple[Invariant, ...] = (
 
 
 def select(only: Sequence[str] = (), skip: Sequence[str] = ()) -> tuple[Invariant, ...]:
-    """Return the invariants whose full names match a pattern of ``only`` and none of ``skip``.
+    """Return the invariants of two-layer steps that ``matching`` finds; without ``only`` all."""
+    return matching(CATALOGUE, only or ["*"], skip)
 
-    Parameters
-    ----------
-    only, skip
-        Patterns as of the shell (``symmetry/*``). Without ``only`` all are selected; ``skip`` wins.
+
+def matching(
+    invariants: Sequence[T], only: Sequence[str], skip: Sequence[str], what: str = "invariant"
+) -> tuple[T, ...]:
+    """Return the invariants whose full names match a pattern of ``only`` and none of ``skip``.
 
     Raises
     ------
     SymmetryError
         If a pattern matches no name, or nothing is left.
     """
+    names = [invariant.name for invariant in invariants]
     for pattern in (*only, *skip):
-        if not any(fnmatchcase(invariant.name, pattern) for invariant in CATALOGUE):
-            names = ", ".join(invariant.name for invariant in CATALOGUE)
-            raise SymmetryError(f"no invariant matches {pattern!r}; there are {names}")
-    selected = tuple(
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise SymmetryError(f"no {what} matches {pattern!r}; there are {', '.join(names)}")
+    found = tuple(
         invariant
-        for invariant in CATALOGUE
-        if (not only or any(fnmatchcase(invariant.name, pattern) for pattern in only))
+        for invariant in invariants
+        if any(fnmatchcase(invariant.name, pattern) for pattern in only)
         and not any(fnmatchcase(invariant.name, pattern) for pattern in skip)
     )
-    if not selected:
+    if not found:
         raise SymmetryError("the patterns to skip leave no invariant to check")
-    return selected
+    return found

@@ -13,7 +13,8 @@ import numpy as np
 
 from symmetry.invariants.bound import Bounded, Doubles, step_bounds
 from symmetry.invariants.finding import Finding, Violation
-from symmetry.invariants.two_layer import Trainer, TwoLayer
+from symmetry.invariants.two_layer import TwoLayer
+from symmetry.targets.trainer import Trainer
 from symmetry.units import compare
 from symmetry.units.compare import Floats
 from symmetry.units.state import State, finite, identical

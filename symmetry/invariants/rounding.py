@@ -17,7 +17,8 @@ from symmetry.invariants.memo import remembered
 from symmetry.invariants.perturbations import PERTURBATIONS
 from symmetry.invariants.response import ratio, responses
 from symmetry.invariants.setting import largest_change
-from symmetry.invariants.two_layer import Trainer, TwoLayer
+from symmetry.invariants.two_layer import TwoLayer
+from symmetry.targets.trainer import Trainer
 from symmetry.units.state import State, finite, identical
 from symmetry.units.units import Order, Units, first_of_group
 

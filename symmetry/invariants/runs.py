@@ -10,36 +10,29 @@ from numpy.typing import NDArray
 from symmetry.invariants import law
 from symmetry.invariants.finding import Finding, Violation
 from symmetry.invariants.memo import remembered
-from symmetry.invariants.two_layer import Trainer, TwoLayer
+from symmetry.invariants.two_layer import TwoLayer
+from symmetry.targets.trainer import Trainer
 from symmetry.units import compare
 from symmetry.units.compare import Floats
 from symmetry.units.follow import Follower
 from symmetry.units.state import finite, moved
 
 
-def w1_columns(trainer: Trainer, problem: TwoLayer) -> Finding:
-    """Compare the columns of w1 along a run from zero weights."""
-    return _zero_run(trainer, problem)["w1"]
-
-
-def w2_rows(trainer: Trainer, problem: TwoLayer) -> Finding:
-    """Compare the hidden rows of w2 along a run from zero weights."""
-    return _zero_run(trainer, problem)["w2"]
-
-
-def samples(trainer: Trainer, problem: TwoLayer) -> Finding:
-    """Compare a step on rearranged samples with the step."""
-    return law.rearranged(trainer, problem, [problem.samples])
-
-
-def inputs(trainer: Trainer, problem: TwoLayer) -> Finding:
-    """Compare a step with rearranged inputs, rows of w1 included, with the rearranged step."""
-    return law.rearranged(trainer, problem, [problem.inputs])
-
-
-def classes(trainer: Trainer, problem: TwoLayer) -> Finding:
-    """Compare a step with rearranged classes, columns of w2 included, with the rearranged step."""
-    return law.rearranged(trainer, problem, [problem.classes])
+@remembered
+def from_zero(trainer: Trainer, problem: TwoLayer) -> dict[str, Finding]:
+    """Compare the columns of w1, and the hidden rows of w2, along one run from zero weights."""
+    problem = problem.from_zero()
+    units = problem.hidden_units
+    followers = {name: Follower(units.within(name), problem.start) for name in units.arrays}
+    law.follow(trainer, problem, followers.values())
+    return {
+        name: Finding(
+            follower.moved,
+            follower.max_ulps,
+            law.violation_of(follower.split, units) if follower.split else None,
+        )
+        for name, follower in followers.items()
+    }
 
 
 def without_dead_rows(problem: TwoLayer) -> TwoLayer:
@@ -91,23 +84,6 @@ def pure(trainer: Trainer, problem: TwoLayer) -> Finding:
             break
         here = here.at(weights)
     return Finding(counted)
-
-
-@remembered
-def _zero_run(trainer: Trainer, problem: TwoLayer) -> dict[str, Finding]:
-    """Follow both matrices along one run from zero weights."""
-    problem = problem.from_zero()
-    units = problem.hidden_units
-    followers = {name: Follower(units.within(name), problem.start) for name in units.arrays}
-    law.follow(trainer, problem, followers.values())
-    return {
-        name: Finding(
-            follower.moved,
-            follower.max_ulps,
-            law.violation_of(follower.split, units) if follower.split else None,
-        )
-        for name, follower in followers.items()
-    }
 
 
 def _dead(problem: TwoLayer) -> NDArray[np.bool_]:

@@ -5,48 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from symmetry.data.random import Random
 from symmetry.invariants.perturbations import perturbations
 from symmetry.invariants.setting import Nearby
+from symmetry.targets.trainer import Trainer
 from symmetry.units.compare import Floats
 from symmetry.units.state import Array, State, finite
 from symmetry.units.units import Part, Units
 
 _AFFORDABLE = 10**8  # n * i * h * iterations, beyond which the growth of a split is not followed
 _STREAM = 101  # of the seed, for the settings that run in between
-
-
-class Result(Protocol):
-    """What one step returned, and the x and y that it was handed, as it left them."""
-
-    @property
-    def w1(self) -> Floats: ...  # noqa: D102
-    @property
-    def w2(self) -> Floats: ...  # noqa: D102
-    @property
-    def x(self) -> Floats: ...  # noqa: D102
-    @property
-    def y(self) -> Floats: ...  # noqa: D102
-
-
-class Run(Protocol):
-    """One training run: it copies its arguments, so that nothing handed in ever changes."""
-
-    def __call__(self, x: Floats, y: Floats, w1: Floats, w2: Floats, lr: float) -> Result:
-        """Take one step."""
-        ...
-
-
-class Trainer(Protocol):
-    """Anything that begins training runs which know nothing of each other."""
-
-    def start(self) -> Run:
-        """Begin a run."""
-        ...
 
 
 def hidden_units(h: int) -> Units:

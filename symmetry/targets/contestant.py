@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
 from symmetry.units.compare import Floats
 
 
+class Given(NamedTuple):
+    """What is trained on and tested with: inputs (n, i), bytes or floats, and labels (n,).
+
+    The weights to start from say how many hidden units and classes there are, and the dtype.
+    """
+
+    x: NDArray[Any]
+    labels: NDArray[Any]
+    test_x: NDArray[Any]
+    test_labels: NDArray[Any]
+    w1: Floats
+    w2: Floats
+    lr: float
+
+
 class Contestant(ABC):
     """Full-batch gradient descent, as a competent user of one framework would write it.
 
-    The constructor takes the training set, the test set, the weights to start from and the learning
-    rate, and does everything that need not be repeated: conversions to the framework's own arrays,
-    and to the dtype of the weights. Inputs are (n, i) bytes or floats, labels (n,) integers.
+    The constructor does everything that need not be repeated: conversions to the framework's own
+    arrays, and to the dtype of the weights.
 
     One iteration is one update, one pass over the training set that gives both the loss after the
     update and the gradient of the next one, and one forward pass over the test set.
@@ -24,16 +38,7 @@ class Contestant(ABC):
     _differentiated = False
 
     @abstractmethod
-    def __init__(
-        self,
-        x: NDArray[Any],
-        labels: NDArray[Any],
-        test_x: NDArray[Any],
-        test_labels: NDArray[Any],
-        w1: Floats,
-        w2: Floats,
-        lr: float,
-    ) -> None: ...
+    def __init__(self, given: Given) -> None: ...
 
     def advance(self) -> tuple[float, int]:
         """Train for one iteration, to its very end even where the framework is asynchronous.

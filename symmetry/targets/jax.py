@@ -6,13 +6,10 @@ return float32 ones. Arrays of float32 stay what they are.
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from numpy.typing import NDArray
 
 from symmetry.targets import contestant
 from symmetry.units.compare import Floats
@@ -60,21 +57,12 @@ def count_correct(weights: Weights, x: Array, labels: Array) -> Array:
 class Contestant(contestant.Contestant):
     """The same functions, on arrays made once; reading the results waits for them."""
 
-    def __init__(
-        self,
-        x: NDArray[Any],
-        labels: NDArray[Any],
-        test_x: NDArray[Any],
-        test_labels: NDArray[Any],
-        w1: Floats,
-        w2: Floats,
-        lr: float,
-    ) -> None:
+    def __init__(self, given: contestant.Given) -> None:
+        x, labels, test_x, test_labels, w1, w2, self._lr = given
         self._weights: Weights = (jnp.array(w1), jnp.array(w2))
         self._x, self._test_x = (jnp.array(a, dtype=w1.dtype) for a in (x, test_x))
         self._y = jax.nn.one_hot(jnp.array(labels), w2.shape[1], dtype=w1.dtype)
         self._test_labels = jnp.array(test_labels)
-        self._lr = lr
 
     def weights(self) -> tuple[Floats, Floats]:
         """Return copies of w1 and w2 as NumPy arrays."""

@@ -14,7 +14,7 @@ from types import ModuleType
 
 from symmetry.errors import SymmetryError
 from symmetry.targets.pulse import calling
-from symmetry.targets.trainer import in_one_line, place_of, quiet
+from symmetry.targets.trainer import quiet, told_as
 
 _folders: set[Path] = set()  # those that trainers were imported from
 
@@ -91,15 +91,8 @@ def load_file(trainer: str, path: str) -> ModuleType:
 @contextmanager
 def readable(trainer: str, doing: str) -> Iterator[None]:
     """Turn what the user's code raises, ``SystemExit`` included, into a line that says where."""
-    with quiet(), calling("loading", counts=False):
-        try:
-            yield
-        except (KeyboardInterrupt, SymmetryError):
-            raise
-        except BaseException as error:
-            raise SymmetryError(
-                f"{trainer!r}: {doing} raised {in_one_line(error)}{place_of(error)}"
-            ) from error
+    with quiet(), calling("loading", counts=False), told_as(SymmetryError, f"{trainer!r}: {doing}"):
+        yield
 
 
 def _execute(trainer: str, name: str, file: Path) -> ModuleType:

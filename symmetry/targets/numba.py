@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from symmetry.network.core import Core, step
 from symmetry.network.training import Weights, update
@@ -18,22 +15,14 @@ __all__ = ["Contestant", "step"]
 class Contestant(contestant.Contestant):
     """Training on two cores: one holds the training set, one the test set."""
 
-    def __init__(
-        self,
-        x: NDArray[Any],
-        labels: NDArray[Any],
-        test_x: NDArray[Any],
-        test_labels: NDArray[Any],
-        w1: Floats,
-        w2: Floats,
-        lr: float,
-    ) -> None:
+    def __init__(self, given: contestant.Given) -> None:
+        x, labels, test_x, self._test_labels, w1, w2, self._lr = given
         hidden, classes = w2[1:].shape
         self._core = Core(x, labels, classes=classes, hidden=hidden, dtype=w1.dtype.name)
-        self._test = Core(test_x, test_labels, classes=classes, hidden=hidden, dtype=w1.dtype.name)
-        self._test_labels = test_labels
+        self._test = Core(
+            test_x, self._test_labels, classes=classes, hidden=hidden, dtype=w1.dtype.name
+        )
         self._weights: Weights = (w1.copy(), w2.copy())
-        self._lr = lr
 
     def weights(self) -> tuple[Floats, Floats]:
         """Return copies of w1 and w2 as NumPy arrays."""

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from symmetry.network.formulas import one_hot_encode, prepend_bias, step
 from symmetry.targets import contestant
@@ -20,25 +17,15 @@ class Contestant(contestant.Contestant):
     The inputs get their column of ones once, and the hidden layer lives in one buffer that has it.
     """
 
-    def __init__(
-        self,
-        x: NDArray[Any],
-        labels: NDArray[Any],
-        test_x: NDArray[Any],
-        test_labels: NDArray[Any],
-        w1: Floats,
-        w2: Floats,
-        lr: float,
-    ) -> None:
+    def __init__(self, given: contestant.Given) -> None:
+        x, labels, test_x, self._test_labels, w1, w2, self._lr = given
         hidden, classes = w2[1:].shape
         self._x, self._test_x = (prepend_bias(a.astype(w1.dtype)) for a in (x, test_x))
         self._y = one_hot_encode(labels, classes, w1.dtype.name)
-        self._test_labels = test_labels
         self._layer, self._test_layer = (
             np.ones((len(a), 1 + hidden), w1.dtype) for a in (x, test_x)
         )
         self._w1, self._w2 = w1.copy(), w2.copy()
-        self._lr = lr
 
     def weights(self) -> tuple[Floats, Floats]:
         """Return copies of w1 and w2 as NumPy arrays."""

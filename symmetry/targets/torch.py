@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -45,23 +42,14 @@ def _layer_gradient(inputs: Tensor, delta: Tensor) -> Tensor:
 class Contestant(contestant.Contestant):
     """The same functions, on tensors made once."""
 
-    def __init__(
-        self,
-        x: NDArray[Any],
-        labels: NDArray[Any],
-        test_x: NDArray[Any],
-        test_labels: NDArray[Any],
-        w1: Floats,
-        w2: Floats,
-        lr: float,
-    ) -> None:
+    def __init__(self, given: contestant.Given) -> None:
+        x, labels, test_x, test_labels, w1, w2, self._lr = given
         self._w1, self._w2 = torch.tensor(w1), torch.tensor(w2)
         self._x, self._test_x = (torch.tensor(a, dtype=self._w1.dtype) for a in (x, test_x))
         self._labels, self._test_labels = (
             torch.tensor(a, dtype=torch.int64) for a in (labels, test_labels)
         )
         self._y = functional.one_hot(self._labels, w2.shape[1]).to(self._w1.dtype)
-        self._lr = lr
 
     def weights(self) -> tuple[Floats, Floats]:
         """Return copies of w1 and w2 as NumPy arrays."""

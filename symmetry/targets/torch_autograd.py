@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -47,16 +44,8 @@ def to_matrices(parameters: list[Tensor]) -> tuple[Floats, Floats]:
 class Contestant(contestant.Contestant):
     """The same functions, on tensors made once."""
 
-    def __init__(
-        self,
-        x: NDArray[Any],
-        labels: NDArray[Any],
-        test_x: NDArray[Any],
-        test_labels: NDArray[Any],
-        w1: Floats,
-        w2: Floats,
-        lr: float,
-    ) -> None:
+    def __init__(self, given: contestant.Given) -> None:
+        x, labels, test_x, test_labels, w1, w2, lr = given
         self._parameters = to_parameters(w1, w2)
         self._optimizer = torch.optim.SGD(self._parameters, lr=lr)
         dtype = self._parameters[0].dtype

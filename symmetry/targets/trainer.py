@@ -68,15 +68,9 @@ class Trainer:
         """
         if not inspect.isclass(self.target):
             return Run(self.target)
-        with quiet(), calling("instance", counts=False):
-            try:
-                instance: Any = self.target()
-            except (KeyboardInterrupt, TrainerError):
-                raise
-            except BaseException as error:
-                raise TrainerError(
-                    f"{self.target.__name__}() raised {in_one_line(error)}{place_of(error)}"
-                ) from error
+        doing = f"{self.target.__name__}()"
+        with quiet(), calling("instance", counts=False), told_as(TrainerError, doing):
+            instance: Any = self.target()
         return Run(instance)
 
 
@@ -121,23 +115,12 @@ class Run:
         """
         own_x, own_y, own_w1, own_w2 = (np.array(a, order="C") for a in (x, y, w1, w2))
         with quiet(), calling(x.shape, w1.shape, w2.shape, w1.dtype):
-            try:
+            with told_as(TrainerError, "the step"):
                 returned = self.step(own_x, own_y, own_w1, own_w2, float(lr))
-            except (KeyboardInterrupt, TrainerError):
-                raise
-            except BaseException as error:
-                raise TrainerError(
-                    f"the step raised {in_one_line(error)}{place_of(error)}"
-                ) from error
-            try:
+            # Results may run code of their own: __len__, __array__.
+            with told_as(TrainerError, "reading what the step returned"):
                 new_w1, new_w2 = _two_values(returned)
                 new_w1, new_w2 = _array_like(w1, new_w1, "w1"), _array_like(w2, new_w2, "w2")
-            except (KeyboardInterrupt, TrainerError):
-                raise
-            except BaseException as error:  # such results run code of their own: __len__, __array__
-                raise TrainerError(
-                    f"reading what the step returned raised {in_one_line(error)}{place_of(error)}"
-                ) from error
             return Result(new_w1, new_w2, own_x, own_y)
 
 
@@ -147,6 +130,17 @@ def quiet() -> Iterator[None]:
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         yield
+
+
+@contextmanager
+def told_as(kind: type[Exception], doing: str) -> Iterator[None]:
+    """Turn what the user's code raises, ``SystemExit`` included, into a line that says where."""
+    try:
+        yield
+    except (KeyboardInterrupt, kind):
+        raise
+    except BaseException as error:
+        raise kind(f"{doing} raised {in_one_line(error)}{place_of(error)}") from error
 
 
 def in_one_line(error: BaseException) -> str:

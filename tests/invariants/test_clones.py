@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from symmetry.invariants import law, runs
+from symmetry.invariants import law
 from symmetry.invariants.catalogue import select
 from symmetry.invariants.finding import Finding
 from tests.invariants.helpers import (
@@ -19,7 +19,8 @@ from tests.invariants.helpers import (
     with_clones,
 )
 
-MEASURES = (runs.w1_columns, runs.w2_rows, law.clones)
+w1_columns, w2_rows = (i.measure for i in select(["symmetry/w1-columns", "symmetry/w2-rows"]))
+MEASURES = (w1_columns, w2_rows, law.clones)
 
 
 def nudged(matrix, position, unit, at=1, factor=None):
@@ -53,7 +54,7 @@ def test_sound_units_stay_alike(measure, dtype):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_violation_names_step_units_entry_and_distance(dtype):
-    violation = runs.w1_columns(nudged("w1", 2, 4, at=3), make_problem(dtype=dtype)).violation
+    violation = w1_columns(nudged("w1", 2, 4, at=3), make_problem(dtype=dtype)).violation
     assert violation.message == (
         "after step 3 hidden unit 4 is no longer equal to unit 0: "
         "w1[2, 4] and w1[2, 0] are 1 ulp apart"
@@ -65,7 +66,7 @@ def test_a_violation_names_step_units_entry_and_distance(dtype):
 
 
 def test_rows_of_w2_are_counted_with_the_bias_row():
-    finding = runs.w2_rows(nudged("w2", 1, 0, factor=2), make_problem())
+    finding = w2_rows(nudged("w2", 1, 0, factor=2), make_problem())
     assert finding.violation.message == (
         "after step 1 hidden unit 0 is no longer equal to unit 1: w2[1, 1] and w2[2, 1] are "
         f"{finding.max_ulps:,} ulps apart"
@@ -77,10 +78,10 @@ def test_rows_of_w2_are_counted_with_the_bias_row():
 
 def test_a_violation_of_one_matrix_is_none_of_the_other_in_the_same_step():
     steps, problem = nudged("w2", 0, 1, at=4), make_problem(iterations=4)
-    assert runs.w2_rows(steps, problem).violation.iteration == 4
-    assert runs.w1_columns(steps, problem).violation is None
+    assert w2_rows(steps, problem).violation.iteration == 4
+    assert w1_columns(steps, problem).violation is None
     longer = replace(problem, iterations=5)
-    assert runs.w1_columns(steps, longer).violation.iteration == 5
+    assert w1_columns(steps, longer).violation.iteration == 5
 
 
 def test_a_split_of_clones_lists_its_own_group_only():
@@ -112,7 +113,7 @@ def test_the_first_iteration_that_is_not_finite_is_compared_and_is_the_last(dtyp
         return w1, w2
 
     problem = make_problem(dtype=dtype)
-    finding = runs.w1_columns(trainer(diverging), problem)
+    finding = w1_columns(trainer(diverging), problem)
     assert finding == Finding(counted=False)
 
     def one_diverges(x, y, w1, w2, lr):
@@ -120,7 +121,7 @@ def test_the_first_iteration_that_is_not_finite_is_compared_and_is_the_last(dtyp
         w1[2, 1] = np.nan
         return w1, w2
 
-    violation = runs.w1_columns(trainer(one_diverges), problem).violation
+    violation = w1_columns(trainer(one_diverges), problem).violation
     assert violation.iteration == 1
     assert violation.ulps == 2 ** (8 * np.dtype(dtype).itemsize) - 1
     assert violation.relative == 2
@@ -142,8 +143,8 @@ def test_one_unit_has_nothing_to_be_compared_with():
 
 def test_w1_needs_a_second_step_to_move():
     problem = make_problem(iterations=1)
-    assert not runs.w1_columns(trainer(exact_step), problem).counted
-    assert runs.w2_rows(trainer(exact_step), problem).counted
+    assert not w1_columns(trainer(exact_step), problem).counted
+    assert w2_rows(trainer(exact_step), problem).counted
 
 
 def test_clones_without_a_different_unit_do_not_count():
@@ -161,10 +162,10 @@ def test_both_matrices_are_measured_in_one_run():
         __call__ = staticmethod(exact_step)
 
     steps, problem = trainer(Counted), make_problem()
-    assert runs.w1_columns(steps, problem).counted
-    assert runs.w2_rows(steps, problem).counted
+    assert w1_columns(steps, problem).counted
+    assert w2_rows(steps, problem).counted
     assert len(made) == 1
-    runs.w2_rows(trainer(Counted), problem)
+    w2_rows(trainer(Counted), problem)
     assert len(made) == 2
 
 
@@ -212,6 +213,6 @@ def test_a_large_problem_is_followed_for_fewer_steps():
 @pytest.mark.parametrize("step", [numpy_step, Adam, Momentum])
 def test_whatever_numpy_does_is_reported_or_counted(step):
     for seed in range(10):
-        finding = runs.w2_rows(trainer(step), make_problem(seed, h=37, dtype="float32"))
+        finding = w2_rows(trainer(step), make_problem(seed, h=37, dtype="float32"))
         assert finding.counted
         assert (finding.max_ulps > 0) == (finding.violation is not None)

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from symmetry.data.random import Random
+from symmetry.invariants.catalogue import select
 from symmetry.invariants.finding import Finding
 from symmetry.invariants.law import permutation
 from symmetry.invariants.perturbations import PERTURBATIONS
 from symmetry.invariants.response import ratio, responses
-from symmetry.invariants.runs import classes, inputs, samples
 from symmetry.invariants.setting import Nearby
 from symmetry.units import compare
 from tests.invariants.helpers import (
@@ -26,6 +26,11 @@ from tests.invariants.helpers import (
     numpy_step,
     trainer,
     with_clones,
+)
+
+samples, inputs, classes = (
+    invariant.measure
+    for invariant in select(["symmetry/samples", "symmetry/inputs", "symmetry/classes"])
 )
 
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from symmetry.invariants import runs
 from symmetry.invariants.catalogue import select
 from symmetry.invariants.rounding import rounding, rounding_from_zero
 from symmetry.network import formulas
@@ -22,6 +21,8 @@ from tests.invariants.helpers import (
     trainer,
     with_clones,
 )
+
+(w2_rows,) = select(["symmetry/w2-rows"])
 
 
 def other_sums_for_odd_units(x, y, w1, w2):
@@ -94,7 +95,7 @@ def test_a_gradient_that_is_nothing_but_rounding_is_rounding(step, dtype):
         problem = make_problem(seed, n, 4, 8, c, dtype=dtype, iterations=3)
         balanced = np.eye(c, dtype=dtype)[np.random.default_rng(seed).permutation(n) % c]
         problem = replace(problem, y=balanced)
-        assert runs.w2_rows(trainer(step), problem).violation.iteration == 1
+        assert w2_rows.measure(trainer(step), problem).violation.iteration == 1
         judged.append(rounding_from_zero(trainer(step), problem))
     assert all(answer.explains for answer in judged)
 
@@ -171,7 +172,7 @@ def test_a_group_that_overflows_together_ends_the_judgement():
         return w1 * w1.dtype.type(1e15), w2 * w2.dtype.type(1e15)
 
     problem = make_problem(n=40, dtype="float32", iterations=20)
-    assert runs.w2_rows(trainer(exploding), problem).violation
+    assert w2_rows.measure(trainer(exploding), problem).violation
     answer = rounding_from_zero(trainer(exploding), problem)
     assert answer.explains
 

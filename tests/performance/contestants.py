@@ -43,19 +43,21 @@ def contestant(name: str, problem: Problem, hidden: int, dtype: str, threads: in
 
 def with_numpy(problem: Problem, w1: Any, w2: Any) -> Advance:
     """Return what trains by NumPy."""
+    from symmetry.targets.contestant import Given
     from symmetry.targets.numpy import Contestant  # without Numba, which would count as its memory
 
     sets = problem.x, problem.labels, problem.test_x, problem.test_labels
-    numpy = Contestant(*sets, w1, w2, LR)
+    numpy = Contestant(Given(*sets, w1, w2, LR))
     return lambda: numpy.advance()[0]
 
 
 def with_a_framework(name: str, problem: Problem, w1: Any, w2: Any) -> Advance:
     """Return what trains by PyTorch or JAX."""
+    from symmetry.targets.contestant import Given
     from symmetry.targets.resolve import contestant
 
     sets = problem.x, problem.labels, problem.test_x, problem.test_labels
-    made = contestant(FRAMEWORKS[name])(*sets, w1, w2, LR)
+    made = contestant(FRAMEWORKS[name])(Given(*sets, w1, w2, LR))
     return lambda: made.advance()[0]
 
 

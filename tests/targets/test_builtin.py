@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from symmetry.network import formulas
+from symmetry.targets.contestant import Given
 from symmetry.targets.resolve import contestant, resolve
 from tests.targets.frameworks import EACH_BUILTIN
 
@@ -75,7 +76,7 @@ def test_training_is_the_formulas_step_by_step(name, sizes, dtype, pixels, seed)
     x, labels, w1, w2 = draw_problem(sizes, dtype, seed, pixels)
     test_x, test_labels, _, _ = draw_problem((7, *sizes[1:]), dtype, seed + 1, pixels)
     lr = 1e-3 if pixels else 0.3
-    run = contestant(name)(x, labels, test_x, test_labels, w1, w2, lr)
+    run = contestant(name)(Given(x, labels, test_x, test_labels, w1, w2, lr))
     y = formulas.one_hot_encode(labels, sizes[3], "float64")
     weights = w1.astype("float64"), w2.astype("float64")
     for _ in range(3):
@@ -99,7 +100,7 @@ def test_training_is_the_formulas_step_by_step(name, sizes, dtype, pixels, seed)
 def test_training_leaves_the_start_alone_and_hands_out_copies(name):
     x, labels, w1, w2 = draw_problem((9, 3, 5, 2), "float32", seed=3)
     kept = [a.copy() for a in (x, labels, w1, w2)]
-    run = contestant(name)(x, labels, x, labels, w1, w2, 0.3)
+    run = contestant(name)(Given(x, labels, x, labels, w1, w2, 0.3))
     for found, expected in zip(run.weights(), kept[2:], strict=True):
         np.testing.assert_array_equal(found, expected)
     run.advance()
@@ -115,7 +116,7 @@ def test_training_leaves_the_start_alone_and_hands_out_copies(name):
 @pytest.mark.parametrize("name", EACH_BUILTIN)
 def test_training_makes_one_pass_over_the_training_set_per_iteration(name, monkeypatch):
     x, labels, w1, w2 = draw_problem((9, 3, 5, 2), "float32", seed=4)
-    run = contestant(name)(x, labels, x, labels, w1, w2, 0.3)
+    run = contestant(name)(Given(x, labels, x, labels, w1, w2, 0.3))
     passes = []
     differentiate = run._differentiate
     monkeypatch.setattr(run, "_differentiate", lambda: passes.append(1) or differentiate())
