@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Literal, Protocol, TypeVar
 
@@ -290,7 +291,9 @@ def matching(
     names = [invariant.name for invariant in invariants]
     for pattern in (*only, *skip):
         if not any(fnmatchcase(name, pattern) for name in names):
-            raise SymmetryError(f"no {what} matches {pattern!r}; there are {', '.join(names)}")
+            close = [n for n in names if pattern in n] or get_close_matches(pattern, names, 1)
+            hint = f", did you mean {close[0]!r}? There" if close else "; there"
+            raise SymmetryError(f"no {what} matches {pattern!r}{hint} are {', '.join(names)}")
     found = tuple(
         invariant
         for invariant in invariants

@@ -43,14 +43,17 @@ def load_module(trainer: str, name: str) -> ModuleType:
     _put_first(folder)
     with readable(trainer, f"importing {name}"):
         try:
-            return importlib.import_module(name)
+            module = importlib.import_module(name)
         except ModuleNotFoundError as error:
             if error.name is None or not f"{name}.".startswith(f"{error.name}."):
                 raise  # the module is there; it is something that it imports that is not
-            near = _nearest(folder.joinpath(*name.split(".")).with_suffix(".py"))
+            near = nearest(folder.joinpath(*name.split(".")).with_suffix(".py"))
             raise SymmetryError(
                 f"{trainer!r}: {error}{near} (looked in {folder} first, then where Python looks)"
             ) from error
+    if module.__spec__ is not None and module.__spec__.origin is None:
+        raise SymmetryError(f"{trainer!r}: {name} is a folder, expected a Python file in it")
+    return module
 
 
 def load_file(trainer: str, path: str) -> ModuleType:
@@ -77,7 +80,7 @@ def load_file(trainer: str, path: str) -> ModuleType:
     except (OSError, RuntimeError, ValueError) as error:  # links that lead in a circle, for example
         raise SymmetryError(f"{trainer!r}: {path} leads to no file: {error}") from error
     if not found:
-        raise SymmetryError(f"{trainer!r}: there is no file {file}{_nearest(file)}")
+        raise SymmetryError(f"{trainer!r}: there is no file {file}{nearest(file)}")
     name, root = name_in_package(file)
     _put_first(root)
     if root != file.parent and str(file.parent) not in sys.path:
@@ -110,17 +113,20 @@ def _execute(trainer: str, name: str, file: Path) -> ModuleType:
     return module
 
 
-def defined_in(file: Path) -> tuple[str, ...]:
-    """Return the public functions and classes that a file defines, without executing it."""
+def defined_in(file: Path) -> tuple[str, ...] | None:
+    """Return the public functions and classes that a file defines, without executing it.
+
+    None if it cannot be read as Python.
+    """
     try:
         tree = ast.parse(file.read_bytes())
     except (OSError, ValueError, SyntaxError):
-        return ()
+        return None
     kinds = (ast.FunctionDef, ast.ClassDef)
     return tuple(n.name for n in tree.body if isinstance(n, kinds) and n.name[0] != "_")
 
 
-def _nearest(file: Path) -> str:
+def nearest(file: Path) -> str:
     """Guess which Python file beside a missing one was meant."""
     try:
         names = [path.name for path in file.parent.glob("*.py")]

@@ -8,7 +8,7 @@ import importlib.util
 import inspect
 import reprlib
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from types import ModuleType
@@ -16,7 +16,7 @@ from typing import Any
 
 from symmetry.errors import SymmetryError
 from symmetry.targets.contestant import Contestant
-from symmetry.targets.load import defined_in, load_file, load_module, readable
+from symmetry.targets.load import defined_in, load_file, load_module, nearest, readable
 from symmetry.targets.trainer import DTYPES, Trainer
 from symmetry.targets.training import Training
 
@@ -25,6 +25,7 @@ _FRAMEWORKS = {"torch": "torch", "torch-autograd": "torch", "jax": "jax"}
 
 
 Target = Trainer | Training
+_ANYTHING = [inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD]
 _ARGUMENTS = ("x", "y", "w1", "w2", "lr")
 _CALL = f"step({', '.join(_ARGUMENTS)})"
 _BOTH = (
@@ -95,7 +96,7 @@ def expand(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         private = attribute[0] == "_" and pattern[0] != "_"
         if private or not fnmatchcase(attribute, pattern) or inspect.ismodule(value):
             continue
-        if callable(value) and getattr(value, "__module__", None) != module.__name__:
+        if callable(value) and not _is_own(value, module):
             left_out.append(f"{source}:{attribute} is imported")
             continue
         try:
@@ -117,7 +118,7 @@ def is_pattern(name: str) -> bool:
 def _module(name: str) -> tuple[ModuleType, str, str]:
     """Import the module of a name; return it, how it was named, and the attribute."""
     source, _, attribute = name.rpartition(":")
-    if not (source and attribute):
+    if not (source and attribute) or source.endswith((":", ".ipynb")):
         raise SymmetryError(
             f"unknown target {name!r}{_meant(name)}: expected one of {', '.join(BUILTIN)}, "
             "or package.module:attribute, or path/to/file.py:attribute"
@@ -127,20 +128,32 @@ def _module(name: str) -> tuple[ModuleType, str, str]:
 
 
 def _meant(name: str) -> str:
-    """Guess what was meant by a name without an attribute."""
+    """Guess what was meant by a name that has no attribute, or cannot have one."""
     name = name.strip(":")
-    if name.endswith(".py"):
-        names = defined_in(Path(name))
-        if not names:
-            return f", a file that {'defines nothing' if Path(name).is_file() else 'is not there'}"
-        return f", did you mean {' or '.join(repr(f'{name}:{n}') for n in names[:3])}?"
+    source, _, attribute = name.partition("::")
     head, _, tail = name.rpartition(".")
+    file = Path(name if name.endswith(".py") else f"{name}.py")
+    if attribute:
+        return _did_you_mean([f"{source}:{attribute}"])
+    if source.partition(":")[0].endswith(".ipynb"):
+        return ", a notebook: export it as a Python file first"
+    if file.is_file():
+        names = defined_in(file)
+        if names is None:
+            return ", a file that is not valid Python"
+        found = _did_you_mean([f"{name}:{n}" for n in names[:3]])
+        return found or ", a file that defines nothing"
+    if name.endswith(".py"):
+        return f", a file that is not there{nearest(file)}"
+    if name and Path(name).is_dir():
+        return ", a folder"
     if head and Path(*head.split(".")).with_suffix(".py").is_file():
-        return f", did you mean {f'{head}:{tail}'!r}?"
-    if names := defined_in(Path(f"{name}.py")):
-        return f", did you mean {' or '.join(repr(f'{name}:{n}') for n in names[:3])}?"
-    close = difflib.get_close_matches(name, BUILTIN, 1)
-    return f", did you mean {close[0]!r}?" if close else ""
+        return _did_you_mean([f"{head}:{tail}"])
+    return _did_you_mean(difflib.get_close_matches(name, BUILTIN, 1))
+
+
+def _did_you_mean(names: Sequence[str]) -> str:
+    return f", did you mean {' or '.join(map(repr, names))}?" if names else ""
 
 
 def as_target(found: Any, name: str | None = None) -> Target:
@@ -157,14 +170,10 @@ def as_target(found: Any, name: str | None = None) -> Target:
     if not callable(found):
         raise SymmetryError(f"{name!r} is of type {type(found).__name__}, {_BOTH}")
     step = as_trainer(found, name) if inspect.isclass(found) else None
-    try:
-        signature = inspect.signature(found.__call__ if step else found)
-    except (TypeError, ValueError):  # of some built-in functions nobody knows
+    signature = _signature(found)
+    if signature is None:
         return step or as_trainer(found, name)
-    parameters = list(signature.parameters.values())
-    if step and parameters and parameters[0].kind is not inspect.Parameter.VAR_POSITIONAL:
-        signature = signature.replace(parameters=parameters[1:])  # without self
-    elif not any(_is_required(p) or p.kind is p.VAR_POSITIONAL for p in parameters):
+    if not step and not any(map(_must_be_given, signature.parameters.values())):
         return Training(name, found)
     try:
         signature.bind(*_ARGUMENTS)
@@ -174,6 +183,25 @@ def as_target(found: Any, name: str | None = None) -> Target:
     if set(names) == set(_ARGUMENTS) and names != _ARGUMENTS:  # they would change places unnoticed
         raise SymmetryError(f"{name!r} takes {signature}, but is called as {_CALL}")
     return step or as_trainer(found, name)
+
+
+def _signature(found: Any) -> inspect.Signature | None:
+    """Return how a callable, or a class's instance, is called; None if that cannot be told.
+
+    The ``__call__`` of a PyTorch module takes anything: what counts is its ``forward``.
+    """
+    call = found.__call__ if inspect.isclass(found) else found
+    for function in (call, getattr(found, "forward", call)):
+        try:
+            signature = inspect.signature(function)
+        except (TypeError, ValueError):
+            return None
+        parameters = list(signature.parameters.values())
+        if inspect.isclass(found) and parameters[:1] and parameters[0].kind is not _ANYTHING[0]:
+            del parameters[0]  # self
+        if [parameter.kind for parameter in parameters] != _ANYTHING:
+            break
+    return signature.replace(parameters=parameters)
 
 
 def as_trainer(step: Callable[..., Any], name: str | None = None) -> Trainer:
@@ -253,17 +281,25 @@ def _find(trainer: str, module: ModuleType, source: str, attribute: str) -> Any:
                 found = getattr(found, part)
             except AttributeError as error:
                 close = difflib.get_close_matches(part, dir(found), 1)
-                hint = f"; did you mean {close[0]!r}?" if close else ""
+                if not close and found is module:
+                    close = [n for n, value in vars(module).items() if _is_own(value, module)][:3]
                 raise SymmetryError(
-                    f"{trainer!r}: {place} has no attribute {part!r}{hint}"
+                    f"{trainer!r}: {place} has no attribute {part!r}{_did_you_mean(close)}"
                 ) from error
         place += f".{part}" if ":" in place else f":{part}"
     return found
 
 
-def _is_required(parameter: inspect.Parameter) -> bool:
-    variable = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-    return parameter.default is parameter.empty and not variable
+def _is_own(value: Any, module: ModuleType) -> bool:
+    """Return whether it is a function or class that the module itself defines."""
+    return callable(value) and getattr(value, "__module__", None) == module.__name__
+
+
+def _must_be_given(parameter: inspect.Parameter) -> bool:
+    """Return whether an argument is required, or there may be any number of them."""
+    if parameter.kind is parameter.VAR_KEYWORD:
+        return False
+    return parameter.default is parameter.empty
 
 
 def _dtypes(name: str, step: Any) -> tuple[str, ...]:

@@ -342,7 +342,7 @@ def test_the_list(tmp_path: Path) -> None:
         (["no.such:step"], "No module named 'no'"),
         (["steps:missing"], "steps has no attribute 'missing'"),
         (["steps:STEPS"], "steps has no attribute 'STEPS'"),
-        (["--only", "clones"], "no invariant matches 'clones'"),
+        (["--only", "clones"], "no invariant matches 'clones', did you mean 'symmetry/clones'?"),
         (["--skip", "*"], "the patterns to skip leave no invariant"),
         (["--examples", "0"], "--examples"),
         (["--examples", "many"], "--examples"),

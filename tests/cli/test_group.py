@@ -53,6 +53,10 @@ def test_without_a_command_nothing_was_done(tmp_path: Path) -> None:
     assert "Usage: symmetry" in finished.err
 
 
+def test_a_mistyped_command_gets_the_nearest_one(tmp_path: Path) -> None:
+    assert_one_line(symmetry("chekc", cwd=tmp_path), "'chekc'", "Did you mean 'check'?")
+
+
 @pytest.mark.parametrize("arguments", [["walk"], ["--walk"], ["\x1b[31mred"], ["x" * 5000]])
 def test_unknown_words_are_one_line(arguments: list[str], tmp_path: Path) -> None:
     finished = symmetry(*arguments, cwd=tmp_path)

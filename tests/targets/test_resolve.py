@@ -15,6 +15,7 @@ from symmetry.errors import SymmetryError
 from symmetry.targets.resolve import as_trainer, contestant, installed, resolve, resolve_step
 from symmetry.targets.trainer import Trainer
 from symmetry.targets.training import Training
+from tests.conftest import needs
 from tests.targets.frameworks import EACH_BUILTIN
 
 
@@ -143,12 +144,21 @@ NOT_THERE = ", a file that is not there"
         ("bad.py", ", did you mean 'bad.py:good' or 'bad.py:Better'?"),
         ("bad", ", did you mean 'bad:good' or 'bad:Better'?"),
         ("bad.good", ", did you mean 'bad:good'?"),
+        ("bad.py::good", ", did you mean 'bad.py:good'?"),
+        ("bda.py", ", a file that is not there; did you mean bad.py?"),
         ("empty.py", ", a file that defines nothing"),
+        ("odd_syntax.py", ", a file that is not valid Python"),
+        ("place", ", a folder"),
+        ("place/", ", a folder"),
+        ("book.ipynb", ", a notebook: export it as a Python file first"),
+        ("book.ipynb:step", ", a notebook: export it as a Python file first"),
     ],
 )
-def test_names_without_module_or_attribute(folder, name, hint):
+def test_names_that_lead_to_no_attribute(folder, name, hint):
     write(folder / "bad.py", "def good(x, y, w1, w2, lr): ...\ndef _no(): ...\nclass Better: ...\n")
     write(folder / "empty.py", "")
+    write(folder / "odd_syntax.py", "def step(:")
+    (folder / "place").mkdir()
     assert message(name) == (
         f"unknown target {name!r}{hint}: expected one of numba, numpy, torch, torch-autograd, jax, "
         "or package.module:attribute, or path/to/file.py:attribute"
@@ -311,6 +321,13 @@ def test_missing_file(folder):
     assert "there is no file" in message("folder.py:step")
 
 
+def test_a_folder_is_no_module(folder):
+    (folder / "place").mkdir()
+    assert message("place:step") == (
+        "'place:step': place is a folder, expected a Python file in it"
+    )
+
+
 def test_links_in_a_circle_lead_to_no_file(folder):
     (folder / "loop.py").symlink_to("loop.py")
     assert "no file" in message("loop.py:step")
@@ -358,7 +375,10 @@ def test_ctrl_c_while_importing_passes(folder):
 def test_missing_attribute(folder):
     write(folder / "train.py", "class Steps:\n    sgd = print\n")
     assert message("train.py:steps") == (
-        "'train.py:steps': train.py has no attribute 'steps'; did you mean 'Steps'?"
+        "'train.py:steps': train.py has no attribute 'steps', did you mean 'Steps'?"
+    )
+    assert message("train.py:sgd") == (
+        "'train.py:sgd': train.py has no attribute 'sgd', did you mean 'Steps'?"
     )
     assert message("train:Steps.adam") == (
         "'train:Steps.adam': train:Steps has no attribute 'adam'"
@@ -392,6 +412,23 @@ def test_a_function_of_other_arguments_is_told_both_signatures(folder, signature
         f"'train.py:step' takes ({signature}), expected a two-layer step, called as "
         "step(x, y, w1, w2, lr), or a training, a function without parameters that returns "
         "(model, step)"
+    )
+
+
+@needs("torch")
+@pytest.mark.parametrize("name", ["Model", "model"])
+def test_a_model_is_neither_a_step_nor_a_training(folder, name):
+    write(
+        folder / "train.py",
+        """
+        from torch import nn
+        class Model(nn.Module):
+            def forward(self, pixels): return pixels
+        model = Model()
+        """,
+    )
+    assert message(f"train.py:{name}").startswith(
+        f"'train.py:{name}' takes (pixels), expected a two-layer step, called as "
     )
 
 
