@@ -16,7 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -62,6 +62,8 @@ class Figure:
         Draws it on an empty Matplotlib figure. Change ``edition`` when the drawing changes.
     edition
         Enters the digest beside the data, so that figures of an older drawing are replaced.
+    layout
+        Whether Matplotlib places the axes, or the drawing does, which takes half the time.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Figure:
     shows: tuple[Any, ...]
     draw: Callable[[Canvas], None]
     edition: int = 1
+    layout: Literal["constrained"] | None = "constrained"
 
     @property
     def digest(self) -> str:
@@ -90,7 +93,7 @@ class Figure:
         from matplotlib.figure import Figure as Canvas
 
         with style.context(["default", _STYLE]):  # a reader's own settings change no report
-            canvas = Canvas(figsize=self.size, layout="constrained")
+            canvas = Canvas(figsize=self.size, layout=self.layout)
             FigureCanvasAgg(canvas)
             self.draw(canvas)
             data = io.BytesIO()

@@ -52,6 +52,7 @@ def _curves(experiment: Experiment) -> Figure:
     guess = 100 * int(experiment.confusion.sum(axis=1).max()) / experiment.facts.test
 
     def draw(canvas: Canvas) -> None:
+        _place(canvas, left=0.5, right=0.15, bottom=0.5, top=0.4, gap=0.17)
         loss, accuracy = canvas.subplots(1, 2)
         for name, colour, history in runs:
             _line(loss, name, colour, history, [point.loss for point in history])
@@ -79,7 +80,9 @@ def _curves(experiment: Experiment) -> Figure:
 
     shows = [np.array([[p.loss, p.accuracy] for p in history]) for _, _, history in runs]
     names = [name for name, _, _ in runs]
-    return Figure("mnist-curves.png", (9.0, 3.6), (names, guess, *shows), draw, edition=3)
+    return Figure(
+        "mnist-curves.png", (9.0, 3.6), (names, guess, *shows), draw, edition=2, layout=None
+    )
 
 
 def _line(
@@ -101,6 +104,7 @@ def _weights(experiment: Experiment) -> Figure:
         panels.append(("Random start (control)", experiment.control.w1))
 
     def draw(canvas: Canvas) -> None:
+        _place(canvas, left=0.65, right=0.1, bottom=0.5, top=0.4, gap=0.2)
         for axes, (title, w1) in zip(
             np.atleast_1d(canvas.subplots(1, len(panels))), panels, strict=True
         ):
@@ -112,7 +116,9 @@ def _weights(experiment: Experiment) -> Figure:
             _scale(canvas, axes, image)
 
     shows = [part for title, w1 in panels for part in (title, w1)]
-    return Figure("mnist-w1.png", (4.6 * len(panels), 5.4), tuple(shows), draw, edition=3)
+    return Figure(
+        "mnist-w1.png", (4.6 * len(panels), 5.4), tuple(shows), draw, edition=2, layout=None
+    )
 
 
 def _feature(experiment: Experiment, feature: NDArray[Any]) -> Figure:
@@ -121,6 +127,7 @@ def _feature(experiment: Experiment, feature: NDArray[Any]) -> Figure:
     never_lit = experiment.facts.never_lit.reshape(DRAWN_SHAPE)
 
     def draw(canvas: Canvas) -> None:
+        _place(canvas, left=0.6, right=0.1, bottom=0.5, top=0.4)
         axes = canvas.subplots()
         image = _signed(axes, picture)
         axes.imshow(np.where(never_lit, 1.0, np.nan), cmap="Greys", vmin=0, vmax=4)
@@ -129,7 +136,9 @@ def _feature(experiment: Experiment, feature: NDArray[Any]) -> Figure:
         axes.set_title("The weights of every hidden unit (grey: never lit)")
         _scale(canvas, axes, image)
 
-    return Figure("mnist-feature.png", (5.6, 4.6), (picture, never_lit), draw, edition=3)
+    return Figure(
+        "mnist-feature.png", (5.6, 4.6), (picture, never_lit), draw, edition=2, layout=None
+    )
 
 
 def _confusion(experiment: Experiment) -> Figure:
@@ -138,6 +147,7 @@ def _confusion(experiment: Experiment) -> Figure:
     classes = len(counts)
 
     def draw(canvas: Canvas) -> None:
+        _place(canvas, left=0.6, right=0.1, bottom=0.5, top=0.4)
         axes = canvas.subplots()
         shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
@@ -160,7 +170,17 @@ def _confusion(experiment: Experiment) -> Figure:
         bar.set_label("share of the label's images")
         bar.outline.set_visible(False)
 
-    return Figure("mnist-confusion.png", (6.0, 5.0), (counts,), draw, edition=3)
+    return Figure("mnist-confusion.png", (6.0, 5.0), (counts,), draw, edition=2, layout=None)
+
+
+def _place(
+    canvas: Canvas, *, left: float, right: float, bottom: float, top: float, gap: float = 0
+) -> None:
+    """Fix the margins in inches and the gap in panels: to find them takes as long as to draw."""
+    width, height = canvas.get_size_inches()
+    canvas.subplots_adjust(
+        left / width, bottom / height, 1 - right / width, 1 - top / height, wspace=gap
+    )
 
 
 def _signed(axes: Axes, values: NDArray[Any], **options: Any) -> AxesImage:
