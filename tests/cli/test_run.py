@@ -10,6 +10,7 @@ import select
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from tests.data.files import NAMES, idx_bytes, sample_files, write_files
 from tests.tiny import LastUnitCore
 
 FILES = ["mnist-confusion.png", "mnist-curves.png", "mnist-w1.png", "mnist.json", "mnist.md"]
+Here = Callable[..., Finished]
 SMALL = ("--data", "data", "--classes", "3", "--hidden", "4", "--iterations", "3")
 
 
@@ -41,12 +43,17 @@ def cwd(tmp_path: Path, data: Path) -> Path:
     return tmp_path
 
 
-def here(*arguments: object, cwd: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Finished:
-    """Run a command line in this process: what it takes to import is imported already."""
-    monkeypatch.chdir(cwd)
-    status = cli.execute([str(argument) for argument in arguments])
-    captured = capsys.readouterr()
-    return Finished(status, captured.out, captured.err)
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
+    """Return what runs a command line in this process: what it takes to import is there already."""
+
+    def run(*arguments: str, cwd: Path) -> Finished:
+        monkeypatch.chdir(cwd)
+        status = cli.execute(list(arguments))
+        captured = capsys.readouterr()
+        return Finished(status, captured.out, captured.err)
+
+    return run
 
 
 def contents(directory: Path) -> dict[str, bytes]:
@@ -96,13 +103,9 @@ def test_the_same_command_prints_and_writes_the_same(cwd: Path) -> None:
     assert contents(cwd / "o") == first
 
 
-def test_check_names_what_differs_and_writes_nothing(
-    cwd: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_check_names_what_differs_and_writes_nothing(here: Here, cwd: Path) -> None:
     def check(*more: str) -> Finished:
-        return here(
-            "run", *SMALL, "--output", "o", *more, cwd=cwd, monkeypatch=monkeypatch, capsys=capsys
-        )
+        return here("run", *SMALL, "--output", "o", *more, cwd=cwd)
 
     assert check("--check").status == 1
     assert not (cwd / "o").exists()
@@ -131,12 +134,10 @@ def test_check_names_what_differs_and_writes_nothing(
     assert check("--check", "--seed", "1").status == 1
 
 
-def test_running_again_leaves_the_files_alone(
-    cwd: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_running_again_leaves_the_files_alone(here: Here, cwd: Path) -> None:
     command = ("run", *SMALL, "--output", "o", "--quiet")
     for _ in range(2):
-        finished = here(*command, cwd=cwd, monkeypatch=monkeypatch, capsys=capsys)
+        finished = here(*command, cwd=cwd)
         assert finished == Finished(0, "", "")
         figure = (cwd / "o" / "mnist-w1.png").stat()
         os.utime(cwd / "o" / "mnist-w1.png", ns=(1, 1))
@@ -156,14 +157,9 @@ def test_running_again_leaves_the_files_alone(
     ],
     ids="".join,
 )
-def test_options(
-    options: list[str],
-    cwd: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_options(options: list[str], here: Here, cwd: Path) -> None:
     command = ("run", *SMALL, "--output", "o", *options)
-    finished = here(*command, cwd=cwd, monkeypatch=monkeypatch, capsys=capsys)
+    finished = here(*command, cwd=cwd)
     assert (finished.status, finished.err) == (0, "")
     record = json.loads((cwd / "o" / "mnist.json").read_text())
     config = record["config"]
@@ -177,17 +173,17 @@ def test_options(
 
 
 def test_a_violated_run_writes_its_report_and_exits_1(
-    cwd: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    here: Here, cwd: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(experiment, "Core", LastUnitCore)
     command = ("run", *SMALL, "--output", "o")
-    finished = here(*command, cwd=cwd, monkeypatch=monkeypatch, capsys=capsys)
+    finished = here(*command, cwd=cwd)
     assert finished.status == 1
     assert "symmetry/w1-columns   violated in iteration 2 (the last 1 of 4); 3" in finished.out
     assert "hence exit status 1" in finished.out
     assert "split" in (cwd / "o" / "mnist.md").read_text()
     assert json.loads((cwd / "o" / "mnist.json").read_text())["invariants"][0]["holds"] is False
-    checked = here(*command, "--check", cwd=cwd, monkeypatch=monkeypatch, capsys=capsys)
+    checked = here(*command, "--check", cwd=cwd)
     assert checked.status == 1
 
 
@@ -226,16 +222,10 @@ BAD_OPTIONS = [
 
 
 @pytest.mark.parametrize(("options", "named"), BAD_OPTIONS, ids=lambda value: str(value)[:30])
-def test_bad_options_are_one_line(
-    options: list[str],
-    named: str,
-    cwd: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_bad_options_are_one_line(options: list[str], named: str, here: Here, cwd: Path) -> None:
     (cwd / "file").write_text("kept")
     command = ("run", *SMALL, "--output", "o", *options)
-    finished = here(*command, cwd=cwd, monkeypatch=monkeypatch, capsys=capsys)
+    finished = here(*command, cwd=cwd)
     assert_one_line(finished, named)
     assert "iteration 1" not in finished.out
     assert not (cwd / "o").exists() or not contents(cwd / "o")
@@ -259,37 +249,28 @@ def test_bad_options_are_one_line(
     ],
     ids="".join,
 )
-def test_another_experiment_needs_an_output(
-    options: list[str],
-    cwd: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    finished = here("run", *options, cwd=cwd, monkeypatch=monkeypatch, capsys=capsys)
+def test_another_experiment_needs_an_output(options: list[str], here: Here, cwd: Path) -> None:
+    finished = here("run", *options, cwd=cwd)
     assert_one_line(finished, "--output")
     assert not (cwd / "reports").exists()
 
 
-def test_options_that_change_nothing_need_no_output(
-    cwd: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_options_that_change_nothing_need_no_output(here: Here, cwd: Path) -> None:
     options = ("--hidden", "200", "--lr", "1e-2", "--threads", "2", "--check")
-    finished = here("run", *options, cwd=cwd, monkeypatch=monkeypatch, capsys=capsys)
+    finished = here("run", *options, cwd=cwd)
     assert (finished.status, finished.err) == (1, "")
     assert finished.out == "reports/mnist.md is missing\nreports/mnist.json is missing\n"
 
 
-def test_damaged_data_leave_a_report_untouched(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_damaged_data_leave_a_report_untouched(here: Here, tmp_path: Path) -> None:
     files = sample_files(train=20, test=8)
     (tmp_path / "data").mkdir()
     write_files(tmp_path / "data", files)
     command = ("run", *SMALL, "--output", "o")
-    assert here(*command, cwd=tmp_path, monkeypatch=monkeypatch, capsys=capsys).status == 0
+    assert here(*command, cwd=tmp_path).status == 0
     before = contents(tmp_path / "o")
     (tmp_path / "data" / NAMES[3]).write_bytes(files[NAMES[3]][:-1])
-    finished = here(*command, cwd=tmp_path, monkeypatch=monkeypatch, capsys=capsys)
+    finished = here(*command, cwd=tmp_path)
     assert_one_line(finished, NAMES[3])
     assert contents(tmp_path / "o") == before
 
@@ -300,12 +281,10 @@ def test_a_bad_number_of_threads_in_the_environment(cwd: Path) -> None:
         assert_one_line(finished, "NUMBA_NUM_THREADS")
 
 
-def test_a_report_that_cannot_be_written_is_noticed_before_training(
-    cwd: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_report_that_cannot_be_written_is_noticed_before_training(here: Here, cwd: Path) -> None:
     (cwd / "o" / "mnist.md").mkdir(parents=True)
     command = ("run", *SMALL, "--output", "o")
-    finished = here(*command, cwd=cwd, monkeypatch=monkeypatch, capsys=capsys)
+    finished = here(*command, cwd=cwd)
     assert_one_line(finished, "mnist.md")
     assert finished.out == ""
 
@@ -386,23 +365,19 @@ def test_a_dumb_terminal_gets_plain_lines(cwd: Path) -> None:
     assert "  iteration 1" in shown
 
 
-def test_other_shapes_of_images(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_other_shapes_of_images(here: Here, tmp_path: Path) -> None:
     for number, shape in enumerate([(1, 1), (1, 40), (28, 28)]):
         place = tmp_path / str(number) / "data"
         place.mkdir(parents=True)
         write_files(place, sample_files(train=9, test=1, shape=shape), zipped=True)
         command = ("run", *SMALL, "--output", "o")
-        finished = here(*command, cwd=place.parent, monkeypatch=monkeypatch, capsys=capsys)
+        finished = here(*command, cwd=place.parent)
         assert finished.status == 0
         drawn = (place.parent / "o" / "mnist-feature.png").exists()
         assert drawn == (shape == (28, 28))
 
 
-def test_a_bright_pixel_nobody_lit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_bright_pixel_nobody_lit(here: Here, tmp_path: Path) -> None:
     files = sample_files(train=9, test=2, shape=(2, 2))
     images = np.full((9, 2, 2), 7, np.uint8)
     images[:, 1, 0] = 0
@@ -410,6 +385,6 @@ def test_a_bright_pixel_nobody_lit(
     (tmp_path / "data").mkdir()
     write_files(tmp_path / "data", files)
     command = ("run", *SMALL, "--output", "o")
-    assert here(*command, cwd=tmp_path, monkeypatch=monkeypatch, capsys=capsys).status == 0
+    assert here(*command, cwd=tmp_path).status == 0
     text = " ".join((tmp_path / "o" / "mnist.md").read_text().split())
     assert "Of 4 pixels, 1 are zero in all 9 training images." in text
