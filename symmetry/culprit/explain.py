@@ -76,13 +76,7 @@ def explain(
 
 
 def explain_step(trainer: Trainer, start: TwoLayer) -> Explanation:
-    """Explain a two-layer step from a start.
-
-    Raises
-    ------
-    SymmetryError
-        When the step raises or does not return weights, or no two units start equal.
-    """
+    """Explain a two-layer step from a start."""
     if start.w1.dtype.name not in trainer.dtypes:
         raise SymmetryError(f"{trainer.name} takes {', '.join(trainer.dtypes)} only")
     subject = StepSubject(trainer, start)
@@ -114,23 +108,7 @@ def explain_training(
 ) -> Explanation:
     """Explain a training: in float64, where rounding hides nothing, and then as it is written.
 
-    Parameters
-    ----------
-    units
-        Its groups of equal units; they are looked for if they are not given.
-    steps
-        The longest run.
-    dtype
-        Only this one: ``"float32"`` as written, ``"float64"`` promoted.
-    seed
-        Of its random numbers.
-    first
-        The name of the group of units that is looked at before all others.
-
-    Raises
-    ------
-    SymmetryError
-        When it has no equal units, or cannot be run.
+    Groups of ``units`` are looked for if they are not given; the one named ``first`` comes first.
     """
     from symmetry.culprit.training import TrainingSubject
     from symmetry.targets.finding.find import find
@@ -147,18 +125,20 @@ def explain_training(
                 found.append(explain_subject(subject, steps, first=first))
                 if found[-1].outcome == "explained":
                     return found[-1]
-        wide = widened(groups, shapes)
+        wide = _widened(groups, shapes)
         if wide:
             subject = TrainingSubject(training, wide, dtype=dtype or "float64", seed=seed)
             supposed = explain_subject(subject, steps)
             if supposed.outcome == "explained":
-                return _supposed(supposed, groups)
+                proved = next(group.count for group in groups if group.name == supposed.units)
+                remark = f"{proved} of them were proved equal, and all were supposed to be"
+                return replace(supposed, remarks=(*supposed.remarks, remark))
     except TrainerError as error:
         raise SymmetryError(f"{training.name}: {error}") from error
     return next((each for each in reversed(found) if each.step is not None), found[-1])
 
 
-def widened(groups: Sequence[Units], shapes: Mapping[str, tuple[int, ...]]) -> list[Units]:
+def _widened(groups: Sequence[Units], shapes: Mapping[str, tuple[int, ...]]) -> list[Units]:
     """Return groups of which only some units were proved equal, with all that their axes hold.
 
     A forward that treats a unit differently makes it no equal unit.
@@ -175,35 +155,16 @@ def widened(groups: Sequence[Units], shapes: Mapping[str, tuple[int, ...]]) -> l
     return [*wide.values()]
 
 
-def _supposed(explanation: Explanation, groups: Sequence[Units]) -> Explanation:
-    """Say that the explained units were not proved equal."""
-    proved = next(group.count for group in groups if group.name == explanation.units)
-    remark = f"{proved} of them were proved equal, and all were supposed to be"
-    return replace(explanation, remarks=(*explanation.remarks, remark))
-
-
 def explain_verdict(
     target: Trainer | Training,
     verdict: Verdict,
     budget: int,
     units: Sequence[Units] | None = None,
 ) -> Explanation | None:
-    """Explain the violation that a check has found, if that can be done within a budget.
+    """Explain a violation that repeats and speaks of equal units; others have no such culprit.
 
-    Parameters
-    ----------
-    verdict
-        A violation that repeats, of an invariant that speaks of equal units; others have no
-        culprit of this kind.
-    budget
-        How much work may be done: samples times inputs times units times iterations.
-    units
-        Of a training, the groups that the check has found.
-
-    Returns
-    -------
-    Explanation or None
-        None if there is nothing to explain, or it takes too much work.
+    ``units`` are the groups that the check has found. Returns None if there is nothing to explain,
+    or it takes more work than the ``budget``: samples times inputs times units times iterations.
     """
     if verdict.kind != "violated" or not verdict.repeats or verdict.invariant not in _EXPLAINED:
         return None

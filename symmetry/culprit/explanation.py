@@ -21,80 +21,45 @@ Phase = Literal["forward", "backward", "optimizer", "other"]
 
 @dataclass(frozen=True)
 class Difference:
-    """How far units of one array are apart that should be equal.
+    """How far units of one array are apart that should be equal."""
 
-    ``groups`` says in words which units form which group; ``ulps`` is the largest distance (None
-    for numbers without ulps), ``relative`` the largest relative one, and ``size`` what that is
-    against what came before: a jump, or of the size of rounding.
-    """
-
-    groups: str
-    ulps: int | None
-    relative: float
-    size: str
+    groups: str  # in words: which units form which group
+    ulps: int | None  # the largest distance; None for numbers without ulps
+    relative: float  # the largest relative distance
+    size: str  # against what came before: a jump, or of the size of rounding
 
 
 @dataclass(frozen=True)
 class Operand:
-    """An array that went into an operation, or came out of it.
-
-    ``strides`` are counted in entries, not in bytes; ``memory`` is *contiguous*, *transposed* or
-    *strided*; ``units`` says where its units are and whether they are equal.
-    """
+    """An array that went into an operation, or came out of it."""
 
     dtype: str
     shape: tuple[int, ...]
-    strides: tuple[int, ...]
-    memory: str
-    units: str
+    strides: tuple[int, ...]  # in entries, not in bytes
+    memory: str  # contiguous, transposed or strided
+    units: str  # where its units are, and whether they are equal
 
 
 @dataclass(frozen=True)
 class Culprit:
-    """An operation that made units different which were equal.
-
-    Attributes
-    ----------
-    operation
-        Its name.
-    file, line, source
-        Where the user's code asks for it; the text of that line.
-    phase, module
-        What the training was at; the path of the module whose forward it belongs to.
-    parameter, rows
-        The array of the state that it writes into, in the user's terms, and which places of it are
-        meant; empty if that is not known.
-    step
-        In which step of the run, from 1.
-    cause
-        What it did, in a sentence.
-    operands, result
-        The arrays.
-    difference
-        Of the result.
-    remarks, evidence
-        Where operands come from; what doing it again alone, and mending its result in the run, came
-        to.
-    script
-        Does it again alone; None if it cannot be written down.
-    """
+    """An operation that made units different which were equal."""
 
     operation: str
-    file: str
+    file: str  # where the user's code asks for it
     line: int
-    source: str
-    phase: Phase
-    module: str
-    parameter: str
-    rows: str
-    step: int
-    cause: str
+    source: str  # the text of that line
+    phase: Phase  # what the training was at
+    module: str  # the path of the module whose forward it belongs to
+    parameter: str  # the array of the state that it writes into, in the user's terms, if known
+    rows: str  # which places of that
+    step: int  # of the run, from 1
+    cause: str  # what it did, in a sentence
     operands: tuple[Operand, ...]
     result: Operand
-    difference: Difference
-    remarks: tuple[str, ...] = ()
-    evidence: tuple[str, ...] = ()
-    script: Script | None = field(default=None, compare=False)
+    difference: Difference  # of the result
+    remarks: tuple[str, ...] = ()  # where operands come from
+    evidence: tuple[str, ...] = ()  # what repeating it, and making its result equal, came to
+    script: Script | None = field(default=None, compare=False)  # does it again alone, if it can
 
 
 @dataclass(frozen=True)

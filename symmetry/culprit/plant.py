@@ -22,27 +22,25 @@ def with_different(
 ) -> dict[str, Array]:
     """Return the state with some of the units made different from all others.
 
-    Entries that are positive everywhere, such as variances, stay so.
-
-    Parameters
-    ----------
-    scale
-        How large the entries of an array usually are: it may be near zero.
+    Entries that are positive everywhere, such as variances, stay so. ``scale`` tells how large the
+    entries of an array usually are: it may be near zero.
     """
     random, new = Random(seed, 7), dict(state)
-    for number, part in enumerate(units.parts):
+    for part in units.parts:
         if part.array not in new or new[part.array].dtype.kind != "f":
             continue
-        if not any(part.array == other.array for other in units.parts[:number]):
-            new[part.array] = new[part.array].copy()
-        view, places = part.view(new[part.array]), part.places(units.count)
-        size = max(float(np.std(view)), scale(part.array) / 3)  # what is tiny moves nothing
-        positive = bool((view > 0).all())
+        for name in part.names:
+            if new[name] is state[name]:
+                new[name] = new[name].copy()
+        views = [new[name][None] if part.arrays else part.view(new[name]) for name in part.names]
+        size = max(float(np.std(views[0])), scale(part.array) / 3)  # what is tiny moves nothing
+        positive = all(bool((view > 0).all()) for view in views)
+        places = part.places(units.count)
         for unit in some:
-            old = view[places[unit]]
-            draws = _SPREAD * random.normals(old.shape)
-            more = 0 if positive else _SPREAD * size * random.normals(old.shape)
-            view[places[unit]] = old * np.exp(draws) + more
+            view, rows = (views[unit], [0]) if part.arrays else (views[0], places[unit])
+            draws = _SPREAD * random.normals(view[rows].shape)
+            more = 0 if positive else _SPREAD * size * random.normals(view[rows].shape)
+            view[rows] = view[rows] * np.exp(draws) + more
     return new
 
 

@@ -21,31 +21,14 @@ from symmetry.units.units import Units
 
 
 class Subject(Protocol):
-    """A target, from one start.
+    """A target, from one start."""
 
-    Attributes
-    ----------
-    name
-        What the user calls it.
-    start
-        The state before the first step, in which units are equal.
-    units
-        The groups of units.
-    limit
-        How many times its response to one ulp an array may move by rounding.
-    coarse
-        How close units are that count as equal when a usual and an odd one are chosen, of the
-        largest entry; 0 if only equal bits do.
-    remarks
-        What else a reader should know about the observation.
-    """
-
-    name: str
-    start: State
-    units: Sequence[Units]
-    limit: float
-    coarse: float
-    remarks: list[str]
+    name: str  # what the user calls it
+    start: State  # before the first step; units are equal in it
+    units: Sequence[Units]  # the groups of units
+    limit: float  # how many times its response to one ulp an array may move by rounding
+    coarse: float  # so close, of the largest entry, are units that count as equal; 0: equal bits do
+    remarks: list[str]  # what else a reader should know about the observation
 
     def run(self, start: State, steps: int) -> Iterator[State]:
         """Yield the state after each step of a fresh run that nobody watches."""

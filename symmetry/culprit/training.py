@@ -26,18 +26,8 @@ _ODD = 3  # one unit of so many stays different, and no more than all but two
 class TrainingSubject:
     """A training from a start in which most units of each group are equal.
 
-    Parameters
-    ----------
-    training
-        The target.
-    units
-        Its groups of equal units.
-    dtype
-        ``"float32"``: as written; ``"float64"``: promoted.
-    shift
-        Which units stay different; several shifts leave no unit out.
-    seed
-        Of the training's random numbers.
+    In float32 it is as written, in float64 promoted. Which units stay different is a matter of
+    ``shift``: several shifts leave no unit out.
     """
 
     def __init__(

@@ -12,64 +12,29 @@ from symmetry.units.state import Array
 
 @dataclass(frozen=True, eq=False)
 class Handle:
-    """One array of a call.
+    """One array of a call."""
 
-    Attributes
-    ----------
-    values
-        The numbers, as a view of the framework's own memory wherever NumPy can read it.
-    memory
-        A number for the block of memory that the array lies in: the same for all views of it.
-    alive
-        Tells whether that block still exists: a later one may get the same number.
-    size
-        How many numbers the block holds.
-    """
-
-    values: Array
-    memory: int
-    alive: Callable[[], bool]
-    size: int
+    values: Array  # a view of the framework's own memory wherever NumPy can read it
+    memory: int  # the number of the block that it lies in: the same for all views of that
+    alive: Callable[[], bool]  # whether that block exists: a later one may get the same number
+    size: int  # how many numbers the block holds
 
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """One array operation, before it is done.
+    """One array operation, before it is done."""
 
-    Attributes
-    ----------
-    library
-        What a script has to import: ``"torch"``, ``"numpy"`` or ``"jax"``.
-    name
-        As people know it: ``aten.mm``, ``matmul``, ``dot_general``.
-    place
-        Where the user's code asked for it.
-    operands
-        The arrays among its arguments, in their order.
-    dtypes
-        Those of the operands, as the library calls them.
-    written
-        Positions of the operands that it writes into.
-    random
-        Whether its values come from a random number generator.
-    blank
-        Whether its result is memory that nobody has filled.
-    perform
-        Takes NumPy arrays for the operands, writes into those that are written, and returns the
-        results.
-    write
-        Takes the names of the operands; returns the call as Python, or None if it cannot.
-    """
-
-    library: str
-    name: str
-    place: Place
-    operands: tuple[Handle, ...]
-    dtypes: tuple[str, ...]
-    written: tuple[int, ...]
-    random: bool
-    blank: bool
+    library: str  # what a script has to import: "torch", "numpy" or "jax"
+    name: str  # as people know it: "aten.mm", "matmul", "dot_general"
+    place: Place  # where the user's code asked for it
+    operands: tuple[Handle, ...]  # the arrays among its arguments, in their order
+    dtypes: tuple[str, ...]  # those of the operands, as the library calls them
+    written: tuple[int, ...]  # positions of the operands that it writes into
+    random: bool  # whether its values come from a random number generator
+    blank: bool  # whether its result is memory that nobody has filled
+    # Takes NumPy arrays for the operands, writes into those that are written, returns the results.
     perform: Callable[[Sequence[Array]], list[Array]]
+    # Takes the names of the operands; returns the call as Python, or None if it cannot.
     write: Callable[[Sequence[str]], str | None]
 
 

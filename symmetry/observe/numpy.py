@@ -118,19 +118,8 @@ def report(
 ) -> Any:
     """Do an operation on plain arrays, tell the observer of it, and return observed results.
 
-    Parameters
-    ----------
-    name
-        By which the operation is reported.
-    function, args, kwargs
-        What to do.
-    written
-        The arguments that it changes, apart from those given as ``out``.
-    path
-        How a script calls the function, or a format with a place for each argument; None if it
-        cannot.
-    random
-        Whether it makes random numbers.
+    ``written`` are the arguments that it changes, apart from those given as ``out``. ``path`` is
+    how a script calls the function, or a format with a place for each argument.
     """
     taken = _Arguments()
     template, keywords = taken.take(args), {k: taken.take(v) for k, v in kwargs.items()}

@@ -25,23 +25,15 @@ _PHASES: dict[str, Phase] = {
 
 @dataclass(frozen=True)
 class Place:
-    """Where the user's code asked for an operation.
+    """Where the user's code asked for an operation: the innermost frame that is of no library.
 
-    Attributes
-    ----------
-    file, line
-        Of the innermost frame that belongs to no library; an empty name if there is none. In a
-        backward that PyTorch makes up it is the line of the forward.
-    phase
-        What a training was at.
-    module
-        The path of the innermost module whose forward it belongs to; empty if there is none.
+    In a backward that PyTorch makes up it is the line of the forward.
     """
 
-    file: str
+    file: str  # empty if there is none
     line: int
-    phase: Phase = "other"
-    module: str = ""
+    phase: Phase = "other"  # what a training was at
+    module: str = ""  # the path of the innermost module whose forward it belongs to
 
     @property
     def source(self) -> str:
@@ -53,13 +45,7 @@ class Place:
 
 
 class Places:
-    """Finds the user's code on the stack, and the forward behind a backward.
-
-    Parameters
-    ----------
-    modules
-        The paths of modules, by their identity.
-    """
+    """Finds the user's code on the stack, the forward behind a backward, and paths of modules."""
 
     def __init__(self, modules: dict[int, str] | None = None) -> None:
         self._modules = {} if modules is None else modules

@@ -20,13 +20,7 @@ from symmetry.observe.substitutes import substituted
 
 @contextmanager
 def observing(observer: Observer, function: Callable[..., Any], places: Places) -> Iterator[None]:
-    """Observe NumPy, and every framework that has been imported.
-
-    Parameters
-    ----------
-    function
-        The user's code; what it and the user's modules have imported from NumPy is observed, too.
-    """
+    """Observe NumPy, and every framework that has been imported, in the user's ``function``."""
     with ExitStack() as stack:
         stack.enter_context(observe_numpy.observing(observer, places))
         stack.enter_context(substituted(_namespaces(function)))

@@ -21,13 +21,9 @@ _MAKING = (
     *("arange", "array", "asarray", "asanyarray", "ascontiguousarray", "asfortranarray", "empty"),
     *("eye", "full", "identity", "linspace", "logspace", "ones", "tri", "zeros"),
 )
-_DRAWING = (
-    *("beta", "binomial", "choice", "exponential", "gamma", "geometric", "gumbel", "integers"),
-    *("laplace", "logistic", "lognormal", "normal", "permutation", "permuted", "poisson", "rand"),
-    *("randint", "randn", "random", "random_sample", "ranf", "rayleigh", "sample"),
-    *("standard_cauchy", "standard_exponential", "standard_normal", "standard_t", "triangular"),
-    *("uniform", "weibull"),
-)
+_NOT_DRAWING = {"bit_generator", "bytes", "get_state", "seed", "set_state", "shuffle", "spawn"}
+_DRAWING = {*dir(np.random.Generator), *dir(np.random.RandomState)} - _NOT_DRAWING
+_DRAWING = {name for name in _DRAWING if not name.startswith("_")}
 
 
 def _drawing(name: str) -> Callable[..., Any]:

@@ -51,14 +51,6 @@ class Event:
         return replace(self, arrays=[*arrays], call=replace(self.call, operands=()))
 
 
-@dataclass
-class _Block:
-    """A block of memory, and the event that last wrote into it."""
-
-    alive: Callable[[], bool]
-    writer: int
-
-
 class Tape:
     """Observes one run; hands each event to ``sink`` right after it, and keeps none.
 
@@ -73,7 +65,8 @@ class Tape:
         mends: Mapping[int, Sequence[tuple[int, Mend]]] | None = None,
     ) -> None:
         self._sink, self._capture, self._mends = sink, capture, mends or {}
-        self._blocks: dict[int, _Block] = {}
+        # Of each block of memory: whether it is alive, and the event that last wrote into it.
+        self._blocks: dict[int, tuple[Callable[[], bool], int]] = {}
         self.count = 0
 
     def before(self, call: Call) -> None:
@@ -94,7 +87,7 @@ class Tape:
         makers = [self._writer(handle) for handle in call.operands]
         out = [*written, *(h for _, h in made)]
         for handle in out:
-            self._blocks[handle.memory] = _Block(handle.alive, self.count)
+            self._blocks[handle.memory] = handle.alive, self.count
         mended = self._mend(out, [None] * len(written) + [n for n, _ in made])
         arrays = [*(handle.values for handle in out), *self._over]
         event = Event(
@@ -113,8 +106,8 @@ class Tape:
         return mended
 
     def _writer(self, handle: Handle) -> int | None:
-        block = self._blocks.get(handle.memory)
-        return block.writer if block is not None and block.alive() else None
+        alive, writer = self._blocks.get(handle.memory, (bool, 0))
+        return writer if alive() else None
 
     def _mend(self, out: Sequence[Handle], positions: Sequence[int | None]) -> dict[int, Array]:
         replaced: dict[int, Array] = {}

@@ -34,17 +34,9 @@ class _Adapter:
 
     def before(self, operation: Operation) -> None:
         self._call = _call(operation, self._places)
-        # Batch normalisation writes into its statistics, and does not say so.
-        silent = "batch_norm" in operation.name and "backward" not in operation.name
-        self._copies = [o.detach().clone() for o in operation.operands] if silent else []
         self._observer.before(self._call)
 
     def after(self, operation: Operation) -> None:
-        changed = [
-            operand
-            for operand, copy in zip(operation.operands, self._copies, strict=False)
-            if readable(operand) and not torch.equal(operand, copy)
-        ]
         targets = [t for t in operation.written if readable(t)]
         written = {t.untyped_storage().data_ptr() for t in targets}
         made = [
@@ -52,11 +44,10 @@ class _Adapter:
             for tensor in operation.made
             if readable(tensor) and tensor.untyped_storage().data_ptr() not in written
         ]
-        self._observer.after(self._call, [handle(t) for t in (*targets, *changed)], made)
+        self._observer.after(self._call, [handle(t) for t in targets], made)
         # Whoever keeps the call keeps no tensors: they would live on beside autograd's graph, up
         # to the end of the interpreter.
         operation.operands, operation.results = (), ()
-        self._copies = []
         del self._call
 
 

@@ -12,41 +12,25 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import TreeSpec, tree_flatten, tree_leaves, tree_unflatten
 
 _BLANK = {"empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided"}
-_SILENT = {"profiler", "prim"}  # namespaces whose operations compute nothing
+_IDLE = {"profiler", "prim"}  # namespaces whose operations compute nothing
+_DECLARING = {"aten", "prims"}  # namespaces whose operations say what they write into
 
 
 @dataclass
 class Operation:
     """One operation on tensors, while it happens or afterwards.
 
-    It refers to the tensors themselves: later operations may write into them. ``operands``,
-    ``written`` and ``made`` may be emptied to let go of them; ``perform`` still works.
-
-    Attributes
-    ----------
-    func
-        PyTorch's overload, for example ``torch.ops.aten.mm.default``.
-    arguments
-        All arguments, flattened; None in the place of each tensor.
-    spec
-        How ``arguments`` are put together again into ``(args, kwargs)``.
-    slots
-        The places of the tensors in ``arguments``.
-    operands
-        The tensors, one for each slot.
-    targets
-        Which of the operands it writes into, declared or not, by their number.
-    results
-        All tensors that it returned, in order.
+    It refers to the tensors themselves: later operations may write into them. ``operands`` and
+    ``results`` may be emptied to let go of them; ``perform`` still works.
     """
 
-    func: Any
-    arguments: list[Any]
-    spec: TreeSpec
-    slots: tuple[int, ...]
-    operands: Sequence[torch.Tensor]
-    targets: tuple[int, ...]
-    results: Sequence[torch.Tensor] = ()
+    func: Any  # PyTorch's overload, for example torch.ops.aten.mm.default
+    arguments: list[Any]  # all of them, flattened; None in the place of each tensor
+    spec: TreeSpec  # how ``arguments`` are put together again into ``(args, kwargs)``
+    slots: tuple[int, ...]  # the places of the tensors in ``arguments``
+    operands: Sequence[torch.Tensor]  # the tensors, one for each slot
+    targets: tuple[int, ...]  # which of the operands it writes into, declared or not
+    results: Sequence[torch.Tensor] = ()  # all tensors that it returned, in order
 
     @cached_property
     def name(self) -> str:
@@ -70,6 +54,15 @@ class Operation:
         return torch.Tag.nondeterministic_seeded in self.func.tags
 
     @property
+    def silent(self) -> bool:
+        """Whether it may write into operands without declaring so.
+
+        Batch normalisation does, into its statistics, and other people's operations may.
+        """
+        statistics = "batch_norm" in self.name and "backward" not in self.name
+        return statistics or self.func.namespace not in _DECLARING
+
+    @property
     def written(self) -> list[torch.Tensor]:
         """The operands that it writes into."""
         return [self.operands[n] for n in self.targets]
@@ -83,17 +76,9 @@ class Operation:
     def perform(
         self, operands: Sequence[torch.Tensor]
     ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-        """Perform it again on other operands, which keep their values.
+        """Perform it again on other operands, which keep their values; return made and written.
 
-        Returns
-        -------
-        made, written
-            As the attributes of these names, for the new operands.
-
-        Raises
-        ------
-        Exception
-            Whatever PyTorch raises for operands of other shapes or dtypes.
+        Raises what PyTorch raises for operands of other shapes or dtypes.
         """
         arguments, own = list(self.arguments), list(operands)
         for number in self.targets:
@@ -120,45 +105,25 @@ class Observer(Protocol):
 class Recorder(TorchDispatchMode):
     """Tells an observer of every operation that this thread, and backward for it, performs.
 
-    Operations inside of tensor subclasses (``DTensor`` and others) are seen as those on the plain
-    tensors that they hold.
-
-    Parameters
-    ----------
-    observer
-        Is told. What it does with tensors is not recorded.
-    undeclared
-        Whether to find writes that an operation does not declare, as ``native_batch_norm`` does
-        into its running statistics. It copies all operands of each operation for a moment.
-
-    Examples
-    --------
-    >>> class Names:
-    ...     def before(self, operation): ...
-    ...     def after(self, operation): print(operation.name, len(operation.operands))
-    >>> with Recorder(Names()):
-    ...     _ = torch.ones(2).add_(torch.zeros(2))
-    aten.ones 0
-    aten.zeros 0
-    aten.add_ 2
+    What the observer does with tensors is not recorded. Operations inside of tensor subclasses
+    (``DTensor`` and others) are seen as those on the plain tensors that they hold.
     """
 
-    def __init__(self, observer: Observer, *, undeclared: bool = False) -> None:
+    def __init__(self, observer: Observer) -> None:
         super().__init__()
         self._observer = observer
-        self._undeclared = undeclared
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None
     ) -> Any:
         kwargs = kwargs or {}
-        if func.namespace in _SILENT:
+        if func.namespace in _IDLE:
             return func(*args, **kwargs)
         if not all(_plain(kind) for kind in types):
             return NotImplemented
         operation = _operation(func, args, kwargs)
         self._observer.before(operation)
-        copies = _copies(operation) if self._undeclared and not operation.view else []
+        copies = _copies(operation) if operation.silent else []
         results = func(*args, **kwargs)
         operation.results = tensors_in(results)
         changed = {n for n, copy in copies if not _same(operation.operands[n], copy)}

@@ -107,7 +107,7 @@ class Rehearsal:
         """Return the trace of the first step from the generic start, and the loss's number."""
         run = self._run(self.generic)
         trace = Trace(leaves_of(run))
-        with Recorder(trace, undeclared=True):
+        with Recorder(trace):
             self._step(run)
         loss = trace.add_sum(_weighted(run.losses))
         trace.release()
