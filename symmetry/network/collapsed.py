@@ -14,18 +14,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symmetry.network import kernels
-from symmetry.network.core import Floats, Threads, chunk_bounds, mean_loss
+from symmetry.network.core import Floats, Threads, aligned_zeros, chunk_bounds, mean_loss
 
 
 def list_groups(x: NDArray[Any]) -> kernels.Groups:
     """Return the lists of a chunk's groups of samples."""
-    ends = kernels.count_by_group(x)
-    listed = int(ends[-1])
-    groups = kernels.Groups(
-        np.zeros((listed, kernels.LANES), x.dtype), np.empty(listed, np.int32), ends
-    )
-    kernels.list_by_group(x, groups)
-    return groups
+    samples = [x[first : first + kernels.LANES] for first in range(0, len(x), kernels.LANES)]
+    inputs = [np.flatnonzero(group.any(axis=0)) for group in samples]
+    ends = np.cumsum([0, *map(len, inputs)])
+    values = np.zeros((ends[-1], kernels.LANES), x.dtype)
+    for group, listed, start in zip(samples, inputs, ends[:-1], strict=True):
+        values[start : start + len(listed), : len(group)] = group[:, listed].T
+    return kernels.Groups(values, np.concatenate(inputs).astype(np.int32), ends)
+
+
+def room_for(weights: kernels.CollapsedWeights) -> kernels.CollapsedRoom:
+    """Return room for a block."""
+    u, b, _ = weights
+    rows = aligned_zeros((6 + len(b), kernels.BLOCK), u.dtype)
+    ones, hidden, slope = rows[:3]
+    ones[:] = 1
+    return kernels.CollapsedRoom(ones, hidden, slope, rows[6:], rows[3:6], np.empty_like(u))
 
 
 def fold_up(parts: Floats, n: int) -> Floats:
@@ -80,9 +89,11 @@ class CollapsedCore:
         weights = kernels.CollapsedWeights(u, b, v)
 
         def differentiate(labels: NDArray[np.int64], groups: kernels.Groups, *to: Floats) -> float:
+            for part in to:
+                part[:] = 0
             loss: float = kernels.visit_collapsed(
                 *(labels, groups, weights, self.hidden),
-                *(np.empty(0, np.int64), kernels.CollapsedWeights(*to)),
+                *(np.empty(0, np.int64), kernels.CollapsedWeights(*to), room_for(weights)),
             )
             return loss
 
@@ -99,7 +110,7 @@ class CollapsedCore:
 
         def evaluate(labels: NDArray[np.int64], groups: kernels.Groups, to: Any) -> float:
             loss: float = kernels.visit_collapsed(
-                labels, groups, weights, self.hidden, to, unwanted
+                labels, groups, weights, self.hidden, to, unwanted, room_for(weights)
             )
             return loss
 

@@ -134,6 +134,8 @@ def tile_for(hidden: int, itemsize: int) -> Tile:
 class Chunk:
     """A range of samples with its lists of nonzeros, each made when it is first needed."""
 
+    gradients: kernels.Gradients
+
     def __init__(self, x: NDArray[Any], labels: NDArray[np.int64], dtype: str, tile: Tile):
         self.labels = labels
         self._x, self._dtype, self._tile = x, dtype, tile
@@ -209,12 +211,14 @@ class Chunk:
         return kernels.ByInput(shortened(lists, count), size, self._panels(by_input=True))
 
     def make_room(self, hidden: int, classes: int) -> None:
-        """Make room for the gradients, the first time: rows for inputs that the chunk has only.
+        """Clear the gradients, or make room for them: rows for inputs that the chunk has only.
 
         Beyond a few thousand inputs most are zero in all samples of a chunk, and clearing and
         adding up their rows would be the most work of all.
         """
         if hasattr(self, "gradients"):
+            for part in self.gradients:
+                part[:] = 0
             return
         inputs, totals = self._x.shape[1] + 1, self.by_input.lists.totals
         present = np.flatnonzero(np.bincount(totals, minlength=inputs))
@@ -249,6 +253,21 @@ def not_wanted(dtype: str) -> tuple[kernels.ByInput, kernels.Gradients]:
         kernels.ByInput(empty_lists(0, 0, 0, dtype), 1, aligned_zeros((0,) * 5, dtype)),
         kernels.Gradients(*(aligned_zeros((0,) * axes, dtype) for axes in (3, 3, 1))),
     )
+
+
+def room_for(weights: kernels.Weights) -> kernels.Room:
+    """Return room for a block."""
+    tiles, classes, tile = weights.w2_back.shape
+    class_tiles, _, class_tile = weights.w2.shape
+    shapes = (
+        (tiles, kernels.BLOCK, tile),
+        (class_tiles, kernels.BLOCK, class_tile),
+        (classes, kernels.BLOCK),
+        (kernels.BLOCK, classes),
+        (kernels.SUB_BLOCK, tile),
+        (3, kernels.BLOCK),
+    )
+    return kernels.Room(*(aligned_zeros(shape, weights.w1.dtype) for shape in shapes))
 
 
 def shortened(lists: kernels.Nonzeros, count: int) -> kernels.Nonzeros:
@@ -349,7 +368,7 @@ class Core:
             chunk.make_room(self.hidden, self.classes)
             loss: float = kernels.visit(
                 *(chunk.labels, chunk.inputs, chunk.by_input, weights),
-                *(np.empty(0, np.int64), chunk.gradients),
+                *(np.empty(0, np.int64), chunk.gradients, room_for(weights)),
             )
             return loss
 
@@ -366,7 +385,7 @@ class Core:
         def evaluate(chunk: Chunk, predictions: NDArray[np.int64]) -> float:
             loss: float = kernels.visit(
                 *(chunk.labels, chunk.inputs, by_input, weights),
-                *(predictions, gradients),
+                *(predictions, gradients, room_for(weights)),
             )
             return loss
 

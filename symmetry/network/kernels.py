@@ -90,10 +90,13 @@ PART_BYTES = 72 * 416  # of rows that stay there
 PART = 192  # rows of which a line each stays there, with the values of `MANY` totals
 
 # NumPy's error model: a division by zero gives inf, as IEEE-754 says, and does not keep loops from
-# being vectorised. Never fastmath: it would allow another order of sums.
-JIT: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
+# being vectorised. Never fastmath: it would allow another order of sums. Kernels allocate nothing,
+# so no reference is counted (`_nrt`).
+JIT: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
 # Without the entrances from Python and C that nobody takes: less to compile.
 INNER: dict[str, Any] = {**JIT, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+# Pasted where it is called, which is one place alone: code of its own would be optimised twice.
+ONCE: dict[str, Any] = {**JIT, "inline": "always"}
 
 Array = NDArray[Any]
 
@@ -113,6 +116,17 @@ class Gradients(NamedTuple):
     w1: Array  # (tiles, inputs + 1, tile)
     w2: Array  # (tiles, classes, tile), the rows of the hidden units
     b2: Array  # (classes,), the bias row
+
+
+class Room(NamedTuple):
+    """Where a block is computed: made by NumPy, since to compile that takes a second."""
+
+    hidden: Array  # (tiles, `BLOCK`, tile), then the deltas at the hidden layer
+    scores: Array  # (class tiles, `BLOCK`, classes of a tile)
+    logits: Array  # (classes, `BLOCK`), then y_hat, then the deltas
+    by_row: Array  # (`BLOCK`, classes), the latter by sample
+    sums: Array  # (`SUB_BLOCK`, tile)
+    by_sample: Array  # (3, `BLOCK`), of `softmax`
 
 
 class Nonzeros(NamedTuple):
@@ -145,12 +159,22 @@ class ByInput(NamedTuple):
 # ------------------------------------------------------------------------------------ arithmetic
 
 
+@intrinsic
+def reinterpret(_: Any, value: Any, dtype: Any) -> Any:
+    """Return the number of that dtype which has the same bits."""
+    made = dtype.instance_type
+
+    def generate(context: Any, builder: Any, _: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], context.get_value_type(made))
+
+    return made(value, dtype), generate
+
+
 class _Exp(NamedTuple):
     """What the exponential needs to know about a dtype."""
 
     dtype: Any
-    as_integer: Any  # the same bits read as an integer, and back
-    as_float: Any
+    integer: Any  # of as many bits
     mantissa: int  # bits
     bias: int  # of the exponent
     lowest: float  # below, e^x rounds to 0
@@ -163,8 +187,7 @@ class _Exp(NamedTuple):
 _EXP = {
     types.float32: _Exp(
         dtype=np.float32,
-        as_integer=njit(lambda x: np.float32(x).view(np.int32)),
-        as_float=njit(lambda n: np.int32(n).view(np.float32)),
+        integer=np.int32,
         mantissa=23,
         bias=127,
         lowest=-104.0,
@@ -175,8 +198,7 @@ _EXP = {
     ),
     types.float64: _Exp(
         dtype=np.float64,
-        as_integer=njit(lambda x: np.float64(x).view(np.int64)),
-        as_float=njit(lambda n: np.int64(n).view(np.float64)),
+        integer=np.int64,
         mantissa=52,
         bias=1023,
         lowest=-746.0,
@@ -202,8 +224,8 @@ def exp(x: Any) -> Any:
 @overload(exp, jit_options={"error_model": "numpy"})
 def _exp(x: Any) -> Any:
     to = _EXP[x]
-    dtype, as_integer, as_float, mantissa, bias = to[:5]
-    lowest, highest, ln2_high, ln2_low = (dtype(value) for value in to[5:9])
+    dtype, integer, mantissa, bias = to[:4]
+    lowest, highest, ln2_high, ln2_low = (dtype(value) for value in to[4:8])
     log2_e, one = dtype(1 / math.log(2)), dtype(1)
     # Adding 1.5 * 2^mantissa rounds to an integer, which then stands in the sum's low bits.
     rounder = dtype(1.5 * 2.0**mantissa)
@@ -213,7 +235,7 @@ def _exp(x: Any) -> Any:
         x = lowest if x < lowest else x
         x = highest if x > highest else x
         shifted = x * log2_e + rounder
-        n = as_integer(shifted) - as_integer(rounder)
+        n = reinterpret(shifted, integer) - reinterpret(rounder, integer)
         whole = shifted - rounder
         r = (x - whole * ln2_high) - whole * ln2_low
         total = taylor[0]
@@ -222,8 +244,8 @@ def _exp(x: Any) -> Any:
         total = (total * r + one) * r + one
         # 2^n in two factors: the first product is exact, the second rounds once, if at all.
         half = n >> 1
-        power = as_float((half + bias) << mantissa)
-        return total * power * as_float((n - half + bias) << mantissa)
+        power = reinterpret(integer((half + bias) << mantissa), dtype)
+        return total * power * reinterpret(integer((n - half + bias) << mantissa), dtype)
 
     return implementation
 
@@ -248,11 +270,11 @@ def log(x: float) -> float:
     if x < 2.0**-1022:  # subnormal
         x *= 2.0**54
         n -= 54
-    bits = np.float64(x).view(np.int64)
+    bits = reinterpret(x, np.int64)
     # Counting exponents from sqrt(1/2) on: the upper half of the mantissas belongs to the next one.
     upper = int(((bits & 0xFFFFFFFFFFFFF) + 0x95F6400000000) >> 52)
     n += int(bits >> 52) + upper
-    f = np.int64((bits & 0xFFFFFFFFFFFFF) | ((1023 - upper) << 52)).view(np.float64) - 1.0
+    f: float = reinterpret((bits & 0xFFFFFFFFFFFFF) | ((1023 - upper) << 52), np.float64) - 1.0
     s = f / (2.0 + f)
     square = s * s
     series = 0.0
@@ -449,6 +471,14 @@ def add_products(totals: Array, values: Array, rows: Array) -> None:
 
 
 @njit(**INNER)
+def clear(totals: Array, count: int) -> None:
+    """Set the first rows to zero."""
+    for r in range(count):
+        for lane in range(totals.shape[1]):
+            totals[r, lane] = 0
+
+
+@njit(**INNER)
 def add_products_of_nonzeros(totals: Array, values: Array, rows: Array) -> None:
     """Do as `add_products` and leave out zeros: 0 times infinity is no number."""
     for r in range(len(values)):
@@ -528,7 +558,7 @@ def list_by_input(x: Array, dense: Array, sub_block: int, lists: Nonzeros) -> in
 # ------------------------------------------------------------------------------------- one block
 
 
-@njit(**INNER)
+@njit(**ONCE)
 def activate(block: int, inputs: Inputs, weights: Weights, samples: int, hidden: Array) -> None:
     """Compute the hidden layer of a block into `hidden` (tiles, `BLOCK`, tile).
 
@@ -538,7 +568,7 @@ def activate(block: int, inputs: Inputs, weights: Weights, samples: int, hidden:
     one = hidden.dtype.type(1)
     for tile in range(len(weights.w1)):
         z, w1 = hidden[tile], weights.w1[tile]
-        z[:samples] = 0
+        clear(z, samples)
         if inputs.dense[block] < 0:
             for q in range(parts):
                 add_lists(z, inputs.lists, block * parts + q, w1[q * inputs.part :])
@@ -555,7 +585,7 @@ def activate(block: int, inputs: Inputs, weights: Weights, samples: int, hidden:
                 row[lane] = one / (one + exp(-row[lane]))
 
 
-@njit(**INNER)
+@njit(**ONCE)
 def score(hidden: Array, w2: Array, samples: int, scores: Array, logits: Array) -> None:
     """Compute a block's `logits` (classes, `BLOCK`); `w2` is as in `Weights`.
 
@@ -579,21 +609,21 @@ def score(hidden: Array, w2: Array, samples: int, scores: Array, logits: Array) 
 
 
 @njit(**INNER)
-def softmax(logits: Array, labels: Array, loss: float) -> float:
+def softmax(logits: Array, labels: Array, loss: float, by_sample: Array) -> float:
     """Turn a block's logits (classes, `BLOCK`) into y_hat; return `loss` plus the block's.
 
     Class by class over the samples, so that every loop runs over contiguous lanes.
     """
     samples = len(labels)
-    largest = logits[0].copy()
+    largest, true, total = by_sample[0], by_sample[1], by_sample[2]
+    for s in range(samples):
+        largest[s] = logits[0, s]
+        true[s] = logits[labels[s], s]
+        total[s] = 0
     for k in range(1, len(logits)):
         for s in range(samples):
             if logits[k, s] > largest[s]:
                 largest[s] = logits[k, s]
-    behind = np.empty(samples)  # the true class, below the largest logit
-    for s in range(samples):
-        behind[s] = np.float64(largest[s]) - np.float64(logits[labels[s], s])
-    total = np.zeros_like(largest)
     for k in range(len(logits)):
         for s in range(samples):
             logits[k, s] = exp(logits[k, s] - largest[s])
@@ -602,7 +632,7 @@ def softmax(logits: Array, labels: Array, loss: float) -> float:
         for s in range(samples):
             logits[k, s] /= total[s]
     for s in range(samples):
-        loss += log(np.float64(total[s])) + behind[s]
+        loss += log(np.float64(total[s])) + (np.float64(largest[s]) - np.float64(true[s]))
     return loss
 
 
@@ -617,7 +647,7 @@ def classify(y_hat: Array, labels: Array) -> None:
         labels[s] = best
 
 
-@njit(**INNER)
+@njit(**ONCE)
 def add_output_gradient(hidden: Array, delta: Array, samples: int, gradients: Gradients) -> None:
     """Add a block's gradients by w2; `delta` is (`BLOCK`, classes).
 
@@ -631,7 +661,7 @@ def add_output_gradient(hidden: Array, delta: Array, samples: int, gradients: Gr
         add_products(gradients.w2[tile], values, hidden[tile])
 
 
-@njit(**INNER)
+@njit(**ONCE)
 def propagate(delta: Array, w2: Array, samples: int, room: Array, hidden: Array) -> None:
     """Replace a block's hidden layer by the deltas at it; `w2` is `Weights.w2_back`.
 
@@ -642,7 +672,7 @@ def propagate(delta: Array, w2: Array, samples: int, room: Array, hidden: Array)
     for tile in range(len(hidden)):
         for first in range(0, samples, SUB_BLOCK):
             last = min(samples, first + SUB_BLOCK)
-            room[:] = 0
+            clear(room, SUB_BLOCK)
             add_products(room, delta[:, first:last].T, w2[tile])
             for s in range(first, last):
                 total, row = room[s - first], hidden[tile, s]
@@ -650,7 +680,7 @@ def propagate(delta: Array, w2: Array, samples: int, room: Array, hidden: Array)
                     row[lane] = total[lane] * row[lane] * (one - row[lane])
 
 
-@njit(**INNER)
+@njit(**ONCE)
 def add_input_gradient(
     block: int, dense: int, by_input: ByInput, delta: Array, samples: int, w1: Array
 ) -> None:
@@ -677,7 +707,7 @@ def add_input_gradient(
                     add_products_of_nonzeros(totals, values, rows)
 
 
-@njit(**INNER)
+@njit(**ONCE)
 def all_finite(delta: Array, samples: int) -> bool:
     """Return whether a block's deltas (tiles, `BLOCK`, tile) are neither infinite nor nan."""
     finite = True
@@ -691,21 +721,6 @@ def all_finite(delta: Array, samples: int) -> bool:
 # ------------------------------------------------------------------------------------- a chunk
 
 
-@njit(**INNER)
-def _buffers(weights: Weights) -> tuple[Array, ...]:
-    """Return room for a block: hidden layer, logits, y_hat and y_hat by sample."""
-    dtype = weights.w1.dtype
-    tiles, classes, tile = weights.w2_back.shape
-    class_tiles, _, class_tile = weights.w2.shape
-    return (
-        np.empty((tiles, BLOCK, tile), dtype),
-        np.empty((class_tiles, BLOCK, class_tile), dtype),
-        np.empty((classes, BLOCK), dtype),
-        np.empty((BLOCK, classes), dtype),
-        np.empty((SUB_BLOCK, tile), dtype),
-    )
-
-
 @njit(**JIT)
 def visit(
     labels: Array,
@@ -714,23 +729,21 @@ def visit(
     weights: Weights,
     predictions: Array,
     gradients: Gradients,
+    room: Room,
 ) -> float:
     """Return a chunk's summed loss; write its predicted labels and its summed gradients.
 
     Those that are empty arrays are not wanted. One function for all, since it compiles once.
     """
-    hidden, scores, delta, by_row, room = _buffers(weights)
+    hidden, scores, delta, by_row, sums, by_sample = room
     one = hidden.dtype.type(1)
     loss = 0.0
-    gradients.w1[:] = 0
-    gradients.w2[:] = 0
-    gradients.b2[:] = 0
     for block in range(len(inputs.dense)):
         truth = labels[block * BLOCK : (block + 1) * BLOCK]
         samples = len(truth)
         activate(block, inputs, weights, samples, hidden)
         score(hidden, weights.w2, samples, scores, delta)
-        loss = softmax(delta, truth, loss)
+        loss = softmax(delta, truth, loss, by_sample)
         if len(predictions) > 0:
             classify(delta, predictions[block * BLOCK : (block + 1) * BLOCK])
         if len(gradients.b2) > 0:
@@ -739,7 +752,7 @@ def visit(
                 for k in range(len(delta)):
                     by_row[s, k] = delta[k, s]
             add_output_gradient(hidden, by_row, samples, gradients)
-            propagate(delta, weights.w2_back, samples, room, hidden)
+            propagate(delta, weights.w2_back, samples, sums, hidden)
             add_input_gradient(block, inputs.dense[block], by_input, hidden, samples, gradients.w1)
     return loss
 
@@ -764,45 +777,23 @@ class Groups(NamedTuple):
     ends: Array  # (groups + 1,) int64
 
 
+class CollapsedRoom(NamedTuple):
+    """Where a block is computed."""
+
+    ones: Array  # (`BLOCK`,)
+    hidden: Array  # (`BLOCK`,), the unit
+    slope: Array  # (`BLOCK`,), the delta at the unit
+    delta: Array  # (classes, `BLOCK`): logits, then y_hat, then the deltas
+    by_sample: Array  # (3, `BLOCK`), of `softmax`
+    weights: Array  # (inputs,), those of a group
+
+
 class CollapsedWeights(NamedTuple):
     """The weights of the one unit, or their gradients."""
 
     u: Array  # (inputs + 1,)
     b: Array  # (classes,)
     v: Array  # (classes,)
-
-
-@njit(**JIT)
-def count_by_group(x: Array) -> Array:
-    """Return the ends of the lists that `list_by_group` makes."""
-    ends = np.zeros((len(x) + LANES - 1) // LANES + 1, np.int64)
-    needed = np.empty(x.shape[1], np.bool_)
-    for group in range(len(ends) - 1):
-        needed[:] = False
-        for s in range(group * LANES, min(len(x), (group + 1) * LANES)):
-            for k in range(len(needed)):
-                needed[k] |= x[s, k] != 0
-        ends[group + 1] = ends[group]
-        for k in range(len(needed)):
-            ends[group + 1] += needed[k]
-    return ends
-
-
-@njit(**JIT)
-def list_by_group(x: Array, groups: Groups) -> None:
-    """Fill `groups`, whose ends `count_by_group` has found, from x (samples, inputs)."""
-    for group in range(len(groups.ends) - 1):
-        p = groups.ends[group]
-        samples = x[group * LANES : (group + 1) * LANES]
-        for k in range(x.shape[1]):
-            needed = False
-            for s in range(len(samples)):
-                needed |= samples[s, k] != 0
-            if needed:
-                groups.inputs[p] = k
-                for s in range(len(samples)):
-                    groups.x[p, s] = samples[s, k]
-                p += 1
 
 
 @njit(**INNER)
@@ -816,12 +807,12 @@ def fold(a: Array, d: Array, total: Array) -> None:
         total[lane] += first + second
 
 
-@njit(**INNER)
-def activate_collapsed(first: int, groups: Groups, u: Array, hidden: Array) -> None:
+@njit(**ONCE)
+def activate_collapsed(first: int, groups: Groups, u: Array, hidden: Array, weights: Array) -> None:
     """Compute the unit for the samples of a block, `first` its first group, into `hidden`."""
     one = hidden.dtype.type(1)
-    hidden[:] = u[0]
-    weights = np.empty_like(u)
+    for s in range(BLOCK):
+        hidden[s] = u[0]
     for group in range(first, min(first + BLOCK // LANES, len(groups.ends) - 1)):
         z = hidden[(group - first) * LANES :]
         inputs = groups.inputs[groups.ends[group] : groups.ends[group + 1]]
@@ -834,7 +825,7 @@ def activate_collapsed(first: int, groups: Groups, u: Array, hidden: Array) -> N
         hidden[s] = one / (one + exp(-hidden[s]))
 
 
-@njit(**INNER)
+@njit(**ONCE)
 def score_collapsed(hidden: Array, b: Array, v: Array, units: int, logits: Array) -> None:
     """Compute a block's `logits` (classes, `BLOCK`): b + units * v * hidden."""
     for k in range(len(b)):
@@ -851,32 +842,31 @@ def visit_collapsed(
     units: int,
     predictions: Array,
     gradients: CollapsedWeights,
+    room: CollapsedRoom,
 ) -> float:
     """Return a chunk's summed loss; write its predicted labels and its gradients by lane.
 
     Gradients are (rows of u, b or v, `FOLD`). Those that are empty arrays are not wanted.
     """
     u, b, v = weights
-    ones = np.ones(BLOCK, u.dtype)
-    hidden, slope = ones.copy(), ones.copy()
-    delta = np.empty((len(b), BLOCK), u.dtype)
+    ones, hidden, slope, delta = room.ones, room.hidden, room.slope, room.delta
     loss = 0.0
-    gradients.u[:] = 0
-    gradients.b[:] = 0
-    gradients.v[:] = 0
     for start in range(0, len(labels), BLOCK):
         truth = labels[start : start + BLOCK]
-        activate_collapsed(start // LANES, groups, u, hidden)
+        activate_collapsed(start // LANES, groups, u, hidden, room.weights)
         score_collapsed(hidden, b, v, units, delta)
-        loss = softmax(delta, truth, loss)
+        loss = softmax(delta, truth, loss, room.by_sample)
         if len(predictions) > 0:
             classify(delta, predictions[start : start + BLOCK])
         if len(gradients.b) == 0:
             continue
-        delta[:, len(truth) :] = 0
+        for k in range(len(b)):
+            for s in range(len(truth), BLOCK):
+                delta[k, s] = 0
         for s in range(len(truth)):
             delta[truth[s], s] -= ones[0]
-        slope[:] = 0
+        for s in range(BLOCK):
+            slope[s] = 0
         for k in range(len(b)):
             for s in range(BLOCK):
                 slope[s] += delta[k, s] * v[k]
