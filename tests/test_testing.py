@@ -84,7 +84,7 @@ def test_a_failure_reads_like_the_command_line_and_shows_no_frames(pytester):
             "____* test_it?symmetry/w2-rows? ____*",
             "symmetry/w2-rows      float32  violated          after step 1 hidden unit 1 is no *",
             "symmetry/w2-rows in float32: violated, by more than rounding explains: the step *",
-            "  claim      from zero weights all hidden rows of w2 stay identical, after every step",
+            "  statement  from zero weights all hidden rows of w2 stay identical, after every step",
             "  found      after step 1 hidden unit 1 is no longer equal to unit 0: *",
             "  distance   4,194,304 ulps, relative 0.33",
             "  groups     unit 0 | unit 1",

@@ -1,4 +1,4 @@
-"""A case: ten values on one line of JSON, from which all arrays of a training problem follow.
+"""A case: ten values on one line of JSON, from which all arrays of a run follow.
 
 Such as ``{"n": 8, "i": 1, "h": 2, "c": 10, "lr": 0.5, "iterations": 3, "dtype": "float32",
 "data": "pixels", "weights": "zero", "seed": 0}``.
@@ -57,7 +57,7 @@ class CaseError(SymmetryError):
 
 @dataclass(frozen=True)
 class Case:
-    """Sizes, hyperparameters and recipes of one training problem.
+    """Sizes, hyperparameters and recipes of one run.
 
     Attributes
     ----------

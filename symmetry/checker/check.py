@@ -25,7 +25,7 @@ _RERUNS = 3  # of the smallest case, to see whether it fails every time
 _SPANS = ("n", "i", "h", "c", "lr", "iterations")
 
 # Shared by the invariants, some of which then share a run as well.
-_problem = lru_cache(256)(recipes.problem)
+_setting = lru_cache(256)(recipes.setting)
 
 
 class Progress:
@@ -168,7 +168,7 @@ class _Errors:
 
     def _error(self, case: Case) -> str | None:
         try:
-            deque(_problem(case).run(self.trainer), maxlen=0)
+            deque(_setting(case).run(self.trainer), maxlen=0)
         except TrainerError as error:
             return _without_numbers(str(error))
         return None
@@ -242,7 +242,7 @@ class _Examiner:
         tally, rounded = _Tally(), None
         for number, case in enumerate(cases):
             self.progress.case(self.invariant.name, dtype, number, len(cases), case)
-            outcome = self._measure(_problem(case))
+            outcome = self._measure(_setting(case))
             tally.add(case, outcome)
             if not isinstance(outcome, _Failure) or self.errors.knows(outcome):
                 continue
@@ -253,21 +253,21 @@ class _Examiner:
             return self._failed(*rounded, tally)
         return self._passed(dtype, tally)
 
-    def _measure(self, problem: TwoLayer) -> Finding | _Failure:
+    def _measure(self, setting: TwoLayer) -> Finding | _Failure:
         try:
-            finding = self.invariant.measure(self.trainer, problem)
+            finding = self.invariant.measure(self.trainer, setting)
         except TrainerError as error:
             return _Failure(str(error))
         if finding.violation is None:
             return finding
-        explained = not self.exact and self._explained(problem)
+        explained = not self.exact and self._explained(setting)
         return _Failure(finding.violation.message, finding, explained)
 
-    def _explained(self, problem: TwoLayer) -> bool:
+    def _explained(self, setting: TwoLayer) -> bool:
         if self.invariant.rounding is None:
             return False
         try:
-            return self.invariant.rounding(self.trainer, problem).explains
+            return self.invariant.rounding(self.trainer, setting).explains
         except TrainerError:
             return False
 
@@ -279,7 +279,7 @@ class _Examiner:
             case, failure = self._shrunk(case, failure)
             if failure.kind == "error":
                 self.errors.add(failure)
-        again = [self._fails_alike(recipes.problem(case), failure) for _ in range(_RERUNS)]
+        again = [self._fails_alike(recipes.setting(case), failure) for _ in range(_RERUNS)]
         finding = failure.finding
         return Verdict(
             self.invariant.name,
@@ -303,7 +303,7 @@ class _Examiner:
         def fails(candidate: Case) -> _Failure | None:
             if candidate.n < self.min_samples:
                 return None
-            return self._fails_alike(_problem(candidate), failure)
+            return self._fails_alike(_setting(candidate), failure)
 
         if failure.finding and failure.finding.violation:
             shorter = replace(case, iterations=failure.finding.violation.iteration)
@@ -312,8 +312,8 @@ class _Examiner:
         runs = MAX_RUNS if failure.kind != "rounding" else _ROUNDING_RUNS
         return shrink(case, failure, fails, runs)
 
-    def _fails_alike(self, problem: TwoLayer, failure: _Failure) -> _Failure | None:
-        outcome = self._measure(problem)
+    def _fails_alike(self, setting: TwoLayer, failure: _Failure) -> _Failure | None:
+        outcome = self._measure(setting)
         if isinstance(outcome, _Failure) and outcome.kind == failure.kind:
             return outcome
         return None
@@ -322,7 +322,7 @@ class _Examiner:
         if finding is None or finding.violation is None:
             return None
         try:
-            return self.invariant.elaborate(self.trainer, _problem(case), finding.violation)
+            return self.invariant.elaborate(self.trainer, _setting(case), finding.violation)
         except TrainerError:  # in one of the further iterations that show the growth
             return finding.violation
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from symmetry.checker.recipes import COMMON, problem
+from symmetry.checker.recipes import COMMON, setting
 from symmetry.checker.verdict import Verdict
 from symmetry.observe.call import Call
 from symmetry.targets.trainer import Result, Trainer, TrainerError
@@ -30,7 +30,7 @@ def diagnose(trainer: Trainer, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
 
 def _wrong(trainer: Trainer, dtype: str) -> tuple[str, ...]:
     case = replace(COMMON, dtype=dtype)
-    start, other = problem(case), problem(replace(case, seed=1))
+    start, other = setting(case), setting(replace(case, seed=1))
     before = {"w1": start.w1, "w2": start.w2}
     try:
         run, other_run = trainer.start(), trainer.start()
@@ -52,7 +52,7 @@ def _draws(trainer: Trainer, dtype: str) -> list[str]:
     from symmetry.observe.place import Places
     from symmetry.observe.running import observing
 
-    start = problem(replace(COMMON, dtype=dtype))
+    start = setting(replace(COMMON, dtype=dtype))
     arguments = start.x, start.y, start.w1, start.w2, start.lr
     seen = _Draws()
     try:

@@ -64,7 +64,7 @@ _FACTORS = {  # of w1 and w2, by which pre-activations and logits of order 1 are
 }
 
 
-def problem(case: Case) -> TwoLayer:
+def setting(case: Case) -> TwoLayer:
     """Return the arrays of a case, all of its dtype and none of them writable."""
     x, labels = _data(case.data, case.n, case.i, case.c, case.seed)
     w1, w2 = _weights(case.weights, case.data, case.n, case.i, case.h, case.c, case.seed)

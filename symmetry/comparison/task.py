@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from symmetry.checker.case import Case
-from symmetry.checker.recipes import problem
+from symmetry.checker.recipes import setting
 from symmetry.errors import SymmetryError
 from symmetry.memory import bytes_to_train, refuse_beyond_memory
 
@@ -118,6 +118,6 @@ def task_of_case(case: Case) -> Task:
         lr=case.lr,
         dtype=case.dtype,
     )
-    arrays = problem(case)
+    arrays = setting(case)
     labels = arrays.y.argmax(axis=1)
     return Task(facts, arrays.x, labels, arrays.x, labels)

@@ -22,7 +22,7 @@ _ODD = 3  # of so many units one stays as it is
 def start_of_case(case: Case) -> TwoLayer:
     """Return the start that a case describes."""
     _refuse((case.n, case.i, case.h, case.c), case.dtype)
-    return recipes.problem(case)
+    return recipes.setting(case)
 
 
 def start_of_dataset(

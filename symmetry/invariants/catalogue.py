@@ -40,8 +40,8 @@ _ELEMENTWISE = "any activation, loss and elementwise optimiser"
 _NORMAL = "normal for tanh and ReLU from zero weights; symmetry/clones covers it"
 
 
-def _as_it_is(problem: TwoLayer) -> TwoLayer:
-    return problem
+def _as_it_is(setting: TwoLayer) -> TwoLayer:
+    return setting
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Invariant:
     reason
         Why it holds.
     witness
-        What a problem needs so that holding proves something.
+        What a setting needs so that holding proves something.
     trainers
         Of which steps it is true.
     compared
@@ -67,11 +67,11 @@ class Invariant:
         Which starts can have the witness: ``"zero"``, ``"cloned"`` (clones, and units that
         differ) and ``"random"``.
     measure
-        The function that measures a trainer on a problem. What the trainer raises passes through.
+        The function that measures a trainer on a setting. What the trainer raises passes through.
     prepare
-        Returns the problem with the start that is really measured.
+        Returns the setting with the start that is really measured.
     rounding
-        Judges whether single steps' rounding explains a violation on a problem. None for invariants
+        Judges whether single steps' rounding explains a violation on a setting. None for invariants
         that rounding cannot break.
     otherwise
         What is true where no case has the witness.
@@ -95,7 +95,7 @@ class Invariant:
     normal: str = ""
     rightly: str = ""
 
-    def elaborate(self, trainer: Trainer, problem: TwoLayer, violation: Violation) -> Violation:
+    def elaborate(self, trainer: Trainer, setting: TwoLayer, violation: Violation) -> Violation:
         """Add to a violation how it grew, and whether rounding explains it.
 
         This takes longer than to measure, so it is for the one violation that will be shown. It
@@ -103,8 +103,8 @@ class Invariant:
         """
         if self.rounding is None:
             return violation
-        grown = law.growth(trainer, self.prepare(problem), violation)
-        return replace(grown, rounding=self.rounding(trainer, problem).explains)
+        grown = law.growth(trainer, self.prepare(setting), violation)
+        return replace(grown, rounding=self.rounding(trainer, setting).explains)
 
 
 CATALOGUE: tuple[Invariant, ...] = (
@@ -117,7 +117,7 @@ CATALOGUE: tuple[Invariant, ...] = (
         trainers=_ELEMENTWISE,
         compared="exact",
         weights=ZERO,
-        measure=lambda step, problem: runs.from_zero(step, problem)["w1"],
+        measure=lambda step, setting: runs.from_zero(step, setting)["w1"],
         prepare=TwoLayer.from_zero,
         rounding=rounding_from_zero,
         otherwise="w1 never moved",
@@ -131,7 +131,7 @@ CATALOGUE: tuple[Invariant, ...] = (
         trainers=_ELEMENTWISE,
         compared="exact",
         weights=ZERO,
-        measure=lambda step, problem: runs.from_zero(step, problem)["w2"],
+        measure=lambda step, setting: runs.from_zero(step, setting)["w2"],
         prepare=TwoLayer.from_zero,
         rounding=rounding_from_zero,
         otherwise="the hidden rows of w2 never moved",
@@ -169,7 +169,7 @@ CATALOGUE: tuple[Invariant, ...] = (
         trainers="any full-batch step that treats its samples equally",
         compared="response",
         weights=NONZERO,
-        measure=lambda step, problem: law.rearranged(step, problem, [problem.samples]),
+        measure=lambda step, setting: law.rearranged(step, setting, [setting.samples]),
         otherwise="all samples were equal, or nothing moved",
         rightly="draws samples, takes batches in turn, or adds noise or mixes sample by sample",
     ),
@@ -182,7 +182,7 @@ CATALOGUE: tuple[Invariant, ...] = (
         trainers="any step without a pattern over its inputs",
         compared="response",
         weights=NONZERO,
-        measure=lambda step, problem: law.rearranged(step, problem, [problem.inputs]),
+        measure=lambda step, setting: law.rearranged(step, setting, [setting.inputs]),
         otherwise="all inputs were equal, or nothing moved",
         rightly="drops out inputs or adds noise to them",
     ),
@@ -195,7 +195,7 @@ CATALOGUE: tuple[Invariant, ...] = (
         trainers="any step without weights or patterns of classes",
         compared="response",
         weights=NONZERO,
-        measure=lambda step, problem: law.rearranged(step, problem, [problem.classes]),
+        measure=lambda step, setting: law.rearranged(step, setting, [setting.classes]),
         otherwise="all classes were equal, or nothing moved",
         rightly="has weights or fixed random feedback of its own for each class",
     ),

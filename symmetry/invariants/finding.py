@@ -1,4 +1,4 @@
-"""What measuring one invariant on one problem brings to light."""
+"""What measuring one invariant on one setting brings to light."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Finding:
     Attributes
     ----------
     counted
-        Whether the problem had the invariant's witness. Without it a holding proves nothing.
+        Whether the setting had the invariant's witness. Without it a holding proves nothing.
     max_ulps
         Largest deviation seen. Of an exact invariant that holds it is 0; of one that is compared
         with a bound it is the distance at the entry that came nearest to its bound.

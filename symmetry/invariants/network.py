@@ -35,7 +35,7 @@ class _Comparison(NamedTuple):
     error: Floats
 
 
-def first_step(trainer: Trainer, problem: TwoLayer) -> Finding:
+def first_step(trainer: Trainer, setting: TwoLayer) -> Finding:
     """Compare w1 with zero, and hidden rows of w2 with half its bias row, after one step from zero.
 
     With zero weights every hidden unit is 1/2 for every sample, so that its gradient is half the
@@ -43,9 +43,9 @@ def first_step(trainer: Trainer, problem: TwoLayer) -> Finding:
 
     Witness: w2 moved.
     """
-    problem = problem.from_zero()
-    found = problem.begin(trainer)(problem)
-    w1, w2 = _collapsed_bounds(problem)
+    setting = setting.from_zero()
+    found = setting.begin(trainer)(setting)
+    w1, w2 = _collapsed_bounds(setting)
     bias = found["w2"][0].astype(np.float64)
     # The bias row is the measure, so that it fits whatever it is.
     expected = np.zeros_like(w1.value), np.stack([bias, bias / 2])
@@ -56,17 +56,17 @@ def first_step(trainer: Trainer, problem: TwoLayer) -> Finding:
     return _judge(_comparisons(words, found, expected, error), 1, counted)
 
 
-def gradient(trainer: Trainer, problem: TwoLayer) -> Finding:
-    """Compare one step from the problem's weights with the formulas.
+def gradient(trainer: Trainer, setting: TwoLayer) -> Finding:
+    """Compare one step from the setting's weights with the formulas.
 
     Witness: an entry whose update is larger than its bound.
     """
-    found = problem.begin(trainer)(problem)
-    bounds = step_bounds(problem.x, problem.y, problem.w1, problem.w2, problem.lr)
+    found = setting.begin(trainer)(setting)
+    bounds = step_bounds(setting.x, setting.y, setting.w1, setting.w2, setting.lr)
     return _judge_step("by the formulas it is", found, bounds, 1)
 
 
-def collapsed(trainer: Trainer, problem: TwoLayer) -> Finding:
+def collapsed(trainer: Trainer, setting: TwoLayer) -> Finding:
     """Compare each step of a run from zero weights with the step of the collapsed network.
 
     A step begins with unit 0 of the last one, repeated. The run ends with the step that splits the
@@ -74,10 +74,10 @@ def collapsed(trainer: Trainer, problem: TwoLayer) -> Finding:
 
     Witness: an entry whose update is larger than its bound.
     """
-    here = problem.from_zero()
+    here = setting.from_zero()
     units, step = here.hidden_units, here.begin(trainer)
     finding = Finding(counted=False)
-    for iteration in range(1, problem.iterations + 1):
+    for iteration in range(1, setting.iterations + 1):
         found = step(here)
         bounds = _collapsed_bounds(here)
         finding = _worse(
@@ -90,10 +90,10 @@ def collapsed(trainer: Trainer, problem: TwoLayer) -> Finding:
     return finding
 
 
-def _collapsed_bounds(problem: TwoLayer) -> tuple[Bounded, Bounded]:
+def _collapsed_bounds(setting: TwoLayer) -> tuple[Bounded, Bounded]:
     """Return the step of the collapsed network from unit 0: w1 (i + 1, 1) and w2 (2, c)."""
-    w1, w2 = problem.w1[:, :1], problem.w2[:2]
-    return step_bounds(problem.x, problem.y, w1, w2, problem.lr, copies=problem.hidden)
+    w1, w2 = setting.w1[:, :1], setting.w2[:2]
+    return step_bounds(setting.x, setting.y, w1, w2, setting.lr, copies=setting.hidden)
 
 
 def _judge_step(

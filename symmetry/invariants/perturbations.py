@@ -1,4 +1,4 @@
-"""Two-layer problems that are about one ulp away from another one.
+"""Two-layer settings that are about one ulp away from another one.
 
 Some changes are random, entry by entry; their effects on a sum cancel, while a kernel that sums in
 another order may err in one direction. Therefore others are coherent: the same direction in every

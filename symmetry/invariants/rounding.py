@@ -22,7 +22,7 @@ from symmetry.targets.trainer import Trainer
 from symmetry.units.state import State, finite, identical
 from symmetry.units.units import Order, Units, first_of_group
 
-_STREAM = 103  # of the problem's seed
+_STREAM = 103  # of the setting's seed
 
 
 class Rounding(NamedTuple):
@@ -32,8 +32,8 @@ class Rounding(NamedTuple):
     margin: float
 
 
-def rounding(trainer: Trainer, problem: TwoLayer) -> Rounding:
-    """Judge the steps of a run from the problem's weights, one by one.
+def rounding(trainer: Trainer, setting: TwoLayer) -> Rounding:
+    """Judge the steps of a run from the setting's weights, one by one.
 
     The run, an identical one and the perturbed ones advance side by side, each on an instance of
     its own, so that what an optimiser remembers is as far along in all of them. They all go on
@@ -48,12 +48,12 @@ def rounding(trainer: Trainer, problem: TwoLayer) -> Rounding:
     Otherwise the judgement ends before the first step that is not finite. If no step has split
     clones by then, nothing is explained.
     """
-    units = problem.hidden_units
-    first = first_of_group(units.groups(problem.start), units.count)
-    plain, repeated = problem.begin(trainer), problem.begin(trainer)
-    perturbed = [problem.begin(trainer) for _ in range(PERTURBATIONS)]
-    random, here, margin = Random(problem.seed, _STREAM), problem, 0.0
-    for _ in range(problem.iterations):
+    units = setting.hidden_units
+    first = first_of_group(units.groups(setting.start), units.count)
+    plain, repeated = setting.begin(trainer), setting.begin(trainer)
+    perturbed = [setting.begin(trainer) for _ in range(PERTURBATIONS)]
+    random, here, margin = Random(setting.seed, _STREAM), setting, 0.0
+    for _ in range(setting.iterations):
         result, again = plain(here), repeated(here)
         if not identical(result, again) or _partly_finite(result, units, first):
             return Rounding(False, math.inf)
@@ -68,16 +68,16 @@ def rounding(trainer: Trainer, problem: TwoLayer) -> Rounding:
         multiples = [
             ratio(largest_change(result[name], weights[name]), response[name]) for name in result
         ]
-        margin = max(margin, max(multiples) / problem.limit)
+        margin = max(margin, max(multiples) / setting.limit)
         if margin > 1:
             return Rounding(False, margin)
     return Rounding(margin > 0, margin)
 
 
 @remembered
-def rounding_from_zero(trainer: Trainer, problem: TwoLayer) -> Rounding:
+def rounding_from_zero(trainer: Trainer, setting: TwoLayer) -> Rounding:
     """Judge the steps of a run from zero weights."""
-    return rounding(trainer, problem.from_zero())
+    return rounding(trainer, setting.from_zero())
 
 
 def _partly_finite(state: State, units: Units, first: Order) -> bool:

@@ -19,12 +19,12 @@ from symmetry.units.state import finite, moved
 
 
 @remembered
-def from_zero(trainer: Trainer, problem: TwoLayer) -> dict[str, Finding]:
+def from_zero(trainer: Trainer, setting: TwoLayer) -> dict[str, Finding]:
     """Compare the columns of w1, and the hidden rows of w2, along one run from zero weights."""
-    problem = problem.from_zero()
-    units = problem.hidden_units
-    followers = {name: Follower(units.within(name), problem.start) for name in units.arrays}
-    law.follow(trainer, problem, followers.values())
+    setting = setting.from_zero()
+    units = setting.hidden_units
+    followers = {name: Follower(units.within(name), setting.start) for name in units.arrays}
+    law.follow(trainer, setting, followers.values())
     return {
         name: Finding(
             follower.moved,
@@ -35,36 +35,36 @@ def from_zero(trainer: Trainer, problem: TwoLayer) -> dict[str, Finding]:
     }
 
 
-def without_dead_rows(problem: TwoLayer) -> TwoLayer:
-    """Return the same problem with zeros in the rows of w1 that belong to dead inputs."""
-    w1 = problem.w1.copy()
-    w1[1:][_dead(problem)] = 0
-    return replace(problem, w1=w1)
+def without_dead_rows(setting: TwoLayer) -> TwoLayer:
+    """Return the same setting with zeros in the rows of w1 that belong to dead inputs."""
+    w1 = setting.w1.copy()
+    w1[1:][_dead(setting)] = 0
+    return replace(setting, w1=w1)
 
 
-def dead_inputs(trainer: Trainer, problem: TwoLayer) -> Finding:
+def dead_inputs(trainer: Trainer, setting: TwoLayer) -> Finding:
     """Compare the rows of w1 that belong to dead inputs with zero, along a run.
 
-    The rows start at zero, the other weights as the problem has them. The first iteration with a
+    The rows start at zero, the other weights as the setting has them. The first iteration with a
     number that is not finite is not judged.
 
     Witness: a dead and a live input; a live row moved.
     """
-    problem, dead = without_dead_rows(problem), _dead(problem)
+    setting, dead = without_dead_rows(setting), _dead(setting)
     if not dead.any():
         return Finding(counted=False)
     live_moved = False
-    for iteration, weights in enumerate(problem.run(trainer), start=1):
+    for iteration, weights in enumerate(setting.run(trainer), start=1):
         if not finite(weights):
             break
         rows = weights["w1"][1:]
         if rows[dead].any():
             return _revived(iteration, np.where(dead[:, None], rows, 0))
-        live_moved = live_moved or bool((rows != problem.w1[1:]).any())
+        live_moved = live_moved or bool((rows != setting.w1[1:]).any())
     return Finding(counted=live_moved)
 
 
-def pure(trainer: Trainer, problem: TwoLayer) -> Finding:
+def pure(trainer: Trainer, setting: TwoLayer) -> Finding:
     """Compare the x and y that each step of a run was handed with what it left of them.
 
     Here every bit counts: a zero that changes its sign has been written to. (That the weights keep
@@ -72,23 +72,23 @@ def pure(trainer: Trainer, problem: TwoLayer) -> Finding:
 
     Witness: something moved.
     """
-    run, here, counted = trainer.start(), problem, False
-    for iteration in range(1, problem.iterations + 1):
+    run, here, counted = trainer.start(), setting, False
+    for iteration in range(1, setting.iterations + 1):
         result = run(here.x, here.y, here.w1, here.w2, here.lr)
-        for name, kept, left in (("x", problem.x, result.x), ("y", problem.y, result.y)):
+        for name, kept, left in (("x", setting.x, result.x), ("y", setting.y, result.y)):
             if not _untouched(kept, left):
                 return _written(iteration, name, kept, left)
         weights = {"w1": result.w1, "w2": result.w2}
-        counted = counted or bool(moved(problem.start, weights))
+        counted = counted or bool(moved(setting.start, weights))
         if not finite(weights):
             break
         here = here.at(weights)
     return Finding(counted)
 
 
-def _dead(problem: TwoLayer) -> NDArray[np.bool_]:
+def _dead(setting: TwoLayer) -> NDArray[np.bool_]:
     """Return which inputs are zero in every sample, shape (i,)."""
-    return np.asarray(~problem.x.any(axis=0))
+    return np.asarray(~setting.x.any(axis=0))
 
 
 def _revived(iteration: int, rows: Floats) -> Finding:

@@ -28,7 +28,7 @@ def hidden_units(h: int) -> Units:
 
 @dataclass(frozen=True, eq=False)
 class TwoLayer:
-    """One training problem. Nobody writes into its arrays: a run hands out copies.
+    """One start of a two-layer step. Nobody writes into its arrays: a run hands out copies.
 
     Attributes
     ----------
@@ -100,7 +100,7 @@ class TwoLayer:
 
     @property
     def affordable(self) -> int:
-        """The steps that growth may be followed for on a problem of this size."""
+        """The steps that growth may be followed for on a setting of this size."""
         return _AFFORDABLE // (self.x.size * self.hidden)
 
     @property
@@ -112,12 +112,12 @@ class TwoLayer:
         return max(16.0, 4 * math.sqrt(max(*self.x.shape, self.hidden)))
 
     def at(self, start: State) -> TwoLayer:
-        """Return the same problem with some of the four arrays replaced."""
+        """Return the same setting with some of the four arrays replaced."""
         arrays: dict[str, Any] = dict(start)
         return replace(self, **arrays)
 
     def from_zero(self) -> TwoLayer:
-        """Return the same problem with all weights zero at the start."""
+        """Return the same setting with all weights zero at the start."""
         return replace(self, w1=np.zeros_like(self.w1), w2=np.zeros_like(self.w2))
 
     def begin(self, trainer: Trainer) -> Callable[[TwoLayer], dict[str, Array]]:
@@ -152,7 +152,7 @@ class TwoLayer:
             yield Nearby(replace(self, **changes), shift)
 
     def others(self) -> Iterator[TwoLayer]:
-        """Yield a problem of other sizes, and one of the same sizes with other numbers.
+        """Yield a setting of other sizes, and one of the same sizes with other numbers.
 
         Code may keep what it should not under the shape of an array. The other sizes are nearly
         always the same ones: some trainers compile for each shape.
@@ -162,7 +162,7 @@ class TwoLayer:
         yield self._random(sizes)
 
     def _random(self, sizes: tuple[int, ...]) -> TwoLayer:
-        """Return two steps' worth of a problem of n, i, h and c as given."""
+        """Return two steps' worth of a setting of n, i, h and c as given."""
         (n, inputs, hidden, classes), random = sizes, Random(self.seed, _STREAM)
         y = np.eye(classes, dtype=self.dtype)[random.integers(classes, (n,))]
         x, w1, w2 = (

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symmetry.checker.recipes import problem
+from symmetry.checker.recipes import setting
 from symmetry.checker.verdict import Verdict
 from symmetry.errors import SymmetryError
 from symmetry.invariants.catalogue import select
@@ -66,7 +66,7 @@ def render_script(trainer: str, verdict: Verdict) -> str:
     if verdict.case is None or command is None:
         raise SymmetryError(f"no script can import the trainer {trainer}")
     case, violation = verdict.case, verdict.violation
-    start = select([verdict.invariant])[0].prepare(problem(case))
+    start = select([verdict.invariant])[0].prepare(setting(case))
     arrays = {"x": start.x, "y": start.y, "w1": start.w1, "w2": start.w2}
     small = all(array.size <= _LITERALS or not array.any() for array in arrays.values())
     name = verdict.invariant

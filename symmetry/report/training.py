@@ -48,7 +48,7 @@ def facts(trainer: str, verdicts: Sequence[Verdict]) -> Iterable[tuple[str, str]
     verdict, *others = verdicts
     violation, rounding = verdict.violation, verdict.kind == "rounding"
     if verdict.kind not in ("error", "rounding"):
-        yield "claim", _STATEMENTS[verdict.invariant]
+        yield "statement", _STATEMENTS[verdict.invariant]
     yield "found", verdict.message
     if violation is not None and not rounding:  # that is told in short
         if violation.iteration and violation.array:

@@ -113,7 +113,7 @@ def _facts(checked: Checked, verdict: Verdict) -> Iterable[Fact]:
     if verdict.kind == "error":
         yield "expected", SIGNATURE
     elif not rounding:
-        yield "claim", _CATALOGUE[verdict.invariant].statement
+        yield "statement", _CATALOGUE[verdict.invariant].statement
     yield "found", verdict.message
     if verdict.violation is not None:
         yield from _violation_facts(verdict.violation, verdict.margin)

@@ -130,7 +130,7 @@ def test_the_details_of_a_violation():
         f"""\
 symmetry/w2-rows in float32: violated, by more than rounding explains: the step treats equal units \
 differently
-  claim      from zero weights all hidden rows of w2 stay identical, after every step
+  statement  from zero weights all hidden rows of w2 stay identical, after every step
   found      {VIOLATION.message}
   distance   2 ulps, relative 1.5e-07
   groups     unit 0 | unit 1
