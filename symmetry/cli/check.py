@@ -11,14 +11,13 @@ from click.core import ParameterSource
 
 from symmetry.cli import FAILED, FOUND, OK
 from symmetry.cli.child import enter
-from symmetry.cli.options import GivenPath, number
+from symmetry.cli.options import GivenPath, number, read_cases
 from symmetry.cli.parent import isolated
 from symmetry.cli.screen import say, terminal
 from symmetry.errors import SymmetryError
 
 if TYPE_CHECKING:
     from symmetry.api import Report
-    from symmetry.checker.case import Case
     from symmetry.checker.verdict import Verdict
 
 _FILE = GivenPath()
@@ -260,29 +259,6 @@ def _expectation(text: str) -> tuple[str, str]:
     if not (name and separator and reason.strip()):
         raise click.UsageError(f"--expect-failure takes NAME=REASON, not {text!r}.")
     return name, reason.strip()
-
-
-def read_cases(text: str) -> tuple[Case, ...]:
-    """Parse the cases in an argument, or in the file it names."""
-    from symmetry.checker.case import CaseError, parse_cases
-
-    where = "--case"
-    if not text.lstrip().startswith(("{", "[")):
-        where, text = text, _content(text)
-    try:
-        return parse_cases(text)
-    except CaseError as error:
-        raise SymmetryError(f"{where}: {error}") from None
-
-
-def _content(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise SymmetryError(
-            f"--case takes a case in JSON or a file of cases, and {path!r} cannot be read: {reason}"
-        ) from None
 
 
 def _probe(json: Path | None, script: Path | None, output: Path | None, *, several: bool) -> None:

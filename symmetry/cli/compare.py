@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
@@ -16,11 +15,8 @@ from symmetry.cli.options import (
     is_usual,
     load_data,
     output_directory,
+    read_case,
 )
-from symmetry.errors import SymmetryError
-
-if TYPE_CHECKING:
-    from symmetry.checker.case import Case
 
 _DEFAULT = ParameterSource.DEFAULT
 _TASK = ("data", "classes", "hidden", "iterations", "lr", "dtype")
@@ -92,7 +88,7 @@ def command(
     settings = Settings(hidden, iterations, lr, dtype)
     whole = not (trainers or case or threads) and is_usual(settings, data, classes)
     output = output_directory(output, usual=whole, what="comparison")
-    task = None if case is None else task_of_case(_read(case))
+    task = None if case is None else task_of_case(read_case(case, "compared"))
     writable_files(output, MARKDOWN, JSON)
     with display(quiet=quiet) as listener:
         if whole:
@@ -104,13 +100,3 @@ def command(
     if not quiet:
         click.echo(f"report  {output / MARKDOWN}")
     return OK
-
-
-def _read(text: str) -> Case:
-    """Read the one case that a line of JSON, or a file of one line, holds."""
-    from symmetry.cli.check import read_cases
-
-    cases = read_cases(text)
-    if len(cases) > 1:
-        raise SymmetryError(f"--case: one case is compared at a time, not {len(cases)}")
-    return cases[0]

@@ -10,13 +10,11 @@ import click
 
 from symmetry.cli import FOUND, OK
 from symmetry.cli.child import enter
-from symmetry.cli.options import GivenPath, LearningRate
+from symmetry.cli.options import GivenPath, LearningRate, read_case
 from symmetry.cli.parent import isolated
 from symmetry.cli.screen import say
-from symmetry.errors import SymmetryError
 
 if TYPE_CHECKING:
-    from symmetry.checker.case import Case
     from symmetry.culprit.explanation import Explanation
 
 _AT_LEAST_1 = click.IntRange(min=1)
@@ -141,7 +139,7 @@ def _explain_step(
     steps, lr = given["iterations"] or _ITERATIONS, given["lr"] or _RATE
     small = case is not None or given["inputs"] is not None or given["classes"] is not None
     if case is not None:
-        start = start_of_case(_read(case))
+        start = start_of_case(read_case(case, "explained"))
     elif small:
         n, i, h, c = (given[name] or size for name, size in _SIZES.items())
         seed = given["seed"] or 0
@@ -151,20 +149,3 @@ def _explain_step(
         start = start_of_dataset(load_mnist(), given["samples"], hidden, steps, lr, kind)
     with one_thread() if small else nullcontext():
         return explain_step(trainer, start), in_words() if small else None
-
-
-def _read(case: str) -> Case:
-    """Read the one case that a line of JSON, or a file of one line, holds."""
-    from symmetry.checker.case import parse_cases
-
-    path = Path(case)
-    try:
-        text = case if case.lstrip().startswith("{") else path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SymmetryError(
-            f"--case is neither JSON nor a file that can be read: {case}"
-        ) from error
-    cases = parse_cases(text)
-    if len(cases) > 1:
-        raise SymmetryError(f"{case} holds {len(cases)} cases, and one is explained at a time")
-    return cases[0]

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from symmetry.errors import SymmetryError
+
 if TYPE_CHECKING:
+    from symmetry.checker.case import Case
     from symmetry.data.dataset import Dataset
     from symmetry.experiment import Settings
 
@@ -138,3 +141,31 @@ def output_directory(output: Path | None, *, usual: bool, what: str) -> Path:
             "--output DIR where its report is."
         )
     return output or REPORTS
+
+
+def read_cases(text: str) -> tuple[Case, ...]:
+    """Parse the cases in an argument ``--case``, or in the file it names."""
+    from symmetry.checker.case import CaseError, parse_cases
+
+    where = "--case"
+    if not text.lstrip().startswith(("{", "[")):
+        try:
+            where, text = text, Path(text).read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise SymmetryError(
+                "--case takes a case in JSON or a file of cases, and "
+                f"{text!r} cannot be read: {reason}"
+            ) from None
+    try:
+        return parse_cases(text)
+    except CaseError as error:
+        raise SymmetryError(f"{where}: {error}") from None
+
+
+def read_case(text: str, doing: str) -> Case:
+    """Parse the only case in an argument ``--case``, or in the file it names."""
+    cases = read_cases(text)
+    if len(cases) > 1:
+        raise SymmetryError(f"--case: one case is {doing} at a time, not {len(cases)}")
+    return cases[0]

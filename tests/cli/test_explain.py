@@ -141,7 +141,7 @@ def test_the_dtype_that_the_trainer_takes(explain: Any) -> None:
         (["mine.py:step", "--hidden", "1", "--samples", "3"], "no two hidden units start equal"),
         (["mine.py:step", "--lr", "-1"], "not finite and positive"),
         (["mine.py:step", "--case", "{}"], "missing key"),
-        (["mine.py:step", "--case", "there-is-no-such-file"], "neither JSON nor a file"),
+        (["mine.py:step", "--case", "there-is-no-such-file"], "cannot be read: No such file"),
         (["mine.py:step", "--case", json.dumps(CASE), "--hidden", "3"], "cannot go with"),
         (["mine.py:step", "--case", json.dumps({**CASE, "weights": "scaled"})], "start equal"),
         (["mine.py:step", "--seed", "3"], "--seed is of generated data"),
@@ -156,7 +156,8 @@ def test_what_cannot_be_done_is_one_line(explain: Any, arguments: list[str], phr
 
 def test_two_cases_are_one_too_many(explain: Any, cwd: Path) -> None:
     (cwd / "cases").write_text(f"{json.dumps(CASE)}\n{json.dumps(CASE)}\n")
-    assert_one_line(explain("mine.py:step", "--case", "cases"), "holds 2 cases")
+    found = explain("mine.py:step", "--case", "cases")
+    assert_one_line(found, "one case is explained at a time, not 2")
 
 
 @needs("torch")
