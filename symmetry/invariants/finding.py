@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from symmetry.units import compare
+from symmetry.units.state import Array
+
 
 @dataclass(frozen=True)
 class Violation:
@@ -52,6 +55,16 @@ class Violation:
     groups: str | None = None
     growth: tuple[tuple[int, float], ...] = ()
     rounding: bool | None = None
+
+    @classmethod
+    def between(
+        cls, a: Array, b: Array, entry: tuple[int, ...], message: str, iteration: int, array: str
+    ) -> Violation:
+        """Return the violation that two values of an array differ, at this entry by so much."""
+        ulps, relative = (
+            f(a, b)[entry] for f in (compare.ulp_distances, compare.relative_distances)
+        )
+        return cls(message, iteration, array, entry=entry, ulps=int(ulps), relative=float(relative))
 
 
 @dataclass(frozen=True)

@@ -228,18 +228,13 @@ def _misplaced(
     """Describe the entry that is farthest from where it should be."""
     a, b = found[array], expected[array]
     entry = compare.largest_entry(abs(np.subtract(a, b, dtype=np.float64)))
-    return Violation(
-        message=f"{in_steps(setting.judged)} from rearranged {change.name} gives {a[entry]!s} for "
+    message = (
+        f"{in_steps(setting.judged)} from rearranged {change.name} gives {a[entry]!s} for "
         f"{array}{list(entry)}, the rearranged result of the same step {b[entry]!s}: "
-        f"{multiple:.3g} times the step's response to a change of one ulp",
-        iteration=setting.judged,
-        array=array,
-        group=change.name,
-        units=change.units_at(array, entry),
-        entry=entry,
-        ulps=int(compare.ulp_distances(a, b)[entry]),
-        relative=float(compare.relative_distances(a, b)[entry]),
+        f"{multiple:.3g} times the step's response to a change of one ulp"
     )
+    violation = Violation.between(a, b, entry, message, setting.judged, array)
+    return replace(violation, group=change.name, units=change.units_at(array, entry))
 
 
 def _difference(first: list[State], other: Iterator[State], which: str) -> Violation | None:
@@ -254,13 +249,8 @@ def _difference(first: list[State], other: Iterator[State], which: str) -> Viola
 def _other_bits(step: int, array: str, a: Array, b: Array, which: str) -> Violation:
     distances = compare.ulp_distances(a, b)
     entry = compare.largest_entry(distances)
-    ulps = int(distances[entry])
-    return Violation(
-        message=f"in step {step} {which} gives another {array}: "
-        f"{array}{list(entry)} is {in_ulps(ulps)} from the first run's",
-        iteration=step,
-        array=array,
-        entry=entry,
-        ulps=ulps,
-        relative=float(compare.relative_distances(a, b)[entry]),
+    message = (
+        f"in step {step} {which} gives another {array}: "
+        f"{array}{list(entry)} is {in_ulps(int(distances[entry]))} from the first run's"
     )
+    return Violation.between(a, b, entry, message, step, array)

@@ -7,6 +7,7 @@ overflow.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -135,17 +136,12 @@ def _judge(comparisons: tuple[_Comparison, ...], iteration: int, counted: bool) 
     if margin <= 1:
         return Finding(counted, ulps, None, margin)
     allowed = f" ± {error[entry]:.2g}" if error[entry] else ""
-    violation = Violation(
-        message=f"after step {iteration} {array}{list(entry)} is {found[entry]!s}; {words} "
-        f"{rounded[entry]!s}{allowed}",
-        iteration=iteration,
-        array=array,
-        entry=entry,
-        ulps=ulps,
-        relative=float(compare.relative_distances(found, rounded)[entry]),
-        allowed=float(error[entry]),
+    message = (
+        f"after step {iteration} {array}{list(entry)} is {found[entry]!s}; {words} "
+        f"{rounded[entry]!s}{allowed}"
     )
-    return Finding(counted, ulps, violation, margin)
+    violation = Violation.between(found, rounded, entry, message, iteration, array)
+    return Finding(counted, ulps, replace(violation, allowed=float(error[entry])), margin)
 
 
 def _margins(comparison: _Comparison) -> Doubles:

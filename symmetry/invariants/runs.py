@@ -38,7 +38,7 @@ def from_zero(trainer: Trainer, setting: TwoLayer) -> dict[str, Finding]:
 def without_dead_rows(setting: TwoLayer) -> TwoLayer:
     """Return the same setting with zeros in the rows of w1 that belong to dead inputs."""
     w1 = setting.w1.copy()
-    w1[1:][_dead(setting)] = 0
+    w1[_dead(setting)] = 0
     return replace(setting, w1=w1)
 
 
@@ -57,10 +57,10 @@ def dead_inputs(trainer: Trainer, setting: TwoLayer) -> Finding:
     for iteration, weights in enumerate(setting.run(trainer), start=1):
         if not finite(weights):
             break
-        rows = weights["w1"][1:]
-        if rows[dead].any():
-            return _revived(iteration, np.where(dead[:, None], rows, 0))
-        live_moved = live_moved or bool((rows != setting.w1[1:]).any())
+        w1 = weights["w1"]
+        if w1[dead].any():
+            return _revived(iteration, np.where(dead[:, None], w1, 0))
+        live_moved = live_moved or bool((w1[1:] != setting.w1[1:]).any())
     return Finding(counted=live_moved)
 
 
@@ -87,25 +87,20 @@ def pure(trainer: Trainer, setting: TwoLayer) -> Finding:
 
 
 def _dead(setting: TwoLayer) -> NDArray[np.bool_]:
-    """Return which inputs are zero in every sample, shape (i,)."""
-    return np.asarray(~setting.x.any(axis=0))
+    """Return which rows of w1 belong to inputs that are zero in every sample, shape (i + 1,)."""
+    return np.concatenate([[False], ~setting.x.any(axis=0)])
 
 
 def _revived(iteration: int, rows: Floats) -> Finding:
-    """Describe a row of w1 that should be zero; ``rows`` are without the bias row."""
-    distances = compare.ulp_distances(rows, np.zeros_like(rows))
-    row, unit = compare.largest_entry(distances)
-    value = float(rows[row, unit])
-    violation = Violation(
-        message=f"after step {iteration} w1[{row + 1}, {unit}] is {value:.9g}, although input "
-        f"{row} is zero in every sample and its row of w1 began at zero",
-        iteration=iteration,
-        array="w1",
-        entry=(row + 1, unit),
-        ulps=int(distances[row, unit]),
-        relative=1.0,
+    """Describe the entry of w1 that is farthest from zero, where it should be zero."""
+    zeros = np.zeros_like(rows)
+    row, unit = entry = compare.largest_entry(compare.ulp_distances(rows, zeros))
+    message = (
+        f"after step {iteration} w1[{row}, {unit}] is {float(rows[entry]):.9g}, although input "
+        f"{row - 1} is zero in every sample and its row of w1 began at zero"
     )
-    return Finding(counted=True, max_ulps=int(distances.max()), violation=violation)
+    violation = Violation.between(rows, zeros, entry, message, iteration, "w1")
+    return Finding(True, violation.ulps or 0, violation)
 
 
 def _untouched(kept: Floats, left: Floats) -> bool:
@@ -121,17 +116,11 @@ def _written(iteration: int, name: str, kept: Floats, left: Floats) -> Finding:
     integer = f"u{kept.dtype.itemsize}"
     changed = np.ascontiguousarray(kept).view(integer) != left.view(integer)
     distances = compare.ulp_distances(kept, left)
-    entry = compare.largest_entry(
-        np.where(changed, np.maximum(distances, 1), 0)
-    )  # 1: a zero's sign
-    ulps = int(distances[entry])
-    violation = Violation(
-        message=f"step {iteration} writes to {name}: {name}{list(entry)} was "
-        f"{float(kept[entry]):.9g} and is {float(left[entry]):.9g}",
-        iteration=iteration,
-        array=name,
-        entry=entry,
-        ulps=ulps,
-        relative=float(compare.relative_distances(kept, left)[entry]),
+    # At least 1, for a zero that has changed its sign.
+    entry = compare.largest_entry(np.where(changed, np.maximum(distances, 1), 0))
+    message = (
+        f"step {iteration} writes to {name}: {name}{list(entry)} was "
+        f"{float(kept[entry]):.9g} and is {float(left[entry]):.9g}"
     )
-    return Finding(counted=True, max_ulps=ulps, violation=violation)
+    violation = Violation.between(kept, left, entry, message, iteration, name)
+    return Finding(True, violation.ulps or 0, violation)
