@@ -267,9 +267,10 @@ def pins(setting: TrainingSetting) -> Finding:
 
 def _pinned(groups: Sequence[Units], name: str) -> list[Units]:
     """Return the groups of a module: ``fc1`` is not ``fc10``, unless nothing else begins so."""
-    of_module = (f"{name} ", f"{name}.")
-    found = [u for u in groups if u.name == name or u.name.startswith(of_module)]
-    return found or [units for units in groups if units.name.startswith(name)]
+    name = name.removeprefix("layer ")  # so that 0 pins what is called "layer 0 units"
+    named = [(units, units.name.removeprefix("layer ")) for units in groups]
+    found = [u for u, own in named if own == name or own.startswith((f"{name} ", f"{name}."))]
+    return found or [units for units, own in named if own.startswith(name)]
 
 
 def gradient(setting: TrainingSetting) -> Finding:

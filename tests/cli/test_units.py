@@ -80,7 +80,7 @@ def test_the_groups_and_the_rest_are_listed(cwd: Path) -> None:
     assert (finished.status, finished.err) == (0, "")
     assert finished.out.splitlines() == [
         "Sequential: 1 group of equal units",
-        "          4  0 units",
+        "          4  layer 0 units",
         "in no group",
         "          3  model.0.weight axis 1: input",
         "          2  model.3.weight axis 0: output",
@@ -91,7 +91,7 @@ def test_the_groups_and_the_rest_are_listed(cwd: Path) -> None:
     found = json.loads((cwd / "units.json").read_text())
     assert [*found] == ["model", "groups", "uncovered", "random"]
     (group,) = found["groups"]
-    assert (group["name"], group["units"], group["of"]) == ("0 units", 4, 4)
+    assert (group["name"], group["units"], group["of"]) == ("layer 0 units", 4, 4)
     assert [(part["array"], part["axis"]) for part in group["parts"]] == [
         ("model.0.weight", 0),
         ("model.0.bias", 0),

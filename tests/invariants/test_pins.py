@@ -10,7 +10,7 @@ from tests.conftest import needs
 pytestmark = needs("torch")
 
 
-def pinned(pins):
+def pinned(pins, *, listed=False):
     import torch
     from torch import nn
 
@@ -24,6 +24,8 @@ def pinned(pins):
 
     def training():
         model = Net()
+        if listed:
+            model = nn.Sequential(nn.Linear(3, 5), nn.Tanh(), nn.Linear(5, 2))
         optimizer = torch.optim.SGD(model.parameters(), 0.1)
 
         def step(i):
@@ -51,3 +53,9 @@ def pinned(pins):
 def test_a_pin_is_of_one_module(pins, kind):
     (verdict,) = check(pinned(pins), only=["training/units"])
     assert verdict.kind == kind
+
+
+@pytest.mark.parametrize("pin", ["0", "layer 0", "layer 0 units"])
+def test_a_layer_of_a_sequence_is_pinned_by_its_number(pin):
+    (verdict,) = check(pinned({pin: 5}, listed=True), only=["training/units"])
+    assert verdict.kind == "holds"

@@ -40,18 +40,19 @@ def find(training: Training, progress: Progress = lambda *_: None) -> Coverage:
     trace, loss = rehearsal.trace()
     solver = Solver(trace, loss)
     search = Groups(solver, loss, rehearsal.tolerance, rehearsal.trainable, progress)
-    candidates = [] if rehearsal.silent else [group.units() for group in search.find()]
+    candidates = [] if rehearsal.silent else search.find()
     progress("all groups at once", 0, 1)
     groups = rehearsal.survivors(candidates)
     shapes = {name: array.shape for name, array in rehearsal.start.items()}
     progress("modules in lists", 0, 1)
-    free = [(u.array, u.axis) for u in uncovered(groups, solver, {}, rehearsal.trainable)]
+    left = uncovered(groups, solver, {}, rehearsal.trainable)
+    free = [(u.array, u.axis) for u in left if u.why != "no gradient"]
     wholes = siblings(shapes, free, lambda units: bool(rehearsal.survivors([units], groups)))
     groups = named([*groups, *wholes], shapes)
     return Coverage(
         rehearsal.model,
         tuple(groups),
-        tuple(room(units, groups, solver) for units in groups),
+        tuple(room(units, groups, shapes) for units in groups),
         tuple(uncovered(groups, solver, search.failures, rehearsal.trainable)),
         tuple(f"{name} at {place}" for name, place in rehearsal.random),
     )

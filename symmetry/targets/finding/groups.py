@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import heapq
 import itertools
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,102 +17,37 @@ from symmetry.targets.finding.actions import Action, Array, Pairs
 from symmetry.targets.finding.solver import Solver, Stuck, is_block
 from symmetry.units.units import Part, Units
 
-_FAR = 64  # units before the seed that are tried one by one
-_BUFFERS = 1e-9  # relative: how exactly buffers have to move along
-
-Exchange = frozenset[tuple[str, int, int, int, tuple[tuple[int, int], ...]]]
-
-
-@dataclass(frozen=True)
-class Group:
-    """Units in the making: the parts are counted from the seed, the first unit that was tried.
-
-    Attributes
-    ----------
-    parts
-        Unit u begins at ``first + u * stride``; u may be negative.
-    members
-        The numbers of the units.
-    """
-
-    parts: tuple[Part, ...]
-    members: tuple[int, ...]
-
-    def units(self, members: Sequence[int] | None = None, name: str = "") -> Units:
-        """Return some of the units, or all, as a value."""
-        members = self.members if members is None else members
-        first, count = members[0], len(members)
-        if [*members] == [*range(first, first + count)]:
-            parts = (replace(p, first=p.first + first * p.stride) for p in self.parts)
-        else:
-            parts = (
-                replace(
-                    p, first=0, stride=1, indices=tuple(p.first + u * p.stride for u in members)
-                )
-                for p in self.parts
-            )
-        return Units(name, count, tuple(parts))
+Piece = tuple[str, int, int, int, tuple[tuple[int, int, int], ...]]  # array, axis, i, j, where
 
 
 class Groups:
-    """Finds all groups of one trace.
+    """Finds all groups of one trace; ``solver`` completes exchanges.
 
-    Parameters
-    ----------
-    solver
-        Completes exchanges.
-    loss
-        The number of the value that has to stay.
-    tolerance
-        By how much it may change, relative.
-    trainable
-        The leaves that require a gradient. A group has a part in one of them.
-    progress
-        Is told which leaf's slices are tried next.
-
-    Attributes
-    ----------
-    found
-        The groups.
-    failures
-        Why the last seed along an axis of a leaf came to nothing.
+    ``tolerance`` is by how much the loss may change, relative. A group has a part in one of the
+    ``trainable`` leaves. ``failures`` tells why the last seed along an axis of a leaf failed.
     """
 
     def __init__(
-        self,
-        solver: Solver,
-        loss: int,
-        tolerance: float,
-        trainable: set[str],
-        progress: Progress,
+        self, solver: Solver, loss: int, tolerance: float, trainable: set[str], progress: Progress
     ) -> None:
-        self.found: list[Group] = []
+        self.found: list[Units] = []
         self.failures: dict[tuple[str, int], Stuck] = {}
-        self._solver = solver
-        self._trace = solver.trace
-        self._loss = loss
-        self._tolerance = tolerance
-        self._trainable = trainable
-        self._progress = progress
+        self._solver, self._trace, self._loss = solver, solver.trace, loss
+        self._tolerance, self._trainable, self._progress = tolerance, trainable, progress
         self._start = {name: self._trace.arrays[i] for name, i in self._trace.leaves.items()}
-        self._finals = {
-            self._trace.final(name): name
-            for name, leaf in self._trace.leaves.items()
-            if self._trace.final(name) != leaf
-        }
+        finals = {self._trace.final(name): name for name in self._start}
+        self._finals = {i: name for i, name in finals.items() if i not in self._trace.names}
         self._kept = self._trace.upstream({loss, *self._finals})
         self._taken: dict[tuple[str, int], set[int]] = defaultdict(set)
-        self._limited: dict[str, set[int]] = defaultdict(set)  # axes of leaves with conditions
-        self._sizes = {size for array in self._trace.arrays for size in array.shape}
 
-    def find(self) -> list[Group]:
+    def find(self) -> list[Units]:
         """Try all seeds: slices of leaves, slices of views that have new axes, and blocks."""
         for number, (name, array) in enumerate(self._start.items()):
             self._progress(name, number, len(self._start))
             for axis in range(array.ndim):
                 self._try_slices(name, axis, array.shape[axis])
         self._progress("heads and groups", len(self._start), len(self._start))
-        tried: dict[frozenset[tuple[int, Action]], Group | None] = {}
+        tried: dict[frozenset[tuple[int, Action]], Units | None] = {}
         for value, at, count in self._blocks():
             place = 0
             while place + 1 < count:
@@ -121,23 +57,22 @@ class Groups:
                 key = frozenset(leaves.items())
                 if key not in tried:
                     tried[key] = self._try(value, at(place))
-                group = tried[key]
-                if group is None:
+                units = tried[key]
+                if units is None:
                     break
-                place += len(group.members)
+                place += units.count
         return self.found
+
+    # Proofs
 
     def holds(self, units: Units) -> bool:
         """Return whether the loss stays, and buffers move along, when all units are rotated."""
         order = np.roll(np.arange(units.count), 1)
-        rotated = units.rearranged(self._start, order)
-        new = self._replayed({name: rotated[name] for name in units.arrays})
-        if new is None:
-            return False
+        new = self._replayed(units, units.rearranged(self._start, order))
         ends = {name: self._trace.arrays[i] for i, name in self._finals.items()}
         wanted = units.rearranged(ends, order)
-        return all(
-            actions.same(wanted[name], new.get(i, self._trace.arrays[i]), _BUFFERS)
+        return new is not None and all(
+            actions.same(wanted[name], new.get(i, self._trace.arrays[i]))
             for i, name in self._finals.items()
         )
 
@@ -148,22 +83,21 @@ class Groups:
             array = changed[part.array] = np.array(changed[part.array], order="C")
             view, places = part.view(array), part.places(units.count).ravel()
             view[places] = view[places] * 1.37 + 0.11
-        return self._replayed({name: changed[name] for name in units.arrays}) is None
+        return self._replayed(units, changed) is None
 
-    def _replayed(self, leaves: Mapping[str, Array]) -> dict[int, Array] | None:
-        """Return the values that change with these leaves; None if the loss is among them.
+    def _replayed(self, units: Units, start: Mapping[str, Array]) -> dict[int, Array] | None:
+        """Return the values that change with the units' arrays; None if the loss is among them.
 
-        Only what comes after the leaves is performed again, until results are what they were.
+        Only what comes after those is performed again, until results are what they were.
         """
-        new = {self._trace.leaves[name]: array for name, array in leaves.items()}
-        queue = sorted({k for i in new for k in self._trace.users.get(i, ())})
+        new = {self._trace.leaves[name]: start[name] for name in units.arrays}
+        queue = sorted({k for i in new for k in self._trace.users[i]})
         queued = set(queue)
         while queue:
             k = heapq.heappop(queue)
             node = self._trace.nodes[k]
-            results = self._solver.perform(
-                k, {x: new[i] for x, i in enumerate(node.inputs) if i in new}
-            )
+            changed = {x: new[i] for x, i in enumerate(node.inputs) if i in new}
+            results = self._solver.perform(k, changed)
             if results is None:
                 return None
             for value, result in zip(node.outputs, results, strict=True):
@@ -174,10 +108,9 @@ class Groups:
                 if value == self._loss:
                     return None
                 new[value] = result
-                for user in self._trace.users.get(value, ()):
-                    if user not in queued:
-                        queued.add(user)
-                        heapq.heappush(queue, user)
+                for user in {*self._trace.users[value]} - queued:
+                    queued.add(user)
+                    heapq.heappush(queue, user)
         return new
 
     # Seeds
@@ -187,9 +120,7 @@ class Groups:
         while place + 1 < size and failed < 2:
             if not self._taken[name, axis].isdisjoint((place, place + 1)):
                 place += 1
-                continue
-            seed = ((axis, ((place, place + 1),), ()),)
-            if self._try(self._trace.leaves[name], seed, (name, axis)) is None:
+            elif not self._try(self._trace.leaves[name], _slices(axis, 1)(place), (name, axis)):
                 failed += 1
                 place = max(size // 2, place + 1)
 
@@ -197,12 +128,11 @@ class Groups:
         """Yield values, the action that exchanges block i with the next, the number of blocks."""
         trace, solver = self._trace, self._solver
         for k, node in enumerate(trace.nodes):
-            if solver.moves(k):
-                for q, value in enumerate(node.outputs):
-                    if value in solver.reached and value in solver.live:
-                        for axis, size in enumerate(trace.arrays[value].shape):
-                            if size > 1 and self._is_new(k, q, axis):
-                                yield value, _slices(axis, 1), size
+            for q, value in enumerate(node.outputs if solver.moves(k) else ()):
+                if value in solver.reached and value in solver.live:
+                    for axis, size in enumerate(trace.arrays[value].shape):
+                        if size > 1 and self._is_new(k, q, axis):
+                            yield value, _slices(axis, 1), size
             for value in {*node.inputs} & trace.names.keys():
                 size = trace.arrays[value].shape[0] if trace.arrays[value].ndim else 0
                 for count in sorted(node.integers):
@@ -217,7 +147,7 @@ class Groups:
             for a in range(self._trace.arrays[i].ndim)
         )
 
-    def _try(self, value: int, action: Action, slot: tuple[str, int] | None = None) -> Group | None:
+    def _try(self, value: int, action: Action, slot: tuple[str, int] | None = None) -> Units | None:
         """Return the group that an exchange belongs to: one that is known, or a new one."""
         try:
             solution = self._solver.solve(value, action)
@@ -225,24 +155,22 @@ class Groups:
             if slot is not None:
                 self.failures[slot] = stuck
             return None
-        parts = self._parts(solution)
-        if not parts or not self._trainable & solution.keys():
+        pair = Units("", 2, self._parts(solution))
+        if not pair.parts or not self._trainable & solution.keys():
             return None
-        group = Group(parts, (0, 1))
-        known = next((h for h in self.found if self._contains(group, h)), None)
+        own = _exchange(pair, 0, 1)
+        known = next((units for units in self.found if _includes(own, units)), None)
         if known is not None:
             return known
-        if not self.holds(group.units()) or not self.matters(group.units()):
+        units = self._extended(pair) if self.matters(pair) else pair
+        if units is pair:
             return None
-        group = self._extended(group)
-        own = self._exchange(group, *group.members[:2])
-        self.found = [h for h in self.found if not own < self._exchange(h, *h.members[:2])]
-        for piece in self._pieces(group):
+        self.found = [h for h in self.found if not _within(own, _exchange(h, 0, 1))]
+        for piece in self._pieces(units):
             self.found.append(piece)
-            for part, places in zip(piece.parts, self._places(piece), strict=True):
-                self._taken[part.array, part.axis] |= places
-                self._limited[part.array] |= {axis for axis, _, _ in part.where}
-        return group
+            for part in piece.parts:
+                self._taken[part.array, part.axis] |= _places(part, piece.count)
+        return units
 
     def _parts(self, solution: Mapping[str, Action]) -> tuple[Part, ...]:
         """Return where the two units of an exchange lie; nothing where a condition is no block."""
@@ -261,134 +189,134 @@ class Groups:
 
     # Extent
 
-    def _extended(self, group: Group) -> Group:
-        """Return the group with all units that may be exchanged with the two that are known."""
-        members = [*range(self._reach(group))]
-        if len(members) > 2 and not self.holds(group.units(members)):
-            members = self._bisected(group, members)
-        back = min(part.first // part.stride for part in group.parts)
+    def _extended(self, pair: Units) -> Units:
+        """Return all units that may be exchanged with the first; the pair itself if none may."""
+        back = min(part.first // part.stride for part in pair.parts)
+        ahead = self._alike(pair, range(self._reach(pair)))
         before = [
-            u
-            for u in range(-back, 0)
-            if not any(
-                place in self._taken[part.array, part.axis]
-                for part in group.parts
-                for place in range(
-                    part.first + u * part.stride, part.first + u * part.stride + part.block
+            unit
+            for unit in range(-1, -back - 1, -1)
+            if all(
+                self._taken[part.array, part.axis].isdisjoint(
+                    range(first := part.first + unit * part.stride, first + part.block)
                 )
+                for part in pair.parts
             )
         ]
-        if before and not self.holds(group.units([*before, *members])):
-            before = [u for u in before if self.holds(group.units([u, 0]))][-_FAR:]
-        return replace(group, members=(*before, *members))
+        units = sorted([*self._alike(pair, [0, *before]), *ahead[1:]])
+        return _chosen(pair, units) if len(units) > 1 else pair
 
-    def _reach(self, group: Group) -> int:
+    def _alike(self, pair: Units, units: Sequence[int]) -> Sequence[int]:
+        """Return the units that may be exchanged with the first, a few odd ones between left out.
+
+        Units are numbered from the first of the pair.
+        """
+
+        def fails(count: int) -> bool:
+            return not self.holds(_chosen(pair, units[:count]))
+
+        if len(units) < 2 or not fails(len(units)):
+            return units
+        reach = bisect_left(range(2, len(units)), True, key=fails) + 1
+        for odd in (1, 2):
+            rest = [units[0], *units[reach + odd :]]
+            if len(rest) > 1 and self.holds(_chosen(pair, rest[:2])):
+                return [*units[:reach], *self._alike(pair, rest)[1:]]
+        return units[:reach]
+
+    def _reach(self, pair: Units) -> int:
         """Return how many units have room: in each array, and before they run into another part."""
-        most: int = min(
+        room: list[int] = [
             (self._start[p.array].shape[p.axis] - p.first - p.block) // p.stride + 1
-            for p in group.parts
-        )
-        for p, q in itertools.permutations(group.parts, 2):
+            for p in pair.parts
+        ]
+        for p, q in itertools.permutations(pair.parts, 2):
             if (p.array, p.axis, p.where, p.stride) == (q.array, q.axis, q.where, q.stride):
-                for a in range(p.first, p.first + p.block):
-                    for b in range(q.first, q.first + q.block):
-                        if b > a and (b - a) % p.stride == 0:
-                            most = min(most, (b - a) // p.stride)
-        return most
+                gaps = {q.first - p.first + b - a for a in range(p.block) for b in range(q.block)}
+                room += [gap // p.stride for gap in gaps if gap > 0 and gap % p.stride == 0]
+        return min(room)
 
-    def _bisected(self, group: Group, members: list[int]) -> list[int]:
-        low, high = 2, len(members)
-        for size in sorted(self._sizes & {*range(3, high)}, reverse=True)[:4]:
-            if self.holds(group.units(members[:size])):
-                low = size
-                if not self.holds(group.units(members[: size + 1])):
-                    high = size + 1
-                break
-            high = size
-        while high - low > 1:
-            middle = (low + high) // 2
-            if self.holds(group.units(members[:middle])):
-                low = middle
-            else:
-                high = middle
-        kept = members[:low]
-        for unit in members[low + 1 : low + 3]:  # an odd unit must not hide the rest
-            if self.holds(group.units([0, unit])):
-                rest = members[unit:]
-                if not self.holds(group.units([*kept, *rest])):
-                    rest = [u for u in rest if self.holds(group.units([0, u]))]
-                return [*kept, *rest]
-        return kept
-
-    def _pieces(self, group: Group) -> list[Group]:
+    def _pieces(self, units: Units) -> list[Units]:
         """Split a group whose units may be exchanged within each index of an axis by itself."""
-        if any(part.where for part in group.parts):
-            return [group]
+        if any(part.where for part in units.parts):
+            return [units]
+        shapes = [(p, self._start[p.array].shape) for p in units.parts]
         axes = [
-            {
-                size: a
-                for a, size in enumerate(self._start[p.array].shape)
-                if a != p.axis and size > 1
-            }
-            for p in group.parts
+            {size: a for a, size in enumerate(s) if a != p.axis and size > 1} for p, s in shapes
         ]
         for size in set.intersection(*map(set, axes)):
             pieces = [
                 replace(
-                    group,
+                    units,
                     parts=tuple(
                         replace(p, where=((a[size], e, e + 1),))
-                        for p, a in zip(group.parts, axes, strict=True)
+                        for p, a in zip(units.parts, axes, strict=True)
                     ),
                 )
                 for e in range(size)
             ]
-            if all(self.holds(piece.units()) for piece in pieces):
+            if all(map(self.holds, pieces)):
                 return pieces
-        return [group]
+        return [units]
 
-    # Comparing
 
-    def _places(self, group: Group) -> list[set[int]]:
-        units = group.units()
-        return [{*part.places(units.count).ravel().tolist()} for part in units.parts]
+def _chosen(pair: Units, units: Sequence[int]) -> Units:
+    """Return some of the units that two are known of: numbers count from the first of these."""
+    first, count = units[0], len(units)
+    parts = [replace(p, first=p.first + first * p.stride) for p in pair.parts]
+    if units[-1] - first != count - 1:
+        parts = [
+            replace(p, first=0, stride=1, indices=tuple(p.first + u * p.stride for u in units))
+            for p in pair.parts
+        ]
+    return Units("", count, tuple(parts))
 
-    def _exchange(self, group: Group, u: int, v: int) -> Exchange:
-        """Return the exchange of two units in its smallest pieces."""
-        found = set()
-        for part in group.parts:
-            shape, where = self._start[part.array].shape, dict[int, range]()
-            for axis, start, stop in part.where:
-                where[axis] = range(start, stop)
-            for axis in self._limited[part.array]:
-                if axis != part.axis:
-                    where.setdefault(axis, range(shape[axis]))
-            cells = [
-                tuple(zip(sorted(where), cell, strict=True))
-                for cell in itertools.product(*(where[a] for a in sorted(where)))
-            ]
-            for first in range(part.first, part.first + part.block):
-                pair = first + u * part.stride, first + v * part.stride
-                found |= {(part.array, part.axis, *pair, cell) for cell in cells}
-        return frozenset(found)
 
-    def _contains(self, group: Group, known: Group) -> bool:
-        """Return whether exchanging the two units exchanges two units of a known group."""
-        own, part = self._exchange(group, 0, 1), known.parts[0]
-        for array, axis, i, j, _ in own:
-            (u, r), (v, t) = (divmod(place - part.first, part.stride) for place in (i, j))
-            whole = (array, axis, r, t) == (part.array, part.axis, 0, 0)
-            units = whole and {u, v} <= {*known.members}
-            if units and self._exchange(known, u, v) <= own:
-                return True
-        return False
+def _places(part: Part, count: int) -> set[int]:
+    return {*part.places(count).ravel().tolist()}
+
+
+def _exchange(units: Units, u: int, v: int) -> list[Piece]:
+    """Return the exchange of two units slice by slice."""
+    return [
+        (part.array, part.axis, int(i), int(j), part.where)
+        for part in units.parts
+        for i, j in part.places(units.count)[[u, v]].T
+    ]
+
+
+def _within(inner: Sequence[Piece], outer: Sequence[Piece]) -> bool:
+    """Return whether one exchange does all that another does."""
+    return all(
+        any(
+            piece[:4] == other[:4]
+            and all(
+                any(a == axis and start <= s and t <= stop for a, s, t in piece[4])
+                for axis, start, stop in other[4]
+            )
+            for other in outer
+        )
+        for piece in inner
+    )
+
+
+def _includes(exchange: Sequence[Piece], known: Units) -> bool:
+    """Return whether an exchange includes that of two units of a known group."""
+    part = known.parts[0]
+    firsts = {first: unit for unit, first in enumerate(part.places(known.count)[:, 0].tolist())}
+    return any(
+        (array, axis) == (part.array, part.axis)
+        and i in firsts
+        and j in firsts
+        and _within(_exchange(known, firsts[i], firsts[j]), exchange)
+        for array, axis, i, j, _ in exchange
+    )
 
 
 def _slices(axis: int, block: int) -> Callable[[int], Action]:
     def exchange(place: int) -> Action:
         first = place * block
-        pairs = tuple((i, i + block) for i in range(first, first + block))
-        return ((axis, pairs, ()),)
+        return ((axis, tuple((i, i + block) for i in range(first, first + block)), ()),)
 
     return exchange
 

@@ -29,29 +29,25 @@ def named(groups: Sequence[Units], shapes: Shapes) -> list[Units]:
         for u in groups
     ]
     outer = [_surrounding(units, groups) for units in groups]
-    around = {id(found[0]) for found in outer if found is not None}
-    names: dict[int, str] = {}
+    around = {found[0] for found in outer if found is not None}
 
-    def name(units: Units) -> str:
-        if id(units) not in names:
-            found = outer[next(n for n, other in enumerate(groups) if other is units)]
-            kind = _kind(units, shapes, id(units) in around)
-            if found is None:
-                names[id(units)] = f"{_path(units, shapes, kind)} {kind}".strip()
-            else:
-                whole, place = found
-                if kind == "units" and name(whole).endswith("heads"):
-                    kind = _dimensions(units, shapes)
-                names[id(units)] = f"{replace(whole, name=name(whole)).one} {place} {kind}"
-        return names[id(units)]
+    def name(number: int) -> str:
+        units, found = groups[number], outer[number]
+        kind = _kind(units, shapes, number in around)
+        if found is None:
+            return f"{_path(units, shapes, kind)} {kind}"
+        whole = Units(name(found[0]), 0, ())
+        if kind == "units" and whole.name.endswith("heads"):
+            taken = _modules(units, shapes, makers=False)
+            kind = "value/output dimensions" if taken else "query/key dimensions"
+        return f"{whole.one} {found[1]} {kind}"
 
-    taken: dict[str, int] = {}
-    found = []
-    for units in groups:
-        text = name(units)
-        taken[text] = taken.get(text, 0) + 1
-        found.append(replace(units, name=text if taken[text] == 1 else f"{text} ({taken[text]})"))
-    return found
+    names = [name(number) for number in range(len(groups))]
+    again = [names[:number].count(text) + 1 for number, text in enumerate(names)]
+    return [
+        replace(units, name=text if nth == 1 else f"{text} ({nth})")
+        for units, text, nth in zip(groups, names, again, strict=True)
+    ]
 
 
 def _kind(units: Units, shapes: Shapes, around: bool) -> str:
@@ -74,32 +70,23 @@ def _kind(units: Units, shapes: Shapes, around: bool) -> str:
     return "recurrent units" if any(len(found) > 1 for found in axes) else "units"
 
 
-def _dimensions(units: Units, shapes: Shapes) -> str:
-    return (
-        "value/output dimensions"
-        if _modules(units, shapes, makers=False)
-        else ("query/key dimensions")
-    )
-
-
 def _path(units: Units, shapes: Shapes, kind: str) -> str:
-    """Return the module that makes the units; of several, what their paths begin with.
+    """Return the module that makes the units; of several, what their paths begin with, or one.
 
-    Heads are those of the module that both makes and joins them, modules those of a list.
+    Heads are those of the module that both makes and joins them, modules those of a list. The
+    path of a layer in a sequence, such as ``0``, must not be taken for a number of units.
     """
+    makers = _modules(units, shapes, makers=True)
+    modules = [_module(part) for part in units.parts]
+    if len(makers) == 1 and kind != "heads":
+        modules = makers
     listed = [name.split(".")[1:] for part in units.parts for name in part.arrays]
-    if listed:
-        return _common(listed)
-    modules = _modules(units, shapes, makers=True)
-    if len(modules) != 1 or kind == "heads":
-        modules = [_module(part) for part in units.parts]
-    return _common([module.split(".") for module in modules])
-
-
-def _common(paths: Sequence[Sequence[str]]) -> str:
-    words = zip(*paths, strict=False)
-    same = itertools.takewhile(lambda word: len({*word}) == 1, words)
-    return ".".join(word[0] for word in same)
+    columns = zip(*(listed or [module.split(".") for module in modules]), strict=False)
+    same = itertools.takewhile(lambda words: len({*words}) == 1, columns)
+    first = modules[0] if kind == "residual stream" else (makers or modules)[0]
+    path = ".".join(words[0] for words in same) or first
+    path = path or units.parts[0].array.partition(".")[2]
+    return f"layer {path}" if path.replace(".", "").isdigit() else path
 
 
 def _modules(units: Units, shapes: Shapes, *, makers: bool) -> list[str]:
@@ -126,33 +113,28 @@ def _module(part: Part) -> str:
     return ".".join(words[:end])
 
 
-def _surrounding(units: Units, groups: Sequence[Units]) -> tuple[Units, int] | None:
-    """Return the smallest group of which one unit holds all of these, and that unit's number."""
+def _surrounding(units: Units, groups: Sequence[Units]) -> tuple[int, int] | None:
+    """Return the smallest group of which one unit holds all of these, and that unit: numbers."""
     found = [
-        (other, place)
-        for other in groups
-        if other is not units and {*units.arrays} <= {*other.arrays}
-        for place in {*_places_of(units.parts[0], units.count, other)}
-        if all(place in _places_of(part, units.count, other) for part in units.parts)
+        (number, place)
+        for number, other in enumerate(groups)
+        if other is not units
+        for place in set.intersection(
+            *({*_places_of(part, units.count, other)} for part in units.parts)
+        )
     ]
-    return min(found, key=lambda pair: pair[0].parts[0].block, default=None)
+    return min(found, key=lambda pair: groups[pair[0]].parts[0].block, default=None)
 
 
 def _places_of(part: Part, count: int, other: Units) -> Iterator[int]:
     """Yield which units of another group hold a part, by its axis or a condition."""
+    places = part.places(count)
+    ranges = [(part.axis, int(places.min()), int(places.max()) + 1), *part.where]
     for whole in other.parts:
         if whole.arrays:
             yield from (u for u, name in enumerate(whole.arrays) if [name] == [*part.names])
         elif whole.array == part.array and not part.arrays:
-            for axis, start, stop in _ranges(part, count):
-                if axis == whole.axis:
-                    places = whole.places(other.count)
-                    yield from np.flatnonzero(
-                        (places[:, 0] <= start) & (stop <= places[:, -1] + 1)
-                    ).tolist()
-
-
-def _ranges(part: Part, count: int) -> Iterator[tuple[int, int, int]]:
-    places = part.places(count)
-    yield part.axis, int(places.min()), int(places.max()) + 1
-    yield from part.where
+            wide = whole.places(other.count)
+            for start, stop in (limits for axis, *limits in ranges if axis == whole.axis):
+                holds = (wide[:, 0] <= start) & (stop <= wide[:, -1] + 1)
+                yield from np.flatnonzero(holds).tolist()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-
-import numpy as np
+from dataclasses import replace
 
 from symmetry.targets.coverage import Uncovered
 from symmetry.targets.finding.solver import Solver, Stuck
@@ -22,7 +21,7 @@ def uncovered(
         if name not in trainable:
             continue
         for axis, size in enumerate(solver.trace.arrays[value].shape):
-            left = size - len(_places(groups, name, axis))
+            left = size - len(_places(groups, Part(name, axis)))
             if left:
                 why = _why(solver, value, size, failures.get((name, axis)))
                 if why == "unlike the others" and left == size:
@@ -30,44 +29,27 @@ def uncovered(
                 yield Uncovered(name, axis, left, why)
 
 
-def room(units: Units, groups: Sequence[Units], solver: Solver) -> int:
-    """Return how many units there could be: with those between and beside them that are odd.
-
-    Places count up to the end of the axis, to the next part of the same units, and to the places
-    of another group.
-    """
-    along = [part for part in units.parts if not part.arrays]
-    most = min((_room(part, units, groups, solver) for part in along), default=0)
-    return max(units.count, most)
-
-
-def _room(part: Part, units: Units, groups: Sequence[Units], solver: Solver) -> int:
-    size = solver.trace.arrays[solver.trace.leaves[part.array]].shape[part.axis]
-    own = part.places(units.count)
-    others = [u for u in groups if u is not units]
-    taken = _places(others, part.array, part.axis)
-    for twin in units.parts:
-        if twin is not part and (twin.array, twin.axis) == (part.array, part.axis):
-            taken |= {*twin.places(units.count).ravel().tolist()}
-    taken -= {*own.ravel().tolist()}
-    step = part.stride if part.indices is None else int(np.diff(own[:, 0]).min(initial=size))
-    count = int(own[-1, 0] - own[0, 0]) // step + 1
-    for direction, edge in ((-1, int(own[0, 0])), (1, int(own[-1, 0]))):
-        place = edge + direction * step
-        while 0 <= place <= size - part.block and taken.isdisjoint(
-            range(place, place + part.block)
-        ):
-            count += 1
-            place += direction * step
-    return count
+def room(units: Units, groups: Sequence[Units], shapes: Mapping[str, tuple[int, ...]]) -> int:
+    """Return how many units there could be on the places that no other group takes."""
+    free = []
+    for part in (part for part in units.parts if not part.arrays):
+        own, twins = (
+            replace(units, parts=tuple(p for p in units.parts if (p is part) == here))
+            for here in (True, False)
+        )
+        taken = _places([twins, *(u for u in groups if u is not units)], part)
+        size = shapes[part.array][part.axis]
+        free.append((size - len(taken - _places([own], part))) // part.block)
+    return max(units.count, min(free, default=0))
 
 
-def _places(groups: Sequence[Units], array: str, axis: int) -> set[int]:
+def _places(groups: Sequence[Units], of: Part) -> set[int]:
+    """Return the places of groups along the axis of a part."""
     return {
         place
         for units in groups
         for part in units.parts
-        if (part.array, part.axis, part.arrays) == (array, axis, ())
+        if (part.array, part.axis, part.arrays) == (of.array, of.axis, ())
         for place in part.places(units.count).ravel().tolist()
     }
 

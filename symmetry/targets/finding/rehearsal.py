@@ -19,7 +19,6 @@ from symmetry.units.state import Array, State
 from symmetry.units.units import Units
 
 STEPS = 2  # whose batches a group has to hold on: those that the invariants of units visit
-_BUFFERS = 1e-9  # relative: how exactly buffers have to move along
 _LOSS, _NOISES = 1e-12, 30  # relative; and multiples of what one ulp in the parameters does
 _GRADIENTS = None, 0.0, 1e-3  # to be left by a backward: a step may want some, or divide by them
 _SCALES = 1.0, 0.1, 0.01  # of how far the generic start is from the training's own
@@ -43,16 +42,13 @@ class Rehearsal:
     generic
         The same, moved so far that no two units are equal by chance: a start of zeros, for
         instance, would accept any exchange.
-    trainable
-        The names of the parameters that require a gradient.
+    trainable, random, model
+        Names of the parameters that require a gradient; name and place of the random operations
+        inside modules; the name of the model's class.
     tolerance
         By how much an exchange may change the loss, relative.
     silent
         Whether the losses are all zero: nothing can be learned from them.
-    random
-        The random operations inside modules that were seen: name and place.
-    model
-        The name of the model's class.
 
     Raises
     ------
@@ -144,7 +140,7 @@ class Rehearsal:
             return False
         found = self._rotated(groups, self.generic)
         return _difference(self._base, found) <= self.tolerance and all(
-            actions.same(array, after[name], _BUFFERS)
+            actions.same(array, after[name])
             for before, after in zip(self._base.buffers, found.buffers, strict=True)
             for name, array in _rotated(groups, before).items()
         )

@@ -7,6 +7,8 @@ exchanged inputs, and which axes belong together by changing one slice.
 from __future__ import annotations
 
 import itertools
+import math
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -28,13 +30,7 @@ Actions = dict[int, Action]  # by value
 
 
 class Stuck(Exception):  # noqa: N818
-    """An exchange cannot be completed.
-
-    Attributes
-    ----------
-    node, given
-        The operation that does not fit, and the actions of its inputs; None where there is none.
-    """
+    """An exchange cannot be completed: at ``node``, if that is known, with its inputs' actions."""
 
     def __init__(self, node: int | None = None, given: tuple[Action, ...] = ()) -> None:
         super().__init__(node, given)
@@ -44,33 +40,15 @@ class Stuck(Exception):  # noqa: N818
 
 @dataclass(frozen=True)
 class _Movement:
-    """An operation that only moves elements.
+    """An operation that only moves elements, which are numbered through all of its inputs."""
 
-    Attributes
-    ----------
-    outputs
-        For each element of each output, the number of the input element that it is; 0 is a zero.
-    offsets
-        The number of the first element of each input value.
-    count
-        Of all elements.
-    """
-
-    outputs: list[NDArray[np.int64]]
-    offsets: dict[int, int]
-    count: int
+    outputs: list[NDArray[np.int64]]  # for each element the number of what it is; 0 is a zero
+    offsets: dict[int, int]  # the number of the first element of each input value
+    count: int  # of all elements
 
 
 class Solver:
-    """Completes exchanges in one trace.
-
-    Parameters
-    ----------
-    trace
-        Of a step.
-    loss
-        The number of the value that has to stay as it is.
-    """
+    """Completes exchanges in one trace, so that the value ``loss`` stays as it is."""
 
     def __init__(self, trace: Trace, loss: int) -> None:
         self.trace = trace
@@ -207,27 +185,21 @@ class Solver:
         )
 
     def _experiment(self, k: int, given: tuple[Action, ...]) -> list[Action] | None:
-        node, hints = self.trace.nodes[k], [a for a in given if a]
-        movement = self._movement(k)
-        olds: list[Array] = [self.trace.arrays[o] for o in node.outputs]
-        news: list[Array] | None
+        node, movement = self.trace.nodes[k], self._movement(k)
         if movement is not None:
-            numbers = self._numbers(
-                movement, dict(zip(node.inputs, given, strict=True)).__getitem__
-            )
-            olds = [*movement.outputs]
-            news = [numbers[output] for output in movement.outputs]
+            olds: list[Array] = [*movement.outputs]
+            acts = dict(zip(node.inputs, given, strict=True))
+            numbers = self._numbers(movement, acts.__getitem__)
+            news: list[Array] | None = [numbers[output] for output in olds]
         else:
-            news = self._exchanged(k, given)
+            olds, news = [self.trace.arrays[o] for o in node.outputs], self._exchanged(k, given)
         found = []
-        if news is None:
-            return None
-        for old, new in zip(olds, news, strict=True):
-            action = actions.derive(old, new, hints)
+        for old, new in zip(olds, news or (), strict=news is not None):
+            action = actions.derive(old, new, [a for a in given if a])
             if action is None:
                 return None
             found.append(action)
-        return found
+        return None if news is None else found
 
     def _movement(self, k: int) -> _Movement | None:
         if k not in self._movements:
@@ -285,35 +257,35 @@ class Solver:
             before = self.trace.arrays[output]
             if result.shape == before.shape:
                 for b, places in enumerate(actions.positions(actions.changed(before, result))):
-                    if before.shape[b] == array.shape[axis] and places == [middle]:
+                    if before.shape[b] == array.shape[axis] and places == (middle,):
                         yield q, b
 
-    def _partners(self, k: int, q: int, factor: Factor) -> dict[int, Factor]:
-        """Return, by input, the factors that together make output q of a node carry a factor."""
+    def _partners(self, k: int, q: int, factor: Factor, *, wide: bool = False) -> dict[int, Factor]:
+        """Return, by input, the factors that together make output q of a node carry a factor.
+
+        They are along axes that are tied to the output's; with ``wide`` also along the same axis
+        of inputs of the output's shape: what is normalised along it.
+        """
         axis, pairs, where = factor
         node = self.trace.nodes[k]
         shape, found = self.trace.arrays[node.outputs[q]].shape, dict[int, Factor]()
         for x, i in enumerate(node.inputs):
-            if i in self.reached:
-                own = self._twin(k, x, q, axis, shape, None)
-                if own is not None:
-                    limits = ((self._twin(k, x, q, a, shape, own), p) for a, p in where)
-                    found[x] = (
-                        own,
-                        pairs,
-                        tuple(sorted((a, p) for a, p in limits if a is not None)),
-                    )
+            sizes = self.trace.arrays[i].shape
+            twins: dict[int, int] = {}  # axes of the input, by those of the output
+            for b in (axis, *(a for a, _ in where)):
+                for a, size in enumerate(sizes):
+                    if (
+                        a not in twins.values()
+                        and size == shape[b]
+                        and (q, b) in self.tied(k, x, a)
+                    ):
+                        twins.setdefault(b, a)
+            if wide and sizes == shape:
+                twins = {b: b for b in range(len(shape))} | twins
+            if i in self.reached and axis in twins:
+                limits = tuple(sorted((twins[a], p) for a, p in where if a in twins))
+                found[x] = (twins[axis], pairs, limits)
         return found
-
-    def _twin(
-        self, k: int, x: int, q: int, axis: int, shape: tuple[int, ...], taken: int | None
-    ) -> int | None:
-        """Return the axis of input x that is tied to an axis of output q; None if there is none."""
-        sizes = self.trace.arrays[self.trace.nodes[k].inputs[x]].shape
-        for a, size in enumerate(sizes):
-            if a != taken and size == shape[axis] and (q, axis) in self.tied(k, x, a):
-                return a
-        return None
 
     # Backwards, towards the leaves
 
@@ -339,7 +311,11 @@ class Solver:
         def now(i: int) -> Action:
             return new.get(i, acts.get(i, ()))
 
+        seen: list[Actions] = []
         for wanted in self._pulls(k, q, action, now):
+            if wanted in seen:
+                continue
+            seen.append(wanted)
             if not self._yields(k, q, action, tuple(wanted.get(i, now(i)) for i in node.inputs)):
                 continue
             tried = {**new, value: action}
@@ -366,22 +342,22 @@ class Solver:
         """Yield actions of a node's inputs that may give output q an action."""
         node, exact = self.trace.nodes[k], self._pulled_exactly(k, q, action, now)
         if exact is not None:
-            wide = {i: self._widened(i, a) for i, a in exact.items()}
-            if wide != exact:  # rows of leaves that are never read may go along
-                yield wide
+            # rows of leaves that are never read may go along
+            yield {i: self._widened(i, a) for i, a in exact.items()}
             yield exact
         if not action:
             yield {i: () for i in node.inputs if now(i)}
             return
-        wanted: Actions = {}
-        for factor in action:
-            for x, partner in self._partners(k, q, factor).items():
-                more = actions.joined(wanted.get(node.inputs[x], ()), partner)
-                if more is None:
-                    return
-                wanted[node.inputs[x]] = more
-        if wanted != exact:
-            yield wanted
+        for wide, more in ((False, False), (False, True), (True, False)):
+            wanted: dict[int, list[Factor]] = defaultdict(list)
+            for factor in action:
+                for x, partner in self._partners(k, q, factor, wide=wide).items():
+                    wanted[node.inputs[x]].append(partner)
+            found = {
+                i: actions.joined(now(i) if more else (), *factors) for i, factors in wanted.items()
+            }
+            if None not in found.values():
+                yield {i: a for i, a in found.items() if a}
 
     def _pulled_exactly(
         self, k: int, q: int, action: Action, now: Callable[[int], Action]
@@ -468,13 +444,9 @@ class Solver:
             yield {y: action}
         doubles = itertools.combinations(singles, 2)
         for (y, a), (z, b) in itertools.islice(doubles, _DOUBLE_REPAIRS):
-            if y != z:
-                yield {y: a, z: b}
-                continue
-            for factor in b:
-                both = actions.joined(a, factor)
-                if factor not in a and both:
-                    yield {y: both}
+            both = actions.joined(a, *b) if y == z else b
+            if both:
+                yield {y: a, z: both}
 
     def _closure(
         self, k: int, x: int, factor: Factor, given: tuple[Action, ...]
@@ -536,15 +508,15 @@ class Solver:
                 mask = actions.changed(before, result)
                 for size, places in zip(mask.shape, actions.positions(mask), strict=True):
                     if 0 < len(places) < size:
-                        spots.append((size, tuple(places)))
+                        spots.append((size, places))
         return spots
 
 
 def is_block(positions: tuple[int, ...], size: int) -> bool:
-    """Return whether positions are one aligned block of an axis: a head, a group of channels."""
+    """Return whether positions are aligned blocks of an axis in a row: heads, keys and values."""
     first, count = positions[0], len(positions)
     whole = positions == tuple(range(first, first + count))
-    return whole and size % count == 0 and first % count == 0
+    return whole and (count == 1 or math.gcd(first, count, size) > 1)
 
 
 def _is_real(array: Array) -> bool:
@@ -575,8 +547,8 @@ def _counterparts(pairs: Pairs, size: int, other: int) -> list[Pairs]:
     if j - i == block and size % block == 0 and other % (size // block) == 0 and i % block == 0:
         n = other // (size // block)  # block to block
         return [tuple((i // block * n + z, j // block * n + z) for z in range(n))]
-    if other > 1 and size % other == 0 and len({z // other for p in pairs for z in p}) == 1:
-        return [tuple((p % other, q % other) for p, q in pairs)]  # within one block
+    if other > 1 and size % other == 0 and all(p // other == q // other for p, q in pairs):
+        return [tuple(sorted({(p % other, q % other) for p, q in pairs}))]  # within blocks
     return []
 
 

@@ -16,44 +16,23 @@ Perform = Callable[[Sequence[torch.Tensor]], list[torch.Tensor]]
 
 @dataclass(frozen=True)
 class Node:
-    """One operation of the trace.
+    """One operation of the trace."""
 
-    Attributes
-    ----------
-    name
-        As in ``aten.mm``.
-    inputs, outputs
-        The numbers of the values that it takes and yields.
-    integers
-        The integers among its arguments: sizes, numbers of groups.
-    perform
-        Performs it on other tensors.
-    """
-
-    name: str
-    inputs: tuple[int, ...]
+    name: str  # as in aten.mm
+    inputs: tuple[int, ...]  # the numbers of the values that it takes
     outputs: tuple[int, ...]
-    integers: frozenset[int]
-    perform: Perform
+    integers: frozenset[int]  # those among its arguments: sizes, numbers of groups
+    perform: Perform  # performs it on other tensors
 
 
 class Trace:
     """Observes a step. Values are numbered in the order in which they come about.
 
-    A tensor that is written into is another value from then on. Leaves are the named tensors that
-    units may lie in.
-
-    Attributes
-    ----------
-    tensors, arrays
-        The values, as tensors and as arrays that share their memory. They keep what they hold
-        whatever the training does to its own tensors.
-    nodes
-        The operations, in order.
-    maker, users
-        The number of the node that yields a value; of those that take it.
-    leaves
-        The number of each named tensor's value at the start.
+    A tensor that is written into is another value from then on. ``leaves``, the named tensors that
+    units may lie in, are given; the trace has their numbers. ``tensors`` and ``arrays`` are the
+    values, sharing memory: they stay what they are whatever becomes of the training's own tensors.
+    ``maker`` and ``users`` have, for each value, the number of the node that yields it and of those
+    that take it.
     """
 
     def __init__(self, leaves: Mapping[str, torch.Tensor]) -> None:

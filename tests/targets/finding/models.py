@@ -540,6 +540,117 @@ def checkpointed():
     return classify(model, normal(8, 5), 3)
 
 
+def normalised_glu():
+    """In each of 2 groups 4 channels; units in both halves, each with a norm; the last channels."""
+    model = nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(8, 12, 3, padding=1, groups=2),
+        nn.GroupNorm(2, 12),
+        nn.GLU(1),
+        nn.Conv2d(6, 5, 3),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(5 * 16, 4),
+    )
+    return classify(model, normal(5, 3, 6, 6), 4)
+
+
+def translator():
+    """Dimensions of two embeddings, units of encoder and decoder, dimensions of the attention."""
+
+    def forward(m, source, target):
+        encoded, last = m.encoder(m.source(source))
+        state, outputs = torch.tanh(m.bridge(last[0])), []
+        for token in target.T:
+            scores = m.score(torch.tanh(m.keys(encoded) + m.query(state)[:, None]))
+            context = (scores.softmax(1) * encoded).sum(1)
+            state = m.cell(torch.cat([m.target(token), context], 1), state)
+            outputs.append(m.head(torch.cat([state, context], 1)))
+        return torch.stack(outputs, 1)
+
+    model = Model(
+        forward,
+        source=nn.Embedding(9, 5),
+        encoder=nn.GRU(5, 6, batch_first=True),
+        bridge=nn.Linear(6, 7),
+        score=nn.Linear(4, 1, bias=False),
+        keys=nn.Linear(6, 4),
+        query=nn.Linear(7, 4, bias=False),
+        target=nn.Embedding(10, 3),
+        cell=nn.GRUCell(9, 7),
+        head=nn.Linear(13, 10),
+    )
+    return train(
+        model,
+        lambda m, x, y: F.cross_entropy(m(x, y[:, :-1]).flatten(0, 1), y[:, 1:].flatten()),
+        integers(9, 6, 5),
+        integers(10, 6, 4),
+    )
+
+
+def encoder_decoder():
+    """Two streams, hidden units twice, heads three times, and in each of 2 heads 2 x dimensions."""
+    model = Model(
+        lambda m, x, y: m.head(m.both(m.source(x), m.target(y))),
+        source=nn.Embedding(9, 4),
+        target=nn.Embedding(9, 4),
+        both=nn.Transformer(4, 2, 1, 1, 6, 0.0, batch_first=True),
+        head=nn.Linear(4, 9),
+    )
+    return train(
+        model,
+        lambda m, x, y: F.cross_entropy(m(x, y).flatten(0, 1), y.flatten()),
+        integers(9, 4, 6),
+        integers(9, 4, 5),
+    )
+
+
+def unused_layer():
+    """Two layers of the last block are not used: no group lies in them alone."""
+
+    def forward(m, x):
+        x, total = m.first(x), 0
+        for inner, skip, back in zip(m.inner, m.skip, m.back, strict=True):
+            hidden = torch.tanh(inner(x))
+            x, total = x + back(hidden), total + skip(hidden)
+        return m.head(F.relu(total))
+
+    layers = {
+        "inner": nn.ModuleList(nn.Conv1d(6, 5, 2, padding="same") for _ in range(2)),
+        "skip": nn.ModuleList(nn.Conv1d(5, 7, 1) for _ in range(2)),
+        "back": nn.ModuleList(nn.Conv1d(5, 6, 1) for _ in range(2)),
+    }
+    model = Model(forward, first=nn.Conv1d(2, 6, 1), head=nn.Conv1d(7, 4, 1), **layers)
+    return train(
+        model, lambda m, x, y: F.cross_entropy(m(x), y), normal(3, 2, 12), integers(4, 3, 12)
+    )
+
+
+def routed():
+    """As ``experts``; a layer's inputs are as many as the experts, and these add in place."""
+
+    def forward(m, x):
+        x = m.first(x)
+        weights, chosen = m.router(x).topk(2, -1)
+        out = torch.zeros_like(x)
+        for e, expert in enumerate(m.experts):
+            sample, place = torch.where(chosen == e)
+            out[sample] += weights.softmax(-1)[sample, place, None] * expert(x[sample])
+        return m.last(x + out)
+
+    model = Model(
+        forward,
+        first=nn.Linear(4, 6),
+        router=nn.Linear(6, 4, bias=False),
+        experts=nn.ModuleList(
+            nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 6)) for _ in range(4)
+        ),
+        last=nn.Linear(6, 3),
+    )
+    return classify(model, normal(40, 4), 3)
+
+
 COUNTED = {
     mlp: 2,
     cnn: 3,
@@ -567,4 +678,9 @@ COUNTED = {
     glu: 2,
     spectral: 2,
     checkpointed: 2,
+    normalised_glu: 4,
+    translator: 5,
+    encoder_decoder: 19,
+    unused_layer: 4,
+    routed: 6,
 }
