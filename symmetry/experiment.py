@@ -42,34 +42,16 @@ _LISTS = 3  # as large as the inputs: their nonzeros with indices, by sample and
 
 @dataclass(frozen=True)
 class Settings:
-    """What can be chosen; the defaults are the experiment's own.
-
-    Attributes
-    ----------
-    hidden, iterations
-        At least 1.
-    lr
-        Learning rate, finite and positive in ``dtype``.
-    dtype
-        ``"float32"`` or ``"float64"``.
-    init
-        ``"zero"`` or ``"random"``.
-    seed
-        Of the random start, here or in the control; at least 0.
-    collapsed
-        Train the collapsed network instead of the full one, and nothing beside it.
-    control
-        Run the control after a zero start.
-    """
+    """What can be chosen; the defaults are the experiment's own."""
 
     hidden: int = 200
     iterations: int = 100
-    lr: float = 0.01
-    dtype: str = "float32"
-    init: str = "zero"
-    seed: int = 0
-    collapsed: bool = False
-    control: bool = True
+    lr: float = 0.01  # finite and positive in the dtype
+    dtype: str = "float32"  # or float64
+    init: str = "zero"  # or random
+    seed: int = 0  # of the random start, here or in the control
+    collapsed: bool = False  # train the collapsed network alone, without control
+    control: bool = True  # run the control after a zero start
 
     def __post_init__(self) -> None:
         with np.errstate(over="ignore", under="ignore"):
@@ -102,27 +84,15 @@ class Listener:
 
 @dataclass(frozen=True, eq=False)
 class Facts:
-    """The data set as far as the report speaks of it.
-
-    Attributes
-    ----------
-    name, files, image_shape
-        As in ``Dataset``.
-    train, test
-        Number of samples.
-    class_counts
-        Training samples of each class, shape (c,).
-    never_lit
-        Shape (i,): the pixels that are zero in every training image.
-    """
+    """The data set as far as the report speaks of it."""
 
     name: str
-    files: dict[str, str]
-    train: int
+    files: dict[str, str]  # SHA-256 by name
+    train: int  # samples
     test: int
     image_shape: tuple[int, int]
-    class_counts: NDArray[np.int64]
-    never_lit: NDArray[np.bool_]
+    class_counts: NDArray[np.int64]  # of the training set, shape (c,)
+    never_lit: NDArray[np.bool_]  # the pixels that are zero in every training image, shape (i,)
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,27 +120,15 @@ class Differences:
 
 @dataclass(frozen=True, eq=False)
 class Experiment:
-    """What happened.
-
-    Attributes
-    ----------
-    first, last
-        w1 (i + 1, h) and w2 (h + 1, c) after the first and after the last iteration.
-    confusion
-        Test images by label and prediction at the end, shape (c, c).
-    outcomes
-        The exact invariants over all iterations.
-    control, differences
-        None where that part was not run.
-    """
+    """What happened; ``control`` and ``differences`` are None where that part was not run."""
 
     facts: Facts
     settings: Settings
     history: tuple[Point, ...]
-    first: Pair
+    first: Pair  # w1 (i + 1, h) and w2 (h + 1, c) after the first iteration
     last: Pair
-    confusion: NDArray[np.int64]
-    outcomes: tuple[Outcome, ...]
+    confusion: NDArray[np.int64]  # test images by label and prediction at the end, shape (c, c)
+    outcomes: tuple[Outcome, ...]  # of the exact invariants, over all iterations
     control: Control | None
     differences: Differences | None
 

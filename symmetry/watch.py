@@ -18,34 +18,16 @@ from symmetry.units.units import Part, Units
 class Outcome:
     """One exact invariant over one run.
 
-    Attributes
-    ----------
-    name
-        Its name in the catalogue.
-    holds
-        Whether it held at every iteration that was compared; None for a run about which it says
-        nothing, because its units did not start as clones.
-    counted
-        Whether there was anything to compare: two units that moved. Otherwise that it holds proves
-        nothing.
-    iterations
-        How many iterations were compared. The first one with a number that is not finite is the
-        last one compared.
-    max_ulps
-        The largest distance of any two units in any entry, at any iteration.
-    distinct
-        How many different ones there were at the last iteration compared.
-    split
-        Where it first failed; None if it did not.
+    The first iteration with a number that is not finite is the last one compared.
     """
 
-    name: str
-    holds: bool | None
-    counted: bool
-    iterations: int
-    max_ulps: int
-    distinct: int
-    split: Split | None
+    name: str  # in the catalogue
+    holds: bool | None  # None where units did not start as clones, of which it says nothing
+    counted: bool  # whether two units moved; else that it holds proves nothing
+    iterations: int  # that were compared
+    max_ulps: int  # the largest distance of two units in any entry, at any iteration
+    distinct: int  # how many different ones there were when compared last
+    split: Split | None  # where it first failed
 
 
 class Watch:

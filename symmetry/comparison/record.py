@@ -14,54 +14,27 @@ from symmetry.watch import Outcome
 
 @dataclass(frozen=True)
 class TrainerPoint:
-    """One iteration of one trainer.
+    """One iteration of one trainer; what compares units is None once numbers are not finite."""
 
-    Attributes
-    ----------
-    iteration
-        Counted from 1.
-    seconds
-        What it took.
-    loss, accuracy
-        Training loss, and test accuracy in percent, after the update.
-    spread
-        How far apart hidden units were; see ``follow.spread``. None from the iteration on after
-        which numbers were not finite.
-    ulps
-        The largest distance of two hidden units in any entry of w1 or w2; None as above.
-    w1_relative, w2_relative
-        The largest relative distance, in any entry, of any unit to the first; None as above.
-    """
-
-    iteration: int
+    iteration: int  # counted from 1
     seconds: float
-    loss: float
-    accuracy: float
-    spread: float | None
-    ulps: int | None
-    w1_relative: float | None
+    loss: float  # on the training set, after the update
+    accuracy: float  # on the test set, in percent
+    spread: float | None  # how far apart hidden units are: ``recorder.spread``
+    ulps: int | None  # the largest distance of two units in any entry of w1 or w2
+    w1_relative: float | None  # the largest relative distance, in any entry, to the first unit
     w2_relative: float | None
 
 
 @dataclass(frozen=True)
 class TrainerRun:
-    """One trainer's training.
-
-    Attributes
-    ----------
-    columns, rows
-        What became of the columns of w1 and the hidden rows of w2.
-    groups
-        Which units were identical, in both matrices together, when compared last.
-    libraries
-        What its process had loaded.
-    """
+    """One trainer's training."""
 
     subject: Subject
     history: tuple[TrainerPoint, ...]
-    columns: Outcome
-    rows: Outcome
-    groups: tuple[Group, ...]
+    columns: Outcome  # of w1
+    rows: Outcome  # the hidden ones of w2
+    groups: tuple[Group, ...]  # of units identical in both matrices, when compared last
     libraries: Libraries
 
     @property
@@ -116,16 +89,10 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Several trainers on one task.
-
-    Attributes
-    ----------
-    threads
-        The number that was asked for, None if it was left to the libraries.
-    """
+    """Several trainers on one task."""
 
     facts: TaskFacts
-    threads: int | None
+    threads: int | None  # that were asked for; None if the number was left to the libraries
     runs: tuple[TrainerRun, ...]
     left_out: tuple[LeftOut, ...] = ()
 

@@ -18,18 +18,7 @@ from symmetry.experiment import Settings
 from symmetry.targets.resolve import BUILTIN, installed
 
 # Few samples, dense inputs, a large learning rate: each step multiplies a difference of rounding.
-GROWING = Case(
-    n=30,
-    i=20,
-    h=33,
-    c=5,
-    lr=5.0,
-    iterations=300,
-    dtype="float64",
-    data="normals",
-    weights="zero",
-    seed=1,
-)
+GROWING = Case(30, 20, 33, 5, 5.0, 300, "float64", "normals", "zero", seed=1)
 
 
 @dataclass(frozen=True)
@@ -69,22 +58,12 @@ CASE_THREADS = 1  # as in `symmetry check`: small products are quickest so, and 
 
 @dataclass(frozen=True)
 class Study:
-    """What a report is made of.
-
-    Attributes
-    ----------
-    frameworks
-        The comparison that was asked for; None if it was one of a case.
-    trials
-        Settings beside the same trainers without them.
-    growth
-        The comparison of a case.
-    """
+    """What a report is made of."""
 
     machine: Machine
-    frameworks: Comparison | None = None
-    trials: tuple[Comparison, ...] = ()
-    growth: Comparison | None = None
+    frameworks: Comparison | None = None  # on a data set
+    trials: tuple[Comparison, ...] = ()  # of trainers without and with settings
+    growth: Comparison | None = None  # on a case
 
     @property
     def whole(self) -> bool:

@@ -26,25 +26,13 @@ THREAD_VARIABLES = (
 
 @dataclass(frozen=True)
 class Subject:
-    """What is compared: a trainer under settings.
+    """What is compared: a trainer under settings."""
 
-    Attributes
-    ----------
-    name, trainer
-        As it was typed, and without settings.
-    variables
-        Names and values in the environment of its process.
-    threads
-        Number of threads, None for what its libraries choose.
-    deterministic
-        Whether ``torch.use_deterministic_algorithms`` is switched on.
-    """
-
-    name: str
-    trainer: str
-    variables: tuple[tuple[str, str], ...] = ()
-    threads: int | None = None
-    deterministic: bool = False
+    name: str  # as it was typed
+    trainer: str  # the name without settings
+    variables: tuple[tuple[str, str], ...] = ()  # of the environment of its process
+    threads: int | None = None  # None for what its libraries choose
+    deterministic: bool = False  # torch.use_deterministic_algorithms
 
     @property
     def step_only(self) -> bool:

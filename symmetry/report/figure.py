@@ -48,30 +48,14 @@ _STYLE: Any = {  # Matplotlib types every single key
 
 @dataclass(frozen=True)
 class Figure:
-    """One picture of a report.
+    """One picture of a report."""
 
-    Attributes
-    ----------
-    name
-        Its file name, ending in ``.png``.
-    size
-        Width and height in inches.
-    shows
-        All that the picture depends on: arrays, texts and numbers.
-    draw
-        Draws it on an empty Matplotlib figure. Change ``edition`` when the drawing changes.
-    edition
-        Enters the digest beside the data, so that figures of an older drawing are replaced.
-    layout
-        Whether Matplotlib places the axes, or the drawing does, which takes half the time.
-    """
-
-    name: str
-    size: tuple[float, float]
-    shows: tuple[Any, ...]
-    draw: Callable[[Canvas], None]
-    edition: int = 1
-    layout: Literal["constrained"] | None = "constrained"
+    name: str  # of its file, ending in .png
+    size: tuple[float, float]  # width and height in inches
+    shows: tuple[Any, ...]  # all that it depends on: arrays, texts and numbers
+    draw: Callable[[Canvas], None]  # on an empty Matplotlib figure
+    edition: int = 1  # to be changed with ``draw``: figures of an older one are replaced
+    layout: Literal["constrained"] | None = "constrained"  # None draws in half the time
 
     @property
     def digest(self) -> str:
