@@ -111,7 +111,7 @@ def test_what_cannot_be_found_is_one_line(cwd: Path) -> None:
 
 
 def test_a_step_may_return_its_loss(cwd: Path) -> None:
-    assert "4  0 units" in repr(find_units(f"{cwd}/mine.py:returned"))
+    assert "4  layer 0 units" in repr(find_units(f"{cwd}/mine.py:returned"))
 
 
 def test_a_loss_of_zero_tells_nothing(cwd: Path) -> None:
