@@ -12,7 +12,8 @@ import pytest
 
 from tests.conftest import needs
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
 
 
 def block(start: str) -> str:
@@ -98,6 +99,8 @@ def test_what_it_tells_comes_first_and_fits_a_screen():
     opening = README.partition("```sh")[0]
     assert opening.count("\n") <= 25
     assert "    $ symmetry explain torch\n    torch: hidden units split" in opening
+    file, number, line = re.search(r"(symmetry/\S+):(\d+)\n +(return .*)", opening).groups()
+    assert (ROOT / file).read_text().splitlines()[int(number) - 1].strip() == line
 
 
 def test_the_first_two_commands_are_single_lines():
