@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from symmetry.units.compare import Group
@@ -46,14 +46,8 @@ def groups_in_words(groups: Sequence[Group]) -> str:
         return f"all {len(units)} identical"
     if len(groups) == len(units) > 2:
         return f"all {len(units)} differ"
-    if len(groups) == 2 and units == list(range(len(units))):
-        return _two_in_words(*groups)
-    return (
-        _blocks_in_words(groups)
-        or _turns_in_words(groups)
-        or _list_in_words(groups)
-        or _count_in_words(groups)
-    )
+    pattern = _pattern_in_words(groups) if units == list(range(len(units))) else None
+    return pattern or _list_in_words(groups) or _count_in_words(groups)
 
 
 def places_in_words(places: Sequence[int], axis: int) -> str:
@@ -71,14 +65,37 @@ def places_in_words(places: Sequence[int], axis: int) -> str:
     return f"{many} {listed}"
 
 
-def _two_in_words(first: Group, second: Group) -> str:
-    """Describe two groups of all units by the smaller one, or by their pattern."""
-    hidden = len(first) + len(second)
+def _pattern_in_words(groups: Sequence[Group]) -> str | None:
+    """Recognise groups of all units that follow from a unit's number."""
+    hidden, number = sum(map(len, groups)), len(groups)
+    if number == hidden:
+        return None
+    size = min(groups[1])  # of a block
+    if _follow(groups, lambda unit: unit % number):
+        if number > 2:
+            return f"{number} groups, each of every {_ordinal(number)} unit"
+        if hidden > 3:
+            return "even units | odd units"
+    if number == 2:
+        alternating = _follow(groups, lambda unit: unit // size % 2)
+        text = f"alternating blocks of {size}" if alternating else None
+        return _smaller_in_words(groups, hidden) or text
+    if size > 1 and _follow(groups, lambda unit: unit // size):
+        last = len(groups[-1])
+        return f"{number} blocks of {size}" + (f", the last of {last}" if last < size else "")
+    return None
+
+
+def _follow(groups: Sequence[Group], kind: Callable[[int], int]) -> bool:
+    """Return whether the units of each group, and only those, are of one kind."""
+    kinds = [{kind(unit) for unit in group} for group in groups]
+    return all(len(each) == 1 for each in kinds) and len(set.union(*kinds)) == len(groups)
+
+
+def _smaller_in_words(groups: Sequence[Group], hidden: int) -> str | None:
+    """Describe two groups by the smaller one: the last ones, the first ones, every fourth."""
+    first, second = groups
     small = min(first, second, key=len)
-    if hidden == 2:
-        return "unit 0 | unit 1"
-    if _step(first) == 2 and _step(second) == 2:
-        return "even units | odd units"
     for group in (second, first) if len(first) == len(second) else (small,):
         if group == tuple(range(hidden - len(group), hidden)):
             return f"the last {len(group)} of {hidden}"
@@ -89,40 +106,7 @@ def _two_in_words(first: Group, second: Group) -> str:
     step = _step(small)
     if step > 1 and len(small) > 2 and small[0] < step and small[-1] + step >= hidden:
         return f"every {_ordinal(step)} unit from {small[0]}"
-    return (
-        _alternating_in_words(first, second)
-        or _list_in_words((first, second))
-        or _count_in_words((first, second))
-    )
-
-
-def _alternating_in_words(first: Group, second: Group) -> str | None:
-    """Recognise two groups that take turns, in blocks of one size."""
-    size = min(second)
-    turns = tuple(u for u in range(len(first) + len(second)) if u // size % 2 == 0)
-    return f"alternating blocks of {size}" if turns == first else None
-
-
-def _blocks_in_words(groups: Sequence[Group]) -> str | None:
-    """Recognise more than two contiguous groups of one size, the last perhaps shorter."""
-    size = len(groups[0])
-    if len(groups) < 3 or size < 2:
-        return None
-    for number, group in enumerate(groups):
-        if group != tuple(range(number * size, number * size + len(group))):
-            return None
-        if len(group) != size and (group is not groups[-1] or len(group) > size):
-            return None
-    last = len(groups[-1])
-    return f"{len(groups)} blocks of {size}" + (f", the last of {last}" if last < size else "")
-
-
-def _turns_in_words(groups: Sequence[Group]) -> str | None:
-    """Recognise more than two groups that take turns, unit by unit."""
-    step, hidden = len(groups), sum(map(len, groups))
-    if step < 3 or any(group != tuple(range(k, hidden, step)) for k, group in enumerate(groups)):
-        return None
-    return f"{step} groups, each of every {_ordinal(step)} unit"
+    return None
 
 
 def _list_in_words(groups: Sequence[Group]) -> str | None:
