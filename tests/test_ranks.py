@@ -61,6 +61,14 @@ def test_ranks_that_drift(training: str, found: str) -> None:
     assert "reproduce  torchrun --nproc-per-node 2 -m symmetry check" in done.stdout
 
 
+def test_ranks_that_drift_do_not_wait_for_each_other() -> None:
+    """One of them moves at a rate of zero and has seen enough; the other would go on alone."""
+    done = torchrun("drifts", "--only", "training/*", "--only", "symmetry/repeatable")
+    assert done.returncode == 1, done.stderr
+    assert "  found      after step 2 model.module.2.weight is not the same" in done.stdout
+    assert "not judged: its ranks do not hold the same parameters" in done.stdout
+
+
 def test_a_rank_that_raises_ends_all() -> None:
     done = torchrun("raises")
     assert done.returncode == 1

@@ -20,7 +20,12 @@ from symmetry.targets.training import Training
 from symmetry.units.words import count
 
 STEPS = 4
-_REPEATABLE = "symmetry/repeatable"
+# Where one of these is violated nothing else is judged: it would mean nothing, and ranks that see
+# different numbers would wait for each other.
+_FIRST = {
+    "training/replicas": "its ranks do not hold the same parameters",
+    "symmetry/repeatable": "the training does not repeat itself",
+}
 
 
 @dataclass(frozen=True)
@@ -103,7 +108,7 @@ class _Check:
         self._ended: set[str] = set()  # those in which it ended its process
         self._unfound = ""  # how it ended its process while units were looked for
         self._told = False  # whether it was said why a plain run does not work
-        self._erratic = False
+        self._unjudged = ""  # why nothing else is judged
         self._looked = False
         self._coverage: Coverage | None = None
         self._why = ""
@@ -116,7 +121,7 @@ class _Check:
             )
             self._try(dtype)
         verdicts: list[Verdict] = []
-        for invariant in plan.invariants:
+        for invariant in sorted(plan.invariants, key=_in_order):
             if invariant.units and not self._looked:
                 self._find()
             dtypes = [d for d in plan.dtypes if d in invariant.dtypes]
@@ -137,7 +142,7 @@ class _Check:
     def _find(self) -> None:
         """Find the units; where that cannot be done, what needs none is checked all the same."""
         self._looked = True
-        if self._erratic or "float32" in self._broken:
+        if self._unjudged or "float32" in self._broken:
             return
         from symmetry.targets.finding.find import find
 
@@ -175,20 +180,23 @@ class _Check:
         blank = Verdict(invariant.name, dtype, "vacuous", steps=self._plan.steps)
         verdict = self._progress.known(invariant.name, dtype)
         if verdict is not None:
-            self._erratic |= invariant.name == _REPEATABLE and verdict.kind == "violated"
+            self._learn(verdict)
             return replace(verdict, steps=self._plan.steps)
         if dtype in self._broken:
             return self._broken_verdict(blank)
-        if self._erratic and invariant.name != _REPEATABLE:
-            message = "not judged: the training does not repeat itself"
-            return replace(blank, message=message)
+        if self._unjudged and self._unjudged != _FIRST.get(invariant.name):
+            return replace(blank, message=f"not judged: {self._unjudged}")
         if invariant.units and self._unfound:
             return replace(blank, kind="error", cases=1, message=self._unfound)
         self._tell(invariant.name, dtype)
         verdict = self._measured(blank, invariant)
         self._progress.examined(verdict)
-        self._erratic |= invariant.name == _REPEATABLE and verdict.kind == "violated"
+        self._learn(verdict)
         return replace(verdict, steps=self._plan.steps)
+
+    def _learn(self, verdict: Verdict) -> None:
+        if verdict.kind == "violated":
+            self._unjudged = self._unjudged or _FIRST.get(verdict.invariant, "")
 
     def _measured(self, blank: Verdict, invariant: TrainingInvariant) -> Verdict:
         try:
@@ -268,3 +276,8 @@ _NOISE = {
     "rand": "uniform noise",
     "rand_like": "uniform noise",
 }
+
+
+def _in_order(invariant: TrainingInvariant) -> int:
+    """Put first what decides whether anything else is judged."""
+    return [*_FIRST].index(invariant.name) if invariant.name in _FIRST else len(_FIRST)
