@@ -9,7 +9,7 @@ from symmetry.comparison.study import CASE_THREADS, Study
 from symmetry.comparison.task import TaskFacts
 from symmetry.experiment import Settings
 from symmetry.report.command import changed, command_line
-from symmetry.report.templates import code, percent, relative
+from symmetry.report.templates import code, data_name, percent, relative
 from symmetry.units.words import count, groups_in_words, in_ulps
 
 _PROMISES = {
@@ -61,9 +61,7 @@ def groups(run: TrainerRun) -> str:
 
 def data(facts: TaskFacts) -> str:
     """Return the name of what was trained on."""
-    if facts.case is not None:
-        return "a generated case"
-    return facts.data if facts.data.isalnum() else code(facts.data)
+    return data_name(facts.data) if facts.case is None else "a generated case"
 
 
 def first_ulps(run: TrainerRun) -> str:
@@ -241,8 +239,8 @@ def in_short(run: TrainerRun, comparison: Comparison) -> str:
     last, found = run.history[-1], splits(run)
     if run.split_in is not None:
         end = relative(run.spreads[-1] if run.spreads else None)
-        found = f"units split in {found} by {first_ulps(run)}: {groups_in_words(run.groups)}, "
-        found += f"spread {end}"
+        found = f"units split in {found} by {first_ulps(run)}; in the end: "
+        found += f"{groups_in_words(run.groups)}, spread {end}"
     elif run.counted:
         found = "units stay identical"
     width = max(len(each.name) for each in comparison.runs)

@@ -18,7 +18,7 @@ from symmetry.report import sentences
 from symmetry.report.figures import experiment_figures
 from symmetry.report.files import Report
 from symmetry.report.records import dump
-from symmetry.report.templates import render
+from symmetry.report.templates import data_name, render
 from symmetry.units import compare
 from symmetry.units.words import count
 
@@ -46,7 +46,7 @@ def _context(experiment: Experiment) -> dict[str, Any]:
         "run": experiment,
         "settings": settings,
         "facts": facts,
-        "data_name": sentences.data_name(facts),
+        "data_name": data_name(facts.name),
         "title": sentences.title(experiment),
         "finding": sentences.finding(experiment),
         "diverged": sentences.diverged(experiment),

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from symmetry.experiment import Experiment, Facts, Settings
+from symmetry.experiment import Experiment, Settings
 from symmetry.report.command import changed, command_line
 from symmetry.report.figures import DRAWN_SHAPE, shared_feature
-from symmetry.report.templates import code, percent
+from symmetry.report.templates import data_name, percent
 from symmetry.units.words import count, groups_in_words, in_ulps
 from symmetry.watch import Outcome
-
-
-def data_name(facts: Facts) -> str:
-    """Return the data set's name, safe in Markdown whatever its directory is called."""
-    return facts.name if facts.name.isalnum() else code(facts.name)
 
 
 def title(experiment: Experiment) -> str:
@@ -35,7 +30,7 @@ def finding(experiment: Experiment) -> str:
 
 
 def _what_happened(experiment: Experiment) -> str:
-    settings, name = experiment.settings, data_name(experiment.facts)
+    settings, name = experiment.settings, data_name(experiment.facts.name)
     hidden = count(settings.hidden, "hidden unit")
     trained = f"was trained on {name} for {count(settings.iterations, 'iteration')}"
     columns, rows = experiment.outcomes[:2]

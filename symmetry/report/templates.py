@@ -28,6 +28,11 @@ def code(name: str) -> str:
     return f"`{''.join(c if c.isprintable() and c not in '`|' else '?' for c in name)}`"
 
 
+def data_name(name: str) -> str:
+    """Return the name of a data set, safe in Markdown whatever its directory is called."""
+    return name if name.isalnum() else code(name)
+
+
 def environment(folder: Path = Path(__file__).parent) -> jinja2.Environment:
     """Return where templates are found; a value that one needs and does not get is an error."""
     templates = jinja2.Environment(

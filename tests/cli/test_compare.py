@@ -47,7 +47,7 @@ def test_from_nothing_to_a_report_and_a_broken_trainer_is_no_failure(cwd: Path) 
     assert lines[2] == f"  iteration 1: units of {STEPS}:last_unit split"
     assert lines[5] == "  iteration 3 of 3"
     assert lines[6].endswith("units stay identical")
-    assert "units split in iteration 1 by 1 ulp: the last 1 of 4" in lines[7]
+    assert "units split in iteration 1 by 1 ulp; in the end: the last 1 of 4" in lines[7]
     assert lines[-1] == "report  o/frameworks.md"
     assert sorted(path.name for path in (cwd / "o").iterdir()) == FILES
     record = json.loads((cwd / "o" / "frameworks.json").read_text())
