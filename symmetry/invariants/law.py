@@ -9,7 +9,7 @@ nothing, and the same run gives the same bits.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple
@@ -23,7 +23,7 @@ from symmetry.invariants.response import ratio, responses
 from symmetry.invariants.setting import Setting, Target, largest_change
 from symmetry.units import compare
 from symmetry.units.follow import Follower, Split
-from symmetry.units.state import Array, State, finite, identical, moved
+from symmetry.units.state import State, finite, identical, moved
 from symmetry.units.units import Order, Units
 from symmetry.units.words import groups_in_words, in_steps, in_ulps
 
@@ -182,11 +182,11 @@ def repeatable(target: Target, setting: Setting) -> Finding:
     Witness: something moved.
     """
     first = list(setting.run(target))
-    violation = _difference(first, setting.run(target), "a second run")
+    violation = first_difference(first, setting.run(target), "a second run")
     if violation is None:
         for other in setting.others():
             deque(other.run(target), maxlen=0)
-        violation = _difference(first, setting.run(target), "a run after other cases")
+        violation = first_difference(first, setting.run(target), "a run after other cases")
     ulps = violation.ulps if violation else None
     counted = any(moved(setting.start, state) for state in first)
     return Finding(counted, ulps or 0, violation)
@@ -237,20 +237,21 @@ def _misplaced(
     return replace(violation, group=change.name, units=change.units_at(array, entry))
 
 
-def _difference(first: list[State], other: Iterator[State], which: str) -> Violation | None:
-    """Return where another run gives other bits than the first one."""
-    for step, (expected, found) in enumerate(zip(first, other, strict=False), start=1):
+def first_difference(
+    first: Iterable[State], other: Iterable[State], which: str, *, begin: int = 1
+) -> Violation | None:
+    """Return where another run gives other bits than the first one; both begin with this step."""
+    for step, (expected, found) in enumerate(zip(first, other, strict=False), start=begin):
         for array, a in expected.items():
+            if array not in found or found[array].shape != a.shape:
+                text = f"in step {step} {which} has no {array} of this shape"
+                return Violation(text, step, array)
             if not compare.identical(a, found[array]):
-                return _other_bits(step, array, a, found[array], which)
+                distances = compare.ulp_distances(a, found[array])
+                entry = compare.largest_entry(distances)
+                text = (
+                    f"in step {step} {which} gives another {array}: "
+                    f"{array}{list(entry)} is {in_ulps(int(distances[entry]))} from the first run's"
+                )
+                return Violation.between(a, found[array], entry, text, step, array)
     return None
-
-
-def _other_bits(step: int, array: str, a: Array, b: Array, which: str) -> Violation:
-    distances = compare.ulp_distances(a, b)
-    entry = compare.largest_entry(distances)
-    message = (
-        f"in step {step} {which} gives another {array}: "
-        f"{array}{list(entry)} is {in_ulps(int(distances[entry]))} from the first run's"
-    )
-    return Violation.between(a, b, entry, message, step, array)

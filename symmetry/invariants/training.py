@@ -11,20 +11,23 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from symmetry.data.random import Random
 from symmetry.invariants.finding import Finding, Violation
-from symmetry.invariants.law import Rearrangement
+from symmetry.invariants.law import Rearrangement, first_difference
 from symmetry.targets.following import comparable, following, frozen_copies
 from symmetry.targets.training import Training, TrainingError
 from symmetry.units import compare
 from symmetry.units.state import State, finite
 from symmetry.units.units import Order, Units
 from symmetry.units.words import in_ulps
+
+if TYPE_CHECKING:
+    from symmetry.targets.torch_run import Run
 
 THRESHOLDS = {"float32": 30.0, "float64": 1000.0}
 JUDGED = 2  # steps: a bug on odd steps shows, and chaos has no time to grow
@@ -89,38 +92,38 @@ class TrainingSetting:
 
     def at(self, changed: State) -> TrainingSetting:
         """Return the same setting from a start in which these arrays are different."""
-        other = TrainingSetting(
-            self.training,
-            self.model_units,
-            dtype=self.dtype,
-            seed=self.seed,
-            steps=self.steps,
-            changed=changed,
-        )
+        kept: dict[str, Any] = {"dtype": self.dtype, "seed": self.seed, "steps": self.steps}
+        other = TrainingSetting(self.training, self.model_units, **kept, changed=changed)
+        other._fresh = self._fresh
         # A first guess is dear enough to be shared; a suspicion adds draws of its own.
         other._response = [dict(step) for step in self.response()]
         other._draws = self._draws
         return other
 
     @cached_property
-    def start(self) -> State:
-        """The state before the first step."""
-        return {**self.training.start(dtype=self.dtype, seed=self.seed).state(), **self._changed}
+    def _fresh(self) -> tuple[State, Mapping[str, float], frozenset[str], bool]:
+        """The state of fresh objects, the eps of each array, what is trained, and where."""
+        run = self._begin()
+        trained = frozenset(name for name, p in run.parameters.items() if p.requires_grad)
+        on_gpu = any(parameter.is_cuda for parameter in run.parameters.values())
+        return run.state(), run.precision(), trained, on_gpu
 
     @cached_property
+    def start(self) -> State:
+        """The state before the first step."""
+        return {**self._fresh[0], **self._changed}
+
+    @property
     def precision(self) -> Mapping[str, float]:
         """The eps of each array, in the dtype that its tensor has."""
-        return self.training.start(dtype=self.dtype, seed=self.seed).precision()
+        return self._fresh[1]
 
     @cached_property
     def result(self) -> States:
         """The states after the steps that are judged, without the model's random operations."""
-        run = self.training.start(dtype=self.dtype, seed=self.seed, noise=False)
+        run = self._begin(noise=False)
         run.load(self._changed)
-        states = []
-        for _ in range(JUDGED):
-            run.step()
-            states.append(run.state())
+        states = list(states_of(run))
         self.random = tuple(run.random)
         # What torch.compile has made runs only outside of the modes that look for random numbers.
         return states if self.quiet else list(self.run())
@@ -133,13 +136,11 @@ class TrainingSetting:
         TrainingError
             When a step raises, a loss is not finite, or there is neither a loss nor a change.
         """
-        run = self.training.start(dtype=self.dtype, seed=self.seed)
-        start, losses = run.state(), []
-        self.first = []
-        for _ in range(JUDGED):
-            run.step()
+        run, losses = self._begin(), []
+        start, self.first = run.state(), []
+        for state in states_of(run):
             losses.append(run.loss)
-            self.first.append(run.state())
+            self.first.append(state)
             if run.loss is not None and not math.isfinite(run.loss):
                 raise TrainingError(f"the loss of step {run.taken - 1} is {run.loss}")
         if losses == [None] * JUDGED and not _moved(start, [run.state()]):
@@ -147,6 +148,11 @@ class TrainingSetting:
                 "its steps call no backward(), return no loss and change nothing: a step that "
                 "does without backward() returns its loss"
             )
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether parameters are on a GPU, which may add in another order each time."""
+        return self._fresh[3]
 
     @property
     def quiet(self) -> bool:
@@ -157,7 +163,7 @@ class TrainingSetting:
     def units(self) -> tuple[Units, ...]:
         """The groups, with parts in everything that follows the model's arrays."""
         state = {**self.start, **self.result[-1]}
-        return following(self.model_units, state, frozen_copies(self.start, self._trainable))
+        return following(self.model_units, state, frozen_copies(self.start, self._fresh[2]))
 
     @cached_property
     def peers(self) -> Mapping[str, tuple[str, ...]]:
@@ -194,16 +200,12 @@ class TrainingSetting:
         nudge
             Seed of what results in 16 bits are moved by.
         """
-        run = self.training.start(
-            dtype=self.dtype, seed=self.seed, noise=not self.quiet if noise is None else noise
-        )
+        run = self._begin(noise=not self.quiet if noise is None else noise)
         run.load({**self._changed, **(changed or {})})
         run.order = order
         if nudge is not None:
             run.nudge_by(nudge)
-        for _ in range(JUDGED):
-            run.step()
-            yield run.state()
+        yield from states_of(run)
 
     def response(self, draws: int = DRAWS) -> list[dict[str, float]]:
         """Return by step how far about one ulp in the parameters moves each array, at the most.
@@ -234,17 +236,22 @@ class TrainingSetting:
         random = Random(self.seed, _NUDGES, draw)
         changed: dict[str, NDArray[Any]] = {}
         for name in self.start:
-            if name in self._trainable:
+            if name in self._fresh[2]:
                 array, eps = self.start[name], self.precision[name]
                 largest = _largest(array) or self.scale[name]
                 shift = random.uniform(array.shape, -1.0, 1.0) * (abs(array) + largest) * eps
                 changed[name] = (array + shift).astype(array.dtype)
         return changed
 
-    @cached_property
-    def _trainable(self) -> frozenset[str]:
-        run = self.training.start(dtype=self.dtype, seed=self.seed)
-        return frozenset(name for name, p in run.parameters.items() if p.requires_grad)
+    def _begin(self, *, noise: bool = True) -> Run:
+        return self.training.start(dtype=self.dtype, seed=self.seed, noise=noise)
+
+
+def states_of(run: Run, steps: int = JUDGED) -> Iterator[dict[str, NDArray[Any]]]:
+    """Yield the state after each further step of a run."""
+    for _ in range(steps):
+        run.step()
+        yield run.state()
 
 
 def permutation(setting: TrainingSetting) -> Finding:
@@ -318,11 +325,11 @@ def repeatable(setting: TrainingSetting) -> Finding:
     """
     first = setting.first or list(setting.run(noise=True))
     for which in ("a second run", "a run after another one"):
-        for step, (a, b) in enumerate(zip(first, setting.run(noise=True), strict=True), start=1):
-            for name, array in a.items():
-                if name not in b or not compare.identical(array, b[name]):
-                    violation = _other_bits(step, name, array, b.get(name), which)
-                    return Finding(True, violation.ulps or 0, _with_cure(violation, setting))
+        violation = first_difference(first, setting.run(noise=True), which)
+        if violation is not None:
+            cure = "; torch.use_deterministic_algorithms(True) makes sums of GPUs repeatable"
+            message = violation.message + cure * setting.on_gpu
+            return Finding(True, violation.ulps or 0, replace(violation, message=message))
         list(setting.run(setting.nearby(0), noise=True))
     return Finding(counted=_moved(setting.start, first))
 
@@ -434,27 +441,24 @@ def _judge(
     """
     if not all(map(finite, setting.result)):
         return Finding(counted=False, note="cannot judge: the run itself has numbers not finite")
-    first = sides(0)
-    ratios = _ratios(setting, *first)
-    suspicion = max(ratios.values(), default=0.0) > setting.threshold
-    if suspicion:
+    found, expected = sides(0)
+    ratios = _ratios(setting, found, expected)
+    if max(ratios.values(), default=0.0) > setting.threshold:
         setting.response(MORE_DRAWS)
         for number in range(1 if once else REARRANGEMENTS):
-            again = _ratios(setting, *(first if number == 0 else sides(number)))
-            ratios = {key: min(ratios[key], again.get(key, 0.0)) for key in ratios}
+            again = _ratios(setting, *(sides(number) if number else (found, expected)))
+            ratios = {key: min(ratio, again[key]) for key, ratio in ratios.items() if key in again}
     lies = {array for units in setting.units for array in units.arrays}
-    if not any(setting.judged(n, 0) for n in setting.result[0] if n in lies or not lies):
+    if not any(step == 0 and (name in lies or not lies) for step, name in ratios):
         note = "cannot judge: one ulp in the parameters moves the arrays by 1 % and more"
         return Finding(counted=False, note=note)
-    found, expected = first
-    step, array = max(ratios, key=lambda key: ratios[key])
+    over = [key for key, ratio in ratios.items() if ratio > setting.threshold]
+    first = [key for key in over if key[0] == min(over)[0]]
+    # What a reader knows by name says more than what an optimiser keeps for it.
+    step, array = max(
+        first or ratios, key=lambda k: (k in over and "model." in k[1][:6], ratios[k])
+    )
     ratio = ratios[step, array]
-    if ratio > setting.threshold:
-        step = min(s for (s, _), r in ratios.items() if r > setting.threshold)
-        bad = [n for (s, n), r in ratios.items() if s == step and r > setting.threshold]
-        # What a reader knows by name says more than what an optimiser keeps for it.
-        array = max(bad, key=lambda n: (n.startswith("model."), ratios[step, n]))
-        ratio = ratios[step, array]
     finding = Finding(
         counted=_moved(setting.start, setting.result),
         margin=ratio / setting.threshold,
@@ -467,22 +471,18 @@ def _judge(
     if compare.identical(a, b):
         return finding
     entry = compare.largest_entry(abs(np.subtract(a, b, dtype=np.float64)))
-    violation = Violation(
-        message=f"after step {step + 1} of a run from {changed}, {array}{list(entry)} is "
-        f"{a[entry]!s}, {wanted} is {b[entry]!s}: {ratio:.3g} times the response to one ulp, "
-        f"limit {setting.threshold:.0f}",
-        iteration=step + 1,
-        array=array,
-        entry=entry,
-        ulps=int(compare.ulp_distances(a, b)[entry]),
-        relative=float(compare.relative_distances(a, b)[entry]),
+    message = (
+        f"after step {step + 1} of a run from {changed}, {array}{list(entry)} is {a[entry]!s}, "
+        f"{wanted} is {b[entry]!s}: {ratio:.3g} times the response to one ulp, limit "
+        f"{setting.threshold:.0f}"
+    )
+    violation = replace(
+        Violation.between(a, b, entry, message, step + 1, array),
         allowed=setting.response(0)[step][array] * setting.threshold,
         rounding=False,
     )
     finding = replace(finding, max_ulps=violation.ulps or 0)
-    if ratio > setting.threshold:
-        return replace(finding, violation=violation)
-    return replace(finding, split=violation)
+    return replace(finding, violation=violation) if over else replace(finding, split=violation)
 
 
 def _ratios(setting: TrainingSetting, found: States, expected: States) -> dict[Any, float]:
@@ -524,43 +524,14 @@ def _other_clone(groups: Sequence[Units], violation: Violation) -> Violation:
         other = 0 if unit == units.count - 1 else units.count // 2
         if unit not in (units.count - 1, units.count // 2 + 1) or other == unit:
             continue
-        return replace(
-            violation,
-            message=f"after step {violation.iteration} unit {unit} of {units.name} is no longer "
-            f"equal to unit {other}: {violation.array}{list(violation.entry)} is "
-            f"{in_ulps(violation.ulps or 0)} off"
-            + violation.message[violation.message.rindex(":") :].replace(":", ",", 1),
-            group=units.name,
-            units=(unit, other),
+        how_far = violation.message.rpartition(": ")[2]
+        message = (
+            f"after step {violation.iteration} unit {unit} of {units.name} is no longer equal to "
+            f"unit {other}: {violation.array}{list(violation.entry)} is "
+            f"{in_ulps(violation.ulps or 0)} off, {how_far}"
         )
+        return replace(violation, message=message, group=units.name, units=(unit, other))
     return violation
-
-
-def _other_bits(
-    step: int, name: str, a: NDArray[Any], b: NDArray[Any] | None, which: str
-) -> Violation:
-    if b is None or a.shape != b.shape:
-        return Violation(f"in step {step} {which} has no {name} of this shape", step, name)
-    distances = compare.ulp_distances(a, b)
-    entry = compare.largest_entry(distances)
-    return Violation(
-        message=f"in step {step} {which} gives another {name}: {name}{list(entry)} is "
-        f"{in_ulps(int(distances[entry]))} from the first run's",
-        iteration=step,
-        array=name,
-        entry=entry,
-        ulps=int(distances[entry]),
-        relative=float(compare.relative_distances(a, b)[entry]),
-    )
-
-
-def _with_cure(violation: Violation, setting: TrainingSetting) -> Violation:
-    """Name the cure where the device adds in another order each time."""
-    parameters = setting.training.start(dtype=setting.dtype, seed=setting.seed).parameters
-    if not any(parameter.is_cuda for parameter in parameters.values()):
-        return violation
-    cure = "torch.use_deterministic_algorithms(True) makes sums of GPUs repeatable"
-    return replace(violation, message=f"{violation.message}; {cure}")
 
 
 def _moved(start: State, states: Sequence[State]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 from symmetry import ranks
 from symmetry.data.random import Random
 from symmetry.invariants.finding import Finding, Violation
-from symmetry.invariants.training import TrainingSetting, difference
+from symmetry.invariants.law import first_difference
+from symmetry.invariants.training import TrainingSetting, difference, states_of
 from symmetry.targets.training import TrainingError, held_by
 from symmetry.units import compare
 from symmetry.units.units import Units
@@ -30,7 +32,8 @@ def resume(setting: TrainingSetting) -> Finding:
     """
     run = setting.training.start(seed=setting.seed)
     states: list[dict[str, NDArray[Any]]] = []
-    saved, gradients = None, {}
+    saved: Any = None
+    gradients: Arrays = {}
     for _ in range(setting.steps):
         updates = run.updates
         run.step()
@@ -42,51 +45,29 @@ def resume(setting: TrainingSetting) -> Finding:
     if saved is None or len(states) < 2:
         note = f"in {setting.steps} steps no gradient was used up by an optimiser before the last"
         return Finding(counted=False, note=note)
-    try:
+
+    def difference_from(gradients: Arrays) -> Violation | None:
+        """Go on from what was saved and these gradients; return the first other array."""
         again = setting.training.start(seed=setting.seed)
         again.restore(saved)
+        again.load_gradients(gradients)
+        which = f"a run saved after step {saved.taken} and loaded again"
+        further = states_of(again, len(states) - 1)
+        return first_difference(states[1:], further, which, begin=saved.taken + 1)
+
+    try:
+        violation = difference_from({})
     except TrainingError as error:
         return Finding(True, violation=Violation(f"it cannot go on: {error}", saved.taken, ""))
-    found = _difference(again, states, saved.taken)
-    if found is None:
-        counted = any(not compare.identical(a, states[-1][n]) for n, a in states[0].items())
-        return Finding(counted)
-    step, name, a, b = found
-    if b is None or a.shape != b.shape:
-        violation = Violation(f"after step {step} there is no such {name}", step, name)
-        return Finding(True, violation=violation)
-    with_gradients = setting.training.start(seed=setting.seed)
-    with_gradients.restore(saved)
-    with_gradients.load_gradients(gradients)
-    left = _difference(with_gradients, states, saved.taken) is None
+    if violation is None:
+        return Finding(any(not compare.identical(a, states[-1][n]) for n, a in states[0].items()))
     why = (
-        "the gradients of earlier steps are added up: zero_grad() is missing or comes too late"
-        if left
-        else "some of its state is in no state_dict(), and a saved run does not go on the same"
+        "some of its state is in no state_dict(), and a saved run does not go on the same"
+        if difference_from(gradients)
+        else "the gradients of earlier steps are added up: zero_grad() is missing or comes too late"
     )
-    distances = compare.ulp_distances(a, b)
-    entry = compare.largest_entry(distances)
-    violation = Violation(
-        message=f"saved after step {saved.taken} and loaded again, {name}{list(entry)} is another "
-        f"number after step {step}: {why}",
-        iteration=step,
-        array=name,
-        entry=entry,
-        ulps=int(distances[entry]),
-        relative=float(compare.relative_distances(a, b)[entry]),
-    )
+    violation = replace(violation, message=f"{violation.message}: {why}")
     return Finding(True, violation.ulps or 0, violation)
-
-
-def _difference(run: Any, states: list[Any], taken: int) -> tuple[int, str, Any, Any] | None:
-    """Go on from ``states[0]`` and return the first array that is not the same."""
-    for step, expected in enumerate(states[1:], start=taken + 1):
-        run.step()
-        state = run.state()
-        for name, array in expected.items():
-            if name not in state or not compare.identical(array, state[name]):
-                return step, name, array, state.get(name)
-    return None
 
 
 def zero_rate(setting: TrainingSetting) -> Finding:
@@ -145,26 +126,18 @@ def zero_rate(setting: TrainingSetting) -> Finding:
             if forward and compare.identical(forward[name], after[name]):
                 note = f"{name} is changed by the forward itself (a renormalisation?)"
                 return Finding(counted=False, note=note)
-            violation = _moved_at_zero(step, name, before[name], after[name])
+            a, b = before[name], after[name]
+            entry = compare.largest_entry(compare.ulp_distances(a, b))
+            text = (
+                f"in step {step} {name}{list(entry)} moves although all learning rates are zero: "
+                "something beside the optimisers changes it"
+            )
+            violation = Violation.between(a, b, entry, text, step, name)
             return Finding(True, violation.ulps or 0, violation)
     for _ in range(setting.steps):
         true.step()
     moved = true.parameter_arrays()
     return Finding(any(not compare.identical(a, moved[n]) for n, a in start.items()))
-
-
-def _moved_at_zero(step: int, name: str, a: NDArray[Any], b: NDArray[Any]) -> Violation:
-    distances = compare.ulp_distances(a, b)
-    entry = compare.largest_entry(distances)
-    return Violation(
-        message=f"in step {step} {name}{list(entry)} moves although all learning rates are zero: "
-        "something beside the optimisers changes it",
-        iteration=step,
-        array=name,
-        entry=entry,
-        ulps=int(distances[entry]),
-        relative=float(compare.relative_distances(a, b)[entry]),
-    )
 
 
 def moves(setting: TrainingSetting) -> Finding:
