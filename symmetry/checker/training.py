@@ -256,6 +256,11 @@ class _Check:
         if self._coverage is not None:
             groups = count(len(self._coverage.groups), "group")
             notes.append(f"{self._coverage.model}: {groups} of equal units")
+            notes += [
+                f"{units.name}: only {units.count} of {room} are treated equally"
+                for units, room in zip(self._coverage.groups, self._coverage.room, strict=True)
+                if room > units.count
+            ]
         return tuple(notes)
 
     def _tell(self, what: str, dtype: str) -> Verdict | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -286,6 +287,7 @@ def _loss_along(
     def loss(distance: float) -> float:
         run = setting.training.start(dtype="float64", seed=setting.seed, noise=False)
         run.load({name: start + distance * direction})
-        return run.first_loss()
+        run.rehearse(1)
+        return math.nan if run.loss is None else run.loss
 
     return loss

@@ -31,6 +31,8 @@ _MEANS: dict[str, Callable[[bool, Any], Any]] = {  # of whether it writes in pla
     "rand": lambda *_: 0.5,
     "rand_like": lambda *_: 0.5,
 }
+_DRAWS = Tensor.normal_, Tensor.uniform_
+_MANY = 10_000  # entries: to draw fewer takes no time
 _NOISE = {*_MEANS, "native_dropout", "rrelu_with_noise"}
 _COPIES = {"_to_copy", "copy", "clone", "detach", "lift_fresh", "alias", "empty", "empty_like"}
 
@@ -114,13 +116,49 @@ class Arithmetic(TorchDispatchMode):
             return _promoted(func, perform, args, kwargs)
         result = perform(*args, **kwargs)
         if self._nudge is not None and name not in _COPIES and not _is_view(func):
-            tree_map(self._move, result)
+            _mapped(self._move, result)
         return result
 
     def _move(self, value: Any) -> None:
         if isinstance(value, Tensor) and value.dtype in _HALF:
             sign = torch.randint(-1, 2, value.shape, generator=self._nudge).to(value)
             value.detach().add_(value.detach() * sign * torch.finfo(value.dtype).eps / 2)
+
+
+class Drawn(TorchFunctionMode):
+    """Remembers what large tensors are filled with at random: models are made again and again.
+
+    Parameters
+    ----------
+    known
+        What was drawn before, by all that decides on it; it grows.
+    """
+
+    def __init__(self, known: dict[Any, tuple[Tensor, Tensor]]) -> None:
+        super().__init__()
+        self._known = known
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        tensor: Any = args[0] if args else None
+        if (
+            func not in _DRAWS
+            or kwargs.get("generator") is not None
+            or type(tensor) not in (Tensor, nn.Parameter)
+            or not (tensor.is_cpu and tensor.numel() >= _MANY)
+        ):
+            return func(*args, **kwargs)
+        state = torch.get_rng_state().numpy().tobytes()
+        rest = str((args[1:], kwargs))
+        key = func.__name__, tensor.shape, tensor.stride(), tensor.dtype, rest, hash(state)
+        if key not in self._known:
+            func(*args, **kwargs)
+            self._known[key] = tensor.detach().clone(), torch.get_rng_state()
+        else:
+            values, after = self._known[key]
+            tensor.copy_(values)
+            torch.set_rng_state(after)
+        return tensor
 
 
 class Mixed(TorchFunctionMode):
@@ -132,7 +170,8 @@ class Mixed(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         found: set[torch.dtype] = set()
-        tree_map(lambda v: found.add(v.dtype) if isinstance(v, Tensor) else None, (args, kwargs))
+        given = *args, *kwargs.values()
+        _mapped(lambda v: found.add(v.dtype) if isinstance(v, Tensor) else None, given)
         if torch.float64 in found and found & LOW and _computes(func):
             args, kwargs = tree_map(_double, (args, kwargs))
         if torch.float64 in found and getattr(func, "__name__", "").endswith("grouped_mm"):
@@ -164,17 +203,25 @@ def _promoted(func: Any, perform: Callable[..., Any], args: Any, kwargs: dict[st
     written: list[tuple[Tensor, Tensor]] = []
     for argument, value in _given(func, args, kwargs):
         if argument.alias_info is not None and argument.alias_info.is_write:
-            tree_map(lambda v: written.append((v, _double(v))) if _is_low(v) else None, value)
+            _mapped(lambda v: written.append((v, _double(v))) if _is_low(v) else None, value)
     doubles = {id(low): high for low, high in written}
 
     def double(value: Any) -> Any:
         return doubles[id(value)] if id(value) in doubles else _double(value)
 
-    result = perform(*tree_map(double, args), **tree_map(double, kwargs))
+    named = {name: _mapped(double, value) for name, value in kwargs.items()}
+    result = perform(*_mapped(double, args), **named)
     originals = {id(high): low for low, high in written}
     for low, high in written:
         low.copy_(high)
-    return tree_map(lambda v: originals[id(v)] if id(v) in originals else _double(v), result)
+    return _mapped(lambda v: originals[id(v)] if id(v) in originals else _double(v), result)
+
+
+def _mapped(change: Callable[[Any], Any], value: Any) -> Any:
+    """Apply a function to a value, or to all in a list or tuple: operations take nothing deeper."""
+    if isinstance(value, list | tuple):
+        return type(value)([_mapped(change, each) for each in value])
+    return change(value)
 
 
 def _given(func: Any, args: Any, kwargs: dict[str, Any]) -> Iterator[tuple[Any, Any]]:

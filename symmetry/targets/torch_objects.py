@@ -60,9 +60,29 @@ class Objects:
 
     @property
     def stateful(self) -> dict[str, Any]:
-        """Everything that state dictionaries save and restore, by name."""
-        dicts = {name: extra for name, extra in self.extras.items() if not _is_mapping(extra)}
-        return {"model": self.model, **self.optimizers, **dicts}
+        """Everything that is saved and restored, by name."""
+        extras = {
+            name: _Tensors(extra) if _is_mapping(extra) else extra
+            for name, extra in self.extras.items()
+        }
+        return {"model": self.model, **self.optimizers, **extras}
+
+
+@dataclass(frozen=True)
+class _Tensors:
+    """A dictionary of tensors, saved and restored like what has state dictionaries."""
+
+    tensors: dict[str, Tensor]
+
+    def state_dict(self) -> dict[str, Tensor]:
+        return self.tensors
+
+    def load_state_dict(self, saved: Mapping[str, Tensor]) -> None:
+        for name, tensor in saved.items():
+            if name in self.tensors:  # which others may hold, too
+                self.tensors[name].data.copy_(tensor)
+            else:
+                self.tensors[name] = tensor
 
 
 def make_objects(training: Training) -> Objects:

@@ -18,7 +18,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from symmetry.targets import torch_state
 from symmetry.targets.pulse import calling
-from symmetry.targets.torch_modes import Arithmetic, Inside, Mixed, has_low
+from symmetry.targets.torch_modes import Arithmetic, Drawn, Inside, Mixed, has_low
 from symmetry.targets.torch_objects import Objects, can_be_hooked, generators_of, make_objects
 from symmetry.targets.trainer import in_one_line, place_of, quiet
 from symmetry.targets.training import Training, TrainingError, held_by
@@ -30,19 +30,13 @@ class Run:
 
     Attributes
     ----------
-    training
-        What it is a run of.
-    objects
-        The model, the optimisers and everything else that the training made.
-    dtype
-        ``"float32"``: as written; ``"float64"``: promoted.
+    training, objects, dtype
+        What it is a run of, all that it made, and ``"float32"`` (as written) or ``"float64"``.
     taken
         How many steps have been taken.
-    losses
-        The tensors that the last step called backward on, in this order; without any, the one that
-        it returned.
-    backwards
-        How often it did so.
+    losses, backwards
+        The tensors that the last step called backward on, in this order, or the one that it
+        returned; and how often it called it.
     random
         The random operations that were seen inside modules: name and ``file:line``. They are only
         looked for where there is a mode: with ``noise=False`` or in float64.
@@ -50,16 +44,14 @@ class Run:
         Called with each loss before its backward. What it raises ends the step and passes through.
     after_backward
         Called after each backward: the gradients are there, and not used yet.
+    before_update, after_update
+        Called with each optimiser of the objects, just before and after its ``step``.
+    updates, pending
+        How often an optimiser has updated, and whether a backward came after the last update.
     order
         If given, the samples of each batch are put in this order.
     nudge
         If given, draws what results in bfloat16 and float16 are changed by: at most one ulp.
-    before_update, after_update
-        Called with each optimiser of the objects, just before and after its ``step``.
-    updates
-        How often an optimiser has updated.
-    pending
-        Whether a backward came after the last update: its gradients are not used yet.
 
     Raises
     ------
@@ -89,7 +81,8 @@ class Run:
         _forget_compiled()
         kind = ("training", training.name, dtype)
         with self._own_random_states(seed), self._readable(f"{training.name}()"), calling(*kind):
-            self.objects: Objects = make_objects(training)
+            with Drawn(training.drawn):
+                self.objects: Objects = make_objects(training)
             if dtype == "float64":
                 self._promote()
         with self._readable("reading its state"):
@@ -157,21 +150,6 @@ class Run:
         for name, array in gradients.items():
             parameter = self._parameters[name]
             parameter.grad = torch.as_tensor(array, dtype=parameter.dtype)
-
-    def first_loss(self) -> float:
-        """Return the next step's first loss; the step ends there."""
-        found: list[float] = []
-
-        def end(loss: Tensor) -> None:
-            found.append(float(loss.detach().double().sum()))
-            raise StepEnded
-
-        self.on_loss = end
-        with suppress(StepEnded):
-            self.step()
-        if not found:
-            raise TrainingError(f"{self.training.name}: the step called backward on nothing")
-        return found[0]
 
     def save(self) -> Saved:
         """Return what a training saves: copies of all state dictionaries, and random states."""

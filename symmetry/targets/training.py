@@ -23,7 +23,7 @@ its own, so that steps of several runs may take turns.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from symmetry.targets.trainer import DTYPES, TrainerError
@@ -46,10 +46,13 @@ class Training:
         As the user typed it, or ``module:attribute`` of a callable.
     make
         Called without arguments. It returns ``(model, step)`` or ``(model, step, extras)``.
+    drawn
+        What its runs remember of the random numbers that their models start from.
     """
 
     name: str
     make: Callable[[], Any]
+    drawn: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     dtypes = DTYPES
     builtin = False

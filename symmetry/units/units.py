@@ -167,11 +167,16 @@ class Units:
                 new |= {name: arrays[k] for name, k in zip(part.arrays, order, strict=True)}
                 copied -= {*part.arrays}  # two of them may be one now
                 continue
-            if part.array not in copied:
-                new[part.array] = np.array(new[part.array], order="C")
-                copied.add(part.array)
-            view, places = part.view(new[part.array]), part.places(self.count)
-            view[places.ravel()] = view[places[order].ravel()]
+            array, places = new[part.array], part.places(self.count)
+            if not part.where:
+                index = np.arange(array.shape[part.axis])
+                index[places.ravel()] = places[order].ravel()
+                new[part.array] = array.take(index, part.axis)
+            else:
+                new[part.array] = array if part.array in copied else np.array(array, order="C")
+                view = part.view(new[part.array])
+                view[places.ravel()] = view[places[order].ravel()]
+            copied.add(part.array)
         return new
 
     def swapped(self, state: State, a: int, b: int) -> dict[str, Array]:

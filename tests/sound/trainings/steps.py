@@ -496,3 +496,17 @@ def predicting_a_slower_copy() -> Any:
             slow.data.lerp_(fast.data, 0.01)
 
     return plain(model, optimizer, loss, follow)
+
+
+@sound
+def average_in_a_dictionary() -> Any:
+    model = models.MLP()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    average = {name: p.detach().clone() for name, p in model.named_parameters()}
+
+    def follow() -> None:
+        for name, parameter in model.named_parameters():
+            average[name].lerp_(parameter.detach(), 0.1)
+
+    model, step = plain(model, optimizer, lambda i: classify(model, i), follow)
+    return model, step, {"average": average}
