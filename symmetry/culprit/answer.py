@@ -26,6 +26,8 @@ _MENDED = 4  # times that earlier findings are mended to see whether later ones 
 _SEEDS = 2
 _GROUPS = 3  # groups of units that are looked at
 _ODD = 3  # odd units of one group of units
+_LATER = 2  # steps after one that splits units by rounding only
+_FARTHER = 1000  # times what that step has set them apart
 
 STAYS_SYMMETRIC = "with this result made equal, the run stays symmetric"
 STILL_SPLITS = "with this result made equal, the run splits all the same: there is another cause"
@@ -55,6 +57,8 @@ def explain_subject(subject: Subject, steps: int, *, first: str = "") -> Explana
     found: list[Explanation] = []
     for split in splits[:_GROUPS]:
         found.append(_explain_split(subject, split, compared))
+        if found[-1].outcome == "rounding":
+            found[-1] = _explain_later(subject, split, steps, found[-1])
         if found[-1].outcome == "explained":
             return found[-1]
     return found[0] if found else Explanation(subject.name, "nothing split", compared)
@@ -80,6 +84,29 @@ def _explain_split(subject: Subject, split: _Split, compared: int) -> Explanatio
         return _told(explanation, *_followed(run))
     compiled = jax or _has_compiled()
     return replace(explanation, outcome="compiled only") if compiled else explanation
+
+
+def _explain_later(
+    subject: Subject, split: _Split, steps: int, rounding: Explanation
+) -> Explanation:
+    """Make units equal again that rounding has split, and look for a jump in the steps to come."""
+    order = first_of_group(split.units.groups(subject.start), split.units.count)
+    state: State = split.before
+    for step in range(split.step, min(split.step + _LATER, steps) + 1):
+        before = split.units.rearranged(state, order)
+        there = subject.after(before)
+        if there is None:
+            break
+        *_, state = there.run(before, 1)
+        for later in _splits(there, 1)[0] if step > split.step else ():
+            if later.apart > _FARTHER * split.apart and finite(state):
+                found = _explain_split(subject, replace(later, step=step, before=before), steps)
+                if found.outcome == "explained":
+                    size = f"{ROUNDING}: {NOT_THE_CAUSE}"
+                    first = rounding.culprits[0]
+                    first = replace(first, difference=replace(first.difference, size=size))
+                    return replace(found, culprits=(*found.culprits, first))
+    return rounding
 
 
 def _watched(subject: Subject, split: _Split) -> Watched:

@@ -18,6 +18,7 @@ from symmetry.units.state import Array
 from symmetry.units.words import groups_in_words, places_in_words
 
 _MASKS = ("bernoulli", "dropout")
+_SHAPES = ("_like", "new_")  # in names of operations that take nothing but the shape of an operand
 
 
 @np.errstate(all="ignore")
@@ -144,7 +145,7 @@ class _Scene:
         """Say how large a jump is."""
         finding, event = self._finding, self._event
         if finding.kind == "differs":
-            if finding.noise == 0:
+            if finding.noise == 0 or np.isinf(finding.deviation):
                 return "a jump: rounding cannot move it"
             times = finding.deviation / finding.noise
             return f"a jump: {times:.2g} times what rounding can come to"
@@ -173,7 +174,8 @@ class _Scene:
                 f" {listed}, which differ{'s' * (not many)} between them"
             ), None
         if not self._spot.both:
-            return self._alone(), None
+            chooser = self._chooser()
+            return ("it chooses between equal units", chooser) if chooser else (self._alone(), None)
         elsewhere = self._elsewhere()
         if elsewhere is not None:
             words = f"operand {elsewhere + 1} holds the units at other positions"
@@ -214,18 +216,30 @@ class _Scene:
             return f"unit {one} goes through it, and unit {other} through no such operation"
         return f"what it makes of unit {one} is not what the same operation makes of unit {other}"
 
+    def _chooser(self) -> Event | None:
+        """Return the event that made whole numbers which tell units apart, if it is given some."""
+        event = self._event
+        for array, spot, maker in zip(event.operands, self._operands, event.makers, strict=True):
+            if array.dtype.kind in "iu" and spot is not None and maker is not None:
+                return self._ways.run.events[maker]
+        return None
+
     def _random_origin(self, foreign: Sequence[int]) -> Event | None:
-        """Walk from foreign operands to their makers, up to one that draws random numbers."""
+        """Walk from foreign operands to their makers, up to one that draws random numbers.
+
+        One that depends on the units, or of which only the shape is of use, is on no such way.
+        """
         events = self._ways.run.events
         waiting, met = [self._event.makers[position] for position in foreign], set()
         while waiting:
             number = waiting.pop()
-            if number is None or number in met:
+            if number is None or number in met or self._ways.moves(number):
                 continue
             met.add(number)
             if events[number].call.random:
                 return events[number]
-            waiting += events[number].makers
+            if not any(word in events[number].name for word in _SHAPES):
+                waiting += events[number].makers
         return None
 
     def _elsewhere(self) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -17,7 +18,6 @@ from symmetry.invariants.two_layer import TwoLayer
 from symmetry.targets.resolve import resolve
 from symmetry.targets.trainer import Trainer, TrainerError
 from symmetry.targets.training import Training
-from symmetry.units.state import moved
 from symmetry.units.units import Part, Units
 
 STEPS = 2  # of a training
@@ -85,11 +85,12 @@ def explain_step(trainer: Trainer, start: TwoLayer) -> Explanation:
     try:
         found = explain_subject(subject, start.iterations)
         if found.outcome == "nothing split" and not (start.w1.any() or start.w2.any()):
-            (after,) = subject.run(subject.start, 1)
-            if not moved(subject.start, after):
+            *_, last = subject.run(subject.start, start.iterations)
+            moves = [bool(subject.units[0].rows(last, p).any()) for p in subject.units[0].parts]
+            if not any(moves) or (start.iterations > 1 and not all(moves)):
                 again = explain_step(trainer, with_equal_units(start))
                 remark = (
-                    "from zero weights nothing moves, so the units started equal but not at zero"
+                    "from zero weights they do not move, so units started equal but not at zero"
                 )
                 return replace(again, remarks=(remark, *again.remarks))
         return found
@@ -139,19 +140,27 @@ def explain_training(
 
 
 def _widened(groups: Sequence[Units], shapes: Mapping[str, tuple[int, ...]]) -> list[Units]:
-    """Return groups of which only some units were proved equal, with all that their axes hold.
+    """Return groups of which most units were proved equal, with all that their axes hold.
 
-    A forward that treats a unit differently makes it no equal unit.
+    A forward that treats a unit differently makes it no equal unit. A model that has several kinds
+    of units on one axis has none that are most of it.
     """
     wide: dict[frozenset[tuple[str, int]], Units] = {}
     for group in groups:
-        lengths = {shapes[part.array][part.axis] for part in group.parts}
-        plain = all(part.block == 1 and not part.where for part in group.parts)
-        key = frozenset((part.array, part.axis) for part in group.parts)
-        once = len(key) == len(group.parts)  # no query beside a key in one array
-        if plain and once and len(lengths) == 1 and max(lengths) > group.count:
-            parts = tuple(Part(part.array, part.axis) for part in group.parts)
-            wide.setdefault(key, Units(group.name, max(lengths), parts))
+        if any(part.where or part.arrays for part in group.parts):
+            continue
+        sharing = Counter((part.array, part.axis) for part in group.parts)  # such as gates
+        parts, counts, places = [], set(), set()
+        for part in group.parts:
+            length = shapes[part.array][part.axis] // sharing[part.array, part.axis]
+            firsts = part.places(group.count)[:, 0]
+            start = int(firsts[0]) // length * length
+            parts.append(Part(part.array, part.axis, start, part.block, part.block))
+            counts.add(length // part.block)
+            places.add(tuple((firsts - start) / part.block))
+        count, same = max(counts), len(counts) == len(places) == 1
+        if same and group.count < count < 2 * group.count and not any(p % 1 for p in places.pop()):
+            wide.setdefault(frozenset(sharing), Units(group.name, count, tuple(parts)))
     return [*wide.values()]
 
 

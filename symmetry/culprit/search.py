@@ -127,12 +127,16 @@ class Ways:
         """Return the number that an event has in the run with equal units."""
         return self._own[number]
 
+    def moves(self, number: int) -> bool:
+        """Return whether an event of the run with equal units depends on the two."""
+        return self.pair.spots.get((self._matched.get(number, -1), 0)) is not None
+
     def judge(self, mended: Sequence[Finding] = ()) -> tuple[list[Finding], bool]:
         """Run with equal units; return what tells them apart, in order, and whether they split.
 
         What the usual unit does as well belongs to it, not to the odd one: such findings are left
-        out, unless it is an operation that the odd unit lacks. Where ``mended`` findings are made
-        equal, the exchange of units fits only behind operands that all hold both of them.
+        out, unless it is an operation that the odd unit lacks. ``mended`` findings are made equal;
+        behind a jump the exchange of units fits only where all operands hold both of them.
         """
         found: list[Finding] = []
         mends: dict[int, list[tuple[int, Mend]]] = {}
@@ -149,7 +153,7 @@ class Ways:
 
         last, _ = self._watch(self.run.subject.start, sink, mends=mends)
         found += self.pair.lonely(self._inplace)
-        after = self._after({finding.event for finding in mended})
+        after = self._after({finding.event for finding in mended if finding.jumps})
         found = [
             finding
             for finding in self._of_the_odd(sorted(found, key=lambda finding: finding.event))

@@ -107,13 +107,11 @@ def _rows(array: Array, tensor: Any) -> str:
     if array.size == whole.size or array.dtype != whole.dtype or not whole.flags.c_contiguous:
         return ""
     start = array.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
-    first = np.unravel_index(start // whole.itemsize, whole.shape)
-    if array.ndim < whole.ndim:
-        return places_in_words([int(first[0])], 0)
-    cut = []
-    for axis in range(whole.ndim):
-        if array.shape[axis] < whole.shape[axis]:
-            step = array.strides[axis] // whole.strides[axis]
-            places = [int(first[axis]) + k * step for k in range(array.shape[axis])]
-            cut.append(places_in_words(places, axis))
-    return ", ".join(cut)
+    steps = [np.arange(n) * stride for n, stride in zip(array.shape, array.strides, strict=True)]
+    offsets = start + sum(np.ix_(*steps), np.zeros(1, int))
+    cut = [np.unique(places) for places in np.unravel_index(offsets // whole.itemsize, whole.shape)]
+    return ", ".join(
+        places_in_words(places.tolist(), axis)
+        for axis, places in enumerate(cut)
+        if len(places) < whole.shape[axis]
+    )

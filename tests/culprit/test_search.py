@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from symmetry.culprit.answer import STAYS_SYMMETRIC, STILL_SPLITS
+from symmetry.culprit.answer import NOT_THE_CAUSE, ROUNDING, STAYS_SYMMETRIC, STILL_SPLITS
 from symmetry.culprit.explain import explain_step
 from symmetry.culprit.start import start_of_case
 from symmetry.errors import SymmetryError
@@ -275,6 +275,33 @@ def test_that_a_second_fault_is_left_is_said():
     assert STILL_SPLITS in found.evidence
 
 
+def rounded(hidden):
+    """Return a hidden layer of which unit 0 is an ulp off, as a product may leave it."""
+    factors = np.ones(hidden.shape[1], np.float32)
+    factors[0] += np.float32(2e-7)
+    return hidden * factors
+
+
+def scale_all_but_one(g1):
+    g1[:, 1:] *= FACTOR
+
+
+def test_rounding_before_it_does_not_hide_what_one_unit_lacks():
+    explanation = explained(faulty(hidden=rounded, g1=changed(scale_all_but_one)), start("cloned"))
+    jump, rounding = explanation.culprits
+    assert jump.source == "g1[:, 1:] *= FACTOR"
+    assert rounding.source == "return hidden * factors"
+    assert rounding.difference.size == f"{ROUNDING}: {NOT_THE_CAUSE}"
+
+
+def test_a_jump_in_a_later_step_comes_before_the_rounding_of_the_first():
+    explanation = explained(faulty(hidden=rounded, g1=np.triu))
+    jump, rounding = explanation.culprits
+    assert (explanation.outcome, explanation.step) == ("explained", 2)
+    assert (jump.operation, jump.step) == ("triu", 2)
+    assert (rounding.source, rounding.step) == ("return hidden * factors", 1)
+
+
 def test_the_hidden_axis_is_found_where_all_lengths_are_equal():
     square = start(n=6, i=6, c=6, hidden=6)
     found = culprit(faulty(g1=where_by_number), square)
@@ -325,6 +352,18 @@ def test_a_step_that_does_not_move_from_zero_starts_elsewhere():
     explanation = explained(rectified)
     assert explanation.culprits[0].operation == "multiply"
     assert "started equal but not at zero" in explanation.remarks[0]
+
+
+def test_a_step_whose_hidden_units_do_not_move_from_zero_starts_elsewhere():
+    def rectified(x, y, w1, w2, lr):
+        hidden = np.maximum(x @ w1[1:] + w1[0], 0)
+        delta = hidden @ w2[1:] + w2[0] - y
+        back = (delta @ w2[1:].T) * (hidden > 0)
+        back[:, 1:] *= FACTOR
+        w2[0] -= lr * delta.mean(axis=0)
+        return w1 - lr * np.vstack([back.sum(axis=0), x.T @ back]), w2
+
+    assert explained(rectified).culprits[0].source == "back[:, 1:] *= FACTOR"
 
 
 def test_a_break_in_a_later_iteration_of_a_trainer_with_state():

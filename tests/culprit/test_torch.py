@@ -171,6 +171,18 @@ def test_the_largest_unit_is_told_in_the_backward_pass():
     assert found.difference.groups == "the first 1 of 6"
 
 
+def largest_only(hidden):
+    best = hidden.topk(2, dim=1)
+    return hidden.new_zeros(hidden.shape).scatter(1, best.indices, best.values)
+
+
+def test_what_chooses_between_equal_units_is_named():
+    found = explained(faulty(hidden=largest_only), small()).culprits[0]
+    assert found.operation == "aten.topk"
+    assert found.cause == "it chooses between equal units"
+    assert found.remarks[0].startswith("the units first differ in aten.scatter (tests/culprit/")
+
+
 def test_units_that_are_multiplied_differently_by_the_optimiser(torch):
     class InTwoGroups:
         """Keeps a module and an optimiser; the last unit has a group of its own."""

@@ -26,6 +26,9 @@ FAULTY = {
     "lstm": "aten.mul_ on the gradient of rnn.weight_hh_l0, rows 30 to 35, ",
     "gru": "optimiser: mul_ on rnn.weight_ih_l0, row 2, ",
     "scaled_unit": "forward: mul, ",
+    "damped_units": "forward: mul, ",
+    "masked_head": "forward: add, ",
+    "column_of_an_average": "optimiser: copy_ on average.fc2.weight, column 10, ",
     "averaged_model": "optimiser: lerp_ on average.fc1.weight, rows 0 to 22, ",
 }
 SOUND = ("sound_net", "sound_convolution", "sound_attention", "sound_lstm")
@@ -44,6 +47,14 @@ def test_the_line_is_named(name: str, trainings: Any) -> None:
     assert culprit.source.endswith("# wrong")
     assert culprit.file == "tests/culprit/trainings.py"
     assert short(culprit).startswith(FAULTY[name])
+
+
+@pytest.mark.parametrize("name", ["damped_units", "masked_head"])
+def test_units_that_the_forward_treats_differently_were_supposed_to_be_equal(
+    name: str, trainings: Any
+) -> None:
+    explanation = explain(getattr(trainings, name))
+    assert "were proved equal, and all were supposed to be" in explanation.remarks[-1]
 
 
 def test_the_module_is_named_where_the_forward_keeps_its_statistics(trainings: Any) -> None:

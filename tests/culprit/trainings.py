@@ -237,6 +237,52 @@ def scaled_unit():
     return training(Scaled())
 
 
+class Damped(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rnn, self.fc = nn.GRUCell(6, 12), nn.Linear(12, 4)
+
+    def forward(self, x):
+        hidden = x.new_zeros(len(x), 12)
+        for k in range(2):
+            keep = torch.ones_like(hidden)
+            keep[:, 10:] = 0.9
+            hidden = self.rnn(x[:, k], hidden) * keep  # wrong
+        return self.fc(hidden)
+
+
+def damped_units():
+    return training(Damped(), sequences)
+
+
+class Masked(Attention):
+    def forward(self, x):
+        x = self.embedding(x)
+        samples, length, _ = x.shape
+        q, k, v = (part.view(samples, length, 4, 4) for part in self.qkv(x).chunk(3, -1))
+        scores = q.transpose(1, 2) @ k.permute(0, 2, 3, 1) / 2
+        mask = torch.zeros(4, length, length)
+        mask[2] = torch.triu(torch.full((length, length), float("-inf")), 1)
+        scores = scores + mask  # wrong
+        mixed = torch.softmax(scores, -1) @ v.transpose(1, 2)
+        return self.fc((x + self.projection(mixed.transpose(1, 2).reshape(x.shape))).mean(1))
+
+
+def masked_head():
+    return training(Masked(), sequences)
+
+
+def column_of_an_average():
+    model, average = Net(), Net()
+
+    def follow(model):
+        for ours, theirs in zip(average.parameters(), model.parameters(), strict=True):
+            ours.lerp_(theirs, 0.1)
+        average.fc2.weight[:, 10] = model.fc2.weight[:, 10]  # wrong
+
+    return *training(model, after_step=follow), {"average": average}
+
+
 def averaged_model():
     model, average = Net(), Net()
     average.load_state_dict(model.state_dict())
