@@ -173,9 +173,11 @@ class _Scene:
                 f"it brings values that are equal for equal units together with operand{'s' * many}"
                 f" {listed}, which differ{'s' * (not many)} between them"
             ), None
+        chooser = self._chooser()
+        if chooser is not None or self._result.dtype.kind in "iu":
+            return "it chooses between equal units", chooser
         if not self._spot.both:
-            chooser = self._chooser()
-            return ("it chooses between equal units", chooser) if chooser else (self._alone(), None)
+            return self._alone(), None
         elsewhere = self._elsewhere()
         if elsewhere is not None:
             words = f"operand {elsewhere + 1} holds the units at other positions"
@@ -219,6 +221,8 @@ class _Scene:
     def _chooser(self) -> Event | None:
         """Return the event that made whole numbers which tell units apart, if it is given some."""
         event = self._event
+        if self._spot.both:
+            return None
         for array, spot, maker in zip(event.operands, self._operands, event.makers, strict=True):
             if array.dtype.kind in "iu" and spot is not None and maker is not None:
                 return self._ways.run.events[maker]
