@@ -14,6 +14,7 @@ from symmetry.targets.finding.siblings import siblings
 from symmetry.targets.finding.solver import Solver
 from symmetry.targets.torch_state import is_distributed
 from symmetry.targets.training import Training, TrainingError
+from symmetry.units.units import Units
 
 
 @np.errstate(all="ignore")  # masks of -1e308, and slices that are moved far, overflow by rights
@@ -47,7 +48,11 @@ def find(training: Training, progress: Progress = lambda *_: None) -> Coverage:
     progress("modules in lists", 0, 1)
     left = uncovered(groups, solver, {}, rehearsal.trainable)
     free = [(u.array, u.axis) for u in left if u.why != "no gradient"]
-    wholes = siblings(shapes, free, lambda units: bool(rehearsal.survivors([units], groups)))
+
+    def holds(units: Units) -> bool:
+        return search.holds(units) and bool(rehearsal.survivors([units], groups))
+
+    wholes = siblings(shapes, free, holds)
     groups = named([*groups, *wholes], shapes)
     return Coverage(
         rehearsal.model,

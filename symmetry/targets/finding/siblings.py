@@ -45,7 +45,7 @@ def siblings(shapes: Shapes, free: Sequence[tuple[str, int]], holds: Holds) -> I
         by_module = itertools.groupby(along, lambda part: part.array.rpartition(".")[0])
         for more in ((), *(tuple(parts) for _, parts in by_module), tuple(along)):
             units = Units("", count, (*fixed, *more), chosen=True)
-            if len(units.parts) > 1 and holds(units):
+            if len(units.arrays) > 1 and holds(units):
                 yield _smallest(units, len(fixed), holds)
                 break
 
