@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Literal
+from typing import Any
 
 from symmetry.checker import recipes
 from symmetry.checker.case import WEIGHTS, Case
@@ -97,8 +97,10 @@ def check(
                 trainer, invariant, exact, shrinking, min_samples, progress, errors
             )
             found = [
-                examiner.verdict(dtype, [fit(case, invariant) for case in cases_of_dtype])
-                for dtype, cases_of_dtype in _by_dtype(cases).items()
+                examiner.verdict(
+                    dtype, [fit(case, invariant) for case in cases if case.dtype == dtype]
+                )
+                for dtype in dict.fromkeys(case.dtype for case in cases)
                 if not errors.hopeless(dtype)
             ]
             for verdict in settled(found, expected_failures.get(invariant.name)):
@@ -112,21 +114,16 @@ def fit(case: Case, invariant: Invariant) -> Case:
 
     Sizes, data and seed stay, and so does the start where it can have it.
     """
-    start = _start_of(case.weights)
+    cloned = case.weights.startswith("cloned")
+    start = case.weights if case.weights == "zero" else "cloned" if cloned else "random"
     if start in invariant.weights:
         return case
     if "zero" in invariant.weights:
         return replace(case, weights="zero")
     if "random" in invariant.weights:
         return replace(case, weights="scaled")
-    cloned = f"cloned-{case.weights}"
-    return replace(case, weights=cloned if cloned in WEIGHTS else "cloned")
-
-
-def _start_of(weights: str) -> Literal["zero", "cloned", "random"]:
-    if weights == "zero":
-        return "zero"
-    return "cloned" if weights.startswith("cloned") else "random"
+    weights = f"cloned-{case.weights}"
+    return replace(case, weights=weights if weights in WEIGHTS else "cloned")
 
 
 @dataclass(frozen=True)
@@ -163,54 +160,34 @@ class _Errors:
         if not self.told or dtype not in self.trainer.dtypes:
             return False
         if dtype not in self._works:
-            self._works[dtype] = self._error(replace(recipes.COMMON, dtype=dtype))
+            self._works[dtype] = None
+            try:
+                deque(_setting(replace(recipes.COMMON, dtype=dtype)).run(self.trainer), maxlen=0)
+            except TrainerError as error:
+                self._works[dtype] = _without_numbers(str(error))
         return self._works[dtype] in self.told
-
-    def _error(self, case: Case) -> str | None:
-        try:
-            deque(_setting(case).run(self.trainer), maxlen=0)
-        except TrainerError as error:
-            return _without_numbers(str(error))
-        return None
 
 
 def _without_numbers(message: str) -> str:
     return re.sub(r"\d+", "0", message)
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Tally:
-    """What was seen in the cases so far."""
+    """The cases so far, and what was found in each; None where the step did not work."""
 
-    cases: int = 0
-    errors: int = 0
-    max_ulps: int = 0
-    margin: float | None = None
-    counting: list[Case] = field(default_factory=list)
-
-    def add(self, case: Case, outcome: Finding | _Failure) -> None:
-        finding = outcome.finding if isinstance(outcome, _Failure) else outcome
-        self.cases += 1
-        if finding is None:
-            self.errors += 1
-            return
-        self.max_ulps = max(self.max_ulps, finding.max_ulps)
-        if finding.margin is not None:
-            self.margin = max(self.margin or 0.0, finding.margin)
-        if finding.counted:
-            self.counting.append(case)
+    seen: list[tuple[Case, Finding | None]] = field(default_factory=list)
 
     @property
-    def counted(self) -> int:
-        return len(self.counting)
+    def findings(self) -> list[Finding]:
+        return [finding for _, finding in self.seen if finding]
 
-    @property
-    def spans(self) -> tuple[Span, ...]:
-        """Between which values the sizes and learning rates of the counting cases lie."""
-        if not self.counting:
-            return ()
-        values = {key: [getattr(case, key) for case in self.counting] for key in _SPANS}
-        return tuple(Span(key, min(seen), max(seen)) for key, seen in values.items())
+    def verdict(self, invariant: str, dtype: str, kind: Kind, **facts: Any) -> Verdict:
+        """Return a verdict that says how many cases there were, and which of them counted."""
+        counting = [case for case, finding in self.seen if finding and finding.counted]
+        values = {key: [getattr(case, key) for case in counting] for key in _SPANS}
+        spans = tuple(Span(key, min(v), max(v)) for key, v in values.items() if v)
+        return Verdict(invariant, dtype, kind, len(self.seen), len(counting), spans=spans, **facts)
 
 
 @dataclass(frozen=True)
@@ -242,26 +219,27 @@ class _Examiner:
         tally, rounded = _Tally(), None
         for number, case in enumerate(cases):
             self.progress.case(self.invariant.name, dtype, number, len(cases), case)
-            outcome = self._measure(_setting(case))
-            tally.add(case, outcome)
-            if not isinstance(outcome, _Failure) or self.errors.knows(outcome):
+            finding, failure = self._measure(_setting(case))
+            tally.seen.append((case, finding))
+            if failure is None or self.errors.knows(failure):
                 continue
-            if outcome.kind != "rounding":
-                return self._failed(case, outcome, tally)
-            rounded = rounded or (case, outcome)
+            if failure.kind != "rounding":
+                return self._failed(case, failure, tally)
+            rounded = rounded or (case, failure)
         if rounded:
             return self._failed(*rounded, tally)
         return self._passed(dtype, tally)
 
-    def _measure(self, setting: TwoLayer) -> Finding | _Failure:
+    def _measure(self, setting: TwoLayer) -> tuple[Finding | None, _Failure | None]:
+        """Return what was found, if the step works, and how the invariant failed, if it did."""
         try:
             finding = self.invariant.measure(self.trainer, setting)
         except TrainerError as error:
-            return _Failure(str(error))
+            return None, _Failure(str(error))
         if finding.violation is None:
-            return finding
+            return finding, None
         explained = not self.exact and self._explained(setting)
-        return _Failure(finding.violation.message, finding, explained)
+        return finding, _Failure(finding.violation.message, finding, explained)
 
     def _explained(self, setting: TwoLayer) -> bool:
         if self.invariant.rounding is None:
@@ -281,15 +259,12 @@ class _Examiner:
                 self.errors.add(failure)
         again = [self._fails_alike(recipes.setting(case), failure) for _ in range(_RERUNS)]
         finding = failure.finding
-        return Verdict(
+        return tally.verdict(
             self.invariant.name,
             case.dtype,
             failure.kind,
-            tally.cases,
-            tally.counted,
             max_ulps=finding.max_ulps if finding else None,
             margin=finding.margin if finding else None,
-            spans=tally.spans,
             case=case,
             violation=self._elaborated(case, finding),
             message=failure.message,
@@ -313,10 +288,8 @@ class _Examiner:
         return shrink(case, failure, fails, runs)
 
     def _fails_alike(self, setting: TwoLayer, failure: _Failure) -> _Failure | None:
-        outcome = self._measure(setting)
-        if isinstance(outcome, _Failure) and outcome.kind == failure.kind:
-            return outcome
-        return None
+        _, found = self._measure(setting)
+        return found if found and found.kind == failure.kind else None
 
     def _elaborated(self, case: Case, finding: Finding | None) -> Violation | None:
         if finding is None or finding.violation is None:
@@ -327,28 +300,20 @@ class _Examiner:
             return finding.violation
 
     def _passed(self, dtype: str, tally: _Tally) -> Verdict:
-        return Verdict(
+        findings = tally.findings
+        counted = any(finding.counted for finding in findings)
+        margins = [finding.margin for finding in findings if finding.margin is not None]
+        return tally.verdict(
             self.invariant.name,
             dtype,
-            "holds" if tally.counted else "vacuous",
-            tally.cases,
-            tally.counted,
-            max_ulps=tally.max_ulps,
-            margin=tally.margin,
-            spans=tally.spans,
-            message="" if tally.counted else self._why_vacuous(tally),
+            "holds" if counted else "vacuous",
+            max_ulps=max((finding.max_ulps for finding in findings), default=0),
+            margin=max(margins, default=None),
+            message="" if counted else self._why_vacuous(tally),
         )
 
     def _why_vacuous(self, tally: _Tally) -> str:
-        if tally.errors == tally.cases:
+        if not tally.findings:
             return "the step works in no case, as an error above says"
         normal = f" ({self.invariant.normal})" if self.invariant.normal else ""
-        return f"{self.invariant.otherwise} in {count(tally.cases, 'case')}{normal}"
-
-
-def _by_dtype(cases: Sequence[Case]) -> dict[str, list[Case]]:
-    """Sort the cases by dtype, the dtypes in the order of their first cases."""
-    sorted_cases: dict[str, list[Case]] = {}
-    for case in cases:
-        sorted_cases.setdefault(case.dtype, []).append(case)
-    return sorted_cases
+        return f"{self.invariant.otherwise} in {count(len(tally.seen), 'case')}{normal}"
