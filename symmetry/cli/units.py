@@ -23,12 +23,13 @@ def command(name: str, json_file: Path | None) -> int:
     """Find the groups of equal units in the model of a PyTorch training.
 
     NAME is package.module:attribute or path/to/file.py:attribute: a function without parameters
-    that returns (model, step). Its first two steps are taken, each several times, in float64 and
+    that returns (model, step). Its first two steps are taken in float64, and then again and again
     without their backward.
 
     Every group is proved: its units may be exchanged, all groups at once, and the losses stay.
     Every other axis of a parameter is listed with the reason: input, output, positions, fixed by
-    the data, no gradient, a single slice, unlike the others.
+    the data, no gradient, a single slice, unlike the others. Units of a group that received no
+    gradient, such as dead ones, are counted.
 
     Exit status: 0 the units are listed, 2 the command could not do its work.
     """

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from symmetry.errors import SymmetryError
@@ -53,6 +53,9 @@ class Coverage:
         The slices of parameters that belong to no group.
     random
         The random operations that were seen inside modules, with the user's line.
+    idle
+        By the name of a group, the numbers of its units that received no gradient in the first
+        steps, as those of dead ReLUs. They are equal to the others all the same.
     """
 
     model: str
@@ -60,6 +63,7 @@ class Coverage:
     room: tuple[int, ...]
     uncovered: tuple[Uncovered, ...]
     random: tuple[str, ...] = ()
+    idle: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def lines(self) -> list[str]:
         """Return the text that ``symmetry units`` prints."""
@@ -67,7 +71,9 @@ class Coverage:
         found = [f"{self.model}: {many} of equal units"]
         for units, room in zip(self.groups, self.room, strict=True):
             many = f"{units.count} of {room}" if room > units.count else f"{units.count}"
-            found.append(f"  {many:>9}  {units.name}")
+            idle = self.idle.get(units.name, ())
+            note = f" ({len(idle)} of them without gradient)" if idle else ""
+            found.append(f"  {many:>9}  {units.name}{note}")
         if self.uncovered:
             found.append("in no group")
             found += [f"  {u.size:>9}  {u.array} axis {u.axis}: {u.why}" for u in self.uncovered]
@@ -83,6 +89,7 @@ class Coverage:
                 "name": units.name,
                 "units": units.count,
                 "of": room,
+                "no_gradient": self.idle.get(units.name, ()),
                 "parts": [_part(part) for part in units.parts],
             }
             for units, room in zip(self.groups, self.room, strict=True)

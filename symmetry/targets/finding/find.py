@@ -8,7 +8,7 @@ from symmetry import ranks
 from symmetry.targets.coverage import Coverage, Progress
 from symmetry.targets.finding.groups import Groups
 from symmetry.targets.finding.naming import named
-from symmetry.targets.finding.reasons import room, uncovered
+from symmetry.targets.finding.reasons import idle, room, uncovered
 from symmetry.targets.finding.rehearsal import Rehearsal
 from symmetry.targets.finding.siblings import siblings
 from symmetry.targets.finding.solver import Solver
@@ -60,4 +60,5 @@ def find(training: Training, progress: Progress = lambda *_: None) -> Coverage:
         tuple(room(units, groups, shapes) for units in groups),
         tuple(uncovered(groups, solver, search.failures, rehearsal.trainable)),
         tuple(f"{name} at {place}" for name, place in rehearsal.random),
+        {units.name: idle(units, rehearsal.gradients) for units in groups},
     )

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from symmetry.targets.coverage import Uncovered
 from symmetry.targets.finding.solver import Solver, Stuck
 from symmetry.units.units import Part, Units
@@ -41,6 +44,15 @@ def room(units: Units, groups: Sequence[Units], shapes: Mapping[str, tuple[int, 
         size = shapes[part.array][part.axis]
         free.append((size - len(taken - _places([own], part))) // part.block)
     return max(units.count, min(free, default=0))
+
+
+def idle(units: Units, gradients: Mapping[str, NDArray[np.bool_]]) -> tuple[int, ...]:
+    """Return the numbers of the units that no gradient reached: of dead ReLUs, unused experts."""
+    parts = [part for part in units.parts if {*part.names} <= gradients.keys()]
+    if not parts:
+        return ()
+    reached = np.any([units.rows(gradients, part).any(axis=1) for part in parts], axis=0)
+    return tuple(np.flatnonzero(~reached).tolist())
 
 
 def _places(groups: Sequence[Units], of: Part) -> set[int]:

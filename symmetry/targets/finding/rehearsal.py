@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from symmetry.observe.torch import Recorder
 from symmetry.targets.finding import actions
@@ -45,6 +46,9 @@ class Rehearsal:
     trainable, random, model
         Names of the parameters that require a gradient; name and place of the random operations
         inside modules; the name of the model's class.
+    gradients
+        Which entries of the parameters received a gradient in these steps as they are written;
+        nothing where no backward left any.
     tolerance
         By how much an exchange may change the loss, relative.
     silent
@@ -60,6 +64,8 @@ class Rehearsal:
         self._training = training
         real = self._run()
         self._backwards: list[int] = []  # in each step
+        self.gradients: dict[str, NDArray[np.bool_]] = {}
+        real.after_backward = lambda: self._note_gradients(real)
         for _ in range(STEPS):
             real.step()
             self._backwards.append(real.backwards)
@@ -98,6 +104,12 @@ class Rehearsal:
                 break
         self.silent = not any(self._base.losses)
         self.tolerance = self._measured()
+
+    def _note_gradients(self, run: Run) -> None:
+        for name, parameter in run.parameters.items():
+            known = self.gradients.setdefault(name, np.zeros(parameter.shape, bool))
+            if parameter.grad is not None:
+                known |= parameter.grad.to_dense().numpy() != 0
 
     def trace(self) -> tuple[Trace, int]:
         """Return the trace of the first step from the generic start, and the loss's number."""

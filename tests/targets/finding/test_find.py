@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 
 import numpy as np
 import pytest
@@ -12,11 +13,13 @@ from tests.conftest import needs
 pytestmark = needs("torch")
 
 if importlib.util.find_spec("torch") is not None:
+    import torch
+
     from symmetry.targets.finding.find import find
     from symmetry.targets.training import Training
-    from tests.targets.finding.models import COUNTED
+    from tests.targets.finding import models
 
-    MODELS = COUNTED
+    MODELS = models.COUNTED
 else:
     MODELS = {}
 
@@ -35,3 +38,18 @@ def test_groups_are_those_counted_by_hand(make):
             for state in (start, rotated)
         )
         assert np.array_equal(np.sort(before), np.sort(after))
+
+
+def test_units_without_gradient_are_told_and_stay_in_their_group():
+    def dead():
+        model, step = models.mlp()
+        with torch.no_grad():
+            model[0].weight[2], model[0].bias[2] = 0.0, -1.0
+        return model, step
+
+    coverage = find(Training("dead", dead))
+    assert [units.count for units in coverage.groups] == [7, 6]
+    assert coverage.idle == {"layer 0 units": (2,), "layer 2 units": ()}
+    assert "7  layer 0 units (1 of them without gradient)" in repr(coverage)
+    first, second = json.loads(coverage.to_json())["groups"]
+    assert (first["no_gradient"], second["no_gradient"]) == ([2], [])
