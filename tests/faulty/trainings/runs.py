@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from tests.faulty.trainings.fault import fault
 from tests.sound.trainings import models
 from tests.sound.trainings.models import labels, numbers, tokens
-from tests.sound.trainings.steps import classify, plain
+from tests.sound.trainings.steps import classify, pausing, plain
 
 _calls = itertools.count()
 _cache: list[Tensor] = []
@@ -239,6 +239,45 @@ def compiled_step_is_a_no_op() -> Any:
     return plain(model, optimizer, lambda i: classify(model, i))
 
 
+@fault(
+    "training/moves",
+    "training/resume",
+    wrong="a step that is compiled in a pause, without gradients, stays a no-op after it",
+    source="TrainCheck",
+)
+def step_compiled_in_a_pause() -> Any:
+    class Compiled(torch.optim.SGD):
+        captured: bool | None = None
+
+        def step(self, closure: Any = None) -> None:  # type: ignore[override]
+            if self.captured is None:
+                self.captured = any(p.grad is not None for p in self.param_groups[0]["params"])
+            if self.captured:
+                super().step(closure)
+
+    model = models.MLP()
+    return pausing(model, Compiled(model.parameters(), 0.1))
+
+
+@fault(
+    "training/resume",
+    wrong="stages are frozen by train(), which nobody calls before the first evaluation",
+    source="TrainCheck",
+)
+def stages_frozen_too_late() -> Any:
+    model = models.MLP()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+
+    def step(i: int) -> None:
+        optimizer.zero_grad()
+        classify(model, i).backward()
+        optimizer.step()
+        if i == 0:
+            model.fc1.requires_grad_(False)
+
+    return model, step
+
+
 @fault("training/moves", wrong="an update of a copy: p = p - ... instead of p -= ...")
 def copies_updated() -> Any:
     class Copies(torch.optim.SGD):
@@ -273,6 +312,15 @@ def last_sample_left_out() -> Any:
 @fault("symmetry/samples", wrong="inputs are mixed with their neighbours, labels are not")
 def inputs_mixed_with_neighbours() -> Any:
     return given(lambda model, x, y: F.cross_entropy(model((x + x.roll(1, 0)) / 2), y))
+
+
+@fault(
+    "symmetry/samples",
+    wrong="of a batch only the first input is processed, and compared with all labels",
+    source="TrainCheck",
+)
+def first_input_for_all_labels() -> Any:
+    return given(lambda model, x, y: F.cross_entropy(model(x[:1]).expand(len(y), -1), y))
 
 
 @fault("symmetry/samples", wrong="a batch is folded into the wrong axis and back")

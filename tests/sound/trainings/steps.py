@@ -48,6 +48,33 @@ def plain(
     return model, step
 
 
+def pausing(model: nn.Module, optimizer: torch.optim.Optimizer) -> Any:
+    """Return a training whose first step drops its gradients."""
+
+    def step(i: int) -> None:
+        optimizer.zero_grad()
+        classify(model, i).backward()
+        if i == 0:
+            optimizer.zero_grad()
+        optimizer.step()
+
+    return model, step
+
+
+@sound
+def mlp_after_a_pause() -> Any:
+    model = models.MLP()
+    return pausing(model, torch.optim.SGD(model.parameters(), 0.1))
+
+
+@sound
+def mlp_with_a_frozen_stage() -> Any:
+    model = models.MLP()
+    model.fc1.requires_grad_(False)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    return plain(model, optimizer, lambda i: classify(model, i))
+
+
 @sound
 def mlp_sgd() -> Any:
     model = models.MLP()
