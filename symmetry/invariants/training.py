@@ -256,10 +256,7 @@ def states_of(run: Run, steps: int = JUDGED) -> Iterator[dict[str, NDArray[Any]]
 
 
 def permutation(setting: TrainingSetting) -> Finding:
-    """Compare a run from rearranged units with the rearranged result, all groups at once.
-
-    Witness: there are units, and they moved.
-    """
+    """Compare a run from rearranged units with the rearranged result, all groups at once."""
     if not setting.units:
         return Finding(counted=False, note="no equal units were found")
 
@@ -276,10 +273,7 @@ def permutation(setting: TrainingSetting) -> Finding:
 
 
 def samples(setting: TrainingSetting) -> Finding:
-    """Compare a run whose batches are rearranged with the run as it is.
-
-    Witness: the batch has at least two samples; the state moved.
-    """
+    """Compare a run whose batches are rearranged with the run as it is."""
     count = setting.training.start(dtype=setting.dtype, seed=setting.seed).samples()
     if count is None or count < 2:
         note = "its batch is not given as extras['batch'], or has no axis of at least two samples"
@@ -296,8 +290,6 @@ def clones(setting: TrainingSetting) -> Finding:
     """Make units of each group copies of others, and compare them after every step.
 
     Where groups overlap, all that the copies together make equal is made equal.
-
-    Witness: there are clones and other units; a clone moved.
     """
     groups = [units for units in setting.units if not units.chosen]
     if not groups:
@@ -320,10 +312,7 @@ def clones(setting: TrainingSetting) -> Finding:
 
 
 def repeatable(setting: TrainingSetting) -> Finding:
-    """Compare the training as it is with a second run, and a third after another one in between.
-
-    Witness: the state moved.
-    """
+    """Compare the training as it is with a second run, and a third after another one in between."""
     first = setting.first or list(setting.run(noise=True))
     violation = first_difference(first, setting.run(noise=True), "a second run")
     if violation is None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
+from typing import Any
 
 from symmetry import ranks
 from symmetry.invariants.finding import Finding, Violation
@@ -21,12 +22,11 @@ def replicas(setting: TrainingSetting) -> Finding:
     if ranks.world() == 1:
         return Finding(False, applies=False, note="there is one process: run it under torchrun")
     run = setting.training.start(dtype=setting.dtype, seed=setting.seed)
-    start = _digests(run.parameters)
+    start = after = _digests(run.parameters)
     found = _compare(0, start)
-    after = start
     for step in range(1, setting.steps + 1):
         if found is not None:
-            break
+            return Finding(True, violation=found)
         run.step()
         after = _digests(run.parameters)
         found = _compare(step, after)
@@ -36,13 +36,12 @@ def replicas(setting: TrainingSetting) -> Finding:
     return Finding(moved, violation=found, note="" if moved else "no parameter moved")
 
 
-def _digests(parameters: object) -> Digests:
+def _digests(parameters: Mapping[str, Any]) -> Digests:
     """Return a digest of each parameter that is a copy: plain ones, and replicated ``DTensor``."""
     import torch
 
     from symmetry.targets.torch_state import is_distributed
 
-    assert isinstance(parameters, dict)
     found = {}
     for name, tensor in parameters.items():
         local = tensor.detach()

@@ -27,10 +27,7 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 def resume(setting: TrainingSetting) -> Finding:
-    """Save after a step, load into a fresh training, go on, and compare the bits.
-
-    Witness: something moved after the reload.
-    """
+    """Save after a step, load into a fresh training, go on, and compare the bits."""
     run = setting.training.start(seed=setting.seed)
     states: list[dict[str, NDArray[Any]]] = []
     saved: Any = None
@@ -72,10 +69,7 @@ def resume(setting: TrainingSetting) -> Finding:
 
 
 def zero_rate(setting: TrainingSetting) -> Finding:
-    """Set all learning rates to zero just before each update; nothing that is held moves.
-
-    Witness: with the true rates something moves.
-    """
+    """Set all learning rates to zero just before each update; nothing that is held moves."""
     run = setting.training.start(seed=setting.seed)
     optimizers = run.objects.optimizers
     if not optimizers:
@@ -142,10 +136,7 @@ def zero_rate(setting: TrainingSetting) -> Finding:
 
 
 def moves(setting: TrainingSetting) -> Finding:
-    """Look for a parameter that has a real gradient, and stays.
-
-    Witness: an optimiser has updated within the steps.
-    """
+    """Look for a parameter that has a real gradient, and stays."""
     run = setting.training.start(seed=setting.seed)
     if not run.objects.optimizers:
         return Finding(counted=False, note="it has no optimiser", applies=False)
@@ -223,10 +214,7 @@ def _held(run: Any) -> dict[str, Any]:
 
 
 def pins(setting: TrainingSetting) -> Finding:
-    """Compare the numbers of units with those that the training pins.
-
-    Witness: a pin.
-    """
+    """Compare the numbers of units with those that the training pins."""
     expected = setting.training.expect_units
     if not expected:
         return Finding(counted=False, note="it pins no numbers of units", applies=False)
@@ -248,10 +236,7 @@ def _pinned(groups: Sequence[Units], name: str) -> list[Units]:
 
 
 def gradient(setting: TrainingSetting) -> Finding:
-    """Compare what the first backward left with differences of the loss, for each parameter.
-
-    Witness: a derivative above its error.
-    """
+    """Compare what the first backward left with differences of the loss, for each parameter."""
     if ranks.world() > 1:
         note = "the gradients of several ranks are averaged, and their losses are not"
         return Finding(False, applies=False, note=note)

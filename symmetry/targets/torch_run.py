@@ -32,6 +32,8 @@ class Run:
     ----------
     training, objects, dtype
         What it is a run of, all that it made, and ``"float32"`` (as written) or ``"float64"``.
+    parameters
+        The parameters, by the names that the state has for them.
     taken
         How many steps have been taken.
     losses, backwards
@@ -86,9 +88,8 @@ class Run:
             if dtype == "float64":
                 self._promote()
         with self._readable("reading its state"):
-            self._tensors = torch_state.tensors_of(self.objects)
-            self._parameters = torch_state.parameters_of(self.objects)
-        if not self._parameters:
+            self.parameters = torch_state.parameters_of(self.objects)
+        if not self.parameters:
             raise TrainingError(f"{training.name}: the model has no parameters")
 
     @property
@@ -96,15 +97,9 @@ class Run:
         """The module that the training returned."""
         return self.objects.model
 
-    @property
-    def parameters(self) -> Mapping[str, nn.Parameter]:
-        """The parameters, by the names that the state has for them."""
-        return self._parameters
-
     def tensors(self) -> dict[str, Tensor]:
         """Return the tensors of the state: writing into one changes the training."""
-        self._tensors = torch_state.tensors_of(self.objects)
-        return self._tensors
+        return torch_state.tensors_of(self.objects)
 
     def state(self) -> dict[str, Array]:
         """Return copies of all floating-point tensors, by name; float32 or float64.
@@ -115,16 +110,10 @@ class Run:
 
     def parameter_arrays(self) -> dict[str, Array]:
         """Return copies of the parameters alone."""
-        return {name: torch_state.as_array(p) for name, p in self._parameters.items()}
+        return {name: torch_state.as_array(p) for name, p in self.parameters.items()}
 
     def load(self, state: State) -> None:
-        """Write arrays into the tensors of these names; other tensors stay.
-
-        Raises
-        ------
-        KeyError
-            When there is no tensor of a name.
-        """
+        """Write arrays into the tensors of these names; other tensors stay."""
         tensors = self.tensors()
         for name, array in state.items():
             torch_state.write(tensors[name], array)
@@ -141,14 +130,14 @@ class Run:
         """Return copies of the gradients that there are, by the names of their parameters."""
         return {
             name: torch_state.as_array(p.grad.to_dense())
-            for name, p in self._parameters.items()
+            for name, p in self.parameters.items()
             if p.grad is not None
         }
 
     def load_gradients(self, gradients: Mapping[str, Array]) -> None:
         """Leave these gradients in the parameters."""
         for name, array in gradients.items():
-            parameter = self._parameters[name]
+            parameter = self.parameters[name]
             parameter.grad = torch.as_tensor(array, dtype=parameter.dtype)
 
     def save(self) -> Saved:
@@ -288,7 +277,7 @@ class Run:
             if self._ends_at is not None:
                 if self.backwards == self._ends_at:
                     raise StepEnded
-                for parameter in self._parameters.values() if self._gradient is not None else ():
+                for parameter in self.parameters.values() if self._gradient is not None else ():
                     if parameter.requires_grad and parameter.grad is None:
                         parameter.grad = torch.full_like(parameter, self._gradient)
                 return
@@ -299,19 +288,14 @@ class Run:
 
         with ExitStack() as stack:
             stack.enter_context(patch.object(torch.autograd, "backward", seen_backward))
-            for optimizer in self.objects.optimizers.values():
-                if can_be_hooked(optimizer):
-                    for register, hook in (
-                        (optimizer.register_step_pre_hook, self._before_update),
-                        (optimizer.register_step_post_hook, self._after_update),
-                    ):
-                        stack.callback(register(hook).remove)
+            for optimizer in filter(can_be_hooked, self.objects.optimizers.values()):
+                before = optimizer.register_step_pre_hook(lambda o, *_: self.before_update(o))
+                after = optimizer.register_step_post_hook(lambda o, *_: self._updated(o))
+                stack.callback(before.remove)
+                stack.callback(after.remove)
             yield
 
-    def _before_update(self, optimizer: Any, _args: Any, _kwargs: Any) -> None:
-        self.before_update(optimizer)
-
-    def _after_update(self, optimizer: Any, _args: Any, _kwargs: Any) -> None:
+    def _updated(self, optimizer: Any) -> None:
         self.updates += 1
         self.pending = False
         self.after_update(optimizer)
