@@ -30,19 +30,6 @@ def counted(verdict: Verdict) -> str:
     return f"{count(verdict.cases, 'run')} compared"
 
 
-def meaning(verdict: Verdict) -> str:
-    """Return what a failure means to somebody who has not read of the invariants."""
-    if verdict.kind == "error":
-        return ", in the training itself"
-    if verdict.kind == "rounding":
-        return ", no sign of a bug: one unit's sums are rounded differently from another's"
-    if verdict.violation is not None and verdict.violation.rounding:
-        return " because it must hold exactly, though by rounding alone: no sign of a bug"
-    if verdict.ratio is not None:
-        return ", by more than rounding explains: the step treats equal units differently"
-    return ", and rounding is no excuse: a sound training never does this"
-
-
 def facts(trainer: str, verdicts: Sequence[Verdict]) -> Iterable[tuple[str, str]]:
     """Yield the facts of a failure, in one dtype or in both: labels and texts."""
     verdict, *others = verdicts

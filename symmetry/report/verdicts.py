@@ -38,6 +38,7 @@ _NAME = max(len(invariant.name) for invariant in CATALOGUE)
 _KIND = max(map(len, KINDS))
 _CATALOGUE = {invariant.name: invariant for invariant in CATALOGUE}
 _REPEATABLE = "symmetry/repeatable"
+_NOT_WORKING = "the step does not work in this case"
 _OF_UNITS = {"symmetry/clones", "symmetry/permutation"}
 
 
@@ -270,11 +271,9 @@ def _names(verdicts: Iterable[Verdict]) -> list[str]:
 
 def _meaning(verdict: Verdict) -> str:
     """Return what a failure means to somebody who has not read of the invariants."""
-    if verdict.of_training:
-        return training.meaning(verdict)
-    violation = verdict.violation
+    violation, what = verdict.violation, "training" if verdict.of_training else "step"
     if verdict.kind == "error" or violation is None:
-        return ", the step does not work in this case"
+        return f", {'in the training itself' if what == 'training' else _NOT_WORKING}"
     if verdict.kind == "rounding":
         return ", no sign of a bug: one unit's sums are rounded differently from another's"
     if violation.rounding:
@@ -284,7 +283,7 @@ def _meaning(verdict: Verdict) -> str:
     if verdict.margin is not None:
         times = f"{verdict.margin:.3g}".replace("inf", "infinitely many")
         return f", by {times} times what rounding explains"
-    return ", and rounding is no excuse: a sound step never does this"
+    return f", and rounding is no excuse: a sound {what} never does this"
 
 
 def _counted(verdict: Verdict) -> str:

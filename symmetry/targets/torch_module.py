@@ -184,24 +184,18 @@ def _find_layers(model: nn.Module, w1: Floats, w2: Floats) -> tuple[nn.Linear, n
                 f"hidden={w1.shape[1]}, classes={w2.shape[1]})"
             )
     first, second = layers.values()
-    _demand_own_parameters(first, second)
-    return first, second
-
-
-def _demand_own_parameters(first: nn.Linear, second: nn.Linear) -> None:
-    parameters = [
-        p for p in (first.weight, first.bias, second.weight, second.bias) if p is not None
-    ]
-    if not all(isinstance(p, nn.Parameter) for p in parameters):
+    own = [p for p in (first.weight, first.bias, second.weight, second.bias) if p is not None]
+    if not all(isinstance(p, nn.Parameter) for p in own):
         raise TrainerError(
             "from_module: a weight of the model's nn.Linear layers is computed from other "
             "parameters (weight_norm, pruning ...), so that no weights can be loaded into it"
         )
-    if len({id(p) for p in parameters}) < len(parameters):
+    if len({id(p) for p in own}) < len(own):
         raise TrainerError(
             "from_module: the model's two nn.Linear layers share a parameter, so that w1 and w2 "
             "cannot both be loaded"
         )
+    return first, second
 
 
 def _load(layer: nn.Linear, w: Floats) -> None:

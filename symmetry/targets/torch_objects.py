@@ -152,17 +152,16 @@ def _filled(cell: Any) -> bool:
 
 
 def _demand(name: str, model: Any, step: Any, extras: Any) -> None:
-    if not isinstance(model, nn.Module):
-        hint = "; put several models into an nn.ModuleDict" if isinstance(model, tuple) else ""
-        raise TrainingError(
-            f"{name} returned {a_kind(model)} for the model, expected an nn.Module{hint}"
-        )
-    if not callable(step):
-        raise TrainingError(
-            f"{name} returned {a_kind(step)} for the step, expected a function step(i)"
-        )
-    if not isinstance(extras, Mapping):
-        raise TrainingError(f"{name} returned {a_kind(extras)} for the extras, expected a dict")
+    hint = "; put several models into an nn.ModuleDict" if isinstance(model, tuple) else ""
+    for what, value, right, wanted in (
+        ("model", model, isinstance(model, nn.Module), f"an nn.Module{hint}"),
+        ("step", step, callable(step), "a function step(i)"),
+        ("extras", extras, isinstance(extras, Mapping), "a dict"),
+    ):
+        if not right:
+            raise TrainingError(
+                f"{name} returned {a_kind(value)} for the {what}, expected {wanted}"
+            )
 
 
 def _sorted(
@@ -172,18 +171,14 @@ def _sorted(
     optimizers: dict[str, Any] = {}
     extras: dict[str, Any] = {}
     names = {id(thing): key for key, thing in named.items()}
-    within = {id(module) for module in model.modules()}
-    unnamed = [
-        thing
-        for thing in made
-        if id(thing) not in names and id(thing) not in within and not _wraps(thing)
-    ]
+    known = {*names, *map(id, model.modules())}
+    unnamed = [thing for thing in made if id(thing) not in known and not _wraps(thing)]
     for thing in (*named.values(), *unnamed):
         if thing is model or thing is None:
             continue
         optimizer = hasattr(thing, "param_groups") and hasattr(thing, "state")
         target = optimizers if optimizer else extras
-        key = names.get(id(thing)) or _free(_kind(thing), {*optimizers, *extras, "model"})
+        key = names.get(id(thing)) or _free(thing, {*optimizers, *extras, "model"})
         if not (hasattr(thing, "state_dict") or _is_mapping(thing)):
             raise TrainingError(f"{name}: extras[{key!r}] is {a_kind(thing)} without state_dict()")
         target[key] = thing
@@ -200,11 +195,9 @@ def can_be_hooked(optimizer: Any) -> bool:
     return hasattr(optimizer, "_optimizer_step_pre_hooks")
 
 
-def _kind(thing: Any) -> str:
-    return next(word for kind, word in _FOUND.items() if isinstance(thing, kind))
-
-
-def _free(word: str, taken: set[str]) -> str:
+def _free(thing: Any, taken: set[str]) -> str:
+    """Return a name for what the user has not named."""
+    word = next(word for kind, word in _FOUND.items() if isinstance(thing, kind))
     numbered = [word, *(f"{word}{number}" for number in range(2, len(taken) + 3))]
     return next(name for name in numbered if name not in taken)
 

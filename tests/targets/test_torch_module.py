@@ -267,7 +267,7 @@ def test_weights_that_cannot_be_loaded():
 
 def test_make_model_that_makes_no_model():
     assert message(from_module(lambda *sizes: None)) == (
-        "from_module: make_model returned a NoneType, expected an nn.Module"
+        "from_module: make_model returned None, expected an nn.Module"
     )
 
 
@@ -285,7 +285,7 @@ def test_a_loss_that_is_no_number():
     from torch import nn
 
     expected = "from_module: loss(model(x), y) returned {}, expected a tensor without dimensions"
-    assert message(from_module(loss=lambda output, y: 0.5)) == expected.format("float")
+    assert message(from_module(loss=lambda output, y: 0.5)) == expected.format("a float")
     assert message(from_module(loss=nn.MSELoss(reduction="none"))) == (
         expected.format("a tensor of shape (12, 4)")
     )

@@ -172,7 +172,7 @@ def test_anything_but_two_values_is_an_error(returned, found):
         (lambda w1, w2: (w1.T, w2), "w1 with shape (4, 3) and dtype float32", W1),
         (lambda w1, w2: (w1, w2[1:]), "w2 with shape (4, 2) and dtype float32", W2),
         (lambda w1, w2: (w1[0, 0], w2), "w1 (a float32) with shape () and dtype float32", W1),
-        (lambda w1, w2: (None, w2), "w1 (a NoneType) with shape () and dtype object", W1),
+        (lambda w1, w2: (None, w2), "w1 (None) with shape () and dtype object", W1),
         (lambda w1, w2: (w1.astype(object), w2), "w1 with shape (3, 4) and dtype object", W1),
         (lambda w1, w2: (np.half(w1), w2), "w1 with shape (3, 4) and dtype float16", W1),
         (lambda w1, w2: (w1.astype(">f4"), w2), "w1 with shape (3, 4) and dtype >f4", W1),
