@@ -10,18 +10,22 @@ import click
 
 from symmetry.cli import FOUND, OK
 from symmetry.cli.child import enter
-from symmetry.cli.options import GivenPath, LearningRate, read_case
+from symmetry.cli.options import GivenPath, LearningRate, Option, WholeNumber, read_case
 from symmetry.cli.parent import isolated
 from symmetry.cli.screen import say
 
 if TYPE_CHECKING:
     from symmetry.culprit.explanation import Explanation
 
-_AT_LEAST_1 = click.IntRange(min=1)
 _FILE = GivenPath()
 _OF_STEPS = ("case", "hidden", "samples", "inputs", "classes", "iterations", "lr")
 _SIZES = {"samples": 1000, "inputs": 20, "hidden": 200, "classes": 10}  # of generated data
 _ITERATIONS, _RATE = 10, 0.01
+
+
+def _number(name: str, metavar: str, text: str, least: int = 1) -> Option[Any]:
+    """Return an option for a whole number; what it is by default depends on the others."""
+    return click.option(name, type=WholeNumber(min=least), metavar=metavar, help=text)
 
 
 @click.command("explain")
@@ -31,38 +35,23 @@ _ITERATIONS, _RATE = 10, 0.01
     metavar="JSON|FILE",
     help="A case as `symmetry check` prints it, instead of all other options.",
 )
-@click.option("--hidden", type=_AT_LEAST_1, metavar="H", help="Hidden units.  [default: 200]")
-@click.option(
+@_number("--hidden", "H", "Hidden units.  [default: 200]")
+@_number(
     "--samples",
-    type=_AT_LEAST_1,
-    metavar="N",
-    help="Samples: the first N of MNIST, or of generated data.  [default: all, or 1000]",
+    "N",
+    "Samples: the first N of MNIST, or of generated data.  [default: all, or 1000]",
 )
-@click.option("--inputs", type=_AT_LEAST_1, metavar="I", help="Generate data with so many inputs.")
-@click.option(
-    "--classes", type=_AT_LEAST_1, metavar="C", help="Generate data with so many classes."
-)
-@click.option(
-    "--iterations",
-    type=_AT_LEAST_1,
-    metavar="T",
-    help="Steps to take if nothing splits before.  [default: 10]",
-)
+@_number("--inputs", "I", "Generate data with so many inputs.")
+@_number("--classes", "C", "Generate data with so many classes.")
+@_number("--iterations", "T", "Steps to take if nothing splits before.  [default: 10]")
 @click.option("--lr", type=LearningRate(), metavar="X", help="Learning rate.  [default: 0.01]")
-@click.option(
-    "--steps", type=_AT_LEAST_1, metavar="K", help="Steps to take of a training.  [default: 2]"
-)
+@_number("--steps", "K", "Steps to take of a training.  [default: 2]")
 @click.option(
     "--dtype",
     type=click.Choice(["float32", "float64"]),
     help="In which everything is computed.  [default: float32; a training: float64, then float32]",
 )
-@click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    metavar="N",
-    help="Of generated data, or of a training.  [default: 0]",
-)
+@_number("--seed", "N", "Of generated data, or of a training.  [default: 0]", least=0)
 @click.option("--json", "json_file", type=_FILE, metavar="FILE", help="Write it there as well.")
 @click.option(
     "--script",

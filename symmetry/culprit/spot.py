@@ -142,7 +142,7 @@ def _paired(moves: Array, s: Array, t: Array, tolerance: float) -> Spot | None:
     Units may lie along two axes, in blocks, or along an axis merged with others.
     """
     where, flat_s, flat_t = np.flatnonzero(moves), s.ravel(), t.ravel()
-    j = where[np.argsort(flat_s[where], kind="stable")]
-    i = where[np.argsort(flat_t[where], kind="stable")]
+    j = where[np.lexsort((flat_t[where], flat_s[where]))]  # of equal ones, the partners decide
+    i = where[np.lexsort((flat_s[where], flat_t[where]))]
     fits = near(flat_t[i], flat_s[j], tolerance) and near(flat_s[i], flat_t[j], tolerance)
     return Spot("entries", -1, i, j) if fits else None

@@ -48,19 +48,9 @@ _REARRANGED = {  # by the property of the setting that gives the units
 
 
 def render_script(trainer: str, verdict: Verdict) -> str:
-    """Return the text of a script that reproduces a failure.
+    """Return the text of a script that reproduces a failure that has a case.
 
-    Parameters
-    ----------
-    trainer
-        A name that ``symmetry check`` understands, seen from the working directory.
-    verdict
-        A failure: one that has a case.
-
-    Raises
-    ------
-    SymmetryError
-        If the trainer has no name by which it can be imported.
+    Raises ``SymmetryError`` if the trainer has no name by which it can be imported.
     """
     command = command_for(trainer, verdict)
     if verdict.case is None or command is None:
@@ -75,7 +65,8 @@ def render_script(trainer: str, verdict: Verdict) -> str:
     moves = _moves(name, start, small) if body == "rearranged" else {}
     templates = environment()
     templates.filters |= {"repr": repr, "docstring": _for_docstring}
-    return templates.get_template(f"script/{body}.jinja").render(
+    return templates.get_template("script/script.jinja").render(
+        body=body,
         heading=f"{verdict.invariant} in {verdict.dtype} of {trainer}: {verdict.kind}.",
         found=verdict.message,
         command=command,

@@ -52,6 +52,13 @@ def test_units_along_two_axes_and_in_blocks() -> None:
         assert (s.ravel()[spot.j] == t.ravel()[spot.i]).all()
 
 
+def test_blocks_with_many_zeros() -> None:
+    s = np.maximum(RANDOM.normal(size=(3, 6, 5)), 0)
+    spot = locate(s, s[:, [4, 5, 2, 3, 0, 1]], 2)
+    assert spot is not None
+    assert spot.kind == "entries"
+
+
 def test_one_unit_alone() -> None:
     s = RANDOM.normal(size=(4, 7))
     t = s.copy()
