@@ -17,6 +17,8 @@ from symmetry.targets.finding.actions import Action, Array, Pairs
 from symmetry.targets.finding.solver import Solver, Stuck, is_block
 from symmetry.units.units import Part, Units
 
+_HINTS = 4  # numbers of units that are tried first
+
 Piece = tuple[str, int, int, int, tuple[tuple[int, int, int], ...]]  # array, axis, i, j, where
 
 
@@ -39,6 +41,7 @@ class Groups:
         self._finals = {i: name for i, name in finals.items() if i not in self._trace.names}
         self._kept = self._trace.upstream({loss, *self._finals})
         self._taken: dict[tuple[str, int], set[int]] = defaultdict(set)
+        self._counts: list[int] = []  # of units in the groups that were found last
 
     def find(self) -> list[Units]:
         """Try all seeds: slices of leaves, slices of views that have new axes, and blocks."""
@@ -166,6 +169,7 @@ class Groups:
         if units is pair:
             return None
         self.found = [h for h in self.found if not _within(own, _exchange(h, 0, 1))]
+        self._counts = [*dict.fromkeys([units.count, *self._counts])][:_HINTS]
         for piece in self._pieces(units):
             self.found.append(piece)
             for part in piece.parts:
@@ -209,12 +213,16 @@ class Groups:
     def _alike(self, pair: Units, units: Sequence[int]) -> Sequence[int]:
         """Return the units that may be exchanged with the first, a few odd ones between left out.
 
-        Units are numbered from the first of the pair.
+        Units are numbered from the first of the pair. What does not hold is expensive to see: as
+        many as other groups have is tried first, and where that is right no odd one is looked for.
         """
 
         def fails(count: int) -> bool:
             return not self.holds(_chosen(pair, units[:count]))
 
+        for count in self._counts:
+            if 1 < count < len(units) and not fails(count) and fails(count + 1):
+                return units[:count]
         if len(units) < 2 or not fails(len(units)):
             return units
         reach = bisect_left(range(2, len(units)), True, key=fails) + 1

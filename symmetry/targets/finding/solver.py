@@ -21,7 +21,7 @@ from symmetry.targets.finding.actions import Action, Array, Factor, Pairs, Where
 from symmetry.targets.finding.trace import Trace, to_array
 
 _PULLS = 400  # operations that one request may be pulled back through
-_REPAIRS = 200  # attempts to make operations fit, for one exchange
+_REPAIRS = 200  # attempts to make one operation fit
 _DOUBLE_REPAIRS = 60
 _MANY = 64  # inputs of an operation that is not followed element by element
 _DEEP = 200  # operations in a row that a request is pulled back through
@@ -82,7 +82,6 @@ class Solver:
                     todo.update(self.trace.users.get(i, ()))
 
         put(leaves)
-        repairs = itertools.count(1)
         while todo:
             k = min(todo)
             todo.discard(k)
@@ -95,7 +94,7 @@ class Solver:
                 leaves |= starts
                 put(starts)
             elif not self.live.isdisjoint(node.outputs):
-                more = self._repaired(k, given, acts, leaves, repairs)
+                more = self._repaired(k, given, acts, leaves)
                 leaves |= more
                 put(more)
                 todo.add(k)
@@ -406,18 +405,11 @@ class Solver:
         return {i: a for i, a in ends.items() if a and not leaves.get(i)}
 
     def _repaired(
-        self,
-        k: int,
-        given: tuple[Action, ...],
-        acts: Actions,
-        leaves: Actions,
-        count: Iterator[int],
+        self, k: int, given: tuple[Action, ...], acts: Actions, leaves: Actions
     ) -> Actions:
         """Return more actions of leaves under which a node's outputs are exchanged."""
         inputs = self.trace.nodes[k].inputs
-        for repair in self._repairs(k, given):
-            if next(count) > _REPAIRS:
-                break
+        for repair in itertools.islice(self._repairs(k, given), _REPAIRS):
             wanted = {inputs[x]: a for x, a in repair.items()}
             if self.forward(k, tuple(wanted.get(i, acts.get(i, ())) for i in inputs)) is None:
                 continue
@@ -451,12 +443,18 @@ class Solver:
     def _closure(
         self, k: int, x: int, factor: Factor, given: tuple[Action, ...]
     ) -> dict[int, Action]:
-        """Exchange along all axes, of inputs and outputs, that an operation ties to one."""
+        """Exchange along all axes, of inputs and outputs, that an operation ties to one.
+
+        What is normalised along an axis has the same one in outputs of its shape.
+        """
         axis, pairs, where = factor
         found: dict[int, Action] = {}
+        inputs, outputs = self.trace.nodes[k].inputs, self.trace.nodes[k].outputs
+        shape = self.trace.arrays[inputs[x]].shape
         todo = [
             end
             for end in self.tied(k, x, axis)
+            or [(q, axis) for q, o in enumerate(outputs) if self.trace.arrays[o].shape == shape]
             if all(any(end[0] == p for p, _ in self.tied(k, x, a)) for a, _ in where)
         ]
         seen: set[tuple[int, int]] = set()

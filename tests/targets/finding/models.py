@@ -606,6 +606,21 @@ def encoder_decoder():
     )
 
 
+def deep():
+    """A stream through ten blocks, each with hidden units."""
+
+    class Residual(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norm, self.fc, self.out = nn.LayerNorm(6), nn.Linear(6, 4), nn.Linear(4, 6)
+
+        def forward(self, x):
+            return x + self.out(torch.tanh(self.fc(self.norm(x))))
+
+    blocks = [Residual() for _ in range(10)]
+    return classify(nn.Sequential(nn.Linear(5, 6), *blocks, nn.Linear(6, 3)), normal(8, 5), 3)
+
+
 def unused_layer():
     """Two layers of the last block are not used: no group lies in them alone."""
 
@@ -681,6 +696,7 @@ COUNTED = {
     normalised_glu: 4,
     translator: 5,
     encoder_decoder: 19,
+    deep: 11,
     unused_layer: 4,
     routed: 6,
 }
