@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from symmetry.checker.verdict import Checked, Span, Verdict
 from symmetry.invariants.catalogue import CATALOGUE
 from symmetry.report.templates import render
@@ -37,7 +39,7 @@ def render_invariants(checked: Checked, command: str) -> str:
         "failures": failures(checked),
         "deviation": _largest_deviation,
         "compared": _COMPARED,
-        "span": _span,
+        "sizes": _sizes(checked.verdicts),
     }
     return render("invariants.md.jinja", context)
 
@@ -48,6 +50,16 @@ def _largest_deviation(verdict: Verdict) -> str:
     if verdict.kind in ("vacuous", "not applicable"):
         return "-"
     return "-" if verdict.max_ulps is None else in_ulps(verdict.max_ulps)
+
+
+def _sizes(verdicts: Iterable[Verdict]) -> dict[tuple[str, ...], dict[str, list[str]]]:
+    """Return the dtypes by invariant, by the sizes of the cases that counted."""
+    found: dict[tuple[str, ...], dict[str, list[str]]] = {}
+    for verdict in verdicts:
+        if verdict.spans:
+            together = found.setdefault(tuple(map(_span, verdict.spans)), {})
+            together.setdefault(verdict.invariant, []).append(verdict.dtype)
+    return found
 
 
 def _span(span: Span) -> str:

@@ -99,7 +99,8 @@ def _catch(index: int) -> Catch:
     trainer = as_trainer(fault.trainer)
     meant = select(fault.caught_by[:1])
     look = partial(check, trainer, cases=draw_cases(dtypes=trainer.dtypes))
-    gating = [verdict for verdict in look(CATALOGUE, exact=True, shrinking=False) if verdict.gates]
+    alone = (look([each], exact=True, shrinking=False) for each in CATALOGUE)  # errors in each
+    gating = [verdict for verdicts in alone for verdict in verdicts if verdict.gates]
     failing = [verdict for verdict in look(meant) if verdict.case]
     worst = min(failing, key=lambda verdict: verdict.kind == "rounding", default=None)
     return Catch(

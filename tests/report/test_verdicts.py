@@ -326,7 +326,7 @@ def test_the_report_of_a_check():
         "| `symmetry/pure` | float64 | vacuous | 100 | 0 | - |",
         "| `symmetry/pure` | float64 | not applicable | 0 | 0 | - |",
         "| `symmetry/pure` | float32 | error | 1 | 0 | - |",
-        "| `symmetry/pure` | float64 | 1 to 3000 | 2 | 1 to 257 | 2 to 33 | 1e-06 to 100 | 2 to",
+        "| `symmetry/pure` in float64, `network/gradient` in float64 | 1 to 3000 | 2 |",
     ):
         assert f"\n{row}" in text
     assert "**symmetry/pure**: x and y are unchanged" in text
