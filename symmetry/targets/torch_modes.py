@@ -219,7 +219,7 @@ def _promoted(func: Any, perform: Callable[..., Any], args: Any, kwargs: dict[st
 
 def _mapped(change: Callable[[Any], Any], value: Any) -> Any:
     """Apply a function to a value, or to all in a list or tuple: operations take nothing deeper."""
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple) and not isinstance(value, torch.Size):
         return type(value)([_mapped(change, each) for each in value])
     return change(value)
 
