@@ -302,6 +302,53 @@ def test_an_error_in_some_cases_is_told_once_and_hides_no_other_case():
     assert kinds["symmetry/pure"] == "holds"
 
 
+def test_what_was_told_by_the_smallest_case_is_not_told_again():
+    def step(x, y, w1, w2, lr):
+        if w1.shape[1] > 4:
+            raise ValueError("much too wide" if w1.shape[1] > 8 else "too wide")
+        return w1, w2
+
+    cases = [replace(CASE, h=40), replace(CASE, h=7)]
+    told, silent = check(as_trainer(step), select(["*/pure", "*/clones"]), cases)
+    assert (told.kind, told.case.h) == ("error", 5)
+    assert silent.kind == "vacuous"
+    assert silent.message == "the step works in no case, as an error above says"
+
+
+def test_the_first_case_that_fails_is_told():
+    def step(x, y, w1, w2, lr):
+        if len(x) == 9:
+            raise ValueError("nine samples")
+        return steps.last_unit_off(x, y, w1, w2, lr)
+
+    cases = [CASE, replace(CASE, n=10)]
+    verdict = verdict_of(step, "symmetry/w1-columns", cases, shrinking=False)
+    assert (verdict.kind, verdict.cases) == ("error", 1)
+
+
+def test_a_step_that_raises_later_on_is_violated_all_the_same():
+    class Tired:
+        calls = 0
+
+        def __call__(self, x, y, w1, w2, lr):
+            self.calls += 1
+            if self.calls > CASE.iterations:
+                raise ValueError("enough")
+            return steps.last_unit_off(x, y, w1, w2, lr)
+
+    verdict = verdict_of(Tired, "symmetry/w1-columns", [CASE], shrinking=False)
+    assert (verdict.kind, verdict.violation.growth) == ("violated", ())
+
+
+def test_a_step_that_takes_no_labels_near_0_and_1_is_not_excused_by_rounding():
+    def step(x, y, w1, w2, lr):
+        if not {*y.flat} <= {0, 1}:
+            raise ValueError("labels are 0 and 1")
+        return steps.last_unit_rounded(x, y, w1, w2, lr)
+
+    assert verdict_of(step, "symmetry/w2-rows", [CASE]).kind == "violated"
+
+
 def test_all_invariants_see_the_same_shapes():
     """A trainer that compiles for each shape does so once."""
     seen = Counter()

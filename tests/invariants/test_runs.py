@@ -241,3 +241,8 @@ def test_a_step_that_reshapes_its_samples_is_named():
 
 def test_a_pure_step_that_moves_nothing_does_not_count():
     assert runs.pure(trainer(still), make_problem()) == Finding(counted=False)
+
+
+def test_what_runs_in_between_has_other_numbers():
+    for other in make_problem().others():
+        assert all(np.unique(array).size > 1 for array in (other.x, other.w1, other.w2))
