@@ -42,10 +42,18 @@ CASE = (
 )
 
 
+OVERFLOWING = (
+    '{"n": 1, "i": 1, "h": 2, "c": 1, "lr": 21.9, "iterations": 12, "dtype": "float32", '
+    '"data": "constant", "weights": "cloned", "seed": 0}'
+)
+
+
 def checks_as_sound(library: str, tmp_path: Path) -> None:
     name = f"{library}_step.py"
     (tmp_path / name).write_text(block(f"# {name}\n"))
-    done = run("symmetry", "check", f"{name}:step", "--case", CASE, cwd=tmp_path)
+    done = run(
+        "symmetry", "check", f"{name}:step", "--case", f"{CASE}\n{OVERFLOWING}", cwd=tmp_path
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     for name in ("clones", "permutation", "samples", "inputs", "classes"):
         assert re.search(rf"symmetry/{name} +float32 +(holds|rounding)", done.stdout)

@@ -238,16 +238,9 @@ class _Examiner:
             return None, _Failure(str(error))
         if finding.violation is None:
             return finding, None
-        explained = not self.exact and self._explained(setting)
+        rounding = None if self.exact else self.invariant.rounding
+        explained = rounding is not None and rounding(self.trainer, setting).explains
         return finding, _Failure(finding.violation.message, finding, explained)
-
-    def _explained(self, setting: TwoLayer) -> bool:
-        if self.invariant.rounding is None:
-            return False
-        try:
-            return self.invariant.rounding(self.trainer, setting).explains
-        except TrainerError:
-            return False
 
     def _failed(self, case: Case, failure: _Failure, tally: _Tally) -> Verdict:
         """Describe a failure by the smallest case that fails in the same way."""
@@ -294,10 +287,7 @@ class _Examiner:
     def _elaborated(self, case: Case, finding: Finding | None) -> Violation | None:
         if finding is None or finding.violation is None:
             return None
-        try:
-            return self.invariant.elaborate(self.trainer, _setting(case), finding.violation)
-        except TrainerError:  # in one of the further iterations that show the growth
-            return finding.violation
+        return self.invariant.elaborate(self.trainer, _setting(case), finding.violation)
 
     def _passed(self, dtype: str, tally: _Tally) -> Verdict:
         findings = tally.findings

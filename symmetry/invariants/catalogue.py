@@ -19,7 +19,7 @@ from symmetry.invariants import law, network, runs
 from symmetry.invariants.finding import Finding, Violation
 from symmetry.invariants.rounding import Rounding, rounding, rounding_from_zero
 from symmetry.invariants.two_layer import TwoLayer
-from symmetry.targets.trainer import Trainer
+from symmetry.targets.trainer import Trainer, TrainerError
 
 
 class Named(Protocol):
@@ -98,13 +98,16 @@ class Invariant:
     def elaborate(self, trainer: Trainer, setting: TwoLayer, violation: Violation) -> Violation:
         """Add to a violation how it grew, and whether rounding explains it.
 
-        This takes longer than to measure, so it is for the one violation that will be shown. It
-        runs the trainer for up to 32 more iterations, and what that raises passes through.
+        This takes longer than to measure, so it is for the one violation that will be shown. The
+        run goes on for up to 32 more iterations, or until the step raises.
         """
         if self.rounding is None:
             return violation
-        grown = law.growth(trainer, self.prepare(setting), violation)
-        return replace(grown, rounding=self.rounding(trainer, setting).explains)
+        judged = replace(violation, rounding=self.rounding(trainer, setting).explains)
+        try:
+            return law.growth(trainer, self.prepare(setting), judged)
+        except TrainerError:
+            return judged
 
 
 CATALOGUE: tuple[Invariant, ...] = (

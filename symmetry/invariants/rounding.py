@@ -18,7 +18,7 @@ from symmetry.invariants.perturbations import PERTURBATIONS
 from symmetry.invariants.response import ratio, responses
 from symmetry.invariants.setting import largest_change
 from symmetry.invariants.two_layer import TwoLayer
-from symmetry.targets.trainer import Trainer
+from symmetry.targets.trainer import Trainer, TrainerError
 from symmetry.units.state import State, finite, identical
 from symmetry.units.units import Order, Units, first_of_group
 
@@ -45,8 +45,8 @@ def rounding(trainer: Trainer, setting: TwoLayer) -> Rounding:
     - a step that gives other bits when it is repeated: chance cannot be told from rounding;
     - a step after which some clones are finite and others are not.
 
-    Otherwise the judgement ends before the first step that is not finite. If no step has split
-    clones by then, nothing is explained.
+    Otherwise the judgement ends before the first step that is not finite, or raises, as some do
+    instead. If no step has split clones by then, nothing is explained.
     """
     units = setting.hidden_units
     first = first_of_group(units.groups(setting.start), units.count)
@@ -54,13 +54,16 @@ def rounding(trainer: Trainer, setting: TwoLayer) -> Rounding:
     perturbed = [setting.begin(trainer) for _ in range(PERTURBATIONS)]
     random, here, margin = Random(setting.seed, _STREAM), setting, 0.0
     for _ in range(setting.iterations):
-        result, again = plain(here), repeated(here)
+        try:
+            result, again = plain(here), repeated(here)
+            changes = [
+                near.changes(result, step(near.setting))
+                for step, near in zip(perturbed, here.nearby(random), strict=True)
+            ]
+        except TrainerError:
+            break
         if not identical(result, again) or _partly_finite(result, units, first):
             return Rounding(False, math.inf)
-        changes = [
-            near.changes(result, step(near.setting))
-            for step, near in zip(perturbed, here.nearby(random), strict=True)
-        ]
         if not (finite(result) and all(np.isfinite(list(c.values())).all() for c in changes)):
             break
         weights, response = units.rearranged(result, first), responses(result, changes)

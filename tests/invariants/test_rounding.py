@@ -177,6 +177,26 @@ def test_a_group_that_overflows_together_ends_the_judgement():
     assert answer.explains
 
 
+def test_a_step_that_refuses_to_overflow_ends_the_judgement_like_one_that_overflows():
+    """As scikit-learn does: it raises where a weight is not finite."""
+
+    class Refusing:
+        steps = 0
+
+        def __call__(self, x, y, w1, w2, lr):
+            self.steps += 1
+            if self.steps > 1:
+                raise ValueError("non-finite weights")
+            return rounding_descent(x, y, w1, w2, lr)
+
+    problem = with_clones(make_problem(n=40, dtype="float32", iterations=3), [0, 0, 2, 2, 4, 4])
+    (clones,) = select(["symmetry/clones"])
+    violation = clones.measure(trainer(Refusing), problem).violation
+    assert rounding(trainer(Refusing), problem).explains
+    elaborated = clones.elaborate(trainer(Refusing), problem, violation)
+    assert (elaborated.rounding, elaborated.growth) == (True, ())
+
+
 def test_without_a_deviation_there_is_nothing_to_explain():
     problem = with_clones(make_problem(), [0, 0, 2, 2, 4, 4])
     assert rounding(trainer(exact_step), problem) == (False, 0.0)
