@@ -16,16 +16,16 @@ from symmetry.errors import SymmetryError
 from symmetry.targets.pulse import calling
 from symmetry.targets.trainer import quiet, told_as
 
-_folders: set[Path] = set()  # those that trainers were imported from
+_folders: set[Path] = set()  # those that targets were imported from
 
 
-def load_module(trainer: str, name: str) -> ModuleType:
+def load_module(target: str, name: str) -> ModuleType:
     """Import a module by its dotted name, looked for in the working directory first.
 
     Parameters
     ----------
-    trainer
-        The whole name of the trainer, for messages.
+    target
+        The whole name of the target, for messages.
     name
         As in an import statement.
 
@@ -36,12 +36,12 @@ def load_module(trainer: str, name: str) -> ModuleType:
     """
     if not all(part.isidentifier() for part in name.split(".")):
         raise SymmetryError(
-            f"{trainer!r}: {name} is neither a module such as package.module "
+            f"{target!r}: {name} is neither a module such as package.module "
             "nor a Python file such as path/to/file.py"
         )
     folder = Path.cwd()
     _put_first(folder)
-    with readable(trainer, f"importing {name}"):
+    with readable(target, f"importing {name}"):
         try:
             module = importlib.import_module(name)
         except ModuleNotFoundError as error:
@@ -49,14 +49,14 @@ def load_module(trainer: str, name: str) -> ModuleType:
                 raise  # the module is there; it is something that it imports that is not
             near = nearest(folder.joinpath(*name.split(".")).with_suffix(".py"))
             raise SymmetryError(
-                f"{trainer!r}: {error}{near} (looked in {folder} first, then where Python looks)"
+                f"{target!r}: {error}{near} (looked in {folder} first, then where Python looks)"
             ) from error
     if module.__spec__ is not None and module.__spec__.origin is None:
-        raise SymmetryError(f"{trainer!r}: {name} is a folder, expected a Python file in it")
+        raise SymmetryError(f"{target!r}: {name} is a folder, expected a Python file in it")
     return module
 
 
-def load_file(trainer: str, path: str) -> ModuleType:
+def load_file(target: str, path: str) -> ModuleType:
     """Execute a Python file as a module; what lies beside it can be imported.
 
     A file inside a package (its folder has an ``__init__.py``) gets its dotted name, so that its
@@ -64,8 +64,8 @@ def load_file(trainer: str, path: str) -> ModuleType:
 
     Parameters
     ----------
-    trainer
-        The whole name of the trainer, for messages.
+    target
+        The whole name of the target, for messages.
     path
         The file, absolute or relative to the working directory.
 
@@ -78,9 +78,9 @@ def load_file(trainer: str, path: str) -> ModuleType:
         file = Path(path).resolve()
         found = file.is_file()
     except (OSError, RuntimeError, ValueError) as error:  # links that lead in a circle, for example
-        raise SymmetryError(f"{trainer!r}: {path} leads to no file: {error}") from error
+        raise SymmetryError(f"{target!r}: {path} leads to no file: {error}") from error
     if not found:
-        raise SymmetryError(f"{trainer!r}: there is no file {file}{nearest(file)}")
+        raise SymmetryError(f"{target!r}: there is no file {file}{nearest(file)}")
     name, root = name_in_package(file)
     _put_first(root)
     if root != file.parent and str(file.parent) not in sys.path:
@@ -88,23 +88,23 @@ def load_file(trainer: str, path: str) -> ModuleType:
         sys.path.append(str(file.parent))
     while name in sys.modules and getattr(sys.modules[name], "__file__", None) != str(file):
         name += "_"  # taken: a file called json.py, say
-    return _execute(trainer, name, file)
+    return _execute(target, name, file)
 
 
 @contextmanager
-def readable(trainer: str, doing: str) -> Iterator[None]:
+def readable(target: str, doing: str) -> Iterator[None]:
     """Turn what the user's code raises, ``SystemExit`` included, into a line that says where."""
-    with quiet(), calling("loading", counts=False), told_as(SymmetryError, f"{trainer!r}: {doing}"):
+    with quiet(), calling("loading", counts=False), told_as(SymmetryError, f"{target!r}: {doing}"):
         yield
 
 
-def _execute(trainer: str, name: str, file: Path) -> ModuleType:
+def _execute(target: str, name: str, file: Path) -> ModuleType:
     """Compile from the source, never from a cache: the file may have changed a moment ago."""
     spec = importlib.util.spec_from_file_location(name, file)
     assert spec is not None  # it has a loader, since its name ends in .py
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and pickle look there
-    with readable(trainer, f"importing {file.name}"):
+    with readable(target, f"importing {file.name}"):
         try:
             exec(compile(file.read_bytes(), file, "exec"), vars(module))
         except BaseException:
@@ -145,7 +145,7 @@ def name_in_package(file: Path) -> tuple[str, Path]:
 
 
 def _put_first(folder: Path) -> None:
-    """Make imports look in ``folder`` first, whatever was imported from other trainers' folders."""
+    """Make imports look in ``folder`` first, whatever was imported from other targets' folders."""
     _forget_namesakes(folder)
     _folders.add(folder)
     if str(folder) in sys.path:
