@@ -1,18 +1,23 @@
-"""``python -m tests.performance.finding``: what finding units costs, by architecture and by size.
+"""``python -m tests.performance.finding --output reports``: what finding units costs.
 
-Each training is a process of its own; processor seconds on one thread, and its peak of memory.
+It measures some architectures, and a GPT of growing size. Each training is a process of its own;
+processor seconds on one thread, and its peak of memory.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from tests.environment import environment, environment_table
 
 ROOT = Path(__file__).parents[2]
 TOKENS = 16
@@ -98,25 +103,54 @@ def measure(name: str) -> dict[str, float | str]:
 
 
 def main(arguments: list[str]) -> None:
-    """Measure some trainings and print a table in Markdown."""
+    """Measure some trainings; print a table in Markdown, or write it."""
     parser = argparse.ArgumentParser(prog="python -m tests.performance.finding")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--output", type=Path, metavar="DIR", help="write performance-finding.md")
     parser.add_argument("names", nargs="*", default=DEFAULT, help="models, or millions for a GPT")
     options = parser.parse_args(arguments)
     if options.one:
         print(json.dumps(measure(options.names[0])))
         return
-    print("| training | parameters | groups | processor seconds | peak memory |")
-    print("|---|---|---|---|---|")
+    rows = []
     for name in options.names:
         command = (sys.executable, "-m", "tests.performance.finding", "--one", name)
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-        row = json.loads(done.stdout.splitlines()[-1])
-        print(
+        rows.append(json.loads(done.stdout.splitlines()[-1]))
+    text = "\n".join(report(rows))
+    if options.output is None:
+        print(text)
+    else:
+        (options.output / "performance-finding.md").write_text(f"{text}\n")
+
+
+def report(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the lines of the report."""
+    return [
+        "# What finding units costs",
+        "",
+        "Processor seconds on one thread, and the peak of the process's memory, PyTorch included.",
+        f"A GPT sees one sequence of {TOKENS} tokens and ties its embedding to its head.",
+        "",
+        "| training | parameters | groups | processor seconds | peak memory |",
+        "|---|---:|---:|---:|---:|",
+        *(
             f"| {row['training']} | {row['parameters']:,} | {row['groups']} "
-            f"| {row['seconds']:.1f} | {row['bytes'] / 2**30:.2f} GiB |",
-            flush=True,
-        )
+            f"| {row['seconds']:.1f} | {row['bytes'] / 2**30:.2f} GiB |"
+            for row in rows
+        ),
+        "",
+        "## Measured on",
+        "",
+        *environment_table(environment(torch=version("torch"), **busy())),
+        "",
+        "Repeat it with `python -m tests.performance.finding --output reports`.",
+    ]
+
+
+def busy() -> dict[str, str]:
+    """Return how busy the machine was, where the system tells: seconds grow with it."""
+    return {"load average": f"{os.getloadavg()[0]:.2f}"} if hasattr(os, "getloadavg") else {}
 
 
 if __name__ == "__main__":

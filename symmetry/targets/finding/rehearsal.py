@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from symmetry.memory import refuse_beyond_memory
 from symmetry.observe.torch import Recorder
 from symmetry.targets.finding import actions
 from symmetry.targets.finding.trace import Trace
@@ -22,6 +23,7 @@ from symmetry.units.units import Units
 STEPS = 2  # whose batches a group has to hold on: those that the invariants of units visit
 _LOSS, _NOISES = 1e-12, 30  # relative; and multiples of what one ulp in the parameters does
 _GRADIENTS = None, 0.0, 1e-3  # to be left by a backward: a step may want some, or divide by them
+_BYTES = 80  # at the peak, for each parameter: ten copies in float64
 _SCALES = 1.0, 0.1, 0.01  # of how far the generic start is from the training's own
 
 
@@ -58,11 +60,14 @@ class Rehearsal:
     ------
     TrainingError
         When the training cannot be run, its step has no loss, or the loss is not finite.
+    SymmetryError
+        When there are so many parameters that memory cannot be enough.
     """
 
     def __init__(self, training: Training) -> None:
         self._training = training
         real = self._run()
+        refuse_beyond_memory(_BYTES * sum(p.numel() for p in real.parameters.values()))
         self._backwards: list[int] = []  # in each step
         self.gradients: dict[str, NDArray[np.bool_]] = {}
         real.after_backward = lambda: self._note_gradients(real)

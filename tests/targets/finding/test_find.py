@@ -8,6 +8,8 @@ import json
 import numpy as np
 import pytest
 
+from symmetry import memory
+from symmetry.errors import SymmetryError
 from tests.conftest import needs
 
 pytestmark = needs("torch")
@@ -53,3 +55,9 @@ def test_units_without_gradient_are_told_and_stay_in_their_group():
     assert "7  layer 0 units (1 of them without gradient)" in repr(coverage)
     first, second = json.loads(coverage.to_json())["groups"]
     assert (first["no_gradient"], second["no_gradient"]) == ([2], [])
+
+
+def test_what_does_not_fit_into_memory_is_refused_beforehand(monkeypatch):
+    monkeypatch.setattr(memory, "limits", lambda: iter([1000]))
+    with pytest.raises(SymmetryError, match=r"this would take 8\.\d KiB of memory"):
+        find(Training("mlp", models.mlp))
