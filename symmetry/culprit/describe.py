@@ -29,7 +29,7 @@ def describe(ways: Ways, finding: Finding, size: str = "") -> Culprit:
 
 def at(event: Event) -> str:
     """Name an operation and where it is."""
-    return f"{event.name} ({event.place})" if event.place.file else event.name
+    return f"{event.name} ({event.place})" if str(event.place) else event.name
 
 
 class _Scene:

@@ -41,7 +41,9 @@ class Place:
         return linecache.getline(self.file, self.line).strip()
 
     def __str__(self) -> str:
-        return f"{_shorten(self.file)}:{self.line}" if self.file else ""
+        if self.file:
+            return f"{_shorten(self.file)}:{self.line}"
+        return f"module {self.module}" if self.module else ""
 
 
 class Places:
@@ -74,12 +76,16 @@ class Places:
         phase: Phase | None = None
         module, place, asked = "", None, False
         second: Place | None = None
+        layer = ""  # the class of the innermost module
         while frame is not None:
             file = frame.f_code.co_filename
             kind = _kind(file)
+            if kind == "caller":  # what is beyond asked for the check, not for the operation
+                break
             if kind in _PHASES.values():
                 if kind == "forward":
                     module = module or self._module(frame)
+                    layer = layer or _layer(frame)
                 phase = phase if phase == "backward" else phase or kind
                 if kind == "backward":
                     phase = kind
@@ -90,13 +96,18 @@ class Places:
             elif kind == "installed":
                 second = second or Place(file, frame.f_lineno)
             frame = frame.f_back
-        return replace(
-            place or second or Place("", 0), phase=phase or "other", module=module
-        ), asked
+        found = place or second or Place("", 0)
+        module = module or ("" if found.file else layer)
+        return replace(found, phase=phase or "other", module=module), asked
 
     def _module(self, frame: FrameType) -> str:
         name = frame.f_code.co_name
         return self._modules.get(id(frame.f_locals["self"]), "") if name == "_call_impl" else ""
+
+
+def _layer(frame: FrameType) -> str:
+    called = frame.f_code.co_name == "_call_impl"
+    return type(frame.f_locals["self"]).__name__ if called else ""
 
 
 def is_user_code(file: str) -> bool:
@@ -117,7 +128,7 @@ def _kind(file: str) -> Any:
     if path.is_relative_to(_PACKAGE):
         ours = path.relative_to(_PACKAGE).parts
         steps = ours[0] == "network" or ours in _STEPS
-        return "user" if steps else ""
+        return "user" if steps else "caller" * (ours in _CALLERS)
     if not _INSTALLED.isdisjoint(path.parts):
         below = path.parts[max(path.parts.index(name) for name in _INSTALLED & {*path.parts}) + 1 :]
         if below[0] not in _LIBRARIES:
@@ -130,6 +141,9 @@ def _kind(file: str) -> Any:
 _STEPS = {
     ("targets", f"{name}.py") for name in ("numpy", "torch", "torch_autograd", "jax", "numba")
 }
+
+
+_CALLERS = {("targets", "trainer.py")}
 
 
 def _shorten(file: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from symmetry import explain
+from symmetry.checker.case import Case
 from symmetry.errors import SymmetryError
 from symmetry.network import formulas
 from symmetry.targets.resolve import as_trainer, resolve
@@ -344,3 +346,16 @@ def test_the_class_is_named_by_where_it_can_be_found(monkeypatch):
     step = adapt(make_model, print, print)
     monkeypatch.setitem(globals(), "Adapted", step)  # as ``Adapted = from_module(...)`` does
     assert as_trainer(step).name == f"{__name__}:Adapted"
+
+
+def test_a_layer_that_lies_in_no_file_of_the_user_is_named_by_its_class():
+    import torch
+
+    def make(inputs, hidden, classes):
+        layers = torch.nn.Linear(inputs, hidden), torch.nn.Linear(hidden, classes)
+        return torch.nn.Sequential(layers[0], torch.nn.Sigmoid(), torch.nn.Dropout(0.5), layers[1])
+
+    start = Case(8, 3, 4, 2, 0.1, 1, "float32", "unit", "zero", 0)
+    found = explain(from_module(make, torch.optim.SGD, torch.nn.CrossEntropyLoss()), case=start)
+    remarks = " ".join(remark for culprit in found.culprits for remark in culprit.remarks)
+    assert "(module Dropout)" in remarks

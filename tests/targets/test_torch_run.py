@@ -184,6 +184,18 @@ def test_promoted_run_follows_the_one_as_written(dtype):
     assert torch.get_default_dtype() == torch.float32
 
 
+def test_shapes_that_are_arguments_stay_shapes():
+    import torch
+
+    def make():
+        model = torch.nn.Linear(2, 2)
+        return model, lambda i: model(torch.ones(3, 2)).expand(torch.Size([4, 3, 2])).sum()
+
+    promoted = run(make, dtype="float64")
+    promoted.step()
+    assert promoted.losses[0].dtype == torch.float64
+
+
 def test_promoted_run_leaves_out_autocast_scaling_and_conversions():
     import torch
 
