@@ -54,7 +54,7 @@ def main(arguments: list[str]) -> int:
     try:
         if options.output:
             writable_directory(options.output)
-        busy = load_average()
+        load = os.getloadavg()[0]  # of the last minute, before anything is measured
         plan = QUICK if options.quick else FULL
         plan = replace(
             plan,
@@ -62,7 +62,7 @@ def main(arguments: list[str]) -> int:
             rounds=options.rounds or plan.rounds,
         )
         measured = run(plan, say)
-        text, figures = render(measured, busy, options.quick)
+        text, figures = render(measured, load, options.quick)
         print(text, end="")
         if options.output:
             Report({"performance.md": text}, figures).write(options.output)
@@ -74,18 +74,14 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def render(measured: Measured, busy: str, quick: bool) -> tuple[str, tuple[Figure, ...]]:
+def render(measured: Measured, load: float, quick: bool) -> tuple[str, tuple[Figure, ...]]:
     """Return the report's text and its figures."""
     found = rates(measured)
-    facts = environment(**blas(), **{"load average at the start": busy})
+    facts = environment(**blas(), **{"load average at the start": f"{load:.2f}"})
     plan = measured.plan
     command = f"{COMMAND} --samples {plan.swept} --rounds {plan.rounds}"
-    return document(measured, found, facts, command, quick), figures(measured, found)
-
-
-def load_average() -> str:
-    """Return how busy the machine was in the last minute, before anything is measured."""
-    return f"{os.getloadavg()[0]:.2f}"
+    text = document(measured, found, facts, command, quick=quick, load=load)
+    return text, figures(measured, found)
 
 
 def blas() -> dict[str, str]:

@@ -33,6 +33,11 @@ QUICK = """\
 **These are quick settings, which show that the command works: few rounds, few samples. They are no
 measurement.**"""
 
+BUSY = """\
+**The machine was busy when this began, with a load average of {load:.1f}: others took a share of
+the time, most of all from two threads. Measure again on one that does nothing else.**"""
+IDLE = 1.0  # the most that a load average may be
+
 MAIN = """\
 Milliseconds per iteration, in brackets the fastest and the slowest one; ratios are of the
 medians."""
@@ -72,7 +77,13 @@ on two threads, libraries included (the cores' has Numba and LLVM in it, NumPy's
 
 
 def document(
-    measured: Measured, rates: Sequence[Rate], facts: dict[str, str], command: str, quick: bool
+    measured: Measured,
+    rates: Sequence[Rate],
+    facts: dict[str, str],
+    command: str,
+    *,
+    quick: bool,
+    load: float,
 ) -> str:
     """Return the report."""
     return "\n".join(
@@ -80,6 +91,7 @@ def document(
             INTRODUCTION.format(headline=headline(measured), rounds=measured.plan.rounds),
             "",
             *([QUICK, ""] if quick else []),
+            *([BUSY.format(load=load), ""] if load > IDLE else []),
             "## MNIST, 200 hidden units",
             "",
             *main_table(measured.main),

@@ -165,7 +165,9 @@ def test_rates_are_compared_with_the_limit_and_with_the_loop():
 
 def test_report_says_what_was_measured():
     record = measured()
-    text = report.document(record, load.rates(record), {"date": "today"}, "do it", quick=False)
+    text = report.document(
+        record, load.rates(record), {"date": "today"}, "do it", quick=False, load=0.1
+    )
     assert "the core is **4.0** (float32) and **4.0** (float64) times as fast" in " ".join(
         text.split()
     )
@@ -183,7 +185,15 @@ def test_report_says_what_was_measured():
 
 def test_quick_report_says_that_it_proves_nothing():
     record = measured()
-    assert "no\nmeasurement" in report.document(record, load.rates(record), {}, "", quick=True)
+    text = report.document(record, load.rates(record), {}, "", quick=True, load=0.1)
+    assert "no\nmeasurement" in text
+    assert "busy" not in text
+
+
+def test_report_says_when_the_machine_was_busy():
+    record = measured()
+    text = report.document(record, load.rates(record), {}, "", quick=False, load=3.4)
+    assert "busy when this began, with a load average of 3.4" in text
 
 
 def test_every_point_has_its_row():
