@@ -85,6 +85,40 @@ def test_one_class_never_moves():
         assert np.isfinite(bounded.error).all()
 
 
+def erring_step(problem, u, random):
+    """The formulas in float64, where each operation errs as far as it may with precision u."""
+
+    def off(value, magnitude, roundings):
+        return value + random.choice([-1, 1]) * roundings * u * magnitude
+
+    def product(a, b):
+        return off(a @ b, abs(a) @ abs(b), a.shape[1])
+
+    x, y, w1, w2 = (a.astype(np.float64) for a in (problem.x, problem.y, problem.w1, problem.w2))
+    hidden = formulas.sigmoid(product(formulas.prepend_bias(x), w1))
+    hidden = off(hidden, hidden, 2)
+    y_hat = formulas.softmax(product(formulas.prepend_bias(hidden), w2))
+    delta = off(y_hat - y, y_hat, 4)
+    back = product(delta, w2[1:].T) * formulas.sigmoid_gradient(hidden)
+    g1 = product(formulas.prepend_bias(x).T, off(back, abs(back), 3)) / len(x)
+    g2 = product(formulas.prepend_bias(hidden).T, delta) / len(x)
+    return w1 - problem.lr * g1, w2 - problem.lr * g2
+
+
+@pytest.mark.parametrize(
+    "sizes", [{"n": 200, "h": 2}, {"i": 200, "h": 2}, {"h": 200}, {"c": 200}, {"h": 1, "i": 1}]
+)
+@pytest.mark.parametrize("scale", [0.1, 1, 10])
+def test_a_step_whose_operations_all_err_as_far_as_they_may_stays_inside(sizes, scale):
+    random = np.random.default_rng(0)
+    for seed in range(20):
+        problem = make_problem(seed, **sizes, lr=100.0, dtype="float32", scale=scale)
+        bounds = step_bounds(problem.x, problem.y, problem.w1, problem.w2, problem.lr)
+        found = erring_step(problem, np.finfo(np.float32).eps / 2, random)
+        for w, bounded in zip(found, bounds, strict=True):
+            assert (abs(w - bounded.value) <= bounded.error).all()
+
+
 def flushing_step(x, y, w1, w2, lr):
     """Subnormal numbers become zero, before the step and after it."""
 
