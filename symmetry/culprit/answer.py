@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from symmetry.culprit.describe import at, describe
+from symmetry.culprit.describe import Scene, at
 from symmetry.culprit.explanation import Difference, Explanation, Outcome
 from symmetry.culprit.pair import Finding
 from symmetry.culprit.search import Watched, Ways, chosen, watched
@@ -194,21 +194,22 @@ def _told(explanation: Explanation, ways: Ways, found: list[Finding]) -> Explana
     if ways.control is None:
         remarks.append("there is no second usual unit, so there was no control run")
     outcome: Outcome = "explained"
-    jumps, left = _causes(ways, found, jumping=True)
-    culprits = [describe(ways, finding) for finding in jumps]
-    if not jumps:
+    causes, left = _causes(ways, found, jumping=True)
+    scenes = [Scene(ways, cause) for cause in causes]
+    jumps = [number for number, scene in enumerate(scenes) if not scene.rounds()]
+    if jumps:
+        culprits = [scenes[number].culprit() for number in jumps]
+    else:
         outcome = "rounding"
-        roundings, left = _causes(ways, found, jumping=False)
-        culprits = [describe(ways, finding, ROUNDING) for finding in roundings]
+        if not causes:
+            causes, left = _causes(ways, found, jumping=False)
+            scenes = [Scene(ways, cause) for cause in causes]
+        culprits = [scene.culprit(ROUNDING) for scene in scenes]
     if left:
         culprits[-1] = replace(culprits[-1], evidence=(*culprits[-1].evidence, left))
     first = found[0]
-    if (
-        jumps
-        and not first.jumps
-        and ways.seen[first.event].place != ways.seen[jumps[0].event].place
-    ):
-        culprits.append(describe(ways, first, f"{ROUNDING}: {NOT_THE_CAUSE}"))
+    if jumps and ways.seen[first.event].place != ways.seen[causes[jumps[0]].event].place:
+        culprits.append(Scene(ways, first).culprit(f"{ROUNDING}: {NOT_THE_CAUSE}"))
     return replace(explanation, outcome=outcome, culprits=tuple(culprits), remarks=tuple(remarks))
 
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from symmetry.culprit.explanation import Culprit, Difference, Operand
-from symmetry.culprit.pair import Finding
+from symmetry.culprit.pair import Finding, apart
 from symmetry.culprit.script import write
 from symmetry.culprit.search import Ways
 from symmetry.culprit.spot import Spot, locate, same
@@ -17,14 +17,9 @@ from symmetry.units import compare
 from symmetry.units.state import Array
 from symmetry.units.words import groups_in_words, places_in_words
 
+_ROUNDING = 1e-4  # of a difference is left in float64 where it is of rounding; else all is left
 _MASKS = ("bernoulli", "dropout")
 _SHAPES = ("_like", "new_")  # in names of operations that take nothing but the shape of an operand
-
-
-@np.errstate(all="ignore")
-def describe(ways: Ways, finding: Finding, size: str = "") -> Culprit:
-    """Describe the operation of a finding; ``size`` is said of its difference if it is no jump."""
-    return _Scene(ways, finding).culprit(size)
 
 
 def at(event: Event) -> str:
@@ -32,8 +27,8 @@ def at(event: Event) -> str:
     return f"{event.name} ({event.place})" if str(event.place) else event.name
 
 
-class _Scene:
-    """An operation that is watched once more, with its operands, and done again alone."""
+class Scene:
+    """The operation of a finding: watched once more, with its operands, and done again alone."""
 
     def __init__(self, ways: Ways, finding: Finding) -> None:
         self._ways, self._finding, self._spot = ways, finding, finding.spot
@@ -56,7 +51,9 @@ class _Scene:
         self._result = self._event.arrays[self._position]
         self._places = self._places_along_axis()
 
-    def culprit(self, size: str) -> Culprit:
+    @np.errstate(all="ignore")
+    def culprit(self, size: str = "") -> Culprit:
+        """Describe the operation; ``size`` is said of its difference if it is no jump."""
         event, run = self._event, self._ways.run
         cause, origin = self._cause()
         seen = event if origin is None else origin
@@ -85,6 +82,20 @@ class _Scene:
             evidence=tuple(self._repeated()),
             script=write(event, self._position, entries, f"{event.name}: {cause}"),
         )
+
+    @np.errstate(all="ignore")
+    def rounds(self) -> bool:
+        """Return whether it treats the units alike but for rounding: in float64 they are nearer."""
+        if not self._spot.both or self._result.dtype.kind != "f":
+            return False
+        try:
+            precise = self._again(precisely=True)
+        except Exception:  # whatever a library raises, that does not have it in float64
+            return False
+        if precise is None or precise.dtype != np.float64 or precise.shape != self._result.shape:
+            return False
+        near, far = apart(*self._spot.sides(precise)), apart(*self._spot.sides(self._result))
+        return bool(np.isfinite(far) and near <= _ROUNDING * far)
 
     def _places_along_axis(self) -> dict[int, int]:
         """Return the index of each clone along the axis of the units, the usual one first.
@@ -285,17 +296,14 @@ class _Scene:
 
     def _repeated(self) -> Iterator[str]:
         """Do the operation again on the same operands, and say what came of it."""
-        event, spot, q = self._event, self._spot, self._finding.key[1]
-        operands = [array.copy(order="K") for array in event.operands]
+        spot, before = self._spot, self._event.arrays[self._finding.key[1]]
         try:
-            results = event.call.perform(operands)
+            after = self._again()
         except Exception as error:  # whatever a library raises
             yield f"repeated alone: it raises {type(error).__name__}"
             return
-        brought = [*(operands[p] for p in event.call.written), *results]
-        if event.fresh != len(brought) or q >= len(brought):
-            return  # it writes without saying so
-        before, after = event.arrays[q], brought[q]
+        if after is None:
+            return
         if not spot.both:
             yield f"repeated alone: {'the same' if same(before, after) else 'another'} result"
         elif before.shape != after.shape or same(*spot.sides(after)):
@@ -304,6 +312,19 @@ class _Scene:
             yield "repeated alone: the same unequal result"
         else:
             yield "repeated alone: an unequal result again, with other numbers"
+        if self.rounds():
+            yield "repeated alone in float64: the units are equal, up to the rounding of float64"
+
+    def _again(self, *, precisely: bool = False) -> Array | None:
+        """Do the operation again on the same operands; None if it writes without saying so."""
+        event, q = self._event, self._finding.key[1]
+        operands = [
+            array.astype(np.float64) if precisely and array.dtype.kind == "f" else array.copy("K")
+            for array in event.operands
+        ]
+        results = event.call.perform(operands)
+        brought = [*(operands[p] for p in event.call.written), *results]
+        return brought[q] if q < len(brought) == event.fresh else None
 
 
 def _operand(array: Array, dtype: str, spot: Spot | None) -> Operand:

@@ -154,7 +154,7 @@ class Pair:
 
     def _differs(self, key: Key, spot: Spot, one: Array, other: Array) -> Finding:
         noise = max(self.noise.get(key, 0.0), 32 * _rounding(one, other))
-        return Finding("differs", key, spot, _apart(one, other), noise)
+        return Finding("differs", key, spot, apart(one, other), noise)
 
 
 def _is_rounding(event: Event, s: Array, t: Array) -> bool:
@@ -182,14 +182,14 @@ def _sum(array: Array) -> float:
     return float(np.nansum(array, dtype=np.float64))
 
 
-def _apart(one: Array, other: Array) -> float:
+def apart(one: Array, other: Array) -> float:
     """Return the largest difference; an infinite one if not both are finite."""
     if one.dtype.kind not in "fc":
         return float("inf")
     with np.errstate(all="ignore"):
-        apart = np.abs(one.astype(np.complex128 if one.dtype.kind == "c" else np.float64) - other)
-    apart = np.where(equal(one, other), 0, apart)
-    return float(np.nan_to_num(apart, nan=np.inf).max(initial=0))
+        far = np.abs(one.astype(np.complex128 if one.dtype.kind == "c" else np.float64) - other)
+    far = np.where(equal(one, other), 0, far)
+    return float(np.nan_to_num(far, nan=np.inf).max(initial=0))
 
 
 def _rounding(one: Array, other: Array) -> float:

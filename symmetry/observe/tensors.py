@@ -78,6 +78,12 @@ def _array(tensor: torch.Tensor) -> Array:
     return array
 
 
+def _tensor(array: Array, dtype: torch.dtype) -> torch.Tensor:
+    """Return numbers as the tensor that they were, or as float64 if that is what they are now."""
+    tensor = torch.from_numpy(array)
+    return tensor if tensor.dtype is torch.float64 else tensor.to(dtype)
+
+
 def _call(operation: Operation, places: Places) -> Call:
     known = [n for n, tensor in enumerate(operation.operands) if readable(tensor)]
     unreadable = [None if readable(tensor) else tensor for tensor in operation.operands]
@@ -86,7 +92,7 @@ def _call(operation: Operation, places: Places) -> Call:
     declared = tuple(known.index(n) for n in operation.targets if n in known)
 
     def perform(arrays: Sequence[Array]) -> list[Array]:
-        given = [torch.from_numpy(a).to(d) for a, d in zip(arrays, dtypes, strict=True)]
+        given = [_tensor(a, d) for a, d in zip(arrays, dtypes, strict=True)]
         tensors = [*others] or given
         for number, tensor in zip(known, given, strict=True):
             tensors[number] = tensor

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from symmetry.culprit.answer import ROUNDING
 from tests.conftest import needs
 from tests.culprit.steps import culprit, explained, run_script, start
 
 REPEATED = "repeated alone: the same unequal result"
+IN_FLOAT64 = "repeated alone in float64: the units are equal, up to the rounding of float64"
 
 pytestmark = needs("torch")
 
@@ -274,3 +276,23 @@ def test_a_split_that_only_the_compiled_step_has(torch):
         return w1, compiled(torch.from_numpy(w2)).numpy()
 
     assert explained(compiling, small()).outcome == "compiled only"
+
+
+def test_a_sum_that_is_rounded_by_much_is_no_jump(torch):
+    def shifted(gradient):
+        """Add a large number to the last unit, and take it away: in float64 nothing is left."""
+        large = torch.zeros(gradient.shape[1], dtype=gradient.dtype)
+        large[-1] = 1e4 * gradient.abs().max()
+        return (gradient + large) - large
+
+    torch.library.define("symmetry_tests::shifted", "(Tensor gradient) -> Tensor")
+    torch.library.impl("symmetry_tests::shifted", "cpu", shifted)
+    operation = torch.ops.symmetry_tests.shifted
+
+    explanation = explained(faulty(g2=lambda g2: operation(g2.T).T), small())
+    (found,) = explanation.culprits
+    assert explanation.outcome == "rounding"
+    assert found.operation == "symmetry_tests.shifted"
+    assert found.difference.relative > 1e-4
+    assert found.difference.size == ROUNDING
+    assert IN_FLOAT64 in found.evidence
