@@ -14,12 +14,14 @@ from symmetry.invariants.catalogue import matching
 from symmetry.invariants.finding import Finding
 from symmetry.invariants.training import TrainingSetting
 from symmetry.invariants.trainings import TRAININGS, TrainingInvariant
+from symmetry.memory import refuse_beyond_memory
 from symmetry.targets.coverage import Coverage
 from symmetry.targets.trainer import TrainerError, in_one_line
 from symmetry.targets.training import Training
 from symmetry.units.words import count
 
 STEPS = 4
+_PROMOTED = 10  # copies of the state that little can be judged without in float64
 # Where one of these is violated nothing else is judged: it would mean nothing, and ranks that see
 # different numbers would wait for each other.
 _FIRST = {
@@ -168,9 +170,12 @@ class _Check:
             self._ended.add(dtype)
             return
         setting = self._settings[dtype]
+        written = self._settings.get("float32")
         try:
+            if dtype == "float64" and written is not None:
+                refuse_beyond_memory(_PROMOTED * 2 * written.size)
             setting.require_sense()
-        except TrainerError as error:
+        except (SymmetryError, TrainerError) as error:
             if dtype == "float32":  # that it cannot be promoted is the same on all ranks
                 self._progress.failed(str(error))
             self._broken[dtype] = str(error)
@@ -199,8 +204,13 @@ class _Check:
             self._unjudged = self._unjudged or _FIRST.get(verdict.invariant, "")
 
     def _measured(self, blank: Verdict, invariant: TrainingInvariant) -> Verdict:
+        setting = self._settings[blank.dtype]
         try:
-            finding = invariant.measure(self._settings[blank.dtype])
+            refuse_beyond_memory(invariant.copies * setting.size)
+        except SymmetryError as error:
+            return replace(blank, kind="not applicable", message=str(error))
+        try:
+            finding = invariant.measure(setting)
         except TrainerError as error:
             return replace(blank, kind="error", cases=1, message=str(error))
         return self._verdict(blank, finding, invariant)

@@ -127,7 +127,9 @@ class TrainingSetting:
         states = list(states_of(run))
         self.random = tuple(run.random)
         # What torch.compile has made runs only outside of the modes that look for random numbers.
-        return states if self.quiet else list(self.run())
+        states = states if self.quiet else list(self.run())
+        # A large model's state is held once where it can be.
+        return self.first if _are_identical(states, self.first) else states
 
     def require_sense(self) -> None:
         """Take the first steps, and see whether there is anything to judge.
@@ -149,6 +151,11 @@ class TrainingSetting:
                 "its steps call no backward(), return no loss and change nothing: a step that "
                 "does without backward() returns its loss"
             )
+
+    @property
+    def size(self) -> int:
+        """How many bytes a state takes after the first steps; 0 before them."""
+        return sum(array.nbytes for array in self.first[-1].values()) if self.first else 0
 
     @property
     def on_gpu(self) -> bool:
@@ -531,6 +538,13 @@ def _moved(start: State, states: Sequence[State]) -> bool:
         for state in states
         for name, array in start.items()
         if name in state
+    )
+
+
+def _are_identical(one: Sequence[State], other: Sequence[State]) -> bool:
+    return len(one) == len(other) and all(
+        a.keys() == b.keys() and all(compare.identical(a[name], b[name]) for name in a)
+        for a, b in zip(one, other, strict=True)
     )
 
 

@@ -34,6 +34,8 @@ class TrainingInvariant:
         Whether it is checked only where it is asked for.
     ranks
         Whether it speaks of several ranks; without any it, too, has to be asked for.
+    copies
+        How many more copies of the state it holds at its peak, as measured on a GPT.
     """
 
     name: str
@@ -47,6 +49,7 @@ class TrainingInvariant:
     runs: int = 2
     on_request: bool = False
     ranks: bool = False
+    copies: int = 2
 
 
 TRAININGS: tuple[TrainingInvariant, ...] = (
@@ -68,6 +71,7 @@ TRAININGS: tuple[TrainingInvariant, ...] = (
         compared="response",
         measure=training.permutation,
         units=True,
+        copies=8,
     ),
     TrainingInvariant(
         name="symmetry/clones",
@@ -78,6 +82,7 @@ TRAININGS: tuple[TrainingInvariant, ...] = (
         measure=training.clones,
         units=True,
         runs=1,
+        copies=16,
     ),
     TrainingInvariant(
         name="symmetry/samples",
@@ -86,6 +91,7 @@ TRAININGS: tuple[TrainingInvariant, ...] = (
         witness="at least two samples; the state moved",
         compared="response",
         measure=training.samples,
+        copies=8,
     ),
     TrainingInvariant(
         name="training/resume",
