@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from symmetry import memory
 from symmetry.checker.training import plan_training, select
 from symmetry.errors import SymmetryError
 from symmetry.report.verdicts import conclusion, failures
@@ -44,6 +45,18 @@ def checked(make, **options):
 
 def kinds(found):
     return {(v.invariant.partition("/")[2], v.dtype): v.kind for v in found.verdicts}
+
+
+def test_what_memory_cannot_hold_says_so_and_the_rest_is_checked(monkeypatch):
+    monkeypatch.setattr(memory, "limits", lambda: iter([2000]))  # a state takes 156 bytes
+    found = checked(training())
+    messages = {(v.invariant, v.dtype): v.message for v in found.verdicts}
+    assert messages["symmetry/repeatable", "float64"] == (
+        "it does not run in float64: this would take 3.0 KiB of memory, and there are 1.9 KiB"
+    )
+    assert messages["symmetry/clones", "float32"].startswith("this would take 2.4 KiB of memory")
+    assert "no equal units were looked for: this would take 3.0 KiB" in "".join(found.notes)
+    assert kinds(found)["repeatable", "float32"] == kinds(found)["moves", "float32"] == "holds"
 
 
 def test_a_sound_training_is_judged_in_both_dtypes():
