@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -160,6 +161,8 @@ class _Check:
             # An operation cannot be recorded or repeated; the rest can be checked all the same.
             self._why = f"no equal units were found: {in_one_line(error)}"
             return
+        finally:
+            gc.collect()  # what was recorded refers to itself, and is large
         for setting in self._settings.values():
             setting.model_units = self._coverage.groups
 

@@ -49,7 +49,7 @@ class TrainingInvariant:
     runs: int = 2
     on_request: bool = False
     ranks: bool = False
-    copies: int = 2
+    copies: int = 3
 
 
 TRAININGS: tuple[TrainingInvariant, ...] = (
@@ -101,6 +101,7 @@ TRAININGS: tuple[TrainingInvariant, ...] = (
         witness="something moved after the reload",
         compared="exact",
         measure=training_rules.resume,
+        copies=9,
         dtypes=_WRITTEN,
     ),
     TrainingInvariant(
@@ -121,6 +122,7 @@ TRAININGS: tuple[TrainingInvariant, ...] = (
         witness="with the true rates it moves",
         compared="exact",
         measure=training_rules.zero_rate,
+        copies=5,
         dtypes=_WRITTEN,
     ),
     TrainingInvariant(
