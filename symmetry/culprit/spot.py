@@ -43,12 +43,13 @@ class Spot:
 
     def lies_in(self, other: Spot, shape: tuple[int, ...], size: tuple[int, ...]) -> bool:
         """Return whether one unit alone lies in an array as it does in one of both units."""
-        if self.both or other.kind != "axis":
+        if self.both or not other.both:
             return False
         if self.axis < 0:
             return shape == size
         along = len(shape) == len(size) and shape[self.axis] == size[self.axis] > 1
-        return along and self.axis == other.axis and self.i in (other.i, other.j)
+        same = other.kind == "axis" and self.axis == other.axis
+        return along and same and self.i in (other.i, other.j)
 
     def make_equal(self, array: Array) -> None:
         """Write over the one unit with the other."""

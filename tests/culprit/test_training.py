@@ -71,6 +71,12 @@ def test_no_operation_of_a_sound_training_is_accused(name: str, trainings: Any) 
     assert not any("jump" in culprit.difference.size for culprit in explanation.culprits)
 
 
+def test_an_optimiser_that_keeps_all_units_in_one_vector_is_not_accused():
+    from tests.sound.trainings.steps import mlp_lbfgs
+
+    assert explain(mlp_lbfgs).outcome in ("nothing split", "rounding")
+
+
 def test_the_forward_line_behind_a_backward_is_named(trainings: Any) -> None:
     culprit = explain(trainings.sound_convolution, dtype="float64").culprits[0]
     assert (culprit.phase, culprit.module) == ("backward", "fc")
