@@ -167,7 +167,7 @@ class _Check:
             setting.model_units = self._coverage.groups
 
     def _try(self, dtype: str) -> None:
-        """See whether the training runs at all, and gives finite losses."""
+        """See whether the training fits into memory, runs at all, and gives finite losses."""
         if (known := self._tell("first steps", dtype)) is not None:
             self._broken[dtype] = known.message
             self._ended.add(dtype)
