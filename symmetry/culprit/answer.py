@@ -196,7 +196,7 @@ def _told(explanation: Explanation, ways: Ways, found: list[Finding]) -> Explana
     outcome: Outcome = "explained"
     causes, left = _causes(ways, found, jumping=True)
     scenes = [Scene(ways, cause) for cause in causes]
-    jumps = [number for number, scene in enumerate(scenes) if not scene.rounds()]
+    jumps = [number for number, scene in enumerate(scenes) if not scene.rounds]
     if jumps:
         culprits = [scenes[number].culprit() for number in jumps]
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -83,9 +84,10 @@ class Scene:
             script=write(event, self._position, entries, f"{event.name}: {cause}"),
         )
 
+    @cached_property
     @np.errstate(all="ignore")
     def rounds(self) -> bool:
-        """Return whether it treats the units alike but for rounding: in float64 they are nearer."""
+        """Whether it treats the units alike but for rounding: in float64 they are nearer."""
         if not self._spot.both or self._result.dtype.kind != "f":
             return False
         try:
@@ -312,7 +314,7 @@ class Scene:
             yield "repeated alone: the same unequal result"
         else:
             yield "repeated alone: an unequal result again, with other numbers"
-        if self.rounds():
+        if self.rounds:
             yield "repeated alone in float64: the units are equal, up to the rounding of float64"
 
     def _again(self, *, precisely: bool = False) -> Array | None:
