@@ -119,9 +119,7 @@ class _Check:
     def run(self) -> Checked:
         plan = self._plan
         for dtype in plan.dtypes:
-            self._settings[dtype] = TrainingSetting(
-                plan.training, (), dtype=dtype, seed=plan.seed, steps=plan.steps
-            )
+            self._settings[dtype] = TrainingSetting(plan.training, dtype, plan.seed, plan.steps)
             self._try(dtype)
         verdicts: list[Verdict] = []
         for invariant in sorted(plan.invariants, key=_in_order):
@@ -177,7 +175,7 @@ class _Check:
         try:
             if dtype == "float64" and written is not None:
                 refuse_beyond_memory(_PROMOTED * 2 * written.size)
-            setting.require_sense()
+            setting.take_first_steps()
         except (SymmetryError, TrainerError) as error:
             if dtype == "float32":  # that it cannot be promoted is the same on all ranks
                 self._progress.failed(str(error))

@@ -56,9 +56,7 @@ class TrainingSubject:
         """Yield the state after each step of fresh objects."""
         run = self._begin()
         run.load(start)
-        for _ in range(steps):
-            run.step()
-            yield run.state()
+        yield from run.states(steps)
 
     def watch(self, start: State, steps: int, observer: Observer) -> Iterator[State]:
         """Yield the state after each step of fresh objects, observed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from symmetry.units import compare
 from symmetry.units.state import Array
@@ -58,13 +59,19 @@ class Violation:
 
     @classmethod
     def between(
-        cls, a: Array, b: Array, entry: tuple[int, ...], message: str, iteration: int, array: str
+        cls,
+        a: Array,
+        b: Array,
+        entry: tuple[int, ...],
+        message: str,
+        iteration: int,
+        array: str,
+        **facts: Any,
     ) -> Violation:
         """Return the violation that two values of an array differ, at this entry by so much."""
-        ulps, relative = (
-            f(a, b)[entry] for f in (compare.ulp_distances, compare.relative_distances)
-        )
-        return cls(message, iteration, array, entry=entry, ulps=int(ulps), relative=float(relative))
+        ulps = int(compare.ulp_distances(a, b)[entry])
+        relative = float(compare.relative_distances(a, b)[entry])
+        return cls(message, iteration, array, entry=entry, ulps=ulps, relative=relative, **facts)
 
 
 @dataclass(frozen=True)
@@ -83,15 +90,13 @@ class Finding:
     margin
         Largest deviation divided by the allowed one (bound and response); above 1 is a violation.
         None where nothing was compared or only equality is allowed.
-    ratio, threshold, array, step
+    ratio, threshold, array
         Of trainings: the largest deviation divided by the response, the allowed one, and where it
         is.
     note
         Why nothing could be said, or what is to be said beside.
     applies
         Whether the invariant speaks about this target at all.
-    split
-        The largest deviation where it is allowed: rounding.
     """
 
     counted: bool
@@ -101,7 +106,10 @@ class Finding:
     ratio: float | None = None
     threshold: float | None = None
     array: str | None = None
-    step: int | None = None
     note: str = ""
     applies: bool = True
-    split: Violation | None = None
+
+    @classmethod
+    def violated(cls, violation: Violation) -> Finding:
+        """Return the finding that an invariant is violated which allows no deviation."""
+        return cls(True, violation.ulps or 0, violation)

@@ -9,7 +9,7 @@ nothing, and the same run gives the same bits.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple
@@ -154,10 +154,8 @@ def rearranged(target: Target, setting: Setting, groups: Iterable[Units]) -> Fin
     }
     worst = max(multiples, key=lambda name: multiples[name])
     margin = multiples[worst] / setting.limit
-    violation = replace(
-        _misplaced(setting, change, worst, found, expected, multiples[worst]),
-        allowed=response[worst] * setting.limit,
-    )
+    allowed = response[worst] * setting.limit
+    violation = _misplaced(setting, change, worst, found, expected, multiples[worst], allowed)
     return Finding(
         counted=bool(moved(setting.start, result)),
         max_ulps=violation.ulps or 0,
@@ -182,14 +180,26 @@ def repeatable(target: Target, setting: Setting) -> Finding:
     Witness: something moved.
     """
     first = list(setting.run(target))
-    violation = first_difference(first, setting.run(target), "a second run")
-    if violation is None:
-        for other in setting.others():
-            deque(other.run(target), maxlen=0)
-        violation = first_difference(first, setting.run(target), "a run after other cases")
+    others = (other.run(target) for other in setting.others())
+    violation = unlike_repetition(first, lambda: setting.run(target), others, "other cases")
     ulps = violation.ulps if violation else None
     counted = any(moved(setting.start, state) for state in first)
     return Finding(counted, ulps or 0, violation)
+
+
+def unlike_repetition(
+    first: Iterable[State],
+    again: Callable[[], Iterable[State]],
+    between: Iterable[Iterable[State]],
+    what: str,
+) -> Violation | None:
+    """Return where a second run has other bits than the first, or a third one after others."""
+    violation = first_difference(first, again(), "a second run")
+    if violation is None:
+        for states in between:
+            deque(states, maxlen=0)
+        violation = first_difference(first, again(), f"a run after {what}")
+    return violation
 
 
 @remembered
@@ -224,6 +234,7 @@ def _misplaced(
     found: State,
     expected: State,
     multiple: float,
+    allowed: float,
 ) -> Violation:
     """Describe the entry that is farthest from where it should be."""
     a, b = found[array], expected[array]
@@ -233,8 +244,8 @@ def _misplaced(
         f"{array}{list(entry)}, the rearranged result of the same step {b[entry]!s}: "
         f"{multiple:.3g} times the step's response to a change of one ulp"
     )
-    violation = Violation.between(a, b, entry, message, setting.judged, array)
-    return replace(violation, group=change.name, units=change.units_at(array, entry))
+    facts = {"allowed": allowed, "group": change.name, "units": change.units_at(array, entry)}
+    return Violation.between(a, b, entry, message, setting.judged, array, **facts)
 
 
 def first_difference(

@@ -7,7 +7,6 @@ overflow.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -140,8 +139,11 @@ def _judge(comparisons: tuple[_Comparison, ...], iteration: int, counted: bool) 
         f"after step {iteration} {array}{list(entry)} is {found[entry]!s}; {words} "
         f"{rounded[entry]!s}{allowed}"
     )
-    violation = Violation.between(found, rounded, entry, message, iteration, array)
-    return Finding(counted, ulps, replace(violation, allowed=float(error[entry])), margin)
+    allowance = float(error[entry])
+    violation = Violation.between(
+        found, rounded, entry, message, iteration, array, allowed=allowance
+    )
+    return Finding(counted, ulps, violation, margin)
 
 
 def _margins(comparison: _Comparison) -> Doubles:

@@ -100,7 +100,7 @@ def _revived(iteration: int, rows: Floats) -> Finding:
         f"{row - 1} is zero in every sample and its row of w1 began at zero"
     )
     violation = Violation.between(rows, zeros, entry, message, iteration, "w1")
-    return Finding(True, violation.ulps or 0, violation)
+    return Finding.violated(violation)
 
 
 def _untouched(kept: Floats, left: Floats) -> bool:
@@ -112,7 +112,7 @@ def _written(iteration: int, name: str, kept: Floats, left: Floats) -> Finding:
     """Describe the entry of x or y that a step has changed most."""
     if kept.shape != left.shape or kept.dtype != left.dtype:
         message = f"step {iteration} turns {name} into another shape or dtype"
-        return Finding(counted=True, violation=Violation(message, iteration, name))
+        return Finding.violated(Violation(message, iteration, name))
     integer = f"u{kept.dtype.itemsize}"
     changed = np.ascontiguousarray(kept).view(integer) != left.view(integer)
     distances = compare.ulp_distances(kept, left)
@@ -123,4 +123,4 @@ def _written(iteration: int, name: str, kept: Floats, left: Floats) -> Finding:
         f"{float(kept[entry]):.9g} and is {float(left[entry]):.9g}"
     )
     violation = Violation.between(kept, left, entry, message, iteration, name)
-    return Finding(True, violation.ulps or 0, violation)
+    return Finding.violated(violation)

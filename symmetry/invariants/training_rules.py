@@ -3,69 +3,65 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from symmetry import ranks
 from symmetry.data.random import Random
 from symmetry.invariants.finding import Finding, Violation
 from symmetry.invariants.law import first_difference
-from symmetry.invariants.training import TrainingSetting, difference, states_of
+from symmetry.invariants.training import TrainingSetting, difference, has_moved, largest
 from symmetry.targets.training import TrainingError, held_by
 from symmetry.units import compare
+from symmetry.units.state import Array, State
 from symmetry.units.units import Units
 
 _NO_RATE = {"LBFGS": "takes steps whatever its rate", "Rprop": "keeps a rate for each entry"}
 _DRAWS = 3  # of the response of a gradient
 _DIRECTIONS = 120  # stream of the seed
 
-Arrays = Mapping[str, NDArray[Any]]
-
 
 def resume(setting: TrainingSetting) -> Finding:
     """Save after a step, load into a fresh training, go on, and compare the bits."""
     run = setting.training.start(seed=setting.seed)
-    states: list[dict[str, NDArray[Any]]] = []
+    states: list[State] = []
     saved: Any = None
-    gradients: Arrays = {}
     for _ in range(setting.steps):
         updates = run.updates
         run.step()
         done = run.updates > updates and not run.pending
         if saved is None and (done or not run.objects.optimizers):
             saved, gradients = run.save(), run.gradients()
-            states = []
-        states.append(run.state())
-    if saved is None or len(states) < 2:
+        if saved is not None:
+            states.append(run.state())
+    if len(states) < 2:
         note = f"in {setting.steps} steps no gradient was used up by an optimiser before the last"
         return Finding(counted=False, note=note)
 
-    def difference_from(gradients: Arrays) -> Violation | None:
+    def difference_from(gradients: State) -> Violation | None:
         """Go on from what was saved and these gradients; return the first other array."""
         again = setting.training.start(seed=setting.seed)
         again.restore(saved)
         again.load_gradients(gradients)
         which = f"a run saved after step {saved.taken} and loaded again"
-        further = states_of(again, len(states) - 1)
+        further = again.states(len(states) - 1)
         return first_difference(states[1:], further, which, begin=saved.taken + 1)
 
     try:
         violation = difference_from({})
     except TrainingError as error:
-        return Finding(True, violation=Violation(f"it cannot go on: {error}", saved.taken, ""))
+        return Finding.violated(Violation(f"it cannot go on: {error}", saved.taken, ""))
     if violation is None:
-        return Finding(any(not compare.identical(a, states[-1][n]) for n, a in states[0].items()))
+        return Finding(has_moved(states[0], states[-1:]))
     why = (
         "some of its state is in no state_dict(), and a saved run does not go on the same"
         if difference_from(gradients)
         else "the gradients of earlier steps are added up: zero_grad() is missing or comes too late"
     )
-    violation = replace(violation, message=f"{violation.message}: {why}")
-    return Finding(True, violation.ulps or 0, violation)
+    return Finding.violated(replace(violation, message=f"{violation.message}: {why}"))
 
 
 def zero_rate(setting: TrainingSetting) -> Finding:
@@ -79,9 +75,7 @@ def zero_rate(setting: TrainingSetting) -> Finding:
         if kind in _NO_RATE or any("lr" not in group for group in optimizer.param_groups):
             why = _NO_RATE.get(kind, "has no rate called lr")
             return Finding(counted=False, note=f"{name} ({kind}) {why}", applies=False)
-    true = setting.training.start(seed=setting.seed)
-    held = _held(run)
-    start = {name: array for name, array in run.parameter_arrays().items() if name in held}
+    held, start = _held(run), run.parameter_arrays()
     rates: list[Any] = []
 
     def zero(optimizer: Any) -> None:
@@ -94,45 +88,40 @@ def zero_rate(setting: TrainingSetting) -> Finding:
             group["lr"] = rate
 
     run.before_update, run.after_update = zero, restore
-    forward: dict[str, NDArray[Any]] = {}
-    largest: dict[str, float] = {}
+    forward: dict[str, Array] = {}
+    scale: dict[str, float] = {}
 
     def see(_: Any) -> None:
-        arrays = run.parameter_arrays()
-        forward.update({n: a for n, a in arrays.items() if n not in forward})
-        for name in held:
-            entry = float(abs(arrays[name]).max(initial=0.0))
-            largest[name] = max(largest.get(name, 0.0), entry)
+        for name, array in run.parameter_arrays().items():
+            forward.setdefault(name, array)
+            scale[name] = max(scale.get(name, 0.0), largest(array))
 
     run.on_loss = see
     for step in range(1, setting.steps + 1):
         before = run.parameter_arrays()
         forward.clear()
-        largest.clear()
+        scale.clear()
         run.step()
         after = run.parameter_arrays()
         for name in held:
-            if compare.identical(before[name], after[name]):
-                continue
+            a, b = before[name], after[name]
             # A step that looks ahead for its second loss comes back up to rounding.
-            near = 2 * setting.precision[name] * largest.get(name, 0.0)
-            if run.backwards > 1 and difference(before[name], after[name]) <= near:
+            near = 2 * setting.fresh.precision[name] * scale.get(name, 0.0)
+            if compare.identical(a, b) or (run.backwards > 1 and difference(a, b) <= near):
                 continue
-            if forward and compare.identical(forward[name], after[name]):
+            if forward and compare.identical(forward[name], b):
                 note = f"{name} is changed by the forward itself (a renormalisation?)"
                 return Finding(counted=False, note=note)
-            a, b = before[name], after[name]
             entry = compare.largest_entry(compare.ulp_distances(a, b))
             text = (
                 f"in step {step} {name}{list(entry)} moves although all learning rates are zero: "
                 "something beside the optimisers changes it"
             )
-            violation = Violation.between(a, b, entry, text, step, name)
-            return Finding(True, violation.ulps or 0, violation)
+            return Finding.violated(Violation.between(a, b, entry, text, step, name))
+    true = setting.training.start(seed=setting.seed)
     for _ in range(setting.steps):
         true.step()
-    moved = true.parameter_arrays()
-    return Finding(any(not compare.identical(a, moved[n]) for n, a in start.items()))
+    return Finding(has_moved({name: start[name] for name in held}, [true.parameter_arrays()]))
 
 
 def moves(setting: TrainingSetting) -> Finding:
@@ -144,50 +133,47 @@ def moves(setting: TrainingSetting) -> Finding:
     trainable = [n for n, p in run.parameters.items() if p.requires_grad]
     if not set(held) & set(trainable):
         message = "nothing that the optimisers hold is a parameter of the model that can be trained"
-        return Finding(True, violation=Violation(message, 1, next(iter(start))))
-    rates: dict[str, float] = {}
-    gradients = _gradients_of(run, setting.steps, rates)
+        return Finding.violated(Violation(message, 1, next(iter(start))))
+    gradients, rates = _gradients_of(run, setting.steps)
     if not run.updates:
         return Finding(False, note=f"no optimiser stepped within {setting.steps} steps")
     end = run.parameter_arrays()
     still = [n for n in trainable if n in gradients and compare.identical(start[n], end[n])]
-    suspects = [name for name in still if abs(gradients[name]).max(initial=0.0) > 0]
-    if not suspects:
-        return Finding(counted=True)
+    suspects = [name for name in still if largest(gradients[name]) > 0]
     response = dict.fromkeys(suspects, 0.0)
-    for draw in range(_DRAWS):
+    for draw in range(_DRAWS if suspects else 0):
         near = setting.training.start(seed=setting.seed)
         near.load(setting.nearby(draw))
-        other = _gradients_of(near, setting.steps, {})
+        other, _ = _gradients_of(near, setting.steps)
         for name in suspects:
             gap = difference(gradients[name], other.get(name, np.zeros(())))
             response[name] = max(response[name], gap if gap == gap else np.inf)
     for name in suspects:
-        largest = float(abs(gradients[name]).max())
-        eps = setting.precision[name]
-        if largest <= max(response[name], eps * 1e-3):
+        size, eps = largest(gradients[name]), setting.fresh.precision[name]
+        if size <= max(response[name], eps * 1e-3):
             continue
         if name not in held:
             why = "no optimiser holds it"
-        elif rates[name] and rates[name] * largest > eps * float(abs(start[name]).max()):
+        elif rates[name] and rates[name] * size > eps * largest(start[name]):
             why = f"its learning rate is {rates[name]:.3g}"
         else:
             continue
         message = (
-            f"{name} has a gradient of up to {largest:.3g} and does not move in {setting.steps} "
+            f"{name} has a gradient of up to {size:.3g} and does not move in {setting.steps} "
             f"steps: {why}"
         )
-        return Finding(True, violation=Violation(message, setting.steps, name))
+        return Finding.violated(Violation(message, setting.steps, name))
     return Finding(counted=True)
 
 
-def _gradients_of(run: Any, steps: int, rates: dict[str, float]) -> dict[str, NDArray[Any]]:
+def _gradients_of(run: Any, steps: int) -> tuple[dict[str, Array], dict[str, float]]:
     """Take steps; return the first gradient of each parameter that an update could have used.
 
     That of one that is held is there when its own optimiser steps: others may leave gradients that
-    are cleared before. ``rates`` becomes the largest rate of each.
+    are cleared before. With them comes the largest rate of each.
     """
-    found: dict[str, NDArray[Any]] = {}
+    found: dict[str, Array] = {}
+    rates: dict[str, float] = {}
     names = {id(p): name for name, p in run.parameters.items()}
     held = _held(run)
 
@@ -204,7 +190,7 @@ def _gradients_of(run: Any, steps: int, rates: dict[str, float]) -> dict[str, ND
     run.before_update = look
     for _ in range(steps):
         run.step()
-    return found
+    return found, rates
 
 
 def _held(run: Any) -> dict[str, Any]:
@@ -223,7 +209,7 @@ def pins(setting: TrainingSetting) -> Finding:
         if not any(units.count == number for units in found):
             counts = ", ".join(f"{units.count} in {units.name}" for units in found) or "none"
             message = f"{name} is to have {number} equal units, found {counts}"
-            return Finding(True, violation=Violation(message, 0, "", group=name))
+            return Finding.violated(Violation(message, 0, "", group=name))
     return Finding(counted=True)
 
 
@@ -241,17 +227,16 @@ def gradient(setting: TrainingSetting) -> Finding:
         note = "the gradients of several ranks are averaged, and their losses are not"
         return Finding(False, applies=False, note=note)
     base = setting.training.start(dtype="float64", seed=setting.seed, noise=False)
-    gradients: dict[str, NDArray[Any]] = {}
+    gradients: dict[str, Array] = {}
     base.after_backward = lambda: None if gradients else gradients.update(base.gradients())
     base.step()
     if not gradients:
         return Finding(counted=False, note="its step calls no backward()", applies=False)
     counted, worst, random = False, 0.0, Random(setting.seed, _DIRECTIONS)
     for name, array in gradients.items():
-        start = setting.start[name]
-        direction = np.where(random.integers(2, start.shape) == 1, 1.0, -1.0)
-        h = 1e-5 * max(float(abs(start).max()), 1e-3)
-        loss = _loss_along(setting, name, start, direction)
+        direction = np.where(random.integers(2, array.shape) == 1, 1.0, -1.0)
+        h = 1e-5 * max(largest(setting.start[name]), 1e-3)
+        loss = _loss_along(setting, name, direction)
         wide, narrow = ((loss(x) - loss(-x)) / (2 * x) for x in (h, h / 2))
         claimed = float((array * direction).sum())
         allowed = 10 * abs(wide - narrow) + 1e-6 * abs(narrow)
@@ -262,16 +247,14 @@ def gradient(setting: TrainingSetting) -> Finding:
                 f"backward says that the loss changes by {claimed:.6g} along a direction of "
                 f"{name}, differences of the loss say {narrow:.6g}"
             )
-            return Finding(True, violation=Violation(message, 1, name, allowed=allowed))
+            return Finding.violated(Violation(message, 1, name, allowed=allowed))
     return Finding(counted, margin=worst)
 
 
-def _loss_along(
-    setting: TrainingSetting, name: str, start: NDArray[Any], direction: NDArray[Any]
-) -> Callable[[float], float]:
+def _loss_along(setting: TrainingSetting, name: str, direction: Array) -> Callable[[float], float]:
     def loss(distance: float) -> float:
         run = setting.training.start(dtype="float64", seed=setting.seed, noise=False)
-        run.load({name: start + distance * direction})
+        run.load({name: setting.start[name] + distance * direction})
         run.rehearse(1)
         return math.nan if run.loss is None else run.loss
 

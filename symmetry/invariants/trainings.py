@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from symmetry.invariants import training, training_ranks, training_rules
+from symmetry.invariants import training_law, training_ranks, training_rules
 from symmetry.invariants.finding import Finding
 from symmetry.invariants.training import TrainingSetting
 from symmetry.targets.trainer import DTYPES
@@ -59,7 +59,7 @@ TRAININGS: tuple[TrainingInvariant, ...] = (
         reason="everything random is seeded, and nothing outlives a run",
         witness="something moved",
         compared="exact",
-        measure=training.repeatable,
+        measure=training_law.repeatable,
         runs=3,
     ),
     TrainingInvariant(
@@ -69,7 +69,7 @@ TRAININGS: tuple[TrainingInvariant, ...] = (
         reason="a sound step treats equal units equally; only rounding knows their order",
         witness="differing units are moved; the state moved",
         compared="response",
-        measure=training.permutation,
+        measure=training_law.permutation,
         units=True,
         copies=8,
     ),
@@ -79,7 +79,7 @@ TRAININGS: tuple[TrainingInvariant, ...] = (
         reason="exchanging them leaves the start as it is, so it leaves every state as it is",
         witness="two clones and a different unit; the clones moved",
         compared="response",
-        measure=training.clones,
+        measure=training_law.clones,
         units=True,
         runs=1,
         copies=16,
@@ -90,7 +90,7 @@ TRAININGS: tuple[TrainingInvariant, ...] = (
         reason="a loss is a mean over samples; only rounding knows their order",
         witness="at least two samples; the state moved",
         compared="response",
-        measure=training.samples,
+        measure=training_law.samples,
         copies=8,
     ),
     TrainingInvariant(

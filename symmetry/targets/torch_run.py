@@ -186,6 +186,12 @@ class Run:
                 self.losses = [returned]
         self.taken += 1
 
+    def states(self, steps: int) -> Iterator[dict[str, Array]]:
+        """Yield the state after each of so many further steps."""
+        for _ in range(steps):
+            self.step()
+            yield self.state()
+
     def rehearse(self, backwards: int, gradient: float | None = None) -> None:
         """Take the next step without any backward, so that no gradient and no update comes of it.
 

@@ -1,0 +1,236 @@
+"""The law on the start of a PyTorch training: rounding or bug, tensor by tensor and step by step.
+
+A deviation is divided by the *response*: the largest change in runs whose parameters were moved by
+about one ulp. Sound trainings stay near 1, whatever their optimiser. Before a violation is
+reported, it must survive more draws of the response and other rearrangements.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from symmetry.data.random import Random
+from symmetry.invariants.finding import Finding, Violation
+from symmetry.invariants.law import Rearrangement, unlike_repetition
+from symmetry.invariants.response import ratio
+from symmetry.invariants.training import (
+    MORE_DRAWS,
+    POWER,
+    States,
+    TrainingSetting,
+    difference,
+    has_moved,
+)
+from symmetry.targets.following import comparable
+from symmetry.units import compare
+from symmetry.units.merge import Pair, merged, sources
+from symmetry.units.state import finite
+from symmetry.units.units import Order, Units
+from symmetry.units.words import in_ulps
+
+_REARRANGEMENTS = 3  # that must all violate
+_ORDERS, _SAMPLES = 110, 112  # streams of the seed
+
+Key = tuple[int, str]  # a step, from 0, and an array
+
+
+def permutation(setting: TrainingSetting) -> Finding:
+    """Compare a run from rearranged units with the rearranged result, all groups at once."""
+    if not setting.units:
+        return Finding(counted=False, note="no equal units were found")
+
+    def sides(number: int) -> tuple[States, States]:
+        change = _changed(setting.units, Random(setting.seed, _ORDERS, number))
+        return _rearranged(setting, change)
+
+    finding = _judge(setting, sides, "rearranged units", "the rearranged result")
+    if finding.violation is not None:
+        finding = replace(finding, violation=_blamed(setting, finding.violation))
+    return finding
+
+
+def samples(setting: TrainingSetting) -> Finding:
+    """Compare a run whose batches are rearranged with the run as it is."""
+    count = setting.training.start(dtype=setting.dtype, seed=setting.seed).samples()
+    if count is None or count < 2:
+        note = "its batch is not given as extras['batch'], or has no axis of at least two samples"
+        return Finding(counted=False, note=note, applies=False)
+
+    def sides(number: int) -> tuple[States, States]:
+        order = _cycle(count, Random(setting.seed, _SAMPLES, number))
+        return list(setting.run(order=order)), setting.result
+
+    return _judge(setting, sides, "rearranged samples", "the run as it is")
+
+
+def clones(setting: TrainingSetting) -> Finding:
+    """Make units of each group copies of others, and compare them after every step.
+
+    In each group the last unit becomes a copy of the first; of at least five units, the one after
+    the middle a copy of the middle one. Where groups overlap, all that the copies together make
+    equal is made equal.
+    """
+    groups = [units for units in setting.units if not units.chosen]
+    if not groups:
+        return Finding(counted=False, note="no equal units were found")
+    pairs = [
+        (units, a, b)
+        for units in groups
+        for a, b in ((0, units.count - 1), (units.count // 2, units.count // 2 + 1))
+        if a == 0 or units.count > 4
+    ]
+    source = sources(pairs, {**setting.start, **setting.result[-1]})
+    start = {name: array for name, array in setting.start.items() if name in source}
+    cloned = setting.at(merged(start, source))
+
+    def sides(_: int) -> tuple[States, States]:
+        return cloned.result, [merged(state, source) for state in cloned.result]
+
+    finding = _judge(cloned, sides, "clones", "its clone", exact=True)
+    if finding.violation is None:
+        return finding
+    return replace(finding, violation=_split(pairs, finding.violation))
+
+
+def repeatable(setting: TrainingSetting) -> Finding:
+    """Compare the training as it is with a second run, and a third after another one in between."""
+    between = (setting.run(setting.nearby(draw), noise=True) for draw in (0,))
+    violation = unlike_repetition(
+        setting.first, lambda: setting.run(noise=True), between, "another one"
+    )
+    if violation is None:
+        return Finding(counted=has_moved(setting.start, setting.first))
+    cure = "; torch.use_deterministic_algorithms(True) makes sums of GPUs repeatable"
+    message = violation.message + cure * setting.fresh.on_gpu
+    return Finding.violated(replace(violation, message=message))
+
+
+def _judge(
+    setting: TrainingSetting,
+    sides: Callable[[int], tuple[States, States]],
+    changed: str,
+    wanted: str,
+    *,
+    exact: bool = False,
+) -> Finding:
+    """Measure one comparison; if it looks like a violation, again with all that is known to help.
+
+    ``sides`` returns what was found and what was expected, for rearrangements by number. Those of
+    an ``exact`` comparison are all the same, and whatever differs violates it, if only by rounding.
+    """
+    if not all(map(finite, setting.result)):
+        return Finding(counted=False, note="cannot judge: the run itself has numbers not finite")
+    found, expected = sides(0)
+    ratios = _ratios(setting, found, expected)
+    if max(ratios.values(), default=0.0) > setting.threshold:
+        setting.response(MORE_DRAWS)
+        for number in range(1 if exact else _REARRANGEMENTS):
+            again = _ratios(setting, *(sides(number) if number else (found, expected)))
+            ratios = {key: min(ratio, again[key]) for key, ratio in ratios.items() if key in again}
+    lies = {array for units in setting.units for array in units.arrays}
+    if not any(step == 0 and (name in lies or not lies) for step, name in ratios):
+        note = "cannot judge: one ulp in the parameters moves the arrays by 1 % and more"
+        return Finding(counted=False, note=note)
+    step, array = _worst(ratios, setting.threshold)
+    multiple = ratios[step, array]
+    finding = Finding(
+        counted=has_moved(setting.start, setting.result),
+        margin=multiple / setting.threshold,
+        ratio=multiple,
+        threshold=setting.threshold,
+        array=array,
+    )
+    a, b = found[step][array], expected[step][array]
+    if compare.identical(a, b):
+        return finding
+    entry = compare.largest_entry(abs(np.subtract(a, b, dtype=np.float64)))
+    message = (
+        f"after step {step + 1} of a run from {changed}, {array}{list(entry)} is {a[entry]!s}, "
+        f"{wanted} is {b[entry]!s}: {multiple:.3g} times the response to one ulp, limit "
+        f"{setting.threshold:.0f}"
+    )
+    rounding = multiple <= setting.threshold
+    allowed = setting.response()[step][array] * setting.threshold
+    facts = {"allowed": allowed, "rounding": rounding}
+    violation = Violation.between(a, b, entry, message, step + 1, array, **facts)
+    violated = not rounding or (exact and finding.counted)
+    return replace(finding, max_ulps=violation.ulps or 0, violation=violation if violated else None)
+
+
+def _worst(ratios: Mapping[Key, float], threshold: float) -> Key:
+    """Return where the largest ratio is: of those above the threshold, in the first step.
+
+    What a reader knows by name says more than what an optimiser keeps for it.
+    """
+    over = [key for key, ratio in ratios.items() if ratio > threshold]
+    first = [key for key in over if key[0] == min(over)[0]]
+    return max(first or ratios, key=lambda k: (k in over and "model." in k[1][:6], ratios[k]))
+
+
+def _ratios(setting: TrainingSetting, found: States, expected: States) -> dict[Key, float]:
+    """Return deviation by response of each array that can be judged, by step and name.
+
+    Where the response is large, a bug cannot be told from rounding.
+    """
+    ratios: dict[Key, float] = {}
+    for step, response in enumerate(setting.response()):
+        a, b = found[step], expected[step]
+        for name, array in b.items():
+            if comparable(name, b) and response[name] <= POWER * setting.scale[name]:
+                deviation = difference(array, a[name]) if name in a else math.inf
+                peers = [response[n] for n in setting.peers.get(name, (name,)) if n in response]
+                ratios[step, name] = ratio(deviation, max(peers))
+    return ratios
+
+
+def _changed(groups: Sequence[Units], random: Random) -> Rearrangement:
+    """Return an order without fixed points of each group."""
+    return Rearrangement(tuple((units, _cycle(units.count, random)) for units in groups))
+
+
+def _rearranged(setting: TrainingSetting, change: Rearrangement) -> tuple[States, States]:
+    """Return the states of a run from the rearranged start, and the rearranged ones."""
+    start = change(setting.start)
+    moved = {name: array for name, array in start.items() if array is not setting.start[name]}
+    return list(setting.run(moved)), [dict(change(state)) for state in setting.result]
+
+
+def _cycle(count: int, random: Random) -> Order:
+    """Return a random order that leaves nothing in its place."""
+    line = random.permutation(count)
+    order = np.empty(count, dtype=np.int_)
+    order[line] = np.roll(line, 1)
+    return order
+
+
+def _blamed(setting: TrainingSetting, violation: Violation) -> Violation:
+    """Name the group of units: of those in the array, the one that violates most on its own."""
+    worst, blamed = 0.0, violation
+    for units in setting.units:
+        if violation.array in units.arrays:
+            change = _changed([units], Random(setting.seed, _ORDERS))
+            ratios = _ratios(setting, *_rearranged(setting, change))
+            own = ratios.get((violation.iteration - 1, violation.array), 0.0)
+            if own > worst:
+                pair = change.units_at(violation.array, violation.entry or ())
+                worst, blamed = own, replace(violation, group=units.name, units=pair)
+    return blamed
+
+
+def _split(pairs: Sequence[Pair], violation: Violation) -> Violation:
+    """Say which units of which group are no longer equal."""
+    entry = violation.entry or ()
+    for units, usual, odd in pairs:
+        if units.unit_at(violation.array, entry) == odd:
+            how_far = violation.message.rpartition(": ")[2]
+            message = (
+                f"after step {violation.iteration} unit {odd} of {units.name} is no longer equal "
+                f"to unit {usual}: {violation.array}{list(entry)} is "
+                f"{in_ulps(violation.ulps or 0)} off, {how_far}"
+            )
+            return replace(violation, message=message, group=units.name, units=(odd, usual))
+    return violation
