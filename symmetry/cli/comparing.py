@@ -1,122 +1,70 @@
-"""What a person sees while trainers are compared: a live table on a terminal, else lines.
+"""What a person sees while trainers are compared: lines, and on a terminal a bar for each trainer.
 
-The plain lines are the same bytes each time; times are shown on terminals only. This module is
-imported when a command does its work, not before.
+The lines are the same bytes each time; times are shown on terminals only. This module is imported
+when a command does its work, not before.
 """
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from statistics import median
+from contextlib import contextmanager
 
 import click
-from rich.live import Live
-from rich.table import Table
-from rich.text import Text
+from rich.progress import Progress, TaskID
 
+from symmetry.cli.progress import bars, numbers, on_terminal
 from symmetry.comparison.compare import ComparisonListener
 from symmetry.comparison.record import Comparison, LeftOut, TrainerPoint
 from symmetry.comparison.task import TaskFacts
-from symmetry.report import comparison_words as words
-from symmetry.report.templates import relative
+from symmetry.report.comparison_words import in_short, task_in_words
 
 _LINES = 10  # of progress, for each comparison
 
 
 @contextmanager
 def display(*, quiet: bool) -> Iterator[ComparisonListener]:
-    """Choose the display that fits standard output, and end it with the block."""
+    """Show what is done, with bars on a terminal, while the block runs."""
     if quiet:
         yield ComparisonListener()
-    elif sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
-        with closing(Tables()) as tables:
-            yield tables
-    else:
-        yield Plain()
+        return
+    with bars(disable=not on_terminal()) as shown:
+        yield Shown(shown)
 
 
-class Plain(ComparisonListener):
+class Shown(ComparisonListener):
     """Prints a line now and then, one for each split, and one for each trainer at the end."""
+
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
+        self._tasks: dict[str, TaskID] = {}
 
     def begin(self, facts: TaskFacts, names: tuple[str, ...]) -> None:  # noqa: D102
         self._total = facts.iterations
         self._split: set[str] = set()
-        click.echo(_headline(facts, names))
+        click.echo(f"{facts.data}, {task_in_words(facts)}\n  {', '.join(names)}")
+        add = self._bars.add_task
+        self._tasks = {name: add(name, total=self._total, numbers="starting") for name in names}
 
     def left_out(self, left_out: LeftOut) -> None:  # noqa: D102
         click.echo(f"  left out: {left_out.name}: {left_out.reason}")
+        if left_out.name in self._tasks:
+            self._bars.remove_task(self._tasks.pop(left_out.name))
 
     def point(self, name: str, point: TrainerPoint) -> None:  # noqa: D102
         if point.ulps and name not in self._split:
             self._split.add(name)
             click.echo(f"  iteration {point.iteration:,}: units of {name} split")
+        shown = numbers(point, self._total)
+        self._bars.update(self._tasks[name], completed=point.iteration, numbers=shown)
 
     def turn(self, iteration: int) -> None:  # noqa: D102
         if iteration % max(self._total // _LINES, 1) == 0:
             click.echo(f"  iteration {iteration:,} of {self._total:,}")
 
     def end(self, comparison: Comparison) -> None:  # noqa: D102
+        for task in self._tasks.values():
+            self._bars.remove_task(task)
+        self._tasks = {}
         for run in comparison.runs:
-            click.echo(f"  {words.in_short(run, comparison)}")
+            click.echo(f"  {in_short(run, comparison)}")
         click.echo()
-
-
-class Tables(ComparisonListener):
-    """Keeps one table for each comparison up to date; finished ones stay on the screen."""
-
-    def __init__(self) -> None:
-        self._live: Live | None = None
-
-    def begin(self, facts: TaskFacts, names: tuple[str, ...]) -> None:  # noqa: D102
-        self._headline, self._total = _headline(facts, names), facts.iterations
-        self._points: dict[str, list[TrainerPoint]] = {name: [] for name in names}
-        self._reasons: dict[str, str] = {}
-        self._live = Live(get_renderable=self._table, refresh_per_second=4)
-        self._live.start()
-
-    def left_out(self, left_out: LeftOut) -> None:  # noqa: D102
-        self._reasons[left_out.name] = left_out.reason
-
-    def point(self, name: str, point: TrainerPoint) -> None:  # noqa: D102
-        self._points[name].append(point)
-
-    def end(self, comparison: Comparison) -> None:  # noqa: ARG002, D102
-        self.close()
-
-    def close(self) -> None:
-        """Leave the last state of the table on the screen."""
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
-
-    def _table(self) -> Table:
-        table = Table(title=Text(self._headline), title_justify="left", box=None)
-        table.add_column("trainer", no_wrap=True)
-        for column in ("iteration", "s", "loss", "accuracy %", "units split", "spread"):
-            table.add_column(column, justify="right")
-        for name in dict.fromkeys((*self._points, *self._reasons)):
-            table.add_row(*map(Text, (name, *self._cells(name))))  # brackets are no markup
-        return table
-
-    def _cells(self, name: str) -> tuple[str, ...]:
-        if name in self._reasons:
-            return (f"left out: {self._reasons[name]}",)
-        if not self._points[name]:
-            return ("starting",)
-        points = tuple(self._points[name])
-        split = next((point.iteration for point in points if point.ulps), None)
-        return (
-            f"{points[-1].iteration:,} of {self._total:,}",
-            words.seconds(median(point.seconds for point in points[1:] or points)),
-            f"{points[-1].loss:.6f}",
-            f"{points[-1].accuracy:.2f}",
-            "-" if split is None else f"at {split:,}",
-            relative(points[-1].spread),
-        )
-
-
-def _headline(facts: TaskFacts, names: tuple[str, ...]) -> str:
-    return f"{facts.data}, {words.task(facts)}\n  {', '.join(names)}"

@@ -19,15 +19,17 @@ from symmetry.experiment import Listener, Point
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
+    from symmetry.comparison.record import TrainerPoint
+
 
 @contextmanager
 def display(*, quiet: bool) -> Iterator[Listener]:
     """Choose the display that fits standard output, and end it with the block."""
     if quiet:
         yield Listener()
-    elif sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
-        with _bars() as bars:
-            live = Live(bars)
+    elif on_terminal():
+        with bars() as shown:
+            live = Live(shown)
             try:
                 yield live
             finally:
@@ -68,8 +70,8 @@ class Live(Listener):
         self.end_stage()
         if run not in self._runs:
             self._runs[run] = self._bars.add_task(run, total=iterations, numbers="")
-        numbers = f"{point.iteration:,} of {iterations:,}  {_numbers(point)}"
-        self._bars.update(self._runs[run], completed=point.iteration, numbers=numbers)
+        shown = numbers(point, iterations)
+        self._bars.update(self._runs[run], completed=point.iteration, numbers=shown)
 
     def end_stage(self) -> None:
         """Take away the line that says what is being done."""
@@ -78,16 +80,28 @@ class Live(Listener):
             self._stage = None
 
 
-def _numbers(point: Point) -> str:
-    return f"loss {point.loss:.6f}  accuracy {point.accuracy:5.2f} %"
+def on_terminal() -> bool:
+    """Return whether standard output is a terminal on which lines can be drawn anew."""
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def _bars() -> Progress:
+def bars(*, disable: bool = False) -> Progress:
+    """Return bars, each with a name, numbers and the time that is left."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
         TextColumn("{task.fields[numbers]}"),
         TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+        disable=disable,
     )
+
+
+def numbers(point: Point | TrainerPoint, iterations: int) -> str:
+    """Say how far a run has come."""
+    return f"{point.iteration:,} of {iterations:,}  {_numbers(point)}"
+
+
+def _numbers(point: Point | TrainerPoint) -> str:
+    return f"loss {point.loss:.6f}  accuracy {point.accuracy:5.2f} %"

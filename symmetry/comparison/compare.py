@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any
 
 from symmetry.comparison.process import Process, SubjectError
 from symmetry.comparison.record import Comparison, LeftOut, TrainerPoint, TrainerRun
@@ -16,7 +15,7 @@ from symmetry.comparison.task import Task, TaskFacts
 from symmetry.comparison.worker import ADVANCE, LIBRARIES
 from symmetry.errors import SymmetryError
 
-Result = TypeVar("Result")
+_Runner = tuple[Process, Recorder]
 
 
 class ComparisonListener:
@@ -66,68 +65,44 @@ def compare(
     task.refuse_beyond_memory(len(subjects))
     listener = listener or ComparisonListener()
     listener.begin(task.facts, tuple(subject.name for subject in subjects))
+    runners: deque[_Runner] = deque()
+    runs: dict[Subject, TrainerRun] = {}
+    left_out: list[LeftOut] = []
+
+    def each(work: Callable[[Process, Recorder], Any]) -> None:
+        """Let each do some work; one that fails is left out, if that is allowed."""
+        for runner in tuple(runners):
+            try:
+                work(*runner)
+            except SubjectError as error:
+                if not optional:
+                    raise
+                left_out.append(LeftOut(error.name, error.reason))
+                listener.left_out(left_out[-1])
+                runners.remove(runner)
+                runner[0].close()
+                if not runners:
+                    raise SymmetryError(f"no trainer is left; {error}") from error
+
+    def advance(process: Process, recorder: Recorder) -> None:
+        point = recorder.see(*process.ask(ADVANCE))
+        listener.point(recorder.subject.name, point)
+
+    def finish(process: Process, recorder: Recorder) -> None:
+        runs[recorder.subject] = recorder.run(process.ask(LIBRARIES))
+
     with ExitStack() as stack:
-        field = _Field(optional, listener)
         for subject in subjects:  # all are started at once; each takes its time to import
             process = stack.enter_context(closing(Process(subject, threads)))
-            field.runners.append(_Runner(process, Recorder(subject, task)))
-        runners = tuple(field.runners)
-        field.each(lambda runner: runner.process.begin(task))
-        field.each(lambda runner: runner.process.receive())
+            runners.append((process, Recorder(subject, task.facts)))
+        each(lambda process, _: process.begin(task))
+        each(lambda process, _: process.receive())
         for iteration in range(1, task.facts.iterations + 1):
-            field.each(lambda runner: runner.advance(listener))
-            field.runners.rotate(-1)
+            each(advance)
+            runners.rotate(-1)
             listener.turn(iteration)
-        field.runners = deque(runner for runner in runners if runner in field.runners)
-        runs = tuple(field.each(_Runner.finish))
-    comparison = Comparison(task.facts, threads, runs, tuple(field.left_out))
+        each(finish)
+    found = tuple(runs[subject] for subject in subjects if subject in runs)
+    comparison = Comparison(task.facts, threads, found, tuple(left_out))
     listener.end(comparison)
     return comparison
-
-
-@dataclass(frozen=True, eq=False)
-class _Runner:
-    """A trainer: its process, and what is recorded of it."""
-
-    process: Process
-    recorder: Recorder
-
-    def advance(self, listener: ComparisonListener) -> None:
-        """Train for one iteration."""
-        point = self.recorder.see(*self.process.ask(ADVANCE))
-        listener.point(self.recorder.subject.name, point)
-
-    def finish(self) -> TrainerRun:
-        """Return the record."""
-        return self.recorder.run(self.process.ask(LIBRARIES))
-
-
-class _Field:
-    """The trainers that are still compared, in the order in which they take turns."""
-
-    def __init__(self, optional: bool, listener: ComparisonListener) -> None:
-        self._optional, self._listener = optional, listener
-        self.runners: deque[_Runner] = deque()
-        self.left_out: list[LeftOut] = []
-
-    def each(self, work: Callable[[_Runner], Result]) -> list[Result]:
-        """Let each do some work; one that fails is left out, if that is allowed."""
-        results = []
-        for runner in tuple(self.runners):
-            try:
-                results.append(work(runner))
-            except SubjectError as error:
-                if not self._optional:
-                    raise
-                self._leave_out(runner, error)
-        return results
-
-    def _leave_out(self, runner: _Runner, error: SubjectError) -> None:
-        name = runner.recorder.subject.name
-        reason = str(error).removeprefix(f"trainer {name!r}: ")
-        self.left_out.append(LeftOut(name, reason))
-        self._listener.left_out(self.left_out[-1])
-        self.runners.remove(runner)
-        runner.process.close()
-        if not self.runners:
-            raise SymmetryError(f"no trainer is left; {error}") from error

@@ -18,6 +18,12 @@ from symmetry.processes import command, ending
 class SubjectError(SymmetryError):
     """A trainer cannot be imported, raised, or its process died: one line, with its name."""
 
+    def __init__(self, subject: Subject, message: str) -> None:
+        """Put the trainer's name in front of a message that may begin with it already."""
+        self.name = subject.name
+        self.reason = message.removeprefix(f"{subject.trainer!r}: ")
+        super().__init__(f"trainer {subject.name!r}: {self.reason}")
+
 
 class Process:
     """A worker. It is in a session of its own, so that a Ctrl-C comes to us alone."""
@@ -38,21 +44,12 @@ class Process:
     def begin(self, task: Task) -> None:
         """Send the task; the answer tells when everything is ready."""
         order: Order = (self._subject, task, self._cores)
-        self.send(order)
+        self._send(order)
 
     def ask(self, question: str) -> Any:
         """Send a question, wait for its answer, and return that."""
-        self.send(question)
+        self._send(question)
         return self.receive()
-
-    def send(self, message: Any) -> None:
-        """Send a message without waiting for its answer."""
-        assert self._process.stdin is not None
-        try:
-            pickle.dump(message, self._process.stdin, pickle.HIGHEST_PROTOCOL)
-            self._process.stdin.flush()
-        except BrokenPipeError as error:
-            raise self._death() from error
 
     def receive(self) -> Any:
         """Wait for an answer and return its value.
@@ -68,8 +65,16 @@ class Process:
         except (EOFError, pickle.UnpicklingError) as error:
             raise self._death() from error
         if error is not None:
-            raise SubjectError(self._named(error))
+            raise SubjectError(self._subject, error)
         return value
+
+    def _send(self, message: Any) -> None:
+        assert self._process.stdin is not None
+        try:
+            pickle.dump(message, self._process.stdin, pickle.HIGHEST_PROTOCOL)
+            self._process.stdin.flush()
+        except BrokenPipeError as error:
+            raise self._death() from error
 
     def close(self) -> None:
         """End the process, in the middle of whatever it is doing."""
@@ -87,11 +92,4 @@ class Process:
         self._complaints.seek(0)
         lines = self._complaints.read().decode(errors="replace").split("\n")
         last = next((f": {line.strip()[:200]}" for line in reversed(lines) if line.strip()), "")
-        return SubjectError(self._named(f"its process ended ({ending(status)}){last}"))
-
-    def _named(self, message: str) -> str:
-        """Put the trainer's name in front, unless the message has it already."""
-        own, typed = f"trainer {self._subject.trainer!r}", f"trainer {self._subject.name!r}"
-        if own == typed and own in message:
-            return message
-        return f"{typed}: {message.removeprefix(f'{own}: ')}"
+        return SubjectError(self._subject, f"its process ended ({ending(status)}){last}")

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from statistics import median
 
-from symmetry.comparison.libraries import Libraries
+from symmetry.comparison.environment import Libraries
 from symmetry.comparison.subject import Subject
 from symmetry.comparison.task import TaskFacts
 from symmetry.units.compare import Group
-from symmetry.watch import Outcome
 
 
 @dataclass(frozen=True)
@@ -22,8 +21,6 @@ class TrainerPoint:
     accuracy: float  # on the test set, in percent
     spread: float | None  # how far apart hidden units are: ``recorder.spread``
     ulps: int | None  # the largest distance of two units in any entry of w1 or w2
-    w1_relative: float | None  # the largest relative distance, in any entry, to the first unit
-    w2_relative: float | None
 
 
 @dataclass(frozen=True)
@@ -32,9 +29,8 @@ class TrainerRun:
 
     subject: Subject
     history: tuple[TrainerPoint, ...]
-    columns: Outcome  # of w1
-    rows: Outcome  # the hidden ones of w2
     groups: tuple[Group, ...]  # of units identical in both matrices, when compared last
+    counted: bool  # whether there was anything to tell apart: two units, and weights that moved
     libraries: Libraries
 
     @property
@@ -43,35 +39,19 @@ class TrainerRun:
         return self.subject.name
 
     @property
-    def step_only(self) -> bool:
-        """Whether the step alone was timed; the project's trainers are with loss and accuracy."""
-        return self.subject.step_only
-
-    @property
-    def first_seconds(self) -> float:
-        """The first iteration: it may compile, and makes the gradient of the start as well."""
-        return self.history[0].seconds
-
-    @property
     def seconds(self) -> float | None:
         """The median of the other iterations; None if there are none."""
         return median(p.seconds for p in self.history[1:]) if len(self.history) > 1 else None
 
     @property
-    def split_in(self) -> int | None:
+    def split(self) -> TrainerPoint | None:
         """The first iteration after which clones were different; None if there is none."""
-        splits = [outcome.split for outcome in (self.columns, self.rows)]
-        return min((split.step for split in splits if split is not None), default=None)
-
-    @property
-    def counted(self) -> bool:
-        """Whether there was anything to tell apart: two units, and weights that moved."""
-        return self.columns.counted or self.rows.counted
+        return next((point for point in self.history if point.ulps), None)
 
     @property
     def compared(self) -> int:
         """How many iterations were compared: up to the first with numbers that are not finite."""
-        return self.columns.iterations
+        return sum(point.ulps is not None for point in self.history)
 
     @property
     def spreads(self) -> tuple[float, ...]:
@@ -96,7 +76,19 @@ class Comparison:
     runs: tuple[TrainerRun, ...]
     left_out: tuple[LeftOut, ...] = ()
 
+    def run(self, name: str) -> TrainerRun | None:
+        """Return the run of that trainer, if it took part."""
+        return next((run for run in self.runs if run.name == name), None)
+
     @property
-    def core(self) -> TrainerRun | None:
-        """The run of the project's own core, if it took part."""
-        return next((run for run in self.runs if run.name == "numba"), None)
+    def fastest(self) -> float | None:
+        """The median seconds of the fastest trainer of those that time whole iterations."""
+        times = (run.seconds for run in self.runs if not run.subject.step_only)
+        return min((each for each in times if each is not None), default=None)
+
+    @property
+    def helped(self) -> tuple[TrainerRun, ...]:
+        """The runs whose settings kept the units identical that split without them."""
+        kept = (run for run in self.runs if run.counted and run.split is None)
+        plain = ((run, self.run(run.subject.trainer)) for run in kept)
+        return tuple(run for run, other in plain if other is not None and other.split)

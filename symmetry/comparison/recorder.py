@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from symmetry.comparison.libraries import Libraries
+from symmetry.comparison.environment import Libraries
 from symmetry.comparison.record import TrainerPoint, TrainerRun
 from symmetry.comparison.subject import Subject
-from symmetry.comparison.task import Task
+from symmetry.comparison.task import TaskFacts
 from symmetry.invariants.two_layer import hidden_units
 from symmetry.units import compare
 from symmetry.units.compare import Floats
 from symmetry.units.state import finite
-from symmetry.watch import Watch
 
 
 def spread(units: Floats) -> float:
@@ -35,49 +34,32 @@ def spread(units: Floats) -> float:
 class Recorder:
     """Is shown the weights after every iteration of one trainer; makes its record."""
 
-    def __init__(self, subject: Subject, task: Task) -> None:
+    def __init__(self, subject: Subject, facts: TaskFacts) -> None:
         self.subject = subject
-        facts = task.facts
-        w1, w2 = (np.zeros(shape, facts.dtype) for shape in facts.shapes)
-        self._watch = Watch(w1, w2)
-        self._test = facts.test
-        self._finite = True
-        self.history: list[TrainerPoint] = []
-        self.groups: tuple[compare.Group, ...] = (tuple(range(facts.hidden)),)
+        self._units, self._test = hidden_units(facts.hidden), facts.test
+        self._groups: tuple[compare.Group, ...] = (tuple(range(facts.hidden)),)
+        self._finite, self._moved = True, False
+        self._history: list[TrainerPoint] = []
 
     def see(
         self, seconds: float, loss: float, correct: int, w1: Floats, w2: Floats
     ) -> TrainerPoint:
         """Compare the units, and return what this iteration adds to the history."""
-        iteration = len(self.history) + 1
-        self._watch.see(iteration, w1, w2)
-        apart = self._compare(w1, w2) if self._finite else (None,) * 4
-        point = TrainerPoint(iteration, seconds, loss, 100 * correct / self._test, *apart)
-        self.history.append(point)
-        return point
+        iteration, accuracy = len(self._history) + 1, 100 * correct / self._test
+        apart, ulps = self._compare({"w1": w1, "w2": w2}) if self._finite else (None, None)
+        self._history.append(TrainerPoint(iteration, seconds, loss, accuracy, apart, ulps))
+        return self._history[-1]
 
     def run(self, libraries: Libraries) -> TrainerRun:
         """Return the record."""
-        columns, rows, *_ = self._watch.outcomes()
-        return TrainerRun(
-            subject=self.subject,
-            history=tuple(self.history),
-            columns=columns,
-            rows=rows,
-            groups=self.groups,
-            libraries=libraries,
-        )
+        counted = self._moved and self._units.count > 1
+        return TrainerRun(self.subject, tuple(self._history), self._groups, counted, libraries)
 
-    def _compare(
-        self, w1: Floats, w2: Floats
-    ) -> tuple[float | None, int, float | None, float | None]:
-        """Return spread, ulps, relative distances; only ulps if numbers are not finite."""
-        units, weights = hidden_units(w1.shape[1]), {"w1": w1, "w2": w2}
-        matrices = [units.rows(weights, part) for part in units.parts]
-        self.groups = units.groups(weights)
-        ulps = max(compare.spread_ulps(units) for units in matrices)
+    def _compare(self, weights: dict[str, Floats]) -> tuple[float | None, int]:
+        """Return spread and ulps; the latter alone if numbers are not finite."""
+        matrices = [self._units.rows(weights, part) for part in self._units.parts]
+        self._moved = self._moved or any(matrix.any() for matrix in matrices)
+        self._groups = self._units.groups(weights)
         self._finite = finite(weights)
-        if not self._finite:
-            return None, ulps, None, None
-        in_w1, in_w2 = map(compare.spread_relative, matrices)
-        return max(map(spread, matrices)), ulps, in_w1, in_w2
+        apart = max(map(spread, matrices)) if self._finite else None
+        return apart, max(map(compare.spread_ulps, matrices))

@@ -63,33 +63,30 @@ def parse_subject(name: str) -> Subject:
         return Subject(name, name)
     match = _NAME.fullmatch(name)
     if match is None:
-        raise SymmetryError(
-            f"trainer {name!r}: settings are written as trainer[NAME=VALUE,...], at the end"
-        )
+        raise _wrong(name, "settings are written as trainer[NAME=VALUE,...], at the end")
     trainer = match["trainer"]
     variables: dict[str, str] = {}
     threads, deterministic = None, False
     for setting in map(str.strip, _COMMA.split(match["settings"])):
         written = _SETTING.fullmatch(setting)
-        if setting == "deterministic" and trainer not in _WITHOUT_TORCH:
+        if setting == "deterministic":
+            if trainer in _WITHOUT_TORCH:
+                raise _wrong(name, "deterministic is a setting of PyTorch only")
             deterministic = True
-        elif setting == "deterministic":
-            raise SymmetryError(f"trainer {name!r}: deterministic is a setting of PyTorch only")
         elif written is None:
-            raise SymmetryError(
-                f"trainer {name!r}: a setting is NAME=VALUE, threads=N or deterministic, "
-                f"not {setting!r}"
-            )
-        elif written["name"] == "threads":
-            if not re.fullmatch(r"0*[1-9]\d{0,4}", written["value"], re.ASCII):
-                raise SymmetryError(
-                    f"trainer {name!r}: threads must be a number of threads, "
-                    f"not {written['value']!r}"
-                )
+            known = "NAME=VALUE, threads=N or deterministic"
+            raise _wrong(name, f"a setting is {known}, not {setting!r}")
+        elif written["name"] != "threads":
+            variables[written["name"]] = written["value"]
+        elif re.fullmatch(r"0*[1-9]\d{0,4}", written["value"], re.ASCII):
             threads = int(written["value"])
         else:
-            variables[written["name"]] = written["value"]
+            raise _wrong(name, f"threads must be a number of threads, not {written['value']!r}")
     return Subject(name, trainer, tuple(variables.items()), threads, deterministic)
+
+
+def _wrong(name: str, text: str) -> SymmetryError:
+    return SymmetryError(f"trainer {name!r}: {text}")
 
 
 def parse_subjects(names: tuple[str, ...]) -> tuple[Subject, ...]:

@@ -10,11 +10,12 @@ import os
 import pickle
 import time
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from contextlib import suppress
+from typing import Any
 
 import numpy as np
 
-from symmetry.comparison.libraries import loaded_libraries
+from symmetry.comparison.environment import loaded_libraries
 from symmetry.comparison.subject import Subject
 from symmetry.comparison.task import Task
 from symmetry.errors import SymmetryError
@@ -31,46 +32,37 @@ Iteration = tuple[float, float, int, Floats, Floats]  # seconds, loss, correct o
 
 
 def main() -> None:
-    """Serve until there are no more questions."""
-    questions, answers = take_pipes()
-    with quiet():
-        serve(questions, answers)
-
-
-def serve(questions: BinaryIO, answers: BinaryIO) -> None:
     """Obey an order, then answer questions: each with a value, and None or what went wrong."""
+    questions, answers = take_pipes()
     training: Iterator[Iteration] = iter(())
-    while True:
-        try:
+    with quiet(), suppress(EOFError, BrokenPipeError):  # whoever asked is gone
+        while True:
             question = pickle.load(questions)
-        except EOFError:
-            return
-        value: Any = None
-        error = None
-        try:
-            if question == ADVANCE:
-                value = next(training)
-            elif question == LIBRARIES:
-                value = loaded_libraries()
-            else:
-                training = start_training(*question)
-        except (SymmetryError, TrainerError) as failure:
-            error = str(failure)
-        except BaseException as failure:
-            error = f"{in_one_line(failure)}{place_of(failure)}"
-        try:
+            value: Any = None
+            error = None
+            try:
+                if question == ADVANCE:
+                    value = next(training)
+                elif question == LIBRARIES:
+                    value = loaded_libraries()
+                else:
+                    training = _start_training(*question)
+            except (SymmetryError, TrainerError) as failure:
+                error = str(failure)
+            except BaseException as failure:
+                error = f"{in_one_line(failure)}{place_of(failure)}"
             pickle.dump((value, error), answers, pickle.HIGHEST_PROTOCOL)
             answers.flush()
-        except BrokenPipeError:
-            return
 
 
-def start_training(subject: Subject, task: Task, cores: int | None) -> Iterator[Iteration]:
+def _start_training(subject: Subject, task: Task, cores: int | None) -> Iterator[Iteration]:
     """Import the trainer and hand it the data; nothing of this is timed."""
     if cores is not None and hasattr(os, "sched_setaffinity"):  # JAX has a thread for each
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
     if subject.deterministic:
-        _make_deterministic()
+        import torch
+
+        torch.use_deterministic_algorithms(True)
     facts = task.facts
     w1, w2 = (np.zeros(shape, facts.dtype) for shape in facts.shapes)
     if not subject.step_only:
@@ -118,13 +110,3 @@ def _steps(trainer: Trainer, task: Task, w1: Floats, w2: Floats) -> Iterator[Ite
         loss, _ = core.evaluate(w1, w2)
         _, predictions = test.evaluate(w1, w2)
         yield seconds, loss, int(np.count_nonzero(predictions == task.test_labels)), w1, w2
-
-
-def _make_deterministic() -> None:
-    try:
-        import torch
-    except ModuleNotFoundError as error:
-        raise SymmetryError(f"deterministic needs torch, which cannot be imported: {error}") from (
-            error
-        )
-    torch.use_deterministic_algorithms(True)

@@ -6,100 +6,103 @@ tells is true of that machine.
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from symmetry.comparison.record import Comparison, TrainerRun
 from symmetry.comparison.study import Study
 from symmetry.report import comparison_words as words
-from symmetry.report.comparison_figures import GROWTH, SPREAD, seconds_figure, spread_figure
-from symmetry.report.figure import Figure
+from symmetry.report.figure import Figure, plain
 from symmetry.report.files import Report
 from symmetry.report.records import dump
-from symmetry.report.templates import render
-from symmetry.units.words import groups_in_words
-from symmetry.watch import Outcome
+from symmetry.report.templates import code, data_name, render
+from symmetry.units.words import count, groups_in_words
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas
 
 MARKDOWN, JSON = "frameworks.md", "frameworks.json"
+SPREAD, GROWTH = "frameworks-spread.png", "frameworks-growth.png"
 
-_LIMITS = (1e-15, 1e-12, 1e-9, 1e-6, 1e-3, 0.1, 0.5)
+_FINEST = 1e-17  # spreads below are not told from zero
 
 
 def render_study(study: Study) -> Report:
     """Return the files of the report."""
-    return Report({MARKDOWN: _markdown(study), JSON: _json(study)}, tuple(_figures(study)))
-
-
-def _figures(study: Study) -> Iterator[Figure]:
-    if study.frameworks is not None:
-        yield spread_figure(study.frameworks, SPREAD)
-        if study.frameworks.facts.iterations > 1:
-            yield seconds_figure(study.frameworks)
-    if study.growth is not None:
-        yield spread_figure(study.growth, GROWTH)
-
-
-def _markdown(study: Study) -> str:
-    growing = study.growth.runs if study.growth else ()
+    helped = ((run, trial.facts.hidden) for trial in study.trials for run in trial.helped)
     context = {
-        "words": words,
         "study": study,
-        "frameworks": study.frameworks,
-        "growth": study.growth,
-        "split": [run for run in growing if run.split_in is not None],
-        "main": study.frameworks or study.growth,
-        "limits": _LIMITS,
-        "command": words.command(study),
+        "words": words,
+        "data_name": data_name,
+        "groups_in_words": groups_in_words,
+        "helped": [f"{code(run.name)} ({count(units, 'unit')})" for run, units in helped],
+        "spread": SPREAD,
+        "growth": GROWTH,
     }
-    return render("frameworks.md.jinja", context)
+    figures = [spread_figure(study.main, SPREAD)]
+    figures += [spread_figure(study.growth, GROWTH)] if study.growth else []
+    texts = {MARKDOWN: render("frameworks.md.jinja", context), JSON: _json(study)}
+    return Report(texts, tuple(figures))
+
+
+def spread_figure(comparison: Comparison, name: str) -> Figure:
+    """Draw how far apart the units of each trainer were, by iteration.
+
+    The axis is logarithmic down to the finest spread, and zero has a place below that.
+    """
+    runs, iterations = comparison.runs, comparison.facts.iterations
+    labels = [f"{run.name}: {words.splits(run)}" for run in runs]
+
+    def draw(canvas: Canvas) -> None:
+        axes = canvas.subplots()
+        for order, (run, label) in enumerate(zip(runs, labels, strict=True)):
+            dashed = (0, (5, 1.5)) if order % 2 else "-"  # lines may lie on one another
+            shown = range(1, len(run.spreads) + 1)
+            axes.plot(shown, run.spreads, label=label, linewidth=2, linestyle=dashed)
+        axes.set_title("How far apart equal hidden units came, relative to their own size")
+        axes.set(xlabel="iteration", ylabel="relative spread", xlim=(0.5, iterations + 0.5))
+        axes.set_yscale("symlog", linthresh=_FINEST)
+        axes.set_ylim(-_FINEST / 10, 3)
+        axes.set_yticks([0, *10.0 ** np.arange(-16, 1, 4)])
+        axes.minorticks_off()
+        axes.grid(axis="y", color="#e6e6e6", linewidth=0.8)
+        axes.locator_params("x", integer=True, min_n_ticks=1)
+        axes.legend(loc="upper left", bbox_to_anchor=(1, 1), title="first split")
+        plain(axes)
+
+    return Figure(name, (9.6, 4.2), (iterations, labels, *(run.spreads for run in runs)), draw)
 
 
 def _json(study: Study) -> str:
     """Return the record for programs."""
-    trials = [("trial", trial) for trial in study.trials]
-    parts = (("frameworks", study.frameworks), *trials, ("growth", study.growth))
-    comparisons = [_comparison(name, part) for name, part in parts if part is not None]
-    return dump({"machine": vars(study.machine), "comparisons": comparisons}) + "\n"
+    names = ["frameworks", *["trial"] * len(study.trials), "growth"]
+    parts = zip(names, study.comparisons, strict=False)
+    comparisons = [_comparison(name, part) for name, part in parts]
+    return dump({"machine": study.machine, "comparisons": comparisons}) + "\n"
 
 
 def _comparison(part: str, comparison: Comparison) -> dict[str, Any]:
     return {
         "part": part,
-        "task": dataclasses.asdict(comparison.facts),
+        "task": asdict(comparison.facts),
         "threads": comparison.threads,
-        "left_out": list(map(vars, comparison.left_out)),
-        "runs": [_run(run, comparison) for run in comparison.runs],
+        "left_out": list(map(asdict, comparison.left_out)),
+        "runs": list(map(_run, comparison.runs)),
     }
 
 
-def _run(run: TrainerRun, comparison: Comparison) -> dict[str, Any]:
-    fastest = None if run.step_only else words.fastest(comparison)
+def _run(run: TrainerRun) -> dict[str, Any]:
     return {
         "trainer": run.name,
-        "timed": "step" if run.step_only else "iteration",
-        "first_seconds": run.first_seconds,
+        "timed": "step" if run.subject.step_only else "iteration",
+        "first_seconds": run.history[0].seconds,
         "seconds": run.seconds,
-        "ratio": run.seconds / fastest if run.seconds is not None and fastest else None,
-        "split": run.split_in,
-        "w1": _outcome(run.columns),
-        "w2": _outcome(run.rows),
+        "counted": run.counted,
+        "split": run.split and run.split.iteration,
         "groups": groups_in_words(run.groups),
         "largest_spread": max(run.spreads, default=None),
-        "libraries": dataclasses.asdict(run.libraries),
-        "history": list(map(vars, run.history)),
-    }
-
-
-def _outcome(outcome: Outcome) -> dict[str, Any]:
-    """Return what became of the columns of w1 or the hidden rows of w2."""
-    split = outcome.split
-    return {
-        "split": split and split.step,
-        "ulps": split and split.spread,
-        "groups": split and groups_in_words(split.groups),
-        "counted": outcome.counted,
-        "iterations": outcome.iterations,
-        "distinct": outcome.distinct,
-        "max_ulps": outcome.max_ulps,
+        "libraries": asdict(run.libraries),
+        "history": list(map(asdict, run.history)),
     }

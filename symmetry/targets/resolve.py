@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import importlib.util
 import inspect
 import reprlib
 import sys
@@ -232,15 +231,6 @@ def as_trainer(step: Callable[..., Any], name: str | None = None) -> Trainer:
             "which cannot be called as step(x, y, w1, w2, lr)"
         )
     return Trainer(name, step, _dtypes(name, step))
-
-
-def installed() -> tuple[str, ...]:
-    """Return the built-in trainers whose framework is installed."""
-    return tuple(
-        name
-        for name in BUILTIN
-        if name not in _FRAMEWORKS or importlib.util.find_spec(_FRAMEWORKS[name]) is not None
-    )
 
 
 def contestant(name: str) -> type[Contestant]:

@@ -127,11 +127,6 @@ def spread_ulps(rows: Floats) -> int:
     return max_ulps(lowest, highest)
 
 
-def spread_relative(rows: Floats) -> float:
-    """Return the largest relative distance, in any position, of any row to the first one."""
-    return 0.0 if all_equal(rows) else max_relative(rows, rows[:1])
-
-
 def largest_entry(a: NDArray[Any]) -> tuple[int, ...]:
     """Return the index of the largest entry of an array, the first one of equals."""
     return tuple(map(int, np.unravel_index(int(a.argmax()), a.shape)))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from symmetry.comparison.libraries import Libraries
+from symmetry.comparison.environment import Libraries
 from symmetry.comparison.record import TrainerRun
 from symmetry.comparison.recorder import Recorder, spread
 from symmetry.comparison.subject import parse_subject
@@ -11,12 +11,12 @@ from symmetry.comparison.task import task_of_dataset
 from symmetry.experiment import Settings
 from tests.tiny import tiny_data
 
-NOTHING = Libraries({}, (), ())
+NOTHING = Libraries({}, ())
 
 
 def follower(hidden: int = 4) -> Recorder:
     settings = Settings(hidden=hidden, iterations=9)
-    return Recorder(parse_subject("x"), task_of_dataset(tiny_data(), settings))
+    return Recorder(parse_subject("x"), task_of_dataset(tiny_data(), settings).facts)
 
 
 def weights(w1: float = 1.0, w2: float = 1.0, hidden: int = 4) -> tuple[np.ndarray, np.ndarray]:
@@ -42,7 +42,7 @@ def test_units_that_stay_identical() -> None:
         point = followed.see(0.5, 2.3, 1, *weights(value))
     assert (point.iteration, point.seconds, point.loss, point.accuracy) == (2, 0.5, 2.3, 20.0)
     run = record(followed)
-    assert run.split_in is None
+    assert run.split is None
     assert run.counted
     assert run.spreads == (0, 0)
     assert run.groups == ((0, 1, 2, 3),)
@@ -59,9 +59,8 @@ def test_units_that_part_and_meet_again() -> None:
     assert record(followed).groups == ((0, 1, 2), (3,))
     followed.see(0.5, 2.3, 1, *weights())
     run = record(followed)
-    assert run.split_in == 2
-    assert run.columns.split is None
-    assert run.rows.split is not None
+    assert run.split == point
+    assert point.iteration == 2
     assert run.groups == ((0, 1, 2, 3),)
     assert run.spreads[2] == 0
 
@@ -77,7 +76,7 @@ def test_after_numbers_that_are_not_finite_nothing_is_compared() -> None:
     run = record(followed)
     assert run.spreads == (0,)
     assert run.compared == 2
-    assert run.split_in is None
+    assert run.split is None
 
 
 def test_one_unit_is_nothing_to_compare() -> None:
@@ -93,4 +92,4 @@ def test_the_first_iteration_is_kept_apart() -> None:
     for seconds in (3.0, 1.0, 2.0):
         followed.see(seconds, 2.3, 1, *weights())
     run = record(followed)
-    assert (run.first_seconds, run.seconds) == (9.0, 2.0)
+    assert run.seconds == 2.0

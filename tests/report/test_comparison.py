@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from symmetry.checker.case import Case
-from symmetry.comparison.libraries import Libraries, Library
-from symmetry.comparison.machine import Machine
+from symmetry.comparison.environment import Libraries
 from symmetry.comparison.record import Comparison, LeftOut, TrainerPoint, TrainerRun
 from symmetry.comparison.study import Study
 from symmetry.comparison.subject import parse_subject
@@ -17,10 +16,8 @@ from symmetry.comparison.task import TaskFacts
 from symmetry.report import comparison_words as words
 from symmetry.report.comparison import JSON, MARKDOWN, render_study
 from symmetry.report.templates import code, relative
-from symmetry.units.follow import Split
-from symmetry.watch import Outcome
 
-MACHINE = Machine("A processor (kind)", ("avx2", "fma"), 2, "System x", {"OMP_NUM_THREADS": "2"})
+MACHINE = {"processor": "A processor (kind)", "environment": ""}
 FACTS = TaskFacts("MNIST", {"file": "0" * 64}, None, 60, 10, 784, 4, 10, 3, 0.01, "float32")
 CASE = Case(30, 20, 4, 5, 5.0, 3, "float64", "normals", "zero", 1)
 CASE_FACTS = TaskFacts("generated normals", {}, CASE, 30, 30, 20, 4, 5, 3, 5.0, "float64")
@@ -38,13 +35,6 @@ def run(
     **changes: Any,
 ) -> TrainerRun:
     """Return a record in which units are apart as told: None means numbers that are not finite."""
-    left = next((i for i, value in enumerate(spreads, start=1) if value), None)
-    compared = sum(value is not None for value in spreads) or 1
-    split = None if left is None else Split(left, "w1", (1, 0), ((0, 1), (0, 0)), 3, 0.5, 3, SPLIT)
-    together = left is None or spreads[-1] == 0
-    columns = Outcome(
-        "symmetry/w1-columns", split is None, counted, compared, 3, 1 if together else 2, split
-    )
     history = tuple(
         TrainerPoint(
             i,
@@ -52,20 +42,14 @@ def run(
             loss / i,
             10.0 * i,
             value,
-            3 if value else 0,
-            value,
-            0.5,
+            None if value is None and i > 1 else 3 if value else 0,
         )
         for i, value in enumerate(spreads, start=1)
     )
-    record = TrainerRun(
-        subject=parse_subject(name),
-        history=history,
-        columns=columns,
-        rows=dataclasses.replace(columns, name="symmetry/w2-rows", split=None),
-        groups=IDENTICAL if together else SPLIT,
-        libraries=Libraries({"python": "3"}, (Library("OpenBLAS", "1", "Haswell", 2),), ("note",)),
-    )
+    together = not any(spreads) or spreads[-1] == 0
+    libraries = Libraries({"python": "3"}, ("OpenBLAS 1 (Haswell kernels): 2 threads", "note"))
+    groups = IDENTICAL if together else SPLIT
+    record = TrainerRun(parse_subject(name), history, groups, counted, libraries)
     return dataclasses.replace(record, **changes)
 
 
@@ -97,16 +81,15 @@ def whole() -> Study:
     return Study(MACHINE, main, (trial,), growth)
 
 
-def test_the_finding_comes_first_and_says_who_left_and_who_did_not() -> None:
+def test_the_finding_comes_first_and_says_who_split_and_who_did_not() -> None:
     text = flat(markdown(whole()))
     assert (
-        "**`numba` and `torch` trained 4 hidden units on MNIST from weights that are all zero, so "
-        "that the units have to stay identical. Units split in 1 of 2: `torch` in iteration 1. "
-        "`numba` kept all 4 identical, bit for bit, through 3 iterations.**"
+        "**4 hidden units trained on MNIST from weights that are all zero, and equal units have to "
+        "stay equal, bit for bit. When they split: `numba` never; `torch` iteration 1.**"
     ) in text
 
 
-def test_when_nothing_breaks_the_report_says_so() -> None:
+def test_when_nothing_splits_the_report_says_so() -> None:
     study = Study(
         MACHINE,
         comparison(CORE, run("numpy")),
@@ -114,44 +97,33 @@ def test_when_nothing_breaks_the_report_says_so() -> None:
         comparison(run("numba"), facts=CASE_FACTS, threads=1),
     )
     text = flat(markdown(study))
-    assert "`numba` and `numpy` kept all 4 identical, bit for bit, through 3 iterations." in text
-    assert "There was nothing to restore for `torch[deterministic]` (4 units)." in text
-    assert "On this machine no trainer told the hidden units of this case apart" in text
-    assert "split in" not in text
-
-
-def test_when_all_break_the_worst_is_described() -> None:
-    found = words.finding(comparison(BROKEN, run("jax", (0.0, 1e-9, 1e-9))))
-    assert "Units split in 2 of 2" in found
-    assert "`torch` in iteration 1 and `jax` in iteration 2" in found
-    assert found.endswith(
-        "in the end the groups of identical units were “even units | odd units”, a spread of 0.75."
-    )
+    assert "When they split: `numba` never; `numpy` never.**" in text
+    assert "identical that split without: none." in text
+    assert "ulps |" not in text
 
 
 def test_weights_that_never_moved_are_no_evidence() -> None:
     still = run("numpy", counted=False)
-    assert words.finding(comparison(still, CORE)).count("kept all 4") == 1
-    assert "Not tested: `numpy`, nothing moved." in words.finding(comparison(still, CORE))
-    assert words.splits(still) == "not tested: nothing moved"
+    assert "`numpy` not tested: nothing moved; `numba` never" in flat(
+        markdown(Study(MACHINE, comparison(still, CORE)))
+    )
     assert "identical" not in words.in_short(still, comparison(still))
-    single = run("numpy", counted=False, groups=((0,),))
-    assert words.splits(single) == "a single unit"
+    assert words.splits(run("numpy", counted=False, groups=((0,),))) == "a single unit"
 
 
 def test_a_run_that_diverged() -> None:
-    diverged = run("numpy", (0.0, 0.0, None))
-    assert words.splits(diverged) == "never up to iteration 2, then not finite"
-    assert "for as long as all numbers were finite" in words.finding(comparison(diverged, BROKEN))
-    broken = run("numpy", (1e-7, None, None))
-    text = markdown(Study(MACHINE, comparison(CORE, broken)))
-    assert "a spread of 1.0e-07" in flat(text)
+    diverged = run("numpy", (0.0, None, None))
+    assert words.splits(diverged) == "never up to iteration 1, then not finite"
+    text = markdown(Study(MACHINE, comparison(CORE, run("numpy", (1e-7, None, None)))))
+    assert "| iteration 1 | 3 ulps | even units \\| odd units | 1.0e-07 | 1.0e-07 |" in text
 
 
-def test_units_that_are_identical_again() -> None:
-    assert words.story(run("numpy", (0.0, 1e-9, 0.0))) == (
-        "The units of `numpy` split in iteration 2, by 3 ulps; in the end they were identical "
-        "again."
+def test_a_run_on_the_terminal() -> None:
+    found = comparison(CORE, BROKEN)
+    assert words.in_short(CORE, found).endswith("units stay identical")
+    assert words.in_short(BROKEN, found) == (
+        "torch  loss 0.666667  accuracy  30.00 %  units split in iteration 1 by 3 ulps; "
+        "in the end: even units | odd units, spread 0.75"
     )
 
 
@@ -165,17 +137,17 @@ def test_the_main_table() -> None:
         "0.666667",
         "30.00 %",
         "iteration 1",
-        "2",
+        "3 ulps",
         r"even units \| odd units",
         "0.75",
-        "0.75, 0.50",
+        "0.75",
         "0",
     ]
 
 
 def test_every_table_has_as_many_cells_as_its_head() -> None:
     lines = [line for line in markdown(whole()).splitlines() if line.startswith("|")]
-    assert len(lines) > 20
+    assert len(lines) > 15
     width = 0
     for line, following in zip(lines, [*lines[1:], ""], strict=True):
         cells = len(re.split(r"(?<!\\)\|", line))
@@ -184,42 +156,33 @@ def test_every_table_has_as_many_cells_as_its_head() -> None:
         assert cells == width, line
 
 
-def test_what_settings_did_and_cost() -> None:
+def test_the_settings_that_helped_are_named() -> None:
     text = flat(markdown(whole()))
-    assert (
-        "The symmetry was restored by `torch[MKL_CBWR=AVX2]` (4 units, 1.50 times the time)."
-        in text
-    )
-    assert (
-        "No bit of what was compared was changed by `torch[deterministic]` (4 units). Bits were "
-        "changed, but units split all the same, with `torch[threads=1]` (4 units)."
-    ) in text
-    assert "| `torch[deterministic]` | changes nothing | iteration 1 |" in text
-    assert "| 2.00 | 2.00 |" in text
-    assert "| `MKL_CBWR` | Intel MKL:" in text
+    assert "identical that split without: `torch[MKL_CBWR=AVX2]` (4 units)." in text
+    assert "| `torch[deterministic]` | 2.00 | 4.00 | 18.0 |" in text
+    kept = run("numpy[OPENBLAS_CORETYPE=Haswell]")
+    assert comparison(run("numpy"), kept).helped == ()
+    assert comparison(run("numpy", (0.0, 0.0, 1e-9)), kept).helped == (kept,)
+    still = dataclasses.replace(kept, counted=False)
+    assert comparison(run("numpy", (0.0, 0.0, 1e-9)), still).helped == ()
 
 
-def test_settings_can_break_the_symmetry() -> None:
-    trial = comparison(run("numpy"), run("numpy[OPENBLAS_CORETYPE=Haswell]", (0.0, 0.0, 1e-9)))
-    assert words.trials_in_words([trial]) == (
-        "The symmetry was broken by `numpy[OPENBLAS_CORETYPE=Haswell]` (4 units)."
-    )
-
-
-def test_how_one_ulp_grew() -> None:
+def test_a_case_is_shown() -> None:
     text = flat(markdown(whole()))
     assert "## How one ulp becomes another network" in text
-    assert CASE.to_json() in text
-    assert "| `numpy` | 2 | 2 | 3 | 3 | 3 | 3 | 3 |" in text
-    assert "whose units stay identical, ends with a loss of 0.666667" in text
+    assert text.count(CASE.to_json()) == 1
+    alone = markdown(Study(MACHINE, comparison(CORE, facts=CASE_FACTS, threads=1)))
+    assert alone.count(CASE.to_json()) == 2  # in the command, too
+    assert "on a generated case from" in flat(alone)
 
 
 def test_the_environment() -> None:
     text = flat(markdown(whole()))
     assert "| processor | A processor (kind) |" in text
-    assert "| vector instructions | avx2 fma |" in text
-    assert "`OMP_NUM_THREADS=2`" in text
+    assert "| environment | none |" in text
     assert "OpenBLAS 1 (Haswell kernels): 2 threads; note" in text
+    assert "| `numba`, `torch`, `torch[deterministic]`, `torch[threads=1]`, " in text
+    assert "`numba` (case), `numpy` (case) | python 3 |" in text
     assert "Left out: `jax` (not installed)." in text
 
 
@@ -234,8 +197,8 @@ def test_a_step_alone_is_not_compared_in_speed() -> None:
 def test_one_iteration_has_no_times_to_compare() -> None:
     facts = dataclasses.replace(FACTS, iterations=1)
     report = render_study(Study(MACHINE, comparison(run("numpy", (0.0,)), facts=facts)))
-    assert [figure.name for figure in report.figures] == ["frameworks-spread.png"]
-    assert "There was a single iteration" in report.texts[MARKDOWN]
+    assert "| `numpy` | - | - | 4.50 |" in report.texts[MARKDOWN]
+    assert [figure.is_current(figure.png()) for figure in report.figures] == [True]
 
 
 @pytest.mark.parametrize(
@@ -265,7 +228,7 @@ def test_one_iteration_has_no_times_to_compare() -> None:
             ),
         ),
         (
-            Study(MACHINE, growth=comparison(CORE, facts=CASE_FACTS, threads=1)),
+            Study(MACHINE, comparison(CORE, facts=CASE_FACTS, threads=1)),
             f"symmetry compare numba --case '{CASE.to_json()}' --output REPORTS",
         ),
     ],
@@ -277,7 +240,7 @@ def test_the_line_that_repeats_it(study: Study, command: str) -> None:
 def test_names_cannot_break_the_markdown() -> None:
     assert code("a|b`c\n") == "`a?b?c?`"
     facts = dataclasses.replace(FACTS, data="a|b")
-    assert "on `a?b` from" in words.finding(comparison(CORE, BROKEN, facts=facts))
+    assert "on `a?b` from" in flat(markdown(Study(MACHINE, comparison(CORE, facts=facts))))
 
 
 def test_numbers_for_people() -> None:
@@ -296,8 +259,8 @@ def test_json_has_every_iteration() -> None:
     assert growth["task"]["case"]["n"] == 30
     assert main["left_out"] == [{"name": "jax", "reason": "not installed"}]
     torch = main["runs"][1]
-    assert (torch["trainer"], torch["timed"], torch["ratio"]) == ("torch", "iteration", 4.0)
-    assert torch["w1"]["groups"] == "even units | odd units"
+    assert (torch["trainer"], torch["timed"], torch["seconds"]) == ("torch", "iteration", 1.0)
+    assert (torch["split"], torch["groups"]) == (1, "even units | odd units")
     assert len(torch["history"]) == 3
     diverged = run("numpy", (0.0, None, None), loss=float("nan"))
     text = render_study(Study(MACHINE, comparison(diverged))).texts[JSON]
