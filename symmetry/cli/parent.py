@@ -33,6 +33,7 @@ from symmetry.errors import SymmetryError
 from symmetry.processes import command, ending
 
 _FIRST = 5  # times as long as any other may a first call take: it may import and compile
+_START = 60  # seconds until a process has begun: what it imports then is ours, on a busy machine
 _MOST_PRINTED = 10_000  # bytes of what a target prints
 _PATIENCE = 2  # hangs, until first calls get no more time; ends between cases, until nothing is run
 
@@ -126,8 +127,12 @@ class _Work:
             if kind == "silence":  # a sign of life during a call is none that it will return
                 patient = loading or (first and self._hung < _PATIENCE)
                 limit = self._timeout * (_FIRST if patient else 1)
+                if self._target is None:
+                    limit = max(limit, _START)
                 if time.monotonic() - since < limit:
                     continue
+                if self._target is None:
+                    return f"nothing was heard of it for {limit:g} seconds"
                 self._hung += 1
                 known = {target for target, *_ in self._order.known}
                 if self._running and not self._returned + calls and self._target not in known:
