@@ -1,4 +1,6 @@
-"""What this machine can do at best: loads from its first-level cache, bytes from its memory."""
+"""What this machine can do at best: loads from its first-level cache, bytes from its memory, and
+multiplications with additions, fused by its BLAS or one after the other as in the core.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +12,15 @@ from typing import Any
 
 import numpy as np
 from numba import njit
+from threadpoolctl import threadpool_limits
 
 from symmetry.network.core import aligned_zeros
-from symmetry.network.kernels import TILES, multiply_add
+from symmetry.network.kernels import LINE_BYTES, MANY, PART, TILES, add_products, multiply_add
 
 TILE_BYTES = TILES[-1]  # that of 200 hidden units
 L1_BYTES = 16 * 1024  # half of the smallest first-level cache that is common
 MEMORY_BYTES = 256 * 1024 * 1024  # well beyond any last-level cache
+SQUARE = 768  # rows and columns of matrices that a BLAS multiplies at its best
 
 
 @njit(nogil=True)
@@ -37,6 +41,13 @@ def multiply(total: Any, values: Any, indices: Any, rows: Any, times: int) -> No
         multiply_add(total, values, indices, 0, len(values), rows, TILE_BYTES, 1)
 
 
+@njit(nogil=True)
+def multiply_matrices(totals: Any, values: Any, rows: Any, times: int) -> None:
+    """Add a product of matrices, `times` over: the core's dense loop at its best."""
+    for _ in range(times):
+        add_products(totals, values, rows)
+
+
 @dataclass(frozen=True)
 class Limits:
     """Rates of one thread in bytes per second, and of several together for the memory.
@@ -49,11 +60,16 @@ class Limits:
         By dtype: what the products' loop itself loads when all that it needs is in that cache.
     memory
         By thread count.
+    dense, blas
+        By dtype: additions and multiplications per second of one thread, in the core's dense loop
+        when all that it needs is in the cache, and in NumPy's BLAS.
     """
 
     loads: float
     product: dict[str, float]
     memory: dict[int, float]
+    dense: dict[str, float]
+    blas: dict[str, float]
 
     def fastest(self) -> float:
         """Return the highest rate of loads that was seen: the limit."""
@@ -67,10 +83,13 @@ def bytes_per_product(dtype: str) -> int:
 
 def measure_limits(threads: tuple[int, ...], tries: int) -> Limits:
     """Measure all of them, the best of `tries` short tries each."""
+    dtypes = ("float32", "float64")
     return Limits(
         loads=l1_loads(tries),
-        product={dtype: products(dtype, tries) for dtype in ("float32", "float64")},
+        product={dtype: products(dtype, tries) for dtype in dtypes},
         memory={count: memory(count, max(3, tries // 20)) for count in threads},
+        dense={dtype: dense(dtype, tries) for dtype in dtypes},
+        blas={dtype: blas(dtype, max(3, tries // 10)) for dtype in dtypes},
     )
 
 
@@ -90,6 +109,22 @@ def products(dtype: str, tries: int) -> float:
     total, times = aligned_zeros((lanes,), dtype), 500
     taken = best(lambda: multiply(total, values, indices, rows, times), tries)
     return bytes_per_product(dtype) * len(values) * times / taken
+
+
+def dense(dtype: str, tries: int) -> float:
+    """Return the operations per second of the core's dense loop, on one line of a tile."""
+    lanes = LINE_BYTES // np.dtype(dtype).itemsize
+    totals, rows = aligned_zeros((MANY, lanes), dtype), aligned_zeros((PART, lanes), dtype)
+    values, times = aligned_zeros((PART, MANY), dtype)[:, :MANY].T, 500
+    taken = best(lambda: multiply_matrices(totals, values, rows, times), tries)
+    return 2 * MANY * PART * lanes * times / taken
+
+
+def blas(dtype: str, tries: int) -> float:
+    """Return the operations per second of one thread in NumPy's product of two matrices."""
+    a = np.ones((SQUARE, SQUARE), dtype)
+    with threadpool_limits(1, "blas"):
+        return 2 * SQUARE**3 / best(lambda: a @ a, tries)
 
 
 def memory(threads: int, tries: int) -> float:

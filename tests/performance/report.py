@@ -11,7 +11,7 @@ from tests.performance.contestants import NAMES
 from tests.performance.figures import Sweep, sweeps
 from tests.performance.limits import bytes_per_product
 from tests.performance.load import Rate, in_words
-from tests.performance.measure import Point
+from tests.performance.measure import MORE, Point
 from tests.performance.sweeps import Measured
 
 COLLAPSED = "collapsed"
@@ -26,8 +26,9 @@ gradient, and a pass over the test set. NumPy's step (`symmetry/targets/numpy.py
 with as few passes and temporary arrays as a competent user would, and so do those of PyTorch and
 JAX (`symmetry/targets/`). Data are converted, and the core's lists of nonzeros made, before. All
 contestants take turns in one process that runs on as many processors as it has threads, after a
-pause of 0.1 s that lets BLAS threads go to sleep; a time is the median of {rounds} iterations after
-one that warms up. Figures hold for the processor below."""
+pause of 0.1 s that lets BLAS threads go to sleep; a time is the median of {rounds} iterations, and
+of up to {most} where they are short, after one that warms up. Figures hold for the processor
+below."""
 
 QUICK = """\
 **These are quick settings, which show that the command works: few rounds, few samples. They are no
@@ -71,6 +72,13 @@ and this one delivers {limit:.0f} GB/s to one thread at best.
 
 {memory}"""
 
+DENSE = """\
+Where few inputs are zero, operations count instead of loads. The core rounds each product before it
+adds it, which takes two operations; that is what makes its bits the same on every processor. A BLAS
+does both at once with the processor's fused operation, which rounds otherwise and does not exist
+everywhere. So a BLAS at its best can be up to twice as fast as any code with the core's bits, and
+NumPy's step, which is little more than BLAS on a dense matrix, comes near that."""
+
 MEMORY = """\
 The peak of a whole process that loads MNIST ({n:,} images) and trains 200 units for two iterations
 on two threads, libraries included (the cores' has Numba and LLVM in it, NumPy's has not)."""
@@ -88,7 +96,11 @@ def document(
     """Return the report."""
     return "\n".join(
         [
-            INTRODUCTION.format(headline=headline(measured), rounds=measured.plan.rounds),
+            INTRODUCTION.format(
+                headline=headline(measured),
+                rounds=measured.plan.rounds,
+                most=MORE * measured.plan.rounds,
+            ),
             "",
             *([QUICK, ""] if quick else []),
             *([BUSY.format(load=load), ""] if load > IDLE else []),
@@ -108,6 +120,12 @@ def document(
             limit_text(measured),
             "",
             *rate_table(rates),
+            "",
+            "## The limit of dense matrices",
+            "",
+            DENSE,
+            "",
+            *dense_table(measured),
             "",
             "## Memory",
             "",
@@ -230,6 +248,28 @@ def rate_table(rates: Sequence[Rate]) -> list[str]:
                 f"{rate.loop / rate.nanoseconds:.0%}",
             )
             for rate in rates
+        ],
+    )
+
+
+def dense_table(measured: Measured) -> list[str]:
+    """Return what BLAS and the core make of dense matrices, in operations per second."""
+    limits, dtypes = measured.limits, tuple(measured.limits.dense)
+    whole = {
+        p.setting.dtype: 2 * p.visits * p.setting.hidden / p.median("core")
+        for p in measured.by_share
+        if p.setting.share == 1 and p.setting.threads == 1
+    }
+    rows = {
+        "NumPy's BLAS, a product of matrices": limits.blas,
+        "the core's dense loop in L1": limits.dense,
+        "a whole iteration of the core, 100 percent nonzero": whole,
+    }
+    return table(
+        ("10^9 operations per second, one thread", *dtypes),
+        [
+            (name, *(f"{1e-9 * rates[dtype]:.0f}" for dtype in dtypes))
+            for name, rates in rows.items()
         ],
     )
 

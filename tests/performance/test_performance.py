@@ -43,7 +43,13 @@ def measured():
     return Measured(
         PLAN,
         peaks={"float32": dict(zip(NAMES, (2**29, 2**28, 2**27), strict=True))},
-        limits=Limits(rate, {"float32": rate / 1.2, "float64": rate / 1.2}, {1: 2e10, 2: 3e10}),
+        limits=Limits(
+            loads=rate,
+            product={"float32": rate / 1.2, "float64": rate / 1.2},
+            memory={1: 2e10, 2: 3e10},
+            dense={"float32": 8e10, "float64": 4e10},
+            blas={"float32": 16e10, "float64": 8e10},
+        ),
         main=tuple(point(Setting(threads=t, dtype=d)) for d in DTYPES for t in (1, 2)),
         by_share=tuple(
             point(
@@ -102,11 +108,14 @@ def test_contestants_train_the_same_network(dtype):
 
 def test_every_contestant_is_timed_in_every_round(monkeypatch):
     monkeypatch.setattr(measure, "PAUSE", 0)
+    monkeypatch.setattr(measure, "LEAST", 60)
     settings = [Setting(n=300, hidden=5, threads=threads) for threads in (2, 1)]
     found = measure.measure(settings, NAMES, rounds=3)
     assert [point.setting for point in found] == settings
     for each in found:
-        assert {name: len(times) for name, times in each.seconds.items()} == dict.fromkeys(NAMES, 3)
+        assert {len(times) for times in each.seconds.values()} == {
+            3 * measure.MORE
+        }  # they are quick
         assert each.visits == images(300).visits
 
 
@@ -124,6 +133,8 @@ def test_limits_are_rates():
     found = limits.measure_limits((1, 2), tries=2)
     for rate in (found.loads, *found.product.values(), *found.memory.values()):
         assert 1e6 < rate < 1e14
+    for rate in (*found.dense.values(), *found.blas.values()):
+        assert 1e6 < rate < 1e13
     assert found.fastest() >= found.loads
 
 
@@ -133,6 +144,9 @@ def test_loops_of_the_limits_do_what_they_say():
     total, rows = np.zeros(104, np.float32), np.ones((2, 104), np.float32)
     limits.multiply(total, np.ones(3, np.float32), np.array([0, 1, 1], np.uint16), rows, 2)
     assert (total == 6).all()
+    totals, values = np.zeros((4, 16), np.float32), np.full((3, 4), 2, np.float32).T
+    limits.multiply_matrices(totals, values, np.ones((3, 16), np.float32), 2)
+    assert (totals == 12).all()
 
 
 def test_tiles_are_counted_with_their_padding():
@@ -175,6 +189,8 @@ def test_report_says_what_was_measured():
     assert "| float32, 1 thread | 400 (400 - 400) | 100 (100 - 100) |" in text
     assert "| 100 | float64 | 2 | 400 | 160 | 2.00 | **2.50** |" in text
     assert "| one more nonzero, 1 thread, float32 | 4.00 | 50% | 60% |" in text
+    assert "| the core's dense loop in L1 | 80 | 40 |" in text
+    assert "| a whole iteration of the core, 100 percent nonzero | 25 | 25 |" in text
     assert "| float32 | 512.0 MiB | 256.0 MiB | 128.0 MiB |" in text
     assert "20.0 GB/s with 1 thread and 30.0 GB/s with 2 threads" in text
     assert "| date | today |" in text
