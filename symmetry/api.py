@@ -7,19 +7,14 @@ from typing import Any
 
 from symmetry.checker.case import Case
 from symmetry.checker.check import Progress
-from symmetry.checker.plan import Plan, plan_check
+from symmetry.checker.plan import STEPS, plan_check
 from symmetry.checker.strategies import EXAMPLES
-from symmetry.checker.training import STEPS, TrainingPlan, plan_training
 from symmetry.checker.verdict import Checked, Verdict, exit_code
-from symmetry.errors import SymmetryError
 from symmetry.report import verdicts as report
 from symmetry.report.table import table
 from symmetry.targets.resolve import resolve
-from symmetry.targets.training import Training
 
 Target = str | Callable[..., Any]
-
-_OF_TRAININGS = ("seed", "exact", "expected_failures")
 
 
 class Report(Checked):
@@ -126,13 +121,13 @@ def check(
     >>> [verdict.kind for verdict in report]
     ['holds', 'holds']
     """
-    plan = plan_for(
+    plan = plan_check(
         resolve(target),
         only=only,
         skip=skip,
         examples=examples,
         seed=seed,
-        dtype=dtype,
+        dtypes=dtype,
         exact=exact,
         allow=allow,
         expected_failures=expected_failures,
@@ -141,40 +136,3 @@ def check(
         steps=steps,
     )
     return Report(**vars(plan.run(progress)))
-
-
-def plan_for(
-    target: Any,
-    *,
-    only: str | Iterable[str] = (),
-    skip: str | Iterable[str] = (),
-    dtype: str | Iterable[str] = (),
-    allow: str | Iterable[str] = (),
-    steps: int = STEPS,
-    **options: Any,
-) -> Plan | TrainingPlan:
-    """Return the plan of a check of a target that is resolved; the parameters are those of check.
-
-    Raises
-    ------
-    SymmetryError
-        If an argument makes no sense.
-    """
-    for name in _several(allow):
-        if name != "rounding":
-            raise SymmetryError(f"all that can be allowed is 'rounding', not {name!r}")
-    common: dict[str, Any] = {
-        "only": _several(only),
-        "skip": _several(skip),
-        "dtypes": _several(dtype),
-    }
-    if not isinstance(target, Training):
-        return plan_check(target, **common, **options)
-    if options.get("cases") is not None:
-        raise SymmetryError(f"{target.name} is a training: it has no cases to be run")
-    kept: dict[str, Any] = {name: options[name] for name in _OF_TRAININGS if name in options}
-    return plan_training(target, steps=steps, **common, **kept)
-
-
-def _several(value: str | Iterable[str]) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)

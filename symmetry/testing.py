@@ -20,11 +20,9 @@ from typing import Any
 import pytest
 from hypothesis.database import ExampleDatabase
 
-from symmetry.api import plan_for
 from symmetry.checker.case import Case, CaseError, parse_case
-from symmetry.checker.plan import Plan
+from symmetry.checker.plan import STEPS, Plan, plan_check
 from symmetry.checker.strategies import EXAMPLES
-from symmetry.checker.training import STEPS, TrainingPlan
 from symmetry.checker.verdict import Checked
 from symmetry.errors import SymmetryError
 from symmetry.report.verdicts import failures, line
@@ -73,13 +71,13 @@ def parametrize_invariants(
     ...     invariant_check()
     """
     try:
-        plan = plan_for(
+        plan = plan_check(
             resolve(step) if isinstance(step, str) else as_target(step, _name(step)),
             only=only,
             skip=skip,
             examples=examples,
             seed=seed,
-            dtype=dtype,
+            dtypes=dtype,
             exact=exact,
             allow=allow,
             expected_failures=expected_failures,
@@ -99,7 +97,7 @@ def parametrize_invariants(
 class InvariantCheck:
     """Checks one invariant when it is called in a test."""
 
-    plan: Plan | TrainingPlan
+    plan: Plan
     database: ExampleDatabase | None = None
 
     def __call__(self) -> None:
@@ -117,9 +115,9 @@ class InvariantCheck:
     def _run(self) -> Checked:
         """Run the cases that failed before, then the others; keep what fails, forget what holds."""
         plan, database = self.plan, self.database
-        if database is None or isinstance(plan, TrainingPlan):
+        if database is None or not plan.cases:
             return plan.run()
-        key = f"symmetry {plan.trainer.name} {plan.invariants[0].name}".encode()
+        key = f"symmetry {plan.target.name} {plan.invariants[0].name}".encode()
         kept = dict(_kept(database, key))
         first = sorted(kept, key=lambda case: case.work)
         dtypes = {case.dtype for case in plan.cases}

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from symmetry import parametrize_invariants
-from symmetry.api import plan_for
+from symmetry.checker.plan import plan_check
 from symmetry.invariants.catalogue import CATALOGUE, select
 from symmetry.targets.resolve import resolve_step
 
@@ -229,5 +229,5 @@ def test_the_profile():
 def test_the_cases_are_those_of_the_command_line():
     mark = parametrize_invariants("numba", only="*/pure", examples=10, seed=3)
     (parameter,) = mark.args[1]
-    plan = plan_for(resolve_step("numba"), only="*/pure", examples=10, seed=3)
+    plan = plan_check(resolve_step("numba"), only="*/pure", examples=10, seed=3)
     assert parameter.values[0].plan == next(plan.each())

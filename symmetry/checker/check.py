@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from symmetry.checker import recipes
 from symmetry.checker.case import WEIGHTS, Case
 from symmetry.checker.shrink import MAX_RUNS, shrink
 from symmetry.checker.threads import one_thread
 from symmetry.checker.verdict import Kind, Span, Verdict, settled
-from symmetry.invariants.catalogue import Invariant
+from symmetry.invariants.catalogue import Invariant, StepInvariant
 from symmetry.invariants.finding import Finding, Violation
 from symmetry.invariants.two_layer import TwoLayer
 from symmetry.targets.trainer import Trainer, TrainerError
@@ -23,6 +23,8 @@ from symmetry.units.words import count
 _ROUNDING_RUNS = 60  # to make its case smaller: each asks for many more, and it does not gate
 _RERUNS = 3  # of the smallest case, to see whether it fails every time
 _SPANS = ("n", "i", "h", "c", "lr", "iterations")
+
+T = TypeVar("T", bound=Invariant)
 
 # Shared by the invariants, some of which then share a run as well.
 _setting = lru_cache(256)(recipes.setting)
@@ -54,7 +56,7 @@ class Progress:
 
 def check(
     trainer: Trainer,
-    invariants: Sequence[Invariant],
+    invariants: Sequence[StepInvariant],
     cases: Sequence[Case],
     *,
     exact: bool = False,
@@ -89,27 +91,39 @@ def check(
         not even work on a small case of common sizes gets no further verdict in that dtype.
     """
     expected_failures, progress = expected_failures or {}, progress or Progress()
-    verdicts: list[Verdict] = []
     errors = _Errors(trainer)
+
+    def examine(invariant: StepInvariant, dtype: str) -> Verdict | None:
+        if errors.hopeless(dtype):
+            return None
+        examiner = _Examiner(trainer, invariant, exact, shrinking, min_samples, progress, errors)
+        return examiner.verdict(
+            dtype, [fit(case, invariant) for case in cases if case.dtype == dtype]
+        )
+
+    dtypes = tuple(dict.fromkeys(case.dtype for case in cases))
     with one_thread():
-        for invariant in invariants:
-            examiner = _Examiner(
-                trainer, invariant, exact, shrinking, min_samples, progress, errors
-            )
-            found = [
-                examiner.verdict(
-                    dtype, [fit(case, invariant) for case in cases if case.dtype == dtype]
-                )
-                for dtype in dict.fromkeys(case.dtype for case in cases)
-                if not errors.hopeless(dtype)
-            ]
-            for verdict in settled(found, expected_failures.get(invariant.name)):
-                progress.verdict(verdict)
-                verdicts.append(verdict)
+        return settle_each(invariants, dtypes, examine, expected_failures, progress)
+
+
+def settle_each(
+    invariants: Sequence[T],
+    dtypes: Sequence[str],
+    examine: Callable[[T, str], Verdict | None],
+    expected_failures: Mapping[str, str],
+    progress: Progress,
+) -> tuple[Verdict, ...]:
+    """Examine invariants one after the other in each dtype, and tell what was settled of each."""
+    verdicts: list[Verdict] = []
+    for invariant in invariants:
+        found = [verdict for dtype in dtypes if (verdict := examine(invariant, dtype)) is not None]
+        for verdict in settled(found, expected_failures.get(invariant.name)):
+            progress.verdict(verdict)
+            verdicts.append(verdict)
     return tuple(verdicts)
 
 
-def fit(case: Case, invariant: Invariant) -> Case:
+def fit(case: Case, invariant: StepInvariant) -> Case:
     """Return the case with a start that can have the invariant's witness.
 
     Sizes, data and seed stay, and so does the start where it can have it.
@@ -195,7 +209,7 @@ class _Examiner:
     """One invariant put to one trainer."""
 
     trainer: Trainer
-    invariant: Invariant
+    invariant: StepInvariant
     exact: bool
     shrinking: bool
     min_samples: int

@@ -1,55 +1,67 @@
-"""What is to be checked of a two-layer step, and on what: everything is judged before it is run."""
+"""What is to be checked of a target, and on what: everything is judged before it is run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-from symmetry.checker import demands, threads
+from symmetry.checker import threads
 from symmetry.checker.case import Case
 from symmetry.checker.check import Progress, check
 from symmetry.checker.diagnosis import diagnose
 from symmetry.checker.strategies import EXAMPLES, draw_cases
+from symmetry.checker.training import check_training
 from symmetry.checker.verdict import Checked
 from symmetry.errors import SymmetryError
-from symmetry.invariants.catalogue import CATALOGUE, Invariant, select
-from symmetry.targets.trainer import Trainer
+from symmetry.invariants import catalogue, trainings
+from symmetry.invariants.catalogue import Invariant
+from symmetry.targets.trainer import DTYPES, Trainer
+from symmetry.targets.training import Training
 from symmetry.units.words import count
 
+STEPS = 4
 _PARTLY = (
     "network/* not checked: add --only '*' if your step is sigmoid, softmax and plain gradient "
     "descent"
 )
+_WHERE = {"float32": "as written", "float64": "in float64"}  # a training runs
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A check that can be run; see ``plan_check`` for what the attributes mean."""
+    """A check that can be run; see ``plan_check`` for what the attributes mean.
 
-    trainer: Trainer
-    invariants: tuple[Invariant, ...]
-    cases: tuple[Case, ...]
+    A training has no cases, and where cases were given there is no seed of their list.
+    """
+
+    target: Trainer | Training
+    invariants: tuple[Any, ...]  # of the target's own kind
+    dtypes: tuple[str, ...]
     seed: int | None
     exact: bool
     expected_failures: Mapping[str, str]
+    steps: int
+    cases: tuple[Case, ...]
     min_samples: int
     notes: tuple[str, ...]
 
     @property
     def heading(self) -> tuple[str, ...]:
         """Say what is checked, on what, and under which conditions."""
-        what = f"{self.trainer.name}: {count(len(self.invariants), 'invariant')}"
-        if self.seed is None:
-            on = count(len(self.cases), "given case")
+        if isinstance(self.target, Training):
+            on = f"of a training, {' and '.join(_WHERE[dtype] for dtype in self.dtypes)}"
+        elif self.seed is None:
+            on = f"on {count(len(self.cases), 'given case')}"
         else:
-            dtypes = dict.fromkeys(case.dtype for case in self.cases)
-            on = f"{count(self._examples, 'case')} in {' and in '.join(dtypes)}, seed {self.seed}"
-        return f"{what} on {on}{', exactly' * self.exact}", threads.in_words()
+            on = f"on {count(self._examples, 'case')} in {' and in '.join(self.dtypes)}"
+        seed = "" if self.seed is None else f", seed {self.seed}"
+        what = f"{self.target.name}: {count(len(self.invariants), 'invariant')} {on}{seed}"
+        return f"{what}{', exactly' * self.exact}", threads.in_words()
 
     @property
     def _examples(self) -> int:
-        given = len(self.cases)
-        return given if self.seed is None else given // len({case.dtype for case in self.cases})
+        return len(self.cases) if self.seed is None else len(self.cases) // len(self.dtypes)
 
     def each(self) -> Iterator[Plan]:
         """Yield the same plan for one invariant after the other."""
@@ -60,34 +72,38 @@ class Plan:
         """Check, and say what is the matter where several verdicts have one cause."""
         progress = progress or Progress()
         progress.begin(self.heading)
-        verdicts = check(
-            self.trainer,
-            self.invariants,
-            self.cases,
-            exact=self.exact,
-            expected_failures=self.expected_failures,
-            shrinking=self.seed is not None,
-            min_samples=self.min_samples,
-            progress=progress,
-        )
-        notes = (*diagnose(self.trainer, verdicts), *self.notes)
-        return Checked(self.trainer.name, self.seed, self._examples, verdicts, self.heading, notes)
+        options: dict[str, Any] = {
+            "exact": self.exact,
+            "expected_failures": self.expected_failures,
+            "progress": progress,
+        }
+        checked = Checked(self.target.name, self.seed, None, (), self.heading)
+        if isinstance(self.target, Training):
+            options |= {"seed": self.seed, "steps": self.steps}
+            found = check_training(self.target, self.invariants, self.dtypes, **options)
+            return replace(checked, **found)
+        options |= {"shrinking": self.seed is not None, "min_samples": self.min_samples}
+        verdicts = check(self.target, self.invariants, self.cases, **options)
+        notes = (*diagnose(self.target, verdicts), *self.notes)
+        return replace(checked, examples=self._examples, verdicts=verdicts, notes=notes)
 
 
 def plan_check(
-    trainer: Trainer,
+    target: Trainer | Training,
     *,
-    only: Sequence[str] = (),
-    skip: Sequence[str] = (),
+    only: str | Iterable[str] = (),
+    skip: str | Iterable[str] = (),
     examples: int = EXAMPLES,
     seed: int = 0,
-    dtypes: Sequence[str] = (),
+    dtypes: str | Iterable[str] = (),
     exact: bool = False,
+    allow: str | Iterable[str] = (),
     expected_failures: Mapping[str, str] | None = None,
     min_samples: int = 1,
     cases: Sequence[Case] | None = None,
+    steps: int = STEPS,
 ) -> Plan:
-    """Plan the check of a two-layer step.
+    """Plan the check of a two-layer step or of a training.
 
     The parameters are those of ``symmetry.check``.
 
@@ -96,34 +112,40 @@ def plan_check(
     SymmetryError
         If one of these makes no sense; the message is one readable line.
     """
-    expected = demands.expected_failures(expected_failures, CATALOGUE)
-    demands.at_least("examples", examples, 1)
-    demands.at_least("seed", seed, 0)
-    demands.at_least("min_samples", min_samples, 1)
-    chosen = demands.dtypes(dtypes)
-    if cases is None:
-        drawn = draw_cases(examples, seed, chosen)
-        kept = tuple(replace(case, n=max(case.n, min_samples)) for case in drawn)
+    for name in _several(allow):
+        if name != "rounding":
+            raise SymmetryError(f"all that can be allowed is 'rounding', not {name!r}")
+    only, skip, chosen = _several(only), _several(skip), _dtypes(_several(dtypes))
+    _at_least("seed", seed, 0)
+    kept: tuple[Case, ...] = ()
+    notes: tuple[str, ...] = ()
+    if isinstance(target, Training):
+        _at_least("steps", steps, 2)
+        if cases is not None:
+            raise SymmetryError(f"{target.name} is a training: it has no cases to be run")
     else:
-        kept = tuple(case for case in cases if case.dtype in chosen)
-        if not kept:
-            raise SymmetryError(f"no case is in {' or '.join(chosen)}")
+        _at_least("examples", examples, 1)
+        _at_least("min_samples", min_samples, 1)
+        kept = _cases(cases, examples, seed, chosen, min_samples)
+        notes = () if only or target.builtin else (_PARTLY,)
     return Plan(
-        trainer,
-        applicable(trainer, only, skip),
-        kept,
+        target,
+        applicable(target, only, skip),
+        chosen,
         seed if cases is None else None,
         exact,
-        expected,
+        _expected(target, expected_failures or {}),
+        steps,
+        kept,
         min_samples,
-        () if only or trainer.builtin else (_PARTLY,),
+        notes,
     )
 
 
 def applicable(
-    trainer: Trainer, only: Sequence[str] = (), skip: Sequence[str] = ()
+    target: Trainer | Training, only: Sequence[str] = (), skip: Sequence[str] = ()
 ) -> tuple[Invariant, ...]:
-    """Return the invariants to check: all of them for the project's own trainers.
+    """Return the invariants to check: of the project's own steps all, of a training the usual ones.
 
     Another step need not be the network that ``network/*`` speaks of. Those are checked when
     ``only`` asks for them.
@@ -133,6 +155,52 @@ def applicable(
     SymmetryError
         If a pattern matches no invariant, or nothing is left.
     """
-    if not only and not trainer.builtin:
+    if isinstance(target, Training):
+        return trainings.select(only, skip)
+    if not only and not target.builtin:
         only = ("symmetry/*",)
-    return select(only, skip)
+    return catalogue.select(only, skip)
+
+
+def _cases(
+    given: Sequence[Case] | None, examples: int, seed: int, dtypes: Sequence[str], min_samples: int
+) -> tuple[Case, ...]:
+    """Return the given cases of these dtypes as they are, or draw some."""
+    if given is None:
+        drawn = draw_cases(examples, seed, dtypes)
+        return tuple(replace(case, n=max(case.n, min_samples)) for case in drawn)
+    kept = tuple(case for case in given if case.dtype in dtypes)
+    if not kept:
+        raise SymmetryError(f"no case is in {' or '.join(dtypes)}")
+    return kept
+
+
+def _several(value: str | Iterable[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _at_least(name: str, value: object, least: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise SymmetryError(f"{name} must be an integer of at least {least}, not {value!r}")
+
+
+def _dtypes(given: Sequence[str]) -> tuple[str, ...]:
+    """Return the dtypes to check in: without any, both."""
+    for dtype in given:
+        if dtype not in DTYPES:
+            raise SymmetryError(f"dtype must be one of {', '.join(DTYPES)}, not {dtype!r}")
+    return tuple(dtype for dtype in DTYPES if dtype in given or not given)
+
+
+def _expected(target: Trainer | Training, given: Mapping[str, str]) -> Mapping[str, str]:
+    """Refuse expectations of invariants that do not exist, and those without a reason."""
+    known = trainings.TRAININGS if isinstance(target, Training) else catalogue.CATALOGUE
+    names = [invariant.name for invariant in known]
+    for name, reason in given.items():
+        if name not in names:
+            raise SymmetryError(
+                f"cannot expect a failure of {name!r}: there are {', '.join(names)}"
+            )
+        if not reason.strip():
+            raise SymmetryError(f"an expected failure of {name} needs a reason")
+    return dict(given)

@@ -234,23 +234,22 @@ def _expand(given: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def _list(only: tuple[str, ...], skip: tuple[str, ...]) -> int:
     """Print the invariants of steps, and those that trainings have beside."""
-    from symmetry.checker import training
-    from symmetry.invariants.catalogue import select
+    from symmetry.invariants import catalogue, trainings
 
-    found: dict[str, tuple[Any, str]] = {}
+    found: dict[str, Any] = {}
     errors = []
-    for choose, of in ((select, ""), (training.select, "PyTorch trainings")):
+    for choose in (catalogue.select, trainings.select):
         try:
             for invariant in choose(only, skip):
-                found.setdefault(invariant.name, (invariant, of))
+                found.setdefault(invariant.name, invariant)
         except SymmetryError as error:
             errors.append(error)
     if not found:
         raise errors[0]
-    for name, (invariant, of) in found.items():
+    for name, invariant in found.items():
         say(name)
         for label in ("statement", "reason", "witness", "trainers", "compared"):
-            say(f"  {label:<10} {of if of and label == 'trainers' else getattr(invariant, label)}")
+            say(f"  {label:<10} {getattr(invariant, label)}")
     return OK
 
 

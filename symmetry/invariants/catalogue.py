@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, TypeVar
 
 from symmetry.errors import SymmetryError
 from symmetry.invariants import law, network, runs
@@ -20,16 +20,6 @@ from symmetry.invariants.finding import Finding, Violation
 from symmetry.invariants.rounding import Rounding, rounding, rounding_from_zero
 from symmetry.invariants.two_layer import TwoLayer
 from symmetry.targets.trainer import Trainer, TrainerError
-
-
-class Named(Protocol):
-    """An invariant of whatever kind."""
-
-    @property
-    def name(self) -> str: ...  # noqa: D102
-
-
-T = TypeVar("T", bound=Named)
 
 ZERO = frozenset({"zero"})
 CLONED = frozenset({"cloned"})
@@ -44,9 +34,9 @@ def _as_it_is(setting: TwoLayer) -> TwoLayer:
     return setting
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Invariant:
-    """One thing that a sound training step never does.
+    """One thing that holds of every sound target of a kind.
 
     Attributes
     ----------
@@ -58,11 +48,30 @@ class Invariant:
         Why it holds.
     witness
         What a setting needs so that holding proves something.
-    trainers
-        Of which steps it is true.
     compared
         ``"exact"``: bit for bit, but +0 equals -0 and NaN equals NaN. ``"bound"``: with a float64
         step, within its error bound. ``"response"``: in multiples of what one ulp does to the step.
+    trainers
+        Of which targets it is true.
+    """
+
+    name: str
+    statement: str
+    reason: str
+    witness: str
+    compared: Literal["exact", "bound", "response"]
+    trainers: str
+
+
+T = TypeVar("T", bound=Invariant)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepInvariant(Invariant):
+    """One thing that a sound two-layer step never does.
+
+    Attributes
+    ----------
     weights
         Which starts can have the witness: ``"zero"``, ``"cloned"`` (clones, and units that
         differ) and ``"random"``.
@@ -81,12 +90,6 @@ class Invariant:
         Where that is to be expected.
     """
 
-    name: str
-    statement: str
-    reason: str
-    witness: str
-    trainers: str
-    compared: Literal["exact", "bound", "response"]
     weights: frozenset[str]
     measure: Callable[[Trainer, TwoLayer], Finding]
     prepare: Callable[[TwoLayer], TwoLayer] = _as_it_is
@@ -110,8 +113,8 @@ class Invariant:
             return judged
 
 
-CATALOGUE: tuple[Invariant, ...] = (
-    Invariant(
+CATALOGUE: tuple[StepInvariant, ...] = (
+    StepInvariant(
         name="symmetry/w1-columns",
         statement="from zero weights all columns of w1 stay identical, after every step",
         reason="units that are equal receive equal gradients, and an elementwise optimiser makes "
@@ -126,7 +129,7 @@ CATALOGUE: tuple[Invariant, ...] = (
         otherwise="w1 never moved",
         normal=_NORMAL,
     ),
-    Invariant(
+    StepInvariant(
         name="symmetry/w2-rows",
         statement="from zero weights all hidden rows of w2 stay identical, after every step",
         reason="a hidden row's gradient is made of its unit's outputs and of what all units share",
@@ -140,7 +143,7 @@ CATALOGUE: tuple[Invariant, ...] = (
         otherwise="the hidden rows of w2 never moved",
         normal=_NORMAL,
     ),
-    Invariant(
+    StepInvariant(
         name="symmetry/clones",
         statement="hidden units that start identical stay identical, whatever the others hold",
         reason="a unit's gradient depends on its own weights and on what all units share",
@@ -152,7 +155,7 @@ CATALOGUE: tuple[Invariant, ...] = (
         rounding=rounding,
         otherwise="there were no clones beside another unit, or they never moved",
     ),
-    Invariant(
+    StepInvariant(
         name="symmetry/permutation",
         statement="permuting the hidden units before a step permutes the result and changes "
         "nothing else",
@@ -164,7 +167,7 @@ CATALOGUE: tuple[Invariant, ...] = (
         measure=law.permutation,
         otherwise="all hidden units were equal, or nothing moved",
     ),
-    Invariant(
+    StepInvariant(
         name="symmetry/samples",
         statement="rearranging the samples changes nothing",
         reason="the loss is a mean over samples, and their order changes only its rounding",
@@ -176,7 +179,7 @@ CATALOGUE: tuple[Invariant, ...] = (
         otherwise="all samples were equal, or nothing moved",
         rightly="draws samples, takes batches in turn, or adds noise or mixes sample by sample",
     ),
-    Invariant(
+    StepInvariant(
         name="symmetry/inputs",
         statement="rearranging the inputs, with their rows of w1, rearranges the result and "
         "changes nothing else",
@@ -189,7 +192,7 @@ CATALOGUE: tuple[Invariant, ...] = (
         otherwise="all inputs were equal, or nothing moved",
         rightly="drops out inputs or adds noise to them",
     ),
-    Invariant(
+    StepInvariant(
         name="symmetry/classes",
         statement="rearranging the classes, with their columns of w2, rearranges the result and "
         "changes nothing else",
@@ -202,7 +205,7 @@ CATALOGUE: tuple[Invariant, ...] = (
         otherwise="all classes were equal, or nothing moved",
         rightly="has weights or fixed random feedback of its own for each class",
     ),
-    Invariant(
+    StepInvariant(
         name="symmetry/dead-inputs",
         statement="an input that is zero in every sample keeps its zero row of w1",
         reason="its row's gradient is a sum of products with zero",
@@ -214,7 +217,7 @@ CATALOGUE: tuple[Invariant, ...] = (
         prepare=runs.without_dead_rows,
         otherwise="no input was zero in every sample, or no row of another one moved",
     ),
-    Invariant(
+    StepInvariant(
         name="symmetry/repeatable",
         statement="the same run gives the same bits: twice on fresh instances, and again after "
         "another case ran in between",
@@ -225,7 +228,7 @@ CATALOGUE: tuple[Invariant, ...] = (
         weights=ANY,
         measure=law.repeatable,
     ),
-    Invariant(
+    StepInvariant(
         name="symmetry/pure",
         statement="x and y are unchanged; shapes and dtypes of the weights are kept",
         reason="a step only reads the samples",
@@ -235,7 +238,7 @@ CATALOGUE: tuple[Invariant, ...] = (
         weights=ANY,
         measure=runs.pure,
     ),
-    Invariant(
+    StepInvariant(
         name="network/first-step",
         statement="from zero weights the first step leaves w1 at zero and makes every hidden row "
         "of w2 half its bias row",
@@ -249,7 +252,7 @@ CATALOGUE: tuple[Invariant, ...] = (
         prepare=TwoLayer.from_zero,
         otherwise="w2 never moved",
     ),
-    Invariant(
+    StepInvariant(
         name="network/gradient",
         statement="one step from arbitrary weights equals the formulas",
         reason="it is the definition of the network's step; rounding has a provable bound",
@@ -260,7 +263,7 @@ CATALOGUE: tuple[Invariant, ...] = (
         measure=network.gradient,
         otherwise="no update was larger than its bound",
     ),
-    Invariant(
+    StepInvariant(
         name="network/collapsed",
         statement="along a run from zero weights, each step up to the one that first splits the "
         "units is the collapsed network's step",
@@ -276,7 +279,7 @@ CATALOGUE: tuple[Invariant, ...] = (
 )
 
 
-def select(only: Sequence[str] = (), skip: Sequence[str] = ()) -> tuple[Invariant, ...]:
+def select(only: Sequence[str] = (), skip: Sequence[str] = ()) -> tuple[StepInvariant, ...]:
     """Return the invariants of two-layer steps that ``matching`` finds; without ``only`` all."""
     return matching(CATALOGUE, only or ["*"], skip)
 

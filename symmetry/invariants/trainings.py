@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
+from symmetry import ranks
 from symmetry.invariants import training_law, training_ranks, training_rules
+from symmetry.invariants.catalogue import Invariant, matching
 from symmetry.invariants.finding import Finding
 from symmetry.invariants.training import TrainingSetting
 from symmetry.targets.trainer import DTYPES
@@ -14,14 +15,12 @@ from symmetry.targets.trainer import DTYPES
 _WRITTEN = ("float32",)
 
 
-@dataclass(frozen=True)
-class TrainingInvariant:
+@dataclass(frozen=True, kw_only=True)
+class TrainingInvariant(Invariant):
     """One thing that holds of every sound training.
 
     Attributes
     ----------
-    name, statement, reason, witness, compared
-        As for two-layer steps.
     measure
         Measures it. What the training raises passes through.
     dtypes
@@ -38,11 +37,7 @@ class TrainingInvariant:
         How many more copies of the state it holds at its peak, as measured on a GPT.
     """
 
-    name: str
-    statement: str
-    reason: str
-    witness: str
-    compared: Literal["exact", "bound", "response"]
+    trainers: str = "PyTorch trainings"
     measure: Callable[[TrainingSetting], Finding]
     dtypes: tuple[str, ...] = DTYPES
     units: bool = False
@@ -157,3 +152,12 @@ TRAININGS: tuple[TrainingInvariant, ...] = (
         on_request=True,
     ),
 )
+
+
+def select(only: Sequence[str] = (), skip: Sequence[str] = ()) -> tuple[TrainingInvariant, ...]:
+    """Return the invariants of trainings that ``matching`` finds; without ``only`` the usual ones.
+
+    Those on request are not among them, nor what speaks of several ranks where there is one.
+    """
+    usual = [i.name for i in TRAININGS if not i.on_request and (ranks.world() > 1 or not i.ranks)]
+    return matching(TRAININGS, only or usual, skip, "invariant of trainings")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from symmetry import memory
-from symmetry.checker.training import plan_training, select
+from symmetry.checker.plan import plan_check
 from symmetry.errors import SymmetryError
+from symmetry.invariants.trainings import select
 from symmetry.report.verdicts import conclusion, failures
 from symmetry.targets.training import Training
 from tests.conftest import needs
@@ -40,7 +41,7 @@ def training(*, before=lambda i: None, after=lambda model: None, inner=None, ext
 
 
 def checked(make, **options):
-    return plan_training(Training("training", make), **options).run()
+    return plan_check(Training("training", make), **options).run()
 
 
 def kinds(found):
@@ -207,4 +208,4 @@ def test_what_is_planned_makes_sense():
         ({"expected_failures": {"symmetry/clones": " "}}, "needs a reason"),
     ):
         with pytest.raises(SymmetryError, match=message):
-            plan_training(target, **options)
+            plan_check(target, **options)
