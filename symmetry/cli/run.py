@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,6 +93,7 @@ def command(
     Exit status: 0 the units stayed equal (or `--init random`), 1 they did not, or `--check` found a
     difference; 2 the command could not do its work.
     """
+    loading = ThreadPoolExecutor(1).submit(load_data, data, classes)  # while Numba is imported
     from symmetry.cli.progress import display
     from symmetry.experiment import Settings, run_experiment
     from symmetry.report.experiment import render_experiment
@@ -119,8 +121,7 @@ def command(
             writable_file(save_weights)
     with display(quiet=quiet) as listener:
         listener.stage("loading the data")
-        dataset = load_data(data, classes)
-        experiment = run_experiment(dataset, settings, threads=threads, listener=listener)
+        experiment = run_experiment(loading.result(), settings, threads=threads, listener=listener)
         listener.stage("comparing the report" if check else "writing the report")
         report = render_experiment(experiment)
         differences = report.differences(output) if check else ()

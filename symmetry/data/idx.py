@@ -28,7 +28,7 @@ GZIP_MAGIC = b"\x1f\x8b"
 MOST_FROM_A_BYTE = 1032  # deflate: two bits are the least that can stand for 258 bytes
 MUCH_FROM_A_BYTE = 100  # real images give 5 or so, empty ones as much as deflate can
 MUCH = 1 << 26
-CHUNK = 1 << 16
+CHUNK = 1 << 18  # bytes read at a time; of inflated ones at most 64 times as many
 
 
 class DataError(SymmetryError):
@@ -124,7 +124,7 @@ class _Gzip:
         while not self._inflater.eof:
             packed = self._inflater.unconsumed_tail or self._file.read(CHUNK)
             try:
-                piece = self._inflater.decompress(packed, limit)
+                piece = self._inflater.decompress(packed, min(limit, 64 * CHUNK))
             except zlib.error as error:
                 reason = str(error).rpartition(": ")[2]
                 raise about(self._path, f"expected a sound gzip stream, found {reason}") from error
