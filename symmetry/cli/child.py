@@ -14,7 +14,7 @@ import pickle
 import threading
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from symmetry.cli.screen import Screen, showing
@@ -31,30 +31,6 @@ _exit, _process, _sleep = os._exit, os.getpid, time.sleep
 _json, _pickled = json.dumps, pickle.dumps
 
 
-@dataclass(frozen=True)
-class Ended:
-    """Where a process ended too early, or did not go on, and how.
-
-    Attributes
-    ----------
-    target, invariant, dtype
-        What was being checked.
-    cases
-        How many cases were begun for it.
-    case
-        The line of the one that was running; None if it has none.
-    message
-        How it ended.
-    """
-
-    target: str
-    invariant: str
-    dtype: str
-    cases: int
-    case: str | None
-    message: str
-
-
 @dataclass
 class Order:
     """What a process is told when it starts; all of it can be written as JSON.
@@ -68,9 +44,8 @@ class Order:
     live
         Whether anybody looks at how far it has come.
     known
-        Verdicts so far: target, invariant, dtype, and the pickled verdict in base64.
-    ended
-        Where earlier processes ended.
+        Verdicts so far: target, invariant, dtype, and the pickled verdict in base64; then its
+        message where an earlier process ended too early or did not go on, else None.
     broken
         Targets that are not to be loaded again, and why.
     stopped
@@ -80,21 +55,9 @@ class Order:
     token: str
     arguments: list[str]
     live: bool
-    known: list[tuple[str, str, str, str]] = field(default_factory=list)
-    ended: list[Ended] = field(default_factory=list)
+    known: list[list[Any]] = field(default_factory=list)
     broken: dict[str, str] = field(default_factory=dict)
     stopped: dict[str, str] = field(default_factory=dict)
-
-    def to_json(self) -> str:
-        """Return it in one line."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> Order:
-        """Read what ``to_json`` has written."""
-        values = json.loads(text)
-        ended = [Ended(**each) for each in values.pop("ended")]
-        return cls(**values, ended=ended)
 
 
 class Channel:
@@ -139,8 +102,7 @@ class Session:
 
     def __init__(self, order: Order, channel: Channel) -> None:
         self._order, self._channel = order, channel
-        self._known = {tuple(key): blob for *key, blob in order.known}
-        self._ended = {(each.target, each.invariant, each.dtype): each for each in order.ended}
+        self._known = {tuple(key): (blob, message) for *key, blob, message in order.known}
         self._target = ""
         self._folder = os.getcwd()  # noqa: PTH109
 
@@ -157,33 +119,32 @@ class Session:
         if target in self._order.broken:
             raise SymmetryError(self._order.broken[target])
 
-    def attempt(self, invariant: str, dtype: str, cases: int, case: str | None) -> None:
-        """Say which case is about to be run, and how many were begun."""
-        self._channel.send("attempt", invariant, dtype, cases, case)
+    def attempt(self, verdict: Verdict) -> None:
+        """Say what is about to be run, by the verdict if it ends this process."""
+        self._send("attempt", verdict)
 
     def examined(self, verdict: Verdict) -> None:
         """Hand over a verdict that is known."""
-        blob = base64.b64encode(_pickled(verdict)).decode()
-        self._channel.send("examined", verdict.invariant, verdict.dtype, blob)
+        self._send("examined", verdict)
         with suppress(OSError):
             os.chdir(self._folder)  # whatever code under test has made of it
 
     def known(self, invariant: str, dtype: str) -> Verdict | None:
         """Return the verdict if nothing is to be run for it: it is known, or cannot be found."""
-        from symmetry.checker.case import parse_case
         from symmetry.checker.verdict import Verdict
 
         key = (self._target, invariant, dtype)
         if key in self._known:
-            verdict: Verdict = pickle.loads(base64.b64decode(self._known[key]))
-            return verdict
-        if key in self._ended:
-            end = self._ended[key]
-            case = None if end.case is None else parse_case(end.case)
-            return Verdict(invariant, dtype, "error", end.cases, case=case, message=end.message)
+            blob, message = self._known[key]
+            verdict: Verdict = pickle.loads(base64.b64decode(blob))
+            return verdict if message is None else replace(verdict, message=message)
         if self._target in self._order.stopped:
             return Verdict(invariant, dtype, "error", message=self._order.stopped[self._target])
         return None
+
+    def _send(self, kind: str, verdict: Verdict) -> None:
+        blob = base64.b64encode(_pickled(verdict)).decode()
+        self._channel.send(kind, verdict.invariant, verdict.dtype, blob)
 
 
 _session: Session | None = None
@@ -207,7 +168,7 @@ def main() -> None:
 
     global _session
     questions, answers = take_pipes()
-    order = Order.from_json(questions.readline())
+    order = Order(**json.loads(questions.readline()))
     channel = Channel(answers, order.token)
     _session = Session(order, channel)
     threading.Thread(target=_beat, args=(channel,), daemon=True).start()

@@ -20,14 +20,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import asdict
 from typing import IO, Any
 
 import click
 
 from symmetry import ranks
 from symmetry.cli import child
-from symmetry.cli.child import Ended, Order
+from symmetry.cli.child import Order
 from symmetry.cli.screen import Screen, Silent, current, showing, terminal
 from symmetry.errors import SymmetryError
 from symmetry.processes import command, ending
@@ -97,7 +97,7 @@ class _Work:
         self._prints = _Prints()
         self._shown: list[Any] = []
         self._target: str | None = None
-        self._running: Ended | None = None
+        self._running: list[Any] | None = None  # what ``known`` has if it ends, but for why
         self._idle: Counter[str] = Counter()
         self._returned = 0  # calls of the target
         self._hung = 0
@@ -134,9 +134,9 @@ class _Work:
                 if self._target is None:
                     return f"nothing was heard of it for {limit:g} seconds"
                 self._hung += 1
-                known = {target for target, *_ in self._order.known}
+                known = {target for target, *_, end in self._order.known if end is None}
                 if self._running and not self._returned + calls and self._target not in known:
-                    self._order.stopped[self._running.target] = "not run: no call has ever returned"
+                    self._order.stopped[self._running[0]] = "not run: no call has ever returned"
                 return f"the target did not return within {limit:g} seconds (--timeout)"
             since = time.monotonic()
             if kind == "text":
@@ -148,12 +148,9 @@ class _Work:
             elif kind == "target":
                 self._target, self._running = values[0], None
             elif kind == "attempt":
-                assert self._target is not None
-                invariant, dtype, cases, case = values
-                self._running = Ended(self._target, invariant, dtype, cases, case, "")
+                self._running = [self._target, *values]
             elif kind == "examined":
-                assert self._target is not None
-                self._order.known.append((self._target, *values))
+                self._order.known.append([self._target, *values, None])
                 self._running = None
             elif kind in ("end", "failed", "gone"):
                 self._returned += calls
@@ -168,16 +165,11 @@ class _Work:
         order, target, running = self._order, self._target, self._running
         if target is None:
             raise SymmetryError(f"the process that checks could not begin: {message}")
-        if running:
-            running = replace(running, message=message)
-            places = [(each.target, each.invariant, each.dtype) for each in order.ended]
-            if (running.target, running.invariant, running.dtype) not in places:
-                order.ended.append(running)
-                return
+        if running and all(each[:3] != running[:3] for each in order.known):
+            order.known.append([*running, message])
+            return
         self._idle[target] += 1
-        begun = any(each[0] == target for each in order.known) or any(
-            each.target == target for each in order.ended
-        )
+        begun = any(each[0] == target for each in order.known)
         if not begun or self._idle[target] > _PATIENCE:
             order.broken[target] = f"{target}: {message}"
         elif self._idle[target] == _PATIENCE:
@@ -201,7 +193,7 @@ class _Process:
         assert self._process.stderr
         self._messages: queue.SimpleQueue[list[Any] | None] = queue.SimpleQueue()
         with suppress(BrokenPipeError):  # it ended already, which is noticed in a moment
-            self._process.stdin.write(order.to_json().encode() + b"\n")
+            self._process.stdin.write(json.dumps(asdict(order)).encode() + b"\n")
             self._process.stdin.close()
         self._pipes = self._process.stdout, self._process.stderr
         self._threads = [

@@ -51,7 +51,7 @@ class Shown(Progress):
     ) -> None:
         self._screen.doing(f"{invariant} {dtype}", number, cases)
         if self._session:
-            self._session.attempt(invariant, dtype, number + 1, case.to_json() if case else None)
+            self._session.attempt(Verdict(invariant, dtype, "error", number + 1, case=case))
 
     def failed(self, message: str) -> None:  # noqa: D102
         if ranks.world() > 1:
