@@ -270,7 +270,7 @@ def _probe(json: Path | None, script: Path | None, output: Path | None, *, sever
             writable_file(path)
     if output is not None:
         name = models.MARKDOWN if several else invariants.MARKDOWN
-        writable_file(writable_directory(output) / name)
+        writable_directory(output, name)
 
 
 def _write(

@@ -79,7 +79,7 @@ def command(
     from symmetry.comparison.task import task_of_case, task_of_dataset
     from symmetry.experiment import Settings
     from symmetry.report.comparison import JSON, MARKDOWN, render_study
-    from symmetry.report.files import writable_files
+    from symmetry.report.files import writable_directory
 
     given = [name for name in _TASK if context.get_parameter_source(name) is not _DEFAULT]
     if case is not None and given:
@@ -89,7 +89,7 @@ def command(
     whole = not (trainers or case or threads) and is_usual(settings, data, classes)
     output = output_directory(output, usual=whole, what="comparison")
     task = None if case is None else task_of_case(read_case(case, "compared"))
-    writable_files(output, MARKDOWN, JSON)
+    writable_directory(output, MARKDOWN, JSON)
     with display(quiet=quiet) as listener:
         if whole:
             found = full_study(load_data(data, classes), settings, listener)

@@ -97,7 +97,7 @@ def command(
     from symmetry.cli.progress import display
     from symmetry.experiment import Settings, run_experiment
     from symmetry.report.experiment import render_experiment
-    from symmetry.report.files import writable_file, writable_files
+    from symmetry.report.files import writable_directory, writable_file
 
     settings = Settings(
         hidden=hidden,
@@ -116,7 +116,7 @@ def command(
     if check and (missing := _missing(output)):
         return _tell_differences(missing, quiet=quiet)
     if not check:
-        writable_files(output, *_TEXTS)
+        writable_directory(output, *_TEXTS)
         if save_weights is not None:
             writable_file(save_weights)
     with display(quiet=quiet) as listener:

@@ -103,13 +103,13 @@ def _replace(contents: Contents) -> tuple[str, str] | None:
     return None
 
 
-def writable_directory(path: Path) -> Path:
-    """Make the directory ``path`` unless it exists, and try to write into it.
+def writable_directory(path: Path, *names: str) -> Path:
+    """Make a directory unless it exists, and try to write into it, and files of these names.
 
     Raises
     ------
     SymmetryError
-        If it cannot be made or written to.
+        If it cannot be made or written to, or one of the files could not.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -117,7 +117,14 @@ def writable_directory(path: Path) -> Path:
         raise SymmetryError(f"cannot write into {path}: it is not a directory") from error
     except OSError as error:
         raise SymmetryError(f"cannot make the directory {path}: {error.strerror}") from error
-    return _probed(path)
+    try:
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise SymmetryError(f"cannot write into {path}: {error.strerror}") from error
+    for name in names:
+        writable_file(path / name)
+    return path
 
 
 def writable_file(path: Path) -> Path:
@@ -135,27 +142,5 @@ def writable_file(path: Path) -> Path:
             raise SymmetryError(f"cannot write {path}: it is not a file")
     except OSError as error:  # for instance a name that is too long
         raise SymmetryError(f"cannot write {path}: {error.strerror}") from error
-    _probed(path.parent)
+    writable_directory(path.parent)
     return path
-
-
-def writable_files(directory: Path, *names: str) -> None:
-    """Make the directory unless it exists, and try whether files of these names could be in it.
-
-    Raises
-    ------
-    SymmetryError
-        If it cannot be made, or one of them could not be written.
-    """
-    writable_directory(directory)
-    for name in names:
-        writable_file(directory / name)
-
-
-def _probed(directory: Path) -> Path:
-    """Return ``directory`` after a temporary file has been made in it, and has gone again."""
-    try:
-        with tempfile.TemporaryFile(dir=directory):
-            return directory
-    except OSError as error:
-        raise SymmetryError(f"cannot write into {directory}: {error.strerror}") from error

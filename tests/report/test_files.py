@@ -80,8 +80,6 @@ def test_remains_of_killed_processes_are_removed(tmp_path: Path) -> None:
     place = tmp_path / "reports"
     place.mkdir()
     (place / ".symmetry-1-0.part").touch()
-    (tmp_path / ".symmetry-2-0.part").mkdir()
-    (tmp_path / ".symmetry-2-0.part" / "a.md").touch()
     write_all({place / "a.md": "text"})
     assert names(place) == ["a.md"]
     assert names(tmp_path) == ["reports"]
