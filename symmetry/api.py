@@ -11,7 +11,6 @@ from symmetry.checker.plan import STEPS, plan_check
 from symmetry.checker.strategies import EXAMPLES
 from symmetry.checker.verdict import Checked, Verdict, exit_code
 from symmetry.report import verdicts as report
-from symmetry.report.table import table
 from symmetry.targets.resolve import resolve
 
 Target = str | Callable[..., Any]
@@ -52,7 +51,7 @@ class Report(Checked):
 
     def _repr_html_(self) -> str:
         """Return the verdicts as a table, for a notebook."""
-        return table(self)
+        return report.to_html(self)
 
 
 def check(

@@ -170,7 +170,7 @@ def _check_several(
     if json is not None:
         contents[json] = models.to_json(rows)
     if output is not None:
-        contents[output / models.MARKDOWN] = models.render(rows, left_out, _command_line())
+        contents[output / models.MARKDOWN] = models.render_models(rows, left_out, _command_line())
     for text in (*models.lines(rows, left_out), "", *_write_all(contents), models.last_line(rows)):
         say(text)
     codes = [row.exit_code for row in rows]
@@ -262,14 +262,14 @@ def _expectation(text: str) -> tuple[str, str]:
 
 def _probe(json: Path | None, script: Path | None, output: Path | None, *, several: bool) -> None:
     """Find out before checking whether everything can be written after it."""
-    from symmetry.report import invariants, models
+    from symmetry.report import checked, models
     from symmetry.report.files import writable_directory, writable_file
 
     for path in (json, script):
         if path is not None:
             writable_file(path)
     if output is not None:
-        name = models.MARKDOWN if several else invariants.MARKDOWN
+        name = models.MARKDOWN if several else checked.MARKDOWN
         writable_directory(output, name)
 
 
@@ -277,18 +277,15 @@ def _write(
     report: Report, json: Path | None, script: Path | None, output: Path | None
 ) -> tuple[str, ...]:
     """Write the files of one target, and say which."""
-    from symmetry.report.invariants import MARKDOWN, render_invariants
+    from symmetry.report.checked import render_checked
     from symmetry.report.script import render_script
-    from symmetry.report.training_report import training_report
 
     contents: dict[Path, str | bytes] = {}
     texts = []
     if json is not None:
         contents[json] = report.to_json()
-    if output is not None and any(verdict.of_training for verdict in report):
-        contents |= training_report(report, _command_line()).contents(output)
-    elif output is not None:
-        contents[output / MARKDOWN] = render_invariants(report, _command_line())
+    if output is not None:
+        contents |= render_checked(report, _command_line()).contents(output)
     if script is not None:
         failure = _to_reproduce(report)
         if failure is not None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from symmetry.checker.verdict import Checked, Verdict, exit_code
 from symmetry.invariants.training import THRESHOLDS
+from symmetry.report.templates import render
 from symmetry.report.verdicts import conclusion, deviation, record, summary
 from symmetry.units.words import count
 
@@ -83,7 +84,7 @@ def last_line(rows: Sequence[Row]) -> str:
     return ", ".join(texts)
 
 
-def render(rows: Sequence[Row], left_out: Sequence[str], command: str) -> str:
+def render_models(rows: Sequence[Row], left_out: Sequence[str], command: str) -> str:
     """Return the Markdown of all targets; nothing in it changes from run to run.
 
     Parameters
@@ -95,28 +96,8 @@ def render(rows: Sequence[Row], left_out: Sequence[str], command: str) -> str:
     command
         The command line that writes it.
     """
-    names = ("target", "float32", "float64", "largest deviation", "in short", "equal units")
-    rest = [
-        (f"`{r.name}`", r.kinds("float32"), r.kinds("float64"), r.largest, r.conclusion, r.units)
-        for r in rows
-    ]
-    columns = len(names) - all(row.units == "-" for row in rows)  # of steps there are none
-    header, cells = names[:columns], [cell[:columns] for cell in rest]
-    table = [header, ("---",) * len(header), *cells]
-    return "\n".join(
-        [
-            f"<!-- Written by `{command}`, which will write it again. -->",
-            "",
-            "# What was checked",
-            "",
-            f"{last_line(rows)}.",
-            "",
-            *(f"| {' | '.join(text.replace('|', '/') for text in row)} |" for row in table),
-            *([""] if left_out else []),
-            *(f"- left out: {text}" for text in left_out),
-            "",
-        ]
-    )
+    context = {"rows": rows, "left_out": left_out, "command": command, "last_line": last_line(rows)}
+    return render("models.md.jinja", context)
 
 
 def to_json(rows: Sequence[Row]) -> str:

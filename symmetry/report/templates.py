@@ -37,6 +37,7 @@ def environment(folder: Path = Path(__file__).parent) -> jinja2.Environment:
     """Return where templates are found; a value that one needs and does not get is an error."""
     templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder),
+        autoescape=jinja2.select_autoescape(["html.jinja"]),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -12,12 +12,15 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from symmetry import ranks
+from symmetry.checker.case import Case
 from symmetry.checker.verdict import Checked, Kind, Verdict, exit_code
 from symmetry.invariants.catalogue import CATALOGUE
 from symmetry.invariants.finding import Violation
-from symmetry.report import training
+from symmetry.invariants.trainings import TRAININGS
 from symmetry.report.command import command_line
 from symmetry.report.records import dump
+from symmetry.report.templates import environment
 from symmetry.units.words import count, in_ulps
 
 Fact = tuple[str, str]
@@ -37,6 +40,7 @@ SIGNATURE = (
 _NAME = max(len(invariant.name) for invariant in CATALOGUE)
 _KIND = max(map(len, KINDS))
 _CATALOGUE = {invariant.name: invariant for invariant in CATALOGUE}
+_OF_TRAININGS = {invariant.name: invariant for invariant in TRAININGS}
 _REPEATABLE = "symmetry/repeatable"
 _NOT_WORKING = "the step does not work in this case"
 _OF_UNITS = {"symmetry/clones", "symmetry/permutation"}
@@ -65,7 +69,7 @@ def gist(verdict: Verdict) -> str:
 def deviation(verdict: Verdict) -> str:
     """Say how far a verdict that holds was from a violation."""
     if verdict.ratio is not None:
-        return training.ratio(verdict)
+        return _ratio(verdict)
     if verdict.invariant not in _CATALOGUE or _CATALOGUE[verdict.invariant].compared == "exact":
         return "no bit differs"
     if not verdict.margin:
@@ -78,15 +82,11 @@ def details(checked: Checked, verdict: Verdict, *others: Verdict) -> tuple[str, 
 
     Nothing for what did not fail, or was expected to. ``others`` fail alike in other dtypes.
     """
-    if verdict.kind == "expected failure" or not (verdict.case or training.failed(verdict)):
+    if not _failed(verdict):
         return ()
     dtypes = " and ".join(each.dtype for each in (verdict, *others))
     heading = f"{verdict.invariant} in {dtypes}: {verdict.kind}{_meaning(verdict)}"
-    found = (
-        training.facts(checked.trainer, (verdict, *others))
-        if verdict.of_training
-        else _facts(checked, verdict)
-    )
+    found = _facts(checked, verdict, others)
     return (heading, *(f"  {label:<10} {text}" for label, text in found))
 
 
@@ -108,61 +108,93 @@ def failures(checked: Checked) -> tuple[tuple[str, ...], ...]:
     return tuple(filter(None, told))
 
 
-def _facts(checked: Checked, verdict: Verdict) -> Iterable[Fact]:
-    assert verdict.case is not None
+def _failed(verdict: Verdict) -> bool:
+    """Return whether there is something to be explained, and repeated."""
+    failed = verdict.kind in ("violated", "rounding", "error")
+    return failed and (verdict.of_training or verdict.case is not None)
+
+
+def _facts(checked: Checked, verdict: Verdict, others: Sequence[Verdict]) -> Iterable[Fact]:
+    violation, training = verdict.violation, verdict.of_training
     rounding = verdict.kind == "rounding"  # told in short: there is nothing to do about it
-    if verdict.kind == "error":
+    if verdict.kind == "error" and not training:
         yield "expected", SIGNATURE
-    elif not rounding:
-        yield "statement", _CATALOGUE[verdict.invariant].statement
+    if verdict.kind == "violated":
+        known = _OF_TRAININGS if training else _CATALOGUE
+        yield "statement", known[verdict.invariant].statement
     yield "found", verdict.message
-    if verdict.violation is not None:
-        yield from _violation_facts(verdict.violation, verdict.margin)
-    if verdict.kind == "violated" and (rightly := _CATALOGUE[verdict.invariant].rightly):
-        yield "rightly", f"of a step that {rightly}: --skip {verdict.invariant} leaves it out"
-    if not rounding:
-        yield "case", _case_in_words(verdict)
-    if verdict.reruns and not (rounding and verdict.repeats):
-        yield "again", _again(verdict)
-    command = command_for(checked.trainer, verdict)
-    if command is not None:
+    if violation is not None and not (training and rounding):
+        yield from _violation_facts(violation, verdict)
+    if verdict.ratio is not None:
+        more = (f"; in {other.dtype} {_ratio(other)}" for other in others)
+        yield "ratio", _ratio(verdict) + "".join(more)
+    if verdict.case is not None:
+        if verdict.kind == "violated" and (rightly := _CATALOGUE[verdict.invariant].rightly):
+            yield "rightly", f"of a step that {rightly}: --skip {verdict.invariant} leaves it out"
+        if not rounding:
+            yield "case", _case_in_words(verdict.case)
+        if verdict.reruns and not (rounding and verdict.repeats):
+            yield "again", _again(verdict)
+    if command := command_for(checked.trainer, verdict, *others):
         yield "reproduce", command
-        if following := next_step(checked, verdict):
+        if following := _next_step(checked, verdict):
             yield "next", following
-    elif verdict.repeats:
+    elif verdict.case is not None and verdict.repeats:
         yield "reproduce", f"with the case {verdict.case.to_json()}"
 
 
-def command_for(trainer: str, verdict: Verdict) -> str | None:
+def _violation_facts(violation: Violation, verdict: Verdict) -> Iterable[Fact]:
+    if verdict.of_training and violation.iteration and violation.array:
+        yield "where", f"step {violation.iteration}, {violation.array}"
+    if verdict.of_training and violation.group:
+        pair = ": {} and {}".format(*violation.units) if violation.units else ""
+        yield "units", violation.group + pair
+    if violation.ulps is not None:
+        relative = f", relative {violation.relative:.2g}" if violation.relative else ""
+        yield "distance", in_ulps(violation.ulps) + relative
+    if verdict.of_training:
+        return
+    if violation.allowed is not None:
+        margin = verdict.margin if violation.allowed else None
+        times = f": this is {margin:.3g} times as much" if margin else ""
+        yield "allowed", f"at most {violation.allowed:.2g}{times}"
+    if violation.groups:
+        yield "groups", violation.groups
+    if violation.growth:  # the shape of the growth is what matters, not its digits
+        (step, first), *others = violation.growth
+        rest = (f", {distance:.2g} after {later}" for later, distance in others)
+        yield "growth", f"relative {first:.2g} after step {step}{''.join(rest)}"
+
+
+def command_for(trainer: str, verdict: Verdict, *others: Verdict) -> str | None:
     """Return the command that reproduces a failure, quoted for a shell.
 
     None if there is no failure, it does not repeat, or the target has no name to be found by.
+    ``others`` fail alike in other dtypes.
     """
-    if training.failed(verdict):
-        return training.command_for(trainer, verdict)
     nameless = "<" in trainer or trainer.startswith("__main__:")
-    if verdict.case is None or nameless or not verdict.repeats:
+    if nameless or not (_failed(verdict) or verdict.case) or not verdict.repeats:
         return None
     by_rounding = verdict.kind == "violated" and verdict.violation and verdict.violation.rounding
-    return command_line(
-        "check",
-        trainer,
-        exact=bool(by_rounding),
-        only=verdict.invariant,
-        case=verdict.case.to_json(),
-    )
+    options: dict[str, Any] = {"exact": bool(by_rounding), "only": verdict.invariant}
+    if verdict.case is not None:
+        return command_line("check", trainer, **options, case=verdict.case.to_json())
+    line = command_line("check", trainer, **options, dtype=() if others else verdict.dtype)
+    return f"torchrun --nproc-per-node {ranks.world()} -m {line}" if ranks.world() > 1 else line
 
 
-def next_step(checked: Checked, verdict: Verdict) -> str | None:
+def _next_step(checked: Checked, verdict: Verdict) -> str | None:
     """Return the command to try next: it names the operation which splits the units, for example.
 
     None where there is none: without a split, and of an error that more samples do not cure.
     """
-    assert verdict.case is not None
-    if verdict.kind == "violated" and verdict.violation and verdict.violation.groups:
-        return command_line("explain", checked.trainer, case=verdict.case.to_json())
+    violation, case = verdict.violation, verdict.case
+    if verdict.kind == "violated" and violation is not None:
+        splits = violation.group if verdict.of_training else violation.groups
+        if splits:
+            return command_line("explain", checked.trainer, case=case and case.to_json())
     works = any(other.counted for other in checked.verdicts)
-    if verdict.kind == "error" and verdict.case.n == 1 and works:
+    if verdict.kind == "error" and case is not None and case.n == 1 and works:
         return command_line("check", checked.trainer, min_samples=2)
     return None
 
@@ -206,6 +238,12 @@ def to_json(checked: Checked) -> str:
     return dump(record(checked)) + "\n"
 
 
+def to_html(checked: Checked) -> str:
+    """Return the verdicts of a check as a table, for a notebook; what failed can be unfolded."""
+    template = environment().get_template("table.html.jinja")
+    return template.render(checked=checked, details=details, gist=gist, last_line=last_line)
+
+
 def record(checked: Checked) -> dict[str, Any]:
     """Return a whole check as JSON has it."""
     return {
@@ -217,9 +255,8 @@ def record(checked: Checked) -> dict[str, Any]:
 
 
 def _result(trainer: str, verdict: Verdict) -> dict[str, Any]:
-    violation = verdict.violation or Violation("", iteration=0, array="")
-    found = verdict.violation is not None
-    return {
+    violation = vars(verdict.violation) if verdict.violation else {}
+    found = {
         "name": verdict.invariant,
         "dtype": verdict.dtype,
         "verdict": verdict.kind,
@@ -227,18 +264,16 @@ def _result(trainer: str, verdict: Verdict) -> dict[str, Any]:
         "counted": verdict.counted,
         "max_ulps": verdict.max_ulps,
         "case": json.loads(verdict.case.to_json()) if verdict.case else None,
-        "iteration": violation.iteration if found else None,
-        "matrix": violation.array if found else None,
-        "units": violation.units,
-        "entry": violation.entry,
-        "relative": violation.relative,
-        "groups": violation.groups,
-        "growth": violation.growth or None,
-        "rounding": violation.rounding,
+        "iteration": violation.get("iteration"),
+        "matrix": None if verdict.of_training else violation.get("array"),
+        **{key: violation.get(key) for key in ("units", "entry", "relative", "groups")},
+        "growth": violation.get("growth") or None,
+        "rounding": violation.get("rounding"),
         "message": gist(verdict),
         "command": command_for(trainer, verdict),
-        **(training.record(verdict) if verdict.of_training else {}),
     }
+    more = ("steps", "array", "group", "ratio", "threshold") if verdict.of_training else ()
+    return found | {key: getattr(verdict, key) for key in more}
 
 
 def _gating(verdicts: Sequence[Verdict]) -> str:
@@ -288,8 +323,12 @@ def _meaning(verdict: Verdict) -> str:
 
 def _counted(verdict: Verdict) -> str:
     if verdict.of_training:
-        return training.counted(verdict)
+        return f"{count(verdict.cases, 'run')} compared"
     return f"{verdict.counted:,} of {count(verdict.cases, 'case')} could have failed; none did"
+
+
+def _ratio(verdict: Verdict) -> str:
+    return f"{verdict.ratio:.2g} responses, limit {verdict.threshold:g}"
 
 
 def _margin(verdict: Verdict) -> str:
@@ -302,24 +341,7 @@ def _without_failure(verdict: Verdict) -> str:
     return f"{_counted(verdict)}: drop the expectation"
 
 
-def _violation_facts(violation: Violation, margin: float | None) -> Iterable[Fact]:
-    if violation.ulps is not None:
-        relative = f", relative {violation.relative:.2g}" if violation.relative is not None else ""
-        yield "distance", in_ulps(violation.ulps) + relative
-    if violation.allowed is not None:
-        times = f": this is {margin:.3g} times as much" if violation.allowed and margin else ""
-        yield "allowed", f"at most {violation.allowed:.2g}{times}"
-    if violation.groups:
-        yield "groups", violation.groups
-    if violation.growth:  # the shape of the growth is what matters, not its digits
-        (step, first), *others = violation.growth
-        rest = (f", {distance:.2g} after {later}" for later, distance in others)
-        yield "growth", f"relative {first:.2g} after step {step}{''.join(rest)}"
-
-
-def _case_in_words(verdict: Verdict) -> str:
-    case = verdict.case
-    assert case is not None  # a failure has one
+def _case_in_words(case: Case) -> str:
     return (
         f"{count(case.n, 'sample')}, {count(case.i, 'input')}, {count(case.h, 'hidden unit')}, "
         f"{count(case.c, 'class', 'classes')}; {count(case.iterations, 'iteration')} at learning "

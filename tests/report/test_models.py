@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 from symmetry.checker.verdict import Checked, Verdict
-from symmetry.report.models import Row, last_line, lines, render, to_json
+from symmetry.report.models import Row, last_line, lines, render_models, to_json
 
 HOLDS = Verdict("symmetry/pure", "float32", "holds", 10, 9, max_ulps=0)
 NEAR = replace(HOLDS, invariant="symmetry/permutation", dtype="float64", margin=0.1234)
@@ -36,7 +36,7 @@ def test_a_line_for_each_target_and_what_is_left_out():
 
 
 def test_the_table():
-    text = render(ROWS, LEFT_OUT, "symmetry check models.py:train_*")
+    text = render_models(ROWS, LEFT_OUT, "symmetry check models.py:train_*")
     assert text.startswith("<!-- Written by `symmetry check models.py:train_*`, which will write")
     assert "\n3 targets: 1 sound, 2 not checked.\n" in text
     row = "| `models.py:train_a` | 1 holds | 1 holds | 12.4 % of the limit (symmetry/permutation) |"

@@ -9,7 +9,7 @@ import pytest
 from symmetry.checker.case import Case
 from symmetry.checker.verdict import Checked, Span, Verdict
 from symmetry.invariants.finding import Violation
-from symmetry.report.invariants import render_invariants
+from symmetry.report.checked import MARKDOWN, render_checked
 from symmetry.report.verdicts import (
     command_for,
     conclusion,
@@ -315,7 +315,7 @@ def test_json():
 
 def test_the_report_of_a_check():
     checked = Checked("my.train:step", 0, 100, (VIOLATED, HOLDS, WITHIN, VACUOUS, NOT_TAKEN, ERROR))
-    text = render_invariants(checked, "symmetry check my.train:step --output reports")
+    text = render_checked(checked, "symmetry check my.train:step --output reports").texts[MARKDOWN]
     assert text.startswith("<!-- Written by `symmetry check my.train:step --output reports`, which")
     assert "# What was checked of my.train:step" in text
     assert "100 cases in each dtype" in text
@@ -338,6 +338,6 @@ def test_the_report_of_a_check():
 
 
 def test_the_report_of_a_replay_and_of_a_check_without_failures():
-    text = render_invariants(Checked("numba", None, 2, (HOLDS,)), "symmetry check")
+    text = render_checked(Checked("numba", None, 2, (HOLDS,)), "symmetry check").texts[MARKDOWN]
     assert "2 given cases: sound (1 holds)." in text
     assert "What went wrong" not in text
