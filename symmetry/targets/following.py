@@ -72,13 +72,15 @@ def _beside(part: Part, name: str, owner: str) -> Part:
 
 
 def frozen_copies(start: State, trainable: Collection[str]) -> dict[str, str]:
-    """Return which arrays of a model are copies of others at the start, by the others' names.
+    """Return which arrays are copies of a model's parameters at the start, by the latter's names.
 
     They are what nobody trains and what has the bits of a trainable parameter: a target network, a
-    momentum encoder. Modules are copied as a whole, so one such array tells of its neighbours.
+    momentum encoder, slow weights in a list, the master weights that an optimiser holds. Modules
+    are copied as a whole, so one such array tells of its neighbours.
     """
-    frozen = [n for n in start if n.startswith("model.") and n not in trainable]
-    marks = {_mark(start[n]): n for n in trainable if frozen and _tells(start[n])}
+    trained = [n for n in start if n in trainable and n.startswith("model.")]
+    frozen = [n for n in start if n not in trained and owner_of(n, start) is None]
+    marks = {_mark(start[n]): n for n in trained if frozen and _tells(start[n])}
     prefixes: dict[str, str] = {}
     for name in frozen:
         owner = marks.get(_mark(start[name])) if _tells(start[name]) else None
@@ -92,7 +94,7 @@ def frozen_copies(start: State, trainable: Collection[str]) -> dict[str, str]:
     for prefix, other in prefixes.items():
         for name in frozen:
             owner = other + name.removeprefix(prefix)
-            inside = name.startswith(f"{prefix}.") and owner in start
+            inside = f"{name}.".startswith(f"{prefix}.") and owner in start
             if inside and start[owner].shape == start[name].shape:
                 found[name] = owner
     return found

@@ -312,17 +312,17 @@ class Run:
     def _promote(self) -> None:
         """Make every tensor float64 that exists before the first step; the objects stay theirs."""
         objects = self.objects
-        held = [p for optimizer in objects.optimizers.values() for p in _tensors_in(optimizer)]
-        modules = [objects.model, *objects.extras.values()]
-        for module in modules:
-            if isinstance(module, nn.Module):
-                held += [*module.parameters(), *module.buffers()]
-            elif isinstance(module, Mapping):
-                held += module.values()
-            elif hasattr(module, "_enabled"):  # a gradient scaler has nothing to do in float64
-                module._enabled = False
+        optimizers = objects.optimizers.values()
+        held = [x for o in optimizers for x in (*held_by(o), *tree_leaves(list(o.state.values())))]
+        for thing in [objects.model, *objects.extras.values()]:
+            if isinstance(thing, nn.Module):
+                held += [*thing.parameters(), *thing.buffers()]
+            else:
+                held += tree_leaves(thing if isinstance(thing, Mapping) else thing.state_dict())
+            if hasattr(thing, "_enabled"):  # a gradient scaler has nothing to do in float64
+                thing._enabled = False
         for tensor in held:
-            if has_low(tensor):
+            if isinstance(tensor, Tensor) and has_low(tensor):
                 tensor.data = tensor.data.double()
                 tensor.grad = None
 
@@ -387,11 +387,6 @@ def _hint(text: str) -> str:
     if text.startswith("TypeError") and "positional argument" in text:
         return "; the step is called as step(i) with the number of the step"
     return ""
-
-
-def _tensors_in(optimizer: Any) -> list[Any]:
-    kept = [t for t in tree_leaves(list(optimizer.state.values())) if isinstance(t, Tensor)]
-    return [*held_by(optimizer), *kept]
 
 
 @contextmanager

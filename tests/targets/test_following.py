@@ -71,3 +71,20 @@ def test_frozen_copies_are_found_by_their_bits_as_whole_modules():
         "model.target.weight": "model.online.weight",
         "model.target.bias": "model.online.bias",
     }
+
+
+def test_copies_in_lists_are_found_one_by_one():
+    weight, bias = np.arange(6.0).reshape(2, 3), np.arange(2.0)
+    start = {
+        "model.weight": weight,
+        "model.bias": bias,
+        "model.gain": np.ones(2),
+        "slow.0": weight.copy(),
+        "slow.1": bias.copy(),
+        "slow.2": np.ones(2),
+        "ema.weight": weight.copy(),
+    }
+    assert frozen_copies(start, {"model.weight", "model.bias", "model.gain"}) == {
+        "slow.0": "model.weight",
+        "slow.1": "model.bias",
+    }

@@ -119,11 +119,12 @@ class Groups:
     # Seeds
 
     def _try_slices(self, name: str, axis: int, size: int) -> None:
-        place, failed = 0, 0
+        place, failed, slot = 0, 0, (name, axis)
         while place + 1 < size and failed < 2:
-            if not self._taken[name, axis].isdisjoint((place, place + 1)):
+            taken = not self._taken[slot].isdisjoint((place, place + 1))
+            if taken or self._try(self._trace.leaves[name], _slices(axis, 1)(place), slot):
                 place += 1
-            elif not self._try(self._trace.leaves[name], _slices(axis, 1)(place), (name, axis)):
+            else:
                 failed += 1
                 place = max(size // 2, place + 1)
 
@@ -132,7 +133,7 @@ class Groups:
         trace, solver = self._trace, self._solver
         for k, node in enumerate(trace.nodes):
             for q, value in enumerate(node.outputs if solver.moves(k) else ()):
-                if value in solver.reached and value in solver.live:
+                if value in solver.reached:
                     for axis, size in enumerate(trace.arrays[value].shape):
                         if size > 1 and self._is_new(k, q, axis):
                             yield value, _slices(axis, 1), size
@@ -164,6 +165,7 @@ class Groups:
         own = _exchange(pair, 0, 1)
         known = next((units for units in self.found if _includes(own, units)), None)
         if known is not None:
+            self._take(known, slot)
             return known
         units = self._extended(pair) if self.matters(pair) else pair
         if units is pair:
@@ -172,9 +174,23 @@ class Groups:
         self._counts = [*dict.fromkeys([units.count, *self._counts])][:_HINTS]
         for piece in self._pieces(units):
             self.found.append(piece)
-            for part in piece.parts:
-                self._taken[part.array, part.axis] |= _places(part, piece.count)
+            self._take(piece, slot)
         return units
+
+    def _take(self, units: Units, seed: tuple[str, int] | None) -> None:
+        """Try no slice of these units again, unless smaller units may lie there.
+
+        Units with several slices along an axis may consist of smaller ones: heads of dimensions.
+        Where such an axis was the seed, they do not.
+        """
+        slices: dict[tuple[str, int], set[int]] = defaultdict(set)
+        width: dict[tuple[str, int], int] = defaultdict(int)
+        for part in units.parts:
+            slices[part.array, part.axis] |= _places(part, units.count)
+            width[part.array, part.axis] += part.block
+        for axis, places in slices.items():
+            if width[axis] == 1 or (seed and width[seed] > 1):
+                self._taken[axis] |= places
 
     def _parts(self, solution: Mapping[str, Action]) -> tuple[Part, ...]:
         """Return where the two units of an exchange lie; nothing where a condition is no block."""

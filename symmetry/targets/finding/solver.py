@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,6 +55,7 @@ class Solver:
         self.live = trace.upstream({loss})
         self.reached = trace.downstream({*trace.leaves.values()})
         self._finals = {trace.final(name): leaf for name, leaf in trace.leaves.items()}
+        self._kept = trace.upstream({loss, *self._finals})
         self._forward: dict[tuple[int, tuple[Action, ...]], list[Action] | None] = {}
         self._movements: dict[int, _Movement | None] = {}
         self._ties: dict[tuple[int, int, int], frozenset[tuple[int, int]]] = {}
@@ -184,21 +185,30 @@ class Solver:
         )
 
     def _experiment(self, k: int, given: tuple[Action, ...]) -> list[Action] | None:
+        """Derive the actions from where elements go; if that fails, as for masks, from values."""
         node, movement = self.trace.nodes[k], self._movement(k)
         if movement is not None:
-            olds: list[Array] = [*movement.outputs]
             acts = dict(zip(node.inputs, given, strict=True))
             numbers = self._numbers(movement, acts.__getitem__)
-            news: list[Array] | None = [numbers[output] for output in olds]
-        else:
-            olds, news = [self.trace.arrays[o] for o in node.outputs], self._exchanged(k, given)
+            olds = movement.outputs
+            found = self._derived(k, given, olds, [numbers[old] for old in olds])
+            if found is not None:
+                return found
+        news = self._exchanged(k, given)
+        olds = [self.trace.arrays[o] for o in node.outputs]
+        return None if news is None else self._derived(k, given, olds, news)
+
+    def _derived(
+        self, k: int, given: tuple[Action, ...], olds: Sequence[Array], news: Sequence[Array]
+    ) -> list[Action] | None:
+        """Return the outputs' actions; none for those that neither loss nor buffers come from."""
         found = []
-        for old, new in zip(olds, news or (), strict=news is not None):
+        for output, old, new in zip(self.trace.nodes[k].outputs, olds, news, strict=True):
             action = actions.derive(old, new, [a for a in given if a])
-            if action is None:
+            if action is None and output in self._kept:
                 return None
-            found.append(action)
-        return None if news is None else found
+            found.append(action or ())
+        return found
 
     def _movement(self, k: int) -> _Movement | None:
         if k not in self._movements:
@@ -213,17 +223,17 @@ class Solver:
             return None
         for x, i in enumerate(node.inputs):
             array = self.trace.arrays[i]
-            if _is_real(array):
+            if _is_floating(array):
                 if i not in offsets:
                     offsets[i] = count
                     count += array.size
                 numbers = np.arange(offsets[i], offsets[i] + array.size, dtype=array.dtype)
                 numbered[x] = numbers.reshape(array.shape)
         results = self.perform(k, numbered) if numbered else None
-        if results is None or not all(_is_real(r) and _is_index(r, count) for r in results):
+        if results is None or not all(_is_floating(r) and _is_index(r, count) for r in results):
             return None
-        movement = _Movement([r.astype(np.int64) for r in results], offsets, count)
-        everything = np.zeros(count)
+        movement = _Movement([r.real.astype(np.int64) for r in results], offsets, count)
+        everything = np.zeros(count, np.complex128)
         for i, offset in offsets.items():
             everything[offset : offset + self.trace.arrays[i].size] = self.trace.arrays[i].ravel()
         really = all(
@@ -245,7 +255,7 @@ class Solver:
     def _find_ties(self, k: int, x: int, axis: int) -> Iterator[tuple[int, int]]:
         node = self.trace.nodes[k]
         array = self.trace.arrays[node.inputs[x]]
-        if not _is_real(array) or array.shape[axis] < 2:
+        if not _is_floating(array) or array.shape[axis] < 2:
             return
         middle = array.shape[axis] // 2
         other = np.array(array, order="C")
@@ -479,7 +489,7 @@ class Solver:
     ) -> Iterator[tuple[int, Action]]:
         """Yield one factor more on an input: along an axis that is summed over, or in blocks."""
         arrays = [self.trace.arrays[i] for i in self.trace.nodes[k].inputs]
-        free = [y for y in free if _is_real(arrays[y])]
+        free = [y for y in free if _is_floating(arrays[y])]
         sources = [(x, factor) for x, action in enumerate(given) for factor in action]
         spots: list[tuple[int, tuple[int, ...]]] | None = None
         for x, (axis, pairs, where) in sources:
@@ -517,14 +527,15 @@ def is_block(positions: tuple[int, ...], size: int) -> bool:
     return whole and (count == 1 or math.gcd(first, count, size) > 1)
 
 
-def _is_real(array: Array) -> bool:
-    return array.dtype.kind == "f" and array.size > 0
+def _is_floating(array: Array) -> bool:
+    return array.dtype.kind in "fc" and array.size > 0
 
 
 def _is_index(array: Array, count: int) -> bool:
     """Return whether all entries are whole numbers from 0 to count - 1."""
     with np.errstate(invalid="ignore"):
-        return bool(((array >= 0) & (array < count) & (array == np.rint(array))).all())
+        index = np.rint(array.real)
+        return bool(((index >= 0) & (index < count) & (array == index)).all())
 
 
 def _extends(action: Action, old: Action) -> bool:

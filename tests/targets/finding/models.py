@@ -666,6 +666,88 @@ def routed():
     return classify(model, normal(40, 4), 3)
 
 
+def relative_bias():
+    """Heads, found first by their biases; the dimensions in them; weights that nobody asks for."""
+
+    def forward(m, x):
+        q, k, v = m.qkv(x).view(4, 5, 3, 3, 4).permute(2, 0, 3, 1, 4)
+        scores = F.normalize(q, dim=-1) @ F.normalize(k, dim=-1).mT + m.bias
+        mixed = (scores.softmax(-1) @ v).transpose(1, 2).reshape(4, 5, 12)
+        return m.head(mixed.mean(1))
+
+    model = Model(forward, bias=nn.Parameter(torch.randn(3, 5, 5)), qkv=nn.Linear(6, 36))
+    model.head = nn.Linear(12, 3)
+    return classify(model, normal(4, 5, 6), 3)
+
+
+def averaged_weights():
+    """Attention folds its heads into the batch, and averages weights that nobody uses."""
+
+    def forward(m, x):
+        memory = m.embed(x)
+        return m.head(m.attention(m.latents.expand(4, -1, -1), memory, memory)[0].mean(1))
+
+    return classify(
+        Model(
+            forward,
+            latents=nn.Parameter(torch.randn(3, 8)),
+            embed=nn.Linear(5, 6),
+            attention=nn.MultiheadAttention(8, 2, kdim=6, vdim=6, batch_first=True),
+            head=nn.Linear(8, 3),
+        ),
+        normal(4, 7, 5),
+        3,
+    )
+
+
+def maxout():
+    """Units, and the three pieces of each: which one is the largest does not matter."""
+    parts = {"pieces": nn.Linear(5, 18), "head": nn.Linear(6, 3)}
+    model = Model(lambda m, x: m.head(m.pieces(x).view(8, 6, 3).max(-1).values), **parts)
+    return classify(model, normal(8, 5), 3)
+
+
+def fourier():
+    """Channels before and after a product of complex numbers."""
+
+    def forward(m, x):
+        waves = torch.fft.rfft(m.first(x))
+        mixed = torch.zeros(4, 5, 7, dtype=waves.dtype)
+        weights = torch.view_as_complex(m.weights)
+        mixed[..., :4] = torch.einsum("bik,iok->bok", waves[..., :4], weights)
+        return m.head(torch.tanh(torch.fft.irfft(mixed, n=12)).mean(-1))
+
+    weights = nn.Parameter(torch.randn(6, 5, 4, 2))
+    model = Model(forward, first=nn.Conv1d(2, 6, 1), weights=weights, head=nn.Linear(5, 3))
+    return classify(model, normal(4, 2, 12), 3)
+
+
+def capsules():
+    """Two capsules of convolutions, the dimensions in each, and those of three predictions."""
+
+    def forward(m, x):
+        inner = F.normalize(m.conv(x).view(4, 2, 4, 9).mT.reshape(4, 18, 4), dim=-1)
+        return torch.einsum("kjdi,bki->bjd", m.weights, inner).norm(dim=-1)
+
+    weights = nn.Parameter(torch.randn(18, 3, 5, 4))
+    return classify(Model(forward, weights=weights, conv=nn.Conv2d(1, 8, 3)), normal(4, 1, 5, 5), 3)
+
+
+def masked_attention():
+    """Heads whose scores are replaced by a large array where a mask says so."""
+
+    def forward(m, x):
+        z = m.w(x).view(9, 3, 4).permute(1, 0, 2)
+        scores = z @ m.a[:, :4] + (z @ m.a[:, 4:]).mT
+        scores = torch.where(mask, scores, -9e15 * torch.ones_like(scores))
+        return m.head((scores.softmax(-1) @ z).permute(1, 0, 2).reshape(9, 12))
+
+    mask = (torch.rand(9, 9) > 0.5) | torch.eye(9).bool()
+    model = Model(forward, a=nn.Parameter(torch.randn(3, 8, 1)))
+    model.w, model.head = nn.Linear(5, 12, bias=False), nn.Linear(12, 3)
+    return classify(model, normal(9, 5), 3)
+
+
 COUNTED = {
     mlp: 2,
     cnn: 3,
@@ -699,4 +781,10 @@ COUNTED = {
     deep: 11,
     unused_layer: 4,
     routed: 6,
+    relative_bias: 7,
+    averaged_weights: 9,
+    maxout: 7,
+    fourier: 2,
+    capsules: 6,
+    masked_attention: 4,
 }
