@@ -131,15 +131,15 @@ def moves(setting: TrainingSetting) -> Finding:
         return Finding(counted=False, note="it has no optimiser", applies=False)
     held, start = _held(run), run.parameter_arrays()
     trainable = [n for n, p in run.parameters.items() if p.requires_grad]
-    if not set(held) & set(trainable):
+    gradients, rates = _gradients_of(run, setting.steps)
+    end = run.parameter_arrays()
+    still = [n for n in trainable if compare.identical(start[n], end[n])]
+    if still == trainable and not set(held) & set(trainable):
         message = "nothing that the optimisers hold is a parameter of the model that can be trained"
         return Finding.violated(Violation(message, 1, next(iter(start))))
-    gradients, rates = _gradients_of(run, setting.steps)
     if not run.updates:
         return Finding(False, note=f"no optimiser stepped within {setting.steps} steps")
-    end = run.parameter_arrays()
-    still = [n for n in trainable if n in gradients and compare.identical(start[n], end[n])]
-    suspects = [name for name in still if largest(gradients[name]) > 0]
+    suspects = [name for name in still if name in gradients and largest(gradients[name]) > 0]
     response = dict.fromkeys(suspects, 0.0)
     for draw in range(_DRAWS if suspects else 0):
         near = setting.training.start(seed=setting.seed)

@@ -537,3 +537,56 @@ def average_in_a_dictionary() -> Any:
 
     model, step = plain(model, optimizer, lambda i: classify(model, i), follow)
     return model, step, {"average": average}
+
+
+class _Lookahead:
+    """Every other step goes halfway back to slow weights, which lie in a list."""
+
+    def __init__(self, optimizer: torch.optim.Optimizer) -> None:
+        self.fast = [p for group in optimizer.param_groups for p in group["params"]]
+        self.slow = [p.detach().clone() for p in self.fast]
+        self.taken = 0
+
+    def step(self) -> None:
+        self.taken += 1
+        if self.taken % 2 == 0:
+            for slow, fast in zip(self.slow, self.fast, strict=True):
+                slow.lerp_(fast.detach(), 0.5)
+                fast.data.copy_(slow)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"slow": self.slow, "taken": self.taken}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.taken = state["taken"]
+        for slow, saved in zip(self.slow, state["slow"], strict=True):
+            slow.copy_(saved)
+
+
+@sound
+def slow_weights_in_a_list() -> Any:
+    model = models.MLP()
+    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+    lookahead = _Lookahead(optimizer)
+    model, step = plain(model, optimizer, lambda i: classify(model, i), lookahead.step)
+    return model, step, {"lookahead": lookahead}
+
+
+@sound
+def master_weights() -> Any:
+    """A bfloat16 model is a copy of float32 weights, which alone the optimiser holds."""
+    model = models.MLP().bfloat16()
+    master = [p.detach().float() for p in model.parameters()]
+    optimizer = torch.optim.SGD(master, 0.1, momentum=0.9)
+
+    def step(i: int) -> None:
+        model.zero_grad()
+        x = numbers(12, 6, seed=i).bfloat16()
+        F.cross_entropy(model(x).float(), labels(12, 4, seed=i)).backward()
+        for weight, parameter in zip(master, model.parameters(), strict=True):
+            weight.grad = parameter.grad.to(weight.dtype)
+        optimizer.step()
+        for weight, parameter in zip(master, model.parameters(), strict=True):
+            parameter.data.copy_(weight)
+
+    return model, step, {"master": dict(enumerate(master))}
