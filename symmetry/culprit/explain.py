@@ -21,7 +21,7 @@ from symmetry.targets.training import Training
 from symmetry.units.units import Part, Units
 
 STEPS = 2  # of a training
-_SHIFTS = 2  # of the units of a training that stay different
+_SHIFTS = 3  # of the units of a training that stay different: each once beside a clone
 _RUNS = 15  # that an explanation takes, about
 _CASE = Case(200, 20, 200, 10, 0.01, 10, "float32", "pixels", "zero", 0)
 _FROM_ZERO = ("symmetry/w1-columns", "symmetry/w2-rows")

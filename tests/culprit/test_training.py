@@ -71,6 +71,14 @@ def test_no_operation_of_a_sound_training_is_accused(name: str, trainings: Any) 
     assert not any("jump" in culprit.difference.size for culprit in explanation.culprits)
 
 
+def test_a_unit_that_takes_its_gradient_from_a_neighbour_is_seen_beside_one_that_is_no_clone():
+    from tests.faulty.trainings.units import wrong_row_in_backward
+
+    explanation = explain(wrong_row_in_backward)
+    assert explanation.outcome == "explained"
+    assert explanation.culprits[0].source == "of_weight[-1] = of_weight[-2]"
+
+
 def test_an_optimiser_that_keeps_all_units_in_one_vector_is_not_accused():
     from tests.sound.trainings.steps import mlp_lbfgs
 
