@@ -56,7 +56,7 @@ class StepSubject:
         self.name = trainer.name
         self.remarks: list[str] = []
         self.start: State = {"w1": start.w1, "w2": start.w2}
-        self.units: Sequence[Units] = start.units
+        self.units: Sequence[Units] = (start.hidden_units,)
         self.coarse = 0.0
         self.limit = max(32.0, 4 * math.sqrt(max(*start.x.shape, start.hidden)))
         self._trainer, self._problem = trainer, start

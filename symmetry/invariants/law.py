@@ -1,4 +1,4 @@
-"""The law, step(g·s) = g·step(s), on any start of any target: written once, over units.
+"""The law, step(g·s) = g·step(s), on a two-layer step, and what other targets share of it.
 
 *Clones*: g exchanges units that start with the same bits, so g·s is s, and the state after every
 step must be the same under g. *Rearrangement*: g moves units that differ; both sides are computed
@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -19,43 +18,37 @@ import numpy as np
 from symmetry.data.random import Random
 from symmetry.invariants.finding import Finding, Violation
 from symmetry.invariants.memo import remembered
-from symmetry.invariants.response import ratio, responses
-from symmetry.invariants.setting import Setting, Target, largest_change
+from symmetry.invariants.response import changes, largest_change, ratio, responses
+from symmetry.invariants.two_layer import TwoLayer
+from symmetry.targets.trainer import Trainer
 from symmetry.units import compare
 from symmetry.units.follow import Follower, Split
 from symmetry.units.state import State, finite, identical, moved
 from symmetry.units.units import Order, Units
-from symmetry.units.words import groups_in_words, in_steps, in_ulps
+from symmetry.units.words import groups_in_words, in_ulps
 
 _ORDERS, _RESPONSE = 102, 104  # streams of the setting's seed
 _FOLLOWED = (0, 1, 2, 4, 8, 16, 32)  # how many steps after the split its growth is noted
 
 
-def clones(target: Target, setting: Setting) -> Finding:
+def clones(trainer: Trainer, setting: TwoLayer) -> Finding:
     """Compare units that start with the same bits after every step of a run.
 
     Witness: two clones and a different unit at the start, and one of the clones moved.
     """
-    followers = [(units, Follower(units, setting.start)) for units in setting.units]
-    followers = [(units, follower) for units, follower in followers if follower.clones]
-    if not followers:
-        return Finding(counted=False)
-    follow(target, setting, [follower for _, follower in followers])
-    several = any(len(follower.groups) > 1 for _, follower in followers)
-    counted = several and any(follower.moved for _, follower in followers)
-    splits = [(f.split, units) for units, f in followers if f.split]
-    if not splits:
-        return Finding(counted)
-    split, units = min(splits, key=lambda found: found[0].step)
-    return Finding(counted, max(f.max_ulps for _, f in followers), violation_of(split, units))
+    follower = Follower(setting.hidden_units, setting.start)
+    follow(trainer, setting, [follower])
+    counted = len(follower.groups) > 1 and follower.moved and follower.clones
+    violation = violation_of(follower.split, setting.hidden_units) if follower.split else None
+    return Finding(counted, follower.max_ulps, violation)
 
 
-def follow(target: Target, setting: Setting, followers: Iterable[Follower]) -> None:
+def follow(trainer: Trainer, setting: TwoLayer, followers: Iterable[Follower]) -> None:
     """Show a run to followers until all of them have seen their clones split."""
     followers = [follower for follower in followers if follower.clones]
     if not followers:
         return
-    for step, state in enumerate(setting.run(target), start=1):
+    for step, state in enumerate(setting.run(trainer), start=1):
         for follower in followers:
             if follower.split is None:
                 follower.see(step, state)
@@ -81,7 +74,7 @@ def violation_of(split: Split, units: Units) -> Violation:
     )
 
 
-def growth(target: Target, setting: Setting, violation: Violation) -> Violation:
+def growth(trainer: Trainer, setting: TwoLayer, violation: Violation) -> Violation:
     """Add how far apart the two units of a split are 0, 1, 2, 4, 8, 16 and 32 steps later.
 
     The distance is the largest relative one in the violation's array. A large setting is followed
@@ -89,11 +82,10 @@ def growth(target: Target, setting: Setting, violation: Violation) -> Violation:
     """
     assert violation.units is not None  # a split has two
     odd, usual = violation.units
-    (units,) = (units for units in setting.units if units.name == violation.group)
-    first = violation.iteration
+    units, first = setting.hidden_units, violation.iteration
     last = max(first, min(first + _FOLLOWED[-1], setting.affordable))
     noted = []
-    for step, state in enumerate(setting.run(target, last), start=1):
+    for step, state in enumerate(setting.run(trainer, last), start=1):
         if step - first in _FOLLOWED:
             rows = [units.rows(state, p) for p in units.parts if p.array == violation.array]
             distance = max(compare.max_relative(row[odd], row[usual]) for row in rows)
@@ -126,27 +118,29 @@ class Rearrangement(NamedTuple):
         return None
 
 
-def permutation(target: Target, setting: Setting) -> Finding:
-    """Compare a run from rearranged units with the rearranged result of a run.
+def permutation(trainer: Trainer, setting: TwoLayer) -> Finding:
+    """Compare a step from rearranged hidden units with the rearranged result of a step.
 
     Witness: differing units are moved; the state moved.
     """
-    return rearranged(target, setting, setting.units)
+    return rearranged(trainer, setting, setting.hidden_units)
 
 
-def rearranged(target: Target, setting: Setting, groups: Iterable[Units]) -> Finding:
-    """Compare a run from rearranged ``groups`` with the rearranged result of a run.
+def rearranged(trainer: Trainer, setting: TwoLayer, units: Units) -> Finding:
+    """Compare a step from rearranged ``units`` with the rearranged result of a step.
 
-    Nothing is judged where one of the runs gives a number that is not finite.
+    Nothing is judged where one of the steps gives a number that is not finite.
 
     Witness: differing units are moved; the state moved.
     """
-    change = rearrangement(setting, groups)
-    if change is None:
+    order = moving_order(setting, units)
+    if order is None:
         return Finding(counted=False)
-    result, response = _response(target, setting)
+    change = Rearrangement(((units, order),))
+    result, response = _response(trainer, setting)
     expected = change(result)
-    found = _result(target, setting.at(change(setting.start)))
+    changed = setting.at(change(setting.start))
+    found = changed.begin(trainer)(changed)
     if response is None or not finite(found):
         return Finding(counted=False)
     multiples = {
@@ -155,7 +149,7 @@ def rearranged(target: Target, setting: Setting, groups: Iterable[Units]) -> Fin
     worst = max(multiples, key=lambda name: multiples[name])
     margin = multiples[worst] / setting.limit
     allowed = response[worst] * setting.limit
-    violation = _misplaced(setting, change, worst, found, expected, multiples[worst], allowed)
+    violation = _misplaced(change, worst, found, expected, multiples[worst], allowed)
     return Finding(
         counted=bool(moved(setting.start, result)),
         max_ulps=violation.ulps or 0,
@@ -164,24 +158,25 @@ def rearranged(target: Target, setting: Setting, groups: Iterable[Units]) -> Fin
     )
 
 
-def rearrangement(setting: Setting, groups: Iterable[Units]) -> Rearrangement | None:
-    """Return a random order of each group that changes the start; None if no order does."""
-    random = Random(setting.seed, _ORDERS)
-    moves = ((units, _moving_order(units, setting.start, random)) for units in groups)
-    found = tuple((units, order) for units, order in moves if order is not None)
-    return Rearrangement(found) if found else None
+def moving_order(setting: TwoLayer, units: Units) -> Order | None:
+    """Return a random order of units that changes the start; None if all of them are equal."""
+    drawn = Random(setting.seed, _ORDERS).permutation(units.count).astype(np.int_)
+    for order in (drawn, np.roll(range(units.count), 1)):
+        if not identical(units.rearranged(setting.start, order), setting.start):
+            return order
+    return None
 
 
-def repeatable(target: Target, setting: Setting) -> Finding:
+def repeatable(trainer: Trainer, setting: TwoLayer) -> Finding:
     """Compare a run with a second one, and with a third after other runs in between.
 
     The first step with a number that is not finite is compared, too.
 
     Witness: something moved.
     """
-    first = list(setting.run(target))
-    others = (other.run(target) for other in setting.others())
-    violation = unlike_repetition(first, lambda: setting.run(target), others, "other cases")
+    first = list(setting.run(trainer))
+    others = (other.run(trainer) for other in setting.others())
+    violation = unlike_repetition(first, lambda: setting.run(trainer), others, "other cases")
     ulps = violation.ulps if violation else None
     counted = any(moved(setting.start, state) for state in first)
     return Finding(counted, ulps or 0, violation)
@@ -203,32 +198,18 @@ def unlike_repetition(
 
 
 @remembered
-def _response(target: Target, setting: Setting) -> tuple[State, dict[str, float] | None]:
-    """Return a run's result and its response; None for that where not all runs are finite."""
-    result = _result(target, setting)
-    changes = [
-        near.changes(result, _result(target, near.setting))
-        for near in setting.nearby(Random(setting.seed, _RESPONSE))
+def _response(trainer: Trainer, setting: TwoLayer) -> tuple[State, dict[str, float] | None]:
+    """Return a step's result and its response; None for that where not all steps are finite."""
+    result = setting.begin(trainer)(setting)
+    found = [
+        changes(result, near.begin(trainer)(near), shift)
+        for near, shift in setting.nearby(Random(setting.seed, _RESPONSE))
     ]
-    judged = finite(result) and all(np.isfinite(list(c.values())).all() for c in changes)
-    return result, responses(result, changes) if judged else None
-
-
-def _result(target: Target, setting: Setting) -> State:
-    """Return the state after the steps that are judged, or the last finite one before."""
-    return deque(islice(setting.run(target), setting.judged), maxlen=1)[0]
-
-
-def _moving_order(units: Units, start: State, random: Random) -> Order | None:
-    """Return an order of the units that changes the start; None if all of them are equal."""
-    for order in (random.permutation(units.count).astype(np.int_), np.roll(range(units.count), 1)):
-        if not identical(units.rearranged(start, order), start):
-            return order
-    return None
+    judged = finite(result) and all(np.isfinite(list(c.values())).all() for c in found)
+    return result, responses(result, found) if judged else None
 
 
 def _misplaced(
-    setting: Setting,
     change: Rearrangement,
     array: str,
     found: State,
@@ -240,12 +221,12 @@ def _misplaced(
     a, b = found[array], expected[array]
     entry = compare.largest_entry(abs(np.subtract(a, b, dtype=np.float64)))
     message = (
-        f"{in_steps(setting.judged)} from rearranged {change.name} gives {a[entry]!s} for "
+        f"one step from rearranged {change.name} gives {a[entry]!s} for "
         f"{array}{list(entry)}, the rearranged result of the same step {b[entry]!s}: "
         f"{multiple:.3g} times the step's response to a change of one ulp"
     )
     facts = {"allowed": allowed, "group": change.name, "units": change.units_at(array, entry)}
-    return Violation.between(a, b, entry, message, setting.judged, array, **facts)
+    return Violation.between(a, b, entry, message, 1, array, **facts)
 
 
 def first_difference(

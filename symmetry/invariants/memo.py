@@ -7,8 +7,7 @@ from functools import wraps
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
-from symmetry.invariants.setting import Target
-
+Target = TypeVar("Target")
 S = TypeVar("S")
 T = TypeVar("T")
 

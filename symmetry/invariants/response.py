@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from symmetry.units.state import Array, State
+from symmetry.units.state import Array, State, finite
 
 
 def responses(result: State, changes: Iterable[Mapping[str, float]]) -> dict[str, float]:
@@ -26,6 +26,25 @@ def responses(result: State, changes: Iterable[Mapping[str, float]]) -> dict[str
         for name in largest:
             largest[name] = max(largest[name], change[name])
     return largest
+
+
+def changes(result: State, nearby: State, shift: State) -> dict[str, float]:
+    """Return the largest change of each array of a result; NaN if not all is finite.
+
+    ``shift`` is what the perturbation itself has added to an array; it does not count as a change.
+    """
+    if not finite(nearby):
+        return dict.fromkeys(result, math.nan)
+    return {
+        name: largest_change(array, np.subtract(nearby[name], shift.get(name, 0), dtype=np.float64))
+        for name, array in result.items()
+    }
+
+
+def largest_change(a: Array, b: Array) -> float:
+    """Return the largest absolute difference of two arrays; finite ones do not overflow it."""
+    with np.errstate(all="ignore"):
+        return float(abs(np.subtract(a, b, dtype=np.float64)).max(initial=0.0))
 
 
 def ratio(deviation: float, response: float) -> float:

@@ -15,8 +15,7 @@ import numpy as np
 from symmetry.data.random import Random
 from symmetry.invariants.memo import remembered
 from symmetry.invariants.perturbations import PERTURBATIONS
-from symmetry.invariants.response import ratio, responses
-from symmetry.invariants.setting import largest_change
+from symmetry.invariants.response import changes, largest_change, ratio, responses
 from symmetry.invariants.two_layer import TwoLayer
 from symmetry.targets.trainer import Trainer, TrainerError
 from symmetry.units.state import State, finite, identical
@@ -56,17 +55,17 @@ def rounding(trainer: Trainer, setting: TwoLayer) -> Rounding:
     for _ in range(setting.iterations):
         try:
             result, again = plain(here), repeated(here)
-            changes = [
-                near.changes(result, step(near.setting))
-                for step, near in zip(perturbed, here.nearby(random), strict=True)
+            found = [
+                changes(result, step(near), shift)
+                for step, (near, shift) in zip(perturbed, here.nearby(random), strict=True)
             ]
         except TrainerError:
             break
         if not identical(result, again) or _partly_finite(result, units, first):
             return Rounding(False, math.inf)
-        if not (finite(result) and all(np.isfinite(list(c.values())).all() for c in changes)):
+        if not (finite(result) and all(np.isfinite(list(c.values())).all() for c in found)):
             break
-        weights, response = units.rearranged(result, first), responses(result, changes)
+        weights, response = units.rearranged(result, first), responses(result, found)
         here = here.at(weights)
         multiples = [
             ratio(largest_change(result[name], weights[name]), response[name]) for name in result

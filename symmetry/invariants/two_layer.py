@@ -11,7 +11,6 @@ import numpy as np
 
 from symmetry.data.random import Random
 from symmetry.invariants.perturbations import perturbations
-from symmetry.invariants.setting import Nearby
 from symmetry.targets.trainer import Trainer
 from symmetry.units.compare import Floats
 from symmetry.units.state import Array, State, finite
@@ -55,8 +54,6 @@ class TwoLayer:
     iterations: int
     seed: int
 
-    judged = 1
-
     @property
     def dtype(self) -> np.dtype[Any]:
         """The one dtype of all four arrays."""
@@ -71,11 +68,6 @@ class TwoLayer:
     def start(self) -> dict[str, Array]:
         """The four arrays by name."""
         return {"x": self.x, "y": self.y, "w1": self.w1, "w2": self.w2}
-
-    @property
-    def units(self) -> tuple[Units, ...]:
-        """The one group of hidden units."""
-        return (self.hidden_units,)
 
     @property
     def hidden_units(self) -> Units:
@@ -146,10 +138,13 @@ class TwoLayer:
                 return
             here = here.at(weights)
 
-    def nearby(self, random: Random) -> Iterator[Nearby[TwoLayer]]:
-        """Yield the neighbours that ``symmetry.invariants.perturbations`` describes."""
+    def nearby(self, random: Random) -> Iterator[tuple[TwoLayer, State]]:
+        """Yield the neighbours that ``symmetry.invariants.perturbations`` describes.
+
+        With each comes what the perturbation adds to arrays of the result.
+        """
         for changes, shift in perturbations(self.x, self.y, self.w1, self.w2, self.lr, random):
-            yield Nearby(replace(self, **changes), shift)
+            yield replace(self, **changes), shift
 
     def others(self) -> Iterator[TwoLayer]:
         """Yield a setting of other sizes, and one of the same sizes with other numbers.

@@ -16,7 +16,7 @@ from symmetry.checker.recipes import setting
 from symmetry.checker.verdict import Verdict
 from symmetry.errors import SymmetryError
 from symmetry.invariants.catalogue import select
-from symmetry.invariants.law import rearrangement
+from symmetry.invariants.law import moving_order
 from symmetry.invariants.two_layer import TwoLayer
 from symmetry.report.templates import environment
 from symmetry.report.verdicts import command_for
@@ -83,9 +83,8 @@ def _moves(invariant: str, start: TwoLayer, small: bool) -> dict[str, Any]:
     """Say what is rearranged, where its units lie, and in what order if that is to be written."""
     kind = _REARRANGED[invariant]
     units: Units = getattr(start, kind)
-    change = rearrangement(start, [units])
-    assert change is not None  # nothing else could have failed
-    ((_, order),) = change.moves
+    order = moving_order(start, units)
+    assert order is not None  # nothing else could have failed
     return {
         "order": order.tolist() if small else None,
         "kind": kind,
