@@ -23,6 +23,7 @@ FAULTY = {
     "head_decay": "optimiser: mul_ on projection.weight, columns 4 to 7, ",
     "partial_cast": "forward: _to_copy, ",
     "custom_backward": "backward: mul, ",
+    "straight_through": "backward: mul of 2, ",
     "lstm": "aten.mul_ on the gradient of rnn.weight_hh_l0, rows 30 to 35, ",
     "gru": "optimiser: mul_ on rnn.weight_ih_l0, row 2, ",
     "scaled_unit": "forward: mul, ",
@@ -86,7 +87,7 @@ def test_an_optimiser_that_keeps_all_units_in_one_vector_is_not_accused():
 
 
 def test_the_forward_line_behind_a_backward_is_named(trainings: Any) -> None:
-    culprit = explain(trainings.sound_convolution, dtype="float64").culprits[0]
-    assert (culprit.phase, culprit.module) == ("backward", "fc")
-    assert culprit.source == "return self.fc(torch.relu(self.norm(self.conv(x))).flatten(1))"
+    culprit = explain(trainings.straight_through).culprits[0]
+    assert (culprit.phase, culprit.module) == ("backward", "2")
+    assert culprit.source == "return x.detach() + (x - x.detach()) * self.scale  # wrong"
     assert Path(culprit.file).name == "trainings.py"
