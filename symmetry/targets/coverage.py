@@ -151,14 +151,5 @@ def find_units(
 
 
 def _part(part: Part) -> dict[str, object]:
-    own = {"arrays": part.arrays} if part.arrays else {}  # of each unit, in place of an axis
-    return {
-        "array": part.array,
-        "axis": part.axis,
-        "first": part.first,
-        "stride": part.stride,
-        "block": part.block,
-        "indices": part.indices,
-        "where": part.where,
-        **own,
-    }
+    """Return what JSON has of a part: ``arrays`` only where each unit is an array of its own."""
+    return {name: value for name, value in vars(part).items() if name != "arrays" or value}

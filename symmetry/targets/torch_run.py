@@ -20,7 +20,7 @@ from symmetry.targets import torch_state
 from symmetry.targets.pulse import calling
 from symmetry.targets.torch_modes import Arithmetic, Drawn, Inside, Mixed, has_low
 from symmetry.targets.torch_objects import Objects, can_be_hooked, generators_of, make_objects
-from symmetry.targets.trainer import in_one_line, place_of, quiet
+from symmetry.targets.trainer import quiet, told_as
 from symmetry.targets.training import Training, TrainingError, held_by
 from symmetry.units.state import Array, State
 
@@ -82,12 +82,12 @@ class Run:
         self._random_states: Any = None
         _forget_compiled()
         kind = ("training", training.name, dtype)
-        with self._own_random_states(seed), self._readable(f"{training.name}()"), calling(*kind):
+        with self._own_random_states(seed), _readable(f"{training.name}()"), calling(*kind):
             with Drawn(training.drawn):
                 self.objects: Objects = make_objects(training)
             if dtype == "float64":
                 self._promote()
-        with self._readable("reading its state"):
+        with _readable("reading its state"):
             self.parameters = torch_state.parameters_of(self.objects)
         if not self.parameters:
             raise TrainingError(f"{training.name}: the model has no parameters")
@@ -143,8 +143,8 @@ class Run:
     def save(self) -> Saved:
         """Return what a training saves: copies of all state dictionaries, and random states."""
         dicts = {name: deepcopy(x.state_dict()) for name, x in self.objects.stateful.items()}
-        generators = [(g, _state_of(g)) for g in generators_of(self.objects)]
-        return Saved(self.taken, dicts, self._random_states, [state for _, state in generators])
+        own = _states_of(generators_of(self.objects))
+        return Saved(self.taken, dicts, self._random_states, own)
 
     def restore(self, saved: Saved) -> None:
         """Go on where another run of the same training was saved.
@@ -155,10 +155,9 @@ class Run:
             When the objects do not take their state dictionaries back.
         """
         for name, thing in self.objects.stateful.items():
-            with self._readable(f"{name}.load_state_dict"):
+            with _readable(f"{name}.load_state_dict"):
                 thing.load_state_dict(deepcopy(saved.dicts[name]))
-        for generator, state in zip(generators_of(self.objects), saved.generators, strict=False):
-            _set_state_of(generator, state)
+        _set_states(generators_of(self.objects), saved.generators)
         self._random_states, self.taken = saved.random_states, saved.taken
 
     def step(self) -> None:
@@ -174,7 +173,7 @@ class Run:
         kind = ("step", self.training.name, self.dtype)
         with (
             self._own_random_states(),
-            self._readable(f"step({i})"),
+            _readable(f"step({i})"),
             _full_precision(),
             self.modes(),
             self._hooks(),
@@ -211,7 +210,7 @@ class Run:
         self._ends_at, self._gradient = backwards, gradient
         taken = self.taken
         try:
-            with suppress(StepEnded):
+            with suppress(_StepEnded):
                 self.step()
         finally:
             self._ends_at = None
@@ -248,10 +247,10 @@ class Run:
         """Return how many samples each batch has; None where that is not known to be one number."""
         if self.objects.batch is None:
             return None
-        with self._own_random_states(), self._readable("batch(0)"):
-            random_states = _read_random_states()
+        with self._own_random_states(), _readable("batch(0)"):
+            random_states = _states_of(_shared_generators())
             batch = self.objects.batch(0)
-            _set_random_states(random_states)
+            _set_states(_shared_generators(), random_states)
         tensors = [leaf for leaf in tree_leaves(batch) if isinstance(leaf, Tensor)]
         axis = self.objects.batch_axis
         if not tensors or any(not -t.ndim <= axis < t.ndim for t in tensors):
@@ -282,7 +281,7 @@ class Run:
             self.backwards += 1
             if self._ends_at is not None:
                 if self.backwards == self._ends_at:
-                    raise StepEnded
+                    raise _StepEnded
                 for parameter in self.parameters.values() if self._gradient is not None else ():
                     if parameter.requires_grad and parameter.grad is None:
                         parameter.grad = torch.full_like(parameter, self._gradient)
@@ -329,32 +328,18 @@ class Run:
     @contextmanager
     def _own_random_states(self, seed: int | None = None) -> Iterator[None]:
         """Go on with this run's random numbers, or from a seed; then with those outside."""
-        outside = _read_random_states()
+        outside = _states_of(_shared_generators())
         try:
             if seed is None:
-                _set_random_states(self._random_states)
+                _set_states(_shared_generators(), self._random_states)
             else:
                 random.seed(seed)
                 np.random.seed(seed)
                 torch.manual_seed(seed)
             yield
         finally:
-            self._random_states = _read_random_states()
-            _set_random_states(outside)
-
-    @contextmanager
-    def _readable(self, doing: str) -> Iterator[None]:
-        """Turn what the user's code raises into one line that says where."""
-        with quiet():
-            try:
-                yield
-            except (KeyboardInterrupt, TrainingError, StepEnded):
-                raise
-            except BaseException as error:
-                text = in_one_line(error)
-                raise TrainingError(
-                    f"{doing} raised {text}{place_of(error)}{_hint(text)}"
-                ) from error
+            self._random_states = _states_of(_shared_generators())
+            _set_states(_shared_generators(), outside)
 
 
 @dataclass(frozen=True)
@@ -377,8 +362,15 @@ def _forget_compiled() -> None:
         dynamo.reset()
 
 
-class StepEnded(Exception):  # noqa: N818
-    """Raise it in ``on_loss`` to end a step there; it passes through ``Run.step``."""
+class _StepEnded(TrainingError):  # noqa: N818
+    """Ends a step where it is; it passes through like any error of a training."""
+
+
+@contextmanager
+def _readable(doing: str) -> Iterator[None]:
+    """Turn what the user's code raises into one line that says where."""
+    with quiet(), told_as(TrainingError, doing, _hint):
+        yield
 
 
 def _hint(text: str) -> str:
@@ -402,21 +394,29 @@ def _without_autocast() -> Iterator[None]:
         yield
 
 
-def _state_of(generator: Any) -> Any:
-    if isinstance(generator, torch.Generator | np.random.RandomState):
-        return generator.get_state()
-    if isinstance(generator, random.Random):
-        return generator.getstate()
-    return deepcopy(generator.bit_generator.state)
+def _shared_generators() -> list[Any]:
+    """Return the generators that are nobody's own: Python's, NumPy's and those of PyTorch."""
+    cuda = torch.cuda.default_generators if torch.cuda.is_initialized() else ()
+    return [random, np.random, torch.default_generator, *cuda]
 
 
-def _set_state_of(generator: Any, state: Any) -> None:
-    if isinstance(generator, torch.Generator | np.random.RandomState):
-        generator.set_state(state)
-    elif isinstance(generator, random.Random):
-        generator.setstate(state)
-    else:
-        generator.bit_generator.state = state
+def _states_of(generators: list[Any]) -> list[Any]:
+    def state_of(generator: Any) -> Any:
+        if isinstance(generator, np.random.Generator):
+            return deepcopy(generator.bit_generator.state)
+        return generator.getstate() if hasattr(generator, "getstate") else generator.get_state()
+
+    return [state_of(generator) for generator in generators]
+
+
+def _set_states(generators: list[Any], states: list[Any]) -> None:
+    for generator, state in zip(generators, states, strict=False):  # CUDA may have begun since
+        if isinstance(generator, np.random.Generator):
+            generator.bit_generator.state = state
+        elif hasattr(generator, "setstate"):
+            generator.setstate(state)
+        else:
+            generator.set_state(state)
 
 
 @contextmanager
@@ -433,16 +433,3 @@ def _full_precision() -> Iterator[None]:
     finally:
         torch.set_float32_matmul_precision(products)
         torch.backends.cudnn.allow_tf32 = convolutions
-
-
-def _read_random_states() -> tuple[Any, ...]:
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
-    return random.getstate(), np.random.get_state(), torch.get_rng_state(), cuda
-
-
-def _set_random_states(states: tuple[Any, ...]) -> None:
-    random.setstate(states[0])
-    np.random.set_state(states[1])
-    torch.set_rng_state(states[2])
-    if states[3]:
-        torch.cuda.set_rng_state_all(states[3])

@@ -133,14 +133,17 @@ def quiet() -> Iterator[None]:
 
 
 @contextmanager
-def told_as(kind: type[Exception], doing: str) -> Iterator[None]:
+def told_as(
+    kind: type[Exception], doing: str, hint: Callable[[str], str] = lambda _: ""
+) -> Iterator[None]:
     """Turn what the user's code raises, ``SystemExit`` included, into a line that says where."""
     try:
         yield
     except (KeyboardInterrupt, kind):
         raise
     except BaseException as error:
-        raise kind(f"{doing} raised {in_one_line(error)}{place_of(error)}") from error
+        text = in_one_line(error)
+        raise kind(f"{doing} raised {text}{place_of(error)}{hint(text)}") from error
 
 
 def in_one_line(error: BaseException) -> str:

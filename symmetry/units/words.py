@@ -28,11 +28,6 @@ def in_ulps(distance: int) -> str:
     return count(distance, "ulp")
 
 
-def in_steps(number: int) -> str:
-    """Return ``one step`` or ``2 steps``."""
-    return "one step" if number == 1 else f"{number:,} steps"
-
-
 def groups_in_words(groups: Sequence[Group]) -> str:
     """Say which units form which group, in one short phrase.
 
