@@ -158,13 +158,13 @@ def _weights(experiment: Experiment, path: Path | None) -> dict[Path, bytes]:
 
 def _summarise(experiment: Experiment) -> None:
     """Say what was found."""
-    from symmetry.report import sentences
+    from symmetry.report.experiment import in_short
     from symmetry.report.templates import percent
     from symmetry.units.words import count
 
     click.echo()
     for outcome in experiment.outcomes:
-        click.echo(f"{outcome.name:<22}{sentences.in_short(outcome, experiment.settings)}")
+        click.echo(f"{outcome.name:<22}{in_short(outcome, experiment.settings)}")
     if experiment.control is not None:
         columns = count(experiment.control.distinct, "distinct column")
         reached = percent(experiment.control.history[-1].accuracy)

@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 
 from symmetry.data.mnist import CHECKSUMS
 from symmetry.experiment import Experiment, Point, Settings
-from symmetry.report import sentences
-from symmetry.report.figures import experiment_figures
+from symmetry.report.command import changed, command_line
+from symmetry.report.figures import experiment_figures, shared_feature
 from symmetry.report.files import Report
 from symmetry.report.records import dump
 from symmetry.report.templates import data_name, render
 from symmetry.units import compare
-from symmetry.units.words import count
+from symmetry.units.words import count, groups_in_words, in_ulps
+from symmetry.watch import Outcome
 
 MARKDOWN, JSON = "mnist.md", "mnist.json"
 
@@ -35,6 +36,29 @@ def render_experiment(experiment: Experiment) -> Report:
     return Report({MARKDOWN: markdown, JSON: _json(experiment)}, experiment_figures(experiment))
 
 
+def verdict(outcome: Outcome, settings: Settings) -> str:
+    """Return the verdict of one invariant."""
+    if outcome.holds is None:
+        return "not judged: the units did not start identical"
+    if outcome.split is not None:
+        dead = outcome.name == "symmetry/dead-inputs"
+        where = "" if dead else f" ({groups_in_words(outcome.split.groups)})"
+        return f"violated in iteration {outcome.split.step:,}{where}"
+    if not outcome.counted:
+        return "vacuous: nothing moved that could have become different"
+    if settings.collapsed and outcome.name != "symmetry/dead-inputs":
+        return "holds by construction"
+    return "holds"
+
+
+def in_short(outcome: Outcome, settings: Settings) -> str:
+    """Return one invariant's outcome as a line for the terminal."""
+    return (
+        f"{verdict(outcome, settings)}; {count(outcome.iterations, 'iteration')} compared, "
+        f"{outcome.distinct:,} distinct at the end, largest deviation {in_ulps(outcome.max_ulps)}"
+    )
+
+
 def _context(experiment: Experiment) -> dict[str, Any]:
     """Return what the template speaks of."""
     settings, facts = experiment.settings, experiment.facts
@@ -42,20 +66,22 @@ def _context(experiment: Experiment) -> dict[str, Any]:
     (first_w1, first_w2), (w1, w2) = experiment.first, experiment.last
     dead, live = np.flatnonzero(facts.never_lit) + 1, np.flatnonzero(~facts.never_lit) + 1
     clones = settings.init == "zero" or settings.collapsed
+    failed = [(o.split.step, o) for o in experiment.outcomes if o.holds is False and o.split]
+    finite = all(np.isfinite(weights).all() for weights in experiment.last)
     return {
         "run": experiment,
         "settings": settings,
         "facts": facts,
         "data_name": data_name(facts.name),
-        "title": sentences.title(experiment),
-        "finding": sentences.finding(experiment),
-        "diverged": sentences.diverged(experiment),
+        "groups_in_words": groups_in_words,
+        "verdict": verdict,
+        "first_failed": min(failed, key=lambda pair: pair[0], default=(0, None))[1],
+        "diverged": None if finite else experiment.outcomes[0].iterations,
         "clones": clones,
         "alone": clones and not experiment.violated,
         "curve": _curve(experiment),
-        "no_feature": sentences.no_feature(experiment),
+        "feature": shared_feature(experiment),
         "shape": "x".join(map(str, facts.image_shape)),
-        "verdicts": _verdicts(experiment),
         "w1_rows": _rows(w1),
         "w2_rows": _rows(w2),
         "w1": w1,
@@ -73,10 +99,22 @@ def _context(experiment: Experiment) -> dict[str, Any]:
         "live_at_zero": int(np.count_nonzero(~w1[live].any(axis=1))),
         "digests": _digests(experiment),
         "random_start": f"uniform between -0.01 and 0.01, seed {settings.seed}",
-        "command": sentences.command(settings, own_data=own_data, classes=classes),
+        "command": _command(settings, own_data=own_data, classes=classes),
         "own_data": own_data,
         "own_run": own_data and settings == Settings() and classes == 10,
     }
+
+
+def _command(settings: Settings, *, own_data: bool, classes: int) -> str:
+    """Return the line that repeats the run; the places of its files are for the reader to fill."""
+    names = ("hidden", "iterations", "lr", "dtype", "init", "seed", "collapsed")
+    options = {
+        "data": None if own_data else "DIR",
+        "classes": None if classes == 10 else classes,
+        **changed(settings, Settings(), *names),
+        "no_control": not settings.control,
+    }
+    return command_line("run", **options, output="REPORTS" if any(options.values()) else None)
 
 
 def _curve(experiment: Experiment) -> list[tuple[Point, Point | None]]:
@@ -86,25 +124,6 @@ def _curve(experiment: Experiment) -> list[tuple[Point, Point | None]]:
     chosen = sorted({1, *spread[1:], total})
     control = experiment.control.history if experiment.control is not None else [None] * total
     return [(experiment.history[i - 1], control[i - 1]) for i in chosen]
-
-
-def _verdicts(experiment: Experiment) -> list[dict[str, Any]]:
-    """Return each invariant's outcome, with what it compares and its verdict."""
-    hidden, dead = experiment.settings.hidden, int(experiment.facts.never_lit.sum())
-    compared = {
-        "symmetry/w1-columns": f"{count(hidden, 'column')} of `w1`",
-        "symmetry/w2-rows": f"{count(hidden, 'hidden row')} of `w2`",
-        "symmetry/dead-inputs": f"{count(dead, 'row')} of `w1` of pixels that are never lit, and a "
-        "row of zeros",
-    }
-    return [
-        {
-            **vars(outcome),
-            "compared": compared[outcome.name],
-            "verdict": f"**{sentences.verdict(outcome, experiment.settings)}**",
-        }
-        for outcome in experiment.outcomes
-    ]
 
 
 def _class_lines(experiment: Experiment) -> list[tuple[int, int, str, str, str]]:

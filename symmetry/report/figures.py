@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from symmetry.experiment import Experiment, Point
+from symmetry.experiment import Experiment
 from symmetry.report.figure import Figure, plain
 from symmetry.units import compare
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 DRAWN_SHAPE = (28, 28)  # images of other shapes are not drawn as pictures
 
 _BLUE, _ORANGE, _GREY = "#0072b2", "#d55e00", "#777777"  # told apart by everyone's eyes
+_MARGINS = (0.6, 0.1, 0.5, 0.4, 0)  # of a single panel
 _MOST_NUMBERS = 20  # classes whose counts still fit into the confusion matrix
 
 
@@ -52,11 +52,18 @@ def _curves(experiment: Experiment) -> Figure:
     guess = 100 * int(experiment.confusion.sum(axis=1).max()) / experiment.facts.test
 
     def draw(canvas: Canvas) -> None:
-        _place(canvas, left=0.5, right=0.15, bottom=0.5, top=0.4, gap=0.17)
         loss, accuracy = canvas.subplots(1, 2)
-        for name, colour, history in runs:
-            _line(loss, name, colour, history, [point.loss for point in history])
-            _line(accuracy, name, colour, history, [point.accuracy for point in history])
+        for axes, what in ((loss, "loss"), (accuracy, "accuracy")):
+            for name, colour, history in runs:
+                values = [getattr(point, what) for point in history]
+                finite = np.where(np.isfinite(values), values, np.nan)
+                style = "-o" if len(values) == 1 else "-"  # a line of one point is invisible
+                x = range(1, len(values) + 1)
+                axes.plot(x, finite, style, color=colour, label=name, linewidth=2, clip_on=False)
+            plain(axes)
+            axes.grid(axis="y", color="#e6e6e6", linewidth=0.8)
+            axes.set_axisbelow(True)
+            axes.locator_params("x", integer=True, min_n_ticks=1)
         accuracy.axhline(guess, color=_GREY, linestyle=":", linewidth=1.2)
         accuracy.annotate(
             "always the commonest class",
@@ -72,28 +79,11 @@ def _curves(experiment: Experiment) -> Figure:
         loss.set_ylim(bottom=0)
         accuracy.set(title="Accuracy, test set (percent)", xlabel="iteration", ylim=(0, 100))
         loss.legend(loc="best")
-        for axes in (loss, accuracy):
-            plain(axes)
-            axes.grid(axis="y", color="#e6e6e6", linewidth=0.8)
-            axes.set_axisbelow(True)
-            axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
 
     shows = [np.array([[p.loss, p.accuracy] for p in history]) for _, _, history in runs]
     names = [name for name, _, _ in runs]
-    return Figure(
-        "mnist-curves.png", (9.0, 3.6), (names, guess, *shows), draw, edition=2, layout=None
-    )
-
-
-def _line(
-    axes: Axes, name: str, colour: str, history: Sequence[Point], values: list[float]
-) -> None:
-    iterations = [point.iteration for point in history]
-    marker = "o" if len(history) == 1 else ""  # a line of one point would be invisible
-    finite = np.where(np.isfinite(values), values, np.nan)
-    axes.plot(
-        iterations, finite, color=colour, label=name, linewidth=2, marker=marker, clip_on=False
-    )
+    margins = (0.5, 0.15, 0.5, 0.4, 0.17)
+    return Figure("mnist-curves.png", (9.0, 3.6), (names, guess, *shows), draw, 2, margins)
 
 
 def _weights(experiment: Experiment) -> Figure:
@@ -104,21 +94,18 @@ def _weights(experiment: Experiment) -> Figure:
         panels.append(("Random start (control)", experiment.control.w1))
 
     def draw(canvas: Canvas) -> None:
-        _place(canvas, left=0.65, right=0.1, bottom=0.5, top=0.4, gap=0.2)
         for axes, (title, w1) in zip(
             np.atleast_1d(canvas.subplots(1, len(panels))), panels, strict=True
         ):
             image = _signed(axes, w1, aspect="auto", interpolation="nearest")
             axes.set(title=f"{title}: w1 at the end", xlabel="hidden unit")
             axes.set_ylabel("row of w1 (bias, then pixels)")
-            for axis in (axes.xaxis, axes.yaxis):
-                axis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+            axes.locator_params(integer=True, min_n_ticks=1)
             _scale(canvas, axes, image)
 
     shows = [part for title, w1 in panels for part in (title, w1)]
-    return Figure(
-        "mnist-w1.png", (4.6 * len(panels), 5.4), tuple(shows), draw, edition=2, layout=None
-    )
+    margins = (0.65, 0.1, 0.5, 0.4, 0.2)
+    return Figure("mnist-w1.png", (4.6 * len(panels), 5.4), tuple(shows), draw, 2, margins)
 
 
 def _feature(experiment: Experiment, feature: NDArray[Any]) -> Figure:
@@ -127,7 +114,6 @@ def _feature(experiment: Experiment, feature: NDArray[Any]) -> Figure:
     never_lit = experiment.facts.never_lit.reshape(DRAWN_SHAPE)
 
     def draw(canvas: Canvas) -> None:
-        _place(canvas, left=0.6, right=0.1, bottom=0.5, top=0.4)
         axes = canvas.subplots()
         image = _signed(axes, picture)
         axes.imshow(np.where(never_lit, 1.0, np.nan), cmap="Greys", vmin=0, vmax=4)
@@ -136,9 +122,7 @@ def _feature(experiment: Experiment, feature: NDArray[Any]) -> Figure:
         axes.set_title("The weights of every hidden unit (grey: never lit)")
         _scale(canvas, axes, image)
 
-    return Figure(
-        "mnist-feature.png", (5.6, 4.6), (picture, never_lit), draw, edition=2, layout=None
-    )
+    return Figure("mnist-feature.png", (5.6, 4.6), (picture, never_lit), draw, 2, _MARGINS)
 
 
 def _confusion(experiment: Experiment) -> Figure:
@@ -147,7 +131,6 @@ def _confusion(experiment: Experiment) -> Figure:
     classes = len(counts)
 
     def draw(canvas: Canvas) -> None:
-        _place(canvas, left=0.6, right=0.1, bottom=0.5, top=0.4)
         axes = canvas.subplots()
         shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
@@ -170,17 +153,7 @@ def _confusion(experiment: Experiment) -> Figure:
         bar.set_label("share of the label's images")
         bar.outline.set_visible(False)
 
-    return Figure("mnist-confusion.png", (6.0, 5.0), (counts,), draw, edition=2, layout=None)
-
-
-def _place(
-    canvas: Canvas, *, left: float, right: float, bottom: float, top: float, gap: float = 0
-) -> None:
-    """Fix the margins in inches and the gap in panels: to find them takes as long as to draw."""
-    width, height = canvas.get_size_inches()
-    canvas.subplots_adjust(
-        left / width, bottom / height, 1 - right / width, 1 - top / height, wspace=gap
-    )
+    return Figure("mnist-confusion.png", (6.0, 5.0), (counts,), draw, 2, _MARGINS)
 
 
 def _signed(axes: Axes, values: NDArray[Any], **options: Any) -> AxesImage:

@@ -26,8 +26,7 @@ from symmetry.units.units import Units
 
 _LITERALS = 1000  # numbers that one array may have to be written out
 
-# How the script shows the failure; an invariant that is not here is measured by the checker.
-BODIES = {
+_BODIES = {  # how the script shows the failure
     "symmetry/w1-columns": "clones",
     "symmetry/w2-rows": "clones",
     "symmetry/clones": "clones",
@@ -60,7 +59,7 @@ def render_script(trainer: str, verdict: Verdict) -> str:
     arrays = {"x": start.x, "y": start.y, "w1": start.w1, "w2": start.w2}
     small = all(array.size <= _LITERALS or not array.any() for array in arrays.values())
     name = verdict.invariant
-    body = "rearranged" if name in _REARRANGED else BODIES.get(name, "any")
+    body = "rearranged" if name in _REARRANGED else _BODIES[name]
     body = body if violation else "error"
     moves = _moves(name, start, small) if body == "rearranged" else {}
     templates = environment()

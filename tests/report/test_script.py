@@ -93,14 +93,6 @@ def test_a_script_reproduces_the_failure_and_notices_when_it_is_gone(name, tmp_p
     assert finished.stdout.endswith("it does not happen\n")
 
 
-def test_an_invariant_without_a_script_is_measured_by_the_checker(tmp_path, monkeypatch):
-    monkeypatch.setattr(script, "BODIES", {})
-    trainer = write(tmp_path, BODIES["pure"])
-    finished = run(render_script(trainer, verdict_of(trainer, "pure")), tmp_path)
-    assert finished.returncode == 1, finished
-    assert "step 1 writes to x" in finished.stdout
-
-
 @pytest.mark.parametrize("name", ["clones", "permutation", "dead-inputs", "gradient"])
 def test_large_arrays_follow_from_the_case(name, tmp_path):
     trainer = write(tmp_path, BODIES[name])
