@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 from click.core import ParameterSource
@@ -43,20 +44,15 @@ _TASK = ("data", "classes", "hidden", "iterations", "lr", "dtype")
     help="Where the report goes; must be given if anything is not the default.  [default: reports]",
 )
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
-@click.pass_context
 def command(
-    context: click.Context,
     trainers: tuple[str, ...],
     data: Path | None,
     classes: int,
-    hidden: int,
-    iterations: int,
-    lr: float,
-    dtype: str,
     case: str | None,
     threads: int | None,
     output: Path | None,
     quiet: bool,
+    **options: Any,
 ) -> int:
     """Train from zero weights in several frameworks, and report which tell equal units apart.
 
@@ -81,11 +77,12 @@ def command(
     from symmetry.report.comparison import JSON, MARKDOWN, render_study
     from symmetry.report.files import writable_directory
 
+    context = click.get_current_context()
     given = [name for name in _TASK if context.get_parameter_source(name) is not _DEFAULT]
     if case is not None and given:
         raise click.UsageError(f"--case holds all sizes, so it cannot go with --{given[0]}.")
     subjects = parse_subjects(trainers)
-    settings = Settings(hidden, iterations, lr, dtype)
+    settings = Settings(**options)
     whole = not (trainers or case or threads) and is_usual(settings, data, classes)
     output = output_directory(output, usual=whole, what="comparison")
     task = None if case is None else task_of_case(read_case(case, "compared"))

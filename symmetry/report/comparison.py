@@ -17,7 +17,7 @@ from symmetry.report import comparison_words as words
 from symmetry.report.figure import Figure, plain
 from symmetry.report.files import Report
 from symmetry.report.records import dump
-from symmetry.report.templates import code, data_name, render
+from symmetry.report.templates import code, render
 from symmetry.units.words import count, groups_in_words
 
 if TYPE_CHECKING:
@@ -35,8 +35,6 @@ def render_study(study: Study) -> Report:
     context = {
         "study": study,
         "words": words,
-        "data_name": data_name,
-        "groups_in_words": groups_in_words,
         "helped": [f"{code(run.name)} ({count(units, 'unit')})" for run, units in helped],
         "spread": SPREAD,
         "growth": GROWTH,

@@ -18,7 +18,7 @@ from symmetry.report.command import changed, command_line
 from symmetry.report.figures import experiment_figures, shared_feature
 from symmetry.report.files import Report
 from symmetry.report.records import dump
-from symmetry.report.templates import data_name, render
+from symmetry.report.templates import render
 from symmetry.units import compare
 from symmetry.units.words import count, groups_in_words, in_ulps
 from symmetry.watch import Outcome
@@ -72,8 +72,6 @@ def _context(experiment: Experiment) -> dict[str, Any]:
         "run": experiment,
         "settings": settings,
         "facts": facts,
-        "data_name": data_name(facts.name),
-        "groups_in_words": groups_in_words,
         "verdict": verdict,
         "first_failed": min(failed, key=lambda pair: pair[0], default=(0, None))[1],
         "diverged": None if finite else experiment.outcomes[0].iterations,
@@ -81,7 +79,6 @@ def _context(experiment: Experiment) -> dict[str, Any]:
         "alone": clones and not experiment.violated,
         "curve": _curve(experiment),
         "feature": shared_feature(experiment),
-        "shape": "x".join(map(str, facts.image_shape)),
         "w1_rows": _rows(w1),
         "w2_rows": _rows(w2),
         "w1": w1,

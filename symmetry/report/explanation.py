@@ -17,13 +17,14 @@ def lines(explanation: Explanation) -> Iterator[str]:
     """Yield what a person wants to read, the most important things first."""
     yield headline(explanation)
     for culprit in explanation.culprits:
-        yield ""
-        yield from _culprit(culprit, "first" if explanation.outcome == "rounding" else "culprit")
+        label = "first" if explanation.outcome == "rounding" else "culprit"
+        facts = ((label, short(culprit)), *_facts(culprit))
+        yield from ("", *(f"{label:<{_WIDTH}}{text}" for label, text in facts))
     yield ""
     for remark in explanation.remarks:
-        yield from _row("note", remark)
+        yield f"{'note':<{_WIDTH}}{remark}"
     if explanation.step is not None:
-        yield from _row("observed", count(explanation.observed, "array operation"))
+        yield f"{'observed':<{_WIDTH}}{count(explanation.observed, 'array operation')}"
 
 
 def to_json(explanation: Explanation) -> str:
@@ -68,34 +69,26 @@ def short(culprit: Culprit) -> str:
         text += f" on {culprit.parameter}"
     elif culprit.module:
         text += f" of {culprit.module}"
-    return ", ".join(filter(None, [text, culprit.rows, place(culprit)]))
+    place = f"{culprit.file}:{culprit.line}" if culprit.file else ""
+    return ", ".join(filter(None, [text, culprit.rows, place]))
 
 
-def place(culprit: Culprit) -> str:
-    """Return ``file:line``."""
-    return f"{culprit.file}:{culprit.line}" if culprit.file else ""
-
-
-def _culprit(culprit: Culprit, label: str) -> Iterator[str]:
-    yield from _row(label, short(culprit))
+def _facts(culprit: Culprit) -> Iterator[tuple[str, str]]:
     if culprit.source:
-        yield from _row("", f"  {culprit.source}")
-    yield from _row("cause", culprit.cause)
-    yield from _row("step", str(culprit.step))
+        yield "", f"  {culprit.source}"
+    yield "cause", culprit.cause
+    yield "step", str(culprit.step)
     for number, operand in enumerate(culprit.operands, 1):
-        yield from _row(f"operand {number}", _operand(operand))
-    yield from _row("result", _operand(culprit.result))
-    yield from _row("units", _apart(culprit.difference))
-    yield from _row("size", culprit.difference.size)
-    for remark in culprit.remarks:
-        yield from _row("origin", remark)
-    for evidence in culprit.evidence:
-        yield from _row("evidence", evidence)
+        yield f"operand {number}", _operand(operand)
+    yield "result", _operand(culprit.result)
+    yield "units", _apart(culprit.difference)
+    yield "size", culprit.difference.size
+    yield from (("origin", remark) for remark in culprit.remarks)
+    yield from (("evidence", evidence) for evidence in culprit.evidence)
 
 
 def _operand(operand: Operand) -> str:
-    shape = ", ".join(map(str, operand.shape)) + ("," if len(operand.shape) == 1 else "")
-    text = f"{operand.dtype} ({shape}), {operand.memory}"
+    text = f"{operand.dtype} {operand.shape}, {operand.memory}"
     if operand.memory != "contiguous":
         text += f" (strides {', '.join(map(str, operand.strides))})"
     return f"{text}; {operand.units}"
@@ -108,7 +101,3 @@ def _apart(difference: Difference) -> str:
     if difference.ulps is not None:
         distance = f"{in_ulps(difference.ulps)}, {distance}"
     return f"{difference.groups}; {distance} apart"
-
-
-def _row(label: str, text: str) -> Iterator[str]:
-    yield f"{label:<{_WIDTH}}{text}"

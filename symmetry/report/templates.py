@@ -8,7 +8,7 @@ from typing import Any
 
 import jinja2
 
-from symmetry.units.words import count, in_ulps
+from symmetry.units.words import count, groups_in_words, in_ulps
 
 
 def percent(accuracy: float) -> str:
@@ -45,7 +45,8 @@ def environment(folder: Path = Path(__file__).parent) -> jinja2.Environment:
     )
     templates.filters |= {"percent": percent, "relative": relative, "code": code, "repr": repr}
     templates.filters |= {"loss": "{:.6f}".format, "number": "{:,}".format}
-    templates.globals |= {"count": count, "in_ulps": in_ulps, "zip": zip}
+    words = (count, data_name, groups_in_words, in_ulps, zip)
+    templates.globals |= {word.__name__: word for word in words}
     return templates
 
 

@@ -42,7 +42,6 @@ _KIND = max(map(len, KINDS))
 _CATALOGUE = {invariant.name: invariant for invariant in CATALOGUE}
 _OF_TRAININGS = {invariant.name: invariant for invariant in TRAININGS}
 _REPEATABLE = "symmetry/repeatable"
-_NOT_WORKING = "the step does not work in this case"
 _OF_UNITS = {"symmetry/clones", "symmetry/permutation"}
 
 
@@ -53,17 +52,21 @@ def line(verdict: Verdict) -> str:
 
 def gist(verdict: Verdict) -> str:
     """Return what a verdict comes to, without saying of what."""
+    counted = f"{verdict.counted:,} of {count(verdict.cases, 'case')} could have failed; none did"
+    if verdict.of_training:
+        counted = f"{count(verdict.cases, 'run')} compared"
     if verdict.stale:
-        return f"was expected to fail ({verdict.reason}), but {_without_failure(verdict)}"
+        tested = f"{counted}: drop the expectation"
+        found = f"it was not tested: {verdict.message}" if verdict.kind == "vacuous" else tested
+        return f"was expected to fail ({verdict.reason}), but {found}"
     if verdict.kind == "holds":
-        return f"{_counted(verdict)}{_margin(verdict)}"
-    if verdict.kind == "vacuous":
-        return f"not tested: {verdict.message}"
-    if verdict.kind == "expected failure":
-        return f"{verdict.reason}: {verdict.message}"
-    if verdict.kind == "rounding":
-        return f"by rounding alone: {verdict.message}"
-    return verdict.message
+        return counted + (f"; largest deviation: {deviation(verdict)}" if verdict.margin else "")
+    before = {
+        "vacuous": "not tested: ",
+        "expected failure": f"{verdict.reason}: ",
+        "rounding": "by rounding alone: ",
+    }
+    return before.get(verdict.kind, "") + verdict.message
 
 
 def deviation(verdict: Verdict) -> str:
@@ -126,15 +129,18 @@ def _facts(checked: Checked, verdict: Verdict, others: Sequence[Verdict]) -> Ite
     if violation is not None and not (training and rounding):
         yield from _violation_facts(violation, verdict)
     if verdict.ratio is not None:
-        more = (f"; in {other.dtype} {_ratio(other)}" for other in others)
-        yield "ratio", _ratio(verdict) + "".join(more)
+        beside = (f"; in {other.dtype} {_ratio(other)}" for other in others)
+        yield "ratio", _ratio(verdict) + "".join(beside)
     if verdict.case is not None:
         if verdict.kind == "violated" and (rightly := _CATALOGUE[verdict.invariant].rightly):
             yield "rightly", f"of a step that {rightly}: --skip {verdict.invariant} leaves it out"
         if not rounding:
             yield "case", _case_in_words(verdict.case)
-        if verdict.reruns and not (rounding and verdict.repeats):
-            yield "again", _again(verdict)
+        more = count(verdict.reruns, "more run")
+        if not verdict.repeats:
+            yield "again", f"not repeatable: failed in {verdict.failures} of {more}"
+        elif verdict.reruns and not rounding:
+            yield "again", f"failed in each of {more}"
     if command := command_for(checked.trainer, verdict, *others):
         yield "reproduce", command
         if following := _next_step(checked, verdict):
@@ -308,7 +314,8 @@ def _meaning(verdict: Verdict) -> str:
     """Return what a failure means to somebody who has not read of the invariants."""
     violation, what = verdict.violation, "training" if verdict.of_training else "step"
     if verdict.kind == "error" or violation is None:
-        return f", {'in the training itself' if what == 'training' else _NOT_WORKING}"
+        of_step = "the step does not work in this case"
+        return f", {'in the training itself' if what == 'training' else of_step}"
     if verdict.kind == "rounding":
         return ", no sign of a bug: one unit's sums are rounded differently from another's"
     if violation.rounding:
@@ -321,24 +328,8 @@ def _meaning(verdict: Verdict) -> str:
     return f", and rounding is no excuse: a sound {what} never does this"
 
 
-def _counted(verdict: Verdict) -> str:
-    if verdict.of_training:
-        return f"{count(verdict.cases, 'run')} compared"
-    return f"{verdict.counted:,} of {count(verdict.cases, 'case')} could have failed; none did"
-
-
 def _ratio(verdict: Verdict) -> str:
     return f"{verdict.ratio:.2g} responses, limit {verdict.threshold:g}"
-
-
-def _margin(verdict: Verdict) -> str:
-    return f"; largest deviation: {deviation(verdict)}" if verdict.margin else ""
-
-
-def _without_failure(verdict: Verdict) -> str:
-    if verdict.kind == "vacuous":
-        return f"it was not tested: {verdict.message}"
-    return f"{_counted(verdict)}: drop the expectation"
 
 
 def _case_in_words(case: Case) -> str:
@@ -347,9 +338,3 @@ def _case_in_words(case: Case) -> str:
         f"{count(case.c, 'class', 'classes')}; {count(case.iterations, 'iteration')} at learning "
         f"rate {case.lr:g}; data {case.data}, weights {case.weights}, seed {case.seed}"
     )
-
-
-def _again(verdict: Verdict) -> str:
-    if verdict.repeats:
-        return f"failed in each of {count(verdict.reruns, 'more run')}"
-    return f"not repeatable: failed in {verdict.failures} of {count(verdict.reruns, 'more run')}"
