@@ -14,7 +14,7 @@ from symmetry.data.random import Random
 from symmetry.targets.following import following, frozen_copies
 from symmetry.targets.training import Training, TrainingError
 from symmetry.units.state import Array, State, identical
-from symmetry.units.units import Order, Units
+from symmetry.units.units import Units
 
 if TYPE_CHECKING:
     from symmetry.targets.torch_run import Run
@@ -89,7 +89,7 @@ class TrainingSetting:
     @cached_property
     def fresh(self) -> Fresh:
         """What is known of fresh objects."""
-        run = self._begin()
+        run = self.begin(noise=True)
         trained = frozenset(name for name, p in run.parameters.items() if p.requires_grad)
         on_gpu = any(parameter.is_cuda for parameter in run.parameters.values())
         return Fresh(run.state(), run.precision(), trained, on_gpu)
@@ -102,12 +102,11 @@ class TrainingSetting:
     @cached_property
     def result(self) -> States:
         """The states after the steps that are judged, without the model's random operations."""
-        run = self._begin(noise=False)
-        run.load(self.changed)
+        run = self.begin(noise=False)
         states = list(run.states(JUDGED))
         self.random = tuple(run.random)
         # What torch.compile has made runs only outside of the modes that look for random numbers.
-        states = states if self.quiet else list(self.run())
+        states = states if self.quiet else list(self.states())
         # A large model's state is held once where it can be.
         same = [
             a.keys() == b.keys() and identical(a, b)
@@ -123,7 +122,7 @@ class TrainingSetting:
         TrainingError
             When a step raises, a loss is not finite, or there is neither a loss nor a change.
         """
-        run, losses = self._begin(), []
+        run, losses = self.begin(noise=True), []
         start, self.first = run.state(), []
         for state in run.states(JUDGED):
             losses.append(run.loss)
@@ -167,34 +166,22 @@ class TrainingSetting:
                 scale[name] = max(scale.get(name, 0.0), largest(array))
         return scale
 
-    def run(
-        self,
-        changed: State | None = None,
-        *,
-        noise: bool | None = None,
-        order: Order | None = None,
-        nudge: int | None = None,
-    ) -> Iterator[dict[str, Array]]:
-        """Yield the state after each of the ``JUDGED`` steps of a fresh run.
+    def begin(self, changed: State | None = None, *, noise: bool | None = None) -> Run:
+        """Begin a fresh run from the start, in which these arrays are changed.
 
-        Parameters
-        ----------
-        changed
-            Arrays to load before the first step.
-        noise
-            Whether the model's random operations stay as they are; by default they are left out
-            where there are any.
-        order
-            Of the samples of each batch.
-        nudge
-            Seed of what results in 16 bits are moved by.
+        ``noise`` says whether the model's random operations stay as they are; by default they are
+        left out where there are any.
         """
-        run = self._begin(noise=not self.quiet if noise is None else noise)
+        noise = not self.quiet if noise is None else noise
+        run = self.training.start(dtype=self.dtype, seed=self.seed, noise=noise)
         run.load({**self.changed, **(changed or {})})
-        run.order = order
-        if nudge is not None:
-            run.nudge_by(nudge)
-        yield from run.states(JUDGED)
+        return run
+
+    def states(
+        self, changed: State | None = None, *, noise: bool | None = None
+    ) -> Iterator[dict[str, Array]]:
+        """Yield the state after each of the ``JUDGED`` steps of such a run."""
+        return self.begin(changed, noise=noise).states(JUDGED)
 
     def response(self, draws: int = DRAWS) -> list[dict[str, float]]:
         """Return by step how far about one ulp in the parameters moves each array, at the most.
@@ -205,9 +192,11 @@ class TrainingSetting:
             eps = float(np.finfo(self.dtype).eps)
             self._response = [{n: eps * self.scale[n] for n in state} for state in self.result]
         for draw in range(self._draws, draws):
-            nudge = draw if draws > DRAWS else None
-            moved = self.run(self.nearby(draw), nudge=nudge)
-            for response, state, other in zip(self._response, self.result, moved, strict=True):
+            run = self.begin(self.nearby(draw))
+            if draws > DRAWS:
+                run.nudge_by(draw)  # results in 16 bits, too
+            states = run.states(JUDGED)
+            for response, state, other in zip(self._response, self.result, states, strict=True):
                 for name, array in state.items():
                     change = difference(array, other[name]) if name in other else math.nan
                     response[name] = max(response[name], change) if change == change else math.inf
@@ -224,9 +213,6 @@ class TrainingSetting:
                 shift = random.uniform(array.shape, -1.0, 1.0) * (abs(array) + size) * eps
                 changed[name] = (array + shift).astype(array.dtype)
         return changed
-
-    def _begin(self, *, noise: bool = True) -> Run:
-        return self.training.start(dtype=self.dtype, seed=self.seed, noise=noise)
 
 
 def difference(a: Array, b: Array) -> float:

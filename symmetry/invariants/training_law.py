@@ -18,6 +18,7 @@ from symmetry.invariants.finding import Finding, Violation
 from symmetry.invariants.law import Rearrangement, unlike_repetition
 from symmetry.invariants.response import ratio
 from symmetry.invariants.training import (
+    JUDGED,
     MORE_DRAWS,
     POWER,
     States,
@@ -55,14 +56,15 @@ def permutation(setting: TrainingSetting) -> Finding:
 
 def samples(setting: TrainingSetting) -> Finding:
     """Compare a run whose batches are rearranged with the run as it is."""
-    count = setting.training.start(dtype=setting.dtype, seed=setting.seed).samples()
+    count = setting.begin(noise=True).samples()
     if count is None or count < 2:
         note = "its batch is not given as extras['batch'], or has no axis of at least two samples"
         return Finding(counted=False, note=note, applies=False)
 
     def sides(number: int) -> tuple[States, States]:
-        order = _cycle(count, Random(setting.seed, _SAMPLES, number))
-        return list(setting.run(order=order)), setting.result
+        run = setting.begin()
+        run.order = _cycle(count, Random(setting.seed, _SAMPLES, number))
+        return list(run.states(JUDGED)), setting.result
 
     return _judge(setting, sides, "rearranged samples", "the run as it is")
 
@@ -98,9 +100,9 @@ def clones(setting: TrainingSetting) -> Finding:
 
 def repeatable(setting: TrainingSetting) -> Finding:
     """Compare the training as it is with a second run, and a third after another one in between."""
-    between = (setting.run(setting.nearby(draw), noise=True) for draw in (0,))
+    between = (setting.states(setting.nearby(draw), noise=True) for draw in range(1))
     violation = unlike_repetition(
-        setting.first, lambda: setting.run(noise=True), between, "another one"
+        setting.first, lambda: setting.states(noise=True), between, "another one"
     )
     if violation is None:
         return Finding(counted=has_moved(setting.start, setting.first))
@@ -196,7 +198,7 @@ def _rearranged(setting: TrainingSetting, change: Rearrangement) -> tuple[States
     """Return the states of a run from the rearranged start, and the rearranged ones."""
     start = change(setting.start)
     moved = {name: array for name, array in start.items() if array is not setting.start[name]}
-    return list(setting.run(moved)), [dict(change(state)) for state in setting.result]
+    return list(setting.states(moved)), [dict(change(state)) for state in setting.result]
 
 
 def _cycle(count: int, random: Random) -> Order:

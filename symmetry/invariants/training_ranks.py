@@ -21,7 +21,7 @@ def replicas(setting: TrainingSetting) -> Finding:
     """
     if ranks.world() == 1:
         return Finding(False, applies=False, note="there is one process: run it under torchrun")
-    run = setting.training.start(dtype=setting.dtype, seed=setting.seed)
+    run = setting.begin(noise=True)
     start = after = _digests(run.parameters)
     found = _compare(0, start)
     for step in range(1, setting.steps + 1):

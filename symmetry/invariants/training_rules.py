@@ -26,7 +26,7 @@ _DIRECTIONS = 120  # stream of the seed
 
 def resume(setting: TrainingSetting) -> Finding:
     """Save after a step, load into a fresh training, go on, and compare the bits."""
-    run = setting.training.start(seed=setting.seed)
+    run = setting.begin(noise=True)
     states: list[State] = []
     saved: Any = None
     for _ in range(setting.steps):
@@ -43,7 +43,7 @@ def resume(setting: TrainingSetting) -> Finding:
 
     def difference_from(gradients: State) -> Violation | None:
         """Go on from what was saved and these gradients; return the first other array."""
-        again = setting.training.start(seed=setting.seed)
+        again = setting.begin(noise=True)
         again.restore(saved)
         again.load_gradients(gradients)
         which = f"a run saved after step {saved.taken} and loaded again"
@@ -66,7 +66,7 @@ def resume(setting: TrainingSetting) -> Finding:
 
 def zero_rate(setting: TrainingSetting) -> Finding:
     """Set all learning rates to zero just before each update; nothing that is held moves."""
-    run = setting.training.start(seed=setting.seed)
+    run = setting.begin(noise=True)
     optimizers = run.objects.optimizers
     if not optimizers:
         return Finding(counted=False, note="it has no optimiser", applies=False)
@@ -118,7 +118,7 @@ def zero_rate(setting: TrainingSetting) -> Finding:
                 "something beside the optimisers changes it"
             )
             return Finding.violated(Violation.between(a, b, entry, text, step, name))
-    true = setting.training.start(seed=setting.seed)
+    true = setting.begin(noise=True)
     for _ in range(setting.steps):
         true.step()
     return Finding(has_moved({name: start[name] for name in held}, [true.parameter_arrays()]))
@@ -126,7 +126,7 @@ def zero_rate(setting: TrainingSetting) -> Finding:
 
 def moves(setting: TrainingSetting) -> Finding:
     """Look for a parameter that has a real gradient, and stays."""
-    run = setting.training.start(seed=setting.seed)
+    run = setting.begin(noise=True)
     if not run.objects.optimizers:
         return Finding(counted=False, note="it has no optimiser", applies=False)
     held, start = _held(run), run.parameter_arrays()
@@ -142,8 +142,7 @@ def moves(setting: TrainingSetting) -> Finding:
     suspects = [name for name in still if name in gradients and largest(gradients[name]) > 0]
     response = dict.fromkeys(suspects, 0.0)
     for draw in range(_DRAWS if suspects else 0):
-        near = setting.training.start(seed=setting.seed)
-        near.load(setting.nearby(draw))
+        near = setting.begin(setting.nearby(draw), noise=True)
         other, _ = _gradients_of(near, setting.steps)
         for name in suspects:
             gap = difference(gradients[name], other.get(name, np.zeros(())))
@@ -226,7 +225,7 @@ def gradient(setting: TrainingSetting) -> Finding:
     if ranks.world() > 1:
         note = "the gradients of several ranks are averaged, and their losses are not"
         return Finding(False, applies=False, note=note)
-    base = setting.training.start(dtype="float64", seed=setting.seed, noise=False)
+    base = setting.begin(noise=False)
     gradients: dict[str, Array] = {}
     base.after_backward = lambda: None if gradients else gradients.update(base.gradients())
     base.step()
@@ -253,8 +252,7 @@ def gradient(setting: TrainingSetting) -> Finding:
 
 def _loss_along(setting: TrainingSetting, name: str, direction: Array) -> Callable[[float], float]:
     def loss(distance: float) -> float:
-        run = setting.training.start(dtype="float64", seed=setting.seed, noise=False)
-        run.load({name: setting.start[name] + distance * direction})
+        run = setting.begin({name: setting.start[name] + distance * direction}, noise=False)
         run.rehearse(1)
         return math.nan if run.loss is None else run.loss
 
