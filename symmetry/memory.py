@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections.abc import Iterator
 from contextlib import suppress
@@ -51,6 +52,15 @@ def available() -> int | None:
     Where it is None, nothing is refused in advance and an allocation that fails ends the command.
     """
     return min(limits(), default=None)
+
+
+def give_back() -> None:
+    """Give memory that is free back to the system, which glibc does not by itself.
+
+    After many arrays of some megabytes, what it keeps in pieces can exceed what is in use.
+    """
+    with suppress(AttributeError, OSError, TypeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def in_words(size: int) -> str:

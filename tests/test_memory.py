@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import os
+import platform
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from symmetry import memory
@@ -28,6 +31,23 @@ def test_sizes_in_words(size: int, words: str) -> None:
 def test_this_machine_has_some_memory() -> None:
     there = memory.available()
     assert there is None or 2**20 < there < 2**60
+
+
+def test_what_is_free_is_given_back() -> None:
+    if not Path("/proc/self/statm").exists() or platform.libc_ver()[0] != "glibc":
+        pytest.skip("needs Linux with glibc")
+    pieces = [np.ones(1 << 13) for _ in range(3200)]  # 200 MiB in pieces of 64 KiB
+    kept = [*pieces[::100], pieces[-1]]
+    del pieces
+    before = resident()
+    memory.give_back()
+    assert before - resident() > 100 << 20
+    assert len(kept) == 33
+
+
+def resident() -> int:
+    """Return how many bytes of this process are in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def test_the_smallest_limit_counts(monkeypatch: pytest.MonkeyPatch) -> None:

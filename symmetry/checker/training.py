@@ -14,7 +14,7 @@ from symmetry.errors import SymmetryError
 from symmetry.invariants.finding import Finding
 from symmetry.invariants.training import TrainingSetting
 from symmetry.invariants.trainings import TrainingInvariant
-from symmetry.memory import refuse_beyond_memory
+from symmetry.memory import give_back, refuse_beyond_memory
 from symmetry.targets.coverage import Coverage
 from symmetry.targets.trainer import TrainerError, in_one_line
 from symmetry.targets.training import Training
@@ -170,6 +170,7 @@ class _Examiner:
             return
         finally:
             gc.collect()  # what was recorded refers to itself, and is large
+            give_back()
         for setting in self._settings.values():
             setting.model_units = self.coverage.groups
 
@@ -195,6 +196,7 @@ class _Examiner:
 
     def _measured(self, blank: Verdict, invariant: TrainingInvariant) -> Verdict:
         setting = self._settings[blank.dtype]
+        give_back()
         try:
             refuse_beyond_memory(invariant.copies * setting.size)
         except SymmetryError as error:
