@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from symmetry.checker import recipes
 from symmetry.checker.case import WEIGHTS, Case
@@ -15,7 +15,7 @@ from symmetry.checker.shrink import MAX_RUNS, shrink
 from symmetry.checker.threads import one_thread
 from symmetry.checker.verdict import Kind, Span, Verdict, settled
 from symmetry.invariants.catalogue import Invariant, StepInvariant
-from symmetry.invariants.finding import Finding, Violation
+from symmetry.invariants.finding import Finding
 from symmetry.invariants.two_layer import TwoLayer
 from symmetry.targets.trainer import Trainer, TrainerError
 from symmetry.units.words import count
@@ -141,18 +141,12 @@ def fit(case: Case, invariant: StepInvariant) -> Case:
 
 
 @dataclass(frozen=True)
-class _Failure:
-    """How an invariant failed in a case: it was violated, or the step did not work."""
+class _Outcome:
+    """What came of a case: what was found, unless the step did not work, and how it failed."""
 
-    message: str
-    finding: Finding | None = None
-    explained: bool = False  # by the rounding of single steps; asked only where that is allowed
-
-    @property
-    def kind(self) -> Kind:
-        if self.finding is None:
-            return "error"
-        return "rounding" if self.explained else "violated"
+    finding: Finding | None
+    kind: Kind = "holds"
+    message: str = ""
 
 
 @dataclass
@@ -163,11 +157,12 @@ class _Errors:
     told: set[str] = field(default_factory=set)
     _works: dict[str, str | None] = field(default_factory=dict)
 
-    def add(self, failure: _Failure) -> None:
-        self.told.add(_without_numbers(failure.message))
+    def add(self, outcome: _Outcome) -> None:
+        if outcome.kind == "error":
+            self.told.add(_without_numbers(outcome.message))
 
-    def knows(self, failure: _Failure) -> bool:
-        return failure.kind == "error" and _without_numbers(failure.message) in self.told
+    def knows(self, outcome: _Outcome) -> bool:
+        return outcome.kind == "error" and _without_numbers(outcome.message) in self.told
 
     def hopeless(self, dtype: str) -> bool:
         """Return whether an error that was told is all that can be got out of the step."""
@@ -184,24 +179,6 @@ class _Errors:
 
 def _without_numbers(message: str) -> str:
     return re.sub(r"\d+", "0", message)
-
-
-@dataclass(frozen=True)
-class _Tally:
-    """The cases so far, and what was found in each; None where the step did not work."""
-
-    seen: list[tuple[Case, Finding | None]] = field(default_factory=list)
-
-    @property
-    def findings(self) -> list[Finding]:
-        return [finding for _, finding in self.seen if finding]
-
-    def verdict(self, invariant: str, dtype: str, kind: Kind, **facts: Any) -> Verdict:
-        """Return a verdict that says how many cases there were, and which of them counted."""
-        counting = [case for case, finding in self.seen if finding and finding.counted]
-        values = {key: [getattr(case, key) for case in counting] for key in _SPANS}
-        spans = tuple(Span(key, min(v), max(v)) for key, v in values.items() if v)
-        return Verdict(invariant, dtype, kind, len(self.seen), len(counting), spans=spans, **facts)
 
 
 @dataclass(frozen=True)
@@ -227,62 +204,73 @@ class _Examiner:
 
     def _examine(self, dtype: str, cases: Sequence[Case]) -> Verdict:
         """Run the cases until one fails; but rounding and errors that were told hide nothing."""
+        verdict = Verdict(self.invariant.name, dtype, "holds")
         if dtype not in self.trainer.dtypes:
             message = f"the step takes {' and '.join(self.trainer.dtypes)} only"
-            return Verdict(self.invariant.name, dtype, "not applicable", message=message)
-        tally, rounded = _Tally(), None
+            return replace(verdict, kind="not applicable", message=message)
+        seen: list[tuple[Case, Finding]] = []
+        failed: tuple[Case, _Outcome] | None = None
         for number, case in enumerate(cases):
             self.progress.case(self.invariant.name, dtype, number, len(cases), case)
-            finding, failure = self._measure(_setting(case))
-            tally.seen.append((case, finding))
-            if failure is None or self.errors.knows(failure):
+            outcome = self._measure(_setting(case))
+            if outcome.finding is not None:
+                seen.append((case, outcome.finding))
+            if outcome.kind == "holds" or self.errors.knows(outcome):
                 continue
-            if failure.kind != "rounding":
-                return self._failed(case, failure, tally)
-            rounded = rounded or (case, failure)
-        if rounded:
-            return self._failed(*rounded, tally)
-        return self._passed(dtype, tally)
+            if outcome.kind != "rounding":
+                failed = case, outcome
+                break
+            failed = failed or (case, outcome)
+        counting = [case for case, finding in seen if finding.counted]
+        values = {key: [getattr(case, key) for case in counting] for key in _SPANS}
+        verdict = replace(
+            verdict,
+            cases=number + 1,
+            counted=len(counting),
+            spans=tuple(Span(key, min(v), max(v)) for key, v in values.items() if v),
+        )
+        if failed:
+            return self._failed(verdict, *failed)
+        return self._passed(verdict, [finding for _, finding in seen])
 
-    def _measure(self, setting: TwoLayer) -> tuple[Finding | None, _Failure | None]:
-        """Return what was found, if the step works, and how the invariant failed, if it did."""
+    def _measure(self, setting: TwoLayer) -> _Outcome:
         try:
             finding = self.invariant.measure(self.trainer, setting)
         except TrainerError as error:
-            return None, _Failure(str(error))
+            return _Outcome(None, "error", str(error))
         if finding.violation is None:
-            return finding, None
+            return _Outcome(finding)
         rounding = None if self.exact else self.invariant.rounding
         explained = rounding is not None and rounding(self.trainer, setting).explains
-        return finding, _Failure(finding.violation.message, finding, explained)
+        return _Outcome(finding, "rounding" if explained else "violated", finding.violation.message)
 
-    def _failed(self, case: Case, failure: _Failure, tally: _Tally) -> Verdict:
+    def _failed(self, verdict: Verdict, case: Case, failure: _Outcome) -> Verdict:
         """Describe a failure by the smallest case that fails in the same way."""
-        if failure.kind == "error":
-            self.errors.add(failure)
+        self.errors.add(failure)
         if self.shrinking:
             case, failure = self._shrunk(case, failure)
-            if failure.kind == "error":
-                self.errors.add(failure)
+            self.errors.add(failure)
         again = [self._fails_alike(recipes.setting(case), failure) for _ in range(_RERUNS)]
         finding = failure.finding
-        return tally.verdict(
-            self.invariant.name,
-            case.dtype,
-            failure.kind,
+        violation = finding.violation if finding else None
+        if violation is not None:
+            violation = self.invariant.elaborate(self.trainer, _setting(case), violation)
+        return replace(
+            verdict,
+            kind=failure.kind,
             max_ulps=finding.max_ulps if finding else None,
             margin=finding.margin if finding else None,
             case=case,
-            violation=self._elaborated(case, finding),
+            violation=violation,
             message=failure.message,
             failures=sum(map(bool, again)),
             reruns=_RERUNS,
         )
 
-    def _shrunk(self, case: Case, failure: _Failure) -> tuple[Case, _Failure]:
+    def _shrunk(self, case: Case, failure: _Outcome) -> tuple[Case, _Outcome]:
         """Cut the run after the iteration that failed, then try everything else."""
 
-        def fails(candidate: Case) -> _Failure | None:
+        def fails(candidate: Case) -> _Outcome | None:
             if candidate.n < self.min_samples:
                 return None
             return self._fails_alike(_setting(candidate), failure)
@@ -294,30 +282,22 @@ class _Examiner:
         runs = MAX_RUNS if failure.kind != "rounding" else _ROUNDING_RUNS
         return shrink(case, failure, fails, runs)
 
-    def _fails_alike(self, setting: TwoLayer, failure: _Failure) -> _Failure | None:
-        _, found = self._measure(setting)
-        return found if found and found.kind == failure.kind else None
+    def _fails_alike(self, setting: TwoLayer, failure: _Outcome) -> _Outcome | None:
+        found = self._measure(setting)
+        return found if found.kind == failure.kind else None
 
-    def _elaborated(self, case: Case, finding: Finding | None) -> Violation | None:
-        if finding is None or finding.violation is None:
-            return None
-        return self.invariant.elaborate(self.trainer, _setting(case), finding.violation)
-
-    def _passed(self, dtype: str, tally: _Tally) -> Verdict:
-        findings = tally.findings
-        counted = any(finding.counted for finding in findings)
+    def _passed(self, verdict: Verdict, findings: Sequence[Finding]) -> Verdict:
         margins = [finding.margin for finding in findings if finding.margin is not None]
-        return tally.verdict(
-            self.invariant.name,
-            dtype,
-            "holds" if counted else "vacuous",
+        return replace(
+            verdict,
+            kind="holds" if verdict.counted else "vacuous",
             max_ulps=max((finding.max_ulps for finding in findings), default=0),
             margin=max(margins, default=None),
-            message="" if counted else self._why_vacuous(tally),
+            message="" if verdict.counted else self._why_vacuous(verdict.cases, findings),
         )
 
-    def _why_vacuous(self, tally: _Tally) -> str:
-        if not tally.findings:
+    def _why_vacuous(self, cases: int, findings: Sequence[Finding]) -> str:
+        if not findings:
             return "the step works in no case, as an error above says"
         normal = f" ({self.invariant.normal})" if self.invariant.normal else ""
-        return f"{self.invariant.otherwise} in {count(len(tally.seen), 'case')}{normal}"
+        return f"{self.invariant.otherwise} in {count(cases, 'case')}{normal}"
