@@ -23,17 +23,15 @@ def replicas(setting: TrainingSetting) -> Finding:
         return Finding(False, applies=False, note="there is one process: run it under torchrun")
     run = setting.begin(noise=True)
     start = after = _digests(run.parameters)
-    found = _compare(0, start)
-    for step in range(1, setting.steps + 1):
-        if found is not None:
-            return Finding(True, violation=found)
-        run.step()
-        after = _digests(run.parameters)
-        found = _compare(step, after)
+    for step in range(setting.steps + 1):
+        if (found := _compare(step, after)) is not None:
+            return Finding.violated(found)
+        if step < setting.steps:
+            run.step()
+            after = _digests(run.parameters)
     if not start:
         return Finding(False, note="no parameter is held by several ranks")
-    moved = found is not None or after != start
-    return Finding(moved, violation=found, note="" if moved else "no parameter moved")
+    return Finding(after != start, note="no parameter moved" * (after == start))
 
 
 def _digests(parameters: Mapping[str, Any]) -> Digests:
