@@ -146,6 +146,18 @@ def test_bugs_are_not_rounding(step, dtype):
     assert all(answer.margin > 1 for answer in judged)
 
 
+def test_the_margin_is_as_large_as_the_bug():
+    def slowed(by):
+        def step(x, y, w1, w2, lr):
+            a, b = exact_step(x, y, w1, w2, lr)
+            b[-1] = w2[-1] + (b[-1] - w2[-1]) * (1 - by)
+            return a, b
+
+        return rounding_from_zero(trainer(step), make_problem()).margin
+
+    assert slowed(0.02) == pytest.approx(2 * slowed(0.01), rel=0.01)
+
+
 def test_chance_is_not_rounding():
     """Noise makes the response as large as the deviation; but it does not repeat itself."""
     rng = np.random.default_rng(0)
@@ -157,10 +169,11 @@ def test_chance_is_not_rounding():
     assert rounding_from_zero(trainer(noisy), make_problem()) == (False, np.inf)
 
 
-def test_one_unit_that_is_not_finite_is_not_rounding():
+@pytest.mark.parametrize("row", [1, 2, -1])
+def test_one_unit_that_is_not_finite_is_not_rounding(row):
     def broken(x, y, w1, w2, lr):
         w1, w2 = numpy_step(x, y, w1, w2, lr)
-        w2[2, 0] = np.nan
+        w2[row, 0] = np.nan
         return w1, w2
 
     assert rounding_from_zero(trainer(broken), make_problem()) == (False, np.inf)
