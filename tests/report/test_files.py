@@ -160,6 +160,26 @@ def test_a_kill_leaves_a_whole_report_old_or_new(tmp_path: Path) -> None:
         assert len({path.read_bytes() for path in place.iterdir()}) == 1
 
 
+@pytest.mark.skipif(os.name != "posix", reason="signals are sent")
+def test_a_program_that_is_killed_is_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, program = tmp_path / "reports", tmp_path / "program.py"
+    place.mkdir()
+    program.write_text(
+        "import os, runpy, signal\n"
+        f"if not os.path.exists({str(tmp_path / 'begun')!r}):\n"
+        f"    open({str(tmp_path / 'begun')!r}, 'x').close()\n"
+        f"    open({str(place / '.symmetry-1-0.part')!r}, 'x').close()\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"runpy.run_path({files.replace.__file__!r}, run_name='__main__')\n"
+    )
+    monkeypatch.setattr(files.replace, "__file__", str(program))
+    write_all({place / "a": b"a", place / "b": b"b"})
+    assert (tmp_path / "begun").exists()
+    assert names(place) == ["a", "b"]
+
+
 def test_a_link_stays_a_link(tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "there" / "file")
