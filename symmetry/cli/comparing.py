@@ -14,7 +14,7 @@ from rich.progress import Progress, TaskID
 
 from symmetry.cli.progress import bars, numbers, on_terminal
 from symmetry.comparison.compare import ComparisonListener
-from symmetry.comparison.record import Comparison, LeftOut, TrainerPoint
+from symmetry.comparison.record import Comparison, TrainerPoint
 from symmetry.comparison.task import TaskFacts
 from symmetry.report.comparison_words import in_short, task_in_words
 
@@ -45,10 +45,9 @@ class Shown(ComparisonListener):
         add = self._bars.add_task
         self._tasks = {name: add(name, total=self._total, numbers="starting") for name in names}
 
-    def left_out(self, left_out: LeftOut) -> None:  # noqa: D102
-        click.echo(f"  left out: {left_out.name}: {left_out.reason}")
-        if left_out.name in self._tasks:
-            self._bars.remove_task(self._tasks.pop(left_out.name))
+    def left_out(self, name: str, reason: str) -> None:  # noqa: D102
+        click.echo(f"  left out: {name}: {reason}")
+        self._bars.remove_task(self._tasks.pop(name))
 
     def point(self, name: str, point: TrainerPoint) -> None:  # noqa: D102
         if point.ulps and name not in self._split:

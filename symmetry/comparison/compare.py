@@ -8,7 +8,7 @@ from contextlib import ExitStack, closing
 from typing import Any
 
 from symmetry.comparison.process import Process, SubjectError
-from symmetry.comparison.record import Comparison, LeftOut, TrainerPoint, TrainerRun
+from symmetry.comparison.record import Comparison, TrainerPoint, TrainerRun
 from symmetry.comparison.recorder import Recorder
 from symmetry.comparison.subject import Subject
 from symmetry.comparison.task import Task, TaskFacts
@@ -24,8 +24,8 @@ class ComparisonListener:
     def begin(self, facts: TaskFacts, names: tuple[str, ...]) -> None:
         """Learn that the processes of these trainers are being started."""
 
-    def left_out(self, left_out: LeftOut) -> None:
-        """Learn that a trainer does not take part any longer."""
+    def left_out(self, name: str, reason: str) -> None:
+        """Learn that a trainer does not take part any longer, and why."""
 
     def point(self, name: str, point: TrainerPoint) -> None:
         """Learn that a trainer has finished an iteration."""
@@ -67,7 +67,7 @@ def compare(
     listener.begin(task.facts, tuple(subject.name for subject in subjects))
     runners: deque[_Runner] = deque()
     runs: dict[Subject, TrainerRun] = {}
-    left_out: list[LeftOut] = []
+    left_out: dict[str, str] = {}
 
     def each(work: Callable[[Process, Recorder], Any]) -> None:
         """Let each do some work; one that fails is left out, if that is allowed."""
@@ -77,8 +77,8 @@ def compare(
             except SubjectError as error:
                 if not optional:
                     raise
-                left_out.append(LeftOut(error.name, error.reason))
-                listener.left_out(left_out[-1])
+                left_out[error.name] = error.reason
+                listener.left_out(error.name, error.reason)
                 runners.remove(runner)
                 runner[0].close()
                 if not runners:
@@ -103,6 +103,6 @@ def compare(
             listener.turn(iteration)
         each(finish)
     found = tuple(runs[subject] for subject in subjects if subject in runs)
-    comparison = Comparison(task.facts, threads, found, tuple(left_out))
+    comparison = Comparison(task.facts, threads, found, left_out)
     listener.end(comparison)
     return comparison

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 
 from symmetry.comparison.environment import Libraries
@@ -60,21 +60,13 @@ class TrainerRun:
 
 
 @dataclass(frozen=True)
-class LeftOut:
-    """A trainer that could not be compared, and why."""
-
-    name: str
-    reason: str
-
-
-@dataclass(frozen=True)
 class Comparison:
     """Several trainers on one task."""
 
     facts: TaskFacts
     threads: int | None  # that were asked for; None if the number was left to the libraries
     runs: tuple[TrainerRun, ...]
-    left_out: tuple[LeftOut, ...] = ()
+    left_out: dict[str, str] = field(default_factory=dict)  # trainers that failed, and why
 
     def run(self, name: str) -> TrainerRun | None:
         """Return the run of that trainer, if it took part."""

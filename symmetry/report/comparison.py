@@ -86,7 +86,7 @@ def _comparison(part: str, comparison: Comparison) -> dict[str, Any]:
         "part": part,
         "task": asdict(comparison.facts),
         "threads": comparison.threads,
-        "left_out": list(map(asdict, comparison.left_out)),
+        "left_out": comparison.left_out,
         "runs": list(map(_run, comparison.runs)),
     }
 

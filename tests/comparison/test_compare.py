@@ -9,7 +9,7 @@ from symmetry.checker.case import Case
 from symmetry.comparison import process
 from symmetry.comparison.compare import ComparisonListener, compare
 from symmetry.comparison.process import SubjectError
-from symmetry.comparison.record import Comparison, LeftOut, TrainerPoint
+from symmetry.comparison.record import Comparison, TrainerPoint
 from symmetry.comparison.subject import parse_subjects
 from symmetry.comparison.task import Task, TaskFacts, task_of_case, task_of_dataset
 from symmetry.errors import SymmetryError
@@ -39,8 +39,8 @@ class Diary(ComparisonListener):
     def begin(self, facts: TaskFacts, names: tuple[str, ...]) -> None:
         self.entries.append([name.rpartition(":")[2] for name in names])
 
-    def left_out(self, left_out: LeftOut) -> None:
-        self.entries.append(left_out.reason)
+    def left_out(self, name: str, reason: str) -> None:
+        self.entries.append(reason)
 
     def point(self, name: str, point: TrainerPoint) -> None:
         self.entries.append((name.rpartition(":")[2], point.iteration))
@@ -143,11 +143,12 @@ def test_a_trainer_that_fails_can_be_left_out(processes: list[subprocess.Popen[b
     comparison = run("numpy", "FILE:Third", "FILE:missing", optional=True, listener=diary)
     assert [each.name for each in comparison.runs] == ["numpy"]
     assert len(comparison.runs[0].history) == 4
-    missing, third = comparison.left_out
-    assert third.name.endswith("Third")
-    assert third.reason.startswith("the step raised ValueError: three is too many")
-    assert "has no attribute 'missing'" in missing.reason
-    assert third.reason in diary.entries
+    (missing, no_attribute), (third, raised) = comparison.left_out.items()
+    assert missing.endswith("missing")
+    assert third.endswith("Third")
+    assert raised.startswith("the step raised ValueError: three is too many")
+    assert "has no attribute 'missing'" in no_attribute
+    assert raised in diary.entries
     assert all(each.poll() is not None for each in processes)
 
 

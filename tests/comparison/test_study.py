@@ -23,8 +23,7 @@ def test_the_whole_study(monkeypatch: pytest.MonkeyPatch) -> None:
     trials = ((own, ("numpy", "numpy[threads=1]")), (own, ("torch", "torch[threads=1]")))
     found = full_study(tiny_data(), SETTINGS, ComparisonListener(), trials, CASE)
     assert [run.name for run in found.main.runs] == ["numpy"]
-    (left_out,) = found.main.left_out
-    assert left_out.name == "none-of-them"
+    assert list(found.main.left_out) == ["none-of-them"]
     (trial,) = found.trials  # that of trainers that do not work is not made
     assert [run.name for run in trial.runs] == ["numpy", "numpy[threads=1]"]
     assert (trial.facts.hidden, trial.facts.dtype) == (2, "float64")
@@ -45,7 +44,7 @@ def test_a_study_of_named_trainers() -> None:
     subjects = module.parse_subjects(("numpy",))
     found = study(task_of_dataset(tiny_data(), SETTINGS), subjects, None, ComparisonListener())
     assert found.growth is None
-    assert found.main.left_out == ()
+    assert found.main.left_out == {}
     assert found.comparisons == (found.main,)
     grown = study(task_of_case(CASE), subjects, None, ComparisonListener())
     assert grown.main.facts.case == CASE

@@ -9,7 +9,7 @@ import pytest
 
 from symmetry.checker.case import Case
 from symmetry.comparison.environment import Libraries
-from symmetry.comparison.record import Comparison, LeftOut, TrainerPoint, TrainerRun
+from symmetry.comparison.record import Comparison, TrainerPoint, TrainerRun
 from symmetry.comparison.study import Study
 from symmetry.comparison.subject import parse_subject
 from symmetry.comparison.task import TaskFacts
@@ -77,7 +77,7 @@ def whole() -> Study:
         run("torch[MKL_CBWR=AVX2]", seconds=1.5),
     )
     growth = comparison(CORE, run("numpy", (0.0, 1e-12, 0.9)), facts=CASE_FACTS, threads=1)
-    main = comparison(CORE, BROKEN, left_out=(LeftOut("jax", "not installed"),))
+    main = comparison(CORE, BROKEN, left_out={"jax": "not installed"})
     return Study(MACHINE, main, (trial,), growth)
 
 
@@ -257,7 +257,7 @@ def test_json_has_every_iteration() -> None:
     assert [part["part"] for part in record["comparisons"]] == ["frameworks", "trial", "growth"]
     main, _, growth = record["comparisons"]
     assert growth["task"]["case"]["n"] == 30
-    assert main["left_out"] == [{"name": "jax", "reason": "not installed"}]
+    assert main["left_out"] == {"jax": "not installed"}
     torch = main["runs"][1]
     assert (torch["trainer"], torch["timed"], torch["seconds"]) == ("torch", "iteration", 1.0)
     assert (torch["split"], torch["groups"]) == (1, "even units | odd units")
