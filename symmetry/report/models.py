@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from symmetry.checker.verdict import Checked, Verdict, exit_code
 from symmetry.invariants.training import THRESHOLDS
+from symmetry.report.records import dump
 from symmetry.report.templates import render
 from symmetry.report.verdicts import conclusion, deviation, record, summary
 from symmetry.units.words import count
@@ -111,4 +111,4 @@ def to_json(rows: Sequence[Row]) -> str:
         else record(row.checked)
         for row in rows
     ]
-    return json.dumps(records, indent=2, allow_nan=False) + "\n"
+    return dump(records) + "\n"

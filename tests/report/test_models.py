@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 
 from symmetry.checker.verdict import Checked, Verdict
+from symmetry.invariants.finding import Violation
 from symmetry.report.models import Row, last_line, lines, render_models, to_json
 
 HOLDS = Verdict("symmetry/pure", "float32", "holds", 10, 9, max_ulps=0)
@@ -50,3 +51,10 @@ def test_json_is_an_array_with_one_object_a_target():
     assert (first["trainer"], len(first["results"])) == ("models.py:train_a", 2)
     assert second["results"][0]["verdict"] == "vacuous"
     assert third == {"trainer": "x:y", "error": ROWS[2].error, "results": []}
+
+
+def test_numbers_that_json_has_not_are_strings():
+    violation = Violation("split", 1, "w1", growth=((1, 0.5), (2, float("inf"))))
+    broken = replace(HOLDS, kind="violated", violation=violation)
+    (found,) = json.loads(to_json([Row("x:y", Checked("x:y", 0, 10, (broken,)))]))
+    assert found["results"][0]["growth"] == [[1, 0.5], [2, "inf"]]
