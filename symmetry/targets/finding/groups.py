@@ -37,7 +37,7 @@ class Groups:
         self._solver, self._trace, self._loss = solver, solver.trace, loss
         self._tolerance, self._trainable, self._progress = tolerance, trainable, progress
         self._start = {name: self._trace.arrays[i] for name, i in self._trace.leaves.items()}
-        finals = {self._trace.final(name): name for name in self._start}
+        finals = {self._trace.finals[name]: name for name in self._start}
         self._finals = {i: name for i, name in finals.items() if i not in self._trace.names}
         self._kept = self._trace.upstream({loss, *self._finals})
         self._taken: dict[tuple[str, int], set[int]] = defaultdict(set)
@@ -172,9 +172,8 @@ class Groups:
             return None
         self.found = [h for h in self.found if not _within(own, _exchange(h, 0, 1))]
         self._counts = [*dict.fromkeys([units.count, *self._counts])][:_HINTS]
-        for piece in self._pieces(units):
-            self.found.append(piece)
-            self._take(piece, slot)
+        self.found.append(units)
+        self._take(units, slot)
         return units
 
     def _take(self, units: Units, seed: tuple[str, int] | None) -> None:
@@ -259,29 +258,6 @@ class Groups:
                 gaps = {q.first - p.first + b - a for a in range(p.block) for b in range(q.block)}
                 room += [gap // p.stride for gap in gaps if gap > 0 and gap % p.stride == 0]
         return min(room)
-
-    def _pieces(self, units: Units) -> list[Units]:
-        """Split a group whose units may be exchanged within each index of an axis by itself."""
-        if any(part.where for part in units.parts):
-            return [units]
-        shapes = [(p, self._start[p.array].shape) for p in units.parts]
-        axes = [
-            {size: a for a, size in enumerate(s) if a != p.axis and size > 1} for p, s in shapes
-        ]
-        for size in set.intersection(*map(set, axes)):
-            pieces = [
-                replace(
-                    units,
-                    parts=tuple(
-                        replace(p, where=((a[size], e, e + 1),))
-                        for p, a in zip(units.parts, axes, strict=True)
-                    ),
-                )
-                for e in range(size)
-            ]
-            if all(map(self.holds, pieces)):
-                return pieces
-        return [units]
 
 
 def _chosen(pair: Units, units: Sequence[int]) -> Units:

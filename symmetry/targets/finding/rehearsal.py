@@ -123,7 +123,7 @@ class Rehearsal:
         with Recorder(trace):
             self._step(run)
         loss = trace.add_sum(_weighted(run.losses))
-        trace.release()
+        trace.end(leaves_of(run))
         return trace, loss
 
     def _measured(self) -> float:
@@ -173,12 +173,12 @@ class Rehearsal:
 
     def _steps(self, run: Run) -> Outcome:
         outcome = Outcome([], [])
-        leaves = leaves_of(run)
         for _ in range(STEPS):
             self._step(run)
             outcome.losses.append(
                 sum(float(t.detach().double().sum()) * w for t, w in _weighted(run.losses))
             )
+            leaves = leaves_of(run)  # a step may give a buffer's name to another tensor
             outcome.buffers.append({n: leaves[n].detach().numpy().copy() for n in self._buffers})
         return outcome
 

@@ -54,7 +54,7 @@ class Solver:
         self.trace = trace
         self.live = trace.upstream({loss})
         self.reached = trace.downstream({*trace.leaves.values()})
-        self._finals = {trace.final(name): leaf for name, leaf in trace.leaves.items()}
+        self._finals = {trace.finals[name]: leaf for name, leaf in trace.leaves.items()}
         self._kept = trace.upstream({loss, *self._finals})
         self._forward: dict[tuple[int, tuple[Action, ...]], list[Action] | None] = {}
         self._movements: dict[int, _Movement | None] = {}
@@ -94,7 +94,7 @@ class Solver:
                 starts = self._starts(node.outputs, acts, leaves)
                 leaves |= starts
                 put(starts)
-            elif not self.live.isdisjoint(node.outputs):
+            elif not self._kept.isdisjoint(node.outputs):
                 more = self._repaired(k, given, acts, leaves)
                 leaves |= more
                 put(more)
@@ -353,7 +353,6 @@ class Solver:
         if exact is not None:
             # rows of leaves that are never read may go along
             yield {i: self._widened(i, a) for i, a in exact.items()}
-            yield exact
         if not action:
             yield {i: () for i in node.inputs if now(i)}
             return

@@ -31,8 +31,8 @@ class Trace:
     A tensor that is written into is another value from then on. ``leaves``, the named tensors that
     units may lie in, are given; the trace has their numbers. ``tensors`` and ``arrays`` are the
     values, sharing memory: they stay what they are whatever becomes of the training's own tensors.
-    ``maker`` and ``users`` have, for each value, the number of the node that yields it and of those
-    that take it.
+    ``finals`` are the numbers of what the leaves' names stand for in the end. ``maker`` and
+    ``users`` have, for each value, the number of the node that yields it and of those that take it.
     """
 
     def __init__(self, leaves: Mapping[str, torch.Tensor]) -> None:
@@ -42,10 +42,11 @@ class Trace:
         self.maker: dict[int, int] = {}
         self.users: dict[int, list[int]] = defaultdict(list)
         self._numbers: dict[int, int] = {}  # by id: every tensor that was seen is kept alive
+        self._memories: dict[int, int] = {}  # by id
         self._alive: dict[int, list[torch.Tensor]] = defaultdict(list)  # by memory
-        self._named = dict(leaves)
         self.leaves = {name: self._value(tensor) for name, tensor in leaves.items()}
         self.names = {number: name for name, number in self.leaves.items()}
+        self.finals = self.leaves
 
     def before(self, operation: Operation) -> None:
         """Take operands that come from outside."""
@@ -87,10 +88,6 @@ class Trace:
         self._add(Node("loss", inputs, (output,), frozenset(), perform))
         return output
 
-    def final(self, name: str) -> int:
-        """Return the number of the value that a named tensor has now."""
-        return self._numbers[id(self._named[name])]
-
     def upstream(self, values: set[int]) -> set[int]:
         """Return the values that these are made of, themselves included."""
         found = set(values)
@@ -107,24 +104,49 @@ class Trace:
                 found.update(node.outputs)
         return found
 
-    def release(self) -> None:
-        """Let go of the training's own tensors, once all is recorded."""
+    def end(self, leaves: Mapping[str, torch.Tensor]) -> None:
+        """Note the values of the leaves' names now; let go of the training's own tensors.
+
+        A step may give a buffer's name to another tensor.
+        """
+        ends = {name: self._known(tensor) for name, tensor in leaves.items()}
+        self.finals = self.leaves | {name: i for name, i in ends.items() if i is not None}
         self._alive.clear()
 
     def _number(self, tensor: torch.Tensor) -> int:
-        known = self._numbers.get(id(tensor))
+        known = self._known(tensor)
         return self._value(tensor) if known is None else known
+
+    def _known(self, tensor: torch.Tensor) -> int | None:
+        """Return the number of the value that a tensor holds; None if it is a new one.
+
+        No operation tells of ``tensor.data``, nor of another tensor that is made a tensor's data:
+        what has the same memory and layout has the same value.
+        """
+        memory = _memory(tensor)
+        if self._memories.get(id(tensor)) != memory:
+            twins = (t for t in self._alive[memory] if _layout(t) == _layout(tensor))
+            twin = next(twins, None)
+            if twin is None:
+                return None
+            self._note(tensor, self._numbers[id(twin)])
+        return self._numbers[id(tensor)]
 
     def _value(self, tensor: torch.Tensor, value: torch.Tensor | None = None) -> int:
         """Give a number to what a tensor holds now: a copy, if no value is given."""
-        number = len(self.tensors)
         value = tensor.detach().clone() if value is None else value
         self.tensors.append(value)
         self.arrays.append(to_array(value))
-        if id(tensor) not in self._numbers:
-            self._alive[_memory(tensor)].append(tensor)
-        self._numbers[id(tensor)] = number
-        return number
+        self._note(tensor, len(self.tensors) - 1)
+        return len(self.tensors) - 1
+
+    def _note(self, tensor: torch.Tensor, number: int) -> None:
+        old, memory = self._memories.get(id(tensor)), _memory(tensor)
+        if old != memory:
+            self._alive[memory].append(tensor)
+            if old is not None:
+                self._alive[old] = [t for t in self._alive[old] if t is not tensor]
+        self._numbers[id(tensor)], self._memories[id(tensor)] = number, memory
 
     def _add(self, node: Node) -> None:
         for value in node.outputs:
@@ -164,6 +186,12 @@ def to_array(tensor: torch.Tensor) -> Array:
 def _memory(tensor: torch.Tensor) -> int:
     strided = tensor.layout is torch.strided
     return tensor.untyped_storage().data_ptr() if strided else id(tensor)
+
+
+def _layout(tensor: torch.Tensor) -> tuple[object, ...]:
+    strided = tensor.layout is torch.strided
+    where = (tensor.stride(), tensor.storage_offset()) if strided else ()
+    return tensor.dtype, tensor.shape, where
 
 
 def _overlay(written: torch.Tensor, other: torch.Tensor) -> Perform:

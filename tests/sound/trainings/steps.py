@@ -590,3 +590,23 @@ def master_weights() -> Any:
             parameter.data.copy_(weight)
 
     return model, step, {"master": dict(enumerate(master))}
+
+
+class _Centred(nn.Module):
+    """Subtracts means, and gives the name of their average to a new tensor in each step."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(size))
+
+    def forward(self, x: Tensor) -> Tensor:
+        mean = x.mean(0)
+        self.mean = 0.9 * self.mean + 0.1 * mean.detach()
+        return x - mean
+
+
+@sound
+def average_by_another_tensor() -> Any:
+    model = nn.Sequential(nn.Linear(6, 9), _Centred(9), nn.Tanh(), nn.Linear(9, 4))
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    return plain(model, optimizer, lambda i: classify(model, i))

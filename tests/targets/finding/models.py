@@ -748,6 +748,48 @@ def masked_attention():
     return classify(model, normal(9, 5), 3)
 
 
+class Averaging(nn.Module):
+    """Running means by hand: of the first half in place, of the other as a new tensor."""
+
+    def __init__(self, size):
+        super().__init__()
+        self.register_buffer("first", torch.zeros(size))
+        self.register_buffer("other", torch.zeros(size))
+
+    def forward(self, x):
+        now = x.detach().mean(0)
+        self.first.mul_(0.9).add_(now, alpha=0.1)
+        self.other = 0.9 * self.other + 0.1 * now
+        return x - x.mean(0)
+
+
+def averaging():
+    layers = nn.Linear(5, 7), Averaging(7), nn.Tanh(), nn.Linear(7, 3)
+    return classify(nn.Sequential(*layers), normal(8, 5), 3)
+
+
+def momentum_contrast():
+    """A slower copy follows within the forward, by its data, and fills a queue: MoCo."""
+
+    def forward(m, x, y):
+        query = F.normalize(m.fast(x), dim=1)
+        for slow, fast in zip(m.slow.parameters(), m.fast.parameters(), strict=True):
+            slow.data = slow.data * 0.9 + fast.data * 0.1
+        key = F.normalize(m.slow(y), dim=1).detach()
+        scores = torch.cat([(query * key).sum(1, keepdim=True), query @ m.queue.clone()], 1)
+        m.queue[:, :4] = key.T
+        return scores
+
+    fast, slow = (nn.Sequential(nn.Linear(5, 7), nn.ReLU(), nn.Linear(7, 4)) for _ in range(2))
+    model = Model(forward, fast=fast, slow=slow.requires_grad_(False))
+    model.register_buffer("queue", torch.randn(4, 9))
+
+    def loss(m, x, y):
+        return F.cross_entropy(m(x, y), torch.zeros(4, dtype=torch.long))
+
+    return train(model, loss, normal(4, 5), normal(4, 5))
+
+
 COUNTED = {
     mlp: 2,
     cnn: 3,
@@ -781,6 +823,8 @@ COUNTED = {
     deep: 11,
     unused_layer: 4,
     routed: 6,
+    averaging: 1,
+    momentum_contrast: 2,
     relative_bias: 7,
     averaged_weights: 9,
     maxout: 7,
