@@ -18,8 +18,6 @@ from symmetry.report import replace
 from symmetry.report.figure import Figure
 from symmetry.report.replace import Contents, content
 
-_ATTEMPTS = 3  # of starting the program that replaces files
-
 
 @dataclass(frozen=True)
 class Report:
@@ -82,7 +80,7 @@ def _replace(contents: Contents) -> tuple[str, str] | None:
 
     The program is started again if it was killed: with these contents it completes its work.
     """
-    for _ in range(_ATTEMPTS):
+    for _ in range(2 + len(contents)):  # killed at each rename, it still gets to the end
         try:
             finished = subprocess.run(
                 [sys.executable, "-I", "-S", replace.__file__],

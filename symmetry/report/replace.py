@@ -27,13 +27,17 @@ def replace_all(contents: Contents) -> None:
     ------
     OSError
         If a file cannot be written; ``filename`` is that file. All are as they were before.
+
+    Notes
+    -----
+    What is there already stays: whoever takes up the work of a program that was killed goes on.
     """
-    before = {path: content(path) for path in contents}
     with ExitStack() as alone:
         for directory in sorted({path.parent for path in contents}):
             alone.enter_context(_alone(directory))
+        before = {path: content(path) for path in contents}
         try:
-            _rename(contents)
+            _rename({path: data for path, data in contents.items() if data != before[path]})
         except OSError:
             for path, data in before.items():
                 if data is not None:

@@ -164,20 +164,24 @@ def test_a_kill_leaves_a_whole_report_old_or_new(tmp_path: Path) -> None:
 def test_a_program_that_is_killed_is_started_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """It dies at its second rename, whenever it is started, and goes on where it died."""
     place, program = tmp_path / "reports", tmp_path / "program.py"
     place.mkdir()
     program.write_text(
-        "import os, runpy, signal\n"
-        f"if not os.path.exists({str(tmp_path / 'begun')!r}):\n"
-        f"    open({str(tmp_path / 'begun')!r}, 'x').close()\n"
-        f"    open({str(place / '.symmetry-1-0.part')!r}, 'x').close()\n"
-        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "import itertools, os, runpy, signal\n"
+        "turns, rename = itertools.count(), os.replace\n"
+        "def dying(*paths):\n"
+        "    if next(turns) == 1:\n"
+        f"        open({str(tmp_path / 'deaths')!r}, 'a').write('x')\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    rename(*paths)\n"
+        "os.replace = dying\n"
         f"runpy.run_path({files.replace.__file__!r}, run_name='__main__')\n"
     )
     monkeypatch.setattr(files.replace, "__file__", str(program))
-    write_all({place / "a": b"a", place / "b": b"b"})
-    assert (tmp_path / "begun").exists()
-    assert names(place) == ["a", "b"]
+    write_all({place / name: name.encode() for name in "abcd"})
+    assert (tmp_path / "deaths").read_text() == "xxx"
+    assert names(place) == ["a", "b", "c", "d"]
 
 
 def test_a_link_stays_a_link(tmp_path: Path) -> None:
