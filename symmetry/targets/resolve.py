@@ -216,19 +216,13 @@ def as_trainer(step: Callable[..., Any], name: str | None = None) -> Trainer:
     Raises
     ------
     SymmetryError
-        When it is not callable, or its attribute ``dtypes`` is not understood.
+        When instances cannot be called, or its attribute ``dtypes`` is not understood.
     """
     name = _name(step) if name is None else name
-    if inspect.isclass(step):
-        if not any("__call__" in vars(base) for base in step.__mro__):
-            raise SymmetryError(
-                f"{name!r} is a class whose instances cannot be called: "
-                "give it a method __call__(self, x, y, w1, w2, lr)"
-            )
-    elif not callable(step):
+    if inspect.isclass(step) and not any("__call__" in vars(base) for base in step.__mro__):
         raise SymmetryError(
-            f"{name!r} is of type {type(step).__name__}, "
-            "which cannot be called as step(x, y, w1, w2, lr)"
+            f"{name!r} is a class whose instances cannot be called: "
+            "give it a method __call__(self, x, y, w1, w2, lr)"
         )
     return Trainer(name, step, _dtypes(name, step))
 
