@@ -59,7 +59,6 @@ class Solver:
         self._forward: dict[tuple[int, tuple[Action, ...]], list[Action] | None] = {}
         self._movements: dict[int, _Movement | None] = {}
         self._ties: dict[tuple[int, int, int], frozenset[tuple[int, int]]] = {}
-        self._frozen: dict[tuple[int, int], bool] = {}
         self._left = 0
 
     def solve(self, value: int, action: Action) -> dict[str, Action]:
@@ -129,28 +128,6 @@ class Solver:
         if key not in self._ties:
             self._ties[key] = frozenset(self._find_ties(k, x, axis))
         return self._ties[key]
-
-    def frozen(self, value: int, axis: int, depth: int = 0) -> bool:
-        """Return whether slices of a value cannot be exchanged since that would exchange data."""
-        if value in self.trace.names or depth > _DEEP:
-            return False
-        key = (value, axis)
-        if key not in self._frozen:
-            array = self.trace.arrays[value]
-            if value not in self.reached:
-                first = np.broadcast_to(array.take([0], axis), array.shape)
-                self._frozen[key] = not actions.same(array, first)
-            else:
-                k = self.trace.maker[value]
-                node = self.trace.nodes[k]
-                end = (node.outputs.index(value), axis)
-                self._frozen[key] = any(
-                    self.frozen(i, a, depth + 1)
-                    for x, i in enumerate(node.inputs)
-                    for a, size in enumerate(self.trace.arrays[i].shape)
-                    if size == array.shape[axis] and end in self.tied(k, x, a)
-                )
-        return self._frozen[key]
 
     def perform(self, k: int, arrays: Mapping[int, Array]) -> list[Array] | None:
         """Return a node's outputs where some inputs, by position, hold other arrays.
@@ -308,8 +285,6 @@ class Solver:
         if value not in self.reached:
             array = self.trace.arrays[value]
             return actions.same(actions.moved(array, action), array)
-        if any(not where and self.frozen(value, axis) for axis, _, where in action):
-            return False
         self._left -= 1
         if self._left < 0 or depth > _DEEP:
             return False
