@@ -19,8 +19,8 @@ from torch.utils._pytree import tree_map
 
 from symmetry.targets.trainer import is_library
 
-LOW = frozenset({torch.float32, torch.bfloat16, torch.float16})
 _HALF = frozenset({torch.bfloat16, torch.float16})
+_WIDE = {torch.complex64: torch.complex128} | dict.fromkeys({*_HALF, torch.float32}, torch.float64)
 _MEANS: dict[str, Callable[[bool, Any], Any]] = {  # of whether it writes in place, and arguments
     "bernoulli": lambda in_place, a: (a[1] if a[1:] else 0.5) if in_place else a[-1],
     "normal": lambda in_place, a: (a[1] if a[1:] else 0.0) if in_place else a[0],
@@ -172,7 +172,7 @@ class Mixed(TorchFunctionMode):
         found: set[torch.dtype] = set()
         given = *args, *kwargs.values()
         _mapped(lambda v: found.add(v.dtype) if isinstance(v, Tensor) else None, given)
-        if torch.float64 in found and found & LOW and _computes(func):
+        if found & {*_WIDE.values()} and found & _WIDE.keys() and _computes(func):
             args, kwargs = tree_map(_double, (args, kwargs))
         if torch.float64 in found and getattr(func, "__name__", "").endswith("grouped_mm"):
             func = _products_by_group
@@ -186,9 +186,9 @@ def _products_by_group(a: Tensor, b: Tensor, *, offs: Tensor, **_: Any) -> Tenso
     return torch.cat(rows)
 
 
-def has_low(tensor: Tensor) -> bool:
-    """Return whether a tensor has floating-point numbers of fewer than 64 bits."""
-    return tensor.dtype in LOW
+def widened(tensor: Tensor) -> Tensor:
+    """Return a tensor's numbers in float64; the tensor itself if there is nothing to widen."""
+    return tensor.to(_WIDE.get(tensor.dtype, tensor.dtype))
 
 
 def _computes(func: Any) -> bool:
@@ -198,8 +198,8 @@ def _computes(func: Any) -> bool:
 
 def _promoted(func: Any, perform: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
     """Perform an operation in float64; what it writes into keeps its dtype."""
-    if kwargs.get("dtype") in LOW and any(map(_is_tensor, (*args, *kwargs.values()))):
-        kwargs = {**kwargs, "dtype": torch.float64}
+    if kwargs.get("dtype") in _WIDE and any(map(_is_tensor, (*args, *kwargs.values()))):
+        kwargs = {**kwargs, "dtype": _WIDE[kwargs["dtype"]]}
     written: list[tuple[Tensor, Tensor]] = []
     for argument, value in _given(func, args, kwargs):
         if argument.alias_info is not None and argument.alias_info.is_write:
@@ -231,11 +231,11 @@ def _given(func: Any, args: Any, kwargs: dict[str, Any]) -> Iterator[tuple[Any, 
 
 
 def _double(value: Any) -> Any:
-    return value.double() if _is_low(value) else value
+    return widened(value) if _is_low(value) else value
 
 
 def _is_low(value: Any) -> bool:
-    return isinstance(value, Tensor) and value.dtype in LOW
+    return isinstance(value, Tensor) and value.dtype in _WIDE
 
 
 def _is_tensor(value: Any) -> bool:

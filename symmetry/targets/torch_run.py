@@ -18,7 +18,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from symmetry.targets import torch_state
 from symmetry.targets.pulse import calling
-from symmetry.targets.torch_modes import Arithmetic, Drawn, Inside, Mixed, has_low
+from symmetry.targets.torch_modes import Arithmetic, Drawn, Inside, Mixed, widened
 from symmetry.targets.torch_objects import Objects, can_be_hooked, generators_of, make_objects
 from symmetry.targets.trainer import quiet, told_as
 from symmetry.targets.training import Training, TrainingError, held_by
@@ -138,7 +138,8 @@ class Run:
         """Leave these gradients in the parameters."""
         for name, array in gradients.items():
             parameter = self.parameters[name]
-            parameter.grad = torch.as_tensor(array, dtype=parameter.dtype)
+            parameter.grad = torch.empty_like(parameter)
+            torch_state.write(parameter.grad, array)
 
     def save(self) -> Saved:
         """Return what a training saves: copies of all state dictionaries, and random states."""
@@ -321,8 +322,8 @@ class Run:
             if hasattr(thing, "_enabled"):  # a gradient scaler has nothing to do in float64
                 thing._enabled = False
         for tensor in held:
-            if isinstance(tensor, Tensor) and has_low(tensor):
-                tensor.data = tensor.data.double()
+            if isinstance(tensor, Tensor) and (wide := widened(tensor.data)).dtype != tensor.dtype:
+                tensor.data = wide
                 tensor.grad = None
 
     @contextmanager

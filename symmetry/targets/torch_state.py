@@ -25,13 +25,16 @@ _WRAPPERS = ("_orig_mod.", "_fsdp_wrapped_module.")
 
 
 def tensors_of(objects: Objects) -> dict[str, Tensor]:
-    """Return the tensors themselves, each once: writing into one changes the object."""
+    """Return the tensors themselves, each once: writing into one changes the object.
+
+    Complex numbers are pairs of real ones along one axis more, the last.
+    """
     found: dict[str, Tensor] = {}
     seen: dict[int, Tensor] = {}  # which keeps them, so that no two have the same number
     for name, tensor in _all(objects):
-        if tensor.is_floating_point() and id(tensor) not in seen and tensor.layout is torch.strided:
+        if has_numbers(tensor) and id(tensor) not in seen:
             seen[id(tensor)] = tensor
-            found.setdefault(name, tensor.detach())
+            found.setdefault(name, _real(tensor.detach()))
     return found
 
 
@@ -59,9 +62,20 @@ def as_array(tensor: Tensor) -> Array:
     """
     if is_distributed(tensor):
         tensor = tensor.full_tensor()
-    dtype = torch.float64 if tensor.dtype == torch.float64 else torch.float32
-    array: Array = tensor.detach().cpu().to(dtype, copy=True).contiguous().numpy()
+    double = tensor.dtype in (torch.float64, torch.complex128)
+    dtype = torch.float64 if double else torch.float32
+    array: Array = _real(tensor.detach()).cpu().to(dtype, copy=True).contiguous().numpy()
     return array
+
+
+def has_numbers(tensor: Tensor) -> bool:
+    """Return whether a tensor has floating-point or complex numbers, all of them in memory."""
+    numbers = tensor.is_floating_point() or tensor.is_complex()
+    return numbers and tensor.layout is torch.strided
+
+
+def _real(tensor: Tensor) -> Tensor:
+    return torch.view_as_real(tensor) if tensor.is_complex() else tensor
 
 
 def write(tensor: Tensor, array: Array) -> None:
@@ -72,7 +86,7 @@ def write(tensor: Tensor, array: Array) -> None:
 
         values = distribute_tensor(values.to(tensor.device), tensor.device_mesh, tensor.placements)
     with torch.no_grad():
-        tensor.detach().copy_(values)
+        _real(tensor.detach()).copy_(values)
 
 
 def is_distributed(tensor: Any) -> bool:

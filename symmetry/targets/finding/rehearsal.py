@@ -15,7 +15,7 @@ from symmetry.observe.torch import Recorder
 from symmetry.targets.finding import actions
 from symmetry.targets.finding.trace import Trace
 from symmetry.targets.torch_run import Run
-from symmetry.targets.torch_state import unwrapped
+from symmetry.targets.torch_state import as_array, has_numbers, unwrapped
 from symmetry.targets.training import Training, TrainingError
 from symmetry.units.state import Array, State
 from symmetry.units.units import Units
@@ -76,7 +76,7 @@ class Rehearsal:
             self._backwards.append(real.backwards)
         run = self._run()
         leaves = leaves_of(run)
-        self.start: dict[str, Array] = {n: t.detach().numpy().copy() for n, t in leaves.items()}
+        self.start: dict[str, Array] = {n: as_array(t) for n, t in leaves.items()}
         self.trainable = {n for n, p in run.parameters.items() if p.requires_grad}
         self._buffers = [name for name in leaves if name not in run.parameters]
         self._gradient: float | None
@@ -179,7 +179,7 @@ class Rehearsal:
                 sum(float(t.detach().double().sum()) * w for t, w in _weighted(run.losses))
             )
             leaves = leaves_of(run)  # a step may give a buffer's name to another tensor
-            outcome.buffers.append({n: leaves[n].detach().numpy().copy() for n in self._buffers})
+            outcome.buffers.append({n: as_array(leaves[n]) for n in self._buffers})
         return outcome
 
     def _step(self, run: Run) -> None:
@@ -207,12 +207,12 @@ class Rehearsal:
 
 
 def leaves_of(run: Run) -> dict[str, torch.Tensor]:
-    """Return the floating-point parameters and buffers of a run, the objects themselves."""
+    """Return the parameters and buffers of a run, the objects themselves, that have numbers."""
     buffers = {f"model.{unwrapped(n)}": b for n, b in run.model.named_buffers()}
     return {
         name: tensor
         for name, tensor in {**run.parameters, **buffers}.items()
-        if tensor.is_floating_point() and tensor.layout is torch.strided
+        if has_numbers(tensor)
     }
 
 

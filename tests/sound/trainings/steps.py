@@ -610,3 +610,29 @@ def average_by_another_tensor() -> Any:
     model = nn.Sequential(nn.Linear(6, 9), _Centred(9), nn.Tanh(), nn.Linear(9, 4))
     optimizer = torch.optim.SGD(model.parameters(), 0.1)
     return plain(model, optimizer, lambda i: classify(model, i))
+
+
+class _Spectral(nn.Module):
+    """A layer of a Fourier neural operator: its weights are complex numbers."""
+
+    def __init__(self, size: int, modes: int) -> None:
+        super().__init__()
+        self.weights = nn.Parameter(torch.randn(size, size, modes, dtype=torch.cfloat) / size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        waves, modes = torch.fft.rfft(x), self.weights.shape[-1]
+        mixed = torch.zeros(waves.shape, dtype=torch.cfloat)
+        mixed[..., :modes] = torch.einsum("bix,iox->box", waves[..., :modes], self.weights)
+        return torch.fft.irfft(mixed, n=x.shape[-1])
+
+
+@sound
+def complex_weights() -> Any:
+    model = nn.Sequential(nn.Conv1d(1, 6, 1), _Spectral(6, 4), nn.GELU(), nn.Conv1d(6, 1, 1))
+    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+
+    def loss(i: int) -> Tensor:
+        x = numbers(4, 1, 12, seed=i)
+        return F.mse_loss(model(x), x.roll(1, -1))
+
+    return plain(model, optimizer, loss)
