@@ -173,6 +173,8 @@ def test_both_processes_end_at_once(sent: signal.Signals, tmp_path: Path) -> Non
         env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # A shell lets its background jobs ignore it, and these tests may be one.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     pid = tmp_path / "pid"
     while process.poll() is None and not (pid.exists() and pid.read_text()):
