@@ -196,6 +196,8 @@ class _Examiner:
 
     def _measured(self, blank: Verdict, invariant: TrainingInvariant) -> Verdict:
         setting = self._settings[blank.dtype]
+        if invariant.name.startswith("training/") and invariant.name not in _FIRST:
+            setting.let_go()  # the law comes before them
         give_back()
         try:
             refuse_beyond_memory(invariant.copies * setting.size)

@@ -58,6 +58,8 @@ class TrainingSetting:
         Its groups of equal units, with their parts in the model's own arrays, once they are found.
     first
         The states of the first run of all, whose bits every other one must have.
+    size
+        How many bytes a state takes after the first steps; 0 before them.
     random
         The random operations inside modules, after a run: names and places.
     """
@@ -69,6 +71,7 @@ class TrainingSetting:
     changed: State = field(default_factory=dict)
     model_units: tuple[Units, ...] = ()
     first: States = field(default_factory=list)
+    size: int = 0
     random: tuple[tuple[str, str], ...] = ()
     _response: list[dict[str, float]] = field(default_factory=list)
     _draws: int = 0
@@ -108,11 +111,16 @@ class TrainingSetting:
         # What torch.compile has made runs only outside of the modes that look for random numbers.
         states = states if self.quiet else list(self.states())
         # A large model's state is held once where it can be.
+        first = self.first or states
         same = [
-            a.keys() == b.keys() and identical(a, b)
-            for a, b in zip(states, self.first, strict=True)
+            a.keys() == b.keys() and identical(a, b) for a, b in zip(states, first, strict=True)
         ]
-        return self.first if all(same) else states
+        return first if all(same) else states
+
+    def let_go(self) -> None:
+        """Let go of the states of runs: only the law compares them, and a model may be large."""
+        self.first = []
+        self.__dict__.pop("result", None)
 
     def take_first_steps(self) -> None:
         """Take the first steps, and see whether there is anything to judge.
@@ -127,6 +135,7 @@ class TrainingSetting:
         for state in run.states(JUDGED):
             losses.append(run.loss)
             self.first.append(state)
+            self.size = sum(array.nbytes for array in state.values())
             if run.loss is not None and not math.isfinite(run.loss):
                 raise TrainingError(f"the loss of step {run.taken - 1} is {run.loss}")
         if losses == [None] * JUDGED and not has_moved(start, self.first[-1:]):
@@ -134,11 +143,6 @@ class TrainingSetting:
                 "its steps call no backward(), return no loss and change nothing: a step that "
                 "does without backward() returns its loss"
             )
-
-    @property
-    def size(self) -> int:
-        """How many bytes a state takes after the first steps; 0 before them."""
-        return sum(array.nbytes for array in self.first[-1].values()) if self.first else 0
 
     @property
     def quiet(self) -> bool:

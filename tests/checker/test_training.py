@@ -7,9 +7,11 @@ import pytest
 from symmetry import memory
 from symmetry.checker.plan import plan_check
 from symmetry.errors import SymmetryError
+from symmetry.invariants.training import TrainingSetting
 from symmetry.invariants.trainings import select
 from symmetry.report.verdicts import conclusion, failures
 from symmetry.targets.training import Training
+from symmetry.units.state import identical
 from tests.conftest import needs
 
 pytestmark = needs("torch")
@@ -58,6 +60,18 @@ def test_what_memory_cannot_hold_says_so_and_the_rest_is_checked(monkeypatch):
     assert messages["symmetry/clones", "float32"].startswith("this would take 2.4 KiB of memory")
     assert "no equal units were looked for: this would take 3.0 KiB" in "".join(found.notes)
     assert kinds(found)["repeatable", "float32"] == kinds(found)["moves", "float32"] == "holds"
+
+
+def test_states_that_were_let_go_come_again():
+    setting = TrainingSetting(Training("t", training()), dtype="float32")
+    setting.take_first_steps()
+    before, size = setting.result, setting.size
+    setting.let_go()
+    assert setting.first == []
+    assert setting.size == size == sum(array.nbytes for array in before[-1].values())
+    assert setting.result is not before
+    for one, other in zip(before, setting.result, strict=True):
+        assert identical(one, other)
 
 
 def test_a_sound_training_is_judged_in_both_dtypes():
