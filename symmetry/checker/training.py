@@ -197,7 +197,7 @@ class _Examiner:
     def _measured(self, blank: Verdict, invariant: TrainingInvariant) -> Verdict:
         setting = self._settings[blank.dtype]
         if invariant.name.startswith("training/") and invariant.name not in _FIRST:
-            setting.let_go()  # the law comes before them
+            setting.let_go()  # `symmetry/*`, which compares them, was checked before
         give_back()
         try:
             refuse_beyond_memory(invariant.copies * setting.size)

@@ -100,7 +100,8 @@ def clones(setting: TrainingSetting) -> Finding:
 
 def repeatable(setting: TrainingSetting) -> Finding:
     """Compare the training as it is with a second run, and a third after another one in between."""
-    between = (setting.states(setting.nearby(draw), noise=True) for draw in range(1))
+    # A generator, so that this run is begun only if the second one is like the first.
+    between = (setting.states(setting.nearby(draw), noise=True) for draw in [0])
     violation = unlike_repetition(
         setting.first, lambda: setting.states(noise=True), between, "another one"
     )
