@@ -176,9 +176,11 @@ def main() -> None:
         with showing(Remote(channel, live=order.live)):
             status = execute(order.arguments)
     except BaseException as error:  # whatever code under test has done to us
-        why = f"the check itself raised {in_one_line(error)} (--in-process shows where)"
-        channel.send("failed", why)
-        _exit(1)
+        try:
+            why = f"the check itself raised {in_one_line(error)} (--in-process shows where)"
+            channel.send("failed", why)
+        finally:  # no traceback, if that fails as well
+            _exit(1)
     if status == INTERRUPTED:  # a Ctrl-C never comes here
         channel.send("failed", "the target raised KeyboardInterrupt")
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import builtins
 import ctypes
 import json
 import os
@@ -94,6 +95,7 @@ exits_in_a_thread = _after(_from_a_thread)
 interrupts = _after(_interrupt)
 stops_the_clock = _after(_stop_the_clock)
 forgets_the_modules = _after(sys.modules.clear)
+replaces_builtins = _after(lambda: vars(builtins).update(isinstance=lambda *_: True))
 
 
 def forks(x, y, w1, w2, lr):
