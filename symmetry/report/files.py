@@ -70,6 +70,8 @@ def write_all(contents: Mapping[Path, str | bytes]) -> None:
         If one of them cannot be written; then all are as they were.
     """
     encoded = {path: c.encode() if isinstance(c, str) else c for path, c in contents.items()}
+    if all(content(path) == data for path, data in encoded.items()):
+        return
     failure = _replace({Path(os.path.realpath(path)): data for path, data in encoded.items()})
     if failure is not None:
         raise SymmetryError("cannot write {}: {}".format(*failure))
