@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-import importlib
 import gc
+import importlib
 import io
 import os
 import sys
