@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import os
-import pickle
 import stat
-import subprocess
-import sys
 import tempfile
+import warnings
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from symmetry.errors import SymmetryError
-from symmetry.report import replace
 from symmetry.report.figure import Figure
-from symmetry.report.replace import Contents, content
 
 
 @dataclass(frozen=True)
@@ -36,26 +32,22 @@ class Report:
         """
         write_all({**self.contents(directory), **(beside or {})})
 
-    def contents(self, directory: Path) -> dict[Path, bytes]:
+    def contents(self, directory: Path) -> dict[Path, str | bytes]:
         """Return what there is to be written: all texts, and figures that show something else."""
-        contents = {directory / name: text.encode() for name, text in self.texts.items()}
-        for figure in self.figures:
-            path = directory / figure.name
-            if not figure.is_current(content(path)):
-                contents[path] = figure.png()
-        return contents
+        texts = {directory / name: text for name, text in self.texts.items()}
+        return texts | {directory / f.name: f.png() for f in self._outdated(directory)}
 
     def differences(self, directory: Path) -> tuple[str, ...]:
         """Return one line for each file that is missing or would be written differently."""
-        states = {
-            name: content(directory / name) == text.encode() for name, text in self.texts.items()
-        }
-        states |= {f.name: f.is_current(content(directory / f.name)) for f in self.figures}
+        texts = (n for n, t in self.texts.items() if _content(directory / n) != t.encode())
+        names = (*texts, *(figure.name for figure in self._outdated(directory)))
         return tuple(
-            f"{directory / name} {'would change' if (directory / name).exists() else 'is missing'}"
-            for name, same in states.items()
-            if not same
+            f"{path} {'would change' if path.exists() else 'is missing'}"
+            for path in map(directory.joinpath, names)
         )
+
+    def _outdated(self, directory: Path) -> list[Figure]:
+        return [f for f in self.figures if not f.is_current(_content(directory / f.name))]
 
 
 def write_all(contents: Mapping[Path, str | bytes]) -> None:
@@ -68,39 +60,100 @@ def write_all(contents: Mapping[Path, str | bytes]) -> None:
     ------
     SymmetryError
         If one of them cannot be written; then all are as they were.
+
+    Notes
+    -----
+    No file system replaces several files in one operation: whoever is killed between two renames
+    leaves some old and some new. So a copy of this process does it, which nobody kills by accident.
     """
-    encoded = {path: c.encode() if isinstance(c, str) else c for path, c in contents.items()}
-    if all(content(path) == data for path, data in encoded.items()):
-        return
-    failure = _replace({Path(os.path.realpath(path)): data for path, data in encoded.items()})
-    if failure is not None:
-        raise SymmetryError("cannot write {}: {}".format(*failure))
-
-
-def _replace(contents: Contents) -> tuple[str, str] | None:
-    """Let the program do it, or do it here where none can be started; return what failed, and why.
-
-    The program is started again if it was killed: with these contents it completes its work.
-    """
-    for _ in range(2 + len(contents)):  # killed at each rename, it still gets to the end
-        try:
-            finished = subprocess.run(
-                [sys.executable, "-I", "-S", replace.__file__],
-                input=pickle.dumps(contents),
-                capture_output=True,
-                start_new_session=True,  # a Ctrl-C is not for it
-                check=False,
-            )
-        except OSError:
-            break
-        with suppress(EOFError, pickle.UnpicklingError):
-            failure: tuple[str, str] | None = pickle.loads(finished.stdout)
-            return failure
+    encoded = {
+        Path(os.path.realpath(path)): c.encode() if isinstance(c, str) else c
+        for path, c in contents.items()
+    }
     try:
-        replace.replace_all(contents)
+        if not _done_apart(encoded):
+            _replace(encoded)
     except OSError as error:
-        return str(error.filename), str(error.strerror)
-    return None
+        raise SymmetryError(f"cannot write {error.filename}: {error.strerror}") from error
+
+
+def _done_apart(contents: Mapping[Path, bytes]) -> bool:
+    """Let a copy of this process, in a session of its own, replace files; return whether it did."""
+    try:
+        with warnings.catch_warnings():  # other threads do not exist in it, and need not
+            warnings.simplefilter("ignore")
+            process = os.fork()
+    except (AttributeError, OSError):  # no such operation, or no room for another process
+        return False
+    if process == 0:
+        status = 1
+        try:
+            os.setsid()
+            _replace(contents)
+            status = 0
+        finally:  # nothing else of this process is done twice
+            os._exit(status)
+    return os.waitpid(process, 0)[1] == 0
+
+
+def _replace(contents: Mapping[Path, bytes]) -> None:
+    """Replace files; if one cannot be written, all stay as they are, and the error names it."""
+    with ExitStack() as stack:
+        for directory in sorted({path.parent for path in contents}):
+            _keep_others_away(directory, stack)
+        before = {path: _content(path) for path in contents}
+        new = {path: data for path, data in contents.items() if data != before[path]}
+        try:
+            _rename(new)
+        except OSError:
+            for path in new:
+                if (data := before[path]) is not None:
+                    _rename({path: data})
+                elif path.is_file():
+                    path.unlink()
+            raise
+
+
+def _content(path: Path) -> bytes | None:
+    """Return the bytes of a file, None if it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
+
+
+def _keep_others_away(directory: Path, stack: ExitStack) -> None:
+    """Let no other process do the same meanwhile; remove what those that were killed have left."""
+    with suppress(ImportError, OSError):  # no such operation, or not on this file system
+        import fcntl
+
+        lock = os.open(directory, os.O_RDONLY)
+        stack.callback(os.close, lock)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for path in directory.glob(".symmetry-*.part"):
+            path.unlink()
+
+
+def _rename(contents: Mapping[Path, bytes]) -> None:
+    """Write all files beside their places, then rename them; an error names its file."""
+    beside = {  # names are short, however long those of the files are
+        path: path.with_name(f".symmetry-{os.getpid()}-{number}.part")
+        for number, path in enumerate(contents)
+    }
+    try:
+        for path, data in contents.items():
+            with beside[path].open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())  # after a power failure, too, no name leads to half a file
+        for path, temporary in beside.items():
+            temporary.replace(path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
+        for temporary in beside.values():
+            with suppress(OSError):
+                temporary.unlink()
 
 
 def writable_directory(path: Path, *names: str) -> Path:
