@@ -26,18 +26,6 @@ from symmetry.units.units import Units
 
 _LITERALS = 1000  # numbers that one array may have to be written out
 
-_BODIES = {  # how the script shows the failure
-    "symmetry/w1-columns": "clones",
-    "symmetry/w2-rows": "clones",
-    "symmetry/clones": "clones",
-    "symmetry/dead-inputs": "dead",
-    "symmetry/repeatable": "repeatable",
-    "symmetry/pure": "pure",
-    "network/first-step": "first-step",
-    "network/gradient": "network",
-    "network/collapsed": "network",
-}
-
 _REARRANGED = {  # by the property of the setting that gives the units
     "symmetry/permutation": "hidden_units",
     "symmetry/samples": "samples",
@@ -54,41 +42,33 @@ def render_script(trainer: str, verdict: Verdict) -> str:
     command = command_for(trainer, verdict)
     if verdict.case is None or command is None:
         raise SymmetryError(f"no script can import the trainer {trainer}")
-    case, violation = verdict.case, verdict.violation
-    start = select([verdict.invariant])[0].prepare(setting(case))
+    start = select([verdict.invariant])[0].prepare(setting(verdict.case))
     arrays = {"x": start.x, "y": start.y, "w1": start.w1, "w2": start.w2}
     small = all(array.size <= _LITERALS or not array.any() for array in arrays.values())
-    name = verdict.invariant
-    body = "rearranged" if name in _REARRANGED else _BODIES[name]
-    body = body if violation else "error"
-    moves = _moves(name, start, small) if body == "rearranged" else {}
     templates = environment()
-    templates.filters |= {"repr": repr, "docstring": _for_docstring}
-    return templates.get_template("script/script.jinja").render(
-        body=body,
+    templates.filters["docstring"] = _for_docstring
+    return templates.get_template("script.py.jinja").render(
         heading=f"{verdict.invariant} in {verdict.dtype} of {trainer}: {verdict.kind}.",
         found=verdict.message,
         command=command,
         **_place(trainer),
-        invariant=name,
+        invariant=verdict.invariant,
+        case=verdict.case,
         start={name: literal(array) for name, array in arrays.items()} if small else None,
-        **moves,
-        case=case,
-        **(vars(violation) if violation else {}),
+        **_moves(verdict.invariant, start),
+        **(vars(verdict.violation) if verdict.violation else {"array": None, "allowed": None}),
     )
 
 
-def _moves(invariant: str, start: TwoLayer, small: bool) -> dict[str, Any]:
-    """Say what is rearranged, where its units lie, and in what order if that is to be written."""
-    kind = _REARRANGED[invariant]
+def _moves(invariant: str, start: TwoLayer) -> dict[str, Any]:
+    """Say what is rearranged, where its units lie, and in what order."""
+    kind = _REARRANGED.get(invariant)
+    if kind is None:
+        return {"parts": None}
     units: Units = getattr(start, kind)
     order = moving_order(start, units)
-    assert order is not None  # nothing else could have failed
-    return {
-        "order": order.tolist() if small else None,
-        "kind": kind,
-        "parts": [(part.array, part.axis, part.first) for part in units.parts],
-    }
+    parts = [(part.array, part.axis, part.first) for part in units.parts]
+    return {"kind": kind, "parts": parts, "order": None if order is None else order.tolist()}
 
 
 def _place(trainer: str) -> dict[str, Any]:
