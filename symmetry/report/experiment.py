@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symmetry.data.mnist import CHECKSUMS
-from symmetry.experiment import Experiment, Point, Settings
+from symmetry.experiment import Experiment, Settings
 from symmetry.report.command import changed, command_line
 from symmetry.report.figures import experiment_figures, shared_feature
 from symmetry.report.files import Report
@@ -25,15 +25,13 @@ from symmetry.watch import Outcome
 
 MARKDOWN, JSON = "mnist.md", "mnist.json"
 
-_PRINTED = range(120, 131)  # the rows that the original prints
 _LISTED = 10  # about so many lines of the table of losses
-_MOST_CLASSES = 30  # of which each gets a line
 
 
 def render_experiment(experiment: Experiment) -> Report:
     """Return the files of the report."""
-    markdown = render("mnist.md.jinja", _context(experiment))
-    return Report({MARKDOWN: markdown, JSON: _json(experiment)}, experiment_figures(experiment))
+    texts = {MARKDOWN: render("mnist.md.jinja", _context(experiment)), JSON: _json(experiment)}
+    return Report(texts, experiment_figures(experiment))
 
 
 def verdict(outcome: Outcome, settings: Settings) -> str:
@@ -62,12 +60,12 @@ def in_short(outcome: Outcome, settings: Settings) -> str:
 def _context(experiment: Experiment) -> dict[str, Any]:
     """Return what the template speaks of."""
     settings, facts = experiment.settings, experiment.facts
-    own_data, classes = facts.files == CHECKSUMS, len(facts.class_counts)
     (first_w1, first_w2), (w1, w2) = experiment.first, experiment.last
-    dead, live = np.flatnonzero(facts.never_lit) + 1, np.flatnonzero(~facts.never_lit) + 1
-    clones = settings.init == "zero" or settings.collapsed
+    own_data, classes = facts.files == CHECKSUMS, len(facts.class_counts)
     failed = [(o.split.step, o) for o in experiment.outcomes if o.holds is False and o.split]
     finite = all(np.isfinite(weights).all() for weights in experiment.last)
+    at_zero = np.logical_not(w1[1:].any(axis=1))
+    every = max(settings.iterations // _LISTED, 1)
     return {
         "run": experiment,
         "settings": settings,
@@ -75,27 +73,23 @@ def _context(experiment: Experiment) -> dict[str, Any]:
         "verdict": verdict,
         "first_failed": min(failed, key=lambda pair: pair[0], default=(0, None))[1],
         "diverged": None if finite else experiment.outcomes[0].iterations,
-        "clones": clones,
-        "alone": clones and not experiment.violated,
-        "curve": _curve(experiment),
+        "clones": settings.init == "zero" or settings.collapsed,
+        "listed": sorted({1, *range(every, settings.iterations, every), settings.iterations}),
         "feature": shared_feature(experiment),
-        "w1_rows": _rows(w1),
-        "w2_rows": _rows(w2),
         "w1": w1,
         "w2": w2,
-        "first_w1_nonzero": int(np.count_nonzero(first_w1)),
-        "classes": classes,
-        "class_lines": _class_lines(experiment) if classes <= _MOST_CLASSES else [],
-        "first_columns": compare.distinct(np.ascontiguousarray(first_w2[1:].T)),
-        "last_columns": compare.distinct(np.ascontiguousarray(w2[1:].T)),
-        "balanced": len(set(facts.class_counts.tolist())) == 1 < classes,
-        "predicted": int(np.count_nonzero(experiment.confusion.sum(axis=0))),
-        "dead": len(dead),
-        "dead_at_zero": int(np.count_nonzero(~w1[dead].any(axis=1))),
-        "live": len(live),
-        "live_at_zero": int(np.count_nonzero(~w1[live].any(axis=1))),
+        "first_w2": first_w2,
+        "moved": np.count_nonzero(first_w1),
+        "values": _values,
+        "row": _row,
+        "exactly": _exactly,
+        "repeated": _repeated,
+        "columns_of_w2": [compare.distinct(w[1:].T.copy()) for w in (first_w2, w2)],
+        "predicted": np.count_nonzero(experiment.confusion.sum(axis=0)),
+        "dead": np.count_nonzero(facts.never_lit),
+        "dead_at_zero": np.count_nonzero(at_zero & facts.never_lit),
+        "live_at_zero": np.count_nonzero(at_zero & ~facts.never_lit),
         "digests": _digests(experiment),
-        "random_start": f"uniform between -0.01 and 0.01, seed {settings.seed}",
         "command": _command(settings, own_data=own_data, classes=classes),
         "own_data": own_data,
         "own_run": own_data and settings == Settings() and classes == 10,
@@ -114,32 +108,6 @@ def _command(settings: Settings, *, own_data: bool, classes: int) -> str:
     return command_line("run", **options, output="REPORTS" if any(options.values()) else None)
 
 
-def _curve(experiment: Experiment) -> list[tuple[Point, Point | None]]:
-    """Return some of the iterations, evenly spread, the first and the last among them."""
-    total = len(experiment.history)
-    spread = range(0, total + 1, max(total // _LISTED, 1))
-    chosen = sorted({1, *spread[1:], total})
-    control = experiment.control.history if experiment.control is not None else [None] * total
-    return [(experiment.history[i - 1], control[i - 1]) for i in chosen]
-
-
-def _class_lines(experiment: Experiment) -> list[tuple[int, int, str, str, str]]:
-    """Return of each class its images, its bias in w2, and what its column of w2 repeats."""
-    first, last = experiment.first[1], experiment.last[1]
-    return [
-        (label, int(n), _exactly(first[0, label]), _repeated(first[1:, label]), _repeated(column))
-        for label, (n, column) in enumerate(
-            zip(experiment.facts.class_counts, last[1:].T, strict=True)
-        )
-    ]
-
-
-def _rows(weights: NDArray[Any]) -> list[tuple[int, int, str]]:
-    """Return number, count of distinct values and text of the rows that the original prints."""
-    rows = [row for row in _PRINTED if row < len(weights)]
-    return [(row, compare.distinct(weights[row][:, None]), _row(weights[row])) for row in rows]
-
-
 def _row(values: NDArray[Any]) -> str:
     """Return a row of numbers as NumPy shows it: only both ends of a long one."""
     shown = [f"{value: .6e}" for value in values.tolist()]
@@ -155,8 +123,12 @@ def _exactly(value: Any) -> str:
 
 def _repeated(column: NDArray[Any]) -> str:
     """Return the value that a column of w2 repeats, or how many values it has."""
-    values = compare.distinct(column[:, None])
-    return _exactly(column[0]) if values == 1 else f"{values:,} values"
+    return _exactly(column[0]) if _values(column) == 1 else f"{_values(column):,} values"
+
+
+def _values(numbers: NDArray[Any]) -> int:
+    """Return how many different values there are."""
+    return compare.distinct(numbers[:, None])
 
 
 def _digests(experiment: Experiment) -> dict[str, str]:

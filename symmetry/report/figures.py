@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symmetry.experiment import Experiment
+from symmetry.experiment import Experiment, Point
 from symmetry.report.figure import Figure, plain
 from symmetry.units import compare
+from symmetry.units.compare import Floats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,18 +44,23 @@ def shared_feature(experiment: Experiment) -> NDArray[Any] | None:
     return feature if shown and feature.any() else None
 
 
+def _runs(experiment: Experiment) -> list[tuple[str, tuple[Point, ...], Floats]]:
+    """Return name, history and final w1 of this run, and of its control."""
+    runs = [(f"{experiment.settings.init} start", experiment.history, experiment.last[0])]
+    if control := experiment.control:
+        runs.append(("random start (control)", control.history, control.w1))
+    return runs
+
+
 def _curves(experiment: Experiment) -> Figure:
     """Draw loss and accuracy by iteration, this run beside the control."""
-    zero = experiment.settings.init == "zero"
-    runs = [("zero start" if zero else "random start", _BLUE, experiment.history)]
-    if experiment.control is not None:
-        runs.append(("random start (control)", _ORANGE, experiment.control.history))
+    runs = _runs(experiment)
     guess = 100 * int(experiment.confusion.sum(axis=1).max()) / experiment.facts.test
 
     def draw(canvas: Canvas) -> None:
         loss, accuracy = canvas.subplots(1, 2)
         for axes, what in ((loss, "loss"), (accuracy, "accuracy")):
-            for name, colour, history in runs:
+            for colour, (name, history, _) in zip((_BLUE, _ORANGE), runs, strict=False):
                 values = [getattr(point, what) for point in history]
                 finite = np.where(np.isfinite(values), values, np.nan)
                 style = "-o" if len(values) == 1 else "-"  # a line of one point is invisible
@@ -65,22 +71,15 @@ def _curves(experiment: Experiment) -> Figure:
             axes.set_axisbelow(True)
             axes.locator_params("x", integer=True, min_n_ticks=1)
         accuracy.axhline(guess, color=_GREY, linestyle=":", linewidth=1.2)
-        accuracy.annotate(
-            "always the commonest class",
-            (1, guess),
-            xycoords=("axes fraction", "data"),
-            xytext=(-2, 4),
-            textcoords="offset points",
-            ha="right",
-            color=_GREY,
-            fontsize=8.5,
-        )
+        above = (1, guess), (-2, 4), ("axes fraction", "data"), "offset points"
+        looks: Any = {"ha": "right", "color": _GREY, "fontsize": 8.5}
+        accuracy.annotate("always the commonest class", *above, **looks)
         loss.set(title="Loss, training set", xlabel="iteration")
         loss.set_ylim(bottom=0)
         accuracy.set(title="Accuracy, test set (percent)", xlabel="iteration", ylim=(0, 100))
         loss.legend(loc="best")
 
-    shows = [np.array([[p.loss, p.accuracy] for p in history]) for _, _, history in runs]
+    shows = [np.array([[p.loss, p.accuracy] for p in history]) for _, history, _ in runs]
     names = [name for name, _, _ in runs]
     margins = (0.5, 0.15, 0.5, 0.4, 0.17)
     return Figure("mnist-curves.png", (9.0, 3.6), (names, guess, *shows), draw, 2, margins)
@@ -88,15 +87,11 @@ def _curves(experiment: Experiment) -> Figure:
 
 def _weights(experiment: Experiment) -> Figure:
     """Show w1, this run's beside the control's."""
-    zero = experiment.settings.init == "zero"
-    panels = [("Zero start" if zero else "Random start", experiment.last[0])]
-    if experiment.control is not None:
-        panels.append(("Random start (control)", experiment.control.w1))
+    panels = [(name.capitalize(), w1) for name, _, w1 in _runs(experiment)]
 
     def draw(canvas: Canvas) -> None:
-        for axes, (title, w1) in zip(
-            np.atleast_1d(canvas.subplots(1, len(panels))), panels, strict=True
-        ):
+        beside = canvas.subplots(1, len(panels), squeeze=False).flat
+        for axes, (title, w1) in zip(beside, panels, strict=True):
             image = _signed(axes, w1, aspect="auto", interpolation="nearest")
             axes.set(title=f"{title}: w1 at the end", xlabel="hidden unit")
             axes.set_ylabel("row of w1 (bias, then pixels)")
@@ -138,17 +133,12 @@ def _confusion(experiment: Experiment) -> Figure:
         axes.tick_params(length=0)
         if classes <= _MOST_NUMBERS:
             axes.set(xticks=range(classes), yticks=range(classes))
+            size = 8.5 if classes <= 10 else 6
             for (label, predicted), count in np.ndenumerate(counts):
-                colour = "white" if shares[label, predicted] > 0.55 else "#222222"
-                axes.text(
-                    predicted,
-                    label,
-                    f"{count}",
-                    ha="center",
-                    va="center",
-                    fontsize=8.5 if classes <= 10 else 6,
-                    color=colour if count else "#bbbbbb",
-                )
+                dark = shares[label, predicted] > 0.55
+                colour = "white" if dark else "#222222" if count else "#bbbbbb"
+                looks: Any = {"ha": "center", "va": "center", "color": colour, "fontsize": size}
+                axes.text(predicted, label, f"{count}", **looks)
         bar = canvas.colorbar(image, ax=axes, shrink=0.8)
         bar.set_label("share of the label's images")
         bar.outline.set_visible(False)
