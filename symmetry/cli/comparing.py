@@ -16,7 +16,7 @@ from symmetry.cli.progress import bars, numbers, on_terminal
 from symmetry.comparison.compare import ComparisonListener
 from symmetry.comparison.record import Comparison, TrainerPoint
 from symmetry.comparison.task import TaskFacts
-from symmetry.report.comparison_words import in_short, task_in_words
+from symmetry.report.comparison import in_short, task_in_words
 
 _LINES = 10  # of progress, for each comparison
 

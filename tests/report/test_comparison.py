@@ -13,7 +13,7 @@ from symmetry.comparison.record import Comparison, TrainerPoint, TrainerRun
 from symmetry.comparison.study import Study
 from symmetry.comparison.subject import parse_subject
 from symmetry.comparison.task import TaskFacts
-from symmetry.report import comparison_words as words
+from symmetry.report import comparison as words
 from symmetry.report.comparison import JSON, MARKDOWN, render_study
 from symmetry.report.templates import code, relative
 
