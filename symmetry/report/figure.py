@@ -124,12 +124,10 @@ def kept_digest(png: bytes) -> str | None:
     """Return the digest that a PNG file keeps; None if the file is not whole, to its last byte."""
     from PIL import Image
 
-    if not png.endswith(_END):
-        return None
     try:
         with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
-            digest = image.info.get(KEY)
             image.verify()  # all checksums
+            digest: str | None = image.info.get(KEY)
     except Exception:  # there are many ways to be damaged
         return None
-    return digest
+    return digest if png.endswith(_END) else None

@@ -9,7 +9,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from symmetry.checker.recipes import setting
@@ -89,14 +88,7 @@ def literal(array: NDArray[Any]) -> str:
     """Return an expression for an array, in which every number is exact."""
     if not array.any():
         return f"np.zeros({array.shape}, dtype)"
-    rows = (f"    [{', '.join(map(_number, row))}]," for row in array)
-    return "\n".join(["np.array([", *rows, "], dtype)"])
-
-
-def _number(value: np.floating[Any]) -> str:
-    """Return the fewest digits that give the number again, through Python's own floats."""
-    short = str(value)
-    return short if type(value)(float(short)) == value else repr(float(value))
+    return "\n".join(["np.array([", *(f"    {row}," for row in array.tolist()), "], dtype)"])
 
 
 def _for_docstring(text: str) -> str:
