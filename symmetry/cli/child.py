@@ -92,9 +92,11 @@ class Remote(Screen):
     ) -> None:
         self._channel.send("text", text, words, style, err)
 
-    def doing(self, what: str, number: int, of: int) -> None:  # noqa: D102
+    def doing(  # noqa: D102
+        self, what: str, number: int, of: int | None, note: str = "", *, bar: str = ""
+    ) -> None:
         if self.live:
-            self._channel.send("doing", what, number, of)
+            self._channel.send("doing", what, number, of, note)
 
 
 class Session:

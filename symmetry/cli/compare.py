@@ -18,6 +18,7 @@ from symmetry.cli.options import (
     output_directory,
     read_case,
 )
+from symmetry.cli.screen import say, terminal
 
 _DEFAULT = ParameterSource.DEFAULT
 _TASK = ("data", "classes", "hidden", "iterations", "lr", "dtype")
@@ -69,7 +70,7 @@ def command(
     Exit status: 0 the comparison was made, whatever it found; 2 it could not be made, or a trainer
     that was named failed.
     """
-    from symmetry.cli.comparing import display
+    from symmetry.cli.comparing import Shown
     from symmetry.comparison.study import full_study, study
     from symmetry.comparison.subject import parse_subjects
     from symmetry.comparison.task import task_of_case, task_of_dataset
@@ -87,13 +88,12 @@ def command(
     output = output_directory(output, usual=whole, what="comparison")
     task = None if case is None else task_of_case(read_case(case, "compared"))
     writable_directory(output, MARKDOWN, JSON)
-    with display(quiet=quiet) as listener:
+    with terminal(quiet=quiet):
         if whole:
-            found = full_study(load_data(data, classes), settings, listener)
+            found = full_study(load_data(data, classes), settings, Shown())
         else:
             task = task or task_of_dataset(load_data(data, classes), settings)
-            found = study(task, subjects, threads, listener)
+            found = study(task, subjects, threads, Shown())
         render_study(found).write(output)
-    if not quiet:
-        click.echo(f"report  {output / MARKDOWN}")
+        say(f"report  {output / MARKDOWN}")
     return OK

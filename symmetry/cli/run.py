@@ -19,6 +19,7 @@ from symmetry.cli.options import (
     number,
     output_directory,
 )
+from symmetry.cli.screen import terminal
 from symmetry.errors import SymmetryError
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def command(
     difference; 2 the command could not do its work.
     """
     loading = ThreadPoolExecutor(1).submit(load_data, data, classes)  # while Numba is imported
-    from symmetry.cli.progress import display
+    from symmetry.cli.progress import ShownRun
     from symmetry.experiment import Settings, run_experiment
     from symmetry.report.experiment import render_experiment
     from symmetry.report.files import writable_directory, writable_file
@@ -119,7 +120,8 @@ def command(
         writable_directory(output, *_TEXTS)
         if save_weights is not None:
             writable_file(save_weights)
-    with display(quiet=quiet) as listener:
+    with terminal(quiet=quiet):
+        listener = ShownRun()
         listener.stage("loading the data")
         experiment = run_experiment(loading.result(), settings, threads=threads, listener=listener)
         listener.stage("comparing the report" if check else "writing the report")

@@ -23,12 +23,17 @@ class Screen:
         del words, style
         click.echo(text, err=err)
 
-    def doing(self, what: str, number: int, of: int) -> None:
-        """Show on a terminal how far what is being done has come."""
+    def doing(
+        self, what: str, number: int, of: int | None, note: str = "", *, bar: str = ""
+    ) -> None:
+        """Show on a terminal how far what is being done has come, in a line for each bar."""
+
+    def done(self, bar: str = "") -> None:
+        """Take a bar away."""
 
 
 class Silent(Screen):
-    """Shows nothing: another process does."""
+    """Shows nothing: nobody wants to see it, or another process shows it."""
 
     def text(self, text: str, *, words: str = "", style: str = "", err: bool = False) -> None:
         """Show nothing."""
@@ -58,17 +63,22 @@ def showing(screen: Screen) -> Iterator[Screen]:
         _current = before
 
 
-@contextmanager
-def terminal() -> Iterator[Screen]:
-    """Show everything with colours and a bar while the block runs, if there is a terminal."""
-    if type(_current) is not Screen:  # somebody has chosen already
-        yield _current
-        return
-    terminals = [name for name in ("stdout", "stderr") if getattr(sys, name).isatty()]
-    if not terminals or os.environ.get("TERM") == "dumb":
-        yield _current
-        return
-    from symmetry.cli.live import live
+def on_terminal(name: str = "stdout") -> bool:
+    """Return whether that stream is a terminal on which lines can be drawn anew."""
+    return getattr(sys, name).isatty() and os.environ.get("TERM") != "dumb"
 
-    with live(on_stderr="stdout" not in terminals) as screen, showing(screen):
-        yield screen
+
+@contextmanager
+def terminal(*, quiet: bool = False) -> Iterator[Screen]:
+    """Show everything with colours and bars while the block runs, if there is a terminal."""
+    terminals = [name for name in ("stdout", "stderr") if on_terminal(name)]
+    if quiet:
+        with showing(Silent()) as screen:
+            yield screen
+    elif type(_current) is not Screen or not terminals:  # somebody has chosen already
+        yield _current
+    else:
+        from symmetry.cli.live import live
+
+        with live(on_stderr="stdout" not in terminals) as screen, showing(screen):
+            yield screen
