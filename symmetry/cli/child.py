@@ -96,7 +96,7 @@ class Remote(Screen):
         self, what: str, number: int, of: int | None, note: str = "", *, bar: str = ""
     ) -> None:
         if self.live:
-            self._channel.send("doing", what, number, of, note)
+            self._channel.send("doing", what, number, of, note, bar)
 
 
 class Session:

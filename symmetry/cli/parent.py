@@ -144,7 +144,8 @@ class _Work:
                     shown = iter(())
                     self._show(*values)
             elif kind == "doing":
-                self._screen.doing(*values)
+                what, number, of, note, bar = values
+                self._screen.doing(what, number, of, note, bar=bar)
             elif kind == "target":
                 self._target, self._running = values[0], None
             elif kind == "attempt":
