@@ -11,7 +11,7 @@ from click.core import ParameterSource
 
 from symmetry.cli import FAILED, FOUND, OK
 from symmetry.cli.child import enter
-from symmetry.cli.options import GivenPath, number, read_cases
+from symmetry.cli.options import case_option, dtype, flag, number, path, read_cases, several
 from symmetry.cli.parent import isolated
 from symmetry.cli.screen import say, terminal
 from symmetry.errors import SymmetryError
@@ -20,72 +20,40 @@ if TYPE_CHECKING:
     from symmetry.api import Report
     from symmetry.checker.verdict import Verdict
 
-_FILE = GivenPath()
 _WORK = 3 * 10**9  # that may be spent on explaining: samples times inputs times units times steps
 
 
 @click.command("check")
 @click.argument("targets", nargs=-1, metavar="[NAME]...")
-@click.option(
+@several(
     "--only",
-    multiple=True,
-    metavar="PATTERN",
-    help="Check the invariants whose full name matches, such as 'network/*'. Repeatable.",
+    "PATTERN",
+    "Check the invariants whose full name matches, such as 'network/*'. Repeatable.",
 )
-@click.option(
-    "--skip",
-    multiple=True,
-    metavar="PATTERN",
-    help="Leave these out; wins over --only. Repeatable.",
-)
-@number("--examples", 100, "N", "Number of cases for each dtype.")
-@number("--seed", 0, "N", "Seed of the list of cases; another one explores others.", least=0)
-@click.option(
-    "--dtype",
-    type=click.Choice(["float32", "float64"]),
-    multiple=True,
-    help="Repeatable.  [default: both]",
-)
-@click.option(
-    "--exact",
-    is_flag=True,
-    help="Units must stay equal bit for bit: a split by rounding alone is a violation.",
-)
+@several("--skip", "PATTERN", "Leave these out; wins over --only. Repeatable.")
+@number("--examples", "N", "Number of cases for each dtype.", 100)
+@number("--seed", "N", "Seed of the list of cases; another one explores others.", 0, least=0)
+@dtype("Repeatable.  [default: both]", multiple=True)
+@flag("--exact", "Units must stay equal bit for bit: a split by rounding alone is a violation.")
 @click.option(
     "--allow",
     type=click.Choice(["rounding"]),
     multiple=True,
     help="Changes nothing: rounding is allowed without --exact.",
 )
-@click.option(
+@several(
     "--expect-failure",
-    multiple=True,
-    metavar="NAME=REASON",
-    help="This invariant is known to be violated; if it is not, that is an error. Repeatable.",
+    "NAME=REASON",
+    "This invariant is known to be violated; if it is not, that is an error. Repeatable.",
 )
-@number("--min-samples", 1, "N", "Every case has at least so many samples; BatchNorm wants 2.")
-@number("--steps", 4, "K", "Of a training: how many steps the runs of training/* take.", least=2)
-@click.option(
-    "--case",
-    metavar="JSON|FILE",
-    help="Run this case, or those in a file, one a line, instead of a list.",
-)
-@click.option(
-    "--no-explain",
-    is_flag=True,
-    help="Do not look for the operation behind the first violation that repeats.",
-)
-@click.option("--json", type=_FILE, metavar="FILE", help="Write the verdicts there, for programs.")
-@click.option(
-    "--script",
-    type=_FILE,
-    metavar="FILE",
-    help="Write a Python script there that reproduces a violation.",
-)
-@click.option(
-    "--output", type=_FILE, metavar="DIR", help="Write there, in Markdown, what was checked."
-)
-@click.option("--list", "list_", is_flag=True, help="Print the invariants, and check nothing.")
+@number("--min-samples", "N", "Every case has at least so many samples; BatchNorm wants 2.", 1)
+@number("--steps", "K", "Of a training: how many steps the runs of training/* take.", 4, least=2)
+@case_option("Run this case, or those in a file, one a line, instead of a list.")
+@flag("--no-explain", "Do not look for the operation behind the first violation that repeats.")
+@path("--json", "FILE", "Write the verdicts there, for programs.")
+@path("--script", "FILE", "Write a Python script there that reproduces a violation.")
+@path("--output", "DIR", "Write there, in Markdown, what was checked.")
+@flag("--list", "Print the invariants, and check nothing.", "list_")
 @isolated
 def command(
     targets: tuple[str, ...],
@@ -265,9 +233,9 @@ def _probe(json: Path | None, script: Path | None, output: Path | None, *, sever
     from symmetry.report import checked, models
     from symmetry.report.files import writable_directory, writable_file
 
-    for path in (json, script):
-        if path is not None:
-            writable_file(path)
+    for file in (json, script):
+        if file is not None:
+            writable_file(file)
     if output is not None:
         name = models.MARKDOWN if several else checked.MARKDOWN
         writable_directory(output, name)

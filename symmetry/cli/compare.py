@@ -10,12 +10,14 @@ from click.core import ParameterSource
 
 from symmetry.cli import OK
 from symmetry.cli.options import (
-    GivenPath,
-    WholeNumber,
+    case_option,
     experiment_options,
+    flag,
     is_usual,
     load_data,
+    number,
     output_directory,
+    path,
     read_case,
 )
 from symmetry.cli.screen import say, terminal
@@ -27,24 +29,18 @@ _TASK = ("data", "classes", "hidden", "iterations", "lr", "dtype")
 @click.command("compare")
 @click.argument("trainers", nargs=-1, metavar="[TRAINER]...")
 @experiment_options
-@click.option(
-    "--case",
-    metavar="JSON|FILE",
-    help="Compare on a generated case, as `symmetry check` prints it, instead of the data.",
-)
-@click.option(
+@case_option("Compare on a generated case, as `symmetry check` prints it, instead of the data.")
+@number(
     "--threads",
-    type=WholeNumber(min=1),
-    metavar="N",
-    help="Threads of every trainer.  [default: what its libraries choose; 1 with --case]",
+    "N",
+    "Threads of every trainer.  [default: what its libraries choose; 1 with --case]",
 )
-@click.option(
+@path(
     "--output",
-    type=GivenPath(),
-    metavar="DIR",
-    help="Where the report goes; must be given if anything is not the default.  [default: reports]",
+    "DIR",
+    "Where the report goes; must be given if anything is not the default.  [default: reports]",
 )
-@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+@flag("--quiet", "Print nothing but errors.")
 def command(
     trainers: tuple[str, ...],
     data: Path | None,

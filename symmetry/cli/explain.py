@@ -10,57 +10,42 @@ import click
 
 from symmetry.cli import FOUND, OK
 from symmetry.cli.child import enter
-from symmetry.cli.options import GivenPath, LearningRate, Option, WholeNumber, read_case
+from symmetry.cli.options import case_option, dtype, number, path, rate, read_case
 from symmetry.cli.parent import isolated
 from symmetry.cli.screen import say
 
 if TYPE_CHECKING:
     from symmetry.culprit.explanation import Explanation
 
-_FILE = GivenPath()
 _OF_STEPS = ("case", "hidden", "samples", "inputs", "classes", "iterations", "lr")
 _SIZES = {"samples": 1000, "inputs": 20, "hidden": 200, "classes": 10}  # of generated data
 _ITERATIONS, _RATE = 10, 0.01
 
 
-def _number(name: str, metavar: str, text: str, least: int = 1) -> Option[Any]:
-    """Return an option for a whole number; what it is by default depends on the others."""
-    return click.option(name, type=WholeNumber(min=least), metavar=metavar, help=text)
-
-
 @click.command("explain")
 @click.argument("target", metavar="NAME")
-@click.option(
-    "--case",
-    metavar="JSON|FILE",
-    help="A case as `symmetry check` prints it, instead of all other options.",
-)
-@_number("--hidden", "H", "Hidden units.  [default: 200]")
-@_number(
+@case_option("A case as `symmetry check` prints it, instead of all other options.")
+@number("--hidden", "H", "Hidden units.  [default: 200]")
+@number(
     "--samples",
     "N",
     "Samples: the first N of MNIST, or of generated data.  [default: all, or 1000]",
 )
-@_number("--inputs", "I", "Generate data with so many inputs.")
-@_number("--classes", "C", "Generate data with so many classes.")
-@_number("--iterations", "T", "Steps to take if nothing splits before.  [default: 10]")
-@click.option("--lr", type=LearningRate(), metavar="X", help="Learning rate.  [default: 0.01]")
-@_number("--steps", "K", "Steps to take of a training.  [default: 2]")
-@click.option(
-    "--dtype",
-    type=click.Choice(["float32", "float64"]),
-    help="In which everything is computed.  [default: float32; a training: float64, then float32]",
-)
-@_number("--seed", "N", "Of generated data, or of a training.  [default: 0]", least=0)
-@click.option("--json", "json_file", type=_FILE, metavar="FILE", help="Write it there as well.")
-@click.option(
+@number("--inputs", "I", "Generate data with so many inputs.")
+@number("--classes", "C", "Generate data with so many classes.")
+@number("--iterations", "T", "Steps to take if nothing splits before.  [default: 10]")
+@rate(None, "Learning rate.  [default: 0.01]")
+@number("--steps", "K", "Steps to take of a training.  [default: 2]")
+@dtype("In which everything is computed.  [default: float32; a training: float64, then float32]")
+@number("--seed", "N", "Of generated data, or of a training.  [default: 0]", least=0)
+@path("--json", "FILE", "Write it there as well.")
+@path(
     "--script",
-    type=_FILE,
-    metavar="FILE",
-    help="Write a script there that does the operation alone, its operands beside it.",
+    "FILE",
+    "Write a script there that does the operation alone, its operands beside it.",
 )
 @isolated
-def command(target: str, json_file: Path | None, script: Path | None, **given: Any) -> int:
+def command(target: str, json: Path | None, script: Path | None, **given: Any) -> int:
     """Name the first array operation that tells equal units apart.
 
     NAME is a training or a two-layer step, as `symmetry check` takes it. A training begins with
@@ -84,9 +69,9 @@ def command(target: str, json_file: Path | None, script: Path | None, **given: A
     others = [name for name, value in given.items() if value is not None and name != "case"]
     if case is not None and others:
         raise click.UsageError("--case holds all sizes, so it cannot go with other options.")
-    for path in (json_file, script):
-        if path is not None:
-            writable_file(path)
+    for file in (json, script):
+        if file is not None:
+            writable_file(file)
     enter(target)
     found, threads = resolve(target), None
     if isinstance(found, Training):
@@ -101,8 +86,8 @@ def command(target: str, json_file: Path | None, script: Path | None, **given: A
                 "--seed is of generated data: give --inputs or --classes as well."
             )
         explanation, threads = _explain_step(found, **given)
-    if json_file is not None:
-        write_all({json_file: report.to_json(explanation)})
+    if json is not None:
+        write_all({json: report.to_json(explanation)})
     written = next((c.script for c in explanation.culprits if c.script is not None), None)
     if script is not None and written is not None:
         write_all({script: written.text})

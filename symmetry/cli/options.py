@@ -61,43 +61,60 @@ REPORTS = Path("reports")  # the directory of the reports that are written witho
 _CLASSES = 10  # of the digits
 
 
-def number(name: str, default: int, metavar: str, text: str, least: int = 1) -> Option[Any]:
+def option(*names: str, kind: Any = None, **attributes: Any) -> Option[Any]:
+    """Return an option whose help names its default, if it has one."""
+    return click.option(*names, type=kind, show_default=True, **attributes)
+
+
+def number(
+    name: str, metavar: str, text: str, default: int | None = None, least: int = 1
+) -> Option[Any]:
     """Return an option that takes a whole number."""
-    return click.option(
-        name,
-        type=WholeNumber(min=least),
-        default=default,
-        show_default=True,
-        metavar=metavar,
-        help=text,
-    )
+    return option(name, kind=WholeNumber(min=least), default=default, metavar=metavar, help=text)
+
+
+def rate(default: float | None, text: str = "Learning rate.") -> Option[Any]:
+    """Return the option that takes a learning rate."""
+    return option("--lr", kind=LearningRate(), default=default, metavar="X", help=text)
+
+
+def path(name: str, metavar: str, text: str) -> Option[Any]:
+    """Return an option that takes a path."""
+    return option(name, kind=GivenPath(), metavar=metavar, help=text)
+
+
+def flag(name: str, text: str, *names: str) -> Option[Any]:
+    """Return an option without a value."""
+    return click.option(name, *names, is_flag=True, help=text)
+
+
+def several(name: str, metavar: str, text: str) -> Option[Any]:
+    """Return an option that may be given several times."""
+    return click.option(name, multiple=True, metavar=metavar, help=text)
+
+
+def case_option(text: str) -> Option[Any]:
+    """Return the option that takes cases."""
+    return option("--case", metavar="JSON|FILE", help=text)
+
+
+def dtype(text: str, default: str | None = None, *, multiple: bool = False) -> Option[Any]:
+    """Return the option that says in which dtypes everything is computed."""
+    kinds = click.Choice(["float32", "float64"])
+    return option("--dtype", kind=kinds, default=default, multiple=multiple, help=text)
 
 
 _EXPERIMENT = (
-    click.option(
+    path(
         "--data",
-        type=GivenPath(),
-        metavar="DIR",
-        help="Directory of four IDX files, each plain or .gz.  [default: the embedded MNIST]",
+        "DIR",
+        "Directory of four IDX files, each plain or .gz.  [default: the embedded MNIST]",
     ),
-    number("--classes", _CLASSES, "N", "Number of classes; a label of N or more is an error."),
-    number("--hidden", 200, "H", "Number of hidden units."),
-    number("--iterations", 100, "T", "Number of full-batch steps."),
-    click.option(
-        "--lr",
-        type=LearningRate(),
-        default=0.01,
-        show_default=True,
-        metavar="X",
-        help="Learning rate.",
-    ),
-    click.option(
-        "--dtype",
-        type=click.Choice(["float32", "float64"]),
-        default="float32",
-        show_default=True,
-        help="In which everything is computed.",
-    ),
+    number("--classes", "N", "Number of classes; a label of N or more is an error.", _CLASSES),
+    number("--hidden", "H", "Number of hidden units.", 200),
+    number("--iterations", "T", "Number of full-batch steps.", 100),
+    rate(0.01),
+    dtype("In which everything is computed.", "float32"),
 )
 
 

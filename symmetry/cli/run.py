@@ -11,13 +11,14 @@ import click
 
 from symmetry.cli import FOUND, OK
 from symmetry.cli.options import (
-    GivenPath,
-    WholeNumber,
     experiment_options,
+    flag,
     is_usual,
     load_data,
     number,
+    option,
     output_directory,
+    path,
 )
 from symmetry.cli.screen import terminal
 from symmetry.errors import SymmetryError
@@ -30,44 +31,29 @@ _TEXTS = ("mnist.md", "mnist.json")
 
 @click.command("run")
 @experiment_options
-@click.option(
+@option(
     "--init",
-    type=click.Choice(["zero", "random"]),
+    kind=click.Choice(["zero", "random"]),
     default="zero",
-    show_default=True,
     help="Where the weights start. Units that start at random ought to differ: never a violation.",
 )
-@number("--seed", 0, "N", "Seed of the random start, of this run or of its control.", least=0)
-@click.option(
-    "--collapsed", is_flag=True, help="Train the collapsed network only: one unit for all."
-)
-@click.option("--no-control", is_flag=True, help="Leave out the control run from a random start.")
-@click.option(
+@number("--seed", "N", "Seed of the random start, of this run or of its control.", 0, least=0)
+@flag("--collapsed", "Train the collapsed network only: one unit for all.")
+@flag("--no-control", "Leave out the control run from a random start.")
+@number(
     "--threads",
-    type=WholeNumber(min=1),
-    metavar="N",
-    help="Threads to compute with; they never change a bit.  "
-    "[default: NUMBA_NUM_THREADS or all cores]",
+    "N",
+    "Threads to compute with; they never change a bit.  [default: NUMBA_NUM_THREADS or all cores]",
 )
-@click.option(
+@path(
     "--output",
-    type=GivenPath(),
-    metavar="DIR",
-    help="Where the report goes; must be given if the experiment is not the default one.  "
+    "DIR",
+    "Where the report goes; must be given if the experiment is not the default one.  "
     "[default: reports]",
 )
-@click.option(
-    "--save-weights",
-    type=GivenPath(),
-    metavar="FILE.npz",
-    help="Write the final weights there, as arrays w1 and w2.",
-)
-@click.option(
-    "--check",
-    is_flag=True,
-    help="Write nothing; exit 1 if the report is missing or would change.",
-)
-@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+@path("--save-weights", "FILE.npz", "Write the final weights there, as arrays w1 and w2.")
+@flag("--check", "Write nothing; exit 1 if the report is missing or would change.")
+@flag("--quiet", "Print nothing but errors.")
 def command(
     data: Path | None,
     classes: int,

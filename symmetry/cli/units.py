@@ -8,18 +8,16 @@ import click
 
 from symmetry.cli import OK
 from symmetry.cli.child import enter
-from symmetry.cli.options import GivenPath
+from symmetry.cli.options import path
 from symmetry.cli.parent import isolated
 from symmetry.cli.screen import current, say, terminal
 
 
 @click.command("units")
 @click.argument("name")
-@click.option(
-    "--json", "json_file", type=GivenPath(), metavar="FILE", help="Write them there as well."
-)
+@path("--json", "FILE", "Write them there as well.")
 @isolated
-def command(name: str, json_file: Path | None) -> int:
+def command(name: str, json: Path | None) -> int:
     """Find the groups of equal units in the model of a PyTorch training.
 
     NAME is package.module:attribute or path/to/file.py:attribute: a function without parameters
@@ -36,13 +34,13 @@ def command(name: str, json_file: Path | None) -> int:
     from symmetry.report.files import writable_file, write_all
     from symmetry.targets.coverage import find_units
 
-    if json_file is not None:
-        writable_file(json_file)
+    if json is not None:
+        writable_file(json)
     enter(name)
     with terminal():
         coverage = find_units(name, progress=lambda what, n, of: current().doing(what, n, of))
-    if json_file is not None:
-        write_all({json_file: coverage.to_json()})
+    if json is not None:
+        write_all({json: coverage.to_json()})
     for line in coverage.lines():
         say(line)
     return OK
