@@ -185,12 +185,10 @@ class _Examiner:
         """Tell an error once; what runs as written but not in float64 is not applicable there."""
         message, told = self._broken[blank.dtype], self._told
         error = replace(blank, kind="error", cases=1, message=message)
-        if "float32" in self._broken or blank.dtype in self._ended:
-            self._told = True
-            return None if told else error
-        if "float32" not in self._settings:
-            return error
         self._told = True
+        runs_as_written = "float32" in self._settings and "float32" not in self._broken
+        if blank.dtype in self._ended or not runs_as_written:
+            return None if told else error
         text = f"it does not run in float64{'' if told else f': {message}'}"
         return replace(blank, kind="not applicable", message=text)
 

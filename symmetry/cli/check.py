@@ -204,18 +204,11 @@ def _list(only: tuple[str, ...], skip: tuple[str, ...]) -> int:
     """Print the invariants of steps, and those that trainings have beside."""
     from symmetry.invariants import catalogue, trainings
 
-    found: dict[str, Any] = {}
-    errors = []
-    for choose in (catalogue.select, trainings.select):
-        try:
-            for invariant in choose(only, skip):
-                found.setdefault(invariant.name, invariant)
-        except SymmetryError as error:
-            errors.append(error)
-    if not found:
-        raise errors[0]
-    for name, invariant in found.items():
-        say(name)
+    of_trainings = trainings.TRAININGS if only else trainings.select()
+    beside = (invariant for invariant in of_trainings if invariant.name.startswith("training/"))
+    known = (*catalogue.CATALOGUE, *beside)
+    for invariant in catalogue.matching(known, only or ("*",), skip):
+        say(invariant.name)
         for label in ("statement", "reason", "witness", "trainers", "compared"):
             say(f"  {label:<10} {getattr(invariant, label)}")
     return OK

@@ -144,6 +144,8 @@ def test_an_error_is_told_once_and_a_run_that_fails_only_in_float64_does_not_app
     assert kinds(found)["repeatable", "float32"] == "holds"
     assert kinds(found)["permutation", "float64"] == "not applicable"
     assert sum("TypeError: float32 only" in verdict.message for verdict in found.verdicts) == 1
+    (alone,) = checked(training(after=insist), dtypes="float64").verdicts
+    assert (alone.kind, alone.dtype) == ("error", "float64")
 
 
 def test_one_block_tells_of_both_dtypes_and_none_of_rounding_beside_it():

@@ -331,6 +331,11 @@ def test_the_list(tmp_path: Path) -> None:
         assert f"{invariant.name}\n  statement  {invariant.statement}\n" in text
         for value in (invariant.reason, invariant.witness, invariant.trainers, invariant.compared):
             assert value in text
+    both = symmetry("check", "--list", "--only", "training/moves", "--only", "*/pure", cwd=tmp_path)
+    assert [line for line in both.out.splitlines() if not line.startswith(" ")] == [
+        "symmetry/pure",
+        "training/moves",
+    ]
     some = symmetry("check", "--list", "--only", "*/pure", cwd=tmp_path).out
     assert some.startswith("symmetry/pure\n")
     assert len(some.splitlines()) == 6
