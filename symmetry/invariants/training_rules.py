@@ -253,7 +253,7 @@ def gradient(setting: TrainingSetting) -> Finding:
 def _loss_along(setting: TrainingSetting, name: str, direction: Array) -> Callable[[float], float]:
     def loss(distance: float) -> float:
         run = setting.begin({name: setting.start[name] + distance * direction}, noise=False)
-        run.rehearse(1)
+        run.rehearse(1, 0)
         return math.nan if run.loss is None else run.loss
 
     return loss

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -123,6 +123,26 @@ class Arithmetic(TorchDispatchMode):
         if isinstance(value, Tensor) and value.dtype in _HALF:
             sign = torch.randint(-1, 2, value.shape, generator=self._nudge).to(value)
             value.detach().add_(value.detach() * sign * torch.finfo(value.dtype).eps / 2)
+
+
+class Frozen(TorchDispatchMode):
+    """Leaves some tensors as they are: what would write into one writes into a copy."""
+
+    def __init__(self, tensors: Iterable[Tensor]) -> None:
+        super().__init__()
+        self._memories = {tensor.untyped_storage().data_ptr() for tensor in tensors}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func._schema.is_mutable:
+            args = _mapped(self._copied, args)
+            kwargs = {name: _mapped(self._copied, value) for name, value in kwargs.items()}
+        return func(*args, **kwargs)
+
+    def _copied(self, value: Any) -> Any:
+        if _is_tensor(value) and value.untyped_storage().data_ptr() in self._memories:
+            return value.clone()
+        return value
 
 
 class Drawn(TorchFunctionMode):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +18,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from symmetry.targets import torch_state
 from symmetry.targets.pulse import calling
-from symmetry.targets.torch_modes import Arithmetic, Drawn, Inside, Mixed, widened
+from symmetry.targets.torch_modes import Arithmetic, Drawn, Frozen, Inside, Mixed, widened
 from symmetry.targets.torch_objects import Objects, can_be_hooked, generators_of, make_objects
 from symmetry.targets.trainer import quiet, told_as
 from symmetry.targets.training import Training, TrainingError, held_by
@@ -36,9 +36,11 @@ class Run:
         The parameters, by the names that the state has for them.
     taken
         How many steps have been taken.
-    losses, backwards
-        The tensors that the last step called backward on, in this order, or the one that it
-        returned; and how often it called it.
+    losses
+        The tensors that the last step called backward on, in this order; without any, those that
+        ``torch.autograd.grad`` differentiated by parameters, or the one that the step returned.
+    backwards, grads
+        How often the last step called backward, and ``torch.autograd.grad`` by parameters.
     random
         The random operations that were seen inside modules: name and ``file:line``. They are only
         looked for where there is a mode: with ``noise=False`` or in float64.
@@ -65,7 +67,8 @@ class Run:
         self.training, self.dtype = training, dtype
         self.taken = 0
         self.losses: list[Tensor] = []
-        self.backwards = 0
+        self._differentiated: list[Tensor] = []
+        self.backwards = self.grads = 0
         self.random: dict[tuple[str, str], None] = {}
         self.on_loss: Callable[[Tensor], None] = lambda _: None
         self.before_update: Callable[[Any], None] = lambda _: None
@@ -75,7 +78,7 @@ class Run:
         self.pending = False
         self.order: Array | None = None
         self.nudge: torch.Generator | None = None
-        self._ends_at: int | None = None
+        self._ends_at: tuple[int, int] | None = None
         self._gradient: float | None = None
         self._noise = noise
         self._inside = Inside()
@@ -170,7 +173,7 @@ class Run:
             When it raises.
         """
         i = self.taken
-        self.losses, self.backwards = [], 0
+        self.losses, self.backwards, self._differentiated, self.grads = [], 0, [], 0
         kind = ("step", self.training.name, self.dtype)
         with (
             self._own_random_states(),
@@ -181,9 +184,11 @@ class Run:
         ):
             with calling(*kind):
                 returned = self.objects.step(i if self.objects.batch is None else self._batch(i))
-            if not self.losses and isinstance(returned, Tensor) and returned.numel() == 1:
-                self.on_loss(returned)
-                self.losses = [returned]
+            if not self.losses:
+                one = isinstance(returned, Tensor) and returned.numel() == 1
+                self.losses = self._differentiated or ([returned] if one else [])
+                for loss in self.losses:
+                    self.on_loss(loss)
         self.taken += 1
 
     def states(self, steps: int) -> Iterator[dict[str, Array]]:
@@ -192,14 +197,15 @@ class Run:
             self.step()
             yield self.state()
 
-    def rehearse(self, backwards: int, gradient: float | None = None) -> None:
+    def rehearse(self, backwards: int, grads: int, gradient: float | None = None) -> None:
         """Take the next step without any backward, so that no gradient and no update comes of it.
 
         Parameters
         ----------
-        backwards
-            The step ends when it calls backward for this time: what it does to its parameters
-            afterwards is not done. With 0 it goes to its end.
+        backwards, grads
+            The step ends when it calls backward for this time, or without any backward
+            ``torch.autograd.grad``: what it does to its parameters afterwards is not done. Without
+            both it goes to its end, and does not write into its parameters.
         gradient
             What to leave in each entry of the gradients, for steps that do something with them.
 
@@ -208,14 +214,18 @@ class Run:
         TrainingError
             When it raises.
         """
-        self._ends_at, self._gradient = backwards, gradient
+        self._ends_at, self._gradient = (backwards, 0 if backwards else grads), gradient
         taken = self.taken
         try:
-            with suppress(_StepEnded):
+            with suppress(_StepEnded), nullcontext() if any(self._ends_at) else self._frozen():
                 self.step()
         finally:
             self._ends_at = None
+        self.losses = self.losses or self._differentiated
         self.taken = taken + 1
+
+    def _frozen(self) -> Frozen:
+        return Frozen(p for p in self.parameters.values() if p.requires_grad)
 
     @property
     def loss(self) -> float | None:
@@ -276,12 +286,12 @@ class Run:
         backward = torch.autograd.backward
 
         def seen_backward(tensors: Any, *args: Any, **kwargs: Any) -> None:
-            for loss in [tensors] if isinstance(tensors, Tensor) else tensors:
+            for loss in _tensors(tensors):
                 self.on_loss(loss)
                 self.losses.append(loss)
             self.backwards += 1
             if self._ends_at is not None:
-                if self.backwards == self._ends_at:
+                if self.backwards == self._ends_at[0]:
                     raise _StepEnded
                 for parameter in self.parameters.values() if self._gradient is not None else ():
                     if parameter.requires_grad and parameter.grad is None:
@@ -292,8 +302,24 @@ class Run:
                 backward(tensors, *args, **kwargs)
             self.after_backward()
 
+        grad = torch.autograd.grad
+
+        def seen_grad(outputs: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+            losses = [output for output in _tensors(outputs) if output.numel() == 1]
+            known = {id(parameter) for parameter in self.parameters.values()}
+            if losses and not known.isdisjoint(map(id, _tensors(inputs))):
+                self._differentiated += losses
+                self.grads += 1
+                if self._ends_at is not None and self._ends_at[1]:
+                    if self.grads == self._ends_at[1]:
+                        raise _StepEnded
+                    if not kwargs.get("create_graph"):
+                        return tuple(map(torch.zeros_like, _tensors(inputs)))
+            return grad(outputs, inputs, *args, **kwargs)
+
         with ExitStack() as stack:
             stack.enter_context(patch.object(torch.autograd, "backward", seen_backward))
+            stack.enter_context(patch.object(torch.autograd, "grad", seen_grad))
             for optimizer in filter(can_be_hooked, self.objects.optimizers.values()):
                 before = optimizer.register_step_pre_hook(lambda o, *_: self.before_update(o))
                 after = optimizer.register_step_post_hook(lambda o, *_: self._updated(o))
@@ -361,6 +387,10 @@ def _forget_compiled() -> None:
     dynamo = sys.modules.get("torch._dynamo")
     if dynamo is not None and dynamo.utils.counters["frames"]:
         dynamo.reset()
+
+
+def _tensors(one_or_more: Any) -> tuple[Tensor, ...]:
+    return (one_or_more,) if isinstance(one_or_more, Tensor) else tuple(one_or_more)
 
 
 class _StepEnded(TrainingError):  # noqa: N818

@@ -268,7 +268,7 @@ def test_random_data_of_the_step_stay():
     assert drawn[0] == drawn[1] != 0.5
 
 
-def test_losses_are_those_of_backward_or_what_is_returned():
+def test_losses_are_those_of_backward_or_of_grad_or_what_is_returned():
     import torch
 
     def make():
@@ -277,6 +277,9 @@ def test_losses_are_those_of_backward_or_what_is_returned():
         def step(i):
             loss = model(torch.ones(1, 1)).sum()
             if i == 0:
+                return loss
+            if i == 2:
+                torch.autograd.grad(3 * loss, model.weight)
                 return loss
             (2 * loss).backward()
             loss.detach().requires_grad_().backward()
@@ -290,6 +293,9 @@ def test_losses_are_those_of_backward_or_what_is_returned():
     first = taken.loss
     taken.step()
     assert len(taken.losses) == 2
+    assert taken.loss == pytest.approx(3 * first)
+    taken.step()
+    assert (len(taken.losses), taken.backwards, taken.grads) == (1, 0, 1)
     assert taken.loss == pytest.approx(3 * first)
 
 

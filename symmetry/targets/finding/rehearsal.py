@@ -68,12 +68,12 @@ class Rehearsal:
         self._training = training
         real = self._run()
         refuse_beyond_memory(_BYTES * sum(p.numel() for p in real.parameters.values()))
-        self._backwards: list[int] = []  # in each step
+        self._ends: list[tuple[int, int]] = []  # of each step
         self.gradients: dict[str, NDArray[np.bool_]] = {}
         real.after_backward = lambda: self._note_gradients(real)
         for _ in range(STEPS):
             real.step()
-            self._backwards.append(real.backwards)
+            self._ends.append((real.backwards, real.grads))
         run = self._run()
         leaves = leaves_of(run)
         self.start: dict[str, Array] = {n: as_array(t) for n, t in leaves.items()}
@@ -184,7 +184,7 @@ class Rehearsal:
 
     def _step(self, run: Run) -> None:
         """Take a step without backward."""
-        run.rehearse(self._backwards[run.taken], self._gradient)
+        run.rehearse(*self._ends[run.taken], self._gradient)
         if not run.losses:
             raise TrainingError(
                 f"{self._training.name}: step({run.taken - 1}) neither calls backward() nor returns"

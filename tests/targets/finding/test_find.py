@@ -57,6 +57,60 @@ def test_units_without_gradient_are_told_and_stay_in_their_group():
     assert (first["no_gradient"], second["no_gradient"]) == ([2], [])
 
 
+def update(parameters, gradients):
+    """Update all but the last row of each parameter, which is what a check has to see."""
+    with torch.no_grad():
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter[:-1] -= 0.1 * gradient[:-1]
+
+
+def by_grad(model, loss):
+    """Differentiate by ``torch.autograd.grad``, two halves of a batch one after the other."""
+    parameters = [*model.parameters()]
+    first, second = (
+        torch.autograd.grad(loss(dict(model.named_parameters()), half), parameters)
+        for half in (slice(0, 4), slice(4, 8))
+    )
+    update(parameters, [a + b for a, b in zip(first, second, strict=True)])
+
+
+def by_func(model, loss):
+    """Differentiate by ``torch.func.grad``, and return the loss after the update."""
+    parameters = dict(model.named_parameters())
+    gradients = torch.func.grad(loss)({n: p.detach() for n, p in parameters.items()}, slice(0, 8))
+    update(parameters.values(), [gradients[name] for name in parameters])
+    return loss(parameters, slice(0, 8))
+
+
+def by_hand(model, loss):
+    """Shrink the weights by what the loss is, without any derivative, and return it."""
+    with torch.no_grad():
+        found = loss(dict(model.named_parameters()), slice(0, 8))
+        update([*model.parameters()], [found * parameter for parameter in model.parameters()])
+    return found
+
+
+@pytest.mark.parametrize("way", ["by_grad", "by_func", "by_hand"])
+def test_an_update_without_backward_makes_no_group_smaller(way):
+    def make():
+        model, _ = models.mlp()
+
+        def step(i):
+            torch.manual_seed(i)
+            x, y = torch.randn(8, model[0].in_features), torch.randint(2, (8,))
+
+            def loss(parameters, half):
+                logits = torch.func.functional_call(model, parameters, (x[half],))
+                return torch.nn.functional.cross_entropy(logits, y[half])
+
+            return globals()[way](model, loss)
+
+        return model, step
+
+    usual = find(Training("mlp", models.mlp))
+    assert [g.count for g in find(Training(way, make)).groups] == [g.count for g in usual.groups]
+
+
 def test_what_does_not_fit_into_memory_is_refused_beforehand(monkeypatch):
     monkeypatch.setattr(memory, "limits", lambda: iter([1000]))
     with pytest.raises(SymmetryError, match=r"this would take 8\.\d KiB of memory"):
