@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from symmetry.checker import recipes
 from symmetry.checker.case import WEIGHTS, Case
@@ -15,7 +15,7 @@ from symmetry.checker.shrink import MAX_RUNS, shrink
 from symmetry.checker.threads import one_thread
 from symmetry.checker.verdict import Kind, Span, Verdict, settled
 from symmetry.invariants.catalogue import Invariant, StepInvariant
-from symmetry.invariants.finding import Finding
+from symmetry.invariants.rounding import elaborated, explained
 from symmetry.invariants.two_layer import TwoLayer
 from symmetry.targets.trainer import Trainer, TrainerError
 from symmetry.units.words import count
@@ -25,9 +25,6 @@ _RERUNS = 3  # of the smallest case, to see whether it fails every time
 _SPANS = ("n", "i", "h", "c", "lr", "iterations")
 
 T = TypeVar("T", bound=Invariant)
-
-# Shared by the invariants, some of which then share a run as well.
-_setting = lru_cache(256)(recipes.setting)
 
 
 class Progress:
@@ -91,15 +88,11 @@ def check(
         not even work on a small case of common sizes gets no further verdict in that dtype.
     """
     expected_failures, progress = expected_failures or {}, progress or Progress()
-    errors = _Errors(trainer)
+    examiner = _Examiner(trainer, exact, shrinking, min_samples, progress)
 
     def examine(invariant: StepInvariant, dtype: str) -> Verdict | None:
-        if errors.hopeless(dtype):
-            return None
-        examiner = _Examiner(trainer, invariant, exact, shrinking, min_samples, progress, errors)
-        return examiner.verdict(
-            dtype, [fit(case, invariant) for case in cases if case.dtype == dtype]
-        )
+        fitting = [fit(case, invariant) for case in cases if case.dtype == dtype]
+        return examiner.examine(invariant, dtype, fitting)
 
     dtypes = tuple(dict.fromkeys(case.dtype for case in cases))
     with one_thread():
@@ -140,164 +133,179 @@ def fit(case: Case, invariant: StepInvariant) -> Case:
     return replace(case, weights=weights if weights in WEIGHTS else "cloned")
 
 
-@dataclass(frozen=True)
-class _Outcome:
-    """What came of a case: what was found, unless the step did not work, and how it failed."""
-
-    finding: Finding | None
-    kind: Kind = "holds"
-    message: str = ""
+def measure(blank: Verdict, invariant: Invariant, setting: Any, *, exact: bool) -> Verdict:
+    """Return the verdict on one setting of a target: on a case, or on a training in one dtype."""
+    try:
+        finding = invariant.measure(setting)
+    except TrainerError as error:
+        return replace(blank, kind="error", cases=1, message=str(error))
+    violation = finding.violation
+    kind: Kind = "holds" if finding.counted else "vacuous"
+    if not finding.applies:
+        kind = "not applicable"
+    elif violation is not None:
+        known = violation.rounding
+        explains = not exact and (explained(setting) if invariant.splits else bool(known))
+        kind = "rounding" if explains else "violated"
+    message = violation.message if violation else finding.note
+    if kind in ("vacuous", "not applicable"):
+        message = message or f"nothing to tell: it needs {invariant.witness}"
+    return replace(
+        blank,
+        kind=kind,
+        cases=invariant.runs,
+        counted=invariant.runs if finding.counted else 0,
+        max_ulps=finding.max_ulps,
+        margin=finding.margin,
+        violation=violation,
+        message=message,
+        array=violation.array if violation else finding.array,
+        group=violation.group if violation else None,
+        ratio=finding.ratio,
+        threshold=finding.threshold,
+    )
 
 
 @dataclass
-class _Errors:
-    """The errors of a step that were told; messages are the same if only their numbers differ."""
-
-    trainer: Trainer
-    told: set[str] = field(default_factory=set)
-    _works: dict[str, str | None] = field(default_factory=dict)
-
-    def add(self, outcome: _Outcome) -> None:
-        if outcome.kind == "error":
-            self.told.add(_without_numbers(outcome.message))
-
-    def knows(self, outcome: _Outcome) -> bool:
-        return outcome.kind == "error" and _without_numbers(outcome.message) in self.told
-
-    def hopeless(self, dtype: str) -> bool:
-        """Return whether an error that was told is all that can be got out of the step."""
-        if not self.told or dtype not in self.trainer.dtypes:
-            return False
-        if dtype not in self._works:
-            self._works[dtype] = None
-            try:
-                deque(_setting(replace(recipes.COMMON, dtype=dtype)).run(self.trainer), maxlen=0)
-            except TrainerError as error:
-                self._works[dtype] = _without_numbers(str(error))
-        return self._works[dtype] in self.told
-
-
-def _without_numbers(message: str) -> str:
-    return re.sub(r"\d+", "0", message)
-
-
-@dataclass(frozen=True)
 class _Examiner:
-    """One invariant put to one trainer."""
+    """A step, how it is checked, and its errors that were told.
+
+    Errors are the same if only the numbers in their messages differ.
+    """
 
     trainer: Trainer
-    invariant: StepInvariant
     exact: bool
     shrinking: bool
     min_samples: int
     progress: Progress
-    errors: _Errors
+    _told: set[str] = field(default_factory=set)
+    _works: dict[str, str] = field(default_factory=dict)
 
-    def verdict(self, dtype: str, cases: Sequence[Case]) -> Verdict:
-        """Return the verdict that is known, or run the cases."""
-        known = self.progress.known(self.invariant.name, dtype)
-        if known is not None:
-            return known
-        found = self._examine(dtype, cases)
-        self.progress.examined(found)
-        return found
+    def examine(
+        self, invariant: StepInvariant, dtype: str, cases: Sequence[Case]
+    ) -> Verdict | None:
+        """Return the verdict that is known, or run the cases; None where that is hopeless."""
+        if self._hopeless(dtype):
+            return None
+        verdict = self.progress.known(invariant.name, dtype)
+        if verdict is None:
+            verdict = self._run(invariant, dtype, cases)
+            self.progress.examined(verdict)
+        return verdict
 
-    def _examine(self, dtype: str, cases: Sequence[Case]) -> Verdict:
+    def _hopeless(self, dtype: str) -> bool:
+        """Return whether an error that was told is all that can be got out of the step."""
+        if not self._told or dtype not in self.trainer.dtypes:
+            return False
+        if dtype not in self._works:
+            common = _setting(self.trainer, replace(recipes.COMMON, dtype=dtype))
+            self._works[dtype] = ""
+            try:
+                deque(common.run(), maxlen=0)
+            except TrainerError as error:
+                self._works[dtype] = _without_numbers(str(error))
+        return self._works[dtype] in self._told
+
+    def _run(self, invariant: StepInvariant, dtype: str, cases: Sequence[Case]) -> Verdict:
         """Run the cases until one fails; but rounding and errors that were told hide nothing."""
-        verdict = Verdict(self.invariant.name, dtype, "holds")
+        verdict = Verdict(invariant.name, dtype, "holds")
         if dtype not in self.trainer.dtypes:
             message = f"the step takes {' and '.join(self.trainer.dtypes)} only"
             return replace(verdict, kind="not applicable", message=message)
-        seen: list[tuple[Case, Finding]] = []
-        failed: tuple[Case, _Outcome] | None = None
+        seen: list[Verdict] = []
+        failed: Verdict | None = None
         for number, case in enumerate(cases):
-            self.progress.case(self.invariant.name, dtype, number, len(cases), case)
-            outcome = self._measure(_setting(case))
-            if outcome.finding is not None:
-                seen.append((case, outcome.finding))
-            if outcome.kind == "holds" or self.errors.knows(outcome):
+            self.progress.case(invariant.name, dtype, number, len(cases), case)
+            seen.append(found := self._measure(invariant, case))
+            if found.kind in ("holds", "vacuous") or self._knows(found):
                 continue
-            if outcome.kind != "rounding":
-                failed = case, outcome
+            if found.kind != "rounding":
+                failed = found
                 break
-            failed = failed or (case, outcome)
-        counting = [case for case, finding in seen if finding.counted]
+            failed = failed or found
+        counting = [v.case for v in seen if v.counted]
         values = {key: [getattr(case, key) for case in counting] for key in _SPANS}
-        verdict = replace(
+        verdict = self._failed(invariant, failed) if failed else _passed(invariant, verdict, seen)
+        return replace(
             verdict,
             cases=number + 1,
             counted=len(counting),
             spans=tuple(Span(key, min(v), max(v)) for key, v in values.items() if v),
         )
-        if failed:
-            return self._failed(verdict, *failed)
-        return self._passed(verdict, [finding for _, finding in seen])
 
-    def _measure(self, setting: TwoLayer) -> _Outcome:
-        try:
-            finding = self.invariant.measure(self.trainer, setting)
-        except TrainerError as error:
-            return _Outcome(None, "error", str(error))
-        if finding.violation is None:
-            return _Outcome(finding)
-        rounding = None if self.exact else self.invariant.rounding
-        explained = rounding is not None and rounding(self.trainer, setting).explains
-        return _Outcome(finding, "rounding" if explained else "violated", finding.violation.message)
+    def _measure(
+        self, invariant: StepInvariant, case: Case, setting: TwoLayer | None = None
+    ) -> Verdict:
+        blank = Verdict(invariant.name, case.dtype, "holds", case=case)
+        setting = setting or _setting(self.trainer, case)
+        found = measure(blank, invariant, setting, exact=self.exact)
+        # These are of trainings.
+        return replace(found, array=None, group=None, ratio=None, threshold=None)
 
-    def _failed(self, verdict: Verdict, case: Case, failure: _Outcome) -> Verdict:
+    def _knows(self, failure: Verdict) -> bool:
+        return failure.kind == "error" and _without_numbers(failure.message) in self._told
+
+    def _failed(self, invariant: StepInvariant, failure: Verdict) -> Verdict:
         """Describe a failure by the smallest case that fails in the same way."""
-        self.errors.add(failure)
+        self._tell(failure)
         if self.shrinking:
-            case, failure = self._shrunk(case, failure)
-            self.errors.add(failure)
-        again = [self._fails_alike(recipes.setting(case), failure) for _ in range(_RERUNS)]
-        finding = failure.finding
-        violation = finding.violation if finding else None
-        if violation is not None:
-            violation = self.invariant.elaborate(self.trainer, _setting(case), violation)
-        return replace(
-            verdict,
-            kind=failure.kind,
-            max_ulps=finding.max_ulps if finding else None,
-            margin=finding.margin if finding else None,
-            case=case,
-            violation=violation,
-            message=failure.message,
-            failures=sum(map(bool, again)),
-            reruns=_RERUNS,
-        )
+            failure = self._shrunk(invariant, failure)
+            self._tell(failure)
+        case, violation = failure.case, failure.violation
+        assert case is not None
+        fresh = (_bound(self.trainer, case) for _ in range(_RERUNS))
+        again = [self._measure(invariant, case, setting).kind for setting in fresh]
+        if violation is not None and invariant.splits:
+            violation = elaborated(_setting(self.trainer, case), violation)
+        failures = again.count(failure.kind)
+        return replace(failure, violation=violation, failures=failures, reruns=_RERUNS)
 
-    def _shrunk(self, case: Case, failure: _Outcome) -> tuple[Case, _Outcome]:
+    def _tell(self, failure: Verdict) -> None:
+        if failure.kind == "error":
+            self._told.add(_without_numbers(failure.message))
+
+    def _shrunk(self, invariant: StepInvariant, failure: Verdict) -> Verdict:
         """Cut the run after the iteration that failed, then try everything else."""
 
-        def fails(candidate: Case) -> _Outcome | None:
+        def fails(candidate: Case) -> Verdict | None:
             if candidate.n < self.min_samples:
                 return None
-            return self._fails_alike(_setting(candidate), failure)
+            found = self._measure(invariant, candidate)
+            return found if found.kind == failure.kind else None
 
-        if failure.finding and failure.finding.violation:
-            shorter = replace(case, iterations=failure.finding.violation.iteration)
-            if found := fails(shorter):
-                case, failure = shorter, found
+        case = failure.case
+        assert case is not None
+        if failure.violation:
+            shorter = replace(case, iterations=failure.violation.iteration)
+            failure = fails(shorter) or failure
         runs = MAX_RUNS if failure.kind != "rounding" else _ROUNDING_RUNS
-        return shrink(case, failure, fails, runs)
+        _, failure = shrink(failure.case or case, failure, fails, runs)
+        return failure
 
-    def _fails_alike(self, setting: TwoLayer, failure: _Outcome) -> _Outcome | None:
-        found = self._measure(setting)
-        return found if found.kind == failure.kind else None
 
-    def _passed(self, verdict: Verdict, findings: Sequence[Finding]) -> Verdict:
-        margins = [finding.margin for finding in findings if finding.margin is not None]
-        return replace(
-            verdict,
-            kind="holds" if verdict.counted else "vacuous",
-            max_ulps=max((finding.max_ulps for finding in findings), default=0),
-            margin=max(margins, default=None),
-            message="" if verdict.counted else self._why_vacuous(verdict.cases, findings),
-        )
+def _passed(invariant: StepInvariant, verdict: Verdict, seen: Sequence[Verdict]) -> Verdict:
+    measured = [v for v in seen if v.kind != "error"]
+    message = ""
+    if not measured:
+        message = "the step works in no case, as an error above says"
+    elif not any(v.counted for v in measured):
+        normal = f" ({invariant.normal})" if invariant.normal else ""
+        message = f"{invariant.otherwise} in {count(len(seen), 'case')}{normal}"
+    return replace(
+        verdict,
+        kind="vacuous" if message else "holds",
+        max_ulps=max((v.max_ulps or 0 for v in measured), default=0),
+        margin=max((v.margin for v in measured if v.margin is not None), default=None),
+        message=message,
+    )
 
-    def _why_vacuous(self, cases: int, findings: Sequence[Finding]) -> str:
-        if not findings:
-            return "the step works in no case, as an error above says"
-        normal = f" ({self.invariant.normal})" if self.invariant.normal else ""
-        return f"{self.invariant.otherwise} in {count(cases, 'case')}{normal}"
+
+def _bound(trainer: Trainer, case: Case) -> TwoLayer:
+    return replace(recipes.setting(case), trainer=trainer)
+
+
+_setting = lru_cache(256)(_bound)  # the invariants share settings, and some of them a run as well
+
+
+def _without_numbers(message: str) -> str:
+    return re.sub(r"\d+", "0", message)

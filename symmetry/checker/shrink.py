@@ -8,8 +8,8 @@ several seeds, and what counts is how often the invariant may be run, never the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import Any, Generic, TypeVar
+from dataclasses import replace
+from typing import Any, TypeVar
 
 from symmetry.checker.case import DATA, WEIGHTS, Case
 
@@ -37,17 +37,32 @@ def shrink(
     max_runs
         How often it is called at most.
     """
-    search = _Search(case, failure, fails, max_runs)
-    smaller = True
-    while smaller:
-        before = search.case
+    tried, work = {case}, 0
+
+    def accept(name: str) -> bool:
+        """Run cases with less of one value until one fails, and keep that; say if one did."""
+        nonlocal case, failure, work
+        for candidate in _simpler(case, name):
+            if candidate in tried or work + candidate.work > MAX_WORK:
+                continue
+            if len(tried) > max_runs:
+                return False
+            tried.add(candidate)
+            work += candidate.work
+            if (found := fails(candidate)) is not None:
+                case, failure = candidate, found
+                return True
+        return False
+
+    before = None
+    while case != before:
+        before = case
         for name in _SIZES:
-            while search.accept_first(_with_seeds(search.case, name)):
+            while accept(name):
                 pass
         for name in ("lr", "weights", "data", "seed"):
-            search.accept_first(_simpler(search.case, name))
-        smaller = search.case != before
-    return search.case, search.failure
+            accept(name)
+    return case, failure
 
 
 def sizes_below(value: int) -> tuple[int, ...]:
@@ -57,65 +72,24 @@ def sizes_below(value: int) -> tuple[int, ...]:
     return tuple(sorted(size for size in tries if 1 <= size < value))
 
 
-def _with_seeds(case: Case, name: str) -> Iterator[Case]:
-    for size in sizes_below(getattr(case, name)):
-        smaller = _changed(case, name, size)
-        yield smaller
-        for seed in _SEEDS:
-            yield replace(smaller, seed=seed)
-
-
 def _simpler(case: Case, name: str) -> Iterator[Case]:
-    """Yield the case with a simpler learning rate, start, data or seed, the simplest first."""
+    """Yield the case with a smaller size, or a simpler value of another kind, simplest first."""
     value = getattr(case, name)
-    choices: tuple[Any, ...] = {
-        "lr": _RATES,
-        "weights": _starts_like(case.weights),
-        "data": DATA,
-        "seed": _SEEDS,
-    }[name]
-    simpler = choices[: choices.index(value)] if value in choices else choices
-    for choice in simpler:
-        yield _changed(case, name, choice)
+    if name in _SIZES:
+        for size in sizes_below(value):
+            for seed in (case.seed, *_SEEDS):
+                yield _changed(case, {name: size, "seed": seed})
+        return
+    # Zero, cloned and other random starts are different things; none becomes another.
+    cloned = [start for start in WEIGHTS if start.startswith("cloned")]
+    random = [start for start in WEIGHTS[1:] if start not in cloned]
+    starts = cloned if case.weights in cloned else random if case.weights in random else []
+    choices = {"lr": _RATES, "weights": starts, "data": DATA, "seed": _SEEDS}[name]
+    for choice in choices:
+        if choice == value:
+            return
+        yield _changed(case, {name: choice})
 
 
-def _starts_like(weights: str) -> tuple[str, ...]:
-    """Zero, cloned and other random starts are different things; none becomes another."""
-    if weights == "zero":
-        return ("zero",)
-    cloned = weights.startswith("cloned")
-    return tuple(name for name in WEIGHTS[1:] if name.startswith("cloned") == cloned)
-
-
-def _changed(case: Case, name: str, value: object) -> Case:
-    changes: dict[str, Any] = {name: value}
+def _changed(case: Case, changes: dict[str, Any]) -> Case:
     return replace(case, **changes)
-
-
-@dataclass
-class _Search(Generic[T]):
-    """The smallest failing case so far, and what was spent on it."""
-
-    case: Case
-    failure: T
-    fails: Callable[[Case], T | None]
-    max_runs: int
-
-    def __post_init__(self) -> None:
-        self._tried = {self.case}
-        self._work = 0
-
-    def accept_first(self, candidates: Iterator[Case]) -> bool:
-        """Run candidates until one fails, and keep that; return whether one did."""
-        for candidate in candidates:
-            if candidate in self._tried or self._work + candidate.work > MAX_WORK:
-                continue
-            if len(self._tried) > self.max_runs:
-                return False
-            self._tried.add(candidate)
-            self._work += candidate.work
-            failure = self.fails(candidate)
-            if failure is not None:
-                self.case, self.failure = candidate, failure
-                return True
-        return False

@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from symmetry.checker.check import Progress, settle_each
+from symmetry.checker.check import Progress, measure, settle_each
 from symmetry.checker.threads import one_thread
-from symmetry.checker.verdict import Kind, Verdict
+from symmetry.checker.verdict import Verdict
 from symmetry.errors import SymmetryError
-from symmetry.invariants.finding import Finding
 from symmetry.invariants.training import TrainingSetting
 from symmetry.invariants.trainings import TrainingInvariant
 from symmetry.memory import give_back, refuse_beyond_memory
@@ -201,33 +200,4 @@ class _Examiner:
             refuse_beyond_memory(invariant.copies * setting.size)
         except SymmetryError as error:
             return replace(blank, kind="not applicable", message=str(error))
-        try:
-            finding = invariant.measure(setting)
-        except TrainerError as error:
-            return replace(blank, kind="error", cases=1, message=str(error))
-        return self._verdict(blank, finding, invariant)
-
-    def _verdict(self, blank: Verdict, finding: Finding, invariant: TrainingInvariant) -> Verdict:
-        violation = finding.violation
-        kind: Kind = "holds" if finding.counted else "vacuous"
-        if not finding.applies:
-            kind = "not applicable"
-        elif violation is not None:
-            kind = "rounding" if violation.rounding and not self._exact else "violated"
-        message = violation.message if violation else finding.note
-        if kind in ("vacuous", "not applicable"):
-            message = message or f"nothing to tell: it needs {invariant.witness}"
-        return replace(
-            blank,
-            kind=kind,
-            cases=invariant.runs,
-            counted=invariant.runs if finding.counted else 0,
-            max_ulps=finding.max_ulps,
-            margin=finding.margin,
-            violation=violation,
-            message=message,
-            array=violation.array if violation else finding.array,
-            group=violation.group if violation else None,
-            ratio=finding.ratio,
-            threshold=finding.threshold,
-        )
+        return measure(blank, invariant, setting, exact=self._exact)

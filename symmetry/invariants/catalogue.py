@@ -1,25 +1,21 @@
 """The invariants, each in one entry: what it says, why it holds, and how it is measured.
 
-An invariant is measured on a *setting* that the caller has made from a case. Those that speak of
-special starts make them from the setting by themselves (``prepare``), so any setting will do for
-any invariant; but only one that has the invariant's witness counts. ``weights`` says which starts
-can have it.
+An invariant is measured on a *setting*: one start of a target. Only a setting that has its witness
+counts. Of a two-layer step it is made from a case, and ``weights`` says which starts can have it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
-from typing import Literal, TypeVar
+from functools import partial
+from typing import Any, Literal, TypeVar
 
 from symmetry.errors import SymmetryError
 from symmetry.invariants import law, network, runs
-from symmetry.invariants.finding import Finding, Violation
-from symmetry.invariants.rounding import Rounding, rounding, rounding_from_zero
-from symmetry.invariants.two_layer import TwoLayer
-from symmetry.targets.trainer import Trainer, TrainerError
+from symmetry.invariants.finding import Finding
 
 ZERO = frozenset({"zero"})
 CLONED = frozenset({"cloned"})
@@ -28,10 +24,6 @@ ANY = frozenset({"zero", "cloned", "random"})
 
 _ELEMENTWISE = "any activation, loss and elementwise optimiser"
 _NORMAL = "normal for tanh and ReLU from zero weights; symmetry/clones covers it"
-
-
-def _as_it_is(setting: TwoLayer) -> TwoLayer:
-    return setting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +45,13 @@ class Invariant:
         step, within its error bound. ``"response"``: in multiples of what one ulp does to the step.
     trainers
         Of which targets it is true.
+    measure
+        Measures a setting. What the target raises passes through.
+    splits
+        Whether a violation is that clones split in a run, which the rounding of its single steps
+        may explain.
+    runs
+        How many runs it compares, the response apart.
     """
 
     name: str
@@ -61,6 +60,9 @@ class Invariant:
     witness: str
     compared: Literal["exact", "bound", "response"]
     trainers: str
+    measure: Callable[[Any], Finding]
+    splits: bool = False
+    runs: int = 1
 
 
 T = TypeVar("T", bound=Invariant)
@@ -75,13 +77,6 @@ class StepInvariant(Invariant):
     weights
         Which starts can have the witness: ``"zero"``, ``"cloned"`` (clones, and units that
         differ) and ``"random"``.
-    measure
-        The function that measures a trainer on a setting. What the trainer raises passes through.
-    prepare
-        Returns the setting with the start that is really measured.
-    rounding
-        Judges whether single steps' rounding explains a violation on a setting. None for invariants
-        that rounding cannot break.
     otherwise
         What is true where no case has the witness.
     rightly
@@ -91,26 +86,9 @@ class StepInvariant(Invariant):
     """
 
     weights: frozenset[str]
-    measure: Callable[[Trainer, TwoLayer], Finding]
-    prepare: Callable[[TwoLayer], TwoLayer] = _as_it_is
-    rounding: Callable[[Trainer, TwoLayer], Rounding] | None = None
     otherwise: str = "nothing moved"
     normal: str = ""
     rightly: str = ""
-
-    def elaborate(self, trainer: Trainer, setting: TwoLayer, violation: Violation) -> Violation:
-        """Add to a violation how it grew, and whether rounding explains it.
-
-        This takes longer than to measure, so it is for the one violation that will be shown. The
-        run goes on for up to 32 more iterations, or until the step raises.
-        """
-        if self.rounding is None:
-            return violation
-        judged = replace(violation, rounding=self.rounding(trainer, setting).explains)
-        try:
-            return law.growth(trainer, self.prepare(setting), judged)
-        except TrainerError:
-            return judged
 
 
 CATALOGUE: tuple[StepInvariant, ...] = (
@@ -123,9 +101,8 @@ CATALOGUE: tuple[StepInvariant, ...] = (
         trainers=_ELEMENTWISE,
         compared="exact",
         weights=ZERO,
-        measure=lambda step, setting: runs.from_zero(step, setting)["w1"],
-        prepare=TwoLayer.from_zero,
-        rounding=rounding_from_zero,
+        measure=law.from_zero("w1"),
+        splits=True,
         otherwise="w1 never moved",
         normal=_NORMAL,
     ),
@@ -137,9 +114,8 @@ CATALOGUE: tuple[StepInvariant, ...] = (
         trainers=_ELEMENTWISE,
         compared="exact",
         weights=ZERO,
-        measure=lambda step, setting: runs.from_zero(step, setting)["w2"],
-        prepare=TwoLayer.from_zero,
-        rounding=rounding_from_zero,
+        measure=law.from_zero("w2"),
+        splits=True,
         otherwise="the hidden rows of w2 never moved",
         normal=_NORMAL,
     ),
@@ -152,7 +128,7 @@ CATALOGUE: tuple[StepInvariant, ...] = (
         compared="exact",
         weights=CLONED,
         measure=law.clones,
-        rounding=rounding,
+        splits=True,
         otherwise="there were no clones beside another unit, or they never moved",
     ),
     StepInvariant(
@@ -164,7 +140,7 @@ CATALOGUE: tuple[StepInvariant, ...] = (
         trainers=_ELEMENTWISE,
         compared="response",
         weights=NONZERO,
-        measure=law.permutation,
+        measure=law.rearranged,
         otherwise="all hidden units were equal, or nothing moved",
     ),
     StepInvariant(
@@ -175,7 +151,7 @@ CATALOGUE: tuple[StepInvariant, ...] = (
         trainers="any full-batch step that treats its samples equally",
         compared="response",
         weights=NONZERO,
-        measure=lambda step, setting: law.rearranged(step, setting, setting.samples),
+        measure=partial(law.rearranged, kind="samples"),
         otherwise="all samples were equal, or nothing moved",
         rightly="draws samples, takes batches in turn, or adds noise or mixes sample by sample",
     ),
@@ -188,7 +164,7 @@ CATALOGUE: tuple[StepInvariant, ...] = (
         trainers="any step without a pattern over its inputs",
         compared="response",
         weights=NONZERO,
-        measure=lambda step, setting: law.rearranged(step, setting, setting.inputs),
+        measure=partial(law.rearranged, kind="inputs"),
         otherwise="all inputs were equal, or nothing moved",
         rightly="drops out inputs or adds noise to them",
     ),
@@ -201,7 +177,7 @@ CATALOGUE: tuple[StepInvariant, ...] = (
         trainers="any step without weights or patterns of classes",
         compared="response",
         weights=NONZERO,
-        measure=lambda step, setting: law.rearranged(step, setting, setting.classes),
+        measure=partial(law.rearranged, kind="classes"),
         otherwise="all classes were equal, or nothing moved",
         rightly="has weights or fixed random feedback of its own for each class",
     ),
@@ -214,7 +190,6 @@ CATALOGUE: tuple[StepInvariant, ...] = (
         compared="exact",
         weights=NONZERO,
         measure=runs.dead_inputs,
-        prepare=runs.without_dead_rows,
         otherwise="no input was zero in every sample, or no row of another one moved",
     ),
     StepInvariant(
@@ -249,7 +224,6 @@ CATALOGUE: tuple[StepInvariant, ...] = (
         compared="bound",
         weights=ZERO,
         measure=network.first_step,
-        prepare=TwoLayer.from_zero,
         otherwise="w2 never moved",
     ),
     StepInvariant(
@@ -273,7 +247,6 @@ CATALOGUE: tuple[StepInvariant, ...] = (
         compared="bound",
         weights=ZERO,
         measure=network.collapsed,
-        prepare=TwoLayer.from_zero,
         otherwise="no update was larger than its bound",
     ),
 )

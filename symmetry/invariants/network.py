@@ -7,14 +7,14 @@ overflow.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
-from symmetry.invariants.bound import Bounded, Doubles, step_bounds
+from symmetry.invariants.bound import Bounded, step_bounds
 from symmetry.invariants.finding import Finding, Violation
 from symmetry.invariants.two_layer import TwoLayer
-from symmetry.targets.trainer import Trainer
 from symmetry.units import compare
 from symmetry.units.compare import Floats
 from symmetry.units.state import State, finite, identical
@@ -22,20 +22,7 @@ from symmetry.units.state import State, finite, identical
 Pair = tuple[Floats, Floats]
 
 
-class _Comparison(NamedTuple):
-    """A matrix of weights, what it should be, and the error allowed: 0 is exact, NaN anything.
-
-    The words lead from one to the other: "w2[1, 3] is 0.2; *half the bias row is* 0.3".
-    """
-
-    words: str
-    array: str
-    found: Floats
-    expected: Floats
-    error: Floats
-
-
-def first_step(trainer: Trainer, setting: TwoLayer) -> Finding:
+def first_step(setting: TwoLayer) -> Finding:
     """Compare w1 with zero, and hidden rows of w2 with half its bias row, after one step from zero.
 
     With zero weights every hidden unit is 1/2 for every sample, so that its gradient is half the
@@ -43,8 +30,7 @@ def first_step(trainer: Trainer, setting: TwoLayer) -> Finding:
 
     Witness: w2 moved.
     """
-    setting = setting.from_zero()
-    found = setting.begin(trainer)(setting)
+    found = setting.step()
     w1, w2 = _collapsed_bounds(setting)
     bias = found["w2"][0].astype(np.float64)
     # The bias row is the measure, so that it fits whatever it is.
@@ -53,20 +39,20 @@ def first_step(trainer: Trainer, setting: TwoLayer) -> Finding:
     error = np.zeros_like(w1.error), allowed
     words = "from zero weights it stays", "half the bias row is"
     counted = bool((np.isfinite(found["w2"]) & (found["w2"] != 0)).any())
-    return _judge(_comparisons(words, found, expected, error), 1, counted)
+    return replace(_judge(found, expected, error, words, 1), counted=counted)
 
 
-def gradient(trainer: Trainer, setting: TwoLayer) -> Finding:
+def gradient(setting: TwoLayer) -> Finding:
     """Compare one step from the setting's weights with the formulas.
 
     Witness: an entry whose update is larger than its bound.
     """
-    found = setting.begin(trainer)(setting)
+    found = setting.step()
     bounds = step_bounds(setting.x, setting.y, setting.w1, setting.w2, setting.lr)
     return _judge_step("by the formulas it is", found, bounds, 1)
 
 
-def collapsed(trainer: Trainer, setting: TwoLayer) -> Finding:
+def collapsed(setting: TwoLayer) -> Finding:
     """Compare each step of a run from zero weights with the step of the collapsed network.
 
     A step begins with unit 0 of the last one, repeated. The run ends with the step that splits the
@@ -74,8 +60,7 @@ def collapsed(trainer: Trainer, setting: TwoLayer) -> Finding:
 
     Witness: an entry whose update is larger than its bound.
     """
-    here = setting.from_zero()
-    units, step = here.hidden_units, here.begin(trainer)
+    here, units, step = setting, setting.hidden_units, setting.begin()
     finding = Finding(counted=False)
     for iteration in range(1, setting.iterations + 1):
         found = step(here)
@@ -101,63 +86,53 @@ def _judge_step(
 ) -> Finding:
     """Judge a whole step; it has the witness if leaving out some update would have shown."""
     w1, w2 = bounds
-    comparisons = _comparisons((words, words), found, (w1.value, w2.value), (w1.error, w2.error))
     counted = any(bool((matrix.update > matrix.error).any()) for matrix in bounds)
-    return _judge(comparisons, iteration, counted)
+    finding = _judge(found, (w1.value, w2.value), (w1.error, w2.error), (words, words), iteration)
+    return replace(finding, counted=counted)
 
 
-def _comparisons(
-    words: tuple[str, str], found: State, value: Pair, error: Pair
-) -> tuple[_Comparison, ...]:
-    """Pair matrices with what they should be; a single unit is repeated to match all."""
-    hidden = found["w1"].shape[1]
-    if value[0].shape[1] != hidden:
-        value, error = _repeat(value, hidden), _repeat(error, hidden)
-    return tuple(map(_Comparison, words, found, found.values(), value, error))
+def _judge(
+    found: State, value: Pair, error: Pair, words: tuple[str, str], iteration: int
+) -> Finding:
+    """Return the finding of the entry that comes nearest to its bound, or goes farthest beyond.
+
+    A single unit stands for all. An error of 0 is exact, of NaN anything. The words lead from what
+    was found to what it should be: "w2[1, 3] is 0.2; *half the bias row is* 0.3".
+    """
+    rows = np.minimum(np.arange(len(found["w2"])), len(value[1]) - 1)
+    expected, allowed = (value[0], value[1][rows]), (error[0], error[1][rows])
+    judge = partial(_judge_array, iteration)
+    w1, w2 = map(judge, ("w1", "w2"), (found["w1"], found["w2"]), expected, allowed, words)
+    return _worse(w2, w1)
 
 
-def _repeat(unit: Pair, hidden: int) -> Pair:
-    """Return w1 and w2 of a network whose hidden units are all the single one."""
-    w1, w2 = unit
-    return np.repeat(w1, hidden, axis=1), w2[np.minimum(np.arange(hidden + 1), 1)]
-
-
-def _judge(comparisons: tuple[_Comparison, ...], iteration: int, counted: bool) -> Finding:
-    """Return the finding of the entry that comes nearest to its bound, or goes farthest beyond."""
-    margins = [_margins(comparison) for comparison in comparisons]
-    worst = max((0, 1), key=lambda index: margins[index].max())
-    entry = compare.largest_entry(margins[worst])
-    margin = float(margins[worst][entry])
-    words, array, found, expected, error = comparisons[worst]
+def _judge_array(
+    iteration: int, array: str, found: Floats, expected: Floats, error: Floats, words: str
+) -> Finding:
+    expected, error = (np.broadcast_to(a, found.shape) for a in (expected, error))
     with np.errstate(all="ignore"):
         rounded = expected.astype(found.dtype)
+        deviation = abs(found - expected)
+        deviation[~np.isfinite(deviation)] = np.inf
+        margins = np.where(deviation == 0, 0.0, deviation / error)
+    margins[np.isnan(error)] = 0.0
+    entry = compare.largest_entry(margins)
+    margin = float(margins[entry])
     ulps = int(compare.ulp_distances(found, rounded)[entry]) if margin else 0
     if margin <= 1:
-        return Finding(counted, ulps, None, margin)
+        return Finding(False, ulps, None, margin)
     allowed = f" ± {error[entry]:.2g}" if error[entry] else ""
     message = (
         f"after step {iteration} {array}{list(entry)} is {found[entry]!s}; {words} "
         f"{rounded[entry]!s}{allowed}"
     )
-    allowance = float(error[entry])
     violation = Violation.between(
-        found, rounded, entry, message, iteration, array, allowed=allowance
+        found, rounded, entry, message, iteration, array, allowed=float(error[entry])
     )
-    return Finding(counted, ulps, violation, margin)
-
-
-def _margins(comparison: _Comparison) -> Doubles:
-    """Return deviations by the allowed ones, 0 where anything is allowed."""
-    _, _, found, expected, error = comparison
-    with np.errstate(all="ignore"):
-        deviation = abs(found - expected)
-        deviation[~np.isfinite(deviation)] = np.inf
-        margins = np.where(deviation == 0, 0.0, deviation / error)
-    return np.where(np.isnan(error), 0.0, margins)
+    return Finding(False, ulps, violation, margin)
 
 
 def _worse(one: Finding, other: Finding) -> Finding:
     """Return the finding with the larger margin; either may have the witness."""
     worse = other if (other.margin or 0.0) >= (one.margin or 0.0) else one
-    counted = one.counted or other.counted
-    return Finding(counted, worse.max_ulps, worse.violation, worse.margin)
+    return replace(worse, counted=one.counted or other.counted)

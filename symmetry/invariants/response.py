@@ -4,41 +4,91 @@ What rounding does to a step nobody can say who does not know its code. But a st
 changes of one ulp in its arguments with changes of size R cannot be expected to compute anything
 to much better than R, whatever its activation, loss or optimiser. So deviations are measured in
 multiples of R, each array apart.
+
+Some changes are random, entry by entry; their effects on a sum cancel, while a kernel that sums in
+another order may err in one direction. Therefore others are coherent: the same direction in every
+entry.
+
+Ulps of small weights are not all. A network's outputs are compared with labels of 0 and 1, and are
+rounded as such. From zero weights, or tiny ones, with as many samples in each class, that rounding
+is all that is left of the gradient; and no argument has an ulp of its size. So the outputs are
+moved as well: for all samples alike, by the bias row of w2, where this shift itself is taken off
+the result; and for each sample by itself, by its labels. An optimiser that divides by the size of
+the gradient makes a full step of such a remainder.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
+from symmetry.data.random import Random
+from symmetry.units.compare import Floats
 from symmetry.units.state import Array, State, finite
 
+_RANDOM, _OUTPUTS, _LABELS = 4, 2, 4  # changes of a kind
+PERTURBATIONS = _RANDOM + 8 + _OUTPUTS + _LABELS
 
-def responses(result: State, changes: Iterable[Mapping[str, float]]) -> dict[str, float]:
-    """Return R for each array, given the changes in each of the perturbed results.
 
-    It is the largest one, but at least a quarter of the ulp of the largest entry.
+def perturbations(
+    x: Floats, y: Floats, w1: Floats, w2: Floats, lr: float, random: Random
+) -> Iterator[tuple[dict[str, Any], dict[str, Array]]]:
+    """Yield which of the five arguments become what, ``PERTURBATIONS`` times.
+
+    First come random ones, each nonzero entry of x, w1 and w2 one ulp up or down. Then one ulp
+    outward, and inward, in all of x, w1 and w2; in w1 alone; in w2 alone; and lr * (1 ± eps). Then
+    eps is added to the bias of half of the classes, and taken from that of the others. At last, in
+    each sample, eps with a random sign moves from the label of the true class to another one.
+
+    The second value is what has been added to an array and does not count as a change of it.
     """
-    largest = {name: _floor(array) for name, array in result.items()}
-    for change in changes:
-        for name in largest:
-            largest[name] = max(largest[name], change[name])
-    return largest
+    eps, arrays = float(np.finfo(w1.dtype).eps), {"x": x, "w1": w1, "w2": w2}
+    for _ in range(_RANDOM):
+        yield (
+            {name: _towards(_signs(random, a.shape) * np.inf, a) for name, a in arrays.items()},
+            {},
+        )
+    for outward in (True, False):
+        moved = {
+            name: _towards(np.copysign(np.inf, a) if outward else np.zeros_like(a), a)
+            for name, a in arrays.items()
+        }
+        yield moved, {}
+        yield {"w1": moved["w1"]}, {}
+        yield {"w2": moved["w2"]}, {}
+    yield {"lr": lr * (1 + eps)}, {}
+    yield {"lr": lr * (1 - eps)}, {}
+    for _ in range(_OUTPUTS):
+        shifted = w2.copy()
+        shifted[0] += np.where(random.permutation(w2.shape[1]) % 2, eps, -eps).astype(w2.dtype)
+        yield {"w2": shifted}, {"w2": np.subtract(shifted, w2, dtype=np.float64)}
+    for _ in range(_LABELS):
+        yield {"y": _relabelled(y, eps, random)}, {}
 
 
-def changes(result: State, nearby: State, shift: State) -> dict[str, float]:
-    """Return the largest change of each array of a result; NaN if not all is finite.
+def response(result: State, nearby: Sequence[tuple[State, State]]) -> dict[str, float] | None:
+    """Return R for each array of a step's result, given those of perturbed steps.
 
-    ``shift`` is what the perturbation itself has added to an array; it does not count as a change.
+    It is the largest change, but at least a quarter of the ulp of the largest entry. With each
+    result comes the shift that the perturbation itself has added to arrays of it, which does not
+    count. None where a number is not finite.
     """
-    if not finite(nearby):
-        return dict.fromkeys(result, math.nan)
-    return {
-        name: largest_change(array, np.subtract(nearby[name], shift.get(name, 0), dtype=np.float64))
-        for name, array in result.items()
+    if not all(map(finite, [result, *(state for state, _ in nearby)])):
+        return None
+    found = {
+        name: [
+            largest_change(a, np.subtract(state[name], shift.get(name, 0), dtype=np.float64))
+            for state, shift in nearby
+        ]
+        for name, a in result.items()
     }
+    for name, a in result.items():
+        found[name].append(float(np.finfo(a.dtype).eps) * float(abs(a).max(initial=0.0)) / 4)
+    largest = {name: max(changes) for name, changes in found.items()}
+    return None if math.inf in largest.values() else largest
 
 
 def largest_change(a: Array, b: Array) -> float:
@@ -54,5 +104,24 @@ def ratio(deviation: float, response: float) -> float:
     return deviation / response if response else math.inf
 
 
-def _floor(array: Array) -> float:
-    return float(np.finfo(array.dtype).eps) * float(abs(array).max(initial=0.0)) / 4
+def _relabelled(y: Floats, eps: float, random: Random) -> Floats:
+    """Move eps, with a random sign for each sample, between its true class and another one."""
+    n, c = y.shape
+    moved = y.copy()
+    if c > 1:
+        rows, true = np.arange(n), y.argmax(axis=1)
+        other = (true + 1 + random.integers(c - 1, (n,))) % c
+        step = (_signs(random, (n,)) * eps).astype(y.dtype)
+        moved[rows, true] -= step
+        moved[rows, other] += step
+    return moved
+
+
+def _signs(random: Random, shape: tuple[int, ...]) -> Array:
+    return np.where(random.integers(2, shape) == 1, 1.0, -1.0)
+
+
+def _towards(target: Array, a: Floats) -> Floats:
+    """Return the neighbours of all entries in the direction of a target; zeros stay zeros."""
+    with np.errstate(all="ignore"):
+        return np.where(a == 0, a, np.nextafter(a, target.astype(a.dtype)))

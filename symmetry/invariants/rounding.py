@@ -1,4 +1,4 @@
-"""Whether the rounding of single steps can explain that clones split.
+"""Whether the rounding of single steps can explain that clones split, and how a split grows.
 
 One ulp in the first step may have grown to anything by the last one, so a whole run says nothing.
 Here every step starts from weights in which the units of a group are made equal again, and how far
@@ -8,31 +8,32 @@ apart that one step takes them is compared with its response to changes of one u
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
 from symmetry.data.random import Random
-from symmetry.invariants.memo import remembered
-from symmetry.invariants.perturbations import PERTURBATIONS
-from symmetry.invariants.response import changes, largest_change, ratio, responses
+from symmetry.invariants.finding import Violation
+from symmetry.invariants.response import PERTURBATIONS, largest_change, ratio, response
 from symmetry.invariants.two_layer import TwoLayer
-from symmetry.targets.trainer import Trainer, TrainerError
-from symmetry.units.state import State, finite, identical
+from symmetry.targets.trainer import TrainerError
+from symmetry.units import compare
+from symmetry.units.state import State, identical
 from symmetry.units.units import Order, Units, first_of_group
 
 _STREAM = 103  # of the setting's seed
+_FOLLOWED = (0, 1, 2, 4, 8, 16, 32)  # how many steps after the split its growth is noted
 
 
-class Rounding(NamedTuple):
-    """The answer, and the largest deviation of a step by what rounding may make of it."""
-
-    explains: bool
-    margin: float
+def explained(setting: TwoLayer) -> bool:
+    """Return whether rounding explains that clones split in a run."""
+    return 0 < rounding(setting) <= 1
 
 
-def rounding(trainer: Trainer, setting: TwoLayer) -> Rounding:
-    """Judge the steps of a run from the setting's weights, one by one.
+@lru_cache(256)  # the columns of w1 and the rows of w2 split in the same run
+def rounding(setting: TwoLayer) -> float:
+    """Judge the steps of a run, one by one; return the largest deviation by what is allowed.
 
     The run, an identical one and the perturbed ones advance side by side, each on an instance of
     its own, so that what an optimiser remembers is as far along in all of them. They all go on
@@ -49,37 +50,52 @@ def rounding(trainer: Trainer, setting: TwoLayer) -> Rounding:
     """
     units = setting.hidden_units
     first = first_of_group(units.groups(setting.start), units.count)
-    plain, repeated = setting.begin(trainer), setting.begin(trainer)
-    perturbed = [setting.begin(trainer) for _ in range(PERTURBATIONS)]
+    plain, repeated = setting.begin(), setting.begin()
+    perturbed = [setting.begin() for _ in range(PERTURBATIONS)]
     random, here, margin = Random(setting.seed, _STREAM), setting, 0.0
     for _ in range(setting.iterations):
         try:
             result, again = plain(here), repeated(here)
-            found = [
-                changes(result, step(near), shift)
-                for step, (near, shift) in zip(perturbed, here.nearby(random), strict=True)
+            near = [
+                (step(there), shift)
+                for step, (there, shift) in zip(perturbed, here.nearby(random), strict=True)
             ]
         except TrainerError:
             break
         if not identical(result, again) or _partly_finite(result, units, first):
-            return Rounding(False, math.inf)
-        if not (finite(result) and all(np.isfinite(list(c.values())).all() for c in found)):
+            return math.inf
+        if (allowed := response(result, near)) is None:
             break
-        weights, response = units.rearranged(result, first), responses(result, found)
+        weights = units.rearranged(result, first)
         here = here.at(weights)
-        multiples = [
-            ratio(largest_change(result[name], weights[name]), response[name]) for name in result
-        ]
+        multiples = [ratio(largest_change(result[n], weights[n]), allowed[n]) for n in result]
         margin = max(margin, max(multiples) / setting.limit)
         if margin > 1:
-            return Rounding(False, margin)
-    return Rounding(margin > 0, margin)
+            break
+    return margin
 
 
-@remembered
-def rounding_from_zero(trainer: Trainer, setting: TwoLayer) -> Rounding:
-    """Judge the steps of a run from zero weights."""
-    return rounding(trainer, setting.from_zero())
+def elaborated(setting: TwoLayer, violation: Violation) -> Violation:
+    """Add to a split whether rounding explains it, and how it grew.
+
+    That is how far apart its two units are 0, 1, 2, 4, 8, 16 and 32 steps later: the largest
+    relative distance in the violation's array. A large setting is followed for fewer steps, a
+    diverging one until it overflows, and a step that raises has no growth.
+    """
+    assert violation.units is not None  # a split has two
+    (odd, usual), units, first = violation.units, setting.hidden_units, violation.iteration
+    judged = replace(violation, rounding=explained(setting))
+    last = max(first, min(first + _FOLLOWED[-1], setting.affordable))
+    noted = []
+    try:
+        for step, state in enumerate(setting.run(last), start=1):
+            if step - first in _FOLLOWED:
+                rows = [units.rows(state, p) for p in units.parts if p.array == violation.array]
+                distance = max(compare.max_relative(row[odd], row[usual]) for row in rows)
+                noted.append((step, distance))
+    except TrainerError:
+        return judged
+    return replace(judged, growth=tuple(noted))
 
 
 def _partly_finite(state: State, units: Units, first: Order) -> bool:

@@ -1,48 +1,25 @@
-"""What is measured on two-layer steps alone: zero starts, dead inputs, samples left unchanged."""
+"""What is measured on two-layer steps alone: dead inputs, and samples left unchanged."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from symmetry.invariants import law
 from symmetry.invariants.finding import Finding, Violation
-from symmetry.invariants.memo import remembered
 from symmetry.invariants.two_layer import TwoLayer
-from symmetry.targets.trainer import Trainer
 from symmetry.units import compare
 from symmetry.units.compare import Floats
-from symmetry.units.follow import Follower
 from symmetry.units.state import finite, moved
-
-
-@remembered
-def from_zero(trainer: Trainer, setting: TwoLayer) -> dict[str, Finding]:
-    """Compare the columns of w1, and the hidden rows of w2, along one run from zero weights."""
-    setting = setting.from_zero()
-    units = setting.hidden_units
-    followers = {name: Follower(units.within(name), setting.start) for name in units.arrays}
-    law.follow(trainer, setting, followers.values())
-    return {
-        name: Finding(
-            follower.moved,
-            follower.max_ulps,
-            law.violation_of(follower.split, units) if follower.split else None,
-        )
-        for name, follower in followers.items()
-    }
 
 
 def without_dead_rows(setting: TwoLayer) -> TwoLayer:
     """Return the same setting with zeros in the rows of w1 that belong to dead inputs."""
     w1 = setting.w1.copy()
     w1[_dead(setting)] = 0
-    return replace(setting, w1=w1)
+    return setting.at({"w1": w1})
 
 
-def dead_inputs(trainer: Trainer, setting: TwoLayer) -> Finding:
+def dead_inputs(setting: TwoLayer) -> Finding:
     """Compare the rows of w1 that belong to dead inputs with zero, along a run.
 
     The rows start at zero, the other weights as the setting has them. The first iteration with a
@@ -54,7 +31,7 @@ def dead_inputs(trainer: Trainer, setting: TwoLayer) -> Finding:
     if not dead.any():
         return Finding(counted=False)
     live_moved = False
-    for iteration, weights in enumerate(setting.run(trainer), start=1):
+    for iteration, weights in enumerate(setting.run(), start=1):
         if not finite(weights):
             break
         w1 = weights["w1"]
@@ -64,7 +41,7 @@ def dead_inputs(trainer: Trainer, setting: TwoLayer) -> Finding:
     return Finding(counted=live_moved)
 
 
-def pure(trainer: Trainer, setting: TwoLayer) -> Finding:
+def pure(setting: TwoLayer) -> Finding:
     """Compare the x and y that each step of a run was handed with what it left of them.
 
     Here every bit counts: a zero that changes its sign has been written to. (That the weights keep
@@ -72,12 +49,13 @@ def pure(trainer: Trainer, setting: TwoLayer) -> Finding:
 
     Witness: something moved.
     """
-    run, here, counted = trainer.start(), setting, False
+    assert setting.trainer is not None
+    run, here, counted = setting.trainer.start(), setting, False
     for iteration in range(1, setting.iterations + 1):
         result = run(here.x, here.y, here.w1, here.w2, here.lr)
         for name, kept, left in (("x", setting.x, result.x), ("y", setting.y, result.y)):
-            if not _untouched(kept, left):
-                return _written(iteration, name, kept, left)
+            if (written := _written(iteration, name, kept, left)) is not None:
+                return Finding.violated(written)
         weights = {"w1": result.w1, "w2": result.w2}
         counted = counted or bool(moved(setting.start, weights))
         if not finite(weights):
@@ -99,20 +77,17 @@ def _revived(iteration: int, rows: Floats) -> Finding:
         f"after step {iteration} w1[{row}, {unit}] is {float(rows[entry]):.9g}, although input "
         f"{row - 1} is zero in every sample and its row of w1 began at zero"
     )
-    violation = Violation.between(rows, zeros, entry, message, iteration, "w1")
-    return Finding.violated(violation)
+    return Finding.violated(Violation.between(rows, zeros, entry, message, iteration, "w1"))
 
 
-def _untouched(kept: Floats, left: Floats) -> bool:
-    same_kind = kept.shape == left.shape and kept.dtype == left.dtype
-    return same_kind and kept.tobytes() == left.tobytes()
-
-
-def _written(iteration: int, name: str, kept: Floats, left: Floats) -> Finding:
-    """Describe the entry of x or y that a step has changed most."""
+def _written(iteration: int, name: str, kept: Floats, left: Floats) -> Violation | None:
+    """Describe the entry of x or y that a step has changed most; None if it has changed nothing."""
     if kept.shape != left.shape or kept.dtype != left.dtype:
-        message = f"step {iteration} turns {name} into another shape or dtype"
-        return Finding.violated(Violation(message, iteration, name))
+        return Violation(
+            f"step {iteration} turns {name} into another shape or dtype", iteration, name
+        )
+    if kept.tobytes() == left.tobytes():
+        return None
     integer = f"u{kept.dtype.itemsize}"
     changed = np.ascontiguousarray(kept).view(integer) != left.view(integer)
     distances = compare.ulp_distances(kept, left)
@@ -122,5 +97,4 @@ def _written(iteration: int, name: str, kept: Floats, left: Floats) -> Finding:
         f"step {iteration} writes to {name}: {name}{list(entry)} was "
         f"{float(kept[entry]):.9g} and is {float(left[entry]):.9g}"
     )
-    violation = Violation.between(kept, left, entry, message, iteration, name)
-    return Finding.violated(violation)
+    return Violation.between(kept, left, entry, message, iteration, name)

@@ -15,7 +15,7 @@ import numpy as np
 
 from symmetry.data.random import Random
 from symmetry.invariants.finding import Finding, Violation
-from symmetry.invariants.law import Rearrangement, unlike_repetition
+from symmetry.invariants.law import Deviation, Rearrangement, unlike_repetition
 from symmetry.invariants.response import ratio
 from symmetry.invariants.training import (
     JUDGED,
@@ -27,7 +27,6 @@ from symmetry.invariants.training import (
     has_moved,
 )
 from symmetry.targets.following import comparable
-from symmetry.units import compare
 from symmetry.units.merge import Pair, merged, sources
 from symmetry.units.state import finite
 from symmetry.units.units import Order, Units
@@ -139,29 +138,17 @@ def _judge(
         note = "cannot judge: one ulp in the parameters moves the arrays by 1 % and more"
         return Finding(counted=False, note=note)
     step, array = _worst(ratios, setting.threshold)
-    multiple = ratios[step, array]
-    finding = Finding(
-        counted=has_moved(setting.start, setting.result),
-        margin=multiple / setting.threshold,
-        ratio=multiple,
-        threshold=setting.threshold,
-        array=array,
+    deviation = Deviation(
+        step + 1, array, ratios[step, array], setting.threshold, setting.response()[step][array]
     )
-    a, b = found[step][array], expected[step][array]
-    if compare.identical(a, b):
-        return finding
-    entry = compare.largest_entry(abs(np.subtract(a, b, dtype=np.float64)))
-    message = (
-        f"after step {step + 1} of a run from {changed}, {array}{list(entry)} is {a[entry]!s}, "
-        f"{wanted} is {b[entry]!s}: {multiple:.3g} times the response to one ulp, limit "
-        f"{setting.threshold:.0f}"
+    text = (
+        f"after step {step + 1} of a run from {changed}, {{array}} is {{a}}, {wanted} is {{b}}: "
+        "{d.ratio:.3g} times the response to one ulp, limit {d.limit:.0f}"
     )
-    rounding = multiple <= setting.threshold
-    allowed = setting.response()[step][array] * setting.threshold
-    facts = {"allowed": allowed, "rounding": rounding}
-    violation = Violation.between(a, b, entry, message, step + 1, array, **facts)
-    violated = not rounding or (exact and finding.counted)
-    return replace(finding, max_ulps=violation.ulps or 0, violation=violation if violated else None)
+    counted, rounding = has_moved(setting.start, setting.result), deviation.explained
+    return deviation.finding(
+        found[step], expected[step], text, counted=counted, exact=exact, rounding=rounding
+    )
 
 
 def _worst(ratios: Mapping[Key, float], threshold: float) -> Key:

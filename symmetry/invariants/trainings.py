@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from symmetry import ranks
 from symmetry.invariants import training_law, training_ranks, training_rules
 from symmetry.invariants.catalogue import Invariant, matching
-from symmetry.invariants.finding import Finding
-from symmetry.invariants.training import TrainingSetting
 from symmetry.targets.trainer import DTYPES
 
 _WRITTEN = ("float32",)
@@ -21,14 +19,10 @@ class TrainingInvariant(Invariant):
 
     Attributes
     ----------
-    measure
-        Measures it. What the training raises passes through.
     dtypes
         Those that it is judged in; ``"float32"`` is as written.
     units
         Whether it speaks of equal units, which have to be found first.
-    runs
-        How many runs are compared, the response apart.
     on_request
         Whether it is checked only where it is asked for.
     ranks
@@ -38,7 +32,6 @@ class TrainingInvariant(Invariant):
     """
 
     trainers: str = "PyTorch trainings"
-    measure: Callable[[TrainingSetting], Finding]
     dtypes: tuple[str, ...] = DTYPES
     units: bool = False
     runs: int = 2

@@ -1,28 +1,35 @@
-"""The setting of a two-layer step: its arrays, its units, and how a trainer is run on them."""
+"""The setting of a two-layer step: its arrays, its units, how it is run, and its response."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from symmetry.data.random import Random
-from symmetry.invariants.perturbations import perturbations
+from symmetry.invariants.response import perturbations, response
 from symmetry.targets.trainer import Trainer
 from symmetry.units.compare import Floats
 from symmetry.units.state import Array, State, finite
 from symmetry.units.units import Part, Units
 
 _AFFORDABLE = 10**8  # n * i * h * iterations, beyond which the growth of a split is not followed
-_STREAM = 101  # of the seed, for the settings that run in between
+_OTHERS, _RESPONSE = 101, 104  # streams of the seed
+_PARTS = {  # row 0 of w1 and w2 is the bias
+    "hidden units": (Part("w1", axis=1), Part("w2", axis=0, first=1)),
+    "samples": (Part("x", axis=0), Part("y", axis=0)),
+    "inputs": (Part("x", axis=1), Part("w1", axis=0, first=1)),
+    "classes": (Part("y", axis=1), Part("w2", axis=1)),
+}
 
 
 def hidden_units(h: int) -> Units:
     """Return the hidden units: columns of w1, and rows of w2 below the bias."""
-    return Units("hidden units", h, (Part("w1", axis=1), Part("w2", axis=0, first=1)))
+    return Units("hidden units", h, _PARTS["hidden units"])
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,13 +44,14 @@ class TwoLayer:
         One-hot labels, shape (n, c).
     w1, w2
         Weights at the start, shapes (i + 1, h) and (h + 1, c); row 0 belongs to the bias.
-        Invariants that speak of a run from zero weights do not look at them.
     lr
         Learning rate.
     iterations
         Number of steps of a run.
     seed
         Feeds the random choices of an invariant (a rearrangement, perturbations).
+    trainer
+        The step; None where the setting is for something else than to be run.
     """
 
     x: Floats
@@ -53,6 +61,7 @@ class TwoLayer:
     lr: float
     iterations: int
     seed: int
+    trainer: Trainer | None = None
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -69,26 +78,15 @@ class TwoLayer:
         """The four arrays by name."""
         return {"x": self.x, "y": self.y, "w1": self.w1, "w2": self.w2}
 
+    def units(self, kind: str) -> Units:
+        """Return the ``"hidden units"``, ``"samples"``, ``"inputs"`` or ``"classes"``."""
+        first, *_ = parts = _PARTS[kind]
+        return Units(kind, self.start[first.array].shape[first.axis], parts)
+
     @property
     def hidden_units(self) -> Units:
         """The hidden units: columns of w1, and rows of w2 below the bias."""
-        return hidden_units(self.hidden)
-
-    @property
-    def samples(self) -> Units:
-        """The samples: rows of x and y."""
-        return Units("samples", len(self.x), (Part("x", axis=0), Part("y", axis=0)))
-
-    @property
-    def inputs(self) -> Units:
-        """The inputs: columns of x, and rows of w1 below the bias."""
-        parts = (Part("x", axis=1), Part("w1", axis=0, first=1))
-        return Units("inputs", self.x.shape[1], parts)
-
-    @property
-    def classes(self) -> Units:
-        """The classes: columns of y and w2."""
-        return Units("classes", self.y.shape[1], (Part("y", axis=1), Part("w2", axis=1)))
+        return self.units("hidden units")
 
     @property
     def affordable(self) -> int:
@@ -108,16 +106,13 @@ class TwoLayer:
         arrays: dict[str, Any] = dict(start)
         return replace(self, **arrays)
 
-    def from_zero(self) -> TwoLayer:
-        """Return the same setting with all weights zero at the start."""
-        return replace(self, w1=np.zeros_like(self.w1), w2=np.zeros_like(self.w2))
-
-    def begin(self, trainer: Trainer) -> Callable[[TwoLayer], dict[str, Array]]:
+    def begin(self) -> Callable[[TwoLayer], dict[str, Array]]:
         """Begin a run; return the function that takes its next step, from the weights it is given.
 
         What the trainer raises passes through.
         """
-        run = trainer.start()
+        assert self.trainer is not None
+        run = self.trainer.start()
 
         def step(here: TwoLayer) -> dict[str, Array]:
             result = run(here.x, here.y, here.w1, here.w2, here.lr)
@@ -125,12 +120,16 @@ class TwoLayer:
 
         return step
 
-    def run(self, target: Trainer, steps: int | None = None) -> Iterator[dict[str, Array]]:
+    def step(self) -> dict[str, Array]:
+        """Return w1 and w2 after the first step of a fresh run."""
+        return self.begin()(self)
+
+    def run(self, steps: int | None = None) -> Iterator[dict[str, Array]]:
         """Yield w1 and w2 after each step of a fresh run.
 
         The first iteration with a number that is not finite is the last one.
         """
-        step, here = self.begin(target), self
+        step, here = self.begin(), self
         for _ in range(self.iterations if steps is None else steps):
             weights = step(here)
             yield weights
@@ -138,8 +137,19 @@ class TwoLayer:
                 return
             here = here.at(weights)
 
+    @cached_property
+    def result(self) -> State:
+        """The state after one step, which all rearrangements are compared with."""
+        return self.step()
+
+    @cached_property
+    def response(self) -> Mapping[str, float] | None:
+        """What one ulp does to that step, by array; None where not all numbers are finite."""
+        near = [(near.step(), shift) for near, shift in self.nearby(Random(self.seed, _RESPONSE))]
+        return response(self.result, near)
+
     def nearby(self, random: Random) -> Iterator[tuple[TwoLayer, State]]:
-        """Yield the neighbours that ``symmetry.invariants.perturbations`` describes.
+        """Yield the neighbours that ``symmetry.invariants.response`` describes.
 
         With each comes what the perturbation adds to arrays of the result.
         """
@@ -153,15 +163,11 @@ class TwoLayer:
         always the same ones: some trainers compile for each shape.
         """
         sizes = (*self.x.shape, self.hidden, self.y.shape[1])
-        yield self._random((3, 2, 5, 4) if sizes != (3, 2, 5, 4) else (4, 3, 2, 5))
-        yield self._random(sizes)
-
-    def _random(self, sizes: tuple[int, ...]) -> TwoLayer:
-        """Return two steps' worth of a setting of n, i, h and c as given."""
-        (n, inputs, hidden, classes), random = sizes, Random(self.seed, _STREAM)
-        y = np.eye(classes, dtype=self.dtype)[random.integers(classes, (n,))]
-        x, w1, w2 = (
-            random.uniform(shape, -1, 1).astype(self.dtype)
-            for shape in ((n, inputs), (inputs + 1, hidden), (hidden + 1, classes))
-        )
-        return TwoLayer(x, y, w1, w2, self.lr, min(self.iterations, 2), self.seed)
+        for n, i, h, c in ((3, 2, 5, 4) if sizes != (3, 2, 5, 4) else (4, 3, 2, 5), sizes):
+            random = Random(self.seed, _OTHERS)
+            y = np.eye(c, dtype=self.dtype)[random.integers(c, (n,))]
+            x, w1, w2 = (
+                random.uniform(shape, -1, 1).astype(self.dtype)
+                for shape in ((n, i), (i + 1, h), (h + 1, c))
+            )
+            yield replace(self, x=x, y=y, w1=w1, w2=w2, iterations=min(self.iterations, 2))

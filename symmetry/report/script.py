@@ -14,19 +14,18 @@ from numpy.typing import NDArray
 from symmetry.checker.recipes import setting
 from symmetry.checker.verdict import Verdict
 from symmetry.errors import SymmetryError
-from symmetry.invariants.catalogue import select
 from symmetry.invariants.law import moving_order
+from symmetry.invariants.runs import without_dead_rows
 from symmetry.invariants.two_layer import TwoLayer
 from symmetry.report.templates import environment
 from symmetry.report.verdicts import command_for
 from symmetry.targets.load import name_in_package
 from symmetry.targets.resolve import BUILTIN
-from symmetry.units.units import Units
 
 _LITERALS = 1000  # numbers that one array may have to be written out
 
-_REARRANGED = {  # by the property of the setting that gives the units
-    "symmetry/permutation": "hidden_units",
+_REARRANGED = {  # by the kind of the units
+    "symmetry/permutation": "hidden units",
     "symmetry/samples": "samples",
     "symmetry/inputs": "inputs",
     "symmetry/classes": "classes",
@@ -41,7 +40,9 @@ def render_script(trainer: str, verdict: Verdict) -> str:
     command = command_for(trainer, verdict)
     if verdict.case is None or command is None:
         raise SymmetryError(f"no script can import the trainer {trainer}")
-    start = select([verdict.invariant])[0].prepare(setting(verdict.case))
+    start = setting(verdict.case)
+    if verdict.invariant == "symmetry/dead-inputs":
+        start = without_dead_rows(start)
     arrays = {"x": start.x, "y": start.y, "w1": start.w1, "w2": start.w2}
     small = all(array.size <= _LITERALS or not array.any() for array in arrays.values())
     templates = environment()
@@ -64,7 +65,7 @@ def _moves(invariant: str, start: TwoLayer) -> dict[str, Any]:
     kind = _REARRANGED.get(invariant)
     if kind is None:
         return {"parts": None}
-    units: Units = getattr(start, kind)
+    units = start.units(kind)
     order = moving_order(start, units)
     parts = [(part.array, part.axis, part.first) for part in units.parts]
     return {"kind": kind, "parts": parts, "order": None if order is None else order.tolist()}

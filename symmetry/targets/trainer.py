@@ -37,7 +37,7 @@ class TrainerError(Exception):
     """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Trainer:
     """A training step by name.
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from symmetry.invariants.catalogue import select
 from symmetry.invariants.two_layer import TwoLayer
 from symmetry.network import formulas
 from symmetry.targets.trainer import Trainer
@@ -57,6 +58,19 @@ def with_clones(problem, originals):
 
 def trainer(step, name="step"):
     return Trainer(name, step)
+
+
+def setting_for(invariant, trainer, problem):
+    """The trainer on the problem, from zero weights where the invariant speaks of them."""
+    if invariant.weights == {"zero"}:
+        problem = replace(problem, w1=0 * problem.w1, w2=0 * problem.w2)
+    return replace(problem, trainer=trainer)
+
+
+def measuring(name):
+    """What measures an invariant of a trainer on a problem."""
+    (invariant,) = select([name])
+    return lambda trainer, problem: invariant.measure(setting_for(invariant, trainer, problem))
 
 
 def exact_step(x, y, w1, w2, lr):

@@ -8,7 +8,6 @@ import mpmath
 import numpy as np
 import pytest
 
-from symmetry.invariants import network
 from symmetry.invariants.bound import step_bounds
 from symmetry.network import formulas
 from tests.invariants.helpers import (
@@ -16,9 +15,13 @@ from tests.invariants.helpers import (
     any_problem,
     exact_step,
     make_problem,
+    measuring,
     numpy_step,
     trainer,
 )
+
+NAMES = ("network/first-step", "network/gradient", "network/collapsed")
+first_step, gradient, collapsed = map(measuring, NAMES)
 
 
 def precise_step(problem):
@@ -155,7 +158,7 @@ def long_step(x, y, w1, w2, lr):
     [(numpy_step, 1500), (exact_step, 400), (flushing_step, 400), (long_step, 400)],
 )
 def test_no_sound_step_leaves_the_bound(step, seeds, dtype):
-    findings = [network.gradient(trainer(step), any_problem(s, dtype)) for s in range(seeds)]
+    findings = [gradient(trainer(step), any_problem(s, dtype)) for s in range(seeds)]
     assert not any(finding.violation for finding in findings)
     assert sum(finding.counted for finding in findings) > 0.6 * seeds
     # The last half ulp of the new weight is common to the step and the bound: 0.998 at worst.
@@ -165,7 +168,7 @@ def test_no_sound_step_leaves_the_bound(step, seeds, dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_bound_does_not_ask_for_one_particular_formula(dtype):
     for seed in range(1500):
-        finding = network.gradient(trainer(other_formulas), any_problem(seed, dtype))
+        finding = gradient(trainer(other_formulas), any_problem(seed, dtype))
         assert finding.violation is None, seed
 
 
@@ -174,7 +177,7 @@ def test_the_bound_does_not_ask_for_one_particular_formula(dtype):
 def test_no_sound_run_leaves_the_bound_of_the_collapsed_network(step, dtype):
     for seed in range(150):
         problem = any_problem(seed, dtype)
-        for measure in (network.collapsed, network.first_step):
+        for measure in (collapsed, first_step):
             finding = measure(trainer(step), problem)
             assert finding.violation is None, finding.violation
 
@@ -182,9 +185,9 @@ def test_no_sound_run_leaves_the_bound_of_the_collapsed_network(step, dtype):
 def test_large_problems_stay_inside_too():
     for dtype in DTYPES:
         problem = make_problem(0, 2000, 100, 50, 10, data="pixels", dtype=dtype, lr=100.0)
-        assert network.gradient(trainer(numpy_step), problem).margin < 1
+        assert gradient(trainer(numpy_step), problem).margin < 1
         equal = make_problem(0, 2000, 3, 5, 10, data="equal", dtype=dtype, lr=100.0)
-        assert network.gradient(trainer(numpy_step), equal).margin < 1
+        assert gradient(trainer(numpy_step), equal).margin < 1
 
 
 # --- broken steps -------------------------------------------------------------------------------
@@ -253,15 +256,15 @@ BROKEN = [
 @pytest.mark.parametrize("step", BROKEN, ids=lambda step: step.__name__)
 def test_a_broken_step_leaves_the_bound(step, dtype):
     problems = [make_problem(seed, dtype=dtype, data="normals") for seed in range(20)]
-    caught = [network.gradient(trainer(step), problem) for problem in problems]
+    caught = [gradient(trainer(step), problem) for problem in problems]
     assert all(finding.violation and finding.margin > 1 for finding in caught)
 
 
 def test_float64_computed_in_float32_leaves_the_bound():
     for seed in range(20):
         problem = make_problem(seed, dtype="float64")
-        assert network.gradient(trainer(in_single_precision), problem).violation
-        assert network.collapsed(trainer(in_single_precision), problem).violation
+        assert gradient(trainer(in_single_precision), problem).violation
+        assert collapsed(trainer(in_single_precision), problem).violation
 
 
 def unstable_softmax(x, y, w1, w2, lr):
@@ -275,12 +278,12 @@ def unstable_softmax(x, y, w1, w2, lr):
 @pytest.mark.parametrize(("dtype", "scale"), [("float32", 100), ("float64", 1000)])
 def test_a_softmax_that_overflows_leaves_the_bound(dtype, scale):
     problem = make_problem(1, n=40, h=20, dtype=dtype, scale=scale)
-    finding = network.gradient(trainer(unstable_softmax), problem)
+    finding = gradient(trainer(unstable_softmax), problem)
     assert finding.margin == np.inf
     assert " is nan; by the formulas it is " in finding.violation.message
     assert finding.violation.relative == 2
     tame = make_problem(1, n=40, h=20, dtype=dtype)
-    assert network.gradient(trainer(unstable_softmax), tame).violation is None
+    assert gradient(trainer(unstable_softmax), tame).violation is None
 
 
 # --- the end of the range -----------------------------------------------------------------------
@@ -303,7 +306,7 @@ def test_a_large_learning_rate_spoils_no_more_than_it_must():
     for bounded in (w1, w2):
         judged = abs(bounded.update) < float(np.finfo(np.float32).max) / 8.1
         assert (np.isfinite(bounded.error) == judged).all()
-    assert network.gradient(trainer(numpy_step), problem).violation is None
+    assert gradient(trainer(numpy_step), problem).violation is None
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -316,7 +319,7 @@ def test_a_not_finite_entry_is_a_violation_where_a_number_was_due(dtype):
             return a, b
 
         problem = make_problem(dtype=dtype)
-        for measure in (network.gradient, network.first_step, network.collapsed):
+        for measure in (gradient, first_step, collapsed):
             violation = measure(trainer(step), problem).violation
             assert violation.array == "w2"
             assert violation.entry == (problem.hidden, 2)

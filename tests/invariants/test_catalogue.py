@@ -1,12 +1,22 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from symmetry.errors import SymmetryError
 from symmetry.invariants.catalogue import CATALOGUE, select
-from symmetry.targets.trainer import Trainer, TrainerError
-from tests.invariants.helpers import exact_step, make_problem, numpy_step, trainer, with_clones
+from symmetry.invariants.rounding import elaborated
+from symmetry.targets.trainer import TrainerError
+from tests.invariants.helpers import (
+    exact_step,
+    make_problem,
+    numpy_step,
+    setting_for,
+    trainer,
+    with_clones,
+)
 
 NAMES = [
     "symmetry/w1-columns",
@@ -48,7 +58,8 @@ def test_the_network_itself_holds_with_a_witness(invariant, dtype):
     problem = with_clones(make_problem(h=7, dtype=dtype), [0, 0, 2, 0, 2, 0, 2])
     x = problem.x.copy()
     x[:, 1] = 0
-    finding = invariant.measure(trainer(exact_step), type(problem)(**vars(problem) | {"x": x}))
+    setting = setting_for(invariant, trainer(exact_step), replace(problem, x=x))
+    finding = invariant.measure(setting)
     assert finding.counted
     assert finding.violation is None
     assert finding.max_ulps == 0 or invariant.compared != "exact"
@@ -61,8 +72,7 @@ def test_measuring_leaves_the_problem_alone(invariant):
     for array in (problem.x, problem.y, problem.w1, problem.w2):
         array.flags.writeable = False
     before = [array.copy() for array in (problem.x, problem.y, problem.w1, problem.w2)]
-    invariant.measure(trainer(numpy_step), problem)
-    invariant.prepare(problem)
+    invariant.measure(replace(problem, trainer=trainer(numpy_step)))
     for array, copy in zip((problem.x, problem.y, problem.w1, problem.w2), before, strict=True):
         assert array.tobytes() == copy.tobytes()
 
@@ -72,9 +82,10 @@ def test_measuring_minds_no_one_s_floating_point_settings(invariant):
     """Saturated units and logits in the thousands underflow everywhere, and that is right."""
     problem = with_clones(make_problem(h=7, scale=1000, lr=1e-300), [0, 0, 2, 0, 2, 0, 2])
     with np.errstate(all="raise"):
-        finding = invariant.measure(trainer(tail_differs), problem)
-        if finding.violation:
-            invariant.elaborate(trainer(tail_differs), problem, finding.violation)
+        setting = setting_for(invariant, trainer(tail_differs), problem)
+        finding = invariant.measure(setting)
+        if finding.violation and invariant.splits:
+            elaborated(setting, finding.violation)
 
 
 def tail_differs(x, y, w1, w2, lr):
@@ -91,31 +102,9 @@ def test_what_the_trainer_raises_passes_through(invariant):
     problem = with_clones(make_problem(), [0, 0, 2, 2, 4, 4])
     x = problem.x.copy()
     x[:, 0] = 0
-    problem = type(problem)(**vars(problem) | {"x": x})
+    setting = setting_for(invariant, trainer(raising), replace(problem, x=x))
     with pytest.raises(TrainerError, match="ValueError: no"):
-        invariant.measure(Trainer("raising", raising), problem)
-
-
-def test_prepare_gives_the_start_that_is_measured():
-    problem = make_problem()
-    for invariant in CATALOGUE:
-        prepared = invariant.prepare(problem)
-        zero = not prepared.w1.any() and not prepared.w2.any()
-        assert zero == (invariant.weights == {"zero"})
-        assert prepared.x is problem.x
-
-
-def test_a_violation_that_rounding_cannot_cause_is_not_elaborated():
-    def writing(x, y, w1, w2, lr):
-        x[0] = 1
-        return w1, w2
-
-    (pure,) = select(["symmetry/pure"])
-    problem, steps = make_problem(), trainer(writing)
-    violation = pure.measure(steps, problem).violation
-    assert pure.elaborate(steps, problem, violation) is violation
-    assert violation.rounding is None
-    assert violation.growth == ()
+        invariant.measure(setting)
 
 
 def test_select_takes_patterns_and_keeps_the_order():

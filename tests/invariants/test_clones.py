@@ -5,22 +5,24 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from symmetry.invariants import law
 from symmetry.invariants.catalogue import select
 from symmetry.invariants.finding import Finding
+from symmetry.invariants.rounding import elaborated
 from tests.invariants.helpers import (
     DTYPES,
     Adam,
     Momentum,
     exact_step,
     make_problem,
+    measuring,
     numpy_step,
+    setting_for,
     trainer,
     with_clones,
 )
 
-w1_columns, w2_rows = (i.measure for i in select(["symmetry/w1-columns", "symmetry/w2-rows"]))
-MEASURES = (w1_columns, w2_rows, law.clones)
+NAMES = ("symmetry/w1-columns", "symmetry/w2-rows", "symmetry/clones")
+MEASURES = w1_columns, w2_rows, clones = tuple(map(measuring, NAMES))
 
 
 def nudged(matrix, position, unit, at=1, factor=None):
@@ -86,7 +88,7 @@ def test_a_violation_of_one_matrix_is_none_of_the_other_in_the_same_step():
 
 def test_a_split_of_clones_lists_its_own_group_only():
     problem = with_clones(make_problem(h=7), [0, 1, 0, 1, 4, 0, 1])
-    finding = law.clones(nudged("w2", 2, 5, at=2), problem)
+    finding = clones(nudged("w2", 2, 5, at=2), problem)
     assert finding.violation.units == (5, 0)
     assert finding.violation.groups == "units 0, 2 | unit 5"
     assert finding.counted
@@ -94,14 +96,14 @@ def test_a_split_of_clones_lists_its_own_group_only():
 
 def test_units_that_did_not_start_alike_may_do_what_they_like():
     problem = with_clones(make_problem(h=5), [0, 1, 2, 0, 4])
-    assert law.clones(nudged("w1", 0, 2), problem) == Finding(counted=True)
-    assert law.clones(nudged("w1", 0, 3), problem).violation
+    assert clones(nudged("w1", 0, 2), problem) == Finding(counted=True)
+    assert clones(nudged("w1", 0, 3), problem).violation
 
 
 def test_units_equal_in_one_matrix_only_are_no_clones():
     problem = make_problem(h=4)
     half = replace(problem, w1=with_clones(problem, [0, 0, 0, 0]).w1)
-    assert law.clones(trainer(exact_step), half) == Finding(counted=False)
+    assert clones(trainer(exact_step), half) == Finding(counted=False)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -149,7 +151,7 @@ def test_w1_needs_a_second_step_to_move():
 
 def test_clones_without_a_different_unit_do_not_count():
     problem = with_clones(make_problem(), [0] * 6)
-    assert law.clones(trainer(exact_step), problem) == Finding(counted=False)
+    assert clones(trainer(exact_step), problem) == Finding(counted=False)
 
 
 def test_both_matrices_are_measured_in_one_run():
@@ -161,22 +163,21 @@ def test_both_matrices_are_measured_in_one_run():
 
         __call__ = staticmethod(exact_step)
 
-    steps, problem = trainer(Counted), make_problem()
-    assert w1_columns(steps, problem).counted
-    assert w2_rows(steps, problem).counted
+    columns, rows = select(NAMES[:2])
+    setting = setting_for(columns, trainer(Counted), make_problem())
+    assert columns.measure(setting).counted
+    assert rows.measure(setting).counted
     assert len(made) == 1
-    w2_rows(trainer(Counted), problem)
-    assert len(made) == 2
 
 
-def elaborated(name, steps, problem):
+def grown(name, steps, problem):
     (invariant,) = select([name])
-    violation = invariant.measure(steps, problem).violation
-    return invariant.elaborate(steps, problem, violation)
+    setting = setting_for(invariant, steps, problem)
+    return elaborated(setting, invariant.measure(setting).violation)
 
 
 def test_growth_is_noted_at_powers_of_two():
-    violation = elaborated("symmetry/w2-rows", nudged("w2", 1, 2, factor=1.5), make_problem())
+    violation = grown("symmetry/w2-rows", nudged("w2", 1, 2, factor=1.5), make_problem())
     assert [iteration for iteration, _ in violation.growth] == [1, 2, 3, 5, 9, 17, 33]
     assert violation.growth[0][1] == pytest.approx(1 / 3)
     assert all(0 < distance <= 2 for _, distance in violation.growth)
@@ -185,7 +186,7 @@ def test_growth_is_noted_at_powers_of_two():
 
 def test_growth_of_clones_is_that_within_groups():
     problem = with_clones(make_problem(h=4), [0, 1, 0, 1])
-    violation = elaborated("symmetry/clones", nudged("w1", 1, 3, at=2), problem)
+    violation = grown("symmetry/clones", nudged("w1", 1, 3, at=2), problem)
     assert violation.growth[0] == (2, violation.relative)
     assert violation.rounding is True
 
@@ -196,7 +197,7 @@ def test_a_diverging_run_is_followed_until_it_overflows():
         w2[1] *= 2
         return w1 * np.float64(1e100), w2 * np.float64(1e100)
 
-    violation = elaborated("symmetry/w2-rows", trainer(exploding), make_problem())
+    violation = grown("symmetry/w2-rows", trainer(exploding), make_problem())
     assert [iteration for iteration, _ in violation.growth] == [1, 2, 3]
 
 
@@ -206,7 +207,7 @@ def test_a_large_problem_is_followed_for_fewer_steps():
         return w1, w2
 
     problem = make_problem(n=2000, i=500, h=40, iterations=1)
-    violation = elaborated("symmetry/w2-rows", trainer(tail), problem)
+    violation = grown("symmetry/w2-rows", trainer(tail), problem)
     assert [iteration for iteration, _ in violation.growth] == [1, 2]
 
 

@@ -5,13 +5,23 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from symmetry.invariants import network
 from symmetry.invariants.finding import Finding
-from tests.invariants.helpers import DTYPES, Momentum, exact_step, make_problem, numpy_step, trainer
+from tests.invariants.helpers import (
+    DTYPES,
+    Momentum,
+    exact_step,
+    make_problem,
+    measuring,
+    numpy_step,
+    trainer,
+)
+
+NAMES = ("network/first-step", "network/gradient", "network/collapsed")
+first_step, gradient, collapsed = map(measuring, NAMES)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("measure", [network.first_step, network.gradient, network.collapsed])
+@pytest.mark.parametrize("measure", [first_step, gradient, collapsed])
 def test_the_formulas_hold_and_count(measure, dtype):
     for h in (1, 2, 17):
         finding = measure(trainer(exact_step), make_problem(h=h, dtype=dtype))
@@ -31,7 +41,7 @@ def scaled_in_one_entry(matrix, entry, factor=1.5):
 
 def test_a_gradient_that_is_off_is_named_with_its_bound():
     problem = make_problem(dtype="float32")
-    finding = network.gradient(scaled_in_one_entry("w1", (2, 3)), problem)
+    finding = gradient(scaled_in_one_entry("w1", (2, 3)), problem)
     violation = finding.violation
     right = exact_step(problem.x, problem.y, problem.w1, problem.w2, problem.lr)[0][2, 3]
     text = f"after step 1 w1[2, 3] is {right * np.float32(1.5)!s}; by the formulas it is "
@@ -51,7 +61,7 @@ def test_w1_leaves_zero_in_the_first_step():
         w1[1, 0] = 1e-30
         return w1, w2
 
-    finding = network.first_step(trainer(early), make_problem())
+    finding = first_step(trainer(early), make_problem())
     assert finding.violation.message == (
         "after step 1 w1[1, 0] is 1e-30; from zero weights it stays 0.0"
     )
@@ -63,12 +73,12 @@ def test_negative_zeros_stay_zero():
         w1, w2 = exact_step(x, y, w1, w2, lr)
         return -abs(w1), w2
 
-    assert network.first_step(trainer(negative), make_problem()).violation is None
+    assert first_step(trainer(negative), make_problem()).violation is None
 
 
 def test_a_hidden_row_is_half_the_bias_row():
     problem = make_problem()
-    finding = network.first_step(scaled_in_one_entry("w2", (4, 1)), problem)
+    finding = first_step(scaled_in_one_entry("w2", (4, 1)), problem)
     assert finding.violation.entry == (4, 1)
     assert "after step 1 w2[4, 1] is " in finding.violation.message
     assert "; half the bias row is " in finding.violation.message
@@ -78,12 +88,12 @@ def test_the_bias_row_itself_is_only_a_measure():
     def twice(x, y, w1, w2, lr):
         return exact_step(x, y, w1, w2, 2 * lr)
 
-    assert network.first_step(trainer(twice), make_problem()).violation is None
-    assert network.gradient(trainer(twice), make_problem()).violation
+    assert first_step(trainer(twice), make_problem()).violation is None
+    assert gradient(trainer(twice), make_problem()).violation
 
 
 def test_collapsed_names_the_step():
-    finding = network.collapsed(trainer(Momentum), make_problem())
+    finding = collapsed(trainer(Momentum), make_problem())
     assert finding.violation.iteration == 2
     assert finding.violation.message.startswith("after step 2 w")
     assert "; by the collapsed network it is " in finding.violation.message
@@ -101,7 +111,7 @@ def test_a_run_ends_with_the_step_that_splits_the_units(dtype):
                 w2[2, 0] = np.nextafter(w2[2, 0], w2.dtype.type(9))
             return w1, w2
 
-    finding = network.collapsed(trainer(Splitting), make_problem(iterations=9, dtype=dtype))
+    finding = collapsed(trainer(Splitting), make_problem(iterations=9, dtype=dtype))
     assert finding.violation is None
     assert len(handed) == 3
     for w1, w2 in handed:
@@ -111,27 +121,27 @@ def test_a_run_ends_with_the_step_that_splits_the_units(dtype):
 
 def test_steps_that_move_nothing_do_not_count():
     problem = make_problem(c=1)
-    for measure in (network.first_step, network.gradient, network.collapsed):
+    for measure in (first_step, gradient, collapsed):
         assert measure(trainer(numpy_step), problem).counted is False
 
 
 def test_an_update_below_its_bound_is_no_witness():
     """Weights so large, or a rate so small, that the update drowns."""
     problem = make_problem(lr=1e-20)
-    assert network.gradient(trainer(numpy_step), problem).counted is False
-    assert network.collapsed(trainer(numpy_step), make_problem(iterations=1)).counted
+    assert gradient(trainer(numpy_step), problem).counted is False
+    assert collapsed(trainer(numpy_step), make_problem(iterations=1)).counted
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_run_that_leaves_the_range_is_not_judged_there(dtype):
     huge = float(np.finfo(dtype).max) / 20
     problem = make_problem(lr=huge, dtype=dtype, iterations=5)
-    finding = network.collapsed(trainer(numpy_step), problem)
+    finding = collapsed(trainer(numpy_step), problem)
     assert finding.violation is None
     assert finding.counted
 
 
 def test_findings_hold_their_margin():
-    finding = network.gradient(scaled_in_one_entry("w2", (0, 0), 1 + 1e-9), make_problem())
+    finding = gradient(scaled_in_one_entry("w2", (0, 0), 1 + 1e-9), make_problem())
     assert isinstance(finding, Finding)
     assert finding.margin > 1e3

@@ -10,9 +10,7 @@ import pytest
 from symmetry.data.random import Random
 from symmetry.invariants.catalogue import select
 from symmetry.invariants.finding import Finding
-from symmetry.invariants.law import permutation
-from symmetry.invariants.perturbations import PERTURBATIONS
-from symmetry.invariants.response import changes, ratio, responses
+from symmetry.invariants.response import PERTURBATIONS, ratio, response
 from symmetry.units import compare
 from tests.invariants.helpers import (
     DTYPES,
@@ -22,15 +20,14 @@ from tests.invariants.helpers import (
     exact_step,
     gradients,
     make_problem,
+    measuring,
     numpy_step,
     trainer,
     with_clones,
 )
 
-samples, inputs, classes = (
-    invariant.measure
-    for invariant in select(["symmetry/samples", "symmetry/inputs", "symmetry/classes"])
-)
+NAMES = ("symmetry/permutation", "symmetry/samples", "symmetry/inputs", "symmetry/classes")
+permutation, samples, inputs, classes = map(measuring, NAMES)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -123,7 +120,7 @@ def test_two_units_change_places():
 
 def test_a_step_that_moves_nothing_does_not_count():
     finding = permutation(trainer(lambda x, y, w1, w2, lr: (w1, w2)), make_problem())
-    assert finding == Finding(counted=False, margin=0.0)
+    assert (finding.counted, finding.margin, finding.violation) == (False, 0, None)
 
 
 def test_numbers_that_are_not_finite_are_not_judged():
@@ -176,14 +173,11 @@ def test_perturbations_of_the_outputs_do_not_count_themselves(dtype):
         assert not shift["w2"][1:].any()
         assert near.w1 is problem.w1
         assert near.x is problem.x
+        weights = {"w1": problem.w1, "w2": problem.w2}
         moved = {"w1": near.w1, "w2": near.w2}
-        assert changes(weights(problem), moved, shift) == {"w1": 0, "w2": 0}
+        assert response(weights, [(moved, shift)]) == {"w1": 0, "w2": 0}
         other = {"w1": near.w1, "w2": near.w2 + near.w2.dtype.type(1)}
-        assert changes(weights(problem), other, shift)["w2"] == pytest.approx(1)
-
-
-def weights(problem):
-    return {"w1": problem.w1, "w2": problem.w2}
+        assert response(weights, [(other, shift)])["w2"] == pytest.approx(1)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -230,19 +224,21 @@ def test_the_ends_of_the_range_are_perturbed_without_a_warning():
 
 def test_response_is_the_largest_change_but_at_least_a_quarter_ulp():
     eps = np.finfo(np.float32).eps
-    result = {"a": np.ones((2, 2), np.float32), "b": np.full((3, 2), -4, np.float32)}
-    assert responses(result, []) == {"a": eps / 4, "b": eps}
-    found = [{"a": 0.0, "b": 0.0}, {"a": 0.5, "b": 0.0}, {"a": 0.25, "b": 7.0}]
-    assert responses(result, found) == {"a": 0.5, "b": 7}
+    a, b = np.ones((2, 2), np.float32), np.full((3, 2), -4, np.float32)
+    result = {"a": a, "b": b}
+    assert response(result, []) == {"a": eps / 4, "b": eps}
+    near = [(result, {}), ({"a": a - 0.5, "b": b}, {}), ({"a": a + 0.25, "b": b + 7}, {})]
+    assert response(result, near) == {"a": 0.5, "b": 7}
+    assert response(result, [({"a": a, "b": b + 7}, {"b": np.full((3, 2), 6)})])["b"] == 1
 
 
-def test_changes_are_the_largest_of_each_array_and_nan_when_not_all_is_finite():
-    result = {"a": np.zeros((2, 2)), "b": np.zeros((3, 2))}
-    moved = {"a": np.array([[0.0, -3.0], [2.0, 0.0]]), "b": np.full((3, 2), 0.5)}
-    assert changes(result, moved, {}) == {"a": 3, "b": 0.5}
-    assert changes(result, moved, {"b": np.full((3, 2), 0.25)}) == {"a": 3, "b": 0.25}
-    moved["b"][2, 1] = np.inf
-    assert np.isnan(list(changes(result, moved, {}).values())).all()
+def test_there_is_no_response_where_not_all_is_finite():
+    result = {"a": np.zeros((2, 2))}
+    broken = {"a": np.array([[0.0, np.nan], [2.0, 0.0]])}
+    assert response(result, [(result, {}), (broken, {})]) is None
+    assert response(broken, [(result, {})]) is None
+    huge = {"a": np.full((2, 2), 1e308)}
+    assert response(huge, [({"a": -huge["a"]}, {})]) is None
 
 
 def test_the_limit_grows_with_the_longest_sum():
@@ -316,7 +312,7 @@ def test_the_perturbed_runs_are_shared():
 
         __call__ = staticmethod(exact_step)
 
-    steps, problem = trainer(Counted), make_problem()
-    for measure in (permutation, samples, inputs, classes):
-        assert measure(steps, problem).counted
+    setting = replace(make_problem(), trainer=trainer(Counted))
+    for invariant in select(NAMES):
+        assert invariant.measure(setting).counted
     assert len(made) == 1 + PERTURBATIONS + 4

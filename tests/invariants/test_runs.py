@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from symmetry.invariants import law, runs
+from symmetry.invariants import runs
 from symmetry.invariants.finding import Finding
 from tests.invariants.helpers import (
     DTYPES,
@@ -13,11 +13,14 @@ from tests.invariants.helpers import (
     Momentum,
     exact_step,
     make_problem,
+    measuring,
     numpy_step,
     trainer,
 )
 
 HOLDS = Finding(counted=True)
+NAMES = ("symmetry/dead-inputs", "symmetry/repeatable", "symmetry/pure")
+dead_inputs, repeatable, pure = map(measuring, NAMES)
 
 
 def still(x, y, w1, w2, lr):
@@ -37,7 +40,7 @@ def dead_problem(dead=(1, 3), **kwargs):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("step", [numpy_step, exact_step, Adam, Momentum])
 def test_dead_inputs_stay_dead(step, dtype):
-    assert runs.dead_inputs(trainer(step), dead_problem(dtype=dtype)) == HOLDS
+    assert dead_inputs(trainer(step), dead_problem(dtype=dtype)) == HOLDS
 
 
 def test_dead_rows_start_at_zero_and_others_do_not():
@@ -55,7 +58,7 @@ def test_a_dead_input_that_comes_alive_is_named():
         w1[4, 2] += 0.25 * (w1[4, 2] == 0)
         return w1, w2
 
-    finding = runs.dead_inputs(trainer(reviving), dead_problem())
+    finding = dead_inputs(trainer(reviving), dead_problem())
     assert finding.violation.message == (
         "after step 1 w1[4, 2] is 0.25, although input 3 is zero in every sample and its row of "
         "w1 began at zero"
@@ -70,27 +73,27 @@ def test_a_negative_zero_is_zero():
         w1, w2 = numpy_step(x, y, w1, w2, lr)
         return np.where(w1 == 0, -0.0, w1), w2
 
-    assert runs.dead_inputs(trainer(negative), dead_problem()) == HOLDS
+    assert dead_inputs(trainer(negative), dead_problem()) == HOLDS
 
 
 def test_dead_inputs_are_not_judged_when_numbers_are_not_finite():
     def diverging(x, y, w1, w2, lr):
         return w1 * np.nan, w2
 
-    assert runs.dead_inputs(trainer(diverging), dead_problem()) == Finding(counted=False)
+    assert dead_inputs(trainer(diverging), dead_problem()) == Finding(counted=False)
 
 
 @pytest.mark.parametrize("dead", [(), range(5)])
 def test_a_dead_and_a_live_input_are_needed(dead):
     problem = dead_problem(dead)
-    assert runs.dead_inputs(trainer(numpy_step), problem) == Finding(counted=False)
+    assert dead_inputs(trainer(numpy_step), problem) == Finding(counted=False)
 
 
 def test_the_live_row_has_to_move():
     def only_w2(x, y, w1, w2, lr):
         return w1, numpy_step(x, y, w1, w2, lr)[1]
 
-    assert runs.dead_inputs(trainer(only_w2), dead_problem()) == Finding(counted=False)
+    assert dead_inputs(trainer(only_w2), dead_problem()) == Finding(counted=False)
 
 
 # --- repeatable ---------------------------------------------------------------------------------
@@ -99,7 +102,7 @@ def test_the_live_row_has_to_move():
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("step", [numpy_step, exact_step, Adam, Momentum])
 def test_sound_runs_repeat_themselves(step, dtype):
-    assert law.repeatable(trainer(step), make_problem(dtype=dtype)) == HOLDS
+    assert repeatable(trainer(step), make_problem(dtype=dtype)) == HOLDS
 
 
 def test_noise_is_seen_in_the_second_run():
@@ -110,7 +113,7 @@ def test_noise_is_seen_in_the_second_run():
         w2[3, 1] += rng.normal()
         return w1, w2
 
-    violation = law.repeatable(trainer(noisy), make_problem()).violation
+    violation = repeatable(trainer(noisy), make_problem()).violation
     assert violation.message.startswith("in step 1 a second run gives another w2: w2[3, 1] is ")
     assert violation.message.endswith(" ulps from the first run's")
     assert (violation.array, violation.entry) == ("w2", (3, 1))
@@ -118,7 +121,7 @@ def test_noise_is_seen_in_the_second_run():
 
 def test_momentum_that_outlives_a_run_is_seen_in_the_second_run():
     shared = Momentum()
-    violation = law.repeatable(trainer(shared), make_problem()).violation
+    violation = repeatable(trainer(shared), make_problem()).violation
     assert "a second run" in violation.message
 
 
@@ -134,7 +137,7 @@ def test_what_another_case_leaves_behind_is_seen(same_sizes):
             left_behind.append(x)
         return w1, w2
 
-    violation = law.repeatable(trainer(leaking), problem).violation
+    violation = repeatable(trainer(leaking), problem).violation
     assert violation.message.startswith("in step 1 a run after other cases gives another w1: w1[")
 
 
@@ -147,7 +150,7 @@ def test_other_cases_have_other_sizes_and_the_same_sizes():
 
     for sizes in ({}, {"n": 3, "i": 2, "h": 5, "c": 4}):
         seen.clear()
-        law.repeatable(trainer(spying), make_problem(iterations=1, dtype="float32", **sizes))
+        repeatable(trainer(spying), make_problem(iterations=1, dtype="float32", **sizes))
         first, second, other_sizes, same_sizes, third = seen
         assert first == second == third
         assert all(a != b for a, b in zip(first[:4], other_sizes[:4], strict=True))
@@ -164,11 +167,11 @@ def test_the_first_iteration_that_is_not_finite_is_still_repeated():
         w1[0, 0] = rng.normal()
         return w1, w2
 
-    assert law.repeatable(trainer(diverging), make_problem()).violation.entry == (0, 0)
+    assert repeatable(trainer(diverging), make_problem()).violation.entry == (0, 0)
 
 
 def test_a_run_that_moves_nothing_does_not_count():
-    assert law.repeatable(trainer(still), make_problem()) == Finding(counted=False)
+    assert repeatable(trainer(still), make_problem()) == Finding(counted=False)
 
 
 # --- pure ---------------------------------------------------------------------------------------
@@ -177,7 +180,7 @@ def test_a_run_that_moves_nothing_does_not_count():
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("step", [numpy_step, exact_step, Adam, Momentum])
 def test_sound_steps_only_read_their_samples(step, dtype):
-    assert runs.pure(trainer(step), make_problem(dtype=dtype)) == HOLDS
+    assert pure(trainer(step), make_problem(dtype=dtype)) == HOLDS
 
 
 def in_place(x, y, w1, w2, lr):
@@ -187,7 +190,7 @@ def in_place(x, y, w1, w2, lr):
 
 
 def test_weights_may_be_overwritten():
-    assert runs.pure(trainer(in_place), make_problem()) == HOLDS
+    assert pure(trainer(in_place), make_problem()) == HOLDS
 
 
 def writing(name, entry, value, at=1):
@@ -206,7 +209,7 @@ def writing(name, entry, value, at=1):
 
 def test_a_write_to_x_is_named():
     problem = make_problem()
-    finding = runs.pure(writing("x", (3, 2), 7.5, at=2), problem)
+    finding = pure(writing("x", (3, 2), 7.5, at=2), problem)
     was = float(problem.x[3, 2])
     assert finding.violation.message == f"step 2 writes to x: x[3, 2] was {was:.9g} and is 7.5"
     assert (finding.violation.iteration, finding.violation.array) == (2, "x")
@@ -216,7 +219,7 @@ def test_a_write_to_x_is_named():
 def test_a_write_to_y_is_named():
     problem = make_problem()
     row, column = np.argwhere(problem.y == 0)[0]
-    violation = runs.pure(writing("y", (row, column), np.nan), problem).violation
+    violation = pure(writing("y", (row, column), np.nan), problem).violation
     assert violation.message == f"step 1 writes to y: y[{row}, {column}] was 0 and is nan"
     assert violation.ulps == 2**64 - 1
 
@@ -224,7 +227,7 @@ def test_a_write_to_y_is_named():
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_sign_of_a_zero_is_a_write(dtype):
     problem = dead_problem(dtype=dtype)
-    violation = runs.pure(writing("x", (4, 3), -0.0), problem).violation
+    violation = pure(writing("x", (4, 3), -0.0), problem).violation
     assert violation.message == "step 1 writes to x: x[4, 3] was 0 and is -0"
     assert violation.ulps == 0
 
@@ -235,12 +238,12 @@ def test_a_step_that_reshapes_its_samples_is_named():
         x.resize((x.size,), refcheck=False)
         return w1, w2
 
-    violation = runs.pure(trainer(reshaping), make_problem()).violation
+    violation = pure(trainer(reshaping), make_problem()).violation
     assert violation.message == "step 1 turns x into another shape or dtype"
 
 
 def test_a_pure_step_that_moves_nothing_does_not_count():
-    assert runs.pure(trainer(still), make_problem()) == Finding(counted=False)
+    assert pure(trainer(still), make_problem()) == Finding(counted=False)
 
 
 def test_what_runs_in_between_has_other_numbers():
