@@ -175,7 +175,7 @@ def test_module_in_the_working_directory(folder):
     write(folder / "mine" / "__init__.py", "")
     write(folder / "mine" / "train.py")
     trainer = resolve("mine.train:step")
-    assert trainer == Trainer("mine.train:step", sys.modules["mine.train"].step)
+    assert (trainer.name, trainer.target) == ("mine.train:step", sys.modules["mine.train"].step)
     assert not trainer.builtin
 
 
@@ -463,7 +463,7 @@ def test_class_without_call(folder):
 )
 def test_callables_are_named_by_where_they_can_be_found(step, name):
     assert as_trainer(step).name == f"tests.targets.test_resolve:{name}"
-    assert resolve(step) == as_trainer(step)
+    assert resolve(step).target is as_trainer(step).target
     assert as_trainer(step, "mine").name == "mine"
     assert not as_trainer(step).builtin
 
