@@ -11,7 +11,7 @@ from symmetry.invariants.finding import Violation
 from symmetry.targets.coverage import Coverage
 
 Kind = Literal[
-    "holds", "violated", "rounding", "vacuous", "not applicable", "expected failure", "error"
+    "violated", "error", "rounding", "expected failure", "holds", "vacuous", "not applicable"
 ]
 
 

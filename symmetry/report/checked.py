@@ -62,7 +62,8 @@ def render_checked(checked: Checked, command: str) -> Report:
 
 def _largest_deviation(verdict: Verdict) -> str:
     if verdict.kind == "holds" or verdict.ratio is not None:
-        return deviation(verdict)
+        place = f" ({verdict.array})" if verdict.ratio and verdict.array else ""
+        return deviation(verdict) + place
     if verdict.kind in ("vacuous", "not applicable") or verdict.max_ulps is None:
         return "-"
     return in_ulps(verdict.max_ulps)

@@ -46,10 +46,9 @@ def headline(explanation: Explanation) -> str:
     if explanation.difference is not None:
         split += f" ({explanation.array}: {_apart(explanation.difference)})"
     if explanation.culprits:
-        because = f"because of {short(explanation.culprits[0])}"
-        if explanation.outcome == "rounding":
-            return f"{split}, by rounding: the first that differs is {because.split(' ', 2)[2]}"
-        return f"{split}, {because}"
+        by_rounding = explanation.outcome == "rounding"
+        because = "by rounding: the first that differs is" if by_rounding else "because of"
+        return f"{split}, {because} {short(explanation.culprits[0])}"
     return {
         "another way": f"{split}, and the run takes another way when units differ",
         "compiled only": f"{split}: compiled only; its operations one by one do not split them",

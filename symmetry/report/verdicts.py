@@ -10,7 +10,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from symmetry import ranks
 from symmetry.checker.case import Case
@@ -25,15 +25,7 @@ from symmetry.units.words import count, in_ulps
 
 Fact = tuple[str, str]
 
-KINDS: tuple[Kind, ...] = (
-    "violated",
-    "error",
-    "rounding",
-    "expected failure",
-    "holds",
-    "vacuous",
-    "not applicable",
-)
+KINDS: tuple[Kind, ...] = get_args(Kind)  # the worst first
 SIGNATURE = (
     "step(x, y, w1, w2, lr) -> (w1, w2), arrays of shapes (n, i), (n, c), (i + 1, h), (h + 1, c)"
 )

@@ -176,7 +176,7 @@ VARIANTS: list[tuple[dict[str, Any], list[str]]] = [
             "its units are expected to differ: in the end `w1` has 4 distinct columns",
             "this run is one itself",
             "not judged: the units did not start identical",
-            "The hidden units hold different weights, so there is no one feature",
+            "differ from unit to unit, so there is no feature",
             "stays where it started, here at a random number",
             "4 values",
             "no collapsed network was trained beside it",
@@ -240,7 +240,7 @@ VARIANTS: list[tuple[dict[str, Any], list[str]]] = [
         [
             "until they ceased to be finite in iteration 2 all 4 columns",
             "The weights are no longer finite after iteration 2",
-            "not finite, so there is no feature",
+            "not finite, so there is no feature that all have",
         ],
     ),
     (
@@ -322,21 +322,21 @@ def test_figures_change_with_what_they_show() -> None:
         (
             LastUnitCore,
             [
-                "in iteration 2 its columns of `w1` split (the last 1 of 4), by up to 1 ulp.",
+                "`symmetry/w1-columns` is violated in iteration 2 (the last 1 of 4), by up to 1 ulp.",
                 "**violated in iteration 2 (the last 1 of 4)**",
             ],
         ),
         (
             FirstRowCore,
             [
-                "in iteration 1 its hidden rows of `w2` split (the first 1 of 4)",
+                "and `symmetry/w2-rows` is violated in iteration 1 (the first 1 of 4), by up to",
                 "**violated in iteration 1 (the first 1 of 4)**",
             ],
         ),
         (
             LivingDeadCore,
             [
-                "in iteration 2 rows of `w1` that belong to inputs that are zero in every sample",
+                "and `symmetry/dead-inputs` is violated in iteration 2, by up to",
                 "**violated in iteration 2**",
             ],
         ),

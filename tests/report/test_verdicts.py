@@ -314,11 +314,13 @@ def test_json():
 
 
 def test_the_report_of_a_check():
-    checked = Checked("my.train:step", 0, 100, (VIOLATED, HOLDS, WITHIN, VACUOUS, NOT_TAKEN, ERROR))
+    verdicts = (VIOLATED, HOLDS, WITHIN, VACUOUS, NOT_TAKEN, ERROR)
+    heading = ("my.train:step: 13 invariants on 100 cases", "one thread")
+    checked = Checked("my.train:step", 0, 100, verdicts, heading)
     text = render_checked(checked, "symmetry check my.train:step --output reports").texts[MARKDOWN]
     assert text.startswith("<!-- Written by `symmetry check my.train:step --output reports`, which")
     assert "# What was checked of my.train:step" in text
-    assert "100 cases in each dtype" in text
+    assert "\n- my.train:step: 13 invariants on 100 cases\n" in text
     for row in (
         "| `symmetry/w2-rows` | float32 | violated | 17 | 15 | 2 ulps |",
         "| `symmetry/pure` | float64 | holds | 100 | 97 | no bit differs |",
@@ -339,5 +341,5 @@ def test_the_report_of_a_check():
 
 def test_the_report_of_a_replay_and_of_a_check_without_failures():
     text = render_checked(Checked("numba", None, 2, (HOLDS,)), "symmetry check").texts[MARKDOWN]
-    assert "2 given cases: sound (1 holds)." in text
+    assert "\n\nsound (1 holds).\n" in text
     assert "What went wrong" not in text
