@@ -176,7 +176,6 @@ def _explained(name: str, report: Report) -> Iterable[str]:
         return ()
     from symmetry.checker.threads import one_thread
     from symmetry.culprit.explain import explain_verdict
-    from symmetry.report.explanation import lines
     from symmetry.targets.resolve import resolve
 
     units = report.coverage.groups if report.coverage is not None else None
@@ -184,7 +183,7 @@ def _explained(name: str, report: Report) -> Iterable[str]:
         for verdict in violated.values():
             found = explain_verdict(resolve(name), verdict, _WORK, units)
             if found is not None:
-                return ("", *lines(found)) if found.step is not None else ()
+                return ("", *found.lines()) if found.step is not None else ()
     return ()
 
 
@@ -223,12 +222,10 @@ def _expectation(text: str) -> tuple[str, str]:
 
 def _probe(json: Path | None, script: Path | None, output: Path | None, *, several: bool) -> None:
     """Find out before checking whether everything can be written after it."""
+    from symmetry.files import writable_directory, writable_files
     from symmetry.report import checked, models
-    from symmetry.report.files import writable_directory, writable_file
 
-    for file in (json, script):
-        if file is not None:
-            writable_file(file)
+    writable_files(json, script)
     if output is not None:
         name = models.MARKDOWN if several else checked.MARKDOWN
         writable_directory(output, name)
@@ -257,7 +254,7 @@ def _write(
 
 
 def _write_all(contents: Mapping[Path, str | bytes]) -> tuple[str, ...]:
-    from symmetry.report.files import write_all
+    from symmetry.files import write_all
 
     write_all(contents)
     return tuple(f"wrote {path}" for path in contents)

@@ -71,8 +71,8 @@ def command(
     from symmetry.comparison.subject import parse_subjects
     from symmetry.comparison.task import task_of_case, task_of_dataset
     from symmetry.experiment import Settings
+    from symmetry.files import writable_directory
     from symmetry.report.comparison import JSON, MARKDOWN, render_study
-    from symmetry.report.files import writable_directory
 
     context = click.get_current_context()
     given = [name for name in _TASK if context.get_parameter_source(name) is not _DEFAULT]

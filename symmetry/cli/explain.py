@@ -60,8 +60,7 @@ def command(target: str, json: Path | None, script: Path | None, **given: Any) -
     Exit status: 0 nothing split, 1 something did, 2 the command could not do its work.
     """
     from symmetry.culprit.explain import explain_training
-    from symmetry.report import explanation as report
-    from symmetry.report.files import writable_file, write_all
+    from symmetry.files import writable_files, write_all
     from symmetry.targets.resolve import resolve
     from symmetry.targets.training import Training
 
@@ -69,9 +68,7 @@ def command(target: str, json: Path | None, script: Path | None, **given: Any) -
     others = [name for name, value in given.items() if value is not None and name != "case"]
     if case is not None and others:
         raise click.UsageError("--case holds all sizes, so it cannot go with other options.")
-    for file in (json, script):
-        if file is not None:
-            writable_file(file)
+    writable_files(json, script)
     enter(target)
     found, threads = resolve(target), None
     if isinstance(found, Training):
@@ -87,12 +84,12 @@ def command(target: str, json: Path | None, script: Path | None, **given: Any) -
             )
         explanation, threads = _explain_step(found, **given)
     if json is not None:
-        write_all({json: report.to_json(explanation)})
+        write_all({json: explanation.to_json()})
     written = next((c.script for c in explanation.culprits if c.script is not None), None)
     if script is not None and written is not None:
         write_all({script: written.text})
         written.save(script)
-    for line in report.lines(explanation):
+    for line in explanation.lines():
         say(line)
     if threads is not None:
         say(f"{'threads':<12}{threads}")

@@ -83,8 +83,8 @@ def command(
     loading = ThreadPoolExecutor(1).submit(load_data, data, classes)  # while Numba is imported
     from symmetry.cli.progress import ShownRun
     from symmetry.experiment import Settings, run_experiment
+    from symmetry.files import writable_directory, writable_files
     from symmetry.report.experiment import render_experiment
-    from symmetry.report.files import writable_directory, writable_file
 
     settings = Settings(
         hidden=hidden,
@@ -104,8 +104,7 @@ def command(
         return _tell_differences(missing, quiet=quiet)
     if not check:
         writable_directory(output, *_TEXTS)
-        if save_weights is not None:
-            writable_file(save_weights)
+        writable_files(save_weights)
     with terminal(quiet=quiet):
         listener = ShownRun()
         listener.stage("loading the data")

@@ -31,11 +31,10 @@ def command(name: str, json: Path | None) -> int:
 
     Exit status: 0 the units are listed, 2 the command could not do its work.
     """
-    from symmetry.report.files import writable_file, write_all
+    from symmetry.files import writable_files, write_all
     from symmetry.targets.coverage import find_units
 
-    if json is not None:
-        writable_file(json)
+    writable_files(json)
     enter(name)
     with terminal():
         coverage = find_units(name, progress=lambda what, n, of: current().doing(what, n, of))

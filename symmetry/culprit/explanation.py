@@ -1,11 +1,15 @@
-"""The record of what was found about a target; everything printed is read from it."""
+"""The record of what was found about a target: it says itself, in lines of text and as JSON."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import html
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
 
 from symmetry.culprit.script import Script
+from symmetry.records import dump
+from symmetry.units.words import count, in_ulps
 
 Outcome = Literal[
     "nothing split",
@@ -17,6 +21,7 @@ Outcome = Literal[
     "not while observed",
 ]
 Phase = Literal["forward", "backward", "optimizer", "other"]
+_PHASES = {"forward": "forward: ", "backward": "backward: ", "optimizer": "optimiser: "}
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,12 @@ class Difference:
     relative: float  # the largest relative distance
     size: str  # against what came before: a jump, or of the size of rounding
 
+    def __str__(self) -> str:
+        if self.ulps is None and self.relative == 0:
+            return self.groups
+        ulps = "" if self.ulps is None else f"{in_ulps(self.ulps)}, "
+        return f"{self.groups}; {ulps}a relative {self.relative:.2g} apart"
+
 
 @dataclass(frozen=True)
 class Operand:
@@ -38,6 +49,11 @@ class Operand:
     strides: tuple[int, ...]  # in entries, not in bytes
     memory: str  # contiguous, transposed or strided
     units: str  # where its units are, and whether they are equal
+
+    def __str__(self) -> str:
+        strides = f" (strides {', '.join(map(str, self.strides))})"
+        memory = self.memory + strides * (self.memory != "contiguous")
+        return f"{self.dtype} {self.shape}, {memory}; {self.units}"
 
 
 @dataclass(frozen=True)
@@ -60,6 +76,27 @@ class Culprit:
     remarks: tuple[str, ...] = ()  # where operands come from
     evidence: tuple[str, ...] = ()  # what repeating it, and making its result equal, came to
     script: Script | None = field(default=None, compare=False)  # does it again alone, if it can
+
+    def __str__(self) -> str:
+        """Name it in the user's terms: ``optimiser: mul_ on fc1.weight, rows 9, train.py:31``."""
+        phase = _PHASES.get(self.phase)
+        name = phase + self.operation.removeprefix("aten.") if phase else self.operation
+        on = f" on {self.parameter}" if self.parameter else f" of {self.module}" * bool(self.module)
+        place = f"{self.file}:{self.line}" if self.file else ""
+        return ", ".join(filter(None, [name + on, self.rows, place]))
+
+    def facts(self) -> Iterator[tuple[str, str]]:
+        """Yield what is known of it, each with a label."""
+        if self.source:
+            yield "", f"  {self.source}"
+        yield "cause", self.cause
+        yield "step", str(self.step)
+        yield from ((f"operand {i}", str(operand)) for i, operand in enumerate(self.operands, 1))
+        yield "result", str(self.result)
+        yield "units", str(self.difference)
+        yield "size", self.difference.size
+        yield from (("origin", remark) for remark in self.remarks)
+        yield from (("evidence", evidence) for evidence in self.evidence)
 
 
 @dataclass(frozen=True)
@@ -98,3 +135,49 @@ class Explanation:
     observed: int = 0
     culprits: tuple[Culprit, ...] = ()
     remarks: tuple[str, ...] = ()
+
+    @property
+    def headline(self) -> str:
+        """What came out, in one line."""
+        if self.step is None:
+            steps = count(self.steps, "step")
+            return f"{self.trainer}: nothing split: in {steps} all equal units stayed equal"
+        split = f"{self.trainer}: {self.units} split in step {self.step}"
+        if self.difference is not None:
+            split += f" ({self.array}: {self.difference})"
+        if self.culprits:
+            by_rounding = self.outcome == "rounding"
+            because = "by rounding: the first that differs is" if by_rounding else "because of"
+            return f"{split}, {because} {self.culprits[0]}"
+        return split + {
+            "another way": ", and the run takes another way when units differ",
+            "compiled only": ": compiled only; its operations one by one do not split them",
+            "not while observed": ", but not while its array operations are observed",
+        }.get(self.outcome, ": not reached: no operation that was seen splits them")
+
+    def lines(self) -> Iterator[str]:
+        """Yield what a person wants to read, the most important things first."""
+        yield self.headline
+        for culprit in self.culprits:
+            label = "first" if self.outcome == "rounding" else "culprit"
+            facts = ((label, str(culprit)), *culprit.facts())
+            yield from ("", *(f"{label:<12}{text}" for label, text in facts))
+        yield ""
+        for remark in self.remarks:
+            yield f"{'note':<12}{remark}"
+        if self.step is not None:
+            yield f"{'observed':<12}{count(self.observed, 'array operation')}"
+
+    def to_json(self) -> str:
+        """Return the text of the file that ``symmetry explain --json`` writes."""
+        plain = tuple(replace(culprit, script=None) for culprit in self.culprits)
+        content = asdict(replace(self, culprits=plain))
+        for culprit, found in zip(content["culprits"], self.culprits, strict=True):
+            culprit["script"] = found.script and found.script.text
+        return dump(content) + "\n"
+
+    def __repr__(self) -> str:
+        return "\n".join(self.lines())
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(repr(self))}</pre>"

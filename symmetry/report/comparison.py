@@ -15,10 +15,10 @@ from symmetry.comparison.record import Comparison, TrainerRun
 from symmetry.comparison.study import CASE_THREADS, Study
 from symmetry.comparison.task import TaskFacts
 from symmetry.experiment import Settings
+from symmetry.records import dump
 from symmetry.report.command import changed, command_line
 from symmetry.report.figure import Figure, plain
 from symmetry.report.files import Report
-from symmetry.report.records import dump
 from symmetry.report.templates import code, percent, relative, render
 from symmetry.units.words import count, groups_in_words, in_ulps
 

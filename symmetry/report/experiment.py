@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from symmetry.data.mnist import CHECKSUMS
 from symmetry.experiment import Experiment, Settings
+from symmetry.records import dump
 from symmetry.report.command import changed, command_line
 from symmetry.report.figures import experiment_figures, shared_feature
 from symmetry.report.files import Report
-from symmetry.report.records import dump
 from symmetry.report.templates import render
 from symmetry.units import compare
 from symmetry.units.words import count, groups_in_words, in_ulps

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from symmetry.checker.verdict import Checked, Verdict, exit_code
 from symmetry.invariants.training import THRESHOLDS
-from symmetry.report.records import dump
+from symmetry.records import dump
 from symmetry.report.templates import render
 from symmetry.report.verdicts import conclusion, deviation, record, summary
 from symmetry.units.words import count

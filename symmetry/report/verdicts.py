@@ -18,8 +18,8 @@ from symmetry.checker.verdict import Checked, Kind, Verdict, exit_code
 from symmetry.invariants.catalogue import CATALOGUE
 from symmetry.invariants.finding import Violation
 from symmetry.invariants.trainings import TRAININGS
+from symmetry.records import dump
 from symmetry.report.command import command_line
-from symmetry.report.records import dump
 from symmetry.report.templates import environment
 from symmetry.units.words import count, in_ulps
 

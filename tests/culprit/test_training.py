@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from symmetry import explain
-from symmetry.report.explanation import short
 from tests.conftest import needs
 
 pytestmark = needs("torch")
@@ -47,7 +46,7 @@ def test_the_line_is_named(name: str, trainings: Any) -> None:
     assert explanation.outcome == "explained"
     assert culprit.source.endswith("# wrong")
     assert culprit.file == "tests/culprit/trainings.py"
-    assert short(culprit).startswith(FAULTY[name])
+    assert str(culprit).startswith(FAULTY[name])
 
 
 @pytest.mark.parametrize("name", ["damped_units", "masked_head"])

@@ -9,8 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from symmetry.errors import SymmetryError
+from symmetry.files import writable_directory
 from symmetry.report.figure import Figure
-from symmetry.report.files import Report, writable_directory
+from symmetry.report.files import Report
 from tests.environment import environment
 from tests.performance.figures import figures
 from tests.performance.load import rates

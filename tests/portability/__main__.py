@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from symmetry.errors import SymmetryError
-from symmetry.report.files import writable_directory, write_all
+from symmetry.files import writable_directory, write_all
 from tests.environment import environment
 from tests.network.golden import ALL, MADE, Case
 from tests.portability import emulators, report

@@ -322,7 +322,7 @@ def test_figures_change_with_what_they_show() -> None:
         (
             LastUnitCore,
             [
-                "`symmetry/w1-columns` is violated in iteration 2 (the last 1 of 4), by up to 1 ulp.",
+                "w1-columns` is violated in iteration 2 (the last 1 of 4), by up to 1 ulp.",
                 "**violated in iteration 2 (the last 1 of 4)**",
             ],
         ),

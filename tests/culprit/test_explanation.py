@@ -4,7 +4,6 @@ import json
 from dataclasses import replace
 
 from symmetry.culprit.explanation import Culprit, Difference, Explanation, Operand
-from symmetry.report.explanation import headline, lines, short, to_json
 
 APART = Difference("even units | odd units", 3, 2.5e-7, "a jump: 7 times what rounding can come to")
 FOUND = Culprit(
@@ -30,7 +29,7 @@ EXPLAINED = Explanation(
 
 
 def text(explanation: Explanation) -> str:
-    return "\n".join(lines(explanation))
+    return repr(explanation)
 
 
 def test_an_explanation() -> None:
@@ -69,7 +68,7 @@ note        one core"""
 
 def test_what_could_not_be_found_is_said() -> None:
     def said(outcome: str) -> str:
-        return headline(replace(EXPLAINED, outcome=outcome, culprits=()))  # type: ignore[arg-type]
+        return replace(EXPLAINED, outcome=outcome, culprits=()).headline  # type: ignore[arg-type]
 
     assert said("compiled only").endswith(
         ": compiled only; its operations one by one do not split them"
@@ -81,17 +80,17 @@ def test_what_could_not_be_found_is_said() -> None:
 
 def test_rounding_is_not_accused() -> None:
     first = replace(EXPLAINED, outcome="rounding")
-    assert "by rounding: the first that differs is optimiser: mul_ on" in headline(first)
+    assert "by rounding: the first that differs is optimiser: mul_ on" in first.headline
 
 
 def test_a_step_of_no_training_is_named_by_its_operation() -> None:
     plain = replace(FOUND, phase="other", parameter="", rows="", operation="multiply")
-    assert short(plain) == "multiply, train.py:31"
+    assert str(plain) == "multiply, train.py:31"
 
 
 def test_json_has_everything_and_no_infinities() -> None:
     explanation = replace(EXPLAINED, difference=replace(APART, relative=float("inf")))
-    content = json.loads(to_json(explanation))
+    content = json.loads(explanation.to_json())
     assert content["trainer"] == "mine"
     assert content["outcome"] == "explained"
     assert content["difference"]["relative"] == "inf"
