@@ -39,7 +39,6 @@ class Groups:
         self._start = {name: self._trace.arrays[i] for name, i in self._trace.leaves.items()}
         finals = {self._trace.finals[name]: name for name in self._start}
         self._finals = {i: name for i, name in finals.items() if i not in self._trace.names}
-        self._kept = self._trace.upstream({loss, *self._finals})
         self._taken: dict[tuple[str, int], set[int]] = defaultdict(set)
         self._counts: list[int] = []  # of units in the groups that were found last
 
@@ -104,7 +103,7 @@ class Groups:
             if results is None:
                 return None
             for value, result in zip(node.outputs, results, strict=True):
-                if value not in self._kept or actions.same(
+                if value not in self._solver.kept or actions.same(
                     self._trace.arrays[value], result, self._tolerance
                 ):
                     continue
@@ -146,7 +145,7 @@ class Groups:
     def _is_new(self, k: int, q: int, axis: int) -> bool:
         """Return whether an axis of an output is none of the inputs' axes: a view made it."""
         return not any(
-            (q, axis) in self._solver.tied(k, x, a)
+            (~q, axis) in self._solver.tied(k, x, a)
             for x, i in enumerate(self._trace.nodes[k].inputs)
             for a in range(self._trace.arrays[i].ndim)
         )

@@ -11,6 +11,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -23,7 +24,6 @@ from symmetry.targets.finding.trace import Trace, to_array
 _PULLS = 400  # operations that one request may be pulled back through
 _REPAIRS = 200  # attempts to make one operation fit
 _DOUBLE_REPAIRS = 60
-_MANY = 64  # inputs of an operation that is not followed element by element
 _DEEP = 200  # operations in a row that a request is pulled back through
 
 Actions = dict[int, Action]  # by value
@@ -43,22 +43,33 @@ class _Movement:
     """An operation that only moves elements, which are numbered through all of its inputs."""
 
     outputs: list[NDArray[np.int64]]  # for each element the number of what it is; 0 is a zero
-    offsets: dict[int, int]  # the number of the first element of each input value
+    inputs: dict[int, NDArray[np.int64]]  # by value
     count: int  # of all elements
+
+    def numbers(self, action: Callable[[int], Action]) -> NDArray[np.int64]:
+        """Return which element each numbered element becomes under actions of the inputs."""
+        numbers = np.arange(self.count)
+        for i, own in self.inputs.items():
+            if action(i):
+                numbers[own] = actions.moved(own, action(i))
+        return numbers
 
 
 class Solver:
-    """Completes exchanges in one trace, so that the value ``loss`` stays as it is."""
+    """Completes exchanges in one trace, so that the value ``loss`` stays as it is.
+
+    Inputs and outputs of an operation have *slots*: 0, 1, ... and -1, -2, ... in their order.
+    """
 
     def __init__(self, trace: Trace, loss: int) -> None:
         self.trace = trace
         self.live = trace.upstream({loss})
         self.reached = trace.downstream({*trace.leaves.values()})
         self._finals = {trace.finals[name]: leaf for name, leaf in trace.leaves.items()}
-        self._kept = trace.upstream({loss, *self._finals})
-        self._forward: dict[tuple[int, tuple[Action, ...]], list[Action] | None] = {}
-        self._movements: dict[int, _Movement | None] = {}
-        self._ties: dict[tuple[int, int, int], frozenset[tuple[int, int]]] = {}
+        self.kept = trace.upstream({loss, *self._finals})
+        self.forward = cache(self._experiment)
+        self.tied = cache(self._find_ties)
+        self._movement = cache(self._find_movement)
         self._left = 0
 
     def solve(self, value: int, action: Action) -> dict[str, Action]:
@@ -87,47 +98,26 @@ class Solver:
             todo.discard(k)
             node = self.trace.nodes[k]
             given = tuple(acts.get(i, ()) for i in node.inputs)
-            results = self.forward(k, given) if any(given) else [()] * len(node.outputs)
+            results = self.forward(k, given)
             if results is not None:
                 put(dict(zip(node.outputs, results, strict=True)))
-                starts = self._starts(node.outputs, acts, leaves)
-                leaves |= starts
-                put(starts)
-            elif not self._kept.isdisjoint(node.outputs):
+                more = self._starts(node.outputs, acts, leaves)
+            elif self.kept.isdisjoint(node.outputs):
+                continue
+            else:
                 more = self._repaired(k, given, acts, leaves)
-                leaves |= more
-                put(more)
                 todo.add(k)
+            leaves |= more
+            put(more)
         return {self.trace.names[i]: a for i, a in leaves.items() if a}
 
     def pulled(self, value: int, action: Action) -> Actions | None:
         """Return actions of leaves that give a value this action; None where there are none."""
-        self._left = _PULLS
-        new: Actions = {}
-        if not self._require(value, action, {}, new, 0):
-            return None
-        return {i: a for i, a in new.items() if i in self.trace.names and a}
-
-    def forward(self, k: int, given: tuple[Action, ...]) -> list[Action] | None:
-        """Return the actions of a node's outputs under those of its inputs; None without any."""
-        key = (k, given)
-        if key not in self._forward:
-            self._forward[key] = self._experiment(k, given)
-        return self._forward[key]
+        return self._all_required({value: action}, {})
 
     def moves(self, k: int) -> bool:
         """Return whether a node only moves elements."""
         return self._movement(k) is not None
-
-    def tied(self, k: int, x: int, axis: int) -> frozenset[tuple[int, int]]:
-        """Return along which axes of which outputs a node keeps the slices of an input apart.
-
-        That is, slice p of the input has to do with slice p of the output and with no other.
-        """
-        key = (k, x, axis)
-        if key not in self._ties:
-            self._ties[key] = frozenset(self._find_ties(k, x, axis))
-        return self._ties[key]
 
     def perform(self, k: int, arrays: Mapping[int, Array]) -> list[Array] | None:
         """Return a node's outputs where some inputs, by position, hold other arrays.
@@ -162,11 +152,16 @@ class Solver:
         )
 
     def _experiment(self, k: int, given: tuple[Action, ...]) -> list[Action] | None:
-        """Derive the actions from where elements go; if that fails, as for masks, from values."""
+        """Return the actions of a node's outputs under those of its inputs; None without any.
+
+        They are derived from where elements go; if that fails, as for masks, from values.
+        """
         node, movement = self.trace.nodes[k], self._movement(k)
+        if not any(given):
+            return [()] * len(node.outputs)
         if movement is not None:
             acts = dict(zip(node.inputs, given, strict=True))
-            numbers = self._numbers(movement, acts.__getitem__)
+            numbers = movement.numbers(acts.__getitem__)
             olds = movement.outputs
             found = self._derived(k, given, olds, [numbers[old] for old in olds])
             if found is not None:
@@ -182,58 +177,46 @@ class Solver:
         found = []
         for output, old, new in zip(self.trace.nodes[k].outputs, olds, news, strict=True):
             action = actions.derive(old, new, [a for a in given if a])
-            if action is None and output in self._kept:
+            if action is None and output in self.kept:
                 return None
             found.append(action or ())
         return found
 
-    def _movement(self, k: int) -> _Movement | None:
-        if k not in self._movements:
-            self._movements[k] = self._find_movement(k)
-        return self._movements[k]
-
     def _find_movement(self, k: int) -> _Movement | None:
         """Send the numbers of the elements through the operation, and see what returns."""
-        node, offsets, count = self.trace.nodes[k], dict[int, int](), 1
-        numbered: dict[int, Array] = {}
-        if len(node.inputs) >= _MANY:
-            return None
-        for x, i in enumerate(node.inputs):
+        node, count = self.trace.nodes[k], 1
+        own: dict[int, NDArray[np.int64]] = {}
+        for i in node.inputs:
             array = self.trace.arrays[i]
-            if _is_floating(array):
-                if i not in offsets:
-                    offsets[i] = count
-                    count += array.size
-                numbers = np.arange(offsets[i], offsets[i] + array.size, dtype=array.dtype)
-                numbered[x] = numbers.reshape(array.shape)
-        results = self.perform(k, numbered) if numbered else None
+            if _is_floating(array) and i not in own:
+                own[i] = np.arange(count, count + array.size).reshape(array.shape)
+                count += array.size
+        arrays = self.trace.arrays
+        numbered = {
+            x: own[i].astype(arrays[i].dtype) for x, i in enumerate(node.inputs) if i in own
+        }
+        results = self.perform(k, numbered) if own else None
         if results is None or not all(_is_floating(r) and _is_index(r, count) for r in results):
             return None
-        movement = _Movement([r.real.astype(np.int64) for r in results], offsets, count)
-        everything = np.zeros(count, np.complex128)
-        for i, offset in offsets.items():
-            everything[offset : offset + self.trace.arrays[i].size] = self.trace.arrays[i].ravel()
+        movement = _Movement([r.real.astype(np.int64) for r in results], own, count)
+        everything = np.concatenate([[0], *(arrays[i].ravel() for i in own)])
         really = all(
-            actions.same(self.trace.arrays[o], everything[numbers])
+            actions.same(arrays[o], everything[numbers])
             for o, numbers in zip(node.outputs, movement.outputs, strict=True)
         )
         return movement if really else None
 
-    def _numbers(self, movement: _Movement, action: Callable[[int], Action]) -> NDArray[np.int64]:
-        """Return which element each numbered element becomes under actions of the inputs."""
-        numbers = np.arange(movement.count)
-        for i, offset in movement.offsets.items():
-            if action(i):
-                shape, size = self.trace.arrays[i].shape, self.trace.arrays[i].size
-                own = np.arange(offset, offset + size).reshape(shape)
-                numbers[offset : offset + size] = actions.moved(own, action(i)).ravel()
-        return numbers
+    def _find_ties(self, k: int, x: int, axis: int) -> set[tuple[int, int]]:
+        """Return along which axes of which outputs a node keeps the slices of an input apart.
 
-    def _find_ties(self, k: int, x: int, axis: int) -> Iterator[tuple[int, int]]:
+        That is, slice p of the input has to do with slice p of the output and with no other. An
+        output is given by its slot.
+        """
         node = self.trace.nodes[k]
         array = self.trace.arrays[node.inputs[x]]
+        found: set[tuple[int, int]] = set()
         if not _is_floating(array) or array.shape[axis] < 2:
-            return
+            return found
         middle = array.shape[axis] // 2
         other = np.array(array, order="C")
         place = (slice(None),) * axis + (middle,)
@@ -244,36 +227,58 @@ class Solver:
             if result.shape == before.shape:
                 for b, places in enumerate(actions.positions(actions.changed(before, result))):
                     if before.shape[b] == array.shape[axis] and places == (middle,):
-                        yield q, b
-
-    def _partners(self, k: int, q: int, factor: Factor, *, wide: bool = False) -> dict[int, Factor]:
-        """Return, by input, the factors that together make output q of a node carry a factor.
-
-        They are along axes that are tied to the output's; with ``wide`` also along the same axis
-        of inputs of the output's shape: what is normalised along it.
-        """
-        axis, pairs, where = factor
-        node = self.trace.nodes[k]
-        shape, found = self.trace.arrays[node.outputs[q]].shape, dict[int, Factor]()
-        for x, i in enumerate(node.inputs):
-            sizes = self.trace.arrays[i].shape
-            twins: dict[int, int] = {}  # axes of the input, by those of the output
-            for b in (axis, *(a for a, _ in where)):
-                for a, size in enumerate(sizes):
-                    if (
-                        a not in twins.values()
-                        and size == shape[b]
-                        and (q, b) in self.tied(k, x, a)
-                    ):
-                        twins.setdefault(b, a)
-            if wide and sizes == shape:
-                twins = {b: b for b in range(len(shape))} | twins
-            if i in self.reached and axis in twins:
-                limits = tuple(sorted((twins[a], p) for a, p in where if a in twins))
-                found[x] = (twins[axis], pairs, limits)
+                        found.add((~q, b))
         return found
 
+    def _family(self, k: int, slot: int, axis: int, wide: bool) -> dict[int, int]:
+        """Return the axes of a node's inputs and outputs, by slot, that are tied to one of them.
+
+        With ``wide`` it is tied to the same axis of whatever has its shape as well: what is
+        normalised along it.
+        """
+        family, todo = {slot: axis}, [slot]
+        for s in todo:
+            for other, a in self._neighbours(k, s, family[s], wide and s == slot):
+                if other not in family:
+                    family[other] = a
+                    todo.append(other)
+        return family
+
+    def _neighbours(self, k: int, slot: int, axis: int, wide: bool) -> Iterator[tuple[int, int]]:
+        """Yield the axes of a node's inputs that are tied to one of an output, or the reverse."""
+        node, arrays = self.trace.nodes[k], self.trace.arrays
+        inputs = {x: arrays[i].shape for x, i in enumerate(node.inputs) if i in self.reached}
+        outputs = {~q: arrays[o].shape for q, o in enumerate(node.outputs)}
+        own = (inputs | outputs)[slot]
+        if slot >= 0:
+            yield from self.tied(k, slot, axis)
+        else:
+            for x, shape in inputs.items():
+                for a, size in enumerate(shape):
+                    if size == own[axis] and (slot, axis) in self.tied(k, x, a):
+                        yield x, a
+        if wide:
+            others = outputs if slot >= 0 else inputs
+            yield from ((s, axis) for s, shape in others.items() if shape == own)
+
+    def _aligned(self, k: int, slot: int, factor: Factor, wide: bool) -> dict[int, Factor]:
+        """Return a factor of one input or output, and that on all that are tied to it, by slot."""
+        axis, pairs, where = factor
+        limits = [(self._family(k, slot, a, wide), p) for a, p in where]
+        return {
+            s: (a, pairs, tuple(sorted((f[s], p) for f, p in limits if f.get(s, a) != a)))
+            for s, a in self._family(k, slot, axis, wide).items()
+        }
+
     # Backwards, towards the leaves
+
+    def _all_required(self, wanted: Actions, acts: Actions) -> Actions | None:
+        """Return what leaves have to do so that values carry actions; None where they cannot."""
+        self._left = _PULLS
+        new: Actions = {}
+        if not all(self._require(i, a, acts, new, 0) for i, a in wanted.items()):
+            return None
+        return {i: a for i, a in new.items() if i in self.trace.names}
 
     def _require(self, value: int, action: Action, acts: Actions, new: Actions, depth: int) -> bool:
         """Decide in ``new`` what leaves have to do so that a value carries an action."""
@@ -303,11 +308,7 @@ class Solver:
             if not self._yields(k, q, action, tuple(wanted.get(i, now(i)) for i in node.inputs)):
                 continue
             tried = {**new, value: action}
-            if all(
-                self._require(i, a, acts, tried, depth + 1)
-                for i, a in wanted.items()
-                if now(i) != a
-            ):
+            if all(self._require(i, a, acts, tried, depth + 1) for i, a in wanted.items()):
                 new.update(tried)
                 return True
         return False
@@ -326,21 +327,16 @@ class Solver:
         """Yield actions of a node's inputs that may give output q an action."""
         node, exact = self.trace.nodes[k], self._pulled_exactly(k, q, action, now)
         if exact is not None:
-            # rows of leaves that are never read may go along
-            yield {i: self._widened(i, a) for i, a in exact.items()}
-        if not action:
-            yield {i: () for i in node.inputs if now(i)}
-            return
-        for wide, more in ((False, False), (False, True), (True, False)):
-            wanted: dict[int, list[Factor]] = defaultdict(list)
+            yield exact
+        for wide in (False, True):
+            factors: dict[int, list[Factor]] = defaultdict(list)
             for factor in action:
-                for x, partner in self._partners(k, q, factor, wide=wide).items():
-                    wanted[node.inputs[x]].append(partner)
-            found = {
-                i: actions.joined(now(i) if more else (), *factors) for i, factors in wanted.items()
-            }
-            if None not in found.values():
-                yield {i: a for i, a in found.items() if a}
+                for x, partner in self._aligned(k, ~q, factor, wide).items():
+                    if x >= 0:
+                        factors[node.inputs[x]].append(partner)
+            wanted = {i: actions.joined(now(i), *found) for i, found in factors.items()}
+            if None not in wanted.values():
+                yield {i: a for i, a in wanted.items() if a}
 
     def _pulled_exactly(
         self, k: int, q: int, action: Action, now: Callable[[int], Action]
@@ -351,31 +347,16 @@ class Solver:
             return None
         output = movement.outputs[q]
         wanted = actions.moved(output, action)
-        numbers = self._numbers(movement, now)
-        numbers[output.ravel()] = wanted.ravel()
+        numbers = movement.numbers(now)
+        numbers[output] = wanted
         numbers[0] = 0
         if not np.array_equal(numbers[output], wanted):
             return None
-        exact: Actions = {}
-        for i, offset in movement.offsets.items():
-            shape, size = self.trace.arrays[i].shape, self.trace.arrays[i].size
-            before, own = np.arange(offset, offset + size), numbers[offset : offset + size]
-            if own.min() < offset or own.max() >= offset + size:
-                return None
-            found = actions.derive(before.reshape(shape), own.reshape(shape))
-            if found is None:
-                return None
-            exact[i] = found
-        return exact
-
-    def _widened(self, value: int, action: Action) -> Action:
-        """Drop conditions of a leaf that are no aligned block: whatever happened to be unused."""
-        if value not in self.trace.names:
-            return action
-        shape = self.trace.arrays[value].shape
-        return tuple(
-            (axis, pairs, tuple((a, p) for a, p in where if is_block(p, shape[a])))
-            for axis, pairs, where in action
+        exact = {i: actions.derive(own, numbers[own]) for i, own in movement.inputs.items()}
+        return (
+            {i: a for i, a in exact.items() if a is not None}
+            if None not in exact.values()
+            else None
         )
 
     # Ahead, towards the loss
@@ -397,23 +378,26 @@ class Solver:
             wanted = {inputs[x]: a for x, a in repair.items()}
             if self.forward(k, tuple(wanted.get(i, acts.get(i, ())) for i in inputs)) is None:
                 continue
-            new: Actions = {}
-            self._left = _PULLS
-            if not all(self._require(i, a, acts, new, 0) for i, a in wanted.items()):
+            new = self._all_required(wanted, acts)
+            if new is None or all(leaves.get(i, ()) == a for i, a in new.items()):
                 continue
-            new = {i: a for i, a in new.items() if i in self.trace.names}
-            known = all(leaves.get(i, ()) == a for i, a in new.items())
-            if not known and all(_extends(a, leaves.get(i, ())) for i, a in new.items()):
+            if all(_extends(a, leaves.get(i, ())) for i, a in new.items()):
                 return new
         raise Stuck(k, given)
 
     def _repairs(self, k: int, given: tuple[Action, ...]) -> Iterator[dict[int, Action]]:
-        """Yield what may be exchanged as well, by input, so that outputs are exchanged."""
-        sources = [(x, factor) for x, action in enumerate(given) for factor in action]
-        for x, factor in sources:
-            closure = self._closure(k, x, factor, given)
-            if closure:
-                yield closure
+        """Yield what may be exchanged as well, by input, so that outputs are exchanged.
+
+        That is all that runs along with what is exchanged already; or one factor or two more.
+        """
+        for wide in (False, True):
+            for x, factor in ((x, factor) for x, action in enumerate(given) for factor in action):
+                found = {
+                    y: actions.joined(given[y], partner)
+                    for y, partner in self._aligned(k, x, factor, wide).items()
+                    if y >= 0 and partner not in given[y]
+                }
+                yield {y: a for y, a in found.items() if a}
         reached = [y for y, i in enumerate(self.trace.nodes[k].inputs) if i in self.reached]
         singles = [*dict.fromkeys(self._singles(k, given, reached))]
         for y, action in singles:
@@ -423,40 +407,6 @@ class Solver:
             both = actions.joined(a, *b) if y == z else b
             if both:
                 yield {y: a, z: both}
-
-    def _closure(
-        self, k: int, x: int, factor: Factor, given: tuple[Action, ...]
-    ) -> dict[int, Action]:
-        """Exchange along all axes, of inputs and outputs, that an operation ties to one.
-
-        What is normalised along an axis has the same one in outputs of its shape.
-        """
-        axis, pairs, where = factor
-        found: dict[int, Action] = {}
-        inputs, outputs = self.trace.nodes[k].inputs, self.trace.nodes[k].outputs
-        shape = self.trace.arrays[inputs[x]].shape
-        todo = [
-            end
-            for end in self.tied(k, x, axis)
-            or [(q, axis) for q, o in enumerate(outputs) if self.trace.arrays[o].shape == shape]
-            if all(any(end[0] == p for p, _ in self.tied(k, x, a)) for a, _ in where)
-        ]
-        seen: set[tuple[int, int]] = set()
-        while todo:
-            q, b = todo.pop()
-            if (q, b) in seen:
-                continue
-            seen.add((q, b))
-            limits = [
-                [(e, p) for s, e in self.tied(k, x, a) if s == q and e != b][:1] for a, p in where
-            ]
-            target: Where = tuple(sorted(itertools.chain(*limits)))
-            for y, partner in self._partners(k, q, (b, pairs, target)).items():
-                todo += self.tied(k, y, partner[0]) - seen
-                more = actions.joined(given[y], partner)
-                if partner not in given[y] and more:
-                    found[y] = more
-        return found
 
     def _singles(
         self, k: int, given: tuple[Action, ...], free: list[int]
