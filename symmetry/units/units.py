@@ -132,6 +132,16 @@ class Units:
         """The name of a single unit: ``"hidden unit"``."""
         return self.name[:-2] if self.name.endswith("sses") else self.name.removesuffix("s")
 
+    def along(self, array: str, axis: int) -> dict[int, int]:
+        """Return which unit has each place along an axis of an array that they share."""
+        return {
+            place: unit
+            for part in self.parts
+            if (part.array, part.axis, part.arrays) == (array, axis, ())
+            for unit, places in enumerate(part.places(self.count).tolist())
+            for place in places
+        }
+
     def within(self, *arrays: str) -> Units:
         """Return the same units with their parts in these arrays only."""
         kept = tuple(part for part in self.parts if part.array in arrays)

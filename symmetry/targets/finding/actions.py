@@ -2,13 +2,14 @@
 
 An action is a tuple of factors, sorted. A factor ``(axis, pairs, where)`` exchanges the slices i
 and j of an axis for each pair (i, j); ``where`` limits it to some positions of other axes: pairs of
-such an axis and its positions. The empty action leaves the array as it is.
+such an axis and its positions. Along the axis ``LABELS`` it exchanges the numbers i and j wherever
+they stand: what argmax yields names other units then. The empty action leaves the array as it is.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ Where = tuple[tuple[int, tuple[int, ...]], ...]
 Factor = tuple[int, Pairs, Where]
 Action = tuple[Factor, ...]
 
+LABELS = -1
 TOLERANCE = 1e-9  # of the largest entry: below it, two float64 arrays are the same
 _TINY = 1e-30
 _FAR = 1e6  # arrays with larger entries are compared by the logarithms of those
@@ -30,6 +32,11 @@ def moved(array: Array, action: Action) -> Array:
     array = np.array(array, order="C")
     for axis, pairs, where in action:
         first, second = zip(*pairs, strict=True)
+        if axis == LABELS:
+            places = [(array == label, other) for p in pairs for label, other in (p, p[::-1])]
+            for mask, other in places:
+                array[mask] = other
+            continue
         view, limits = np.moveaxis(array, axis, 0), dict(where)
         rest = [limits.get(a, range(size)) for a, size in enumerate(array.shape) if a != axis]
         to, source = (
@@ -74,27 +81,34 @@ def derive(old: Array, new: Array, hints: Iterable[Action] = ()) -> Action | Non
     """Return the action that makes ``new`` of ``old``; None where no action does.
 
     One axis is looked for, over all of the array or within the positions of other axes that
-    changed; and two axes at once, along which the pairs of hints are exchanged (Gram matrices).
+    changed; and two axes at once, or labels, with the pairs of hints (Gram matrices, argmax).
     """
     if old.shape != new.shape:
         return None
     mask = changed(old, new)
     if not mask.any():
         return ()
-    hints = list(dict.fromkeys(hints))
-    places = positions(mask)
-    limited = [(a, p) for a, p in enumerate(places) if len(p) < old.shape[a]]
-    guesses = itertools.chain(
-        hints,
-        (
-            ((axis, pairs, where),)
-            for axis in range(old.ndim)
-            for where in dict.fromkeys([(), tuple(limit for limit in limited if limit[0] != axis)])
-            if (pairs := _exchanged(old, new, axis, places[axis], where))
-        ),
-        _along_two(old.ndim, {factor[1] for hint in hints for factor in hint}),
-    )
+    guesses = _guesses(old, new, positions(mask), [*dict.fromkeys(hints)])
     return next((a for a in guesses if _fits(old.shape, a) and same(moved(old, a), new)), None)
+
+
+def _guesses(
+    old: Array, new: Array, places: Sequence[tuple[int, ...]], hints: Sequence[Action]
+) -> Iterator[Action]:
+    """Yield actions that may make ``new`` of ``old``, which differ in places of each axis."""
+    yield from hints
+    limited = [(a, p) for a, p in enumerate(places) if len(p) < old.shape[a]]
+    for axis in range(old.ndim):
+        for where in dict.fromkeys([(), tuple(limit for limit in limited if limit[0] != axis)]):
+            pairs = _exchanged(old, new, axis, places[axis], where)
+            if pairs:
+                yield ((axis, pairs, where),)
+    known = sorted({factor[1] for hint in hints for factor in hint})
+    if old.dtype.kind == "i":
+        yield from (((LABELS, pairs, ()),) for pairs in known)
+    for axes in itertools.permutations(range(old.ndim), 2):
+        for both in itertools.product(known, repeat=2):
+            yield tuple(sorted((axis, pairs, ()) for axis, pairs in zip(axes, both, strict=True)))
 
 
 def _levelled(old: Array, new: Array) -> list[Array]:
@@ -113,7 +127,7 @@ def _fits(shape: Sequence[int], action: Action) -> bool:
     """Return whether an array of this shape has all the places that the action names."""
     return all(
         axis < len(shape)
-        and max(map(max, pairs)) < shape[axis]
+        and (axis == LABELS or max(map(max, pairs)) < shape[axis])
         and all(a < len(shape) and max(p) < shape[a] for a, p in where)
         for axis, pairs, where in action
     )
@@ -135,9 +149,3 @@ def _exchanged(old: Array, new: Array, axis: int, places: tuple[int, ...], where
     if any(source[source[i]] != i for i in source):
         return ()
     return tuple((places[i], places[j]) for i, j in sorted(source.items()) if i < j)
-
-
-def _along_two(axes: int, pairs: set[Pairs]) -> Iterable[Action]:
-    for first, second in itertools.permutations(range(axes), 2):
-        for p, q in itertools.product(sorted(pairs), repeat=2):
-            yield tuple(sorted([(first, p, ()), (second, q, ())]))

@@ -40,7 +40,7 @@ def find(training: Training, progress: Progress = lambda *_: None) -> Coverage:
     rehearsal = Rehearsal(training)
     trace, loss = rehearsal.trace()
     solver = Solver(trace, loss)
-    search = Groups(solver, loss, rehearsal.tolerance, rehearsal.trainable, progress)
+    search = Groups(solver, rehearsal.tolerance, rehearsal.trainable, progress)
     candidates = [] if rehearsal.silent else search.find()
     progress("all groups at once", 0, 1)
     groups = rehearsal.survivors(candidates)

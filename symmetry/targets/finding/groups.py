@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import heapq
 import itertools
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -30,15 +29,16 @@ class Groups:
     """
 
     def __init__(
-        self, solver: Solver, loss: int, tolerance: float, trainable: set[str], progress: Progress
+        self, solver: Solver, tolerance: float, trainable: set[str], progress: Progress
     ) -> None:
         self.found: list[Units] = []
         self.failures: dict[tuple[str, int], Stuck] = {}
-        self._solver, self._trace, self._loss = solver, solver.trace, loss
+        self._solver, self._trace = solver, solver.trace
         self._tolerance, self._trainable, self._progress = tolerance, trainable, progress
         self._start = {name: self._trace.arrays[i] for name, i in self._trace.leaves.items()}
-        finals = {self._trace.finals[name]: name for name in self._start}
-        self._finals = {i: name for i, name in finals.items() if i not in self._trace.names}
+        finals = {name: self._trace.finals[name] for name in self._start}
+        self._finals = {n: i for n, i in finals.items() if i not in self._trace.names}
+        self._ends = {name: self._trace.arrays[i] for name, i in self._finals.items()}
         self._taken: dict[tuple[str, int], set[int]] = defaultdict(set)
         self._counts: list[int] = []  # of units in the groups that were found last
 
@@ -50,16 +50,14 @@ class Groups:
                 self._try_slices(name, axis, array.shape[axis])
         self._progress("heads and groups", len(self._start), len(self._start))
         tried: dict[frozenset[tuple[int, Action]], Units | None] = {}
-        for value, at, count in self._blocks():
+        for value, axis, block, count in self._blocks():
             place = 0
             while place + 1 < count:
-                leaves = self._solver.pulled(value, at(place))
-                if not leaves:
-                    break
-                key = frozenset(leaves.items())
-                if key not in tried:
-                    tried[key] = self._try(value, at(place))
-                units = tried[key]
+                action = _next_exchanged(axis, block, place)
+                leaves = frozenset((self._solver.pulled(value, action) or {}).items())
+                if leaves and leaves not in tried:
+                    tried[leaves] = self._try(value, action)
+                units = tried.get(leaves)
                 if units is None:
                     break
                 place += units.count
@@ -71,11 +69,9 @@ class Groups:
         """Return whether the loss stays, and buffers move along, when all units are rotated."""
         order = np.roll(np.arange(units.count), 1)
         new = self._replayed(units, units.rearranged(self._start, order))
-        ends = {name: self._trace.arrays[i] for i, name in self._finals.items()}
-        wanted = units.rearranged(ends, order)
         return new is not None and all(
-            actions.same(wanted[name], new.get(i, self._trace.arrays[i]))
-            for i, name in self._finals.items()
+            actions.same(wanted, new.get(self._finals[name], self._ends[name]))
+            for name, wanted in units.rearranged(self._ends, order).items()
         )
 
     def matters(self, units: Units) -> bool:
@@ -93,10 +89,10 @@ class Groups:
         Only what comes after those is performed again, until results are what they were.
         """
         new = {self._trace.leaves[name]: start[name] for name in units.arrays}
-        queue = sorted({k for i in new for k in self._trace.users[i]})
-        queued = set(queue)
+        queue = {k for i in new for k in self._trace.users[i]}
         while queue:
-            k = heapq.heappop(queue)
+            k = min(queue)
+            queue.discard(k)
             node = self._trace.nodes[k]
             changed = {x: new[i] for x, i in enumerate(node.inputs) if i in new}
             results = self._solver.perform(k, changed)
@@ -107,12 +103,10 @@ class Groups:
                     self._trace.arrays[value], result, self._tolerance
                 ):
                     continue
-                if value == self._loss:
+                if value == self._solver.loss:
                     return None
                 new[value] = result
-                for user in {*self._trace.users[value]} - queued:
-                    queued.add(user)
-                    heapq.heappush(queue, user)
+                queue.update(self._trace.users[value])
         return new
 
     # Seeds
@@ -121,26 +115,27 @@ class Groups:
         place, failed, slot = 0, 0, (name, axis)
         while place + 1 < size and failed < 2:
             taken = not self._taken[slot].isdisjoint((place, place + 1))
-            if taken or self._try(self._trace.leaves[name], _slices(axis, 1)(place), slot):
+            action = _next_exchanged(axis, 1, place)
+            if taken or self._try(self._trace.leaves[name], action, slot):
                 place += 1
             else:
                 failed += 1
                 place = max(size // 2, place + 1)
 
-    def _blocks(self) -> Iterator[tuple[int, Callable[[int], Action], int]]:
-        """Yield values, the action that exchanges block i with the next, the number of blocks."""
+    def _blocks(self) -> Iterator[tuple[int, int, int, int]]:
+        """Yield values, with an axis, the size of the blocks along it and their number."""
         trace, solver = self._trace, self._solver
         for k, node in enumerate(trace.nodes):
             for q, value in enumerate(node.outputs if solver.moves(k) else ()):
                 if value in solver.reached:
                     for axis, size in enumerate(trace.arrays[value].shape):
                         if size > 1 and self._is_new(k, q, axis):
-                            yield value, _slices(axis, 1), size
+                            yield value, axis, 1, size
             for value in {*node.inputs} & trace.names.keys():
                 size = trace.arrays[value].shape[0] if trace.arrays[value].ndim else 0
                 for count in sorted(node.integers):
                     if 1 < count < size and size % count == 0:
-                        yield value, _slices(0, size // count), count
+                        yield value, 0, size // count, count
 
     def _is_new(self, k: int, q: int, axis: int) -> bool:
         """Return whether an axis of an output is none of the inputs' axes: a view made it."""
@@ -153,25 +148,23 @@ class Groups:
     def _try(self, value: int, action: Action, slot: tuple[str, int] | None = None) -> Units | None:
         """Return the group that an exchange belongs to: one that is known, or a new one."""
         try:
-            solution = self._solver.solve(value, action)
+            solution, chosen = self._solver.solve(value, action)
         except Stuck as stuck:
             if slot is not None:
                 self.failures[slot] = stuck
             return None
-        pair = Units("", 2, self._parts(solution))
+        pair = Units("", 2, self._parts(solution), chosen)
         if not pair.parts or not self._trainable & solution.keys():
             return None
         own = _exchange(pair, 0, 1)
-        known = next((units for units in self.found if _includes(own, units)), None)
-        if known is not None:
-            self._take(known, slot)
-            return known
-        units = self._extended(pair) if self.matters(pair) else pair
-        if units is pair:
-            return None
-        self.found = [h for h in self.found if not _within(own, _exchange(h, 0, 1))]
-        self._counts = [*dict.fromkeys([units.count, *self._counts])][:_HINTS]
-        self.found.append(units)
+        units = next((known for known in self.found if _includes(own, known)), None)
+        if units is None:
+            units = self._extended(pair) if self.matters(pair) else None
+            if units is None:
+                return None
+            self.found = [h for h in self.found if not _within(own, _exchange(h, 0, 1))]
+            self.found.append(units)
+            self._counts = [*dict.fromkeys([units.count, *self._counts])][:_HINTS]
         self._take(units, slot)
         return units
 
@@ -181,14 +174,12 @@ class Groups:
         Units with several slices along an axis may consist of smaller ones: heads of dimensions.
         Where such an axis was the seed, they do not.
         """
-        slices: dict[tuple[str, int], set[int]] = defaultdict(set)
-        width: dict[tuple[str, int], int] = defaultdict(int)
-        for part in units.parts:
-            slices[part.array, part.axis] |= _places(part, units.count)
-            width[part.array, part.axis] += part.block
-        for axis, places in slices.items():
-            if width[axis] == 1 or (seed and width[seed] > 1):
-                self._taken[axis] |= places
+        slots = {(part.array, part.axis) for part in units.parts}
+        places = {slot: units.along(*slot).keys() for slot in slots}
+        whole = seed in places and len(places[seed]) > units.count
+        for slot in slots:
+            if whole or len(places[slot]) == units.count:
+                self._taken[slot] |= places[slot]
 
     def _parts(self, solution: Mapping[str, Action]) -> tuple[Part, ...]:
         """Return where the two units of an exchange lie; nothing where a condition is no block."""
@@ -207,8 +198,8 @@ class Groups:
 
     # Extent
 
-    def _extended(self, pair: Units) -> Units:
-        """Return all units that may be exchanged with the first; the pair itself if none may."""
+    def _extended(self, pair: Units) -> Units | None:
+        """Return all units that may be exchanged with the first; None if none may."""
         back = min(part.first // part.stride for part in pair.parts)
         ahead = self._alike(pair, range(self._reach(pair)))
         before = [
@@ -222,7 +213,7 @@ class Groups:
             )
         ]
         units = sorted([*self._alike(pair, [0, *before]), *ahead[1:]])
-        return _chosen(pair, units) if len(units) > 1 else pair
+        return _some(pair, units) if len(units) > 1 else None
 
     def _alike(self, pair: Units, units: Sequence[int]) -> Sequence[int]:
         """Return the units that may be exchanged with the first, a few odd ones between left out.
@@ -232,7 +223,7 @@ class Groups:
         """
 
         def fails(count: int) -> bool:
-            return not self.holds(_chosen(pair, units[:count]))
+            return not self.holds(_some(pair, units[:count]))
 
         for count in self._counts:
             if 1 < count < len(units) and not fails(count) and fails(count + 1):
@@ -242,7 +233,7 @@ class Groups:
         reach = bisect_left(range(2, len(units)), True, key=fails) + 1
         for odd in (1, 2):
             rest = [units[0], *units[reach + odd :]]
-            if len(rest) > 1 and self.holds(_chosen(pair, rest[:2])):
+            if len(rest) > 1 and self.holds(_some(pair, rest[:2])):
                 return [*units[:reach], *self._alike(pair, rest)[1:]]
         return units[:reach]
 
@@ -259,7 +250,7 @@ class Groups:
         return min(room)
 
 
-def _chosen(pair: Units, units: Sequence[int]) -> Units:
+def _some(pair: Units, units: Sequence[int]) -> Units:
     """Return some of the units that two are known of: numbers count from the first of these."""
     first, count = units[0], len(units)
     parts = [replace(p, first=p.first + first * p.stride) for p in pair.parts]
@@ -268,11 +259,7 @@ def _chosen(pair: Units, units: Sequence[int]) -> Units:
             replace(p, first=0, stride=1, indices=tuple(p.first + u * p.stride for u in units))
             for p in pair.parts
         ]
-    return Units("", count, tuple(parts))
-
-
-def _places(part: Part, count: int) -> set[int]:
-    return {*part.places(count).ravel().tolist()}
+    return replace(pair, count=count, parts=tuple(parts))
 
 
 def _exchange(units: Units, u: int, v: int) -> list[Piece]:
@@ -312,12 +299,10 @@ def _includes(exchange: Sequence[Piece], known: Units) -> bool:
     )
 
 
-def _slices(axis: int, block: int) -> Callable[[int], Action]:
-    def exchange(place: int) -> Action:
-        first = place * block
-        return ((axis, tuple((i, i + block) for i in range(first, first + block)), ()),)
-
-    return exchange
+def _next_exchanged(axis: int, block: int, place: int) -> Action:
+    """Return the exchange of a block of slices with the next one."""
+    first = place * block
+    return ((axis, tuple((i, i + block) for i in range(first, first + block)), ()),)
 
 
 def _runs(pairs: Pairs) -> Iterator[tuple[int, int, int]]:

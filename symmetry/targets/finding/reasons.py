@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from symmetry.targets.coverage import Uncovered
 from symmetry.targets.finding.solver import Solver, Stuck
-from symmetry.units.units import Part, Units
+from symmetry.units.units import Units
 
 
 def uncovered(
@@ -24,7 +24,7 @@ def uncovered(
         if name not in trainable:
             continue
         for axis, size in enumerate(solver.trace.arrays[value].shape):
-            left = size - len(_places(groups, Part(name, axis)))
+            left = size - len(_places(groups, name, axis))
             if left:
                 why = _why(solver, value, size, failures.get((name, axis)))
                 if why == "unlike the others" and left == size:
@@ -40,9 +40,10 @@ def room(units: Units, groups: Sequence[Units], shapes: Mapping[str, tuple[int, 
             replace(units, parts=tuple(p for p in units.parts if (p is part) == here))
             for here in (True, False)
         )
-        taken = _places([twins, *(u for u in groups if u is not units)], part)
+        slot = part.array, part.axis
+        taken = _places([twins, *(u for u in groups if u is not units)], *slot)
         size = shapes[part.array][part.axis]
-        free.append((size - len(taken - _places([own], part))) // part.block)
+        free.append((size - len(taken - own.along(*slot).keys())) // part.block)
     return max(units.count, min(free, default=0))
 
 
@@ -55,15 +56,9 @@ def idle(units: Units, gradients: Mapping[str, NDArray[np.bool_]]) -> tuple[int,
     return tuple(np.flatnonzero(~reached).tolist())
 
 
-def _places(groups: Sequence[Units], of: Part) -> set[int]:
-    """Return the places of groups along the axis of a part."""
-    return {
-        place
-        for units in groups
-        for part in units.parts
-        if (part.array, part.axis, part.arrays) == (of.array, of.axis, ())
-        for place in part.places(units.count).ravel().tolist()
-    }
+def _places(groups: Sequence[Units], array: str, axis: int) -> set[int]:
+    """Return the places of groups along an axis of an array."""
+    return {place for units in groups for place in units.along(array, axis)}
 
 
 def _why(solver: Solver, leaf: int, size: int, stuck: Stuck | None) -> str:

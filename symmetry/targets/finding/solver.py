@@ -62,7 +62,7 @@ class Solver:
     """
 
     def __init__(self, trace: Trace, loss: int) -> None:
-        self.trace = trace
+        self.trace, self.loss = trace, loss
         self.live = trace.upstream({loss})
         self.reached = trace.downstream({*trace.leaves.values()})
         self._finals = {trace.finals[name]: leaf for name, leaf in trace.leaves.items()}
@@ -72,8 +72,10 @@ class Solver:
         self._movement = cache(self._find_movement)
         self._left = 0
 
-    def solve(self, value: int, action: Action) -> dict[str, Action]:
+    def solve(self, value: int, action: Action) -> tuple[dict[str, Action], bool]:
         """Return the actions of the leaves that give a value this action and leave the loss alone.
+
+        And whether they change labels: then the step chooses between what is exchanged.
 
         Raises
         ------
@@ -109,7 +111,8 @@ class Solver:
                 todo.add(k)
             leaves |= more
             put(more)
-        return {self.trace.names[i]: a for i, a in leaves.items() if a}
+        chosen = any(axis == actions.LABELS for a in acts.values() for axis, _, _ in a)
+        return {self.trace.names[i]: a for i, a in leaves.items() if a}, chosen
 
     def pulled(self, value: int, action: Action) -> Actions | None:
         """Return actions of leaves that give a value this action; None where there are none."""
@@ -159,8 +162,8 @@ class Solver:
         node, movement = self.trace.nodes[k], self._movement(k)
         if not any(given):
             return [()] * len(node.outputs)
-        if movement is not None:
-            acts = dict(zip(node.inputs, given, strict=True))
+        acts = dict(zip(node.inputs, given, strict=True))
+        if movement is not None and {i for i in acts if acts[i]} <= movement.inputs.keys():
             numbers = movement.numbers(acts.__getitem__)
             olds = movement.outputs
             found = self._derived(k, given, olds, [numbers[old] for old in olds])
@@ -419,8 +422,9 @@ class Solver:
         for x, (axis, pairs, where) in sources:
             for y in free:
                 shape = arrays[y].shape
-                for a in range(len(shape)):
-                    choices = _counterparts(pairs, arrays[x].shape[axis], shape[a])
+                for a, size in enumerate(shape):
+                    labels = axis == actions.LABELS and max(map(max, pairs)) < size
+                    choices = _counterparts(pairs, size if labels else arrays[x].shape[axis], size)
                     if not choices:
                         continue
                     spots = self._spots(k, given) if spots is None else spots

@@ -790,6 +790,47 @@ def momentum_contrast():
     return train(model, loss, normal(4, 5), normal(4, 5))
 
 
+def quantised():
+    """Hidden units of both sides, the dimensions of the codes, and the codes: VQ-VAE."""
+
+    def forward(m, x):
+        z = m.inner(F.relu(m.enc(x)))
+        code = m.codes(((z[:, None] - m.codes.weight) ** 2).sum(-1).argmin(1))
+        distance = F.mse_loss(code, z.detach()) + 0.25 * F.mse_loss(z, code.detach())
+        return F.mse_loss(m.out(F.relu(m.dec(z + (code - z).detach()))), x) + distance
+
+    model = Model(
+        forward,
+        enc=nn.Linear(5, 8),
+        inner=nn.Linear(8, 4),
+        codes=nn.Embedding(6, 4),
+        dec=nn.Linear(4, 7),
+        out=nn.Linear(7, 5),
+    )
+    nn.init.normal_(model.codes.weight, 0, 0.3)
+    return train(model, lambda m, x: m(x), normal(40, 5))
+
+
+def chosen_matrices():
+    """A stream, hidden units, and the experts: a sample takes the matrices of one by its number."""
+
+    def forward(m, x):
+        x = m.embed(x)
+        weight, chosen = m.router(x).softmax(-1).topk(1, -1)
+        hidden = F.relu(torch.bmm(x[:, None], m.w1[chosen[:, 0]]))
+        return m.head(x + weight * torch.bmm(hidden, m.w2[chosen[:, 0]])[:, 0])
+
+    model = Model(
+        forward,
+        embed=nn.Linear(4, 6),
+        router=nn.Linear(6, 3, bias=False),
+        w1=nn.Parameter(torch.randn(3, 6, 5)),
+        w2=nn.Parameter(torch.randn(3, 5, 6)),
+        head=nn.Linear(6, 3),
+    )
+    return classify(model, normal(24, 4), 3)
+
+
 COUNTED = {
     mlp: 2,
     cnn: 3,
@@ -831,4 +872,6 @@ COUNTED = {
     fourier: 2,
     capsules: 6,
     masked_attention: 4,
+    quantised: 4,
+    chosen_matrices: 3,
 }

@@ -99,3 +99,10 @@ def test_infinities_and_rounding_do_not_hide_an_exchange():
     array = np.array([[1.0, -np.inf], [2.0, np.nan], [3.0, 4.0]])
     new = array[[1, 0, 2]]
     assert actions.derive(array, new + 1e-13) == ((0, ((0, 1),), ()),)
+
+
+def test_labels_are_exchanged_wherever_they_stand():
+    old, new = np.array([[2, 0, 1], [1, 1, 0]]), np.array([[2, 1, 0], [0, 0, 1]])
+    relabelled = ((actions.LABELS, ((0, 1),), ()),)
+    assert np.array_equal(actions.moved(old, relabelled), new)
+    assert actions.derive(old, new, [((0, ((0, 1),), ()),)]) == relabelled
