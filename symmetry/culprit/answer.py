@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from symmetry.culprit.describe import Scene, at
+from symmetry.culprit.exchange import unfair_exchanges
 from symmetry.culprit.explanation import Difference, Explanation, Outcome
 from symmetry.culprit.pair import Finding
 from symmetry.culprit.search import Watched, Ways, chosen, watched
@@ -62,6 +63,28 @@ def explain_subject(subject: Subject, steps: int, *, first: str = "") -> Explana
         if found[-1].outcome == "explained":
             return found[-1]
     return found[0] if found else Explanation(subject.name, "nothing split", compared)
+
+
+def explain_exchange(subject: Subject, steps: int, *, first: str = "") -> Explanation | None:
+    """Find the operation that does more than exchange two units when they are exchanged, if any.
+
+    It is for a subject of which nothing splits.
+    """
+    for there, units, a, b, array in unfair_exchanges(subject, steps, first=first):
+        run = watched(there, units, steps)
+        explanation = Explanation(
+            subject.name,
+            "not while observed",
+            steps,
+            steps,
+            units.name,
+            array,
+            observed=len(run.events),
+            remarks=tuple(subject.remarks),
+        )
+        ways = Ways(run, a, b, None, 0)
+        return _told(explanation, ways, ways.judge()[0])
+    return None
 
 
 def _explain_split(subject: Subject, split: _Split, compared: int) -> Explanation:
@@ -191,6 +214,9 @@ def _told(explanation: Explanation, ways: Ways, found: list[Finding]) -> Explana
         return replace(explanation, outcome="another way", remarks=tuple(remarks))
     if not found:
         return replace(explanation, outcome="not reached")
+    if not ways.run.groups:
+        culprit = Scene(ways, found[0]).culprit()
+        return replace(explanation, outcome="explained", step=culprit.step, culprits=(culprit,))
     if ways.control is None:
         remarks.append("there is no second usual unit, so there was no control run")
     outcome: Outcome = "explained"

@@ -50,6 +50,7 @@ class Scene:
         fresh = finding.key[1] < self._event.fresh  # else it is what was written over
         self._position = finding.key[1] if fresh else 0
         self._result = self._event.arrays[self._position]
+        self._length = self._result.shape[self._spot.axis] if self._spot.kind == "axis" else 0
         self._places = self._places_along_axis()
 
     @np.errstate(all="ignore")
@@ -115,8 +116,7 @@ class Scene:
         if odd:
             return {pair.a: here, pair.b: there}
         places = {u: here + (u - pair.a) * stride for u in (pair.a, *self._ways.run.clones)}
-        length = self._result.shape[spot.axis]
-        return {u: place for u, place in places.items() if 0 <= place < length}
+        return {u: place for u, place in places.items() if 0 <= place < self._length}
 
     def _entries(self) -> dict[int, Array]:
         """Return the entries of the flat result that belong to each unit, the usual one first."""
@@ -137,7 +137,9 @@ class Scene:
 
     def _difference(self, entries: dict[int, Array], size: str) -> Difference:
         """Say which units differ in the result, and by how much."""
-        groups = self._ways.run.groups
+        pair, groups = self._ways.pair, self._ways.run.groups
+        if not groups:
+            return Difference(f"units {pair.a} and {pair.b}, exchanged", None, 0.0, size)
         if not entries:
             return Difference(groups_in_words(groups), None, 0.0, size)
         flat = self._result.ravel()
@@ -192,9 +194,10 @@ class Scene:
         if not self._spot.both:
             return self._alone(), None
         elsewhere = self._elsewhere()
-        if elsewhere is not None:
-            words = f"operand {elsewhere + 1} holds the units at other positions"
-            return words, self._mover(elsewhere)
+        if elsewhere:
+            movers = {position: self._mover(position) for position in elsewhere}
+            moved = next((p for p in elsewhere if movers[p] is not None), elsewhere[0])
+            return f"operand {moved + 1} holds the units at other positions", movers[moved]
         for position, (array, spot) in enumerate(zip(event.operands, self._operands, strict=True)):
             if event.makers[position] is not None or spot is None or not spot.both:
                 continue
@@ -203,6 +206,8 @@ class Scene:
                 return f"{already}; it comes from code that was not observed", None
         if finding.key[1] < len(event.call.written) and event.partial:
             return "it writes into some of the units of an array whose units were equal", None
+        if not self._ways.run.groups:
+            return "when its operands are exchanged, its result is not just exchanged", None
         return "its operands are equal for equal units, its result is not", None
 
     def _foreign(self) -> list[int]:
@@ -223,6 +228,8 @@ class Scene:
 
     def _alone(self) -> str:
         pair, control, event = self._ways.pair, self._ways.control, self._finding.event
+        if not self._ways.run.groups:
+            return f"one of units {pair.a} and {pair.b} goes through it, and the other does not"
         usual = control is not None and any(
             key[0] == event and spot for key, spot in control.spots.items()
         )
@@ -244,7 +251,8 @@ class Scene:
     def _random_origin(self, foreign: Sequence[int]) -> Event | None:
         """Walk from foreign operands to their makers, up to one that draws random numbers.
 
-        One that depends on the units, or of which only the shape is of use, is on no such way.
+        One that depends on the units, that has no axis as long as theirs, or of which only the
+        shape is of use, is on no such way.
         """
         events = self._ways.run.events
         waiting, met = [self._event.makers[position] for position in foreign], set()
@@ -253,19 +261,24 @@ class Scene:
             if number is None or number in met or self._ways.moves(number):
                 continue
             met.add(number)
+            if not any(self._length in shape for shape in events[number].shapes):
+                continue
             if events[number].call.random:
                 return events[number]
             if not any(word in events[number].name for word in _SHAPES):
                 waiting += events[number].makers
         return None
 
-    def _elsewhere(self) -> int | None:
-        """Return an operand whose units lie at other indices than those of the one before it."""
+    def _elsewhere(self) -> Sequence[int]:
+        """Return an operand whose units lie at other indices than those of the one before it.
+
+        Both are returned, the later one first; nothing if there are none.
+        """
         along = [(n, s) for n, s in enumerate(self._operands) if s is not None and s.kind == "axis"]
-        for (_, one), (position, other) in pairwise(along):
+        for (before, one), (position, other) in pairwise(along):
             if (one.i, one.j) != (other.i, other.j) and not self._spot.fits:
-                return position
-        return None
+                return position, before
+        return ()
 
     def _mover(self, position: int) -> Event | None:
         """Return the event that brought the units of an operand to other positions."""
@@ -306,7 +319,7 @@ class Scene:
             return
         if after is None:
             return
-        if not spot.both:
+        if not (spot.both and self._ways.run.groups):
             yield f"repeated alone: {'the same' if same(before, after) else 'another'} result"
         elif before.shape != after.shape or same(*spot.sides(after)):
             yield "repeated alone: the result is equal for equal units"

@@ -9,7 +9,7 @@ from typing import Any
 
 from symmetry.checker.case import Case
 from symmetry.checker.verdict import Verdict
-from symmetry.culprit.answer import explain_subject
+from symmetry.culprit.answer import explain_exchange, explain_subject
 from symmetry.culprit.explanation import Explanation
 from symmetry.culprit.start import start_of_case, with_clones, with_equal_units
 from symmetry.culprit.subject import StepSubject
@@ -93,7 +93,10 @@ def explain_step(trainer: Trainer, start: TwoLayer) -> Explanation:
                     "from zero weights they do not move, so units started equal but not at zero"
                 )
                 return replace(again, remarks=(remark, *again.remarks))
-        return found
+        unfair = None
+        if found.outcome == "nothing split":
+            unfair = explain_exchange(subject, min(start.iterations, STEPS))
+        return unfair or found
     except TrainerError as error:
         raise SymmetryError(f"{trainer.name}: {error}") from error
 
@@ -126,6 +129,10 @@ def explain_training(
                 found.append(explain_subject(subject, steps, first=first))
                 if found[-1].outcome == "explained":
                     return found[-1]
+            # Rounding in float32 may grow to more than what an exchange does.
+            unfair = explain_exchange(subject, steps, first=first) if kind == "float64" else None
+            if unfair is not None and unfair.outcome == "explained":
+                return unfair
         wide = _widened(groups, shapes)
         if wide:
             subject = TrainingSubject(training, wide, dtype=dtype or "float64", seed=seed)

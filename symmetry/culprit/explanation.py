@@ -116,7 +116,9 @@ class Explanation:
     steps, step
         Steps that were compared; the first one after which units differ, or None.
     units, array, difference
-        The name of their group, the array of the state that shows it first, and how far they are.
+        The name of their group, the array of the state that shows it first, and how far they are;
+        None if they stay equal, but an exchange of two units that differ does more than exchange
+        them.
     observed
         Number of array operations that were seen.
     culprits
@@ -145,6 +147,9 @@ class Explanation:
         split = f"{self.trainer}: {self.units} split in step {self.step}"
         if self.difference is not None:
             split += f" ({self.array}: {self.difference})"
+        else:
+            more = f"does more than exchange them in {self.array}"
+            split = f"{self.trainer}: exchanging two of the {self.units} {more}"
         if self.culprits:
             by_rounding = self.outcome == "rounding"
             because = "by rounding: the first that differs is" if by_rounding else "because of"

@@ -38,7 +38,8 @@ class Piece:
 class Finding:
     """An array that tells the two units apart, although they are equal.
 
-    *differs*: both are there, with other bits. *alone*: the other one has no such operation.
+    *differs*: both are there, with other bits; or, of units that are not equal, their exchange does
+    more to the array than exchange what is there. *alone*: the other one has no such operation.
     """
 
     kind: Literal["differs", "alone"]
@@ -108,8 +109,8 @@ class Pair:
                 return replace(found, fits=False)
         return spot
 
-    def judge(self, number: int, event: Event) -> list[Finding]:
-        """Compare the two units in an event of the run in which they are equal.
+    def judge(self, number: int, event: Event, *, equal: bool = True) -> list[Finding]:
+        """Compare the two units in an event of the run in which they are ``equal``, if they are.
 
         It is the event of this number of the run with different units.
         """
@@ -119,11 +120,15 @@ class Pair:
             spot = self.spots.get(key)
             for piece in self.pieces.get(key, ()):
                 piece.r = piece.of(r)
-            if spot is not None and spot.both and not same(*spot.sides(r)):
+            if spot is None or not spot.both:
+                continue
+            if equal and not same(*spot.sides(r)):
                 found.append(self._differs(key, spot, *spot.sides(r)))
+            elif not equal and not spot.fits:
+                found.append(Finding("differs", key, spot, float("inf")))
         return found
 
-    def lonely(self, inplace: set[int]) -> Iterator[Finding]:
+    def lonely(self, inplace: set[int], *, equal: bool = True) -> Iterator[Finding]:
         """Yield what one unit goes through alone: no piece is what it would be for the other one.
 
         ``inplace`` are the events that write into what was there.
@@ -149,7 +154,7 @@ class Pair:
             rows = [other.r for other in twins if other.r is not None]
             if not rows:
                 yield Finding("alone", key, spot)
-            elif not any(same(piece.r, row) for row in rows):
+            elif equal and not any(same(piece.r, row) for row in rows):
                 yield self._differs(key, spot, piece.r, rows[0])
 
     def _differs(self, key: Key, spot: Spot, one: Array, other: Array) -> Finding:

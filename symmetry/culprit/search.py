@@ -8,6 +8,9 @@
     R again: an array that holds other bits at the two places is a finding.
 
 S is kept, the others are compared as they go.
+
+Where nothing splits, no two units are equal in R: an array is a finding in which the exchange does
+not just exchange what is at the two places.
 """
 
 from __future__ import annotations
@@ -38,7 +41,7 @@ class Watched:
     units: Units
     events: Sequence[Event]  # without their arrays
     ends: Sequence[int]  # how many events there were after each step
-    groups: Sequence[Group]  # which of the units that began equal are equal at the end
+    groups: Sequence[Group]  # which of the units that began equal are equal at the end, if any were
     earlier: int  # steps before those that are watched
 
     @property
@@ -139,6 +142,7 @@ class Ways:
         behind a jump the exchange of units fits only where all operands hold both of them.
         """
         found: list[Finding] = []
+        equal = bool(self.run.groups)
         mends: dict[int, list[tuple[int, Mend]]] = {}
         for finding in mended:
             change = finding.key[1], finding.spot.make_equal
@@ -147,12 +151,12 @@ class Ways:
         def sink(event: Event) -> None:
             number = self._matched.get(event.number)
             if number is not None:
-                found.extend(self.pair.judge(number, event))
+                found.extend(self.pair.judge(number, event, equal=equal))
                 if self.control is not None:
                     self.control.judge(number, event)
 
         last, _ = self._watch(self.run.subject.start, sink, mends=mends)
-        found += self.pair.lonely(self._inplace)
+        found += self.pair.lonely(self._inplace, equal=equal)
         after = self._after({finding.event for finding in mended if finding.jumps})
         found = [
             finding

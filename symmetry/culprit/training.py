@@ -27,7 +27,8 @@ class TrainingSubject:
     """A training from a start in which most units of each group are equal.
 
     In float32 it is as written, in float64 promoted. Which units stay different is a matter of
-    ``shift``: several shifts leave no unit out.
+    ``shift``: several shifts leave no unit out. They are others in each group, so that units of the
+    same number in two groups have not more in common than that.
     """
 
     def __init__(
@@ -48,8 +49,8 @@ class TrainingSubject:
         self.units: Sequence[Units] = following(units, state, copies)
         # Groups that lie inside one unit of another come first: the other one then copies them.
         inner = sorted(self.units, key=lambda group: not any(part.where for part in group.parts))
-        for group in inner:
-            state = group.rearranged(state, _cloned(group.count, shift))
+        for number, group in enumerate(inner):
+            state = group.rearranged(state, _cloned(group.count, shift + number))
         self.start: State = state
 
     def run(self, start: State, steps: int) -> Iterator[State]:

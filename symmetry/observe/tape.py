@@ -37,6 +37,12 @@ class Event:
         return self.fresh < len(self.arrays)
 
     @property
+    def shapes(self) -> tuple[tuple[int, ...], ...]:
+        """The shapes of its arrays, kept when those are let go."""
+        shapes: tuple[tuple[int, ...], ...] = self.signature[-1]
+        return shapes
+
+    @property
     def name(self) -> str:
         """The name of the operation."""
         return self.call.name

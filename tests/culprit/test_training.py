@@ -30,6 +30,10 @@ FAULTY = {
     "masked_head": "forward: add, ",
     "column_of_an_average": "optimiser: copy_ on average.fc2.weight, column 10, ",
     "averaged_model": "optimiser: lerp_ on average.fc1.weight, rows 0 to 22, ",
+    "shared_velocity": "aten.add_, ",
+    "rolled_moments": "aten.roll, ",
+    "norm_of_some_rows": "aten.linalg_vector_norm, ",
+    "rate_of_the_last_unit": "aten.abs, ",
 }
 SOUND = ("sound_net", "sound_convolution", "sound_attention", "sound_lstm")
 
@@ -47,6 +51,16 @@ def test_the_line_is_named(name: str, trainings: Any) -> None:
     assert culprit.source.endswith("# wrong")
     assert culprit.file == "tests/culprit/trainings.py"
     assert str(culprit).startswith(FAULTY[name])
+
+
+@pytest.mark.parametrize("name", ["norm_of_some_rows", "rate_of_the_last_unit"])
+def test_units_that_stay_equal_are_told_apart_by_an_exchange(name: str, trainings: Any) -> None:
+    explanation = explain(getattr(trainings, name))
+    culprit = explanation.culprits[0]
+    assert explanation.difference is None
+    assert "does more than exchange them in model." in explanation.headline
+    assert culprit.cause.endswith("goes through it, and the other does not")
+    assert culprit.difference.groups.endswith(", exchanged")
 
 
 @pytest.mark.parametrize("name", ["damped_units", "masked_head"])

@@ -312,6 +312,57 @@ def averaged_model():
     return *training(model, after_step=follow), {"average": average}
 
 
+class Shared:
+    """An optimiser that keeps one velocity for all parameters of a shape."""
+
+    def __init__(self, model):
+        self.parameters, self.velocities = [*model.parameters()], {}
+
+    @torch.no_grad()
+    def step(self):
+        for parameter in self.parameters:
+            velocity = self.velocities.setdefault(parameter.shape, torch.zeros_like(parameter))
+            velocity.mul_(0.9).add_(parameter.grad)  # wrong
+            parameter.sub_(velocity, alpha=0.05)
+
+
+def shared_velocity():
+    layers = [nn.Linear(6, 12), nn.Linear(12, 12), nn.Linear(12, 12), nn.Linear(12, 4)]
+    model = nn.Sequential(*(m for layer in layers for m in (layer, nn.Tanh())))
+    optimizer = Shared(model)
+    return training(model, optimise=lambda _: optimizer.step())
+
+
+def rolled_moments():
+    model = Net()
+    optimizer = torch.optim.Adam(model.parameters())
+
+    def roll(model):
+        state = optimizer.state[model.fc1.weight]
+        state["exp_avg_sq"] = state["exp_avg_sq"].roll(1, 0)  # wrong
+
+    return training(model, optimise=lambda _: optimizer.step(), after_step=roll)
+
+
+def norm_of_some_rows():
+    def clip(model):
+        norm = model.fc1.weight.grad[:15].norm()  # wrong
+        model.fc1.weight.grad.mul_(0.05 / norm)
+
+    return training(Net(), after_backward=clip)
+
+
+def rate_of_the_last_unit():
+    model = Net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+    def adapt(model):
+        size = model.fc2.weight.grad[:, -1].abs().mean()  # wrong
+        optimizer.param_groups[0]["lr"] = 0.1 / (1 + float(size))
+
+    return training(model, optimise=lambda _: optimizer.step(), after_backward=adapt)
+
+
 def sound_net():
     return training(Net())
 
