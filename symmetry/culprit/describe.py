@@ -191,13 +191,13 @@ class Scene:
         chooser = self._chooser()
         if chooser is not None or self._result.dtype.kind in "iu":
             return "it chooses between equal units", chooser
-        if not self._spot.both:
-            return self._alone(), None
         elsewhere = self._elsewhere()
         if elsewhere:
             movers = {position: self._mover(position) for position in elsewhere}
             moved = next((p for p in elsewhere if movers[p] is not None), elsewhere[0])
             return f"operand {moved + 1} holds the units at other positions", movers[moved]
+        if not self._spot.both:
+            return self._alone(), None
         for position, (array, spot) in enumerate(zip(event.operands, self._operands, strict=True)):
             if event.makers[position] is not None or spot is None or not spot.both:
                 continue
@@ -276,23 +276,32 @@ class Scene:
         """
         along = [(n, s) for n, s in enumerate(self._operands) if s is not None and s.kind == "axis"]
         for (before, one), (position, other) in pairwise(along):
-            if (one.i, one.j) != (other.i, other.j) and not self._spot.fits:
+            fits = self._spot.both and self._spot.fits
+            if (one.i, one.j) != (other.i, other.j) and not fits:
                 return position, before
         return ()
 
     def _mover(self, position: int) -> Event | None:
-        """Return the event that brought the units of an operand to other positions."""
-        ways = self._ways
+        """Return the event that brought the units of an operand to other positions.
+
+        One that puts something before or behind all of them does not.
+        """
+        ways, shapes = self._ways, self._ways.pair.shapes
         number = ways.seen[self._finding.event].makers[position]
         while number is not None:
             here = ways.pair.spots.get((number, 0))
-            before = [m for m in ways.seen[number].makers if m is not None]
-            along = [(m, spot) for m in before if (spot := ways.pair.spots.get((m, 0))) is not None]
+            makers = [m for m in ways.seen[number].makers if m is not None]
+            along = [(m, spot) for m in makers if (spot := ways.pair.spots.get((m, 0))) is not None]
             if here is None or not along:
                 return None
-            if (here.i, here.j) != (along[0][1].i, along[0][1].j):
-                return ways.run.events[ways.own(number)]
-            number = along[0][0]
+            number, before = along[0][0], number
+            there = along[0][1]
+            if (here.kind, there.kind) != ("axis", "axis"):
+                return None
+            longer = shapes[before, 0][here.axis] != shapes[number, 0][there.axis]
+            moved = (here.i, here.j) != (there.i, there.j)
+            if moved and not (longer and here.j - here.i == there.j - there.i):
+                return ways.run.events[ways.own(before)]
         return None
 
     def _remarks(self, origin: Event | None) -> Iterator[str]:

@@ -242,8 +242,9 @@ def _address(array: Array) -> int:
 
 
 def _arrays(value: Any) -> list[Array]:
-    if isinstance(value, np.ndarray):
-        return [value] if value.size and not value.dtype.hasobject else []
+    """Return the arrays in a result, and scalars, which the observed code gets as they are."""
+    if isinstance(value, np.ndarray | np.generic):
+        return [np.asarray(value)] if value.size and not value.dtype.hasobject else []
     return [a for item in value for a in _arrays(item)] if isinstance(value, list | tuple) else []
 
 

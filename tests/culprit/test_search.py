@@ -252,13 +252,15 @@ def test_a_wrong_slice_is_a_part_of_a_symmetric_array():
     assert found.difference.groups == "the first 1 of 12"
 
 
-def test_numbering_and_shuffling_units_is_no_crime():
+def test_shuffling_units_splits_none_and_is_seen_when_two_are_exchanged():
     def shuffle(hidden):
         order = np.argsort(RNG.random(hidden.shape[1]))
         assert (np.eye(hidden.shape[1])[order].sum(axis=0) == 1).all()
         return hidden[:, order]
 
-    assert explained(faulty(hidden=shuffle)).outcome == "nothing split"
+    explanation = explained(faulty(hidden=shuffle))
+    assert explanation.difference is None
+    assert explanation.culprits[0].source == "return hidden[:, order]"
     found = culprit_among(faulty(hidden=shuffle, g1=changed(multiply_last_unit)))
     assert found.operation == "multiply"
 
