@@ -85,24 +85,31 @@ def load_dataset(directory: Path, classes: int) -> Dataset:
     """
     paths = _find(directory)
     read = [read_idx(path, dimensions=DIMENSIONS[name]) for name, path in paths.items()]
-    (train_images, _), (train_labels, _), (test_images, _), (test_labels, _) = read
+    train, train_labels, test, test_labels = (array for array, _ in read)
     train_path, train_labels_path, test_path, test_labels_path = paths.values()
+    labelled = ((train_labels_path, train_labels), (test_labels_path, test_labels))
 
-    _check_counts(train_path, train_images, train_labels_path, train_labels)
-    _check_counts(test_path, test_images, test_labels_path, test_labels)
-    _check_labels(train_labels_path, train_labels, classes)
-    _check_labels(test_labels_path, test_labels, classes)
-    expected, found = train_images.shape[1:], test_images.shape[1:]
-    if expected != found:
-        expectation = f"expected images of {words(expected)} as in {train_path.name}"
-        raise about(test_path, f"{expectation}, found {words(found)}")
+    for images_path, images, (path, labels) in zip(
+        (train_path, test_path), (train, test), labelled, strict=True
+    ):
+        if len(images) != len(labels):
+            expectation = f"expected {len(images)} labels, one for each image of {images_path.name}"
+            raise about(path, f"{expectation}, found {len(labels)}")
+    for path, labels in labelled:
+        for first in np.flatnonzero(labels.astype(np.int64) >= classes)[:1]:
+            expectation = f"expected labels below {classes}, the number of classes"
+            found = f"found {labels[first]} at position {first} (from 0)"
+            raise about(path, f"{expectation}, {found}")
+    if train.shape[1:] != test.shape[1:]:
+        expectation = f"expected images of {words(train.shape[1:])} as in {train_path.name}"
+        raise about(test_path, f"{expectation}, found {words(test.shape[1:])}")
 
     return Dataset(
         name=directory.resolve().name,  # resolved, so that "." has a name as well
         files={name: digest for name, (_, digest) in zip(paths, read, strict=True)},
-        train_images=train_images,
+        train_images=train,
         train_labels=train_labels,
-        test_images=test_images,
+        test_images=test,
         test_labels=test_labels,
         classes=classes,
     )
@@ -123,19 +130,3 @@ def _find(directory: Path) -> dict[str, Path]:
             raise about(directory, f"expected {name} or {name}.gz, found {number}")
         paths[name] = directory / found[0]
     return paths
-
-
-def _check_counts(
-    images_path: Path, images: NDArray[np.uint8], labels_path: Path, labels: NDArray[np.uint8]
-) -> None:
-    if len(images) != len(labels):
-        expectation = f"expected {len(images)} labels, one for each image of {images_path.name}"
-        raise about(labels_path, f"{expectation}, found {len(labels)}")
-
-
-def _check_labels(path: Path, labels: NDArray[np.uint8], classes: int) -> None:
-    wrong = np.flatnonzero(labels.astype(np.int64) >= classes)
-    if len(wrong):
-        first = int(wrong[0])
-        expectation = f"expected labels below {classes}, the number of classes"
-        raise about(path, f"{expectation}, found {labels[first]} at position {first} (from 0)")

@@ -13,6 +13,7 @@ import os
 import stat
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -28,7 +29,7 @@ GZIP_MAGIC = b"\x1f\x8b"
 MOST_FROM_A_BYTE = 1032  # deflate: two bits are the least that can stand for 258 bytes
 MUCH_FROM_A_BYTE = 100  # real images give 5 or so, empty ones as much as deflate can
 MUCH = 1 << 26
-CHUNK = 1 << 18  # bytes read at a time; of inflated ones at most 64 times as many
+CHUNK = 1 << 18  # bytes read at a time
 
 
 class DataError(SymmetryError):
@@ -71,8 +72,7 @@ def read_idx(path: Path, *, dimensions: int) -> tuple[NDArray[np.uint8], str]:
             kind = "a directory" if path.is_dir() else "something else"
             raise about(path, f"expected a regular file, found {kind}")
         with path.open("rb") as file:
-            source = _Gzip(path, file) if path.suffix == ".gz" else _Plain(file)
-            data, shape = _read(path, source, dimensions)
+            data, shape = _read(path, file, dimensions)
     except OSError as error:
         raise about(path, f"cannot be read: {error.strerror or error}") from error
     except MemoryError as error:
@@ -81,93 +81,70 @@ def read_idx(path: Path, *, dimensions: int) -> tuple[NDArray[np.uint8], str]:
     return array, hashlib.sha256(data).hexdigest()
 
 
-class _Plain:
-    """The bytes of a plain file: exactly ``least == most`` of them."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self.least = self.most = self.much = os.fstat(file.fileno()).st_size
-        self.holds = f"{self.most} bytes"
-        self._file = file
-
-    def read(self, limit: int) -> bytes:
-        """Return 1 to ``limit`` bytes, or none at the end of the file."""
-        return self._file.read(min(limit, CHUNK))
-
-
-class _Gzip:
-    """The inflated bytes of the single gzip stream in a file: at most ``most`` of them.
-
-    More than ``much`` is believed of no file: it was made to fill somebody's memory.
-
-    Python's ``GzipFile`` would pass over zero bytes after the stream and append further streams;
-    here whatever follows the stream is an error.
-    """
-
-    def __init__(self, path: Path, file: BinaryIO) -> None:
-        size = os.fstat(file.fileno()).st_size
-        self.least, self.most = 0, size * MOST_FROM_A_BYTE
-        self.much = max(MUCH, size * MUCH_FROM_A_BYTE)
-        self.holds = f"{size} gzipped bytes, which hold at most {self.most}"
-        self._path, self._file = path, file
-        self._inflater = zlib.decompressobj(wbits=31)  # 31: with gzip's header and checksum
-        self._check_magic()
-
-    def _check_magic(self) -> None:
-        magic = self._file.read(2)
-        self._file.seek(0)
-        if magic != GZIP_MAGIC:
-            hint = "; a plain file goes without .gz in its name" if magic == b"\0\0" else ""
-            raise about(self._path, f"expected a gzip stream (1f 8b), found {_hex(magic)}{hint}")
-
-    def read(self, limit: int) -> bytes:
-        """Return 1 to ``limit`` bytes, or none at the end of a stream whose checksum is right."""
-        while not self._inflater.eof:
-            packed = self._inflater.unconsumed_tail or self._file.read(CHUNK)
-            try:
-                piece = self._inflater.decompress(packed, min(limit, 64 * CHUNK))
-            except zlib.error as error:
-                reason = str(error).rpartition(": ")[2]
-                raise about(self._path, f"expected a sound gzip stream, found {reason}") from error
-            if piece:
-                return piece
-            if not packed and not self._inflater.eof:
-                raise about(self._path, "expected a whole gzip stream, found its end missing")
-        self._check_end()
-        return b""
-
-    def _check_end(self) -> None:
-        trailing = (self._inflater.unused_data + self._file.read(8))[:8]
-        if trailing:
-            problem = f"expected one gzip stream and no more, found {_hex(trailing)} after it"
-            raise about(self._path, problem)
-
-
-def _read(path: Path, source: _Plain | _Gzip, dimensions: int) -> tuple[bytearray, tuple[int, ...]]:
+def _read(path: Path, file: BinaryIO, dimensions: int) -> tuple[bytearray, tuple[int, ...]]:
     """Return the whole file, header included, and the shape of its array."""
-    data, shape = _read_header(path, source, dimensions)
-    total = len(data) + math.prod(shape)
+    size, packed = os.fstat(file.fileno()).st_size, path.suffix == ".gz"
+    read = _inflating(path, file) if packed else file.read
+    data, shape = _read_header(path, read, dimensions)
+    total, most = len(data) + math.prod(shape), size * MOST_FROM_A_BYTE
     expected = f"expected {total} bytes, as its header claims ({words(shape)})"
-    if not source.least <= total <= source.most:
-        raise about(path, f"{expected}, found {source.holds}")
-    if total > source.much:
+    if packed and total > most:
+        raise about(path, f"{expected}, found {size} gzipped bytes, which hold at most {most}")
+    if not packed and total != size:
+        raise about(path, f"{expected}, found {size} bytes")
+    if packed and total > max(MUCH, size * MUCH_FROM_A_BYTE):  # made to fill somebody's memory
         problem = f"expected at most {MUCH_FROM_A_BYTE} bytes from each gzipped one"
         raise about(path, f"{problem}, found {in_words(total)} claimed: unpack it if it is meant")
     if (there := available()) is not None and total > there:
         problem = f"expected a file that fits into {in_words(there)} of memory"
         raise about(path, f"{problem}, found one of {in_words(total)} ({words(shape)})")
     # One byte more than claimed is asked for: only its absence shows that the file ends there.
-    while len(data) <= total and (piece := source.read(total + 1 - len(data))):
-        data += piece
+    data += _pieces(read, total + 1 - len(data))
     if len(data) != total:
         raise about(path, f"{expected}, found {'more' if len(data) > total else len(data)}")
     return data, shape
 
 
+def _inflating(path: Path, file: BinaryIO) -> Callable[[int], bytes]:
+    """Return what reads 1 to so many bytes of the single gzip stream in a file, none at its end.
+
+    Python's ``GzipFile`` would pass over zero bytes after the stream and append further streams;
+    here whatever follows the stream is an error.
+    """
+    magic = file.read(2)
+    file.seek(0)
+    if magic != GZIP_MAGIC:
+        hint = "; a plain file goes without .gz in its name" if magic == b"\0\0" else ""
+        raise about(path, f"expected a gzip stream (1f 8b), found {_hex(magic)}{hint}")
+    inflater = zlib.decompressobj(wbits=31)  # 31: with gzip's header and checksum
+
+    def read(limit: int) -> bytes:
+        while not inflater.eof:
+            packed = inflater.unconsumed_tail or file.read(CHUNK)
+            try:
+                piece = inflater.decompress(packed, limit)
+            except zlib.error as error:
+                reason = str(error).rpartition(": ")[2]
+                raise about(path, f"expected a sound gzip stream, found {reason}") from error
+            if piece:
+                return piece
+            if not packed and not inflater.eof:
+                raise about(path, "expected a whole gzip stream, found its end missing")
+        if trailing := (inflater.unused_data + file.read(8))[:8]:
+            raise about(
+                path, f"expected one gzip stream and no more, found {_hex(trailing)} after it"
+            )
+        return b""
+
+    return read
+
+
 def _read_header(
-    path: Path, source: _Plain | _Gzip, dimensions: int
+    path: Path, read: Callable[[int], bytes], dimensions: int
 ) -> tuple[bytearray, tuple[int, ...]]:
     """Return the bytes of the header and the lengths that it claims."""
-    magic = _read_exactly(path, source, 4, "magic number")
+    if len(magic := _pieces(read, 4)) < 4:
+        raise about(path, f"expected 4 bytes of magic number, found {len(magic)}")
     if magic[:2] != b"\0\0":
         hint = "; a gzip file needs .gz in its name" if magic[:2] == GZIP_MAGIC else ""
         raise about(path, f"expected an IDX file (00 00 first), found {_hex(magic[:2])}{hint}")
@@ -177,19 +154,18 @@ def _read_header(
     if magic[3] != dimensions:
         hint = "; are images and labels swapped?" if magic[3] in (1, 3) else ""
         raise about(path, f"expected {dimensions} dimension(s), found {magic[3]}{hint}")
-    lengths = _read_exactly(path, source, 4 * dimensions, "lengths")
+    if len(lengths := _pieces(read, 4 * dimensions)) < 4 * dimensions:
+        raise about(path, f"expected {4 * dimensions} bytes of lengths, found {len(lengths)}")
     shape = struct.unpack(f">{dimensions}I", lengths)
     if 0 in shape:
         raise about(path, f"expected lengths of at least 1, found {words(shape)}")
     return magic + lengths, shape
 
 
-def _read_exactly(path: Path, source: _Plain | _Gzip, count: int, what: str) -> bytearray:
+def _pieces(read: Callable[[int], bytes], count: int) -> bytearray:
+    """Return so many bytes, or all that there are; memory grows with what is really there."""
     data = bytearray()
-    while len(data) < count:
-        piece = source.read(count - len(data))
-        if not piece:
-            raise about(path, f"expected {count} bytes of {what}, found {len(data)}")
+    while len(data) < count and (piece := read(min(count - len(data), CHUNK))):
         data += piece
     return data
 

@@ -376,5 +376,5 @@ def test_where_nobody_tells_how_much_memory_there_is(
     path = write(tmp_path / "images", SOUND)
     monkeypatch.setattr(idx, "available", lambda: None)
     assert read_idx(path, dimensions=3)[0].shape == (2, 3, 4)
-    monkeypatch.setattr(idx, "_read_header", mock.Mock(side_effect=MemoryError))
+    monkeypatch.setattr(idx, "available", mock.Mock(side_effect=MemoryError))
     assert message_of(path) == "expected a file that fits into memory, found more"
