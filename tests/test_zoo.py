@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import pytest
 
-from symmetry.checker.check import check
 from symmetry.checker.strategies import draw_cases
 from symmetry.invariants.catalogue import CATALOGUE, select
 from symmetry.targets.resolve import as_trainer
+from tests.checking import check
 from tests.faulty import FAULTY
 from tests.faulty.fault import DEEPCRIME, OTHERS
 from tests.sound import SOUND

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from symmetry.checker import recipes
 from symmetry.checker.case import WEIGHTS, Case
+from symmetry.checker.diagnosis import diagnose
 from symmetry.checker.shrink import MAX_RUNS, shrink
-from symmetry.checker.threads import one_thread
 from symmetry.checker.verdict import Kind, Span, Verdict, settled
 from symmetry.invariants.catalogue import Invariant, StepInvariant
 from symmetry.invariants.rounding import elaborated, explained
 from symmetry.invariants.two_layer import TwoLayer
+from symmetry.targets.coverage import Coverage
 from symmetry.targets.trainer import Trainer, TrainerError
 from symmetry.units.words import count
+
+if TYPE_CHECKING:
+    from symmetry.checker.plan import Plan
 
 _ROUNDING_RUNS = 60  # to make its case smaller: each asks for many more, and it does not gate
 _RERUNS = 3  # of the smallest case, to see whether it fails every time
 _SPANS = ("n", "i", "h", "c", "lr", "iterations")
-
-T = TypeVar("T", bound=Invariant)
 
 
 class Progress:
@@ -51,69 +54,42 @@ class Progress:
         """Say what became of one invariant in one dtype."""
 
 
-def check(
-    trainer: Trainer,
-    invariants: Sequence[StepInvariant],
-    cases: Sequence[Case],
-    *,
-    exact: bool = False,
-    expected_failures: Mapping[str, str] | None = None,
-    shrinking: bool = True,
-    min_samples: int = 1,
-    progress: Progress | None = None,
-) -> tuple[Verdict, ...]:
-    """Check invariants of a two-layer step, one after the other, in every dtype of the cases.
+class Examiner(ABC):
+    """Puts invariants to one target, one after the other."""
 
-    Parameters
-    ----------
-    trainer, invariants
-        The step, and what must hold of it.
-    cases
-        What it is run on: all of them by each invariant, with the start that it needs.
-    exact
-        A split that the rounding of single steps explains is *violated*, not *rounding*.
-    expected_failures
-        Names of invariants that are known to be violated, each with the reason.
-    shrinking
-        Look for a smaller case when one fails.
-    min_samples
-        The smaller case has at least so many samples.
-    progress
-        Told before each case, and of the verdicts of each invariant as soon as they are known.
+    coverage: Coverage | None = None  # of a training, once its units were found
 
-    Returns
-    -------
-    tuple of Verdict
-        One for each invariant and dtype, in this order; but an error is told once. A step that does
-        not even work on a small case of common sizes gets no further verdict in that dtype.
-    """
-    expected_failures, progress = expected_failures or {}, progress or Progress()
-    examiner = _Examiner(trainer, exact, shrinking, min_samples, progress)
+    def __init__(self, plan: Plan, progress: Progress) -> None:
+        self.plan, self.progress = plan, progress
 
-    def examine(invariant: StepInvariant, dtype: str) -> Verdict | None:
-        fitting = [fit(case, invariant) for case in cases if case.dtype == dtype]
-        return examiner.examine(invariant, dtype, fitting)
+    @property
+    def dtypes(self) -> Sequence[str]:
+        """Those to check in."""
+        return self.plan.dtypes
 
-    dtypes = tuple(dict.fromkeys(case.dtype for case in cases))
-    with one_thread():
-        return settle_each(invariants, dtypes, examine, expected_failures, progress)
+    @property
+    def invariants(self) -> Sequence[Any]:
+        """What to check, in order."""
+        return self.plan.invariants
 
+    @abstractmethod
+    def examine(self, invariant: Any, dtype: str) -> Verdict | None:
+        """Return the verdict on an invariant in one dtype; None where there is nothing to tell."""
 
-def settle_each(
-    invariants: Sequence[T],
-    dtypes: Sequence[str],
-    examine: Callable[[T, str], Verdict | None],
-    expected_failures: Mapping[str, str],
-    progress: Progress,
-) -> tuple[Verdict, ...]:
-    """Examine invariants one after the other in each dtype, and tell what was settled of each."""
-    verdicts: list[Verdict] = []
-    for invariant in invariants:
-        found = [verdict for dtype in dtypes if (verdict := examine(invariant, dtype)) is not None]
-        for verdict in settled(found, expected_failures.get(invariant.name)):
-            progress.verdict(verdict)
-            verdicts.append(verdict)
-    return tuple(verdicts)
+    @abstractmethod
+    def notes(self, verdicts: Sequence[Verdict]) -> Sequence[str]:
+        """Say what the verdicts do not, in lines."""
+
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """Return one for each invariant and dtype, in this order, and tell each that is settled."""
+        verdicts: list[Verdict] = []
+        for invariant in self.invariants:
+            found = [self.examine(invariant, dtype) for dtype in self.dtypes]
+            reason = self.plan.expected_failures.get(invariant.name)
+            for verdict in settled([v for v in found if v is not None], reason):
+                self.progress.verdict(verdict)
+                verdicts.append(verdict)
+        return tuple(verdicts)
 
 
 def fit(case: Case, invariant: StepInvariant) -> Case:
@@ -166,29 +142,36 @@ def measure(blank: Verdict, invariant: Invariant, setting: Any, *, exact: bool) 
     )
 
 
-@dataclass
-class _Examiner:
-    """A step, how it is checked, and its errors that were told.
+class StepExaminer(Examiner):
+    """A two-layer step, and its errors that were told.
 
-    Errors are the same if only the numbers in their messages differ.
+    Errors are the same if only the numbers in their messages differ, and each is told once. A step
+    that does not even work on a small case of common sizes gets no further verdict in that dtype.
     """
 
-    trainer: Trainer
-    exact: bool
-    shrinking: bool
-    min_samples: int
-    progress: Progress
-    _told: set[str] = field(default_factory=set)
-    _works: dict[str, str] = field(default_factory=dict)
+    def __init__(self, plan: Plan, progress: Progress) -> None:
+        assert isinstance(plan.target, Trainer)
+        super().__init__(plan, progress)
+        self.trainer = plan.target
+        self._told: set[str] = set()
+        self._works: dict[str, str] = {}  # how it does not work on a common case, by dtype
 
-    def examine(
-        self, invariant: StepInvariant, dtype: str, cases: Sequence[Case]
-    ) -> Verdict | None:
+    @property
+    def dtypes(self) -> Sequence[str]:
+        """Those of the cases."""
+        return tuple(dict.fromkeys(case.dtype for case in self.plan.cases))
+
+    def notes(self, verdicts: Sequence[Verdict]) -> Sequence[str]:
+        """Say what is the matter where several verdicts have one cause."""
+        return *diagnose(self.trainer, verdicts), *self.plan.notes
+
+    def examine(self, invariant: StepInvariant, dtype: str) -> Verdict | None:
         """Return the verdict that is known, or run the cases; None where that is hopeless."""
         if self._hopeless(dtype):
             return None
         verdict = self.progress.known(invariant.name, dtype)
         if verdict is None:
+            cases = [fit(case, invariant) for case in self.plan.cases if case.dtype == dtype]
             verdict = self._run(invariant, dtype, cases)
             self.progress.examined(verdict)
         return verdict
@@ -238,7 +221,7 @@ class _Examiner:
     ) -> Verdict:
         blank = Verdict(invariant.name, case.dtype, "holds", case=case)
         setting = setting or _setting(self.trainer, case)
-        found = measure(blank, invariant, setting, exact=self.exact)
+        found = measure(blank, invariant, setting, exact=self.plan.exact)
         # These are of trainings.
         return replace(found, array=None, group=None, ratio=None, threshold=None)
 
@@ -248,7 +231,7 @@ class _Examiner:
     def _failed(self, invariant: StepInvariant, failure: Verdict) -> Verdict:
         """Describe a failure by the smallest case that fails in the same way."""
         self._tell(failure)
-        if self.shrinking:
+        if self.plan.seed is not None:  # of the list of cases: they were not given
             failure = self._shrunk(invariant, failure)
             self._tell(failure)
         case, violation = failure.case, failure.violation
@@ -268,7 +251,7 @@ class _Examiner:
         """Cut the run after the iteration that failed, then try everything else."""
 
         def fails(candidate: Case) -> Verdict | None:
-            if candidate.n < self.min_samples:
+            if candidate.n < self.plan.min_samples:
                 return None
             found = self._measure(invariant, candidate)
             return found if found.kind == failure.kind else None

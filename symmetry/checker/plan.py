@@ -8,10 +8,9 @@ from typing import Any
 
 from symmetry.checker import threads
 from symmetry.checker.case import Case
-from symmetry.checker.check import Progress, check
-from symmetry.checker.diagnosis import diagnose
+from symmetry.checker.check import Progress, StepExaminer
 from symmetry.checker.strategies import EXAMPLES, draw_cases
-from symmetry.checker.training import check_training
+from symmetry.checker.training import TrainingExaminer
 from symmetry.checker.verdict import Checked
 from symmetry.errors import SymmetryError
 from symmetry.invariants import catalogue, trainings
@@ -72,20 +71,19 @@ class Plan:
         """Check, and say what is the matter where several verdicts have one cause."""
         progress = progress or Progress()
         progress.begin(self.heading)
-        options: dict[str, Any] = {
-            "exact": self.exact,
-            "expected_failures": self.expected_failures,
-            "progress": progress,
-        }
-        checked = Checked(self.target.name, self.seed, None, (), self.heading)
-        if isinstance(self.target, Training):
-            options |= {"seed": self.seed, "steps": self.steps}
-            found = check_training(self.target, self.invariants, self.dtypes, **options)
-            return replace(checked, **found)
-        options |= {"shrinking": self.seed is not None, "min_samples": self.min_samples}
-        verdicts = check(self.target, self.invariants, self.cases, **options)
-        notes = (*diagnose(self.target, verdicts), *self.notes)
-        return replace(checked, examples=self._examples, verdicts=verdicts, notes=notes)
+        make = TrainingExaminer if isinstance(self.target, Training) else StepExaminer
+        with threads.one_thread():
+            examiner = make(self, progress)
+            verdicts = examiner.verdicts()
+        return Checked(
+            trainer=self.target.name,
+            seed=self.seed,
+            examples=self._examples if self.cases else None,
+            verdicts=verdicts,
+            heading=self.heading,
+            notes=tuple(examiner.notes(verdicts)),
+            coverage=examiner.coverage,
+        )
 
 
 def plan_check(

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
-from symmetry.checker.check import Progress, measure, settle_each
-from symmetry.checker.threads import one_thread
+from symmetry.checker.check import Examiner, Progress, measure
 from symmetry.checker.verdict import Verdict
 from symmetry.errors import SymmetryError
 from symmetry.invariants.training import TrainingSetting
 from symmetry.invariants.trainings import TrainingInvariant
 from symmetry.memory import give_back, refuse_beyond_memory
-from symmetry.targets.coverage import Coverage
 from symmetry.targets.trainer import TrainerError, in_one_line
 from symmetry.targets.training import Training
 from symmetry.units.words import count
+
+if TYPE_CHECKING:
+    from symmetry.checker.plan import Plan
 
 _PROMOTED = 10  # copies of the state that little can be judged without in float64
 # Where one of these is violated nothing else is judged: it would mean nothing, and ranks that see
@@ -38,54 +39,32 @@ _NOISE = {
 }
 
 
-def check_training(
-    training: Training,
-    invariants: Sequence[TrainingInvariant],
-    dtypes: Sequence[str],
-    *,
-    seed: int,
-    steps: int,
-    exact: bool,
-    expected_failures: Mapping[str, str],
-    progress: Progress,
-) -> dict[str, Any]:
-    """Find the equal units of a training, and check invariants, one after the other.
-
-    The parameters are those of ``check``, for a training: ``steps`` are taken by the runs of
-    ``training/*``. The verdicts, notes and coverage are returned by name.
-    """
-    with one_thread():
-        settings = [TrainingSetting(training, dtype, seed, steps) for dtype in dtypes]
-        examiner = _Examiner({setting.dtype: setting for setting in settings}, exact, progress)
-        in_order = sorted(invariants, key=_in_order)
-        verdicts = settle_each(in_order, dtypes, examiner.examine, expected_failures, progress)
-    notes, coverage = examiner.notes(), examiner.coverage
-    return {"verdicts": verdicts, "notes": notes, "coverage": coverage}
-
-
-def _in_order(invariant: TrainingInvariant) -> int:
-    """Put first what decides whether anything else is judged."""
-    return [*_FIRST].index(invariant.name) if invariant.name in _FIRST else len(_FIRST)
-
-
-class _Examiner:
+class TrainingExaminer(Examiner):
     """The settings of a training, and what went wrong in them."""
 
-    coverage: Coverage | None = None
     _looked = False  # whether units were looked for
     _unfound = ""  # how it ended its process while they were
     _why_none = ""  # why there are none
     _unjudged = ""  # why nothing else is judged
     _told = False  # whether it was said why a plain run does not work
 
-    def __init__(
-        self, settings: Mapping[str, TrainingSetting], exact: bool, progress: Progress
-    ) -> None:
-        self._settings, self._exact, self._progress = settings, exact, progress
+    def __init__(self, plan: Plan, progress: Progress) -> None:
+        assert isinstance(plan.target, Training)
+        super().__init__(plan, progress)
+        self._settings = {
+            dtype: TrainingSetting(plan.target, dtype, plan.seed or 0, plan.steps)
+            for dtype in plan.dtypes
+        }
         self._broken: dict[str, str] = {}  # dtypes in which not even a plain run works, and why
         self._ended: set[str] = set()  # those in which it ended its process
-        for dtype in settings:
+        for dtype in self._settings:
             self._try(dtype)
+
+    @property
+    def invariants(self) -> Sequence[TrainingInvariant]:
+        """First what decides whether anything else is judged."""
+        first = [i for name in _FIRST for i in self.plan.invariants if i.name == name]
+        return *first, *(i for i in self.plan.invariants if i.name not in _FIRST)
 
     def examine(self, invariant: TrainingInvariant, dtype: str) -> Verdict | None:
         """Judge an invariant in one dtype; None where it has none or an error was told already."""
@@ -94,7 +73,7 @@ class _Examiner:
         if invariant.units and not self._looked:
             self._find()
         blank = Verdict(invariant.name, dtype, "vacuous", steps=self._settings[dtype].steps)
-        verdict = self._progress.known(invariant.name, dtype)
+        verdict = self.progress.known(invariant.name, dtype)
         if verdict is not None:
             verdict = replace(verdict, steps=blank.steps)
         elif dtype in self._broken:
@@ -106,13 +85,13 @@ class _Examiner:
         else:
             self._tell(invariant.name, dtype)
             verdict = self._measured(blank, invariant)
-            self._progress.examined(verdict)
+            self.progress.examined(verdict)
         if verdict.kind == "violated":
             self._unjudged = self._unjudged or _FIRST.get(verdict.invariant, "")
         return verdict
 
-    def notes(self) -> tuple[str, ...]:
-        """Say what the verdicts do not: random operations, and that there are no units."""
+    def notes(self, verdicts: Sequence[Verdict]) -> Sequence[str]:  # noqa: ARG002
+        """Name random operations, and the units that there are."""
         random = dict.fromkeys(op for s in self._settings.values() for op in s.random)
         notes = [
             f"{_NOISE.get(name, name)} is active in this step ({place}); the symmetry invariants "
@@ -129,7 +108,7 @@ class _Examiner:
                 for units, room in zip(self.coverage.groups, self.coverage.room, strict=True)
                 if room > units.count
             ]
-        return tuple(notes)
+        return notes
 
     def _try(self, dtype: str) -> None:
         """See whether the training fits into memory, runs at all, and gives finite losses."""
@@ -144,7 +123,7 @@ class _Examiner:
             self._settings[dtype].take_first_steps()
         except (SymmetryError, TrainerError) as error:
             if dtype == "float32":  # that it cannot be promoted is the same on all ranks
-                self._progress.failed(str(error))
+                self.progress.failed(str(error))
             self._broken[dtype] = str(error)
 
     def _find(self) -> None:
@@ -175,9 +154,9 @@ class _Examiner:
 
     def _tell(self, what: str, dtype: str) -> Verdict | None:
         """Say what is about to be done; return the verdict if nothing is to be run for it."""
-        known = self._progress.known(what, dtype)
+        known = self.progress.known(what, dtype)
         if known is None:
-            self._progress.case(what, dtype, 0, 1, None)
+            self.progress.case(what, dtype, 0, 1, None)
         return known
 
     def _broken_verdict(self, blank: Verdict) -> Verdict | None:
@@ -200,4 +179,4 @@ class _Examiner:
             refuse_beyond_memory(invariant.copies * setting.size)
         except SymmetryError as error:
             return replace(blank, kind="not applicable", message=str(error))
-        return measure(blank, invariant, setting, exact=self._exact)
+        return measure(blank, invariant, setting, exact=self.plan.exact)

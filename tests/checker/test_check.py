@@ -6,12 +6,13 @@ from dataclasses import replace
 import pytest
 
 from symmetry.checker.case import Case
-from symmetry.checker.check import Progress, check, fit
+from symmetry.checker.check import Progress, fit
 from symmetry.checker.strategies import draw_cases
 from symmetry.checker.verdict import Verdict, exit_code
 from symmetry.invariants.catalogue import CATALOGUE, select
 from symmetry.targets.resolve import as_trainer, resolve
 from tests.checker import steps
+from tests.checking import check
 
 FEW = draw_cases(25, 0, ["float32"])
 BOTH = draw_cases(10, 0)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from symmetry.checker.case import Case
-from symmetry.checker.check import check
 from symmetry.checker.strategies import draw_cases
 from symmetry.checker.verdict import Verdict
 from symmetry.invariants.catalogue import CATALOGUE, select
 from symmetry.targets.resolve import as_trainer
+from tests.checking import check
 from tests.faulty import FAULTY, Fault
 from tests.sound import SOUND, Sound
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from symmetry.checker.case import Case
-from symmetry.checker.check import check
 from symmetry.checker.verdict import Verdict
 from symmetry.errors import SymmetryError
 from symmetry.invariants.catalogue import CATALOGUE, select
 from symmetry.report import script
 from symmetry.report.script import render_script
 from symmetry.targets.resolve import resolve
+from tests.checking import check
 
 CASE = Case(3, 3, 4, 3, 0.5, 2, "float64", "unit", "scaled", 0)
 LARGE = Case(40, 30, 200, 3, 0.5, 2, "float32", "unit", "cloned", 0)
