@@ -10,7 +10,7 @@ import numpy as np
 from symmetry.culprit.subject import Subject
 from symmetry.observe.call import Observer
 from symmetry.observe.place import Places
-from symmetry.observe.tensors import observing
+from symmetry.observe.torch import observing
 from symmetry.targets.following import following, frozen_copies
 from symmetry.targets.torch_run import Run
 from symmetry.targets.training import Training

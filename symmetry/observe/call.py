@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+import numpy as np
 
 from symmetry.observe.place import Place
 from symmetry.units.state import Array
@@ -34,8 +36,20 @@ class Call:
     blank: bool  # whether its result is memory that nobody has filled
     # Takes NumPy arrays for the operands, writes into those that are written, returns the results.
     perform: Callable[[Sequence[Array]], list[Array]]
-    # Takes the names of the operands; returns the call as Python, or None if it cannot.
-    write: Callable[[Sequence[str]], str | None]
+    args: Sequence[Any]  # with a slot in the place of each operand
+    kwargs: Mapping[str, Any]
+    path: str | None  # how a script calls it, or a format with a place for each argument
+
+    def write(self, names: Sequence[str]) -> str | None:
+        """Return the call as Python, with these names for the operands; None if it cannot be."""
+        texts = [_text(value, names) for value in self.args]
+        words = {key: _text(value, names) for key, value in self.kwargs.items()}
+        if self.path is None or None in texts or None in words.values():
+            return None
+        if "{" in self.path:
+            return self.path.format(*texts)
+        listed = [*map(str, texts), *(f"{key}={value}" for key, value in words.items())]
+        return f"{self.path}({', '.join(listed)})"
 
 
 class Observer(Protocol):
@@ -71,16 +85,24 @@ def fill(template: Any, arrays: Sequence[Any]) -> Any:
     return template
 
 
-def text(value: Any, names: Sequence[str]) -> str | None:
+def _text(value: Any, names: Sequence[str]) -> str | None:
     """Write an argument in Python; None if that is not possible."""
     if isinstance(value, Slot):
         return names[value.number]
     if type(value) in (list, tuple):
-        items = [text(item, names) for item in value]
+        items = [_text(item, names) for item in value]
         inside = ", ".join(map(str, items)) + ("," if len(items) == 1 else "")
         listed = f"[{inside}]" if isinstance(value, list) else f"({inside})"
         return None if None in items else listed
+    if isinstance(value, np.generic):
+        return f"np.{value.dtype}({value.item()!r})" if value == value else None
+    if isinstance(value, np.dtype) or (isinstance(value, type) and issubclass(value, np.generic)):
+        return f'"{np.dtype(value)}"'
+    if type(value).__module__ == "torch" and type(value).__name__ in ("dtype", "memory_format"):
+        return str(value)
     if isinstance(value, float) and value - value != 0:
         return f'float("{value}")'
+    if isinstance(value, type):
+        return value.__name__ if value in (float, int, bool) else None
     plain = isinstance(value, bool | int | float | str | slice) or value is None
     return repr(value) if plain else "..." if value is ... else None

@@ -73,7 +73,9 @@ def _call(primitive: Any, args: Sequence[Any], params: Any, places: Places) -> C
         random=primitive.name.startswith(("random_", "threefry", "rng_")),
         blank=False,
         perform=perform,
-        write=lambda _: None,
+        args=(),
+        kwargs={},
+        path=None,
     )
 
 

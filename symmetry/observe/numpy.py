@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from symmetry.observe import call as calls
 from symmetry.observe.call import Call, Handle, Observer, Slot, fill
 from symmetry.observe.place import Places
 from symmetry.units.state import Array
@@ -133,16 +132,6 @@ def report(
     def perform(arrays: Sequence[Array]) -> list[Array]:
         return _arrays(function(*fill(template, arrays), **fill(keywords, arrays)))
 
-    def write(names: Sequence[str]) -> str | None:
-        texts = [_text(value, names) for value in template]
-        words = {key: _text(value, names) for key, value in keywords.items()}
-        if path is None or None in texts or None in words.values():
-            return None
-        if "{" in path:
-            return path.format(*texts)
-        words_listed = [f"{key}={value}" for key, value in words.items()]
-        return f"{path}({', '.join([*map(str, texts), *words_listed])})"
-
     call = Call(
         library="numpy",
         name=name,
@@ -153,7 +142,9 @@ def report(
         random=random,
         blank=name in ("empty", "empty_like"),
         perform=perform,
-        write=write,
+        args=template,
+        kwargs=keywords,
+        path=path,
     )
     with unreported():  # what the function calls in its turn belongs to it
         observer.before(call)
@@ -222,15 +213,6 @@ def _method(name: str) -> Callable[..., Any]:
 for _name in (*_METHODS, *_WRITING_METHODS):
     if hasattr(np.ndarray, _name):
         setattr(Observed, _name, _method(_name))
-
-
-def _text(value: Any, names: Sequence[str]) -> str | None:
-    """Write an argument in Python, None if that is not possible."""
-    if isinstance(value, np.generic):
-        return f"np.{value.dtype}({value.item()!r})" if value == value else None
-    if isinstance(value, np.dtype) or (isinstance(value, type) and issubclass(value, np.generic)):
-        return f'"{np.dtype(value)}"'
-    return str(value.__name__) if value in (float, int, bool) else calls.text(value, names)
 
 
 def _geometry(array: Array) -> tuple[Any, ...]:

@@ -25,9 +25,9 @@ def observing(observer: Observer, function: Callable[..., Any], places: Places) 
         stack.enter_context(observe_numpy.observing(observer, places))
         stack.enter_context(substituted(_namespaces(function)))
         if "torch" in sys.modules:
-            from symmetry.observe import tensors
+            from symmetry.observe import torch
 
-            stack.enter_context(tensors.observing(observer, places))
+            stack.enter_context(torch.observing(observer, places))
         if "jax" in sys.modules:
             with suppress(ImportError):  # a release whose inside is not known
                 from symmetry.observe import jax

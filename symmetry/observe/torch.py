@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
 import torch
+from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import TreeSpec, tree_flatten, tree_leaves, tree_unflatten
+from torch.utils._pytree import tree_leaves, tree_map
+
+from symmetry.observe import call as calls
+from symmetry.observe.call import Call, Handle, Slot, fill
+from symmetry.observe.place import Places
+from symmetry.units.state import Array
 
 _BLANK = {"empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided"}
 _IDLE = {"profiler", "prim"}  # namespaces whose operations compute nothing
 _DECLARING = {"aten", "prims"}  # namespaces whose operations say what they write into
+_LEFT_OUT = ("device", "layout", "pin_memory", "generator")  # of what a script writes
 
 
 @dataclass
@@ -25,9 +33,7 @@ class Operation:
     """
 
     func: Any  # PyTorch's overload, for example torch.ops.aten.mm.default
-    arguments: list[Any]  # all of them, flattened; None in the place of each tensor
-    spec: TreeSpec  # how ``arguments`` are put together again into ``(args, kwargs)``
-    slots: tuple[int, ...]  # the places of the tensors in ``arguments``
+    arguments: Any  # ``(args, kwargs)`` with a slot in the place of each tensor
     operands: Sequence[torch.Tensor]  # the tensors, one for each slot
     targets: tuple[int, ...]  # which of the operands it writes into, declared or not
     results: Sequence[torch.Tensor] = ()  # all tensors that it returned, in order
@@ -80,12 +86,8 @@ class Operation:
 
         Raises what PyTorch raises for operands of other shapes or dtypes.
         """
-        arguments, own = list(self.arguments), list(operands)
-        for number in self.targets:
-            own[number] = own[number].clone()
-        for slot, tensor in zip(self.slots, own, strict=True):
-            arguments[slot] = tensor
-        args, kwargs = tree_unflatten(arguments, self.spec)
+        own = [t.clone() if n in self.targets else t for n, t in enumerate(operands)]
+        args, kwargs = fill(self.arguments, own)
         with torch.no_grad():
             results = tensors_in(self.func(*args, **kwargs))
         written = [own[number] for number in self.targets]
@@ -132,15 +134,50 @@ class Recorder(TorchDispatchMode):
         return results
 
 
+@contextmanager
+def observing(observer: calls.Observer, places: Places) -> Iterator[None]:
+    """Tell an observer of calls of every operation on tensors in this thread."""
+    with Recorder(_Adapter(observer, places)):
+        yield
+
+
+class _Adapter:
+    """Tells an observer of calls what a recorder says of operations."""
+
+    def __init__(self, observer: calls.Observer, places: Places) -> None:
+        self._observer, self._places = observer, places
+
+    def before(self, operation: Operation) -> None:
+        self._call = _call(operation, self._places)
+        self._observer.before(self._call)
+
+    def after(self, operation: Operation) -> None:
+        targets = [t for t in operation.written if _readable(t)]
+        written = {t.untyped_storage().data_ptr() for t in targets}
+        made = [t for t in operation.made if _readable(t)]
+        made = [t for t in made if t.untyped_storage().data_ptr() not in written]
+        self._observer.after(self._call, [*map(_handle, targets)], [*map(_handle, made)])
+        # Whoever keeps the call keeps no tensors: they would live on beside autograd's graph, up
+        # to the end of the interpreter.
+        operation.operands, operation.results = (), ()
+        del self._call
+
+
 def tensors_in(value: Any) -> list[torch.Tensor]:
     """Return the tensors in a nested value, in order."""
     return [leaf for leaf in tree_leaves(value) if isinstance(leaf, torch.Tensor)]
 
 
 def _operation(func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Operation:
-    arguments, spec = tree_flatten((tuple(args), kwargs))
-    slots = tuple(n for n, value in enumerate(arguments) if isinstance(value, torch.Tensor))
-    operands = [arguments[n] for n in slots]
+    operands: list[torch.Tensor] = []
+
+    def slot(value: Any) -> Any:
+        if not isinstance(value, torch.Tensor):
+            return value
+        operands.append(value)
+        return Slot(len(operands) - 1)
+
+    arguments = tree_map(slot, (tuple(args), kwargs))
     schema = func._schema.arguments
     given = [*zip(schema, args, strict=False)]
     given += [(argument, kwargs[argument.name]) for argument in schema if argument.name in kwargs]
@@ -151,9 +188,7 @@ def _operation(func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Operat
         for tensor in tensors_in(value)
     ]
     targets = [n for n, o in enumerate(operands) if any(o is tensor for tensor in writes)]
-    for slot in slots:
-        arguments[slot] = None
-    return Operation(func, arguments, spec, slots, operands, tuple(targets))
+    return Operation(func, arguments, operands, tuple(targets))
 
 
 def _copies(operation: Operation) -> list[tuple[int, torch.Tensor]]:
@@ -172,3 +207,72 @@ def _same(a: torch.Tensor, b: torch.Tensor) -> bool:
 
 def _plain(kind: type) -> bool:
     return kind.__torch_dispatch__ is torch.Tensor.__torch_dispatch__  # type: ignore[attr-defined]
+
+
+def _call(operation: Operation, places: Places) -> Call:
+    known = [n for n, tensor in enumerate(operation.operands) if _readable(tensor)]
+    dtypes = [operation.operands[n].dtype for n in known]
+    written = tuple(known.index(n) for n in operation.targets if n in known)
+    # In the places of tensors that NumPy cannot read are those themselves.
+    given = [Slot(known.index(n)) if n in known else t for n, t in enumerate(operation.operands)]
+    args, kwargs = fill(operation.arguments, given)
+    func = operation.func
+
+    def perform(arrays: Sequence[Array]) -> list[Array]:
+        tensors = [_tensor(a, d) for a, d in zip(arrays, dtypes, strict=True)]
+        with torch.no_grad():
+            results = tensors_in(func(*fill(args, tensors), **fill(kwargs, tensors)))
+        targets = [tensors[position] for position in written]
+        for position, tensor in zip(written, targets, strict=True):
+            arrays[position][...] = _array(tensor)
+        made = [r for r in results if not any(r is tensor for tensor in targets)]
+        return [_array(tensor) for tensor in made if _readable(tensor)]
+
+    packet, _, overload = str(func).rpartition(".")
+    return Call(
+        library="torch",
+        name=operation.name,
+        place=places.here(),
+        operands=tuple(_handle(operation.operands[n]) for n in known),
+        dtypes=tuple(str(dtype).removeprefix("torch.") for dtype in dtypes),
+        written=written,
+        random=operation.random,
+        blank=operation.blank,
+        perform=perform,
+        args=args,
+        kwargs={key: value for key, value in kwargs.items() if key not in _LEFT_OUT},
+        path=f"torch.ops.{packet}" + (f".{overload}" if overload != "default" else ""),
+    )
+
+
+def _readable(tensor: torch.Tensor) -> bool:
+    """Return whether the numbers lie in this machine's memory, as NumPy can read them."""
+    return bool(
+        tensor.device.type == "cpu"
+        and tensor.layout is torch.strided
+        and tensor.numel() > 0
+        and not tensor.is_quantized
+        and not (tensor.is_conj() or tensor.is_neg())
+        and not isinstance(tensor, torch._subclasses.FakeTensor)
+    )
+
+
+def _handle(tensor: torch.Tensor) -> Handle:
+    """Return what an observer gets to know of a tensor."""
+    storage = tensor.untyped_storage()
+    reference = StorageWeakRef(storage)
+    size = storage.nbytes() // tensor.element_size()
+    return Handle(_array(tensor), storage.data_ptr(), lambda: not reference.expired(), size)
+
+
+def _array(tensor: torch.Tensor) -> Array:
+    """Return the numbers without a copy; those of bfloat16, which NumPy has not, as float32."""
+    tensor = tensor.detach()
+    array: Array = (tensor.float() if tensor.dtype is torch.bfloat16 else tensor).numpy()
+    return array
+
+
+def _tensor(array: Array, dtype: torch.dtype) -> torch.Tensor:
+    """Return numbers as the tensor that they were, or as float64 if that is what they are now."""
+    tensor = torch.from_numpy(array)
+    return tensor if tensor.dtype is torch.float64 else tensor.to(dtype)

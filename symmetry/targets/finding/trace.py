@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
+from torch.utils._pytree import tree_leaves
 
 from symmetry.observe.torch import Operation
 from symmetry.targets.finding.actions import Array, same
@@ -70,7 +71,7 @@ class Trace:
         if operation.view:  # of the values, so that they share memory
             shown = perform([self.tensors[i] for i in inputs])
         outputs = [self._value(t, v) for t, v in zip([*made, *written], shown, strict=True)]
-        whole = frozenset(a for a in operation.arguments if type(a) is int)
+        whole = frozenset(a for a in tree_leaves(operation.arguments) if type(a) is int)
         self._add(Node(operation.name, inputs, tuple(outputs), whole, perform))
         for tensor in written:
             self._update_aliases(tensor)
