@@ -21,8 +21,8 @@ from symmetry.comparison.task import Task
 from symmetry.errors import SymmetryError
 from symmetry.network.formulas import one_hot_encode
 from symmetry.processes import take_pipes
-from symmetry.targets import resolve
-from symmetry.targets.contestant import Contestant, Given
+from symmetry.targets import contestant, resolve
+from symmetry.targets.contestant import Given
 from symmetry.targets.trainer import Run, Trainer, TrainerError, in_one_line, place_of, quiet
 from symmetry.units.compare import Floats
 
@@ -66,21 +66,21 @@ def _start_training(subject: Subject, task: Task, cores: int | None) -> Iterator
     facts = task.facts
     w1, w2 = (np.zeros(shape, facts.dtype) for shape in facts.shapes)
     if not subject.step_only:
-        make = resolve.contestant(subject.trainer)
+        train = resolve.contestant(subject.trainer)
         data = (task.x, task.labels, task.test_x, task.test_labels)
-        return _iterations(make(Given(*data, w1, w2, facts.lr)))
+        return _iterations(train(Given(*data, w1, w2, facts.lr)))
     trainer = resolve.resolve_step(subject.trainer)
     if facts.dtype not in trainer.dtypes:
         raise SymmetryError(f"it takes {', '.join(trainer.dtypes)} only, not {facts.dtype}")
     return _steps(trainer, task, w1, w2)
 
 
-def _iterations(contestant: Contestant) -> Iterator[Iteration]:
+def _iterations(training: Iterator[contestant.Iteration]) -> Iterator[Iteration]:
     """Train one of the project's trainers, timing all of it, loss and accuracy included."""
     while True:
         start = time.perf_counter()
-        loss, correct = contestant.advance()
-        yield time.perf_counter() - start, loss, correct, *contestant.weights()
+        loss, correct, w1, w2 = next(training)
+        yield time.perf_counter() - start, loss, correct, np.array(w1), np.array(w2)
 
 
 def _steps(trainer: Trainer, task: Task, w1: Floats, w2: Floats) -> Iterator[Iteration]:

@@ -6,15 +6,17 @@ return float32 ones. Arrays of float32 stay what they are.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from symmetry.targets import contestant
+from symmetry.targets.contestant import Given, Iteration
 from symmetry.units.compare import Floats
 
-__all__ = ["Contestant", "step"]
+__all__ = ["contestant", "step"]
 
 jax.config.update("jax_enable_x64", True)
 
@@ -54,27 +56,16 @@ def count_correct(weights: Weights, x: Array, labels: Array) -> Array:
     return jnp.sum(jnp.argmax(predict(weights, x), axis=1) == labels)
 
 
-class Contestant(contestant.Contestant):
-    """The same functions, on arrays made once; reading the results waits for them."""
-
-    def __init__(self, given: contestant.Given) -> None:
-        x, labels, test_x, test_labels, w1, w2, self._lr = given
-        self._weights: Weights = (jnp.array(w1), jnp.array(w2))
-        self._x, self._test_x = (jnp.array(a, dtype=w1.dtype) for a in (x, test_x))
-        self._y = jax.nn.one_hot(jnp.array(labels), w2.shape[1], dtype=w1.dtype)
-        self._test_labels = jnp.array(test_labels)
-
-    def weights(self) -> tuple[Floats, Floats]:
-        """Return copies of w1 and w2 as NumPy arrays."""
-        w1, w2 = self._weights
-        return np.array(w1), np.array(w2)
-
-    def _differentiate(self) -> float:
-        loss, self._gradients = differentiate(self._weights, self._x, self._y)
-        return float(jax.block_until_ready((loss, self._gradients))[0])
-
-    def _update(self) -> None:
-        self._weights = update(self._weights, self._gradients, self._lr)
-
-    def _count_correct(self) -> int:
-        return int(count_correct(self._weights, self._test_x, self._test_labels))
+def contestant(given: Given) -> Iterator[Iteration]:
+    """Train by the same functions, on arrays made once; reading the results waits for them."""
+    weights: Weights = (jnp.array(given.w1), jnp.array(given.w2))
+    dtype = given.w1.dtype
+    x, test_x = (jnp.array(a, dtype=dtype) for a in (given.x, given.test_x))
+    y = jax.nn.one_hot(jnp.array(given.labels), given.w2.shape[1], dtype=dtype)
+    test_labels = jnp.array(given.test_labels)
+    _, gradients = differentiate(weights, x, y)
+    while True:
+        weights = update(weights, gradients, given.lr)
+        loss, gradients = jax.block_until_ready(differentiate(weights, x, y))
+        correct = int(count_correct(weights, test_x, test_labels))
+        yield Iteration(float(loss), correct, *weights)

@@ -2,68 +2,62 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from symmetry.network.formulas import one_hot_encode, prepend_bias, step
-from symmetry.targets import contestant
+from symmetry.targets.contestant import Given, Iteration
 from symmetry.units.compare import Floats
 
-__all__ = ["Contestant", "step"]
+__all__ = ["contestant", "step"]
 
 
-class Contestant(contestant.Contestant):
-    """The same operations in the same order, without making the same arrays again and again.
+def contestant(given: Given) -> Iterator[Iteration]:
+    """Do the same operations in the same order, without making the same arrays again and again.
 
     The inputs get their column of ones once, and the hidden layer lives in one buffer that has it.
     """
+    w1, w2 = given.w1.copy(), given.w2.copy()
+    x, test_x = (prepend_bias(a.astype(w1.dtype)) for a in (given.x, given.test_x))
+    y = one_hot_encode(given.labels, w2.shape[1], w1.dtype.name)
+    layer, test_layer = (np.ones((len(a), len(w2)), w1.dtype) for a in (x, test_x))
+    loss, y_hat = _predict(x, w1, w2, layer, y)
+    while True:
+        g1, g2 = _back(x, y_hat - y, w2, layer)
+        w1 -= given.lr * g1
+        w2 -= given.lr * g2
+        loss, y_hat = _predict(x, w1, w2, layer, y)
+        found = _forward(test_x, w1, w2, test_layer).argmax(axis=1)
+        correct = int(np.count_nonzero(found == given.test_labels))
+        yield Iteration(loss, correct, w1, w2)
 
-    def __init__(self, given: contestant.Given) -> None:
-        x, labels, test_x, self._test_labels, w1, w2, self._lr = given
-        hidden, classes = w2[1:].shape
-        self._x, self._test_x = (prepend_bias(a.astype(w1.dtype)) for a in (x, test_x))
-        self._y = one_hot_encode(labels, classes, w1.dtype.name)
-        self._layer, self._test_layer = (
-            np.ones((len(a), 1 + hidden), w1.dtype) for a in (x, test_x)
-        )
-        self._w1, self._w2 = w1.copy(), w2.copy()
 
-    def weights(self) -> tuple[Floats, Floats]:
-        """Return copies of w1 and w2 as NumPy arrays."""
-        return self._w1.copy(), self._w2.copy()
+def _predict(x: Floats, w1: Floats, w2: Floats, layer: Floats, y: Floats) -> tuple[float, Floats]:
+    """Return the mean loss and the predictions."""
+    logits = _forward(x, w1, w2, layer)
+    y_hat = np.exp(logits)
+    sums = y_hat.sum(axis=1, keepdims=True)
+    y_hat /= sums
+    return float(np.mean(np.log(sums[:, 0]) - (logits * y).sum(axis=1))), y_hat
 
-    def _differentiate(self) -> float:
-        logits = self._forward(self._x, self._layer)
-        y_hat = np.exp(logits)
-        sums = y_hat.sum(axis=1, keepdims=True)
-        y_hat /= sums
-        self._gradients = self._back(y_hat)
-        return float(np.mean(np.log(sums[:, 0]) - (logits * self._y).sum(axis=1)))
 
-    def _update(self) -> None:
-        g1, g2 = self._gradients
-        self._w1 -= self._lr * g1
-        self._w2 -= self._lr * g2
+def _forward(x: Floats, w1: Floats, w2: Floats, layer: Floats) -> Floats:
+    """Fill the hidden ``layer`` and return the logits, shifted to a maximum of zero."""
+    hidden = layer[:, 1:]
+    np.matmul(x, w1, out=hidden)
+    np.negative(hidden, out=hidden)
+    np.exp(hidden, out=hidden)
+    hidden += 1
+    np.divide(1, hidden, out=hidden)
+    logits: Floats = layer @ w2
+    logits -= logits.max(axis=1, keepdims=True)
+    return logits
 
-    def _count_correct(self) -> int:
-        logits = self._forward(self._test_x, self._test_layer)
-        return int(np.count_nonzero(logits.argmax(axis=1) == self._test_labels))
 
-    def _forward(self, x: Floats, layer: Floats) -> Floats:
-        """Fill the hidden ``layer`` and return the logits, shifted to a maximum of zero."""
-        hidden = layer[:, 1:]
-        np.matmul(x, self._w1, out=hidden)
-        np.negative(hidden, out=hidden)
-        np.exp(hidden, out=hidden)
-        hidden += 1
-        np.divide(1, hidden, out=hidden)
-        logits: Floats = layer @ self._w2
-        logits -= logits.max(axis=1, keepdims=True)
-        return logits
-
-    def _back(self, y_hat: Floats) -> tuple[Floats, Floats]:
-        n, hidden = len(self._x), self._layer[:, 1:]
-        delta = y_hat - self._y
-        g2 = self._layer.T @ delta / n
-        hidden_delta = delta @ self._w2[1:].T
-        hidden_delta *= hidden * (1 - hidden)
-        return self._x.T @ hidden_delta / n, g2
+def _back(x: Floats, delta: Floats, w2: Floats, layer: Floats) -> tuple[Floats, Floats]:
+    n, hidden = len(x), layer[:, 1:]
+    g2 = layer.T @ delta / n
+    hidden_delta = delta @ w2[1:].T
+    hidden_delta *= hidden * (1 - hidden)
+    return x.T @ hidden_delta / n, g2

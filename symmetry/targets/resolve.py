@@ -227,8 +227,8 @@ def as_trainer(step: Callable[..., Any], name: str | None = None) -> Trainer:
     return Trainer(name, step, _dtypes(name, step))
 
 
-def contestant(name: str) -> type[Contestant]:
-    """Return the class that trains on a whole data set with the built-in trainer ``name``.
+def contestant(name: str) -> Contestant:
+    """Return what trains on a whole data set with the built-in trainer ``name``.
 
     Raises
     ------
@@ -237,7 +237,7 @@ def contestant(name: str) -> type[Contestant]:
     """
     if name not in BUILTIN:
         raise SymmetryError(f"{name!r} is none of {', '.join(BUILTIN)}")
-    found: type[Contestant] = _builtin_module(name).Contestant
+    found: Contestant = _builtin_module(name).contestant
     return found
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from symmetry.targets import contestant
+from symmetry.targets.contestant import Given, Iteration
 from symmetry.targets.torch_module import from_module
 from symmetry.units.compare import Floats
 
-__all__ = ["Contestant", "from_module", "step"]
+__all__ = ["contestant", "from_module", "step"]
 
 
 def step(x: Floats, y: Floats, w1: Floats, w2: Floats, lr: float) -> tuple[Floats, Floats]:
@@ -39,31 +41,20 @@ def _layer_gradient(inputs: Tensor, delta: Tensor) -> Tensor:
     return torch.cat([delta.sum(0, keepdim=True), inputs.T @ delta]) / len(inputs)
 
 
-class Contestant(contestant.Contestant):
-    """The same functions, on tensors made once."""
-
-    def __init__(self, given: contestant.Given) -> None:
-        x, labels, test_x, test_labels, w1, w2, self._lr = given
-        self._w1, self._w2 = torch.tensor(w1), torch.tensor(w2)
-        self._x, self._test_x = (torch.tensor(a, dtype=self._w1.dtype) for a in (x, test_x))
-        self._labels, self._test_labels = (
-            torch.tensor(a, dtype=torch.int64) for a in (labels, test_labels)
-        )
-        self._y = functional.one_hot(self._labels, w2.shape[1]).to(self._w1.dtype)
-
-    def weights(self) -> tuple[Floats, Floats]:
-        """Return copies of w1 and w2 as NumPy arrays."""
-        return self._w1.numpy().copy(), self._w2.numpy().copy()
-
-    def _differentiate(self) -> float:
-        hidden, logits = forward(self._x, self._w1, self._w2)
-        self._g1, self._g2 = back(self._x, self._y, self._w2, hidden, logits)
-        return float(functional.cross_entropy(logits, self._labels))
-
-    def _update(self) -> None:
-        self._w1 -= self._lr * self._g1
-        self._w2 -= self._lr * self._g2
-
-    def _count_correct(self) -> int:
-        _, logits = forward(self._test_x, self._w1, self._w2)
-        return int((logits.argmax(dim=1) == self._test_labels).sum())
+def contestant(given: Given) -> Iterator[Iteration]:
+    """Train by the same functions, on tensors made once."""
+    w1, w2 = torch.tensor(given.w1), torch.tensor(given.w2)
+    x, test_x = (torch.tensor(a, dtype=w1.dtype) for a in (given.x, given.test_x))
+    labels, test_labels = (
+        torch.tensor(a, dtype=torch.int64) for a in (given.labels, given.test_labels)
+    )
+    y = functional.one_hot(labels, w2.shape[1]).to(w1.dtype)
+    hidden, logits = forward(x, w1, w2)
+    while True:
+        g1, g2 = back(x, y, w2, hidden, logits)
+        w1 -= given.lr * g1
+        w2 -= given.lr * g2
+        hidden, logits = forward(x, w1, w2)
+        loss = float(functional.cross_entropy(logits, labels))
+        correct = int((forward(test_x, w1, w2)[1].argmax(dim=1) == test_labels).sum())
+        yield Iteration(loss, correct, w1.numpy(), w2.numpy())

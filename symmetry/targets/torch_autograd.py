@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from symmetry.targets import contestant
+from symmetry.targets.contestant import Given, Iteration
 from symmetry.units.compare import Floats
 
-__all__ = ["Contestant", "step"]
+__all__ = ["contestant", "step"]
 
 
 def step(x: Floats, y: Floats, w1: Floats, w2: Floats, lr: float) -> tuple[Floats, Floats]:
@@ -41,33 +43,21 @@ def to_matrices(parameters: list[Tensor]) -> tuple[Floats, Floats]:
     return torch.vstack([bias1, weight1.T]).numpy(), torch.vstack([bias2, weight2.T]).numpy()
 
 
-class Contestant(contestant.Contestant):
-    """The same functions, on tensors made once."""
-
-    def __init__(self, given: contestant.Given) -> None:
-        x, labels, test_x, test_labels, w1, w2, lr = given
-        self._parameters = to_parameters(w1, w2)
-        self._optimizer = torch.optim.SGD(self._parameters, lr=lr)
-        dtype = self._parameters[0].dtype
-        self._x, self._test_x = (torch.tensor(a, dtype=dtype) for a in (x, test_x))
-        self._labels, self._test_labels = (
-            torch.tensor(a, dtype=torch.int64) for a in (labels, test_labels)
-        )
-
-    def weights(self) -> tuple[Floats, Floats]:
-        """Return copies of w1 and w2 as NumPy arrays."""
-        return to_matrices(self._parameters)
-
-    def _differentiate(self) -> float:
-        self._optimizer.zero_grad()
-        loss = functional.cross_entropy(predict(self._x, self._parameters), self._labels)
+def contestant(given: Given) -> Iterator[Iteration]:
+    """Train by the same functions, on tensors made once."""
+    parameters = to_parameters(given.w1, given.w2)
+    optimizer = torch.optim.SGD(parameters, lr=given.lr)
+    dtype = parameters[0].dtype
+    x, test_x = (torch.tensor(a, dtype=dtype) for a in (given.x, given.test_x))
+    labels, test_labels = (
+        torch.tensor(a, dtype=torch.int64) for a in (given.labels, given.test_labels)
+    )
+    loss = functional.cross_entropy(predict(x, parameters), labels)
+    while True:
+        optimizer.zero_grad()
         loss.backward()
-        return float(loss.detach())
-
-    def _update(self) -> None:
-        self._optimizer.step()
-
-    def _count_correct(self) -> int:
+        optimizer.step()
+        loss = functional.cross_entropy(predict(x, parameters), labels)
         with torch.no_grad():
-            logits = predict(self._test_x, self._parameters)
-        return int((logits.argmax(dim=1) == self._test_labels).sum())
+            correct = int((predict(test_x, parameters).argmax(dim=1) == test_labels).sum())
+        yield Iteration(float(loss.detach()), correct, *to_matrices(parameters))

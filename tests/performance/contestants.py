@@ -44,11 +44,11 @@ def contestant(name: str, problem: Problem, hidden: int, dtype: str, threads: in
 def with_numpy(problem: Problem, w1: Any, w2: Any) -> Advance:
     """Return what trains by NumPy."""
     from symmetry.targets.contestant import Given
-    from symmetry.targets.numpy import Contestant  # without Numba, which would count as its memory
+    from symmetry.targets.numpy import contestant  # without Numba, which would count as its memory
 
     sets = problem.x, problem.labels, problem.test_x, problem.test_labels
-    numpy = Contestant(Given(*sets, w1, w2, LR))
-    return lambda: numpy.advance()[0]
+    training = contestant(Given(*sets, w1, w2, LR))
+    return lambda: next(training).loss
 
 
 def with_a_framework(name: str, problem: Problem, w1: Any, w2: Any) -> Advance:
@@ -57,8 +57,8 @@ def with_a_framework(name: str, problem: Problem, w1: Any, w2: Any) -> Advance:
     from symmetry.targets.resolve import contestant
 
     sets = problem.x, problem.labels, problem.test_x, problem.test_labels
-    made = contestant(FRAMEWORKS[name])(Given(*sets, w1, w2, LR))
-    return lambda: made.advance()[0]
+    training = contestant(FRAMEWORKS[name])(Given(*sets, w1, w2, LR))
+    return lambda: next(training).loss
 
 
 def with_a_core(name: str, problem: Problem, w1: Any, w2: Any, threads: int) -> Advance:

@@ -80,15 +80,16 @@ def test_training_is_the_formulas_step_by_step(name, sizes, dtype, pixels, seed)
     y = formulas.one_hot_encode(labels, sizes[3], "float64")
     weights = w1.astype("float64"), w2.astype("float64")
     for _ in range(3):
-        loss, correct = run.advance()
+        loss, correct, *trained = next(run)
+        trained = [*map(np.array, trained)]
         weights = formulas.step(x.astype("float64"), y, *weights, lr)
         assert isinstance(loss, float)
         assert isinstance(correct, int)
-        for found, reference in zip(run.weights(), weights, strict=True):
+        for found, reference in zip(trained, weights, strict=True):
             assert found.dtype == dtype
             atol = 100 * tolerance(sizes, dtype) * (np.abs(reference).max() + lr)
             np.testing.assert_allclose(found, reference, rtol=0, atol=atol)
-        own = [w.astype("float64") for w in run.weights()]
+        own = [w.astype("float64") for w in trained]
         assert loss == pytest.approx(
             formulas.loss(x.astype("float64"), y, *own), abs=8 * tolerance(sizes, dtype)
         )
@@ -97,31 +98,10 @@ def test_training_is_the_formulas_step_by_step(name, sizes, dtype, pixels, seed)
 
 
 @pytest.mark.parametrize("name", EACH_BUILTIN)
-def test_training_leaves_the_start_alone_and_hands_out_copies(name):
+def test_training_leaves_the_start_alone(name):
     x, labels, w1, w2 = draw_problem((9, 3, 5, 2), "float32", seed=3)
     kept = [a.copy() for a in (x, labels, w1, w2)]
     run = contestant(name)(Given(x, labels, x, labels, w1, w2, 0.3))
-    for found, expected in zip(run.weights(), kept[2:], strict=True):
-        np.testing.assert_array_equal(found, expected)
-    run.advance()
+    next(run)
     for array, untouched in zip((x, labels, w1, w2), kept, strict=True):
         np.testing.assert_array_equal(array, untouched)
-    before = run.weights()
-    for array in run.weights():
-        array[:] = 9
-    for found, expected in zip(run.weights(), before, strict=True):
-        np.testing.assert_array_equal(found, expected)
-
-
-@pytest.mark.parametrize("name", EACH_BUILTIN)
-def test_training_makes_one_pass_over_the_training_set_per_iteration(name, monkeypatch):
-    x, labels, w1, w2 = draw_problem((9, 3, 5, 2), "float32", seed=4)
-    run = contestant(name)(Given(x, labels, x, labels, w1, w2, 0.3))
-    passes = []
-    differentiate = run._differentiate
-    monkeypatch.setattr(run, "_differentiate", lambda: passes.append(1) or differentiate())
-    counts = []
-    for _ in range(3):
-        run.advance()
-        counts.append(len(passes))
-    assert counts == [2, 3, 4]  # the first also makes the gradient of the start
