@@ -22,17 +22,7 @@ _folders: set[Path] = set()  # those that targets were imported from
 def load_module(target: str, name: str) -> ModuleType:
     """Import a module by its dotted name, looked for in the working directory first.
 
-    Parameters
-    ----------
-    target
-        The whole name of the target, for messages.
-    name
-        As in an import statement.
-
-    Raises
-    ------
-    SymmetryError
-        When it is no module's name, there is no such module, or importing it raises.
+    Messages of the ``SymmetryError`` that it raises begin with ``target``, the target's whole name.
     """
     if not all(part.isidentifier() for part in name.split(".")):
         raise SymmetryError(
@@ -60,19 +50,7 @@ def load_file(target: str, path: str) -> ModuleType:
     """Execute a Python file as a module; what lies beside it can be imported.
 
     A file inside a package (its folder has an ``__init__.py``) gets its dotted name, so that its
-    relative imports work too.
-
-    Parameters
-    ----------
-    target
-        The whole name of the target, for messages.
-    path
-        The file, absolute or relative to the working directory.
-
-    Raises
-    ------
-    SymmetryError
-        When there is no such file, or executing it raises.
+    relative imports work too. Raises ``SymmetryError`` as ``load_module`` does.
     """
     try:
         file = Path(path).resolve()

@@ -63,13 +63,7 @@ def resolve(trainer: str | Callable[..., Any] | Target) -> Target:
 
 
 def resolve_step(trainer: str | Callable[..., Any] | Target) -> Trainer:
-    """Return the two-layer step of that name, as ``resolve`` does.
-
-    Raises
-    ------
-    SymmetryError
-        When it is none.
-    """
+    """Return the two-layer step of that name, as ``resolve`` does; ``SymmetryError`` if none."""
     target = resolve(trainer)
     if isinstance(target, Training):
         raise SymmetryError(f"{target.name!r} is a training, expected a step, called as {_CALL}")
@@ -80,12 +74,8 @@ def expand(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the names that a name stands for, and a line for each thing that is left out.
 
     The attribute may be a pattern as of the shell: ``models.py:train_*`` stands for every step and
-    every training of that name which the module itself defines.
-
-    Raises
-    ------
-    SymmetryError
-        When the module cannot be imported, or nothing in it fits.
+    every training of that name which the module itself defines. If there is none, or the module
+    cannot be imported, that is a ``SymmetryError``.
     """
     if not is_pattern(name):
         return (name,), ()
@@ -156,13 +146,7 @@ def _did_you_mean(names: Sequence[str]) -> str:
 
 
 def as_target(found: Any, name: str | None = None) -> Target:
-    """Wrap what was found under a name, or a callable: see ``resolve``.
-
-    Raises
-    ------
-    SymmetryError
-        When it is neither a training nor a step.
-    """
+    """Wrap what was found under a name, or a callable: see ``resolve``."""
     name = _name(found) if name is None else name
     if isinstance(found, Trainer | Training):
         return found
@@ -204,19 +188,9 @@ def _signature(found: Any) -> inspect.Signature | None:
 
 
 def as_trainer(step: Callable[..., Any], name: str | None = None) -> Trainer:
-    """Wrap a callable, or a class whose instances are callable.
+    """Wrap a callable, or a class whose instances are callable, as a two-layer step.
 
-    Parameters
-    ----------
-    step
-        Called as ``step(x, y, w1, w2, lr)``; see ``symmetry.targets.trainer``.
-    name
-        What verdicts call it; by default ``module:attribute``, where it can be found again.
-
-    Raises
-    ------
-    SymmetryError
-        When instances cannot be called, or its attribute ``dtypes`` is not understood.
+    Verdicts call it ``name``; by default ``module:attribute``, where it can be found again.
     """
     name = _name(step) if name is None else name
     if inspect.isclass(step) and not any("__call__" in vars(base) for base in step.__mro__):
@@ -230,10 +204,7 @@ def as_trainer(step: Callable[..., Any], name: str | None = None) -> Trainer:
 def contestant(name: str) -> Contestant:
     """Return what trains on a whole data set with the built-in trainer ``name``.
 
-    Raises
-    ------
-    SymmetryError
-        When it is none of the built-in trainers, or its framework is not installed.
+    That there is none, or its framework is not installed, is a ``SymmetryError``.
     """
     if name not in BUILTIN:
         raise SymmetryError(f"{name!r} is none of {', '.join(BUILTIN)}")

@@ -76,19 +76,11 @@ class Inside:
 class Arithmetic(TorchDispatchMode):
     """Stands before every operation, backward's and the optimiser's included.
 
-    Parameters
-    ----------
-    inside
-        Tells the model's random numbers from the user's data.
-    seen
-        Is called with the name and the place of each random operation of the model.
-    promote
-        Perform everything in float64. Tensors that are made come out as float64, with the values
-        that they have in fewer bits; so do conversions to fewer bits.
-    noise
-        Leave the model's random operations as they are.
-    nudge
-        Change results in bfloat16 and float16, copies apart, by up to one ulp at random.
+    ``inside`` tells the model's random numbers from the user's data; ``seen`` is called with the
+    name and the place of each random operation of the model. ``promote``: perform everything in
+    float64. Tensors that are made come out as float64, with the values that they have in fewer
+    bits; so do conversions to fewer bits. ``noise``: leave the model's random operations as they
+    are. ``nudge``: change results in bfloat16 and float16, copies apart, by up to one ulp.
     """
 
     def __init__(
@@ -148,10 +140,7 @@ class Frozen(TorchDispatchMode):
 class Drawn(TorchFunctionMode):
     """Remembers what large tensors are filled with at random: models are made again and again.
 
-    Parameters
-    ----------
-    known
-        What was drawn before, by all that decides on it; it grows.
+    ``known`` is what was drawn before, by all that decides on it; it grows.
     """
 
     def __init__(self, known: dict[Any, tuple[Tensor, Tensor]]) -> None:

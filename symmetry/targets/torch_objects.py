@@ -32,40 +32,21 @@ _SIGNATURE = "a function without parameters that returns (model, step) or (model
 
 @dataclass(frozen=True)
 class Objects:
-    """What a training made.
-
-    Attributes
-    ----------
-    model
-        The module.
-    step
-        Takes the number of the step, or a batch where ``batch`` is given.
-    optimizers
-        By name, in the order in which they were made.
-    extras
-        Everything else with a ``state_dict``, and dictionaries of tensors: schedulers, scalers,
-        averaged models, and what the user named.
-    batch
-        Returns the batch of a step, where the training gives it.
-    batch_axis
-        The axis of the samples in the tensors of a batch.
-    """
+    """What a training made."""
 
     model: nn.Module
-    step: Callable[[Any], Any]
-    optimizers: Mapping[str, Any]
+    step: Callable[[Any], Any]  # takes the number of the step, or a batch where ``batch`` is given
+    optimizers: Mapping[str, Any]  # by name, in the order in which they were made
+    # Everything else with a ``state_dict``: schedulers, scalers, averaged models, dictionaries of
+    # tensors, and what the user named.
     extras: Mapping[str, Any]
-    batch: Callable[[int], Any] | None
-    batch_axis: int
+    batch: Callable[[int], Any] | None  # returns the batch of a step, where the training gives it
+    batch_axis: int  # of the samples in the tensors of a batch
 
     @property
     def stateful(self) -> dict[str, Any]:
         """Everything that is saved and restored, by name."""
-        extras = {
-            name: _Tensors(extra) if _is_mapping(extra) else extra
-            for name, extra in self.extras.items()
-        }
-        return {"model": self.model, **self.optimizers, **extras}
+        return {"model": self.model, **self.optimizers, **self.extras}
 
 
 @dataclass(frozen=True)
@@ -86,12 +67,9 @@ class _Tensors:
 
 
 def make_objects(training: Training) -> Objects:
-    """Call the function and read what it returns.
+    """Call the function and read what it returns: anything but a training is a ``TrainingError``.
 
-    Raises
-    ------
-    TrainingError
-        When it returns anything but a training. What it raises passes through.
+    What it raises passes through.
     """
     with _collecting() as made:
         returned = training.make()
@@ -179,9 +157,10 @@ def _sorted(
         optimizer = hasattr(thing, "param_groups") and hasattr(thing, "state")
         target = optimizers if optimizer else extras
         key = names.get(id(thing)) or _free(thing, {*optimizers, *extras, "model"})
-        if not (hasattr(thing, "state_dict") or _is_mapping(thing)):
+        kept = _Tensors(thing) if _is_mapping(thing) else thing
+        if not hasattr(kept, "state_dict"):
             raise TrainingError(f"{name}: extras[{key!r}] is {a_kind(thing)} without state_dict()")
-        target[key] = thing
+        target[key] = kept
     return optimizers, extras
 
 

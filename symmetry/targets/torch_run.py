@@ -56,11 +56,6 @@ class Run:
         If given, the samples of each batch are put in this order.
     nudge
         If given, draws what results in bfloat16 and float16 are changed by: at most one ulp.
-
-    Raises
-    ------
-    TrainingError
-        When the function raises, or returns anything but a training.
     """
 
     def __init__(self, training: Training, *, dtype: str, seed: int, noise: bool) -> None:
@@ -153,10 +148,7 @@ class Run:
     def restore(self, saved: Saved) -> None:
         """Go on where another run of the same training was saved.
 
-        Raises
-        ------
-        TrainingError
-            When the objects do not take their state dictionaries back.
+        That the objects do not take their state dictionaries back is a ``TrainingError``.
         """
         for name, thing in self.objects.stateful.items():
             with _readable(f"{name}.load_state_dict"):
@@ -165,13 +157,7 @@ class Run:
         self._random_states, self.taken = saved.random_states, saved.taken
 
     def step(self) -> None:
-        """Take the next step.
-
-        Raises
-        ------
-        TrainingError
-            When it raises.
-        """
+        """Take the next step; what it raises becomes a ``TrainingError``."""
         i = self.taken
         self.losses, self.backwards, self._differentiated, self.grads = [], 0, [], 0
         kind = ("step", self.training.name, self.dtype)
@@ -344,7 +330,7 @@ class Run:
             if isinstance(thing, nn.Module):
                 held += [*thing.parameters(), *thing.buffers()]
             else:
-                held += tree_leaves(thing if isinstance(thing, Mapping) else thing.state_dict())
+                held += tree_leaves(thing.state_dict())
             if hasattr(thing, "_enabled"):  # a gradient scaler has nothing to do in float64
                 thing._enabled = False
         for tensor in held:

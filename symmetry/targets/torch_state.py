@@ -112,8 +112,7 @@ def _all(objects: Objects) -> Iterator[tuple[str, Tensor]]:
         if isinstance(extra, nn.Module):
             yield from _of_module(owner, extra)
         else:
-            state = extra if isinstance(extra, Mapping) else extra.state_dict()
-            yield from _nested(owner, state)
+            yield from _nested(owner, extra.state_dict())
 
 
 def _of_module(owner: str, module: nn.Module) -> Iterator[tuple[str, Tensor]]:

@@ -39,32 +39,17 @@ class TrainerError(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Trainer:
-    """A training step by name.
+    """A training step by name."""
 
-    Attributes
-    ----------
-    name
-        As the user typed it, or ``module:attribute`` of a callable.
-    target
-        The callable, or the class whose instances are called.
-    dtypes
-        Names of the dtypes the step takes, out of ``DTYPES``.
-    builtin
-        Whether it is one of this project's own, which are meant to be exactly its formulas.
-    """
-
-    name: str
-    target: Callable[..., Any]
-    dtypes: tuple[str, ...] = DTYPES
-    builtin: bool = False
+    name: str  # as the user typed it, or ``module:attribute`` of a callable
+    target: Callable[..., Any]  # or the class whose instances are called
+    dtypes: tuple[str, ...] = DTYPES  # those that the step takes
+    builtin: bool = False  # this project's own are meant to be exactly its formulas
 
     def start(self) -> Run:
         """Begin a training run: a class is instantiated, any other callable taken as it is.
 
-        Raises
-        ------
-        TrainerError
-            When the class cannot be instantiated.
+        That the class cannot be instantiated is a ``TrainerError``.
         """
         if not inspect.isclass(self.target):
             return Run(self.target)
@@ -76,19 +61,11 @@ class Trainer:
 
 @dataclass(frozen=True)
 class Result:
-    """What one step returned, and what it left behind.
+    """What one step returned, and what it left behind."""
 
-    Attributes
-    ----------
-    w1, w2
-        The new weights: fresh arrays, shaped and typed like the old ones.
-    x, y
-        The arrays that were handed to the step, as it left them.
-    """
-
-    w1: Floats
+    w1: Floats  # the new weights: fresh arrays, shaped and typed like the old ones
     w2: Floats
-    x: NDArray[Any]
+    x: NDArray[Any]  # the arrays that were handed to the step, as it left them
     y: NDArray[Any]
 
 
@@ -101,17 +78,8 @@ class Run:
     def __call__(self, x: Floats, y: Floats, w1: Floats, w2: Floats, lr: float) -> Result:
         """Take one step from copies of the arrays.
 
-        Parameters
-        ----------
-        x, y, w1, w2
-            Of shapes (n, i), (n, c), (i + 1, h) and (h + 1, c), all of one dtype.
-        lr
-            The learning rate.
-
-        Raises
-        ------
-        TrainerError
-            When the step raises, or returns anything but two arrays like ``w1`` and ``w2``.
+        They have the shapes (n, i), (n, c), (i + 1, h) and (h + 1, c) and one dtype. That the step
+        raises, or returns anything but two arrays like w1 and w2, is a ``TrainerError``.
         """
         own_x, own_y, own_w1, own_w2 = (np.array(a, order="C") for a in (x, y, w1, w2))
         with quiet(), calling(x.shape, w1.shape, w2.shape, w1.dtype):

@@ -38,20 +38,11 @@ class TrainingError(TrainerError):
 
 @dataclass(frozen=True)
 class Training:
-    """A training by name.
+    """A training by name."""
 
-    Attributes
-    ----------
-    name
-        As the user typed it, or ``module:attribute`` of a callable.
-    make
-        Called without arguments. It returns ``(model, step)`` or ``(model, step, extras)``.
-    drawn
-        What its runs remember of the random numbers that their models start from.
-    """
-
-    name: str
-    make: Callable[[], Any]
+    name: str  # as the user typed it, or ``module:attribute`` of a callable
+    make: Callable[[], Any]  # returns ``(model, step)`` or ``(model, step, extras)``
+    # What its runs remember of the random numbers that their models start from.
     drawn: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     dtypes = DTYPES
@@ -61,10 +52,7 @@ class Training:
     def expect_units(self) -> Mapping[str, int]:
         """How many units some groups must have, by the beginnings of their names.
 
-        Raises
-        ------
-        TrainingError
-            When the function's attribute is something else.
+        That the function's attribute is something else is a ``TrainingError``.
         """
         pins = getattr(self.make, "expect_units", {})
         if isinstance(pins, Mapping) and all(
