@@ -10,6 +10,7 @@ from symmetry.data.random import Random
 from symmetry.units.state import Array, State
 from symmetry.units.units import Units
 
+_ODD = 3  # one unit of so many stays different, and no more than all but two
 _SPREAD = 0.3  # how far units are moved apart, of their own size
 
 
@@ -53,3 +54,11 @@ def nudged(state: State, seed: int) -> dict[str, Array]:
             towards = np.where(up, np.inf, -np.inf).astype(array.dtype)
             new[name] = np.where(array == 0, array, np.nextafter(array, towards))
     return new
+
+
+def cloned(count: int, shift: int) -> Array:
+    """Return an order in which most units are copies of one."""
+    order = np.arange(count)
+    clones = order if count <= _ODD else order[(order + shift) % _ODD != 0]
+    order[clones] = clones[len(clones) // 2]
+    return order

@@ -8,15 +8,14 @@ import numpy as np
 
 from symmetry.checker import recipes
 from symmetry.checker.case import Case
+from symmetry.culprit.plant import cloned
 from symmetry.data.dataset import Dataset
 from symmetry.data.random import Random
 from symmetry.invariants.two_layer import TwoLayer
 from symmetry.memory import bytes_to_train, refuse_beyond_memory
 from symmetry.network.formulas import one_hot_encode
-from symmetry.units.units import first_of_group
 
 _LIVE = 16  # arrays of one entry a sample and unit that are kept at once
-_ODD = 3  # of so many units one stays as it is
 
 
 def start_of_case(case: Case) -> TwoLayer:
@@ -50,11 +49,10 @@ def with_equal_units(start: TwoLayer) -> TwoLayer:
 
 def with_clones(start: TwoLayer) -> TwoLayer:
     """Return a start in which most units are equal, if none are."""
-    units, count = start.hidden_units, start.hidden
+    units = start.hidden_units
     if any(len(group) > 1 for group in units.groups(start.start)):
         return start
-    clones = tuple(u for u in range(count) if count <= _ODD or u % _ODD != 1)
-    return start.at(units.rearranged(start.start, first_of_group([clones], count)))
+    return start.at(units.rearranged(start.start, cloned(units.count, shift=2)))
 
 
 def _refuse(sizes: tuple[int, int, int, int], dtype: str) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -20,36 +21,41 @@ from symmetry.units.state import Array, State
 from symmetry.units.units import Units
 
 
-class Subject(Protocol):
+class Subject(ABC):
     """A target, from one start."""
 
     name: str  # what the user calls it
     start: State  # before the first step; units are equal in it
     units: Sequence[Units]  # the groups of units
     limit: float  # how many times its response to one ulp an array may move by rounding
-    coarse: float  # so close, of the largest entry, are units that count as equal; 0: equal bits do
+    coarse = 0.0  # so close, of the largest entry, are units that count as equal; 0: equal bits do
     remarks: list[str]  # what else a reader should know about the observation
 
+    @abstractmethod
     def run(self, start: State, steps: int) -> Iterator[State]:
         """Yield the state after each step of a fresh run that nobody watches."""
 
+    @abstractmethod
     def watch(self, start: State, steps: int, observer: Observer) -> Iterator[State]:
         """Yield the state after each step of a fresh run whose operations are observed."""
 
-    def after(self, state: State) -> Subject | None:
-        """Return the subject that starts from a state of its run; None if it cannot."""
+    def after(self, state: State) -> Subject | None:  # noqa: ARG002
+        """Return the subject that starts from a state of its run; None if it keeps more."""
+        return None
 
-    def scale(self, array: str) -> float:
+    def scale(self, array: str) -> float:  # noqa: ARG002
         """Return how large the entries of an array usually are."""
+        return 0.1
 
-    def named(self, array: Array, memory: int) -> tuple[str, str]:
+    def named(self, array: Array, memory: int) -> tuple[str, str]:  # noqa: ARG002
         """Return what an array of the watched run is to the user, and which rows it holds of that.
 
         Both are empty if it is nothing that the user has named, the second one if it holds all.
         """
+        return "", ""
 
 
-class StepSubject:
+class StepSubject(Subject):
     """A step ``step(x, y, w1, w2, lr)`` on one problem."""
 
     def __init__(self, trainer: Trainer, start: TwoLayer) -> None:
@@ -57,7 +63,6 @@ class StepSubject:
         self.remarks: list[str] = []
         self.start: State = {"w1": start.w1, "w2": start.w2}
         self.units: Sequence[Units] = (start.hidden_units,)
-        self.coarse = 0.0
         self.limit = max(32.0, 4 * math.sqrt(max(*start.x.shape, start.hidden)))
         self._trainer, self._problem = trainer, start
         self._arrays: bool | None = None  # whether the step takes arrays that report
@@ -100,10 +105,6 @@ class StepSubject:
         x = self._problem.x.astype(np.float64)
         squares = float(np.mean(np.einsum("ni,ni->n", x, x)))
         return 1 / float(np.sqrt(1 + squares)) if array == "w1" else 1.0
-
-    def named(self, array: Array, memory: int) -> tuple[str, str]:  # noqa: ARG002
-        """Return nothing: the step names its own arrays."""
-        return "", ""
 
     def _steps(self, step: Run, start: State, steps: int) -> Iterator[State]:
         problem, w1, w2 = self._problem, start["w1"], start["w2"]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from symmetry.culprit.plant import cloned
 from symmetry.culprit.subject import Subject
 from symmetry.observe.call import Observer
 from symmetry.observe.place import Places
@@ -20,10 +21,9 @@ from symmetry.units.words import places_in_words
 
 _LIMITS = {"float32": 100.0, "float64": 1000.0}
 _COARSE = {"float32": 1e-4, "float64": 1e-8}
-_ODD = 3  # one unit of so many stays different, and no more than all but two
 
 
-class TrainingSubject:
+class TrainingSubject(Subject):
     """A training from a start in which most units of each group are equal.
 
     In float32 it is as written, in float64 promoted. Which units stay different is a matter of
@@ -50,7 +50,7 @@ class TrainingSubject:
         # Groups that lie inside one unit of another come first: the other one then copies them.
         inner = sorted(self.units, key=lambda group: not any(part.where for part in group.parts))
         for number, group in enumerate(inner):
-            state = group.rearranged(state, _cloned(group.count, shift + number))
+            state = group.rearranged(state, cloned(group.count, shift + number))
         self.start: State = state
 
     def run(self, start: State, steps: int) -> Iterator[State]:
@@ -69,14 +69,6 @@ class TrainingSubject:
                 run.step()
             yield run.state()
 
-    def after(self, state: State) -> Subject | None:  # noqa: ARG002
-        """Return None: objects keep more than their state."""
-        return None
-
-    def scale(self, array: str) -> float:  # noqa: ARG002
-        """Return a size that is usual for parameters."""
-        return 0.1
-
     def named(self, array: Array, memory: int) -> tuple[str, str]:
         """Return the name of the tensor that an array lies in, and the rows that it holds."""
         for name, tensor in self._run.tensors().items():
@@ -90,14 +82,6 @@ class TrainingSubject:
 
     def _begin(self) -> Run:
         return self._training.start(dtype=self._dtype, seed=self._seed, noise=False)
-
-
-def _cloned(count: int, shift: int) -> Array:
-    """Return an order in which most units are copies of one."""
-    order = np.arange(count)
-    clones = order if count <= _ODD else order[(order + shift) % _ODD != 0]
-    order[clones] = clones[len(clones) // 2]
-    return order
 
 
 def _rows(array: Array, tensor: Any) -> str:

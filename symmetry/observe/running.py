@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import random
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -12,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from symmetry import generators
 from symmetry.observe import numpy as observe_numpy
 from symmetry.observe.call import Observer
 from symmetry.observe.place import Places, is_user_code
@@ -42,23 +42,11 @@ def seeded(function: Callable[..., Any]) -> Iterator[None]:
 
     Global generators get a seed; those that the user's modules keep are what they were.
     """
-    kept = [(bits, bits.state) for space in _namespaces(function) for bits in _bits(space)]
-    state, legacy = random.getstate(), np.random.get_state()
-    random.seed(0)
-    np.random.seed(0)
-    torch = sys.modules.get("torch")
-    tensors = torch.get_rng_state() if torch else None
-    if torch:
-        torch.manual_seed(0)
-    try:
+    values = [value for space in _namespaces(function) for value in space.values()]
+    own = [v for v in values if isinstance(v, np.random.Generator | np.random.RandomState)]
+    with generators.kept([*generators.shared(), *own]):
+        generators.seed_all(0)
         yield
-    finally:
-        random.setstate(state)
-        np.random.set_state(legacy)
-        if torch:
-            torch.set_rng_state(tensors)
-        for bits, before in kept:
-            bits.state = before
 
 
 def _namespaces(function: Callable[..., Any]) -> list[dict[str, Any]]:
@@ -70,12 +58,3 @@ def _namespaces(function: Callable[..., Any]) -> list[dict[str, Any]]:
     found = [known for known in modules if is_user_code(known.get("__file__") or "")]
     own = getattr(inspect.unwrap(function), "__globals__", None)
     return found if own is None or any(own is known for known in found) else [*found, own]
-
-
-def _bits(namespace: dict[str, Any]) -> Iterator[Any]:
-    """Yield what draws the bits of the generators in a namespace."""
-    for value in namespace.values():
-        if isinstance(value, np.random.Generator):
-            yield value.bit_generator
-        elif isinstance(value, np.random.RandomState):
-            yield value._bit_generator

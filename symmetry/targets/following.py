@@ -62,13 +62,18 @@ def with_followers(units: Units, state: State, copies: Mapping[str, str]) -> Uni
 
 def _beside(part: Part, name: str, owner: str) -> Part:
     """Return where units that are whole arrays lie in what follows these; one of it is known."""
-    ours, others = name.split("."), owner.split(".")
-    while ours[-1:] == others[-1:]:
-        ours.pop()
-        others.pop()
-    prefix = ".".join(ours)
-    arrays = (prefix + array.removeprefix(".".join(others)) for array in part.arrays)
+    ours, others = _heads(name, owner)
+    arrays = (ours + array.removeprefix(others) for array in part.arrays)
     return replace(part, array=name, arrays=tuple(arrays))
+
+
+def _heads(name: str, other: str) -> tuple[str, str]:
+    """Return two names without the words that both end in."""
+    words, others = name.split("."), other.split(".")
+    while words and others and words[-1] == others[-1]:
+        words.pop()
+        others.pop()
+    return ".".join(words), ".".join(others)
 
 
 def frozen_copies(start: State, trainable: Collection[str]) -> dict[str, str]:
@@ -85,11 +90,8 @@ def frozen_copies(start: State, trainable: Collection[str]) -> dict[str, str]:
     for name in frozen:
         owner = marks.get(_mark(start[name])) if _tells(start[name]) else None
         if owner is not None:
-            ours, others = name.split("."), owner.split(".")
-            while ours and others and ours[-1] == others[-1]:
-                ours.pop()
-                others.pop()
-            prefixes[".".join(ours)] = ".".join(others)
+            ours, others = _heads(name, owner)
+            prefixes[ours] = others
     found: dict[str, str] = {}
     for prefix, other in prefixes.items():
         for name in frozen:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
@@ -11,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map
 
+from symmetry import generators
 from symmetry.targets import torch_state
 from symmetry.targets.pulse import calling
 from symmetry.targets.torch_modes import Arithmetic, Drawn, Frozen, Inside, Mixed, widened
@@ -142,7 +141,7 @@ class Run:
     def save(self) -> Saved:
         """Return what a training saves: copies of all state dictionaries, and random states."""
         dicts = {name: deepcopy(x.state_dict()) for name, x in self.objects.stateful.items()}
-        own = _states_of(generators_of(self.objects))
+        own = generators.states_of(generators_of(self.objects))
         return Saved(self.taken, dicts, self._random_states, own)
 
     def restore(self, saved: Saved) -> None:
@@ -153,7 +152,7 @@ class Run:
         for name, thing in self.objects.stateful.items():
             with _readable(f"{name}.load_state_dict"):
                 thing.load_state_dict(deepcopy(saved.dicts[name]))
-        _set_states(generators_of(self.objects), saved.generators)
+        generators.set_states(generators_of(self.objects), saved.generators)
         self._random_states, self.taken = saved.random_states, saved.taken
 
     def step(self) -> None:
@@ -244,10 +243,9 @@ class Run:
         """Return how many samples each batch has; None where that is not known to be one number."""
         if self.objects.batch is None:
             return None
-        with self._own_random_states(), _readable("batch(0)"):
-            random_states = _states_of(_shared_generators())
+        kept = generators.kept(generators.shared())
+        with self._own_random_states(), _readable("batch(0)"), kept:
             batch = self.objects.batch(0)
-            _set_states(_shared_generators(), random_states)
         tensors = [leaf for leaf in tree_leaves(batch) if isinstance(leaf, Tensor)]
         axis = self.objects.batch_axis
         if not tensors or any(not -t.ndim <= axis < t.ndim for t in tensors):
@@ -341,18 +339,15 @@ class Run:
     @contextmanager
     def _own_random_states(self, seed: int | None = None) -> Iterator[None]:
         """Go on with this run's random numbers, or from a seed; then with those outside."""
-        outside = _states_of(_shared_generators())
-        try:
+        with generators.kept(generators.shared()):
             if seed is None:
-                _set_states(_shared_generators(), self._random_states)
+                generators.set_states(generators.shared(), self._random_states)
             else:
-                random.seed(seed)
-                np.random.seed(seed)
-                torch.manual_seed(seed)
-            yield
-        finally:
-            self._random_states = _states_of(_shared_generators())
-            _set_states(_shared_generators(), outside)
+                generators.seed_all(seed)
+            try:
+                yield
+            finally:
+                self._random_states = generators.states_of(generators.shared())
 
 
 @dataclass(frozen=True)
@@ -409,31 +404,6 @@ def _without_autocast() -> Iterator[None]:
 
     with patch.object(torch.autocast, "__enter__", disabled):
         yield
-
-
-def _shared_generators() -> list[Any]:
-    """Return the generators that are nobody's own: Python's, NumPy's and those of PyTorch."""
-    cuda = torch.cuda.default_generators if torch.cuda.is_initialized() else ()
-    return [random, np.random, torch.default_generator, *cuda]
-
-
-def _states_of(generators: list[Any]) -> list[Any]:
-    def state_of(generator: Any) -> Any:
-        if isinstance(generator, np.random.Generator):
-            return deepcopy(generator.bit_generator.state)
-        return generator.getstate() if hasattr(generator, "getstate") else generator.get_state()
-
-    return [state_of(generator) for generator in generators]
-
-
-def _set_states(generators: list[Any], states: list[Any]) -> None:
-    for generator, state in zip(generators, states, strict=False):  # CUDA may have begun since
-        if isinstance(generator, np.random.Generator):
-            generator.bit_generator.state = state
-        elif hasattr(generator, "setstate"):
-            generator.setstate(state)
-        else:
-            generator.set_state(state)
 
 
 @contextmanager

@@ -1,0 +1,60 @@
+"""Random generators of Python, NumPy and PyTorch: those that all code shares, and their states."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+
+def shared() -> list[Any]:
+    """Return the generators that are nobody's own; PyTorch's if it has been imported."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return [random, np.random]
+    cuda = torch.cuda.default_generators if torch.cuda.is_initialized() else ()
+    return [random, np.random, torch.default_generator, *cuda]
+
+
+def seed_all(seed: int) -> None:
+    """Seed the generators that all code shares."""
+    random.seed(seed)
+    np.random.seed(seed)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(seed)
+
+
+def states_of(generators: Iterable[Any]) -> list[Any]:
+    """Return what ``set_states`` takes."""
+
+    def state_of(generator: Any) -> Any:
+        if isinstance(generator, np.random.Generator):
+            return generator.bit_generator.state
+        return generator.getstate() if hasattr(generator, "getstate") else generator.get_state()
+
+    return [state_of(generator) for generator in generators]
+
+
+def set_states(generators: Iterable[Any], states: Iterable[Any]) -> None:
+    """Put generators back into their states; CUDA may have begun since, and has none then."""
+    for generator, state in zip(generators, states, strict=False):
+        if isinstance(generator, np.random.Generator):
+            generator.bit_generator.state = state
+        elif hasattr(generator, "setstate"):
+            generator.setstate(state)
+        else:
+            generator.set_state(state)
+
+
+@contextmanager
+def kept(generators: list[Any]) -> Iterator[None]:
+    """Leave generators as they were, whatever is drawn inside."""
+    states = states_of(generators)
+    try:
+        yield
+    finally:
+        set_states(generators, states)
