@@ -200,18 +200,16 @@ class Groups:
 
     def _extended(self, pair: Units) -> Units | None:
         """Return all units that may be exchanged with the first; None if none may."""
-        back = min(part.first // part.stride for part in pair.parts)
         ahead = self._alike(pair, range(self._reach(pair)))
-        before = [
-            unit
-            for unit in range(-1, -back - 1, -1)
-            if all(
-                self._taken[part.array, part.axis].isdisjoint(
-                    range(first := part.first + unit * part.stride, first + part.block)
-                )
-                for part in pair.parts
+        back = min(part.first // part.stride for part in pair.parts)
+        if any(
+            not self._taken[p.array, p.axis].isdisjoint(
+                range(p.first - p.stride, p.first - p.stride + p.block)
             )
-        ]
+            for p in pair.parts
+        ):
+            back = 0
+        before = range(-1, -back - 1, -1)
         units = sorted([*self._alike(pair, [0, *before]), *ahead[1:]])
         return _some(pair, units) if len(units) > 1 else None
 
@@ -239,7 +237,7 @@ class Groups:
 
     def _reach(self, pair: Units) -> int:
         """Return how many units have room: in each array, and before they run into another part."""
-        room: list[int] = [
+        room = [
             (self._start[p.array].shape[p.axis] - p.first - p.block) // p.stride + 1
             for p in pair.parts
         ]
@@ -247,7 +245,7 @@ class Groups:
             if (p.array, p.axis, p.where, p.stride) == (q.array, q.axis, q.where, q.stride):
                 gaps = {q.first - p.first + b - a for a in range(p.block) for b in range(q.block)}
                 room += [gap // p.stride for gap in gaps if gap > 0 and gap % p.stride == 0]
-        return min(room)
+        return min(map(int, room))
 
 
 def _some(pair: Units, units: Sequence[int]) -> Units:

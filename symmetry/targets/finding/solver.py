@@ -414,25 +414,29 @@ class Solver:
     def _singles(
         self, k: int, given: tuple[Action, ...], free: list[int]
     ) -> Iterator[tuple[int, Action]]:
-        """Yield one factor more on an input: along an axis that is summed over, or in blocks."""
+        """Yield one factor more on an input: along an axis that is summed over, or in blocks.
+
+        It may be limited to places at which the outputs change, along an axis of their size.
+        """
         arrays = [self.trace.arrays[i] for i in self.trace.nodes[k].inputs]
         free = [y for y in free if _is_floating(arrays[y])]
-        sources = [(x, factor) for x, action in enumerate(given) for factor in action]
         spots: list[tuple[int, tuple[int, ...]]] | None = None
-        for x, (axis, pairs, where) in sources:
-            for y in free:
-                shape = arrays[y].shape
-                for a, size in enumerate(shape):
-                    labels = axis == actions.LABELS and max(map(max, pairs)) < size
-                    choices = _counterparts(pairs, size if labels else arrays[x].shape[axis], size)
-                    if not choices:
-                        continue
-                    spots = self._spots(k, given) if spots is None else spots
-                    limits = _limits(a, where, arrays[x].shape, shape, spots)
-                    for own, limit in itertools.product(choices, limits):
-                        action = actions.joined(given[y], (a, own, limit))
-                        if (a, own, limit) not in given[y] and action:
-                            yield y, action
+        factors = [(x, factor) for x, action in enumerate(given) for factor in action]
+        targets = [(y, a) for y in free for a in range(arrays[y].ndim)]
+        for (x, (axis, pairs, _)), (y, a) in itertools.product(factors, targets):
+            shape = arrays[y].shape
+            labels = axis == actions.LABELS and max(map(max, pairs)) < shape[a]
+            size = shape[a] if labels else arrays[x].shape[axis]
+            choices = _counterparts(pairs, size, shape[a])
+            if choices and spots is None:
+                spots = self._spots(k, given)
+            limits: list[Where] = [()]
+            for other in (b for b in range(len(shape)) if choices and b != a):
+                limits += [((other, p),) for n, p in spots or () if n == shape[other]]
+            for own, where in itertools.product(choices, limits):
+                action = actions.joined(given[y], (a, own, where))
+                if (a, own, where) not in given[y] and action:
+                    yield y, action
 
     def _spots(self, k: int, given: tuple[Action, ...]) -> list[tuple[int, tuple[int, ...]]]:
         """Return the axis sizes and positions at which a node's outputs change; not whole axes."""
@@ -487,19 +491,3 @@ def _counterparts(pairs: Pairs, size: int, other: int) -> list[Pairs]:
     if other > 1 and size % other == 0 and all(p // other == q // other for p, q in pairs):
         return [tuple(sorted({(p % other, q % other) for p, q in pairs}))]  # within blocks
     return []
-
-
-def _limits(
-    axis: int,
-    where: Where,
-    sizes: tuple[int, ...],
-    shape: tuple[int, ...],
-    spots: list[tuple[int, tuple[int, ...]]],
-) -> list[Where]:
-    """Return the conditions under which a factor along an axis of an array may hold."""
-    others = [a for a in range(len(shape)) if a != axis]
-    same = [[(a, p) for a in others if shape[a] == sizes[other]][:1] for other, p in where]
-    found: list[Where] = [tuple(sorted(itertools.chain(*same)))] if any(same) else []
-    found += [()]
-    found += [((a, places),) for size, places in spots for a in others if shape[a] == size]
-    return list(dict.fromkeys(found))
