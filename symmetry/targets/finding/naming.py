@@ -73,18 +73,21 @@ def _kind(units: Units, shapes: Shapes, around: bool) -> str:
 def _path(units: Units, shapes: Shapes, kind: str) -> str:
     """Return the module that makes the units; of several, what their paths begin with, or one.
 
-    Heads are those of the module that both makes and joins them, modules those of a list. The
-    path of a layer in a sequence, such as ``0``, must not be taken for a number of units.
+    Heads are those of the module that both makes and joins them, modules those of a list, or of
+    several names, as in ``q1/q2``. The path of a layer in a sequence, such as ``0``, must not be
+    taken for a number of units.
     """
     makers = _modules(units, shapes, makers=True)
     modules = [_module(part) for part in units.parts]
     if len(makers) == 1 and kind != "heads":
         modules = makers
     listed = [name.split(".")[1:] for part in units.parts for name in part.arrays]
-    columns = zip(*(listed or [module.split(".") for module in modules]), strict=False)
-    same = itertools.takewhile(lambda words: len({*words}) == 1, columns)
+    columns = [*zip(*(listed or [module.split(".") for module in modules]), strict=False)]
+    same = [words[0] for words in itertools.takewhile(lambda words: len({*words}) == 1, columns)]
+    if listed and not columns[len(same)][0].isdigit():
+        same.append("/".join(dict.fromkeys(columns[len(same)])))
     first = modules[0] if kind == "residual stream" else (makers or modules)[0]
-    path = ".".join(words[0] for words in same) or first
+    path = ".".join(same) or first
     path = path or units.parts[0].array.partition(".")[2]
     return f"layer {path}" if path.replace(".", "").isdigit() else path
 

@@ -70,12 +70,22 @@ def _why(solver: Solver, leaf: int, size: int, stuck: Stuck | None) -> str:
     if stuck is None or stuck.node is None:
         return "unlike the others"
     trace, node = solver.trace, solver.trace.nodes[stuck.node]
-    after = trace.downstream({*node.outputs})
-    later = {k for value in after for k in trace.users.get(value, ())}
-    if not any(i in trace.names for k in later for i in trace.nodes[k].inputs):
+    after = trace.downstream({*node.outputs}) & solver.live
+    later = {k for value in after for k in trace.users[value]}
+    weights = _weights(solver)
+    if not any(i in weights for k in later for i in trace.nodes[k].inputs):
         return "output"
     if solver.moves(stuck.node):
         return "fixed by the data"
     if solver.exchanges_data(stuck.node, stuck.given):
         return "input"
     return "positions"
+
+
+def _weights(solver: Solver) -> set[int]:
+    """Return the leaves, and what they are when they are transposed, say."""
+    found = {*solver.trace.names}
+    for k, node in enumerate(solver.trace.nodes):
+        if found.issuperset(node.inputs) and solver.moves(k):
+            found.update(node.outputs)
+    return found

@@ -1,4 +1,4 @@
-"""Units that are whole modules: experts. They are guessed from names and sizes, and then proved.
+"""Units that are whole modules: experts, twin critics. They are guessed by names, and then proved.
 
 Following an exchange through the operations does not find them: a loop over experts performs other
 operations for each, and an array becomes another array.
@@ -29,13 +29,12 @@ def siblings(shapes: Shapes, free: Sequence[tuple[str, int]], holds: Holds) -> I
     holds
         Proves a group.
     """
-    lists = [(path, len(parts[0].arrays), parts) for path, parts in _lists(shapes)]
     stacked = {
         (array.rpartition(".")[0], shapes[array][axis])
         for array, axis in free
         if len(shapes[array]) > 2 and shapes[array][axis] > 1
     }
-    for path, count, fixed in [*lists, *((*pair, ()) for pair in sorted(stacked))]:
+    for path, count, fixed in [*_alike(shapes), *((*pair, ()) for pair in sorted(stacked))]:
         around = f"{path.rpartition('.')[0]}."
         along = [
             Part(array, axis)
@@ -50,21 +49,25 @@ def siblings(shapes: Shapes, free: Sequence[tuple[str, int]], holds: Holds) -> I
                 break
 
 
-def _lists(shapes: Shapes) -> Iterator[tuple[str, tuple[Part, ...]]]:
-    """Yield the paths of lists whose modules have the same arrays, and these side by side."""
-    lists: dict[str, dict[int, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
+def _alike(shapes: Shapes) -> Iterator[tuple[str, int, tuple[Part, ...]]]:
+    """Yield the path, number and arrays, side by side, of modules in a module that look the same.
+
+    They are numbered, as in a list, or consist of modules themselves.
+    """
+    modules: dict[str, dict[str, str]] = defaultdict(dict)
     for name in shapes:
         words = name.split(".")
-        for place, word in enumerate(words):
-            if word.isdigit():
-                rest = ".".join(words[place + 1 :])
-                lists[".".join(words[:place])][int(word)][rest] = name
-    for path, members in lists.items():
-        modules = [members[number] for number in sorted(members)]
-        kinds = {tuple((rest, shapes[n]) for rest, n in module.items()) for module in modules}
-        if len(modules) > 1 and len(kinds) == 1:
-            arrays = ([module[rest] for module in modules] for rest in modules[0])
-            yield path, tuple(Part(names[0], 0, arrays=tuple(names)) for names in arrays)
+        for place in range(2, len(words) + 1):
+            if words[place - 1].isdigit() or place < len(words) - 1:
+                modules[".".join(words[:place])][".".join(words[place:])] = name
+    alike: dict[tuple[str, object], list[dict[str, str]]] = defaultdict(list)
+    for path, arrays in modules.items():
+        kind = tuple((rest, shapes[name]) for rest, name in arrays.items())
+        alike[path.rpartition(".")[0], kind].append(arrays)
+    for (path, _), members in alike.items():
+        if len(members) > 1:
+            names = [tuple(arrays[rest] for arrays in members) for rest in members[0]]
+            yield path, len(members), tuple(Part(n[0], 0, arrays=n) for n in names)
 
 
 def _smallest(units: Units, fixed: int, holds: Holds) -> Units:

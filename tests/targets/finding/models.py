@@ -831,6 +831,21 @@ def chosen_matrices():
     return classify(model, normal(24, 4), 3)
 
 
+def twin_critics():
+    """The hidden units of both critics, and the critics."""
+
+    def critic():
+        return nn.Sequential(nn.Linear(5, 6), nn.ReLU(), nn.Linear(6, 1))
+
+    model = nn.ModuleDict({"q1": critic(), "q2": critic()})
+
+    def loss(m, x, y):
+        first, second = m["q1"](x), m["q2"](x)
+        return F.mse_loss(first, y) + F.mse_loss(second, y) - torch.min(first, second).mean()
+
+    return train(model, loss, normal(8, 5), normal(8, 1))
+
+
 COUNTED = {
     mlp: 2,
     cnn: 3,
@@ -874,4 +889,5 @@ COUNTED = {
     masked_attention: 4,
     quantised: 4,
     chosen_matrices: 3,
+    twin_critics: 3,
 }

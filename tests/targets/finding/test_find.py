@@ -111,6 +111,12 @@ def test_an_update_without_backward_makes_no_group_smaller(way):
     assert [g.count for g in find(Training(way, make)).groups] == [g.count for g in usual.groups]
 
 
+def test_modules_of_several_names_are_named_by_all_of_them():
+    coverage = find(Training("twins", models.twin_critics))
+    names = [units.name for units in coverage.groups]
+    assert names == ["q1/q2 module 0 units", "q1/q2 module 1 units", "q1/q2 modules"]
+
+
 def test_what_does_not_fit_into_memory_is_refused_beforehand(monkeypatch):
     monkeypatch.setattr(memory, "limits", lambda: iter([1000]))
     with pytest.raises(SymmetryError, match=r"this would take 8\.\d KiB of memory"):
