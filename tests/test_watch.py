@@ -40,7 +40,7 @@ def test_one_bit_of_one_entry_is_enough() -> None:
     columns, rows, dead = watch.outcomes()
     assert columns.holds is False
     assert columns.split is not None
-    assert (columns.split.step, columns.split.spread) == (2, 1)
+    assert (columns.split.step, columns.split.ulps) == (2, 1)
     assert columns.split.groups == ((0, 2), (1,))
     assert (columns.max_ulps, columns.distinct, columns.iterations) == (1, 1, 3)
     assert rows.holds

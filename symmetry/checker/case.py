@@ -39,13 +39,13 @@ WEIGHTS = (
     "cloned-wide",
 )
 
-_LARGEST = {
-    "n": 10**6,
-    "i": 10**5,
-    "h": 10**5,
-    "c": 10**4,
-    "iterations": 10**5,
-    "seed": 2**63 - 1,
+_RANGES = {
+    "n": (1, 10**6),
+    "i": (1, 10**5),
+    "h": (1, 10**5),
+    "c": (1, 10**4),
+    "iterations": (1, 10**5),
+    "seed": (0, 2**63 - 1),
 }
 _CHOICES = {"dtype": DTYPES, "data": DATA, "weights": WEIGHTS}
 _MAX_ENTRIES = 2**27  # of one array: a gigabyte in float64
@@ -92,17 +92,23 @@ class Case:
     seed: int
 
     def __post_init__(self) -> None:
-        for name, largest in _LARGEST.items():
-            _require_integer(name, getattr(self, name), 0 if name == "seed" else 1, largest)
-        if not _is_number(self.lr) or not 0 < self.lr <= sys.float_info.max:
+        for name, (least, largest) in _RANGES.items():
+            value = getattr(self, name)
+            if not _is_number(value, int) or not least <= value <= largest:
+                wanted = f"an integer from {least} to {largest}"
+                raise CaseError(f"{name} must be {wanted}, not {_show(value)}")
+        if not _is_number(self.lr, int | float) or not 0 < self.lr <= sys.float_info.max:
             raise CaseError(f"lr must be a positive finite number, not {_show(self.lr)}")
+        object.__setattr__(self, "lr", float(self.lr))  # 1 and 1.0 are the same case
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 wanted = ", ".join(choices)
                 raise CaseError(f"{name} must be one of {wanted}; not {_show(getattr(self, name))}")
-        if self._entries > _MAX_ENTRIES:
+        n, i, h, c = self.n, self.i, self.h, self.c
+        entries = max(n * i, n * h, n * c, (i + 1) * h, (h + 1) * c)
+        if entries > _MAX_ENTRIES:
             raise CaseError(
-                f"an array of {self._entries:,} numbers is more than a case may have "
+                f"an array of {entries:,} numbers is more than a case may have "
                 f"({_MAX_ENTRIES:,}): n, i, h and c are too large together"
             )
 
@@ -110,11 +116,6 @@ class Case:
     def work(self) -> int:
         """The measure of effort that budgets count: n * i * h * iterations."""
         return self.n * self.i * self.h * self.iterations
-
-    @property
-    def _entries(self) -> int:
-        n, i, h, c = self.n, self.i, self.h, self.c
-        return max(n * i, n * h, n * c, (i + 1) * h, (h + 1) * c)
 
     def to_json(self) -> str:
         """Return the case as one line of JSON; ``parse_case`` reads it back."""
@@ -142,8 +143,7 @@ def parse_case(text: str) -> Case:
         raise CaseError(f"unknown {_keys(unknown)} in a case; it has {', '.join(KEYS)}")
     if missing := [key for key in KEYS if key not in values]:
         raise CaseError(f"missing {_keys(missing)} in a case; it has {', '.join(KEYS)}")
-    case = Case(**values)
-    return Case(**(asdict(case) | {"lr": float(case.lr)}))  # 1 and 1.0 are the same case
+    return Case(**values)
 
 
 def parse_cases(text: str) -> tuple[Case, ...]:
@@ -174,13 +174,8 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return values
 
 
-def _require_integer(name: str, value: object, least: int, largest: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= largest:
-        raise CaseError(f"{name} must be an integer from {least} to {largest}, not {_show(value)}")
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _is_number(value: object, kind: Any) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
 
 
 def _keys(names: Sequence[str]) -> str:

@@ -79,35 +79,16 @@ def setting(case: Case) -> TwoLayer:
 def _data(recipe: str, n: int, i: int, c: int, seed: int) -> tuple[Doubles, Integers]:
     """Return inputs (n, i) and labels (n,)."""
     x = _SAMPLES_OF.get(recipe, _pixels)(Random(seed, _SAMPLES), n, i)
-    labels = _LABELS_OF.get(recipe, _any_class)(Random(seed, _LABELS), n, c)
+    random = Random(seed, _LABELS)
+    labels = _LABELS_OF[recipe](random, n, c) if recipe in _LABELS_OF else random.integers(c, (n,))
     x.flags.writeable = labels.flags.writeable = False
     return x, labels
-
-
-def _zeros(_: Random, n: int, i: int) -> Doubles:
-    return np.zeros((n, i))
-
-
-def _constant(random: Random, n: int, i: int) -> Doubles:
-    return np.full((n, i), 1.0 + _one(random, 255))
-
-
-def _unit(random: Random, n: int, i: int) -> Doubles:
-    return random.uniform((n, i)) * _live(random, i)
-
-
-def _normals(random: Random, n: int, i: int) -> Doubles:
-    return random.normals((n, i))
 
 
 def _pixels(random: Random, n: int, i: int) -> Doubles:
     lit = random.uniform((n, i)) < 0.19  # as many as in MNIST
     values = np.where(lit, 1 + random.integers(255, (n, i)), 0).astype(np.float64)
     return values * _live(random, i)
-
-
-def _duplicates(random: Random, n: int, i: int) -> Doubles:
-    return random.normals((3, i))[random.integers(3, (n,))]
 
 
 def _live(random: Random, i: int) -> NDArray[np.bool_]:
@@ -122,28 +103,20 @@ def _one(random: Random, bound: int) -> int:
     return int(random.integers(bound, (1,))[0])
 
 
-def _any_class(random: Random, n: int, c: int) -> Integers:
-    return random.integers(c, (n,))
-
-
-def _one_class(random: Random, n: int, c: int) -> Integers:
-    return np.full(n, _one(random, c))
-
-
 def _half_the_classes(random: Random, n: int, c: int) -> Integers:
     present = random.permutation(c)[: (c + 1) // 2]
     return present[random.integers(len(present), (n,))]
 
 
 _SAMPLES_OF: dict[str, Callable[[Random, int, int], Doubles]] = {
-    "zeros": _zeros,
-    "constant": _constant,
-    "unit": _unit,
-    "normals": _normals,
-    "duplicates": _duplicates,
+    "zeros": lambda _, n, i: np.zeros((n, i)),
+    "constant": lambda random, n, i: np.full((n, i), 1.0 + _one(random, 255)),
+    "unit": lambda random, n, i: random.uniform((n, i)) * _live(random, i),
+    "normals": lambda random, n, i: random.normals((n, i)),
+    "duplicates": lambda random, n, i: random.normals((3, i))[random.integers(3, (n,))],
 }
 _LABELS_OF: dict[str, Callable[[Random, int, int], Integers]] = {
-    "one-class": _one_class,
+    "one-class": lambda random, n, c: np.full(n, _one(random, c)),
     "missing-classes": _half_the_classes,
 }
 

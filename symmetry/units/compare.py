@@ -58,9 +58,9 @@ def ulp_distances(a: Floats, b: Floats) -> NDArray[np.uint64]:
     follows the largest finite number. A NaN is at a distance from every number that no two numbers
     reach: 2**32 - 1 for float32 and 2**64 - 1 for float64.
     """
-    left, right = (ordered(side).astype(np.int64).view(np.uint64) for side in (a, b))
+    left, right = (ordered(side).astype(np.int64) for side in (a, b))
     # Unsigned subtraction wraps, so that the difference is right although its terms had signs.
-    steps = np.where(ordered(a) > ordered(b), left - right, right - left)
+    steps = np.maximum(left, right).view(np.uint64) - np.minimum(left, right).view(np.uint64)
     farthest = np.uint64(2 ** (8 * a.dtype.itemsize) - 1)
     return np.where(np.isnan(a) == np.isnan(b), steps, farthest)
 
@@ -117,13 +117,10 @@ def spread_ulps(rows: Floats) -> int:
     """Return the largest distance in ulps, in any position, between any two rows."""
     if all_equal(rows):
         return 0
-    nan = np.isnan(rows)
-    lowest = np.where(nan, np.inf, rows).min(axis=0).astype(rows.dtype)
-    highest = np.where(nan, -np.inf, rows).max(axis=0).astype(rows.dtype)
-    partly_nan = nan.any(axis=0) & ~nan.all(axis=0)
-    highest[partly_nan] = np.nan
-    lowest[nan.all(axis=0)] = np.nan
-    highest[nan.all(axis=0)] = np.nan
+    line = ordered(rows)  # a NaN is the largest
+    lowest, highest = (
+        np.take_along_axis(rows, place[None], axis=0) for place in (line.argmin(0), line.argmax(0))
+    )
     return max_ulps(lowest, highest)
 
 

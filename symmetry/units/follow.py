@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from symmetry.units import compare
 from symmetry.units.compare import Group
 from symmetry.units.state import Array, State, finite
-from symmetry.units.units import Part, Units, first_of_group
+from symmetry.units.units import Units, first_of_group
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,6 @@ class Split:
         The index in the array of the entry of each of the two units that differs by most ulps.
     ulps, relative
         The distance of those two entries in ulps; the largest relative distance of the two units.
-    spread
-        The largest distance in ulps of any two units that were clones, in any entry.
     groups
         The units that were clones and now are not, sorted by which of them are still equal.
     """
@@ -42,7 +40,6 @@ class Split:
     entries: tuple[tuple[int, ...], tuple[int, ...]]
     ulps: int
     relative: float
-    spread: int
     groups: tuple[Group, ...]
 
 
@@ -84,7 +81,7 @@ class Follower:
         self._clones = tuple(map(tuple, units.groups(start) if groups is None else groups))
         self._first = first_of_group(self._clones, units.count)
         self._shared = [unit for group in self._clones if len(group) > 1 for unit in group]
-        self._start = [self._rows(start, part) for part in units.parts]
+        self._start = [units.rows(start, part) for part in units.parts]
         self._ended = False
         self.steps = 0
         self.moved = False
@@ -103,18 +100,14 @@ class Follower:
             return
         self.steps = step
         self._ended = not finite(state)
-        rows = [self._rows(state, part) for part in self._units.parts]
+        rows = [self._units.rows(state, part) for part in self._units.parts]
         self.moved = self.moved or any(map(self._has_moved, rows, self._start))
         self.groups = self._clones
         if not all(map(self._are_clones, rows)):
             ids = self._first[:, None].astype(np.float64)
             self.groups = compare.group_rows(*rows, ids)
-            spread = max(map(self._spread, rows))
-            self.max_ulps = max(self.max_ulps, spread)
-            self.split = self.split or self._describe(step, state, spread)
-
-    def _rows(self, state: State, part: Part) -> Array:
-        return self._units.rows(state, part)
+            self.max_ulps = max(self.max_ulps, *map(self._spread, rows))
+            self.split = self.split or self._describe(step, state, rows)
 
     def _has_moved(self, now: Array, then: Array) -> bool:
         if len(self._shared) < len(now):
@@ -129,24 +122,17 @@ class Follower:
     def _spread(self, rows: Array) -> int:
         return max(compare.spread_ulps(rows[list(group)]) for group in self._clones)
 
-    def _describe(self, step: int, state: State, spread: int) -> Split:
+    def _describe(self, step: int, state: State, arrays: Sequence[Array]) -> Split:
         """Describe the split of the first group of clones, in the first array that shows it."""
-        for part in self._units.parts:
-            rows = self._rows(state, part)
-            for clones in self._clones:
-                found = compare.group_rows(rows[list(clones)])
-                if len(found) > 1:
-                    groups = tuple(tuple(clones[k] for k in group) for group in found)
-                    return self._split(step, state, spread, part, groups)
-        raise AssertionError("there is no split to describe")
-
-    def _split(
-        self, step: int, state: State, spread: int, part: Part, groups: tuple[Group, ...]
-    ) -> Split:
-        rows = self._rows(state, part)
+        part, rows, groups = next(
+            (part, rows, [[clones[k] for k in group] for group in found])
+            for part, rows in zip(self._units.parts, arrays, strict=True)
+            for clones in self._clones
+            if len(found := compare.group_rows(rows[list(clones)])) > 1
+        )
         largest = max(groups, key=len)  # of equals, the one with the first unit
-        odd = min(unit for group in groups if group is not largest for unit in group)
         usual = largest[0]
+        odd = min(unit for group in groups if group is not largest for unit in group)
         distances = compare.ulp_distances(rows[odd], rows[usual])
         position = int(distances.argmax())
         return Split(
@@ -159,6 +145,5 @@ class Follower:
             ),
             ulps=int(distances[position]),
             relative=compare.max_relative(rows[odd], rows[usual]),
-            spread=spread,
-            groups=groups,
+            groups=tuple(map(tuple, groups)),
         )

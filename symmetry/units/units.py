@@ -113,7 +113,7 @@ class Units:
     >>> state = {"w1": np.array([[1.0, 2.0]]), "w2": np.array([[9.0], [3.0], [4.0]])}
     >>> units.swapped(state, 0, 1)["w2"].tolist()
     [[9.0], [4.0], [3.0]]
-    >>> units.groups(units.copied(state, 0, onto=1))
+    >>> units.groups(units.rearranged(state, [0, 0]))
     ((0, 1),)
     """
 
@@ -193,12 +193,6 @@ class Units:
         """Return the state with two units exchanged."""
         order = np.arange(self.count)
         order[[a, b]] = b, a
-        return self.rearranged(state, order)
-
-    def copied(self, state: State, unit: int, *, onto: int) -> dict[str, Array]:
-        """Return the state with one unit made a copy of another."""
-        order = np.arange(self.count)
-        order[onto] = unit
         return self.rearranged(state, order)
 
     def groups(self, state: State) -> tuple[Group, ...]:

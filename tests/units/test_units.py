@@ -119,7 +119,7 @@ def test_copies_are_grouped_and_others_are_not(drawn, data):
 
 
 @given(any_units(), st.data())
-def test_swapping_and_copying_are_rearrangements(drawn, data):
+def test_swapping_and_copying_rearrange(drawn, data):
     units = st.integers(0, drawn.units.count - 1)
     a, b = data.draw(units), data.draw(units)
     swapped = list(range(drawn.units.count))
@@ -127,7 +127,7 @@ def test_swapping_and_copying_are_rearrangements(drawn, data):
     assert same(drawn.units.swapped(drawn.state, a, b), slowly_rearranged(drawn, swapped))
     copied = list(range(drawn.units.count))
     copied[b] = a
-    assert same(drawn.units.copied(drawn.state, a, onto=b), slowly_rearranged(drawn, copied))
+    assert same(drawn.units.rearranged(drawn.state, copied), slowly_rearranged(drawn, copied))
 
 
 @given(any_units())
@@ -228,7 +228,7 @@ def test_units_may_be_whole_arrays() -> None:
     assert [new[name][0, 0] for name in "abc"] == [1.0, 2.0, 0.0]
     assert new["r"].tolist() == [[6.0, 7.0, 5.0]]
     assert [state[name][0, 0] for name in "abc"] == [0.0, 1.0, 2.0]
-    assert units.groups(units.copied(state, 0, onto=2)) == ((0, 2), (1,))
+    assert units.groups(units.rearranged(state, [0, 1, 0])) == ((0, 2), (1,))
     assert units.unit_at("b", (1, 1)) == 1
     assert units.entry(state, units.parts[0], 2, 3) == (1, 1)
 
@@ -237,7 +237,7 @@ def test_units_in_units_that_are_arrays_stay_apart() -> None:
     inner = Part("b", 0)
     units = Units("mixed", 2, (Part("a", 0, arrays=("a", "b")), inner))
     state = {"a": np.array([1.0, 2.0]), "b": np.array([3.0, 4.0])}
-    new = units.copied(state, 0, onto=1)
+    new = units.rearranged(state, [0, 0])
     assert new["a"].tolist() == [1.0, 2.0]
     assert new["b"].tolist() == [1.0, 1.0]
 
