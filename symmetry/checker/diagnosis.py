@@ -9,8 +9,8 @@ from typing import Any
 from symmetry.checker.recipes import COMMON, setting
 from symmetry.checker.verdict import Verdict
 from symmetry.observe.call import Call
-from symmetry.targets.trainer import Result, Trainer, TrainerError
-from symmetry.units.state import Array, State, finite, identical
+from symmetry.targets.trainer import Trainer, TrainerError
+from symmetry.units.state import Array, finite, identical
 
 _REPEATABLE = "symmetry/repeatable"
 
@@ -30,19 +30,16 @@ def diagnose(trainer: Trainer, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
 
 def _wrong(trainer: Trainer, dtype: str) -> tuple[str, ...]:
     case = replace(COMMON, dtype=dtype)
-    start, other = setting(case), setting(replace(case, seed=1))
-    before = {"w1": start.w1, "w2": start.w2}
+    start, other = replace(setting(case), trainer=trainer), setting(replace(case, seed=1))
     try:
-        run, other_run = trainer.start(), trainer.start()
-        after = _weights(run(start.x, start.y, start.w1, start.w2, start.lr))
-        other_after = _weights(other_run(start.x, start.y, other.w1, other.w2, start.lr))
+        after, other_after = start.step(), start.at({"w1": other.w1, "w2": other.w2}).step()
     except TrainerError:
         return ()
     if not finite(after):
         return ("the first step gives NaN or infinity, even from numbers of order 1",)
     if identical(after, other_after):
         return ("the step ignores w1 and w2: from other weights it returns the same ones",)
-    if identical(after, before):
+    if identical(after, start.start):
         return ("the step returns w1 and w2 as they came",)
     return ()
 
@@ -80,7 +77,3 @@ class _Draws:
 
     def after(self, *_: object) -> dict[int, Array]:
         return {}
-
-
-def _weights(result: Result) -> State:
-    return {"w1": result.w1, "w2": result.w2}

@@ -95,12 +95,8 @@ def _live(random: Random, i: int) -> NDArray[np.bool_]:
     """Return which inputs are ever lit: seven in eight, and of two or more never all."""
     live = random.uniform((i,)) >= 0.125
     if i > 1:
-        live[_one(random, i)] = False
+        live[random.integer(i)] = False
     return live
-
-
-def _one(random: Random, bound: int) -> int:
-    return int(random.integers(bound, (1,))[0])
 
 
 def _half_the_classes(random: Random, n: int, c: int) -> Integers:
@@ -110,13 +106,13 @@ def _half_the_classes(random: Random, n: int, c: int) -> Integers:
 
 _SAMPLES_OF: dict[str, Callable[[Random, int, int], Doubles]] = {
     "zeros": lambda _, n, i: np.zeros((n, i)),
-    "constant": lambda random, n, i: np.full((n, i), 1.0 + _one(random, 255)),
+    "constant": lambda random, n, i: np.full((n, i), 1.0 + random.integer(255)),
     "unit": lambda random, n, i: random.uniform((n, i)) * _live(random, i),
     "normals": lambda random, n, i: random.normals((n, i)),
     "duplicates": lambda random, n, i: random.normals((3, i))[random.integers(3, (n,))],
 }
 _LABELS_OF: dict[str, Callable[[Random, int, int], Integers]] = {
-    "one-class": lambda random, n, c: np.full(n, _one(random, c)),
+    "one-class": lambda random, n, c: np.full(n, random.integer(c)),
     "missing-classes": _half_the_classes,
 }
 
@@ -157,9 +153,9 @@ def _originals(random: Random, h: int) -> Integers:
     """Return for each hidden unit the first unit of its group."""
     if h < 3:
         return np.zeros(h, dtype=np.int64)
-    group = random.integers(2 + _one(random, min(3, h - 2)), (h,))
+    group = random.integers(2 + random.integer(min(3, h - 2)), (h,))
     two_others = random.permutation(h - 1)[:2]
     group[two_others] = 0, 1
-    group[-1] = group[_one(random, h - 1)]
+    group[-1] = group[random.integer(h - 1)]
     _, first, of_unit = np.unique(group, return_index=True, return_inverse=True)
     return first[of_unit].astype(np.int64)

@@ -192,18 +192,14 @@ def _case_of_size(random: Random, h: int, low: int, high: int, least: int = 1) -
         i=i,
         h=h,
         c=_pick(random, _CLASSES),
-        lr=_learning_rate(_pick(random, _DECADES), _below(random, 100)),
-        iterations=2 + _below(random, 3),
+        lr=_learning_rate(_pick(random, _DECADES), random.integer(100)),
+        iterations=2 + random.integer(3),
         dtype=DTYPES[0],
         data=_pick(random, _DATA),
         weights=_pick(random, _WEIGHTS),
-        seed=_below(random, 100),
+        seed=random.integer(100),
     )
 
 
 def _pick(random: Random, values: Sequence[T]) -> T:
-    return values[_below(random, len(values))]
-
-
-def _below(random: Random, bound: int) -> int:
-    return int(random.integers(bound, (1,))[0])
+    return values[random.integer(len(values))]

@@ -28,14 +28,9 @@ _FIRST = {
     "symmetry/repeatable": "the training does not repeat itself",
 }
 _NOISE = {
-    "bernoulli": "dropout",
-    "native_dropout": "dropout",
-    "normal": "normal noise",
-    "randn": "normal noise",
-    "randn_like": "normal noise",
-    "uniform": "uniform noise",
-    "rand": "uniform noise",
-    "rand_like": "uniform noise",
+    **dict.fromkeys(("bernoulli", "native_dropout"), "dropout"),
+    **dict.fromkeys(("normal", "randn", "randn_like"), "normal noise"),
+    **dict.fromkeys(("uniform", "rand", "rand_like"), "uniform noise"),
 }
 
 

@@ -68,6 +68,10 @@ class Random:
             raise ValueError(f"bound is from 1 to 2**63, not {bound}")
         return (self._raw(shape) % np.uint64(bound)).astype(np.int64)
 
+    def integer(self, bound: int) -> int:
+        """Return one number from 0 to ``bound - 1``."""
+        return int(self.integers(bound, (1,))[0])
+
     def permutation(self, n: int) -> NDArray[np.int64]:
         """Return 0 to ``n - 1`` in random order: how a stable sort arranges ``n`` raw numbers."""
         return np.argsort(self._raw(n), kind="stable").astype(np.int64)

@@ -22,7 +22,6 @@ CLONED = frozenset({"cloned"})
 NONZERO = frozenset({"cloned", "random"})
 ANY = frozenset({"zero", "cloned", "random"})
 
-_ELEMENTWISE = "any activation, loss and elementwise optimiser"
 _NORMAL = "normal for tanh and ReLU from zero weights; symmetry/clones covers it"
 
 
@@ -58,9 +57,9 @@ class Invariant:
     statement: str
     reason: str
     witness: str
-    compared: Literal["exact", "bound", "response"]
-    trainers: str
+    trainers: str = "any activation, loss and elementwise optimiser"
     measure: Callable[[Any], Finding]
+    compared: Literal["exact", "bound", "response"] = "exact"
     splits: bool = False
     runs: int = 1
 
@@ -85,7 +84,7 @@ class StepInvariant(Invariant):
         Where that is to be expected.
     """
 
-    weights: frozenset[str]
+    weights: frozenset[str] = NONZERO
     otherwise: str = "nothing moved"
     normal: str = ""
     rightly: str = ""
@@ -98,8 +97,6 @@ CATALOGUE: tuple[StepInvariant, ...] = (
         reason="units that are equal receive equal gradients, and an elementwise optimiser makes "
         "equal updates of them",
         witness="h >= 2 and w1 moved",
-        trainers=_ELEMENTWISE,
-        compared="exact",
         weights=ZERO,
         measure=law.from_zero("w1"),
         splits=True,
@@ -111,8 +108,6 @@ CATALOGUE: tuple[StepInvariant, ...] = (
         statement="from zero weights all hidden rows of w2 stay identical, after every step",
         reason="a hidden row's gradient is made of its unit's outputs and of what all units share",
         witness="h >= 2 and w2's hidden rows moved",
-        trainers=_ELEMENTWISE,
-        compared="exact",
         weights=ZERO,
         measure=law.from_zero("w2"),
         splits=True,
@@ -124,8 +119,6 @@ CATALOGUE: tuple[StepInvariant, ...] = (
         statement="hidden units that start identical stay identical, whatever the others hold",
         reason="a unit's gradient depends on its own weights and on what all units share",
         witness="two clones and a different unit; the clones moved",
-        trainers=_ELEMENTWISE,
-        compared="exact",
         weights=CLONED,
         measure=law.clones,
         splits=True,
@@ -137,9 +130,7 @@ CATALOGUE: tuple[StepInvariant, ...] = (
         "nothing else",
         reason="hidden units are summed over, and the order of a sum changes only its rounding",
         witness="the permutation moves differing units; the weights moved",
-        trainers=_ELEMENTWISE,
         compared="response",
-        weights=NONZERO,
         measure=law.rearranged,
         otherwise="all hidden units were equal, or nothing moved",
     ),
@@ -150,7 +141,6 @@ CATALOGUE: tuple[StepInvariant, ...] = (
         witness="samples that differ; the weights moved",
         trainers="any full-batch step that treats its samples equally",
         compared="response",
-        weights=NONZERO,
         measure=partial(law.rearranged, kind="samples"),
         otherwise="all samples were equal, or nothing moved",
         rightly="draws samples, takes batches in turn, or adds noise or mixes sample by sample",
@@ -163,7 +153,6 @@ CATALOGUE: tuple[StepInvariant, ...] = (
         witness="differing inputs are moved; the weights moved",
         trainers="any step without a pattern over its inputs",
         compared="response",
-        weights=NONZERO,
         measure=partial(law.rearranged, kind="inputs"),
         otherwise="all inputs were equal, or nothing moved",
         rightly="drops out inputs or adds noise to them",
@@ -176,7 +165,6 @@ CATALOGUE: tuple[StepInvariant, ...] = (
         witness="differing classes are moved; the weights moved",
         trainers="any step without weights or patterns of classes",
         compared="response",
-        weights=NONZERO,
         measure=partial(law.rearranged, kind="classes"),
         otherwise="all classes were equal, or nothing moved",
         rightly="has weights or fixed random feedback of its own for each class",
@@ -186,9 +174,6 @@ CATALOGUE: tuple[StepInvariant, ...] = (
         statement="an input that is zero in every sample keeps its zero row of w1",
         reason="its row's gradient is a sum of products with zero",
         witness="a dead and a live input; the live row moved",
-        trainers=_ELEMENTWISE,
-        compared="exact",
-        weights=NONZERO,
         measure=runs.dead_inputs,
         otherwise="no input was zero in every sample, or no row of another one moved",
     ),
@@ -199,7 +184,6 @@ CATALOGUE: tuple[StepInvariant, ...] = (
         reason="it has nothing random, no race, and no state that outlives a run",
         witness="something moved",
         trainers="any deterministic step",
-        compared="exact",
         weights=ANY,
         measure=law.repeatable,
     ),
@@ -209,7 +193,6 @@ CATALOGUE: tuple[StepInvariant, ...] = (
         reason="a step only reads the samples",
         witness="something moved",
         trainers="any step",
-        compared="exact",
         weights=ANY,
         measure=runs.pure,
     ),
@@ -233,7 +216,6 @@ CATALOGUE: tuple[StepInvariant, ...] = (
         witness="an update larger than its bound",
         trainers="the network of these formulas",
         compared="bound",
-        weights=NONZERO,
         measure=network.gradient,
         otherwise="no update was larger than its bound",
     ),

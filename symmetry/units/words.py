@@ -41,8 +41,13 @@ def groups_in_words(groups: Sequence[Group]) -> str:
         return f"all {len(units)} identical"
     if len(groups) == len(units) > 2:
         return f"all {len(units)} differ"
-    pattern = _pattern_in_words(groups) if units == list(range(len(units))) else None
-    return pattern or _list_in_words(groups) or _count_in_words(groups)
+    if units == list(range(len(units))) and (pattern := _pattern_in_words(groups)):
+        return pattern
+    if len(groups) * len("unit 0") <= _LONGEST:
+        text = " | ".join(map(_members_in_words, groups))
+        if len(text) <= _LONGEST:
+            return text
+    return f"{len(groups)} groups, the largest of {count(max(map(len, groups)), 'unit')}"
 
 
 def places_in_words(places: Sequence[int], axis: int) -> str:
@@ -104,14 +109,6 @@ def _smaller_in_words(groups: Sequence[Group], hidden: int) -> str | None:
     return None
 
 
-def _list_in_words(groups: Sequence[Group]) -> str | None:
-    """List the members of all groups if the list stays short."""
-    if len(groups) * len("unit 0") > _LONGEST:
-        return None
-    text = " | ".join(_members_in_words(group) for group in groups)
-    return text if len(text) <= _LONGEST else None
-
-
 def _members_in_words(group: Group) -> str:
     """List units: single numbers, and ranges of three or more; or the even ones of a range."""
     if len(group) == 1:
@@ -131,11 +128,6 @@ def _members_in_words(group: Group) -> str:
         f"{piece[0]}-{piece[-1]}" if len(piece) > 2 else ", ".join(map(str, piece))
         for piece in pieces
     )
-
-
-def _count_in_words(groups: Sequence[Group]) -> str:
-    largest = max(map(len, groups))
-    return f"{len(groups)} groups, the largest of {largest} unit{'s' if largest > 1 else ''}"
 
 
 def _step(group: Group) -> int:
