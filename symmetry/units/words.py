@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
+import numpy as np
+
 from symmetry.units.compare import Group
 
 _LONGEST = 60  # characters of a list of groups; longer ones are only counted
@@ -47,7 +49,8 @@ def groups_in_words(groups: Sequence[Group]) -> str:
         text = " | ".join(map(_members_in_words, groups))
         if len(text) <= _LONGEST:
             return text
-    return f"{len(groups)} groups, the largest of {count(max(map(len, groups)), 'unit')}"
+    largest = max(map(len, groups))
+    return f"{len(groups)} groups, the largest of {largest} unit{'s' * (largest > 1)}"
 
 
 def places_in_words(places: Sequence[int], axis: int) -> str:
@@ -118,12 +121,7 @@ def _members_in_words(group: Group) -> str:
         return f"{'odd' if group[0] % 2 else 'even'} units {group[0]}-{group[-1]}"
     if step > 2 and len(group) > 3:
         return f"every {_ordinal(step)} unit from {group[0]} to {group[-1]}"
-    pieces: list[list[int]] = []
-    for unit in group:
-        if pieces and unit == pieces[-1][-1] + 1:
-            pieces[-1].append(unit)
-        else:
-            pieces.append([unit])
+    pieces = np.split(group, np.flatnonzero(np.diff(group) > 1) + 1)
     return "units " + ", ".join(
         f"{piece[0]}-{piece[-1]}" if len(piece) > 2 else ", ".join(map(str, piece))
         for piece in pieces
