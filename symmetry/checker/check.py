@@ -61,16 +61,8 @@ class Examiner(ABC):
 
     def __init__(self, plan: Plan, progress: Progress) -> None:
         self.plan, self.progress = plan, progress
-
-    @property
-    def dtypes(self) -> Sequence[str]:
-        """Those to check in."""
-        return self.plan.dtypes
-
-    @property
-    def invariants(self) -> Sequence[Any]:
-        """What to check, in order."""
-        return self.plan.invariants
+        self.invariants: Sequence[Any] = plan.invariants
+        self.dtypes: Sequence[str] = plan.dtypes
 
     @abstractmethod
     def examine(self, invariant: Any, dtype: str) -> Verdict | None:
@@ -126,7 +118,7 @@ def measure(blank: Verdict, invariant: Invariant, setting: Any, *, exact: bool) 
     message = violation.message if violation else finding.note
     if kind in ("vacuous", "not applicable"):
         message = message or f"nothing to tell: it needs {invariant.witness}"
-    return replace(
+    verdict = replace(
         blank,
         kind=kind,
         cases=invariant.runs,
@@ -135,6 +127,11 @@ def measure(blank: Verdict, invariant: Invariant, setting: Any, *, exact: bool) 
         margin=finding.margin,
         violation=violation,
         message=message,
+    )
+    if not blank.of_training:
+        return verdict
+    return replace(
+        verdict,
         array=violation.array if violation else finding.array,
         group=violation.group if violation else None,
         ratio=finding.ratio,
@@ -153,13 +150,9 @@ class StepExaminer(Examiner):
         assert isinstance(plan.target, Trainer)
         super().__init__(plan, progress)
         self.trainer = plan.target
+        self.dtypes = tuple(dict.fromkeys(case.dtype for case in plan.cases))
         self._told: set[str] = set()
         self._works: dict[str, str] = {}  # how it does not work on a common case, by dtype
-
-    @property
-    def dtypes(self) -> Sequence[str]:
-        """Those of the cases."""
-        return tuple(dict.fromkeys(case.dtype for case in self.plan.cases))
 
     def notes(self, verdicts: Sequence[Verdict]) -> Sequence[str]:
         """Say what is the matter where several verdicts have one cause."""
@@ -221,9 +214,7 @@ class StepExaminer(Examiner):
     ) -> Verdict:
         blank = Verdict(invariant.name, case.dtype, "holds", case=case)
         setting = setting or _setting(self.trainer, case)
-        found = measure(blank, invariant, setting, exact=self.plan.exact)
-        # These are of trainings.
-        return replace(found, array=None, group=None, ratio=None, threshold=None)
+        return measure(blank, invariant, setting, exact=self.plan.exact)
 
     def _knows(self, failure: Verdict) -> bool:
         return failure.kind == "error" and _without_numbers(failure.message) in self._told

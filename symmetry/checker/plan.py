@@ -113,7 +113,11 @@ def plan_check(
     for name in _several(allow):
         if name != "rounding":
             raise SymmetryError(f"all that can be allowed is 'rounding', not {name!r}")
-    only, skip, chosen = _several(only), _several(skip), _dtypes(_several(dtypes))
+    only, skip, given = _several(only), _several(skip), _several(dtypes)
+    for dtype in given:
+        if dtype not in DTYPES:
+            raise SymmetryError(f"dtype must be one of {', '.join(DTYPES)}, not {dtype!r}")
+    chosen = tuple(dtype for dtype in DTYPES if dtype in given or not given)
     _at_least("seed", seed, 0)
     kept: tuple[Case, ...] = ()
     notes: tuple[str, ...] = ()
@@ -124,7 +128,11 @@ def plan_check(
     else:
         _at_least("examples", examples, 1)
         _at_least("min_samples", min_samples, 1)
-        kept = _cases(cases, examples, seed, chosen, min_samples)
+        drawn = () if cases is not None else draw_cases(examples, seed, chosen)
+        kept = tuple(replace(case, n=max(case.n, min_samples)) for case in drawn)
+        kept += tuple(case for case in cases or () if case.dtype in chosen)
+        if not kept:
+            raise SymmetryError(f"no case is in {' or '.join(chosen)}")
         notes = () if only or target.builtin else (_PARTLY,)
     return Plan(
         target,
@@ -160,19 +168,6 @@ def applicable(
     return catalogue.select(only, skip)
 
 
-def _cases(
-    given: Sequence[Case] | None, examples: int, seed: int, dtypes: Sequence[str], min_samples: int
-) -> tuple[Case, ...]:
-    """Return the given cases of these dtypes as they are, or draw some."""
-    if given is None:
-        drawn = draw_cases(examples, seed, dtypes)
-        return tuple(replace(case, n=max(case.n, min_samples)) for case in drawn)
-    kept = tuple(case for case in given if case.dtype in dtypes)
-    if not kept:
-        raise SymmetryError(f"no case is in {' or '.join(dtypes)}")
-    return kept
-
-
 def _several(value: str | Iterable[str]) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value)
 
@@ -180,14 +175,6 @@ def _several(value: str | Iterable[str]) -> tuple[str, ...]:
 def _at_least(name: str, value: object, least: int) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise SymmetryError(f"{name} must be an integer of at least {least}, not {value!r}")
-
-
-def _dtypes(given: Sequence[str]) -> tuple[str, ...]:
-    """Return the dtypes to check in: without any, both."""
-    for dtype in given:
-        if dtype not in DTYPES:
-            raise SymmetryError(f"dtype must be one of {', '.join(DTYPES)}, not {dtype!r}")
-    return tuple(dtype for dtype in DTYPES if dtype in given or not given)
 
 
 def _expected(target: Trainer | Training, given: Mapping[str, str]) -> Mapping[str, str]:

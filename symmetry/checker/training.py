@@ -46,6 +46,8 @@ class TrainingExaminer(Examiner):
     def __init__(self, plan: Plan, progress: Progress) -> None:
         assert isinstance(plan.target, Training)
         super().__init__(plan, progress)
+        first = [i for name in _FIRST for i in plan.invariants if i.name == name]
+        self.invariants = *first, *(i for i in plan.invariants if i not in first)
         self._settings = {
             dtype: TrainingSetting(plan.target, dtype, plan.seed or 0, plan.steps)
             for dtype in plan.dtypes
@@ -54,12 +56,6 @@ class TrainingExaminer(Examiner):
         self._ended: set[str] = set()  # those in which it ended its process
         for dtype in self._settings:
             self._try(dtype)
-
-    @property
-    def invariants(self) -> Sequence[TrainingInvariant]:
-        """First what decides whether anything else is judged."""
-        first = [i for name in _FIRST for i in self.plan.invariants if i.name == name]
-        return *first, *(i for i in self.plan.invariants if i.name not in _FIRST)
 
     def examine(self, invariant: TrainingInvariant, dtype: str) -> Verdict | None:
         """Judge an invariant in one dtype; None where it has none or an error was told already."""

@@ -23,6 +23,7 @@ from symmetry.units.state import State, identical
 from symmetry.units.units import Order, Units, first_of_group
 
 _STREAM = 103  # of the setting's seed
+_AFFORDABLE = 10**8  # n * i * h * iterations, beyond which the growth of a split is not followed
 _FOLLOWED = (0, 1, 2, 4, 8, 16, 32)  # how many steps after the split its growth is noted
 
 
@@ -85,7 +86,7 @@ def elaborated(setting: TwoLayer, violation: Violation) -> Violation:
     assert violation.units is not None  # a split has two
     (odd, usual), units, first = violation.units, setting.hidden_units, violation.iteration
     judged = replace(violation, rounding=explained(setting))
-    last = max(first, min(first + _FOLLOWED[-1], setting.affordable))
+    last = max(first, min(first + _FOLLOWED[-1], _AFFORDABLE // (setting.x.size * setting.hidden)))
     noted = []
     try:
         for step, state in enumerate(setting.run(last), start=1):

@@ -17,7 +17,6 @@ from symmetry.units.compare import Floats
 from symmetry.units.state import Array, State, finite
 from symmetry.units.units import Part, Units
 
-_AFFORDABLE = 10**8  # n * i * h * iterations, beyond which the growth of a split is not followed
 _OTHERS, _RESPONSE = 101, 104  # streams of the seed
 _PARTS = {  # row 0 of w1 and w2 is the bias
     "hidden units": (Part("w1", axis=1), Part("w2", axis=0, first=1)),
@@ -87,11 +86,6 @@ class TwoLayer:
     def hidden_units(self) -> Units:
         """The hidden units: columns of w1, and rows of w2 below the bias."""
         return self.units("hidden units")
-
-    @property
-    def affordable(self) -> int:
-        """The steps that growth may be followed for on a setting of this size."""
-        return _AFFORDABLE // (self.x.size * self.hidden)
 
     @property
     def limit(self) -> float:
