@@ -22,6 +22,7 @@ from symmetry.targets.finding.actions import Action, Array, Factor, Pairs, Where
 from symmetry.targets.finding.trace import Trace, to_array
 
 _PULLS = 400  # operations that one request may be pulled back through
+_WORK = 2000  # and all requests of one exchange: those that succeed take a tenth of it
 _REPAIRS = 200  # attempts to make one operation fit
 _DOUBLE_REPAIRS = 60
 _DEEP = 200  # operations in a row that a request is pulled back through
@@ -70,7 +71,7 @@ class Solver:
         self.forward = cache(self._experiment)
         self.tied = cache(self._find_ties)
         self._movement = cache(self._find_movement)
-        self._left = 0
+        self._left = self._work = 0
 
     def solve(self, value: int, action: Action) -> tuple[dict[str, Action], bool]:
         """Return the actions of the leaves that give a value this action and leave the loss alone.
@@ -116,6 +117,7 @@ class Solver:
 
     def pulled(self, value: int, action: Action) -> Actions | None:
         """Return actions of leaves that give a value this action; None where there are none."""
+        self._work = _WORK
         return self._all_required({value: action}, {})
 
     def moves(self, k: int) -> bool:
@@ -277,7 +279,7 @@ class Solver:
 
     def _all_required(self, wanted: Actions, acts: Actions) -> Actions | None:
         """Return what leaves have to do so that values carry actions; None where they cannot."""
-        self._left = _PULLS
+        self._left = min(_PULLS, self._work)
         new: Actions = {}
         if not all(self._require(i, a, acts, new, 0) for i, a in wanted.items()):
             return None
@@ -294,6 +296,7 @@ class Solver:
             array = self.trace.arrays[value]
             return actions.same(actions.moved(array, action), array)
         self._left -= 1
+        self._work -= 1
         if self._left < 0 or depth > _DEEP:
             return False
         k = self.trace.maker[value]

@@ -846,6 +846,35 @@ def twin_critics():
     return train(model, loss, normal(8, 5), normal(8, 1))
 
 
+def empty_memory():
+    """Attention over a memory that stays zero: no exchange shows there."""
+
+    def attend(m, x):
+        h = m.embed(x)
+        both = torch.cat([m.memory, h], 1)
+        q, k, v = (
+            z.view(*z.shape[:2], 2, 8).transpose(1, 2) for z in (m.q(h), *m.kv(both).chunk(2, -1))
+        )
+        found = F.scaled_dot_product_attention(q, k, v).transpose(1, 2)
+        return m.head(m.norm(h + m.o(found.reshape(h.shape))))
+
+    model = Model(
+        attend,
+        embed=nn.Embedding(9, 16),
+        q=nn.Linear(16, 16),
+        kv=nn.Linear(16, 32),
+        o=nn.Linear(16, 16),
+        norm=nn.LayerNorm(16),
+        head=nn.Linear(16, 9),
+    )
+    model.register_buffer("memory", torch.zeros(4, 6, 16))
+
+    def loss(model, x):
+        return F.cross_entropy(model(x).flatten(0, 1), x.flatten())
+
+    return train(model, loss, integers(9, 4, 8))
+
+
 COUNTED = {
     mlp: 2,
     cnn: 3,

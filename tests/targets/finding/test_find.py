@@ -57,6 +57,10 @@ def test_units_without_gradient_are_told_and_stay_in_their_group():
     assert (first["no_gradient"], second["no_gradient"]) == ([2], [])
 
 
+def test_a_search_that_finds_nothing_ends():
+    assert find(Training("empty_memory", models.empty_memory)).groups  # took hours
+
+
 def update(parameters, gradients):
     """Update all but the last row of each parameter, which is what a check has to see."""
     with torch.no_grad():
