@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from symmetry.cli import FAILED, FOUND, OK
-from symmetry.cli.child import enter
 from symmetry.cli.options import case_option, dtype, flag, number, path, read_cases, several
 from symmetry.cli.parent import isolated
-from symmetry.cli.screen import say, terminal
+from symmetry.cli.screen import current, say, terminal
 from symmetry.errors import SymmetryError
 
 if TYPE_CHECKING:
     from symmetry.api import Report
-    from symmetry.checker.verdict import Verdict
+    from symmetry.checker.verdict import Checked, Verdict
+    from symmetry.report.models import Row
 
 _WORK = 3 * 10**9  # that may be spent on explaining: samples times inputs times units times steps
 
@@ -82,86 +82,96 @@ def command(
     """
     if list_:
         return _list(options["only"], options["skip"])
+    from symmetry.files import writable_directory, writable_files, write_all
+    from symmetry.report import checked, models
+    from symmetry.report.verdicts import last_line
+
     targets = targets or ("numba",)
     names, left_out = _expand(targets)
     several = len(names) > 1 or names != targets
     if several and script:
         raise click.UsageError("--script is of one target, and these may be several.")
-    options["explained"] = not no_explain
     options["expected_failures"] = dict(map(_expectation, expect_failure))
     options["cases"] = None if case is None else read_cases(case)
-    _probe(json, script, output, several=several)
-    if several:
-        return _check_several(names, left_out, options, json, output)
-    return _check_one(names[0], options, json, script, output)
-
-
-def _check_one(
-    name: str,
-    options: Mapping[str, Any],
-    json: Path | None,
-    script: Path | None,
-    output: Path | None,
-) -> int:
-    """Check one target, write the files that are asked for, and say last what it all means."""
-    from symmetry.checker.verdict import exit_code
-    from symmetry.report.verdicts import conclusion, last_line
-
-    report = _check(name, options)
-    for text in _write(report, json, script, output):
+    writable_files(json, script)
+    if output is not None:
+        writable_directory(output, models.MARKDOWN if several else checked.MARKDOWN)
+    rows = list(_rows(names, options, several=several, explained=not no_explain))
+    code = max((row.exit_code for row in rows), key=(OK, FAILED, FOUND).index)
+    report = None if several else rows[0].checked
+    for text in (*models.lines(rows, left_out), "") if several else ():
         say(text)
-    code = exit_code(report)
-    if code == FAILED:
-        raise SymmetryError(conclusion(report.verdicts))
-    say(last_line(report.verdicts))
+    contents = _contents(rows, report, left_out, json, script, output)
+    write_all(contents)
+    for file in contents:
+        say(f"wrote {file}")
+    if script is not None and script not in contents:
+        say(f"there is nothing to reproduce: {script} was not written")
+    if report is not None and code == FAILED:
+        raise SymmetryError(rows[0].conclusion)
+    say(models.last_line(rows) if report is None else last_line(report.verdicts))
     return code
 
 
-def _check_several(
-    names: Sequence[str],
-    left_out: Sequence[str],
-    options: Mapping[str, Any],
-    json: Path | None,
-    output: Path | None,
-) -> int:
-    """Check one target after the other, whatever becomes of them, and end with a table."""
-    from symmetry.report import models
+def _rows(
+    names: Sequence[str], options: Mapping[str, Any], *, several: bool, explained: bool
+) -> Iterator[Row]:
+    """Check one target after the other; of several, whatever becomes of them."""
+    from symmetry.report.models import Row
 
-    rows = []
     for name in names:
         try:
-            rows.append(models.Row(name, _check(name, options)))
+            row = Row(name, _check(name, options, explained=explained))
         except SymmetryError as error:
-            rows.append(models.Row(name, None, str(error)))
-        say(f"{rows[-1].conclusion}\n")
-    contents = {}
+            if not several:
+                raise
+            row = Row(name, None, str(error))
+        if several:
+            say(f"{row.conclusion}\n")
+        yield row
+
+
+def _contents(
+    rows: Sequence[Row],
+    report: Checked | None,
+    left_out: Sequence[str],
+    json: Path | None,
+    script: Path | None,
+    output: Path | None,
+) -> dict[Path, str | bytes]:
+    """Return what the files that are asked for tell of the one target, or of all."""
+    from symmetry.report import checked, models, verdicts
+    from symmetry.report.script import render_script
+
+    contents: dict[Path, str | bytes] = {}
     if json is not None:
-        contents[json] = models.to_json(rows)
+        contents[json] = verdicts.to_json(report) if report else models.to_json(rows)
     if output is not None:
-        contents[output / models.MARKDOWN] = models.render_models(rows, left_out, _command_line())
-    for text in (*models.lines(rows, left_out), "", *_write_all(contents), models.last_line(rows)):
-        say(text)
-    codes = [row.exit_code for row in rows]
-    return FOUND if FOUND in codes else max(codes)
+        line = shlex.join(["symmetry", *click.get_current_context().find_root().obj])
+        files = (
+            checked.render_checked(report, line)
+            if report
+            else models.render_models(rows, left_out, line)
+        )
+        contents |= files.contents(output)
+    if script is not None and report and (failure := _to_reproduce(report.verdicts)):
+        contents[script] = render_script(report.trainer, failure)
+    return contents
 
 
-def _check(name: str, options: Mapping[str, Any]) -> Report:
+def _check(name: str, options: Mapping[str, Any], *, explained: bool) -> Report:
     """Check one target; print its verdicts, what failed, and the operation behind it."""
     from symmetry.api import check
     from symmetry.cli.verdicts import Shown
     from symmetry.report.verdicts import failures
 
-    enter(name)
+    current().enter(name)
     with terminal():
-        checking = {key: value for key, value in options.items() if key != "explained"}
-        report = check(name, **checking, progress=Shown())
+        report = check(name, **options, progress=Shown())
     for heading, *facts in failures(report):
         for text in ("", click.style(heading, bold=True), *facts):
             say(text)
-    if options["explained"]:
-        for text in _explained(name, report):
-            say(text)
-    for text in ("", *report.notes):
+    for text in (*(_explained(name, report) if explained else ()), "", *report.notes):
         say(text)
     return report
 
@@ -194,7 +204,7 @@ def _expand(given: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     found = []
     for name in given:
         if is_pattern(name):
-            enter(name)
+            current().enter(name)
         found.append(expand(name))
     return tuple(n for names, _ in found for n in names), tuple(t for _, out in found for t in out)
 
@@ -220,62 +230,7 @@ def _expectation(text: str) -> tuple[str, str]:
     return name, reason.strip()
 
 
-def _probe(json: Path | None, script: Path | None, output: Path | None, *, several: bool) -> None:
-    """Find out before checking whether everything can be written after it."""
-    from symmetry.files import writable_directory, writable_files
-    from symmetry.report import checked, models
-
-    writable_files(json, script)
-    if output is not None:
-        name = models.MARKDOWN if several else checked.MARKDOWN
-        writable_directory(output, name)
-
-
-def _write(
-    report: Report, json: Path | None, script: Path | None, output: Path | None
-) -> tuple[str, ...]:
-    """Write the files of one target, and say which."""
-    from symmetry.report.checked import render_checked
-    from symmetry.report.script import render_script
-
-    contents: dict[Path, str | bytes] = {}
-    texts = []
-    if json is not None:
-        contents[json] = report.to_json()
-    if output is not None:
-        contents |= render_checked(report, _command_line()).contents(output)
-    if script is not None:
-        failure = _to_reproduce(report)
-        if failure is not None:
-            contents[script] = render_script(report.trainer, failure)
-        else:
-            texts.append(f"there is nothing to reproduce: {script} was not written")
-    return (*_write_all(contents), *texts)
-
-
-def _write_all(contents: Mapping[Path, str | bytes]) -> tuple[str, ...]:
-    from symmetry.files import write_all
-
-    write_all(contents)
-    return tuple(f"wrote {path}" for path in contents)
-
-
 def _to_reproduce(verdicts: Iterable[Verdict]) -> Verdict | None:
     """Return the first failure that repeats; one that gates comes before the others."""
     failures = [verdict for verdict in verdicts if verdict.case is not None and verdict.repeats]
     return min(failures, key=lambda verdict: not verdict.gates, default=None)
-
-
-def _command_line() -> str:
-    """Return the command line that is being obeyed, as it would write the report again."""
-    from symmetry.report.command import command_line
-
-    context = click.get_current_context()
-    given = {
-        parameter: context.params[str(parameter.name)]
-        for parameter in context.command.params
-        if context.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE
-    }
-    names = [name for p, value in given.items() if isinstance(p, click.Argument) for name in value]
-    options = {p.opts[0][2:]: value for p, value in given.items() if isinstance(p, click.Option)}
-    return command_line("check", *names, **options)

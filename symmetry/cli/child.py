@@ -82,10 +82,13 @@ class Channel:
 
 
 class Remote(Screen):
-    """Shows everything in the other process."""
+    """Shows everything in the other process; tells it what is run, and knows what need not be."""
 
-    def __init__(self, channel: Channel, *, live: bool) -> None:
-        self._channel, self.live = channel, live
+    def __init__(self, order: Order, channel: Channel) -> None:
+        self._order, self._channel, self.live = order, channel, order.live
+        self._known = {tuple(key): (blob, message) for *key, blob, message in order.known}
+        self._target = ""
+        self._folder = os.getcwd()  # noqa: PTH109
 
     def text(  # noqa: D102
         self, text: str, *, words: str = "", style: str = "", err: bool = False
@@ -97,16 +100,6 @@ class Remote(Screen):
     ) -> None:
         if self.live:
             self._channel.send("doing", what, number, of, note, bar)
-
-
-class Session:
-    """Tells the other process what is about to be run, and is told what need not be."""
-
-    def __init__(self, order: Order, channel: Channel) -> None:
-        self._order, self._channel = order, channel
-        self._known = {tuple(key): (blob, message) for *key, blob, message in order.known}
-        self._target = ""
-        self._folder = os.getcwd()  # noqa: PTH109
 
     def enter(self, target: str) -> None:
         """Say that a target is about to be loaded.
@@ -121,12 +114,10 @@ class Session:
         if target in self._order.broken:
             raise SymmetryError(self._order.broken[target])
 
-    def attempt(self, verdict: Verdict) -> None:
-        """Say what is about to be run, by the verdict if it ends this process."""
+    def attempt(self, verdict: Verdict) -> None:  # noqa: D102
         self._send("attempt", verdict)
 
-    def examined(self, verdict: Verdict) -> None:
-        """Hand over a verdict that is known."""
+    def examined(self, verdict: Verdict) -> None:  # noqa: D102
         self._send("examined", verdict)
         with suppress(OSError):
             os.chdir(self._folder)  # whatever code under test has made of it
@@ -149,33 +140,17 @@ class Session:
         self._channel.send(kind, verdict.invariant, verdict.dtype, blob)
 
 
-_session: Session | None = None
-
-
-def session() -> Session | None:
-    """Return the session if this is such a process."""
-    return _session
-
-
-def enter(target: str) -> None:
-    """Say that a target is about to be loaded; see ``Session.enter``."""
-    if _session:
-        _session.enter(target)
-
-
 def main() -> None:
     """Obey the command line that comes through standard input, and answer its exit status."""
     from symmetry.cli import INTERRUPTED, execute
     from symmetry.targets.trainer import in_one_line
 
-    global _session
     questions, answers = take_pipes()
     order = Order(**json.loads(questions.readline()))
     channel = Channel(answers, order.token)
-    _session = Session(order, channel)
     threading.Thread(target=_beat, args=(channel,), daemon=True).start()
     try:
-        with showing(Remote(channel, live=order.live)):
+        with showing(Remote(order, channel)):
             status = execute(order.arguments)
     except BaseException as error:  # whatever code under test has done to us
         try:

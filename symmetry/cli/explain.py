@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from symmetry.cli import FOUND, OK
-from symmetry.cli.child import enter
 from symmetry.cli.options import case_option, dtype, number, path, rate, read_case
 from symmetry.cli.parent import isolated
-from symmetry.cli.screen import say
+from symmetry.cli.screen import current, say
 
 if TYPE_CHECKING:
     from symmetry.culprit.explanation import Explanation
@@ -69,7 +68,7 @@ def command(target: str, json: Path | None, script: Path | None, **given: Any) -
     if case is not None and others:
         raise click.UsageError("--case holds all sizes, so it cannot go with other options.")
     writable_files(json, script)
-    enter(target)
+    current().enter(target)
     found, threads = resolve(target), None
     if isinstance(found, Training):
         for name in _OF_STEPS:

@@ -56,7 +56,7 @@ def isolated(function: Callable[..., int | None]) -> Callable[..., int | None]:
     )
     @functools.wraps(function)
     def run(timeout: float, in_process: bool, **options: Any) -> int | None:
-        if in_process or child.session():
+        if in_process or isinstance(current(), child.Remote):
             return function(**options)
         if ranks.world() > 1:  # torchrun starts the processes, and ends them
             with showing(current() if ranks.rank() == 0 else Silent()):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,7 +20,7 @@ from symmetry.cli.options import (
     output_directory,
     path,
 )
-from symmetry.cli.screen import terminal
+from symmetry.cli.screen import say, terminal
 from symmetry.errors import SymmetryError
 
 if TYPE_CHECKING:
@@ -57,19 +57,13 @@ _TEXTS = ("mnist.md", "mnist.json")
 def command(
     data: Path | None,
     classes: int,
-    hidden: int,
-    iterations: int,
-    lr: float,
-    dtype: str,
-    init: str,
-    seed: int,
-    collapsed: bool,
     no_control: bool,
     threads: int | None,
     output: Path | None,
     save_weights: Path | None,
     check: bool,
     quiet: bool,
+    **options: Any,
 ) -> int:
     """Train a network whose weights all start at zero, and report whether its units stay equal.
 
@@ -86,16 +80,7 @@ def command(
     from symmetry.files import writable_directory, writable_files
     from symmetry.report.experiment import render_experiment
 
-    settings = Settings(
-        hidden=hidden,
-        iterations=iterations,
-        lr=lr,
-        dtype=dtype,
-        init=init,
-        seed=seed,
-        collapsed=collapsed,
-        control=not no_control,
-    )
+    settings = Settings(**options, control=not no_control)
     usual = is_usual(settings, data, classes)
     output = output_directory(output, usual=usual, what="experiment")
     if check and save_weights is not None:
@@ -114,12 +99,12 @@ def command(
         differences = report.differences(output) if check else ()
         if not check:
             report.write(output, beside=_weights(experiment, save_weights))
-    if not quiet:
         _summarise(experiment)
+        if not differences:
+            same = " is as it should be" if check else ""
+            say(f"{'report':<22}{output / _TEXTS[0]}{same}")
     if differences:
         return _tell_differences(differences, quiet=quiet)
-    if not quiet:
-        click.echo(f"{'report':<22}{output / _TEXTS[0]}{' is as it should be' if check else ''}")
     return FOUND if experiment.violated else OK
 
 
@@ -149,15 +134,15 @@ def _summarise(experiment: Experiment) -> None:
     from symmetry.report.templates import percent
     from symmetry.units.words import count
 
-    click.echo()
+    say("")
     for outcome in experiment.outcomes:
-        click.echo(f"{outcome.name:<22}{in_short(outcome, experiment.settings)}")
+        say(f"{outcome.name:<22}{in_short(outcome, experiment.settings)}")
     if experiment.control is not None:
         columns = count(experiment.control.distinct, "distinct column")
         reached = percent(experiment.control.history[-1].accuracy)
-        click.echo(f"{'control':<22}{columns} of w1, accuracy {reached}")
+        say(f"{'control':<22}{columns} of w1, accuracy {reached}")
     if experiment.violated:
-        click.echo("An invariant is violated, hence exit status 1.")
+        say("An invariant is violated, hence exit status 1.")
 
 
 def _tell_differences(differences: tuple[str, ...], *, quiet: bool) -> int:

@@ -9,8 +9,12 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from symmetry.checker.verdict import Verdict
 
 
 class Screen:
@@ -30,6 +34,18 @@ class Screen:
 
     def done(self, bar: str = "") -> None:
         """Take a bar away."""
+
+    def enter(self, target: str) -> None:
+        """Learn that a target is about to be loaded."""
+
+    def attempt(self, verdict: Verdict) -> None:
+        """Learn what is about to be run, by the verdict if it ends this process."""
+
+    def examined(self, verdict: Verdict) -> None:
+        """Learn a verdict that is known."""
+
+    def known(self, invariant: str, dtype: str) -> Verdict | None:
+        """Return the verdict if nothing is to be run for it."""
 
 
 class Silent(Screen):

@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 from symmetry.cli import OK
-from symmetry.cli.child import enter
 from symmetry.cli.options import path
 from symmetry.cli.parent import isolated
 from symmetry.cli.screen import current, say, terminal
@@ -35,7 +34,7 @@ def command(name: str, json: Path | None) -> int:
     from symmetry.targets.coverage import find_units
 
     writable_files(json)
-    enter(name)
+    current().enter(name)
     with terminal():
         coverage = find_units(name, progress=lambda what, n, of: current().doing(what, n, of))
     if json is not None:

@@ -14,7 +14,6 @@ from symmetry import ranks
 from symmetry.checker.case import Case
 from symmetry.checker.check import Progress
 from symmetry.checker.verdict import Kind, Verdict
-from symmetry.cli.child import session
 from symmetry.cli.screen import current, say
 from symmetry.report.verdicts import line
 
@@ -36,22 +35,20 @@ class Shown(Progress):
     """
 
     def __init__(self) -> None:
-        self._screen, self._session = current(), session()
-        self._finished = ""
+        self._screen, self._finished = current(), ""
 
     def begin(self, heading: tuple[str, ...]) -> None:  # noqa: D102
         for text in (*heading, ""):
             say(text)
 
     def known(self, invariant: str, dtype: str) -> Verdict | None:  # noqa: D102
-        return self._session.known(invariant, dtype) if self._session else None
+        return self._screen.known(invariant, dtype)
 
     def case(  # noqa: D102
         self, invariant: str, dtype: str, number: int, cases: int, case: Case | None = None
     ) -> None:
         self._screen.doing(f"{invariant} {dtype}", number, cases)
-        if self._session:
-            self._session.attempt(Verdict(invariant, dtype, "error", number + 1, case=case))
+        self._screen.attempt(Verdict(invariant, dtype, "error", number + 1, case=case))
 
     def failed(self, message: str) -> None:  # noqa: D102
         if ranks.world() > 1:
@@ -61,8 +58,7 @@ class Shown(Progress):
     def examined(self, verdict: Verdict) -> None:  # noqa: D102
         if verdict.kind == "error":
             self.failed(verdict.message)
-        if self._session:
-            self._session.examined(verdict)
+        self._screen.examined(verdict)
 
     def verdict(self, verdict: Verdict) -> None:  # noqa: D102
         style = "red" if verdict.stale else _STYLES[verdict.kind]

@@ -73,20 +73,8 @@ class Task:
 
 def task_of_dataset(data: Dataset, settings: Settings) -> Task:
     """Return the experiment's task on a data set."""
-    facts = TaskFacts(
-        data=data.name,
-        files=data.files,
-        case=None,
-        train=len(data.train_labels),
-        test=len(data.test_labels),
-        inputs=data.inputs,
-        hidden=settings.hidden,
-        classes=data.classes,
-        iterations=settings.iterations,
-        lr=settings.lr,
-        dtype=settings.dtype,
-    )
-    return Task(facts, data.train_x, data.train_labels, data.test_x, data.test_labels)
+    arrays = (data.train_x, data.train_labels, data.test_x, data.test_labels)
+    return _task(data.name, data.files, None, data.classes, settings, arrays)
 
 
 def task_of_case(case: Case) -> Task:
@@ -104,20 +92,21 @@ def task_of_case(case: Case) -> Task:
         )
     from symmetry.experiment import Settings
 
-    Settings(lr=case.lr, dtype=case.dtype)  # a rate that is zero or infinite there is refused
-    facts = TaskFacts(
-        data=f"generated {case.data}",
-        files={},
-        case=case,
-        train=case.n,
-        test=case.n,
-        inputs=case.i,
-        hidden=case.h,
-        classes=case.c,
-        iterations=case.iterations,
-        lr=case.lr,
-        dtype=case.dtype,
-    )
+    settings = Settings(case.h, case.iterations, case.lr, case.dtype)  # or the rate is refused
     arrays = setting(case)
-    labels = arrays.y.argmax(axis=1)
-    return Task(facts, arrays.x, labels, arrays.x, labels)
+    training_set = arrays.x, arrays.y.argmax(axis=1)
+    return _task(f"generated {case.data}", {}, case, case.c, settings, training_set * 2)
+
+
+def _task(
+    name: str,
+    files: dict[str, str],
+    case: Case | None,
+    classes: int,
+    settings: Settings,
+    arrays: tuple[NDArray[Any], ...],
+) -> Task:
+    """Return the task on these arrays: inputs and labels, then those of the test set."""
+    (n, inputs), tests, own = arrays[0].shape, len(arrays[2]), settings
+    numbers = (inputs, own.hidden, classes, own.iterations, own.lr, own.dtype)
+    return Task(TaskFacts(name, files, case, n, tests, *numbers), *arrays)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from symmetry.checker.verdict import Checked, Verdict, exit_code
 from symmetry.invariants.training import THRESHOLDS
 from symmetry.records import dump
+from symmetry.report.files import Report
 from symmetry.report.templates import render
 from symmetry.report.verdicts import conclusion, deviation, record, summary
 from symmetry.units.words import count
@@ -84,8 +85,8 @@ def last_line(rows: Sequence[Row]) -> str:
     return ", ".join(texts)
 
 
-def render_models(rows: Sequence[Row], left_out: Sequence[str], command: str) -> str:
-    """Return the Markdown of all targets; nothing in it changes from run to run.
+def render_models(rows: Sequence[Row], left_out: Sequence[str], command: str) -> Report:
+    """Return the file of all targets; nothing in it changes from run to run.
 
     Parameters
     ----------
@@ -97,7 +98,7 @@ def render_models(rows: Sequence[Row], left_out: Sequence[str], command: str) ->
         The command line that writes it.
     """
     context = {"rows": rows, "left_out": left_out, "command": command, "last_line": last_line(rows)}
-    return render("models.md.jinja", context)
+    return Report({MARKDOWN: render("models.md.jinja", context)})
 
 
 def to_json(rows: Sequence[Row]) -> str:

@@ -95,7 +95,7 @@ def test_the_core_by_default(tmp_path: Path) -> None:
     ]
     assert len(results(tmp_path)) == 2 * number
     report = (tmp_path / "new/reports/invariants.md").read_text()
-    assert "`symmetry check --examples 10 --exact --json out.json --output new/reports`" in report
+    assert "`symmetry check --exact --examples 10 --json out.json --output new/reports`" in report
 
 
 def test_a_violation_is_told_and_can_be_repeated(folder: Path) -> None:
