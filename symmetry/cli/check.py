@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from symmetry.cli import FAILED, FOUND, OK
-from symmetry.cli.options import case_option, dtype, flag, number, path, read_cases, several
+from symmetry.cli.options import DTYPE, FROM_TWO, FROM_ZERO, PATH, WHOLE, flag, option, read_cases
 from symmetry.cli.parent import isolated
 from symmetry.cli.screen import current, say, terminal
 from symmetry.errors import SymmetryError
@@ -25,34 +25,39 @@ _WORK = 3 * 10**9  # that may be spent on explaining: samples times inputs times
 
 @click.command("check")
 @click.argument("targets", nargs=-1, metavar="[NAME]...")
-@several(
+@option(
     "--only",
     "PATTERN",
     "Check the invariants whose full name matches, such as 'network/*'. Repeatable.",
-)
-@several("--skip", "PATTERN", "Leave these out; wins over --only. Repeatable.")
-@number("--examples", "N", "Number of cases for each dtype.", 100)
-@number("--seed", "N", "Seed of the list of cases; another one explores others.", 0, least=0)
-@dtype("Repeatable.  [default: both]", multiple=True)
-@flag("--exact", "Units must stay equal bit for bit: a split by rounding alone is a violation.")
-@click.option(
-    "--allow",
-    type=click.Choice(["rounding"]),
     multiple=True,
-    help="Changes nothing: rounding is allowed without --exact.",
 )
-@several(
+@option("--skip", "PATTERN", "Leave these out; wins over --only. Repeatable.", multiple=True)
+@option("--examples", "N", "Number of cases for each dtype.", 100, WHOLE)
+@option("--seed", "N", "Seed of the list of cases; another one explores others.", 0, FROM_ZERO)
+@option("--dtype", None, "Repeatable.  [default: both]", kind=DTYPE, multiple=True)
+@flag("--exact", "Units must stay equal bit for bit: a split by rounding alone is a violation.")
+@option(
+    "--allow",
+    None,
+    "Changes nothing: rounding is allowed without --exact.",
+    kind=click.Choice(["rounding"]),
+    multiple=True,
+)
+@option(
     "--expect-failure",
     "NAME=REASON",
     "This invariant is known to be violated; if it is not, that is an error. Repeatable.",
+    multiple=True,
 )
-@number("--min-samples", "N", "Every case has at least so many samples; BatchNorm wants 2.", 1)
-@number("--steps", "K", "Of a training: how many steps the runs of training/* take.", 4, least=2)
-@case_option("Run this case, or those in a file, one a line, instead of a list.")
+@option(
+    "--min-samples", "N", "Every case has at least so many samples; BatchNorm wants 2.", 1, WHOLE
+)
+@option("--steps", "K", "Of a training: how many steps the runs of training/* take.", 4, FROM_TWO)
+@option("--case", "JSON|FILE", "Run this case, or those in a file, one a line, instead of a list.")
 @flag("--no-explain", "Do not look for the operation behind the first violation that repeats.")
-@path("--json", "FILE", "Write the verdicts there, for programs.")
-@path("--script", "FILE", "Write a Python script there that reproduces a violation.")
-@path("--output", "DIR", "Write there, in Markdown, what was checked.")
+@option("--json", "FILE", "Write the verdicts there, for programs.", kind=PATH)
+@option("--script", "FILE", "Write a Python script there that reproduces a violation.", kind=PATH)
+@option("--output", "DIR", "Write there, in Markdown, what was checked.", kind=PATH)
 @flag("--list", "Print the invariants, and check nothing.", "list_")
 @isolated
 def command(

@@ -10,15 +10,14 @@ from click.core import ParameterSource
 
 from symmetry.cli import OK
 from symmetry.cli.options import (
-    case_option,
+    WHOLE,
     experiment_options,
-    flag,
     is_usual,
     load_data,
-    number,
+    option,
     output_directory,
-    path,
     read_case,
+    report_options,
 )
 from symmetry.cli.screen import say, terminal
 
@@ -29,18 +28,18 @@ _TASK = ("data", "classes", "hidden", "iterations", "lr", "dtype")
 @click.command("compare")
 @click.argument("trainers", nargs=-1, metavar="[TRAINER]...")
 @experiment_options
-@case_option("Compare on a generated case, as `symmetry check` prints it, instead of the data.")
-@number(
+@option(
+    "--case",
+    "JSON|FILE",
+    "Compare on a generated case, as `symmetry check` prints it, instead of the data.",
+)
+@option(
     "--threads",
     "N",
     "Threads of every trainer.  [default: what its libraries choose; 1 with --case]",
+    kind=WHOLE,
 )
-@path(
-    "--output",
-    "DIR",
-    "Where the report goes; must be given if anything is not the default.  [default: reports]",
-)
-@flag("--quiet", "Print nothing but errors.")
+@report_options
 def command(
     trainers: tuple[str, ...],
     data: Path | None,

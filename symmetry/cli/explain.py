@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from symmetry.cli import FOUND, OK
-from symmetry.cli.options import case_option, dtype, number, path, rate, read_case
+from symmetry.cli.options import DTYPE, FROM_ZERO, PATH, RATE, WHOLE, option, read_case
 from symmetry.cli.parent import isolated
 from symmetry.cli.screen import current, say
 
@@ -18,30 +18,39 @@ if TYPE_CHECKING:
 
 _OF_STEPS = ("case", "hidden", "samples", "inputs", "classes", "iterations", "lr")
 _SIZES = {"samples": 1000, "inputs": 20, "hidden": 200, "classes": 10}  # of generated data
-_ITERATIONS, _RATE = 10, 0.01
+_ITERATIONS, _LEARNING_RATE = 10, 0.01
 
 
 @click.command("explain")
 @click.argument("target", metavar="NAME")
-@case_option("A case as `symmetry check` prints it, instead of all other options.")
-@number("--hidden", "H", "Hidden units.  [default: 200]")
-@number(
+@option(
+    "--case", "JSON|FILE", "A case as `symmetry check` prints it, instead of all other options."
+)
+@option("--hidden", "H", "Hidden units.  [default: 200]", kind=WHOLE)
+@option(
     "--samples",
     "N",
     "Samples: the first N of MNIST, or of generated data.  [default: all, or 1000]",
+    kind=WHOLE,
 )
-@number("--inputs", "I", "Generate data with so many inputs.")
-@number("--classes", "C", "Generate data with so many classes.")
-@number("--iterations", "T", "Steps to take if nothing splits before.  [default: 10]")
-@rate(None, "Learning rate.  [default: 0.01]")
-@number("--steps", "K", "Steps to take of a training.  [default: 2]")
-@dtype("In which everything is computed.  [default: float32; a training: float64, then float32]")
-@number("--seed", "N", "Of generated data, or of a training.  [default: 0]", least=0)
-@path("--json", "FILE", "Write it there as well.")
-@path(
+@option("--inputs", "I", "Generate data with so many inputs.", kind=WHOLE)
+@option("--classes", "C", "Generate data with so many classes.", kind=WHOLE)
+@option("--iterations", "T", "Steps to take if nothing splits before.  [default: 10]", kind=WHOLE)
+@option("--lr", "X", "Learning rate.  [default: 0.01]", kind=RATE)
+@option("--steps", "K", "Steps to take of a training.  [default: 2]", kind=WHOLE)
+@option(
+    "--dtype",
+    None,
+    "In which everything is computed.  [default: float32; a training: float64, then float32]",
+    kind=DTYPE,
+)
+@option("--seed", "N", "Of generated data, or of a training.  [default: 0]", kind=FROM_ZERO)
+@option("--json", "FILE", "Write it there as well.", kind=PATH)
+@option(
     "--script",
     "FILE",
     "Write a script there that does the operation alone, its operands beside it.",
+    kind=PATH,
 )
 @isolated
 def command(target: str, json: Path | None, script: Path | None, **given: Any) -> int:
@@ -106,7 +115,7 @@ def _explain_step(
     from symmetry.data.mnist import load_mnist
 
     kind = dtype or ("float32" if "float32" in trainer.dtypes else trainer.dtypes[0])
-    steps, lr = given["iterations"] or _ITERATIONS, given["lr"] or _RATE
+    steps, lr = given["iterations"] or _ITERATIONS, given["lr"] or _LEARNING_RATE
     small = case is not None or given["inputs"] is not None or given["classes"] is not None
     if case is not None:
         start = start_of_case(read_case(case, "explained"))

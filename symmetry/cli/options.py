@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -61,26 +62,17 @@ REPORTS = Path("reports")  # the directory of the reports that are written witho
 _CLASSES = 10  # of the digits
 
 
-def option(*names: str, kind: Any = None, **attributes: Any) -> Option[Any]:
-    """Return an option whose help names its default, if it has one."""
-    return click.option(*names, type=kind, show_default=True, **attributes)
+WHOLE, FROM_ZERO, FROM_TWO = (WholeNumber(min=least) for least in (1, 0, 2))
+PATH, RATE, DTYPE = GivenPath(), LearningRate(), click.Choice(["float32", "float64"])
 
 
-def number(
-    name: str, metavar: str, text: str, default: int | None = None, least: int = 1
+def option(
+    name: str, metavar: str | None, text: str, default: Any = None, kind: Any = None, **more: Any
 ) -> Option[Any]:
-    """Return an option that takes a whole number."""
-    return option(name, kind=WholeNumber(min=least), default=default, metavar=metavar, help=text)
-
-
-def rate(default: float | None, text: str = "Learning rate.") -> Option[Any]:
-    """Return the option that takes a learning rate."""
-    return option("--lr", kind=LearningRate(), default=default, metavar="X", help=text)
-
-
-def path(name: str, metavar: str, text: str) -> Option[Any]:
-    """Return an option that takes a path."""
-    return option(name, kind=GivenPath(), metavar=metavar, help=text)
+    """Return an option with a value, whose help names its default if it has one."""
+    if default is not None:
+        more |= {"default": default, "show_default": True}
+    return click.option(name, type=kind, metavar=metavar, help=text, **more)
 
 
 def flag(name: str, text: str, *names: str) -> Option[Any]:
@@ -88,41 +80,39 @@ def flag(name: str, text: str, *names: str) -> Option[Any]:
     return click.option(name, *names, is_flag=True, help=text)
 
 
-def several(name: str, metavar: str, text: str) -> Option[Any]:
-    """Return an option that may be given several times."""
-    return click.option(name, multiple=True, metavar=metavar, help=text)
+def _together(*options: Option[Any]) -> Option[Any]:
+    """Return what adds several options to a command."""
+    return lambda command: functools.reduce(lambda made, add: add(made), reversed(options), command)
 
 
-def case_option(text: str) -> Option[Any]:
-    """Return the option that takes cases."""
-    return option("--case", metavar="JSON|FILE", help=text)
-
-
-def dtype(text: str, default: str | None = None, *, multiple: bool = False) -> Option[Any]:
-    """Return the option that says in which dtypes everything is computed."""
-    kinds = click.Choice(["float32", "float64"])
-    return option("--dtype", kind=kinds, default=default, multiple=multiple, help=text)
-
-
-_EXPERIMENT = (
-    path(
+# What is trained, on what, and how long.
+experiment_options = _together(
+    option(
         "--data",
         "DIR",
         "Directory of four IDX files, each plain or .gz.  [default: the embedded MNIST]",
+        kind=PATH,
     ),
-    number("--classes", "N", "Number of classes; a label of N or more is an error.", _CLASSES),
-    number("--hidden", "H", "Number of hidden units.", 200),
-    number("--iterations", "T", "Number of full-batch steps.", 100),
-    rate(0.01),
-    dtype("In which everything is computed.", "float32"),
+    option(
+        "--classes", "N", "Number of classes; a label of N or more is an error.", _CLASSES, WHOLE
+    ),
+    option("--hidden", "H", "Number of hidden units.", 200, WHOLE),
+    option("--iterations", "T", "Number of full-batch steps.", 100, WHOLE),
+    option("--lr", "X", "Learning rate.", 0.01, RATE),
+    option("--dtype", None, "In which everything is computed.", "float32", DTYPE),
 )
 
 
-def experiment_options(command: Command) -> Command:
-    """Add the options that say what is trained, on what, and how long."""
-    for option in reversed(_EXPERIMENT):
-        command = option(command)
-    return command
+# Where the report goes, and whether anything else is shown.
+report_options = _together(
+    option(
+        "--output",
+        "DIR",
+        "Where the report goes; must be given if anything is not the default.  [default: reports]",
+        kind=PATH,
+    ),
+    flag("--quiet", "Print nothing but errors."),
+)
 
 
 def load_data(directory: Path | None, classes: int) -> Dataset:

@@ -11,14 +11,16 @@ import click
 
 from symmetry.cli import FOUND, OK
 from symmetry.cli.options import (
+    FROM_ZERO,
+    PATH,
+    WHOLE,
     experiment_options,
     flag,
     is_usual,
     load_data,
-    number,
     option,
     output_directory,
-    path,
+    report_options,
 )
 from symmetry.cli.screen import say, terminal
 from symmetry.errors import SymmetryError
@@ -33,27 +35,25 @@ _TEXTS = ("mnist.md", "mnist.json")
 @experiment_options
 @option(
     "--init",
-    kind=click.Choice(["zero", "random"]),
-    default="zero",
-    help="Where the weights start. Units that start at random ought to differ: never a violation.",
+    None,
+    "Where the weights start. Units that start at random ought to differ: never a violation.",
+    "zero",
+    click.Choice(["zero", "random"]),
 )
-@number("--seed", "N", "Seed of the random start, of this run or of its control.", 0, least=0)
+@option("--seed", "N", "Seed of the random start, of this run or of its control.", 0, FROM_ZERO)
 @flag("--collapsed", "Train the collapsed network only: one unit for all.")
 @flag("--no-control", "Leave out the control run from a random start.")
-@number(
+@option(
     "--threads",
     "N",
     "Threads to compute with; they never change a bit.  [default: NUMBA_NUM_THREADS or all cores]",
+    kind=WHOLE,
 )
-@path(
-    "--output",
-    "DIR",
-    "Where the report goes; must be given if the experiment is not the default one.  "
-    "[default: reports]",
+@option(
+    "--save-weights", "FILE.npz", "Write the final weights there, as arrays w1 and w2.", kind=PATH
 )
-@path("--save-weights", "FILE.npz", "Write the final weights there, as arrays w1 and w2.")
 @flag("--check", "Write nothing; exit 1 if the report is missing or would change.")
-@flag("--quiet", "Print nothing but errors.")
+@report_options
 def command(
     data: Path | None,
     classes: int,

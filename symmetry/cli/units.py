@@ -7,14 +7,14 @@ from pathlib import Path
 import click
 
 from symmetry.cli import OK
-from symmetry.cli.options import path
+from symmetry.cli.options import PATH, option
 from symmetry.cli.parent import isolated
 from symmetry.cli.screen import current, say, terminal
 
 
 @click.command("units")
 @click.argument("name")
-@path("--json", "FILE", "Write them there as well.")
+@option("--json", "FILE", "Write them there as well.", kind=PATH)
 @isolated
 def command(name: str, json: Path | None) -> int:
     """Find the groups of equal units in the model of a PyTorch training.
