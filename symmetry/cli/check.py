@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from symmetry.cli import FAILED, FOUND, OK
-from symmetry.cli.options import DTYPE, FROM_TWO, FROM_ZERO, PATH, WHOLE, flag, option, read_cases
+from symmetry.cli.options import (
+    DTYPE,
+    FROM_TWO,
+    FROM_ZERO,
+    PATH,
+    WHOLE,
+    as_typed,
+    flag,
+    option,
+    read_cases,
+)
 from symmetry.cli.parent import isolated
 from symmetry.cli.screen import current, say, terminal
 from symmetry.errors import SymmetryError
@@ -152,7 +161,7 @@ def _contents(
     if json is not None:
         contents[json] = verdicts.to_json(report) if report else models.to_json(rows)
     if output is not None:
-        line = shlex.join(["symmetry", *click.get_current_context().find_root().obj])
+        line = as_typed()
         files = (
             checked.render_checked(report, line)
             if report

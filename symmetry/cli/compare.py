@@ -11,6 +11,7 @@ from click.core import ParameterSource
 from symmetry.cli import OK
 from symmetry.cli.options import (
     WHOLE,
+    as_typed,
     experiment_options,
     is_usual,
     load_data,
@@ -89,6 +90,6 @@ def command(
         else:
             task = task or task_of_dataset(load_data(data, classes), settings)
             found = study(task, subjects, threads, Shown())
-        render_study(found).write(output)
+        render_study(found, as_typed()).write(output)
         say(f"report  {output / MARKDOWN}")
     return OK

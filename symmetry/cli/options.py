@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -148,6 +149,11 @@ def output_directory(output: Path | None, *, usual: bool, what: str) -> Path:
             "--output DIR where its report is."
         )
     return output or REPORTS
+
+
+def as_typed() -> str:
+    """Return the command line that is being obeyed, quoted for a shell."""
+    return shlex.join(["symmetry", *click.get_current_context().find_root().obj])
 
 
 def read_cases(text: str) -> tuple[Case, ...]:

@@ -8,8 +8,7 @@ from contextlib import ExitStack, closing
 from typing import Any
 
 from symmetry.comparison.process import Process, SubjectError
-from symmetry.comparison.record import Comparison, TrainerPoint, TrainerRun
-from symmetry.comparison.recorder import Recorder
+from symmetry.comparison.record import Comparison, Recorder, TrainerPoint, TrainerRun
 from symmetry.comparison.subject import Subject
 from symmetry.comparison.task import Task, TaskFacts
 from symmetry.comparison.worker import ADVANCE, LIBRARIES

@@ -22,9 +22,3 @@ def command_line(command: str, *arguments: str, **options: Any) -> str:
                 words.append("--" + name.replace("_", "-"))
                 words += [] if each is True else [str(each)]
     return shlex.join(words)
-
-
-def changed(record: Any, default: Any, *names: str) -> dict[str, Any]:
-    """Return those of the attributes whose values are not the default's."""
-    pairs = ((name, getattr(record, name)) for name in names)
-    return {name: value for name, value in pairs if value != getattr(default, name)}

@@ -12,11 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from symmetry.comparison.record import Comparison, TrainerRun
-from symmetry.comparison.study import CASE_THREADS, Study
+from symmetry.comparison.study import Study
 from symmetry.comparison.task import TaskFacts
-from symmetry.experiment import Settings
 from symmetry.records import dump
-from symmetry.report.command import changed, command_line
 from symmetry.report.figure import Figure, plain
 from symmetry.report.files import Report
 from symmetry.report.templates import code, percent, relative, render
@@ -31,8 +29,8 @@ SPREAD, GROWTH = "frameworks-spread.png", "frameworks-growth.png"
 _FINEST = 1e-17  # spreads below are not told from zero
 
 
-def render_study(study: Study) -> Report:
-    """Return the files of the report."""
+def render_study(study: Study, command: str) -> Report:
+    """Return the files of the report; ``command`` is the line that writes it."""
     helped = ((run, trial.facts.hidden) for trial in study.trials for run in trial.helped)
     context = {
         "study": study,
@@ -42,7 +40,7 @@ def render_study(study: Study) -> Report:
         "loss_difference": _loss_difference,
         "task": task_in_words,
         "environments": _environments(study),
-        "command": command(study),
+        "command": command,
         "helped": [f"{code(run.name)} ({count(units, 'unit')})" for run, units in helped],
         "spread": SPREAD,
         "growth": GROWTH,
@@ -161,23 +159,6 @@ def _environments(study: Study) -> dict[tuple[str, str], list[str]]:
             if (name := code(run.name) + where) not in names:
                 names.append(name)
     return found
-
-
-def command(study: Study) -> str:
-    """Return the line that repeats the comparison; places of files are for the reader to fill."""
-    if study.growth is not None:
-        return command_line("compare")
-    facts, case = study.main.facts, study.main.facts.case
-    sizes = {
-        "data": None if facts.data == "MNIST" else "DIR",
-        "classes": None if facts.classes == 10 else facts.classes,
-        **changed(facts, Settings(), "hidden", "iterations", "lr", "dtype"),
-    }
-    options = sizes if case is None else {"case": case.to_json()}
-    usual = None if case is None else CASE_THREADS
-    threads = None if study.main.threads == usual else study.main.threads
-    trainers = [run.name for run in study.main.runs]
-    return command_line("compare", *trainers, **options, threads=threads, output="REPORTS")
 
 
 def in_short(run: TrainerRun, comparison: Comparison) -> str:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from symmetry.data.mnist import CHECKSUMS
 from symmetry.experiment import Experiment, Settings
 from symmetry.records import dump
-from symmetry.report.command import changed, command_line
+from symmetry.report.command import command_line
 from symmetry.report.figures import experiment_figures, shared_feature
 from symmetry.report.files import Report
 from symmetry.report.templates import render
@@ -98,13 +98,14 @@ def _context(experiment: Experiment) -> dict[str, Any]:
 
 def _command(settings: Settings, *, own_data: bool, classes: int) -> str:
     """Return the line that repeats the run; the places of its files are for the reader to fill."""
-    names = ("hidden", "iterations", "lr", "dtype", "init", "seed", "collapsed")
+    usual = vars(Settings())
     options = {
         "data": None if own_data else "DIR",
         "classes": None if classes == 10 else classes,
-        **changed(settings, Settings(), *names),
-        "no_control": not settings.control,
+        **{key: value for key, value in vars(settings).items() if value != usual[key]},
     }
+    if "control" in options:
+        options["no_control"] = not options.pop("control")
     return command_line("run", **options, output="REPORTS" if any(options.values()) else None)
 
 

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from symmetry.comparison.environment import Libraries
-from symmetry.comparison.record import TrainerRun
-from symmetry.comparison.recorder import Recorder, spread
+from symmetry.comparison.record import Recorder, TrainerRun, spread
 from symmetry.comparison.subject import parse_subject
 from symmetry.comparison.task import task_of_dataset
 from symmetry.experiment import Settings
