@@ -90,14 +90,10 @@ class Remote(Screen):
         self._target = ""
         self._folder = os.getcwd()  # noqa: PTH109
 
-    def text(  # noqa: D102
-        self, text: str, *, words: str = "", style: str = "", err: bool = False
-    ) -> None:
-        self._channel.send("text", text, words, style, err)
+    def text(self, text: str, err: bool = False, words: str = "", style: str = "") -> None:
+        self._channel.send("text", text, err, words, style)
 
-    def doing(  # noqa: D102
-        self, what: str, number: int, of: int | None, note: str = "", *, bar: str = ""
-    ) -> None:
+    def doing(self, what: str, number: int, of: int | None, note: str = "", bar: str = "") -> None:
         if self.live:
             self._channel.send("doing", what, number, of, note, bar)
 
@@ -114,10 +110,10 @@ class Remote(Screen):
         if target in self._order.broken:
             raise SymmetryError(self._order.broken[target])
 
-    def attempt(self, verdict: Verdict) -> None:  # noqa: D102
+    def attempt(self, verdict: Verdict) -> None:
         self._send("attempt", verdict)
 
-    def examined(self, verdict: Verdict) -> None:  # noqa: D102
+    def examined(self, verdict: Verdict) -> None:
         self._send("examined", verdict)
         with suppress(OSError):
             os.chdir(self._folder)  # whatever code under test has made of it

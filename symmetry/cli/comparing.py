@@ -18,28 +18,28 @@ _LINES = 10  # of progress, for each comparison
 class Shown(ComparisonListener):
     """Prints a line now and then, one for each split, and one for each trainer at the end."""
 
-    def begin(self, facts: TaskFacts, names: tuple[str, ...]) -> None:  # noqa: D102
+    def begin(self, facts: TaskFacts, names: tuple[str, ...]) -> None:
         self._total, self._names = facts.iterations, names
         self._split: set[str] = set()
         say(f"{facts.data}, {task_in_words(facts)}\n  {', '.join(names)}")
         for name in names:
             current().doing(name, 0, self._total, "starting", bar=name)
 
-    def left_out(self, name: str, reason: str) -> None:  # noqa: D102
+    def left_out(self, name: str, reason: str) -> None:
         say(f"  left out: {name}: {reason}")
         current().done(name)
 
-    def point(self, name: str, point: TrainerPoint) -> None:  # noqa: D102
+    def point(self, name: str, point: TrainerPoint) -> None:
         if point.ulps and name not in self._split:
             self._split.add(name)
             say(f"  iteration {point.iteration:,}: units of {name} split")
         current().doing(name, point.iteration, self._total, numbers(point), bar=name)
 
-    def turn(self, iteration: int) -> None:  # noqa: D102
+    def turn(self, iteration: int) -> None:
         if iteration % max(self._total // _LINES, 1) == 0:
             say(f"  iteration {iteration:,} of {self._total:,}")
 
-    def end(self, comparison: Comparison) -> None:  # noqa: D102
+    def end(self, comparison: Comparison) -> None:
         for name in self._names:
             current().done(name)
         for run in comparison.runs:

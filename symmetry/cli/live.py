@@ -21,9 +21,7 @@ class Live(Screen):
         self._bars, self._on_stderr = bars, on_stderr
         self._tasks: dict[str, TaskID] = {}
 
-    def text(  # noqa: D102
-        self, text: str, *, words: str = "", style: str = "", err: bool = False
-    ) -> None:
+    def text(self, text: str, err: bool = False, words: str = "", style: str = "") -> None:
         if err != self._on_stderr:  # that one is no terminal
             super().text(text, err=err)
             return
@@ -32,15 +30,13 @@ class Live(Screen):
             shown.highlight_words([words], style)
         self._bars.console.print(shown, soft_wrap=True)  # a command stays in one piece
 
-    def doing(  # noqa: D102
-        self, what: str, number: int, of: int | None, note: str = "", *, bar: str = ""
-    ) -> None:
+    def doing(self, what: str, number: int, of: int | None, note: str = "", bar: str = "") -> None:
         note = note if of is None else f"{number:,} of {of:,}  {note}"
         if bar not in self._tasks:
             self._tasks[bar] = self._bars.add_task(what, total=of, note=note)
         self._bars.update(self._tasks[bar], description=what, completed=number, total=of, note=note)
 
-    def done(self, bar: str = "") -> None:  # noqa: D102
+    def done(self, bar: str = "") -> None:
         if bar in self._tasks:
             self._bars.remove_task(self._tasks.pop(bar))
 

@@ -27,7 +27,7 @@ class LearningRate(click.ParamType):  # type: ignore[type-arg]
 
     name = "float"
 
-    def convert(  # noqa: D102
+    def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         try:
@@ -45,9 +45,7 @@ class GivenPath(click.Path):
     def __init__(self) -> None:
         super().__init__(path_type=Path)
 
-    def convert(  # noqa: D102
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Any:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if value == "":
             self.fail("it is empty.", param, ctx)
         return super().convert(value, param, ctx)

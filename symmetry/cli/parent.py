@@ -142,10 +142,10 @@ class _Work:
             if kind == "text":
                 if values != next(shown, None):
                     shown = iter(())
-                    self._show(*values)
+                    self._shown.append(values)
+                    self._screen.text(*values)
             elif kind == "doing":
-                what, number, of, note, bar = values
-                self._screen.doing(what, number, of, note, bar=bar)
+                self._screen.doing(*values)
             elif kind == "target":
                 self._target, self._running = values[0], None
             elif kind == "attempt":
@@ -156,10 +156,6 @@ class _Work:
             elif kind in ("end", "failed", "gone"):
                 self._returned += calls
                 return values[0] if kind == "end" else str(values[0])
-
-    def _show(self, text: str, words: str, style: str, err: bool) -> None:
-        self._shown.append([text, words, style, err])
-        self._screen.text(text, words=words, style=style, err=err)
 
     def _learn(self, message: str) -> None:
         """Remember how a process ended, so that the next one does not end in the same way."""

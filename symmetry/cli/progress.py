@@ -21,13 +21,13 @@ class ShownRun(Listener):
     def __init__(self) -> None:
         self._bars, self._run = on_terminal(), ""
 
-    def stage(self, name: str) -> None:  # noqa: D102
+    def stage(self, name: str) -> None:
         current().done()
         current().doing(name, 0, None)
         if not self._bars:
             say(name)
 
-    def iteration(self, run: str, point: Point, iterations: int) -> None:  # noqa: D102
+    def iteration(self, run: str, point: Point, iterations: int) -> None:
         if run != self._run:
             self._run = run
             current().done()

@@ -22,14 +22,12 @@ class Screen:
 
     live = False  # whether anybody looks at what is being done
 
-    def text(self, text: str, *, words: str = "", style: str = "", err: bool = False) -> None:
+    def text(self, text: str, err: bool = False, words: str = "", style: str = "") -> None:
         """Show a line, on a terminal with some of its words in a style of Rich."""
         del words, style
         click.echo(text, err=err)
 
-    def doing(
-        self, what: str, number: int, of: int | None, note: str = "", *, bar: str = ""
-    ) -> None:
+    def doing(self, what: str, number: int, of: int | None, note: str = "", bar: str = "") -> None:
         """Show on a terminal how far what is being done has come, in a line for each bar."""
 
     def done(self, bar: str = "") -> None:
@@ -51,7 +49,7 @@ class Screen:
 class Silent(Screen):
     """Shows nothing: nobody wants to see it, or another process shows it."""
 
-    def text(self, text: str, *, words: str = "", style: str = "", err: bool = False) -> None:
+    def text(self, text: str, err: bool = False, words: str = "", style: str = "") -> None:
         """Show nothing."""
 
 

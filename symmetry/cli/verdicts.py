@@ -37,30 +37,30 @@ class Shown(Progress):
     def __init__(self) -> None:
         self._screen, self._finished = current(), ""
 
-    def begin(self, heading: tuple[str, ...]) -> None:  # noqa: D102
+    def begin(self, heading: tuple[str, ...]) -> None:
         for text in (*heading, ""):
             say(text)
 
-    def known(self, invariant: str, dtype: str) -> Verdict | None:  # noqa: D102
+    def known(self, invariant: str, dtype: str) -> Verdict | None:
         return self._screen.known(invariant, dtype)
 
-    def case(  # noqa: D102
+    def case(
         self, invariant: str, dtype: str, number: int, cases: int, case: Case | None = None
     ) -> None:
         self._screen.doing(f"{invariant} {dtype}", number, cases)
         self._screen.attempt(Verdict(invariant, dtype, "error", number + 1, case=case))
 
-    def failed(self, message: str) -> None:  # noqa: D102
+    def failed(self, message: str) -> None:
         if ranks.world() > 1:
             click.echo(f"rank {ranks.rank()}: {message}", err=True)
             os._exit(1)
 
-    def examined(self, verdict: Verdict) -> None:  # noqa: D102
+    def examined(self, verdict: Verdict) -> None:
         if verdict.kind == "error":
             self.failed(verdict.message)
         self._screen.examined(verdict)
 
-    def verdict(self, verdict: Verdict) -> None:  # noqa: D102
+    def verdict(self, verdict: Verdict) -> None:
         style = "red" if verdict.stale else _STYLES[verdict.kind]
         self._screen.text(line(verdict), words=f" {verdict.kind} ", style=style)
         if not self._screen.live and self._finished != verdict.invariant:
