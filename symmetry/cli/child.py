@@ -75,7 +75,7 @@ class Channel:
         text = _json([kind, *values]).encode()
         try:
             with self._lock:
-                self._pipe.write(b"%b%d\n%b" % (self._token, len(text), text))
+                self._pipe.write(b"%b%b\n" % (self._token, text))
                 self._pipe.flush()
         except (OSError, ValueError):
             _exit(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +17,9 @@ from symmetry.cli.screen import current, say
 if TYPE_CHECKING:
     from symmetry.culprit.explanation import Explanation
 
-_OF_STEPS = ("case", "hidden", "samples", "inputs", "classes", "iterations", "lr")
-_SIZES = {"samples": 1000, "inputs": 20, "hidden": 200, "classes": 10}  # of generated data
-_ITERATIONS, _LEARNING_RATE = 10, 0.01
+# The options of steps, and what a case calls them.
+_KEYS = {"hidden": "h", "samples": "n", "inputs": "i", "classes": "c"}
+_KEYS |= {"iterations": "iterations", "lr": "lr"}
 
 
 @click.command("explain")
@@ -80,7 +81,7 @@ def command(target: str, json: Path | None, script: Path | None, **given: Any) -
     current().enter(target)
     found, threads = resolve(target), None
     if isinstance(found, Training):
-        for name in _OF_STEPS:
+        for name in ("case", *_KEYS):
             if given[name] is not None:
                 raise click.UsageError(f"--{name} is of two-layer steps, and this is a training.")
         options = {name: given[name] for name in ("steps", "seed") if given[name] is not None}
@@ -115,16 +116,14 @@ def _explain_step(
     from symmetry.data.mnist import load_mnist
 
     kind = dtype or ("float32" if "float32" in trainer.dtypes else trainer.dtypes[0])
-    steps, lr = given["iterations"] or _ITERATIONS, given["lr"] or _LEARNING_RATE
-    small = case is not None or given["inputs"] is not None or given["classes"] is not None
-    if case is not None:
-        start = start_of_case(read_case(case, "explained"))
-    elif small:
-        n, i, h, c = (given[name] or size for name, size in _SIZES.items())
-        seed = given["seed"] or 0
-        start = start_of_case(Case(n, i, h, c, lr, steps, kind, "pixels", "zero", seed))
+    small = any(value is not None for value in (case, given["inputs"], given["classes"]))
+    chosen = {key: given[name] for name, key in _KEYS.items() if given[name] is not None}
+    drawn = Case(1000, 20, 200, 10, 0.01, 10, kind, "pixels", "zero", given["seed"] or 0)
+    drawn = replace(drawn, **chosen)
+    if small:
+        start = start_of_case(drawn if case is None else read_case(case, "explained"))
     else:
-        hidden = given["hidden"] or _SIZES["hidden"]
-        start = start_of_dataset(load_mnist(), given["samples"], hidden, steps, lr, kind)
+        sizes = given["samples"], drawn.h, drawn.iterations, drawn.lr, kind
+        start = start_of_dataset(load_mnist(), *sizes)
     with one_thread() if small else nullcontext():
         return explain_step(trainer, start), in_words() if small else None

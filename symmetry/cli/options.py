@@ -67,19 +67,19 @@ PATH, RATE, DTYPE = GivenPath(), LearningRate(), click.Choice(["float32", "float
 
 def option(
     name: str, metavar: str | None, text: str, default: Any = None, kind: Any = None, **more: Any
-) -> Option[Any]:
+) -> Callable[[Command], Command]:
     """Return an option with a value, whose help names its default if it has one."""
     if default is not None:
         more |= {"default": default, "show_default": True}
     return click.option(name, type=kind, metavar=metavar, help=text, **more)
 
 
-def flag(name: str, text: str, *names: str) -> Option[Any]:
+def flag(name: str, text: str, *names: str) -> Callable[[Command], Command]:
     """Return an option without a value."""
     return click.option(name, *names, is_flag=True, help=text)
 
 
-def _together(*options: Option[Any]) -> Option[Any]:
+def _together(*options: Option[Any]) -> Callable[[Command], Command]:
     """Return what adds several options to a command."""
     return lambda command: functools.reduce(lambda made, add: add(made), reversed(options), command)
 

@@ -19,7 +19,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from typing import IO, Any
 
@@ -28,6 +28,7 @@ import click
 from symmetry import ranks
 from symmetry.cli import child
 from symmetry.cli.child import Order
+from symmetry.cli.options import flag, option
 from symmetry.cli.screen import Screen, Silent, current, showing, terminal
 from symmetry.errors import SymmetryError
 from symmetry.processes import command, ending
@@ -41,18 +42,15 @@ _PATIENCE = 2  # hangs, until first calls get no more time; ends between cases, 
 def isolated(function: Callable[..., int | None]) -> Callable[..., int | None]:
     """Add --timeout and --in-process to a command, and run it in another process by default."""
 
-    @click.option(
+    @option(
         "--timeout",
-        type=click.FloatRange(min=0, min_open=True),
-        default=60,
-        show_default=True,
-        metavar="S",
-        help="Seconds that one call of the target may take, a first one five times as many.",
+        "S",
+        "Seconds that one call of the target may take, a first one five times as many.",
+        60,
+        click.FloatRange(min=0, min_open=True),
     )
-    @click.option(
-        "--in-process",
-        is_flag=True,
-        help="Run the target in this process, for debuggers; nothing protects it then.",
+    @flag(
+        "--in-process", "Run the target in this process, for debuggers; nothing protects it then."
     )
     @functools.wraps(function)
     def run(timeout: float, in_process: bool, **options: Any) -> int | None:
@@ -61,31 +59,11 @@ def isolated(function: Callable[..., int | None]) -> Callable[..., int | None]:
         if ranks.world() > 1:  # torchrun starts the processes, and ends them
             with showing(current() if ranks.rank() == 0 else Silent()):
                 return function(**options)
-        return supervise(click.get_current_context().find_root().obj, timeout)
+        with _interruptible(), terminal() as screen:
+            arguments = click.get_current_context().find_root().obj
+            return _Work(arguments, timeout, screen).finish()
 
     return run
-
-
-def supervise(arguments: list[str], timeout: float) -> int:
-    """Run a command line in another process, and return its exit status.
-
-    Parameters
-    ----------
-    arguments
-        The command line, without the name of the program.
-    timeout
-        Seconds that one call of the target may take.
-
-    Raises
-    ------
-    SymmetryError
-        If processes end before they have begun with a target.
-    """
-    with _interruptible(), terminal() as screen:
-        work = _Work(arguments, timeout, screen)
-        while (status := work.try_once()) is None:
-            pass
-        return status
 
 
 class _Work:
@@ -102,15 +80,21 @@ class _Work:
         self._returned = 0  # calls of the target
         self._hung = 0
 
-    def try_once(self) -> int | None:
-        """Start a process; return its exit status, or None if another one has to go on."""
-        self._target = self._running = None
-        with _Process(self._order, self._prints) as process:
-            finished = self._follow(process)
-        if isinstance(finished, int):
-            return finished
-        self._learn(finished)
-        return None
+    def finish(self) -> int:
+        """Start processes until one reports the command's exit status; return that.
+
+        Raises
+        ------
+        SymmetryError
+            If processes end before they have begun with a target.
+        """
+        while True:
+            self._target = self._running = None
+            with _Process(self._order, self._prints) as process:
+                finished = self._follow(process)
+            if isinstance(finished, int):
+                return finished
+            self._learn(finished)
 
     def _follow(self, process: _Process) -> int | str:
         """Return the exit status that a process reports, or say how it ended without one."""
@@ -224,8 +208,7 @@ class _Process:
         """Queue messages until there are no more; what is none of ours ends them, too."""
         with suppress(OSError, ValueError):
             while (line := pipe.readline()).startswith(self._token):
-                text = pipe.read(int(line.removeprefix(self._token)))
-                self._messages.put(json.loads(text))
+                self._messages.put(json.loads(line.removeprefix(self._token)))
         self._messages.put(None)
 
     def _death(self) -> str:
@@ -267,15 +250,10 @@ class _Prints:
 @contextmanager
 def _interruptible() -> Iterator[None]:
     """Let other polite ways to end this process work as Ctrl-C does: the child ends with it."""
-    if threading.current_thread() is not threading.main_thread():
+    with ExitStack() as afterwards:
+        if threading.current_thread() is threading.main_thread():
+            for name in ("SIGTERM", "SIGHUP"):
+                if number := getattr(signal, name, None):
+                    before = signal.signal(number, signal.default_int_handler)
+                    afterwards.callback(signal.signal, number, before)
         yield
-        return
-    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {name: signal.getsignal(getattr(signal, name)) for name in names}
-    try:
-        for name in names:
-            signal.signal(getattr(signal, name), signal.default_int_handler)
-        yield
-    finally:
-        for name, handler in before.items():
-            signal.signal(getattr(signal, name), handler)
