@@ -14,7 +14,7 @@ from symmetry.checker import recipes
 from symmetry.checker.case import WEIGHTS, Case
 from symmetry.checker.diagnosis import diagnose
 from symmetry.checker.shrink import MAX_RUNS, shrink
-from symmetry.checker.verdict import Kind, Span, Verdict, settled
+from symmetry.checker.verdict import Kind, Verdict, settled
 from symmetry.invariants.catalogue import Invariant, StepInvariant
 from symmetry.invariants.rounding import elaborated, explained
 from symmetry.invariants.two_layer import TwoLayer
@@ -200,13 +200,12 @@ class StepExaminer(Examiner):
                 break
             failed = failed or found
         counting = [v.case for v in seen if v.counted]
-        values = {key: [getattr(case, key) for case in counting] for key in _SPANS}
         verdict = self._failed(invariant, failed) if failed else _passed(invariant, verdict, seen)
         return replace(
             verdict,
             cases=number + 1,
             counted=len(counting),
-            spans=tuple(Span(key, min(v), max(v)) for key, v in values.items() if v),
+            spans=tuple(_span([getattr(c, key) for c in counting]) for key in _SPANS if counting),
         )
 
     def _measure(
@@ -279,6 +278,12 @@ def _bound(trainer: Trainer, case: Case) -> TwoLayer:
 
 
 _setting = lru_cache(256)(_bound)  # the invariants share settings, and some of them a run as well
+
+
+def _span(values: Sequence[float]) -> str:
+    """Say between which values all of these are."""
+    least, largest = min(values), max(values)
+    return f"{least:g}" if least == largest else f"{least:g} to {largest:g}"
 
 
 def _without_numbers(message: str) -> str:

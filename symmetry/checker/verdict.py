@@ -16,15 +16,6 @@ Kind = Literal[
 
 
 @dataclass(frozen=True)
-class Span:
-    """The smallest and the largest value that a key of the cases took."""
-
-    key: str
-    least: float
-    largest: float
-
-
-@dataclass(frozen=True)
 class Verdict:
     """What checking one invariant in one dtype came to; everything printed is read from it.
 
@@ -48,7 +39,7 @@ class Verdict:
     margin
         Largest deviation divided by the allowed one; None where only equality is allowed.
     spans
-        Between which values sizes and learning rates of the cases that counted lay.
+        In words, between which values n, i, h, c, lr and iterations of the cases that counted lay.
     case
         Of a failure, the smallest case found.
     violation
@@ -74,7 +65,7 @@ class Verdict:
     counted: int = 0
     max_ulps: int | None = None
     margin: float | None = None
-    spans: tuple[Span, ...] = ()
+    spans: tuple[str, ...] = ()
     case: Case | None = None
     violation: Violation | None = None
     message: str = ""

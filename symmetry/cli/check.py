@@ -159,16 +159,16 @@ def _contents(
 
     contents: dict[Path, str | bytes] = {}
     if json is not None:
-        contents[json] = verdicts.to_json(report) if report else models.to_json(rows)
+        contents[json] = models.to_json(rows) if report is None else verdicts.to_json(report)
     if output is not None:
         line = as_typed()
         files = (
-            checked.render_checked(report, line)
-            if report
-            else models.render_models(rows, left_out, line)
+            models.render_models(rows, left_out, line)
+            if report is None
+            else checked.render_checked(report, line)
         )
         contents |= files.contents(output)
-    if script is not None and report and (failure := _to_reproduce(report.verdicts)):
+    if script and report is not None and (failure := _to_reproduce(report.verdicts)):
         contents[script] = render_script(report.trainer, failure)
     return contents
 

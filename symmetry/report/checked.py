@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from symmetry.checker.verdict import Checked, Span, Verdict
+from symmetry.checker.verdict import Checked, Verdict
 from symmetry.invariants.catalogue import CATALOGUE
 from symmetry.invariants.trainings import TRAININGS
 from symmetry.report.figure import Figure, plain
@@ -74,15 +74,10 @@ def _sizes(verdicts: Iterable[Verdict]) -> dict[tuple[str, ...], dict[str, list[
     found: dict[tuple[str, ...], dict[str, list[str]]] = {}
     for verdict in verdicts:
         if verdict.spans:
-            together = found.setdefault(tuple(map(_span, verdict.spans)), {})
-            together.setdefault(verdict.invariant, []).append(verdict.dtype)
+            found.setdefault(verdict.spans, {}).setdefault(verdict.invariant, []).append(
+                verdict.dtype
+            )
     return found
-
-
-def _span(span: Span) -> str:
-    if span.least == span.largest:
-        return f"{span.least:g}"
-    return f"{span.least:g} to {span.largest:g}"
 
 
 def _margins(verdicts: list[Verdict]) -> Figure:

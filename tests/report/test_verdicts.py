@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from symmetry.checker.case import Case
-from symmetry.checker.verdict import Checked, Span, Verdict
+from symmetry.checker.verdict import Checked, Verdict
 from symmetry.invariants.finding import Violation
 from symmetry.report.checked import MARKDOWN, render_checked
 from symmetry.report.verdicts import (
@@ -47,14 +47,7 @@ VIOLATED = Verdict(
     failures=3,
     reruns=3,
 )
-SPANS = (
-    Span("n", 1, 3000),
-    Span("i", 2, 2),
-    Span("h", 1, 257),
-    Span("c", 2, 33),
-    Span("lr", 1e-06, 100.0),
-    Span("iterations", 2, 40),
-)
+SPANS = ("1 to 3000", "2", "1 to 257", "2 to 33", "1e-06 to 100", "2 to 40")
 HOLDS = Verdict("symmetry/pure", "float64", "holds", 100, 97, max_ulps=0, spans=SPANS)
 WITHIN = replace(HOLDS, invariant="network/gradient", max_ulps=715250, margin=0.60702)
 VACUOUS = replace(
