@@ -33,31 +33,16 @@ _json, _pickled = json.dumps, pickle.dumps
 
 @dataclass
 class Order:
-    """What a process is told when it starts; all of it can be written as JSON.
+    """What a process is told when it starts; all of it can be written as JSON."""
 
-    Attributes
-    ----------
-    token
-        Begins each of its messages, so that nobody else's bytes are taken for one.
-    arguments
-        The command line.
-    live
-        Whether anybody looks at how far it has come.
-    known
-        Verdicts so far: target, invariant, dtype, and the pickled verdict in base64; then its
-        message where an earlier process ended too early or did not go on, else None.
-    broken
-        Targets that are not to be loaded again, and why.
-    stopped
-        Targets that are not to be run again, and why.
-    """
-
-    token: str
-    arguments: list[str]
-    live: bool
+    token: str  # begins each of its messages, so that nobody else's bytes are taken for one
+    arguments: list[str]  # the command line
+    live: bool  # whether anybody looks at how far it has come
+    # Verdicts so far: target, invariant, dtype, and the pickled verdict in base64; then its
+    # message where an earlier process ended too early or did not go on, else None.
     known: list[list[Any]] = field(default_factory=list)
-    broken: dict[str, str] = field(default_factory=dict)
-    stopped: dict[str, str] = field(default_factory=dict)
+    broken: dict[str, str] = field(default_factory=dict)  # targets not to be loaded again, and why
+    stopped: dict[str, str] = field(default_factory=dict)  # those not to be run again, and why
 
 
 class Channel:

@@ -22,18 +22,13 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 Option = Callable[[Command], Command]
 
 
-class LearningRate(click.ParamType):  # type: ignore[type-arg]
+class LearningRate(click.types.FloatParamType):
     """A finite, positive number."""
-
-    name = "float"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        try:
-            number = float(value)
-        except ValueError:
-            self.fail(f"{value!r} is not a number.", param, ctx)
+        number = float(super().convert(value, param, ctx))
         if not 0 < number < math.inf:
             self.fail(f"{value} is not finite and positive.", param, ctx)
         return number
