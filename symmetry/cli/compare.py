@@ -20,7 +20,7 @@ from symmetry.cli.options import (
     read_case,
     report_options,
 )
-from symmetry.cli.screen import say, terminal
+from symmetry.cli.screen import Silent, current, say, showing, terminal
 
 _DEFAULT = ParameterSource.DEFAULT
 _TASK = ("data", "classes", "hidden", "iterations", "lr", "dtype")
@@ -84,12 +84,13 @@ def command(
     output = output_directory(output, usual=whole, what="comparison")
     task = None if case is None else task_of_case(read_case(case, "compared"))
     writable_directory(output, MARKDOWN, JSON)
-    with terminal(quiet=quiet):
-        if whole:
-            found = full_study(load_data(data, classes), settings, Shown())
-        else:
-            task = task or task_of_dataset(load_data(data, classes), settings)
-            found = study(task, subjects, threads, Shown())
-        render_study(found, as_typed()).write(output)
+    with showing(Silent() if quiet else current()):
+        with terminal():
+            if whole:
+                found = full_study(load_data(data, classes), settings, Shown())
+            else:
+                task = task or task_of_dataset(load_data(data, classes), settings)
+                found = study(task, subjects, threads, Shown())
+            render_study(found, as_typed()).write(output)
         say(f"report  {output / MARKDOWN}")
     return OK

@@ -22,7 +22,7 @@ from symmetry.cli.options import (
     output_directory,
     report_options,
 )
-from symmetry.cli.screen import say, terminal
+from symmetry.cli.screen import Silent, current, say, showing, terminal
 from symmetry.errors import SymmetryError
 
 if TYPE_CHECKING:
@@ -90,15 +90,18 @@ def command(
     if not check:
         writable_directory(output, *_TEXTS)
         writable_files(save_weights)
-    with terminal(quiet=quiet):
-        listener = ShownRun()
-        listener.stage("loading the data")
-        experiment = run_experiment(loading.result(), settings, threads=threads, listener=listener)
-        listener.stage("comparing the report" if check else "writing the report")
-        report = render_experiment(experiment)
-        differences = report.differences(output) if check else ()
-        if not check:
-            report.write(output, beside=_weights(experiment, save_weights))
+    with showing(Silent() if quiet else current()):
+        with terminal():
+            listener = ShownRun()
+            listener.stage("loading the data")
+            experiment = run_experiment(
+                loading.result(), settings, threads=threads, listener=listener
+            )
+            listener.stage("comparing the report" if check else "writing the report")
+            report = render_experiment(experiment)
+            differences = report.differences(output) if check else ()
+            if not check:
+                report.write(output, beside=_weights(experiment, save_weights))
         _summarise(experiment)
         if not differences:
             same = " is as it should be" if check else ""

@@ -83,16 +83,13 @@ def on_terminal(name: str = "stdout") -> bool:
 
 
 @contextmanager
-def terminal(*, quiet: bool = False) -> Iterator[Screen]:
+def terminal() -> Iterator[Screen]:
     """Show everything with colours and bars while the block runs, if there is a terminal."""
     terminals = [name for name in ("stdout", "stderr") if on_terminal(name)]
-    if quiet:
-        with showing(Silent()) as screen:
-            yield screen
-    elif type(_current) is not Screen or not terminals:  # somebody has chosen already
+    if type(_current) is not Screen or not terminals:  # somebody has chosen already
         yield _current
-    else:
-        from symmetry.cli.live import live
+        return
+    from symmetry.cli.live import live
 
-        with live(on_stderr="stdout" not in terminals) as screen, showing(screen):
-            yield screen
+    with live(on_stderr="stdout" not in terminals) as screen, showing(screen):
+        yield screen
