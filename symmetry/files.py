@@ -56,7 +56,10 @@ def _done_apart(contents: Mapping[Path, bytes]) -> bool:
             status = 0
         finally:  # nothing else of this process is done twice
             os._exit(status)
-    return os.waitpid(process, 0)[1] == 0
+    try:
+        return os.waitpid(process, 0)[1] == 0
+    except ChildProcessError:  # code under test lets the system forget how processes end
+        return False
 
 
 def _replace(contents: Mapping[Path, bytes]) -> None:

@@ -45,42 +45,33 @@ class Order:
     stopped: dict[str, str] = field(default_factory=dict)  # those not to be run again, and why
 
 
-class Channel:
-    """Sends messages to the process that waits for them."""
+class Remote(Screen):
+    """Shows everything in the other process; tells it what is run, and knows what need not be."""
 
-    def __init__(self, pipe: BinaryIO, token: str) -> None:
-        self._pipe, self._token = pipe, token.encode()
-        self._owner = _process()
-        self._lock = threading.Lock()
+    def __init__(self, order: Order, pipe: BinaryIO) -> None:
+        self._order, self._pipe, self.live = order, pipe, order.live
+        self._owner, self._lock = _process(), threading.Lock()
+        self._known = {tuple(key): (blob, message) for *key, blob, message in order.known}
+        self._target = ""
+        self._folder = os.getcwd()  # noqa: PTH109
 
     def send(self, kind: str, *values: Any) -> None:
         """Send a message; end this process if nobody reads it, or if it is a copy of the sender."""
         if _process() != self._owner:  # code under test has forked, and both came back
             _exit(1)
-        text = _json([kind, *values]).encode()
         try:
             with self._lock:
-                self._pipe.write(b"%b%b\n" % (self._token, text))
+                self._pipe.write(f"{self._order.token}{_json([kind, *values])}\n".encode())
                 self._pipe.flush()
         except (OSError, ValueError):
             _exit(1)
 
-
-class Remote(Screen):
-    """Shows everything in the other process; tells it what is run, and knows what need not be."""
-
-    def __init__(self, order: Order, channel: Channel) -> None:
-        self._order, self._channel, self.live = order, channel, order.live
-        self._known = {tuple(key): (blob, message) for *key, blob, message in order.known}
-        self._target = ""
-        self._folder = os.getcwd()  # noqa: PTH109
-
     def text(self, text: str, err: bool = False, words: str = "", style: str = "") -> None:
-        self._channel.send("text", text, err, words, style)
+        self.send("text", text, err, words, style)
 
     def doing(self, what: str, number: int, of: int | None, note: str = "", bar: str = "") -> None:
         if self.live:
-            self._channel.send("doing", what, number, of, note, bar)
+            self.send("doing", what, number, of, note, bar)
 
     def enter(self, target: str) -> None:
         """Say that a target is about to be loaded.
@@ -91,7 +82,7 @@ class Remote(Screen):
             If an earlier process ended when it loaded it.
         """
         self._target = target
-        self._channel.send("target", target)
+        self.send("target", target)
         if target in self._order.broken:
             raise SymmetryError(self._order.broken[target])
 
@@ -118,7 +109,7 @@ class Remote(Screen):
 
     def _send(self, kind: str, verdict: Verdict) -> None:
         blob = base64.b64encode(_pickled(verdict)).decode()
-        self._channel.send(kind, verdict.invariant, verdict.dtype, blob)
+        self.send(kind, verdict.invariant, verdict.dtype, blob)
 
 
 def main() -> None:
@@ -128,26 +119,26 @@ def main() -> None:
 
     questions, answers = take_pipes()
     order = Order(**json.loads(questions.readline()))
-    channel = Channel(answers, order.token)
-    threading.Thread(target=_beat, args=(channel,), daemon=True).start()
+    remote = Remote(order, answers)
+    threading.Thread(target=_beat, args=(remote,), daemon=True).start()
     try:
-        with showing(Remote(order, channel)):
+        with showing(remote):
             status = execute(order.arguments)
     except BaseException as error:  # whatever code under test has done to us
         try:
             why = f"the check itself raised {in_one_line(error)} (--in-process shows where)"
-            channel.send("failed", why)
+            remote.send("failed", why)
         finally:  # no traceback, if that fails as well
             _exit(1)
     if status == INTERRUPTED:  # a Ctrl-C never comes here
-        channel.send("failed", "the target raised KeyboardInterrupt")
+        remote.send("failed", "the target raised KeyboardInterrupt")
     else:
-        channel.send("end", status)
+        remote.send("end", status)
     _exit(0)  # threads, exit handlers, finalisers: nothing that was left behind has a say
 
 
-def _beat(channel: Channel) -> None:
+def _beat(remote: Remote) -> None:
     """Give signs of life, and say whether a call of the code under test is running."""
     while True:
-        channel.send("pulse", pulse.calls, pulse.inside, pulse.first, pulse.loading)
+        remote.send("pulse", pulse.calls, pulse.inside, pulse.first, pulse.loading)
         _sleep(SECONDS)
