@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
 from symmetry.cli import OK
 from symmetry.cli.options import (
@@ -21,9 +20,6 @@ from symmetry.cli.options import (
     report_options,
 )
 from symmetry.cli.screen import Silent, current, say, showing, terminal
-
-_DEFAULT = ParameterSource.DEFAULT
-_TASK = ("data", "classes", "hidden", "iterations", "lr", "dtype")
 
 
 @click.command("compare")
@@ -74,13 +70,11 @@ def command(
     from symmetry.files import writable_directory
     from symmetry.report.comparison import JSON, MARKDOWN, render_study
 
-    context = click.get_current_context()
-    given = [name for name in _TASK if context.get_parameter_source(name) is not _DEFAULT]
-    if case is not None and given:
-        raise click.UsageError(f"--case holds all sizes, so it cannot go with --{given[0]}.")
-    subjects = parse_subjects(trainers)
-    settings = Settings(**options)
-    whole = not (trainers or case or threads) and is_usual(settings, data, classes)
+    subjects, settings = parse_subjects(trainers), Settings(**options)
+    usual = is_usual(settings, data, classes)
+    if case is not None and not usual:
+        raise click.UsageError("--case holds all sizes, so it cannot go with options for them.")
+    whole = usual and not (trainers or case or threads)
     output = output_directory(output, usual=whole, what="comparison")
     task = None if case is None else task_of_case(read_case(case, "compared"))
     writable_directory(output, MARKDOWN, JSON)

@@ -72,7 +72,7 @@ class _Work:
     def __init__(self, arguments: list[str], timeout: float, screen: Screen) -> None:
         self._order = Order(secrets.token_hex(8), list(arguments), screen.live)
         self._timeout, self._screen = timeout, screen
-        self._prints = _Prints()
+        self._left = _MOST_PRINTED
         self._shown: list[Any] = []
         self._target: str | None = None
         self._running: list[Any] | None = None  # what ``known`` has if it ends, but for why
@@ -90,7 +90,7 @@ class _Work:
         """
         while True:
             self._target = self._running = None
-            with _Process(self._order, self._prints) as process:
+            with _Process(self._order, self._pass_on) as process:
                 finished = self._follow(process)
             if isinstance(finished, int):
                 return finished
@@ -156,11 +156,22 @@ class _Work:
         elif self._idle[target] == _PATIENCE:
             order.stopped[target] = f"not run: {message}"
 
+    def _pass_on(self, pipe: IO[bytes]) -> None:
+        """Read all that the target prints, so that it need not wait, and show the beginning."""
+        decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        with suppress(OSError, ValueError):
+            while data := os.read(pipe.fileno(), 1 << 16):
+                if self._left:
+                    click.echo(decoder.decode(data[: self._left]), nl=False, err=True)
+                    if len(data) > self._left:
+                        click.echo("\n(the target prints more, which is not shown)", err=True)
+                    self._left = max(self._left - len(data), 0)
+
 
 class _Process:
     """A child, in a session of its own: a Ctrl-C comes to us alone, and we end it at once."""
 
-    def __init__(self, order: Order, prints: _Prints) -> None:
+    def __init__(self, order: Order, pass_on: Callable[[IO[bytes]], None]) -> None:
         self._token = order.token.encode()
         self._process = subprocess.Popen(
             command("symmetry.cli.child"),
@@ -179,7 +190,7 @@ class _Process:
         self._pipes = self._process.stdout, self._process.stderr
         self._threads = [
             threading.Thread(target=target, args=(pipe,), daemon=True)
-            for target, pipe in zip((self._read, prints.pass_on), self._pipes, strict=True)
+            for target, pipe in zip((self._read, pass_on), self._pipes, strict=True)
         ]
         for thread in self._threads:
             thread.start()
@@ -227,24 +238,6 @@ class _Process:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
         self._process.kill()
-
-
-class _Prints:
-    """Passes on what targets print, up to a limit."""
-
-    def __init__(self) -> None:
-        self._left = _MOST_PRINTED
-
-    def pass_on(self, pipe: IO[bytes]) -> None:
-        """Read everything, so that nobody waits, and show the beginning."""
-        decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-        with suppress(OSError, ValueError):
-            while data := os.read(pipe.fileno(), 1 << 16):
-                if self._left:
-                    click.echo(decoder.decode(data[: self._left]), nl=False, err=True)
-                    if len(data) > self._left:
-                        click.echo("\n(the target prints more, which is not shown)", err=True)
-                    self._left = max(self._left - len(data), 0)
 
 
 @contextmanager
