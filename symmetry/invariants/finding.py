@@ -69,8 +69,8 @@ class Violation:
         **facts: Any,
     ) -> Violation:
         """Return the violation that two values of an array differ, at this entry by so much."""
-        ulps = int(compare.ulp_distances(a, b)[entry])
-        relative = float(compare.relative_distances(a, b)[entry])
+        ulps = compare.max_ulps(a[entry], b[entry])
+        relative = compare.max_relative(a[entry], b[entry])
         return cls(message, iteration, array, entry=entry, ulps=ulps, relative=relative, **facts)
 
 

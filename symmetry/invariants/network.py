@@ -118,7 +118,7 @@ def _judge_array(
     margins[np.isnan(error)] = 0.0
     entry = compare.largest_entry(margins)
     margin = float(margins[entry])
-    ulps = int(compare.ulp_distances(found, rounded)[entry]) if margin else 0
+    ulps = compare.max_ulps(found[entry], rounded[entry]) if margin else 0
     if margin <= 1:
         return Finding(False, ulps, None, margin)
     allowed = f" ± {error[entry]:.2g}" if error[entry] else ""

@@ -60,7 +60,10 @@ def ulp_distances(a: Floats, b: Floats) -> NDArray[np.uint64]:
     """
     left, right = (ordered(side).astype(np.int64) for side in (a, b))
     # Unsigned subtraction wraps, so that the difference is right although its terms had signs.
-    steps = np.maximum(left, right).view(np.uint64) - np.minimum(left, right).view(np.uint64)
+    high, low = (
+        side.view(np.uint64) for side in (np.maximum(left, right), np.minimum(left, right))
+    )
+    steps = np.subtract(high, low)  # of scalars, too, without a warning
     farthest = np.uint64(2 ** (8 * a.dtype.itemsize) - 1)
     return np.where(np.isnan(a) == np.isnan(b), steps, farthest)
 
