@@ -13,7 +13,7 @@ import numpy as np
 from symmetry.targets.coverage import Progress
 from symmetry.targets.finding import actions
 from symmetry.targets.finding.actions import Action, Array, Pairs
-from symmetry.targets.finding.solver import Solver, Stuck, is_block
+from symmetry.targets.finding.solver import Solver, Stuck
 from symmetry.units.units import Part, Units
 
 _HINTS = 4  # numbers of units that are tried first
@@ -182,19 +182,17 @@ class Groups:
                 self._taken[slot] |= places[slot]
 
     def _parts(self, solution: Mapping[str, Action]) -> tuple[Part, ...]:
-        """Return where the two units of an exchange lie; nothing where a condition is no block."""
-        parts = []
-        for name, action in solution.items():
-            shape = self._start[name].shape
-            for axis, pairs, where in action:
-                if not all(is_block(p, shape[a]) for a, p in where):
-                    return ()
-                ranges = tuple((a, p[0], p[-1] + 1) for a, p in where)
-                parts += [
-                    Part(name, axis, first, stride, block, None, ranges)
-                    for first, stride, block in _runs(pairs)
-                ]
-        return tuple(parts)
+        """Return where the two units of an exchange lie.
+
+        A condition with gaps is dropped: rows that are never read may go along.
+        """
+        return tuple(
+            Part(name, axis, first, stride, block, where=limits)
+            for name, action in solution.items()
+            for axis, pairs, where in action
+            for limits in [tuple((a, p[0], p[-1] + 1) for a, p in where if p[-1] - p[0] < len(p))]
+            for first, stride, block in _runs(pairs)
+        )
 
     # Extent
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 
 from symmetry.units.units import Part, Units
 
@@ -18,7 +17,7 @@ Holds = Callable[[Units], bool]
 
 
 def siblings(shapes: Shapes, free: Sequence[tuple[str, int]], holds: Holds) -> Iterator[Units]:
-    """Yield groups of modules, or of slices of stacked parameters, that may be exchanged.
+    """Yield groups of modules that may be exchanged.
 
     Parameters
     ----------
@@ -29,12 +28,7 @@ def siblings(shapes: Shapes, free: Sequence[tuple[str, int]], holds: Holds) -> I
     holds
         Proves a group.
     """
-    stacked = {
-        (array.rpartition(".")[0], shapes[array][axis])
-        for array, axis in free
-        if len(shapes[array]) > 2 and shapes[array][axis] > 1
-    }
-    for path, count, fixed in [*_alike(shapes), *((*pair, ()) for pair in sorted(stacked))]:
+    for path, count, fixed in _alike(shapes):
         around = f"{path.rpartition('.')[0]}."
         along = [
             Part(array, axis)
@@ -44,8 +38,8 @@ def siblings(shapes: Shapes, free: Sequence[tuple[str, int]], holds: Holds) -> I
         by_module = itertools.groupby(along, lambda part: part.array.rpartition(".")[0])
         for more in ((), *(tuple(parts) for _, parts in by_module), tuple(along)):
             units = Units("", count, (*fixed, *more), chosen=True)
-            if len(units.arrays) > 1 and holds(units):
-                yield _smallest(units, len(fixed), holds)
+            if holds(units):
+                yield units
                 break
 
 
@@ -68,12 +62,3 @@ def _alike(shapes: Shapes) -> Iterator[tuple[str, int, tuple[Part, ...]]]:
         if len(members) > 1:
             names = [tuple(arrays[rest] for arrays in members) for rest in members[0]]
             yield path, len(members), tuple(Part(n[0], 0, arrays=n) for n in names)
-
-
-def _smallest(units: Units, fixed: int, holds: Holds) -> Units:
-    """Leave out each part that nothing depends on."""
-    for part in units.parts[fixed:]:
-        fewer = replace(units, parts=tuple(p for p in units.parts if p is not part))
-        if len(fewer.parts) > 1 and holds(fewer):
-            units = fewer
-    return units

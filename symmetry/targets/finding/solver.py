@@ -7,7 +7,6 @@ exchanged inputs, and which axes belong together by changing one slice.
 from __future__ import annotations
 
 import itertools
-import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,11 +20,10 @@ from symmetry.targets.finding import actions
 from symmetry.targets.finding.actions import Action, Array, Factor, Pairs, Where
 from symmetry.targets.finding.trace import Trace, to_array
 
-_PULLS = 400  # operations that one request may be pulled back through
+_PULLS = 200  # operations that one request may be pulled back through
 _WORK = 2000  # and all requests of one exchange: those that succeed take a tenth of it
 _REPAIRS = 200  # attempts to make one operation fit
 _DOUBLE_REPAIRS = 60
-_DEEP = 200  # operations in a row that a request is pulled back through
 
 Actions = dict[int, Action]  # by value
 
@@ -71,6 +69,7 @@ class Solver:
         self.forward = cache(self._experiment)
         self.tied = cache(self._find_ties)
         self._movement = cache(self._find_movement)
+        self._yields = cache(self._find_yields)
         self._left = self._work = 0
 
     def solve(self, value: int, action: Action) -> tuple[dict[str, Action], bool]:
@@ -281,11 +280,11 @@ class Solver:
         """Return what leaves have to do so that values carry actions; None where they cannot."""
         self._left = min(_PULLS, self._work)
         new: Actions = {}
-        if not all(self._require(i, a, acts, new, 0) for i, a in wanted.items()):
+        if not all(self._require(i, a, acts, new) for i, a in wanted.items()):
             return None
         return {i: a for i, a in new.items() if i in self.trace.names}
 
-    def _require(self, value: int, action: Action, acts: Actions, new: Actions, depth: int) -> bool:
+    def _require(self, value: int, action: Action, acts: Actions, new: Actions) -> bool:
         """Decide in ``new`` what leaves have to do so that a value carries an action."""
         if new.get(value, acts.get(value, ())) == action:
             return True
@@ -297,7 +296,7 @@ class Solver:
             return actions.same(actions.moved(array, action), array)
         self._left -= 1
         self._work -= 1
-        if self._left < 0 or depth > _DEEP:
+        if self._left < 0:
             return False
         k = self.trace.maker[value]
         node = self.trace.nodes[k]
@@ -314,18 +313,15 @@ class Solver:
             if not self._yields(k, q, action, tuple(wanted.get(i, now(i)) for i in node.inputs)):
                 continue
             tried = {**new, value: action}
-            if all(self._require(i, a, acts, tried, depth + 1) for i, a in wanted.items()):
+            if all(self._require(i, a, acts, tried) for i, a in wanted.items()):
                 new.update(tried)
                 return True
         return False
 
-    def _yields(self, k: int, q: int, action: Action, given: tuple[Action, ...]) -> bool:
-        results = self.forward(k, given)
-        if results is not None and results[q] == action:
-            return True
-        arrays = self._exchanged(k, given)
-        old = self.trace.arrays[self.trace.nodes[k].outputs[q]]
-        return arrays is not None and actions.same(actions.moved(old, action), arrays[q])
+    def _find_yields(self, k: int, q: int, action: Action, given: tuple[Action, ...]) -> bool:
+        """Return whether output q of a node has an action where the inputs have these."""
+        old, news = self.trace.arrays[self.trace.nodes[k].outputs[q]], self._exchanged(k, given)
+        return news is not None and actions.same(actions.moved(old, action), news[q])
 
     def _pulls(
         self, k: int, q: int, action: Action, now: Callable[[int], Action]
@@ -358,12 +354,13 @@ class Solver:
         numbers[0] = 0
         if not np.array_equal(numbers[output], wanted):
             return None
-        exact = {i: actions.derive(own, numbers[own]) for i, own in movement.inputs.items()}
-        return (
-            {i: a for i, a in exact.items() if a is not None}
-            if None not in exact.values()
-            else None
-        )
+        exact: Actions = {}
+        for i, own in movement.inputs.items():
+            found = actions.derive(own, numbers[own])
+            if found is None:
+                return None
+            exact[i] = found
+        return exact
 
     # Ahead, towards the loss
 
@@ -385,9 +382,9 @@ class Solver:
             if self.forward(k, tuple(wanted.get(i, acts.get(i, ())) for i in inputs)) is None:
                 continue
             new = self._all_required(wanted, acts)
-            if new is None or all(leaves.get(i, ()) == a for i, a in new.items()):
+            if not new or all(leaves.get(i, ()) == a for i, a in new.items()):
                 continue
-            if all(_extends(a, leaves.get(i, ())) for i, a in new.items()):
+            if all(_extends(a, leaves.get(i, ())) for i, a in new.items()):  # or it may never end
                 return new
         raise Stuck(k, given)
 
@@ -453,13 +450,6 @@ class Solver:
                     if 0 < len(places) < size:
                         spots.append((size, places))
         return spots
-
-
-def is_block(positions: tuple[int, ...], size: int) -> bool:
-    """Return whether positions are aligned blocks of an axis in a row: heads, keys and values."""
-    first, count = positions[0], len(positions)
-    whole = positions == tuple(range(first, first + count))
-    return whole and (count == 1 or math.gcd(first, count, size) > 1)
 
 
 def _is_floating(array: Array) -> bool:
