@@ -46,8 +46,9 @@ class Report(Checked):
 
     def __repr__(self) -> str:
         """Return what the command prints."""
-        lines = (*self.heading, "", *map(report.line, self.verdicts), *report.lines_after(self))
-        return "\n".join(lines)
+        failed = (text for lines in report.failures(self) for text in ("", *lines))
+        before = (*self.heading, "", *map(report.line, self.verdicts), *failed)
+        return "\n".join((*before, "", *self.notes, report.last_line(self.verdicts)))
 
     def _repr_html_(self) -> str:
         """Return the verdicts as a table, for a notebook."""

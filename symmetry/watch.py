@@ -39,13 +39,13 @@ class Watch:
         The weights before the first step, shapes (i + 1, h) and (h + 1, c).
     dead
         Shape (i,): the inputs that are zero in every sample. Where their rows of w1 start at zero,
-        they are followed together with a row of zeros. None leaves them out.
+        they are followed together with a row of zeros.
     judged
         Whether the units start as clones, so that the invariants speak about this run.
     """
 
     def __init__(
-        self, w1: Floats, w2: Floats, dead: NDArray[np.bool_] | None = None, *, judged: bool = True
+        self, w1: Floats, w2: Floats, dead: NDArray[np.bool_], *, judged: bool = True
     ) -> None:
         self._judged = judged
         start = {"w1": w1, "w2": w2}
@@ -53,7 +53,6 @@ class Watch:
         self._columns, self._rows = (
             Follower(units.within(name), start, [range(units.count)]) for name in start
         )
-        dead = np.zeros(len(w1) - 1, np.bool_) if dead is None else dead
         self._dead = np.flatnonzero(dead) + 1  # row 0 of w1 is the bias
         self._live = np.flatnonzero(~dead) + 1
         self._live_moved = False

@@ -26,8 +26,6 @@ KEY = "symmetry-digest"
 _END = b"\0\0\0\0IEND\xaeB`\x82"  # the last chunk of every PNG file
 
 _STYLE: Any = {  # Matplotlib types every single key
-    "font.family": "DejaVu Sans",
-    "font.size": 10,
     "axes.titlesize": 11,
     "axes.titlelocation": "left",
     "axes.titlepad": 9,
@@ -38,8 +36,6 @@ _STYLE: Any = {  # Matplotlib types every single key
     "ytick.color": "#555555",
     "text.color": "#222222",
     "legend.frameon": False,
-    "figure.facecolor": "white",
-    "savefig.facecolor": "white",
     "savefig.dpi": 144,
 }
 

@@ -225,12 +225,6 @@ def last_line(verdicts: Sequence[Verdict]) -> str:
     return f"{conclusion(verdicts)} ({summary(verdicts)})"
 
 
-def lines_after(checked: Checked) -> tuple[str, ...]:
-    """Return what follows the line of each verdict: what failed, notes, and what it means."""
-    texts = [text for lines in failures(checked) for text in ("", *lines)]
-    return (*texts, "", *checked.notes, last_line(checked.verdicts))
-
-
 def to_json(checked: Checked) -> str:
     """Return a whole check for programs; the shape is a promise."""
     return dump(record(checked)) + "\n"
