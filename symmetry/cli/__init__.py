@@ -66,12 +66,7 @@ def group(context: click.Context) -> None:
     if context.invoked_subcommand is None:
         click.echo(context.get_help(), err=True)
         context.exit(FAILED)
-    _check_environment()
-
-
-def _check_environment() -> None:
-    """Refuse what Numba would answer with a traceback as soon as it is imported."""
-    threads = os.environ.get("NUMBA_NUM_THREADS", "1")
+    threads = os.environ.get("NUMBA_NUM_THREADS", "1")  # Numba would answer with a traceback
     if not (threads.isascii() and threads.isdigit() and threads.strip("0")):
         raise SymmetryError(f"NUMBA_NUM_THREADS must be a number of threads, not {threads!r}")
 
