@@ -73,9 +73,8 @@ def command(target: str, json: Path | None, script: Path | None, **given: Any) -
     from symmetry.targets.resolve import resolve
     from symmetry.targets.training import Training
 
-    case, generated = given["case"], any(given[name] for name in ("inputs", "classes"))
-    others = [name for name, value in given.items() if value is not None and name != "case"]
-    if case is not None and others:
+    case = given["case"]
+    if case is not None and any(given[name] is not None for name in given if name != "case"):
         raise click.UsageError("--case holds all sizes, so it cannot go with other options.")
     writable_files(json, script)
     current().enter(target)
@@ -87,10 +86,6 @@ def command(target: str, json: Path | None, script: Path | None, **given: Any) -
         options = {name: given[name] for name in ("steps", "seed") if given[name] is not None}
         explanation = explain_training(found, dtype=given["dtype"], **options)
     else:
-        if given["seed"] is not None and not generated:
-            raise click.UsageError(
-                "--seed is of generated data: give --inputs or --classes as well."
-            )
         explanation, threads = _explain_step(found, **given)
     if json is not None:
         write_all({json: explanation.to_json()})
@@ -117,6 +112,8 @@ def _explain_step(
 
     kind = dtype or ("float32" if "float32" in trainer.dtypes else trainer.dtypes[0])
     small = any(value is not None for value in (case, given["inputs"], given["classes"]))
+    if given["seed"] is not None and not small:
+        raise click.UsageError("--seed is of generated data: give --inputs or --classes as well.")
     chosen = {key: given[name] for name, key in _KEYS.items() if given[name] is not None}
     drawn = Case(1000, 20, 200, 10, 0.01, 10, kind, "pixels", "zero", given["seed"] or 0)
     drawn = replace(drawn, **chosen)
