@@ -55,6 +55,12 @@ observed    35 array operations"""
     )
 
 
+def test_a_notebook_shows_what_is_printed() -> None:
+    shown = replace(EXPLAINED, trainer="a<b>")._repr_html_()
+    assert shown.startswith("<pre>a&lt;b&gt;: fc1 hidden units split in step 2")
+    assert shown.endswith("observed    35 array operations</pre>")
+
+
 def test_nothing_split() -> None:
     explanation = Explanation("numba", "nothing split", 5, remarks=("one core",))
     assert (
