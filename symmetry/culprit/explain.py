@@ -95,7 +95,8 @@ def explain_step(trainer: Trainer, start: TwoLayer) -> Explanation:
                 return replace(again, remarks=(remark, *again.remarks))
         unfair = None
         if found.outcome == "nothing split":
-            unfair = explain_exchange(subject, min(start.iterations, STEPS))
+            steps = STEPS if isinstance(trainer.target, type) else 1  # a function keeps no state
+            unfair = explain_exchange(subject, min(start.iterations, steps))
         return unfair or found
     except TrainerError as error:
         raise SymmetryError(f"{trainer.name}: {error}") from error
