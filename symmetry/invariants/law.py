@@ -97,13 +97,9 @@ class Deviation(NamedTuple):
         return replace(finding, max_ulps=ulps, violation=violation if violated else None)
 
 
-def from_zero(array: str) -> Callable[[TwoLayer], Finding]:
-    """Return what compares the units' columns of w1, or rows of w2, in a run from zero weights."""
-
-    def measure(setting: TwoLayer) -> Finding:
-        return _split(_followed_from_zero(setting)[array], setting)
-
-    return measure
+def from_zero(setting: TwoLayer, array: str) -> Finding:
+    """Compare the units' columns of w1, or rows of w2, in a run from zero weights."""
+    return _split(_followed_from_zero(setting)[array], setting)
 
 
 @lru_cache(256)

@@ -34,7 +34,7 @@ PERTURBATIONS = _RANDOM + 8 + _OUTPUTS + _LABELS
 
 
 def perturbations(
-    x: Floats, y: Floats, w1: Floats, w2: Floats, lr: float, random: Random
+    start: State, lr: float, random: Random
 ) -> Iterator[tuple[dict[str, Any], dict[str, Array]]]:
     """Yield which of the five arguments become what, ``PERTURBATIONS`` times.
 
@@ -45,7 +45,8 @@ def perturbations(
 
     The second value is what has been added to an array and does not count as a change of it.
     """
-    eps, arrays = float(np.finfo(w1.dtype).eps), {"x": x, "w1": w1, "w2": w2}
+    arrays, y, w2 = {name: start[name] for name in ("x", "w1", "w2")}, start["y"], start["w2"]
+    eps = float(np.finfo(w2.dtype).eps)
     for _ in range(_RANDOM):
         yield (
             {name: _towards(_signs(random, a.shape) * np.inf, a) for name, a in arrays.items()},

@@ -147,7 +147,7 @@ class TwoLayer:
 
         With each comes what the perturbation adds to arrays of the result.
         """
-        for changes, shift in perturbations(self.x, self.y, self.w1, self.w2, self.lr, random):
+        for changes, shift in perturbations(self.start, self.lr, random):
             yield replace(self, **changes), shift
 
     def others(self) -> Iterator[TwoLayer]:

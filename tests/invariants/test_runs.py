@@ -34,13 +34,19 @@ def dead_problem(dead=(1, 3), **kwargs):
     return replace(problem, x=x)
 
 
-# --- dead inputs --------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("step", [numpy_step, exact_step, Adam, Momentum])
-def test_dead_inputs_stay_dead(step, dtype):
-    assert dead_inputs(trainer(step), dead_problem(dtype=dtype)) == HOLDS
+@pytest.mark.parametrize("measure", [dead_inputs, repeatable, pure])
+def test_sound_steps_hold(measure, step, dtype):
+    assert measure(trainer(step), dead_problem(dtype=dtype)) == HOLDS
+
+
+@pytest.mark.parametrize("measure", [dead_inputs, repeatable, pure])
+def test_a_step_that_moves_nothing_does_not_count(measure):
+    assert measure(trainer(still), dead_problem()) == Finding(counted=False)
+
+
+# --- dead inputs --------------------------------------------------------------------------------
 
 
 def test_dead_rows_start_at_zero_and_others_do_not():
@@ -97,12 +103,6 @@ def test_the_live_row_has_to_move():
 
 
 # --- repeatable ---------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("step", [numpy_step, exact_step, Adam, Momentum])
-def test_sound_runs_repeat_themselves(step, dtype):
-    assert repeatable(trainer(step), make_problem(dtype=dtype)) == HOLDS
 
 
 def test_noise_is_seen_in_the_second_run():
@@ -170,17 +170,7 @@ def test_the_first_iteration_that_is_not_finite_is_still_repeated():
     assert repeatable(trainer(diverging), make_problem()).violation.entry == (0, 0)
 
 
-def test_a_run_that_moves_nothing_does_not_count():
-    assert repeatable(trainer(still), make_problem()) == Finding(counted=False)
-
-
 # --- pure ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("step", [numpy_step, exact_step, Adam, Momentum])
-def test_sound_steps_only_read_their_samples(step, dtype):
-    assert pure(trainer(step), make_problem(dtype=dtype)) == HOLDS
 
 
 def in_place(x, y, w1, w2, lr):
@@ -240,10 +230,6 @@ def test_a_step_that_reshapes_its_samples_is_named():
 
     violation = pure(trainer(reshaping), make_problem()).violation
     assert violation.message == "step 1 turns x into another shape or dtype"
-
-
-def test_a_pure_step_that_moves_nothing_does_not_count():
-    assert pure(trainer(still), make_problem()) == Finding(counted=False)
 
 
 def test_what_runs_in_between_has_other_numbers():
