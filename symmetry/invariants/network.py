@@ -8,7 +8,6 @@ overflow.
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 
@@ -18,8 +17,6 @@ from symmetry.invariants.two_layer import TwoLayer
 from symmetry.units import compare
 from symmetry.units.compare import Floats
 from symmetry.units.state import State, finite, identical
-
-Pair = tuple[Floats, Floats]
 
 
 def first_step(setting: TwoLayer) -> Finding:
@@ -33,13 +30,13 @@ def first_step(setting: TwoLayer) -> Finding:
     found = setting.step()
     w1, w2 = _collapsed_bounds(setting)
     bias = found["w2"][0].astype(np.float64)
+    w1 = w1._replace(value=np.zeros_like(w1.value), error=np.zeros_like(w1.error))
     # The bias row is the measure, so that it fits whatever it is.
-    expected = np.zeros_like(w1.value), np.stack([bias, bias / 2])
     allowed = np.stack([np.full_like(bias, np.nan), w2.error[1] + w2.error[0] / 2])
-    error = np.zeros_like(w1.error), allowed
+    w2 = w2._replace(value=np.stack([bias, bias / 2]), error=allowed)
     words = "from zero weights it stays", "half the bias row is"
     counted = bool((np.isfinite(found["w2"]) & (found["w2"] != 0)).any())
-    return replace(_judge(found, expected, error, words, 1), counted=counted)
+    return replace(_judge(found, (w1, w2), words, 1), counted=counted)
 
 
 def gradient(setting: TwoLayer) -> Finding:
@@ -49,7 +46,7 @@ def gradient(setting: TwoLayer) -> Finding:
     """
     found = setting.step()
     bounds = step_bounds(setting.x, setting.y, setting.w1, setting.w2, setting.lr)
-    return _judge_step("by the formulas it is", found, bounds, 1)
+    return _judge(found, bounds, ("by the formulas it is",) * 2, 1)
 
 
 def collapsed(setting: TwoLayer) -> Finding:
@@ -61,13 +58,10 @@ def collapsed(setting: TwoLayer) -> Finding:
     Witness: an entry whose update is larger than its bound.
     """
     here, units, step = setting, setting.hidden_units, setting.begin()
-    finding = Finding(counted=False)
+    finding, words = Finding(counted=False), ("by the collapsed network it is",) * 2
     for iteration in range(1, setting.iterations + 1):
         found = step(here)
-        bounds = _collapsed_bounds(here)
-        finding = _worse(
-            finding, _judge_step("by the collapsed network it is", found, bounds, iteration)
-        )
+        finding = _worse(finding, _judge(found, _collapsed_bounds(here), words, iteration))
         equal = units.rearranged(found, np.zeros(units.count, np.int_))
         if finding.violation or not identical(found, equal) or not finite(found):
             break
@@ -81,29 +75,22 @@ def _collapsed_bounds(setting: TwoLayer) -> tuple[Bounded, Bounded]:
     return step_bounds(setting.x, setting.y, w1, w2, setting.lr, copies=setting.hidden)
 
 
-def _judge_step(
-    words: str, found: State, bounds: tuple[Bounded, Bounded], iteration: int
-) -> Finding:
-    """Judge a whole step; it has the witness if leaving out some update would have shown."""
-    w1, w2 = bounds
-    counted = any(bool((matrix.update > matrix.error).any()) for matrix in bounds)
-    finding = _judge(found, (w1.value, w2.value), (w1.error, w2.error), (words, words), iteration)
-    return replace(finding, counted=counted)
-
-
 def _judge(
-    found: State, value: Pair, error: Pair, words: tuple[str, str], iteration: int
+    found: State, bounds: tuple[Bounded, Bounded], words: tuple[str, str], iteration: int
 ) -> Finding:
     """Return the finding of the entry that comes nearest to its bound, or goes farthest beyond.
 
     A single unit stands for all. An error of 0 is exact, of NaN anything. The words lead from what
-    was found to what it should be: "w2[1, 3] is 0.2; *half the bias row is* 0.3".
+    was found to what it should be: "w2[1, 3] is 0.2; *half the bias row is* 0.3". The step has the
+    witness if leaving out some update would have shown.
     """
-    rows = np.minimum(np.arange(len(found["w2"])), len(value[1]) - 1)
-    expected, allowed = (value[0], value[1][rows]), (error[0], error[1][rows])
-    judge = partial(_judge_array, iteration)
-    w1, w2 = map(judge, ("w1", "w2"), (found["w1"], found["w2"]), expected, allowed, words)
-    return _worse(w2, w1)
+    w1, w2 = bounds
+    rows = np.minimum(np.arange(len(found["w2"])), len(w2.value) - 1)
+    worst = _worse(
+        _judge_array(iteration, "w2", found["w2"], w2.value[rows], w2.error[rows], words[1]),
+        _judge_array(iteration, "w1", found["w1"], w1.value, w1.error, words[0]),
+    )
+    return replace(worst, counted=any(bool((m.update > m.error).any()) for m in bounds))
 
 
 def _judge_array(
