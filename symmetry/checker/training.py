@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from symmetry.checker.check import Examiner, Progress, measure
@@ -37,9 +38,7 @@ _NOISE = {
 class TrainingExaminer(Examiner):
     """The settings of a training, and what went wrong in them."""
 
-    _looked = False  # whether units were looked for
-    _unfound = ""  # how it ended its process while they were
-    _why_none = ""  # why there are none
+    _why_none = ""  # why there are no units
     _unjudged = ""  # why nothing else is judged
     _told = False  # whether it was said why a plain run does not work
 
@@ -61,8 +60,7 @@ class TrainingExaminer(Examiner):
         """Judge an invariant in one dtype; None where it has none or an error was told already."""
         if dtype not in invariant.dtypes:
             return None
-        if invariant.units and not self._looked:
-            self._find()
+        unfound = self._unfound if invariant.units else ""
         blank = Verdict(invariant.name, dtype, "vacuous", steps=self._settings[dtype].steps)
         verdict = self.progress.known(invariant.name, dtype)
         if verdict is not None:
@@ -71,8 +69,8 @@ class TrainingExaminer(Examiner):
             return self._broken_verdict(blank)
         elif self._unjudged and self._unjudged != _FIRST.get(invariant.name):
             return replace(blank, message=f"not judged: {self._unjudged}")
-        elif invariant.units and self._unfound:
-            return replace(blank, kind="error", cases=1, message=self._unfound)
+        elif unfound:
+            return replace(blank, kind="error", cases=1, message=unfound)
         else:
             self._tell(invariant.name, dtype)
             verdict = self._measured(blank, invariant)
@@ -117,31 +115,33 @@ class TrainingExaminer(Examiner):
                 self.progress.failed(str(error))
             self._broken[dtype] = str(error)
 
-    def _find(self) -> None:
-        """Find the units; where that cannot be done, what needs none is checked all the same."""
-        self._looked = True
+    @cached_property
+    def _unfound(self) -> str:
+        """Find the units; say how the training ended its process while they were looked for.
+
+        Where they cannot be found, what needs none is checked all the same.
+        """
         if self._unjudged or "float32" in self._broken:
-            return
+            return ""
         from symmetry.targets.finding.find import find
 
         if (known := self._tell("finding units", "float64")) is not None:
-            self._unfound = f"while equal units were looked for, {known.message}"
-            return
+            return f"while equal units were looked for, {known.message}"
         any_setting, *_ = self._settings.values()
         try:
             self.coverage = find(any_setting.training)
         except (SymmetryError, TrainerError) as error:
             self._why_none = f"no equal units were looked for: {error}"
-            return
         except (RuntimeError, TypeError, ValueError, LookupError, NotImplementedError) as error:
             # An operation cannot be recorded or repeated; the rest can be checked all the same.
             self._why_none = f"no equal units were found: {in_one_line(error)}"
-            return
+        else:
+            for setting in self._settings.values():
+                setting.model_units = self.coverage.groups
         finally:
             gc.collect()  # what was recorded refers to itself, and is large
             give_back()
-        for setting in self._settings.values():
-            setting.model_units = self.coverage.groups
+        return ""
 
     def _tell(self, what: str, dtype: str) -> Verdict | None:
         """Say what is about to be done; return the verdict if nothing is to be run for it."""

@@ -76,15 +76,15 @@ def zero_rate(setting: TrainingSetting) -> Finding:
             why = _NO_RATE.get(kind, "has no rate called lr")
             return Finding(counted=False, note=f"{name} ({kind}) {why}", applies=False)
     held, start = _held(run), run.parameter_arrays()
-    rates: list[Any] = []
+    rates: list[tuple[dict[str, Any], Any]] = []
 
     def zero(optimizer: Any) -> None:
-        rates[:] = [group["lr"] for group in optimizer.param_groups]
-        for group in optimizer.param_groups:
-            group["lr"] = group["lr"] * 0
+        rates[:] = [(group, group["lr"]) for group in optimizer.param_groups]
+        for group, rate in rates:
+            group["lr"] = rate * 0
 
-    def restore(optimizer: Any) -> None:
-        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+    def restore(_: Any) -> None:
+        for group, rate in rates:
             group["lr"] = rate
 
     run.before_update, run.after_update = zero, restore
