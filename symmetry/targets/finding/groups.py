@@ -119,8 +119,18 @@ class Groups:
             if taken or self._try(self._trace.leaves[name], action, slot):
                 place += 1
             else:
-                failed += 1
-                place = max(size // 2, place + 1)
+                idle = self._idle(name, axis, place)
+                failed += not idle
+                place = place + idle if idle else max(size // 2, place + 1)
+
+    def _idle(self, name: str, axis: int, place: int) -> int:
+        """Return how many slices of a leaf, from a place on, the loss does not depend on."""
+
+        def matter(count: int) -> bool:
+            return self.matters(Units("", count, (Part(name, axis, place),)))
+
+        size = self._start[name].shape[axis]
+        return 0 if matter(1) else bisect_left(range(1, size - place + 1), True, key=matter)
 
     def _blocks(self) -> Iterator[tuple[int, int, int, int]]:
         """Yield values, with an axis, the size of the blocks along it and their number."""

@@ -339,6 +339,15 @@ class Solver:
             wanted = {i: actions.joined(now(i), *found) for i, found in factors.items()}
             if None not in wanted.values():
                 yield {i: a for i, a in wanted.items() if a}
+        size = self.trace.arrays[node.outputs[q]].shape
+        for i in self.reached.intersection(node.inputs):
+            for a, length in enumerate(self.trace.arrays[i].shape):
+                parts = [
+                    (a, _in_parts(p, size[axis], length), ()) for axis, p, w in action if not w
+                ]
+                every = len(parts) == len(action) and all(own for _, own, _ in parts)
+                if every and (joined := actions.joined(now(i), *parts)):
+                    yield {i: joined}
 
     def _pulled_exactly(
         self, k: int, q: int, action: Action, now: Callable[[int], Action]
@@ -391,21 +400,25 @@ class Solver:
     def _repairs(self, k: int, given: tuple[Action, ...]) -> Iterator[dict[int, Action]]:
         """Yield what may be exchanged as well, by input, so that outputs are exchanged.
 
-        That is all that runs along with what is exchanged already; or one factor or two more.
+        That is what is exchanged already, at all places; or all that runs along with it; or one
+        factor or two more.
         """
-        for wide in (False, True):
-            for x, factor in ((x, factor) for x, action in enumerate(given) for factor in action):
-                found = {
-                    y: actions.joined(given[y], partner)
-                    for y, partner in self._aligned(k, x, factor, wide).items()
-                    if y >= 0 and partner not in given[y]
-                }
-                yield {y: a for y, a in found.items() if a}
         reached = [y for y, i in enumerate(self.trace.nodes[k].inputs) if i in self.reached]
-        singles = [*dict.fromkeys(self._singles(k, given, reached))]
-        for y, action in singles:
-            yield {y: action}
-        doubles = itertools.combinations(singles, 2)
+        everywhere = tuple(tuple(sorted({(a, p, ()) for a, p, _ in action})) for action in given)
+        for base in dict.fromkeys((given, everywhere)):
+            more = {y: a for y, a in enumerate(base) if a != given[y]}
+            yield more
+            for wide, (x, action) in itertools.product((False, True), enumerate(base)):
+                for factor in action:
+                    found = {
+                        y: actions.joined(base[y], partner)
+                        for y, partner in self._aligned(k, x, factor, wide).items()
+                        if y >= 0 and partner not in base[y]
+                    }
+                    yield more | {y: a for y, a in found.items() if a}
+            for y, action in dict.fromkeys(self._singles(k, base, reached)):
+                yield {**more, y: action}
+        doubles = itertools.combinations(dict.fromkeys(self._singles(k, given, reached)), 2)
         for (y, a), (z, b) in itertools.islice(doubles, _DOUBLE_REPAIRS):
             both = actions.joined(a, *b) if y == z else b
             if both:
@@ -469,6 +482,13 @@ def _extends(action: Action, old: Action) -> bool:
         any(f == factor or (f[0] == factor[0] and {*factor[1]} <= {*f[1]}) for f in action)
         for factor in old
     )
+
+
+def _in_parts(pairs: Pairs, size: int, length: int) -> Pairs:
+    """Return the pairs in each part of an axis that is several times as long: gate and value."""
+    if length % size or length == size:
+        return ()
+    return tuple(sorted((p + n, q + n) for p, q in pairs for n in range(0, length, size)))
 
 
 def _counterparts(pairs: Pairs, size: int, other: int) -> list[Pairs]:

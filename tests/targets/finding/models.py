@@ -875,6 +875,44 @@ def empty_memory():
     return train(model, loss, integers(9, 4, 8))
 
 
+def dots():
+    """The factors of a factorisation machine: they are summed over in products of each pair."""
+
+    def score(m, x, single, several):
+        dense = m.bottom(x)
+        rows = torch.stack([dense, m.single(single), m.several(several)], 1)
+        products = torch.bmm(rows, rows.transpose(1, 2))[:, *torch.tril_indices(3, 3, -1)]
+        return m.top(torch.cat([dense, products], 1))
+
+    model = Model(
+        score,
+        bottom=nn.Linear(5, 8),
+        single=nn.Embedding(9, 8),
+        several=nn.EmbeddingBag(9, 8, mode="sum"),
+        top=nn.Linear(11, 3),
+    )
+    return train(
+        model,
+        lambda m, *given: F.cross_entropy(m(*given[:-1]), given[-1]),
+        *(normal(8, 5), integers(9, 8), integers(9, 8, 3), integers(3, 8)),
+    )
+
+
+def decision_steps():
+    """As TabNet: one half of what a gated layer returns goes on, the other one is summed up."""
+
+    def decide(m, x):
+        chosen, found = F.glu(m.first(x))[:, 8:], 0
+        for attend, transform in ((m.attend, m.second), (m.attend_again, m.third)):
+            h = F.glu(transform(x * attend(chosen).softmax(1)))
+            chosen, found = h[:, 8:], found + F.relu(h[:, :8])
+        return m.head(found)
+
+    layers = {name: nn.Linear(6, 32) for name in ("first", "second", "third")}
+    layers |= {name: nn.Linear(8, 6) for name in ("attend", "attend_again")}
+    return classify(Model(decide, head=nn.Linear(8, 3), **layers), normal(8, 6), 3)
+
+
 COUNTED = {
     mlp: 2,
     cnn: 3,
@@ -919,4 +957,6 @@ COUNTED = {
     quantised: 4,
     chosen_matrices: 3,
     twin_critics: 3,
+    dots: 1,
+    decision_steps: 3,
 }
