@@ -135,7 +135,8 @@ def _kind(file: str) -> Any:
             return "installed"
         return _PHASES.get("/".join(below[:2]), "")
     library = path.is_relative_to(sysconfig.get_path("stdlib"))
-    return "" if library or not path.suffix else "user"
+    in_a_file = path.suffix and not file.startswith("<")  # <string>, <frozen importlib._bootstrap>
+    return "" if library or not in_a_file else "user"
 
 
 _STEPS = {

@@ -17,7 +17,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
 
-from symmetry.targets.trainer import is_library
+from symmetry.observe.place import is_user_code
 
 _HALF = frozenset({torch.bfloat16, torch.float16})
 _WIDE = {torch.complex64: torch.complex128} | dict.fromkeys({*_HALF, torch.float32}, torch.float64)
@@ -274,8 +274,8 @@ def _place() -> str:
     """Return ``file:line`` of the innermost line that is the user's own."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
-        file = Path(frame.f_code.co_filename)
-        if not is_library(file):
-            return f"{file.name}:{frame.f_lineno}"
+        file = frame.f_code.co_filename
+        if is_user_code(file):
+            return f"{Path(file).name}:{frame.f_lineno}"
         frame = frame.f_back
     return ""

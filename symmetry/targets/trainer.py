@@ -8,7 +8,6 @@ own business: nothing leaks from one call to the next but what the step itself k
 from __future__ import annotations
 
 import inspect
-import sysconfig
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -20,12 +19,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from symmetry.observe.place import is_user_code
 from symmetry.targets.pulse import calling
 from symmetry.units.compare import Floats
 from symmetry.units.words import a_kind
 
 DTYPES = ("float32", "float64")
-_LIBRARIES = (Path(sysconfig.get_path("stdlib")), Path(__file__).parents[1])
 
 Step = Callable[[Floats, Floats, Floats, Floats, float], Any]
 
@@ -136,18 +135,9 @@ def place_of(error: BaseException) -> str:
     places = [
         (Path(frame.f_code.co_filename), line)
         for frame, line in traceback.walk_tb(error.__traceback__)
-        if not is_library(Path(frame.f_code.co_filename))
+        if is_user_code(frame.f_code.co_filename)
     ]
     return f" ({places[-1][0].name}, line {places[-1][1]})" if places else ""
-
-
-def is_library(file: Path) -> bool:
-    """Return whether a file is Python's own, an installed package's or this package's."""
-    return (
-        file.name.startswith("<")  # in no file: <string>, <frozen importlib._bootstrap>
-        or not {"site-packages", "dist-packages"}.isdisjoint(file.parts)
-        or any(file.is_relative_to(folder) for folder in _LIBRARIES)
-    )
 
 
 def _two_values(returned: Any) -> tuple[Any, Any]:
