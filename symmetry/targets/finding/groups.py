@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -194,13 +195,19 @@ class Groups:
     def _parts(self, solution: Mapping[str, Action]) -> tuple[Part, ...]:
         """Return where the two units of an exchange lie.
 
-        A condition with gaps is dropped: rows that are never read may go along.
+        Conditions that are no block are dropped: rows that a batch leaves out may go along.
         """
         return tuple(
             Part(name, axis, first, stride, block, where=limits)
             for name, action in solution.items()
             for axis, pairs, where in action
-            for limits in [tuple((a, p[0], p[-1] + 1) for a, p in where if p[-1] - p[0] < len(p))]
+            for limits in [
+                tuple(
+                    (a, p[0], p[-1] + 1)
+                    for a, p in where
+                    if _is_block(p, self._start[name].shape[a])
+                )
+            ]
             for first, stride, block in _runs(pairs)
         )
 
@@ -254,6 +261,13 @@ class Groups:
                 gaps = {q.first - p.first + b - a for a in range(p.block) for b in range(q.block)}
                 room += [gap // p.stride for gap in gaps if gap > 0 and gap % p.stride == 0]
         return min(map(int, room))
+
+
+def _is_block(positions: tuple[int, ...], size: int) -> bool:
+    """Return whether positions are aligned blocks of an axis in a row: heads, keys and values."""
+    first, count = positions[0], len(positions)
+    whole = positions == tuple(range(first, first + count))
+    return whole and count < size and (count == 1 or math.gcd(first, count, size) > 1)
 
 
 def _some(pair: Units, units: Sequence[int]) -> Units:

@@ -913,6 +913,22 @@ def decision_steps():
     return classify(Model(decide, head=nn.Linear(8, 3), **layers), normal(8, 6), 3)
 
 
+def few_rows():
+    """Dimensions of an embedding, of which each batch reads other rows, and hidden units."""
+    model = Model(
+        lambda m, x: m.head(torch.tanh(m.fc(m.embed(x) + m.offset))),
+        offset=nn.Parameter(torch.randn(6)),
+        embed=nn.Embedding(17, 6),
+        fc=nn.Linear(6, 5),
+        head=nn.Linear(5, 3),
+    )
+
+    def step(i):
+        F.cross_entropy(model(torch.arange(8) + 3 + i), torch.arange(8) % 3).backward()
+
+    return model, step
+
+
 COUNTED = {
     mlp: 2,
     cnn: 3,
@@ -956,6 +972,7 @@ COUNTED = {
     masked_attention: 4,
     quantised: 4,
     chosen_matrices: 3,
+    few_rows: 2,
     twin_critics: 3,
     dots: 1,
     decision_steps: 3,
