@@ -160,16 +160,15 @@ def _contents(
     contents: dict[Path, str | bytes] = {}
     if json is not None:
         contents[json] = models.to_json(rows) if report is None else verdicts.to_json(report)
-    if output is not None:
-        line = as_typed()
-        files = (
-            models.render_models(rows, left_out, line)
-            if report is None
-            else checked.render_checked(report, line)
-        )
-        contents |= files.contents(output)
-    if script and report is not None and (failure := _to_reproduce(report.verdicts)):
-        contents[script] = render_script(report.trainer, failure)
+    if output is not None and report is None:
+        contents |= models.render_models(rows, left_out, as_typed()).contents(output)
+    elif output is not None and report is not None:
+        contents |= checked.render_checked(report, as_typed()).contents(output)
+    if script is not None and report is not None:
+        failures = [v for v in report.verdicts if v.case is not None and v.repeats]
+        if failures:  # the first, but one that gates comes before the others
+            first = min(failures, key=lambda verdict: not verdict.gates)
+            contents[script] = render_script(report.trainer, first)
     return contents
 
 
@@ -242,9 +241,3 @@ def _expectation(text: str) -> tuple[str, str]:
     if not (name and separator and reason.strip()):
         raise click.UsageError(f"--expect-failure takes NAME=REASON, not {text!r}.")
     return name, reason.strip()
-
-
-def _to_reproduce(verdicts: Iterable[Verdict]) -> Verdict | None:
-    """Return the first failure that repeats; one that gates comes before the others."""
-    failures = [verdict for verdict in verdicts if verdict.case is not None and verdict.repeats]
-    return min(failures, key=lambda verdict: not verdict.gates, default=None)

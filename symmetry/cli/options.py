@@ -55,7 +55,6 @@ class WholeNumber(click.IntRange):
 REPORTS = Path("reports")  # the directory of the reports that are written without any option
 _CLASSES = 10  # of the digits
 
-
 WHOLE, FROM_ZERO, FROM_TWO = (WholeNumber(min=least) for least in (1, 0, 2))
 PATH, RATE, DTYPE = GivenPath(), LearningRate(), click.Choice(["float32", "float64"])
 
@@ -95,7 +94,6 @@ experiment_options = _together(
     option("--lr", "X", "Learning rate.", 0.01, RATE),
     option("--dtype", None, "In which everything is computed.", "float32", DTYPE),
 )
-
 
 # Where the report goes, and whether anything else is shown.
 report_options = _together(
@@ -171,7 +169,7 @@ def read_cases(text: str) -> tuple[Case, ...]:
 
 def read_case(text: str, doing: str) -> Case:
     """Parse the only case in an argument ``--case``, or in the file it names."""
-    cases = read_cases(text)
-    if len(cases) > 1:
-        raise SymmetryError(f"--case: one case is {doing} at a time, not {len(cases)}")
-    return cases[0]
+    case, *others = read_cases(text)
+    if others:
+        raise SymmetryError(f"--case: one case is {doing} at a time, not {1 + len(others)}")
+    return case

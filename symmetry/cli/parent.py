@@ -19,7 +19,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import asdict
 from typing import IO, Any
 
@@ -90,7 +90,7 @@ class _Work:
         """
         while True:
             self._target = self._running = None
-            with _Process(self._order, self._pass_on) as process:
+            with closing(_Process(self._order, self._pass_on)) as process:
                 finished = self._follow(process)
             if isinstance(finished, int):
                 return finished
@@ -195,12 +195,12 @@ class _Process:
         for thread in self._threads:
             thread.start()
 
-    def __enter__(self) -> _Process:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         """End it and what it has started, in the middle of whatever they do."""
-        self._kill()
+        if hasattr(os, "killpg"):
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.kill()
         self._process.wait()
         for thread, pipe in zip(self._threads, self._pipes, strict=True):
             thread.join(timeout=0.2)  # for what it has printed last
@@ -232,12 +232,6 @@ class _Process:
             return f"the target ended its process ({ending(status)})"
         memory = ", as the system does when memory runs out" if -status == signal.SIGKILL else ""
         return f"the target's process was killed ({ending(status)}{memory})"
-
-    def _kill(self) -> None:
-        if hasattr(os, "killpg"):
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.kill()
 
 
 @contextmanager

@@ -92,12 +92,10 @@ def command(
         writable_files(save_weights)
     with showing(Silent() if quiet else current()):
         with terminal():
-            listener = ShownRun()
-            listener.stage("loading the data")
-            experiment = run_experiment(
-                loading.result(), settings, threads=threads, listener=listener
-            )
-            listener.stage("comparing the report" if check else "writing the report")
+            shown = ShownRun()
+            shown.stage("loading the data")
+            experiment = run_experiment(loading.result(), settings, threads=threads, listener=shown)
+            shown.stage("comparing the report" if check else "writing the report")
             report = render_experiment(experiment)
             differences = report.differences(output) if check else ()
             if not check:

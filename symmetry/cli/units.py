@@ -36,7 +36,7 @@ def command(name: str, json: Path | None) -> int:
     writable_files(json)
     current().enter(name)
     with terminal():
-        coverage = find_units(name, progress=lambda what, n, of: current().doing(what, n, of))
+        coverage = find_units(name, progress=current().doing)
     if json is not None:
         write_all({json: coverage.to_json()})
     for line in coverage.lines():
