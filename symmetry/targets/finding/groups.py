@@ -137,7 +137,7 @@ class Groups:
         """Yield values, with an axis, the size of the blocks along it and their number."""
         trace, solver = self._trace, self._solver
         for k, node in enumerate(trace.nodes):
-            for q, value in enumerate(node.outputs if solver.moves(k) else ()):
+            for q, value in enumerate(node.outputs if solver.movement(k) else ()):
                 if value in solver.reached:
                     for axis, size in enumerate(trace.arrays[value].shape):
                         if size > 1 and self._is_new(k, q, axis):
@@ -183,13 +183,13 @@ class Groups:
         """Try no slice of these units again, unless smaller units may lie there.
 
         Units with several slices along an axis may consist of smaller ones: heads of dimensions.
-        Where such an axis was the seed, they do not.
+        Where such an axis was the seed, they do not, nor along others with as many slices.
         """
         slots = {(part.array, part.axis) for part in units.parts}
         places = {slot: units.along(*slot).keys() for slot in slots}
-        whole = seed in places and len(places[seed]) > units.count
+        seeded = len(places[seed]) if seed in places else 0
         for slot in slots:
-            if whole or len(places[slot]) == units.count:
+            if len(places[slot]) == units.count or len(places[slot]) >= seeded > units.count:
                 self._taken[slot] |= places[slot]
 
     def _parts(self, solution: Mapping[str, Action]) -> tuple[Part, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,14 +35,9 @@ def room(units: Units, groups: Sequence[Units], shapes: Mapping[str, tuple[int, 
     """Return how many units there could be on the places that no other group takes."""
     free = []
     for part in (part for part in units.parts if not part.arrays):
-        own, twins = (
-            replace(units, parts=tuple(p for p in units.parts if (p is part) == here))
-            for here in (True, False)
-        )
-        slot = part.array, part.axis
-        taken = _places([twins, *(u for u in groups if u is not units)], *slot)
-        size = shapes[part.array][part.axis]
-        free.append((size - len(taken - own.along(*slot).keys())) // part.block)
+        own = part.places(units.count).ravel().tolist()
+        taken = _places(groups, part.array, part.axis).difference(own)
+        free.append((shapes[part.array][part.axis] - len(taken)) // part.block)
     return max(units.count, min(free, default=0))
 
 
@@ -75,7 +69,7 @@ def _why(solver: Solver, leaf: int, size: int, stuck: Stuck | None) -> str:
     weights = _weights(solver)
     if not any(i in weights for k in later for i in trace.nodes[k].inputs):
         return "output"
-    if solver.moves(stuck.node):
+    if solver.movement(stuck.node):
         return "fixed by the data"
     if solver.exchanges_data(stuck.node, stuck.given):
         return "input"
@@ -86,6 +80,6 @@ def _weights(solver: Solver) -> set[int]:
     """Return the leaves, and what they are when they are transposed, say."""
     found = {*solver.trace.names}
     for k, node in enumerate(solver.trace.nodes):
-        if found.issuperset(node.inputs) and solver.moves(k):
+        if found.issuperset(node.inputs) and solver.movement(k):
             found.update(node.outputs)
     return found

@@ -38,7 +38,7 @@ class Stuck(Exception):  # noqa: N818
 
 
 @dataclass(frozen=True)
-class _Movement:
+class Movement:
     """An operation that only moves elements, which are numbered through all of its inputs."""
 
     outputs: list[NDArray[np.int64]]  # for each element the number of what it is; 0 is a zero
@@ -68,7 +68,7 @@ class Solver:
         self.kept = trace.upstream({loss, *self._finals})
         self.forward = cache(self._experiment)
         self.tied = cache(self._find_ties)
-        self._movement = cache(self._find_movement)
+        self.movement = cache(self._find_movement)
         self._yields = cache(self._find_yields)
         self._left = self._work = 0
 
@@ -119,10 +119,6 @@ class Solver:
         self._work = _WORK
         return self._all_required({value: action}, {})
 
-    def moves(self, k: int) -> bool:
-        """Return whether a node only moves elements."""
-        return self._movement(k) is not None
-
     def perform(self, k: int, arrays: Mapping[int, Array]) -> list[Array] | None:
         """Return a node's outputs where some inputs, by position, hold other arrays.
 
@@ -160,7 +156,7 @@ class Solver:
 
         They are derived from where elements go; if that fails, as for masks, from values.
         """
-        node, movement = self.trace.nodes[k], self._movement(k)
+        node, movement = self.trace.nodes[k], self.movement(k)
         if not any(given):
             return [()] * len(node.outputs)
         acts = dict(zip(node.inputs, given, strict=True))
@@ -186,7 +182,7 @@ class Solver:
             found.append(action or ())
         return found
 
-    def _find_movement(self, k: int) -> _Movement | None:
+    def _find_movement(self, k: int) -> Movement | None:
         """Send the numbers of the elements through the operation, and see what returns."""
         node, count = self.trace.nodes[k], 1
         own: dict[int, NDArray[np.int64]] = {}
@@ -202,7 +198,7 @@ class Solver:
         results = self.perform(k, numbered) if own else None
         if results is None or not all(_is_floating(r) and _is_index(r, count) for r in results):
             return None
-        movement = _Movement([r.real.astype(np.int64) for r in results], own, count)
+        movement = Movement([r.real.astype(np.int64) for r in results], own, count)
         everything = np.concatenate([[0], *(arrays[i].ravel() for i in own)])
         really = all(
             actions.same(arrays[o], everything[numbers])
@@ -353,7 +349,7 @@ class Solver:
         self, k: int, q: int, action: Action, now: Callable[[int], Action]
     ) -> Actions | None:
         """Pull an action back element by element, where a node only moves elements."""
-        movement = self._movement(k)
+        movement = self.movement(k)
         if movement is None:
             return None
         output = movement.outputs[q]
@@ -416,13 +412,14 @@ class Solver:
                         if y >= 0 and partner not in base[y]
                     }
                     yield more | {y: a for y, a in found.items() if a}
-            for y, action in dict.fromkeys(self._singles(k, base, reached)):
+            singles = [*dict.fromkeys(self._singles(k, base, reached))]
+            for y, action in singles:
                 yield {**more, y: action}
-        doubles = itertools.combinations(dict.fromkeys(self._singles(k, given, reached)), 2)
-        for (y, a), (z, b) in itertools.islice(doubles, _DOUBLE_REPAIRS):
-            both = actions.joined(a, *b) if y == z else b
-            if both:
-                yield {y: a, z: both}
+            doubles = itertools.combinations(singles, 2)
+            for (y, a), (z, b) in itertools.islice(doubles, _DOUBLE_REPAIRS):
+                both = actions.joined(a, *b) if y == z else b
+                if both:
+                    yield {**more, y: a, z: both}
 
     def _singles(
         self, k: int, given: tuple[Action, ...], free: list[int]
