@@ -162,7 +162,7 @@ class Groups:
             solution, chosen = self._solver.solve(value, action)
         except Stuck as stuck:
             if slot is not None:
-                self.failures[slot] = stuck
+                self.failures.setdefault(slot, stuck)
             return None
         pair = Units("", 2, self._parts(solution), chosen)
         if not pair.parts or not self._trainable & solution.keys():
