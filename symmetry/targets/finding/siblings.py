@@ -49,7 +49,7 @@ def _alike(shapes: Shapes) -> Iterator[tuple[str, int, tuple[Part, ...]]]:
     They are numbered, as in a list, or consist of modules themselves.
     """
     modules: dict[str, dict[str, str]] = defaultdict(dict)
-    for name in shapes:
+    for name in (name for name in shapes if name.startswith("model.")):
         words = name.split(".")
         for place in range(2, len(words) + 1):
             if words[place - 1].isdigit() or place < len(words) - 1:

@@ -898,6 +898,19 @@ def dots():
     )
 
 
+def held_copies():
+    """An optimiser that holds copies of the parameters: they are no modules to be exchanged."""
+    layers = nn.Linear(5, 7), nn.BatchNorm1d(7), nn.Tanh(), nn.Linear(7, 3)
+    model, differentiate = classify(nn.Sequential(*layers), normal(8, 5), 3)
+    optimizer = torch.optim.SGD([p.detach().clone() for p in model.parameters()], 0.1)
+
+    def step(i):
+        differentiate(i)
+        optimizer.step()
+
+    return model, step
+
+
 def decision_steps():
     """As TabNet: one half of what a gated layer returns goes on, the other one is summed up."""
 
@@ -976,4 +989,5 @@ COUNTED = {
     twin_critics: 3,
     dots: 1,
     decision_steps: 3,
+    held_copies: 1,
 }
