@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from symmetry.culprit.describe import Scene, at
-from symmetry.culprit.exchange import unfair_exchanges
+from symmetry.culprit.exchange import unfair_exchange
 from symmetry.culprit.explanation import Difference, Explanation, Outcome
 from symmetry.culprit.pair import Finding
 from symmetry.culprit.search import Watched, Ways, chosen, watched
@@ -70,43 +70,44 @@ def explain_exchange(subject: Subject, steps: int, *, first: str = "") -> Explan
 
     It is for a subject of which nothing splits.
     """
-    for there, units, a, b, array in unfair_exchanges(subject, steps, first=first):
-        run = watched(there, units, steps)
-        explanation = Explanation(
-            subject.name,
-            "not while observed",
-            steps,
-            steps,
-            units.name,
-            array,
-            observed=len(run.events),
-            remarks=tuple(subject.remarks),
-        )
-        ways = Ways(run, a, b, None, 0)
-        return _told(explanation, ways, ways.judge()[0])
+    for units in sorted(subject.units, key=lambda group: group.name != first):
+        unfair = unfair_exchange(subject, units, steps)
+        if unfair is not None:
+            there, a, b, array = unfair
+            run = watched(there, units, steps)
+            ways = Ways(run, a, b, None, 0)
+            return _told(_unexplained(run, steps, steps, array), ways, ways.judge()[0])
     return None
 
 
 def _explain_split(subject: Subject, split: _Split, compared: int) -> Explanation:
     run = _watched(subject, split)
-    jax = any(event.call.library == "jax" for event in run.events)
-    evaluated = ("JAX's operations were evaluated one by one, not compiled",)
-    explanation = Explanation(
-        subject.name,
-        "not while observed",
-        compared,
-        split.step,
-        split.units.name,
-        split.array,
-        split.difference,
-        len(run.events),
-        (),
-        (*subject.remarks, *(evaluated if jax else ())),
-    )
+    explanation = _unexplained(run, compared, split.step, split.array, split.difference)
     if run.groups:
         return _told(explanation, *_followed(run))
-    compiled = jax or _has_compiled()
-    return replace(explanation, outcome="compiled only") if compiled else explanation
+    dynamo = sys.modules.get("torch._dynamo.utils")  # torch.compile compiles no watched run
+    compiled = dynamo is not None and dynamo.counters["frames"]["ok"] > 0
+    return replace(explanation, outcome="compiled only") if compiled or run.jax else explanation
+
+
+def _unexplained(
+    run: Watched, compared: int, step: int, array: str, difference: Difference | None = None
+) -> Explanation:
+    """Say what is known before the watched run is looked at."""
+    remarks = [*run.subject.remarks]
+    if run.jax:
+        remarks.append("JAX's operations were evaluated one by one, not compiled")
+    return Explanation(
+        trainer=run.subject.name,
+        outcome="not while observed",
+        steps=compared,
+        step=step,
+        units=run.units.name,
+        array=array,
+        difference=difference,
+        observed=len(run.events),
+        remarks=tuple(remarks),
+    )
 
 
 def _explain_later(
@@ -120,7 +121,7 @@ def _explain_later(
         there = subject.after(before)
         if there is None:
             break
-        *_, state = there.run(before, 1)
+        state = there.last(before, 1)
         for later in _splits(there, 1)[0] if step > split.step else ():
             if later.apart > _FARTHER * split.apart and finite(state):
                 found = _explain_split(subject, replace(later, step=step, before=before), steps)
@@ -140,12 +141,6 @@ def _watched(subject: Subject, split: _Split) -> Watched:
         if run.groups:
             return run
     return watched(subject, split.units, split.step)
-
-
-def _has_compiled() -> bool:
-    """Return whether ``torch.compile`` has compiled anything; it does not in watched runs."""
-    dynamo = sys.modules.get("torch._dynamo.utils")
-    return dynamo is not None and dynamo.counters["frames"]["ok"] > 0
 
 
 def _splits(subject: Subject, steps: int) -> tuple[list[_Split], int]:

@@ -11,7 +11,8 @@ from symmetry.checker.case import Case
 from symmetry.checker.verdict import Verdict
 from symmetry.culprit.answer import explain_exchange, explain_subject
 from symmetry.culprit.explanation import Explanation
-from symmetry.culprit.start import start_of_case, with_clones, with_equal_units
+from symmetry.culprit.plant import with_different
+from symmetry.culprit.start import start_of_case, with_clones
 from symmetry.culprit.subject import StepSubject
 from symmetry.errors import SymmetryError
 from symmetry.invariants.two_layer import TwoLayer
@@ -80,24 +81,26 @@ def explain_step(trainer: Trainer, start: TwoLayer) -> Explanation:
     if start.w1.dtype.name not in trainer.dtypes:
         raise SymmetryError(f"{trainer.name} takes {', '.join(trainer.dtypes)} only")
     subject = StepSubject(trainer, start)
-    if all(len(group) == 1 for group in subject.units[0].groups(subject.start)):
+    (units,) = subject.units
+    if all(len(group) == 1 for group in units.groups(subject.start)):
         raise SymmetryError("no two hidden units start equal, so there is no symmetry to break")
     try:
         found = explain_subject(subject, start.iterations)
         if found.outcome == "nothing split" and not (start.w1.any() or start.w2.any()):
-            *_, last = subject.run(subject.start, start.iterations)
-            moves = [bool(subject.units[0].rows(last, p).any()) for p in subject.units[0].parts]
+            last = subject.last(subject.start, start.iterations)
+            moves = [bool(units.rows(last, part).any()) for part in units.parts]
             if not any(moves) or (start.iterations > 1 and not all(moves)):
-                again = explain_step(trainer, with_equal_units(start))
+                moved = with_different(subject.start, units, [0], subject.scale, 0)
+                equal = units.rearranged(moved, [0] * units.count)
+                again = explain_step(trainer, start.at(equal))
                 remark = (
                     "from zero weights they do not move, so units started equal but not at zero"
                 )
                 return replace(again, remarks=(remark, *again.remarks))
-        unfair = None
-        if found.outcome == "nothing split":
-            steps = STEPS if isinstance(trainer.target, type) else 1  # a function keeps no state
-            unfair = explain_exchange(subject, min(start.iterations, steps))
-        return unfair or found
+        if found.outcome != "nothing split":
+            return found
+        steps = STEPS if isinstance(trainer.target, type) else 1  # a function keeps no state
+        return explain_exchange(subject, min(start.iterations, steps)) or found
     except TrainerError as error:
         raise SymmetryError(f"{trainer.name}: {error}") from error
 

@@ -15,11 +15,11 @@ not just exchange what is at the two places.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -49,10 +49,14 @@ class Watched:
         """The units that began equal."""
         return tuple(sorted(unit for group in self.groups for unit in group))
 
+    @property
+    def jax(self) -> bool:
+        """Whether some of its operations are JAX's."""
+        return any(event.call.library == "jax" for event in self.events)
+
     def step_of(self, number: int) -> int:
         """Return in which step, from 1, an event lies."""
-        past = sum(number >= end for _, end in pairwise([0, *self.ends]))
-        return self.earlier + 1 + past
+        return self.earlier + 1 + bisect_right(self.ends, number)
 
 
 def watched(subject: Subject, units: Units, steps: int, earlier: int = 0) -> Watched:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from symmetry.checker import recipes
 from symmetry.checker.case import Case
 from symmetry.culprit.plant import cloned
 from symmetry.data.dataset import Dataset
-from symmetry.data.random import Random
 from symmetry.invariants.two_layer import TwoLayer
 from symmetry.memory import bytes_to_train, refuse_beyond_memory
 from symmetry.network.formulas import one_hot_encode
@@ -34,17 +31,6 @@ def start_of_dataset(
     w1 = np.zeros((dataset.inputs + 1, hidden), dtype)
     w2 = np.zeros((hidden + 1, dataset.classes), dtype)
     return TwoLayer(x.astype(dtype), y, w1, w2, lr, iterations, 0)
-
-
-def with_equal_units(start: TwoLayer) -> TwoLayer:
-    """Return a start in which all units have the same weights, but not zero."""
-    draw = Random(0)
-    scale = 1 / np.sqrt(1 + float(np.mean(np.sum(start.x.astype(np.float64) ** 2, axis=1))))
-    u = draw.normals((len(start.w1), 1)) * scale
-    b, v = draw.normals((1, start.w2.shape[1])), draw.normals((1, start.w2.shape[1]))
-    w1 = np.tile(u, (1, start.hidden)).astype(start.w1.dtype)
-    w2 = np.concatenate([b, np.tile(v / start.hidden, (start.hidden, 1))])
-    return replace(start, w1=w1, w2=w2.astype(start.w2.dtype))
 
 
 def with_clones(start: TwoLayer) -> TwoLayer:

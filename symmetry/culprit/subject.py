@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,10 @@ class Subject(ABC):
     def run(self, start: State, steps: int) -> Iterator[State]:
         """Yield the state after each step of a fresh run that nobody watches."""
 
+    def last(self, start: State, steps: int) -> State:
+        """Return the state after so many steps of a fresh run that nobody watches."""
+        return deque(self.run(start, steps), maxlen=1)[0]
+
     @abstractmethod
     def watch(self, start: State, steps: int, observer: Observer) -> Iterator[State]:
         """Yield the state after each step of a fresh run whose operations are observed."""
@@ -63,7 +68,7 @@ class StepSubject(Subject):
         self.remarks: list[str] = []
         self.start: State = {"w1": start.w1, "w2": start.w2}
         self.units: Sequence[Units] = (start.hidden_units,)
-        self.limit = max(32.0, 4 * math.sqrt(max(*start.x.shape, start.hidden)))
+        self.limit = max(32.0, start.limit)
         self._trainer, self._problem = trainer, start
         self._arrays: bool | None = None  # whether the step takes arrays that report
 
@@ -78,19 +83,16 @@ class StepSubject(Subject):
             self._arrays = self._takes_arrays(start)
         hand = observed if self._arrays else np.asarray
 
-        def observe(step: Callable[..., Any]) -> Callable[..., Any]:
-            def observed_step(*given: Any) -> Any:
-                *handed, lr = given
-                with observing(observer, self._trainer.target, places):
-                    return step(*map(hand, handed), lr)
+        watching = partial(observing, observer, self._trainer.target, Places())
 
-            return observed_step
+        def observed_step(x: Array, y: Array, w1: Array, w2: Array, lr: float) -> Any:
+            with watching():
+                return run.step(hand(x), hand(y), hand(w1), hand(w2), lr)
 
-        places = Places()
         with seeded(self._trainer.target):
-            with observing(observer, self._trainer.target, places):
+            with watching():
                 run = self._trainer.start()
-            yield from self._steps(Run(observe(run.step)), start, steps)
+            yield from self._steps(Run(observed_step), start, steps)
 
     def after(self, state: State) -> Subject | None:
         """Return the step on the last weights; a class may keep a state of its own."""

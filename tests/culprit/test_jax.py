@@ -88,3 +88,16 @@ def test_nothing_stays_observed(jax):
     explained(gradient_step(lambda hidden: hidden), small())
     assert EvalTrace.process_primitive is before
     assert not jax.config.jax_disable_jit
+
+
+def test_that_jax_is_evaluated_is_said_of_an_exchange_as_well(jax):
+    import jax.numpy as jnp
+
+    def step(x, y, w1, w2, lr):
+        moved = jnp.asarray(w1) - lr * jnp.sum(x)
+        return np.asarray(moved / (1 + jnp.linalg.norm(moved[:, :3]))), w2 - np.float32(lr)
+
+    explanation = explained(step, small())
+    assert explanation.difference is None
+    assert explanation.culprits[0].file == "tests/culprit/test_jax.py"
+    assert "JAX's operations were evaluated one by one, not compiled" in explanation.remarks
