@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import pairwise
@@ -251,22 +252,26 @@ class Scene:
     def _random_origin(self, foreign: Sequence[int]) -> Event | None:
         """Walk from foreign operands to their makers, up to one that draws random numbers.
 
-        One that depends on the units, that has no axis as long as theirs, or of which only the
-        shape is of use, is on no such way.
+        One that depends on the units, that has another shape than the operand or no axis as long as
+        theirs, or of which only the shape is of use, is on no such way.
         """
-        events = self._ways.run.events
-        waiting, met = [self._event.makers[position] for position in foreign], set()
+        events, met = self._ways.run.events, set()
+        waiting = [
+            (self._event.makers[position], self._event.operands[position].shape)
+            for position in foreign
+        ]
         while waiting:
-            number = waiting.pop()
+            number, shape = waiting.pop()
             if number is None or number in met or self._ways.moves(number):
                 continue
             met.add(number)
-            if not any(self._length in shape for shape in events[number].shapes):
+            made = (own for own in events[number].shapes if self._length in own)
+            if not any(_fills(own, shape) for own in made):
                 continue
             if events[number].call.random:
                 return events[number]
             if not any(word in events[number].name for word in _SHAPES):
-                waiting += events[number].makers
+                waiting += [(maker, shape) for maker in events[number].makers]
         return None
 
     def _elsewhere(self) -> Sequence[int]:
@@ -349,6 +354,13 @@ class Scene:
         results = event.call.perform(operands)
         brought = [*(operands[p] for p in event.call.written), *results]
         return brought[q] if q < len(brought) == event.fresh else None
+
+
+def _fills(shape: Sequence[int], whole: Sequence[int]) -> bool:
+    """Return whether an array can be broadcast to another shape, or has as many entries."""
+    trailing = zip(reversed(shape), reversed(whole), strict=False)
+    fits = len(shape) <= len(whole) and all(own in (1, size) for own, size in trailing)
+    return fits or math.prod(shape) == math.prod(whole)
 
 
 def _operand(array: Array, dtype: str, spot: Spot | None) -> Operand:
