@@ -15,7 +15,7 @@ from symmetry.culprit.describe import Scene, at
 from symmetry.culprit.exchange import unfair_exchange
 from symmetry.culprit.explanation import Difference, Explanation, Outcome
 from symmetry.culprit.pair import Finding
-from symmetry.culprit.search import Watched, Ways, chosen, watched
+from symmetry.culprit.search import Watched, Ways, chosen, scaled_rows, watched
 from symmetry.culprit.subject import Subject
 from symmetry.units.follow import Follower
 from symmetry.units.state import State, finite
@@ -45,7 +45,7 @@ class _Split:
     array: str
     difference: Difference
     before: State
-    apart: float
+    apart: float  # of the largest entry of their array
 
 
 def explain_subject(subject: Subject, steps: int, *, first: str = "") -> Explanation:
@@ -81,7 +81,10 @@ def explain_exchange(subject: Subject, steps: int, *, first: str = "") -> Explan
 
 
 def _explain_split(subject: Subject, split: _Split, compared: int) -> Explanation:
-    run = _watched(subject, split)
+    later = subject.after(split.before) if split.step > 1 else None
+    run = None if later is None else watched(later, split.units, 1, split.step - 1)
+    if run is None or not run.groups:  # the step splits them only after the others
+        run = watched(subject, split.units, split.step)
     explanation = _unexplained(run, compared, split.step, split.array, split.difference)
     if run.groups:
         return _told(explanation, *_followed(run))
@@ -133,16 +136,6 @@ def _explain_later(
     return rounding
 
 
-def _watched(subject: Subject, split: _Split) -> Watched:
-    """Watch the step that splits the units: alone if it does so alone, or else after the others."""
-    later = subject.after(split.before) if split.step > 1 else None
-    if later is not None:
-        run = watched(later, split.units, 1, split.step - 1)
-        if run.groups:
-            return run
-    return watched(subject, split.units, split.step)
-
-
 def _splits(subject: Subject, steps: int) -> tuple[list[_Split], int]:
     """Run unobserved; return the first split of each group, and how many steps were compared.
 
@@ -155,13 +148,14 @@ def _splits(subject: Subject, steps: int) -> tuple[list[_Split], int]:
     before, step = start, 0
     for step, state in enumerate(subject.run(start, steps), 1):
         for units, follower in followers:
-            new = follower.split is None
             follower.see(step, state)
             split = follower.split
-            if split is not None and new:
+            if split is not None and split.step == step:
                 words = groups_in_words(split.groups)
                 difference = Difference(words, split.ulps, split.relative, "")
-                apart = _apart(units, start, state)
+                rows = scaled_rows(units, state)
+                first = first_of_group(units.groups(start), units.count)
+                apart = float(np.nanmax(abs(rows - rows[first]), initial=0))
                 splits.append(_Split(units, step, split.array, difference, before, apart))
         if not finite(state) or all(follower.split is not None for _, follower in followers):
             break
@@ -169,42 +163,26 @@ def _splits(subject: Subject, steps: int) -> tuple[list[_Split], int]:
     return splits, step
 
 
-@np.errstate(all="ignore")
-def _apart(units: Units, start: State, state: State) -> float:
-    """Return how far clones are apart, of the largest entry of their array."""
-    first = first_of_group(units.groups(start), units.count)
-    found = 0.0
-    for part in units.parts:
-        rows = units.rows(state, part)
-        largest = float(abs(rows).max(initial=0))
-        if largest > 0:
-            found = max(found, float(abs(rows - rows[first]).max(initial=0)) / largest)
-    return found
-
-
 def _followed(run: Watched) -> tuple[Ways, list[Finding]]:
     """Follow an odd unit, and others while none jumps; return the first that jumps, or differs."""
     a, c, odd = chosen(run.groups)
-    best: tuple[Ways, list[Finding]] | None = None
+    tried: list[tuple[Ways, list[Finding]]] = []
     for b in odd[:_ODD]:
         for seed in range(_SEEDS):
             ways = Ways(run, a, b, c, seed)
             found, _ = ways.judge()
             if found or ways.other_way is not None:
                 break
-        jumps = any(finding.jumps for finding in found)
-        if best is None or jumps or (found and (not best[1] or found[0].event < best[1][0].event)):
-            best = ways, found
-        if jumps:
-            break
-    assert best is not None  # there is one odd unit at least
-    return best
+        if any(finding.jumps for finding in found):
+            return ways, found
+        tried.append((ways, found))
+    return min(tried, key=lambda way: way[1][0].event if way[1] else sys.maxsize)
 
 
 def _told(explanation: Explanation, ways: Ways, found: list[Finding]) -> Explanation:
     """Choose among the findings, and describe those chosen."""
     remarks, other_way = list(explanation.remarks), ways.other_way
-    if other_way is not None and (not found or ways.leaves < ways.own(found[0].event)):
+    if other_way is not None and (not found or ways.leaves < ways.own[found[0].event]):
         remarks.append(f"cannot tell: the run takes another way at {at(other_way)}")
         return replace(explanation, outcome="another way", remarks=tuple(remarks))
     if not found:
@@ -214,23 +192,19 @@ def _told(explanation: Explanation, ways: Ways, found: list[Finding]) -> Explana
         return replace(explanation, outcome="explained", step=culprit.step, culprits=(culprit,))
     if ways.control is None:
         remarks.append("there is no second usual unit, so there was no control run")
-    outcome: Outcome = "explained"
     causes, left = _causes(ways, found, jumping=True)
     scenes = [Scene(ways, cause) for cause in causes]
-    jumps = [number for number, scene in enumerate(scenes) if not scene.rounds]
-    if jumps:
-        culprits = [scenes[number].culprit() for number in jumps]
-    else:
-        outcome = "rounding"
-        if not causes:
-            causes, left = _causes(ways, found, jumping=False)
-            scenes = [Scene(ways, cause) for cause in causes]
-        culprits = [scene.culprit(ROUNDING) for scene in scenes]
+    jumps = [scene for scene in scenes if not scene.rounds]
+    if not causes:
+        causes, left = _causes(ways, found, jumping=False)
+        scenes = [Scene(ways, cause) for cause in causes]
+    culprits = [scene.culprit() for scene in jumps] or [scene.culprit(ROUNDING) for scene in scenes]
     if left:
         culprits[-1] = replace(culprits[-1], evidence=(*culprits[-1].evidence, left))
     first = found[0]
-    if jumps and ways.seen[first.event].place != ways.seen[causes[jumps[0]].event].place:
+    if jumps and ways.seen[first.event].place != ways.seen[jumps[0].finding.event].place:
         culprits.append(Scene(ways, first).culprit(f"{ROUNDING}: {NOT_THE_CAUSE}"))
+    outcome: Outcome = "explained" if jumps else "rounding"
     return replace(explanation, outcome=outcome, culprits=tuple(culprits), remarks=tuple(remarks))
 
 
@@ -250,7 +224,8 @@ def _causes(ways: Ways, found: list[Finding], *, jumping: bool) -> tuple[list[Fi
         met = {finding.event for finding in mended}
         before = [f for f in found[: found.index(first)] if f.spot.both and f.event not in met]
         if not before:
-            if not any(_is_same_line(ways, first, cause) for cause in causes):
+            *others, new = [ways.seen[finding.event] for finding in (*causes, first)]
+            if (new.name, new.place) not in [(other.name, other.place) for other in others]:
                 causes.append(first)
             if len(causes) == _MOST or not first.spot.both or first.event in met:
                 return causes, ""
@@ -259,9 +234,3 @@ def _causes(ways: Ways, found: list[Finding], *, jumping: bool) -> tuple[list[Fi
         found, split = ways.judge(mended)
         left = "" if found else STILL_SPLITS if split else STAYS_SYMMETRIC
     return causes, left
-
-
-def _is_same_line(ways: Ways, one: Finding, other: Finding) -> bool:
-    """Return whether two findings are the same operation on the same line."""
-    first, second = ways.seen[one.event], ways.seen[other.event]
-    return (first.name, first.place) == (second.name, second.place)

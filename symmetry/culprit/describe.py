@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import numpy as np
 
@@ -33,24 +33,23 @@ class Scene:
     """The operation of a finding: watched once more, with its operands, and done again alone."""
 
     def __init__(self, ways: Ways, finding: Finding) -> None:
-        self._ways, self._finding, self._spot = ways, finding, finding.spot
-        subject, number = ways.run.subject, finding.event
-        self._named: list[tuple[str, str]] = []
-
-        def note(event: Event) -> None:
-            live = zip(event.arrays, event.memories, strict=False)  # what it wrote over is not
-            self._named = [subject.named(array, memory) for array, memory in live]
-
+        self._ways, self.finding, self._spot = ways, finding, finding.spot
+        subject, (number, q) = ways.run.subject, finding.key
         s = ways.captured(ways.different, number)
         t = ways.captured(ways.swapped, number)
-        self._event = ways.captured(subject.start, ways.own(number), note)
+        position = q if q < s.fresh else 0  # else it is what was written over
+
+        def note(event: Event) -> None:
+            self._named = subject.named(event.arrays[position], event.memories[position])
+
+        self._event = ways.captured(subject.start, ways.own[number], note)
         self._operands = [
             locate(one, other, ways.pair.distance)
             for one, other in zip(s.operands, t.operands, strict=True)
         ]
-        fresh = finding.key[1] < self._event.fresh  # else it is what was written over
-        self._position = finding.key[1] if fresh else 0
-        self._result = self._event.arrays[self._position]
+        operands, makers = self._event.operands, self._event.makers
+        self._taken = [*zip(operands, self._operands, makers, strict=True)]
+        self._position, self._result = position, self._event.arrays[position]
         self._length = self._result.shape[self._spot.axis] if self._spot.kind == "axis" else 0
         self._places = self._places_along_axis()
 
@@ -61,9 +60,7 @@ class Scene:
         cause, origin = self._cause()
         seen = event if origin is None else origin
         place, phase = seen.place, seen.place.phase
-        parameter, rows = "", ""
-        if origin is None and self._position < len(self._named):
-            parameter, rows = self._named[self._position]
+        parameter, rows = self._named if origin is None else ("", "")
         if phase == "other" and parameter and not parameter.startswith("the gradient"):
             phase = "optimizer"  # the user's own one
         entries = self._entries()
@@ -110,13 +107,14 @@ class Scene:
         if spot.kind != "axis":
             return {}
         here, there = (spot.i, spot.j) if pair.a < pair.b else (spot.j, spot.i)
-        other = control and control.spots.get(self._finding.key)
+        other = control and control.spots.get(self.finding.key)
         if other and other.kind == "axis" and here not in (other.i, other.j):
             here, there = there, here
         stride, odd = divmod(there - here, pair.b - pair.a)
         if odd:
             return {pair.a: here, pair.b: there}
-        places = {u: here + (u - pair.a) * stride for u in (pair.a, *self._ways.run.clones)}
+        clones = sorted(chain.from_iterable(self._ways.run.groups))
+        places = {u: here + (u - pair.a) * stride for u in (pair.a, *clones)}
         return {u: place for u, place in places.items() if 0 <= place < self._length}
 
     def _entries(self) -> dict[int, Array]:
@@ -143,23 +141,21 @@ class Scene:
             return Difference(f"units {pair.a} and {pair.b}, exchanged", None, 0.0, size)
         if not entries:
             return Difference(groups_in_words(groups), None, 0.0, size)
-        flat = self._result.ravel()
-        rows = {unit: flat[entries[unit]] for unit in sorted(entries)}
+        units, flat = sorted(entries), self._result.ravel()
+        one = np.stack([flat[entries[unit]] for unit in units])
         if self._places:
-            found: dict[bytes, list[int]] = {}
-            for unit, row in rows.items():
-                found.setdefault((row + 0 if row.dtype != bool else row).tobytes(), []).append(unit)
-            groups = [tuple(group) for group in found.values()]
-        one = np.stack([*rows.values()])
-        other = np.broadcast_to(rows[next(iter(entries))], one.shape)
+            numbers = one.real.astype(np.float64), one.imag.astype(np.float64)
+            found = compare.group_rows(*numbers)
+            groups = [tuple(units[k] for k in group) for group in found]
+        other = one[[units.index(next(iter(entries)))] * len(units)]
         exact = one.dtype in (np.float32, np.float64)
-        ulps = compare.max_ulps(one, np.ascontiguousarray(other)) if exact else None
+        ulps = compare.max_ulps(one, other) if exact else None
         relative = compare.max_relative(abs(one).astype(np.float64), abs(other).astype(np.float64))
         return Difference(groups_in_words(groups), ulps, relative, size)
 
     def _jump(self) -> str:
         """Say how large a jump is."""
-        finding, event = self._finding, self._event
+        finding, event = self.finding, self._event
         if finding.kind == "differs":
             if finding.noise == 0 or np.isinf(finding.deviation):
                 return "a jump: rounding cannot move it"
@@ -173,15 +169,13 @@ class Scene:
 
     def _cause(self) -> tuple[str, Event | None]:
         """Say what the operation did; also return the operation behind it, if it is another one."""
-        event, finding = self._event, self._finding
+        event, finding = self._event, self.finding
         foreign = self._foreign()
         origin = self._random_origin(foreign)
         if origin is not None or event.call.random:
-            name = (origin or event).name
-            noise = "" if any(word in name for word in _MASKS) else ", or noise"
-            return f"it draws random numbers that differ between the units: a random mask{noise}", (
-                origin
-            )
+            is_mask = any(word in (origin or event).name for word in _MASKS)
+            mask = "a random mask" if is_mask else "a random mask, or noise"
+            return f"it draws random numbers that differ between the units: {mask}", origin
         if foreign:
             many = len(foreign) > 1
             listed = " and ".join(str(position + 1) for position in foreign)
@@ -194,16 +188,13 @@ class Scene:
             return "it chooses between equal units", chooser
         elsewhere = self._elsewhere()
         if elsewhere:
-            movers = {position: self._mover(position) for position in elsewhere}
-            moved = next((p for p in elsewhere if movers[p] is not None), elsewhere[0])
-            return f"operand {moved + 1} holds the units at other positions", movers[moved]
+            moved = next((p for p in elsewhere if self._mover(p) is not None), elsewhere[0])
+            return f"operand {moved + 1} holds the units at other positions", self._mover(moved)
         if not self._spot.both:
             return self._alone(), None
-        for position, (array, spot) in enumerate(zip(event.operands, self._operands, strict=True)):
-            if event.makers[position] is not None or spot is None or not spot.both:
-                continue
-            if not same(*spot.sides(array)):
-                already = f"operand {position + 1} already differs"
+        for position, (array, spot, maker) in enumerate(self._taken, 1):
+            if maker is None and spot and spot.both and not same(*spot.sides(array)):
+                already = f"operand {position} already differs"
                 return f"{already}; it comes from code that was not observed", None
         if finding.key[1] < len(event.call.written) and event.partial:
             return "it writes into some of the units of an array whose units were equal", None
@@ -216,7 +207,7 @@ class Scene:
         spot, found = self._spot, []
         if spot.kind != "axis":
             return []
-        result = self._event.arrays[self._finding.key[1]]
+        result = self._event.arrays[self.finding.key[1]]
         for position, array in enumerate(self._event.operands):
             axis = spot.axis - result.ndim + array.ndim  # as operands are broadcast
             if self._operands[position] is not None or axis < 0:
@@ -228,23 +219,21 @@ class Scene:
         return found
 
     def _alone(self) -> str:
-        pair, control, event = self._ways.pair, self._ways.control, self._finding.event
+        pair, control = self._ways.pair, self._ways.control
         if not self._ways.run.groups:
             return f"one of units {pair.a} and {pair.b} goes through it, and the other does not"
-        usual = control is not None and any(
-            key[0] == event and spot for key, spot in control.spots.items()
-        )
+        spots = {} if control is None else control.spots
+        usual = any(key[0] == self.finding.event and spot for key, spot in spots.items())
         one, other = (pair.a, pair.b) if usual else (pair.b, pair.a)
-        if self._finding.kind == "alone":
+        if self.finding.kind == "alone":
             return f"unit {one} goes through it, and unit {other} through no such operation"
         return f"what it makes of unit {one} is not what the same operation makes of unit {other}"
 
     def _chooser(self) -> Event | None:
         """Return the event that made whole numbers which tell units apart, if it is given some."""
-        event = self._event
         if self._spot.both:
             return None
-        for array, spot, maker in zip(event.operands, self._operands, event.makers, strict=True):
+        for array, spot, maker in self._taken:
             if array.dtype.kind in "iu" and spot is not None and maker is not None:
                 return self._ways.run.events[maker]
         return None
@@ -291,22 +280,19 @@ class Scene:
 
         One that puts something before or behind all of them does not.
         """
-        ways, shapes = self._ways, self._ways.pair.shapes
-        number = ways.seen[self._finding.event].makers[position]
+        ways, spots, shapes = self._ways, self._ways.pair.spots, self._ways.pair.shapes
+        number = ways.seen[self.finding.event].makers[position]
         while number is not None:
-            here = ways.pair.spots.get((number, 0))
-            makers = [m for m in ways.seen[number].makers if m is not None]
-            along = [(m, spot) for m in makers if (spot := ways.pair.spots.get((m, 0))) is not None]
-            if here is None or not along:
+            here, makers = spots.get((number, 0)), ways.seen[number].makers
+            maker = next((m for m in makers if m is not None and spots.get((m, 0))), -1)
+            there = spots.get((maker, 0))
+            if here is None or there is None or (here.kind, there.kind) != ("axis", "axis"):
                 return None
-            number, before = along[0][0], number
-            there = along[0][1]
-            if (here.kind, there.kind) != ("axis", "axis"):
-                return None
-            longer = shapes[before, 0][here.axis] != shapes[number, 0][there.axis]
+            longer = shapes[number, 0][here.axis] != shapes[maker, 0][there.axis]
             moved = (here.i, here.j) != (there.i, there.j)
             if moved and not (longer and here.j - here.i == there.j - there.i):
-                return ways.run.events[ways.own(before)]
+                return ways.run.events[ways.own[number]]
+            number = maker
         return None
 
     def _remarks(self, origin: Event | None) -> Iterator[str]:
@@ -318,14 +304,14 @@ class Scene:
                 yield f"operand {position + 1} was made by {at(events[maker])}"
         if origin is not None:
             yield f"the units first differ in {at(event)}"
-        elif self._finding.key[1] < len(written):
+        elif self.finding.key[1] < len(written):
             for position, maker in enumerate(event.makers):
                 if position not in written and maker is not None:
                     yield f"what it writes was made by {at(events[maker])}"
 
     def _repeated(self) -> Iterator[str]:
         """Do the operation again on the same operands, and say what came of it."""
-        spot, before = self._spot, self._event.arrays[self._finding.key[1]]
+        spot, before = self._spot, self._event.arrays[self.finding.key[1]]
         try:
             after = self._again()
         except Exception as error:  # whatever a library raises
@@ -346,7 +332,7 @@ class Scene:
 
     def _again(self, *, precisely: bool = False) -> Array | None:
         """Do the operation again on the same operands; None if it writes without saying so."""
-        event, q = self._event, self._finding.key[1]
+        event, q = self._event, self.finding.key[1]
         operands = [
             array.astype(np.float64) if precisely and array.dtype.kind == "f" else array.copy("K")
             for array in event.operands
@@ -365,10 +351,9 @@ def _fills(shape: Sequence[int], whole: Sequence[int]) -> bool:
 
 def _operand(array: Array, dtype: str, spot: Spot | None) -> Operand:
     strides = tuple(stride // array.itemsize for stride in array.strides)
-    flags = array.flags
-    memory = (
-        "contiguous" if flags.c_contiguous else "transposed" if flags.f_contiguous else "strided"
-    )
+    memory = "transposed" if array.flags.f_contiguous else "strided"
+    if array.flags.c_contiguous:
+        memory = "contiguous"
     return Operand(dtype, array.shape, strides, memory, _units(array, spot))
 
 

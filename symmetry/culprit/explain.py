@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from symmetry.invariants.two_layer import TwoLayer
 from symmetry.targets.resolve import resolve
 from symmetry.targets.trainer import Trainer, TrainerError
 from symmetry.targets.training import Training
+from symmetry.units.state import State
 from symmetry.units.units import Part, Units
 
 STEPS = 2  # of a training
@@ -125,7 +126,6 @@ def explain_training(
         groups = find(training).groups if units is None else units
         if not groups:
             raise SymmetryError(f"{training.name} has no equal units, so there is nothing to split")
-        shapes = {name: array.shape for name, array in training.start().state().items()}
         found: list[Explanation] = []
         for kind in ("float64", "float32") if dtype is None else (dtype,):
             for shift in range(_SHIFTS):
@@ -137,8 +137,7 @@ def explain_training(
             unfair = explain_exchange(subject, steps, first=first) if kind == "float64" else None
             if unfair is not None and unfair.outcome == "explained":
                 return unfair
-        wide = _widened(groups, shapes)
-        if wide:
+        if wide := _widened(groups, subject.start):
             subject = TrainingSubject(training, wide, dtype=dtype or "float64", seed=seed)
             supposed = explain_subject(subject, steps)
             if supposed.outcome == "explained":
@@ -150,7 +149,7 @@ def explain_training(
     return next((each for each in reversed(found) if each.step is not None), found[-1])
 
 
-def _widened(groups: Sequence[Units], shapes: Mapping[str, tuple[int, ...]]) -> list[Units]:
+def _widened(groups: Sequence[Units], state: State) -> list[Units]:
     """Return groups of which most units were proved equal, with all that their axes hold.
 
     A forward that treats a unit differently makes it no equal unit. A model that has several kinds
@@ -161,16 +160,16 @@ def _widened(groups: Sequence[Units], shapes: Mapping[str, tuple[int, ...]]) -> 
         if any(part.where or part.arrays for part in group.parts):
             continue
         sharing = Counter((part.array, part.axis) for part in group.parts)  # such as gates
-        parts, counts, places = [], set(), set()
+        parts, laid = [], set()  # how many units there may be, and which of them are the group's
         for part in group.parts:
-            length = shapes[part.array][part.axis] // sharing[part.array, part.axis]
+            length = state[part.array].shape[part.axis] // sharing[part.array, part.axis]
             firsts = part.places(group.count)[:, 0]
             start = int(firsts[0]) // length * length
             parts.append(Part(part.array, part.axis, start, part.block, part.block))
-            counts.add(length // part.block)
-            places.add(tuple((firsts - start) / part.block))
-        count, same = max(counts), len(counts) == len(places) == 1
-        if same and group.count < count < 2 * group.count and not any(p % 1 for p in places.pop()):
+            laid.add((length // part.block, *((firsts - start) / part.block)))
+        (count, *places), *others = laid
+        whole = not others and not any(place % 1 for place in places)
+        if whole and group.count < count < 2 * group.count:
             wide.setdefault(frozenset(sharing), Units(group.name, count, tuple(parts)))
     return [*wide.values()]
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 from symmetry.culprit.script import Script
+from symmetry.observe.place import Phase
 from symmetry.records import dump
 from symmetry.units.words import count, in_ulps
 
@@ -20,7 +21,6 @@ Outcome = Literal[
     "compiled only",
     "not while observed",
 ]
-Phase = Literal["forward", "backward", "optimizer", "other"]
 _PHASES = {"forward": "forward: ", "backward": "backward: ", "optimizer": "optimiser: "}
 
 
@@ -144,12 +144,11 @@ class Explanation:
         if self.step is None:
             steps = count(self.steps, "step")
             return f"{self.trainer}: nothing split: in {steps} all equal units stayed equal"
-        split = f"{self.trainer}: {self.units} split in step {self.step}"
-        if self.difference is not None:
-            split += f" ({self.array}: {self.difference})"
-        else:
+        split = f"{self.units} split in step {self.step} ({self.array}: {self.difference})"
+        if self.difference is None:
             more = f"does more than exchange them in {self.array}"
-            split = f"{self.trainer}: exchanging two of the {self.units} {more}"
+            split = f"exchanging two of the {self.units} {more}"
+        split = f"{self.trainer}: {split}"
         if self.culprits:
             by_rounding = self.outcome == "rounding"
             because = "by rounding: the first that differs is" if by_rounding else "because of"
@@ -175,10 +174,9 @@ class Explanation:
 
     def to_json(self) -> str:
         """Return the text of the file that ``symmetry explain --json`` writes."""
-        plain = tuple(replace(culprit, script=None) for culprit in self.culprits)
-        content = asdict(replace(self, culprits=plain))
-        for culprit, found in zip(content["culprits"], self.culprits, strict=True):
-            culprit["script"] = found.script and found.script.text
+        content = asdict(self)
+        for culprit in content["culprits"]:
+            culprit["script"] = culprit["script"] and culprit["script"]["text"]
         return dump(content) + "\n"
 
     def __repr__(self) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from itertools import chain
+from operator import itemgetter
+from typing import Any, Literal
 
 import numpy as np
 
@@ -66,6 +68,7 @@ class Pair:
     a: int
     b: int
     noise: Mapping[Key, float]  # how far rounding moves each array
+    equal: bool = True  # in the run in which all units begin equal, if any do
     spots: dict[Key, Spot | None] = field(default_factory=dict)  # None: it depends on neither
     pieces: dict[Key, list[Piece]] = field(default_factory=dict)
     shapes: dict[Key, tuple[int, ...]] = field(default_factory=dict)
@@ -104,12 +107,11 @@ class Pair:
             if maker is None or handle.values.size < handle.size:
                 continue
             found, size = self.spots.get((maker, 0)), handle.values.shape
-            whole = found is not None and self.shapes[maker, 0] == size
-            if found is not None and whole and spot.lies_in(found, shape, size):
+            if found and self.shapes[maker, 0] == size and spot.lies_in(found, shape, size):
                 return replace(found, fits=False)
         return spot
 
-    def judge(self, number: int, event: Event, *, equal: bool = True) -> list[Finding]:
+    def judge(self, number: int, event: Event) -> list[Finding]:
         """Compare the two units in an event of the run in which they are ``equal``, if they are.
 
         It is the event of this number of the run with different units.
@@ -122,25 +124,23 @@ class Pair:
                 piece.r = piece.of(r)
             if spot is None or not spot.both:
                 continue
-            if equal and not same(*spot.sides(r)):
+            if self.equal and not same(*spot.sides(r)):
                 found.append(self._differs(key, spot, *spot.sides(r)))
-            elif not equal and not spot.fits:
+            elif not self.equal and not spot.fits:
                 found.append(Finding("differs", key, spot, float("inf")))
         return found
 
-    def lonely(self, inplace: set[int], *, equal: bool = True) -> Iterator[Finding]:
+    def lonely(self, inplace: set[int]) -> Iterator[Finding]:
         """Yield what one unit goes through alone: no piece is what it would be for the other one.
 
         ``inplace`` are the events that write into what was there.
         """
-        pools: dict[tuple[int, ...], list[tuple[float, int, Piece]]] = {}
-        for pieces in self.pieces.values():
-            for piece in pieces:
-                if piece.r is not None:
-                    pool = pools.setdefault(piece.s.shape, [])
-                    pool.append((_sum(piece.s), len(pool), piece))
+        pools: dict[tuple[int, ...], list[tuple[float, Piece]]] = {}
+        for piece in chain.from_iterable(self.pieces.values()):
+            if piece.r is not None:
+                pools.setdefault(piece.s.shape, []).append((_sum(piece.s), piece))
         for pool in pools.values():
-            pool.sort(key=lambda entry: entry[:2])
+            pool.sort(key=itemgetter(0))
         for key, spot in self.spots.items():
             if spot is None or spot.both:
                 continue
@@ -154,28 +154,24 @@ class Pair:
             rows = [other.r for other in twins if other.r is not None]
             if not rows:
                 yield Finding("alone", key, spot)
-            elif equal and not any(same(piece.r, row) for row in rows):
+            elif self.equal and not any(same(piece.r, row) for row in rows):
                 yield self._differs(key, spot, piece.r, rows[0])
 
     def _differs(self, key: Key, spot: Spot, one: Array, other: Array) -> Finding:
-        noise = max(self.noise.get(key, 0.0), 32 * _rounding(one, other))
+        noise = max(self.noise.get(key, 0.0), _roundings(one.dtype, one, other))
         return Finding("differs", key, spot, apart(one, other), noise)
 
 
 def _is_rounding(event: Event, s: Array, t: Array) -> bool:
     """Return whether an array moves by no more than roundings of what it is made of."""
-    operands = [handle.values for handle in event.call.operands]
-    floats = [values for values in operands if values.dtype.kind == "f"]
-    if s.dtype.kind != "f" or not floats:
-        return False
-    scale = max(map(largest, floats)) * float(np.finfo(s.dtype).eps)
-    return bool(abs(s - t).max(initial=0) <= 32 * scale)
+    floats = [h.values for h in event.call.operands if h.values.dtype.kind == "f"]
+    return s.dtype.kind == "f" and bool(abs(s - t).max(initial=0) <= _roundings(s.dtype, *floats))
 
 
-def _partners(pool: list[tuple[float, int, Piece]], piece: Piece) -> Iterator[Piece]:
+def _partners(pool: list[tuple[float, Piece]], piece: Piece) -> Iterator[Piece]:
     """Yield the pieces that are for one unit what ``piece`` is for the other."""
     wanted, slack = _sum(piece.t), 2 * piece.tolerance * piece.s.size
-    for total, _, other in pool[bisect_left(pool, (wanted - slack,)) :]:
+    for total, other in pool[bisect_left(pool, wanted - slack, key=itemgetter(0)) :]:
         if total > wanted + slack:
             return
         fits = near(other.s, piece.t, piece.tolerance) and near(other.t, piece.s, piece.tolerance)
@@ -192,13 +188,13 @@ def apart(one: Array, other: Array) -> float:
     if one.dtype.kind not in "fc":
         return float("inf")
     with np.errstate(all="ignore"):
-        far = np.abs(one.astype(np.complex128 if one.dtype.kind == "c" else np.float64) - other)
+        far = abs(one.astype(np.result_type(one, np.float64)) - other)
     far = np.where(equal(one, other), 0, far)
     return float(np.nan_to_num(far, nan=np.inf).max(initial=0))
 
 
-def _rounding(one: Array, other: Array) -> float:
-    """Return one rounding of the largest entry."""
-    if one.dtype.kind != "f":
+def _roundings(dtype: np.dtype[Any], *arrays: Array) -> float:
+    """Return 32 roundings of the largest entry of some arrays; 0 if the dtype has none."""
+    if dtype.kind != "f":
         return 0.0
-    return max(largest(one), largest(other)) * float(np.finfo(one.dtype).eps)
+    return 32 * max(map(largest, arrays), default=0.0) * float(np.finfo(dtype).eps)

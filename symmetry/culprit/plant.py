@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from symmetry.data.random import Random
+from symmetry.invariants.response import up_or_down
 from symmetry.units.state import Array, State
 from symmetry.units.units import Units
 
@@ -47,13 +48,8 @@ def with_different(
 
 def nudged(state: State, seed: int) -> dict[str, Array]:
     """Return the state with every floating-point number moved by one ulp, up or down."""
-    random, new = Random(seed, 8), dict(state)
-    for name, array in state.items():
-        if array.dtype.kind == "f":
-            up = random.uniform(array.shape, -1, 1) > 0
-            towards = np.where(up, np.inf, -np.inf).astype(array.dtype)
-            new[name] = np.where(array == 0, array, np.nextafter(array, towards))
-    return new
+    floats = {name: array for name, array in state.items() if array.dtype.kind == "f"}
+    return {**state, **up_or_down(floats, Random(seed, 8))}
 
 
 def cloned(count: int, shift: int) -> Array:

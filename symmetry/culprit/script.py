@@ -30,12 +30,11 @@ class Script:
     """Lines of Python, and the arrays that they read from a file of the same name, ``.npz``."""
 
     text: str
-    arrays: Mapping[str, Array]
+    arrays: Mapping[str, Any]
 
     def save(self, file: Path) -> None:
         """Write the arrays beside a script of this name."""
-        arrays: dict[str, Any] = dict(self.arrays)
-        np.savez(file.with_suffix(".npz"), **arrays)
+        np.savez(file.with_suffix(".npz"), **self.arrays)
 
 
 def write(event: Event, q: int, entries: Mapping[int, Array], comment: str) -> Script | None:

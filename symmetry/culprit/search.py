@@ -26,9 +26,10 @@ import numpy as np
 
 from symmetry.culprit.pair import Finding, Key, Pair
 from symmetry.culprit.plant import nudged, with_different
+from symmetry.culprit.spot import largest
 from symmetry.culprit.subject import Subject
 from symmetry.observe.tape import Event, Mend, Tape
-from symmetry.units.compare import Group, identical
+from symmetry.units.compare import Group
 from symmetry.units.state import Array, State
 from symmetry.units.units import Units
 
@@ -43,11 +44,6 @@ class Watched:
     ends: Sequence[int]  # how many events there were after each step
     groups: Sequence[Group]  # which of the units that began equal are equal at the end, if any were
     earlier: int  # steps before those that are watched
-
-    @property
-    def clones(self) -> Group:
-        """The units that began equal."""
-        return tuple(sorted(unit for group in self.groups for unit in group))
 
     @property
     def jax(self) -> bool:
@@ -86,53 +82,45 @@ class Ways:
     def __init__(self, run: Watched, a: int, b: int, c: int | None, seed: int) -> None:
         self.run, subject, units = run, run.subject, run.units
         noise: dict[Key, float] = {}
-        self.pair = Pair(a, b, noise)
+        self.pair = Pair(a, b, noise, equal=bool(run.groups))
         self.control = None if c is None else Pair(a, c, noise)
         self.different = with_different(subject.start, units, [a, b], subject.scale, seed)
         self.swapped = units.swapped(self.different, a, b)
         self.seen: list[Event] = []
         kept: list[list[Array]] = []
-        ends: list[int] = []  # where another run leaves S
 
         def keep(event: Event) -> None:
             kept.append([array.copy() for array in event.arrays])
             self.seen.append(event.let_go())
 
-        def compare(start: State, use: Callable[[Key, Event, Array, Array], None]) -> None:
-            end: int | None = None
+        def compare(start: State, use: Callable[[Key, Event, Array, Array], None]) -> int:
+            """Return where the run from another start leaves S."""
+            end = len(kept)
 
             def sink(event: Event) -> None:
                 nonlocal end
                 number = event.number
-                if end is not None:
-                    return
-                if number >= len(kept) or event.signature != self.seen[number].signature:
-                    end = number
+                if number >= end or event.signature != self.seen[number].signature:
+                    end = min(end, number)
                     return
                 for q, (s, other) in enumerate(zip(kept[number], event.arrays, strict=True)):
                     if s.size:
                         use((number, q), event, s, other)
 
             _, count = self._watch(start, sink)
-            if end is not None or count < len(kept):
-                ends.append(count if end is None else end)
+            return min(end, count)
 
         def measure(key: Key, _: Event, s: Array, u: Array) -> None:
             if s.dtype.kind == "f":
-                moved = abs(s - u)
-                noise[key] = subject.limit * float(moved[np.isfinite(moved)].max(initial=0))
+                noise[key] = subject.limit * largest(s - u)
 
         self._watch(self.different, keep)
-        compare(nudged(self.different, seed), measure)
-        compare(self.swapped, self.pair.see)
+        ends = [compare(nudged(self.different, seed), measure)]
+        ends.append(compare(self.swapped, self.pair.see))
         if self.control is not None and c is not None:
-            compare(units.swapped(self.different, a, c), self.control.see)
+            ends.append(compare(units.swapped(self.different, a, c), self.control.see))
         self._inplace = {n for n, seen in enumerate(self.seen) if seen.call.written}
-        self._align(min(ends, default=len(self.seen)))
-
-    def own(self, number: int) -> int:
-        """Return the number that an event has in the run with equal units."""
-        return self._own[number]
+        self._align(min(ends))
 
     def moves(self, number: int) -> bool:
         """Return whether an event of the run with equal units depends on the two."""
@@ -146,21 +134,20 @@ class Ways:
         behind a jump the exchange of units fits only where all operands hold both of them.
         """
         found: list[Finding] = []
-        equal = bool(self.run.groups)
         mends: dict[int, list[tuple[int, Mend]]] = {}
         for finding in mended:
             change = finding.key[1], finding.spot.make_equal
-            mends.setdefault(self.own(finding.event), []).append(change)
+            mends.setdefault(self.own[finding.event], []).append(change)
 
         def sink(event: Event) -> None:
             number = self._matched.get(event.number)
             if number is not None:
-                found.extend(self.pair.judge(number, event, equal=equal))
+                found.extend(self.pair.judge(number, event))
                 if self.control is not None:
                     self.control.judge(number, event)
 
         last, _ = self._watch(self.run.subject.start, sink, mends=mends)
-        found += self.pair.lonely(self._inplace, equal=equal)
+        found += self.pair.lonely(self._inplace)
         after = self._after({finding.event for finding in mended if finding.jumps})
         found = [
             finding
@@ -168,9 +155,8 @@ class Ways:
             if finding.event not in after
             or (finding.kind == "differs" and self._holds_both(finding.event))
         ]
-        units = self.run.units
-        rows = [units.rows(last, part) for part in units.parts if part.array in last]
-        return found, not all(identical(row[self.pair.a], row[self.pair.b]) for row in rows)
+        both = {self.pair.a, self.pair.b}
+        return found, not any(both <= {*group} for group in self.run.units.groups(last))
 
     def captured(
         self, start: State, wanted: int, look: Callable[[Event], None] = lambda _: None
@@ -197,6 +183,7 @@ class Ways:
     def _align(self, stop: int) -> None:
         """Match the events of the run with equal units with those of the one with different ones.
 
+        ``own`` holds the numbers in the run with equal units of those of the other one.
         ``other_way`` becomes the first operation that one of the runs has and another lacks, and
         ``leaves`` its number in the run with equal units.
         """
@@ -206,7 +193,7 @@ class Ways:
         if mine != theirs:
             blocks = SequenceMatcher(None, mine, theirs, autojunk=False).get_matching_blocks()
         self._matched = {x + k: y + k for x, y, size in blocks for k in range(size)}
-        self._own: dict[int, int] = {theirs: mine for mine, theirs in self._matched.items()}
+        self.own: dict[int, int] = {theirs: mine for mine, theirs in self._matched.items()}
         unmatched = [event for event in own if event.number not in self._matched]
         self.other_way = next(iter([*unmatched, *self.seen[stop : stop + 1]]), None)
         self.leaves = unmatched[0].number if unmatched else len(own)
@@ -252,16 +239,17 @@ def _groups(units: Units, start: State, state: State, coarse: float) -> tuple[Gr
 
 
 @np.errstate(all="ignore")
-def _near_groups(units: Units, state: State, coarse: float) -> list[Group]:
-    """Return units that are equal but for a small multiple of their array's largest entry."""
+def scaled_rows(units: Units, state: State) -> Array:
+    """Return all that the units hold, one row a unit, of the largest entry of each part."""
     rows = [units.rows(state, part) for part in units.parts if part.array in state]
-    scaled = [row / (abs(row).max(initial=0) or 1) for row in rows]
-    groups: list[list[int]] = []
+    return np.hstack([row / (abs(row).max(initial=0) or 1) for row in rows])
+
+
+def _near_groups(units: Units, state: State, coarse: float) -> list[Group]:
+    """Return units that are equal but for a small multiple of the largest entry."""
+    scaled = scaled_rows(units, state)
+    groups: dict[int, list[int]] = {}  # by their first units
     for unit in range(units.count):
-        for group in groups:
-            if all(abs(row[unit] - row[group[0]]).max(initial=0) <= coarse for row in scaled):
-                group.append(unit)
-                break
-        else:
-            groups.append([unit])
-    return [tuple(group) for group in groups]
+        near = (u for u in groups if abs(scaled[unit] - scaled[u]).max(initial=0) <= coarse)
+        groups.setdefault(next(near, unit), []).append(unit)
+    return [tuple(group) for group in groups.values()]

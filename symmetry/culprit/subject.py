@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -98,7 +97,7 @@ class StepSubject(Subject):
         """Return the step on the last weights; a class may keep a state of its own."""
         if isinstance(self._trainer.target, type):
             return None
-        there = StepSubject(self._trainer, replace(self._problem, w1=state["w1"], w2=state["w2"]))
+        there = StepSubject(self._trainer, self._problem.at(state))
         there.remarks = self.remarks
         return there
 

@@ -71,13 +71,13 @@ class TrainingSubject(Subject):
 
     def named(self, array: Array, memory: int) -> tuple[str, str]:
         """Return the name of the tensor that an array lies in, and the rows that it holds."""
-        for name, tensor in self._run.tensors().items():
-            if tensor.untyped_storage().data_ptr() == memory:
-                return name.removeprefix("model."), _rows(array, tensor.detach())
+        held = {name.removeprefix("model."): t for name, t in self._run.tensors().items()}
         for name, parameter in self._run.parameters.items():
-            grad = parameter.grad
-            if grad is not None and grad.untyped_storage().data_ptr() == memory:
-                return f"the gradient of {name.removeprefix('model.')}", _rows(array, grad)
+            if parameter.grad is not None:
+                held[f"the gradient of {name.removeprefix('model.')}"] = parameter.grad
+        for name, tensor in held.items():
+            if tensor.untyped_storage().data_ptr() == memory:
+                return name, _rows(array, tensor.detach())
         return "", ""
 
     def _begin(self) -> Run:

@@ -48,10 +48,7 @@ def perturbations(
     arrays, y, w2 = {name: start[name] for name in ("x", "w1", "w2")}, start["y"], start["w2"]
     eps = float(np.finfo(w2.dtype).eps)
     for _ in range(_RANDOM):
-        yield (
-            {name: _towards(_signs(random, a.shape) * np.inf, a) for name, a in arrays.items()},
-            {},
-        )
+        yield up_or_down(arrays, random), {}
     for outward in (True, False):
         moved = {
             name: _towards(np.copysign(np.inf, a) if outward else np.zeros_like(a), a)
@@ -68,6 +65,11 @@ def perturbations(
         yield {"w2": shifted}, {"w2": np.subtract(shifted, w2, dtype=np.float64)}
     for _ in range(_LABELS):
         yield {"y": _relabelled(y, eps, random)}, {}
+
+
+def up_or_down(state: State, random: Random) -> dict[str, Array]:
+    """Return the arrays with every number one ulp up or down at random; zeros stay zeros."""
+    return {name: _towards(_signs(random, a.shape) * np.inf, a) for name, a in state.items()}
 
 
 def response(result: State, nearby: Sequence[tuple[State, State]]) -> dict[str, float] | None:
