@@ -122,7 +122,6 @@ def _explain_step(
     if small:
         start = start_of_case(drawn if case is None else read_case(case, "explained"))
     else:
-        sizes = given["samples"], drawn.h, drawn.iterations, drawn.lr, kind
-        start = start_of_dataset(load_mnist(), *sizes)
+        start = start_of_dataset(load_mnist(), given["samples"], drawn)
     with one_thread() if small else nullcontext():
         return explain_step(trainer, start), in_words() if small else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from itertools import chain, pairwise
+from itertools import chain, pairwise, repeat
 
 import numpy as np
 
@@ -43,10 +43,7 @@ class Scene:
             self._named = subject.named(event.arrays[position], event.memories[position])
 
         self._event = ways.captured(subject.start, ways.own[number], note)
-        self._operands = [
-            locate(one, other, ways.pair.distance)
-            for one, other in zip(s.operands, t.operands, strict=True)
-        ]
+        self._operands = [*map(locate, s.operands, t.operands, repeat(ways.pair.distance))]
         operands, makers = self._event.operands, self._event.makers
         self._taken = [*zip(operands, self._operands, makers, strict=True)]
         self._position, self._result = position, self._event.arrays[position]
@@ -245,17 +242,14 @@ class Scene:
         theirs, or of which only the shape is of use, is on no such way.
         """
         events, met = self._ways.run.events, set()
-        waiting = [
-            (self._event.makers[position], self._event.operands[position].shape)
-            for position in foreign
-        ]
+        taken = [self._taken[position] for position in foreign]
+        waiting = [(maker, array.shape) for array, _, maker in taken]
         while waiting:
             number, shape = waiting.pop()
             if number is None or number in met or self._ways.moves(number):
                 continue
             met.add(number)
-            made = (own for own in events[number].shapes if self._length in own)
-            if not any(_fills(own, shape) for own in made):
+            if not any(self._length in own and _fills(own, shape) for own in events[number].shapes):
                 continue
             if events[number].call.random:
                 return events[number]

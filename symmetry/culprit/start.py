@@ -21,16 +21,14 @@ def start_of_case(case: Case) -> TwoLayer:
     return recipes.setting(case)
 
 
-def start_of_dataset(
-    dataset: Dataset, samples: int | None, hidden: int, iterations: int, lr: float, dtype: str
-) -> TwoLayer:
-    """Return zero weights on the first samples of a data set, None for all of them."""
-    x = dataset.train_x[:samples]
-    _refuse((len(x), dataset.inputs, hidden, dataset.classes), dtype)
+def start_of_dataset(dataset: Dataset, samples: int | None, case: Case) -> TwoLayer:
+    """Return what a case says, but zero weights and the first samples of a data set, or all."""
+    x, dtype = dataset.train_x[:samples], case.dtype
+    _refuse((len(x), dataset.inputs, case.h, dataset.classes), dtype)
     y = one_hot_encode(dataset.train_labels[:samples], dataset.classes, dtype)
-    w1 = np.zeros((dataset.inputs + 1, hidden), dtype)
-    w2 = np.zeros((hidden + 1, dataset.classes), dtype)
-    return TwoLayer(x.astype(dtype), y, w1, w2, lr, iterations, 0)
+    w1 = np.zeros((dataset.inputs + 1, case.h), dtype)
+    w2 = np.zeros((case.h + 1, dataset.classes), dtype)
+    return TwoLayer(x.astype(dtype), y, w1, w2, case.lr, case.iterations, 0)
 
 
 def with_clones(start: TwoLayer) -> TwoLayer:
