@@ -313,7 +313,8 @@ def test_the_report_of_a_check():
     text = render_checked(checked, "symmetry check my.train:step --output reports").texts[MARKDOWN]
     assert text.startswith("<!-- Written by `symmetry check my.train:step --output reports`, which")
     assert "# What was checked of my.train:step" in text
-    assert "\n- my.train:step: 13 invariants on 100 cases\n" in text
+    assert "\nmy.train:step: 13 invariants on 100 cases. In short: **" in text
+    assert "| largest deviation | why |\n" in text
     for row in (
         "| `symmetry/w2-rows` | float32 | violated | 17 | 15 | 2 ulps |",
         "| `symmetry/pure` | float64 | holds | 100 | 97 | no bit differs |",
@@ -334,5 +335,6 @@ def test_the_report_of_a_check():
 
 def test_the_report_of_a_replay_and_of_a_check_without_failures():
     text = render_checked(Checked("numba", None, 2, (HOLDS,)), "symmetry check").texts[MARKDOWN]
-    assert "\n\nsound (1 holds).\n" in text
+    assert "\n\n**sound (1 holds)**.\n" in text
+    assert "| largest deviation |\n" in text
     assert "What went wrong" not in text
