@@ -382,7 +382,8 @@ class Solver:
     ) -> Actions:
         """Return more actions of leaves under which a node's outputs are exchanged."""
         inputs = self.trace.nodes[k].inputs
-        for repair in itertools.islice(self._repairs(k, given), _REPAIRS):
+        for repair in itertools.islice(self._repairs(k, given), min(_REPAIRS, max(self._work, 0))):
+            self._work -= 1
             wanted = {inputs[x]: a for x, a in repair.items()}
             if self.forward(k, tuple(wanted.get(i, acts.get(i, ())) for i in inputs)) is None:
                 continue
@@ -412,7 +413,7 @@ class Solver:
                         if y >= 0 and partner not in base[y]
                     }
                     yield more | {y: a for y, a in found.items() if a}
-            singles = [*dict.fromkeys(self._singles(k, base, reached))]
+            singles = [*itertools.islice(self._singles(k, base, reached), 5 * _REPAIRS)]
             for y, action in singles:
                 yield {**more, y: action}
             doubles = itertools.combinations(singles, 2)
@@ -431,6 +432,7 @@ class Solver:
         arrays = [self.trace.arrays[i] for i in self.trace.nodes[k].inputs]
         free = [y for y in free if _is_floating(arrays[y])]
         spots: list[tuple[int, tuple[int, ...]]] | None = None
+        told: set[tuple[int, Action]] = set()
         factors = [(x, factor) for x, action in enumerate(given) for factor in action]
         targets = [(y, a) for y in free for a in range(arrays[y].ndim)]
         for (x, (axis, pairs, _)), (y, a) in itertools.product(factors, targets):
@@ -445,7 +447,8 @@ class Solver:
                 limits += [((other, p),) for n, p in spots or () if n == shape[other]]
             for own, where in itertools.product(choices, limits):
                 action = actions.joined(given[y], (a, own, where))
-                if (a, own, where) not in given[y] and action:
+                if (a, own, where) not in given[y] and action and (y, action) not in told:
+                    told.add((y, action))
                     yield y, action
 
     def _spots(self, k: int, given: tuple[Action, ...]) -> list[tuple[int, tuple[int, ...]]]:
