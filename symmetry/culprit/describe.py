@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import cached_property
 from itertools import chain, pairwise, repeat
 
@@ -338,9 +339,10 @@ class Scene:
 
 def _fills(shape: Sequence[int], whole: Sequence[int]) -> bool:
     """Return whether an array can be broadcast to another shape, or has as many entries."""
-    trailing = zip(reversed(shape), reversed(whole), strict=False)
-    fits = len(shape) <= len(whole) and all(own in (1, size) for own, size in trailing)
-    return fits or math.prod(shape) == math.prod(whole)
+    with suppress(ValueError):  # they do not go together
+        if np.broadcast_shapes(tuple(shape), tuple(whole)) == tuple(whole):
+            return True
+    return math.prod(shape) == math.prod(whole)
 
 
 def _operand(array: Array, dtype: str, spot: Spot | None) -> Operand:

@@ -73,6 +73,11 @@ def measuring(name):
     return lambda trainer, problem: invariant.measure(setting_for(invariant, trainer, problem))
 
 
+first_step, gradient, collapsed = map(
+    measuring, ("network/first-step", "network/gradient", "network/collapsed")
+)
+
+
 def exact_step(x, y, w1, w2, lr):
     """The formulas, each sum in the order of its terms whichever unit it belongs to."""
     lr = w1.dtype.type(lr)

@@ -13,15 +13,14 @@ from symmetry.network import formulas
 from tests.invariants.helpers import (
     DTYPES,
     any_problem,
+    collapsed,
     exact_step,
+    first_step,
+    gradient,
     make_problem,
-    measuring,
     numpy_step,
     trainer,
 )
-
-NAMES = ("network/first-step", "network/gradient", "network/collapsed")
-first_step, gradient, collapsed = map(measuring, NAMES)
 
 
 def precise_step(problem):

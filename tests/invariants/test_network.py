@@ -9,15 +9,14 @@ from symmetry.invariants.finding import Finding
 from tests.invariants.helpers import (
     DTYPES,
     Momentum,
+    collapsed,
     exact_step,
+    first_step,
+    gradient,
     make_problem,
-    measuring,
     numpy_step,
     trainer,
 )
-
-NAMES = ("network/first-step", "network/gradient", "network/collapsed")
-first_step, gradient, collapsed = map(measuring, NAMES)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

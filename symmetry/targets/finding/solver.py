@@ -21,7 +21,7 @@ from symmetry.targets.finding.actions import Action, Array, Factor, Pairs, Where
 from symmetry.targets.finding.trace import Trace, to_array
 
 _PULLS = 200  # operations that one request may be pulled back through
-_WORK = 2000  # and all requests of one exchange: those that succeed take a tenth of it
+_WORK = 2000  # such operations, and such attempts, for one exchange: it ends, whatever they undo
 _REPAIRS = 200  # attempts to make one operation fit
 _DOUBLE_REPAIRS = 60
 
@@ -322,7 +322,10 @@ class Solver:
     def _pulls(
         self, k: int, q: int, action: Action, now: Callable[[int], Action]
     ) -> Iterator[Actions]:
-        """Yield actions of a node's inputs that may give output q an action."""
+        """Yield actions of a node's inputs that may give output q an action.
+
+        Behind a gate, say, an axis of the output is one of several parts of an input's.
+        """
         node, exact = self.trace.nodes[k], self._pulled_exactly(k, q, action, now)
         if exact is not None:
             yield exact
@@ -404,7 +407,8 @@ class Solver:
         everywhere = tuple(tuple(sorted({(a, p, ()) for a, p, _ in action})) for action in given)
         for base in dict.fromkeys((given, everywhere)):
             more = {y: a for y, a in enumerate(base) if a != given[y]}
-            yield more
+            if more:
+                yield more
             for wide, (x, action) in itertools.product((False, True), enumerate(base)):
                 for factor in action:
                     found = {
@@ -413,7 +417,7 @@ class Solver:
                         if y >= 0 and partner not in base[y]
                     }
                     yield more | {y: a for y, a in found.items() if a}
-            singles = [*itertools.islice(self._singles(k, base, reached), 5 * _REPAIRS)]
+            singles = [*itertools.islice(self._singles(k, base, reached), _REPAIRS)]
             for y, action in singles:
                 yield {**more, y: action}
             doubles = itertools.combinations(singles, 2)
