@@ -107,9 +107,9 @@ class TrainingExaminer(Examiner):
             return
         written = self._settings.get("float32")
         try:
-            if dtype == "float64" and written is not None:
-                refuse_beyond_memory(_PROMOTED * 2 * written.size)
-            self._settings[dtype].take_first_steps()
+            if dtype == "float64" and written is not None and "float32" not in self._broken:
+                refuse_beyond_memory(_PROMOTED * 2 * written.fresh.size)
+            _ = self._settings[dtype].fresh
         except (SymmetryError, TrainerError) as error:
             if dtype == "float32":  # that it cannot be promoted is the same on all ranks
                 self.progress.failed(str(error))
@@ -167,7 +167,7 @@ class TrainingExaminer(Examiner):
             setting.let_go()  # `symmetry/*`, which compares them, was checked before
         give_back()
         try:
-            refuse_beyond_memory(invariant.copies * setting.size)
+            refuse_beyond_memory(invariant.copies * setting.fresh.size)
         except SymmetryError as error:
             return replace(blank, kind="not applicable", message=str(error))
         return measure(blank, invariant, setting, exact=self.plan.exact)

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -22,79 +22,44 @@ from symmetry.invariants.response import largest_change, ratio
 from symmetry.invariants.two_layer import TwoLayer
 from symmetry.units import compare
 from symmetry.units.follow import Follower
-from symmetry.units.state import State, finite, identical, moved
+from symmetry.units.state import Array, State, finite, identical, moved
 from symmetry.units.units import Order, Units
 from symmetry.units.words import groups_in_words, in_ulps
 
 _ORDERS = 102  # stream of the setting's seed
 
 
-class Rearrangement(NamedTuple):
-    """Units in another order: unit ``order[k]`` moves to place k, in each of the groups at once."""
+def deviation(
+    found: Array,
+    expected: Array,
+    text: str,
+    step: int,
+    array: str,
+    *,
+    ratio: float,
+    limit: float,
+    response: float,
+    counted: bool,
+    exact: bool = False,
+    **facts: Any,
+) -> Finding:
+    """Return what was found where a state is farthest from what it should be.
 
-    moves: tuple[tuple[Units, Order], ...]
-
-    def __call__(self, state: State) -> State:
-        """Return the state rearranged; arrays that it does not have are left out."""
-        for units, order in self.moves:
-            state = units.rearranged(state, order)
-        return state
-
-    def units_at(self, array: str, entry: tuple[int, ...]) -> tuple[int, int] | None:
-        """Return the place that an entry belongs to, and the unit that has moved there."""
-        for units, order in self.moves:
-            place = units.unit_at(array, entry)
-            if place is not None:
-                return place, int(order[place])
-        return None
-
-
-class Deviation(NamedTuple):
-    """Where a state is farthest from what it should be: after which step, and in which array.
-
-    With it come the deviation by the response, the largest such ratio that is allowed, and the
-    response itself.
+    That is after this step in this array: its deviation is ``ratio`` times its ``response``, and
+    up to ``limit`` rounding explains it. The text names ``array`` and entry, both values, ``ratio``
+    and ``limit``. Of an ``exact`` comparison any difference is a violation, if only by rounding.
     """
-
-    step: int
-    array: str
-    ratio: float
-    limit: float
-    response: float
-
-    @property
-    def explained(self) -> bool:
-        """Whether rounding explains it."""
-        return self.ratio <= self.limit
-
-    def finding(
-        self,
-        found: State,
-        expected: State,
-        text: str,
-        *,
-        counted: bool,
-        exact: bool = False,
-        **facts: Any,
-    ) -> Finding:
-        """Return what was found; the text names ``array`` and entry, both values, and ``d``.
-
-        Of an ``exact`` comparison any difference is a violation, if only by rounding.
-        """
-        step, array, ratio, limit, response = self
-        a, b = found[array], expected[array]
-        finding = Finding(counted, margin=ratio / limit, ratio=ratio, threshold=limit, array=array)
-        if compare.identical(a, b):
-            return finding
-        entry = compare.largest_entry(abs(np.subtract(a, b, dtype=np.float64)))
-        message = text.format(
-            array=f"{array}{list(entry)}", a=str(a[entry]), b=str(b[entry]), d=self
-        )
-        facts["allowed"] = response * limit
-        violation = Violation.between(a, b, entry, message, step, array, **facts)
-        violated = not self.explained or (exact and counted)
-        ulps = violation.ulps or 0
-        return replace(finding, max_ulps=ulps, violation=violation if violated else None)
+    finding = Finding(counted, margin=ratio / limit, ratio=ratio, threshold=limit, array=array)
+    if compare.identical(found, expected):
+        return finding
+    entry = compare.largest_entry(abs(np.subtract(found, expected, dtype=np.float64)))
+    here, a, b = f"{array}{list(entry)}", str(found[entry]), str(expected[entry])
+    message = text.format(array=here, a=a, b=b, ratio=ratio, limit=limit)
+    facts["allowed"] = response * limit
+    violation = Violation.between(found, expected, entry, message, step, array, **facts)
+    violated = ratio > limit or (exact and counted)
+    ulps = violation.ulps or 0
+    return replace(finding, max_ulps=ulps, violation=violation if violated else None)
 
 
 def from_zero(setting: TwoLayer, array: str) -> Finding:
@@ -167,22 +132,28 @@ def rearranged(setting: TwoLayer, kind: str = "hidden units") -> Finding:
     order = moving_order(setting, units)
     if order is None:
         return Finding(counted=False)
-    change = Rearrangement(((units, order),))
     result, response = setting.result, setting.response
-    found, expected = setting.at(change(setting.start)).step(), change(result)
+    found = setting.at(units.rearranged(setting.start, order)).step()
+    expected = units.rearranged(result, order)
     if response is None or not finite(found):
         return Finding(counted=False)
     ratios = {n: ratio(largest_change(found[n], expected[n]), response[n]) for n in found}
     worst = max(ratios, key=lambda name: ratios[name])
-    text = (
+    finding = deviation(
+        found[worst],
+        expected[worst],
         f"one step from rearranged {kind} gives {{a}} for {{array}}, the rearranged result of the "
-        "same step {b}: {d.ratio:.3g} times the step's response to a change of one ulp"
+        "same step {b}: {ratio:.3g} times the step's response to a change of one ulp",
+        1,
+        worst,
+        ratio=ratios[worst],
+        limit=setting.limit,
+        response=response[worst],
+        counted=bool(moved(setting.start, result)),
     )
-    deviation = Deviation(1, worst, ratios[worst], setting.limit, response[worst])
-    finding = deviation.finding(found, expected, text, counted=bool(moved(setting.start, result)))
     if (violation := finding.violation) is None:
         return finding
-    pair = change.units_at(worst, violation.entry or ())
+    pair = units.pair_at(worst, violation.entry or (), order)
     return replace(finding, violation=replace(violation, group=kind, units=pair))
 
 

@@ -30,11 +30,13 @@ States = list[dict[str, Array]]
 
 
 class Fresh(NamedTuple):
-    """Fresh objects: their state, the eps of each array, the parameters that are trained."""
+    """What is known of fresh objects and their first steps."""
 
-    state: State
-    precision: Mapping[str, float]
-    trained: frozenset[str]
+    state: State  # before the first step
+    states: States  # after each of the steps that are judged: the bits that every run must have
+    precision: Mapping[str, float]  # the eps of each array
+    trained: frozenset[str]  # the parameters that are trained
+    size: int  # bytes of a state after the steps
     on_gpu: bool  # which may add in another order each time
 
 
@@ -56,12 +58,8 @@ class TrainingSetting:
         Arrays of the start that are not as the training makes them.
     model_units
         Its groups of equal units, with their parts in the model's own arrays, once they are found.
-    first
-        The states of the first run of all, whose bits every other one must have.
-    size
-        How many bytes a state takes after the first steps; 0 before them.
     random
-        The random operations inside modules, after a run: names and places.
+        The random operations inside modules, once ``result`` is known: names and places.
     """
 
     training: Training
@@ -70,8 +68,6 @@ class TrainingSetting:
     steps: int = 4
     changed: State = field(default_factory=dict)
     model_units: tuple[Units, ...] = ()
-    first: States = field(default_factory=list)
-    size: int = 0
     random: tuple[tuple[str, str], ...] = ()
     _response: list[dict[str, float]] = field(default_factory=list)
     _draws: int = 0
@@ -86,16 +82,34 @@ class TrainingSetting:
         # A first guess is dear enough to be shared; a suspicion adds draws of its own.
         response = [dict(step) for step in self.response()]
         other = replace(self, changed=changed, _response=response)
-        other.fresh = self.fresh
+        other.fresh, other.units = self.fresh, self.units
         return other
 
     @cached_property
     def fresh(self) -> Fresh:
-        """What is known of fresh objects."""
-        run = self.begin(noise=True)
+        """What is known of fresh objects, after their first steps.
+
+        Raises
+        ------
+        TrainingError
+            When a step raises, a loss is not finite, or there is neither a loss nor a change.
+        """
+        run = self.training.start(dtype=self.dtype, seed=self.seed)
+        start, precision, states, losses = run.state(), run.precision(), [], []
+        for state in run.states(JUDGED):
+            losses.append(run.loss)
+            states.append(state)
+            if run.loss is not None and not math.isfinite(run.loss):
+                raise TrainingError(f"the loss of step {run.taken - 1} is {run.loss}")
+        if losses == [None] * JUDGED and not has_moved(start, states[-1:]):
+            raise TrainingError(
+                "its steps call no backward(), return no loss and change nothing: a step that "
+                "does without backward() returns its loss"
+            )
         trained = frozenset(name for name, p in run.parameters.items() if p.requires_grad)
+        size = sum(array.nbytes for array in states[-1].values())
         on_gpu = any(parameter.is_cuda for parameter in run.parameters.values())
-        return Fresh(run.state(), run.precision(), trained, on_gpu)
+        return Fresh(start, states, precision, trained, size, on_gpu)
 
     @cached_property
     def start(self) -> State:
@@ -105,44 +119,19 @@ class TrainingSetting:
     @cached_property
     def result(self) -> States:
         """The states after the steps that are judged, without the model's random operations."""
+        if self.changed:
+            return list(self.states())
         run = self.begin(noise=False)
         states = list(run.states(JUDGED))
         self.random = tuple(run.random)
-        # What torch.compile has made runs only outside of the modes that look for random numbers.
-        states = states if self.quiet else list(self.states())
-        # A large model's state is held once where it can be.
-        first = self.first or states
-        same = [
-            a.keys() == b.keys() and identical(a, b) for a, b in zip(states, first, strict=True)
-        ]
-        return first if all(same) else states
+        # Else the first run is the same; and what torch.compile has made runs only outside of the
+        # modes that look for random numbers.
+        return states if self.random else self.fresh.states or list(self.states())
 
     def let_go(self) -> None:
         """Let go of the states of runs: only the law compares them, and a model may be large."""
-        self.first = []
+        self.fresh = self.fresh._replace(states=[])
         self.__dict__.pop("result", None)
-
-    def take_first_steps(self) -> None:
-        """Take the first steps, and see whether there is anything to judge.
-
-        Raises
-        ------
-        TrainingError
-            When a step raises, a loss is not finite, or there is neither a loss nor a change.
-        """
-        run, losses = self.begin(noise=True), []
-        start, self.first = run.state(), []
-        for state in run.states(JUDGED):
-            losses.append(run.loss)
-            self.first.append(state)
-            self.size = sum(array.nbytes for array in state.values())
-            if run.loss is not None and not math.isfinite(run.loss):
-                raise TrainingError(f"the loss of step {run.taken - 1} is {run.loss}")
-        if losses == [None] * JUDGED and not has_moved(start, self.first[-1:]):
-            raise TrainingError(
-                "its steps call no backward(), return no loss and change nothing: a step that "
-                "does without backward() returns its loss"
-            )
 
     @property
     def quiet(self) -> bool:

@@ -8,14 +8,14 @@ reported, it must survive more draws of the response and other rearrangements.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from symmetry.data.random import Random
 from symmetry.invariants.finding import Finding, Violation
-from symmetry.invariants.law import Deviation, Rearrangement, unlike_repetition
+from symmetry.invariants.law import deviation, unlike_repetition
 from symmetry.invariants.response import ratio
 from symmetry.invariants.training import (
     JUDGED,
@@ -28,7 +28,7 @@ from symmetry.invariants.training import (
 )
 from symmetry.targets.following import comparable
 from symmetry.units.merge import Pair, merged, sources
-from symmetry.units.state import finite
+from symmetry.units.state import State, finite
 from symmetry.units.units import Order, Units
 from symmetry.units.words import in_ulps
 
@@ -44,8 +44,7 @@ def permutation(setting: TrainingSetting) -> Finding:
         return Finding(counted=False, note="no equal units were found")
 
     def sides(number: int) -> tuple[States, States]:
-        change = _changed(setting.units, Random(setting.seed, _ORDERS, number))
-        return _rearranged(setting, change)
+        return _rearranged(setting, _orders(setting.units, Random(setting.seed, _ORDERS, number)))
 
     finding = _judge(setting, sides, "rearranged units", "the rearranged result")
     if finding.violation is not None:
@@ -102,10 +101,10 @@ def repeatable(setting: TrainingSetting) -> Finding:
     # A generator, so that this run is begun only if the second one is like the first.
     between = (setting.states(setting.nearby(draw), noise=True) for draw in [0])
     violation = unlike_repetition(
-        setting.first, lambda: setting.states(noise=True), between, "another one"
+        setting.fresh.states, lambda: setting.states(noise=True), between, "another one"
     )
     if violation is None:
-        return Finding(counted=has_moved(setting.start, setting.first))
+        return Finding(counted=has_moved(setting.start, setting.fresh.states))
     cure = "; torch.use_deterministic_algorithms(True) makes sums of GPUs repeatable"
     message = violation.message + cure * setting.fresh.on_gpu
     return Finding.violated(replace(violation, message=message))
@@ -138,16 +137,19 @@ def _judge(
         note = "cannot judge: one ulp in the parameters moves the arrays by 1 % and more"
         return Finding(counted=False, note=note)
     step, array = _worst(ratios, setting.threshold)
-    deviation = Deviation(
-        step + 1, array, ratios[step, array], setting.threshold, setting.response()[step][array]
-    )
-    text = (
+    return deviation(
+        found[step][array],
+        expected[step][array],
         f"after step {step + 1} of a run from {changed}, {{array}} is {{a}}, {wanted} is {{b}}: "
-        "{d.ratio:.3g} times the response to one ulp, limit {d.limit:.0f}"
-    )
-    counted, rounding = has_moved(setting.start, setting.result), deviation.explained
-    return deviation.finding(
-        found[step], expected[step], text, counted=counted, exact=exact, rounding=rounding
+        "{ratio:.3g} times the response to one ulp, limit {limit:.0f}",
+        step + 1,
+        array,
+        ratio=ratios[step, array],
+        limit=setting.threshold,
+        response=setting.response()[step][array],
+        counted=has_moved(setting.start, setting.result),
+        exact=exact,
+        rounding=ratios[step, array] <= setting.threshold,
     )
 
 
@@ -177,13 +179,21 @@ def _ratios(setting: TrainingSetting, found: States, expected: States) -> dict[K
     return ratios
 
 
-def _changed(groups: Sequence[Units], random: Random) -> Rearrangement:
+def _orders(groups: Iterable[Units], random: Random) -> list[tuple[Units, Order]]:
     """Return an order without fixed points of each group."""
-    return Rearrangement(tuple((units, _cycle(units.count, random)) for units in groups))
+    return [(units, _cycle(units.count, random)) for units in groups]
 
 
-def _rearranged(setting: TrainingSetting, change: Rearrangement) -> tuple[States, States]:
+def _rearranged(
+    setting: TrainingSetting, orders: Iterable[tuple[Units, Order]]
+) -> tuple[States, States]:
     """Return the states of a run from the rearranged start, and the rearranged ones."""
+
+    def change(state: State) -> State:
+        for units, order in orders:
+            state = units.rearranged(state, order)
+        return state
+
     start = change(setting.start)
     moved = {name: array for name, array in start.items() if array is not setting.start[name]}
     return list(setting.states(moved)), [dict(change(state)) for state in setting.result]
@@ -202,11 +212,11 @@ def _blamed(setting: TrainingSetting, violation: Violation) -> Violation:
     worst, blamed = 0.0, violation
     for units in setting.units:
         if violation.array in units.arrays:
-            change = _changed([units], Random(setting.seed, _ORDERS))
-            ratios = _ratios(setting, *_rearranged(setting, change))
+            orders = _orders([units], Random(setting.seed, _ORDERS))
+            ratios = _ratios(setting, *_rearranged(setting, orders))
             own = ratios.get((violation.iteration - 1, violation.array), 0.0)
             if own > worst:
-                pair = change.units_at(violation.array, violation.entry or ())
+                pair = units.pair_at(violation.array, violation.entry or (), orders[0][1])
                 worst, blamed = own, replace(violation, group=units.name, units=pair)
     return blamed
 

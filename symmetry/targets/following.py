@@ -85,13 +85,10 @@ def frozen_copies(start: State, trainable: Collection[str]) -> dict[str, str]:
     """
     trained = [n for n in start if n in trainable and n.startswith("model.")]
     frozen = [n for n in start if n not in trained and owner_of(n, start) is None]
-    marks = {_mark(start[n]): n for n in trained if frozen and _tells(start[n])}
-    prefixes: dict[str, str] = {}
-    for name in frozen:
-        owner = marks.get(_mark(start[name])) if _tells(start[name]) else None
-        if owner is not None:
-            ours, others = _heads(name, owner)
-            prefixes[ours] = others
+    marks = {name: _mark(start[name]) for name in frozen if _tells(start[name])}
+    shapes = {shape for shape, _ in marks.values()}
+    owners = {_mark(start[name]): name for name in trained if start[name].shape in shapes}
+    prefixes = dict(_heads(n, owners[mark]) for n, mark in marks.items() if mark in owners)
     found: dict[str, str] = {}
     for prefix, other in prefixes.items():
         for name in frozen:

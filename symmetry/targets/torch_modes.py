@@ -31,7 +31,7 @@ _MEANS: dict[str, Callable[[bool, Any], Any]] = {  # of whether it writes in pla
     "rand": lambda *_: 0.5,
     "rand_like": lambda *_: 0.5,
 }
-_DRAWS = Tensor.normal_, Tensor.uniform_
+_DRAWS = torch.ops.aten.normal_.default, torch.ops.aten.uniform_.default
 _MANY = 10_000  # entries: to draw fewer takes no time
 _NOISE = {*_MEANS, "native_dropout", "rrelu_with_noise"}
 _COPIES = {"_to_copy", "copy", "clone", "detach", "lift_fresh", "alias", "empty", "empty_like"}
@@ -137,7 +137,7 @@ class Frozen(TorchDispatchMode):
         return value
 
 
-class Drawn(TorchFunctionMode):
+class Drawn(TorchDispatchMode):
     """Remembers what large tensors are filled with at random: models are made again and again.
 
     ``known`` is what was drawn before, by all that decides on it; it grows.
@@ -147,7 +147,7 @@ class Drawn(TorchFunctionMode):
         super().__init__()
         self._known = known
 
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         tensor: Any = args[0] if args else None
         if (
@@ -158,8 +158,7 @@ class Drawn(TorchFunctionMode):
         ):
             return func(*args, **kwargs)
         state = torch.get_rng_state().numpy().tobytes()
-        rest = str((args[1:], kwargs))
-        key = func.__name__, tensor.shape, tensor.stride(), tensor.dtype, rest, hash(state)
+        key = func, tensor.shape, tensor.stride(), tensor.dtype, *args[1:], hash(state)
         if key not in self._known:
             func(*args, **kwargs)
             self._known[key] = tensor.detach().clone(), torch.get_rng_state()

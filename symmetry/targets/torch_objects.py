@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 import random
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from types import ModuleType
+from types import CellType, ModuleType
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -94,39 +95,25 @@ def generators_of(objects: Objects) -> list[Any]:
 
     They are looked for in what functions enclose, and in lists, dictionaries and objects in there.
     """
-    found: list[Any] = []
-    seen: set[int] = set()
-
-    def look(value: Any, depth: int) -> None:
-        if depth > _DEPTH or id(value) in seen:
-            return
-        seen.add(id(value))
-        if isinstance(value, _GENERATORS):
-            found.append(value)
-        elif isinstance(value, Mapping):
-            for inner in list(value.values()):
-                look(inner, depth + 1)
-        elif isinstance(value, list | tuple):
-            for inner in value:
-                look(inner, depth + 1)
-        elif inspect.isfunction(value):
-            cells = value.__closure__ or ()
-            look([c.cell_contents for c in cells if _filled(c)], depth)
-            look(value.__defaults__ or (), depth)
-        elif inspect.ismethod(value):
-            look(value.__self__, depth)
-        elif hasattr(value, "__dict__") and not isinstance(value, type | ModuleType | Tensor):
-            look(vars(value), depth)
-
-    look([objects.step, objects.batch], 0)
-    return found
+    known: dict[int, Any] = {}
+    level = [objects.step, objects.batch]
+    for _ in range(_DEPTH):
+        level = [v for value in level for v in _held_in(value) if id(v) not in known]
+        known |= {id(value): value for value in level}
+    return [value for value in known.values() if isinstance(value, _GENERATORS)]
 
 
-def _filled(cell: Any) -> bool:
-    try:
-        return cell.cell_contents is not None
-    except ValueError:  # of a variable that is not assigned yet
-        return False
+def _held_in(value: Any) -> Iterable[Any]:
+    if isinstance(value, (type, ModuleType, Tensor, *_GENERATORS)):
+        return ()
+    if inspect.isfunction(value):
+        cells = (c.cell_contents for c in value.__closure__ or () if c != CellType())  # not empty
+        return *cells, *(value.__defaults__ or ())
+    if inspect.ismethod(value):
+        return (value.__self__,)
+    if isinstance(value, list | tuple):
+        return value
+    return (value if isinstance(value, Mapping) else getattr(value, "__dict__", {})).values()
 
 
 def _demand(name: str, model: Any, step: Any, extras: Any) -> None:
@@ -189,11 +176,8 @@ def _is_mapping(thing: Any) -> bool:
 def _collecting() -> Iterator[list[Any]]:
     """Collect the optimisers, schedulers, scalers and averaged models that are made meanwhile."""
     made: list[Any] = []
-    # Some subclasses, SequentialLR for one, do not call the method that they override.
-    kinds = [kind for base in _FOUND for kind in _family(base) if "__init__" in vars(kind)]
-    originals = {kind: vars(kind)["__init__"] for kind in kinds}
 
-    def hook(original: Callable[..., None]) -> Callable[..., None]:
+    def hooked(original: Callable[..., None]) -> Callable[..., None]:
         def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
             original(self, *args, **kwargs)
             if not any(self is thing for thing in made):
@@ -201,13 +185,12 @@ def _collecting() -> Iterator[list[Any]]:
 
         return __init__
 
-    try:
-        for kind, original in originals.items():
-            kind.__init__ = hook(original)  # type: ignore[misc]
+    with ExitStack() as stack:
+        # Some subclasses, SequentialLR for one, do not call the method that they override.
+        for kind in (kind for base in _FOUND for kind in _family(base)):
+            if original := vars(kind).get("__init__"):
+                stack.enter_context(patch.object(kind, "__init__", hooked(original)))
         yield made
-    finally:
-        for kind, original in originals.items():
-            kind.__init__ = original  # type: ignore[misc]
 
 
 def _family(kind: type) -> list[type]:

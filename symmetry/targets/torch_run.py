@@ -20,7 +20,7 @@ from symmetry.targets.pulse import calling
 from symmetry.targets.torch_modes import Arithmetic, Drawn, Frozen, Inside, Mixed, widened
 from symmetry.targets.torch_objects import Objects, can_be_hooked, generators_of, make_objects
 from symmetry.targets.trainer import quiet, told_as
-from symmetry.targets.training import Training, TrainingError, held_by
+from symmetry.targets.training import Training, TrainingError
 from symmetry.units.state import Array, State
 
 
@@ -321,20 +321,12 @@ class Run:
 
     def _promote(self) -> None:
         """Make every tensor float64 that exists before the first step; the objects stay theirs."""
-        objects = self.objects
-        optimizers = objects.optimizers.values()
-        held = [x for o in optimizers for x in (*held_by(o), *tree_leaves(list(o.state.values())))]
-        for thing in [objects.model, *objects.extras.values()]:
-            if isinstance(thing, nn.Module):
-                held += [*thing.parameters(), *thing.buffers()]
-            else:
-                held += tree_leaves(thing.state_dict())
+        for thing in self.objects.extras.values():
             if hasattr(thing, "_enabled"):  # a gradient scaler has nothing to do in float64
                 thing._enabled = False
-        for tensor in held:
-            if isinstance(tensor, Tensor) and (wide := widened(tensor.data)).dtype != tensor.dtype:
-                tensor.data = wide
-                tensor.grad = None
+        for _, tensor in torch_state.held(self.objects):
+            if (wide := widened(tensor.data)).dtype != tensor.dtype:
+                tensor.data, tensor.grad = wide, None
 
     @contextmanager
     def _own_random_states(self, seed: int | None = None) -> Iterator[None]:

@@ -31,7 +31,7 @@ def tensors_of(objects: Objects) -> dict[str, Tensor]:
     """
     found: dict[str, Tensor] = {}
     seen: dict[int, Tensor] = {}  # which keeps them, so that no two have the same number
-    for name, tensor in _all(objects):
+    for name, tensor in held(objects):
         if has_numbers(tensor) and id(tensor) not in seen:
             seen[id(tensor)] = tensor
             found.setdefault(name, _real(tensor.detach()))
@@ -101,7 +101,8 @@ def unwrapped(name: str) -> str:
     return name
 
 
-def _all(objects: Objects) -> Iterator[tuple[str, Tensor]]:
+def held(objects: Objects) -> Iterator[tuple[str, Tensor]]:
+    """Yield all tensors that the objects hold, whatever is in them; some more than once."""
     yield from _of_module("model", objects.model)
     parameters = parameters_of(objects)
     yield from parameters.items()

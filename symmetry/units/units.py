@@ -224,6 +224,11 @@ class Units:
                     return int(units[0])
         return None
 
+    def pair_at(self, array: str, entry: Sequence[int], order: Order) -> tuple[int, int] | None:
+        """Return the place that an entry belongs to, and the unit that an order moves there."""
+        place = self.unit_at(array, entry)
+        return None if place is None else (place, int(order[place]))
+
 
 def first_of_group(groups: Sequence[Group], count: int) -> Order:
     """Return for each of ``count`` units the first one of its group; alone, the unit itself.

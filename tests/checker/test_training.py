@@ -64,11 +64,11 @@ def test_what_memory_cannot_hold_says_so_and_the_rest_is_checked(monkeypatch):
 
 def test_states_that_were_let_go_come_again():
     setting = TrainingSetting(Training("t", training()), dtype="float32")
-    setting.take_first_steps()
-    before, size = setting.result, setting.size
+    size = setting.fresh.size
+    before = setting.result
     setting.let_go()
-    assert setting.first == []
-    assert setting.size == size == sum(array.nbytes for array in before[-1].values())
+    assert setting.fresh.states == []
+    assert setting.fresh.size == size == sum(array.nbytes for array in before[-1].values())
     assert setting.result is not before
     for one, other in zip(before, setting.result, strict=True):
         assert identical(one, other)
