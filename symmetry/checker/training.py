@@ -80,12 +80,16 @@ class TrainingExaminer(Examiner):
         return verdict
 
     def notes(self, verdicts: Sequence[Verdict]) -> Sequence[str]:  # noqa: ARG002
-        """Name random operations, and the units that there are."""
+        """Name random operations and noise, and the units that there are."""
         random = dict.fromkeys(op for s in self._settings.values() for op in s.random)
         notes = [
             f"{_NOISE.get(name, name)} is active in this step ({place}); the symmetry invariants "
             "are checked with its mean"
             for name, place in random
+        ]
+        notes += [
+            f"noise is drawn beside the model ({place}); what it violates is checked without it"
+            for place in dict.fromkeys(p for s in self._settings.values() for p in s.noise)
         ]
         if self._why_none:
             notes.append(self._why_none)

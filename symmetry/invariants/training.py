@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -60,6 +60,10 @@ class TrainingSetting:
         Its groups of equal units, with their parts in the model's own arrays, once they are found.
     random
         The random operations inside modules, once ``result`` is known: names and places.
+    noise
+        Where a step draws noise without which it was judged.
+    levelled
+        The numbers of fixed tensors that its runs read as the same along these axes, or as zero.
     """
 
     training: Training
@@ -69,6 +73,8 @@ class TrainingSetting:
     changed: State = field(default_factory=dict)
     model_units: tuple[Units, ...] = ()
     random: tuple[tuple[str, str], ...] = ()
+    noise: tuple[str, ...] = ()
+    levelled: Mapping[int, Sequence[int]] = field(default_factory=dict)
     _response: list[dict[str, float]] = field(default_factory=list)
     _draws: int = 0
 
@@ -82,6 +88,12 @@ class TrainingSetting:
         # A first guess is dear enough to be shared; a suspicion adds draws of its own.
         response = [dict(step) for step in self.response()]
         other = replace(self, changed=changed, _response=response)
+        other.fresh, other.units = self.fresh, self.units
+        return other
+
+    def levelling(self, fixed: Mapping[int, Sequence[int]]) -> TrainingSetting:
+        """Return the same setting with these fixed tensors levelled."""
+        other = replace(self, levelled=fixed, _response=[], _draws=0)
         other.fresh, other.units = self.fresh, self.units
         return other
 
@@ -168,6 +180,8 @@ class TrainingSetting:
         noise = not self.quiet if noise is None else noise
         run = self.training.start(dtype=self.dtype, seed=self.seed, noise=noise)
         run.load({**self.changed, **(changed or {})})
+        if self.levelled:
+            run.level(self.levelled)
         return run
 
     def states(

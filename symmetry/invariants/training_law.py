@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -32,7 +33,11 @@ from symmetry.units.state import State, finite
 from symmetry.units.units import Order, Units
 from symmetry.units.words import in_ulps
 
+if TYPE_CHECKING:
+    from symmetry.targets.torch_run import Unread
+
 _REARRANGEMENTS = 3  # that must all violate
+_MARKED = 2  # unlike slices that a tensor has which only marks some of the units
 _ORDERS, _SAMPLES = 110, 112  # streams of the seed
 
 Key = tuple[int, str]  # a step, from 0, and an array
@@ -42,7 +47,10 @@ def permutation(setting: TrainingSetting) -> Finding:
     """Compare a run from rearranged units with the rearranged result, all groups at once."""
     if not setting.units:
         return Finding(counted=False, note="no equal units were found")
+    return _unless_unread(setting, _permuted)
 
+
+def _permuted(setting: TrainingSetting) -> Finding:
     def sides(number: int) -> tuple[States, States]:
         return _rearranged(setting, _orders(setting.units, Random(setting.seed, _ORDERS, number)))
 
@@ -74,9 +82,13 @@ def clones(setting: TrainingSetting) -> Finding:
     the middle a copy of the middle one. Where groups overlap, all that the copies together make
     equal is made equal.
     """
-    groups = [units for units in setting.units if not units.chosen]
-    if not groups:
+    if all(units.chosen for units in setting.units):
         return Finding(counted=False, note="no equal units were found")
+    return _unless_unread(setting, _cloned)
+
+
+def _cloned(setting: TrainingSetting) -> Finding:
+    groups = [units for units in setting.units if not units.chosen]
     pairs = [
         (units, a, b)
         for units in groups
@@ -108,6 +120,57 @@ def repeatable(setting: TrainingSetting) -> Finding:
     cure = "; torch.use_deterministic_algorithms(True) makes sums of GPUs repeatable"
     message = violation.message + cure * setting.fresh.on_gpu
     return Finding.violated(replace(violation, message=message))
+
+
+def _unless_unread(
+    setting: TrainingSetting, measure: Callable[[TrainingSetting], Finding]
+) -> Finding:
+    """Measure what speaks of units; accuse nobody of what numbers beside the forward explain.
+
+    Units are found by the forward, so nobody knows how they lie in a tensor that is read by the
+    backward alone, as feedback that is fixed at random, or by the update alone. If the units are
+    treated equally once each such tensor has the same numbers for all of them, nothing else tells
+    them apart. That settles it for noise, which the step draws for each unit anew.
+    """
+    finding = measure(setting)
+    if finding.violation is None or finding.violation.rounding:
+        return finding
+    unread = [(u, _axes(u, setting)) for u in setting.begin().unread(JUDGED)]
+    own = [u for u, axes in unread if axes and (u.name is not None or _kinds(u, axes) > _MARKED)]
+    if not own:
+        return finding
+    fixed = [u for u in own if not u.drawn]
+    level = {u.number: axes for u, axes in unread if axes and (u in own or fixed)}
+    levelled = measure(setting.levelling(level))
+    if levelled.violation is not None or not levelled.counted:
+        return finding
+    if not fixed:
+        setting.noise = tuple(dict.fromkeys((*setting.noise, own[0].place)))
+        return levelled
+    name = fixed[0].name or f"a fixed tensor of shape {fixed[0].array.shape}"
+    verb = f"and {len(fixed) - 1} more tell" if len(fixed) > 1 else "tells"
+    hint = "" if fixed[0].name else "; named in extras as its parameter is, it moves along"
+    note = (
+        f"cannot judge: {name} (read at {fixed[0].place}) {verb} units apart, and no forward reads "
+        f"it, so it is not known which of its entries belong to which unit{hint}"
+    )
+    return Finding(counted=False, note=note)
+
+
+def _axes(unread: Unread, setting: TrainingSetting) -> list[int]:
+    """Return the axes of a tensor along which the units of some group may lie."""
+    lengths = {
+        setting.result[-1][part.array].shape[part.axis]
+        for units in setting.units
+        for part in units.parts
+        if not part.arrays
+    }
+    return [axis for axis, length in enumerate(unread.array.shape) if length in lengths]
+
+
+def _kinds(unread: Unread, axes: Sequence[int]) -> int:
+    """Return how many unlike slices a tensor has along one of these axes, at the most."""
+    return max(len(np.unique(unread.array.swapaxes(0, axis), axis=0)) for axis in axes)
 
 
 def _judge(

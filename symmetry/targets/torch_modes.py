@@ -21,7 +21,7 @@ from symmetry.observe.place import is_user_code
 
 _HALF = frozenset({torch.bfloat16, torch.float16})
 _WIDE = {torch.complex64: torch.complex128} | dict.fromkeys({*_HALF, torch.float32}, torch.float64)
-_MEANS: dict[str, Callable[[bool, Any], Any]] = {  # of whether it writes in place, and arguments
+MEANS: dict[str, Callable[[bool, Any], Any]] = {  # of whether it writes in place, and arguments
     "bernoulli": lambda in_place, a: (a[1] if a[1:] else 0.5) if in_place else a[-1],
     "normal": lambda in_place, a: (a[1] if a[1:] else 0.0) if in_place else a[0],
     "uniform": lambda _, a: (a[1] + a[2]) / 2 if a[2:] else 0.5,
@@ -33,7 +33,7 @@ _MEANS: dict[str, Callable[[bool, Any], Any]] = {  # of whether it writes in pla
 }
 _DRAWS = torch.ops.aten.normal_.default, torch.ops.aten.uniform_.default
 _MANY = 10_000  # entries: to draw fewer takes no time
-_NOISE = {*_MEANS, "native_dropout", "rrelu_with_noise"}
+_NOISE = {*MEANS, "native_dropout", "rrelu_with_noise"}
 _COPIES = {"_to_copy", "copy", "clone", "detach", "lift_fresh", "alias", "empty", "empty_like"}
 
 
@@ -101,7 +101,7 @@ class Arithmetic(TorchDispatchMode):
         name = func._schema.name.split("::")[1].rstrip("_")
         perform: Callable[..., Any] = func
         if self._inside.depth and name in _NOISE:
-            self._seen(name, _place())
+            self._seen(name, user_place())
             if not self._noise:
                 perform = _with_mean(func, name)
         if self._promote:
@@ -263,13 +263,13 @@ def _with_mean(func: Any, name: str) -> Callable[..., Any]:
             return args[0].clone(), torch.ones_like(args[0], dtype=torch.bool)
         if name == "rrelu_with_noise":
             return torch.where(args[0] > 0, args[0], args[0] * (args[2] + args[3]) / 2)
-        value = _MEANS[name](func._schema.name.endswith("_"), args)
+        value = MEANS[name](func._schema.name.endswith("_"), args)
         return result.copy_(torch.as_tensor(value, dtype=result.dtype))
 
     return mean
 
 
-def _place() -> str:
+def user_place() -> str:
     """Return ``file:line`` of the innermost line that is the user's own."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:

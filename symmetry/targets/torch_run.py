@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from copy import deepcopy
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from symmetry import generators
 from symmetry.targets import torch_state
 from symmetry.targets.pulse import calling
+from symmetry.targets.torch_fixed import FixedTensors
 from symmetry.targets.torch_modes import Arithmetic, Drawn, Frozen, Inside, Mixed, widened
 from symmetry.targets.torch_objects import Objects, can_be_hooked, generators_of, make_objects
 from symmetry.targets.trainer import quiet, told_as
@@ -72,6 +73,7 @@ class Run:
         self.pending = False
         self.order: Array | None = None
         self.nudge: torch.Generator | None = None
+        self._fixed: FixedTensors | None = None
         self._ends_at: tuple[int, int] | None = None
         self._gradient: float | None = None
         self._noise = noise
@@ -122,6 +124,44 @@ class Run:
     def nudge_by(self, seed: int) -> None:
         """Change what results in bfloat16 and float16 by up to one ulp, at random."""
         self.nudge = torch.Generator().manual_seed(seed)
+
+    def level(self, fixed: Mapping[int, Sequence[int]]) -> None:
+        """Let steps read fixed tensors as the same along these axes, or as zero without axes.
+
+        They are given by the numbers that ``unread`` has for them.
+        """
+        self._fixed = FixedTensors(fixed)
+
+    def unread(self, steps: int) -> list[Unread]:
+        """Take so many steps; return the fixed tensors that are read, and by no forward."""
+        seen = self._fixed = FixedTensors()
+        self.on_loss = lambda _: seen.backward_begins()
+        self.after_backward = seen.backward_ends
+        for _ in range(steps):
+            self.step()
+            seen.step_ends()
+        names = {t.untyped_storage().data_ptr(): n for n, t in self._all_tensors().items()}
+        return [
+            Unread(
+                number,
+                names.get(each.tensor.untyped_storage().data_ptr()),
+                each.drawn,
+                each.read,
+                torch_state.as_array(each.tensor),
+            )
+            for number, each in seen.unread.items()
+            if each.tensor.is_floating_point() or each.tensor.dtype is torch.bool
+        ]
+
+    def _all_tensors(self) -> dict[str, Tensor]:
+        """Return the tensors of the state, and those that modules have as plain attributes."""
+        attributes = {
+            f"model.{path}.{name}".replace("..", "."): value
+            for path, module in self.model.named_modules()
+            for name, value in vars(module).items()
+            if isinstance(value, Tensor) and value.layout is torch.strided
+        }
+        return {**attributes, **self.tensors()}
 
     def gradients(self) -> dict[str, Array]:
         """Return copies of the gradients that there are, by the names of their parameters."""
@@ -237,6 +277,8 @@ class Run:
                     self._inside, self._see, promote=promote, noise=self._noise, nudge=self.nudge
                 )
                 stack.enter_context(mode)
+            if self._fixed is not None:
+                stack.enter_context(self._fixed)
             yield
 
     def samples(self) -> int | None:
@@ -340,6 +382,31 @@ class Run:
                 yield
             finally:
                 self._random_states = generators.states_of(generators.shared())
+
+
+@dataclass(frozen=True, eq=False)
+class Unread:
+    """A fixed tensor that is read by a backward or after it, and by no forward.
+
+    Attributes
+    ----------
+    number
+        Its number among the fixed tensors of the run.
+    name
+        What the model or the extras call it; None if it is not theirs.
+    drawn
+        Whether the step draws it at random.
+    place
+        ``file:line`` where it is read first.
+    array
+        Its entries.
+    """
+
+    number: int
+    name: str | None
+    drawn: bool
+    place: str
+    array: Array
 
 
 @dataclass(frozen=True)

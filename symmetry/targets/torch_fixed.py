@@ -1,0 +1,163 @@
+"""Fixed tensors of a run: no operation makes them from others, or writes others into them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map
+
+from symmetry.targets.torch_modes import MEANS, user_place
+
+_COPIES = {"_to_copy", "clone", "lift_fresh"}
+
+
+@dataclass
+class Seen:
+    """A tensor that was there before any operation on it, or that is drawn at random.
+
+    Attributes
+    ----------
+    tensor
+        The tensor itself.
+    drawn
+        Whether a step draws it.
+    read
+        ``file:line`` where it was first read, and not only shown or copied.
+    forward, written
+        Whether a forward reads it, and whether anything is written into it.
+    beside
+        Of each reading in this step that is not a backward's, how many backwards came before it.
+    """
+
+    tensor: Tensor
+    drawn: bool = False
+    read: str = ""
+    forward: bool = False
+    written: bool = False
+    beside: list[int] = field(default_factory=list)
+
+
+class FixedTensors(TorchDispatchMode):
+    """Sees which fixed tensors are read by a step, and where.
+
+    They are numbered in the order in which they are seen: it is the same in all runs of a training.
+    Those that are ``levelled`` are read as if they were the same all along some of their axes, or
+    zero where there are no axes.
+    """
+
+    def __init__(self, levelled: Mapping[int, Sequence[int]] | None = None) -> None:
+        super().__init__()
+        self._found: list[Seen] = []
+        self._levelled = levelled or {}
+        self._numbers: dict[int, int | None] = {}  # by memory; None if it is not fixed
+        self._backwards = 0  # of this step, so far
+        self._in_backward = False
+
+    @property
+    def unread(self) -> dict[int, Seen]:
+        """What is fixed, and read by nothing that comes before the last backward but a backward."""
+        return {
+            number: seen
+            for number, seen in enumerate(self._found)
+            if seen.read and not (seen.forward or seen.written)
+        }
+
+    def backward_begins(self) -> None:
+        """Take what is read from now on for the backward's."""
+        self._in_backward = True
+
+    def backward_ends(self) -> None:
+        """Take what is read from now on for a forward's if another backward comes."""
+        self._in_backward = False
+        self._backwards += 1
+
+    def step_ends(self) -> None:
+        """Tell what a forward has read from what an update has; without a backward all is forward.
+
+        The next step begins.
+        """
+        for seen in self._found:
+            seen.forward |= any(n < max(self._backwards, 1) for n in seen.beside)
+            seen.beside.clear()
+        self._backwards, self._in_backward = 0, False
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        name = func._schema.name.split("::")[1]
+        operands = [leaf for leaf in tree_leaves((args, kwargs)) if _plain(leaf)]
+        known = {_memory(tensor) for tensor in operands}
+        seen = {n: self._found[n] for n in map(self._number, operands) if n is not None}
+        shows = func.is_view or name in _COPIES
+        for each in () if shows else seen.values():
+            self._note(each)
+        targets = _targets(func, args)
+        for tensor in targets:
+            if (number := self._number(tensor)) is not None:
+                self._found[number].written |= not self._found[number].drawn or len(operands) > 1
+        if not self._levelled.keys().isdisjoint(seen):
+            own, seen = {id(tensor) for tensor in targets}, {}
+            args, kwargs = tree_map(
+                lambda v: v if id(v) in own else self._as_read(v), (args, kwargs)
+            )
+        result = func(*args, **kwargs)
+        drawn = name.rstrip("_") in MEANS
+        for tensor in filter(_plain, tree_leaves(result)):
+            if drawn:
+                self._add(tensor, drawn=True)
+            elif _memory(tensor) not in known:
+                self._numbers[_memory(tensor)] = next(iter(seen), None) if shows else None
+        return result
+
+    def _number(self, tensor: Tensor) -> int | None:
+        memory = _memory(tensor)
+        if memory not in self._numbers:
+            self._add(tensor)
+        return self._numbers[memory]
+
+    def _add(self, tensor: Tensor, *, drawn: bool = False) -> None:
+        self._numbers[_memory(tensor)] = len(self._found)
+        self._found.append(Seen(tensor, drawn))
+
+    def _note(self, seen: Seen) -> None:
+        seen.read = seen.read or user_place()
+        if not self._in_backward:
+            seen.beside.append(self._backwards)
+
+    def _as_read(self, value: Any) -> Any:
+        """Return an operand, levelled where it is to be: it may show a part of a fixed tensor."""
+        number = self._number(value) if _plain(value) else None
+        if number is None or number not in self._levelled:
+            return value
+        tensor, axes = self._found[number].tensor, [*self._levelled[number]]
+        memory = tensor.untyped_storage().clone()
+        whole = _shown(memory, tensor)
+        size = tensor.double().square().mean(axes, keepdim=True).sqrt()
+        whole.copy_(size if axes else torch.zeros_like(tensor))
+        return _shown(memory, value)
+
+
+def _targets(func: Any, args: Any) -> list[Tensor]:
+    """Return the tensors that an operation writes into."""
+    given = zip(func._schema.arguments, args, strict=False)
+    written = [v for a, v in given if a.alias_info is not None and a.alias_info.is_write]
+    return [leaf for leaf in tree_leaves(written) if _plain(leaf)]
+
+
+def _shown(memory: torch.UntypedStorage, like: Tensor) -> Tensor:
+    """Return a memory as a tensor that lies in it as another one lies in its own."""
+    empty = torch.empty(0, dtype=like.dtype, device=like.device)
+    return empty.set_(memory, like.storage_offset(), like.shape, like.stride())
+
+
+def _plain(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.layout is torch.strided and value.numel() > 0
+
+
+def _memory(tensor: Tensor) -> int:
+    memory: int = tensor.untyped_storage().data_ptr()
+    return memory
