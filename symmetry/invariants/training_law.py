@@ -136,7 +136,7 @@ def _unless_unread(
     if finding.violation is None or finding.violation.rounding:
         return finding
     unread = [(u, _axes(u, setting)) for u in setting.begin().unread(JUDGED)]
-    own = [u for u, axes in unread if axes and (u.name is not None or _kinds(u, axes) > _MARKED)]
+    own = [u for u, axes in unread if axes and _is_of_units(u, axes, setting)]
     if not own:
         return finding
     fixed = [u for u in own if not u.drawn]
@@ -168,9 +168,19 @@ def _axes(unread: Unread, setting: TrainingSetting) -> list[int]:
     return [axis for axis, length in enumerate(unread.array.shape) if length in lengths]
 
 
-def _kinds(unread: Unread, axes: Sequence[int]) -> int:
-    """Return how many unlike slices a tensor has along one of these axes, at the most."""
-    return max(len(np.unique(unread.array.swapaxes(0, axis), axis=0)) for axis in axes)
+def _is_of_units(unread: Unread, axes: Sequence[int], setting: TrainingSetting) -> bool:
+    """Return whether a tensor has numbers of each unit's own by rights.
+
+    Without a name it has not if it only marks some of the units. What an update alone reads is also
+    to be a mask of entries, or a copy of a parameter as it was at the start.
+    """
+    array = unread.array
+    if unread.name is not None or unread.drawn:
+        return True
+    if max(len(np.unique(array.swapaxes(0, axis), axis=0)) for axis in axes) <= _MARKED:
+        return False
+    copied = any(np.array_equal(array, other) for other in setting.fresh.state.values())
+    return unread.backward or copied or bool(np.isin(array, (0, 1)).all())
 
 
 def _judge(

@@ -28,8 +28,8 @@ class Seen:
         Whether a step draws it.
     read
         ``file:line`` where it was first read, and not only shown or copied.
-    forward, written
-        Whether a forward reads it, and whether anything is written into it.
+    forward, backward, written
+        Whether a forward and a backward read it, and whether anything is written into it.
     beside
         Of each reading in this step that is not a backward's, how many backwards came before it.
     """
@@ -38,6 +38,7 @@ class Seen:
     drawn: bool = False
     read: str = ""
     forward: bool = False
+    backward: bool = False
     written: bool = False
     beside: list[int] = field(default_factory=list)
 
@@ -125,7 +126,9 @@ class FixedTensors(TorchDispatchMode):
 
     def _note(self, seen: Seen) -> None:
         seen.read = seen.read or user_place()
-        if not self._in_backward:
+        if self._in_backward:
+            seen.backward = True
+        else:
             seen.beside.append(self._backwards)
 
     def _as_read(self, value: Any) -> Any:

@@ -146,6 +146,7 @@ class Run:
                 number,
                 names.get(each.tensor.untyped_storage().data_ptr()),
                 each.drawn,
+                each.backward,
                 each.read,
                 torch_state.as_array(each.tensor),
             )
@@ -394,8 +395,8 @@ class Unread:
         Its number among the fixed tensors of the run.
     name
         What the model or the extras call it; None if it is not theirs.
-    drawn
-        Whether the step draws it at random.
+    drawn, backward
+        Whether the step draws it at random, and whether a backward reads it.
     place
         ``file:line`` where it is read first.
     array
@@ -405,6 +406,7 @@ class Unread:
     number: int
     name: str | None
     drawn: bool
+    backward: bool
     place: str
     array: Array
 
