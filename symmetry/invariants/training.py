@@ -94,7 +94,7 @@ class TrainingSetting:
     def levelling(self, fixed: Mapping[int, Sequence[int]]) -> TrainingSetting:
         """Return the same setting with these fixed tensors levelled."""
         other = replace(self, levelled=fixed, _response=[], _draws=0)
-        other.fresh, other.units = self.fresh, self.units
+        other.fresh = self.fresh
         return other
 
     @cached_property
@@ -131,7 +131,7 @@ class TrainingSetting:
     @cached_property
     def result(self) -> States:
         """The states after the steps that are judged, without the model's random operations."""
-        if self.changed:
+        if self.changed or self.levelled:
             return list(self.states())
         run = self.begin(noise=False)
         states = list(run.states(JUDGED))
