@@ -188,7 +188,7 @@ def _told(explanation: Explanation, ways: Ways, found: list[Finding]) -> Explana
     if not found:
         return replace(explanation, outcome="not reached")
     if not ways.run.groups:
-        culprit = Scene(ways, found[0]).culprit()
+        culprit = Scene(ways, next(filter(ways.matters, found), found[0])).culprit()
         return replace(explanation, outcome="explained", step=culprit.step, culprits=(culprit,))
     if ways.control is None:
         remarks.append("there is no second usual unit, so there was no control run")
@@ -201,7 +201,7 @@ def _told(explanation: Explanation, ways: Ways, found: list[Finding]) -> Explana
     culprits = [scene.culprit() for scene in jumps] or [scene.culprit(ROUNDING) for scene in scenes]
     if left:
         culprits[-1] = replace(culprits[-1], evidence=(*culprits[-1].evidence, left))
-    first = found[0]
+    first = next(filter(ways.matters, found), found[0])
     if jumps and ways.seen[first.event].place != ways.seen[jumps[0].finding.event].place:
         culprits.append(Scene(ways, first).culprit(f"{ROUNDING}: {NOT_THE_CAUSE}"))
     outcome: Outcome = "explained" if jumps else "rounding"
@@ -218,7 +218,7 @@ def _causes(ways: Ways, found: list[Finding], *, jumping: bool) -> tuple[list[Fi
     mended: list[Finding] = []
     left = ""
     for _ in range(_MENDED):
-        first = next((f for f in found if f.jumps or not jumping), None)
+        first = next((f for f in found if (f.jumps or not jumping) and ways.matters(f)), None)
         if first is None:
             break
         met = {finding.event for finding in mended}

@@ -137,8 +137,10 @@ def explain_training(
             unfair = explain_exchange(subject, steps, first=first) if kind == "float64" else None
             if unfair is not None and unfair.outcome == "explained":
                 return unfair
-        if wide := _widened(groups, subject.start):
-            subject = TrainingSubject(training, wide, dtype=dtype or "float64", seed=seed)
+        wide = _widened(groups, subject.start)
+        for shift in range(_SHIFTS) if wide else ():
+            kind = dtype or "float64"
+            subject = TrainingSubject(training, wide, dtype=kind, shift=shift, seed=seed)
             supposed = explain_subject(subject, steps)
             if supposed.outcome == "explained":
                 proved = next(group.count for group in groups if group.name == supposed.units)

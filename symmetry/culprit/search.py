@@ -29,8 +29,9 @@ from symmetry.culprit.plant import nudged, with_different
 from symmetry.culprit.spot import largest
 from symmetry.culprit.subject import Subject
 from symmetry.observe.tape import Event, Mend, Tape
+from symmetry.targets.trainer import TrainerError
 from symmetry.units.compare import Group
-from symmetry.units.state import Array, State
+from symmetry.units.state import Array, State, identical
 from symmetry.units.units import Units
 
 
@@ -44,6 +45,7 @@ class Watched:
     ends: Sequence[int]  # how many events there were after each step
     groups: Sequence[Group]  # which of the units that began equal are equal at the end, if any were
     earlier: int  # steps before those that are watched
+    last: State
 
     @property
     def jax(self) -> bool:
@@ -62,7 +64,7 @@ def watched(subject: Subject, units: Units, steps: int, earlier: int = 0) -> Wat
     after = [(tape.count, state) for state in subject.watch(subject.start, steps, tape)]
     groups = _groups(units, subject.start, after[-1][1], subject.coarse)
     ends = [count for count, _ in after]
-    return Watched(subject, units, events, ends, groups, earlier)
+    return Watched(subject, units, events, ends, groups, earlier, after[-1][1])
 
 
 def chosen(groups: Sequence[Group]) -> tuple[int, int | None, list[int]]:
@@ -87,6 +89,7 @@ class Ways:
         self.different = with_different(subject.start, units, [a, b], subject.scale, seed)
         self.swapped = units.swapped(self.different, a, b)
         self.seen: list[Event] = []
+        self._matters: dict[Key, bool] = {}
         kept: list[list[Array]] = []
 
         def keep(event: Event) -> None:
@@ -134,11 +137,6 @@ class Ways:
         behind a jump the exchange of units fits only where all operands hold both of them.
         """
         found: list[Finding] = []
-        mends: dict[int, list[tuple[int, Mend]]] = {}
-        for finding in mended:
-            change = finding.key[1], finding.spot.make_equal
-            mends.setdefault(self.own[finding.event], []).append(change)
-
         def sink(event: Event) -> None:
             number = self._matched.get(event.number)
             if number is not None:
@@ -146,7 +144,7 @@ class Ways:
                 if self.control is not None:
                     self.control.judge(number, event)
 
-        last, _ = self._watch(self.run.subject.start, sink, mends=mends)
+        last = self._changed([(each, each.spot.make_equal) for each in mended], sink)
         found += self.pair.lonely(self._inplace)
         after = self._after({finding.event for finding in mended if finding.jumps})
         found = [
@@ -157,6 +155,20 @@ class Ways:
         ]
         both = {self.pair.a, self.pair.b}
         return found, not any(both <= {*group} for group in self.run.units.groups(last))
+
+    def matters(self, finding: Finding) -> bool:
+        """Return whether the state depends on an array that was found: it may never be used."""
+
+        def disturb(array: Array) -> None:
+            array[...] = array == 0  # no number stays, and an index stays within bounds
+
+        if finding.key not in self._matters:
+            try:
+                last = self._changed([(finding, disturb)], lambda _: None)
+                self._matters[finding.key] = not identical(self.run.last, last)
+            except TrainerError:
+                self._matters[finding.key] = True
+        return self._matters[finding.key]
 
     def captured(
         self, start: State, wanted: int, look: Callable[[Event], None] = lambda _: None
@@ -171,6 +183,16 @@ class Ways:
 
         self._watch(start, sink, capture=[wanted])
         return found[0]
+
+    def _changed(
+        self, changes: Sequence[tuple[Finding, Mend]], sink: Callable[[Event], None]
+    ) -> State:
+        """Run with equal units while what was found is changed; return the last state."""
+        mends: dict[int, list[tuple[int, Mend]]] = {}
+        for finding, change in changes:
+            (number, q), event = finding.key, self.seen[finding.event]
+            mends.setdefault(self.own[number], []).append((q if q < event.fresh else 0, change))
+        return self._watch(self.run.subject.start, sink, mends=mends)[0]
 
     def _watch(
         self, start: State, sink: Callable[[Event], None], **options: Any
@@ -219,9 +241,15 @@ class Ways:
         lacks = [f for f in found if f.kind == "alone" and f.event in usual]
         own = [f for f in found if f not in lacks]
         jump = next((f for f in own if f.jumps), None)
-        if lacks and (jump is None or (jump.kind != "alone" and lacks[0].event < jump.event)):
+        if lacks and (jump is None or self._leads(lacks[0], jump)):
             return sorted([*own, lacks[0]], key=lambda finding: finding.event)
         return own
+
+    def _leads(self, lack: Finding, jump: Finding) -> bool:
+        """Return whether a jump comes of what a unit lacks, or only after it if both units jump."""
+        steps = [self.run.step_of(self.own[finding.event]) for finding in (lack, jump)]
+        behind = steps[0] < steps[1] or jump.event in self._after({lack.event})
+        return behind or (jump.kind != "alone" and lack.event < jump.event)
 
 
 def _groups(units: Units, start: State, state: State, coarse: float) -> tuple[Group, ...]:
