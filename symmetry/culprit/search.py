@@ -137,6 +137,7 @@ class Ways:
         behind a jump the exchange of units fits only where all operands hold both of them.
         """
         found: list[Finding] = []
+
         def sink(event: Event) -> None:
             number = self._matched.get(event.number)
             if number is not None:
@@ -228,6 +229,13 @@ class Ways:
                 found.add(number)
         return found - set(events)
 
+    def _behind(self, events: Collection[int]) -> set[int]:
+        """Return what may come of some events: also later steps, which may be given copies."""
+        step = min((self.run.step_of(self.own.get(event, 0)) for event in events), default=None)
+        return self._after(events) | {
+            theirs for theirs, mine in self.own.items() if step and self.run.step_of(mine) > step
+        }
+
     def _holds_both(self, event: int) -> bool:
         """Return whether no operand of an event holds one of the units alone."""
         spots = [self.pair.spots.get((maker or 0, 0)) for maker in self.seen[event].makers]
@@ -236,20 +244,22 @@ class Ways:
     def _of_the_odd(self, found: list[Finding]) -> list[Finding]:
         if self.control is None:
             return found
-        usual = {key[0] for key, spot in self.control.spots.items() if spot is not None}
+        spots = self.control.spots
+        usual = {key[0] for key, spot in spots.items() if spot is not None}
         usual -= {finding.event for finding in self.control.lonely(self._inplace)}
+        # Behind an array that does not fit, units are not where a fair run has them.
+        unfit = [key for key, spot in self.pair.spots.items() if spot and not spot.fits]
+        behind = self._behind({key[0] for key in unfit if (spot := spots.get(key)) and spot.fits})
+        found = [f for f in found if f.kind == "differs" or f.event not in behind] or found
         lacks = [f for f in found if f.kind == "alone" and f.event in usual]
         own = [f for f in found if f not in lacks]
-        jump = next((f for f in own if f.jumps), None)
-        if lacks and (jump is None or self._leads(lacks[0], jump)):
-            return sorted([*own, lacks[0]], key=lambda finding: finding.event)
-        return own
-
-    def _leads(self, lack: Finding, jump: Finding) -> bool:
-        """Return whether a jump comes of what a unit lacks, or only after it if both units jump."""
-        steps = [self.run.step_of(self.own[finding.event]) for finding in (lack, jump)]
-        behind = steps[0] < steps[1] or jump.event in self._after({lack.event})
-        return behind or (jump.kind != "alone" and lack.event < jump.event)
+        jump = next((f for f in own if f.jumps and self.matters(f)), None)
+        leads = lacks and (
+            jump is None
+            or jump.event in self._behind({lacks[0].event})
+            or (jump.kind != "alone" and lacks[0].event < jump.event)
+        )
+        return sorted([*own, *lacks[: bool(leads)]], key=lambda finding: finding.event)
 
 
 def _groups(units: Units, start: State, state: State, coarse: float) -> tuple[Group, ...]:

@@ -386,6 +386,53 @@ def test_a_break_in_a_later_iteration_of_a_trainer_with_state():
     assert explanation.culprits[0].difference.groups == "unit 3 alone"
 
 
+def test_what_is_only_looked_at_is_no_culprit():
+    def curious(x, y, w1, w2, lr):
+        np.argsort(abs(w1).sum(axis=0))
+        w1[:, 3].max()
+        w1, w2 = step(x, y, w1, w2, lr)
+        w2[-1] *= FACTOR
+        return w1, w2
+
+    (found,) = explained(curious).culprits
+    assert found.source == "w2[-1] *= FACTOR"
+
+
+def test_an_order_of_which_python_takes_one_number_is_used():
+    def pruning(x, y, w1, w2, lr):
+        w1, w2 = step(x, y, w1, w2, lr)
+        least = int(np.argsort(abs(w1).sum(axis=0))[0])
+        w1[:, least] = 0
+        return w1, w2
+
+    assert culprit(pruning).operation == "argsort"
+
+
+def test_a_number_that_all_units_are_divided_by_is_used():
+    def normed(x, y, w1, w2, lr):
+        w1, w2 = step(x, y, w1, w2, lr)
+        size = np.linalg.norm(w1[:, :4])
+        return w1 / (1 + size), w2
+
+    assert culprit(normed, start("cloned")).operation == "norm"
+
+
+def test_what_a_unit_lacks_comes_before_what_a_later_step_makes_of_it():
+    class Momentum:
+        def __init__(self):
+            self.velocity = 0
+
+        def __call__(self, x, y, w1, w2, lr):
+            new_w1, new_w2 = step(x, y, w1, w2, lr)
+            self.velocity = np.zeros_like(w1) + self.velocity
+            self.velocity[:, :-1] *= np.float32(0.9)
+            self.velocity += new_w1 - w1
+            return w1 + self.velocity, new_w2
+
+    found = explained(Momentum).culprits[0]
+    assert found.source == "self.velocity[:, :-1] *= np.float32(0.9)"
+
+
 def test_a_break_that_is_not_there_while_watched():
     def shy(x, y, w1, w2, lr):
         w1, w2 = step(x, y, w1, w2, lr)

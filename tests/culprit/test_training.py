@@ -28,6 +28,8 @@ FAULTY = {
     "scaled_unit": "forward: mul, ",
     "damped_units": "forward: mul, ",
     "masked_head": "forward: add, ",
+    "scaled_head": "forward: mul, ",
+    "ranked_rows": "aten.mul_ on the gradient of fc1.weight, row 5, ",
     "column_of_an_average": "optimiser: copy_ on average.fc2.weight, column 10, ",
     "averaged_model": "optimiser: lerp_ on average.fc1.weight, rows 0 to 22, ",
     "shared_velocity": "aten.add_, ",

@@ -289,6 +289,28 @@ def masked_head():
     return training(Masked(), sequences)
 
 
+class Scaled(Attention):
+    def forward(self, x):
+        x = self.embedding(x)
+        q, k, v = self.qkv(x).view(*x.shape[:2], 3, 4, 4).permute(2, 0, 3, 1, 4)
+        weights = torch.softmax(q @ k.transpose(-1, -2) / 2, -1)
+        weights = weights * torch.tensor([1.0, 1.0, 1.0, 0.8]).view(4, 1, 1)  # wrong
+        mixed = (weights @ v).transpose(1, 2).reshape(x.shape)
+        return self.fc((x + self.projection(mixed)).mean(1))
+
+
+def scaled_head():
+    return training(Scaled(), sequences)
+
+
+def ranked_rows():
+    def shrink(model):
+        model.fc1.weight.grad.norm(dim=1).argsort()
+        model.fc1.weight.grad[5] *= 1.5  # wrong
+
+    return training(Net(), after_backward=shrink)
+
+
 def column_of_an_average():
     model, average = Net(), Net()
 
