@@ -44,7 +44,9 @@ class Scene:
             self._named = subject.named(event.arrays[position], event.memories[position])
 
         self._event = ways.captured(subject.start, ways.own[number], note)
-        self._operands = [*map(locate, s.operands, t.operands, repeat(ways.pair.distance))]
+        self._operands = [
+            *map(locate, s.operands, t.operands, repeat(abs(ways.pair.b - ways.pair.a)))
+        ]
         operands, makers = self._event.operands, self._event.makers
         self._taken = [*zip(operands, self._operands, makers, strict=True)]
         self._position, self._result = position, self._event.arrays[position]
@@ -275,7 +277,7 @@ class Scene:
 
         One that puts something before or behind all of them does not.
         """
-        ways, spots, shapes = self._ways, self._ways.pair.spots, self._ways.pair.shapes
+        ways, spots = self._ways, self._ways.pair.spots
         number = ways.seen[self.finding.event].makers[position]
         while number is not None:
             here, makers = spots.get((number, 0)), ways.seen[number].makers
@@ -283,7 +285,7 @@ class Scene:
             there = spots.get((maker, 0))
             if here is None or there is None or (here.kind, there.kind) != ("axis", "axis"):
                 return None
-            longer = shapes[number, 0][here.axis] != shapes[maker, 0][there.axis]
+            longer = here.shape[here.axis] != there.shape[there.axis]
             moved = (here.i, here.j) != (there.i, there.j)
             if moved and not (longer and here.j - here.i == there.j - there.i):
                 return ways.run.events[ways.own[number]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,9 +11,9 @@ from symmetry.checker.case import Case
 from symmetry.checker.verdict import Verdict
 from symmetry.culprit.answer import explain_exchange, explain_subject
 from symmetry.culprit.explanation import Explanation
-from symmetry.culprit.plant import with_different
-from symmetry.culprit.start import start_of_case, with_clones
-from symmetry.culprit.subject import StepSubject
+from symmetry.culprit.plant import cloned, with_different
+from symmetry.culprit.start import start_of_case
+from symmetry.culprit.subject import StepSubject, Subject
 from symmetry.errors import SymmetryError
 from symmetry.invariants.two_layer import TwoLayer
 from symmetry.targets.resolve import resolve
@@ -119,7 +119,6 @@ def explain_training(
 
     Groups of ``units`` are looked for if they are not given; the one named ``first`` comes first.
     """
-    from symmetry.culprit.training import TrainingSubject
     from symmetry.targets.finding.find import find
 
     try:
@@ -128,8 +127,7 @@ def explain_training(
             raise SymmetryError(f"{training.name} has no equal units, so there is nothing to split")
         found: list[Explanation] = []
         for kind in ("float64", "float32") if dtype is None else (dtype,):
-            for shift in range(_SHIFTS):
-                subject = TrainingSubject(training, groups, dtype=kind, shift=shift, seed=seed)
+            for subject in _subjects(training, groups, kind, seed):
                 found.append(explain_subject(subject, steps, first=first))
                 if found[-1].outcome == "explained":
                     return found[-1]
@@ -138,9 +136,7 @@ def explain_training(
             if unfair is not None and unfair.outcome == "explained":
                 return unfair
         wide = _widened(groups, subject.start)
-        for shift in range(_SHIFTS) if wide else ():
-            kind = dtype or "float64"
-            subject = TrainingSubject(training, wide, dtype=kind, shift=shift, seed=seed)
+        for subject in _subjects(training, wide, dtype or "float64", seed) if wide else ():
             supposed = explain_subject(subject, steps)
             if supposed.outcome == "explained":
                 proved = next(group.count for group in groups if group.name == supposed.units)
@@ -149,6 +145,16 @@ def explain_training(
     except TrainerError as error:
         raise SymmetryError(f"{training.name}: {error}") from error
     return next((each for each in reversed(found) if each.step is not None), found[-1])
+
+
+def _subjects(
+    training: Training, groups: Sequence[Units], dtype: str, seed: int
+) -> Iterator[Subject]:
+    """Yield the training as a subject: each unit differs from its clones in one of them."""
+    from symmetry.culprit.training import TrainingSubject
+
+    for shift in range(_SHIFTS):
+        yield TrainingSubject(training, groups, dtype=dtype, shift=shift, seed=seed)
 
 
 def _widened(groups: Sequence[Units], state: State) -> list[Units]:
@@ -199,6 +205,10 @@ def explain_verdict(
             return None
         if verdict.invariant in _FROM_ZERO:
             case = replace(case, weights="zero")
-        return explain_step(target, with_clones(start_of_case(case)))
+        start = start_of_case(case)
+        hidden = start.hidden_units
+        if all(len(group) == 1 for group in hidden.groups(start.start)):
+            start = start.at(hidden.rearranged(start.start, cloned(hidden.count, shift=2)))
+        return explain_step(target, start)
     except SymmetryError:
         return None

@@ -71,26 +71,20 @@ class Pair:
     equal: bool = True  # in the run in which all units begin equal, if any do
     spots: dict[Key, Spot | None] = field(default_factory=dict)  # None: it depends on neither
     pieces: dict[Key, list[Piece]] = field(default_factory=dict)
-    shapes: dict[Key, tuple[int, ...]] = field(default_factory=dict)
-
-    @property
-    def distance(self) -> int:
-        """How far one unit lies behind the other."""
-        return abs(self.b - self.a)
 
     def see(self, key: Key, event: Event, s: Array, t: Array) -> None:
         """Compare an array of the two runs with different units."""
         noise = self.noise.get(key, 0.0)
-        spot = locate(s, t, self.distance, noise)
+        spot = locate(s, t, abs(self.b - self.a), noise)
         if spot is not None and not spot.both:
-            spot = None if _is_rounding(event, s, t) else self._with_the_other(spot, event, s.shape)
+            spot = None if _is_rounding(event, s, t) else self._with_the_other(spot, event)
         if key[1] >= event.fresh:  # what a partial write wrote over
             written = self.spots.get((key[0], 0))
-            if spot is not None and written is not None and written.lies_in(spot, s.shape, s.shape):
+            if spot is not None and written is not None and written.lies_in(spot):
                 self.spots[key[0], 0] = replace(spot, fits=False)
             if spot is None or spot.both or written is not None:
                 return
-        self.spots[key], self.shapes[key] = spot, s.shape
+        self.spots[key] = spot
         if spot is None or spot.kind == "entries":
             return
         name = None if spot.both else event.name
@@ -98,17 +92,16 @@ class Pair:
         pieces = [replace(whole, index=index) for index in ([spot.i, spot.j][: 1 + spot.both])]
         self.pieces[key] = [replace(piece, s=piece.of(s), t=piece.of(t)) for piece in pieces]
 
-    def _with_the_other(self, spot: Spot, event: Event, shape: tuple[int, ...]) -> Spot:
+    def _with_the_other(self, spot: Spot, event: Event) -> Spot:
         """Where one unit moves in an array as long as an operand that holds both, both are there.
 
         One of them stays behind: the array does not fit.
         """
         for handle, maker in zip(event.call.operands, event.makers, strict=True):
-            if maker is None or handle.values.size < handle.size:
-                continue
-            found, size = self.spots.get((maker, 0)), handle.values.shape
-            if found and self.shapes[maker, 0] == size and spot.lies_in(found, shape, size):
-                return replace(found, fits=False)
+            found = self.spots.get((-1 if maker is None else maker, 0))
+            whole = found and handle.values.size == handle.size
+            if found and whole and found.shape == handle.values.shape and spot.lies_in(found):
+                return replace(found, fits=False, shape=spot.shape)
         return spot
 
     def judge(self, number: int, event: Event) -> list[Finding]:

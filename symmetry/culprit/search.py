@@ -18,6 +18,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
@@ -33,6 +34,8 @@ from symmetry.targets.trainer import TrainerError
 from symmetry.units.compare import Group
 from symmetry.units.state import Array, State, identical
 from symmetry.units.units import Units
+
+Sink = Callable[[Event], None]
 
 
 @dataclass(frozen=True)
@@ -159,21 +162,15 @@ class Ways:
 
     def matters(self, finding: Finding) -> bool:
         """Return whether the state depends on an array that was found: it may never be used."""
-
-        def disturb(array: Array) -> None:
-            array[...] = array == 0  # no number stays, and an index stays within bounds
-
         if finding.key not in self._matters:
-            try:
-                last = self._changed([(finding, disturb)], lambda _: None)
+            self._matters[finding.key] = True
+            with suppress(TrainerError):
+                # No number stays, and an index stays within bounds.
+                last = self._changed([(finding, lambda a: np.copyto(a, a == 0))], lambda _: None)
                 self._matters[finding.key] = not identical(self.run.last, last)
-            except TrainerError:
-                self._matters[finding.key] = True
         return self._matters[finding.key]
 
-    def captured(
-        self, start: State, wanted: int, look: Callable[[Event], None] = lambda _: None
-    ) -> Event:
+    def captured(self, start: State, wanted: int, look: Sink = lambda _: None) -> Event:
         """Run from a start and return one of the events with its operands, ``look`` at it live."""
         found: list[Event] = []
 
@@ -185,9 +182,7 @@ class Ways:
         self._watch(start, sink, capture=[wanted])
         return found[0]
 
-    def _changed(
-        self, changes: Sequence[tuple[Finding, Mend]], sink: Callable[[Event], None]
-    ) -> State:
+    def _changed(self, changes: Sequence[tuple[Finding, Mend]], sink: Sink) -> State:
         """Run with equal units while what was found is changed; return the last state."""
         mends: dict[int, list[tuple[int, Mend]]] = {}
         for finding, change in changes:
@@ -195,9 +190,7 @@ class Ways:
             mends.setdefault(self.own[number], []).append((q if q < event.fresh else 0, change))
         return self._watch(self.run.subject.start, sink, mends=mends)[0]
 
-    def _watch(
-        self, start: State, sink: Callable[[Event], None], **options: Any
-    ) -> tuple[State, int]:
+    def _watch(self, start: State, sink: Sink, **options: Any) -> tuple[State, int]:
         """Run from a start while a tape watches; return the last state and how many events."""
         tape = Tape(sink, **options)
         run = self.run.subject.watch(start, len(self.run.ends), tape)
@@ -229,13 +222,6 @@ class Ways:
                 found.add(number)
         return found - set(events)
 
-    def _behind(self, events: Collection[int]) -> set[int]:
-        """Return what may come of some events: also later steps, which may be given copies."""
-        step = min((self.run.step_of(self.own.get(event, 0)) for event in events), default=None)
-        return self._after(events) | {
-            theirs for theirs, mine in self.own.items() if step and self.run.step_of(mine) > step
-        }
-
     def _holds_both(self, event: int) -> bool:
         """Return whether no operand of an event holds one of the units alone."""
         spots = [self.pair.spots.get((maker or 0, 0)) for maker in self.seen[event].makers]
@@ -249,17 +235,18 @@ class Ways:
         usual -= {finding.event for finding in self.control.lonely(self._inplace)}
         # Behind an array that does not fit, units are not where a fair run has them.
         unfit = [key for key, spot in self.pair.spots.items() if spot and not spot.fits]
-        behind = self._behind({key[0] for key in unfit if (spot := spots.get(key)) and spot.fits})
+        unfit = [key for key in unfit if (spot := spots.get(key)) and spot.fits]
+        behind = self._after({number for number, _ in unfit})
+        for number, _ in unfit[:1]:  # later steps may be given copies
+            end = next(end for end in self.run.ends if end > self.own.get(number, 0))
+            behind |= {theirs for mine, theirs in self._matched.items() if mine >= end}
         found = [f for f in found if f.kind == "differs" or f.event not in behind] or found
         lacks = [f for f in found if f.kind == "alone" and f.event in usual]
         own = [f for f in found if f not in lacks]
         jump = next((f for f in own if f.jumps and self.matters(f)), None)
-        leads = lacks and (
-            jump is None
-            or jump.event in self._behind({lacks[0].event})
-            or (jump.kind != "alone" and lacks[0].event < jump.event)
-        )
-        return sorted([*own, *lacks[: bool(leads)]], key=lambda finding: finding.event)
+        if lacks and (jump is None or (jump.kind != "alone" and lacks[0].event < jump.event)):
+            return sorted([*own, lacks[0]], key=lambda finding: finding.event)
+        return own
 
 
 def _groups(units: Units, start: State, state: State, coarse: float) -> tuple[Group, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -28,6 +28,7 @@ class Spot:
     i: Any = None
     j: Any = None
     fits: bool = True  # whether the exchange of the units exchanges what is there
+    shape: tuple[int, ...] = field(default=(), compare=False)  # of the array
 
     @property
     def both(self) -> bool:
@@ -41,13 +42,14 @@ class Spot:
         flat = array.ravel()
         return flat[self.i], flat[self.j]
 
-    def lies_in(self, other: Spot, shape: tuple[int, ...], size: tuple[int, ...]) -> bool:
+    def lies_in(self, other: Spot) -> bool:
         """Return whether one unit alone lies in an array as it does in one of both units."""
         if self.both or not other.both:
             return False
         if self.axis < 0:
-            return shape == size
-        along = len(shape) == len(size) and shape[self.axis] == size[self.axis] > 1
+            return self.shape == other.shape
+        mine, its = self.shape, other.shape
+        along = len(mine) == len(its) and mine[self.axis] == its[self.axis] > 1
         same = other.kind == "axis" and self.axis == other.axis
         return along and same and self.i in (other.i, other.j)
 
@@ -87,9 +89,9 @@ def locate(s: Array, t: Array, distance: int, noise: float = 0.0) -> Spot | None
         return pairs[0]
     ones = [k for k in axes if len(moved[k]) == 1]
     if not ones:
-        return Spot("alone")
+        return Spot("alone", shape=s.shape)
     axis = min(ones, key=lambda k: (s.shape[k] == 1, k))
-    return Spot("alone", axis, int(moved[axis][0]))
+    return Spot("alone", axis, int(moved[axis][0]), shape=s.shape)
 
 
 def tolerance_of(s: Array, t: Array, noise: float) -> float:
@@ -134,7 +136,7 @@ def _along(axis: int, places: Array, s: Array, t: Array, tolerance: float) -> Sp
     i, j = map(int, places)
     here, there = (s.take(i, axis), s.take(j, axis)), (t.take(j, axis), t.take(i, axis))
     fits = all(near(one, other, tolerance) for one, other in zip(here, there, strict=True))
-    return Spot("axis", axis, i, j, fits)
+    return Spot("axis", axis, i, j, fits, s.shape)
 
 
 def _paired(moves: Array, s: Array, t: Array, tolerance: float) -> Spot | None:
@@ -146,4 +148,4 @@ def _paired(moves: Array, s: Array, t: Array, tolerance: float) -> Spot | None:
     j = where[np.lexsort((flat_t[where], flat_s[where]))]  # of equal ones, the partners decide
     i = where[np.lexsort((flat_s[where], flat_t[where]))]
     fits = near(flat_t[i], flat_s[j], tolerance) and near(flat_s[i], flat_t[j], tolerance)
-    return Spot("entries", -1, i, j) if fits else None
+    return Spot("entries", -1, i, j, shape=s.shape) if fits else None

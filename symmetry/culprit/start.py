@@ -6,7 +6,6 @@ import numpy as np
 
 from symmetry.checker import recipes
 from symmetry.checker.case import Case
-from symmetry.culprit.plant import cloned
 from symmetry.data.dataset import Dataset
 from symmetry.invariants.two_layer import TwoLayer
 from symmetry.memory import bytes_to_train, refuse_beyond_memory
@@ -29,14 +28,6 @@ def start_of_dataset(dataset: Dataset, samples: int | None, case: Case) -> TwoLa
     w1 = np.zeros((dataset.inputs + 1, case.h), dtype)
     w2 = np.zeros((case.h + 1, dataset.classes), dtype)
     return TwoLayer(x.astype(dtype), y, w1, w2, case.lr, case.iterations, 0)
-
-
-def with_clones(start: TwoLayer) -> TwoLayer:
-    """Return a start in which most units are equal, if none are."""
-    units = start.hidden_units
-    if any(len(group) > 1 for group in units.groups(start.start)):
-        return start
-    return start.at(units.rearranged(start.start, cloned(units.count, shift=2)))
 
 
 def _refuse(sizes: tuple[int, int, int, int], dtype: str) -> None:
