@@ -147,17 +147,7 @@ def run_experiment(
 ) -> Experiment:
     """Train, compare at every iteration, and return the record.
 
-    Parameters
-    ----------
-    threads
-        None leaves the number to the core. It changes the time only, never a bit.
-    listener
-        Is told of every stage and every iteration.
-
-    Raises
-    ------
-    SymmetryError
-        If the run cannot fit into memory.
+    The number of ``threads`` changes the time only, never a bit; None leaves it to the core.
     """
     refuse_beyond_memory(_bytes_needed(data, settings))
     listener = listener or Listener()

@@ -17,15 +17,9 @@ def write_all(contents: Mapping[Path, str | bytes]) -> None:
     """Replace several files: wherever this process is killed, all of them are old or all are new.
 
     Texts are written in UTF-8, and nothing is left beside them. A link stays a link: the file that
-    it leads to is replaced.
+    it leads to is replaced. If one of them cannot be written, that is the error, and all are as
+    they were.
 
-    Raises
-    ------
-    SymmetryError
-        If one of them cannot be written; then all are as they were.
-
-    Notes
-    -----
     No file system replaces several files in one operation: whoever is killed between two renames
     leaves some old and some new. So a copy of this process does it, which nobody kills by accident.
     """
@@ -123,13 +117,7 @@ def _rename(contents: Mapping[Path, bytes]) -> None:
 
 
 def writable_directory(path: Path, *names: str) -> None:
-    """Make a directory unless it exists, and try to write into it, and files of these names.
-
-    Raises
-    ------
-    SymmetryError
-        If it cannot be made or written to, or one of the files could not.
-    """
+    """Make a directory unless it exists, and try to write into it, and files of these names."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
@@ -141,13 +129,7 @@ def writable_directory(path: Path, *names: str) -> None:
 
 
 def writable_files(*paths: Path | None) -> None:
-    """Try whether files could be written at these places, whose directories must exist.
-
-    Raises
-    ------
-    SymmetryError
-        If one could not, or if there is something else than a file.
-    """
+    """Refuse places at which no file could be written; their directories must exist."""
     for path in filter(None, paths):
         try:
             if not path.parent.is_dir():

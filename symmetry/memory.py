@@ -14,13 +14,7 @@ _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB")
 
 
 def refuse_beyond_memory(needed: int) -> None:
-    """Refuse what cannot fit.
-
-    Raises
-    ------
-    SymmetryError
-        If ``needed`` bytes are more than this process can get.
-    """
+    """Refuse more bytes than this process can get."""
     there = available()
     if there is not None and needed > there:
         raise SymmetryError(
@@ -33,13 +27,8 @@ def bytes_to_train(
 ) -> int:
     """Return about how many bytes a training of the two-layer network takes.
 
-    Parameters
-    ----------
-    sizes
-        Samples, inputs, hidden units and classes.
-    inputs, layers, weights
-        How many arrays it holds that are as large as the inputs, as the hidden layer of all
-        samples, and as both weight matrices.
+    It holds so many arrays as large as the inputs, as the hidden layer of all samples, and as both
+    weight matrices. The sizes are samples, inputs, hidden units and classes.
     """
     n, i, h, c = sizes
     numbers = inputs * n * (i + 1) + layers * n * h + weights * ((i + 1) * h + (h + 1) * c)

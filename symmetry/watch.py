@@ -33,15 +33,9 @@ class Outcome:
 class Watch:
     """Follows a network's columns of w1, hidden rows of w2 and the rows of dead inputs.
 
-    Parameters
-    ----------
-    w1, w2
-        The weights before the first step, shapes (i + 1, h) and (h + 1, c).
-    dead
-        Shape (i,): the inputs that are zero in every sample. Where their rows of w1 start at zero,
-        they are followed together with a row of zeros.
-    judged
-        Whether the units start as clones, so that the invariants speak about this run.
+    It is given the weights before the first step, and which inputs are ``dead``: zero in every
+    sample. Where their rows of w1 start at zero, they are followed together with a row of zeros.
+    ``judged`` is whether the units start as clones, so that the invariants speak about this run.
     """
 
     def __init__(

@@ -126,13 +126,7 @@ KEYS = tuple(field.name for field in fields(Case))
 
 
 def parse_case(text: str) -> Case:
-    """Read one case from JSON.
-
-    Raises
-    ------
-    CaseError
-        If the text is not a JSON object with exactly the keys of a case, or a value is not allowed.
-    """
+    """Read one case from JSON: an object with exactly the keys of a case, and allowed values."""
     try:
         values = json.loads(text, object_pairs_hook=_without_duplicates)
     except (ValueError, RecursionError) as error:
@@ -147,13 +141,7 @@ def parse_case(text: str) -> Case:
 
 
 def parse_cases(text: str) -> tuple[Case, ...]:
-    """Read cases, one a line; blank lines are skipped.
-
-    Raises
-    ------
-    CaseError
-        If there is none, or a line is not a case; the message gives the number of the line.
-    """
+    """Read cases, one a line; blank lines are skipped, and an error gives the line's number."""
     cases = []
     lines = text.splitlines()
     for number, line in enumerate(lines, start=1):

@@ -103,12 +103,7 @@ def plan_check(
 ) -> Plan:
     """Plan the check of a two-layer step or of a training.
 
-    The parameters are those of ``symmetry.check``.
-
-    Raises
-    ------
-    SymmetryError
-        If one of these makes no sense; the message is one readable line.
+    The parameters are those of ``symmetry.check``. One that makes no sense is refused.
     """
     for name in _several(allow):
         if name != "rounding":
@@ -155,11 +150,6 @@ def applicable(
 
     Another step need not be the network that ``network/*`` speaks of. Those are checked when
     ``only`` asks for them.
-
-    Raises
-    ------
-    SymmetryError
-        If a pattern matches no invariant, or nothing is left.
     """
     if isinstance(target, Training):
         return trainings.select(only, skip)

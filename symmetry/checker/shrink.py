@@ -28,14 +28,8 @@ def shrink(
 ) -> tuple[Case, T]:
     """Return the smallest failing case found, and how it fails.
 
-    Parameters
-    ----------
-    case, failure
-        A failing case, and what ``fails`` returned for it.
-    fails
-        Runs the invariant on a case: what is wrong, or None.
-    max_runs
-        How often it is called at most.
+    ``fails`` runs the invariant on a case, at most ``max_runs`` times: it returns what is wrong, as
+    it returned ``failure`` for this case, or None.
     """
     tried, work = {case}, 0
 

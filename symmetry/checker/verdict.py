@@ -97,33 +97,15 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Checked:
-    """A whole check of one target.
+    """A whole check of one target."""
 
-    Attributes
-    ----------
-    trainer
-        The target's name.
-    seed
-        Of the list of cases; None if the cases were given.
-    examples
-        Number of cases for each dtype.
-    verdicts
-        One for each invariant and dtype.
-    heading
-        What was checked, on what, and under which conditions, in lines.
-    notes
-        What is to be said beside the verdicts, in lines.
-    coverage
-        Of a training, the groups of equal units; None where none were looked for.
-    """
-
-    trainer: str
-    seed: int | None
-    examples: int | None
-    verdicts: tuple[Verdict, ...]
-    heading: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    coverage: Coverage | None = None
+    trainer: str  # the target's name
+    seed: int | None  # of the list of cases; None if the cases were given
+    examples: int | None  # number of cases for each dtype
+    verdicts: tuple[Verdict, ...]  # one for each invariant and dtype
+    heading: tuple[str, ...] = ()  # what was checked, and under which conditions, in lines
+    notes: tuple[str, ...] = ()  # what is to be said beside the verdicts, in lines
+    coverage: Coverage | None = None  # of a training; None where no units were looked for
 
 
 def settled(verdicts: Sequence[Verdict], reason: str | None) -> list[Verdict]:

@@ -74,13 +74,7 @@ class Remote(Screen):
             self.send("doing", what, number, of, note, bar)
 
     def enter(self, target: str) -> None:
-        """Say that a target is about to be loaded.
-
-        Raises
-        ------
-        SymmetryError
-            If an earlier process ended when it loaded it.
-        """
+        """Say that a target is about to be loaded; refuse it if that has ended a process before."""
         self._target = target
         self.send("target", target)
         if target in self._order.broken:

@@ -108,13 +108,7 @@ report_options = _together(
 
 
 def load_data(directory: Path | None, classes: int) -> Dataset:
-    """Load the data set that ``--data`` and ``--classes`` name.
-
-    Raises
-    ------
-    SymmetryError
-        If it is damaged, or a label is out of range.
-    """
+    """Load the data set that ``--data`` and ``--classes`` name, unless it is damaged."""
     from symmetry.data.dataset import load_dataset
     from symmetry.data.mnist import load_mnist
 
@@ -127,13 +121,7 @@ def is_usual(settings: Settings, data: Path | None, classes: int) -> bool:
 
 
 def output_directory(output: Path | None, *, usual: bool, what: str) -> Path:
-    """Return where the report goes; of anything unusual the command line has to say it.
-
-    Raises
-    ------
-    click.UsageError
-        If it does not.
-    """
+    """Return where the report goes; of anything unusual the command line has to say it."""
     if output is None and not usual:
         raise click.UsageError(
             f"{REPORTS} keeps the report of the default {what}, and this is another one: say with "

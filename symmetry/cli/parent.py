@@ -81,13 +81,7 @@ class _Work:
         self._hung = 0
 
     def finish(self) -> int:
-        """Start processes until one reports the command's exit status; return that.
-
-        Raises
-        ------
-        SymmetryError
-            If processes end before they have begun with a target.
-        """
+        """Start processes until one reports the command's exit status; return that."""
         while True:
             self._target = self._running = None
             with closing(_Process(self._order, self._pass_on)) as process:

@@ -49,17 +49,8 @@ def compare(
     They take turns, one iteration each, and another one begins every time: whatever the machine
     does beside it affects all of them. Weights are fetched and compared while nothing is timed.
 
-    Parameters
-    ----------
-    threads
-        For all subjects that set no number of their own; None leaves it to their libraries.
-    optional
-        Leave out a subject that fails, instead of failing with it.
-
-    Raises
-    ------
-    SymmetryError
-        If a subject fails, or none is left; or if all of them cannot fit into memory.
+    So many ``threads`` are for all that set no number of their own; None leaves it to their
+    libraries. An ``optional`` subject that fails is left out, but an error if it is the last one.
     """
     task.refuse_beyond_memory(len(subjects))
     listener = listener or ComparisonListener()

@@ -52,13 +52,7 @@ class Process:
         return self.receive()
 
     def receive(self) -> Any:
-        """Wait for an answer and return its value.
-
-        Raises
-        ------
-        SubjectError
-            When the trainer failed.
-        """
+        """Wait for an answer and return its value, or raise why the trainer failed."""
         assert self._process.stdout is not None
         try:
             value, error = pickle.load(self._process.stdout)

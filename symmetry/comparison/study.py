@@ -62,10 +62,7 @@ def full_study(
 ) -> Study:
     """Compare the installed trainers, try the settings, let one ulp grow.
 
-    Raises
-    ------
-    SymmetryError
-        If a part cannot fit into memory, before any is begun; or if no trainer works.
+    What cannot fit into memory is refused before anything is begun.
     """
     prepared = [(task_of_dataset(data, own), parse_subjects(names)) for own, names in trials]
     for task, subjects in prepared:

@@ -50,12 +50,7 @@ def parse_subject(name: str) -> Subject:
     """Read a trainer's name with or without settings.
 
     Settings stand in brackets, separated by commas: variables of the environment, such as
-    ``MKL_CBWR=AVX2``; ``threads=N``; and ``deterministic``.
-
-    Raises
-    ------
-    SymmetryError
-        When it is not written like that, or a setting cannot be meant.
+    ``MKL_CBWR=AVX2``; ``threads=N``; and ``deterministic``. Anything else is an error.
     """
     if not name.strip():
         raise SymmetryError("a trainer needs a name")
@@ -90,13 +85,7 @@ def _wrong(name: str, text: str) -> SymmetryError:
 
 
 def parse_subjects(names: tuple[str, ...]) -> tuple[Subject, ...]:
-    """Read several names, which must differ.
-
-    Raises
-    ------
-    SymmetryError
-        When one is not written as it should be, or stands there twice.
-    """
+    """Read several names, which must differ."""
     for name in names:
         if names.count(name) > 1:
             raise SymmetryError(f"trainer {name!r} is named {names.count(name)} times")

@@ -58,13 +58,7 @@ class Task:
     test_labels: NDArray[Any]
 
     def refuse_beyond_memory(self, trainers: int) -> None:
-        """Refuse what so many trainers could not hold at the same time.
-
-        Raises
-        ------
-        SymmetryError
-            If it cannot fit into memory.
-        """
+        """Refuse what so many trainers could not hold at the same time."""
         facts = self.facts
         sizes = facts.train, facts.inputs, facts.hidden, facts.classes
         each = bytes_to_train(sizes, facts.dtype, inputs=_HELD, layers=_LAYERS, weights=_WEIGHTS)
@@ -78,13 +72,7 @@ def task_of_dataset(data: Dataset, settings: Settings) -> Task:
 
 
 def task_of_case(case: Case) -> Task:
-    """Return the task of a generated case; it is tested with what it is trained on.
-
-    Raises
-    ------
-    SymmetryError
-        When its units do not start identical.
-    """
+    """Return the task of a generated case; it is tested with what it is trained on."""
     if case.weights != "zero":
         raise SymmetryError(
             "the units of the case must start identical to be compared: "

@@ -20,29 +20,15 @@ DIMENSIONS = {
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Images and labels to train on and to test with.
+    """Images and labels to train on and to test with; all images have the same shape."""
 
-    Attributes
-    ----------
-    name
-        For people to read.
-    files
-        The SHA-256 of each file's uncompressed bytes by its usual name, never with ``.gz``.
-    train_images, test_images
-        Shapes (n, rows, columns), both with the same rows and columns; uint8.
-    train_labels, test_labels
-        Shapes (n,), each label below ``classes``; uint8.
-    classes
-        How many classes the labels may tell apart.
-    """
-
-    name: str
-    files: dict[str, str]
-    train_images: NDArray[np.uint8]
-    train_labels: NDArray[np.uint8]
+    name: str  # for people to read
+    files: dict[str, str]  # SHA-256 of the uncompressed bytes by usual name, never with .gz
+    train_images: NDArray[np.uint8]  # shape (n, rows, columns)
+    train_labels: NDArray[np.uint8]  # shape (n,), each below ``classes``
     test_images: NDArray[np.uint8]
     test_labels: NDArray[np.uint8]
-    classes: int
+    classes: int  # how many the labels may tell apart
 
     @property
     def image_shape(self) -> tuple[int, int]:
@@ -70,18 +56,9 @@ class Dataset:
 def load_dataset(directory: Path, classes: int) -> Dataset:
     """Load the four IDX files of ``directory``, each one plain or with ``.gz`` after its name.
 
-    Parameters
-    ----------
-    directory
-        Gives the data set its name.
-    classes
-        A label of this value or more is an error.
-
-    Raises
-    ------
-    DataError
-        A file is missing, there both plain and gzipped, or damaged; or the four do not fit
-        together: images and labels differ in number, training and test images in shape.
+    The directory gives the data set its name. It is an error if a file is missing, there both plain
+    and gzipped, or damaged; if images and labels differ in number, or training and test images in
+    shape; or if a label is ``classes`` or more.
     """
     paths = _find(directory)
     read = [read_idx(path, dimensions=DIMENSIONS[name]) for name, path in paths.items()]

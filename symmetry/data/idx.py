@@ -43,29 +43,13 @@ def about(path: Path, problem: str) -> DataError:
 
 
 def read_idx(path: Path, *, dimensions: int) -> tuple[NDArray[np.uint8], str]:
-    """Read the unsigned bytes of an IDX file.
+    """Return the unsigned bytes of an IDX file as a fresh array, and the file's SHA-256.
 
-    Parameters
-    ----------
-    path
-        Inflated when its name ends in ``.gz``, read as it is otherwise.
-    dimensions
-        How many the file must have: 3 for images, 1 for labels.
-
-    Returns
-    -------
-    array
-        Fresh and writable, no length zero.
-    digest
-        SHA-256 of the uncompressed file in hexadecimal digits.
-
-    Raises
-    ------
-    DataError
-        The file cannot be read, is no sound IDX file, ends before or after the end that its
-        header claims, or claims more than memory holds. What the header claims never makes memory
-        be allocated: that grows with the bytes that are really there, and no more than the claim
-        and one byte is ever inflated.
+    It is inflated when its name ends in ``.gz``. Images must have 3 ``dimensions``, labels 1, and
+    no length is zero. It is an error if the file cannot be read, is no sound IDX file, ends before
+    or after the end that its header claims, or claims more than memory holds. What the header
+    claims never makes memory be allocated: that grows with the bytes that are really there, and no
+    more than the claim and one byte is ever inflated.
     """
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait forever

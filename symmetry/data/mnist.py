@@ -21,15 +21,7 @@ CHECKSUMS = {
 def load_mnist(classes: int = 10) -> Dataset:
     """Load 60,000 and 10,000 images of 28 x 28, the same bytes as those that everyone uses.
 
-    Parameters
-    ----------
-    classes
-        The digits need 10; fewer is an error that names the first label out of range.
-
-    Raises
-    ------
-    DataError
-        A file of the installed package is damaged, or a label is not below ``classes``.
+    The digits need 10 classes; fewer is an error that names the first label out of range.
     """
     dataset = load_dataset(DIRECTORY, classes)
     for name, expected in CHECKSUMS.items():

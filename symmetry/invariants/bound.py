@@ -30,21 +30,11 @@ Doubles = NDArray[np.float64]
 
 
 class Bounded(NamedTuple):
-    """A matrix of weights after one step, in float64.
+    """A matrix of weights after one step, in float64."""
 
-    Attributes
-    ----------
-    value
-        The new weights.
-    error
-        What a sound step may be off, for each entry; NaN where that cannot be said.
-    update
-        The magnitude of the change the step makes.
-    """
-
-    value: Doubles
-    error: Doubles
-    update: Doubles
+    value: Doubles  # the new weights
+    error: Doubles  # what a sound step may be off, for each entry; NaN where that cannot be said
+    update: Doubles  # the magnitude of the change the step makes
 
 
 @dataclass(frozen=True)
@@ -75,17 +65,9 @@ def step_bounds(
 ) -> tuple[Bounded, Bounded]:
     """Return w1 and w2 after one step of gradient descent, with their bounds.
 
-    Parameters
-    ----------
-    x, y
-        Inputs (n, i) and one-hot labels (n, c).
-    w1, w2
-        Weights (i + 1, h) and (h + 1, c), of the dtype whose errors are to be bounded.
-    lr
-        Learning rate.
-    copies
-        How many hidden units each column of w1 stands for. With h = 1 this is the collapsed
-        network: its logits are ``b + copies * v * h``.
+    Their dtype is the one whose errors are to be bounded. Each column of w1 stands for so many
+    ``copies`` of a hidden unit: with h = 1 the logits of the collapsed network are
+    ``b + copies * v * h``.
     """
     fmt = _format(w1.dtype)
     x, w1, w2 = (a.astype(np.float64) for a in (x, w1, w2))

@@ -18,7 +18,7 @@ from symmetry.invariants import law, network, runs
 from symmetry.invariants.finding import Finding
 
 ZERO = frozenset({"zero"})
-CLONED = frozenset({"cloned"})
+CLONED = frozenset({"cloned"})  # clones, and units that differ
 NONZERO = frozenset({"cloned", "random"})
 ANY = frozenset({"zero", "cloned", "random"})
 
@@ -27,41 +27,19 @@ _NORMAL = "normal for tanh and ReLU from zero weights; symmetry/clones covers it
 
 @dataclass(frozen=True, kw_only=True)
 class Invariant:
-    """One thing that holds of every sound target of a kind.
+    """One thing that holds of every sound target of a kind."""
 
-    Attributes
-    ----------
-    name
-        Family and name, ``symmetry/w1-columns``.
-    statement
-        What holds, in one line.
-    reason
-        Why it holds.
-    witness
-        What a setting needs so that holding proves something.
-    compared
-        ``"exact"``: bit for bit, but +0 equals -0 and NaN equals NaN. ``"bound"``: with a float64
-        step, within its error bound. ``"response"``: in multiples of what one ulp does to the step.
-    trainers
-        Of which targets it is true.
-    measure
-        Measures a setting. What the target raises passes through.
-    splits
-        Whether a violation is that clones split in a run, which the rounding of its single steps
-        may explain.
-    runs
-        How many runs it compares, the response apart.
-    """
-
-    name: str
-    statement: str
-    reason: str
-    witness: str
-    trainers: str = "any activation, loss and elementwise optimiser"
-    measure: Callable[[Any], Finding]
+    name: str  # family and name, "symmetry/w1-columns"
+    statement: str  # what holds, in one line
+    reason: str  # why it holds
+    witness: str  # what a setting needs so that holding proves something
+    trainers: str = "any activation, loss and elementwise optimiser"  # of which it is true
+    measure: Callable[[Any], Finding]  # of a setting; what the target raises passes through
+    # Bit for bit, but +0 equals -0 and NaN equals NaN; with a float64 step, within its error bound;
+    # in multiples of what one ulp does to the step.
     compared: Literal["exact", "bound", "response"] = "exact"
-    splits: bool = False
-    runs: int = 1
+    splits: bool = False  # violated if clones split in a run, which rounding may explain
+    runs: int = 1  # that it compares, the response apart
 
 
 T = TypeVar("T", bound=Invariant)
@@ -69,25 +47,12 @@ T = TypeVar("T", bound=Invariant)
 
 @dataclass(frozen=True, kw_only=True)
 class StepInvariant(Invariant):
-    """One thing that a sound two-layer step never does.
+    """One thing that a sound two-layer step never does."""
 
-    Attributes
-    ----------
-    weights
-        Which starts can have the witness: ``"zero"``, ``"cloned"`` (clones, and units that
-        differ) and ``"random"``.
-    otherwise
-        What is true where no case has the witness.
-    rightly
-        Which sound steps violate it, in words that complete "a step that ...".
-    normal
-        Where that is to be expected.
-    """
-
-    weights: frozenset[str] = NONZERO
-    otherwise: str = "nothing moved"
-    normal: str = ""
-    rightly: str = ""
+    weights: frozenset[str] = NONZERO  # starts that can have the witness
+    otherwise: str = "nothing moved"  # what is true where no case has the witness
+    normal: str = ""  # where that is to be expected
+    rightly: str = ""  # which sound steps violate it: it completes "a step that ..."
 
 
 CATALOGUE: tuple[StepInvariant, ...] = (
@@ -244,10 +209,7 @@ def matching(
 ) -> tuple[T, ...]:
     """Return the invariants whose full names match a pattern of ``only`` and none of ``skip``.
 
-    Raises
-    ------
-    SymmetryError
-        If a pattern matches no name, or nothing is left.
+    A pattern that matches no name is an error, and so is it if nothing is left.
     """
     names = [invariant.name for invariant in invariants]
     for pattern in (*only, *skip):

@@ -11,51 +11,23 @@ from symmetry.units.state import Array
 
 @dataclass(frozen=True)
 class Violation:
-    """A deviation the invariant does not allow, at the first iteration that shows it.
+    """A deviation the invariant does not allow, at the first iteration that shows it."""
 
-    Attributes
-    ----------
-    message
-        What happened, in one sentence.
-    iteration
-        The step after which it shows, counted from 1.
-    array
-        The array's name: ``"w1"``, ``"x"``, ``"model.fc1.weight"``.
-    group
-        The name of the units; None where no units are meant.
-    units
-        Of a split, the odd unit and a usual one; of a rearrangement, the place of the entry and the
-        unit that was moved there. None where no two units are meant.
-    entry
-        Index in the array of the largest deviation.
-    ulps
-        Distance at the entry, as the distance of ordered integers.
-    relative
-        Distance at the entry by the larger magnitude, from 0 to 2.
-    allowed
-        The largest absolute deviation that would have been allowed at the entry; None where only
-        equality is.
-    groups
-        In words, which units are still equal.
-    growth
-        Pairs of an iteration and the largest relative distance of the two units after it; the first
-        is the split itself.
-    rounding
-        Whether the rounding of single steps can explain it; None where the question makes no sense.
-    """
-
-    message: str
-    iteration: int
-    array: str
-    group: str | None = None
+    message: str  # what happened, in one sentence
+    iteration: int  # the step after which it shows, counted from 1
+    array: str  # its name: "w1", "x", "model.fc1.weight"
+    group: str | None = None  # the name of the units; None where no units are meant
+    # Of a split, the odd unit and a usual one; of a rearrangement, the place of the entry and the
+    # unit that was moved there. None where no two units are meant.
     units: tuple[int, int] | None = None
-    entry: tuple[int, ...] | None = None
-    ulps: int | None = None
-    relative: float | None = None
-    allowed: float | None = None
-    groups: str | None = None
+    entry: tuple[int, ...] | None = None  # of the array, with the largest deviation
+    ulps: int | None = None  # distance at the entry, as the distance of ordered integers
+    relative: float | None = None  # distance at the entry by the larger magnitude, from 0 to 2
+    allowed: float | None = None  # largest deviation at the entry; None where only equality is
+    groups: str | None = None  # in words, which units are still equal
+    # Iterations, each with the largest relative distance of the two units; the split comes first.
     growth: tuple[tuple[int, float], ...] = ()
-    rounding: bool | None = None
+    rounding: bool | None = None  # whether that of single steps can explain it; None: no question
 
     @classmethod
     def between(
@@ -76,38 +48,20 @@ class Violation:
 
 @dataclass(frozen=True)
 class Finding:
-    """The outcome of one measurement.
+    """The outcome of one measurement."""
 
-    Attributes
-    ----------
-    counted
-        Whether the setting had the invariant's witness. Without it a holding proves nothing.
-    max_ulps
-        Largest deviation seen. Of an exact invariant that holds it is 0; of one that is compared
-        with a bound it is the distance at the entry that came nearest to its bound.
-    violation
-        None if the invariant held.
-    margin
-        Largest deviation divided by the allowed one (bound and response); above 1 is a violation.
-        None where nothing was compared or only equality is allowed.
-    ratio, threshold, array
-        Of trainings: the largest deviation divided by the response, the allowed one, and where it
-        is.
-    note
-        Why nothing could be said, or what is to be said beside.
-    applies
-        Whether the invariant speaks about this target at all.
-    """
-
-    counted: bool
-    max_ulps: int = 0
-    violation: Violation | None = None
-    margin: float | None = None
-    ratio: float | None = None
-    threshold: float | None = None
-    array: str | None = None
-    note: str = ""
-    applies: bool = True
+    counted: bool  # whether the setting had the witness: without it a holding proves nothing
+    max_ulps: int = (
+        0  # largest deviation seen; of bounds, at the entry that came nearest to its own
+    )
+    violation: Violation | None = None  # None if the invariant held
+    # Largest deviation divided by the allowed one (bound and response); above 1 is a violation.
+    margin: float | None = None  # None where nothing was compared or only equality is allowed
+    ratio: float | None = None  # of trainings: the largest deviation divided by the response
+    threshold: float | None = None  # the largest ratio that is allowed
+    array: str | None = None  # where the largest ratio is
+    note: str = ""  # why nothing could be said, or what is to be said beside
+    applies: bool = True  # whether the invariant speaks about this target at all
 
     @classmethod
     def violated(cls, violation: Violation) -> Finding:

@@ -33,34 +33,16 @@ def hidden_units(h: int) -> Units:
 
 @dataclass(frozen=True, eq=False)
 class TwoLayer:
-    """One start of a two-layer step. Nobody writes into its arrays: a run hands out copies.
+    """One start of a two-layer step. Nobody writes into its arrays: a run hands out copies."""
 
-    Attributes
-    ----------
-    x
-        Inputs without the column of ones, shape (n, i).
-    y
-        One-hot labels, shape (n, c).
-    w1, w2
-        Weights at the start, shapes (i + 1, h) and (h + 1, c); row 0 belongs to the bias.
-    lr
-        Learning rate.
-    iterations
-        Number of steps of a run.
-    seed
-        Feeds the random choices of an invariant (a rearrangement, perturbations).
-    trainer
-        The step; None where the setting is for something else than to be run.
-    """
-
-    x: Floats
-    y: Floats
-    w1: Floats
-    w2: Floats
-    lr: float
-    iterations: int
-    seed: int
-    trainer: Trainer | None = None
+    x: Floats  # inputs without the column of ones, shape (n, i)
+    y: Floats  # one-hot labels, shape (n, c)
+    w1: Floats  # weights at the start, shape (i + 1, h); row 0 belongs to the bias
+    w2: Floats  # the same of shape (h + 1, c)
+    lr: float  # learning rate
+    iterations: int  # steps of a run
+    seed: int  # feeds the random choices of an invariant (a rearrangement, perturbations)
+    trainer: Trainer | None = None  # the step; None where nothing is to be run
 
     @property
     def dtype(self) -> np.dtype[Any]:

@@ -104,21 +104,11 @@ def tiled(matrix: Floats, width: int) -> Floats:
 
 
 class Tile(NamedTuple):
-    """How hidden units are cut, and what follows from it: never a bit, but the time.
+    """How hidden units are cut, and what follows from it: never a bit, but the time."""
 
-    Attributes
-    ----------
-    width
-        Bytes of a tile, one of `kernels.TILES`.
-    sub_block
-        Samples whose deltas stay in the first-level cache.
-    dense
-        A block is dense if more than this share of its inputs are not zero.
-    """
-
-    width: int
-    sub_block: int
-    dense: float
+    width: int  # bytes of a tile, one of `kernels.TILES`
+    sub_block: int  # samples whose deltas stay in the first-level cache
+    dense: float  # a block is dense if more than this share of its inputs are not zero
 
 
 TILES = (Tile(64, 256, 0.5), Tile(256, 64, 0.75), Tile(416, 64, 0.85))
@@ -350,17 +340,9 @@ class Core:
         return mean
 
     def gradient(self, w1: Floats, w2: Floats) -> tuple[float, tuple[Floats, Floats]]:
-        """Return the mean loss at these weights and its gradients.
+        """Return the mean loss at these weights, and its gradients, shaped like the weights.
 
-        Parameters
-        ----------
-        w1, w2
-            (inputs + 1, hidden) and (hidden + 1, classes), of the core's dtype.
-
-        Returns
-        -------
-        loss, (g1, g2)
-            The gradients are shaped like the weights.
+        Those are (inputs + 1, hidden) and (hidden + 1, classes), of the core's dtype.
         """
         weights = self._weights(w1, w2)
 

@@ -30,15 +30,7 @@ _LEAST = 1e-3  # of the limit; what is nearer to zero is drawn there
 
 
 def render_checked(checked: Checked, command: str) -> Report:
-    """Return the files of a whole check.
-
-    Parameters
-    ----------
-    checked
-        What came of it.
-    command
-        The command line that writes the report.
-    """
+    """Return the files of a whole check; ``command`` is the line that writes them."""
     training = any(verdict.of_training for verdict in checked.verdicts)
     names = {verdict.invariant for verdict in checked.verdicts}
     measured = [verdict for verdict in checked.verdicts if verdict.ratio is not None]

@@ -7,13 +7,10 @@ from typing import Any
 
 
 def command_line(command: str, *arguments: str, **options: Any) -> str:
-    """Return a line for a shell that runs ``symmetry``.
+    """Return a line for a shell that runs ``symmetry``; options have ``_`` for ``-``.
 
-    Parameters
-    ----------
-    options
-        By name, with ``_`` for ``-``. True stands for an option without a value, a tuple for one
-        that is given several times; None and False leave it out.
+    True stands for one without a value, a tuple for one that is given several times; None and False
+    leave it out.
     """
     words = ["symmetry", command, *arguments]
     for name, value in options.items():

@@ -18,13 +18,7 @@ class Report:
     figures: tuple[Figure, ...] = ()
 
     def write(self, directory: Path, beside: Mapping[Path, bytes] | None = None) -> None:
-        """Write it, and the files ``beside`` it; figures only where they show something else.
-
-        Raises
-        ------
-        SymmetryError
-            If a file cannot be written.
-        """
+        """Write it, and the files ``beside`` it; figures only where they show something else."""
         write_all({**self.contents(directory), **(beside or {})})
 
     def contents(self, directory: Path) -> dict[Path, str | bytes]:

@@ -86,16 +86,9 @@ def last_line(rows: Sequence[Row]) -> str:
 
 
 def render_models(rows: Sequence[Row], left_out: Sequence[str], command: str) -> Report:
-    """Return the file of all targets; nothing in it changes from run to run.
+    """Return the file of all targets, which ``command`` writes.
 
-    Parameters
-    ----------
-    rows
-        What became of the targets.
-    left_out
-        A line for each thing that fits a pattern and is no target.
-    command
-        The command line that writes it.
+    Nothing in it changes from run to run. What fits a pattern and is no target is ``left_out``.
     """
     context = {"rows": rows, "left_out": left_out, "command": command, "last_line": last_line(rows)}
     return Report({MARKDOWN: render("models.md.jinja", context)})
