@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from symmetry.units.compare import Floats
 from symmetry.watch import Outcome, Watch
 
 Pair = tuple[Floats, Floats]
+Doubles = NDArray[np.float64]
 
 ZERO_START = "zero start"
 RANDOM_START = "random start"
@@ -181,36 +183,44 @@ def _run(data: Dataset, settings: Settings, threads: int | None, listener: Liste
     train_from = _trainer(CollapsedCore if collapsed else Core, data, settings, threads)
     few = min(hidden, 2)
     watch = Watch(*_pair(start, few), facts.never_lit, judged=zero or collapsed)
-    twin = _Twin(data, settings, threads) if zero and not collapsed else None
     name = COLLAPSED if collapsed else ZERO_START if zero else RANDOM_START
-    log = _Log(name, data, settings, listener)
-    for now in log.follow(train_from(start)):
+    twins: Iterator[Iteration | None] = repeat(None)
+    if beside := zero and not collapsed:
+        twin_start = zero_weights(settings, *_collapsed_shapes(data))
+        twins = _trainer(CollapsedCore, data, settings, threads)(twin_start)
+    seen: list[Iteration] = []
+    history, farthest = [], np.zeros(3)
+    told = _told(name, train_from(start), data, settings, listener)
+    for (now, point), twin in zip(told, twins, strict=False):
+        seen = [*seen[:1], now]  # the first and the last
+        history.append(point)
         watch.see(now.iteration, *_pair(now.weights, few))
         if twin is not None:
-            twin.see(now)
+            farthest = np.maximum(farthest, _apart(now, twin))
     control = None
-    if twin is not None and settings.control:
+    if beside and settings.control:
         start = random_weights(settings, *shapes)
-        control = _control(_Log(CONTROL, data, settings, listener), train_from(start), settings)
+        control = _control(_told(CONTROL, train_from(start), data, settings, listener), settings)
     return Experiment(
         facts=facts,
         settings=settings,
-        history=tuple(log.history),
-        first=_pair(log.first.weights, hidden),
-        last=_pair(log.last.weights, hidden),
-        confusion=_confusion(data, log.last.predictions),
+        history=tuple(history),
+        first=_pair(seen[0].weights, hidden),
+        last=_pair(seen[-1].weights, hidden),
+        confusion=_confusion(data, seen[-1].predictions),
         outcomes=watch.outcomes(),
         control=control,
-        differences=twin.differences if twin is not None else None,
+        differences=Differences(*farthest.tolist()) if beside else None,
     )
 
 
-def _control(log: _Log, iterations: Iterator[Iteration], settings: Settings) -> Control:
+def _control(iterations: Iterator[tuple[Iteration, Point]], settings: Settings) -> Control:
     """Train from a random start and count the units that came out different."""
-    for _ in log.follow(iterations):
-        pass
-    w1, _ = _pair(log.last.weights, settings.hidden)
-    return Control(settings.seed, tuple(log.history), compare.distinct(w1.T), w1)
+    history = []
+    for now, point in iterations:
+        history.append(point)
+        w1, _ = _pair(now.weights, settings.hidden)
+    return Control(settings.seed, tuple(history), compare.distinct(w1.T), w1)
 
 
 def _trainer(
@@ -249,55 +259,30 @@ def _pair(weights: Weights, hidden: int) -> Pair:
     return formulas.expand(u, b, v, hidden)
 
 
-class _Log:
-    """Tells the news of one run, and keeps of it what the record needs."""
-
-    first: Iteration
-    last: Iteration
-
-    def __init__(self, run: str, data: Dataset, settings: Settings, listener: Listener) -> None:
-        self._run, self._total, self._listener = run, settings.iterations, listener
-        self._labels = data.test_labels
-        self.history: list[Point] = []
-
-    def follow(self, iterations: Iterator[Iteration]) -> Iterator[Iteration]:
-        """Pass the iterations on."""
-        for now in iterations:
-            correct = int(np.count_nonzero(now.predictions == self._labels))
-            point = Point(now.iteration, now.loss, 100 * correct / len(self._labels))
-            if not self.history:
-                self.first = now
-            self.last = now
-            self.history.append(point)
-            self._listener.iteration(self._run, point, self._total)
-            yield now
+def _told(
+    run: str,
+    iterations: Iterator[Iteration],
+    data: Dataset,
+    settings: Settings,
+    listener: Listener,
+) -> Iterator[tuple[Iteration, Point]]:
+    """Tell the news of a run, and pass its iterations on."""
+    for now in iterations:
+        correct = int(np.count_nonzero(now.predictions == data.test_labels))
+        point = Point(now.iteration, now.loss, 100 * correct / len(data.test_labels))
+        listener.iteration(run, point, settings.iterations)
+        yield now, point
 
 
-class _Twin:
-    """The collapsed network, trained from zero step by step beside the full one."""
-
-    def __init__(self, data: Dataset, settings: Settings, threads: int | None) -> None:
-        start = zero_weights(settings, *_collapsed_shapes(data))
-        self._iterations = _trainer(CollapsedCore, data, settings, threads)(start)
-        self._largest = [0.0, 0.0, 0.0]
-
-    def see(self, now: Iteration) -> None:
-        """Take a step as well, and compare."""
-        twin = next(self._iterations)
-        w1, w2 = now.weights
-        its_w1, its_w2 = _pair(twin.weights, w1.shape[1])
-        found = (
-            _relative(np.float64(now.loss), np.float64(twin.loss)),
-            _relative(w1, its_w1),
-            _relative(w2, its_w2),
-        )
-        if np.isfinite(found).all():
-            self._largest = [max(pair) for pair in zip(self._largest, found, strict=True)]
-
-    @property
-    def differences(self) -> Differences:
-        """The largest ones so far."""
-        return Differences(*self._largest)
+def _apart(now: Iteration, twin: Iteration) -> Doubles:
+    """Return how far the collapsed network is from the full one: in loss, w1 and w2."""
+    its_weights = _pair(twin.weights, now.weights[0].shape[1])
+    pairs = (
+        (np.float64(now.loss), np.float64(twin.loss)),
+        *zip(now.weights, its_weights, strict=True),
+    )
+    found = np.array([_relative(*pair) for pair in pairs])
+    return found if np.isfinite(found).all() else np.zeros_like(found)
 
 
 def _relative(a: Any, b: Any) -> float:
