@@ -164,7 +164,7 @@ def moves(setting: TrainingSetting) -> Finding:
         return Finding(counted=False, note="it has no optimiser", applies=False)
     held, start = _held(run), run.parameter_arrays()
     trainable = [n for n, p in run.parameters.items() if p.requires_grad]
-    gradients, rates = _gradients_of(run, setting.steps)
+    gradients, rates, lost = _gradients_of(run, setting.steps)
     end = run.parameter_arrays()
     still = [n for n in trainable if compare.identical(start[n], end[n])]
     if still == trainable and not set(held) & set(trainable):
@@ -172,11 +172,17 @@ def moves(setting: TrainingSetting) -> Finding:
         return Finding.violated(Violation(message, 1, next(iter(start))))
     if not run.updates:
         return Finding(False, note=f"no optimiser stepped within {setting.steps} steps")
+    if lost:
+        message = (
+            "backward leaves gradients, and no update finds any: is zero_grad() called between "
+            "backward() and step()?"
+        )
+        return Finding.violated(Violation(message, 1, next(iter(held))))
     suspects = [name for name in still if name in gradients and largest(gradients[name]) > 0]
     response = dict.fromkeys(suspects, 0.0)
     for draw in range(_DRAWS if suspects else 0):
         near = setting.begin(setting.nearby(draw), noise=True)
-        other, _ = _gradients_of(near, setting.steps)
+        other, *_ = _gradients_of(near, setting.steps)
         for name in suspects:
             gap = difference(gradients[name], other.get(name, np.zeros(())))
             response[name] = max(response[name], gap if gap == gap else np.inf)
@@ -198,19 +204,31 @@ def moves(setting: TrainingSetting) -> Finding:
     return Finding(counted=True)
 
 
-def _gradients_of(run: Any, steps: int) -> tuple[dict[str, Array], dict[str, float]]:
+def _gradients_of(run: Any, steps: int) -> tuple[dict[str, Array], dict[str, float], bool]:
     """Take steps; return the first gradient of each parameter that an update could have used.
 
     That of one that is held is there when its own optimiser steps: others may leave gradients that
-    are cleared before. With them comes the largest rate of each.
+    are cleared before. With them comes the largest rate of each, and whether backwards outside of
+    updates left gradients in what is held, and none was there at any update.
     """
     found: dict[str, Array] = {}
     rates: dict[str, float] = {}
+    updating = left = used = False
     names = {id(p): name for name, p in run.parameters.items()}
     held = _held(run)
 
+    def see() -> None:
+        nonlocal left, used
+        left = left or any(g.any() for name, g in run.gradients().items() if name in held)
+        used = used or updating
+
+    def end(_: Any) -> None:
+        nonlocal updating
+        updating = False
+
     def look(optimizer: Any) -> None:
-        own = set()
+        nonlocal updating
+        updating, own = True, set()
         for group in optimizer.param_groups:
             for parameter in group["params"]:
                 own.add(name := names[id(parameter)])
@@ -219,10 +237,10 @@ def _gradients_of(run: Any, steps: int) -> tuple[dict[str, Array], dict[str, flo
             if name not in found and (name in own or name not in held) and gradient.any():
                 found[name] = gradient
 
-    run.before_update = look
+    run.before_update, run.after_update, run.after_backward = look, end, see
     for _ in range(steps):
         run.step()
-    return found, rates
+    return found, rates, left and not used and found.keys().isdisjoint(held)
 
 
 def _held(run: Any) -> dict[str, Any]:

@@ -225,3 +225,37 @@ def test_what_is_planned_makes_sense():
     ):
         with pytest.raises(SymmetryError, match=message):
             plan_check(target, **options)
+
+
+@pytest.mark.parametrize("to_none", [True, False])
+def test_gradients_that_are_cleared_before_the_update_are_told(to_none):
+    found = checked(
+        training(after=lambda model: model.zero_grad(set_to_none=to_none)), only=["training/moves"]
+    )
+    (verdict,) = found.verdicts
+    assert verdict.kind == "violated"
+    assert verdict.message.startswith("backward leaves gradients, and no update finds any")
+
+
+def test_gradients_that_come_within_the_update_are_not_lost():
+    def make():
+        import torch
+
+        model = torch.nn.Linear(3, 2)
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+
+        def step(i):
+            x = torch.randn(4, 3, generator=torch.Generator().manual_seed(i))
+
+            def closure():
+                loss = model(x).square().mean()
+                loss.backward()
+                return loss
+
+            optimizer.step(closure)
+            optimizer.zero_grad()
+
+        return model, step
+
+    (verdict,) = checked(make, only=["training/moves"]).verdicts
+    assert verdict.kind == "holds"
