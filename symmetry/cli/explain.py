@@ -109,7 +109,7 @@ def _explain_step(
     from symmetry.checker.case import Case
     from symmetry.checker.threads import in_words, one_thread
     from symmetry.culprit.explain import explain_step
-    from symmetry.culprit.start import start_of_case, start_of_dataset
+    from symmetry.culprit.plant import start_of_case, start_of_dataset
     from symmetry.data.mnist import load_mnist
 
     kind = dtype or ("float32" if "float32" in trainer.dtypes else trainer.dtypes[0])

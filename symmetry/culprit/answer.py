@@ -13,7 +13,7 @@ import numpy as np
 
 from symmetry.culprit.describe import Scene, at
 from symmetry.culprit.exchange import unfair_exchange
-from symmetry.culprit.explanation import Difference, Explanation, Outcome
+from symmetry.culprit.explanation import Difference, Explanation
 from symmetry.culprit.pair import Finding
 from symmetry.culprit.search import Watched, Ways, chosen, scaled_rows, watched
 from symmetry.culprit.subject import Subject
@@ -66,10 +66,7 @@ def explain_subject(subject: Subject, steps: int, *, first: str = "") -> Explana
 
 
 def explain_exchange(subject: Subject, steps: int, *, first: str = "") -> Explanation | None:
-    """Find the operation that does more than exchange two units when they are exchanged, if any.
-
-    It is for a subject of which nothing splits.
-    """
+    """Find the operation that does more than exchange two units, if none of a subject split."""
     for units in sorted(subject.units, key=lambda group: group.name != first):
         unfair = unfair_exchange(subject, units, steps)
         if unfair is not None:
@@ -97,9 +94,7 @@ def _unexplained(
     run: Watched, compared: int, step: int, array: str, difference: Difference | None = None
 ) -> Explanation:
     """Say what is known before the watched run is looked at."""
-    remarks = [*run.subject.remarks]
-    if run.jax:
-        remarks.append("JAX's operations were evaluated one by one, not compiled")
+    jax = ("JAX's operations were evaluated one by one, not compiled",) if run.jax else ()
     return Explanation(
         trainer=run.subject.name,
         outcome="not while observed",
@@ -109,7 +104,7 @@ def _unexplained(
         array=array,
         difference=difference,
         observed=len(run.events),
-        remarks=tuple(remarks),
+        remarks=(*run.subject.remarks, *jax),
     )
 
 
@@ -144,8 +139,7 @@ def _splits(subject: Subject, steps: int) -> tuple[list[_Split], int]:
     """
     start = subject.start
     followers = [(units, Follower(units, start)) for units in subject.units]
-    splits: list[_Split] = []
-    before, step = start, 0
+    splits, before, step = list[_Split](), start, 0
     for step, state in enumerate(subject.run(start, steps), 1):
         for units, follower in followers:
             follower.see(step, state)
@@ -193,19 +187,18 @@ def _told(explanation: Explanation, ways: Ways, found: list[Finding]) -> Explana
     if ways.control is None:
         remarks.append("there is no second usual unit, so there was no control run")
     causes, left = _causes(ways, found, jumping=True)
-    scenes = [Scene(ways, cause) for cause in causes]
-    jumps = [scene for scene in scenes if not scene.rounds]
     if not causes:
         causes, left = _causes(ways, found, jumping=False)
-        scenes = [Scene(ways, cause) for cause in causes]
+    scenes = [Scene(ways, cause) for cause in causes]
+    jumps = [scene for scene in scenes if scene.finding.jumps and not scene.rounds]
     culprits = [scene.culprit() for scene in jumps] or [scene.culprit(ROUNDING) for scene in scenes]
     if left:
         culprits[-1] = replace(culprits[-1], evidence=(*culprits[-1].evidence, left))
     first = next(filter(ways.matters, found), found[0])
     if jumps and ways.seen[first.event].place != ways.seen[jumps[0].finding.event].place:
         culprits.append(Scene(ways, first).culprit(f"{ROUNDING}: {NOT_THE_CAUSE}"))
-    outcome: Outcome = "explained" if jumps else "rounding"
-    return replace(explanation, outcome=outcome, culprits=tuple(culprits), remarks=tuple(remarks))
+    explanation = replace(explanation, culprits=tuple(culprits), remarks=tuple(remarks))
+    return replace(explanation, outcome="explained" if jumps else "rounding")
 
 
 def _causes(ways: Ways, found: list[Finding], *, jumping: bool) -> tuple[list[Finding], str]:

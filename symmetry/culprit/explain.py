@@ -11,8 +11,7 @@ from symmetry.checker.case import Case
 from symmetry.checker.verdict import Verdict
 from symmetry.culprit.answer import explain_exchange, explain_subject
 from symmetry.culprit.explanation import Explanation
-from symmetry.culprit.plant import cloned, with_different
-from symmetry.culprit.start import start_of_case
+from symmetry.culprit.plant import cloned, start_of_case, with_different
 from symmetry.culprit.subject import StepSubject, Subject
 from symmetry.errors import SymmetryError
 from symmetry.invariants.two_layer import TwoLayer

@@ -13,7 +13,7 @@ import numpy as np
 from symmetry.checker.case import Case
 from symmetry.culprit.explain import explain_step
 from symmetry.culprit.explanation import Culprit, Explanation
-from symmetry.culprit.start import start_of_case
+from symmetry.culprit.plant import start_of_case
 from symmetry.invariants.two_layer import TwoLayer
 from symmetry.targets.resolve import as_trainer
 from tests.sound.exact import cross_entropy, logistic, prepend_bias, product

@@ -7,7 +7,7 @@ import pytest
 
 from symmetry.culprit.answer import NOT_THE_CAUSE, ROUNDING, STAYS_SYMMETRIC, STILL_SPLITS
 from symmetry.culprit.explain import explain_step
-from symmetry.culprit.start import start_of_case
+from symmetry.culprit.plant import start_of_case
 from symmetry.errors import SymmetryError
 from symmetry.targets.resolve import resolve
 from tests.culprit.steps import HIDDEN, culprit, explained, faulty, run_script, start, step
