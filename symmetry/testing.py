@@ -20,9 +20,8 @@ from typing import Any
 import pytest
 from hypothesis.database import ExampleDatabase
 
-from symmetry.checker.case import Case, CaseError, parse_case
+from symmetry.checker.case import EXAMPLES, Case, CaseError, parse_case
 from symmetry.checker.plan import STEPS, Plan, plan_check
-from symmetry.checker.strategies import EXAMPLES
 from symmetry.checker.verdict import Checked
 from symmetry.errors import SymmetryError
 from symmetry.report.verdicts import failures, line

@@ -15,6 +15,7 @@ from typing import Any
 from symmetry.errors import SymmetryError
 
 DTYPES = ("float32", "float64")
+EXAMPLES = 100  # for each dtype, where no number is given
 
 # What a name stands for is in recipes.py; the simplest come first, as a shrinking case wants them.
 DATA = (

@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from symmetry.checker import threads
-from symmetry.checker.case import Case
+from symmetry.checker.case import EXAMPLES, Case
 from symmetry.checker.check import Progress, StepExaminer
-from symmetry.checker.strategies import EXAMPLES, draw_cases
 from symmetry.checker.training import TrainingExaminer
 from symmetry.checker.verdict import Checked
 from symmetry.errors import SymmetryError
@@ -123,6 +122,8 @@ def plan_check(
     else:
         _at_least("examples", examples, 1)
         _at_least("min_samples", min_samples, 1)
+        from symmetry.checker.strategies import draw_cases  # imports Hypothesis
+
         drawn = () if cases is not None else draw_cases(examples, seed, chosen)
         kept = tuple(replace(case, n=max(case.n, min_samples)) for case in drawn)
         kept += tuple(case for case in cases or () if case.dtype in chosen)

@@ -21,12 +21,10 @@ from hypothesis import HealthCheck, Phase, Verbosity, assume, given, settings
 from hypothesis import seed as hypothesis_seed
 from hypothesis import strategies as st
 
-from symmetry.checker.case import DTYPES, Case
+from symmetry.checker.case import DTYPES, EXAMPLES, Case
 from symmetry.data.random import Random
 
 T = TypeVar("T")
-
-EXAMPLES = 100
 
 _FEW = (*range(2, 13), 1)  # the simplest case has the first of everything
 _EDGES = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 97, 100, 127, 128, 129)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -35,31 +35,30 @@ def resume(setting: TrainingSetting) -> Finding:
         run.step()
         done = run.updates > updates and not run.pending
         if saved is None and (done or not run.objects.optimizers):
-            saved, gradients = run.save(), run.gradients()
+            saved = run.save()
         if saved is not None:
             states.append(run.state())
     if len(states) < 2:
         note = f"in {setting.steps} steps no gradient was used up by an optimiser before the last"
         return Finding(counted=False, note=note)
 
-    def difference_from(gradients: State) -> Violation | None:
-        """Go on from what was saved and these gradients; return the first other array."""
+    def other(*, gradients: bool) -> Violation | None:
+        """Go on from what was saved; return the first other array."""
         again = setting.begin(noise=True)
-        again.restore(saved)
-        again.load_gradients(gradients)
+        again.restore(saved, gradients=gradients)
         which = f"a run saved after step {saved.taken} and loaded again"
         further = again.states(len(states) - 1)
         return first_difference(states[1:], further, which, begin=saved.taken + 1)
 
     try:
-        violation = difference_from({})
+        violation = other(gradients=False)
     except TrainingError as error:
         return Finding.violated(Violation(f"it cannot go on: {error}", saved.taken, ""))
     if violation is None:
         return Finding(has_moved(states[0], states[-1:]))
     why = (
         "some of its state is in no state_dict(), and a saved run does not go on the same"
-        if difference_from(gradients)
+        if other(gradients=True)
         else "the gradients of earlier steps are added up: zero_grad() is missing or comes too late"
     )
     return Finding.violated(replace(violation, message=f"{violation.message}: {why}"))
@@ -286,8 +285,13 @@ def gradient(setting: TrainingSetting) -> Finding:
     for name, array in gradients.items():
         direction = np.where(random.integers(2, array.shape) == 1, 1.0, -1.0)
         h = 1e-5 * max(largest(setting.start[name]), 1e-3)
-        loss = _loss_along(setting, name, direction)
-        wide, narrow = ((loss(x) - loss(-x)) / (2 * x) for x in (h, h / 2))
+        losses = {}
+        for distance in (h, -h, h / 2, -h / 2):
+            moved = {name: setting.start[name] + distance * direction}
+            run = setting.begin(moved, noise=False)
+            run.rehearse(1, 0)
+            losses[distance] = math.nan if run.loss is None else run.loss
+        wide, narrow = ((losses[x] - losses[-x]) / (2 * x) for x in (h, h / 2))
         claimed = float((array * direction).sum())
         allowed = 10 * abs(wide - narrow) + 1e-6 * abs(narrow)
         counted = counted or abs(narrow) > allowed
@@ -299,12 +303,3 @@ def gradient(setting: TrainingSetting) -> Finding:
             )
             return Finding.violated(Violation(message, 1, name, allowed=allowed))
     return Finding(counted, margin=worst)
-
-
-def _loss_along(setting: TrainingSetting, name: str, direction: Array) -> Callable[[float], float]:
-    def loss(distance: float) -> float:
-        run = setting.begin({name: setting.start[name] + distance * direction}, noise=False)
-        run.rehearse(1, 0)
-        return math.nan if run.loss is None else run.loss
-
-    return loss

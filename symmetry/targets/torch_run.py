@@ -6,8 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from copy import deepcopy
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from unittest.mock import patch
 
 import torch
@@ -172,21 +171,14 @@ class Run:
             if p.grad is not None
         }
 
-    def load_gradients(self, gradients: Mapping[str, Array]) -> None:
-        """Leave these gradients in the parameters."""
-        for name, array in gradients.items():
-            parameter = self.parameters[name]
-            parameter.grad = torch.empty_like(parameter)
-            torch_state.write(parameter.grad, array)
-
     def save(self) -> Saved:
         """Return what a training saves: copies of all state dictionaries, and random states."""
         dicts = {name: deepcopy(x.state_dict()) for name, x in self.objects.stateful.items()}
         own = generators.states_of(generators_of(self.objects))
-        return Saved(self.taken, dicts, self._random_states, own)
+        return Saved(self.taken, dicts, self._random_states, own, self.gradients())
 
-    def restore(self, saved: Saved) -> None:
-        """Go on where another run of the same training was saved.
+    def restore(self, saved: Saved, *, gradients: bool = False) -> None:
+        """Go on where another run of the same training was saved; with its gradients on request.
 
         That the objects do not take their state dictionaries back is a ``TrainingError``.
         """
@@ -195,6 +187,10 @@ class Run:
                 thing.load_state_dict(deepcopy(saved.dicts[name]))
         generators.set_states(generators_of(self.objects), saved.generators)
         self._random_states, self.taken = saved.random_states, saved.taken
+        for name, array in saved.gradients.items() if gradients else ():
+            parameter = self.parameters[name]
+            parameter.grad = torch.empty_like(parameter)
+            torch_state.write(parameter.grad, array)
 
     def step(self) -> None:
         """Take the next step; what it raises becomes a ``TrainingError``."""
@@ -272,7 +268,6 @@ class Run:
                 promote = self.dtype == "float64"
                 stack.enter_context(self._inside.watching(promote=promote))
                 if promote:
-                    stack.enter_context(_without_autocast())
                     stack.enter_context(Mixed())
                 mode = Arithmetic(
                     self._inside, self._see, promote=promote, noise=self._noise, nudge=self.nudge
@@ -385,40 +380,25 @@ class Run:
                 self._random_states = generators.states_of(generators.shared())
 
 
-@dataclass(frozen=True, eq=False)
-class Unread:
-    """A fixed tensor that is read by a backward or after it, and by no forward.
+class Unread(NamedTuple):
+    """A fixed tensor that is read by a backward or after it, and by no forward."""
 
-    Attributes
-    ----------
-    number
-        Its number among the fixed tensors of the run.
-    name
-        What the model or the extras call it; None if it is not theirs.
-    drawn, backward
-        Whether the step draws it at random, and whether a backward reads it.
-    place
-        ``file:line`` where it is read first.
-    array
-        Its entries.
-    """
-
-    number: int
-    name: str | None
-    drawn: bool
-    backward: bool
-    place: str
-    array: Array
+    number: int  # among the fixed tensors of the run
+    name: str | None  # what the model or the extras call it; None if it is not theirs
+    drawn: bool  # whether the step draws it at random
+    backward: bool  # whether a backward reads it
+    place: str  # ``file:line`` where it is read first
+    array: Array  # its entries
 
 
-@dataclass(frozen=True)
-class Saved:
-    """What is needed to go on with a training after its process has ended."""
+class Saved(NamedTuple):
+    """What is needed to go on with a training after its process has ended, and its gradients."""
 
     taken: int
     dicts: Mapping[str, Any]
     random_states: Any
     generators: list[Any]
+    gradients: dict[str, Array]
 
 
 def _forget_compiled() -> None:
@@ -452,19 +432,6 @@ def _hint(text: str) -> str:
     if text.startswith("TypeError") and "positional argument" in text:
         return "; the step is called as step(i) with the number of the step"
     return ""
-
-
-@contextmanager
-def _without_autocast() -> Iterator[None]:
-    """Let ``torch.autocast`` do nothing, wherever it was made."""
-    enter = torch.autocast.__enter__
-
-    def disabled(self: Any) -> Any:
-        self._enabled = False
-        return enter(self)
-
-    with patch.object(torch.autocast, "__enter__", disabled):
-        yield
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import jinja2
 
-from symmetry.checker.strategies import EXAMPLES
+from symmetry.checker.case import EXAMPLES
 from symmetry.invariants.catalogue import CATALOGUE, Invariant, select
 from symmetry.report.templates import environment, fill_paragraphs
 from tests.faulty.fault import DEEPCRIME, OTHERS, Fault
