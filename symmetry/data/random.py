@@ -44,8 +44,11 @@ class Random:
         of a raw number times 2**-53, which is exact and below 1. Rounding never leads past
         ``high``: the product is below the rounded difference, hence not above the exact one.
         """
-        u = (self._raw(shape) >> np.uint64(11)).astype(np.float64) * 2.0**-53
-        return low + (high - low) * u
+        u = (self._raw(shape) >> np.uint64(11)).astype(np.float64)
+        u *= 2.0**-53
+        u *= high - low
+        u += low
+        return u
 
     def normals(self, shape: Shape) -> NDArray[np.float64]:
         """Return sums of twelve uniforms less 6: mean 0, variance 1, nothing beyond ±6.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -132,13 +132,13 @@ class TrainingSetting:
     def result(self) -> States:
         """The states after the steps that are judged, without the model's random operations."""
         if self.changed or self.levelled:
-            return list(self.states())
+            return list(self.begin().states(JUDGED))
         run = self.begin(noise=False)
         states = list(run.states(JUDGED))
         self.random = tuple(run.random)
         # Else the first run is the same; and what torch.compile has made runs only outside of the
         # modes that look for random numbers.
-        return states if self.random else self.fresh.states or list(self.states())
+        return states if self.random else self.fresh.states or list(self.begin().states(JUDGED))
 
     def let_go(self) -> None:
         """Let go of the states of runs: only the law compares them, and a model may be large."""
@@ -184,12 +184,6 @@ class TrainingSetting:
             run.level(self.levelled)
         return run
 
-    def states(
-        self, changed: State | None = None, *, noise: bool | None = None
-    ) -> Iterator[dict[str, Array]]:
-        """Yield the state after each of the ``JUDGED`` steps of such a run."""
-        return self.begin(changed, noise=noise).states(JUDGED)
-
     def response(self, draws: int = DRAWS) -> list[dict[str, float]]:
         """Return by step how far about one ulp in the parameters moves each array, at the most.
 
@@ -202,7 +196,7 @@ class TrainingSetting:
             run = self.begin(self.nearby(draw))
             if draws > DRAWS:
                 run.nudge_by(draw)  # results in 16 bits, too
-            states = run.states(JUDGED)
+            states = run.states(JUDGED, copy=False)
             for response, state, other in zip(self._response, self.result, states, strict=True):
                 for name, array in state.items():
                     change = difference(array, other[name]) if name in other else math.nan
@@ -217,8 +211,11 @@ class TrainingSetting:
         for name, array in self.start.items():
             if name in self.fresh.trained:
                 eps, size = self.fresh.precision[name], largest(array) or self.scale[name]
-                shift = random.uniform(array.shape, -1.0, 1.0) * (abs(array) + size) * eps
-                changed[name] = (array + shift).astype(array.dtype)
+                shift = random.uniform(array.shape, -1.0, 1.0)
+                shift *= abs(array) + size
+                shift *= eps
+                shift += array
+                changed[name] = shift.astype(array.dtype)
         return changed
 
 
@@ -242,4 +239,4 @@ def has_moved(start: State, states: Iterable[State]) -> bool:
 def largest(array: Array) -> float:
     """Return the largest magnitude of an entry."""
     with np.errstate(all="ignore"):
-        return float(abs(array).max(initial=0.0))
+        return max(float(array.max(initial=0.0)), -float(array.min(initial=0.0)))

@@ -8,7 +8,7 @@ reported, it must survive more draws of the response and other rearrangements.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -110,11 +110,13 @@ def _cloned(setting: TrainingSetting) -> Finding:
 
 def repeatable(setting: TrainingSetting) -> Finding:
     """Compare the training as it is with a second run, and a third after another one in between."""
+
+    def run(changed: State | None = None) -> Iterator[State]:
+        return setting.begin(changed, noise=True).states(JUDGED, copy=False)
+
     # A generator, so that this run is begun only if the second one is like the first.
-    between = (setting.states(setting.nearby(draw), noise=True) for draw in [0])
-    violation = unlike_repetition(
-        setting.fresh.states, lambda: setting.states(noise=True), between, "another one"
-    )
+    between = (run(setting.nearby(draw)) for draw in [0])
+    violation = unlike_repetition(setting.fresh.states, run, between, "another one")
     if violation is None:
         return Finding(counted=has_moved(setting.start, setting.fresh.states))
     cure = "; torch.use_deterministic_algorithms(True) makes sums of GPUs repeatable"
@@ -269,7 +271,9 @@ def _rearranged(
 
     start = change(setting.start)
     moved = {name: array for name, array in start.items() if array is not setting.start[name]}
-    return list(setting.states(moved)), [dict(change(state)) for state in setting.result]
+    return list(setting.begin(moved).states(JUDGED)), [
+        dict(change(state)) for state in setting.result
+    ]
 
 
 def _cycle(count: int, random: Random) -> Order:

@@ -99,12 +99,13 @@ class Run:
         """Return the tensors of the state: writing into one changes the training."""
         return torch_state.tensors_of(self.objects)
 
-    def state(self) -> dict[str, Array]:
-        """Return copies of all floating-point tensors, by name; float32 or float64.
+    def state(self, *, copy: bool = True) -> dict[str, Array]:
+        """Return all floating-point tensors, by name; float32 or float64.
 
-        Optimisers make their tensors in the first step, so that there are more after it.
+        Optimisers make their tensors in the first step, so that there are more after it. Without
+        ``copy`` the next step may change what is returned.
         """
-        return {name: torch_state.as_array(tensor) for name, tensor in self.tensors().items()}
+        return {name: torch_state.as_array(t, copy=copy) for name, t in self.tensors().items()}
 
     def parameter_arrays(self) -> dict[str, Array]:
         """Return copies of the parameters alone."""
@@ -213,11 +214,11 @@ class Run:
                     self.on_loss(loss)
         self.taken += 1
 
-    def states(self, steps: int) -> Iterator[dict[str, Array]]:
+    def states(self, steps: int, *, copy: bool = True) -> Iterator[dict[str, Array]]:
         """Yield the state after each of so many further steps."""
         for _ in range(steps):
             self.step()
-            yield self.state()
+            yield self.state(copy=copy)
 
     def rehearse(self, backwards: int, grads: int, gradient: float | None = None) -> None:
         """Take the next step without any backward, so that no gradient and no update comes of it.

@@ -55,8 +55,8 @@ def parameters_of(objects: Objects) -> dict[str, nn.Parameter]:
     return dict(named.values())
 
 
-def as_array(tensor: Tensor) -> Array:
-    """Return a copy of all of it, also of what several ranks hold in parts.
+def as_array(tensor: Tensor, *, copy: bool = True) -> Array:
+    """Return all of it, also of what several ranks hold in parts; it may share memory on request.
 
     Numbers of 16 bits are exact in the float32 that they become.
     """
@@ -64,7 +64,7 @@ def as_array(tensor: Tensor) -> Array:
         tensor = tensor.full_tensor()
     double = tensor.dtype in (torch.float64, torch.complex128)
     dtype = torch.float64 if double else torch.float32
-    array: Array = _real(tensor.detach()).cpu().to(dtype, copy=True).contiguous().numpy()
+    array: Array = _real(tensor.detach()).cpu().to(dtype, copy=copy).contiguous().numpy()
     return array
 
 
