@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_map
+from torch.utils._pytree import tree_leaves, tree_map
 
 from symmetry.observe.place import is_user_code
 
@@ -208,10 +208,7 @@ def _promoted(func: Any, perform: Callable[..., Any], args: Any, kwargs: dict[st
     """Perform an operation in float64; what it writes into keeps its dtype."""
     if kwargs.get("dtype") in _WIDE and any(map(_is_tensor, (*args, *kwargs.values()))):
         kwargs = {**kwargs, "dtype": _WIDE[kwargs["dtype"]]}
-    written: list[tuple[Tensor, Tensor]] = []
-    for argument, value in _given(func, args, kwargs):
-        if argument.alias_info is not None and argument.alias_info.is_write:
-            _mapped(lambda v: written.append((v, _double(v))) if _is_low(v) else None, value)
+    written = [(low, widened(low)) for low in _written(func, args, kwargs)]
     doubles = {id(low): high for low, high in written}
 
     def double(value: Any) -> Any:
@@ -232,10 +229,14 @@ def _mapped(change: Callable[[Any], Any], value: Any) -> Any:
     return change(value)
 
 
-def _given(func: Any, args: Any, kwargs: dict[str, Any]) -> Iterator[tuple[Any, Any]]:
-    schema = func._schema.arguments
-    yield from zip(schema, args, strict=False)
-    yield from ((a, kwargs[a.name]) for a in schema if a.name in kwargs)
+def _written(func: Any, args: Any, kwargs: dict[str, Any]) -> list[Tensor]:
+    """Return the tensors of fewer bits that an operation writes into."""
+    if not func._schema.is_mutable:
+        return []
+    arguments = func._schema.arguments
+    given = {a.name: v for a, v in zip(arguments, args, strict=False)} | kwargs
+    into = [a.name for a in arguments if a.alias_info is not None and a.alias_info.is_write]
+    return [v for v in tree_leaves([given.get(name) for name in into]) if _is_low(v)]
 
 
 def _double(value: Any) -> Any:
