@@ -108,17 +108,24 @@ class Tile(NamedTuple):
 
     width: int  # bytes of a tile, one of `kernels.TILES`
     sub_block: int  # samples whose deltas stay in the first-level cache
-    dense: float  # a block is dense if more than this share of its inputs are not zero
+    cost: float  # of a nonzero in a list, where a dense block's inputs cost 1 for each line
 
 
-TILES = (Tile(64, 256, 0.5), Tile(256, 64, 0.75), Tile(416, 64, 0.85))
+LINE = Tile(64, 256, 2.2)  # that of dense blocks; in lists, its additions wait for one another
+TILES = (LINE, Tile(256, 64, 4), Tile(416, 64, 7))
 SHORTEST = 20  # nonzeros that are worth a list of their own
 MOST_INDEXED = 2**16  # inputs of a part
 
 
-def tile_for(hidden: int, itemsize: int) -> Tile:
-    """Return the tile for so many units: the fewest bytes to load, a list's start included."""
-    return min(TILES, key=lambda tile: -(-hidden * itemsize // tile.width) * (tile.width + 128))
+def tile_for(hidden: int, itemsize: int, share: float) -> Tile:
+    """Return the tile for so many units and a share of inputs that are not zero.
+
+    Of the tiles for lists it is the one with the fewest bytes to load, a list's start included.
+    """
+    size = hidden * itemsize
+    lists = min(TILES, key=lambda tile: -(-size // tile.width) * (tile.width + 128))
+    takes_lists = share * -(-size // lists.width) * lists.cost
+    return LINE if takes_lists > -(-size // LINE.width) else lists
 
 
 class Chunk:
@@ -140,35 +147,29 @@ class Chunk:
     def _is_dense(self) -> NDArray[np.bool_]:
         sizes = np.full(len(self._nonzeros), kernels.BLOCK)
         sizes[-1] = len(self._x) - kernels.BLOCK * (len(sizes) - 1)
-        dense: NDArray[np.bool_] = self._nonzeros > self._tile.dense * self._x.shape[1] * sizes
-        return dense & (sizes >= kernels.SUB_BLOCK)  # of fewer samples no panels are worth making
+        dense: NDArray[np.bool_] = self._nonzeros * LINE.cost > self._x.shape[1] * sizes
+        # Of fewer samples no panels are worth making, and wide tiles mean that lists are faster.
+        return dense & (sizes >= kernels.SUB_BLOCK) & (self._tile.width == LINE.width)
 
     @cached_property
     def _dense(self) -> NDArray[np.int64]:
         """The number of each dense block among such, -1 for the others."""
         return np.where(self._is_dense, np.cumsum(self._is_dense) - 1, -1)
 
-    def _panels(self, by_input: bool) -> Floats:
-        """Return the dense blocks, ones column included, cut for one of the passes."""
+    @cached_property
+    def _panels(self) -> Floats:
+        """The dense blocks by panel, input (that of ones first) and sample."""
         inputs = self._x.shape[1] + 1
-        many, sub, block = kernels.MANY, kernels.SUB_BLOCK, kernels.BLOCK
-        columns = -(-inputs // many) * many
-        shape: tuple[int, ...] = (block // many, inputs, many)
-        if by_input:
-            shape = (block // sub, columns // many, sub, many)
-        panels = aligned_zeros((int(self._is_dense.sum()), *shape), self._dtype)
-        if not len(panels):
-            return panels
-        room = np.zeros((block, columns), self._dtype)
-        for to, start in zip(panels, block * np.flatnonzero(self._is_dense), strict=True):
-            rows = self._x[start : start + block]
-            room[:, 0] = np.arange(block) < len(rows)
-            room[: len(rows), 1:inputs] = rows
-            room[len(rows) :] = 0
-            if by_input:
-                to[:] = room.reshape(block // sub, sub, -1, many).swapaxes(1, 2)
-            else:
-                to[:] = room[:, :inputs].reshape(-1, many, inputs).swapaxes(1, 2)
+        shape = kernels.BLOCK // kernels.PANEL, -(-inputs // kernels.MANY) * kernels.MANY
+        dense = np.flatnonzero(self._is_dense) * kernels.BLOCK
+        panels = aligned_zeros((len(dense), *shape, kernels.PANEL), self._dtype)
+        for block, start in zip(panels, dense, strict=True):
+            rows = self._x[start : start + kernels.BLOCK]
+            for first in range(0, len(rows), kernels.PANEL):
+                samples = rows[first : first + kernels.PANEL]
+                panel = block[first // kernels.PANEL, :inputs, : len(samples)]
+                panel[0] = 1
+                panel[1:] = samples.T
         return panels
 
     def _lists(self, groups: int, most: int) -> kernels.Nonzeros:
@@ -187,8 +188,7 @@ class Chunk:
         part = -(-inputs // parts)
         lists = self._lists(len(self._dense) * parts, n * parts)
         count = kernels.list_by_sample(self._x, self._dense, part, lists)
-        panels = self._panels(by_input=False)
-        return kernels.Inputs(shortened(lists, count), part, self._dense, panels)
+        return kernels.Inputs(shortened(lists, count), part, self._dense, self._panels)
 
     @cached_property
     def by_input(self) -> kernels.ByInput:
@@ -198,7 +198,7 @@ class Chunk:
         groups = -(-n // size)
         lists = self._lists(groups, groups * inputs)
         count = kernels.list_by_input(self._x, self._dense, size, lists)
-        return kernels.ByInput(shortened(lists, count), size, self._panels(by_input=True))
+        return kernels.ByInput(shortened(lists, count), size)
 
     def make_room(self, hidden: int, classes: int) -> None:
         """Clear the gradients, or make room for them: rows for inputs that the chunk has only.
@@ -213,7 +213,9 @@ class Chunk:
         inputs, totals = self._x.shape[1] + 1, self.by_input.lists.totals
         present = np.flatnonzero(np.bincount(totals, minlength=inputs))
         self.rows: slice | NDArray[np.int64] = slice(None)
-        if 2 * len(present) < inputs and not self._is_dense.any():
+        if self._is_dense.any():
+            inputs = self._panels.shape[2]
+        elif 2 * len(present) < inputs:
             self.rows = present
             inputs = len(present)
             totals[:] = np.searchsorted(present, totals)
@@ -240,7 +242,7 @@ def empty_lists(nonzeros: int, lists: int, groups: int, dtype: str) -> kernels.N
 def not_wanted(dtype: str) -> tuple[kernels.ByInput, kernels.Gradients]:
     """Return what `kernels.visit` gets where no gradients are wanted."""
     return (
-        kernels.ByInput(empty_lists(0, 0, 0, dtype), 1, aligned_zeros((0,) * 5, dtype)),
+        kernels.ByInput(empty_lists(0, 0, 0, dtype), 1),
         kernels.Gradients(*(aligned_zeros((0,) * axes, dtype) for axes in (3, 3, 1))),
     )
 
@@ -256,6 +258,7 @@ def room_for(weights: kernels.Weights) -> kernels.Room:
         (kernels.BLOCK, classes),
         (kernels.SUB_BLOCK, tile),
         (3, kernels.BLOCK),
+        (tile, kernels.BLOCK),
     )
     return kernels.Room(*(aligned_zeros(shape, weights.w1.dtype) for shape in shapes))
 
@@ -296,7 +299,8 @@ class Core:
         self.classes, self.hidden, self.dtype = classes, hidden, dtype
         x, truth = np.ascontiguousarray(x), labels.astype(np.int64)
         itemsize = np.dtype(dtype).itemsize
-        tile = tile_for(hidden, itemsize)
+        seen = x[:: 1 + self.n // 500]
+        tile = tile_for(hidden, itemsize, np.count_nonzero(seen) / max(1, seen.size))
         self.chunks = [Chunk(x[a:b], truth[a:b], dtype, tile) for a, b in chunk_bounds(self.n)]
         self.threads = Threads(threads)
         self._tile = tile.width // itemsize
@@ -317,7 +321,7 @@ class Core:
         def add_up(tile: int) -> None:
             total = np.zeros((self.inputs + 1, self._tile), self.dtype)
             for chunk in self.chunks:
-                total[chunk.rows] += chunk.gradients.w1[tile]
+                total[chunk.rows] += chunk.gradients.w1[tile][: len(total)]
             columns = mean[:, tile * self._tile : (tile + 1) * self._tile]
             np.divide(total[:, : columns.shape[1]], mean.dtype.type(self.n), out=columns)
 
