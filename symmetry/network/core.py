@@ -90,7 +90,7 @@ def aligned_zeros(shape: tuple[int, ...], dtype: str | np.dtype[Any]) -> Floats:
     """Return zeros from a cache line on: rows that straddle lines cost up to half the speed."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
     memory = np.zeros(size + kernels.LINE_BYTES, np.uint8)
-    start = -memory.ctypes.data % kernels.LINE_BYTES
+    start = -memory.__array_interface__["data"][0] % kernels.LINE_BYTES
     return memory[start : start + size].view(dtype).reshape(shape)
 
 
@@ -305,6 +305,18 @@ class Core:
         self.threads = Threads(threads)
         self._tile = tile.width // itemsize
         self._class_tile = kernels.LINE_BYTES // itemsize
+        self._rooms: list[kernels.Room] = []  # where nobody computes; one for each thread, at most
+
+    def _visit(self, chunk: Chunk, by_input: Any, weights: kernels.Weights, *results: Any) -> float:
+        """Call `kernels.visit` with a room, of which nothing is read before it is written."""
+        try:
+            room = self._rooms.pop()
+        except IndexError:
+            room = room_for(weights)
+        inputs = chunk.labels, chunk.inputs, by_input
+        loss: float = kernels.visit(*inputs, weights, *results, room)
+        self._rooms.append(room)
+        return loss
 
     def _weights(self, w1: Floats, w2: Floats) -> kernels.Weights:
         return kernels.Weights(
@@ -352,11 +364,8 @@ class Core:
 
         def differentiate(chunk: Chunk) -> float:
             chunk.make_room(self.hidden, self.classes)
-            loss: float = kernels.visit(
-                *(chunk.labels, chunk.inputs, chunk.by_input, weights),
-                *(np.empty(0, np.int64), chunk.gradients, room_for(weights)),
-            )
-            return loss
+            results = np.empty(0, np.int64), chunk.gradients
+            return self._visit(chunk, chunk.by_input, weights, *results)
 
         losses = self.threads.map(differentiate, self.chunks)
         return mean_loss(losses, self.n), (self._mean_w1(), self._mean_w2())
@@ -369,11 +378,7 @@ class Core:
         by_input, gradients = not_wanted(self.dtype)
 
         def evaluate(chunk: Chunk, predictions: NDArray[np.int64]) -> float:
-            loss: float = kernels.visit(
-                *(chunk.labels, chunk.inputs, by_input, weights),
-                *(predictions, gradients, room_for(weights)),
-            )
-            return loss
+            return self._visit(chunk, by_input, weights, predictions, gradients)
 
         losses = self.threads.map(evaluate, self.chunks, predictions)
         return mean_loss(losses, self.n), np.concatenate(predictions)
