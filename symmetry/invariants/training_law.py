@@ -34,7 +34,7 @@ from symmetry.units.units import Order, Units
 from symmetry.units.words import in_ulps
 
 if TYPE_CHECKING:
-    from symmetry.targets.torch_run import Unread
+    from symmetry.targets.torch_fixed import FixedTensor
 
 _REARRANGEMENTS = 3  # that must all violate
 _MARKED = 2  # unlike slices that a tensor has which only marks some of the units
@@ -159,7 +159,7 @@ def _unless_unread(
     return Finding(counted=False, note=note)
 
 
-def _axes(unread: Unread, setting: TrainingSetting) -> list[int]:
+def _axes(unread: FixedTensor, setting: TrainingSetting) -> list[int]:
     """Return the axes of a tensor along which the units of some group may lie."""
     lengths = {
         setting.result[-1][part.array].shape[part.axis]
@@ -170,7 +170,7 @@ def _axes(unread: Unread, setting: TrainingSetting) -> list[int]:
     return [axis for axis, length in enumerate(unread.array.shape) if length in lengths]
 
 
-def _is_of_units(unread: Unread, axes: Sequence[int], setting: TrainingSetting) -> bool:
+def _is_of_units(unread: FixedTensor, axes: Sequence[int], setting: TrainingSetting) -> bool:
     """Return whether a tensor has numbers of each unit's own by rights.
 
     Without a name it has not if it only marks some of the units. What an update alone reads is also

@@ -14,7 +14,7 @@ from types import ModuleType
 
 from symmetry.errors import SymmetryError
 from symmetry.targets.pulse import calling
-from symmetry.targets.trainer import quiet, told_as
+from symmetry.targets.trainer import told_as
 
 _folders: set[Path] = set()  # those that targets were imported from
 
@@ -72,7 +72,7 @@ def load_file(target: str, path: str) -> ModuleType:
 @contextmanager
 def readable(target: str, doing: str) -> Iterator[None]:
     """Turn what the user's code raises, ``SystemExit`` included, into a line that says where."""
-    with quiet(), calling("loading", counts=False), told_as(SymmetryError, f"{target!r}: {doing}"):
+    with calling("loading", counts=False), told_as(SymmetryError, f"{target!r}: {doing}"):
         yield
 
 

@@ -11,22 +11,28 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
-from symmetry.targets.torch_modes import MEANS, user_place
+from symmetry.targets.torch_modes import MEANS, user_place, written_by
+from symmetry.targets.torch_state import as_array
+from symmetry.units.state import Array
 
 _COPIES = {"_to_copy", "clone", "lift_fresh"}
 
 
-@dataclass
-class Seen:
+@dataclass(eq=False)
+class FixedTensor:
     """A tensor that was there before any operation on it, or that is drawn at random.
 
     Attributes
     ----------
+    number
+        Its number among those of a run.
     tensor
         The tensor itself.
     drawn
         Whether a step draws it.
-    read
+    name
+        What the model or the extras call it; None if it is not theirs.
+    place
         ``file:line`` where it was first read, and not only shown or copied.
     forward, backward, written
         Whether a forward and a backward read it, and whether anything is written into it.
@@ -34,13 +40,20 @@ class Seen:
         Of each reading in this step that is not a backward's, how many backwards came before it.
     """
 
+    number: int
     tensor: Tensor
     drawn: bool = False
-    read: str = ""
+    name: str | None = None
+    place: str = ""
     forward: bool = False
     backward: bool = False
     written: bool = False
     beside: list[int] = field(default_factory=list)
+
+    @property
+    def array(self) -> Array:
+        """Its entries."""
+        return as_array(self.tensor)
 
 
 class FixedTensors(TorchDispatchMode):
@@ -53,20 +66,27 @@ class FixedTensors(TorchDispatchMode):
 
     def __init__(self, levelled: Mapping[int, Sequence[int]] | None = None) -> None:
         super().__init__()
-        self._found: list[Seen] = []
+        self._found: list[FixedTensor] = []
         self._levelled = levelled or {}
         self._numbers: dict[int, int | None] = {}  # by memory; None if it is not fixed
         self._backwards = 0  # of this step, so far
         self._in_backward = False
 
-    @property
-    def unread(self) -> dict[int, Seen]:
-        """What is fixed, and read by nothing that comes before the last backward but a backward."""
-        return {
-            number: seen
-            for number, seen in enumerate(self._found)
-            if seen.read and not (seen.forward or seen.written)
-        }
+    def unread(self, names: Mapping[str, Tensor]) -> list[FixedTensor]:
+        """Return what is fixed, and read by nothing before the last backward but a backward.
+
+        Which tensors have a name is said by ``names``.
+        """
+        named = {_memory(tensor): name for name, tensor in names.items()}
+        found = [
+            seen
+            for seen in self._found
+            if seen.place and not (seen.forward or seen.written)
+            if seen.tensor.is_floating_point() or seen.tensor.dtype is torch.bool
+        ]
+        for seen in found:
+            seen.name = named.get(_memory(seen.tensor))
+        return found
 
     def backward_begins(self) -> None:
         """Take what is read from now on for the backward's."""
@@ -96,7 +116,7 @@ class FixedTensors(TorchDispatchMode):
         shows = func.is_view or name in _COPIES
         for each in () if shows else seen.values():
             self._note(each)
-        targets = _targets(func, args)
+        targets = [*filter(_plain, written_by(func, args, kwargs))]
         for tensor in targets:
             if (number := self._number(tensor)) is not None:
                 self._found[number].written |= not self._found[number].drawn or len(operands) > 1
@@ -122,10 +142,10 @@ class FixedTensors(TorchDispatchMode):
 
     def _add(self, tensor: Tensor, *, drawn: bool = False) -> None:
         self._numbers[_memory(tensor)] = len(self._found)
-        self._found.append(Seen(tensor, drawn))
+        self._found.append(FixedTensor(len(self._found), tensor, drawn))
 
-    def _note(self, seen: Seen) -> None:
-        seen.read = seen.read or user_place()
+    def _note(self, seen: FixedTensor) -> None:
+        seen.place = seen.place or user_place()
         if self._in_backward:
             seen.backward = True
         else:
@@ -142,13 +162,6 @@ class FixedTensors(TorchDispatchMode):
         size = tensor.double().square().mean(axes, keepdim=True).sqrt()
         whole.copy_(size if axes else torch.zeros_like(tensor))
         return _shown(memory, value)
-
-
-def _targets(func: Any, args: Any) -> list[Tensor]:
-    """Return the tensors that an operation writes into."""
-    given = zip(func._schema.arguments, args, strict=False)
-    written = [v for a, v in given if a.alias_info is not None and a.alias_info.is_write]
-    return [leaf for leaf in tree_leaves(written) if _plain(leaf)]
 
 
 def _shown(memory: torch.UntypedStorage, like: Tensor) -> Tensor:

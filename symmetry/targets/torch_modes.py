@@ -208,7 +208,7 @@ def _promoted(func: Any, perform: Callable[..., Any], args: Any, kwargs: dict[st
     """Perform an operation in float64; what it writes into keeps its dtype."""
     if kwargs.get("dtype") in _WIDE and any(map(_is_tensor, (*args, *kwargs.values()))):
         kwargs = {**kwargs, "dtype": _WIDE[kwargs["dtype"]]}
-    written = [(low, widened(low)) for low in _written(func, args, kwargs)]
+    written = [(low, widened(low)) for low in filter(_is_low, written_by(func, args, kwargs))]
     doubles = {id(low): high for low, high in written}
 
     def double(value: Any) -> Any:
@@ -229,14 +229,14 @@ def _mapped(change: Callable[[Any], Any], value: Any) -> Any:
     return change(value)
 
 
-def _written(func: Any, args: Any, kwargs: dict[str, Any]) -> list[Tensor]:
-    """Return the tensors of fewer bits that an operation writes into."""
+def written_by(func: Any, args: Any, kwargs: dict[str, Any]) -> list[Any]:
+    """Return what an operation writes into."""
     if not func._schema.is_mutable:
         return []
     arguments = func._schema.arguments
     given = {a.name: v for a, v in zip(arguments, args, strict=False)} | kwargs
     into = [a.name for a in arguments if a.alias_info is not None and a.alias_info.is_write]
-    return [v for v in tree_leaves([given.get(name) for name in into]) if _is_low(v)]
+    return [*tree_leaves([given.get(name) for name in into])]
 
 
 def _double(value: Any) -> Any:

@@ -144,7 +144,8 @@ def _sorted(
         optimizer = hasattr(thing, "param_groups") and hasattr(thing, "state")
         target = optimizers if optimizer else extras
         key = names.get(id(thing)) or _free(thing, {*optimizers, *extras, "model"})
-        kept = _Tensors(thing) if _is_mapping(thing) else thing
+        is_dict = isinstance(thing, Mapping) and all(isinstance(t, Tensor) for t in thing.values())
+        kept = _Tensors(thing) if is_dict else thing
         if not hasattr(kept, "state_dict"):
             raise TrainingError(f"{name}: extras[{key!r}] is {a_kind(thing)} without state_dict()")
         target[key] = kept
@@ -166,10 +167,6 @@ def _free(thing: Any, taken: set[str]) -> str:
     word = next(word for kind, word in _FOUND.items() if isinstance(thing, kind))
     numbered = [word, *(f"{word}{number}" for number in range(2, len(taken) + 3))]
     return next(name for name in numbered if name not in taken)
-
-
-def _is_mapping(thing: Any) -> bool:
-    return isinstance(thing, Mapping) and all(isinstance(v, Tensor) for v in thing.values())
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from copy import deepcopy
+from functools import partial
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
@@ -16,10 +17,10 @@ from torch.utils._pytree import tree_leaves, tree_map
 from symmetry import generators
 from symmetry.targets import torch_state
 from symmetry.targets.pulse import calling
-from symmetry.targets.torch_fixed import FixedTensors
+from symmetry.targets.torch_fixed import FixedTensor, FixedTensors
 from symmetry.targets.torch_modes import Arithmetic, Drawn, Frozen, Inside, Mixed, widened
 from symmetry.targets.torch_objects import Objects, can_be_hooked, generators_of, make_objects
-from symmetry.targets.trainer import quiet, told_as
+from symmetry.targets.trainer import told_as
 from symmetry.targets.training import Training, TrainingError
 from symmetry.units.state import Array, State
 
@@ -132,7 +133,7 @@ class Run:
         """
         self._fixed = FixedTensors(fixed)
 
-    def unread(self, steps: int) -> list[Unread]:
+    def unread(self, steps: int) -> list[FixedTensor]:
         """Take so many steps; return the fixed tensors that are read, and by no forward."""
         seen = self._fixed = FixedTensors()
         self.on_loss = lambda _: seen.backward_begins()
@@ -140,19 +141,7 @@ class Run:
         for _ in range(steps):
             self.step()
             seen.step_ends()
-        names = {t.untyped_storage().data_ptr(): n for n, t in self._all_tensors().items()}
-        return [
-            Unread(
-                number,
-                names.get(each.tensor.untyped_storage().data_ptr()),
-                each.drawn,
-                each.backward,
-                each.read,
-                torch_state.as_array(each.tensor),
-            )
-            for number, each in seen.unread.items()
-            if each.tensor.is_floating_point() or each.tensor.dtype is torch.bool
-        ]
+        return seen.unread(self._all_tensors())
 
     def _all_tensors(self) -> dict[str, Tensor]:
         """Return the tensors of the state, and those that modules have as plain attributes."""
@@ -381,17 +370,6 @@ class Run:
                 self._random_states = generators.states_of(generators.shared())
 
 
-class Unread(NamedTuple):
-    """A fixed tensor that is read by a backward or after it, and by no forward."""
-
-    number: int  # among the fixed tensors of the run
-    name: str | None  # what the model or the extras call it; None if it is not theirs
-    drawn: bool  # whether the step draws it at random
-    backward: bool  # whether a backward reads it
-    place: str  # ``file:line`` where it is read first
-    array: Array  # its entries
-
-
 class Saved(NamedTuple):
     """What is needed to go on with a training after its process has ended, and its gradients."""
 
@@ -420,19 +398,15 @@ class _StepEnded(TrainingError):  # noqa: N818
     """Ends a step where it is; it passes through like any error of a training."""
 
 
-@contextmanager
-def _readable(doing: str) -> Iterator[None]:
-    """Turn what the user's code raises into one line that says where."""
-    with quiet(), told_as(TrainingError, doing, _hint):
-        yield
-
-
 def _hint(text: str) -> str:
     if "CUDA" in text or "NVIDIA" in text:
         return "; a training is checked on this machine: let it choose the device that there is"
     if text.startswith("TypeError") and "positional argument" in text:
         return "; the step is called as step(i) with the number of the step"
     return ""
+
+
+_readable = partial(told_as, TrainingError, hint=_hint)
 
 
 @contextmanager

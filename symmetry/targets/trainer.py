@@ -53,7 +53,7 @@ class Trainer:
         if not inspect.isclass(self.target):
             return Run(self.target)
         doing = f"{self.target.__name__}()"
-        with quiet(), calling("instance", counts=False), told_as(TrainerError, doing):
+        with calling("instance", counts=False), told_as(TrainerError, doing):
             instance: Any = self.target()
         return Run(instance)
 
@@ -81,7 +81,7 @@ class Run:
         raises, or returns anything but two arrays like w1 and w2, is a ``TrainerError``.
         """
         own_x, own_y, own_w1, own_w2 = (np.array(a, order="C") for a in (x, y, w1, w2))
-        with quiet(), calling(x.shape, w1.shape, w2.shape, w1.dtype):
+        with calling(x.shape, w1.shape, w2.shape, w1.dtype):
             with told_as(TrainerError, "the step"):
                 returned = self.step(own_x, own_y, own_w1, own_w2, float(lr))
             # Results may run code of their own: __len__, __array__.
@@ -103,9 +103,13 @@ def quiet() -> Iterator[None]:
 def told_as(
     kind: type[Exception], doing: str, hint: Callable[[str], str] = lambda _: ""
 ) -> Iterator[None]:
-    """Turn what the user's code raises, ``SystemExit`` included, into a line that says where."""
+    """Turn what the user's code raises, ``SystemExit`` included, into a line that says where.
+
+    It runs ``quiet``.
+    """
     try:
-        yield
+        with quiet():
+            yield
     except (KeyboardInterrupt, kind):
         raise
     except BaseException as error:
