@@ -42,38 +42,19 @@ class Fresh(NamedTuple):
 
 @dataclass(eq=False)
 class TrainingSetting:
-    """One start of a training in one dtype, the runs from it, and what is known from them.
-
-    Attributes
-    ----------
-    training
-        The target.
-    dtype
-        ``"float32"``: as written; ``"float64"``: promoted.
-    seed
-        Of the training's random numbers, and of all choices made here.
-    steps
-        How many steps the runs of ``training/*`` take.
-    changed
-        Arrays of the start that are not as the training makes them.
-    model_units
-        Its groups of equal units, with their parts in the model's own arrays, once they are found.
-    random
-        The random operations inside modules, once ``result`` is known: names and places.
-    noise
-        Where a step draws noise without which it was judged.
-    levelled
-        The numbers of fixed tensors that its runs read as the same along these axes, or as zero.
-    """
+    """One start of a training in one dtype, the runs from it, and what is known from them."""
 
     training: Training
-    dtype: str
-    seed: int = 0
-    steps: int = 4
-    changed: State = field(default_factory=dict)
+    dtype: str  # "float32": as written; "float64": promoted
+    seed: int = 0  # of the training's random numbers, and of all choices made here
+    steps: int = 4  # that the runs of training/* take
+    changed: State = field(default_factory=dict)  # of the start: not as the training makes it
+    # The groups, with their parts in the model's own arrays, once they are found.
     model_units: tuple[Units, ...] = ()
+    # Names and places of the random operations inside modules, once ``result`` is known.
     random: tuple[tuple[str, str], ...] = ()
-    noise: tuple[str, ...] = ()
+    noise: tuple[str, ...] = ()  # where a step draws noise without which it was judged
+    # The numbers of fixed tensors that its runs read as the same along these axes, or as zero.
     levelled: Mapping[int, Sequence[int]] = field(default_factory=dict)
     _response: list[dict[str, float]] = field(default_factory=list)
     _draws: int = 0
@@ -101,10 +82,8 @@ class TrainingSetting:
     def fresh(self) -> Fresh:
         """What is known of fresh objects, after their first steps.
 
-        Raises
-        ------
-        TrainingError
-            When a step raises, a loss is not finite, or there is neither a loss nor a change.
+        That a step raises, a loss is not finite, or there is neither a loss nor a change, is a
+        ``TrainingError``.
         """
         run = self.training.start(dtype=self.dtype, seed=self.seed)
         start, precision, states, losses = run.state(), run.precision(), [], []

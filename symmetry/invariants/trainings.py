@@ -15,29 +15,15 @@ _WRITTEN = ("float32",)
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingInvariant(Invariant):
-    """One thing that holds of every sound training.
-
-    Attributes
-    ----------
-    dtypes
-        Those that it is judged in; ``"float32"`` is as written.
-    units
-        Whether it speaks of equal units, which have to be found first.
-    on_request
-        Whether it is checked only where it is asked for.
-    ranks
-        Whether it speaks of several ranks; without any it, too, has to be asked for.
-    copies
-        How many more copies of the state it holds at its peak, as measured on a GPT.
-    """
+    """One thing that holds of every sound training."""
 
     trainers: str = "PyTorch trainings"
-    dtypes: tuple[str, ...] = DTYPES
-    units: bool = False
+    dtypes: tuple[str, ...] = DTYPES  # that it is judged in; "float32" is as written
+    units: bool = False  # whether it speaks of equal units, which have to be found first
     runs: int = 2
-    on_request: bool = False
-    ranks: bool = False
-    copies: int = 3
+    on_request: bool = False  # whether it is checked only where it is asked for
+    ranks: bool = False  # whether it speaks of several ranks; without any it has to be asked for
+    copies: int = 3  # of the state, more than one, at its peak, as measured on a GPT
 
 
 TRAININGS: tuple[TrainingInvariant, ...] = (

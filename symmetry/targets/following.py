@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from symmetry.units.state import Array, State
@@ -14,14 +14,19 @@ from symmetry.units.units import Part, Units
 def following(
     groups: Sequence[Units], state: State, copies: Mapping[str, str]
 ) -> tuple[Units, ...]:
-    """Return groups of a model with the parts in all that follows its arrays.
+    """Return groups of a model with the parts in what optimisers and extras keep for its arrays.
+
+    An array belongs to the parameter whose name ends its own, or of which it is a copy. It has the
+    same shape, or 1 along some axes, or lacks one axis: sums over an axis, as Adafactor keeps.
 
     A copy that follows one array may lie in another group: the two then are one, as one moves the
     other.
     """
+    owners = {name: copies.get(name) or owner_of(name, state) for name in state}
     found: list[Units] = []
-    for units in (with_followers(units, state, copies) for units in groups):
-        joined = units
+    for units in groups:
+        parts = (p for name, owner in owners.items() for p in _followers(units, name, owner, state))
+        joined = replace(units, parts=(*units.parts, *parts))
         for other in [o for o in found if {*o.parts} & {*joined.parts}]:
             found.remove(other)
             joined = replace(other, parts=tuple(dict.fromkeys(other.parts + joined.parts)))
@@ -29,35 +34,19 @@ def following(
     return tuple(found)
 
 
-def with_followers(units: Units, state: State, copies: Mapping[str, str]) -> Units:
-    """Add to units of a model the parts in what optimisers and extras keep for its arrays.
-
-    An array belongs to the parameter whose name ends its own, or of which it is a copy. It has the
-    same shape, or 1 along some axes, or lacks one axis: sums over an axis, as Adafactor keeps.
-    """
-    parts = list(units.parts)
-    known = {*units.arrays}
-    for name, array in state.items():
-        owner = copies.get(name) or owner_of(name, state)
-        if owner is None or name in known:
-            continue
-        axes = _axes(state[owner].shape, array.shape)
-        parts += [
-            _beside(part, name, owner)
-            for part in units.parts
-            if part.arrays[:1] == (owner,) and {*_beside(part, name, owner).arrays} <= state.keys()
-        ]
-        parts += [
-            replace(
-                part,
-                array=name,
-                axis=axes[part.axis],
-                where=tuple((axes[axis], a, b) for axis, a, b in part.where if axis in axes),
-            )
-            for part in units.parts
-            if part.array == owner and part.axis in axes and not part.arrays
-        ]
-    return replace(units, parts=tuple(parts))
+def _followers(units: Units, name: str, owner: str | None, state: State) -> Iterator[Part]:
+    """Yield where units lie in an array that follows another one."""
+    if owner is None or name in units.arrays:
+        return
+    axes = _axes(state[owner].shape, state[name].shape)
+    for part in units.parts:
+        if part.arrays[:1] == (owner,):
+            beside = _beside(part, name, owner)
+            if {*beside.arrays} <= state.keys():
+                yield beside
+        elif part.array == owner and part.axis in axes and not part.arrays:
+            where = tuple((axes[axis], a, b) for axis, a, b in part.where if axis in axes)
+            yield replace(part, array=name, axis=axes[part.axis], where=where)
 
 
 def _beside(part: Part, name: str, owner: str) -> Part:

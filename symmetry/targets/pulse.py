@@ -14,24 +14,12 @@ _seen: set[Hashable] = set()
 
 
 class Pulse:
-    """What is running in this process.
+    """What is running in this process."""
 
-    Attributes
-    ----------
-    calls
-        How many calls have returned.
-    inside
-        Whether one is running.
-    first
-        Whether the one that is running is the first of its kind: it may compile.
-    loading
-        Whether the one that is running loads the target: it may import a framework.
-    """
-
-    calls = 0
-    inside = False
-    first = False
-    loading = False
+    calls = 0  # that have returned
+    inside = False  # whether one is running
+    first = False  # whether the one that is running is the first of its kind: it may compile
+    loading = False  # whether it loads the target: it may import a framework
 
 
 pulse = Pulse()

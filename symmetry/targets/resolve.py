@@ -36,21 +36,13 @@ _BOTH = (
 def resolve(trainer: str | Callable[..., Any] | Target) -> Target:
     """Return the target of that name, or wrap a callable.
 
-    A class is a two-layer step. Of other callables one without required parameters is a training,
-    and one that takes five arguments a step.
+    A name is one of ``BUILTIN``; ``package.module:attribute``, looked for in the working directory
+    first; or ``path/to/file.py:attribute``, which may import what lies beside it. The attribute may
+    be dotted. A class is a two-layer step. Of other callables one without required parameters is a
+    training, and one that takes five arguments a step.
 
-    Parameters
-    ----------
-    trainer
-        One of ``BUILTIN``; ``package.module:attribute``, looked for in the working directory first;
-        ``path/to/file.py:attribute``, which may import what lies beside it; or a callable. The
-        attribute may be dotted.
-
-    Raises
-    ------
-    SymmetryError
-        When there is no such thing, it cannot be imported, or is neither: one line that says what
-        was tried.
+    That there is no such thing, it cannot be imported, or is neither, is a ``SymmetryError``: one
+    line that says what was tried.
     """
     if isinstance(trainer, Trainer | Training):
         return trainer

@@ -20,34 +20,17 @@ _COPIES = {"_to_copy", "clone", "lift_fresh"}
 
 @dataclass(eq=False)
 class FixedTensor:
-    """A tensor that was there before any operation on it, or that is drawn at random.
+    """A tensor that was there before any operation on it, or that is drawn at random."""
 
-    Attributes
-    ----------
-    number
-        Its number among those of a run.
-    tensor
-        The tensor itself.
-    drawn
-        Whether a step draws it.
-    name
-        What the model or the extras call it; None if it is not theirs.
-    place
-        ``file:line`` where it was first read, and not only shown or copied.
-    forward, backward, written
-        Whether a forward and a backward read it, and whether anything is written into it.
-    beside
-        Of each reading in this step that is not a backward's, how many backwards came before it.
-    """
-
-    number: int
+    number: int  # among those of a run
     tensor: Tensor
-    drawn: bool = False
-    name: str | None = None
-    place: str = ""
-    forward: bool = False
+    drawn: bool = False  # whether a step draws it
+    name: str | None = None  # what the model or the extras call it; None if it is not theirs
+    place: str = ""  # ``file:line`` where it was first read, and not only shown or copied
+    forward: bool = False  # whether a forward reads it
     backward: bool = False
-    written: bool = False
+    written: bool = False  # whether anything is written into it
+    # Of each reading in this step that is not a backward's, how many backwards came before it.
     beside: list[int] = field(default_factory=list)
 
     @property

@@ -26,52 +26,31 @@ from symmetry.units.state import Array, State
 
 
 class Run:
-    """A training on fresh objects, under seeds and random states of its own.
-
-    Attributes
-    ----------
-    training, objects, dtype
-        What it is a run of, all that it made, and ``"float32"`` (as written) or ``"float64"``.
-    parameters
-        The parameters, by the names that the state has for them.
-    taken
-        How many steps have been taken.
-    losses
-        The tensors that the last step called backward on, in this order; without any, those that
-        ``torch.autograd.grad`` differentiated by parameters, or the one that the step returned.
-    backwards, grads
-        How often the last step called backward, and ``torch.autograd.grad`` by parameters.
-    random
-        The random operations that were seen inside modules: name and ``file:line``. They are only
-        looked for where there is a mode: with ``noise=False`` or in float64.
-    on_loss
-        Called with each loss before its backward. What it raises ends the step and passes through.
-    after_backward
-        Called after each backward: the gradients are there, and not used yet.
-    before_update, after_update
-        Called with each optimiser of the objects, just before and after its ``step``.
-    updates, pending
-        How often an optimiser has updated, and whether a backward came after the last update.
-    order
-        If given, the samples of each batch are put in this order.
-    nudge
-        If given, draws what results in bfloat16 and float16 are changed by: at most one ulp.
-    """
+    """A training on fresh objects, under seeds and random states of its own."""
 
     def __init__(self, training: Training, *, dtype: str, seed: int, noise: bool) -> None:
         self.training, self.dtype = training, dtype
-        self.taken = 0
+        self.taken = 0  # steps
+        # The tensors that the last step called backward on, in this order; without any, those that
+        # ``torch.autograd.grad`` differentiated by parameters, or the one that the step returned.
         self.losses: list[Tensor] = []
         self._differentiated: list[Tensor] = []
+        # How often the last step called backward, and ``torch.autograd.grad`` by parameters.
         self.backwards = self.grads = 0
+        # The random operations that were seen inside modules: name and ``file:line``. They are only
+        # looked for where there is a mode: with ``noise=False`` or in float64.
         self.random: dict[tuple[str, str], None] = {}
+        # Called with each loss before its backward; what it raises ends the step and passes
+        # through. After each backward: the gradients are there, and not used yet.
         self.on_loss: Callable[[Tensor], None] = lambda _: None
+        self.after_backward: Callable[[], None] = lambda: None
+        # Called with each optimiser of the objects, just before and after its ``step``.
         self.before_update: Callable[[Any], None] = lambda _: None
         self.after_update: Callable[[Any], None] = lambda _: None
-        self.after_backward: Callable[[], None] = lambda: None
-        self.updates = 0
-        self.pending = False
-        self.order: Array | None = None
+        self.updates = 0  # by optimisers
+        self.pending = False  # whether a backward came after the last update
+        self.order: Array | None = None  # in which the samples of each batch are put
+        # Draws what results in bfloat16 and float16 are changed by: at most one ulp.
         self.nudge: torch.Generator | None = None
         self._fixed: FixedTensors | None = None
         self._ends_at: tuple[int, int] | None = None
@@ -86,7 +65,7 @@ class Run:
                 self.objects: Objects = make_objects(training)
             if dtype == "float64":
                 self._promote()
-        with _readable("reading its state"):
+        with _readable("reading its state"):  # the parameters by the names that the state has
             self.parameters = torch_state.parameters_of(self.objects)
         if not self.parameters:
             raise TrainingError(f"{training.name}: the model has no parameters")
@@ -212,19 +191,10 @@ class Run:
     def rehearse(self, backwards: int, grads: int, gradient: float | None = None) -> None:
         """Take the next step without any backward, so that no gradient and no update comes of it.
 
-        Parameters
-        ----------
-        backwards, grads
-            The step ends when it calls backward for this time, or without any backward
-            ``torch.autograd.grad``: what it does to its parameters afterwards is not done. Without
-            both it goes to its end, and does not write into its parameters.
-        gradient
-            What to leave in each entry of the gradients, for steps that do something with them.
-
-        Raises
-        ------
-        TrainingError
-            When it raises.
+        The step ends when it calls backward for this time, or without any backward
+        ``torch.autograd.grad``: what it does to its parameters afterwards is not done. Without both
+        it goes to its end, and does not write into its parameters. ``gradient`` is left in each
+        entry of the gradients, for steps that do something with them.
         """
         self._ends_at, self._gradient = (backwards, 0 if backwards else grads), gradient
         taken = self.taken

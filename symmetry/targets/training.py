@@ -65,23 +65,13 @@ class Training:
         )
 
     def start(self, *, dtype: str = "float32", seed: int = 0, noise: bool = True) -> Run:
-        """Make fresh objects, under the same random seeds every time.
+        """Make fresh objects, under the same seeds of all random numbers every time.
 
-        Parameters
-        ----------
-        dtype
-            ``"float32"``: the training as it is written. ``"float64"``: the same, with everything
-            that has fewer bits promoted; random numbers are the same ones.
-        seed
-            Of Python's, NumPy's and PyTorch's random numbers.
-        noise
-            Whether random operations inside a module's forward, such as dropout, stay as they are.
-            Otherwise their results are replaced by their means; see ``Run.random``.
-
-        Raises
-        ------
-        TrainingError
-            When the function raises, or returns anything but a training.
+        In float32 the training is as it is written. In float64 everything that has fewer bits is
+        promoted; random numbers are the same ones. Without ``noise`` the results of random
+        operations inside a module's forward, such as dropout, are replaced by their means; see
+        ``Run.random``. That the function raises, or returns anything but a training, is a
+        ``TrainingError``.
         """
         from symmetry.targets.torch_run import Run
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from symmetry.targets.following import comparable, following, frozen_copies, with_followers
+from symmetry.targets.following import comparable, following, frozen_copies
 from symmetry.units.units import Part, Units
 
 STATE = {
@@ -22,7 +22,7 @@ UNITS = Units("units", 4, (Part("model.fc.weight", 0), Part("model.fc.bias", 0))
 
 
 def test_parts_are_added_in_what_follows():
-    added = with_followers(UNITS, STATE, {}).parts[2:]
+    added = following([UNITS], STATE, {})[0].parts[2:]
     assert [(part.array, part.axis) for part in added] == [
         ("optimizer.exp_avg.fc.weight", 0),
         ("optimizer.row_var.fc.weight", 0),
@@ -33,7 +33,7 @@ def test_parts_are_added_in_what_follows():
 
 def test_conditions_follow_too_and_missing_axes_are_skipped():
     inside = Units("units", 3, (Part("model.fc.weight", 1, where=((0, 0, 2),)),))
-    added = with_followers(inside, STATE, {}).parts[1:]
+    added = following([inside], STATE, {})[0].parts[1:]
     assert [(p.array, p.axis, p.where) for p in added] == [
         ("optimizer.exp_avg.fc.weight", 1, ((0, 0, 2),)),
         ("optimizer.col.fc.weight", 0, ()),
