@@ -277,11 +277,17 @@ def _rearranged(
 
 
 def _cycle(count: int, random: Random) -> Order:
-    """Return a random order that leaves nothing in its place."""
-    line = random.permutation(count)
-    order = np.empty(count, dtype=np.int_)
-    order[line] = np.roll(line, 1)
-    return order
+    """Return a random order that leaves nothing in its place.
+
+    Of four and more it does not shift all by one distance: what shifts units itself, as a wrong
+    index does, would go together with it.
+    """
+    while True:
+        line = random.permutation(count)
+        order = np.empty(count, dtype=np.int_)
+        order[line] = np.roll(line, 1)
+        if count < 4 or np.unique((order - np.arange(count)) % count).size > 1:
+            return order
 
 
 def _blamed(setting: TrainingSetting, violation: Violation) -> Violation:

@@ -259,3 +259,11 @@ def test_gradients_that_come_within_the_update_are_not_lost():
 
     (verdict,) = checked(make, only=["training/moves"]).verdicts
     assert verdict.kind == "holds"
+
+
+def test_gradients_of_the_wrong_units_are_seen_although_all_are_shifted_by_one():
+    def shift(model):
+        model[0].weight.grad = model[0].weight.grad.roll(1, 0)
+
+    found = kinds(checked(training(after=shift), only=["symmetry/permutation"]))
+    assert found == {("permutation", dtype): "violated" for dtype in ("float32", "float64")}
