@@ -7,11 +7,12 @@ why it is fast stands in `kernels.py`.
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from typing import Any, NamedTuple, TypeVar
+from threading import Lock
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numba
 import numpy as np
@@ -131,8 +132,6 @@ def tile_for(hidden: int, itemsize: int, share: float) -> Tile:
 class Chunk:
     """A range of samples with its lists of nonzeros, each made when it is first needed."""
 
-    gradients: kernels.Gradients
-
     def __init__(self, x: NDArray[Any], labels: NDArray[np.int64], dtype: str, tile: Tile):
         self.labels = labels
         self._x, self._dtype, self._tile = x, dtype, tile
@@ -200,32 +199,44 @@ class Chunk:
         count = kernels.list_by_input(self._x, self._dense, size, lists)
         return kernels.ByInput(shortened(lists, count), size)
 
-    def make_room(self, hidden: int, classes: int) -> None:
-        """Clear the gradients, or make room for them: rows for inputs that the chunk has only.
+    @cached_property
+    def rows(self) -> slice | NDArray[np.int64]:
+        """The inputs for which the gradient by w1 has rows: those that the chunk has only.
 
         Beyond a few thousand inputs most are zero in all samples of a chunk, and clearing and
         adding up their rows would be the most work of all.
         """
-        if hasattr(self, "gradients"):
-            for part in self.gradients:
-                part[:] = 0
-            return
-        inputs, totals = self._x.shape[1] + 1, self.by_input.lists.totals
-        present = np.flatnonzero(np.bincount(totals, minlength=inputs))
-        self.rows: slice | NDArray[np.int64] = slice(None)
-        if self._is_dense.any():
-            inputs = self._panels.shape[2]
-        elif 2 * len(present) < inputs:
-            self.rows = present
-            inputs = len(present)
-            totals[:] = np.searchsorted(present, totals)
-        width = self._tile.width // np.dtype(self._dtype).itemsize
-        tiles = -(-hidden // width)
-        self.gradients = kernels.Gradients(
-            aligned_zeros((tiles, inputs, width), self._dtype),
-            aligned_zeros((tiles, classes, width), self._dtype),
-            aligned_zeros((classes,), self._dtype),
-        )
+        totals = self.by_input.lists.totals
+        present = np.flatnonzero(np.bincount(totals))
+        if self._is_dense.any() or 2 * len(present) > self._x.shape[1]:
+            return slice(None)
+        totals[:] = np.searchsorted(present, totals)
+        return present
+
+    @cached_property
+    def height(self) -> int:
+        """How many rows that gradient has, with those that pad panels."""
+        if isinstance(self.rows, slice):
+            padded: int = self._panels.shape[2]
+            return padded if self._is_dense.any() else self._x.shape[1] + 1
+        return len(self.rows)
+
+
+class InOrder(Generic[T]):
+    """Hands on what chunks come to in ascending order, whoever is done first."""
+
+    def __init__(self, take: Callable[[int, T], None]):
+        self._take, self._lock = take, Lock()
+        self._next = 0
+        self._waiting: dict[int, T] = {}
+
+    def put(self, position: int, result: T) -> None:
+        """Hand on the result, or keep it until those before are there."""
+        with self._lock:
+            self._waiting[position] = result
+            while self._next in self._waiting:
+                self._take(self._next, self._waiting.pop(self._next))
+                self._next += 1
 
 
 def empty_lists(nonzeros: int, lists: int, groups: int, dtype: str) -> kernels.Nonzeros:
@@ -245,6 +256,13 @@ def not_wanted(dtype: str) -> tuple[kernels.ByInput, kernels.Gradients]:
         kernels.ByInput(empty_lists(0, 0, 0, dtype), 1),
         kernels.Gradients(*(aligned_zeros((0,) * axes, dtype) for axes in (3, 3, 1))),
     )
+
+
+def empty_gradients(weights: kernels.Weights, rows: int) -> kernels.Gradients:
+    """Return zeros for so many inputs."""
+    tiles, classes, tile = weights.w2_back.shape
+    shapes = (tiles, rows, tile), (tiles, classes, tile), (classes,)
+    return kernels.Gradients(*(aligned_zeros(shape, weights.w1.dtype) for shape in shapes))
 
 
 def room_for(weights: kernels.Weights) -> kernels.Room:
@@ -306,6 +324,7 @@ class Core:
         self._tile = tile.width // itemsize
         self._class_tile = kernels.LINE_BYTES // itemsize
         self._rooms: list[kernels.Room] = []  # where nobody computes; one for each thread, at most
+        self._spare: defaultdict[int, list[kernels.Gradients]] = defaultdict(list)  # by height
 
     def _visit(self, chunk: Chunk, by_input: Any, weights: kernels.Weights, *results: Any) -> float:
         """Call `kernels.visit` with a room, of which nothing is read before it is written."""
@@ -326,34 +345,15 @@ class Core:
             bool(np.isfinite(w1).all()),
         )
 
-    def _mean_w1(self) -> Floats:
-        """Return the chunks' gradients by w1, added up in ascending order, divided by n."""
-        mean = np.empty((self.inputs + 1, self.hidden), self.dtype)
-
-        def add_up(tile: int) -> None:
-            total = np.zeros((self.inputs + 1, self._tile), self.dtype)
-            for chunk in self.chunks:
-                total[chunk.rows] += chunk.gradients.w1[tile][: len(total)]
-            columns = mean[:, tile * self._tile : (tile + 1) * self._tile]
-            np.divide(total[:, : columns.shape[1]], mean.dtype.type(self.n), out=columns)
-
-        tiles = range(-(-self.hidden // self._tile))
-        if len(self.chunks) > 1:
-            self.threads.map(add_up, tiles)
-        else:  # so little that to start a thread takes longer
-            for tile in tiles:
-                add_up(tile)
-        return mean
-
-    def _mean_w2(self) -> Floats:
-        """Return the same by w2."""
-        total, bias = (np.zeros_like(part) for part in self.chunks[0].gradients[1:])
-        for chunk in self.chunks:
-            total += chunk.gradients.w2
-            bias += chunk.gradients.b2
-        rows = total.swapaxes(1, 2).reshape(-1, self.classes)[: self.hidden]
-        mean: Floats = np.concatenate([bias[None], rows]) / rows.dtype.type(self.n)
-        return mean
+    def _cleared(self, chunk: Chunk, weights: kernels.Weights) -> kernels.Gradients:
+        """Return zeros for the chunk's gradients."""
+        try:
+            gradients = self._spare[chunk.height].pop()
+        except IndexError:
+            return empty_gradients(weights, chunk.height)
+        for part in gradients:
+            part[:] = 0
+        return gradients
 
     def gradient(self, w1: Floats, w2: Floats) -> tuple[float, tuple[Floats, Floats]]:
         """Return the mean loss at these weights, and its gradients, shaped like the weights.
@@ -362,13 +362,29 @@ class Core:
         """
         weights = self._weights(w1, w2)
 
-        def differentiate(chunk: Chunk) -> float:
-            chunk.make_room(self.hidden, self.classes)
-            results = np.empty(0, np.int64), chunk.gradients
-            return self._visit(chunk, chunk.by_input, weights, *results)
+        total = empty_gradients(weights, self.inputs + 1)
 
-        losses = self.threads.map(differentiate, self.chunks)
-        return mean_loss(losses, self.n), (self._mean_w1(), self._mean_w2())
+        def add(position: int, gradients: kernels.Gradients) -> None:
+            chunk = self.chunks[position]
+            total.w1[:, chunk.rows] += gradients.w1[:, : self.inputs + 1]
+            total.w2[:] += gradients.w2
+            total.b2[:] += gradients.b2
+            self._spare[chunk.height].append(gradients)
+
+        in_order = InOrder(add)
+
+        def differentiate(position: int, chunk: Chunk) -> float:
+            gradients = self._cleared(chunk, weights)
+            results = np.empty(0, np.int64), gradients
+            loss = self._visit(chunk, chunk.by_input, weights, *results)
+            in_order.put(position, gradients)
+            return loss
+
+        losses = self.threads.map(differentiate, range(len(self.chunks)), self.chunks)
+        g1 = total.w1.swapaxes(0, 1).reshape(self.inputs + 1, -1)[:, : self.hidden]
+        g2 = total.w2.swapaxes(1, 2).reshape(-1, self.classes)[: self.hidden]
+        n = total.b2.dtype.type(self.n)
+        return mean_loss(losses, self.n), (g1 / n, np.concatenate([total.b2[None], g2]) / n)
 
     def evaluate(self, w1: Floats, w2: Floats) -> tuple[float, NDArray[np.int64]]:
         """Return the mean loss at these weights and the (n,) predicted labels."""
