@@ -81,7 +81,7 @@ def derive(old: Array, new: Array, hints: Iterable[Action] = ()) -> Action | Non
     """Return the action that makes ``new`` of ``old``; None where no action does.
 
     One axis is looked for, over all of the array or within the positions of other axes that
-    changed; and two axes at once, or labels, with the pairs of hints (Gram matrices, argmax).
+    changed; labels, with the pairs of hints (argmax); and several axes at once (Gram matrices).
     """
     if old.shape != new.shape:
         return None
@@ -95,20 +95,23 @@ def derive(old: Array, new: Array, hints: Iterable[Action] = ()) -> Action | Non
 def _guesses(
     old: Array, new: Array, places: Sequence[tuple[int, ...]], hints: Sequence[Action]
 ) -> Iterator[Action]:
-    """Yield actions that may make ``new`` of ``old``, which differ in places of each axis."""
-    yield from hints
+    """Yield actions that may make ``new`` of ``old``, which differ in places of each axis.
+
+    One factor comes before several: where slices are equal, any may be exchanged as well.
+    """
+    yield from (hint for hint in hints if len(hint) == 1)
     limited = [(a, p) for a, p in enumerate(places) if len(p) < old.shape[a]]
     for axis in range(old.ndim):
         for where in dict.fromkeys([(), tuple(limit for limit in limited if limit[0] != axis)]):
             pairs = _exchanged(old, new, axis, places[axis], where)
             if pairs:
                 yield ((axis, pairs, where),)
-    known = sorted({factor[1] for hint in hints for factor in hint})
+    yield from (hint for hint in hints if len(hint) > 1)
     if old.dtype.kind == "i":
+        known = sorted({factor[1] for hint in hints for factor in hint})
         yield from (((LABELS, pairs, ()),) for pairs in known)
-    for axes in itertools.permutations(range(old.ndim), 2):
-        for both in itertools.product(known, repeat=2):
-            yield tuple(sorted((axis, pairs, ()) for axis, pairs in zip(axes, both, strict=True)))
+    found = [(a, _exchanged(old, new, a, p, (), several=True), ()) for a, p in enumerate(places)]
+    yield tuple(factor for factor in found if factor[1])
 
 
 def _levelled(old: Array, new: Array) -> list[Array]:
@@ -133,16 +136,27 @@ def _fits(shape: Sequence[int], action: Action) -> bool:
     )
 
 
-def _exchanged(old: Array, new: Array, axis: int, places: tuple[int, ...], where: Where) -> Pairs:
+def _exchanged(
+    old: Array,
+    new: Array,
+    axis: int,
+    places: tuple[int, ...],
+    where: Where,
+    *,
+    several: bool = False,
+) -> Pairs:
     """Return which slices of ``old`` are exchanged in ``new``; nothing where that is not so.
 
-    Slices are matched by one number each: they are sorted by it on both sides.
+    Slices are matched by one number each: they are sorted by it on both sides. With ``several``,
+    their own entries may be in another order: along other axes slices are exchanged, too.
     """
     limits = {**dict(where), axis: places}
     grid = np.ix_(*(limits.get(a, range(size)) for a, size in enumerate(old.shape)))
     before, after = (
         np.moveaxis(side[grid], axis, 0).reshape(len(places), -1) for side in _levelled(old, new)
     )
+    if several:
+        before, after = np.sort(before), np.sort(after)
     weights = np.cos(np.arange(before.shape[1]) * 1.3 + 0.4)
     left, right = ((rows @ weights).argsort(kind="stable").tolist() for rows in (before, after))
     source = dict(zip(right, left, strict=True))

@@ -174,7 +174,7 @@ class Groups:
             if units is None:
                 return None
             self.found = [h for h in self.found if not _within(own, _exchange(h, 0, 1))]
-            self.found.append(units)
+            self.found += self._apart(units)
             self._counts = [*dict.fromkeys([units.count, *self._counts])][:_HINTS]
         self._take(units, slot)
         return units
@@ -193,11 +193,11 @@ class Groups:
                 self._taken[slot] |= places[slot]
 
     def _parts(self, solution: Mapping[str, Action]) -> tuple[Part, ...]:
-        """Return where the two units of an exchange lie.
+        """Return where the two units of an exchange lie, each place once.
 
         Conditions that are no block are dropped: rows that a batch leaves out may go along.
         """
-        return tuple(
+        parts = dict.fromkeys(
             Part(name, axis, first, stride, block, where=limits)
             for name, action in solution.items()
             for axis, pairs, where in action
@@ -210,6 +210,7 @@ class Groups:
             ]
             for first, stride, block in _runs(pairs)
         )
+        return tuple(p for p in parts if not p.where or replace(p, where=()) not in parts)
 
     # Extent
 
@@ -249,6 +250,33 @@ class Groups:
             if len(rest) > 1 and self.holds(_some(pair, rest[:2])):
                 return [*units[:reach], *self._alike(pair, rest)[1:]]
         return units[:reach]
+
+    def _apart(self, units: Units) -> list[Units]:
+        """Return the units, or those in each slice of another axis, if each may be exchanged alone.
+
+        Hidden units of stacked experts may: every array has an axis of the experts.
+        """
+        if len(units.parts) == 1 or any(part.where for part in units.parts):
+            return [units]
+        others: list[dict[int, int]] = [  # axes by their sizes
+            {n: a for a, n in enumerate(self._start[p.array].shape) if n > 1 and a != p.axis}
+            for p in units.parts
+        ]
+        for size in set.intersection(*map(set, others)):
+            axes = [own[size] for own in others]
+            slices = [
+                replace(
+                    units,
+                    parts=tuple(
+                        replace(part, where=((axis, place, place + 1),))
+                        for part, axis in zip(units.parts, axes, strict=True)
+                    ),
+                )
+                for place in range(size)
+            ]
+            if all(map(self.holds, slices)):
+                return slices
+        return [units]
 
     def _reach(self, pair: Units) -> int:
         """Return how many units have room: in each array, and before they run into another part."""

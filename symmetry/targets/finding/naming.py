@@ -64,7 +64,8 @@ def _kind(units: Units, shapes: Shapes, around: bool) -> str:
         return "experts"
     if deep:
         return "channels"
-    if len(made) > 1 and len(_modules(units, shapes, makers=False)) > 1:
+    taken = _modules(units, shapes, makers=False)
+    if len({*made}.difference(taken)) > 1 and len({*taken}.difference(made)) > 1:
         return "residual stream"
     axes = [{p.axis for p in units.parts if p.array == array} for array in units.arrays]
     return "recurrent units" if any(len(found) > 1 for found in axes) else "units"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,11 +69,7 @@ class Rehearsal:
         real = self._run()
         refuse_beyond_memory(_BYTES * sum(p.numel() for p in real.parameters.values()))
         self._ends: list[tuple[int, int]] = []  # of each step
-        self.gradients: dict[str, NDArray[np.bool_]] = {}
-        real.after_backward = lambda: self._note_gradients(real)
-        for _ in range(STEPS):
-            real.step()
-            self._ends.append((real.backwards, real.grads))
+        self.gradients = self._reached(real)
         run = self._run()
         leaves = leaves_of(run)
         self.start: dict[str, Array] = {n: as_array(t) for n, t in leaves.items()}
@@ -101,20 +97,43 @@ class Rehearsal:
             if not actions.same(self.start[name], self._at_start.buffers[0][name], 0.0)
         }
         self.generic, self._base = self.start, self._at_start
-        for scale in _SCALES:
-            generic = self._moved({*run.parameters} | moving, scale)
-            base = self._steps(self._run(generic))
-            if np.isfinite(base.losses).all():
-                self.generic, self._base = generic, base
-                break
+        self._leave_start({*run.parameters} | moving)
         self.silent = not any(self._base.losses)
         self.tolerance = self._measured()
 
-    def _note_gradients(self, run: Run) -> None:
-        for name, parameter in run.parameters.items():
-            known = self.gradients.setdefault(name, np.zeros(parameter.shape, bool))
-            if parameter.grad is not None:
-                known |= parameter.grad.to_dense().numpy() != 0
+    def _leave_start(self, names: set[str]) -> None:
+        """Find a generic start at which as many entries as at the start receive a gradient.
+
+        A large move may make all samples choose one expert.
+        """
+        most, wanted = -1, _count(self.gradients)
+        for scale in _SCALES:
+            generic = self._moved(names, scale)
+            base = self._steps(self._run(generic))
+            if np.isfinite(base.losses).all():
+                reached = _count(self._reached(self._run(generic)))
+                if reached > most:
+                    self.generic, self._base, most = generic, base, reached
+                if reached >= wanted:
+                    break
+
+    def _reached(self, run: Run) -> dict[str, NDArray[np.bool_]]:
+        """Take steps as they are written; return which entries of parameters get a gradient."""
+        reached: dict[str, NDArray[np.bool_]] = {}
+
+        def note() -> None:
+            for name, parameter in run.parameters.items():
+                known = reached.setdefault(name, np.zeros(parameter.shape, bool))
+                if parameter.grad is not None:
+                    known |= parameter.grad.to_dense().numpy() != 0
+
+        run.after_backward = note
+        ends = []
+        for _ in range(STEPS):
+            run.step()
+            ends.append((run.backwards, run.grads))
+        self._ends = self._ends or ends
+        return reached
 
     def trace(self) -> tuple[Trace, int]:
         """Return the trace of the first step from the generic start, and the loss's number."""
@@ -214,6 +233,10 @@ def leaves_of(run: Run) -> dict[str, torch.Tensor]:
         for name, tensor in {**run.parameters, **buffers}.items()
         if has_numbers(tensor)
     }
+
+
+def _count(reached: Mapping[str, NDArray[np.bool_]]) -> int:
+    return sum(map(np.count_nonzero, reached.values()))
 
 
 def _weighted(losses: Sequence[torch.Tensor]) -> list[tuple[torch.Tensor, float]]:

@@ -335,7 +335,7 @@ class Solver:
                 for x, partner in self._aligned(k, ~q, factor, wide).items():
                     if x >= 0:
                         factors[node.inputs[x]].append(partner)
-            wanted = {i: actions.joined(now(i), *found) for i, found in factors.items()}
+            wanted = {i: _replaced(now(i), found) for i, found in factors.items()}
             if None not in wanted.values():
                 yield {i: a for i, a in wanted.items() if a}
         size = self.trace.arrays[node.outputs[q]].shape
@@ -486,6 +486,12 @@ def _extends(action: Action, old: Action) -> bool:
         any(f == factor or (f[0] == factor[0] and {*factor[1]} <= {*f[1]}) for f in action)
         for factor in old
     )
+
+
+def _replaced(action: Action, factors: Sequence[Factor]) -> Action | None:
+    """Return the action with these factors in place of those along the same axes."""
+    axes = {(axis, where) for axis, _, where in factors}
+    return actions.joined(tuple(f for f in action if (f[0], f[2]) not in axes), *factors)
 
 
 def _in_parts(pairs: Pairs, size: int, length: int) -> Pairs:

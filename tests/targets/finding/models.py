@@ -812,7 +812,7 @@ def quantised():
 
 
 def chosen_matrices():
-    """A stream, hidden units, and the experts: a sample takes the matrices of one by its number."""
+    """A stream, the hidden units of three experts, and the experts, taken by their numbers."""
 
     def forward(m, x):
         x = m.embed(x)
@@ -942,6 +942,103 @@ def few_rows():
     return model, step
 
 
+def soft_experts():
+    """The stream, three experts, and the hidden units of each: no operation takes one apart."""
+
+    def forward(m, x):
+        x = m.embed(x)
+        logits = x @ m.slots
+        slots = logits.softmax(1).transpose(1, 2) @ x
+        results = F.relu(slots.transpose(0, 1) @ m.w1) @ m.w2
+        return m.head((x + logits.softmax(2) @ results.transpose(0, 1)).mean(1))
+
+    model = Model(
+        forward,
+        embed=nn.Linear(4, 6),
+        slots=nn.Parameter(torch.randn(6, 3)),
+        w1=nn.Parameter(torch.randn(3, 6, 5)),
+        w2=nn.Parameter(torch.randn(3, 5, 6)),
+        head=nn.Linear(6, 3),
+    )
+    return classify(model, normal(7, 8, 4), 3)
+
+
+def masked_experts():
+    """The stream, three experts that write to their samples, and the hidden units of each.
+
+    A start that is moved far sends all samples to one expert.
+    """
+
+    def expert():
+        return nn.Sequential(nn.Linear(8, 6), nn.ReLU(), nn.Linear(6, 8))
+
+    def forward(m, x):
+        x = F.relu(m.embed(x))
+        weight, chosen = m.router(x).softmax(-1).max(-1)
+        results = torch.zeros_like(x)
+        for number, own in enumerate(m.experts):
+            mask = chosen == number
+            results[mask] = own(x[mask]) * weight[mask, None]
+        return m.head(x + results)
+
+    model = Model(
+        forward,
+        embed=nn.Linear(5, 8),
+        router=nn.Linear(8, 3),
+        experts=nn.ModuleList([expert() for _ in range(3)]),
+        head=nn.Linear(8, 3),
+    )
+    return classify(model, normal(96, 5), 3)
+
+
+def core_tensor():
+    """Dimensions that lie along two axes of one tensor, and those of the relations."""
+
+    def forward(m, x):
+        subject, relation = x[:, 0], x[:, 1] % 4
+        matrices = torch.einsum("br,rij->bij", m.relations(relation), m.core)
+        found = torch.einsum("bi,bij->bj", m.norm(m.entities(subject)), matrices)
+        return m.norm(found) @ m.entities.weight.T
+
+    model = Model(
+        forward,
+        entities=nn.Embedding(11, 5),
+        relations=nn.Embedding(4, 3),
+        core=nn.Parameter(torch.randn(3, 5, 5)),
+        norm=nn.BatchNorm1d(5),
+    )
+    return classify(model, integers(11, 9, 2), 11)
+
+
+def equal_samples():
+    """A state that is the same for all samples at first, and the hidden units of its change."""
+
+    def forward(m, x):
+        h = torch.zeros(len(x), 7)
+        for t in range(x.shape[1]):
+            h = m.cell(x[:, t], h + 0.1 * m.change(h))
+        return m.head(h)
+
+    model = Model(
+        forward,
+        cell=nn.GRUCell(3, 7),
+        change=nn.Sequential(nn.Linear(7, 9), nn.Tanh(), nn.Linear(9, 7)),
+        head=nn.Linear(7, 2),
+    )
+    return classify(model, normal(5, 4, 3), 2)
+
+
+def largest_words():
+    """Dimensions and hidden units: words that lose everywhere are no units of their own."""
+    model = Model(
+        lambda m, x: m.head(F.leaky_relu(m.inner(m.words(x, torch.tensor([0, 3, 4, 9]))))),
+        words=nn.EmbeddingBag(11, 6, mode="max"),
+        inner=nn.Linear(6, 5),
+        head=nn.Linear(5, 3),
+    )
+    return train(model, lambda m, x, y: F.cross_entropy(m(x), y), integers(11, 12), integers(3, 4))
+
+
 COUNTED = {
     mlp: 2,
     cnn: 3,
@@ -984,10 +1081,15 @@ COUNTED = {
     capsules: 6,
     masked_attention: 4,
     quantised: 4,
-    chosen_matrices: 3,
+    chosen_matrices: 5,
     few_rows: 2,
     twin_critics: 3,
     dots: 1,
     decision_steps: 3,
     held_copies: 1,
+    soft_experts: 5,
+    masked_experts: 5,
+    core_tensor: 2,
+    equal_samples: 2,
+    largest_words: 2,
 }

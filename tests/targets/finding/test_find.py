@@ -32,12 +32,16 @@ def test_groups_are_those_counted_by_hand(make):
     assert len(coverage.groups) == MODELS[make], coverage
     assert len({units.name for units in coverage.groups}) == MODELS[make]
     run = Training(make.__name__, make).start(dtype="float64", noise=False)
-    start = run.state()
-    for units in coverage.groups:  # a group is a permutation of what the arrays hold
-        rotated = units.rearranged(start, np.roll(np.arange(units.count), 1))
+    numbers, count = {}, 0
+    for name, array in run.state().items():
+        numbers[name] = np.arange(count, count + array.size).reshape(array.shape)
+        count += array.size
+    for units in coverage.groups:  # a group moves something in each array, and loses nothing
+        rotated = units.rearranged(numbers, np.roll(np.arange(units.count), 1))
+        assert all((rotated[name] != numbers[name]).any() for name in units.arrays)
         before, after = (
             np.concatenate([state[name].ravel() for name in units.arrays])
-            for state in (start, rotated)
+            for state in (numbers, rotated)
         )
         assert np.array_equal(np.sort(before), np.sort(after))
 
