@@ -17,6 +17,9 @@ def refuse_beyond_memory(needed: int) -> None:
     """Refuse more bytes than this process can get."""
     there = available()
     if there is not None and needed > there:
+        give_back()  # which may be enough
+        there = available()
+    if there is not None and needed > there:
         raise SymmetryError(
             f"this would take {in_words(needed)} of memory, and there are {in_words(there)}"
         )

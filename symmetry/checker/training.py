@@ -169,7 +169,6 @@ class TrainingExaminer(Examiner):
         setting = self._settings[blank.dtype]
         if invariant.name.startswith("training/") and invariant.name not in _FIRST:
             setting.let_go()  # `symmetry/*`, which compares them, was checked before
-        give_back()
         try:
             refuse_beyond_memory(invariant.copies * setting.fresh.size)
         except SymmetryError as error:
