@@ -26,12 +26,8 @@ _INTEGERS: dict[np.dtype[Any], Any] = {
 def ordered(a: Floats) -> NDArray[Any]:
     """Return integers in the order of the numbers; both zeros are 0, every NaN is the largest.
 
-    Neighbouring numbers become neighbouring integers: int32 for float32, int64 for float64.
-
-    Raises
-    ------
-    KeyError
-        For any other dtype.
+    Neighbouring numbers become neighbouring integers: int32 for float32, int64 for float64. Any
+    other dtype is a ``KeyError``.
     """
     integer = _INTEGERS[a.dtype]
     limit = np.iinfo(integer).max

@@ -15,60 +15,25 @@ from symmetry.units.units import Units, first_of_group
 
 @dataclass(frozen=True)
 class Split:
-    """The first time that clones were not equal.
+    """The first time that clones were not equal."""
 
-    Attributes
-    ----------
-    step
-        After which it shows, counted from 1.
-    array
-        The array that shows it.
-    units
-        The first unit outside the largest group of units that are still equal, and the first unit
-        of that group.
-    entries
-        The index in the array of the entry of each of the two units that differs by most ulps.
-    ulps, relative
-        The distance of those two entries in ulps; the largest relative distance of the two units.
-    groups
-        The units that were clones and now are not, sorted by which of them are still equal.
-    """
-
-    step: int
-    array: str
+    step: int  # after which it shows, counted from 1
+    array: str  # that shows it
+    # The first unit outside the largest group of units that are still equal; the first one of it.
     units: tuple[int, int]
+    # The index in the array of the entry of each of the two units that differs by most ulps.
     entries: tuple[tuple[int, ...], tuple[int, ...]]
-    ulps: int
-    relative: float
-    groups: tuple[Group, ...]
+    ulps: int  # the distance of those two entries
+    relative: float  # the largest relative distance of the two units
+    groups: tuple[Group, ...]  # that were clones and now are not, by which are still equal
 
 
 class Follower:
     """Sees the state after each step of a run, and notices when clones split.
 
-    The first state with a number that is not finite is compared, and no state after it.
-
-    Parameters
-    ----------
-    units
-        What is compared, in all of their parts.
-    start
-        The state before the first step.
-    groups
-        Which units are clones; by default those that are equal at the start.
-
-    Attributes
-    ----------
-    steps
-        The last step that was compared.
-    moved
-        Whether an entry of a clone has become another finite number.
-    max_ulps
-        The largest distance of any two clones in any entry, at any step.
-    groups
-        Which units are equal now; only units that were clones at the start can be.
-    split
-        The first split; None while there is none.
+    Units are compared in all of their parts. Clones are those in one of the ``groups``; by default
+    those that are equal at the start. The first state with a number that is not finite is compared,
+    and no state after it.
     """
 
     def __init__(
@@ -83,10 +48,10 @@ class Follower:
         self._shared = [unit for group in self._clones if len(group) > 1 for unit in group]
         self._start = [units.rows(start, part) for part in units.parts]
         self._ended = False
-        self.steps = 0
-        self.moved = False
-        self.max_ulps = 0
-        self.groups = self._clones
+        self.steps = 0  # the last one that was compared
+        self.moved = False  # whether an entry of a clone has become another finite number
+        self.max_ulps = 0  # the largest distance of any two clones, at any step
+        self.groups = self._clones  # which are equal now, of those that were at the start
         self.split: Split | None = None
 
     @property

@@ -31,13 +31,7 @@ def in_ulps(distance: int) -> str:
 
 
 def groups_in_words(groups: Sequence[Group]) -> str:
-    """Say which units form which group, in one short phrase.
-
-    Parameters
-    ----------
-    groups
-        Disjoint groups of unit numbers, each ascending.
-    """
+    """Say which units form which of disjoint groups, each ascending, in one short phrase."""
     units = sorted(unit for group in groups for unit in group)
     if len(groups) == 1:
         return f"all {len(units)} identical"
