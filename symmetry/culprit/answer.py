@@ -195,7 +195,7 @@ def _told(explanation: Explanation, ways: Ways, found: list[Finding]) -> Explana
     if left:
         culprits[-1] = replace(culprits[-1], evidence=(*culprits[-1].evidence, left))
     first = next(filter(ways.matters, found), found[0])
-    if jumps and ways.seen[first.event].place != ways.seen[jumps[0].finding.event].place:
+    if jumps and ways.seen[first.event].call.place != ways.seen[jumps[0].finding.event].call.place:
         culprits.append(Scene(ways, first).culprit(f"{ROUNDING}: {NOT_THE_CAUSE}"))
     explanation = replace(explanation, culprits=tuple(culprits), remarks=tuple(remarks))
     return replace(explanation, outcome="explained" if jumps else "rounding")
@@ -217,7 +217,7 @@ def _causes(ways: Ways, found: list[Finding], *, jumping: bool) -> tuple[list[Fi
         met = {finding.event for finding in mended}
         before = [f for f in found[: found.index(first)] if f.spot.both and f.event not in met]
         if not before:
-            *others, new = [ways.seen[finding.event] for finding in (*causes, first)]
+            *others, new = [ways.seen[finding.event].call for finding in (*causes, first)]
             if (new.name, new.place) not in [(other.name, other.place) for other in others]:
                 causes.append(first)
             if len(causes) == _MOST or not first.spot.both or first.event in met:

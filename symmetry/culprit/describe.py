@@ -27,7 +27,7 @@ _SHAPES = ("_like", "new_")  # in names of operations that take nothing but the 
 
 def at(event: Event) -> str:
     """Name an operation and where it is."""
-    return f"{event.name} ({event.place})" if str(event.place) else event.name
+    return f"{event.call.name} ({event.call.place})" if str(event.call.place) else event.call.name
 
 
 class Scene:
@@ -59,13 +59,13 @@ class Scene:
         event, run = self._event, self._ways.run
         cause, origin = self._cause()
         seen = event if origin is None else origin
-        place, phase = seen.place, seen.place.phase
+        place, phase = seen.call.place, seen.call.place.phase
         parameter, rows = self._named if origin is None else ("", "")
         if phase == "other" and parameter and not parameter.startswith("the gradient"):
             phase = "optimizer"  # the user's own one
         entries = self._entries()
         return Culprit(
-            operation=seen.name,
+            operation=seen.call.name,
             file=str(place).rpartition(":")[0],
             line=place.line,
             source=place.source,
@@ -80,7 +80,7 @@ class Scene:
             difference=self._difference(entries, size or self._jump()),
             remarks=tuple(self._remarks(origin)),
             evidence=tuple(self._repeated()),
-            script=write(event, self._position, entries, f"{event.name}: {cause}"),
+            script=write(event, self._position, entries, f"{event.call.name}: {cause}"),
         )
 
     @cached_property
@@ -173,7 +173,7 @@ class Scene:
         foreign = self._foreign()
         origin = self._random_origin(foreign)
         if origin is not None or event.call.random:
-            is_mask = any(word in (origin or event).name for word in _MASKS)
+            is_mask = any(word in (origin or event).call.name for word in _MASKS)
             mask = "a random mask" if is_mask else "a random mask, or noise"
             return f"it draws random numbers that differ between the units: {mask}", origin
         if foreign:
@@ -256,7 +256,7 @@ class Scene:
                 continue
             if events[number].call.random:
                 return events[number]
-            if not any(word in events[number].name for word in _SHAPES):
+            if not any(word in events[number].call.name for word in _SHAPES):
                 waiting += [(maker, shape) for maker in events[number].makers]
         return None
 

@@ -87,7 +87,7 @@ class Pair:
         self.spots[key] = spot
         if spot is None or spot.kind == "entries":
             return
-        name = None if spot.both else event.name
+        name = None if spot.both else event.call.name
         whole = Piece(None, spot.axis, s, t, tolerance_of(s, t, noise), name)
         pieces = [replace(whole, index=index) for index in ([spot.i, spot.j][: 1 + spot.both])]
         self.pieces[key] = [replace(piece, s=piece.of(s), t=piece.of(t)) for piece in pieces]

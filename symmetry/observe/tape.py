@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from symmetry.observe.call import Call, Handle
-from symmetry.observe.place import Place
 from symmetry.units.state import Array
 
 Mend = Callable[[Array], None]  # changes an array in place
@@ -41,16 +40,6 @@ class Event:
         """The shapes of its arrays, kept when those are let go."""
         shapes: tuple[tuple[int, ...], ...] = self.signature[-1]
         return shapes
-
-    @property
-    def name(self) -> str:
-        """The name of the operation."""
-        return self.call.name
-
-    @property
-    def place(self) -> Place:
-        """Where the user's code asked for it."""
-        return self.call.place
 
     def let_go(self, arrays: Sequence[Array] = ()) -> Event:
         """Return the event without the memory that it holds, but with copies of its arrays."""
