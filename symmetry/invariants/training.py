@@ -90,6 +90,12 @@ class TrainingSetting:
         for state in run.states(JUDGED):
             losses.append(run.loss)
             states.append(state)
+            for name in sorted(run.parameters.keys() & start.keys()):
+                if state[name].shape != start[name].shape:
+                    raise TrainingError(
+                        f"{name} has the shape {start[name].shape} at the start and "
+                        f"{state[name].shape} after step {run.taken - 1}: what grows is not checked"
+                    )
             if run.loss is not None and not math.isfinite(run.loss):
                 raise TrainingError(f"the loss of step {run.taken - 1} is {run.loss}")
         if losses == [None] * JUDGED and not has_moved(start, states[-1:]):

@@ -69,6 +69,11 @@ class Run:
             self.parameters = torch_state.parameters_of(self.objects)
         if not self.parameters:
             raise TrainingError(f"{training.name}: the model has no parameters")
+        for name, parameter in self.parameters.items():
+            if parameter.is_meta:
+                raise TrainingError(
+                    f"{training.name}: {name} is on the device meta, without numbers"
+                )
 
     @property
     def model(self) -> nn.Module:
@@ -369,7 +374,7 @@ class _StepEnded(TrainingError):  # noqa: N818
 
 
 def _hint(text: str) -> str:
-    if "CUDA" in text or "NVIDIA" in text:
+    if any(word in text for word in ("CUDA", "NVIDIA", "mps devices")):
         return "; a training is checked on this machine: let it choose the device that there is"
     if text.startswith("TypeError") and "positional argument" in text:
         return "; the step is called as step(i) with the number of the step"

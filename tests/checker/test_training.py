@@ -267,3 +267,37 @@ def test_gradients_of_the_wrong_units_are_seen_although_all_are_shifted_by_one()
 
     found = kinds(checked(training(after=shift), only=["symmetry/permutation"]))
     assert found == {("permutation", dtype): "violated" for dtype in ("float32", "float64")}
+
+
+def test_a_parameter_that_grows_is_an_error_in_one_line():
+    def make():
+        import torch
+
+        model = torch.nn.Linear(3, 2)
+
+        def step(i):
+            model(torch.ones(2, model.in_features)).sum().backward()
+            model.in_features += 1
+            model.weight = torch.nn.Parameter(torch.zeros(2, model.in_features))
+
+        return model, step
+
+    (error,) = [verdict for verdict in checked(make).verdicts if verdict.gates]
+    assert error.kind == "error"
+    assert error.message == (
+        "model.weight has the shape (2, 3) at the start and (2, 4) after step 0: what grows is "
+        "not checked"
+    )
+
+
+def test_frozen_integers_beside_the_weights_are_no_obstacle():
+    def integers():
+        import torch
+
+        layer = torch.nn.Identity()
+        whole = torch.ones(3, dtype=torch.int8)
+        layer.scale = torch.nn.Parameter(whole, requires_grad=False)
+        return layer
+
+    found = checked(training(inner=integers), only=["training/*"])
+    assert not [verdict for verdict in found.verdicts if verdict.gates]

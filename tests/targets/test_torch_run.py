@@ -355,6 +355,7 @@ def test_a_step_without_number_a_model_without_parameters_and_a_lone_gpu():
         (lambda: (torch.nn.Linear(1, 1), lambda: None), "the step is called as step"),
         (lambda: (torch.nn.ReLU(), lambda i: None), "the model has no parameters"),
         (lambda: (torch.nn.Linear(1, 1), None), "returned None for the step, expected a function"),
+        (lambda: (torch.nn.Linear(1, 1, device="meta"), lambda i: None), "is on the device meta"),
         (lone, "let it choose the device that there is"),
     ):
         with pytest.raises(TrainingError, match=message):
