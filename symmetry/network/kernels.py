@@ -36,9 +36,9 @@ Every product, large or small, is one operation, `multiply_add`, whose totals st
 
     total[lane] += values[p] * rows[indices[p], lane]        for p in a range, lane in a tile
 
-Hidden units are cut into *tiles* of 64, 256 or 416 bytes, whichever wastes the least (104 float32
-in 6.5 AVX-512 registers: wide enough to be worth the load of value and index). All that is indexed
-by hidden units is stored tile by tile, padded with zeros:
+Hidden units are cut into *tiles* of 64 to 832 bytes, whichever wastes the least (208 float32 in 13
+AVX-512 registers: wide enough to be worth the load of value and index). All that is indexed by
+hidden units is stored tile by tile, padded with zeros:
 
            w1 (tiles, inputs, tile)              hidden, then deltas (tiles, samples, tile)
             one tile                                   one tile
@@ -80,10 +80,11 @@ from numpy.typing import NDArray
 
 from symmetry.network.compiler import njit
 
-TILES = (64, 256, 416)  # widths in bytes
+AVX512 = get_host_cpu_features().get("avx512f", False)  # 32 registers of 64 bytes, not 16 of 32
+TILES = (64, 256, 416, 832) if AVX512 else (64, 256, 416)  # widths in bytes
 LINE_BYTES = 64  # a cache line: one AVX-512 register, the tile of the classes
 FEW = 4  # totals of a line that hide an addition's latency, and as many as fit registers:
-MANY = 16 if get_host_cpu_features().get("avx512f") else 4
+MANY = 16 if AVX512 else 4
 PANEL = 16  # samples of a dense block that lie side by side
 BLOCK = 256  # samples
 SUB_BLOCK = 64  # samples whose deltas stay in the first-level cache with one row of gradients
@@ -375,10 +376,9 @@ def multiply_add(
             byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
             kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
             function = builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
-            to_read, soon, data = number(0), number(3), number(1)
             for k in range(0, PANEL, LINE_BYTES // itemsize):
                 line = builder.bitcast(builder.gep(values, [builder.add(row, integer(k))]), byte)
-                builder.call(function, [line, to_read, soon, data])
+                builder.call(function, [line, *map(number, (0, 3, 1))])  # to read, soon, data
 
         def loop_of(width: int) -> None:
             """Write the loop for one width, from where the builder stands on."""
