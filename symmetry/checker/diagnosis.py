@@ -8,9 +8,8 @@ from typing import Any
 
 from symmetry.checker.recipes import COMMON, setting
 from symmetry.checker.verdict import Verdict
-from symmetry.observe.call import Call
 from symmetry.targets.trainer import Trainer, TrainerError
-from symmetry.units.state import Array, finite, identical
+from symmetry.units.state import finite, identical
 
 _REPEATABLE = "symmetry/repeatable"
 
@@ -48,32 +47,25 @@ def _draws(trainer: Trainer, dtype: str) -> list[str]:
     """Say which operations of a step draw random numbers, and where."""
     from symmetry.observe.place import Places
     from symmetry.observe.running import observing
+    from symmetry.observe.tape import Event, Tape
 
     start = setting(replace(COMMON, dtype=dtype))
     arguments = start.x, start.y, start.w1, start.w2, start.lr
-    seen = _Draws()
+    texts: dict[str, None] = {}
+
+    def note(event: Event) -> None:
+        call = event.call
+        if call.random:
+            where = call.place.module or str(call.place) or "code that is in no file"
+            texts[f"{call.name} draws random numbers in each step: {where}"] = None
+
     try:
         run = trainer.start()
         run(*arguments)  # it may compile, or make its model
         named: Any = getattr(getattr(run.step, "model", None), "named_modules", tuple)()
         places = Places({id(m): f"module {name} ({type(m).__name__})" for name, m in named})
-        with observing(seen, trainer.target, places):
+        with observing(Tape(note), trainer.target, places):
             run(*arguments)
     except TrainerError:
         pass
-    return list(seen.texts)
-
-
-class _Draws:
-    """Notes the operations that draw random numbers."""
-
-    def __init__(self) -> None:
-        self.texts: dict[str, None] = {}
-
-    def before(self, call: Call) -> None:
-        if call.random:
-            where = call.place.module or str(call.place) or "code that is in no file"
-            self.texts[f"{call.name} draws random numbers in each step: {where}"] = None
-
-    def after(self, *_: object) -> dict[int, Array]:
-        return {}
+    return list(texts)
