@@ -53,7 +53,8 @@ class TrainingSetting:
     model_units: tuple[Units, ...] = ()
     # Names and places of the random operations inside modules, once ``result`` is known.
     random: tuple[tuple[str, str], ...] = ()
-    noise: tuple[str, ...] = ()  # where a step draws noise without which it was judged
+    # Where a step draws noise without which it was judged; the same for all settings made of one.
+    noise: dict[str, None] = field(default_factory=dict)
     # The numbers of fixed tensors that its runs read as the same along these axes, or as zero.
     levelled: Mapping[int, Sequence[int]] = field(default_factory=dict)
     _response: list[dict[str, float]] = field(default_factory=list)

@@ -147,7 +147,7 @@ def _unless_unread(
     if levelled.violation is not None or not levelled.counted:
         return finding
     if not fixed:
-        setting.noise = tuple(dict.fromkeys((*setting.noise, own[0].place)))
+        setting.noise[own[0].place] = None
         return levelled
     name = fixed[0].name or f"a fixed tensor of shape {fixed[0].array.shape}"
     verb = f"and {len(fixed) - 1} more tell" if len(fixed) > 1 else "tells"

@@ -76,7 +76,7 @@ def zero_rate(setting: TrainingSetting) -> Finding:
             _at_zero_rate(setting.levelling({u.number: () for u in drawn})) if drawn else finding
         )
         if without.violation is None:
-            setting.noise = tuple(dict.fromkeys((*setting.noise, drawn[0].place)))
+            setting.noise[drawn[0].place] = None
             return without
     return finding
 

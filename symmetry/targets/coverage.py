@@ -12,6 +12,7 @@ from symmetry.errors import SymmetryError
 from symmetry.targets.resolve import resolve
 from symmetry.targets.training import Training, TrainingError
 from symmetry.units.units import Part, Units
+from symmetry.units.words import count
 
 Progress = Callable[[str, int, int], None]  # what is being done, its number, and of how many
 
@@ -67,8 +68,7 @@ class Coverage:
 
     def lines(self) -> list[str]:
         """Return the text that ``symmetry units`` prints."""
-        many = f"{len(self.groups)} group" + "s" * (len(self.groups) != 1)
-        found = [f"{self.model}: {many} of equal units"]
+        found = [f"{self.model}: {count(len(self.groups), 'group')} of equal units"]
         for units, room in zip(self.groups, self.room, strict=True):
             many = f"{units.count} of {room}" if room > units.count else f"{units.count}"
             idle = self.idle.get(units.name, ())
