@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from symmetry.network.kernels import MANY
 from tests.performance import __main__ as command
 from tests.performance import limits, load, measure, memory, report
 from tests.performance import sweeps as sweeps_module
@@ -145,7 +146,7 @@ def test_loops_of_the_limits_do_what_they_say():
     total, rows = np.zeros(104, np.float32), np.ones((2, 104), np.float32)
     limits.multiply(total, np.ones(3, np.float32), np.array([0, 1, 1], np.uint16), rows, 2)
     assert (total == 6).all()
-    totals, values = np.zeros((16, 16), np.float32), np.full((3, 16), 2, np.float32).T
+    totals, values = np.zeros((MANY, 16), np.float32), np.full((3, MANY), 2, np.float32).T
     limits.multiply_matrices(totals, values, np.ones((3, 16), np.float32), 2)
     assert (totals == 12).all()
 
