@@ -215,7 +215,10 @@ def _promoted(func: Any, perform: Callable[..., Any], args: Any, kwargs: dict[st
         return doubles[id(value)] if id(value) in doubles else _double(value)
 
     named = {name: _mapped(double, value) for name, value in kwargs.items()}
-    result = perform(*_mapped(double, args), **named)
+    wide = _mapped(double, args)
+    if "fake_quantize" in func._schema.name and _is_tensor(args[1]):
+        wide = wide[0], wide[1].float(), *wide[2:]  # of its scales the kernels take no float64
+    result = perform(*wide, **named)
     originals = {id(high): low for low, high in written}
     for low, high in written:
         low.copy_(high)

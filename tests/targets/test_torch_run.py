@@ -223,6 +223,30 @@ def test_promoted_run_leaves_out_autocast_scaling_and_conversions():
     assert taken.loss < 10
 
 
+def test_quantisation_whose_kernels_take_no_scale_in_float64_is_promoted():
+    def quantised():
+        import torch
+
+        class Quantised(torch.nn.Module):
+            def forward(self, x):
+                scale, zero = torch.full((4,), 0.01), torch.zeros(4, dtype=torch.int32)
+                return torch.fake_quantize_per_channel_affine(x, scale, zero, 1, -127, 127)
+
+        return Quantised()
+
+    make = training(torch_sgd, inner=quantised)
+    written, promoted = after(2, make), after(2, make, dtype="float64")
+    for name, array in promoted.items():
+        assert array.dtype == np.float64
+        np.testing.assert_allclose(array, written[name], rtol=1e-4, atol=1e-5)
+
+
+def torch_sgd(parameters, rate):
+    import torch
+
+    return torch.optim.SGD(parameters, rate)
+
+
 def test_products_by_group_that_have_no_kernel_for_float64_are_promoted():
     import torch
 
