@@ -156,7 +156,11 @@ class _Adapter:
         written = {t.untyped_storage().data_ptr() for t in targets}
         made = [t for t in operation.made if _readable(t)]
         made = [t for t in made if t.untyped_storage().data_ptr() not in written]
-        self._observer.after(self._call, [*map(_handle, targets)], [*map(_handle, made)])
+        handles = [_handle(t) for t in (*targets, *made)]
+        self._observer.after(self._call, handles[: len(targets)], handles[len(targets) :])
+        for tensor, handle in zip((*targets, *made), handles, strict=True):
+            if tensor.dtype is torch.bfloat16:  # the observer has seen, and may change, a copy
+                tensor.detach().copy_(torch.from_numpy(handle.values))
         # Whoever keeps the call keeps no tensors: they would live on beside autograd's graph, up
         # to the end of the interpreter.
         operation.operands, operation.results = (), ()

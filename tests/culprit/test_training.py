@@ -95,6 +95,14 @@ def test_a_unit_that_takes_its_gradient_from_a_neighbour_is_seen_beside_one_that
     assert explanation.culprits[0].source == "of_weight[-1] = of_weight[-2]"
 
 
+def test_numbers_that_numpy_has_not_are_followed_as_well():
+    from tests.faulty.trainings.units import half_of_the_rows_in_bfloat16
+
+    explanation = explain(half_of_the_rows_in_bfloat16)
+    assert explanation.outcome == "explained"
+    assert "bfloat16().float()" in explanation.culprits[0].source
+
+
 def test_an_optimiser_that_keeps_all_units_in_one_vector_is_not_accused():
     from tests.sound.trainings.steps import mlp_lbfgs
 
