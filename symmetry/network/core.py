@@ -113,7 +113,8 @@ class Tile(NamedTuple):
 
 
 LINE = Tile(64, 256, 2.2)  # that of dense blocks; in lists, its additions wait for one another
-TILES = (LINE, Tile(256, 64, 4), Tile(416, 64, 7), Tile(832, 32, 14))[: len(kernels.TILES)]
+WIDE = Tile(256, 64, 4), Tile(kernels.TILES[2], 64, 7), Tile(832, 32, 14)
+TILES = (LINE, *WIDE)[: len(kernels.TILES)]
 SHORTEST = 20  # nonzeros that are worth a list of their own
 MOST_INDEXED = 2**16  # inputs of a part
 

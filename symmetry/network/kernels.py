@@ -81,7 +81,7 @@ from numpy.typing import NDArray
 from symmetry.network.compiler import njit
 
 AVX512 = get_host_cpu_features().get("avx512f", False)  # 32 registers of 64 bytes, not 16 of 32
-TILES = (64, 256, 416, 832) if AVX512 else (64, 256, 416)  # widths in bytes
+TILES = (64, 256, 448, 832) if AVX512 else (64, 256, 416)  # widths in bytes
 LINE_BYTES = 64  # a cache line: one AVX-512 register, the tile of the classes
 FEW = 4  # totals of a line that hide an addition's latency, and as many as fit registers:
 MANY = 16 if AVX512 else 4

@@ -53,6 +53,7 @@ def same_bits(a, b):
 @example(n=5, i=100, h=3, c=3, dtype="float32", dense=False, threads=1, seed=6)
 @example(n=66, i=4, h=104, c=3, dtype="float32", dense=True, threads=2, seed=7)
 @example(n=9, i=4, h=209, c=2, dtype="float32", dense=True, threads=2, seed=8)
+@example(n=9, i=4, h=113, c=2, dtype="float32", dense=False, threads=2, seed=8)
 @example(n=9, i=4, h=53, c=9, dtype="float64", dense=True, threads=2, seed=9)
 @example(n=9, i=4, h=105, c=17, dtype="float64", dense=False, threads=2, seed=10)
 @example(n=9, i=3, h=3, c=300, dtype="float32", dense=True, threads=1, seed=11)

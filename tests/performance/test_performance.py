@@ -152,7 +152,7 @@ def test_loops_of_the_limits_do_what_they_say():
 
 
 def test_tiles_are_counted_with_their_padding():
-    assert [load.tiles(point(Setting(hidden=h))) for h in (1, 104, 105, 200)] == [1, 1, 2, TILES]
+    assert [load.tiles(point(Setting(hidden=h))) for h in (1, 104, 113, 200)] == [1, 1, 2, TILES]
     assert load.tiles(point(Setting(hidden=200, dtype="float64"))) == 2 * TILES
 
 
