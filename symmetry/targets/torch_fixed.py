@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
@@ -51,7 +52,8 @@ class FixedTensors(TorchDispatchMode):
         super().__init__()
         self._found: list[FixedTensor] = []
         self._levelled = levelled or {}
-        self._numbers: dict[int, int | None] = {}  # by memory; None if it is not fixed
+        # By memory: the number, None if it is not fixed, and what tells when it is given up.
+        self._numbers: dict[int, tuple[int | None, StorageWeakRef]] = {}
         self._backwards = 0  # of this step, so far
         self._in_backward = False
 
@@ -114,18 +116,22 @@ class FixedTensors(TorchDispatchMode):
             if drawn:
                 self._add(tensor, drawn=True)
             elif _memory(tensor) not in known:
-                self._numbers[_memory(tensor)] = next(iter(seen), None) if shows else None
+                self._know(tensor, next(iter(seen), None) if shows else None)
         return result
 
     def _number(self, tensor: Tensor) -> int | None:
-        memory = _memory(tensor)
-        if memory not in self._numbers:
+        number, given_up = self._numbers.get(_memory(tensor), (None, None))
+        if given_up is None or given_up.expired():
             self._add(tensor)
-        return self._numbers[memory]
+            return len(self._found) - 1
+        return number
 
     def _add(self, tensor: Tensor, *, drawn: bool = False) -> None:
-        self._numbers[_memory(tensor)] = len(self._found)
+        self._know(tensor, len(self._found))
         self._found.append(FixedTensor(len(self._found), tensor, drawn))
+
+    def _know(self, tensor: Tensor, number: int | None) -> None:
+        self._numbers[_memory(tensor)] = number, StorageWeakRef(tensor.untyped_storage())
 
     def _note(self, seen: FixedTensor) -> None:
         seen.place = seen.place or user_place()
@@ -140,6 +146,8 @@ class FixedTensors(TorchDispatchMode):
         if number is None or number not in self._levelled:
             return value
         tensor, axes = self._found[number].tensor, [*self._levelled[number]]
+        if max(axes, default=-1) >= tensor.ndim:  # a run that has taken another way
+            return value
         memory = tensor.untyped_storage().clone()
         whole = _shown(memory, tensor)
         size = tensor.double().square().mean(axes, keepdim=True).sqrt()

@@ -53,7 +53,7 @@ def feedback(after=lambda model: None):
 def beside(change):
     """Return a training; ``change`` is called with the model and returns what follows a backward.
 
-    It may return two functions: the second follows the update.
+    It may return more: a function that follows the update, and the name of the optimiser.
     """
 
     def make():
@@ -66,10 +66,10 @@ def beside(change):
     return make
 
 
-def stepping(model, before=lambda i: None, after=lambda i: None):
+def stepping(model, before=lambda i: None, after=lambda i: None, name="SGD"):
     import torch
 
-    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    optimizer = getattr(torch.optim, name)(model.parameters(), 0.1)
 
     def step(i):
         generator = torch.Generator().manual_seed(i)
@@ -117,6 +117,17 @@ def noisy(model):
                 parameter.add_(noise.mul_(1e-3))
 
     return add, lambda _: None
+
+
+def noisy_gradients(model):
+    import torch
+
+    def add(_):
+        for parameter in model.parameters():
+            noise = torch.normal(0.0, 1e-3, parameter.shape)
+            parameter.grad += noise.to(parameter.dtype)
+
+    return add, lambda _: None, "Adam"
 
 
 def noisy_and_halved(model):
@@ -179,8 +190,9 @@ def test_what_they_do_not_explain_is_accused_as_ever(make):
     assert {verdict.kind for verdict in found.values()} == {"violated"}
 
 
-def test_noise_that_a_step_draws_is_left_out():
-    found, notes = verdicts(beside(noisy), *LAW, "training/zero-rate")
+@pytest.mark.parametrize("change", [noisy, noisy_gradients])
+def test_noise_that_a_step_draws_is_left_out(change):
+    found, notes = verdicts(beside(change), *LAW, "training/zero-rate")
     assert {verdict.kind for verdict in found.values()} <= {"holds", "rounding"}
     assert any("noise is drawn beside the model (test_beside.py:" in note for note in notes)
 
