@@ -48,7 +48,6 @@ class Watched:
     ends: Sequence[int]  # how many events there were after each step
     groups: Sequence[Group]  # which of the units that began equal are equal at the end, if any were
     earlier: int  # steps before those that are watched
-    last: State
 
     @property
     def jax(self) -> bool:
@@ -67,7 +66,7 @@ def watched(subject: Subject, units: Units, steps: int, earlier: int = 0) -> Wat
     after = [(tape.count, state) for state in subject.watch(subject.start, steps, tape)]
     groups = _groups(units, subject.start, after[-1][1], subject.coarse)
     ends = [count for count, _ in after]
-    return Watched(subject, units, events, ends, groups, earlier, after[-1][1])
+    return Watched(subject, units, events, ends, groups, earlier)
 
 
 def chosen(groups: Sequence[Group]) -> tuple[int, int | None, list[int]]:
@@ -120,7 +119,7 @@ class Ways:
             if s.dtype.kind == "f":
                 noise[key] = subject.limit * largest(s - u)
 
-        self._watch(self.different, keep)
+        self._last, _ = self._watch(self.different, keep)
         ends = [compare(nudged(self.different, seed), measure)]
         ends.append(compare(self.swapped, self.pair.see))
         if self.control is not None and c is not None:
@@ -140,6 +139,10 @@ class Ways:
         behind a jump the exchange of units fits only where all operands hold both of them.
         """
         found: list[Finding] = []
+        mends: dict[int, list[tuple[int, Mend]]] = {}
+        for finding in mended:
+            change = finding.key[1], finding.spot.make_equal
+            mends.setdefault(self.own[finding.event], []).append(change)
 
         def sink(event: Event) -> None:
             number = self._matched.get(event.number)
@@ -148,7 +151,7 @@ class Ways:
                 if self.control is not None:
                     self.control.judge(number, event)
 
-        last = self._changed([(each, each.spot.make_equal) for each in mended], sink)
+        last, _ = self._watch(self.run.subject.start, sink, mends=mends)
         found += self.pair.lonely(self._inplace)
         after = self._after({finding.event for finding in mended if finding.jumps})
         found = [
@@ -162,12 +165,14 @@ class Ways:
 
     def matters(self, finding: Finding) -> bool:
         """Return whether the state depends on an array that was found: it may never be used."""
+        (number, q), event = finding.key, self.seen[finding.event]
         if finding.key not in self._matters:
             self._matters[finding.key] = True
+            # No number stays, and an index stays within bounds.
+            change = q if q < event.fresh else 0, lambda array: np.copyto(array, array == 0)
             with suppress(TrainerError):
-                # No number stays, and an index stays within bounds.
-                last = self._changed([(finding, lambda a: np.copyto(a, a == 0))], lambda _: None)
-                self._matters[finding.key] = not identical(self.run.last, last)
+                last, _ = self._watch(self.different, lambda _: None, mends={number: [change]})
+                self._matters[finding.key] = not identical(self._last, last)
         return self._matters[finding.key]
 
     def captured(self, start: State, wanted: int, look: Sink = lambda _: None) -> Event:
@@ -181,14 +186,6 @@ class Ways:
 
         self._watch(start, sink, capture=[wanted])
         return found[0]
-
-    def _changed(self, changes: Sequence[tuple[Finding, Mend]], sink: Sink) -> State:
-        """Run with equal units while what was found is changed; return the last state."""
-        mends: dict[int, list[tuple[int, Mend]]] = {}
-        for finding, change in changes:
-            (number, q), event = finding.key, self.seen[finding.event]
-            mends.setdefault(self.own[number], []).append((q if q < event.fresh else 0, change))
-        return self._watch(self.run.subject.start, sink, mends=mends)[0]
 
     def _watch(self, start: State, sink: Sink, **options: Any) -> tuple[State, int]:
         """Run from a start while a tape watches; return the last state and how many events."""
