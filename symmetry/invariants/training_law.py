@@ -135,7 +135,7 @@ def _unless_unread(
     them apart. That settles it for noise, which the step draws for each unit anew.
     """
     finding = measure(setting)
-    if finding.violation is None or finding.violation.rounding:
+    if not _accuses(finding):
         return finding
     unread = [(u, _axes(u, setting)) for u in setting.begin().unread(JUDGED)]
     own = [u for u, axes in unread if axes and _is_of_units(u, axes, setting)]
@@ -144,7 +144,7 @@ def _unless_unread(
     fixed = [u for u in own if not u.drawn]
     level = {u.number: axes for u, axes in unread if axes and (u in own or fixed)}
     levelled = measure(setting.levelling(level))
-    if levelled.violation is not None or not levelled.counted:
+    if _accuses(levelled) or not levelled.counted:
         return finding
     if not fixed:
         setting.noise[own[0].place] = None
@@ -157,6 +157,10 @@ def _unless_unread(
         f"it, so it is not known which of its entries belong to which unit{hint}"
     )
     return Finding(counted=False, note=note)
+
+
+def _accuses(finding: Finding) -> bool:
+    return finding.violation is not None and not finding.violation.rounding
 
 
 def _axes(unread: FixedTensor, setting: TrainingSetting) -> list[int]:
