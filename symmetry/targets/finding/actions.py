@@ -106,7 +106,6 @@ def _guesses(
             pairs = _exchanged(old, new, axis, places[axis], where)
             if pairs:
                 yield ((axis, pairs, where),)
-    yield from (hint for hint in hints if len(hint) > 1)
     if old.dtype.kind == "i":
         known = sorted({factor[1] for hint in hints for factor in hint})
         yield from (((LABELS, pairs, ()),) for pairs in known)

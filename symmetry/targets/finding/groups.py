@@ -18,6 +18,7 @@ from symmetry.targets.finding.solver import Solver, Stuck
 from symmetry.units.units import Part, Units
 
 _HINTS = 4  # numbers of units that are tried first
+_PROOF = 1000.0  # tolerances: units by which the loss changes less cannot be told from others
 
 Piece = tuple[str, int, int, int, tuple[tuple[int, int, int], ...]]  # array, axis, i, j, where
 
@@ -76,18 +77,24 @@ class Groups:
         )
 
     def matters(self, units: Units) -> bool:
-        """Return whether the loss depends on the units at all: their slices may never be used."""
+        """Return whether the loss depends on the units: their slices may never be used.
+
+        A loss that hardly depends on them cannot prove that they may be exchanged.
+        """
         changed = dict(self._start)
         for part in units.parts:
             array = changed[part.array] = np.array(changed[part.array], order="C")
             view, places = part.view(array), part.places(units.count).ravel()
             view[places] = view[places] * 1.37 + 0.11
-        return self._replayed(units, changed) is None
+        return self._replayed(units, changed, _PROOF) is None
 
-    def _replayed(self, units: Units, start: Mapping[str, Array]) -> dict[int, Array] | None:
+    def _replayed(
+        self, units: Units, start: Mapping[str, Array], allowance: float = 1.0
+    ) -> dict[int, Array] | None:
         """Return the values that change with the units' arrays; None if the loss is among them.
 
-        Only what comes after those is performed again, until results are what they were.
+        It is if it changes by more than ``allowance`` tolerances. Only what comes after those
+        arrays is performed again, until results are what they were.
         """
         new = {self._trace.leaves[name]: start[name] for name in units.arrays}
         queue = {k for i in new for k in self._trace.users[i]}
@@ -100,8 +107,9 @@ class Groups:
             if results is None:
                 return None
             for value, result in zip(node.outputs, results, strict=True):
+                allowed = self._tolerance * (allowance if value == self._solver.loss else 1.0)
                 if value not in self._solver.kept or actions.same(
-                    self._trace.arrays[value], result, self._tolerance
+                    self._trace.arrays[value], result, allowed
                 ):
                     continue
                 if value == self._solver.loss:

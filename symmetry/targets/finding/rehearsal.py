@@ -25,6 +25,7 @@ _LOSS, _NOISES = 1e-12, 30  # relative; and multiples of what one ulp in the par
 _GRADIENTS = None, 0.0, 1e-3  # to be left by a backward: a step may want some, or divide by them
 _BYTES = 80  # at the peak, for each parameter: ten copies in float64
 _SCALES = 1.0, 0.1, 0.01  # of how far the generic start is from the training's own
+_MOST = 0.9  # of the entries that receive a gradient there are to receive one at the generic start
 
 
 @dataclass(frozen=True)
@@ -102,9 +103,9 @@ class Rehearsal:
         self.tolerance = self._measured()
 
     def _leave_start(self, names: set[str]) -> None:
-        """Find a generic start at which as many entries as at the start receive a gradient.
+        """Find a generic start at which most entries receive a gradient that do so at the start.
 
-        A large move may make all samples choose one expert.
+        A large move may make all samples choose one expert; at a small one units hardly matter.
         """
         most, wanted = -1, _count(self.gradients)
         for scale in _SCALES:
@@ -114,7 +115,7 @@ class Rehearsal:
                 reached = _count(self._reached(self._run(generic)))
                 if reached > most:
                     self.generic, self._base, most = generic, base, reached
-                if reached >= wanted:
+                if reached >= _MOST * wanted:
                     break
 
     def _reached(self, run: Run) -> dict[str, NDArray[np.bool_]]:
@@ -214,6 +215,7 @@ class Rehearsal:
         """Return the start with some arrays moved at random.
 
         Vectors, which may be biases, grow: it keeps units alive that a ReLU would switch off.
+        Small matrices grow, too: at 0.02 a loss can hardly tell one attention head from another.
         """
         random = np.random.default_rng(0)
         moved = dict(self.start)
@@ -221,6 +223,9 @@ class Rehearsal:
             array = self.start[name]
             factor = 1 + scale * random.uniform(-0.3, 0.3, array.shape)
             more = scale * abs(random.standard_normal(array.shape))
+            if array.ndim > 1 and array.any():
+                usual = 1 / math.sqrt(array[0].size)  # as layers are initialised
+                factor *= max(1.0, usual / math.sqrt(np.mean(abs(array) ** 2))) ** scale
             moved[name] = array * factor + more * (0.4 if array.ndim == 1 else 0.05 * (array == 0))
         return moved
 
