@@ -60,7 +60,8 @@ class Rehearsal:
     Raises
     ------
     TrainingError
-        When the training cannot be run, its step has no loss, or the loss is not finite.
+        When the training cannot be run, its step has no loss, the loss is not finite, or a buffer
+        changes its shape.
     SymmetryError
         When there are so many parameters that memory cannot be enough.
     """
@@ -70,6 +71,7 @@ class Rehearsal:
         real = self._run()
         refuse_beyond_memory(_BYTES * sum(p.numel() for p in real.parameters.values()))
         self._ends: list[tuple[int, int]] = []  # of each step
+        self._traced = 1  # steps, until all parameters have had a gradient that get one
         self.gradients = self._reached(real)
         run = self._run()
         leaves = leaves_of(run)
@@ -92,6 +94,12 @@ class Rehearsal:
         for i, loss in enumerate(self._at_start.losses):
             if not math.isfinite(loss):
                 raise TrainingError(f"{training.name}: the loss of step({i}) is {loss}")
+        for name, after in self._at_start.buffers[-1].items():
+            if after.shape != self.start[name].shape:
+                raise TrainingError(
+                    f"{training.name}: {name} has the shape {self.start[name].shape}"
+                    f" at the start and {after.shape} after two steps"
+                )
         moving = {
             name
             for name in self._buffers
@@ -129,20 +137,27 @@ class Rehearsal:
                     known |= parameter.grad.to_dense().numpy() != 0
 
         run.after_backward = note
-        ends = []
+        ends, names = [], []
         for _ in range(STEPS):
             run.step()
             ends.append((run.backwards, run.grads))
-        self._ends = self._ends or ends
+            names.append([name for name, entries in reached.items() if entries.any()])
+        if not self._ends:
+            self._ends, self._traced = ends, 1 + names.index(names[-1])
         return reached
 
     def trace(self) -> tuple[Trace, int]:
-        """Return the trace of the first step from the generic start, and the loss's number."""
+        """Return the trace of the first steps from the generic start, and the loss's number.
+
+        That is one step, unless parameters are trained from the second one on.
+        """
         run = self._run(self.generic)
-        trace = Trace(leaves_of(run))
+        trace, losses = Trace(leaves_of(run)), list[torch.Tensor]()
         with Recorder(trace):
-            self._step(run)
-        loss = trace.add_sum(_weighted(run.losses))
+            for _ in range(self._traced):
+                self._step(run)
+                losses += run.losses
+        loss = trace.add_sum(_weighted(losses))
         trace.end(leaves_of(run))
         return trace, loss
 

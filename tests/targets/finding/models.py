@@ -1039,6 +1039,38 @@ def largest_words():
     return train(model, lambda m, x, y: F.cross_entropy(m(x), y), integers(11, 12), integers(3, 4))
 
 
+def late():
+    """The units of two networks, of which one is trained from the second step on."""
+
+    def network(units):
+        return nn.Sequential(nn.Linear(3, units), nn.Tanh(), nn.Linear(units, 1))
+
+    model = nn.ModuleDict({"critic": network(8), "actor": network(6)})
+
+    def step(i):
+        x = torch.randn(5, 3, generator=torch.Generator().manual_seed(i))
+        for name in ("critic", "actor")[: 1 + i % 2]:
+            model[name](x).square().mean().backward()
+
+    return model, step
+
+
+def weak_heads():
+    """Heads, and two groups in each: the loss hardly depends on queries and keys at the start."""
+    torch.manual_seed(0)
+    attention = nn.MultiheadAttention(16, 2, batch_first=True)
+    model = Model(
+        lambda m, x: m.head((x + m.scale * m.attention(m.norm(x), m.norm(x), m.norm(x))[0])[:, 0]),
+        norm=nn.LayerNorm(16),
+        attention=attention,
+        scale=nn.Parameter(torch.full((16,), 1e-5)),
+        head=nn.Linear(16, 3),
+    )
+    for weight in (attention.in_proj_weight, attention.out_proj.weight):
+        nn.init.normal_(weight, std=2e-4)
+    return classify(model, normal(6, 5, 16), 3)
+
+
 COUNTED = {
     mlp: 2,
     cnn: 3,
@@ -1092,4 +1124,6 @@ COUNTED = {
     core_tensor: 2,
     equal_samples: 2,
     largest_words: 2,
+    late: 2,
+    weak_heads: 5,
 }

@@ -18,7 +18,7 @@ if importlib.util.find_spec("torch") is not None:
     import torch
 
     from symmetry.targets.finding.find import find
-    from symmetry.targets.training import Training
+    from symmetry.targets.training import Training, TrainingError
     from tests.targets.finding import models
 
     MODELS = models.COUNTED
@@ -117,6 +117,21 @@ def test_an_update_without_backward_makes_no_group_smaller(way):
 
     usual = find(Training("mlp", models.mlp))
     assert [g.count for g in find(Training(way, make)).groups] == [g.count for g in usual.groups]
+
+
+def test_a_buffer_that_changes_its_shape_is_named():
+    def make():
+        model, step = models.mlp()
+        model.register_buffer("seen", torch.zeros(0))
+
+        def resizing(i):
+            model.seen.resize_(7)
+            return step(i)
+
+        return model, resizing
+
+    with pytest.raises(TrainingError, match=r"model\.seen has the shape \(0,\) at the start and"):
+        find(Training("resizing", make))
 
 
 def test_modules_of_several_names_are_named_by_all_of_them():
