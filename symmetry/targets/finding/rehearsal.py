@@ -120,7 +120,10 @@ class Rehearsal:
             generic = self._moved(names, scale)
             base = self._steps(self._run(generic))
             if np.isfinite(base.losses).all():
-                reached = _count(self._reached(self._run(generic)))
+                try:
+                    reached = _count(self._reached(self._run(generic)))
+                except TrainingError:  # an update may refuse what this start leads to
+                    reached = 0
                 if reached > most:
                     self.generic, self._base, most = generic, base, reached
                 if reached >= _MOST * wanted:
