@@ -20,30 +20,31 @@ def feedback(after=lambda model: None):
 
     ``after`` is called with the model after each backward.
     """
-    import torch
-    from torch import nn
-
-    class Product(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx, x, weight, back):
-            ctx.save_for_backward(x, back)
-            return x @ weight.T
-
-        @staticmethod
-        def backward(ctx, gradient):
-            x, back = ctx.saved_tensors
-            return gradient @ back, gradient.T @ x, None
-
-    class Layer(nn.Module):
-        def __init__(self, inputs, outputs):
-            super().__init__()
-            self.weight = nn.Parameter(torch.randn(outputs, inputs))
-            self.register_buffer("back", torch.randn(outputs, inputs))
-
-        def forward(self, x):
-            return Product.apply(x, self.weight, self.back)
 
     def make():
+        import torch
+        from torch import nn
+
+        class Product(torch.autograd.Function):
+            @staticmethod
+            def forward(ctx, x, weight, back):
+                ctx.save_for_backward(x, back)
+                return x @ weight.T
+
+            @staticmethod
+            def backward(ctx, gradient):
+                x, back = ctx.saved_tensors
+                return gradient @ back, gradient.T @ x, None
+
+        class Layer(nn.Module):
+            def __init__(self, inputs, outputs):
+                super().__init__()
+                self.weight = nn.Parameter(torch.randn(outputs, inputs))
+                self.register_buffer("back", torch.randn(outputs, inputs))
+
+            def forward(self, x):
+                return Product.apply(x, self.weight, self.back)
+
         model = nn.Sequential(Layer(5, 6), nn.Tanh(), Layer(6, 3))
         return stepping(model, lambda _: after(model))
 
