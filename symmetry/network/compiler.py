@@ -30,7 +30,14 @@ if numba.config.DISABLE_JIT:
 def njit(function: Callable[..., Any] | None = None, *, cache: bool = False, **options: Any) -> Any:
     """Compile ``function`` as ``numba.njit`` does, or return the decorator that does so.
 
-    ``cache`` keeps compiled code between processes, where that can be.
+    Parameters
+    ----------
+    function
+        What is compiled when it is called for the first time.
+    cache
+        Whether compiled code is kept between processes, where it can be.
+    options
+        As of ``numba.njit``.
     """
     if function is None:
         return lambda function: njit(function, cache=cache, **options)
