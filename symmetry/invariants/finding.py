@@ -51,9 +51,8 @@ class Finding:
     """The outcome of one measurement."""
 
     counted: bool  # whether the setting had the witness: without it a holding proves nothing
-    max_ulps: int = (
-        0  # largest deviation seen; of bounds, at the entry that came nearest to its own
-    )
+    # Largest deviation seen; of bounds, at the entry that came nearest to its own.
+    max_ulps: int = 0
     violation: Violation | None = None  # None if the invariant held
     # Largest deviation divided by the allowed one (bound and response); above 1 is a violation.
     margin: float | None = None  # None where nothing was compared or only equality is allowed

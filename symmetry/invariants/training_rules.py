@@ -70,15 +70,16 @@ def zero_rate(setting: TrainingSetting) -> Finding:
     Noise that the step adds to parameters is left out.
     """
     finding = _at_zero_rate(setting)
-    if finding.violation is not None:
-        drawn = [u for u in setting.begin(noise=True).unread(setting.steps) if u.drawn]
-        without = (
-            _at_zero_rate(setting.levelling({u.number: () for u in drawn})) if drawn else finding
-        )
-        if without.violation is None:
-            setting.noise[drawn[0].place] = None
-            return without
-    return finding
+    if finding.violation is None:
+        return finding
+    drawn = [u for u in setting.begin(noise=True).unread(setting.steps) if u.drawn]
+    if not drawn:
+        return finding
+    without = _at_zero_rate(setting.levelling({u.number: () for u in drawn}))
+    if without.violation is not None:
+        return finding
+    setting.noise[drawn[0].place] = None
+    return without
 
 
 def _at_zero_rate(setting: TrainingSetting) -> Finding:

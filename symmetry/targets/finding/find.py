@@ -24,7 +24,7 @@ def find(training: Training, progress: Progress = lambda *_: None) -> Coverage:
     Parameters
     ----------
     training
-        Its first two steps are taken, each several times, up to their losses.
+        Its first two steps are taken several times, most of them only up to their losses.
     progress
         Is told what is being done: the parameter whose slices are tried, its number, of how many.
 

@@ -1,4 +1,7 @@
-"""Steps taken up to their losses, from any start: in float64, without noise, without gradients."""
+"""Steps from any start, in float64 and without noise: up to their losses, without gradients.
+
+Whole steps are only taken to see which entries of the parameters receive a gradient.
+"""
 
 from __future__ import annotations
 

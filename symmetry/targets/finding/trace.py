@@ -1,4 +1,4 @@
-"""The trace of a training step: every operation up to its losses, so that it can be repeated."""
+"""The trace of a training's first step, or two: every operation up to its losses, repeatable."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Node:
 
 
 class Trace:
-    """Observes a step. Values are numbered in the order in which they come about.
+    """Observes steps. Values are numbered in the order in which they come about.
 
     A tensor that is written into is another value from then on. ``leaves``, the named tensors that
     units may lie in, are given; the trace has their numbers. ``tensors`` and ``arrays`` are the
