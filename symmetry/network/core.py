@@ -7,11 +7,12 @@ why it is fast stands in `kernels.py`.
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from typing import Any, NamedTuple, TypeVar
+from threading import Lock
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numba
 import numpy as np
@@ -90,7 +91,7 @@ def aligned_zeros(shape: tuple[int, ...], dtype: str | np.dtype[Any]) -> Floats:
     """Return zeros from a cache line on: rows that straddle lines cost up to half the speed."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
     memory = np.zeros(size + kernels.LINE_BYTES, np.uint8)
-    start = -memory.ctypes.data % kernels.LINE_BYTES
+    start = -memory.__array_interface__["data"][0] % kernels.LINE_BYTES
     return memory[start : start + size].view(dtype).reshape(shape)
 
 
@@ -104,37 +105,33 @@ def tiled(matrix: Floats, width: int) -> Floats:
 
 
 class Tile(NamedTuple):
-    """How hidden units are cut, and what follows from it: never a bit, but the time.
+    """How hidden units are cut, and what follows from it: never a bit, but the time."""
 
-    Attributes
-    ----------
-    width
-        Bytes of a tile, one of `kernels.TILES`.
-    sub_block
-        Samples whose deltas stay in the first-level cache.
-    dense
-        A block is dense if more than this share of its inputs are not zero.
-    """
-
-    width: int
-    sub_block: int
-    dense: float
+    width: int  # bytes of a tile, one of `kernels.TILES`
+    sub_block: int  # samples whose deltas stay in the first-level cache
+    cost: float  # of a nonzero in a list, where a dense block's inputs cost 1 for each line
 
 
-TILES = (Tile(64, 256, 0.5), Tile(256, 64, 0.75), Tile(416, 64, 0.85))
+LINE = Tile(64, 256, 2.2)  # that of dense blocks; in lists, its additions wait for one another
+WIDE = Tile(256, 64, 4), Tile(kernels.TILES[2], 64, 7), Tile(832, 32, 14)
+TILES = (LINE, *WIDE)[: len(kernels.TILES)]
 SHORTEST = 20  # nonzeros that are worth a list of their own
 MOST_INDEXED = 2**16  # inputs of a part
 
 
-def tile_for(hidden: int, itemsize: int) -> Tile:
-    """Return the tile for so many units: the fewest bytes to load, a list's start included."""
-    return min(TILES, key=lambda tile: -(-hidden * itemsize // tile.width) * (tile.width + 128))
+def tile_for(hidden: int, itemsize: int, share: float) -> Tile:
+    """Return the tile for so many units and a share of inputs that are not zero.
+
+    Of the tiles for lists it is the one with the fewest bytes to load, a list's start included.
+    """
+    size = hidden * itemsize
+    lists = min(TILES, key=lambda tile: -(-size // tile.width) * (tile.width + 128))
+    takes_lists = share * -(-size // lists.width) * lists.cost
+    return LINE if takes_lists > -(-size // LINE.width) else lists
 
 
 class Chunk:
     """A range of samples with its lists of nonzeros, each made when it is first needed."""
-
-    gradients: kernels.Gradients
 
     def __init__(self, x: NDArray[Any], labels: NDArray[np.int64], dtype: str, tile: Tile):
         self.labels = labels
@@ -150,35 +147,29 @@ class Chunk:
     def _is_dense(self) -> NDArray[np.bool_]:
         sizes = np.full(len(self._nonzeros), kernels.BLOCK)
         sizes[-1] = len(self._x) - kernels.BLOCK * (len(sizes) - 1)
-        dense: NDArray[np.bool_] = self._nonzeros > self._tile.dense * self._x.shape[1] * sizes
-        return dense & (sizes >= kernels.SUB_BLOCK)  # of fewer samples no panels are worth making
+        dense: NDArray[np.bool_] = self._nonzeros * LINE.cost > self._x.shape[1] * sizes
+        # Of fewer samples no panels are worth making, and wide tiles mean that lists are faster.
+        return dense & (sizes >= kernels.SUB_BLOCK) & (self._tile.width == LINE.width)
 
     @cached_property
     def _dense(self) -> NDArray[np.int64]:
         """The number of each dense block among such, -1 for the others."""
         return np.where(self._is_dense, np.cumsum(self._is_dense) - 1, -1)
 
-    def _panels(self, by_input: bool) -> Floats:
-        """Return the dense blocks, ones column included, cut for one of the passes."""
+    @cached_property
+    def _panels(self) -> Floats:
+        """The dense blocks by panel, input (that of ones first) and sample."""
         inputs = self._x.shape[1] + 1
-        many, sub, block = kernels.MANY, kernels.SUB_BLOCK, kernels.BLOCK
-        columns = -(-inputs // many) * many
-        shape: tuple[int, ...] = (block // many, inputs, many)
-        if by_input:
-            shape = (block // sub, columns // many, sub, many)
-        panels = aligned_zeros((int(self._is_dense.sum()), *shape), self._dtype)
-        if not len(panels):
-            return panels
-        room = np.zeros((block, columns), self._dtype)
-        for to, start in zip(panels, block * np.flatnonzero(self._is_dense), strict=True):
-            rows = self._x[start : start + block]
-            room[:, 0] = np.arange(block) < len(rows)
-            room[: len(rows), 1:inputs] = rows
-            room[len(rows) :] = 0
-            if by_input:
-                to[:] = room.reshape(block // sub, sub, -1, many).swapaxes(1, 2)
-            else:
-                to[:] = room[:, :inputs].reshape(-1, many, inputs).swapaxes(1, 2)
+        shape = kernels.BLOCK // kernels.PANEL, -(-inputs // kernels.MANY) * kernels.MANY
+        dense = np.flatnonzero(self._is_dense) * kernels.BLOCK
+        panels = aligned_zeros((len(dense), *shape, kernels.PANEL), self._dtype)
+        for block, start in zip(panels, dense, strict=True):
+            rows = self._x[start : start + kernels.BLOCK]
+            for first in range(0, len(rows), kernels.PANEL):
+                samples = rows[first : first + kernels.PANEL]
+                panel = block[first // kernels.PANEL, :inputs, : len(samples)]
+                panel[0] = 1
+                panel[1:] = samples.T
         return panels
 
     def _lists(self, groups: int, most: int) -> kernels.Nonzeros:
@@ -197,8 +188,7 @@ class Chunk:
         part = -(-inputs // parts)
         lists = self._lists(len(self._dense) * parts, n * parts)
         count = kernels.list_by_sample(self._x, self._dense, part, lists)
-        panels = self._panels(by_input=False)
-        return kernels.Inputs(shortened(lists, count), part, self._dense, panels)
+        return kernels.Inputs(shortened(lists, count), part, self._dense, self._panels)
 
     @cached_property
     def by_input(self) -> kernels.ByInput:
@@ -208,32 +198,46 @@ class Chunk:
         groups = -(-n // size)
         lists = self._lists(groups, groups * inputs)
         count = kernels.list_by_input(self._x, self._dense, size, lists)
-        return kernels.ByInput(shortened(lists, count), size, self._panels(by_input=True))
+        return kernels.ByInput(shortened(lists, count), size)
 
-    def make_room(self, hidden: int, classes: int) -> None:
-        """Clear the gradients, or make room for them: rows for inputs that the chunk has only.
+    @cached_property
+    def rows(self) -> slice | NDArray[np.int64]:
+        """The inputs for which the gradient by w1 has rows: those that the chunk has only.
 
         Beyond a few thousand inputs most are zero in all samples of a chunk, and clearing and
         adding up their rows would be the most work of all.
         """
-        if hasattr(self, "gradients"):
-            for part in self.gradients:
-                part[:] = 0
-            return
-        inputs, totals = self._x.shape[1] + 1, self.by_input.lists.totals
-        present = np.flatnonzero(np.bincount(totals, minlength=inputs))
-        self.rows: slice | NDArray[np.int64] = slice(None)
-        if 2 * len(present) < inputs and not self._is_dense.any():
-            self.rows = present
-            inputs = len(present)
-            totals[:] = np.searchsorted(present, totals)
-        width = self._tile.width // np.dtype(self._dtype).itemsize
-        tiles = -(-hidden // width)
-        self.gradients = kernels.Gradients(
-            aligned_zeros((tiles, inputs, width), self._dtype),
-            aligned_zeros((tiles, classes, width), self._dtype),
-            aligned_zeros((classes,), self._dtype),
-        )
+        totals = self.by_input.lists.totals
+        present = np.flatnonzero(np.bincount(totals))
+        if self._is_dense.any() or 2 * len(present) > self._x.shape[1]:
+            return slice(None)
+        totals[:] = np.searchsorted(present, totals)
+        return present
+
+    @cached_property
+    def height(self) -> int:
+        """How many rows that gradient has, with those that pad panels."""
+        if isinstance(self.rows, slice):
+            padded: int = self._panels.shape[2]
+            return padded if self._is_dense.any() else self._x.shape[1] + 1
+        return len(self.rows)
+
+
+class InOrder(Generic[T]):
+    """Hands on what chunks come to in ascending order, whoever is done first."""
+
+    def __init__(self, take: Callable[[int, T], None]):
+        self._take, self._lock = take, Lock()
+        self._next = 0
+        self._waiting: dict[int, T] = {}
+
+    def put(self, position: int, result: T) -> None:
+        """Hand on the result, or keep it until those before are there."""
+        with self._lock:
+            self._waiting[position] = result
+            while self._next in self._waiting:
+                self._take(self._next, self._waiting.pop(self._next))
+                self._next += 1
 
 
 def empty_lists(nonzeros: int, lists: int, groups: int, dtype: str) -> kernels.Nonzeros:
@@ -250,9 +254,16 @@ def empty_lists(nonzeros: int, lists: int, groups: int, dtype: str) -> kernels.N
 def not_wanted(dtype: str) -> tuple[kernels.ByInput, kernels.Gradients]:
     """Return what `kernels.visit` gets where no gradients are wanted."""
     return (
-        kernels.ByInput(empty_lists(0, 0, 0, dtype), 1, aligned_zeros((0,) * 5, dtype)),
+        kernels.ByInput(empty_lists(0, 0, 0, dtype), 1),
         kernels.Gradients(*(aligned_zeros((0,) * axes, dtype) for axes in (3, 3, 1))),
     )
+
+
+def empty_gradients(weights: kernels.Weights, rows: int) -> kernels.Gradients:
+    """Return zeros for so many inputs."""
+    tiles, classes, tile = weights.w2_back.shape
+    shapes = (tiles, rows, tile), (tiles, classes, tile), (classes,)
+    return kernels.Gradients(*(aligned_zeros(shape, weights.w1.dtype) for shape in shapes))
 
 
 def room_for(weights: kernels.Weights) -> kernels.Room:
@@ -266,6 +277,7 @@ def room_for(weights: kernels.Weights) -> kernels.Room:
         (kernels.BLOCK, classes),
         (kernels.SUB_BLOCK, tile),
         (3, kernels.BLOCK),
+        (tile, kernels.BLOCK),
     )
     return kernels.Room(*(aligned_zeros(shape, weights.w1.dtype) for shape in shapes))
 
@@ -306,11 +318,25 @@ class Core:
         self.classes, self.hidden, self.dtype = classes, hidden, dtype
         x, truth = np.ascontiguousarray(x), labels.astype(np.int64)
         itemsize = np.dtype(dtype).itemsize
-        tile = tile_for(hidden, itemsize)
+        seen = x[:: 1 + self.n // 500]
+        tile = tile_for(hidden, itemsize, np.count_nonzero(seen) / max(1, seen.size))
         self.chunks = [Chunk(x[a:b], truth[a:b], dtype, tile) for a, b in chunk_bounds(self.n)]
         self.threads = Threads(threads)
         self._tile = tile.width // itemsize
         self._class_tile = kernels.LINE_BYTES // itemsize
+        self._rooms: list[kernels.Room] = []  # where nobody computes; one for each thread, at most
+        self._spare: defaultdict[int, list[kernels.Gradients]] = defaultdict(list)  # by height
+
+    def _visit(self, chunk: Chunk, by_input: Any, weights: kernels.Weights, *results: Any) -> float:
+        """Call `kernels.visit` with a room, of which nothing is read before it is written."""
+        try:
+            room = self._rooms.pop()
+        except IndexError:
+            room = room_for(weights)
+        inputs = chunk.labels, chunk.inputs, by_input
+        loss: float = kernels.visit(*inputs, weights, *results, room)
+        self._rooms.append(room)
+        return loss
 
     def _weights(self, w1: Floats, w2: Floats) -> kernels.Weights:
         return kernels.Weights(
@@ -320,60 +346,46 @@ class Core:
             bool(np.isfinite(w1).all()),
         )
 
-    def _mean_w1(self) -> Floats:
-        """Return the chunks' gradients by w1, added up in ascending order, divided by n."""
-        mean = np.empty((self.inputs + 1, self.hidden), self.dtype)
-
-        def add_up(tile: int) -> None:
-            total = np.zeros((self.inputs + 1, self._tile), self.dtype)
-            for chunk in self.chunks:
-                total[chunk.rows] += chunk.gradients.w1[tile]
-            columns = mean[:, tile * self._tile : (tile + 1) * self._tile]
-            np.divide(total[:, : columns.shape[1]], mean.dtype.type(self.n), out=columns)
-
-        tiles = range(-(-self.hidden // self._tile))
-        if len(self.chunks) > 1:
-            self.threads.map(add_up, tiles)
-        else:  # so little that to start a thread takes longer
-            for tile in tiles:
-                add_up(tile)
-        return mean
-
-    def _mean_w2(self) -> Floats:
-        """Return the same by w2."""
-        total, bias = (np.zeros_like(part) for part in self.chunks[0].gradients[1:])
-        for chunk in self.chunks:
-            total += chunk.gradients.w2
-            bias += chunk.gradients.b2
-        rows = total.swapaxes(1, 2).reshape(-1, self.classes)[: self.hidden]
-        mean: Floats = np.concatenate([bias[None], rows]) / rows.dtype.type(self.n)
-        return mean
+    def _cleared(self, chunk: Chunk, weights: kernels.Weights) -> kernels.Gradients:
+        """Return zeros for the chunk's gradients."""
+        try:
+            gradients = self._spare[chunk.height].pop()
+        except IndexError:
+            return empty_gradients(weights, chunk.height)
+        for part in gradients:
+            part[:] = 0
+        return gradients
 
     def gradient(self, w1: Floats, w2: Floats) -> tuple[float, tuple[Floats, Floats]]:
-        """Return the mean loss at these weights and its gradients.
+        """Return the mean loss at these weights, and its gradients, shaped like the weights.
 
-        Parameters
-        ----------
-        w1, w2
-            (inputs + 1, hidden) and (hidden + 1, classes), of the core's dtype.
-
-        Returns
-        -------
-        loss, (g1, g2)
-            The gradients are shaped like the weights.
+        Those are (inputs + 1, hidden) and (hidden + 1, classes), of the core's dtype.
         """
         weights = self._weights(w1, w2)
 
-        def differentiate(chunk: Chunk) -> float:
-            chunk.make_room(self.hidden, self.classes)
-            loss: float = kernels.visit(
-                *(chunk.labels, chunk.inputs, chunk.by_input, weights),
-                *(np.empty(0, np.int64), chunk.gradients, room_for(weights)),
-            )
+        total = empty_gradients(weights, self.inputs + 1)
+
+        def add(position: int, gradients: kernels.Gradients) -> None:
+            chunk = self.chunks[position]
+            total.w1[:, chunk.rows] += gradients.w1[:, : self.inputs + 1]
+            total.w2[:] += gradients.w2
+            total.b2[:] += gradients.b2
+            self._spare[chunk.height].append(gradients)
+
+        in_order = InOrder(add)
+
+        def differentiate(position: int, chunk: Chunk) -> float:
+            gradients = self._cleared(chunk, weights)
+            results = np.empty(0, np.int64), gradients
+            loss = self._visit(chunk, chunk.by_input, weights, *results)
+            in_order.put(position, gradients)
             return loss
 
-        losses = self.threads.map(differentiate, self.chunks)
-        return mean_loss(losses, self.n), (self._mean_w1(), self._mean_w2())
+        losses = self.threads.map(differentiate, range(len(self.chunks)), self.chunks)
+        g1 = total.w1.swapaxes(0, 1).reshape(self.inputs + 1, -1)[:, : self.hidden]
+        g2 = total.w2.swapaxes(1, 2).reshape(-1, self.classes)[: self.hidden]
+        n = total.b2.dtype.type(self.n)
+        return mean_loss(losses, self.n), (g1 / n, np.concatenate([total.b2[None], g2]) / n)
 
     def evaluate(self, w1: Floats, w2: Floats) -> tuple[float, NDArray[np.int64]]:
         """Return the mean loss at these weights and the (n,) predicted labels."""
@@ -383,11 +395,7 @@ class Core:
         by_input, gradients = not_wanted(self.dtype)
 
         def evaluate(chunk: Chunk, predictions: NDArray[np.int64]) -> float:
-            loss: float = kernels.visit(
-                *(chunk.labels, chunk.inputs, by_input, weights),
-                *(predictions, gradients, room_for(weights)),
-            )
-            return loss
+            return self._visit(chunk, by_input, weights, predictions, gradients)
 
         losses = self.threads.map(evaluate, self.chunks, predictions)
         return mean_loss(losses, self.n), np.concatenate(predictions)

@@ -36,9 +36,9 @@ Every product, large or small, is one operation, `multiply_add`, whose totals st
 
     total[lane] += values[p] * rows[indices[p], lane]        for p in a range, lane in a tile
 
-Hidden units are cut into *tiles* of 64, 256 or 416 bytes, whichever wastes the least (104 float32
-in 6.5 AVX-512 registers: wide enough to be worth the load of value and index). All that is indexed
-by hidden units is stored tile by tile, padded with zeros:
+Hidden units are cut into *tiles* of 64 to 832 bytes, whichever wastes the least (208 float32 in 13
+AVX-512 registers: wide enough to be worth the load of value and index). All that is indexed by
+hidden units is stored tile by tile, padded with zeros:
 
            w1 (tiles, inputs, tile)              hidden, then deltas (tiles, samples, tile)
             one tile                                   one tile
@@ -57,9 +57,10 @@ by hidden units is stored tile by tile, padded with zeros:
 - All of a block is done before the next, so no activation travels to main memory.
 - Where most inputs are zero, both passes run over lists of nonzeros (`add_lists`): an empty list is
   not there, and a gradient has rows only for inputs that its chunk has.
-- A dense block is multiplied as a matrix (`add_products`): a line of a tile for `MANY` samples, or
-  inputs, at a time, whose values lie side by side in *panels*. It multiplies zeros, too, which
-  changes no finite sum; weights or deltas that are not finite are multiplied by nonzeros alone.
+- A dense block is multiplied as a matrix: a line of units for `MANY` samples, or inputs, at a time,
+  whose values lie in *panels* of 16 samples that serve both passes. Forward, few units trade places
+  with samples, which fill the lanes then. Zeros are multiplied, too, which changes no finite sum;
+  weights or deltas that are not finite are multiplied by nonzeros alone.
 
 Cutting changes no order above: parts, blocks and sub-blocks are visited in ascending
 order and their running totals are stored and taken up again, which rounds nothing.
@@ -79,11 +80,12 @@ from numpy.typing import NDArray
 
 from symmetry.network.compiler import njit
 
-TILES = (64, 256, 416)  # widths in bytes
+AVX512 = get_host_cpu_features().get("avx512f", False)  # 32 registers of 64 bytes, not 16 of 32
+TILES = (64, 256, 448, 832) if AVX512 else (64, 256, 416)  # widths in bytes
 LINE_BYTES = 64  # a cache line: one AVX-512 register, the tile of the classes
 FEW = 4  # totals of a line that hide an addition's latency, and as many as fit registers:
-MANY = 16 if get_host_cpu_features().get("avx512f") else 4
-HALF_LINE = 32  # what is left of the widest tile
+MANY = 16 if AVX512 else 4
+PANEL = 16  # samples of a dense block that lie side by side
 BLOCK = 256  # samples
 SUB_BLOCK = 64  # samples whose deltas stay in the first-level cache with one row of gradients
 PART_BYTES = 72 * 416  # of rows that stay there
@@ -127,6 +129,7 @@ class Room(NamedTuple):
     by_row: Array  # (`BLOCK`, classes), the latter by sample
     sums: Array  # (`SUB_BLOCK`, tile)
     by_sample: Array  # (3, `BLOCK`), of `softmax`
+    by_unit: Array  # (tile, `BLOCK`), of `activate_dense` where units are few
 
 
 class Nonzeros(NamedTuple):
@@ -140,12 +143,12 @@ class Nonzeros(NamedTuple):
 
 
 class Inputs(NamedTuple):
-    """The inputs of a chunk, for the forward pass: lists of nonzeros, or dense blocks."""
+    """The inputs of a chunk: lists of nonzeros for the forward pass, or dense blocks for both."""
 
     lists: Nonzeros
     part: int  # inputs of a part, from whose first the indices count
     dense: Array  # (blocks,) int64: the number of a dense block among such, or -1
-    panels: Array  # (dense blocks, panels of samples, inputs + 1, MANY)
+    panels: Array  # (dense blocks, panels, inputs + 1 up to a multiple of `MANY`, PANEL)
 
 
 class ByInput(NamedTuple):
@@ -153,7 +156,6 @@ class ByInput(NamedTuple):
 
     lists: Nonzeros
     sub_block: int
-    panels: Array  # (dense blocks, sub-blocks, panels of inputs, SUB_BLOCK, MANY)
 
 
 # ------------------------------------------------------------------------------------ arithmetic
@@ -309,9 +311,9 @@ def multiply_add(
     of a row, and do not wait for each other's additions.
 
     `width` is a constant, or one of `TILES` that is only known when the code runs. Lanes must be
-    contiguous, and so must be the front axis of `values` if it is longer than `FEW`; other strides
-    are free. Rows of unsigned integers are converted to the dtype of the total, which is exact for
-    bytes.
+    contiguous, and so must be the front axis of `values` if it is longer than `FEW`, unless they
+    come as panels (terms / `PANEL`, totals, `PANEL`); other strides are free. Rows of unsigned
+    integers are converted to the dtype of the total, which is exact for bytes.
 
     Written in LLVM's own terms because no plain loop keeps that many totals in registers: one
     vector for each cache line of a row (and one for the rest), multiplied and added apart.
@@ -343,8 +345,9 @@ def multiply_add(
         scalar = context.get_data_type(signature.args[0].dtype)
         total, values, rows = (array(name).data for name in ("total", "values", "rows"))
         *apart, step = strides("values", itemsize)
-        if count > FEW:
-            apart = [integer(1)]
+        in_panels = len(apart) == 2
+        if in_panels or count > FEW:
+            apart = [*apart[:-1], integer(PANEL if in_panels else 1)]
         between = strides("total", itemsize)[0]
         row_length = strides("rows", row_itemsize)[0]
 
@@ -369,6 +372,14 @@ def multiply_add(
             loaded = builder.load(there, align=row_itemsize)
             return builder.uitofp(loaded, ir.VectorType(scalar, n)) if convert else loaded
 
+        def prefetch(row: Any) -> None:
+            byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+            kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+            function = builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
+            for k in range(0, PANEL, LINE_BYTES // itemsize):
+                line = builder.bitcast(builder.gep(values, [builder.add(row, integer(k))]), byte)
+                builder.call(function, [line, *map(number, (0, 3, 1))])  # to read, soon, data
+
         def loop_of(width: int) -> None:
             """Write the loop for one width, from where the builder stands on."""
             lanes, line = width // itemsize, LINE_BYTES // itemsize
@@ -391,8 +402,14 @@ def multiply_add(
             row = builder.mul(index, row_length)
             factors = {lane: factor(row, lane, n) for lane, n in cuts}
             there = builder.mul(p, step)
+            if in_panels:
+                panel = builder.mul(builder.udiv(p, integer(PANEL)), apart[0])
+                sample = builder.urem(p, integer(PANEL))
+                there = builder.add(panel, sample)
+                following = builder.mul(builder.add(sample, integer(count)), integer(PANEL))
+                prefetch(builder.add(panel, following))
             offsets = [
-                builder.add(there, builder.mul(apart[0], integer(k))) if k else there
+                builder.add(there, builder.mul(apart[-1], integer(k))) if k else there
                 for k in range(count)
             ]
             numbers = [builder.load(builder.gep(values, [offset])) for offset in offsets]
@@ -449,24 +466,17 @@ def add_lists(totals: Array, lists: Nonzeros, group: int, rows: Array) -> None:
 def add_products(totals: Array, values: Array, rows: Array) -> None:
     """Add a product of matrices: ``totals[: len(values)] += values @ rows``.
 
-    `values` is the transpose of an array with contiguous rows, `rows` is (terms, tile). Each sum
-    runs over the terms in ascending order, a part of them that fits L1 after the other.
+    `rows` is (terms, tile). Each sum runs over the terms in ascending order, a part of them that
+    fits L1 after the other.
     """
     count, terms = values.shape
-    line, lanes = LINE_BYTES // rows.itemsize, rows.shape[1]
-    together = count - count % MANY
-    for first in range(0, terms, PART):
-        last = min(terms, first + PART)
-        for lane in range(0, lanes, line):
-            column = rows[:, lane:]
-            for r in range(0, together, MANY):
-                to, each = totals[r:, lane:], values[r:]
-                if lane + line <= lanes:
-                    multiply_add(to, each, None, first, last, column, LINE_BYTES, MANY)
-                else:
-                    multiply_add(to, each, None, first, last, column, HALF_LINE, MANY)
+    width = rows.shape[1] * rows.itemsize
+    together = count - count % FEW if width == LINE_BYTES else 0
+    for first in range(0, terms, PART_BYTES // width):
+        last = min(terms, first + PART_BYTES // width)
+        for r in range(0, together, FEW):
+            multiply_add(totals[r:], values[r:], None, first, last, rows, LINE_BYTES, FEW)
         for r in range(together, count):
-            width = lanes * rows.itemsize
             multiply_add(totals[r], values[r], None, first, last, rows, width, 1)
 
 
@@ -530,27 +540,21 @@ def list_by_input(x: Array, dense: Array, sub_block: int, lists: Nonzeros) -> in
     samples from the sub-block's first.
     """
     p = count = 0
+    one = x.dtype.type(1)
     for group in range(len(lists.groups) - 1):
         first = group * sub_block
         samples = min(sub_block, len(x) - first) if dense[first // BLOCK] < 0 else 0
-        for s in range(samples):
-            lists.values[p] = 1
-            lists.indices[p] = s
-            p += 1
-        if samples > 0:
-            lists.totals[count] = 0
-            count += 1
-            lists.ends[count] = p
-            for k in range(x.shape[1]):
-                start = p
-                for s in range(samples):
-                    lists.values[p] = x[first + s, k]
-                    lists.indices[p] = s
-                    p += x[first + s, k] != 0
-                if p > start:
-                    lists.totals[count] = k + 1
-                    count += 1
-                    lists.ends[count] = p
+        for k in range(x.shape[1] + 1):
+            start = p
+            for s in range(samples):
+                value = x[first + s, k - 1] if k > 0 else one
+                lists.values[p] = value
+                lists.indices[p] = s
+                p += value != 0
+            if p > start:
+                lists.totals[count] = k
+                count += 1
+                lists.ends[count] = p
         lists.groups[group + 1] = count
     return count
 
@@ -559,30 +563,56 @@ def list_by_input(x: Array, dense: Array, sub_block: int, lists: Nonzeros) -> in
 
 
 @njit(**ONCE)
-def activate(block: int, inputs: Inputs, weights: Weights, samples: int, hidden: Array) -> None:
-    """Compute the hidden layer of a block into `hidden` (tiles, `BLOCK`, tile).
+def activate(block: int, inputs: Inputs, weights: Weights, samples: int, room: Room) -> None:
+    """Compute the hidden layer of a block into `room.hidden` (tiles, `BLOCK`, tile).
 
     In NumPy: ``hidden = formulas.sigmoid(formulas.prepend_bias(x) @ w1)``
     """
-    parts = (len(inputs.lists.groups) - 1) // len(inputs.dense)
+    hidden, parts = room.hidden, (len(inputs.lists.groups) - 1) // len(inputs.dense)
     one = hidden.dtype.type(1)
-    for tile in range(len(weights.w1)):
-        z, w1 = hidden[tile], weights.w1[tile]
-        clear(z, samples)
-        if inputs.dense[block] < 0:
+    for tile in range(len(hidden)):
+        clear(hidden[tile], samples)
+    if inputs.dense[block] >= 0:
+        activate_dense(inputs.panels[inputs.dense[block]], weights, samples, room)
+    else:
+        for tile in range(len(hidden)):
             for q in range(parts):
-                add_lists(z, inputs.lists, block * parts + q, w1[q * inputs.part :])
-        else:
-            for first in range(0, samples, MANY):
-                panel = inputs.panels[inputs.dense[block], first // MANY, :, :MANY].T
-                if weights.finite:
-                    add_products(z[first:], panel, w1)
-                else:
-                    add_products_of_nonzeros(z[first:], panel, w1)
+                rows = weights.w1[tile, q * inputs.part :]
+                add_lists(hidden[tile], inputs.lists, block * parts + q, rows)
+    for tile in range(len(hidden)):
         for s in range(samples):
-            row = z[s]
+            row = hidden[tile, s]
             for lane in range(len(row)):
                 row[lane] = one / (one + exp(-row[lane]))
+
+
+@njit(**ONCE)
+def activate_dense(panels: Array, weights: Weights, samples: int, room: Room) -> None:
+    """Add a dense block's products with w1 to `room.hidden`."""
+    hidden, w1, by_unit = room.hidden, weights.w1, room.by_unit
+    terms, units = w1.shape[1], weights.w2.shape[1] - 1
+    if not weights.finite:
+        for tile in range(len(w1)):
+            for s in range(0, samples, PANEL):
+                add_products_of_nonzeros(hidden[tile, s:], panels[s // PANEL].T, w1[tile])
+    elif 2 * units <= hidden.shape[2]:
+        clear(by_unit, units)
+        for s in range(0, samples, LINE_BYTES // hidden.itemsize):
+            rows = panels[s // PANEL, :, s % PANEL :]
+            for unit in range(0, units, FEW):
+                to, values = by_unit[unit:, s:], w1[0, :, unit:].T
+                multiply_add(to, values, None, 0, terms, rows, LINE_BYTES, FEW)
+        for s in range(samples):
+            for unit in range(units):
+                hidden[0, s, unit] = by_unit[unit, s]
+    else:
+        for first in range(0, terms, PART):
+            last = min(terms, first + PART)
+            for s in range(0, samples, MANY):
+                values = panels[s // PANEL, :, s % PANEL :].T
+                for tile in range(len(w1)):
+                    to = hidden[tile, s:]
+                    multiply_add(to, values, None, first, last, w1[tile], LINE_BYTES, MANY)
 
 
 @njit(**ONCE)
@@ -595,14 +625,12 @@ def score(hidden: Array, w2: Array, samples: int, scores: Array, logits: Array) 
     width, units = hidden.shape[2], w2.shape[1] - 1
     for tile_of_classes in range(len(w2)):
         sums, rows = scores[tile_of_classes], w2[tile_of_classes]
-        for s in range(0, samples, FEW):  # behind the last sample they come to nothing used
-            for each in range(s, s + FEW):
-                for lane in range(sums.shape[1]):
-                    sums[each, lane] = rows[0, lane]
-            for tile in range(len(hidden)):
-                terms = min(width, units - tile * width)
-                column = rows[1 + tile * width :]
-                multiply_add(sums[s:], hidden[tile, s:], None, 0, terms, column, LINE_BYTES, FEW)
+        for s in range(samples):
+            for lane in range(sums.shape[1]):
+                sums[s, lane] = rows[0, lane]
+        for tile in range(len(hidden)):
+            values = hidden[tile, :samples, : units - tile * width]
+            add_products(sums, values, rows[1 + tile * width :])
     for k in range(len(logits)):
         for s in range(samples):
             logits[k, s] = scores[k // scores.shape[2], s, k % scores.shape[2]]
@@ -682,29 +710,28 @@ def propagate(delta: Array, w2: Array, samples: int, room: Array, hidden: Array)
 
 @njit(**ONCE)
 def add_input_gradient(
-    block: int, dense: int, by_input: ByInput, delta: Array, samples: int, w1: Array
+    block: int, inputs: Inputs, by_input: ByInput, delta: Array, samples: int, w1: Array
 ) -> None:
     """Add a block's gradients by w1; `delta` is shaped like the hidden layer.
 
     In NumPy: ``g1 += formulas.prepend_bias(x).T @ delta``
     """
-    if dense < 0:
+    if inputs.dense[block] < 0:
         for first in range(0, samples, by_input.sub_block):
             group = (block * BLOCK + first) // by_input.sub_block
             for tile in range(len(w1)):
                 add_lists(w1[tile], by_input.lists, group, delta[tile, first:])
         return
-    finite = all_finite(delta, samples)
-    for first in range(0, samples, SUB_BLOCK):
-        panels = by_input.panels[dense, first // SUB_BLOCK, :, : samples - first]
-        for tile in range(len(w1)):
-            for panel in range(len(panels)):
-                totals, rows = w1[tile, panel * MANY :], delta[tile, first:]
-                values = panels[panel].T[: len(totals)]
-                if finite:
-                    add_products(totals, values, rows)
-                else:
-                    add_products_of_nonzeros(totals, values, rows)
+    panels = inputs.panels[inputs.dense[block]]
+    if all_finite(delta, samples):
+        for k in range(0, panels.shape[1], MANY):
+            for tile in range(len(w1)):
+                to, values = w1[tile, k:], panels[:, k:]
+                multiply_add(to, values, None, 0, samples, delta[tile], LINE_BYTES, MANY)
+        return
+    for tile in range(len(w1)):
+        for s in range(0, samples, PANEL):
+            add_products_of_nonzeros(w1[tile], panels[s // PANEL], delta[tile, s:])
 
 
 @njit(**ONCE)
@@ -735,13 +762,13 @@ def visit(
 
     Those that are empty arrays are not wanted. One function for all, since it compiles once.
     """
-    hidden, scores, delta, by_row, sums, by_sample = room
+    hidden, scores, delta, by_row, sums, by_sample, _ = room
     one = hidden.dtype.type(1)
     loss = 0.0
     for block in range(len(inputs.dense)):
         truth = labels[block * BLOCK : (block + 1) * BLOCK]
         samples = len(truth)
-        activate(block, inputs, weights, samples, hidden)
+        activate(block, inputs, weights, samples, room)
         score(hidden, weights.w2, samples, scores, delta)
         loss = softmax(delta, truth, loss, by_sample)
         if len(predictions) > 0:
@@ -753,7 +780,7 @@ def visit(
                     by_row[s, k] = delta[k, s]
             add_output_gradient(hidden, by_row, samples, gradients)
             propagate(delta, weights.w2_back, samples, sums, hidden)
-            add_input_gradient(block, inputs.dense[block], by_input, hidden, samples, gradients.w1)
+            add_input_gradient(block, inputs, by_input, hidden, samples, gradients.w1)
     return loss
 
 

@@ -33,7 +33,7 @@ def same_bits(a, b):
 
 
 # Around every edge at which the core cuts: sub-blocks and blocks of samples, chunks, parts of the
-# inputs, panels, tiles of 64, 256 and 416 bytes, class tiles of 16 and 8.
+# inputs, panels, tiles of 64 to 832 bytes, class tiles of 16 and 8.
 @given(
     n=st.integers(1, 70),
     i=st.integers(1, 9),
@@ -53,6 +53,7 @@ def same_bits(a, b):
 @example(n=5, i=100, h=3, c=3, dtype="float32", dense=False, threads=1, seed=6)
 @example(n=66, i=4, h=104, c=3, dtype="float32", dense=True, threads=2, seed=7)
 @example(n=9, i=4, h=209, c=2, dtype="float32", dense=True, threads=2, seed=8)
+@example(n=9, i=4, h=113, c=2, dtype="float32", dense=False, threads=2, seed=8)
 @example(n=9, i=4, h=53, c=9, dtype="float64", dense=True, threads=2, seed=9)
 @example(n=9, i=4, h=105, c=17, dtype="float64", dense=False, threads=2, seed=10)
 @example(n=9, i=3, h=3, c=300, dtype="float32", dense=True, threads=1, seed=11)
@@ -228,7 +229,7 @@ def _caller(width, count):
 
 CALLS = {
     (width, count): _caller(width, count)
-    for width in (*kernels.TILES, kernels.HALF_LINE)
+    for width in kernels.TILES
     for count in (1, kernels.FEW, kernels.MANY)
 }
 
@@ -267,6 +268,21 @@ def test_multiply_add_means_what_its_docstring_says(dtype, width, count, listed,
         assert total.tobytes() == expected.tobytes()
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_multiply_add_takes_values_in_panels(dtype):
+    rng = np.random.default_rng(4)
+    lanes, samples = kernels.LINE_BYTES // np.dtype(dtype).itemsize, 3 * kernels.PANEL - 5
+    panels = rng.normal(size=(3, kernels.MANY + 2, kernels.PANEL)).astype(dtype)
+    rows = rng.normal(size=(samples, lanes)).astype(dtype)
+    total = rng.normal(size=(kernels.MANY, lanes)).astype(dtype)
+    expected = total.copy()
+    for p in range(samples):
+        values = panels[p // kernels.PANEL, 1 : 1 + kernels.MANY, p % kernels.PANEL]
+        expected += values[:, None] * rows[p]
+    CALLS[kernels.LINE_BYTES, kernels.MANY](total, panels[:, 1:], None, 0, samples, rows)
+    assert total.tobytes() == expected.tobytes()
+
+
 @pytest.mark.parametrize("width", kernels.TILES)
 def test_multiply_add_takes_a_width_that_only_the_running_code_knows(width):
     rng = np.random.default_rng(3)
@@ -280,7 +296,7 @@ def test_multiply_add_takes_a_width_that_only_the_running_code_knows(width):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("hidden", [3, 40, 110])
+@pytest.mark.parametrize("hidden", [1, 3, 40, 110])
 @pytest.mark.parametrize("share", [0.6, 0.95])
 def test_dense_blocks_come_to_the_bits_of_the_lists(dtype, hidden, share, monkeypatch):
     rng = np.random.default_rng(5)
@@ -288,14 +304,14 @@ def test_dense_blocks_come_to_the_bits_of_the_lists(dtype, hidden, share, monkey
     x[:256] *= rng.random((256, 50)) < 0.1  # one block stays a list
     _, labels, w1, w2 = draw_arrays(700, 50, hidden, 4, dtype, True, 6)
     results = []
-    for dense in (0.3, 1.0):
-        monkeypatch.setattr(core, "TILES", [t._replace(dense=dense) for t in core.TILES])
+    for tile in core.TILES:
+        monkeypatch.setattr(core, "tile_for", lambda *_, tile=tile: tile)
         network = Core(x.astype(dtype), labels, classes=4, hidden=hidden, dtype=dtype)
         found_dense = any((chunk.inputs.dense >= 0).any() for chunk in network.chunks)
-        assert found_dense is (dense < 1)
+        assert found_dense is (tile == core.LINE)
         loss, gradients = network.gradient(w1, w2)
         results.append((loss, *(g.tobytes() for g in gradients)))
-    assert results[0] == results[1]
+    assert all(result == results[0] for result in results)
 
 
 @pytest.mark.parametrize("where", [(0, 3), (7, 2)])
@@ -306,8 +322,8 @@ def test_zeros_are_left_out_of_dense_blocks_where_weights_are_not_finite(where, 
     _, labels, w1, w2 = draw_arrays(300, 40, 20, 3, "float32", True, 8)
     w1[where] = value
     gradients = []
-    for dense in (0.5, 1.0):
-        monkeypatch.setattr(core, "TILES", [t._replace(dense=dense) for t in core.TILES])
+    for tile in core.TILES[:2]:
+        monkeypatch.setattr(core, "tile_for", lambda *_, tile=tile: tile)
         network = Core(x.astype("float32"), labels, classes=3, hidden=20)
         gradients.append(network.gradient(w1, w2)[1])
     assert same_bits(gradients[0][0], gradients[1][0])
@@ -322,7 +338,7 @@ def test_a_gradient_has_rows_for_the_inputs_of_its_chunk_only():
     _, labels, w1, w2 = draw_arrays(600, 3000, 3, 4, "float32", False, 10)
     network = Core(x, labels, classes=4, hidden=3)
     _, (g1, _) = network.gradient(w1, w2)
-    assert {chunk.gradients.w1.shape[1] for chunk in network.chunks} < set(range(150, 300))
+    assert {chunk.height for chunk in network.chunks} < set(range(150, 300))
     used = np.flatnonzero(x.any(axis=0))
     few = Core(x[:, used], labels, classes=4, hidden=3).gradient(w1[[0, *(used + 1)]], w2)[1][0]
     assert same_bits(g1[used + 1], few[1:])

@@ -15,7 +15,7 @@ from numba import njit
 from threadpoolctl import threadpool_limits
 
 from symmetry.network.core import aligned_zeros
-from symmetry.network.kernels import LINE_BYTES, MANY, PART, TILES, add_products, multiply_add
+from symmetry.network.kernels import LINE_BYTES, MANY, PART, TILES, multiply_add
 
 TILE_BYTES = TILES[-1]  # that of 200 hidden units
 L1_BYTES = 16 * 1024  # half of the smallest first-level cache that is common
@@ -45,7 +45,7 @@ def multiply(total: Any, values: Any, indices: Any, rows: Any, times: int) -> No
 def multiply_matrices(totals: Any, values: Any, rows: Any, times: int) -> None:
     """Add a product of matrices, `times` over: the core's dense loop at its best."""
     for _ in range(times):
-        add_products(totals, values, rows)
+        multiply_add(totals, values, None, 0, len(rows), rows, LINE_BYTES, MANY)
 
 
 @dataclass(frozen=True)

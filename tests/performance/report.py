@@ -9,7 +9,7 @@ from symmetry.memory import in_words as bytes_in_words
 from tests.environment import environment_table
 from tests.performance.contestants import NAMES
 from tests.performance.figures import Sweep, sweeps
-from tests.performance.limits import bytes_per_product
+from tests.performance.limits import TILE_BYTES, bytes_per_product
 from tests.performance.load import Rate, in_words
 from tests.performance.measure import MORE, Point
 from tests.performance.sweeps import Measured
@@ -53,8 +53,8 @@ with the hidden units."""
 
 LIMIT = """\
 The two large products take most of the time. For each nonzero input and each *tile* of hidden
-units (416 bytes at 200 units: 104 float32 or 52 float64) they load a row of the tile, a value and
-an index: {bytes} bytes in float32. The training set's nonzeros are visited twice (forward,
+units ({tile} bytes at 200 units) they load a row of the tile, a value and an index: {bytes} bytes
+in float32. The training set's nonzeros are visited twice (forward,
 backward), the test set's once. No computer does that faster than its first-level cache delivers,
 and this one delivers {limit:.0f} GB/s to one thread at best.
 
@@ -230,6 +230,7 @@ def limit_text(measured: Measured) -> str:
         for threads, rate in measured.limits.memory.items()
     ]
     return LIMIT.format(
+        tile=TILE_BYTES,
         bytes=bytes_per_product("float32"),
         limit=1e-9 * measured.limits.fastest(),
         memory=f"Main memory, for comparison, was read at {' and '.join(rates)}.",
