@@ -117,7 +117,7 @@ def measure(blank: Verdict, invariant: Invariant, setting: Any, *, exact: bool) 
         kind = "rounding" if explains else "violated"
     message = violation.message if violation else finding.note
     if kind in ("vacuous", "not applicable"):
-        message = message or f"nothing to tell: it needs {invariant.witness}"
+        message = message or f"it could not have failed: it needs {invariant.witness}"
     verdict = replace(
         blank,
         kind=kind,

@@ -229,7 +229,8 @@ def _find(trainer: str, module: ModuleType, source: str, attribute: str) -> Any:
             except AttributeError as error:
                 close = difflib.get_close_matches(part, dir(found), 1)
                 if not close and found is module:
-                    close = [n for n, value in vars(module).items() if _is_own(value, module)][:3]
+                    public = {n: value for n, value in vars(module).items() if n[0] != "_"}
+                    close = [n for n, value in public.items() if _is_own(value, module)][:3]
                 raise SymmetryError(
                     f"{trainer!r}: {place} has no attribute {part!r}{_did_you_mean(close)}"
                 ) from error

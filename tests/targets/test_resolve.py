@@ -371,7 +371,7 @@ def test_ctrl_c_while_importing_passes(folder):
 
 
 def test_missing_attribute(folder):
-    write(folder / "train.py", "class Steps:\n    sgd = print\n")
+    write(folder / "train.py", "def _help(): pass\nclass Steps:\n    sgd = print\n")
     assert message("train.py:steps") == (
         "'train.py:steps': train.py has no attribute 'steps', did you mean 'Steps'?"
     )
