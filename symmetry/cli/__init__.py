@@ -20,9 +20,9 @@ OK, FOUND, FAILED, INTERRUPTED = 0, 1, 2, 130
 
 _COMMANDS = {
     "run": "Repeat the MNIST experiment and write its report.",
-    "check": "Check a training step against the invariants.",
+    "check": "Check a PyTorch training, or a two-layer step.",
     "compare": "Run the experiment on several frameworks side by side.",
-    "explain": "Name the operation that tells equal hidden units apart.",
+    "explain": "Name the operation that tells equal units apart.",
     "units": "Find the groups of equal units in the model of a PyTorch training.",
 }
 _LONGEST = 590  # characters of an error: it is one line, and people have to read it
@@ -57,8 +57,10 @@ class _Commands(click.Group):
 def group(context: click.Context) -> None:
     """Prove or refute, bit by bit, that training code treats equal hidden units equally.
 
-    A network whose weights all start at zero can never tell its hidden units apart. The command
-    `run` shows it on MNIST; `check` tests with it whether a training step is sound.
+    Every layer has units that no sound training tells apart: hidden units, channels, attention
+    heads. `check` tests a PyTorch training, or a two-layer step of any library, for that; `units`
+    prints which units there are, `explain` names the operation that tells them apart. `run` repeats
+    the experiment on MNIST that this began with: from zero weights all hidden units stay equal.
 
     Exit status: 0 all is as it should be, 1 an invariant is violated, 2 the command could not do
     its work, 130 interrupted.
