@@ -132,7 +132,8 @@ def _unless_unread(
     Units are found by the forward, so nobody knows how they lie in a tensor that is read by the
     backward alone, as feedback that is fixed at random, or by the update alone. If the units are
     treated equally once each such tensor has the same numbers for all of them, nothing else tells
-    them apart. That settles it for noise, which the step draws for each unit anew.
+    them apart. That settles it for noise, which the step draws for each unit anew. What a line
+    reads is of one kind: a mask of a bias, which marks some units only, where it reads other masks.
     """
     finding = measure(setting)
     if not _accuses(finding):
@@ -142,21 +143,30 @@ def _unless_unread(
     if not own:
         return finding
     fixed = [u for u in own if not u.drawn]
-    level = {u.number: axes for u, axes in unread if axes and (u in own or fixed)}
+    places = {u.place for u in fixed}
+    level = {u.number: axes for u, axes in unread if axes and (u in own or u.place in places)}
     levelled = measure(setting.levelling(level))
     if _accuses(levelled) or not levelled.counted:
         return finding
     if not fixed:
         setting.noise[own[0].place] = None
         return levelled
-    name = fixed[0].name or f"a fixed tensor of shape {fixed[0].array.shape}"
-    verb = f"and {len(fixed) - 1} more tell" if len(fixed) > 1 else "tells"
-    hint = "" if fixed[0].name else "; named in extras as its parameter is, it moves along"
-    note = (
-        f"cannot judge: {name} (read at {fixed[0].place}) {verb} units apart, and no forward reads "
-        f"it, so it is not known which of its entries belong to which unit{hint}"
+    return Finding(counted=False, note=_not_known(fixed))
+
+
+def _not_known(fixed: Sequence[FixedTensor]) -> str:
+    """Say what tells units apart, and what to do about it."""
+    first, more = fixed[0], len(fixed) - 1
+    verb = f"and {more} more tell" if more else "tells"
+    hint = "named in extras as its parameter is, it moves along"
+    if first.varies:
+        hint = "drawn by PyTorch, noise is left out"
+    return (
+        f"cannot judge: {first} {verb} units apart, and no forward reads "
+        f"it, so it is not known which of its entries belong to which unit"
+        + f"; {hint}"
+        * (first.name is None)
     )
-    return Finding(counted=False, note=note)
 
 
 def _accuses(finding: Finding) -> bool:
@@ -164,13 +174,11 @@ def _accuses(finding: Finding) -> bool:
 
 
 def _axes(unread: FixedTensor, setting: TrainingSetting) -> list[int]:
-    """Return the axes of a tensor along which the units of some group may lie."""
-    lengths = {
-        setting.result[-1][part.array].shape[part.axis]
-        for units in setting.units
-        for part in units.parts
-        if not part.arrays
-    }
+    """Return the axes of a tensor along which the units of some group may lie: flat ones, too."""
+    state, parts = setting.result[-1], [p for u in setting.units for p in u.parts if not p.arrays]
+    lengths = {state[part.array].shape[part.axis] for part in parts}
+    lengths |= {state[part.array].size for part in parts}
+    lengths.add(sum(state[name].size for name in setting.fresh.trained))
     return [axis for axis, length in enumerate(unread.array.shape) if length in lengths]
 
 
@@ -178,7 +186,8 @@ def _is_of_units(unread: FixedTensor, axes: Sequence[int], setting: TrainingSett
     """Return whether a tensor has numbers of each unit's own by rights.
 
     Without a name it has not if it only marks some of the units. What an update alone reads is also
-    to be a mask of entries, or a copy of a parameter as it was at the start.
+    to be a mask of entries, a copy of a parameter as it was at the start, or another one in each
+    step, as noise is that others than PyTorch draw.
     """
     array = unread.array
     if unread.name is not None or unread.drawn:
@@ -186,7 +195,7 @@ def _is_of_units(unread: FixedTensor, axes: Sequence[int], setting: TrainingSett
     if max(len(np.unique(array.swapaxes(0, axis), axis=0)) for axis in axes) <= _MARKED:
         return False
     copied = any(np.array_equal(array, other) for other in setting.fresh.state.values())
-    return unread.backward or copied or bool(np.isin(array, (0, 1)).all())
+    return unread.backward or unread.varies or copied or bool(np.isin(array, (0, 1)).all())
 
 
 def _judge(

@@ -67,18 +67,22 @@ def resume(setting: TrainingSetting) -> Finding:
 def zero_rate(setting: TrainingSetting) -> Finding:
     """Set all learning rates to zero just before each update; nothing that is held moves.
 
-    Noise that the step adds to parameters is left out.
+    Noise that the step adds to parameters is left out. Other numbers may be noise that PyTorch has
+    not drawn, if they differ from step to step: then nothing is judged.
     """
     finding = _at_zero_rate(setting)
     if finding.violation is None:
         return finding
-    drawn = [u for u in setting.begin(noise=True).unread(setting.steps) if u.drawn]
-    if not drawn:
+    unread = setting.begin(noise=True).unread(setting.steps)
+    noise = [u for u in unread if u.drawn or (u.varies and u.array.ndim)]
+    if not noise:
         return finding
-    without = _at_zero_rate(setting.levelling({u.number: () for u in drawn}))
+    without = _at_zero_rate(setting.levelling({u.number: () for u in noise}))
     if without.violation is not None:
         return finding
-    setting.noise[drawn[0].place] = None
+    if others := [u for u in noise if not u.drawn]:
+        return Finding(counted=False, note=f"cannot judge: {others[0]} moves parameters")
+    setting.noise[noise[0].place] = None
     return without
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
-from symmetry.targets.torch_modes import MEANS, user_place, written_by
+from symmetry.targets.torch_modes import MEANS, Inside, user_place, written_by
 from symmetry.targets.torch_state import as_array
 from symmetry.units.state import Array
 
@@ -30,7 +31,10 @@ class FixedTensor:
     place: str = ""  # ``file:line`` where it was first read, and not only shown or copied
     forward: bool = False  # whether a forward reads it
     backward: bool = False
+    inside: bool = False  # whether a module's forward reads it
     written: bool = False  # whether anything is written into it
+    step: int = 0  # in which it was first read
+    varies: bool = False  # whether what is read there is another one in other steps
     # Of each reading in this step that is not a backward's, how many backwards came before it.
     beside: list[int] = field(default_factory=list)
 
@@ -38,6 +42,11 @@ class FixedTensor:
     def array(self) -> Array:
         """Its entries."""
         return as_array(self.tensor)
+
+    def __str__(self) -> str:
+        kind = "tensor that each step has anew," if self.varies else "fixed tensor"
+        name = self.name or f"a {kind} of shape {self.array.shape}"
+        return f"{name} (read at {self.place})"
 
 
 class FixedTensors(TorchDispatchMode):
@@ -48,13 +57,13 @@ class FixedTensors(TorchDispatchMode):
     zero where there are no axes.
     """
 
-    def __init__(self, levelled: Mapping[int, Sequence[int]] | None = None) -> None:
+    def __init__(self, inside: Inside, levelled: Mapping[int, Sequence[int]] | None = None) -> None:
         super().__init__()
         self._found: list[FixedTensor] = []
-        self._levelled = levelled or {}
+        self._inside, self._levelled = inside, levelled or {}
         # By memory: the number, None if it is not fixed, and what tells when it is given up.
         self._numbers: dict[int, tuple[int | None, StorageWeakRef]] = {}
-        self._backwards = 0  # of this step, so far
+        self._step = self._backwards = 0  # the latter of this step, so far
         self._in_backward = False
 
     def unread(self, names: Mapping[str, Tensor]) -> list[FixedTensor]:
@@ -69,8 +78,14 @@ class FixedTensors(TorchDispatchMode):
             if seen.place and not (seen.forward or seen.written)
             if seen.tensor.is_floating_point() or seen.tensor.dtype is torch.bool
         ]
+        places: dict[str, list[list[Tensor]]] = {}  # what is read there, by step
         for seen in found:
             seen.name = named.get(_memory(seen.tensor))
+            here = places.setdefault(seen.place, [[] for _ in range(self._step)])
+            here[seen.step].append(seen.tensor)
+        varying = {place for place, steps in places.items() if _vary([*filter(None, steps)])}
+        for seen in found:
+            seen.varies = seen.place in varying
         return found
 
     def backward_begins(self) -> None:
@@ -83,14 +98,15 @@ class FixedTensors(TorchDispatchMode):
         self._backwards += 1
 
     def step_ends(self) -> None:
-        """Tell what a forward has read from what an update has; without a backward all is forward.
+        """Tell what a forward has read from what an update has; the next step begins.
 
-        The next step begins.
+        Without a backward, a forward is what modules do.
         """
         for seen in self._found:
-            seen.forward |= any(n < max(self._backwards, 1) for n in seen.beside)
+            seen.forward |= any(n < self._backwards for n in seen.beside)
+            seen.forward |= seen.inside and not self._backwards
             seen.beside.clear()
-        self._backwards, self._in_backward = 0, False
+        self._step, self._backwards, self._in_backward = self._step + 1, 0, False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -134,11 +150,13 @@ class FixedTensors(TorchDispatchMode):
         self._numbers[_memory(tensor)] = number, StorageWeakRef(tensor.untyped_storage())
 
     def _note(self, seen: FixedTensor) -> None:
-        seen.place = seen.place or user_place()
+        if not seen.place:
+            seen.place, seen.step = user_place(), self._step
         if self._in_backward:
             seen.backward = True
         else:
             seen.beside.append(self._backwards)
+            seen.inside |= self._inside.depth > 0
 
     def _as_read(self, value: Any) -> Any:
         """Return an operand, levelled where it is to be: it may show a part of a fixed tensor."""
@@ -153,6 +171,15 @@ class FixedTensors(TorchDispatchMode):
         size = tensor.double().square().mean(axes, keepdim=True).sqrt()
         whole.copy_(size if axes else torch.zeros_like(tensor))
         return _shown(memory, value)
+
+
+def _vary(steps: Sequence[Sequence[Tensor]]) -> bool:
+    """Return whether other numbers are read in other steps, in the same order."""
+    return any(
+        one.dtype != other.dtype or not torch.equal(one, other)
+        for tensors in zip(*steps, strict=False)
+        for one, other in pairwise(tensors)
+    )
 
 
 def _shown(memory: torch.UntypedStorage, like: Tensor) -> Tensor:

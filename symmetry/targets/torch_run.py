@@ -115,11 +115,11 @@ class Run:
 
         They are given by the numbers that ``unread`` has for them.
         """
-        self._fixed = FixedTensors(fixed)
+        self._fixed = FixedTensors(self._inside, fixed)
 
     def unread(self, steps: int) -> list[FixedTensor]:
         """Take so many steps; return the fixed tensors that are read, and by no forward."""
-        seen = self._fixed = FixedTensors()
+        seen = self._fixed = FixedTensors(self._inside)
         self.on_loss = lambda _: seen.backward_begins()
         self.after_backward = seen.backward_ends
         for _ in range(steps):
@@ -229,9 +229,11 @@ class Run:
         where there is no mode.
         """
         with ExitStack() as stack:
-            if self.dtype == "float64" or not self._noise or self.nudge is not None:
-                promote = self.dtype == "float64"
+            promote = self.dtype == "float64"
+            changes = promote or not self._noise or self.nudge is not None
+            if changes or self._fixed is not None:
                 stack.enter_context(self._inside.watching(promote=promote))
+            if changes:
                 if promote:
                     stack.enter_context(Mixed())
                 mode = Arithmetic(
@@ -289,9 +291,12 @@ class Run:
                 backward(tensors, *args, **kwargs)
             self.after_backward()
 
-        grad = torch.autograd.grad
+        grad, inner = torch.autograd.grad, False
 
         def seen_grad(outputs: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+            nonlocal inner
+            if inner:  # a function mode calls it again
+                return grad(outputs, inputs, *args, **kwargs)
             losses = [output for output in _tensors(outputs) if output.numel() == 1]
             known = {id(parameter) for parameter in self.parameters.values()}
             if losses and not known.isdisjoint(map(id, _tensors(inputs))):
@@ -302,7 +307,11 @@ class Run:
                         raise _StepEnded
                     if not kwargs.get("create_graph"):
                         return tuple(map(torch.zeros_like, _tensors(inputs)))
-            return grad(outputs, inputs, *args, **kwargs)
+            inner = True
+            try:
+                return grad(outputs, inputs, *args, **kwargs)
+            finally:
+                inner = False
 
         with ExitStack() as stack:
             stack.enter_context(patch.object(torch.autograd, "backward", seen_backward))
