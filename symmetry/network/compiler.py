@@ -13,6 +13,7 @@ import stat
 import sys
 import tempfile
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -51,13 +52,18 @@ class _Cache(FunctionCache):  # type: ignore[misc]
     """Numba's cache of one function; a file that cannot be read or written is no error."""
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        try:
-            return super().load_overload(sig, target_context)
+        try:  # without all that Numba imports before: only what compiles needs it
+            return self._load_overload(sig, target_context)
         except Exception:  # whatever the unpickling of half a file raises
             self._forget()
             return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
+        # Numba numbers the files of code. Processes that compile at the same time would find the
+        # same number, and one's code for some types under the name of another's.
+        what = self._cache_file._source_stamp, self._index_key(sig, data.codegen)
+        digest = sha256(repr(what).encode()).hexdigest()[:16]
+        self._cache_file._data_name_pattern = f"{self._impl.filename_base}.{digest}.{{number}}.nbc"
         try:
             super().save_overload(sig, data)
         except OSError:  # a full disk, say: the code is there all the same

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -41,6 +42,39 @@ def test_what_was_compiled_is_found_again(place: Path) -> None:
     again = compiled()
     assert again(1) == 2
     assert hits(again) == 1
+
+
+def test_what_is_found_needs_nothing_that_only_compiles(place: Path) -> None:
+    code = (
+        "import sys; from tests.network.test_compiler import compiled; assert compiled()(1) == 2;"
+        "print('numba.np.arraymath' in sys.modules)"
+    )
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(place)}
+    for expected in ("True\n", "False\n"):  # compiled, then found
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout == expected
+
+
+def test_processes_that_compile_at_the_same_time_keep_apart(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_index = caching.IndexDataCacheFile._save_index
+    others = [compiled()]
+
+    def save_last(*arguments: Any) -> None:
+        if others:  # in between another process saves its code, for another type
+            others.pop()(1.0)
+        save_index(*arguments)
+
+    monkeypatch.setattr(caching.IndexDataCacheFile, "_save_index", save_last)
+    assert compiled()(1) == 2
+    assert len(list(place.rglob("*.nbc"))) == 2
 
 
 @pytest.mark.parametrize("suffix", [".nbi", ".nbc"])
