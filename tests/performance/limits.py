@@ -37,13 +37,19 @@ def sum_up(words: Any, times: int) -> int:
 @njit(nogil=True, error_model="numpy")
 def multiply(total: Any, values: Any, indices: Any, rows: Any, times: int) -> None:
     """Add a list of multiples of rows, `times` over: the core's innermost loop at its best."""
+    if len(total) != rows.shape[1] or len(indices) != len(values):
+        raise ValueError("total and rows, or values and indices, are not as long as each other")
+    width = rows.shape[1] * rows.itemsize
     for _ in range(times):
-        multiply_add(total, values, indices, 0, len(values), rows, TILE_BYTES, 1)
+        multiply_add(total, values, indices, 0, len(values), rows, width, 1)
 
 
 @njit(nogil=True)
 def multiply_matrices(totals: Any, values: Any, rows: Any, times: int) -> None:
     """Add a product of matrices, `times` over: the core's dense loop at its best."""
+    line = LINE_BYTES // rows.itemsize
+    if totals.shape != (MANY, line) or (*values.shape, rows.shape[1]) != (MANY, len(rows), line):
+        raise ValueError("totals, values or rows are not as many or as long as the loop takes")
     for _ in range(times):
         multiply_add(totals, values, None, 0, len(rows), rows, LINE_BYTES, MANY)
 

@@ -143,13 +143,19 @@ def test_limits_are_rates():
 def test_loops_of_the_limits_do_what_they_say():
     words = np.arange(1, 9)
     assert limits.sum_up(words, 1) == np.bitwise_xor.reduce(np.arange(1, 9))
-    lanes = limits.TILE_BYTES // 4  # the loop trusts its caller: with fewer it writes beyond them
+    lanes = limits.TILE_BYTES // 4
     total, rows = np.zeros(lanes, np.float32), np.ones((2, lanes), np.float32)
     limits.multiply(total, np.ones(3, np.float32), np.array([0, 1, 1], np.uint16), rows, 2)
     assert (total == 6).all()
     totals, values = np.zeros((MANY, 16), np.float32), np.full((3, MANY), 2, np.float32).T
     limits.multiply_matrices(totals, values, np.ones((3, 16), np.float32), 2)
     assert (totals == 12).all()
+    indices = np.array([0, 1, 1], np.uint16)
+    with pytest.raises(ValueError, match="not as long"):  # it would write beyond the total
+        limits.multiply(total[:-1], np.ones(3, np.float32), indices, rows, 2)
+    for few in (totals[1:], values), (totals[:, 1:], values), (totals, values[1:]):
+        with pytest.raises(ValueError, match="not as many"):
+            limits.multiply_matrices(*few, np.ones((3, 16), np.float32), 2)
 
 
 def test_tiles_are_counted_with_their_padding():
