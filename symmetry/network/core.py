@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from threading import Lock
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numba
 import numpy as np
@@ -104,36 +104,33 @@ def tiled(matrix: Floats, width: int) -> Floats:
     return tiles
 
 
-class Tile(NamedTuple):
-    """How hidden units are cut, and what follows from it: never a bit, but the time."""
-
-    width: int  # bytes of a tile, one of `kernels.TILES`
-    sub_block: int  # samples whose deltas stay in the first-level cache
-    cost: float  # of a nonzero in a list, where a dense block's inputs cost 1 for each line
-
-
-LINE = Tile(64, 256, 2.2)  # that of dense blocks; in lists, its additions wait for one another
-WIDE = Tile(256, 64, 4), Tile(kernels.TILES[2], 64, 7), Tile(832, 32, 14)
-TILES = (LINE, *WIDE)[: len(kernels.TILES)]
-SHORTEST = 20  # nonzeros that are worth a list of their own
+LINE = kernels.LINE_BYTES  # the tile of dense blocks
+ALONE, ABREAST = 2.2, 1.15  # what a line costs a nonzero in a list, where dense inputs cost 1:
+# a tile of one line waits for its own additions, those of wider ones run side by side
+SHORTEST = 14  # nonzeros that are worth a list of their own
 MOST_INDEXED = 2**16  # inputs of a part
 
 
-def tile_for(hidden: int, itemsize: int, share: float) -> Tile:
+def tile_for(hidden: int, itemsize: int, share: float) -> int:
     """Return the tile for so many units and a share of inputs that are not zero.
 
     Of the tiles for lists it is the one with the fewest bytes to load, a list's start included.
     """
     size = hidden * itemsize
-    lists = min(TILES, key=lambda tile: -(-size // tile.width) * (tile.width + 128))
-    takes_lists = share * -(-size // lists.width) * lists.cost
-    return LINE if takes_lists > -(-size // LINE.width) else lists
+    lists = min(kernels.TILES, key=lambda tile: -(-size // tile) * (tile + 128))
+    lines = -(-size // lists) * lists / LINE * (ALONE if lists == LINE else ABREAST)
+    return LINE if share * lines > -(-size // LINE) else lists
+
+
+def sub_block_for(tile: int) -> int:
+    """Return how many samples' deltas stay in the first-level cache: a power of two."""
+    return 1 << (kernels.PART_BYTES // tile).bit_length() - 1
 
 
 class Chunk:
     """A range of samples with its lists of nonzeros, each made when it is first needed."""
 
-    def __init__(self, x: NDArray[Any], labels: NDArray[np.int64], dtype: str, tile: Tile):
+    def __init__(self, x: NDArray[Any], labels: NDArray[np.int64], dtype: str, tile: int):
         self.labels = labels
         self._x, self._dtype, self._tile = x, dtype, tile
 
@@ -147,9 +144,9 @@ class Chunk:
     def _is_dense(self) -> NDArray[np.bool_]:
         sizes = np.full(len(self._nonzeros), kernels.BLOCK)
         sizes[-1] = len(self._x) - kernels.BLOCK * (len(sizes) - 1)
-        dense: NDArray[np.bool_] = self._nonzeros * LINE.cost > self._x.shape[1] * sizes
+        dense: NDArray[np.bool_] = self._nonzeros * ALONE > self._x.shape[1] * sizes
         # Of fewer samples no panels are worth making, and wide tiles mean that lists are faster.
-        return dense & (sizes >= kernels.SUB_BLOCK) & (self._tile.width == LINE.width)
+        return dense & (sizes >= kernels.SUB_BLOCK) & (self._tile == LINE)
 
     @cached_property
     def _dense(self) -> NDArray[np.int64]:
@@ -182,7 +179,7 @@ class Chunk:
         """What the forward pass reads."""
         n, inputs = len(self._x), self._x.shape[1] + 1
         share = self._nonzeros.sum() / self._x.size if self._x.size else 0
-        fits = kernels.PART_BYTES // self._tile.width
+        fits = kernels.PART_BYTES // self._tile
         useful = min(int(SHORTEST / max(share, 1e-9)), MOST_INDEXED)
         parts = -(-inputs // max(fits, useful))
         part = -(-inputs // parts)
@@ -194,7 +191,7 @@ class Chunk:
     def by_input(self) -> kernels.ByInput:
         """The lists of the backward pass."""
         n, inputs = len(self._x), self._x.shape[1] + 1
-        size = self._tile.sub_block
+        size = sub_block_for(self._tile)
         groups = -(-n // size)
         lists = self._lists(groups, groups * inputs)
         count = kernels.list_by_input(self._x, self._dense, size, lists)
@@ -322,7 +319,7 @@ class Core:
         tile = tile_for(hidden, itemsize, np.count_nonzero(seen) / max(1, seen.size))
         self.chunks = [Chunk(x[a:b], truth[a:b], dtype, tile) for a, b in chunk_bounds(self.n)]
         self.threads = Threads(threads)
-        self._tile = tile.width // itemsize
+        self._tile = tile // itemsize
         self._class_tile = kernels.LINE_BYTES // itemsize
         self._rooms: list[kernels.Room] = []  # where nobody computes; one for each thread, at most
         self._spare: defaultdict[int, list[kernels.Gradients]] = defaultdict(list)  # by height

@@ -295,6 +295,19 @@ def test_multiply_add_takes_a_width_that_only_the_running_code_knows(width):
     assert total.tobytes() == expected.tobytes()
 
 
+@pytest.mark.parametrize("tile", kernels.TILES)
+def test_sub_blocks_of_every_tile_cut_a_block_evenly(tile):
+    samples = core.sub_block_for(tile)
+    assert kernels.BLOCK % samples == 0
+    assert samples * tile <= kernels.PART_BYTES
+
+
+def test_units_are_cut_into_lines_where_hardly_an_input_is_zero():
+    assert core.tile_for(200, 4, 1.0) == kernels.LINE_BYTES
+    assert core.tile_for(200, 4, 0.5) == kernels.TILES[-1]
+    assert core.tile_for(16, 4, 0.5) == kernels.LINE_BYTES
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("hidden", [1, 3, 40, 110])
 @pytest.mark.parametrize("share", [0.6, 0.95])
@@ -304,7 +317,7 @@ def test_dense_blocks_come_to_the_bits_of_the_lists(dtype, hidden, share, monkey
     x[:256] *= rng.random((256, 50)) < 0.1  # one block stays a list
     _, labels, w1, w2 = draw_arrays(700, 50, hidden, 4, dtype, True, 6)
     results = []
-    for tile in core.TILES:
+    for tile in kernels.TILES:
         monkeypatch.setattr(core, "tile_for", lambda *_, tile=tile: tile)
         network = Core(x.astype(dtype), labels, classes=4, hidden=hidden, dtype=dtype)
         found_dense = any((chunk.inputs.dense >= 0).any() for chunk in network.chunks)
@@ -322,7 +335,7 @@ def test_zeros_are_left_out_of_dense_blocks_where_weights_are_not_finite(where, 
     _, labels, w1, w2 = draw_arrays(300, 40, 20, 3, "float32", True, 8)
     w1[where] = value
     gradients = []
-    for tile in core.TILES[:2]:
+    for tile in kernels.TILES[:2]:
         monkeypatch.setattr(core, "tile_for", lambda *_, tile=tile: tile)
         network = Core(x.astype("float32"), labels, classes=3, hidden=20)
         gradients.append(network.gradient(w1, w2)[1])

@@ -97,7 +97,7 @@ def in_words(threads: int) -> str:
 def tiles(point: Point) -> int:
     """Return the tiles that the point's hidden units fill."""
     itemsize = np.dtype(point.setting.dtype).itemsize
-    width = tile_for(point.setting.hidden, itemsize, point.share).width
+    width = tile_for(point.setting.hidden, itemsize, point.share)
     return -(-point.setting.hidden * itemsize // width)
 
 
