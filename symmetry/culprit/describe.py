@@ -252,7 +252,8 @@ class Scene:
             if number is None or number in met or self._ways.moves(number):
                 continue
             met.add(number)
-            if not any(self._length in own and _fills(own, shape) for own in events[number].shapes):
+            shapes = events[number].signature[-1]
+            if not any(self._length in own and _fills(own, shape) for own in shapes):
                 continue
             if events[number].call.random:
                 return events[number]

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from symmetry.invariants.two_layer import TwoLayer
-from symmetry.observe.call import Observer
 from symmetry.observe.numpy import observed
 from symmetry.observe.place import Places
 from symmetry.observe.running import observing, seeded
@@ -40,7 +39,7 @@ class Subject(ABC):
         return deque(self.run(start, steps), maxlen=1)[0]
 
     @abstractmethod
-    def watch(self, start: State, steps: int, observer: Observer) -> Iterator[State]:
+    def watch(self, start: State, steps: int, tape: Tape) -> Iterator[State]:
         """Yield the state after each step of a fresh run whose operations are observed."""
 
     def after(self, state: State) -> Subject | None:  # noqa: ARG002
@@ -76,13 +75,13 @@ class StepSubject(Subject):
         with seeded(self._trainer.target):
             yield from self._steps(self._trainer.start(), start, steps)
 
-    def watch(self, start: State, steps: int, observer: Observer) -> Iterator[State]:
+    def watch(self, start: State, steps: int, tape: Tape) -> Iterator[State]:
         """Yield the weights after each step, observed."""
         if self._arrays is None:
             self._arrays = self._takes_arrays(start)
         hand = observed if self._arrays else np.asarray
 
-        watching = partial(observing, observer, self._trainer.target, Places())
+        watching = partial(observing, tape, self._trainer.target, Places())
 
         def observed_step(x: Array, y: Array, w1: Array, w2: Array, lr: float) -> Any:
             with watching():

@@ -9,8 +9,8 @@ import numpy as np
 
 from symmetry.culprit.plant import cloned
 from symmetry.culprit.subject import Subject
-from symmetry.observe.call import Observer
 from symmetry.observe.place import Places
+from symmetry.observe.tape import Tape
 from symmetry.observe.torch import observing
 from symmetry.targets.following import following, frozen_copies
 from symmetry.targets.torch_run import Run
@@ -59,13 +59,13 @@ class TrainingSubject(Subject):
         run.load(start)
         yield from run.states(steps)
 
-    def watch(self, start: State, steps: int, observer: Observer) -> Iterator[State]:
+    def watch(self, start: State, steps: int, tape: Tape) -> Iterator[State]:
         """Yield the state after each step of fresh objects, observed."""
         self._run = run = self._begin()
         run.load(start)
         places = Places({id(module): name for name, module in run.model.named_modules()})
         for _ in range(steps):
-            with observing(observer, places):
+            with observing(tape, places):
                 run.step()
             yield run.state()
 

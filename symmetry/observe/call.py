@@ -1,10 +1,10 @@
-"""One array operation of any library, and whoever is told of it."""
+"""One array operation of any library."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -31,14 +31,14 @@ class Call:
     place: Place  # where the user's code asked for it
     operands: tuple[Handle, ...]  # the arrays among its arguments, in their order
     dtypes: tuple[str, ...]  # those of the operands, as the library calls them
-    written: tuple[int, ...]  # positions of the operands that it writes into
-    random: bool  # whether its values come from a random number generator
-    blank: bool  # whether its result is memory that nobody has filled
     # Takes NumPy arrays for the operands, writes into those that are written, returns the results.
     perform: Callable[[Sequence[Array]], list[Array]]
-    args: Sequence[Any]  # with a slot in the place of each operand
-    kwargs: Mapping[str, Any]
-    path: str | None  # how a script calls it, or a format with a place for each argument
+    random: bool  # whether its values come from a random number generator
+    written: tuple[int, ...] = ()  # positions of the operands that it writes into
+    blank: bool = False  # whether its result is memory that nobody has filled
+    args: Sequence[Any] = ()  # with a slot in the place of each operand
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    path: str | None = None  # how a script calls it, or a format with a place for each argument
 
     def write(self, names: Sequence[str]) -> str | None:
         """Return the call as Python, with these names for the operands; None if it cannot be."""
@@ -50,21 +50,6 @@ class Call:
             return self.path.format(*texts)
         listed = [*map(str, texts), *(f"{key}={value}" for key, value in words.items())]
         return f"{self.path}({', '.join(listed)})"
-
-
-class Observer(Protocol):
-    """Whoever wants to be told of every array operation."""
-
-    def before(self, call: Call) -> None:
-        """Look at an operation and its operands."""
-
-    def after(
-        self, call: Call, written: Sequence[Handle], results: Sequence[Handle]
-    ) -> dict[int, Array]:
-        """Look at what it wrote into and what it made; both may be changed in place.
-
-        Returns what results that cannot be changed are to be replaced by, by their position.
-        """
 
 
 @dataclass(frozen=True)

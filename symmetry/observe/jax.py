@@ -16,15 +16,16 @@ import jax.numpy as jnp
 import numpy as np
 from jax._src.core import EvalTrace
 
-from symmetry.observe.call import Call, Handle, Observer
+from symmetry.observe.call import Call, Handle
 from symmetry.observe.numpy import handle as numpy_handle
 from symmetry.observe.place import Places
+from symmetry.observe.tape import Tape
 from symmetry.units.state import Array
 
 
 @contextmanager
-def observing(observer: Observer, places: Places) -> Iterator[None]:
-    """Tell ``observer`` of every primitive that is evaluated with concrete arrays."""
+def observing(tape: Tape, places: Places) -> Iterator[None]:
+    """Tell a tape of every primitive that is evaluated with concrete arrays."""
     original = EvalTrace.process_primitive
     inside = False  # of a primitive that is made of others: it is one operation
 
@@ -35,11 +36,11 @@ def observing(observer: Observer, places: Places) -> Iterator[None]:
         inside = True
         try:
             call = _call(primitive, args, params, places)
-            observer.before(call)
+            tape.before(call)
             results = original(self, primitive, args, params)
             listed = list(results) if primitive.multiple_results else [results]
             made = [n for n, result in enumerate(listed) if _readable(result)]
-            mended = observer.after(call, [], [_handle(listed[n]) for n in made])
+            mended = tape.after(call, [], [_handle(listed[n]) for n in made])
             for position, values in mended.items():
                 listed[made[position]] = jnp.asarray(values)
             return listed if primitive.multiple_results else listed[0]
@@ -69,13 +70,8 @@ def _call(primitive: Any, args: Sequence[Any], params: Any, places: Places) -> C
         place=places.here(),
         operands=tuple(_handle(args[n]) for n in slots),
         dtypes=tuple(str(args[n].dtype) for n in slots),
-        written=(),
-        random=primitive.name.startswith(("random_", "threefry", "rng_")),
-        blank=False,
         perform=perform,
-        args=(),
-        kwargs={},
-        path=None,
+        random=primitive.name.startswith(("random_", "threefry", "rng_")),
     )
 
 

@@ -7,6 +7,7 @@ subclass again, so the observation follows the data. Where code turns them into 
 
 from __future__ import annotations
 
+import operator
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -15,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from symmetry.observe.call import Call, Handle, Observer, Slot, fill
+from symmetry.observe.call import Call, Handle, Slot, fill
 from symmetry.observe.place import Places
+from symmetry.observe.tape import Tape
 from symmetry.units.state import Array
 
 _METHODS = (
@@ -28,31 +30,31 @@ _METHODS = (
 _WRITING_METHODS = ("fill", "partition", "put", "sort")
 _WRITING = ("copyto", "fill_diagonal", "place", "put", "put_along_axis", "putmask")
 
-_observers: list[tuple[Observer, Places]] = []
+_tapes: list[tuple[Tape, Places]] = []
 _thread = 0  # the one whose operations are observed
 
 
 @contextmanager
-def observing(observer: Observer, places: Places) -> Iterator[None]:
-    """Have observed arrays report to ``observer``."""
+def observing(tape: Tape, places: Places) -> Iterator[None]:
+    """Have observed arrays report to a tape."""
     global _thread
     _thread = threading.get_ident()
-    _observers.append((observer, places))
+    _tapes.append((tape, places))
     try:
         yield
     finally:
-        _observers.pop()
+        _tapes.pop()
 
 
 @contextmanager
 def unreported() -> Iterator[None]:
     """Keep what happens inside to oneself."""
-    kept = _observers[:]
-    _observers.clear()
+    kept = _tapes[:]
+    _tapes.clear()
     try:
         yield
     finally:
-        _observers[:] = kept
+        _tapes[:] = kept
 
 
 def observed(array: Array) -> Array:
@@ -61,7 +63,7 @@ def observed(array: Array) -> Array:
 
 
 def handle(array: Array) -> Handle:
-    """Return what an observer gets to know of an array."""
+    """Return what a tape gets to know of an array."""
     plain = array.view(np.ndarray)
     base = plain
     while isinstance(base.base, np.ndarray):
@@ -90,11 +92,11 @@ class Observed(np.ndarray[Any, Any]):
     def __getitem__(self, key: Any) -> Any:
         if _is_basic(key):
             return super().__getitem__(key)
-        return report("getitem", _get, (self, key), {}, [], "{0}[{1}]")
+        return report("getitem", operator.getitem, (self, key), {}, [], "{0}[{1}]")
 
     def __setitem__(self, key: Any, value: Any) -> None:
         if not _is_basic(key):
-            report("setitem", _set, (self, key, value), {}, [self], "{0}[{1}] = {2}")
+            report("setitem", operator.setitem, (self, key, value), {}, [self], "{0}[{1}] = {2}")
             return
         everything = key if isinstance(key, tuple) else (key,)
         if Ellipsis not in everything:
@@ -102,7 +104,7 @@ class Observed(np.ndarray[Any, Any]):
         part = super().__getitem__(everything)
         if isinstance(value, np.ndarray) and _geometry(value) == _geometry(part):
             return  # the end of ``a[i] += b``: the addition has done it in place
-        report("setitem", _set, (part, Ellipsis, value), {}, [part], "{0}[{1}] = {2}")
+        report("setitem", operator.setitem, (part, Ellipsis, value), {}, [part], "{0}[{1}] = {2}")
 
 
 def report(
@@ -115,19 +117,19 @@ def report(
     *,
     random: bool = False,
 ) -> Any:
-    """Do an operation on plain arrays, tell the observer of it, and return observed results.
+    """Do an operation on plain arrays, tell the tape of it, and return observed results.
 
     ``written`` are the arguments that it changes, apart from those given as ``out``. ``path`` is
     how a script calls the function, or a format with a place for each argument.
     """
     taken = _Arguments()
     template, keywords = taken.take(args), {k: taken.take(v) for k, v in kwargs.items()}
-    if not _observers or threading.get_ident() != _thread:
+    if not _tapes or threading.get_ident() != _thread:
         return function(*fill(template, taken.arrays), **fill(keywords, taken.arrays))
     out = kwargs.get("out")
     listed = out if isinstance(out, tuple) else (out,)
     outs = [array for array in listed if isinstance(array, np.ndarray)]
-    observer, places = _observers[-1]
+    tape, places = _tapes[-1]
 
     def perform(arrays: Sequence[Array]) -> list[Array]:
         return _arrays(function(*fill(template, arrays), **fill(keywords, arrays)))
@@ -147,12 +149,12 @@ def report(
         path=path,
     )
     with unreported():  # what the function calls in its turn belongs to it
-        observer.before(call)
+        tape.before(call)
         results = function(*fill(template, taken.arrays), **fill(keywords, taken.arrays))
         made = [handle(array) for array in _arrays(results)]
-        observer.after(call, [call.operands[p] for p in call.written], made)
+        tape.after(call, [call.operands[p] for p in call.written], made)
     if made and isinstance(results, np.generic):
-        return made[0].values[()]  # as the observer leaves it
+        return made[0].values[()]  # as the tape leaves it
     if outs:
         return outs[0] if len(listed) == 1 else out
     return _wrap(results)
@@ -181,14 +183,6 @@ class _Arguments:
     def number(self, array: Array) -> int:
         """Return the slot of an array among the arguments."""
         return self._numbers[_geometry(array)]
-
-
-def _get(array: Array, key: Any) -> Any:
-    return array[key]
-
-
-def _set(array: Array, key: Any, value: Any) -> None:
-    array[key] = value
 
 
 def _is_basic(key: Any) -> bool:

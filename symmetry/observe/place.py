@@ -16,6 +16,10 @@ Phase = Literal["forward", "backward", "optimizer", "other"]
 _PACKAGE = Path(__file__).parents[1]
 _INSTALLED = {"site-packages", "dist-packages"}
 _LIBRARIES = ("torch", "numpy", "jax", "jaxlib", "numba")
+_STEPS = [
+    ("targets", f"{name}.py") for name in ("numpy", "torch", "torch_autograd", "jax", "numba")
+]
+_CALLER = ("targets", "trainer.py")
 _PHASES: dict[str, Phase] = {
     "torch/autograd": "backward",
     "torch/optim": "optimizer",
@@ -83,12 +87,11 @@ class Places:
             if kind == "caller":  # what is beyond asked for the check, not for the operation
                 break
             if kind in _PHASES.values():
-                if kind == "forward":
-                    module = module or self._module(frame)
-                    layer = layer or _layer(frame)
-                phase = phase if phase == "backward" else phase or kind
-                if kind == "backward":
-                    phase = kind
+                if kind == "forward" and frame.f_code.co_name == "_call_impl":
+                    called = frame.f_locals["self"]
+                    module = module or self._modules.get(id(called), "")
+                    layer = layer or type(called).__name__
+                phase = "backward" if "backward" in (phase, kind) else phase or kind
             elif kind == "user" and place is None:
                 place, asked = Place(file, frame.f_lineno), phase == "backward"
                 if phase is None and _is_optimizer(frame):
@@ -99,15 +102,6 @@ class Places:
         found = place or second or Place("", 0)
         module = module or ("" if found.file else layer)
         return replace(found, phase=phase or "other", module=module), asked
-
-    def _module(self, frame: FrameType) -> str:
-        name = frame.f_code.co_name
-        return self._modules.get(id(frame.f_locals["self"]), "") if name == "_call_impl" else ""
-
-
-def _layer(frame: FrameType) -> str:
-    called = frame.f_code.co_name == "_call_impl"
-    return type(frame.f_locals["self"]).__name__ if called else ""
 
 
 def is_user_code(file: str) -> bool:
@@ -128,7 +122,7 @@ def _kind(file: str) -> Any:
     if path.is_relative_to(_PACKAGE):
         ours = path.relative_to(_PACKAGE).parts
         steps = ours[0] == "network" or ours in _STEPS
-        return "user" if steps else "caller" * (ours in _CALLERS)
+        return "user" if steps else "caller" * (ours == _CALLER)
     if not _INSTALLED.isdisjoint(path.parts):
         below = path.parts[max(path.parts.index(name) for name in _INSTALLED & {*path.parts}) + 1 :]
         if below[0] not in _LIBRARIES:
@@ -137,14 +131,6 @@ def _kind(file: str) -> Any:
     library = path.is_relative_to(sysconfig.get_path("stdlib"))
     in_a_file = path.suffix and not file.startswith("<")  # <string>, <frozen importlib._bootstrap>
     return "" if library or not in_a_file else "user"
-
-
-_STEPS = {
-    ("targets", f"{name}.py") for name in ("numpy", "torch", "torch_autograd", "jax", "numba")
-}
-
-
-_CALLERS = {("targets", "trainer.py")}
 
 
 def _shorten(file: str) -> str:

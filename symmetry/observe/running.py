@@ -13,26 +13,26 @@ import numpy as np
 
 from symmetry import generators
 from symmetry.observe import numpy as observe_numpy
-from symmetry.observe.call import Observer
 from symmetry.observe.place import Places, is_user_code
 from symmetry.observe.substitutes import substituted
+from symmetry.observe.tape import Tape
 
 
 @contextmanager
-def observing(observer: Observer, function: Callable[..., Any], places: Places) -> Iterator[None]:
+def observing(tape: Tape, function: Callable[..., Any], places: Places) -> Iterator[None]:
     """Observe NumPy, and every framework that has been imported, in the user's ``function``."""
     with ExitStack() as stack:
-        stack.enter_context(observe_numpy.observing(observer, places))
+        stack.enter_context(observe_numpy.observing(tape, places))
         stack.enter_context(substituted(_namespaces(function)))
         if "torch" in sys.modules:
             from symmetry.observe import torch
 
-            stack.enter_context(torch.observing(observer, places))
+            stack.enter_context(torch.observing(tape, places))
         if "jax" in sys.modules:
             with suppress(ImportError):  # a release whose inside is not known
                 from symmetry.observe import jax
 
-                stack.enter_context(jax.observing(observer, places))
+                stack.enter_context(jax.observing(tape, places))
         yield
 
 

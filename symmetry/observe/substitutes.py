@@ -26,25 +26,14 @@ _DRAWING = {*dir(np.random.Generator), *dir(np.random.RandomState)} - _NOT_DRAWI
 _DRAWING = {name for name in _DRAWING if not name.startswith("_")}
 
 
-def _drawing(name: str) -> Callable[..., Any]:
-    """Return a version of one of the functions of ``np.random``."""
-    original = getattr(np.random, name)
+def _drawing(owner: Any, name: str, path: str) -> Callable[..., Any]:
+    """Return a version of a function of ``np.random``, or of a method of a kind of generator."""
+    original = getattr(owner, name)
 
     def draw(*args: Any, **kwargs: Any) -> Any:
-        path = f"np.random.{name}"
-        return report(f"random.{name}", original, args, kwargs, [], path, random=True)
-
-    return draw
-
-
-def _drawing_method(kind: type, name: str, maker: str) -> Callable[..., Any]:
-    """Return a version of one of a generator's methods."""
-    original = getattr(kind, name)
-
-    def draw(self: Any, *args: Any, **kwargs: Any) -> Any:
-        path = f"np.random.{maker}(0).{name}"
-        function = partial(original, self)
-        return report(f"random.{name}", function, args, kwargs, [], path, random=True)
+        own = args[: isinstance(owner, type)]  # the generator itself is no argument of a script
+        function, given = partial(original, *own), args[len(own) :]
+        return report(f"random.{name}", function, given, kwargs, [], path, random=True)
 
     return draw
 
@@ -74,7 +63,7 @@ class _RandomState(_LegacyGenerator, metaclass=_AnyLegacyGenerator):
 for _kind, _maker in ((_Generator, "default_rng"), (_RandomState, "RandomState")):
     for _name in _DRAWING:
         if hasattr(_kind, _name):
-            setattr(_kind, _name, _drawing_method(_kind, _name, _maker))
+            setattr(_kind, _name, _drawing(_kind, _name, f"np.random.{_maker}(0).{_name}"))
 
 
 _KINDS = {
@@ -98,9 +87,8 @@ def _making(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
 def _table() -> dict[int, tuple[Any, Any]]:
     """Return what is replaced, by identity: the original and its stand-in."""
     pairs = [(getattr(np, name), _making(name, getattr(np, name))) for name in _MAKING]
-    pairs += [
-        (getattr(np.random, name), _drawing(name)) for name in _DRAWING if hasattr(np.random, name)
-    ]
+    drawing = [name for name in _DRAWING if hasattr(np.random, name)]
+    pairs += [(getattr(np.random, n), _drawing(np.random, n, f"np.random.{n}")) for n in drawing]
     original = np.random.default_rng
 
     def default_rng(seed: Any = 0) -> Any:  # every run has to draw the same numbers

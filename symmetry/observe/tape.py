@@ -25,7 +25,7 @@ class Event:
     call: Call
     arrays: list[Array]  # what it wrote into and made; then what a partial write wrote over
     fresh: int  # how many of ``arrays`` came out of it
-    signature: tuple[Any, ...]  # what the same operation has in common in two runs
+    signature: tuple[Any, ...]  # what it has in common in two runs; last, the shapes of ``arrays``
     makers: list[int | None]  # of each operand: the event that last wrote its memory
     memories: list[int]  # the numbers of the blocks of memory that hold ``arrays``
     operands: list[Array]  # copies from before it, if it is captured
@@ -34,12 +34,6 @@ class Event:
     def partial(self) -> bool:
         """Whether it wrote into a piece of a block only."""
         return self.fresh < len(self.arrays)
-
-    @property
-    def shapes(self) -> tuple[tuple[int, ...], ...]:
-        """The shapes of its arrays, kept when those are let go."""
-        shapes: tuple[tuple[int, ...], ...] = self.signature[-1]
-        return shapes
 
     def let_go(self, arrays: Sequence[Array] = ()) -> Event:
         """Return the event without the memory that it holds, but with copies of its arrays."""

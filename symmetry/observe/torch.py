@@ -13,9 +13,9 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
-from symmetry.observe import call as calls
 from symmetry.observe.call import Call, Handle, Slot, fill
 from symmetry.observe.place import Places
+from symmetry.observe.tape import Tape
 from symmetry.units.state import Array
 
 _BLANK = {"empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided"}
@@ -135,21 +135,21 @@ class Recorder(TorchDispatchMode):
 
 
 @contextmanager
-def observing(observer: calls.Observer, places: Places) -> Iterator[None]:
-    """Tell an observer of calls of every operation on tensors in this thread."""
-    with Recorder(_Adapter(observer, places)):
+def observing(tape: Tape, places: Places) -> Iterator[None]:
+    """Tell a tape of every operation on tensors in this thread."""
+    with Recorder(_Adapter(tape, places)):
         yield
 
 
 class _Adapter:
-    """Tells an observer of calls what a recorder says of operations."""
+    """Tells a tape what a recorder says of operations."""
 
-    def __init__(self, observer: calls.Observer, places: Places) -> None:
-        self._observer, self._places = observer, places
+    def __init__(self, tape: Tape, places: Places) -> None:
+        self._tape, self._places = tape, places
 
     def before(self, operation: Operation) -> None:
         self._call = _call(operation, self._places)
-        self._observer.before(self._call)
+        self._tape.before(self._call)
 
     def after(self, operation: Operation) -> None:
         targets = [t for t in operation.written if _readable(t)]
@@ -157,9 +157,9 @@ class _Adapter:
         made = [t for t in operation.made if _readable(t)]
         made = [t for t in made if t.untyped_storage().data_ptr() not in written]
         handles = [_handle(t) for t in (*targets, *made)]
-        self._observer.after(self._call, handles[: len(targets)], handles[len(targets) :])
+        self._tape.after(self._call, handles[: len(targets)], handles[len(targets) :])
         for tensor, handle in zip((*targets, *made), handles, strict=True):
-            if tensor.dtype is torch.bfloat16:  # the observer has seen, and may change, a copy
+            if tensor.dtype is torch.bfloat16:  # the tape has seen, and may change, a copy
                 tensor.detach().copy_(torch.from_numpy(handle.values))
         # Whoever keeps the call keeps no tensors: they would live on beside autograd's graph, up
         # to the end of the interpreter.
@@ -262,7 +262,7 @@ def _readable(tensor: torch.Tensor) -> bool:
 
 
 def _handle(tensor: torch.Tensor) -> Handle:
-    """Return what an observer gets to know of a tensor."""
+    """Return what a tape gets to know of a tensor."""
     storage = tensor.untyped_storage()
     reference = StorageWeakRef(storage)
     size = storage.nbytes() // tensor.element_size()
