@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from symmetry.checker.case import EXAMPLES, Case
-from symmetry.checker.check import Progress
 from symmetry.checker.plan import STEPS, plan_check
+from symmetry.checker.progress import Progress
 from symmetry.checker.verdict import Checked, Verdict, exit_code
 from symmetry.report import verdicts as report
 from symmetry.targets.resolve import resolve

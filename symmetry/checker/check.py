@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from symmetry.checker import recipes
 from symmetry.checker.case import WEIGHTS, Case
 from symmetry.checker.diagnosis import diagnose
+from symmetry.checker.progress import Progress
 from symmetry.checker.shrink import MAX_RUNS, shrink
 from symmetry.checker.verdict import Kind, Verdict, settled
 from symmetry.invariants.catalogue import Invariant, StepInvariant
@@ -28,30 +29,6 @@ if TYPE_CHECKING:
 _ROUNDING_RUNS = 60  # to make its case smaller: each asks for many more, and it does not gate
 _RERUNS = 3  # of the smallest case, to see whether it fails every time
 _SPANS = ("n", "i", "h", "c", "lr", "iterations")
-
-
-class Progress:
-    """What a check tells while it runs; a subclass shows it. All arguments can be pickled."""
-
-    def begin(self, heading: tuple[str, ...]) -> None:
-        """Say what is about to be checked, in lines."""
-
-    def known(self, invariant: str, dtype: str) -> Verdict | None:
-        """Return the verdict where it is known, so that nothing is to be run for it."""
-
-    def case(
-        self, invariant: str, dtype: str, number: int, cases: int, case: Case | None = None
-    ) -> None:
-        """Say that a case is about to be run: its number, from 0, and how many there are."""
-
-    def failed(self, message: str) -> None:
-        """Say at once that a training does not work: it may have other ranks that wait for it."""
-
-    def examined(self, verdict: Verdict) -> None:
-        """Say what was found, before it is known whether a failure was expected."""
-
-    def verdict(self, verdict: Verdict) -> None:
-        """Say what became of one invariant in one dtype."""
 
 
 class Examiner(ABC):

@@ -8,7 +8,8 @@ from typing import Any
 
 from symmetry.checker import threads
 from symmetry.checker.case import EXAMPLES, Case
-from symmetry.checker.check import Progress, StepExaminer
+from symmetry.checker.check import StepExaminer
+from symmetry.checker.progress import Progress
 from symmetry.checker.training import TrainingExaminer
 from symmetry.checker.verdict import Checked
 from symmetry.errors import SymmetryError

@@ -8,7 +8,8 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from symmetry.checker.check import Examiner, Progress, measure
+from symmetry.checker.check import Examiner, measure
+from symmetry.checker.progress import Progress
 from symmetry.checker.verdict import Verdict
 from symmetry.errors import SymmetryError
 from symmetry.invariants.training import TrainingSetting

@@ -175,12 +175,11 @@ def _contents(
 def _check(name: str, options: Mapping[str, Any], *, explained: bool) -> Report:
     """Check one target; print its verdicts, what failed, and the operation behind it."""
     from symmetry.api import check
-    from symmetry.cli.verdicts import Shown
     from symmetry.report.verdicts import failures
 
     current().enter(name)
-    with terminal():
-        report = check(name, **options, progress=Shown())
+    with terminal() as screen:
+        report = check(name, **options, progress=screen)
     for heading, *facts in failures(report):
         for text in ("", click.style(heading, bold=True), *facts):
             say(text)

@@ -23,6 +23,7 @@ from symmetry.processes import take_pipes
 from symmetry.targets.pulse import pulse
 
 if TYPE_CHECKING:
+    from symmetry.checker.case import Case
     from symmetry.checker.verdict import Verdict
 
 SECONDS = 0.25  # between two signs of life
@@ -80,10 +81,17 @@ class Remote(Screen):
         if target in self._order.broken:
             raise SymmetryError(self._order.broken[target])
 
-    def attempt(self, verdict: Verdict) -> None:
-        self._send("attempt", verdict)
+    def case(
+        self, invariant: str, dtype: str, number: int, cases: int, case: Case | None = None
+    ) -> None:
+        """Say what is about to be run, by the verdict if it ends this process."""
+        from symmetry.checker.verdict import Verdict
+
+        super().case(invariant, dtype, number, cases)
+        self._send("attempt", Verdict(invariant, dtype, "error", number + 1, case=case))
 
     def examined(self, verdict: Verdict) -> None:
+        super().examined(verdict)
         self._send("examined", verdict)
         with suppress(OSError):
             os.chdir(self._folder)  # whatever code under test has made of it

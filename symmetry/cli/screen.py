@@ -13,14 +13,28 @@ from typing import TYPE_CHECKING
 
 import click
 
+from symmetry import ranks
+from symmetry.checker import progress
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
+    from symmetry.checker.case import Case
     from symmetry.checker.verdict import Verdict
 
+_STYLES = {
+    "holds": "green",
+    "violated": "bold red",
+    "error": "bold red",
+    "rounding": "yellow",
+    "vacuous": "yellow",
+    "expected failure": "cyan",
+    "not applicable": "dim",
+}
 
-class Screen:
-    """Prints lines; what is being done is not shown."""
+
+class Screen(progress.Progress):
+    """Prints lines; what is being done is not shown, but which invariants are finished."""
 
     live = False  # whether anybody looks at what is being done
 
@@ -38,14 +52,34 @@ class Screen:
     def enter(self, target: str) -> None:
         """Learn that a target is about to be loaded."""
 
-    def attempt(self, verdict: Verdict) -> None:
-        """Learn what is about to be run, by the verdict if it ends this process."""
+    def begin(self, heading: tuple[str, ...]) -> None:
+        self._finished = ""
+        for text in (*heading, ""):
+            self.text(text)
+
+    def case(
+        self, invariant: str, dtype: str, number: int, cases: int, case: Case | None = None
+    ) -> None:
+        del case
+        self.doing(f"{invariant} {dtype}", number, cases)
+
+    def failed(self, message: str) -> None:
+        if ranks.world() > 1:
+            click.echo(f"rank {ranks.rank()}: {message}", err=True)
+            os._exit(1)
 
     def examined(self, verdict: Verdict) -> None:
-        """Learn a verdict that is known."""
+        if verdict.kind == "error":
+            self.failed(verdict.message)
 
-    def known(self, invariant: str, dtype: str) -> Verdict | None:
-        """Return the verdict if nothing is to be run for it."""
+    def verdict(self, verdict: Verdict) -> None:
+        from symmetry.report.verdicts import line
+
+        style = "red" if verdict.stale else _STYLES[verdict.kind]
+        self.text(line(verdict), words=f" {verdict.kind} ", style=style)
+        if not self.live and self._finished != verdict.invariant:
+            self._finished = verdict.invariant
+            self.text(f"finished {verdict.invariant}", err=True)
 
 
 class Silent(Screen):

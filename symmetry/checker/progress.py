@@ -1,0 +1,33 @@
+"""What a check tells while it runs. Nothing heavy is imported for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from symmetry.checker.case import Case
+    from symmetry.checker.verdict import Verdict
+
+
+class Progress:
+    """What a check tells while it runs; a subclass shows it. All arguments can be pickled."""
+
+    def begin(self, heading: tuple[str, ...]) -> None:
+        """Say what is about to be checked, in lines."""
+
+    def known(self, invariant: str, dtype: str) -> Verdict | None:
+        """Return the verdict where it is known, so that nothing is to be run for it."""
+
+    def case(
+        self, invariant: str, dtype: str, number: int, cases: int, case: Case | None = None
+    ) -> None:
+        """Say that a case is about to be run: its number, from 0, and how many there are."""
+
+    def failed(self, message: str) -> None:
+        """Say at once that a training does not work: it may have other ranks that wait for it."""
+
+    def examined(self, verdict: Verdict) -> None:
+        """Say what was found, before it is known whether a failure was expected."""
+
+    def verdict(self, verdict: Verdict) -> None:
+        """Say what became of one invariant in one dtype."""
