@@ -85,19 +85,6 @@ class Listener:
 
 
 @dataclass(frozen=True, eq=False)
-class Facts:
-    """The data set as far as the report speaks of it."""
-
-    name: str
-    files: dict[str, str]  # SHA-256 by name
-    train: int  # samples
-    test: int
-    image_shape: tuple[int, int]
-    class_counts: NDArray[np.int64]  # of the training set, shape (c,)
-    never_lit: NDArray[np.bool_]  # the pixels that are zero in every training image, shape (i,)
-
-
-@dataclass(frozen=True, eq=False)
 class Control:
     """The run from a random start; ``distinct`` counts the different columns of its final w1."""
 
@@ -124,7 +111,7 @@ class Differences:
 class Experiment:
     """What happened; ``control`` and ``differences`` are None where that part was not run."""
 
-    facts: Facts
+    data: Dataset
     settings: Settings
     history: tuple[Point, ...]
     first: Pair  # w1 (i + 1, h) and w2 (h + 1, c) after the first iteration
@@ -158,17 +145,10 @@ def run_experiment(
         return _run(data, settings, threads, listener)
 
 
-def random_weights(settings: Settings, *shapes: tuple[int, ...]) -> Weights:
-    """Return arrays drawn one after the other, uniform in ±0.01, rounded to the dtype."""
-    random = Random(settings.seed)
-    return tuple(
-        random.uniform(shape, -_RADIUS, _RADIUS).astype(settings.dtype) for shape in shapes
-    )
-
-
-def zero_weights(settings: Settings, *shapes: tuple[int, ...]) -> Weights:
-    """Return arrays of zeros."""
-    return tuple(np.zeros(shape, settings.dtype) for shape in shapes)
+def _start(settings: Settings, shapes: tuple[tuple[int, ...], ...], *, zero: bool) -> Weights:
+    """Return zeros, or arrays drawn one after the other, uniform in ±0.01; both of the dtype."""
+    random, radius = Random(settings.seed), 0.0 if zero else _RADIUS
+    return tuple(random.uniform(shape, -radius, radius).astype(settings.dtype) for shape in shapes)
 
 
 def _run(data: Dataset, settings: Settings, threads: int | None, listener: Listener) -> Experiment:
@@ -177,16 +157,16 @@ def _run(data: Dataset, settings: Settings, threads: int | None, listener: Liste
     The collapsed network's units are equal by construction, so while it trains two stand for all.
     """
     zero, collapsed, hidden = settings.init == "zero", settings.collapsed, settings.hidden
-    facts = _facts(data)
-    shapes = _collapsed_shapes(data) if collapsed else _shapes(data, settings)
-    start = (zero_weights if zero else random_weights)(settings, *shapes)
+    full = (data.inputs + 1, hidden), (hidden + 1, data.classes)  # w1 and w2
+    shapes = _collapsed_shapes(data) if collapsed else full
+    start = _start(settings, shapes, zero=zero)
     train_from = _trainer(CollapsedCore if collapsed else Core, data, settings, threads)
     few = min(hidden, 2)
-    watch = Watch(*_pair(start, few), facts.never_lit, judged=zero or collapsed)
+    watch = Watch(*_pair(start, few), data.never_lit, judged=zero or collapsed)
     name = COLLAPSED if collapsed else ZERO_START if zero else RANDOM_START
     twins: Iterator[Iteration | None] = repeat(None)
     if beside := zero and not collapsed:
-        twin_start = zero_weights(settings, *_collapsed_shapes(data))
+        twin_start = _start(settings, _collapsed_shapes(data), zero=True)
         twins = _trainer(CollapsedCore, data, settings, threads)(twin_start)
     seen: list[Iteration] = []
     history, farthest = [], np.zeros(3)
@@ -199,10 +179,10 @@ def _run(data: Dataset, settings: Settings, threads: int | None, listener: Liste
             farthest = np.maximum(farthest, _apart(now, twin))
     control = None
     if beside and settings.control:
-        start = random_weights(settings, *shapes)
+        start = _start(settings, shapes, zero=False)
         control = _control(_told(CONTROL, train_from(start), data, settings, listener), settings)
     return Experiment(
-        facts=facts,
+        data=data,
         settings=settings,
         history=tuple(history),
         first=_pair(seen[0].weights, hidden),
@@ -239,11 +219,6 @@ def _trainer(
         for x, labels in ((data.train_x, data.train_labels), (data.test_x, data.test_labels))
     )
     return lambda weights: train(training, test, weights, settings.lr, settings.iterations)
-
-
-def _shapes(data: Dataset, settings: Settings) -> tuple[tuple[int, ...], ...]:
-    """Return the shapes of w1 and w2."""
-    return (data.inputs + 1, settings.hidden), (settings.hidden + 1, data.classes)
 
 
 def _collapsed_shapes(data: Dataset) -> tuple[tuple[int, ...], ...]:
@@ -290,18 +265,6 @@ def _relative(a: Any, b: Any) -> float:
     a, b = a.astype(np.float64), b.astype(np.float64)
     difference = float(abs(a - b).max())
     return difference / max(float(abs(a).max()), float(abs(b).max())) if difference else 0.0
-
-
-def _facts(data: Dataset) -> Facts:
-    return Facts(
-        name=data.name,
-        files=data.files,
-        train=len(data.train_labels),
-        test=len(data.test_labels),
-        image_shape=data.image_shape,
-        class_counts=np.bincount(data.train_labels, minlength=data.classes),
-        never_lit=np.logical_not(data.train_x.any(axis=0)),
-    )
 
 
 def _confusion(data: Dataset, predictions: NDArray[np.int64]) -> NDArray[np.int64]:

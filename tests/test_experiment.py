@@ -182,8 +182,8 @@ def test_one_class_moves_nothing() -> None:
 def test_facts_and_confusion_count_the_data() -> None:
     data = tiny_data(classes=3)
     record = run_experiment(data, SETTINGS)
-    assert record.facts.class_counts.tolist() == np.bincount(data.train_labels).tolist()
-    assert record.facts.never_lit.tolist() == [True, False, False, False, False, False]
+    assert record.data.class_counts.tolist() == np.bincount(data.train_labels).tolist()
+    assert record.data.never_lit.tolist() == [True, False, False, False, False, False]
     labels = record.confusion.sum(axis=1)
     assert labels.tolist() == np.bincount(data.test_labels, minlength=3).tolist()
     correct = int(np.trace(record.confusion))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,16 @@ class Dataset:
     def train_x(self) -> NDArray[np.uint8]:
         """The training images as rows, a view of shape (n, inputs)."""
         return self.train_images.reshape(-1, self.inputs)
+
+    @cached_property
+    def class_counts(self) -> NDArray[np.int64]:
+        """How many training images each class has, shape (classes,)."""
+        return np.bincount(self.train_labels, minlength=self.classes)
+
+    @cached_property
+    def never_lit(self) -> NDArray[np.bool_]:
+        """The pixels that are zero in every training image, shape (inputs,)."""
+        return np.logical_not(self.train_x.any(axis=0))
 
     @property
     def test_x(self) -> NDArray[np.uint8]:

@@ -59,9 +59,9 @@ def in_short(outcome: Outcome, settings: Settings) -> str:
 
 def _context(experiment: Experiment) -> dict[str, Any]:
     """Return what the template speaks of."""
-    settings, facts = experiment.settings, experiment.facts
+    settings, data = experiment.settings, experiment.data
     (first_w1, first_w2), (w1, w2) = experiment.first, experiment.last
-    own_data, classes = facts.files == CHECKSUMS, len(facts.class_counts)
+    own_data = data.files == CHECKSUMS
     failed = [(o.split.step, o) for o in experiment.outcomes if o.holds is False and o.split]
     finite = all(np.isfinite(weights).all() for weights in experiment.last)
     at_zero = np.logical_not(w1[1:].any(axis=1))
@@ -69,7 +69,7 @@ def _context(experiment: Experiment) -> dict[str, Any]:
     return {
         "run": experiment,
         "settings": settings,
-        "facts": facts,
+        "data": data,
         "verdict": verdict,
         "first_failed": min(failed, key=lambda pair: pair[0], default=(0, None))[1],
         "diverged": None if finite else experiment.outcomes[0].iterations,
@@ -86,13 +86,13 @@ def _context(experiment: Experiment) -> dict[str, Any]:
         "repeated": _repeated,
         "columns_of_w2": [compare.distinct(w[1:].T.copy()) for w in (first_w2, w2)],
         "predicted": np.count_nonzero(experiment.confusion.sum(axis=0)),
-        "dead": np.count_nonzero(facts.never_lit),
-        "dead_at_zero": np.count_nonzero(at_zero & facts.never_lit),
-        "live_at_zero": np.count_nonzero(at_zero & ~facts.never_lit),
+        "dead": np.count_nonzero(data.never_lit),
+        "dead_at_zero": np.count_nonzero(at_zero & data.never_lit),
+        "live_at_zero": np.count_nonzero(at_zero & ~data.never_lit),
         "digests": _digests(experiment),
-        "command": _command(settings, own_data=own_data, classes=classes),
+        "command": _command(settings, own_data=own_data, classes=data.classes),
         "own_data": own_data,
-        "own_run": own_data and settings == Settings() and classes == 10,
+        "own_run": own_data and settings == Settings() and data.classes == 10,
     }
 
 
@@ -141,11 +141,15 @@ def _digests(experiment: Experiment) -> dict[str, str]:
 
 def _json(experiment: Experiment) -> str:
     """Return the record for programs; its shape is a promise."""
-    settings, facts, control = experiment.settings, experiment.facts, experiment.control
+    settings, data, control = experiment.settings, experiment.data, experiment.control
     options = ("hidden", "iterations", "lr", "dtype", "init", "seed", "collapsed")
     verdicts = ("name", "holds", "iterations", "max_ulps", "distinct")
     record = {
-        "dataset": _attributes(facts, "name", "files", "train", "test"),
+        "dataset": {
+            **_attributes(data, "name", "files"),
+            "train": len(data.train_labels),
+            "test": len(data.test_labels),
+        },
         "config": _attributes(settings, *options),
         "history": [vars(point) for point in experiment.history],
         "weights": _digests(experiment),

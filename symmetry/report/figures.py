@@ -28,7 +28,7 @@ def experiment_figures(experiment: Experiment) -> tuple[Figure, ...]:
     """Return the figures that apply to this run, in the report's order."""
     figures = [_curves(experiment), _weights(experiment)]
     feature = shared_feature(experiment)
-    if feature is not None and experiment.facts.image_shape == DRAWN_SHAPE:
+    if feature is not None and experiment.data.image_shape == DRAWN_SHAPE:
         figures.append(_feature(experiment, feature))
     return (*figures, _confusion(experiment))
 
@@ -55,7 +55,7 @@ def _runs(experiment: Experiment) -> list[tuple[str, tuple[Point, ...], Floats]]
 def _curves(experiment: Experiment) -> Figure:
     """Draw loss and accuracy by iteration, this run beside the control."""
     runs = _runs(experiment)
-    guess = 100 * int(experiment.confusion.sum(axis=1).max()) / experiment.facts.test
+    guess = 100 * int(experiment.confusion.sum(axis=1).max()) / len(experiment.data.test_labels)
 
     def draw(canvas: Canvas) -> None:
         loss, accuracy = canvas.subplots(1, 2)
@@ -106,7 +106,7 @@ def _weights(experiment: Experiment) -> Figure:
 def _feature(experiment: Experiment, feature: NDArray[Any]) -> Figure:
     """Show the weights that every hidden unit has learned, pixel by pixel."""
     picture = feature.reshape(DRAWN_SHAPE)
-    never_lit = experiment.facts.never_lit.reshape(DRAWN_SHAPE)
+    never_lit = experiment.data.never_lit.reshape(DRAWN_SHAPE)
 
     def draw(canvas: Canvas) -> None:
         axes = canvas.subplots()

@@ -128,7 +128,7 @@ def test_rows_120_to_130_with_both_ends() -> None:
 
 def test_the_counterexample_to_the_other_reading() -> None:
     run = record()
-    counts = run.facts.class_counts
+    counts = run.data.class_counts
     assert "the first iteration leaves 3 distinct columns out of 3" in flat(run)
     for label in range(3):
         line = re.search(
@@ -426,8 +426,8 @@ def test_json_has_a_line_for_each_iteration() -> None:
 
 @pytest.mark.parametrize("name", ["a|b", "`x`", "tab\there", "\udcff", "<b>", "new\nline"])
 def test_a_strange_name_of_the_data_set_does_no_harm(name: str) -> None:
-    facts = dataclasses.replace(record().facts, name=name)
-    run = dataclasses.replace(record(), facts=facts)
+    data = dataclasses.replace(record().data, name=name)
+    run = dataclasses.replace(record(), data=data)
     row = next(line for line in markdown(run).splitlines() if line.startswith("| data |"))
     assert row.count("|") == 3
     assert as_json(run)["dataset"]["name"] == name
