@@ -156,10 +156,9 @@ def _name(step: Callable[..., Any]) -> str:
     name = as_target(step).name
     module, _, attribute = name.partition(":")
     file = getattr(sys.modules.get(module), "__file__", None)
-    if file is None or not Path(file).is_relative_to(Path.cwd()) or _is_installed(Path(file)):
+    installed = map(sysconfig.get_path, ("purelib", "stdlib"))
+    if file is None or not Path(file).is_relative_to(Path.cwd()):
+        return name
+    if any(map(Path(file).is_relative_to, installed)):
         return name
     return f"{os.path.relpath(file)}:{attribute}"
-
-
-def _is_installed(file: Path) -> bool:
-    return any(file.is_relative_to(sysconfig.get_path(key)) for key in ("purelib", "stdlib"))

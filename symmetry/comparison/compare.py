@@ -7,11 +7,10 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 from typing import Any
 
-from symmetry.comparison.process import Process, SubjectError
+from symmetry.comparison.process import ADVANCE, LIBRARIES, Process, SubjectError
 from symmetry.comparison.record import Comparison, Recorder, TrainerPoint, TrainerRun
 from symmetry.comparison.subject import Subject
 from symmetry.comparison.task import Task, TaskFacts
-from symmetry.comparison.worker import ADVANCE, LIBRARIES
 from symmetry.errors import SymmetryError
 
 _Runner = tuple[Process, Recorder]

@@ -1,18 +1,36 @@
-"""The other end of a worker's pipes."""
+"""A trainer in a process of its own: both ends of the two pipes through which it is asked.
+
+The environment of the process is set before it starts, so that libraries see it when they are
+loaded. It ends when its standard input does, whatever became of who started it.
+"""
 
 from __future__ import annotations
 
+import os
 import pickle
 import subprocess
 import tempfile
+import time
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
+import numpy as np
+
+from symmetry.comparison.environment import loaded_libraries
 from symmetry.comparison.subject import Subject
 from symmetry.comparison.task import Task
-from symmetry.comparison.worker import Order
 from symmetry.errors import SymmetryError
-from symmetry.processes import command, ending
+from symmetry.network.formulas import one_hot_encode
+from symmetry.processes import command, ending, take_pipes
+from symmetry.targets import contestant, resolve
+from symmetry.targets.contestant import Given
+from symmetry.targets.trainer import Run, Trainer, TrainerError, in_one_line, place_of, quiet
+from symmetry.units.compare import Floats
+
+ADVANCE, LIBRARIES = "advance", "libraries"
+Order = tuple[Subject, Task, int | None]  # the last is the number of cores to run on, or None
+Iteration = tuple[float, float, int, Floats, Floats]  # seconds, loss, correct ones, w1 and w2
 
 
 class SubjectError(SymmetryError):
@@ -33,7 +51,7 @@ class Process:
         self._cores = (subject.threads or threads) if subject.trainer == "jax" else None
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(
-            command("symmetry.comparison.worker"),
+            command(__name__),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._complaints,
@@ -87,3 +105,84 @@ class Process:
         lines = self._complaints.read().decode(errors="replace").split("\n")
         last = next((f": {line.strip()[:200]}" for line in reversed(lines) if line.strip()), "")
         return SubjectError(self._subject, f"its process ended ({ending(status)}){last}")
+
+
+def main() -> None:
+    """Obey an order, then answer questions: each with a value, and None or what went wrong."""
+    questions, answers = take_pipes()
+    training: Iterator[Iteration] = iter(())
+    with quiet(), suppress(EOFError, BrokenPipeError):  # whoever asked is gone
+        while True:
+            question = pickle.load(questions)
+            value: Any = None
+            error = None
+            try:
+                if question == ADVANCE:
+                    value = next(training)
+                elif question == LIBRARIES:
+                    value = loaded_libraries()
+                else:
+                    training = _start_training(*question)
+            except (SymmetryError, TrainerError) as failure:
+                error = str(failure)
+            except BaseException as failure:
+                error = f"{in_one_line(failure)}{place_of(failure)}"
+            pickle.dump((value, error), answers, pickle.HIGHEST_PROTOCOL)
+            answers.flush()
+
+
+def _start_training(subject: Subject, task: Task, cores: int | None) -> Iterator[Iteration]:
+    """Import the trainer and hand it the data; nothing of this is timed."""
+    if cores is not None and hasattr(os, "sched_setaffinity"):  # JAX has a thread for each
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
+    if subject.deterministic:
+        import torch
+
+        torch.use_deterministic_algorithms(True)
+    facts = task.facts
+    w1, w2 = (np.zeros(shape, facts.dtype) for shape in facts.shapes)
+    if not subject.step_only:
+        train = resolve.contestant(subject.trainer)
+        data = (task.x, task.labels, task.test_x, task.test_labels)
+        return _iterations(train(Given(*data, w1, w2, facts.lr)))
+    trainer = resolve.resolve_step(subject.trainer)
+    if facts.dtype not in trainer.dtypes:
+        raise SymmetryError(f"it takes {', '.join(trainer.dtypes)} only, not {facts.dtype}")
+    return _steps(trainer, task, w1, w2)
+
+
+def _iterations(training: Iterator[contestant.Iteration]) -> Iterator[Iteration]:
+    """Train one of the project's trainers, timing all of it, loss and accuracy included."""
+    while True:
+        start = time.perf_counter()
+        loss, correct, w1, w2 = next(training)
+        yield time.perf_counter() - start, loss, correct, np.array(w1), np.array(w2)
+
+
+def _steps(trainer: Trainer, task: Task, w1: Floats, w2: Floats) -> Iterator[Iteration]:
+    """Take a user's steps, timing them alone; the core computes loss and accuracy."""
+    from symmetry.network.core import Core
+
+    facts, seconds = task.facts, 0.0
+    step = trainer.start().step
+
+    def timed(*arguments: Any) -> Any:
+        """Take a step between two looks at the clock: ``Run`` copies before and checks after."""
+        nonlocal seconds
+        start = time.perf_counter()
+        result = step(*arguments)
+        seconds = time.perf_counter() - start
+        return result
+
+    core, test = (
+        Core(x, labels, classes=facts.classes, hidden=facts.hidden, dtype=facts.dtype)
+        for x, labels in ((task.x, task.labels), (task.test_x, task.test_labels))
+    )
+    x = task.x.astype(facts.dtype)
+    y = one_hot_encode(task.labels, facts.classes, facts.dtype)
+    while True:
+        result = Run(timed)(x, y, w1, w2, facts.lr)
+        w1, w2 = result.w1, result.w2
+        loss, _ = core.evaluate(w1, w2)
+        _, predictions = test.evaluate(w1, w2)
+        yield seconds, loss, int(np.count_nonzero(predictions == task.test_labels)), w1, w2

@@ -18,7 +18,6 @@ the end of the dtype's range; NaN survives every operation that follows, which i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,14 +36,14 @@ class Bounded(NamedTuple):
     update: Doubles  # the magnitude of the change the step makes
 
 
-@dataclass(frozen=True)
 class _Format:
     """The trainer's dtype as the error analysis sees it."""
 
-    u: float
-    tiny: float
-    limit: float
-    doubt: int  # 2 for float64, because the float64 step that it is compared with errs too
+    def __init__(self, dtype: np.dtype[Any]) -> None:
+        info = np.finfo(dtype)
+        self.u, self.tiny, self.limit = float(info.eps) / 2, float(info.tiny), float(info.max) / 8
+        # Of float64, the float64 step that it is compared with errs too.
+        self.doubt = 2 if dtype == np.float64 else 1
 
     def gamma(self, k: int) -> float:
         return k * self.u / (1 - k * self.u)
@@ -52,12 +51,6 @@ class _Format:
     def unless_huge(self, error: Doubles, absolute_sum: Doubles) -> Doubles:
         """Return the error, or NaN where the sum of magnitudes comes near the largest number."""
         return np.where(absolute_sum < self.limit, error, np.nan)
-
-
-def _format(dtype: np.dtype[Any]) -> _Format:
-    info = np.finfo(dtype)
-    doubt = 2 if dtype == np.float64 else 1
-    return _Format(float(info.eps) / 2, float(info.tiny), float(info.max) / 8, doubt)
 
 
 def step_bounds(
@@ -69,7 +62,7 @@ def step_bounds(
     ``copies`` of a hidden unit: with h = 1 the logits of the collapsed network are
     ``b + copies * v * h``.
     """
-    fmt = _format(w1.dtype)
+    fmt = _Format(w1.dtype)
     x, w1, w2 = (a.astype(np.float64) for a in (x, w1, w2))
     with np.errstate(all="ignore"):
         h, e_h, p, e_p = _hidden_layer(fmt, x, w1)

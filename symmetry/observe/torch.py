@@ -125,10 +125,13 @@ class Recorder(TorchDispatchMode):
             return NotImplemented
         operation = _operation(func, args, kwargs)
         self._observer.before(operation)
-        copies = _copies(operation) if operation.silent else []
+        doubtful = operation.operands if operation.silent else ()
+        copies = {
+            n: o.detach().clone() for n, o in enumerate(doubtful) if o.layout is torch.strided
+        }
         results = func(*args, **kwargs)
         operation.results = tensors_in(results)
-        changed = {n for n, copy in copies if not _same(operation.operands[n], copy)}
+        changed = {n for n, copy in copies.items() if not _same(operation.operands[n], copy)}
         operation.targets = (*operation.targets, *sorted(changed - {*operation.targets}))
         self._observer.after(operation)
         return results
@@ -193,14 +196,6 @@ def _operation(func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Operat
     ]
     targets = [n for n, o in enumerate(operands) if any(o is tensor for tensor in writes)]
     return Operation(func, arguments, operands, tuple(targets))
-
-
-def _copies(operation: Operation) -> list[tuple[int, torch.Tensor]]:
-    return [
-        (number, operand.detach().clone())
-        for number, operand in enumerate(operation.operands)
-        if operand.layout is torch.strided
-    ]
 
 
 def _same(a: torch.Tensor, b: torch.Tensor) -> bool:

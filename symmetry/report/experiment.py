@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 from symmetry.data.mnist import CHECKSUMS
 from symmetry.experiment import Experiment, Settings
 from symmetry.records import dump
-from symmetry.report.command import command_line
 from symmetry.report.figures import experiment_figures, shared_feature
 from symmetry.report.files import Report
-from symmetry.report.templates import render
+from symmetry.report.templates import command_line, render
 from symmetry.units import compare
 from symmetry.units.words import count, groups_in_words, in_ulps
 from symmetry.watch import Outcome

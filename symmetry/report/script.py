@@ -46,7 +46,7 @@ def render_script(trainer: str, verdict: Verdict) -> str:
     arrays = {"x": start.x, "y": start.y, "w1": start.w1, "w2": start.w2}
     small = all(array.size <= _LITERALS or not array.any() for array in arrays.values())
     templates = environment()
-    templates.filters["docstring"] = _for_docstring
+    templates.filters["docstring"] = lambda s: s.replace("\\", "\\\\").replace('"""', "'''")
     return templates.get_template("script.py.jinja").render(
         heading=f"{verdict.invariant} in {verdict.dtype} of {trainer}: {verdict.kind}.",
         found=verdict.message,
@@ -90,7 +90,3 @@ def literal(array: NDArray[Any]) -> str:
     if not array.any():
         return f"np.zeros({array.shape}, dtype)"
     return "\n".join(["np.array([", *(f"    {row}," for row in array.tolist()), "], dtype)"])
-
-
-def _for_docstring(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"""', "'''")

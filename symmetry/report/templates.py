@@ -1,7 +1,8 @@
-"""The templates that lie beside this file, and how they are filled in."""
+"""The templates that lie beside this file, what they say, and how they are filled in."""
 
 from __future__ import annotations
 
+import shlex
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,21 @@ def code(name: str) -> str:
 def data_name(name: str) -> str:
     """Return the name of a data set, safe in Markdown whatever its directory is called."""
     return name if name.isalnum() else code(name)
+
+
+def command_line(command: str, *arguments: str, **options: Any) -> str:
+    """Return a line for a shell that runs ``symmetry``; options have ``_`` for ``-``.
+
+    True stands for one without a value, a tuple for one that is given several times; None and False
+    leave it out.
+    """
+    words = ["symmetry", command, *arguments]
+    for name, value in options.items():
+        for each in value if isinstance(value, tuple) else (value,):
+            if each is not None and each is not False:
+                words.append("--" + name.replace("_", "-"))
+                words += [] if each is True else [str(each)]
+    return shlex.join(words)
 
 
 def environment(folder: Path = Path(__file__).parent) -> jinja2.Environment:

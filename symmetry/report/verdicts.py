@@ -19,8 +19,7 @@ from symmetry.invariants.catalogue import CATALOGUE
 from symmetry.invariants.finding import Violation
 from symmetry.invariants.trainings import TRAININGS
 from symmetry.records import dump
-from symmetry.report.command import command_line
-from symmetry.report.templates import environment
+from symmetry.report.templates import command_line, environment
 from symmetry.units.words import count, in_ulps
 
 Fact = tuple[str, str]
@@ -213,7 +212,8 @@ def conclusion(verdicts: Sequence[Verdict]) -> str:
     if code == 2:
         why = dict.fromkeys(verdict.message.partition(" (")[0] for verdict in verdicts)
         return f"nothing was checked: {'; '.join(why)}"
-    if _untested(verdicts):
+    asked = [v for v in verdicts if v.invariant in _OF_UNITS and v.kind != "not applicable"]
+    if asked and not any(v.counted or v.kind == "expected failure" for v in asked):
         return "no equal units were checked"
     expected = len(_names(v for v in verdicts if v.kind == "expected failure"))
     sound = "sound but for " + count(expected, "expected failure") if expected else "sound"
@@ -283,12 +283,6 @@ def _gating(verdicts: Sequence[Verdict]) -> str:
     if stale := _names(v for v in verdicts if v.stale):
         texts.append(f"expected to fail, but not failing: {', '.join(stale)}")
     return "; ".join(texts)
-
-
-def _untested(verdicts: Sequence[Verdict]) -> bool:
-    """Return whether what speaks of any equal units was asked for, and never had any."""
-    asked = [v for v in verdicts if v.invariant in _OF_UNITS and v.kind != "not applicable"]
-    return bool(asked) and not any(v.counted or v.kind == "expected failure" for v in asked)
 
 
 def _names(verdicts: Iterable[Verdict]) -> list[str]:
