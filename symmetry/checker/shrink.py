@@ -36,7 +36,8 @@ def shrink(
     def accept(name: str) -> bool:
         """Run cases with less of one value until one fails, and keep that; say if one did."""
         nonlocal case, failure, work
-        for candidate in _simpler(case, name):
+        for changes in _simpler(case, name):
+            candidate = replace(case, **changes)
             if candidate in tried or work + candidate.work > MAX_WORK:
                 continue
             if len(tried) > max_runs:
@@ -66,13 +67,13 @@ def sizes_below(value: int) -> tuple[int, ...]:
     return tuple(sorted(size for size in tries if 1 <= size < value))
 
 
-def _simpler(case: Case, name: str) -> Iterator[Case]:
-    """Yield the case with a smaller size, or a simpler value of another kind, simplest first."""
+def _simpler(case: Case, name: str) -> Iterator[dict[str, Any]]:
+    """Yield changes to a smaller size, or a simpler value of another kind, simplest first."""
     value = getattr(case, name)
     if name in _SIZES:
         for size in sizes_below(value):
             for seed in (case.seed, *_SEEDS):
-                yield _changed(case, {name: size, "seed": seed})
+                yield {name: size, "seed": seed}
         return
     # Zero, cloned and other random starts are different things; none becomes another.
     cloned = [start for start in WEIGHTS if start.startswith("cloned")]
@@ -82,8 +83,4 @@ def _simpler(case: Case, name: str) -> Iterator[Case]:
     for choice in choices:
         if choice == value:
             return
-        yield _changed(case, {name: choice})
-
-
-def _changed(case: Case, changes: dict[str, Any]) -> Case:
-    return replace(case, **changes)
+        yield {name: choice}

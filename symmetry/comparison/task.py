@@ -68,7 +68,9 @@ class Task:
 def task_of_dataset(data: Dataset, settings: Settings) -> Task:
     """Return the experiment's task on a data set."""
     arrays = (data.train_x, data.train_labels, data.test_x, data.test_labels)
-    return _task(data.name, data.files, None, data.classes, settings, arrays)
+    return _task(
+        settings, arrays, data=data.name, files=data.files, case=None, classes=data.classes
+    )
 
 
 def task_of_case(case: Case) -> Task:
@@ -83,18 +85,12 @@ def task_of_case(case: Case) -> Task:
     settings = Settings(case.h, case.iterations, case.lr, case.dtype)  # or the rate is refused
     arrays = setting(case)
     training_set = arrays.x, arrays.y.argmax(axis=1)
-    return _task(f"generated {case.data}", {}, case, case.c, settings, training_set * 2)
+    name = f"generated {case.data}"
+    return _task(settings, training_set * 2, data=name, files={}, case=case, classes=case.c)
 
 
-def _task(
-    name: str,
-    files: dict[str, str],
-    case: Case | None,
-    classes: int,
-    settings: Settings,
-    arrays: tuple[NDArray[Any], ...],
-) -> Task:
+def _task(settings: Settings, arrays: tuple[NDArray[Any], ...], **facts: Any) -> Task:
     """Return the task on these arrays: inputs and labels, then those of the test set."""
-    (n, inputs), tests, own = arrays[0].shape, len(arrays[2]), settings
-    numbers = (inputs, own.hidden, classes, own.iterations, own.lr, own.dtype)
-    return Task(TaskFacts(name, files, case, n, tests, *numbers), *arrays)
+    facts |= {key: getattr(settings, key) for key in ("hidden", "iterations", "lr", "dtype")}
+    (n, inputs), tests = arrays[0].shape, len(arrays[2])
+    return Task(TaskFacts(train=n, test=tests, inputs=inputs, **facts), *arrays)

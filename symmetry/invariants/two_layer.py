@@ -45,11 +45,6 @@ class TwoLayer:
     trainer: Trainer | None = None  # the step; None where nothing is to be run
 
     @property
-    def dtype(self) -> np.dtype[Any]:
-        """The one dtype of all four arrays."""
-        return self.w1.dtype
-
-    @property
     def hidden(self) -> int:
         """The number h of hidden units."""
         return int(self.w1.shape[1])
@@ -141,9 +136,9 @@ class TwoLayer:
         sizes = (*self.x.shape, self.hidden, self.y.shape[1])
         for n, i, h, c in ((3, 2, 5, 4) if sizes != (3, 2, 5, 4) else (4, 3, 2, 5), sizes):
             random = Random(self.seed, _OTHERS)
-            y = np.eye(c, dtype=self.dtype)[random.integers(c, (n,))]
+            y = np.eye(c, dtype=self.w1.dtype)[random.integers(c, (n,))]
             x, w1, w2 = (
-                random.uniform(shape, -1, 1).astype(self.dtype)
+                random.uniform(shape, -1, 1).astype(self.w1.dtype)
                 for shape in ((n, i), (i + 1, h), (h + 1, c))
             )
             yield replace(self, x=x, y=y, w1=w1, w2=w2, iterations=min(self.iterations, 2))

@@ -141,7 +141,6 @@ def _digests(experiment: Experiment) -> dict[str, str]:
 def _json(experiment: Experiment) -> str:
     """Return the record for programs; its shape is a promise."""
     settings, data, control = experiment.settings, experiment.data, experiment.control
-    options = ("hidden", "iterations", "lr", "dtype", "init", "seed", "collapsed")
     verdicts = ("name", "holds", "iterations", "max_ulps", "distinct")
     record = {
         "dataset": {
@@ -149,7 +148,7 @@ def _json(experiment: Experiment) -> str:
             "train": len(data.train_labels),
             "test": len(data.test_labels),
         },
-        "config": _attributes(settings, *options),
+        "config": {key: value for key, value in vars(settings).items() if key != "control"},
         "history": [vars(point) for point in experiment.history],
         "weights": _digests(experiment),
         "invariants": [_attributes(outcome, *verdicts) for outcome in experiment.outcomes],

@@ -24,9 +24,11 @@ def contestant(given: Given) -> Iterator[Iteration]:
     layer, test_layer = (np.ones((len(a), len(w2)), w1.dtype) for a in (x, test_x))
     loss, y_hat = _predict(x, w1, w2, layer, y)
     while True:
-        g1, g2 = _back(x, y_hat - y, w2, layer)
-        w1 -= given.lr * g1
-        w2 -= given.lr * g2
+        delta, hidden = y_hat - y, layer[:, 1:]
+        back = delta @ w2[1:].T
+        back *= hidden * (1 - hidden)
+        w1 -= given.lr * (x.T @ back / len(x))
+        w2 -= given.lr * (layer.T @ delta / len(x))
         loss, y_hat = _predict(x, w1, w2, layer, y)
         found = _forward(test_x, w1, w2, test_layer).argmax(axis=1)
         correct = int(np.count_nonzero(found == given.test_labels))
@@ -53,11 +55,3 @@ def _forward(x: Floats, w1: Floats, w2: Floats, layer: Floats) -> Floats:
     logits: Floats = layer @ w2
     logits -= logits.max(axis=1, keepdims=True)
     return logits
-
-
-def _back(x: Floats, delta: Floats, w2: Floats, layer: Floats) -> tuple[Floats, Floats]:
-    n, hidden = len(x), layer[:, 1:]
-    g2 = layer.T @ delta / n
-    hidden_delta = delta @ w2[1:].T
-    hidden_delta *= hidden * (1 - hidden)
-    return x.T @ hidden_delta / n, g2

@@ -74,18 +74,6 @@ class Part:
             ranges[axis] = slice(start, stop)
         return np.moveaxis(array[tuple(ranges)], self.axis, 0)
 
-    def reaches(self, entry: Sequence[int]) -> bool:
-        """Return whether an entry of the array lies within ``where``."""
-        return all(start <= entry[axis] < stop for axis, start, stop in self.where)
-
-    def index(self, place: int, rest: Sequence[int]) -> tuple[int, ...]:
-        """Return the index in the array of an entry of ``view``: a place, and the other axes."""
-        index = list(rest)
-        index.insert(self.axis, place)
-        for axis, start, _ in self.where:
-            index[axis] += start
-        return tuple(index)
-
 
 @dataclass(frozen=True)
 class Units:
@@ -210,15 +198,18 @@ class Units:
         if part.arrays:
             return tuple(map(int, np.unravel_index(position, state[part.array].shape)))
         view = part.view(state[part.array])
-        offset, *rest = np.unravel_index(position, (part.block, *view.shape[1:]))
-        return part.index(int(part.places(self.count)[unit, offset]), [int(i) for i in rest])
+        offset, *index = map(int, np.unravel_index(position, (part.block, *view.shape[1:])))
+        index.insert(part.axis, int(part.places(self.count)[unit, offset]))
+        for axis, start, _ in part.where:
+            index[axis] += start
+        return tuple(index)
 
     def unit_at(self, array: str, entry: Sequence[int]) -> int | None:
         """Return the unit that an entry of an array belongs to; None if it belongs to no unit."""
         for part in self.parts:
             if array in part.arrays:
                 return part.arrays.index(array)
-            if part.array == array and part.reaches(entry):
+            if part.array == array and all(a <= entry[axis] < b for axis, a, b in part.where):
                 units, _ = np.nonzero(part.places(self.count) == entry[part.axis])
                 if len(units):
                     return int(units[0])
