@@ -20,8 +20,6 @@ from symmetry.targets.trainer import DTYPES, Trainer
 from symmetry.targets.training import Training
 
 BUILTIN = ("numba", "numpy", "torch", "torch-autograd", "jax")
-_FRAMEWORKS = {"torch": "torch", "torch-autograd": "torch", "jax": "jax"}
-
 
 Target = Trainer | Training
 _ANYTHING = [inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD]
@@ -44,8 +42,6 @@ def resolve(trainer: str | Callable[..., Any] | Target) -> Target:
     That there is no such thing, it cannot be imported, or is neither, is a ``SymmetryError``: one
     line that says what was tried.
     """
-    if isinstance(trainer, Trainer | Training):
-        return trainer
     if not isinstance(trainer, str):
         return as_target(trainer)
     if trainer in BUILTIN:
@@ -210,11 +206,12 @@ def _builtin_module(name: str) -> ModuleType:
         try:
             return importlib.import_module(module)
         except ModuleNotFoundError as error:
-            if name not in _FRAMEWORKS:
+            framework = name.partition("-")[0]
+            if framework not in ("torch", "jax"):
                 raise
             raise SymmetryError(
-                f"{name!r} needs {_FRAMEWORKS[name]}, which cannot be imported: {error} "
-                f"(pip install 'unit-symmetry[{_FRAMEWORKS[name]}]')"
+                f"{name!r} needs {framework}, which cannot be imported: {error} "
+                f"(pip install 'unit-symmetry[{framework}]')"
             ) from error
 
 
