@@ -228,8 +228,8 @@ class Ways:
         if self.control is None:
             return found
         spots = self.control.spots
-        usual = {key[0] for key, spot in spots.items() if spot is not None}
-        usual -= {finding.event for finding in self.control.lonely(self._inplace)}
+        alone = {finding.event for finding in self.control.lonely(self._inplace)}
+        usual = self.control.reached - alone
         # Behind an array that does not fit, units are not where a fair run has them.
         unfit = [key for key, spot in self.pair.spots.items() if spot and not spot.fits]
         unfit = [key for key in unfit if (spot := spots.get(key)) and spot.fits]

@@ -17,6 +17,7 @@ FAULTY = {
     "own_loop": "optimiser: mul_ on fc1.weight, rows 9 to 15, ",
     "own_optimizer": "optimiser: zero_ on optimizer.velocity.fc1.weight, row 23, ",
     "clipping": "aten.linalg_vector_norm, ",
+    "clamped_rows": "aten.clamp_ on the gradient of 0.weight, rows 0 to 6, ",
     "statistics": "optimiser: mul_ on norm.running_var, rows 5 to 7, ",
     "gradient_rows": "aten.mul_ on the gradient of fc2.weight, columns 0, 2, 4, ",
     "head_decay": "optimiser: mul_ on projection.weight, columns 4 to 7, ",

@@ -160,6 +160,17 @@ def clipping():
     return training(Net(), after_backward=clip)
 
 
+def clamped_rows():
+    """Of the later parameters what is clamped stays as it is: both units were clamped before."""
+
+    def clamp(model):
+        for parameter in model.parameters():
+            parameter.grad[:-1].clamp_(-0.001, 0.001)  # wrong
+
+    layers = nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Linear(128, 4)
+    return training(nn.Sequential(*layers), images, after_backward=clamp)
+
+
 def statistics():
     def forget(model):
         model.norm.running_var[5:].mul_(1.01)  # wrong
