@@ -105,7 +105,7 @@ def tiled(matrix: Floats, width: int) -> Floats:
 
 
 LINE = kernels.LINE_BYTES  # the tile of dense blocks
-ALONE, ABREAST = 2.2, 1.15  # what a line costs a nonzero in a list, where dense inputs cost 1:
+ALONE, ABREAST = 2.2, 1.2  # what a line costs a nonzero in a list, where dense inputs cost 1:
 # a tile of one line waits for its own additions, those of wider ones run side by side
 SHORTEST = 14  # nonzeros that are worth a list of their own
 MOST_INDEXED = 2**16  # inputs of a part
