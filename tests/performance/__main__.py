@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 from symmetry.errors import SymmetryError
-from symmetry.files import writable_directory
-from symmetry.report.figure import Figure
+from symmetry.files import content, writable_directory
 from symmetry.report.files import Report
 from tests.environment import environment
 from tests.performance.figures import figures
+from tests.performance.kept import FILE, kept
 from tests.performance.load import rates
 from tests.performance.report import document
 from tests.performance.sweeps import FULL, QUICK, Measured, run
@@ -63,10 +64,11 @@ def main(arguments: list[str]) -> int:
             rounds=options.rounds or plan.rounds,
         )
         measured = run(plan, say)
-        text, figures = render(measured, load, options.quick)
-        print(text, end="")
+        before = content(options.output / FILE) if options.output else None
+        report = render(measured, before, load, options.quick)
+        print(report.texts["performance.md"], end="")
         if options.output:
-            Report({"performance.md": text}, figures).write(options.output)
+            report.write(options.output)
     except SymmetryError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -75,14 +77,16 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def render(measured: Measured, load: float, quick: bool) -> tuple[str, tuple[Figure, ...]]:
-    """Return the report's text and its figures."""
+def render(measured: Measured, before: bytes | None, load: float, quick: bool) -> Report:
+    """Return the report; `before` is what was kept of earlier ones."""
     found = rates(measured)
     facts = environment(**blas(), **{"load average at the start": f"{load:.2f}"})
+    all_processors = kept(measured, facts, before)
     plan = measured.plan
     command = f"{COMMAND} --samples {plan.swept} --rounds {plan.rounds}"
-    text = document(measured, found, facts, command, quick=quick, load=load)
-    return text, figures(measured, found)
+    text = document(measured, all_processors, found, facts, command, quick=quick, load=load)
+    texts = {"performance.md": text, FILE: json.dumps(all_processors, indent=1) + "\n"}
+    return Report(texts, figures(measured, found))
 
 
 def blas() -> dict[str, str]:

@@ -9,12 +9,11 @@ from symmetry.memory import in_words as bytes_in_words
 from tests.environment import environment_table
 from tests.performance.contestants import NAMES
 from tests.performance.figures import Sweep, sweeps
+from tests.performance.kept import COLLAPSED, FILE, MNIST, Kept, least, rows
 from tests.performance.limits import TILE_BYTES, bytes_per_product
 from tests.performance.load import Rate, in_words
 from tests.performance.measure import MORE, Point
-from tests.performance.sweeps import Measured
-
-COLLAPSED = "collapsed"
+from tests.performance.sweeps import DTYPES, Measured
 
 INTRODUCTION = """\
 # How fast the core is, and how far from the limit
@@ -28,7 +27,7 @@ JAX (`symmetry/targets/`). Data are converted, and the core's lists of nonzeros 
 contestants take turns in one process that runs on as many processors as it has threads, after a
 pause of 0.1 s that lets BLAS threads go to sleep; a time is the median of {rounds} iterations, and
 of up to {most} where they are short, after one that warms up. Figures hold for the processor
-below."""
+named at the end."""
 
 QUICK = """\
 **These are quick settings, which show that the command works: few rounds, few samples. They are no
@@ -50,6 +49,10 @@ Dashed lines are one thread. There are {n:,} training samples. The nonzeros of m
 scattered at random (those of MNIST, {share:.1f} percent, lie together), and a hundred percent is a
 dense matrix. The collapsed core trains the same network as one unit, so that its time does not grow
 with the hidden units."""
+
+SIDE_BY_SIDE = f"""\
+Each as it was measured on that day, with the core of that day (`{FILE}`). All other tables and the
+pictures are those of the first one."""
 
 LIMIT = """\
 The two large products take most of the time. For each nonzero input and each *tile* of hidden
@@ -77,7 +80,9 @@ Where few inputs are zero, operations count instead of loads. The core rounds ea
 adds it, which takes two operations; that is what makes its bits the same on every processor. A BLAS
 does both at once with the processor's fused operation, which rounds otherwise and does not exist
 everywhere. So a BLAS at its best can be up to twice as fast as any code with the core's bits, and
-NumPy's step, which is little more than BLAS on a dense matrix, comes near that."""
+NumPy's step, which is little more than BLAS on a dense matrix, comes near that. That is so where
+one unit of the processor does both operations; where each has units of its own, as in AMD's Zen,
+multiplying and adding apart takes no longer than at once."""
 
 MEMORY = """\
 The peak of a whole process that loads MNIST ({n:,} images) and trains 200 units for two iterations
@@ -86,6 +91,7 @@ on two threads, libraries included (the cores' has Numba and LLVM in it, NumPy's
 
 def document(
     measured: Measured,
+    kept: Kept,
     rates: Sequence[Rate],
     facts: dict[str, str],
     command: str,
@@ -97,7 +103,7 @@ def document(
     return "\n".join(
         [
             INTRODUCTION.format(
-                headline=headline(measured),
+                headline=headline(measured, kept),
                 rounds=measured.plan.rounds,
                 most=MORE * measured.plan.rounds,
             ),
@@ -115,6 +121,12 @@ def document(
             SWEEPS.format(n=measured.plan.swept, share=100 * measured.main[0].share),
             "",
             *(line for sweep in sweeps(measured) for line in (*sweep_table(sweep), "")),
+            "## Processors side by side",
+            "",
+            SIDE_BY_SIDE,
+            "",
+            *table(("core beside NumPy, one thread", *kept), rows(kept)),
+            "",
             "## The limit",
             "",
             limit_text(measured),
@@ -143,28 +155,28 @@ def document(
     )
 
 
-def headline(measured: Measured) -> str:
-    """Return the finding in a few sentences, on one thread: what the tables show at the least."""
-    main = [point for point in measured.main if point.setting.threads == 1]
-    shares, hidden, classes = (
-        [point for point in sweep.points if point.setting.threads == 1]
-        for sweep in sweeps(measured)
-    )
-    least = min(shares, key=Point.ratio)
-    small = min(hidden, key=Point.ratio)
-    many = min(classes, key=Point.ratio)
+def headline(measured: Measured, kept: Kept) -> str:
+    """Return the finding in a few sentences: what holds on every processor that was measured."""
+    shares, hidden, classes = sweeps(measured)
+
+    def at_least(sweep: Sweep, what: str) -> str:
+        ratio, point = least(kept, sweep.label)
+        number, dtype = point.split(", ")
+        return f"at least {ratio:.2f} times as fast ({number} {what}, {dtype})"
+
+    def both(kind: str, form: str) -> str:
+        return " and ".join(form.format(least(kept, kind, dtype)[0], dtype) for dtype in DTYPES)
+
+    full, collapsed = both(MNIST, "**{:.1f}** ({})"), both(COLLAPSED, "{:.0f}")
     text = (
-        f"On MNIST with 200 hidden units, on one thread, the core is "
-        f"{' and '.join(f'**{p.ratio():.1f}** ({p.setting.dtype})' for p in main)} times as fast "
-        f"as NumPy, and the collapsed core "
-        f"{' and '.join(f'{p.ratio(COLLAPSED):.0f}' for p in main)} times. On made-up inputs of "
-        f"every density it is at least {least.ratio():.2f} times as fast "
-        f"({100 * least.setting.share:.0f} % nonzero, {least.setting.dtype}); on MNIST with "
-        f"{min(p.setting.hidden for p in hidden)} to {max(p.setting.hidden for p in hidden)} units "
-        f"at least {small.ratio():.2f} times ({small.setting.hidden} units, "
-        f"{small.setting.dtype}); with up to {max(p.setting.classes for p in classes):,} classes "
-        f"at least {many.ratio():.2f} times."
+        f"On MNIST with 200 hidden units, on one thread, the core is {full} times as fast as "
+        f"NumPy, and the collapsed core {collapsed} times. On made-up inputs of every density it "
+        f"is {at_least(shares, '% nonzero')}; on MNIST with {hidden.ticks[0]} to "
+        f"{hidden.ticks[-1]} units {at_least(hidden, 'units')}; with up to "
+        f"{classes.ticks[-1]:,} classes {at_least(classes, 'classes')}."
     )
+    if len(kept) > 1:
+        text += f" Of {len(kept)} processors, each time that is the one where the ratio is lowest."
     return textwrap.fill(text, 100)
 
 
@@ -197,7 +209,7 @@ def main_table(points: Sequence[Point]) -> list[str]:
                 f"{point.setting.dtype}, {in_words(point.setting.threads)}",
                 *(spread(point, name) for name in names),
                 f"**{point.ratio():.1f}**",
-                f"{point.ratio(COLLAPSED):.0f}",
+                f"{point.ratio('collapsed'):.0f}",
             )
             for point in points
         ],

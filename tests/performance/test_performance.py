@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -9,13 +10,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from symmetry.errors import SymmetryError
 from symmetry.network.kernels import MANY
 from tests.performance import __main__ as command
 from tests.performance import limits, load, measure, memory, report
 from tests.performance import sweeps as sweeps_module
 from tests.performance.contestants import NAMES, contestant, installed
 from tests.performance.figures import figures, sweeps
+from tests.performance.kept import FILE, kept
 from tests.performance.limits import Limits
+from tests.performance.load import rates as rates_of
 from tests.performance.measure import Point, Setting
 from tests.performance.problems import images, scattered
 from tests.performance.sweeps import DTYPES, QUICK, Measured, Plan, run
@@ -186,11 +190,18 @@ def test_rates_are_compared_with_the_limit_and_with_the_loop():
     assert by_name["one more nonzero, 2 threads, float32"].loop == pytest.approx(2.4)
 
 
+FACTS = {"date": "today", "processor": "A Zen", "instruction sets": "sse2, avx2 (znver9)"}
+
+
+def document(record, facts, before=None, *, quick=False, load=0.1):
+    every = kept(record, facts, before)
+    rates = rates_of(record)
+    return report.document(record, every, rates, facts, "do it", quick=quick, load=load)
+
+
 def test_report_says_what_was_measured():
     record = measured()
-    text = report.document(
-        record, load.rates(record), {"date": "today"}, "do it", quick=False, load=0.1
-    )
+    text = document(record, FACTS)
     assert "the core is **4.0** (float32) and **4.0** (float64) times as fast" in " ".join(
         text.split()
     )
@@ -210,15 +221,33 @@ def test_report_says_what_was_measured():
 
 def test_quick_report_says_that_it_proves_nothing():
     record = measured()
-    text = report.document(record, load.rates(record), {}, "", quick=True, load=0.1)
+    text = document(record, FACTS, quick=True)
     assert "no\nmeasurement" in text
     assert "busy" not in text
 
 
 def test_report_says_when_the_machine_was_busy():
     record = measured()
-    text = report.document(record, load.rates(record), {}, "", quick=False, load=3.4)
+    text = document(record, FACTS, load=3.4)
     assert "busy when this began, with a load average of 3.4" in text
+
+
+def test_report_claims_what_holds_on_the_slowest_processor():
+    record = measured()
+    other = {
+        "MNIST, 200 hidden units": {"float32": 3.21, "float64": 9.0},
+        "classes": {"20, x": 0.1},
+    }
+    before = {"B Lake (lake), then": other, "A Zen (znver9), before": {"classes": {"9, x": 0.01}}}
+    text = document(record, FACTS, json.dumps(before).encode())
+    words = " ".join(text.split())
+    assert "the core is **3.2** (float32) and **4.0** (float64) times as fast" in words
+    assert "with up to 20 classes at least 0.10 times as fast (20 classes, x)." in words
+    assert "Of 2 processors" in words
+    assert "| core beside NumPy, one thread | A Zen (znver9), today | B Lake (lake), then |" in text
+    assert "| MNIST, 200 hidden units: float32 | 4.0 | 3.21 |" in text
+    with pytest.raises(SymmetryError, match="damaged"):
+        document(record, FACTS, b"{")
 
 
 def test_every_point_has_its_row():
@@ -282,6 +311,7 @@ def test_command_writes_report_and_figures(tmp_path, monkeypatch, capsys):
     assert text == capsys.readouterr().out
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "performance-limit.png",
+        FILE,
         "performance.md",
         "performance.png",
     ]
