@@ -254,12 +254,15 @@ def _worst(ratios: Mapping[Key, float], threshold: float) -> Key:
 def _ratios(setting: TrainingSetting, found: States, expected: States) -> dict[Key, float]:
     """Return deviation by response of each array that can be judged, by step and name.
 
-    Where the response is large, a bug cannot be told from rounding.
+    Where the response is large, a bug cannot be told from rounding. Of an array that changes its
+    shape nobody knows where the units lie.
     """
     ratios: dict[Key, float] = {}
     for step, response in enumerate(setting.response()):
         a, b = found[step], expected[step]
         for name, array in b.items():
+            if setting.start.get(name, array).shape != array.shape:
+                continue
             if comparable(name, b) and response[name] <= POWER * setting.scale[name]:
                 deviation = difference(array, a[name]) if name in a else math.inf
                 peers = [response[n] for n in setting.peers.get(name, (name,)) if n in response]

@@ -120,9 +120,14 @@ class Arithmetic(TorchDispatchMode):
 class Frozen(TorchDispatchMode):
     """Leaves some tensors as they are: what would write into one writes into a copy."""
 
-    def __init__(self, tensors: Iterable[Tensor]) -> None:
+    def __init__(self, tensors: Iterable[Tensor] = ()) -> None:
         super().__init__()
-        self._memories = {tensor.untyped_storage().data_ptr() for tensor in tensors}
+        self._memories: set[int] = set()
+        self.add(tensors)
+
+    def add(self, tensors: Iterable[Tensor]) -> None:
+        """Leave these as they are, too."""
+        self._memories |= {tensor.untyped_storage().data_ptr() for tensor in tensors}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}

@@ -54,6 +54,7 @@ class Run:
         self.nudge: torch.Generator | None = None
         self._fixed: FixedTensors | None = None
         self._ends_at: tuple[int, int] | None = None
+        self._frozen: Frozen | None = None
         self._gradient: float | None = None
         self._noise = noise
         self._inside = Inside()
@@ -193,26 +194,37 @@ class Run:
             self.step()
             yield self.state(copy=copy)
 
-    def rehearse(self, backwards: int, grads: int, gradient: float | None = None) -> None:
+    def rehearse(
+        self, backwards: int, grads: int, gradient: float | None = None, *, whole: bool = False
+    ) -> None:
         """Take the next step without any backward, so that no gradient and no update comes of it.
 
         The step ends when it calls backward for this time, or without any backward
         ``torch.autograd.grad``: what it does to its parameters afterwards is not done. Without both
-        it goes to its end, and does not write into its parameters. ``gradient`` is left in each
-        entry of the gradients, for steps that do something with them.
+        it goes to its end, and does not write into its parameters. A ``whole`` step goes on all the
+        same, and from then on writes into nothing that a run is compared by. ``gradient`` is left
+        in each entry of the gradients, for steps that do something with them.
         """
         self._ends_at, self._gradient = (backwards, 0 if backwards else grads), gradient
-        taken = self.taken
+        taken, ends = self.taken, any(self._ends_at)
+        kept = [(parameter, parameter.data) for parameter in self.parameters.values() if whole]
+        frozen = Frozen(p for p in self.parameters.values() if p.requires_grad and not ends)
+        self._frozen = frozen if whole else None
         try:
-            with suppress(_StepEnded), nullcontext() if any(self._ends_at) else self._frozen():
+            with suppress(_StepEnded), nullcontext() if ends and not whole else frozen:
                 self.step()
         finally:
             self._ends_at = None
+            for parameter, data in kept:
+                parameter.data = data
         self.losses = self.losses or self._differentiated
         self.taken = taken + 1
 
-    def _frozen(self) -> Frozen:
-        return Frozen(p for p in self.parameters.values() if p.requires_grad)
+    def _end_rehearsal(self) -> None:
+        """End a step, or let it write into nothing more."""
+        if self._frozen is None:
+            raise _StepEnded
+        self._frozen.add(self.tensors().values())
 
     @property
     def loss(self) -> float | None:
@@ -281,7 +293,7 @@ class Run:
             self.backwards += 1
             if self._ends_at is not None:
                 if self.backwards == self._ends_at[0]:
-                    raise _StepEnded
+                    self._end_rehearsal()
                 for parameter in self.parameters.values() if self._gradient is not None else ():
                     if parameter.requires_grad and parameter.grad is None:
                         parameter.grad = torch.full_like(parameter, self._gradient)
@@ -304,7 +316,7 @@ class Run:
                 self.grads += 1
                 if self._ends_at is not None and self._ends_at[1]:
                     if self.grads == self._ends_at[1]:
-                        raise _StepEnded
+                        self._end_rehearsal()
                     if not kwargs.get("create_graph"):
                         return tuple(map(torch.zeros_like, _tensors(inputs)))
             inner = True

@@ -25,7 +25,9 @@ from symmetry.units.units import Units
 
 STEPS = 2  # whose batches a group has to hold on: those that the invariants of units visit
 _LOSS, _NOISES = 1e-12, 30  # relative; and multiples of what one ulp in the parameters does
-_GRADIENTS = None, 0.0, 1e-3  # to be left by a backward: a step may want some, or divide by them
+# What a backward leaves as gradients: a step may want some, or divide by them. And whether a step
+# goes on after its last one: the next one may want what it leaves.
+_WAYS = (None, False), (0.0, False), (1e-3, False), (1e-3, True)
 _BYTES = 80  # at the peak, for each parameter: ten copies in float64
 _SCALES = 1.0, 0.1, 0.01  # of how far the generic start is from the training's own
 _MOST = 0.9  # of the entries that receive a gradient there are to receive one at the generic start
@@ -45,7 +47,8 @@ class Rehearsal:
     Attributes
     ----------
     start
-        The parameters and buffers as the training makes them, in float64.
+        The parameters and buffers as the training makes them, in float64; without buffers that
+        change their shape.
     generic
         The same, moved so far that no two units are equal by chance: a start of zeros, for
         instance, would accept any exchange.
@@ -63,8 +66,7 @@ class Rehearsal:
     Raises
     ------
     TrainingError
-        When the training cannot be run, its step has no loss, the loss is not finite, or a buffer
-        changes its shape.
+        When the training cannot be run, its step has no loss, or the loss is not finite.
     SymmetryError
         When there are so many parameters that memory cannot be enough.
     """
@@ -81,13 +83,13 @@ class Rehearsal:
         self.start: dict[str, Array] = {n: as_array(t) for n, t in leaves.items()}
         self.trainable = {n for n, p in run.parameters.items() if p.requires_grad}
         self._buffers = [name for name in leaves if name not in run.parameters]
-        self._gradient: float | None
-        for self._gradient in _GRADIENTS:
+        self._way: tuple[float | None, bool]
+        for self._way in _WAYS:
             run = self._run()
             try:
                 self._at_start = self._steps(run)
             except TrainingError:
-                if self._gradient == _GRADIENTS[-1]:
+                if self._way == _WAYS[-1]:
                     raise
             else:
                 if np.isfinite(self._at_start.losses).all():
@@ -97,12 +99,10 @@ class Rehearsal:
         for i, loss in enumerate(self._at_start.losses):
             if not math.isfinite(loss):
                 raise TrainingError(f"{training.name}: the loss of step({i}) is {loss}")
-        for name, after in self._at_start.buffers[-1].items():
-            if after.shape != self.start[name].shape:
-                raise TrainingError(
-                    f"{training.name}: {name} has the shape {self.start[name].shape}"
-                    f" at the start and {after.shape} after two steps"
-                )
+        for name in self._buffers:  # what changes its shape has no places for units
+            if any(b[name].shape != self.start[name].shape for b in self._at_start.buffers):
+                del self.start[name]
+        self._buffers = [name for name in self._buffers if name in self.start]
         moving = {
             name
             for name in self._buffers
@@ -158,14 +158,17 @@ class Rehearsal:
         That is one step, unless parameters are trained from the second one on.
         """
         run = self._run(self.generic)
-        trace, losses = Trace(leaves_of(run)), list[torch.Tensor]()
+        trace, losses = Trace(self._leaves(run)), list[torch.Tensor]()
         with Recorder(trace):
             for _ in range(self._traced):
                 self._step(run)
                 losses += run.losses
         loss = trace.add_sum(_weighted(losses))
-        trace.end(leaves_of(run))
+        trace.end(self._leaves(run))
         return trace, loss
+
+    def _leaves(self, run: Run) -> dict[str, torch.Tensor]:
+        return {name: t for name, t in leaves_of(run).items() if name in self.start}
 
     def _measured(self) -> float:
         """Return what one ulp in the parameters does to the loss: a group may do as much."""
@@ -225,7 +228,8 @@ class Rehearsal:
 
     def _step(self, run: Run) -> None:
         """Take a step without backward."""
-        run.rehearse(*self._ends[run.taken], self._gradient)
+        gradient, whole = self._way
+        run.rehearse(*self._ends[run.taken], gradient, whole=whole)
         if not run.losses:
             raise TrainingError(
                 f"{self._training.name}: step({run.taken - 1}) neither calls backward() nor returns"
