@@ -40,11 +40,25 @@ _COPIES = {"_to_copy", "copy", "clone", "detach", "lift_fresh", "alias", "empty"
 class Inside:
     """Knows whether a module's forward, or a backward, is being run.
 
-    A checkpointed forward runs again inside backward; what it draws is the model's own, too.
+    A checkpointed forward runs again inside backward; what it draws is the model's own, too. So is
+    what methods of its modules draw, as noise that is drawn anew before a step; but not what the
+    model's own methods do: they may make a batch.
     """
 
     def __init__(self) -> None:
         self.depth = 0
+        self._modules: set[int] = set()  # those of the model but itself, by id
+
+    def of(self, model: nn.Module) -> None:
+        """Say which model it is. What wraps one and nothing else is the model itself."""
+        self._modules = {*map(id, model.modules())} - {id(model)}
+        while len(children := [*model.children()]) == 1:
+            (model,) = children
+            self._modules.discard(id(model))
+
+    def draws(self) -> bool:
+        """Return whether what is drawn now is the model's own."""
+        return self.depth > 0 or any(id(f.f_locals.get("self")) in self._modules for f in _frames())
 
     @contextmanager
     def watching(self, *, promote: bool) -> Iterator[None]:
@@ -100,7 +114,7 @@ class Arithmetic(TorchDispatchMode):
         kwargs = kwargs or {}
         name = func._schema.name.split("::")[1].rstrip("_")
         perform: Callable[..., Any] = func
-        if self._inside.depth and name in _NOISE:
+        if name in _NOISE and self._inside.draws():
             self._seen(name, user_place())
             if not self._noise:
                 perform = _with_mean(func, name)
@@ -280,10 +294,13 @@ def _with_mean(func: Any, name: str) -> Callable[..., Any]:
 
 def user_place() -> str:
     """Return ``file:line`` of the innermost line that is the user's own."""
+    own = (f for f in _frames() if is_user_code(f.f_code.co_filename))
+    return next((f"{Path(f.f_code.co_filename).name}:{f.f_lineno}" for f in own), "")
+
+
+def _frames() -> Iterator[FrameType]:
+    """Yield the frames of what is being run, the innermost first."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
-        file = frame.f_code.co_filename
-        if is_user_code(file):
-            return f"{Path(file).name}:{frame.f_lineno}"
+        yield frame
         frame = frame.f_back
-    return ""

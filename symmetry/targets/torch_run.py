@@ -66,6 +66,7 @@ class Run:
                 self.objects: Objects = make_objects(training)
             if dtype == "float64":
                 self._promote()
+        self._inside.of(self.model)
         with _readable("reading its state"):  # the parameters by the names that the state has
             self.parameters = torch_state.parameters_of(self.objects)
         if not self.parameters:

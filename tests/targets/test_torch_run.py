@@ -292,6 +292,26 @@ def test_random_data_of_the_step_stay():
     assert drawn[0] == drawn[1] != 0.5
 
 
+@pytest.mark.parametrize("owner", ["model", "a module in it"])
+def test_what_methods_of_modules_draw_is_noise_and_what_the_model_draws_is_data(owner):
+    import torch
+
+    class Drawing(torch.nn.Linear):
+        def draw(self):
+            drawn.append(float(torch.randn(())))
+
+    drawn = []
+
+    def make():
+        own = Drawing(1, 1)
+        model = own if owner == "model" else torch.nn.Sequential(own, torch.nn.ReLU())
+        return model, lambda i: own.draw()
+
+    taken = run(make, noise=False)
+    taken.step()
+    assert (drawn == [0.0]) == bool(taken.random) == (owner != "model")
+
+
 def test_losses_are_those_of_backward_or_of_grad_or_what_is_returned():
     import torch
 

@@ -1071,6 +1071,33 @@ def weak_heads():
     return classify(model, normal(6, 5, 16), 3)
 
 
+class Noisy(nn.Module):
+    """A layer whose weights are noisy; the noise is drawn anew on request."""
+
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.mean = nn.Parameter(torch.randn(outputs, inputs))
+        self.size = nn.Parameter(torch.full((outputs, inputs), 0.1))
+        self.register_buffer("noise", torch.zeros(outputs, inputs))
+
+    def draw(self):
+        self.noise.copy_(torch.outer(*(torch.randn(n).sign() for n in self.noise.shape)))
+
+    def forward(self, x):
+        return F.linear(x, self.mean + self.size * self.noise)
+
+
+def noisy():
+    model = nn.Sequential(nn.Linear(5, 7), nn.ReLU(), Noisy(7, 6), nn.ReLU(), Noisy(6, 3))
+    model, step = classify(model, normal(8, 5), 3)
+
+    def drawing(i):
+        model[2].draw(), model[4].draw()
+        step(i)
+
+    return model, drawing
+
+
 COUNTED = {
     mlp: 2,
     cnn: 3,
@@ -1126,4 +1153,5 @@ COUNTED = {
     largest_words: 2,
     late: 2,
     weak_heads: 5,
+    noisy: 2,
 }
