@@ -21,7 +21,10 @@ def finite(state: State) -> bool:
 
 def identical(a: State, b: State) -> bool:
     """Return whether two states have the same bits in the arrays of ``a``; +0 equals -0."""
-    return all(compare.identical(array, b[name]) for name, array in a.items())
+    return all(
+        array.shape == b[name].shape and compare.identical(array, b[name])
+        for name, array in a.items()
+    )
 
 
 def moved(start: State, now: State) -> tuple[str, ...]:
