@@ -200,6 +200,10 @@ class Scene:
             return "it writes into some of the units of an array whose units were equal", None
         if not self._ways.run.groups:
             return "when its operands are exchanged, its result is not just exchanged", None
+        if (left := self._left()) is not None:
+            one, other = self._sides(left)
+            lacks = f"unit {one} goes through it, and unit {other} through no such operation"
+            return lacks, self._ways.run.events[self._ways.own[left]]
         return "its operands are equal for equal units, its result is not", None
 
     def _foreign(self) -> list[int]:
@@ -219,15 +223,32 @@ class Scene:
         return found
 
     def _alone(self) -> str:
-        pair, control = self._ways.pair, self._ways.control
         if not self._ways.run.groups:
-            return f"one of units {pair.a} and {pair.b} goes through it, and the other does not"
-        spots = {} if control is None else control.spots
-        usual = any(key[0] == self.finding.event and spot for key, spot in spots.items())
-        one, other = (pair.a, pair.b) if usual else (pair.b, pair.a)
+            a, b = self._ways.pair.a, self._ways.pair.b
+            return f"one of units {a} and {b} goes through it, and the other does not"
+        one, other = self._sides(self.finding.event)
         if self.finding.kind == "alone":
             return f"unit {one} goes through it, and unit {other} through no such operation"
         return f"what it makes of unit {one} is not what the same operation makes of unit {other}"
+
+    def _sides(self, event: int) -> tuple[int, int]:
+        """Return the unit that goes through an event which holds one alone, and the other."""
+        pair, control = self._ways.pair, self._ways.control
+        spots = {} if control is None else control.spots
+        usual = any(key[0] == event and spot for key, spot in spots.items())
+        return (pair.a, pair.b) if usual else (pair.b, pair.a)
+
+    def _left(self) -> int | None:
+        """Return the event from which an operand has one of the units alone, if one has."""
+        seen, spots = self._ways.seen, self._ways.pair.spots
+        alone = {key[0]: s.shape for key, s in spots.items() if key[1] == 0 and s and not s.both}
+        taken = zip(self._operands, seen[self.finding.event].makers, strict=True)
+        ways = [m for spot, m in taken if spot is not None and not spot.both and m in alone]
+        left = None
+        while ways:  # back through what keeps the shape
+            left = ways[0]
+            ways = [m for m in seen[left].makers if m in alone and alone[m] == alone[left]]
+        return left
 
     def _chooser(self) -> Event | None:
         """Return the event that made whole numbers which tell units apart, if it is given some."""

@@ -98,7 +98,7 @@ def _at_zero_rate(setting: TrainingSetting) -> Finding:
         return Finding(counted=False, note="it has no optimiser", applies=False)
     for name, optimizer in optimizers.items():
         kind = type(optimizer).__name__
-        if kind in _NO_RATE or any("lr" not in group for group in optimizer.param_groups):
+        if kind in _NO_RATE or any(group.get("lr") is None for group in optimizer.param_groups):
             why = _NO_RATE.get(kind, "has no rate called lr")
             return Finding(counted=False, note=f"{name} ({kind}) {why}", applies=False)
     held, start = _held(run), run.parameter_arrays()
@@ -237,7 +237,8 @@ def _gradients_of(run: Any, steps: int) -> tuple[dict[str, Array], dict[str, flo
         for group in optimizer.param_groups:
             for parameter in group["params"]:
                 own.add(name := names[id(parameter)])
-                rates[name] = max(rates.get(name, 0.0), float(group.get("lr", 1.0)))
+                rate = 1.0 if group.get("lr") is None else float(group["lr"])
+                rates[name] = max(rates.get(name, 0.0), rate)
         for name, gradient in run.gradients().items():
             if name not in found and (name in own or name not in held) and gradient.any():
                 found[name] = gradient

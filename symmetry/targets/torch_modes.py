@@ -57,8 +57,12 @@ class Inside:
             self._modules.discard(id(model))
 
     def draws(self) -> bool:
-        """Return whether what is drawn now is the model's own."""
-        return self.depth > 0 or any(id(f.f_locals.get("self")) in self._modules for f in _frames())
+        """Return whether what is drawn now is the model's own, as all that functionals draw."""
+        return self.depth > 0 or any(
+            f.f_code.co_filename == nn.functional.__file__
+            or id(f.f_locals.get("self")) in self._modules
+            for f in _frames()
+        )
 
     @contextmanager
     def watching(self, *, promote: bool) -> Iterator[None]:

@@ -290,6 +290,32 @@ def test_a_parameter_that_grows_is_an_error_in_one_line():
     )
 
 
+def test_an_optimiser_without_a_rate_is_no_error():
+    def make():
+        model, step = training(after=lambda model: found[0].step())()
+        found[:] = [Unrated(model.parameters())]
+        return model, step, {"own": found[0]}
+
+    import torch
+
+    class Unrated(torch.optim.SGD):
+        """Chooses its rate itself, as Adafactor does."""
+
+        def __init__(self, parameters):
+            super().__init__(parameters, 0.1)
+            self.param_groups[0]["lr"] = None
+
+        def step(self, closure=None):
+            self.param_groups[0]["lr"] = 0.1
+            super().step(closure)
+            self.param_groups[0]["lr"] = None
+
+    found = []
+    verdicts = kinds(checked(make, only=["training/*"]))
+    assert verdicts["zero-rate", "float32"] == "not applicable"
+    assert verdicts["moves", "float32"] == "holds"
+
+
 def test_frozen_integers_beside_the_weights_are_no_obstacle():
     def integers():
         import torch

@@ -37,6 +37,7 @@ FAULTY = {
     "rolled_moments": "aten.roll, ",
     "norm_of_some_rows": "aten.linalg_vector_norm, ",
     "rate_of_the_last_unit": "aten.abs, ",
+    "detached_units": "backward: slice_backward, ",
 }
 SOUND = ("sound_net", "sound_convolution", "sound_attention", "sound_lstm")
 

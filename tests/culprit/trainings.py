@@ -396,6 +396,16 @@ def rate_of_the_last_unit():
     return training(model, optimise=lambda _: optimizer.step(), after_backward=adapt)
 
 
+class Detached(Net):
+    def hidden(self, x):
+        hidden = super().hidden(x)
+        return torch.cat([hidden[:, :20], hidden.detach()[:, 20:]], 1)  # wrong
+
+
+def detached_units():
+    return training(Detached())
+
+
 def sound_net():
     return training(Net())
 

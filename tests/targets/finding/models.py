@@ -1098,6 +1098,18 @@ def noisy():
     return model, drawing
 
 
+def functional_dropout():
+    """Units are dropped outside of any module."""
+    shapes = {"first": (5, 7), "second": (7, 6), "third": (6, 3)}
+    weights = nn.ParameterDict({name: torch.randn(*shape) for name, shape in shapes.items()})
+
+    def loss(model, x, y):
+        hidden = F.dropout(torch.relu(x @ model["first"]), 0.2)
+        return F.cross_entropy(torch.relu(hidden @ model["second"]) @ model["third"], y)
+
+    return train(weights, loss, normal(8, 5), integers(3, 8))
+
+
 COUNTED = {
     mlp: 2,
     cnn: 3,
@@ -1154,4 +1166,5 @@ COUNTED = {
     late: 2,
     weak_heads: 5,
     noisy: 2,
+    functional_dropout: 2,
 }
