@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from symmetry.data.random import Random
-from symmetry.targets.following import following, frozen_copies
+from symmetry.targets.following import following, frozen_copies, mark
 from symmetry.targets.training import Training, TrainingError
 from symmetry.units.state import Array, State, identical
 from symmetry.units.units import Units
@@ -141,6 +142,18 @@ class TrainingSetting:
         """The groups, with parts in everything that follows the model's arrays."""
         copies = frozen_copies(self.start, self.fresh.trained)
         return following(self.model_units, {**self.start, **self.result[-1]}, copies)
+
+    @cached_property
+    def replicas(self) -> Mapping[str, object]:
+        """How each group begins, by its name, if all of them begin as copies of others do.
+
+        Replicas of one model are updated together, and stay copies only as a whole.
+        """
+        found = {
+            units.name: tuple(mark(self.start[n]) for n in units.arrays if n in self.fresh.trained)
+            for units in self.units
+        }
+        return found if min(Counter(found.values()).values(), default=0) > 1 else {}
 
     @cached_property
     def peers(self) -> Mapping[str, tuple[str, ...]]:

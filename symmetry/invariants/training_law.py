@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -52,7 +53,8 @@ def permutation(setting: TrainingSetting) -> Finding:
 
 def _permuted(setting: TrainingSetting) -> Finding:
     def sides(number: int) -> tuple[States, States]:
-        return _rearranged(setting, _orders(setting.units, Random(setting.seed, _ORDERS, number)))
+        random = Random(setting.seed, _ORDERS, number)
+        return _rearranged(setting, _orders(setting.units, random, setting.replicas))
 
     finding = _judge(setting, sides, "rearranged units", "the rearranged result")
     if finding.violation is not None:
@@ -270,9 +272,15 @@ def _ratios(setting: TrainingSetting, found: States, expected: States) -> dict[K
     return ratios
 
 
-def _orders(groups: Iterable[Units], random: Random) -> list[tuple[Units, Order]]:
-    """Return an order without fixed points of each group."""
-    return [(units, _cycle(units.count, random)) for units in groups]
+def _orders(
+    groups: Sequence[Units], random: Random, replicas: Mapping[str, object] = MappingProxyType({})
+) -> list[tuple[Units, Order]]:
+    """Return an order without fixed points of each group; ``replicas`` have the same one."""
+    kinds = [replicas.get(units.name, units.name) for units in groups]
+    orders: dict[object, Order] = {}
+    for kind, units in zip(kinds, groups, strict=True):
+        orders.setdefault(kind, _cycle(units.count, random))
+    return [(units, orders[kind]) for kind, units in zip(kinds, groups, strict=True)]
 
 
 def _rearranged(

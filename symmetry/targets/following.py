@@ -74,10 +74,10 @@ def frozen_copies(start: State, trainable: Collection[str]) -> dict[str, str]:
     """
     trained = [n for n in start if n in trainable and n.startswith("model.")]
     frozen = [n for n in start if n not in trained and owner_of(n, start) is None]
-    marks = {name: _mark(start[name]) for name in frozen if _tells(start[name])}
+    marks = {name: mark(start[name]) for name in frozen if _tells(start[name])}
     shapes = {shape for shape, _ in marks.values()}
-    owners = {_mark(start[name]): name for name in trained if start[name].shape in shapes}
-    prefixes = dict(_heads(n, owners[mark]) for n, mark in marks.items() if mark in owners)
+    owners = {mark(start[name]): name for name in trained if start[name].shape in shapes}
+    prefixes = dict(_heads(n, owners[own]) for n, own in marks.items() if own in owners)
     found: dict[str, str] = {}
     for prefix, other in prefixes.items():
         for name in frozen:
@@ -88,7 +88,8 @@ def frozen_copies(start: State, trainable: Collection[str]) -> dict[str, str]:
     return found
 
 
-def _mark(array: Array) -> tuple[tuple[int, ...], bytes]:
+def mark(array: Array) -> tuple[tuple[int, ...], bytes]:
+    """Return what only arrays of the same bits have in common."""
     return array.shape, hashlib.blake2b(array.tobytes()).digest()
 
 

@@ -290,6 +290,43 @@ def test_a_parameter_that_grows_is_an_error_in_one_line():
     )
 
 
+def replicas(change):
+    """Return a training of two copies of a model, each of which sees half of a batch."""
+
+    def make():
+        import copy
+
+        import torch
+        from torch import nn
+
+        model = nn.Sequential(nn.Linear(5, 6), nn.Tanh(), nn.Linear(6, 3))
+        models = nn.ModuleList([model, copy.deepcopy(model)])
+        optimizer = torch.optim.SGD(models.parameters(), 0.1, momentum=0.9)
+
+        def step(i):
+            optimizer.zero_grad()
+            for number, each in enumerate(models):
+                generator = torch.Generator().manual_seed(2 * i + number)
+                x = torch.randn(8, 5, generator=generator).to(each[0].weight.dtype)
+                y = torch.randint(0, 3, (8,), generator=generator)
+                nn.functional.cross_entropy(each(x), y).backward()
+            for one, other in zip(*(each.parameters() for each in models), strict=True):
+                change(mean := (one.grad + other.grad) / 2)
+                one.grad, other.grad = mean, mean.clone()
+            optimizer.step()
+
+        return models, step
+
+    return make
+
+
+@pytest.mark.parametrize("bug", [False, True])
+def test_replicas_that_share_their_gradients_are_one_model(bug):
+    make = replicas(lambda mean: mean[-1:].mul_(0.5) if bug else None)
+    found = kinds(checked(make, only=["symmetry/*"], skip=["*/samples"])).values()
+    assert {*found} == {"violated", "holds"} if bug else {*found} <= {"holds", "rounding"}
+
+
 def test_an_optimiser_without_a_rate_is_no_error():
     def make():
         model, step = training(after=lambda model: found[0].step())()
