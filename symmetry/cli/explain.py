@@ -75,18 +75,17 @@ def command(target: str, json: Path | None, script: Path | None, **given: Any) -
     from symmetry.targets.resolve import resolve
     from symmetry.targets.training import Training
 
-    case = given["case"]
-    if case is not None and any(given[name] is not None for name in given if name != "case"):
+    given = {name: value for name, value in given.items() if value is not None}
+    if "case" in given and len(given) > 1:
         raise click.UsageError("--case holds all sizes, so it cannot go with other options.")
     writable_files(json, script)
     current().enter(target)
     found, threads = resolve(target), None
     if isinstance(found, Training):
         for name in ("case", *_KEYS):
-            if given[name] is not None:
+            if name in given:
                 raise click.UsageError(f"--{name} is of two-layer steps, and this is a training.")
-        options = {name: given[name] for name in ("steps", "seed") if given[name] is not None}
-        explanation = explain_training(found, dtype=given["dtype"], **options)
+        explanation = explain_training(found, **given)
     else:
         explanation, threads = _explain_step(found, **given)
     if json is not None:
@@ -103,7 +102,7 @@ def command(target: str, json: Path | None, script: Path | None, **given: Any) -
 
 
 def _explain_step(
-    trainer: Any, *, case: str | None, dtype: str | None, **given: Any
+    trainer: Any, *, case: str | None = None, dtype: str = "", seed: int | None = None, **given: Any
 ) -> tuple[Explanation, str | None]:
     """Explain a two-layer step; on small data with one thread, which is said."""
     from symmetry.checker.case import Case
@@ -113,15 +112,14 @@ def _explain_step(
     from symmetry.data.mnist import load_mnist
 
     kind = dtype or ("float32" if "float32" in trainer.dtypes else trainer.dtypes[0])
-    small = any(value is not None for value in (case, given["inputs"], given["classes"]))
-    if given["seed"] is not None and not small:
+    small = case is not None or "inputs" in given or "classes" in given
+    if seed is not None and not small:
         raise click.UsageError("--seed is of generated data: give --inputs or --classes as well.")
-    chosen = {key: given[name] for name, key in _KEYS.items() if given[name] is not None}
-    drawn = Case(1000, 20, 200, 10, 0.01, 10, kind, "pixels", "zero", given["seed"] or 0)
-    drawn = replace(drawn, **chosen)
+    drawn = Case(1000, 20, 200, 10, 0.01, 10, kind, "pixels", "zero", seed or 0)
+    drawn = replace(drawn, **{key: given[name] for name, key in _KEYS.items() if name in given})
     if small:
         start = start_of_case(drawn if case is None else read_case(case, "explained"))
     else:
-        start = start_of_dataset(load_mnist(), given["samples"], drawn)
+        start = start_of_dataset(load_mnist(), given.get("samples"), drawn)
     with one_thread() if small else nullcontext():
         return explain_step(trainer, start), in_words() if small else None
