@@ -22,28 +22,19 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 Option = Callable[[Command], Command]
 
 
-class LearningRate(click.types.FloatParamType):
-    """A finite, positive number."""
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        number = float(super().convert(value, param, ctx))
-        if not 0 < number < math.inf:
-            self.fail(f"{value} is not finite and positive.", param, ctx)
-        return number
+def learning_rate(text: Any) -> float:
+    """Return a finite, positive number."""
+    number = float(click.FLOAT.convert(text, None, None))
+    if not 0 < number < math.inf:
+        raise click.BadParameter(f"{text} is not finite and positive.")
+    return number
 
 
-class GivenPath(click.Path):
-    """A path that is not empty: ``--output "$UNSET"`` must not mean the working directory."""
-
-    def __init__(self) -> None:
-        super().__init__(path_type=Path)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if value == "":
-            self.fail("it is empty.", param, ctx)
-        return super().convert(value, param, ctx)
+def given_path(text: str) -> Path:
+    """Return a path, unless it is empty: ``--output "$UNSET"`` is not the working directory."""
+    if not text:
+        raise click.BadParameter("it is empty.")
+    return Path(text)
 
 
 class WholeNumber(click.IntRange):
@@ -56,7 +47,7 @@ REPORTS = Path("reports")  # the directory of the reports that are written witho
 _CLASSES = 10  # of the digits
 
 WHOLE, FROM_ZERO, FROM_TWO = (WholeNumber(min=least) for least in (1, 0, 2))
-PATH, RATE, DTYPE = GivenPath(), LearningRate(), click.Choice(["float32", "float64"])
+PATH, RATE, DTYPE = given_path, learning_rate, click.Choice(["float32", "float64"])
 
 
 def option(
