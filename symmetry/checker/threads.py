@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from threadpoolctl import threadpool_limits
 
@@ -16,16 +16,12 @@ from threadpoolctl import threadpool_limits
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Limit every BLAS and OpenMP library that is loaded, and restore the numbers afterwards."""
-    torch = sys.modules.get("torch")  # it may have its own pool, and is not imported for this
-    before = torch.get_num_threads() if torch else 1
-    try:
-        if torch:
+    with ExitStack() as stack:
+        if torch := sys.modules.get("torch"):  # it may have its own pool; it is not imported here
+            stack.callback(torch.set_num_threads, torch.get_num_threads())
             torch.set_num_threads(1)
-        with threadpool_limits(limits=1):
-            yield
-    finally:
-        if torch:
-            torch.set_num_threads(before)
+        stack.enter_context(threadpool_limits(limits=1))
+        yield
 
 
 def in_words() -> str:

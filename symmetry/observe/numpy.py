@@ -11,7 +11,7 @@ import operator
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import numpy as np
@@ -30,31 +30,27 @@ _METHODS = (
 _WRITING_METHODS = ("fill", "partition", "put", "sort")
 _WRITING = ("copyto", "fill_diagonal", "place", "put", "put_along_axis", "putmask")
 
-_tapes: list[tuple[Tape, Places]] = []
-_thread = 0  # the one whose operations are observed
+_told: tuple[Tape, Places, int] | None = None  # who is told, and of which thread's operations
 
 
 @contextmanager
-def observing(tape: Tape, places: Places) -> Iterator[None]:
-    """Have observed arrays report to a tape."""
-    global _thread
-    _thread = threading.get_ident()
-    _tapes.append((tape, places))
+def _telling(told: tuple[Tape, Places, int] | None) -> Iterator[None]:
+    global _told
+    before, _told = _told, told
     try:
         yield
     finally:
-        _tapes.pop()
+        _told = before
 
 
-@contextmanager
-def unreported() -> Iterator[None]:
-    """Keep what happens inside to oneself."""
-    kept = _tapes[:]
-    _tapes.clear()
-    try:
-        yield
-    finally:
-        _tapes[:] = kept
+def observing(tape: Tape, places: Places) -> AbstractContextManager[None]:
+    """Have observed arrays report to a tape while a block runs."""
+    return _telling((tape, places, threading.get_ident()))
+
+
+def unreported() -> AbstractContextManager[None]:
+    """Keep what happens in a block to oneself."""
+    return _telling(None)
 
 
 def observed(array: Array) -> Array:
@@ -124,12 +120,12 @@ def report(
     """
     taken = _Arguments()
     template, keywords = taken.take(args), {k: taken.take(v) for k, v in kwargs.items()}
-    if not _tapes or threading.get_ident() != _thread:
+    if _told is None or threading.get_ident() != _told[2]:
         return function(*fill(template, taken.arrays), **fill(keywords, taken.arrays))
     out = kwargs.get("out")
     listed = out if isinstance(out, tuple) else (out,)
     outs = [array for array in listed if isinstance(array, np.ndarray)]
-    tape, places = _tapes[-1]
+    tape, places, _ = _told
 
     def perform(arrays: Sequence[Array]) -> list[Array]:
         return _arrays(function(*fill(template, arrays), **fill(keywords, arrays)))

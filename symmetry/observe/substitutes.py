@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
@@ -106,23 +106,19 @@ def substituted(namespaces: Sequence[dict[str, Any]]) -> Iterator[None]:
     What those have imported by name is replaced as well, and so are the generators that they keep.
     """
     table = _table()
-    replaced: list[tuple[dict[str, Any], str, Any]] = []
+    with ExitStack() as stack:
 
-    def replace(namespace: dict[str, Any], name: str, substitute: Any) -> None:
-        replaced.append((namespace, name, namespace[name]))
-        namespace[name] = substitute
+        def replace(namespace: dict[str, Any], name: str, substitute: Any) -> None:
+            stack.callback(namespace.__setitem__, name, namespace[name])
+            namespace[name] = substitute
 
-    for namespace in (vars(np), vars(np.random), *namespaces):
-        for name, value in list(namespace.items()):
-            if id(value) in table and table[id(value)][0] is value:
-                replace(namespace, name, table[id(value)][1])
-    for namespace in namespaces:
-        for name, value in list(namespace.items()):
-            if type(value) in _KINDS:
-                kind, attribute = _KINDS[type(value)]
-                replace(namespace, name, kind(getattr(value, attribute)))
-    try:
+        for namespace in (vars(np), vars(np.random), *namespaces):
+            for name, value in list(namespace.items()):
+                if id(value) in table and table[id(value)][0] is value:
+                    replace(namespace, name, table[id(value)][1])
+        for namespace in namespaces:
+            for name, value in list(namespace.items()):
+                if type(value) in _KINDS:
+                    kind, attribute = _KINDS[type(value)]
+                    replace(namespace, name, kind(getattr(value, attribute)))
         yield
-    finally:
-        for namespace, name, value in reversed(replaced):
-            namespace[name] = value
