@@ -72,35 +72,24 @@ def load_dataset(directory: Path, classes: int) -> Dataset:
     shape; or if a label is ``classes`` or more.
     """
     paths = _find(directory)
-    read = [read_idx(path, dimensions=DIMENSIONS[name]) for name, path in paths.items()]
-    train, train_labels, test, test_labels = (array for array, _ in read)
-    train_path, train_labels_path, test_path, test_labels_path = paths.values()
-    labelled = ((train_labels_path, train_labels), (test_labels_path, test_labels))
-
-    for images_path, images, (path, labels) in zip(
-        (train_path, test_path), (train, test), labelled, strict=True
-    ):
+    read = [(path, *read_idx(path, dimensions=DIMENSIONS[name])) for name, path in paths.items()]
+    for (images_path, images, _), (path, labels, _) in (read[:2], read[2:]):
         if len(images) != len(labels):
             expectation = f"expected {len(images)} labels, one for each image of {images_path.name}"
             raise about(path, f"{expectation}, found {len(labels)}")
-    for path, labels in labelled:
+    for path, labels, _ in read[1::2]:
         for first in np.flatnonzero(labels.astype(np.int64) >= classes)[:1]:
             expectation = f"expected labels below {classes}, the number of classes"
             found = f"found {labels[first]} at position {first} (from 0)"
             raise about(path, f"{expectation}, {found}")
+    train, train_labels, test, test_labels = (array for _, array, _ in read)
     if train.shape[1:] != test.shape[1:]:
+        (train_path, *_), (test_path, *_) = read[::2]
         expectation = f"expected images of {words(train.shape[1:])} as in {train_path.name}"
         raise about(test_path, f"{expectation}, found {words(test.shape[1:])}")
-
-    return Dataset(
-        name=directory.resolve().name,  # resolved, so that "." has a name as well
-        files={name: digest for name, (_, digest) in zip(paths, read, strict=True)},
-        train_images=train,
-        train_labels=train_labels,
-        test_images=test,
-        test_labels=test_labels,
-        classes=classes,
-    )
+    files = {name: digest for name, (_, _, digest) in zip(paths, read, strict=True)}
+    name = directory.resolve().name  # resolved, so that "." has a name as well
+    return Dataset(name, files, train, train_labels, test, test_labels, classes)
 
 
 def _find(directory: Path) -> dict[str, Path]:
