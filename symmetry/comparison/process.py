@@ -140,7 +140,8 @@ def _start_training(subject: Subject, task: Task, cores: int | None) -> Iterator
 
         torch.use_deterministic_algorithms(True)
     facts = task.facts
-    w1, w2 = (np.zeros(shape, facts.dtype) for shape in facts.shapes)
+    shapes = (facts.inputs + 1, facts.hidden), (facts.hidden + 1, facts.classes)
+    w1, w2 = (np.zeros(shape, facts.dtype) for shape in shapes)
     if not subject.step_only:
         train = resolve.contestant(subject.trainer)
         data = (task.x, task.labels, task.test_x, task.test_labels)

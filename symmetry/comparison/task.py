@@ -41,11 +41,6 @@ class TaskFacts:
     lr: float
     dtype: str
 
-    @property
-    def shapes(self) -> tuple[tuple[int, int], tuple[int, int]]:
-        """The shapes of w1 and w2."""
-        return (self.inputs + 1, self.hidden), (self.hidden + 1, self.classes)
-
 
 @dataclass(frozen=True, eq=False)
 class Task:

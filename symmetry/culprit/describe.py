@@ -196,7 +196,7 @@ class Scene:
             if maker is None and spot and spot.both and not same(*spot.sides(array)):
                 already = f"operand {position} already differs"
                 return f"{already}; it comes from code that was not observed", None
-        if finding.key[1] < len(event.call.written) and event.partial:
+        if finding.key[1] < len(event.call.written) and event.fresh < len(event.arrays):
             return "it writes into some of the units of an array whose units were equal", None
         if not self._ways.run.groups:
             return "when its operands are exchanged, its result is not just exchanged", None

@@ -30,11 +30,6 @@ class Event:
     memories: list[int]  # the numbers of the blocks of memory that hold ``arrays``
     operands: list[Array]  # copies from before it, if it is captured
 
-    @property
-    def partial(self) -> bool:
-        """Whether it wrote into a piece of a block only."""
-        return self.fresh < len(self.arrays)
-
     def let_go(self, arrays: Sequence[Array] = ()) -> Event:
         """Return the event without the memory that it holds, but with copies of its arrays."""
         return replace(self, arrays=[*arrays], call=replace(self.call, operands=()))
