@@ -29,7 +29,6 @@ from symmetry.targets.trainer import Run, Trainer, TrainerError, in_one_line, pl
 from symmetry.units.compare import Floats
 
 ADVANCE, LIBRARIES = "advance", "libraries"
-Order = tuple[Subject, Task, int | None]  # the last is the number of cores to run on, or None
 Iteration = tuple[float, float, int, Floats, Floats]  # seconds, loss, correct ones, w1 and w2
 
 
@@ -61,8 +60,7 @@ class Process:
 
     def begin(self, task: Task) -> None:
         """Send the task; the answer tells when everything is ready."""
-        order: Order = (self._subject, task, self._cores)
-        self._send(order)
+        self._send((self._subject, task, self._cores))
 
     def ask(self, question: str) -> Any:
         """Send a question, wait for its answer, and return that."""
