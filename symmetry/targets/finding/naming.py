@@ -82,7 +82,8 @@ def _path(units: Units, shapes: Shapes, kind: str) -> str:
     modules = [_module(part) for part in units.parts]
     if len(makers) == 1 and kind != "heads":
         modules = makers
-    listed = [name.split(".")[1:] for part in units.parts for name in part.arrays]
+    first_of_each = next((part.arrays for part in units.parts if part.arrays), ())
+    listed = [name.split(".")[1:] for name in first_of_each]
     columns = [*zip(*(listed or [module.split(".") for module in modules]), strict=False)]
     same = [words[0] for words in itertools.takewhile(lambda words: len({*words}) == 1, columns)]
     if listed and not columns[len(same)][0].isdigit():

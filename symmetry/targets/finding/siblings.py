@@ -7,7 +7,7 @@ operations for each, and an array becomes another array.
 from __future__ import annotations
 
 import itertools
-from collections import defaultdict
+from collections import ChainMap, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from symmetry.units.units import Part, Units
@@ -28,7 +28,11 @@ def siblings(shapes: Shapes, free: Sequence[tuple[str, int]], holds: Holds) -> I
     holds
         Proves a group.
     """
-    for path, count, fixed in _alike(shapes):
+    found: set[frozenset[str]] = set()
+    for path, count, fixed in (*_alike(shapes), *_runs(shapes)):
+        arrays = frozenset(name for part in fixed for name in part.arrays)
+        if arrays in found:  # in shorter runs
+            continue
         around = f"{path.rpartition('.')[0]}."
         along = [
             Part(array, axis)
@@ -39,6 +43,7 @@ def siblings(shapes: Shapes, free: Sequence[tuple[str, int]], holds: Holds) -> I
         for more in ((), *(tuple(parts) for _, parts in by_module), tuple(along)):
             units = Units("", count, (*fixed, *more), chosen=True)
             if holds(units):
+                found.add(arrays)
                 yield units
                 break
 
@@ -60,5 +65,29 @@ def _alike(shapes: Shapes) -> Iterator[tuple[str, int, tuple[Part, ...]]]:
         alike[path.rpartition(".")[0], kind].append(arrays)
     for (path, _), members in alike.items():
         if len(members) > 1:
-            names = [tuple(arrays[rest] for arrays in members) for rest in members[0]]
-            yield path, len(members), tuple(Part(n[0], 0, arrays=n) for n in names)
+            yield path, len(members), _side_by_side(members)
+
+
+def _runs(shapes: Shapes) -> Iterator[tuple[str, int, tuple[Part, ...]]]:
+    """Yield the same of runs of modules: two networks whose layers are those of one module."""
+    modules: dict[str, dict[str, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
+    for name in shapes:
+        words = name.split(".")
+        for place in range(1, len(words) - 1):
+            rest = ".".join(words[place + 1 :])
+            modules[".".join(words[:place])][words[place]][rest] = name
+    for path, layers in modules.items():
+        for size in (n for n in range(2, len(layers)) if len(layers) % n == 0):
+            runs = [
+                {f"{k % size}.{rest}": name for rest, name in layer.items()}
+                for k, layer in enumerate(layers.values())
+            ]
+            members = [dict(ChainMap(*runs[k : k + size])) for k in range(0, len(runs), size)]
+            kinds = {tuple((rest, shapes[n]) for rest, n in m.items()) for m in members}
+            if len(kinds) == 1:
+                yield f"{path}.", len(members), _side_by_side(members)
+
+
+def _side_by_side(members: Sequence[Mapping[str, str]]) -> tuple[Part, ...]:
+    names = [tuple(arrays[rest] for arrays in members) for rest in members[0]]
+    return tuple(Part(n[0], 0, arrays=n) for n in names)

@@ -1098,6 +1098,20 @@ def noisy():
     return model, drawing
 
 
+def flat_twins():
+    """Two networks whose layers are those of one module."""
+    layers = {f"l{k}": nn.Linear(*((5, 7), (7, 6), (6, 1))[k % 3]) for k in range(6)}
+
+    def forward(self, x):
+        return [c(torch.tanh(b(torch.tanh(a(x))))) for a, b, c in self.networks]
+
+    model = Model(forward, **layers)
+    model.networks = [[*layers.values()][:3], [*layers.values()][3:]]
+    return train(
+        model, lambda m, x, y: sum(F.mse_loss(q, y) for q in m(x)), normal(8, 5), normal(8, 1)
+    )
+
+
 def functional_dropout():
     """Units are dropped outside of any module."""
     shapes = {"first": (5, 7), "second": (7, 6), "third": (6, 3)}
@@ -1166,5 +1180,6 @@ COUNTED = {
     late: 2,
     weak_heads: 5,
     noisy: 2,
+    flat_twins: 5,
     functional_dropout: 2,
 }

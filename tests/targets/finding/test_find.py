@@ -164,6 +164,8 @@ def test_modules_of_several_names_are_named_by_all_of_them():
     coverage = find(Training("twins", models.twin_critics))
     names = [units.name for units in coverage.groups]
     assert names == ["q1/q2 module 0 units", "q1/q2 module 1 units", "q1/q2 modules"]
+    coverage = find(Training("twins", models.flat_twins))
+    assert coverage.groups[-1].name == "l0/l3 modules"
 
 
 def test_what_does_not_fit_into_memory_is_refused_beforehand(monkeypatch):
