@@ -70,8 +70,9 @@ def samples(setting: TrainingSetting) -> Finding:
         return Finding(counted=False, note=note, applies=False)
 
     def sides(number: int) -> tuple[States, States]:
-        run = setting.begin()
-        run.order = _cycle(count, Random(setting.seed, _SAMPLES, number))
+        run, random = setting.begin(), Random(setting.seed, _SAMPLES, number)
+        while run.order is None or not _mixes(run.order):
+            run.order = _cycle(count, random)
         return list(run.states(JUDGED)), setting.result
 
     return _judge(setting, sides, "rearranged samples", "the run as it is")
@@ -312,6 +313,12 @@ def _cycle(count: int, random: Random) -> Order:
         order[line] = np.roll(line, 1)
         if count < 4 or np.unique((order - np.arange(count)) % count).size > 1:
             return order
+
+
+def _mixes(order: Order) -> bool:
+    """Return whether an order mixes pieces of a batch, into however many equal ones it is cut."""
+    sizes = [size for size in range(2, len(order)) if len(order) % size == 0]
+    return all(np.unique(order[:size] // size).size > 1 for size in sizes)
 
 
 def _blamed(setting: TrainingSetting, violation: Violation) -> Violation:

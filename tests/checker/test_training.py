@@ -327,6 +327,32 @@ def test_replicas_that_share_their_gradients_are_one_model(bug):
     assert {*found} == {"violated", "holds"} if bug else {*found} <= {"holds", "rounding"}
 
 
+def test_few_samples_are_mixed_between_micro_batches():
+    def make():
+        import torch
+
+        model = torch.nn.Linear(3, 1)
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+
+        def step(batch):
+            x, lengths = batch
+            optimizer.zero_grad()
+            for part, many in zip(x.split(2), lengths.split(2), strict=True):
+                losses = model(part).square().squeeze(1) * many
+                (losses.sum() / many.sum() / 2).backward()
+            optimizer.step()
+
+        def batch(i):
+            generator = torch.Generator().manual_seed(i)
+            return torch.randn(4, 3, generator=generator), torch.tensor([7.0, 2.0, 5.0, 3.0])
+
+        return model, step, {"batch": batch}
+
+    for seed in range(6):
+        found = kinds(checked(make, only=["symmetry/samples"], dtypes=["float32"], seed=seed))
+        assert found["samples", "float32"] == "violated"
+
+
 def test_an_optimiser_without_a_rate_is_no_error():
     def make():
         model, step = training(after=lambda model: found[0].step())()
