@@ -14,7 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symmetry.network import kernels
-from symmetry.network.core import Floats, Threads, aligned_zeros, chunk_bounds, mean_loss
+from symmetry.network.core import (
+    Floats,
+    Threads,
+    aligned_zeros,
+    chunk_bounds,
+    classes_of,
+    mean_loss,
+    refuse_other_shapes,
+)
 
 
 def list_groups(x: NDArray[Any]) -> kernels.Groups:
@@ -73,7 +81,8 @@ class CollapsedCore:
         self.threads = Threads(threads)
         bounds = chunk_bounds(self.n)
         x = np.ascontiguousarray(x, None if x.dtype == np.uint8 else dtype)  # bytes take less room
-        self._labels = [labels[a:b].astype(np.int64) for a, b in bounds]
+        truth = classes_of(labels, classes)
+        self._labels = [truth[a:b] for a, b in bounds]
         self._groups = self.threads.map(list_groups, [x[a:b] for a, b in bounds])
         self._totals = kernels.CollapsedWeights(
             *(
@@ -82,11 +91,15 @@ class CollapsedCore:
             )
         )
 
+    def _weights(self, *weights: Floats) -> kernels.CollapsedWeights:
+        refuse_other_shapes(weights, (self.inputs + 1,), (self.classes,), (self.classes,))
+        return kernels.CollapsedWeights(*weights)
+
     def gradient(
         self, u: Floats, b: Floats, v: Floats
     ) -> tuple[float, tuple[Floats, Floats, Floats]]:
         """Return the mean loss at these weights and its gradients by u, b and one unit's v."""
-        weights = kernels.CollapsedWeights(u, b, v)
+        weights = self._weights(u, b, v)
 
         def differentiate(labels: NDArray[np.int64], groups: kernels.Groups, *to: Floats) -> float:
             for part in to:
@@ -105,7 +118,7 @@ class CollapsedCore:
         """Return the mean loss at these weights and the (n,) predicted labels."""
         predictions = [np.empty(len(labels), np.int64) for labels in self._labels]
 
-        weights = kernels.CollapsedWeights(u, b, v)
+        weights = self._weights(u, b, v)
         unwanted = kernels.CollapsedWeights(*np.empty((3, 0, 0), self.dtype))
 
         def evaluate(labels: NDArray[np.int64], groups: kernels.Groups, to: Any) -> float:

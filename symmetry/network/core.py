@@ -36,6 +36,19 @@ def chunk_bounds(n: int) -> list[tuple[int, int]]:
     return [(n * c // chunks, n * (c + 1) // chunks) for c in range(chunks)]
 
 
+def classes_of(labels: NDArray[np.integer[Any]], classes: int) -> NDArray[np.int64]:
+    """Return the labels; compiled code trusts them, and would write beyond an array for others."""
+    if len(labels) and not 0 <= labels.min() <= labels.max() < classes:
+        raise ValueError(f"labels must be from 0 to {classes - 1}")
+    return labels.astype(np.int64)
+
+
+def refuse_other_shapes(weights: Iterable[Floats], *shapes: tuple[int, ...]) -> None:
+    """Refuse weights of another network, for the same reason."""
+    if (found := tuple(w.shape for w in weights)) != shapes:
+        raise ValueError(f"the weights must have the shapes {shapes}, and have {found}")
+
+
 def mean_loss(losses: list[float], n: int) -> float:
     """Return the chunks' losses, summed in ascending order, divided by n."""
     total = 0.0
@@ -313,7 +326,7 @@ class Core:
     ):
         self.n, self.inputs = x.shape
         self.classes, self.hidden, self.dtype = classes, hidden, dtype
-        x, truth = np.ascontiguousarray(x), labels.astype(np.int64)
+        x, truth = np.ascontiguousarray(x), classes_of(labels, classes)
         itemsize = np.dtype(dtype).itemsize
         seen = x[:: 1 + self.n // 500]
         tile = tile_for(hidden, itemsize, np.count_nonzero(seen) / max(1, seen.size))
@@ -336,6 +349,8 @@ class Core:
         return loss
 
     def _weights(self, w1: Floats, w2: Floats) -> kernels.Weights:
+        shapes = (self.inputs + 1, self.hidden), (self.hidden + 1, self.classes)
+        refuse_other_shapes((w1, w2), *shapes)
         return kernels.Weights(
             tiled(w1, self._tile),
             tiled(w2, self._class_tile),

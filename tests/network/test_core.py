@@ -209,6 +209,31 @@ def test_a_diverged_network_is_nan_and_does_not_hang():
     assert np.isnan(g1).all()
 
 
+@pytest.mark.parametrize("kind", [Core, CollapsedCore])
+@pytest.mark.parametrize("label", [-1, 2])
+def test_labels_that_are_no_class_are_refused(kind, label):
+    x, labels, *_ = draw_arrays(20, 3, 4, 2, "float32", True, 0)
+    labels[7] = label
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        kind(x, labels, classes=2, hidden=4)
+
+
+def test_weights_of_another_network_are_refused():
+    x, labels, w1, w2 = draw_arrays(20, 3, 4, 2, "float32", True, 0)
+    full = Core(x, labels, classes=2, hidden=4)
+    collapsed = CollapsedCore(x, labels, classes=2, hidden=4)
+    for network, weights in (
+        (full, (w1[1:], w2)),
+        (full, (w1[:, 1:], w2)),
+        (full, (w1, w2[:, 1:])),
+        (collapsed, (w1[1:, 0], w2[0], w2[1])),
+        (collapsed, (w1[:, 0], w2[0], w2[1, 1:])),
+    ):
+        for use in (network.gradient, network.evaluate):
+            with pytest.raises(ValueError, match="must have the shapes"):
+                use(*weights)
+
+
 def test_chunks_cover_all_samples_in_order():
     for n in [1, 255, 256, 257, 511, 513, 4096, 5000, 60000]:
         bounds = core.chunk_bounds(n)
