@@ -37,6 +37,13 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         "--rounds", type=int, metavar="N", help=f"iterations of each that are timed [{FULL.rounds}]"
     )
     parser.add_argument(
+        "--threads",
+        type=int,
+        nargs="+",
+        metavar="N",
+        help=f"counts to measure; 1 alone where others use the machine {list(FULL.threads)}",
+    )
+    parser.add_argument(
         "--output",
         type=Path,
         metavar="DIR",
@@ -62,6 +69,7 @@ def main(arguments: list[str]) -> int:
             plan,
             swept=options.samples or plan.swept,
             rounds=options.rounds or plan.rounds,
+            threads=tuple(options.threads or plan.threads),
         )
         measured = run(plan, say)
         before = content(options.output / FILE) if options.output else None
@@ -84,6 +92,8 @@ def render(measured: Measured, before: bytes | None, load: float, quick: bool) -
     all_processors = kept(measured, facts, before)
     plan = measured.plan
     command = f"{COMMAND} --samples {plan.swept} --rounds {plan.rounds}"
+    if plan.threads != FULL.threads:
+        command += f" --threads {' '.join(map(str, plan.threads))}"
     text = document(measured, all_processors, found, facts, command, quick=quick, load=load)
     texts = {"performance.md": text, FILE: json.dumps(all_processors, indent=1) + "\n"}
     return Report(texts, figures(measured, found))

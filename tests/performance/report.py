@@ -51,8 +51,8 @@ dense matrix. The collapsed core trains the same network as one unit, so that it
 with the hidden units."""
 
 SIDE_BY_SIDE = f"""\
-Each as it was measured on that day, with the core of that day (`{FILE}`). All other tables and the
-pictures are those of the first one."""
+Each as it was measured on that day, with the core of that day (`{FILE}`). All other
+tables and the pictures are those of the first one."""
 
 LIMIT = """\
 The two large products take most of the time. For each nonzero input and each *tile* of hidden

@@ -316,6 +316,24 @@ def test_command_writes_report_and_figures(tmp_path, monkeypatch, capsys):
         "performance.png",
     ]
     assert "NumPy's BLAS" in text
+    assert "--threads" not in text
+
+
+def test_command_measures_the_thread_counts_that_are_asked_for(monkeypatch, capsys):
+    plans = []
+
+    def run_one(plan, say):
+        plans.append(plan)
+        record = measured()
+        main = tuple(p for p in record.main if p.setting.threads == 1)
+        return replace(record, plan=replace(PLAN, threads=plan.threads), main=main)
+
+    monkeypatch.setattr(command, "run", run_one)
+    assert command.main(["--threads", "1"]) == 0
+    assert plans[0].threads == (1,)
+    text = capsys.readouterr().out
+    assert "--threads 1`, on a machine" in text
+    assert "whole iteration, 2 threads" not in text
 
 
 def test_bad_options_and_directories_are_refused_in_a_line(tmp_path, capsys):
