@@ -6,20 +6,25 @@ watched, again and again up to that step: see ``symmetry.culprit.search``.
 
 from __future__ import annotations
 
+import copy
 import sys
+from bisect import bisect_left
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 
 from symmetry.culprit.describe import Scene, at
-from symmetry.culprit.exchange import unfair_exchange
 from symmetry.culprit.explanation import Difference, Explanation
-from symmetry.culprit.pair import Finding
+from symmetry.culprit.pair import Finding, apart
+from symmetry.culprit.plant import nudged, with_different
 from symmetry.culprit.search import Watched, Ways, chosen, scaled_rows, watched
+from symmetry.culprit.spot import tolerance_of
 from symmetry.culprit.subject import Subject
+from symmetry.data.random import Random
 from symmetry.units.follow import Follower
 from symmetry.units.state import State, finite
-from symmetry.units.units import Units, first_of_group
+from symmetry.units.units import Order, Units, first_of_group
 from symmetry.units.words import groups_in_words
 
 _MOST = 3  # culprits that one odd unit has
@@ -68,13 +73,53 @@ def explain_subject(subject: Subject, steps: int, *, first: str = "") -> Explana
 def explain_exchange(subject: Subject, steps: int, *, first: str = "") -> Explanation | None:
     """Find the operation that does more than exchange two units, if none of a subject split."""
     for units in sorted(subject.units, key=lambda group: group.name != first):
-        unfair = unfair_exchange(subject, units, steps)
+        unfair = _unfair_exchange(subject, units, steps)
         if unfair is not None:
             there, a, b, array = unfair
             run = watched(there, units, steps)
             ways = Ways(run, a, b, None, 0)
             return _told(_unexplained(run, steps, steps, array), ways, ways.judge()[0])
     return None
+
+
+def _unfair_exchange(
+    subject: Subject, units: Units, steps: int
+) -> tuple[Subject, int, int, str] | None:
+    """Return two of the units whose exchange does more than exchange them, if it finds some.
+
+    A step that takes a norm over some of the units and divides all of them by it keeps equal units
+    equal, and is unfair all the same. Before the units comes the subject that starts where this is
+    so, behind them the array of the state that shows it. They are found by halving a random order:
+    a cycle of its first units is fair, and one of as many and the next is not.
+    """
+    random = Random(0, 9).permutation(units.count)
+    start = with_different(subject.start, units, range(units.count), subject.scale, 0)
+    last, near = subject.last(start, steps), subject.last(nudged(start, 0), steps)
+    limits = {
+        name: tolerance_of(last[name], near[name], subject.limit * apart(last[name], near[name]))
+        for name in start  # an optimiser makes more, in which the units are not known
+    }
+
+    def cycle(some: int) -> Order:
+        order = np.arange(units.count)
+        order[random[:some]] = np.roll(random[:some], -1)
+        return order
+
+    @cache
+    def moved(some: int) -> str | None:
+        """Return the array of the end that a cycle does more to than to rearrange its units."""
+        end = subject.last(units.rearranged(start, cycle(some)), steps)
+        expected = units.rearranged(last, cycle(some))
+        beyond = (n for n, limit in limits.items() if apart(end[n], expected[n]) > limit)
+        return next(beyond, None)
+
+    if moved(units.count) is None:
+        return None
+    unfair = bisect_left(range(units.count), True, 2, key=lambda some: moved(some) is not None)
+    there = copy.copy(subject)
+    there.start = units.rearranged(start, cycle(unfair - 1))
+    a, b = map(int, random[unfair - 2 : unfair])
+    return there, a, b, moved(unfair) or ""
 
 
 def _explain_split(subject: Subject, split: _Split, compared: int) -> Explanation:

@@ -191,7 +191,7 @@ class Scene:
             moved = next((p for p in elsewhere if self._mover(p) is not None), elsewhere[0])
             return f"operand {moved + 1} holds the units at other positions", self._mover(moved)
         if not self._spot.both:
-            return self._alone(), None
+            return self._alone(finding.event, lacks=finding.kind == "alone"), None
         for position, (array, spot, maker) in enumerate(self._taken, 1):
             if maker is None and spot and spot.both and not same(*spot.sides(array)):
                 already = f"operand {position} already differs"
@@ -201,9 +201,7 @@ class Scene:
         if not self._ways.run.groups:
             return "when its operands are exchanged, its result is not just exchanged", None
         if (left := self._left()) is not None:
-            one, other = self._sides(left)
-            lacks = f"unit {one} goes through it, and unit {other} through no such operation"
-            return lacks, self._ways.run.events[self._ways.own[left]]
+            return self._alone(left, lacks=True), self._ways.run.events[self._ways.own[left]]
         return "its operands are equal for equal units, its result is not", None
 
     def _foreign(self) -> list[int]:
@@ -222,21 +220,17 @@ class Scene:
                 found.append(position)
         return found
 
-    def _alone(self) -> str:
-        if not self._ways.run.groups:
-            a, b = self._ways.pair.a, self._ways.pair.b
-            return f"one of units {a} and {b} goes through it, and the other does not"
-        one, other = self._sides(self.finding.event)
-        if self.finding.kind == "alone":
-            return f"unit {one} goes through it, and unit {other} through no such operation"
-        return f"what it makes of unit {one} is not what the same operation makes of unit {other}"
-
-    def _sides(self, event: int) -> tuple[int, int]:
-        """Return the unit that goes through an event which holds one alone, and the other."""
+    def _alone(self, event: int, *, lacks: bool) -> str:
+        """Say which unit is alone in an event, and what of the other, which may lack one."""
         pair, control = self._ways.pair, self._ways.control
+        if not self._ways.run.groups:
+            return f"one of units {pair.a} and {pair.b} goes through it, and the other does not"
         spots = {} if control is None else control.spots
         usual = any(key[0] == event and spot for key, spot in spots.items())
-        return (pair.a, pair.b) if usual else (pair.b, pair.a)
+        one, other = (pair.a, pair.b) if usual else (pair.b, pair.a)
+        if lacks:
+            return f"unit {one} goes through it, and unit {other} through no such operation"
+        return f"what it makes of unit {one} is not what the same operation makes of unit {other}"
 
     def _left(self) -> int | None:
         """Return the event from which an operand has one of the units alone, if one has."""
