@@ -14,7 +14,7 @@ import numpy as np
 from symmetry.targets.coverage import Progress
 from symmetry.targets.finding import actions
 from symmetry.targets.finding.actions import Action, Array, Pairs
-from symmetry.targets.finding.solver import Solver, Stuck
+from symmetry.targets.finding.solver import Actions, Solver, Stuck
 from symmetry.units.units import Part, Units
 
 _HINTS = 4  # numbers of units that are tried first
@@ -38,9 +38,8 @@ class Groups:
         self._solver, self._trace = solver, solver.trace
         self._tolerance, self._trainable, self._progress = tolerance, trainable, progress
         self._start = {name: self._trace.arrays[i] for name, i in self._trace.leaves.items()}
-        finals = {name: self._trace.finals[name] for name in self._start}
-        self._finals = {n: i for n, i in finals.items() if i not in self._trace.names}
-        self._ends = {name: self._trace.arrays[i] for name, i in self._finals.items()}
+        finals = {n: i for n, i in self._trace.finals.items() if i not in self._trace.names}
+        self._ends = {name: self._trace.arrays[i] for name, i in finals.items()}
         self._taken: dict[tuple[str, int], set[int]] = defaultdict(set)
         self._counts: list[int] = []  # of units in the groups that were found last
 
@@ -55,11 +54,11 @@ class Groups:
         for value, axis, block, count in self._blocks():
             place = 0
             while place + 1 < count:
-                action = _next_exchanged(axis, block, place)
-                leaves = frozenset((self._solver.pulled(value, action) or {}).items())
-                if leaves and leaves not in tried:
-                    tried[leaves] = self._try(value, action)
-                units = tried.get(leaves)
+                leaves = self._solver.pulled(value, _next_exchanged(axis, block, place)) or {}
+                key = frozenset(leaves.items())
+                if leaves and key not in tried:
+                    tried[key] = self._try(leaves)
+                units = tried.get(key)
                 if units is None:
                     break
                 place += units.count
@@ -72,7 +71,7 @@ class Groups:
         order = np.roll(np.arange(units.count), 1)
         new = self._replayed(units, units.rearranged(self._start, order))
         return new is not None and all(
-            actions.same(wanted, new.get(self._finals[name], self._ends[name]))
+            actions.same(wanted, new.get(self._trace.finals[name], self._ends[name]))
             for name, wanted in units.rearranged(self._ends, order).items()
         )
 
@@ -124,8 +123,8 @@ class Groups:
         place, failed, slot = 0, 0, (name, axis)
         while place + 1 < size and failed < 2:
             taken = not self._taken[slot].isdisjoint((place, place + 1))
-            action = _next_exchanged(axis, 1, place)
-            if taken or self._try(self._trace.leaves[name], action, slot):
+            seed = {self._trace.leaves[name]: _next_exchanged(axis, 1, place)}
+            if taken or self._try(seed, slot):
                 place += 1
             else:
                 idle = self._idle(name, axis, place)
@@ -158,16 +157,13 @@ class Groups:
 
     def _is_new(self, k: int, q: int, axis: int) -> bool:
         """Return whether an axis of an output is none of the inputs' axes: a view made it."""
-        return not any(
-            (~q, axis) in self._solver.tied(k, x, a)
-            for x, i in enumerate(self._trace.nodes[k].inputs)
-            for a in range(self._trace.arrays[i].ndim)
-        )
+        size = self._trace.arrays[self._trace.nodes[k].outputs[q]].shape[axis]
+        return all((~q, axis) not in pair for pair in self._solver.ties(k, size))
 
-    def _try(self, value: int, action: Action, slot: tuple[str, int] | None = None) -> Units | None:
+    def _try(self, leaves: Actions, slot: tuple[str, int] | None = None) -> Units | None:
         """Return the group that an exchange belongs to: one that is known, or a new one."""
         try:
-            solution, chosen = self._solver.solve(value, action)
+            solution, chosen = self._solver.solve(leaves)
         except Stuck as stuck:
             if slot is not None:
                 self.failures.setdefault(slot, stuck)
@@ -330,14 +326,7 @@ def _exchange(units: Units, u: int, v: int) -> list[Piece]:
 def _within(inner: Sequence[Piece], outer: Sequence[Piece]) -> bool:
     """Return whether one exchange does all that another does."""
     return all(
-        any(
-            piece[:4] == other[:4]
-            and all(
-                any(a == axis and start <= s and t <= stop for a, s, t in piece[4])
-                for axis, start, stop in other[4]
-            )
-            for other in outer
-        )
+        any(piece[:4] == other[:4] and {*other[4]} <= {*piece[4]} for other in outer)
         for piece in inner
     )
 

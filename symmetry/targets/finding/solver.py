@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -22,10 +22,12 @@ from symmetry.targets.finding.trace import Trace, to_array
 
 _PULLS = 200  # operations that one request may be pulled back through
 _WORK = 2000  # such operations, and such attempts, for one exchange: it ends, whatever they undo
-_REPAIRS = 200  # attempts to make one operation fit
-_DOUBLE_REPAIRS = 60
+_FEW = 6  # attempts to pull something back through one operation
+_MORE = 60  # attempts to make one operation fit with one factor more, or with two
 
 Actions = dict[int, Action]  # by value
+Known = tuple[int, Factor]  # by slot
+Place = tuple[int, int]  # a slot and an axis
 
 
 class Stuck(Exception):  # noqa: N818
@@ -45,14 +47,6 @@ class Movement:
     inputs: dict[int, NDArray[np.int64]]  # by value
     count: int  # of all elements
 
-    def numbers(self, action: Callable[[int], Action]) -> NDArray[np.int64]:
-        """Return which element each numbered element becomes under actions of the inputs."""
-        numbers = np.arange(self.count)
-        for i, own in self.inputs.items():
-            if action(i):
-                numbers[own] = actions.moved(own, action(i))
-        return numbers
-
 
 class Solver:
     """Completes exchanges in one trace, so that the value ``loss`` stays as it is.
@@ -67,13 +61,15 @@ class Solver:
         self._finals = {trace.finals[name]: leaf for name, leaf in trace.leaves.items()}
         self.kept = trace.upstream({loss, *self._finals})
         self.forward = cache(self._experiment)
-        self.tied = cache(self._find_ties)
+        self.ties = cache(self._find_ties)
         self.movement = cache(self._find_movement)
         self._yields = cache(self._find_yields)
+        self._pulled_exactly = cache(self._find_exact)
+        self._spots = cache(self._find_spots)
         self._left = self._work = 0
 
-    def solve(self, value: int, action: Action) -> tuple[dict[str, Action], bool]:
-        """Return the actions of the leaves that give a value this action and leave the loss alone.
+    def solve(self, leaves: Actions) -> tuple[dict[str, Action], bool]:
+        """Return actions of the leaves that include these and leave the loss alone.
 
         And whether they change labels: then the step chooses between what is exchanged.
 
@@ -82,9 +78,7 @@ class Solver:
         Stuck
             When there are none, or they are not found.
         """
-        leaves = self.pulled(value, action)
-        if leaves is None:
-            raise Stuck
+        self._work = _WORK
         acts: Actions = {}
         todo: set[int] = set()
 
@@ -109,7 +103,7 @@ class Solver:
             else:
                 more = self._repaired(k, given, acts, leaves)
                 todo.add(k)
-            leaves |= more
+            leaves = {**leaves, **more}
             put(more)
         chosen = any(axis == actions.LABELS for a in acts.values() for axis, _, _ in a)
         return {self.trace.names[i]: a for i, a in leaves.items() if a}, chosen
@@ -136,47 +130,32 @@ class Solver:
 
     def exchanges_data(self, k: int, given: tuple[Action, ...]) -> bool:
         """Return whether a node's outputs would be exchanged if its data were exchanged, too."""
-        inputs = self.trace.nodes[k].inputs
-        data = [y for y, i in enumerate(inputs) if i not in self.reached]
+        known = [(x, factor) for x, action in enumerate(given) for factor in action]
         return any(
-            self.forward(k, (*given[:y], action, *given[y + 1 :])) is not None
-            for y, action in self._singles(k, given, data)
+            self.forward(k, (*given[:y], _with(given[y], [factor]) or (), *given[y + 1 :]))
+            is not None
+            for y, factor in self._singles(k, known, given, data=True)
         )
 
     # What one operation does
 
-    def _exchanged(self, k: int, given: tuple[Action, ...]) -> list[Array] | None:
+    def _moved(self, k: int, given: tuple[Action, ...]) -> dict[int, Array]:
         inputs = self.trace.nodes[k].inputs
-        return self.perform(
-            k, {x: actions.moved(self.trace.arrays[inputs[x]], a) for x, a in enumerate(given) if a}
-        )
+        return {x: actions.moved(self.trace.arrays[inputs[x]], a) for x, a in enumerate(given) if a}
 
     def _experiment(self, k: int, given: tuple[Action, ...]) -> list[Action] | None:
         """Return the actions of a node's outputs under those of its inputs; None without any.
 
-        They are derived from where elements go; if that fails, as for masks, from values.
+        For outputs that neither loss nor buffers come from there need be none.
         """
-        node, movement = self.trace.nodes[k], self.movement(k)
+        node, found = self.trace.nodes[k], list[Action]()
         if not any(given):
             return [()] * len(node.outputs)
-        acts = dict(zip(node.inputs, given, strict=True))
-        if movement is not None and {i for i in acts if acts[i]} <= movement.inputs.keys():
-            numbers = movement.numbers(acts.__getitem__)
-            olds = movement.outputs
-            found = self._derived(k, given, olds, [numbers[old] for old in olds])
-            if found is not None:
-                return found
-        news = self._exchanged(k, given)
-        olds = [self.trace.arrays[o] for o in node.outputs]
-        return None if news is None else self._derived(k, given, olds, news)
-
-    def _derived(
-        self, k: int, given: tuple[Action, ...], olds: Sequence[Array], news: Sequence[Array]
-    ) -> list[Action] | None:
-        """Return the outputs' actions; none for those that neither loss nor buffers come from."""
-        found = []
-        for output, old, new in zip(self.trace.nodes[k].outputs, olds, news, strict=True):
-            action = actions.derive(old, new, [a for a in given if a])
+        news = self.perform(k, self._moved(k, given))
+        if news is None:
+            return None
+        for output, new in zip(node.outputs, news, strict=True):
+            action = actions.derive(self.trace.arrays[output], new, [a for a in given if a])
             if action is None and output in self.kept:
                 return None
             found.append(action or ())
@@ -206,69 +185,51 @@ class Solver:
         )
         return movement if really else None
 
-    def _find_ties(self, k: int, x: int, axis: int) -> set[tuple[int, int]]:
-        """Return along which axes of which outputs a node keeps the slices of an input apart.
+    def _find_ties(self, k: int, size: int) -> list[tuple[Place, Place]]:
+        """Return which axes of a node's inputs and outputs have slices that it keeps apart.
 
-        That is, slice p of the input has to do with slice p of the output and with no other. An
-        output is given by its slot.
+        That is, slice p of the input has to do with slice p of the output and with no other. All
+        have this size.
         """
-        node = self.trace.nodes[k]
-        array = self.trace.arrays[node.inputs[x]]
-        found: set[tuple[int, int]] = set()
-        if not _is_floating(array) or array.shape[axis] < 2:
-            return found
-        middle = array.shape[axis] // 2
-        other = np.array(array, order="C")
-        place = (slice(None),) * axis + (middle,)
-        other[place] = other[place] * 0.73 + 0.11
-        results = self.perform(k, {x: other}) or []
-        for q, (output, result) in enumerate(zip(node.outputs, results, strict=False)):
-            before = self.trace.arrays[output]
-            if result.shape == before.shape:
-                for b, places in enumerate(actions.positions(actions.changed(before, result))):
-                    if before.shape[b] == array.shape[axis] and places == (middle,):
-                        found.add((~q, b))
+        node, found = self.trace.nodes[k], []
+        for x, i in enumerate(node.inputs):
+            array = self.trace.arrays[i]
+            if i not in self.reached or not _is_floating(array) or size < 2:
+                continue
+            for axis in (a for a, own in enumerate(array.shape) if own == size):
+                place = (slice(None),) * axis + (size // 2,)
+                other = np.array(array, order="C")
+                other[place] = other[place] * 0.73 + 0.11
+                for q, mask in enumerate(self._changes(k, {x: other})):
+                    for b, places in enumerate(actions.positions(mask)):
+                        if mask.shape[b] == size and places == (size // 2,):
+                            found.append(((x, axis), (~q, b)))
         return found
 
-    def _family(self, k: int, slot: int, axis: int, wide: bool) -> dict[int, int]:
-        """Return the axes of a node's inputs and outputs, by slot, that are tied to one of them.
+    def _changes(self, k: int, arrays: Mapping[int, Array]) -> list[NDArray[np.bool_]]:
+        """Return where outputs differ if some inputs, by position, hold other arrays."""
+        olds = [self.trace.arrays[o] for o in self.trace.nodes[k].outputs]
+        news = self.perform(k, arrays) or olds
+        return [
+            actions.changed(old, new) if old.shape == new.shape else np.zeros((), bool)
+            for old, new in zip(olds, news, strict=False)
+        ]
 
-        With ``wide`` it is tied to the same axis of whatever has its shape as well: what is
-        normalised along it.
-        """
-        family, todo = {slot: axis}, [slot]
-        for s in todo:
-            for other, a in self._neighbours(k, s, family[s], wide and s == slot):
-                if other not in family:
-                    family[other] = a
-                    todo.append(other)
+    def _family(self, k: int, slot: int, axis: int) -> dict[int, int]:
+        """Return the axes of a node's inputs and outputs, by slot, that are tied to one of them."""
+        family, todo = {slot: axis}, [(slot, axis)]
+        ties = self.ties(k, self._shape(k, slot)[axis])
+        for place in todo:
+            for pair in ties:
+                for s, a in pair if place in pair else ():
+                    if s not in family:
+                        family[s] = a
+                        todo.append((s, a))
         return family
 
-    def _neighbours(self, k: int, slot: int, axis: int, wide: bool) -> Iterator[tuple[int, int]]:
-        """Yield the axes of a node's inputs that are tied to one of an output, or the reverse."""
-        node, arrays = self.trace.nodes[k], self.trace.arrays
-        inputs = {x: arrays[i].shape for x, i in enumerate(node.inputs) if i in self.reached}
-        outputs = {~q: arrays[o].shape for q, o in enumerate(node.outputs)}
-        own = (inputs | outputs)[slot]
-        if slot >= 0:
-            yield from self.tied(k, slot, axis)
-        else:
-            for x, shape in inputs.items():
-                for a, size in enumerate(shape):
-                    if size == own[axis] and (slot, axis) in self.tied(k, x, a):
-                        yield x, a
-        if wide:
-            others = outputs if slot >= 0 else inputs
-            yield from ((s, axis) for s, shape in others.items() if shape == own)
-
-    def _aligned(self, k: int, slot: int, factor: Factor, wide: bool) -> dict[int, Factor]:
-        """Return a factor of one input or output, and that on all that are tied to it, by slot."""
-        axis, pairs, where = factor
-        limits = [(self._family(k, slot, a, wide), p) for a, p in where]
-        return {
-            s: (a, pairs, tuple(sorted((f[s], p) for f, p in limits if f.get(s, a) != a)))
-            for s, a in self._family(k, slot, axis, wide).items()
-        }
+    def _shape(self, k: int, slot: int) -> tuple[int, ...]:
+        node = self.trace.nodes[k]
+        return self.trace.arrays[node.inputs[slot] if slot >= 0 else node.outputs[~slot]].shape
 
     # Backwards, towards the leaves
 
@@ -298,15 +259,14 @@ class Solver:
         node = self.trace.nodes[k]
         q = node.outputs.index(value)
 
-        def now(i: int) -> Action:
-            return new.get(i, acts.get(i, ()))
-
+        given = tuple(new.get(i, acts.get(i, ())) for i in node.inputs)
         seen: list[Actions] = []
-        for wanted in self._pulls(k, q, action, now):
+        for wanted in self._pulls(k, q, action, given):
             if wanted in seen:
                 continue
             seen.append(wanted)
-            if not self._yields(k, q, action, tuple(wanted.get(i, now(i)) for i in node.inputs)):
+            pulled = tuple(wanted.get(i, a) for i, a in zip(node.inputs, given, strict=True))
+            if not self._yields(k, q, action, pulled):
                 continue
             tried = {**new, value: action}
             if all(self._require(i, a, acts, tried) for i, a in wanted.items()):
@@ -316,48 +276,31 @@ class Solver:
 
     def _find_yields(self, k: int, q: int, action: Action, given: tuple[Action, ...]) -> bool:
         """Return whether output q of a node has an action where the inputs have these."""
-        old, news = self.trace.arrays[self.trace.nodes[k].outputs[q]], self._exchanged(k, given)
+        old = self.trace.arrays[self.trace.nodes[k].outputs[q]]
+        news = self.perform(k, self._moved(k, given))
         return news is not None and actions.same(actions.moved(old, action), news[q])
 
     def _pulls(
-        self, k: int, q: int, action: Action, now: Callable[[int], Action]
+        self, k: int, q: int, action: Action, given: tuple[Action, ...]
     ) -> Iterator[Actions]:
-        """Yield actions of a node's inputs that may give output q an action.
-
-        Behind a gate, say, an axis of the output is one of several parts of an input's.
-        """
-        node, exact = self.trace.nodes[k], self._pulled_exactly(k, q, action, now)
+        """Yield actions of a node's inputs that may give output q an action."""
+        exact = self._pulled_exactly(k, q, action, given)
         if exact is not None:
             yield exact
-        for wide in (False, True):
-            factors: dict[int, list[Factor]] = defaultdict(list)
-            for factor in action:
-                for x, partner in self._aligned(k, ~q, factor, wide).items():
-                    if x >= 0:
-                        factors[node.inputs[x]].append(partner)
-            wanted = {i: _replaced(now(i), found) for i, found in factors.items()}
-            if None not in wanted.values():
-                yield {i: a for i, a in wanted.items() if a}
-        size = self.trace.arrays[node.outputs[q]].shape
-        for i in self.reached.intersection(node.inputs):
-            for a, length in enumerate(self.trace.arrays[i].shape):
-                parts = [
-                    (a, _in_parts(p, size[axis], length), ()) for axis, p, w in action if not w
-                ]
-                every = len(parts) == len(action) and all(own for _, own, _ in parts)
-                if every and (joined := actions.joined(now(i), *parts)):
-                    yield {i: joined}
+        known = [(~q, factor) for factor in action]
+        yield from itertools.islice(self._candidates(k, known, given, 1), _FEW)
 
-    def _pulled_exactly(
-        self, k: int, q: int, action: Action, now: Callable[[int], Action]
+    def _find_exact(
+        self, k: int, q: int, action: Action, given: tuple[Action, ...]
     ) -> Actions | None:
         """Pull an action back element by element, where a node only moves elements."""
         movement = self.movement(k)
         if movement is None:
             return None
-        output = movement.outputs[q]
+        output, numbers = movement.outputs[q], np.arange(movement.count)
+        for i, own in movement.inputs.items():
+            numbers[own] = actions.moved(own, given[self.trace.nodes[k].inputs.index(i)])
         wanted = actions.moved(output, action)
-        numbers = movement.numbers(now)
         numbers[output] = wanted
         numbers[0] = 0
         if not np.array_equal(numbers[output], wanted):
@@ -385,9 +328,8 @@ class Solver:
     ) -> Actions:
         """Return more actions of leaves under which a node's outputs are exchanged."""
         inputs = self.trace.nodes[k].inputs
-        for repair in itertools.islice(self._repairs(k, given), min(_REPAIRS, max(self._work, 0))):
+        for wanted in itertools.islice(self._repairs(k, given), max(self._work, 0)):
             self._work -= 1
-            wanted = {inputs[x]: a for x, a in repair.items()}
             if self.forward(k, tuple(wanted.get(i, acts.get(i, ())) for i in inputs)) is None:
                 continue
             new = self._all_required(wanted, acts)
@@ -397,76 +339,76 @@ class Solver:
                 return new
         raise Stuck(k, given)
 
-    def _repairs(self, k: int, given: tuple[Action, ...]) -> Iterator[dict[int, Action]]:
-        """Yield what may be exchanged as well, by input, so that outputs are exchanged.
-
-        That is what is exchanged already, at all places; or all that runs along with it; or one
-        factor or two more.
-        """
-        reached = [y for y, i in enumerate(self.trace.nodes[k].inputs) if i in self.reached]
+    def _repairs(self, k: int, given: tuple[Action, ...]) -> Iterator[Actions]:
+        """Yield what else to exchange so that outputs are exchanged: here, or at all places."""
         everywhere = tuple(tuple(sorted({(a, p, ()) for a, p, _ in action})) for action in given)
         for base in dict.fromkeys((given, everywhere)):
-            more = {y: a for y, a in enumerate(base) if a != given[y]}
-            if more:
-                yield more
-            for wide, (x, action) in itertools.product((False, True), enumerate(base)):
-                for factor in action:
-                    found = {
-                        y: actions.joined(base[y], partner)
-                        for y, partner in self._aligned(k, x, factor, wide).items()
-                        if y >= 0 and partner not in base[y]
-                    }
-                    yield more | {y: a for y, a in found.items() if a}
-            singles = [*itertools.islice(self._singles(k, base, reached), _REPAIRS)]
-            for y, action in singles:
-                yield {**more, y: action}
-            doubles = itertools.combinations(singles, 2)
-            for (y, a), (z, b) in itertools.islice(doubles, _DOUBLE_REPAIRS):
-                both = actions.joined(a, *b) if y == z else b
-                if both:
-                    yield {**more, y: a, z: both}
+            known = [(x, factor) for x, action in enumerate(base) for factor in action]
+            yield from self._candidates(k, known, base, 2)
+
+    # What inputs do, where some inputs or outputs, by slot, are known to do something
+
+    def _candidates(
+        self, k: int, known: list[Known], given: tuple[Action, ...], most: int
+    ) -> Iterator[Actions]:
+        """Yield what runs along with all that is known, by value, and with a few factors more."""
+        yield self._alongside(k, known, given)
+        singles = [*itertools.islice(self._singles(k, known, given), _MORE)]
+        for number in range(1, most + 1):
+            for more in itertools.islice(itertools.combinations(singles, number), _MORE):
+                yield self._alongside(k, [*known, *more], given)
+
+    def _alongside(self, k: int, known: Sequence[Known], given: tuple[Action, ...]) -> Actions:
+        """Return what has to run along with factors of inputs and outputs: what is tied to them."""
+        inputs = self.trace.nodes[k].inputs
+        more: dict[int, list[Factor]] = defaultdict(list)
+        for slot, (axis, pairs, where) in known:
+            limits = [(self._family(k, slot, a), p) for a, p in where]
+            for y, a in self._family(k, slot, axis).items():
+                if y >= 0:
+                    ours = sorted((f[y], p) for f, p in limits if f.get(y, a) != a)
+                    more[y].append((a, pairs, tuple(ours)))
+        found = {inputs[y]: _with(given[y], own) for y, own in more.items()}
+        return {i: a for i, a in found.items() if a}
 
     def _singles(
-        self, k: int, given: tuple[Action, ...], free: list[int]
-    ) -> Iterator[tuple[int, Action]]:
+        self, k: int, known: Sequence[Known], given: tuple[Action, ...], *, data: bool = False
+    ) -> Iterator[Known]:
         """Yield one factor more on an input: along an axis that is summed over, or in blocks.
 
         It may be limited to places at which the outputs change, along an axis of their size.
+        ``data``: on an input that does not come from leaves.
         """
+        told: set[Known] = set()
         arrays = [self.trace.arrays[i] for i in self.trace.nodes[k].inputs]
-        free = [y for y in free if _is_floating(arrays[y])]
-        spots: list[tuple[int, tuple[int, ...]]] | None = None
-        told: set[tuple[int, Action]] = set()
-        factors = [(x, factor) for x, action in enumerate(given) for factor in action]
-        targets = [(y, a) for y in free for a in range(arrays[y].ndim)]
-        for (x, (axis, pairs, _)), (y, a) in itertools.product(factors, targets):
+        targets = [
+            (y, a)
+            for y, i in enumerate(self.trace.nodes[k].inputs)
+            if data is (i not in self.reached) and _is_floating(arrays[y])
+            for a in range(arrays[y].ndim)
+        ]
+        for (x, (axis, pairs, _)), (y, a) in itertools.product(known, targets):
             shape = arrays[y].shape
             labels = axis == actions.LABELS and max(map(max, pairs)) < shape[a]
-            size = shape[a] if labels else arrays[x].shape[axis]
-            choices = _counterparts(pairs, size, shape[a])
-            if choices and spots is None:
-                spots = self._spots(k, given)
+            size = shape[a] if labels else self._shape(k, x)[axis]
+            choices = _counterparts(pairs, size, shape[a], own=(x, axis) == (y, a))
             limits: list[Where] = [()]
             for other in (b for b in range(len(shape)) if choices and b != a):
-                limits += [((other, p),) for n, p in spots or () if n == shape[other]]
+                limits += [((other, p),) for n, p in self._spots(k, given) if n == shape[other]]
             for own, where in itertools.product(choices, limits):
-                action = actions.joined(given[y], (a, own, where))
-                if (a, own, where) not in given[y] and action and (y, action) not in told:
-                    told.add((y, action))
-                    yield y, action
+                single = y, (a, own, where)
+                if single not in told and _with(given[y], [single[1]]) not in (None, given[y]):
+                    told.add(single)
+                    yield single
 
-    def _spots(self, k: int, given: tuple[Action, ...]) -> list[tuple[int, tuple[int, ...]]]:
+    def _find_spots(self, k: int, given: tuple[Action, ...]) -> list[tuple[int, tuple[int, ...]]]:
         """Return the axis sizes and positions at which a node's outputs change; not whole axes."""
-        spots = []
-        outputs = self.trace.nodes[k].outputs
-        for output, result in zip(outputs, self._exchanged(k, given) or [], strict=False):
-            before = self.trace.arrays[output]
-            if result.shape == before.shape:
-                mask = actions.changed(before, result)
-                for size, places in zip(mask.shape, actions.positions(mask), strict=True):
-                    if 0 < len(places) < size:
-                        spots.append((size, places))
-        return spots
+        return [
+            (size, places)
+            for mask in self._changes(k, self._moved(k, given))
+            for size, places in zip(mask.shape, actions.positions(mask), strict=True)
+            if 0 < len(places) < size
+        ]
 
 
 def _is_floating(array: Array) -> bool:
@@ -488,29 +430,27 @@ def _extends(action: Action, old: Action) -> bool:
     )
 
 
-def _replaced(action: Action, factors: Sequence[Factor]) -> Action | None:
-    """Return the action with these factors in place of those along the same axes."""
+def _with(action: Action, factors: Sequence[Factor]) -> Action | None:
+    """Return the action with more factors, in place of those along their axes if need be."""
     axes = {(axis, where) for axis, _, where in factors}
-    return actions.joined(tuple(f for f in action if (f[0], f[2]) not in axes), *factors)
+    others = tuple(f for f in action if (f[0], f[2]) not in axes)
+    return actions.joined(action, *factors) or actions.joined(others, *factors)
 
 
-def _in_parts(pairs: Pairs, size: int, length: int) -> Pairs:
-    """Return the pairs in each part of an axis that is several times as long: gate and value."""
-    if length % size or length == size:
-        return ()
-    return tuple(sorted((p + n, q + n) for p, q in pairs for n in range(0, length, size)))
-
-
-def _counterparts(pairs: Pairs, size: int, other: int) -> list[Pairs]:
-    """Return the pairs of an axis of another size that may belong to pairs of one of this size."""
-    (i, j), block = pairs[0], len(pairs)
-    if size == other:
+def _counterparts(pairs: Pairs, size: int, other: int, *, own: bool) -> list[Pairs]:
+    """Return the pairs of another axis, or of its ``own``, that may belong to pairs of an axis."""
+    (i, j), block, found = pairs[0], len(pairs), []
+    if own:  # in the other half as well: gate and value
         half = size // 2
-        twin = tuple(sorted({*pairs, *(((p + half) % size, (q + half) % size) for p, q in pairs)}))
-        return [pairs, twin] if size % 2 == 0 else [pairs]
+        twin = {*pairs, *(((p + half) % size, (q + half) % size) for p, q in pairs)}
+        return [tuple(sorted(twin))] if size % 2 == 0 else []
+    if size == other:
+        return [pairs]
     if j - i == block and size % block == 0 and other % (size // block) == 0 and i % block == 0:
         n = other // (size // block)  # block to block
-        return [tuple((i // block * n + z, j // block * n + z) for z in range(n))]
+        found.append([(i // block * n + z, j // block * n + z) for z in range(n)])
+    if other % size == 0:  # in each part: gate and value
+        found.append([(p + n, q + n) for p, q in pairs for n in range(0, other, size)])
     if other > 1 and size % other == 0 and all(p // other == q // other for p, q in pairs):
-        return [tuple(sorted({(p % other, q % other) for p, q in pairs}))]  # within blocks
-    return []
+        found.append([(p % other, q % other) for p, q in pairs])  # within blocks
+    return [tuple(sorted({*own})) for own in found]

@@ -19,7 +19,6 @@ Perform = Callable[[Sequence[torch.Tensor]], list[torch.Tensor]]
 class Node:
     """One operation of the trace."""
 
-    name: str  # as in aten.mm
     inputs: tuple[int, ...]  # the numbers of the values that it takes
     outputs: tuple[int, ...]
     integers: frozenset[int]  # those among its arguments: sizes, numbers of groups
@@ -72,7 +71,7 @@ class Trace:
             shown = perform([self.tensors[i] for i in inputs])
         outputs = [self._value(t, v) for t, v in zip([*made, *written], shown, strict=True)]
         whole = frozenset(a for a in tree_leaves(operation.arguments) if type(a) is int)
-        self._add(Node(operation.name, inputs, tuple(outputs), whole, perform))
+        self._add(Node(inputs, tuple(outputs), whole, perform))
         for tensor in written:
             self._update_aliases(tensor)
 
@@ -86,7 +85,7 @@ class Trace:
 
         inputs = tuple(self._number(tensor) for tensor, _ in terms)
         output = self._value(*perform([self.tensors[i] for i in inputs]))
-        self._add(Node("loss", inputs, (output,), frozenset(), perform))
+        self._add(Node(inputs, (output,), frozenset(), perform))
         return output
 
     def upstream(self, values: set[int]) -> set[int]:
@@ -170,7 +169,7 @@ class Trace:
             if other is written or same(to_array(other.detach()), self.arrays[old]):
                 continue
             perform = _overlay(written, other)
-            self._add(Node("alias", (number, old), (self._value(other),), frozenset(), perform))
+            self._add(Node((number, old), (self._value(other),), frozenset(), perform))
 
 
 def to_array(tensor: torch.Tensor) -> Array:

@@ -62,6 +62,12 @@ def test_units_without_gradient_are_told_and_stay_in_their_group():
     assert (first["no_gradient"], second["no_gradient"]) == ([2], [])
 
 
+def test_the_places_within_a_patch_are_inputs():
+    coverage = find(Training("vit", models.vit))
+    reasons = {u.axis: u.why for u in coverage.uncovered if u.array == "model.patch.weight"}
+    assert reasons == {1: "input", 2: "input", 3: "input"}
+
+
 def test_a_search_that_finds_nothing_ends():
     assert find(Training("empty_memory", models.empty_memory)).groups  # took hours
 
