@@ -141,7 +141,9 @@ def _unless_unread(
     finding = measure(setting)
     if not _accuses(finding):
         return finding
-    unread = [(u, _axes(u, setting)) for u in setting.begin().unread(JUDGED)]
+    state, trained = setting.result[-1], setting.fresh.trained
+    found = setting.begin().unread(JUDGED)
+    unread = [(u, axes_of(u, setting.units, state, trained)) for u in found]
     own = [u for u, axes in unread if axes and _is_of_units(u, axes, setting)]
     if not own:
         return finding
@@ -176,12 +178,14 @@ def _accuses(finding: Finding) -> bool:
     return finding.violation is not None and not finding.violation.rounding
 
 
-def _axes(unread: FixedTensor, setting: TrainingSetting) -> list[int]:
+def axes_of(
+    unread: FixedTensor, groups: Iterable[Units], state: State, trained: Iterable[str]
+) -> list[int]:
     """Return the axes of a tensor along which the units of some group may lie: flat ones, too."""
-    state, parts = setting.result[-1], [p for u in setting.units for p in u.parts if not p.arrays]
+    parts = [p for units in groups for p in units.parts if p.array in state and not p.arrays]
     lengths = {state[part.array].shape[part.axis] for part in parts}
     lengths |= {state[part.array].size for part in parts}
-    lengths.add(sum(state[name].size for name in setting.fresh.trained))
+    lengths.add(sum(state[name].size for name in trained))
     return [axis for axis, length in enumerate(unread.array.shape) if length in lengths]
 
 

@@ -38,6 +38,7 @@ FAULTY = {
     "norm_of_some_rows": "aten.linalg_vector_norm, ",
     "rate_of_the_last_unit": "aten.abs, ",
     "detached_units": "backward: slice_backward, ",
+    "row_beside_noise": "aten.mul_ on the gradient of fc1.weight, row 4, ",
 }
 SOUND = ("sound_net", "sound_convolution", "sound_attention", "sound_lstm")
 

@@ -406,6 +406,15 @@ def detached_units():
     return training(Detached())
 
 
+def row_beside_noise():
+    def change(model):
+        for parameter in model.parameters():
+            parameter.grad += 1e-3 * torch.randn_like(parameter)
+        model.fc1.weight.grad[4] *= 0.5  # wrong
+
+    return training(Net(), after_backward=change)
+
+
 def sound_net():
     return training(Net())
 
