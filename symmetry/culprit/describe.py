@@ -225,8 +225,7 @@ class Scene:
         pair, control = self._ways.pair, self._ways.control
         if not self._ways.run.groups:
             return f"one of units {pair.a} and {pair.b} goes through it, and the other does not"
-        spots = {} if control is None else control.spots
-        usual = any(key[0] == event and spot for key, spot in spots.items())
+        usual = control is not None and event in control.reached
         one, other = (pair.a, pair.b) if usual else (pair.b, pair.a)
         if lacks:
             return f"unit {one} goes through it, and unit {other} through no such operation"

@@ -149,18 +149,11 @@ def explain_training(
 def _subjects(
     training: Training, groups: Sequence[Units], dtype: str, seed: int
 ) -> Iterator[Subject]:
-    """Yield the training as a subject: each unit differs from its clones in one of them.
+    """Yield the training as a subject: each unit differs from its clones in one of them."""
+    from symmetry.culprit.training import TrainingSubject
 
-    Where it draws noise for its updates, it comes without that first.
-    """
-    from symmetry.culprit.training import TrainingSubject, noise_beside
-
-    noise = noise_beside(training, groups, dtype=dtype, seed=seed, steps=STEPS)
-    for without in (noise, {}) if noise else ({},):
-        for shift in range(_SHIFTS):
-            yield TrainingSubject(
-                training, groups, dtype=dtype, shift=shift, seed=seed, noise=without
-            )
+    for shift in range(_SHIFTS):
+        yield TrainingSubject(training, groups, dtype=dtype, shift=shift, seed=seed)
 
 
 def _widened(groups: Sequence[Units], state: State) -> list[Units]:

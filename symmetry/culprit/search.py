@@ -229,7 +229,6 @@ class Ways:
             return found
         spots = self.control.spots
         alone = {finding.event for finding in self.control.lonely(self._inplace)}
-        usual = self.control.reached - alone
         # Behind an array that does not fit, units are not where a fair run has them.
         unfit = [key for key, spot in self.pair.spots.items() if spot and not spot.fits]
         unfit = [key for key in unfit if (spot := spots.get(key)) and spot.fits]
@@ -238,10 +237,15 @@ class Ways:
             end = next(end for end in self.run.ends if end > self.own.get(number, 0))
             behind |= {theirs for mine, theirs in self._matched.items() if mine >= end}
         found = [f for f in found if f.kind == "differs" or f.event not in behind] or found
-        lacks = [f for f in found if f.kind == "alone" and f.event in usual]
+        lacks = [f for f in found if f.kind == "alone" and f.event in self.control.reached - alone]
         own = [f for f in found if f not in lacks]
+        own = [f for f in own if f.kind == "differs" or f.event not in alone] or own
         jump = next((f for f in own if f.jumps and self.matters(f)), None)
-        if lacks and (jump is None or (jump.kind != "alone" and lacks[0].event < jump.event)):
+        if lacks and (
+            jump is None
+            or (jump.kind != "alone" and lacks[0].event < jump.event)
+            or jump.event in self._after({lacks[0].event})
+        ):
             return sorted([*own, lacks[0]], key=lambda finding: finding.event)
         return own
 

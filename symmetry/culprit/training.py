@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from symmetry.culprit.plant import cloned
 from symmetry.culprit.subject import Subject
-from symmetry.invariants.training_law import axes_of
 from symmetry.observe.place import Places
 from symmetry.observe.tape import Tape
 from symmetry.observe.torch import observing
@@ -30,8 +28,7 @@ class TrainingSubject(Subject):
 
     In float32 it is as written, in float64 promoted. Which units stay different is a matter of
     ``shift``: several shifts leave no unit out. They are others in each group, so that units of the
-    same number in two groups have not more in common than that. ``noise`` is what all units are to
-    have the same of.
+    same number in two groups have not more in common than that.
     """
 
     def __init__(
@@ -42,11 +39,10 @@ class TrainingSubject(Subject):
         dtype: str,
         shift: int = 0,
         seed: int = 0,
-        noise: Mapping[int, Sequence[int]] = MappingProxyType({}),
     ) -> None:
         self.name, self.limit, self.coarse = training.name, _LIMITS[dtype], _COARSE[dtype]
         self.remarks: list[str] = []
-        self._training, self._dtype, self._seed, self._noise = training, dtype, seed, noise
+        self._training, self._dtype, self._seed = training, dtype, seed
         run = self._begin()
         state = run.state()
         copies = frozen_copies(state, {n for n, p in run.parameters.items() if p.requires_grad})
@@ -85,25 +81,7 @@ class TrainingSubject(Subject):
         return "", ""
 
     def _begin(self) -> Run:
-        run = self._training.start(dtype=self._dtype, seed=self._seed, noise=False)
-        if self._noise:
-            run.level(self._noise)
-        return run
-
-
-def noise_beside(
-    training: Training, groups: Sequence[Units], *, dtype: str, seed: int, steps: int
-) -> dict[int, list[int]]:
-    """Return what a training draws anew for its updates: numbers and the axes that units may have.
-
-    It tells units apart by rights, and before anything that does so wrongly.
-    """
-    run = training.start(dtype=dtype, seed=seed, noise=False)
-    found = [fixed for fixed in run.unread(steps) if fixed.drawn or fixed.varies]
-    state = run.state(copy=False)
-    trained = [name for name, parameter in run.parameters.items() if parameter.requires_grad]
-    axes = {fixed.number: axes_of(fixed, groups, state, trained) for fixed in found}
-    return {number: own for number, own in axes.items() if own}
+        return self._training.start(dtype=self._dtype, seed=self._seed, noise=False)
 
 
 def _rows(array: Array, tensor: Any) -> str:

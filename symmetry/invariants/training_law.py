@@ -141,9 +141,7 @@ def _unless_unread(
     finding = measure(setting)
     if not _accuses(finding):
         return finding
-    state, trained = setting.result[-1], setting.fresh.trained
-    found = setting.begin().unread(JUDGED)
-    unread = [(u, axes_of(u, setting.units, state, trained)) for u in found]
+    unread = [(u, _axes(u, setting)) for u in setting.begin().unread(JUDGED)]
     own = [u for u, axes in unread if axes and _is_of_units(u, axes, setting)]
     if not own:
         return finding
@@ -178,14 +176,12 @@ def _accuses(finding: Finding) -> bool:
     return finding.violation is not None and not finding.violation.rounding
 
 
-def axes_of(
-    unread: FixedTensor, groups: Iterable[Units], state: State, trained: Iterable[str]
-) -> list[int]:
+def _axes(unread: FixedTensor, setting: TrainingSetting) -> list[int]:
     """Return the axes of a tensor along which the units of some group may lie: flat ones, too."""
-    parts = [p for units in groups for p in units.parts if p.array in state and not p.arrays]
+    state, parts = setting.result[-1], [p for u in setting.units for p in u.parts if not p.arrays]
     lengths = {state[part.array].shape[part.axis] for part in parts}
     lengths |= {state[part.array].size for part in parts}
-    lengths.add(sum(state[name].size for name in trained))
+    lengths.add(sum(state[name].size for name in setting.fresh.trained))
     return [axis for axis, length in enumerate(unread.array.shape) if length in lengths]
 
 

@@ -21,6 +21,7 @@ FAULTY = {
     "statistics": "optimiser: mul_ on norm.running_var, rows 5 to 7, ",
     "gradient_rows": "aten.mul_ on the gradient of fc2.weight, columns 0, 2, 4, ",
     "head_decay": "optimiser: mul_ on projection.weight, columns 4 to 7, ",
+    "rows_kept_in_half": "aten._to_copy, ",
     "partial_cast": "forward: _to_copy, ",
     "custom_backward": "backward: mul, ",
     "straight_through": "backward: mul of 2, ",
@@ -38,7 +39,6 @@ FAULTY = {
     "norm_of_some_rows": "aten.linalg_vector_norm, ",
     "rate_of_the_last_unit": "aten.abs, ",
     "detached_units": "backward: slice_backward, ",
-    "row_beside_noise": "aten.mul_ on the gradient of fc1.weight, row 4, ",
 }
 SOUND = ("sound_net", "sound_convolution", "sound_attention", "sound_lstm")
 
