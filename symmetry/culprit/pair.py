@@ -114,8 +114,7 @@ class Pair:
         """
         found = []
         for q, r in enumerate(event.arrays):
-            key = number, q
-            spot = self.spots.get(key)
+            spot = self.spots.get(key := (number, q))
             for piece in self.pieces.get(key, ()):
                 piece.r = piece.of(r)
             if spot is None or not spot.both:

@@ -227,11 +227,10 @@ class Ways:
     def _of_the_odd(self, found: list[Finding]) -> list[Finding]:
         if self.control is None:
             return found
-        spots = self.control.spots
         alone = {finding.event for finding in self.control.lonely(self._inplace)}
         # Behind an array that does not fit, units are not where a fair run has them.
         unfit = [key for key, spot in self.pair.spots.items() if spot and not spot.fits]
-        unfit = [key for key in unfit if (spot := spots.get(key)) and spot.fits]
+        unfit = [key for key in unfit if (spot := self.control.spots.get(key)) and spot.fits]
         behind = self._after({number for number, _ in unfit})
         for number, _ in unfit[:1]:  # later steps may be given copies
             end = next(end for end in self.run.ends if end > self.own.get(number, 0))
