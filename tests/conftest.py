@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
 
 import pytest
 from hypothesis import settings
@@ -12,6 +13,9 @@ from hypothesis import settings
 settings.register_profile("symmetry", deadline=None, print_blob=False)
 settings.load_profile("symmetry")
 
+# A shell lets what it runs in the background ignore Ctrl-C, and so would all that the tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Set where the frameworks must be there: then nothing is skipped for want of one, and only the
 # tests that need one are run, since all the others have been run without.

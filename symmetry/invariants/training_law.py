@@ -161,14 +161,12 @@ def _not_known(fixed: Sequence[FixedTensor]) -> str:
     """Say what tells units apart, and what to do about it."""
     first, more = fixed[0], len(fixed) - 1
     verb = f"and {more} more tell" if more else "tells"
-    hint = "named in extras as its parameter is, it moves along"
+    hint = "; named in extras as its parameter is, it moves along"
     if first.varies:
-        hint = "drawn by PyTorch, noise is left out"
+        hint = "; drawn by PyTorch, noise is left out"
     return (
-        f"cannot judge: {first} {verb} units apart, and no forward reads "
-        f"it, so it is not known which of its entries belong to which unit"
-        + f"; {hint}"
-        * (first.name is None)
+        f"cannot judge: {first} {verb} units apart, and no forward reads it, so it is not known "
+        f"which of its entries belong to which unit{'' if first.name else hint}"
     )
 
 
