@@ -222,11 +222,10 @@ class Scene:
 
     def _alone(self, event: int, *, lacks: bool) -> str:
         """Say which unit is alone in an event, and what of the other, which may lack one."""
-        pair, control = self._ways.pair, self._ways.control
+        pair = self._ways.pair
         if not self._ways.run.groups:
             return f"one of units {pair.a} and {pair.b} goes through it, and the other does not"
-        usual = control is not None and event in control.reached
-        one, other = (pair.a, pair.b) if usual else (pair.b, pair.a)
+        one, other = (pair.a, pair.b) if event in self._ways.usual else (pair.b, pair.a)
         if lacks:
             return f"unit {one} goes through it, and unit {other} through no such operation"
         return f"what it makes of unit {one} is not what the same operation makes of unit {other}"

@@ -71,7 +71,7 @@ class Pair:
     equal: bool = True  # in the run in which all units begin equal, if any do
     spots: dict[Key, Spot | None] = field(default_factory=dict)  # None: it depends on neither
     pieces: dict[Key, list[Piece]] = field(default_factory=dict)
-    reached: set[int] = field(default_factory=set)  # events that read or write one of them
+    over: dict[Key, Spot] = field(default_factory=dict)  # where a partial write wrote over both
 
     def see(self, key: Key, event: Event, s: Array, t: Array) -> None:
         """Compare an array of the two runs with different units."""
@@ -79,9 +79,9 @@ class Pair:
         spot = locate(s, t, abs(self.b - self.a), noise)
         if spot is not None and not spot.both:
             spot = None if _is_rounding(event, s, t) else self._with_the_other(spot, event)
-        if spot is not None:
-            self.reached.add(key[0])
         if key[1] >= event.fresh:  # what a partial write wrote over
+            if spot is not None and spot.both:
+                self.over[key] = spot
             written = self.spots.get((key[0], 0))
             if spot is not None and written is not None and written.lies_in(spot):
                 self.spots[key[0], 0] = replace(spot, fits=False)

@@ -91,6 +91,7 @@ class Ways:
         self.different = with_different(subject.start, units, [a, b], subject.scale, seed)
         self.swapped = units.swapped(self.different, a, b)
         self.seen: list[Event] = []
+        self.usual: set[int] = set()  # events that the usual unit goes through
         self._matters: dict[Key, bool] = {}
         kept: list[list[Array]] = []
 
@@ -228,6 +229,9 @@ class Ways:
         if self.control is None:
             return found
         alone = {finding.event for finding in self.control.lonely(self._inplace)}
+        over = ((f, self.control.over.get(f.key)) for f in found if f.spot.axis >= 0)
+        self.usual |= {key[0] for key, spot in self.control.spots.items() if spot is not None}
+        self.usual |= {f.event for f, both in over if both is not None and f.spot.lies_in(both)}
         # Behind an array that does not fit, units are not where a fair run has them.
         unfit = [key for key, spot in self.pair.spots.items() if spot and not spot.fits]
         unfit = [key for key in unfit if (spot := self.control.spots.get(key)) and spot.fits]
@@ -236,15 +240,12 @@ class Ways:
             end = next(end for end in self.run.ends if end > self.own.get(number, 0))
             behind |= {theirs for mine, theirs in self._matched.items() if mine >= end}
         found = [f for f in found if f.kind == "differs" or f.event not in behind] or found
-        lacks = [f for f in found if f.kind == "alone" and f.event in self.control.reached - alone]
+        lacks = [f for f in found if f.kind == "alone" and f.event in self.usual - alone]
         own = [f for f in found if f not in lacks]
         own = [f for f in own if f.kind == "differs" or f.event not in alone] or own
         jump = next((f for f in own if f.jumps and self.matters(f)), None)
-        if lacks and (
-            jump is None
-            or (jump.kind != "alone" and lacks[0].event < jump.event)
-            or jump.event in self._after({lacks[0].event})
-        ):
+        before = {f.event for f in lacks[:1] if jump is None or f.event < jump.event}
+        if before and (jump is None or jump.kind != "alone" or jump.event in self._after(before)):
             return sorted([*own, lacks[0]], key=lambda finding: finding.event)
         return own
 

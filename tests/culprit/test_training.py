@@ -20,6 +20,7 @@ FAULTY = {
     "clamped_rows": "aten.clamp_ on the gradient of 0.weight, rows 0 to 6, ",
     "statistics": "optimiser: mul_ on norm.running_var, rows 5 to 7, ",
     "gradient_rows": "aten.mul_ on the gradient of fc2.weight, columns 0, 2, 4, ",
+    "column_of_a_recurrent_gradient": "aten.zero_ on the gradient of rnn.weight_hh_l0, column 5, ",
     "head_decay": "optimiser: mul_ on projection.weight, columns 4 to 7, ",
     "rows_kept_in_half": "aten._to_copy, ",
     "partial_cast": "forward: _to_copy, ",
@@ -56,6 +57,18 @@ def test_the_line_is_named(name: str, trainings: Any) -> None:
     assert culprit.source.endswith("# wrong")
     assert culprit.file == "tests/culprit/trainings.py"
     assert str(culprit).startswith(FAULTY[name])
+
+
+@pytest.mark.parametrize(
+    ("name", "goes", "lacks"),
+    [("clamped_rows", 2, 7), ("column_of_a_recurrent_gradient", 5, 1), ("averaged_model", 10, 23)],
+)
+def test_the_unit_that_goes_through_it_is_told_from_the_one_that_does_not(
+    name: str, goes: int, lacks: int, trainings: Any
+) -> None:
+    culprit = explain(getattr(trainings, name)).culprits[0]
+    unit = f"unit {goes} goes through it"
+    assert culprit.cause == f"{unit}, and unit {lacks} through no such operation"
 
 
 @pytest.mark.parametrize("name", ["norm_of_some_rows", "rate_of_the_last_unit"])

@@ -197,6 +197,22 @@ def gradient_rows():
     return training(Net(), after_backward=scale)
 
 
+def column_of_a_recurrent_gradient():
+    class Recurrent(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.rnn = nn.GRU(6, 6, batch_first=True)
+            self.head = nn.Linear(6, 4)
+
+        def forward(self, x):
+            return self.head(self.rnn(x)[1][-1])
+
+    def clear(model):
+        model.rnn.weight_hh_l0.grad[:, 5].zero_()  # wrong
+
+    return training(Recurrent(), sequences, after_backward=clear)
+
+
 def head_decay():
     def decay(model):
         model.projection.weight[:, 4:8].mul_(0.98)  # wrong
