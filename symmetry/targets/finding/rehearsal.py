@@ -78,6 +78,7 @@ class Rehearsal:
         self._ends: list[tuple[int, int]] = []  # of each step
         self._traced = 1  # steps, until all parameters have had a gradient that get one
         self.gradients = self._reached(real)
+        del real  # with its gradients and its optimiser's state it is as large as four copies
         run = self._run()
         leaves = leaves_of(run)
         self.start: dict[str, Array] = {n: as_array(t) for n, t in leaves.items()}
@@ -148,6 +149,7 @@ class Rehearsal:
             run.step()
             ends.append((run.backwards, run.grads))
             names.append([name for name, entries in reached.items() if entries.any()])
+        run.after_backward = lambda: None  # or the run would keep itself
         if not self._ends:
             self._ends, self._traced = ends, 1 + names.index(names[-1])
         return reached
