@@ -118,8 +118,9 @@ def tiled(matrix: Floats, width: int) -> Floats:
 
 
 LINE = kernels.LINE_BYTES  # the tile of dense blocks
-ALONE, ABREAST = 2.2, 1.2  # what a line costs a nonzero in a list, where dense inputs cost 1:
-# a tile of one line waits for its own additions, those of wider ones run side by side
+# What a nonzero in a list costs per line of a tile, where a dense block's inputs cost 1: a tile
+# of one line waits for its own additions, while those of wider tiles run side by side.
+ALONE, ABREAST = 2.2, 1.2
 SHORTEST = 14  # nonzeros that are worth a list of their own
 MOST_INDEXED = 2**16  # inputs of a part
 

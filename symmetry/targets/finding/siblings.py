@@ -69,7 +69,7 @@ def _alike(shapes: Shapes) -> Iterator[tuple[str, int, tuple[Part, ...]]]:
 
 
 def _runs(shapes: Shapes) -> Iterator[tuple[str, int, tuple[Part, ...]]]:
-    """Yield the same of runs of modules: two networks whose layers are those of one module."""
+    """Yield the same of runs of layers, where one module holds several networks in turn."""
     modules: dict[str, dict[str, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
     for name in shapes:
         words = name.split(".")
