@@ -1,7 +1,5 @@
 """Prove or refute, bit by bit, that training code treats equal hidden units equally."""
 
-from __future__ import annotations
-
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 

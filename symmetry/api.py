@@ -1,7 +1,5 @@
 """The public functions: what a notebook or a test calls, and what the command line prints."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 

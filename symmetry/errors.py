@@ -1,7 +1,5 @@
 """The one exception that reaches a user as a single readable line."""
 
-from __future__ import annotations
-
 
 class SymmetryError(Exception):
     """Something the user asked for cannot be done; the message is one readable line.

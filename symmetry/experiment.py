@@ -5,8 +5,6 @@ the collapsed network, which is the same network as a single unit; after it a co
 start, in which the units must come out different, so that one sees that the comparison can fail.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import repeat

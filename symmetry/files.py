@@ -1,7 +1,5 @@
 """Files on the disk: several are replaced together, whatever happens meanwhile."""
 
-from __future__ import annotations
-
 import os
 import stat
 import tempfile

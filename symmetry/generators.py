@@ -1,7 +1,5 @@
 """Random generators of Python, NumPy and PyTorch: those that all code shares, and their states."""
 
-from __future__ import annotations
-
 import random
 import sys
 from collections.abc import Iterable, Iterator

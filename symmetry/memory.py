@@ -1,7 +1,5 @@
 """How much memory there is, asked before a size is tried that could never fit."""
 
-from __future__ import annotations
-
 import ctypes
 import os
 from collections.abc import Iterator

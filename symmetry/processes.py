@@ -1,7 +1,5 @@
 """What the processes that this package starts have in common: how they start, talk and end."""
 
-from __future__ import annotations
-
 import os
 import signal
 import sys

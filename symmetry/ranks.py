@@ -1,7 +1,5 @@
 """The processes of one training under ``torchrun``; no PyTorch is imported."""
 
-from __future__ import annotations
-
 import os
 
 

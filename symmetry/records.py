@@ -1,7 +1,5 @@
 """Records as JSON that people can read too."""
 
-from __future__ import annotations
-
 import json
 import math
 from typing import Any

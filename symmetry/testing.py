@@ -7,8 +7,6 @@ def test_my_step(invariant_check):
     invariant_check()
 """
 
-from __future__ import annotations
-
 import os
 import sys
 import sysconfig

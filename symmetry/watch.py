@@ -1,7 +1,5 @@
 """Judging the exact invariants along a whole experiment, after every single step."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -4,8 +4,6 @@ Such as ``{"n": 8, "i": 1, "h": 2, "c": 10, "lr": 0.5, "iterations": 3, "dtype":
 "data": "pixels", "weights": "zero", "seed": 0}``.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Sequence

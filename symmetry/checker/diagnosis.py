@@ -1,7 +1,5 @@
 """One cause of many verdicts: a step that draws, ignores its weights, or computes no numbers."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any

@@ -32,8 +32,6 @@ In a cloned start the last unit belongs to a group of two or more, and from thre
 are at least two groups.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from functools import lru_cache

@@ -5,8 +5,6 @@ all, and a rounding fault that was there by chance is gone by chance. So each si
 several seeds, and what counts is how often the invariant may be run, never the time it takes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, TypeVar

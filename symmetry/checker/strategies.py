@@ -9,8 +9,6 @@ taken, so no trainer, however erratic, can upset Hypothesis, and all invariants 
 a trainer that compiles for each shape does so once.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace

@@ -4,8 +4,6 @@ How many threads share a product decides the order of its sums, so a verdict can
 is also the quickest for small products: two threads spin for each other on a busy machine.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager

@@ -1,7 +1,5 @@
 """The record of what checking one invariant in one dtype came to."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal

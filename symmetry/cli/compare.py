@@ -1,7 +1,5 @@
 """``symmetry compare``: the experiment on several trainers side by side, then the report."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

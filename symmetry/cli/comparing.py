@@ -3,8 +3,6 @@
 This module is imported when a command does its work, not before.
 """
 
-from __future__ import annotations
-
 from symmetry.cli.progress import numbers
 from symmetry.cli.screen import current, say
 from symmetry.comparison.compare import ComparisonListener

@@ -1,7 +1,5 @@
 """``symmetry units``: the groups of equal units of a training, and what is in none."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

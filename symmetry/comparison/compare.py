@@ -1,7 +1,5 @@
 """Train all of them, iteration by iteration in turn, and compare their units after each."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack, closing

@@ -1,7 +1,5 @@
 """What decides how sums are rounded and how fast steps are: the machine, and loaded libraries."""
 
-from __future__ import annotations
-
 import os
 import platform
 import re

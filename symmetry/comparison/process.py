@@ -4,8 +4,6 @@ The environment of the process is set before it starts, so that libraries see it
 loaded. It ends when its standard input does, whatever became of who started it.
 """
 
-from __future__ import annotations
-
 import os
 import pickle
 import subprocess

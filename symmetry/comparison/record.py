@@ -1,7 +1,5 @@
 """What a comparison leaves behind: frozen records, and who makes them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from statistics import median
 

@@ -3,8 +3,6 @@
 What is tried is fixed here; what comes out of it is not: on another machine, nothing may break.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from symmetry.checker.case import Case

@@ -1,7 +1,5 @@
 """A trainer's name, which may carry settings: ``torch[MKL_CBWR=AVX2,deterministic]``."""
 
-from __future__ import annotations
-
 import os
 import re
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ First the subject is run as ever, to learn whether and when its units split. The
 watched, again and again up to that step: see ``symmetry.culprit.search``.
 """
 
-from __future__ import annotations
-
 import copy
 import sys
 from bisect import bisect_left

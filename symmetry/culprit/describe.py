@@ -1,7 +1,5 @@
 """What is known of an operation that tells units apart: its arrays, its cause, its evidence."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import suppress

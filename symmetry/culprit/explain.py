@@ -1,7 +1,5 @@
 """Explaining a target: why its equal units split."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace

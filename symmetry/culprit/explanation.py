@@ -1,7 +1,5 @@
 """The record of what was found about a target: it says itself, in lines of text and as JSON."""
 
-from __future__ import annotations
-
 import html
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field

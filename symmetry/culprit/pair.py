@@ -1,7 +1,5 @@
 """Two units on their ways through a run: where every array of it holds them."""
 
-from __future__ import annotations
-
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace

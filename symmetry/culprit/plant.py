@@ -1,7 +1,5 @@
 """Starts of runs: of a case, of a data set; units made equal, different, moved by one ulp."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A script that does one operation again, alone: saved operands and a short replay."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -13,8 +13,6 @@ Where nothing splits, no two units are equal in R: an array is a finding in whic
 not just exchange what is at the two places.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Collection, Sequence

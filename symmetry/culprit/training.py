@@ -1,7 +1,5 @@
 """A PyTorch training as the subject of an explanation."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A data set: four IDX files that fit together."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path

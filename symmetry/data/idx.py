@@ -5,8 +5,6 @@ length for each dimension, and then the values in C order, to the end of the fil
 in ``.gz`` must hold exactly one gzip stream of such a file.
 """
 
-from __future__ import annotations
-
 import hashlib
 import math
 import os

@@ -1,7 +1,5 @@
 """The MNIST data set that comes with the package; origin and licence are in ``mnist/README.md``."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

@@ -7,8 +7,6 @@ stable sort, conversions that are exact, and IEEE-754 additions and multiplicati
 element and in the order stated.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -16,8 +16,6 @@ An error of NaN means that nothing can be said, because some sum of magnitudes o
 the end of the dtype's range; NaN survives every operation that follows, which infinity would not.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import numpy as np

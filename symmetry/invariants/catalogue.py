@@ -4,8 +4,6 @@ An invariant is measured on a *setting*: one start of a target. Only a setting t
 counts. Of a two-layer step it is made from a case, and ``weights`` says which starts can have it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches

@@ -6,8 +6,6 @@ and compared, in multiples of the step's response to a change of one ulp. *Repea
 nothing, and the same run gives the same bits.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace

@@ -5,8 +5,6 @@ finite is a violation exactly where the bound is a number, which it is not where
 overflow.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

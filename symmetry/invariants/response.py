@@ -17,8 +17,6 @@ the result; and for each sample by itself, by its labels. An optimiser that divi
 the gradient makes a full step of such a remainder.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any

@@ -5,8 +5,6 @@ Here every step starts from weights in which the units of a group are made equal
 apart that one step takes them is compared with its response to changes of one ulp.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """What is measured on two-layer steps alone: dead inputs, and samples left unchanged."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

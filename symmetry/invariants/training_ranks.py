@@ -1,7 +1,5 @@
 """``training/replicas``: what several ranks hold copies of is the same on all of them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any

@@ -1,7 +1,5 @@
 """What holds of every training, units or not: resuming, rates of zero, moving, pins, gradients."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The invariants of trainings, each in one entry: the law on their start, and ``training/*``."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

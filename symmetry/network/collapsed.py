@@ -6,8 +6,6 @@ bits depend neither on the machine nor on the thread count; the order of its sum
 `kernels.py`.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

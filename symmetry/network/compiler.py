@@ -5,8 +5,6 @@ where a file of the cache is damaged. Here the first falls back to a directory o
 and the second compiles again.
 """
 
-from __future__ import annotations
-
 import functools
 import os
 import stat

@@ -4,8 +4,6 @@ Here samples are cut into chunks and given to threads; what a chunk computes, in
 why it is fast stands in `kernels.py`.
 """
 
-from __future__ import annotations
-
 import math
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable

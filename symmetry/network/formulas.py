@@ -6,8 +6,6 @@ Shapes: ``x`` (n, i) inputs, ``y`` (n, c) one-hot labels, ``w1`` (i + 1, h) and 
 row 0 of each weight matrix belongs to the bias. Every function works in the dtype of its arguments.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -66,8 +66,6 @@ Cutting changes no order above: parts, blocks and sub-blocks are visited in asce
 order and their running totals are stored and taken up again, which rounds nothing.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """Full-batch gradient descent, one iteration at a time, on the full or the collapsed core."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol

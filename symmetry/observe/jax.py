@@ -4,8 +4,6 @@ What ``jit`` would compile is then the sequence of primitives of its jaxpr, grad
 included. Fusing them is what the compiled step does on top of it, and that cannot be observed.
 """
 
-from __future__ import annotations
-
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

@@ -5,8 +5,6 @@ subclass again, so the observation follows the data. Where code turns them into 
 (a compiled function, another library) the trace is lost until an observed array meets the result.
 """
 
-from __future__ import annotations
-
 import operator
 import threading
 import weakref

@@ -1,7 +1,5 @@
 """Where in the user's code an operation was asked for."""
 
-from __future__ import annotations
-
 import linecache
 import sys
 import sysconfig

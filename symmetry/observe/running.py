@@ -1,7 +1,5 @@
 """Running code while somebody watches its array operations, whichever libraries it uses."""
 
-from __future__ import annotations
-
 import inspect
 import sys
 from collections.abc import Callable, Iterator

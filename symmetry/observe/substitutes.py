@@ -4,8 +4,6 @@ NumPy's protocols do not reach ``np.zeros``, ``np.array``, ``np.asarray`` or ran
 While a step is observed, the user's own code, not a library's, gets versions whose arrays report.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager

@@ -1,7 +1,5 @@
 """Recording PyTorch: every operation that reaches the dispatcher, backward and optimisers too."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass

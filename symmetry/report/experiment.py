@@ -4,8 +4,6 @@ Every number comes from the record: counts, comparisons and the core's own sums,
 bytes come out on every machine.
 """
 
-from __future__ import annotations
-
 import hashlib
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Several targets in one table: on the terminal, in ``models.md`` and in JSON."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass

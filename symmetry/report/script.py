@@ -4,8 +4,6 @@ The arrays are written out where they are small. Large ones follow from the case
 package is needed as well.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

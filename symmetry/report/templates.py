@@ -1,7 +1,5 @@
 """The templates that lie beside this file, what they say, and how they are filled in."""
 
-from __future__ import annotations
-
 import shlex
 import textwrap
 from pathlib import Path

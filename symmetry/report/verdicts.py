@@ -4,8 +4,6 @@ Nothing is computed here: everything is read off the records, so that the termin
 a notebook and the files say the same.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections import Counter

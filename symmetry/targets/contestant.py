@@ -1,7 +1,5 @@
 """A whole training, for the comparison of frameworks: the same protocol, timed the same way."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """What is known of a training's units: the groups, and why the other parameter axes have none."""
 
-from __future__ import annotations
-
 import html
 import json
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """Which arrays of a training's state follow others: what optimisers and extras keep for them."""
 
-from __future__ import annotations
-
 import hashlib
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence

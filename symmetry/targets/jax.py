@@ -4,8 +4,6 @@ Importing this module switches JAX to 64-bit mode: without it JAX would take flo
 return float32 ones. Arrays of float32 stay what they are.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import jax

@@ -1,7 +1,5 @@
 """Import the user's code by module name or by file, and say in one line what went wrong."""
 
-from __future__ import annotations
-
 import ast
 import difflib
 import importlib

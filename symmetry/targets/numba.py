@@ -1,7 +1,5 @@
 """The project's own core, compiled by Numba: its bits never change."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 from typing import Any

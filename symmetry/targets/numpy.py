@@ -1,7 +1,5 @@
 """Plain NumPy: the formulas as they stand, with the matrix products of whatever BLAS it has."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

@@ -4,8 +4,6 @@ A call is what a target does between two looks of ours at what it has done: taki
 an instance. Whoever watches from outside sees with it whether one call goes on for too long.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager

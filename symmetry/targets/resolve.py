@@ -1,7 +1,5 @@
 """From a name to a target: a built-in one, one in an importable module, or one in a file."""
 
-from __future__ import annotations
-
 import difflib
 import importlib
 import inspect

@@ -1,7 +1,5 @@
 """PyTorch, with the gradients written by hand; and the adapter for people's own modules."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import torch

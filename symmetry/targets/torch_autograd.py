@@ -1,7 +1,5 @@
 """PyTorch as most people write it: layers, a loss, autograd and ``torch.optim.SGD``."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import torch

@@ -1,7 +1,5 @@
 """Fixed tensors of a run: no operation makes them from others, or writes others into them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """What happens to single operations of a run: promotion to float64, and means instead of noise."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """The objects of a training, and finding those that it makes without naming them."""
 
-from __future__ import annotations
-
 import inspect
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -9,8 +9,6 @@ Of several optimisers without a name the second is ``optimizer2``. A vector that
 over all of its parameters, as LBFGS does, is one array for each parameter.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 

@@ -7,8 +7,6 @@ are integers in the order of the numbers.
 Functions that speak of *rows* take one row for each unit: ``Units.rows`` gives them.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Following a run: whether units that start as clones stay clones, after every single step."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 

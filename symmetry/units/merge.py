@@ -1,7 +1,5 @@
 """Making units copies of others where groups overlap: whatever the copies make equal is equal."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A state: every array that a step changes, by name."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Counts, distances and groups in words: ``2 steps``, ``1 ulp``, ``even units | odd units``."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 

@@ -6,8 +6,6 @@ such an axis and its positions. Along the axis ``LABELS`` it exchanges the numbe
 they stand: what argmax yields names other units then. The empty action leaves the array as it is.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Finding the groups of equal units of a training, and what becomes of every parameter axis."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from symmetry import ranks

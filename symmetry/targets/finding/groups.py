@@ -1,7 +1,5 @@
 """From exchanges of two units to groups: how far they reach, and whether they hold."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from bisect import bisect_left

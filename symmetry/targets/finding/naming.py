@@ -1,7 +1,5 @@
 """Names for groups of units: the module that they belong to, and what they are."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace

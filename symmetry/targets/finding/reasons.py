@@ -1,7 +1,5 @@
 """Why slices of a parameter belong to no group, and how many units there is room for."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np

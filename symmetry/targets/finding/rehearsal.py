@@ -3,8 +3,6 @@
 Whole steps are only taken to see which entries of the parameters receive a gradient.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Following an exchange through the operations does not find them: a loop over exp
 operations for each, and an array becomes another array.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections import ChainMap, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -4,8 +4,6 @@ No operation is known by name. What an operation makes of an exchange is found b
 exchanged inputs, and which axes belong together by changing one slice.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence

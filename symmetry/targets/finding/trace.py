@@ -1,7 +1,5 @@
 """The trace of a training's first step, or two: every operation up to its losses, repeatable."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
