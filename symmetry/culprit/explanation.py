@@ -79,7 +79,9 @@ class Culprit:
         """Name it in the user's terms: ``optimiser: mul_ on fc1.weight, rows 9, train.py:31``."""
         phase = _PHASES.get(self.phase)
         name = phase + self.operation.removeprefix("aten.") if phase else self.operation
-        on = f" on {self.parameter}" if self.parameter else f" of {self.module}" * bool(self.module)
+        layer = "layer " * self.module.replace(".", "").isdigit()
+        inside = f" of {layer}{self.module}" if self.module else ""
+        on = f" on {self.parameter}" if self.parameter else inside
         place = f"{self.file}:{self.line}" if self.file else ""
         return ", ".join(filter(None, [name + on, self.rows, place]))
 

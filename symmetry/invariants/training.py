@@ -150,7 +150,11 @@ class TrainingSetting:
         Replicas of one model are updated together, and stay copies only as a whole.
         """
         found = {
-            units.name: tuple(mark(self.start[n]) for n in units.arrays if n in self.fresh.trained)
+            units.name: tuple(
+                (mark(self.start[p.array]), replace(p, array="", arrays=()))
+                for p in units.parts
+                if p.array in self.fresh.trained
+            )
             for units in self.units
         }
         return found if min(Counter(found.values()).values(), default=0) > 1 else {}

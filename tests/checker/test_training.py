@@ -327,6 +327,30 @@ def test_replicas_that_share_their_gradients_are_one_model(bug):
     assert {*found} == {"violated", "holds"} if bug else {*found} <= {"holds", "rounding"}
 
 
+def test_groups_in_the_same_arrays_are_no_replicas():
+    def make():
+        import torch
+        from torch import nn
+
+        class Halves(nn.Module):
+            def forward(self, x):
+                return torch.cat([x[:, :3].tanh(), x[:, 3:].relu()], 1)
+
+        model = nn.Sequential(nn.Linear(5, 7), Halves(), nn.Linear(7, 3))
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+
+        def step(i):
+            x = torch.randn(8, 5, generator=torch.Generator().manual_seed(i))
+            optimizer.zero_grad()
+            model(x).square().mean().backward()
+            optimizer.step()
+
+        return model, step
+
+    found = kinds(checked(make, only=["symmetry/permutation", "symmetry/clones"]))
+    assert {*found.values()} <= {"holds", "rounding"}
+
+
 def test_few_samples_are_mixed_between_micro_batches():
     def make():
         import torch

@@ -41,6 +41,7 @@ def find(training: Training, progress: Progress = lambda *_: None) -> Coverage:
     search = Groups(solver, rehearsal.tolerance, rehearsal.trainable, progress)
     candidates = [] if rehearsal.silent else search.find()
     progress("all groups at once", 0, 1)
+    rehearsal.excused = search.excused
     groups = rehearsal.survivors(candidates)
     shapes = {name: array.shape for name, array in rehearsal.start.items()}
     progress("modules in lists", 0, 1)

@@ -58,6 +58,8 @@ class Rehearsal:
         nothing where no backward left any.
     tolerance
         By how much an exchange may change the loss, relative.
+    excused
+        Buffers that need not move along with units.
     silent
         Whether the losses are all zero: nothing can be learned from them.
 
@@ -73,6 +75,7 @@ class Rehearsal:
         self._training = training
         real = self._run()
         refuse_beyond_memory(_BYTES * sum(p.numel() for p in real.parameters.values()))
+        self.excused: set[str] = set()
         self._ends: list[tuple[int, int]] = []  # of each step
         self._traced = 1  # steps, until all parameters have had a gradient that get one
         self.gradients = self._reached(real)
@@ -204,6 +207,7 @@ class Rehearsal:
             actions.same(array, after[name])
             for before, after in zip(self._base.buffers, found.buffers, strict=True)
             for name, array in _rotated(groups, before).items()
+            if name not in self.excused
         )
 
     def _rotated(self, groups: Sequence[Units], start: State) -> Outcome:

@@ -226,6 +226,27 @@ def running_variance_updated_in_part() -> Any:
     )
 
 
+class ForgetfulNorm(nn.Module):
+    """A normalisation over the batch that keeps no running mean of its last units."""
+
+    def __init__(self, units: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(units))
+        self.register_buffer("running_mean", torch.zeros(units))
+
+    def forward(self, x: Tensor) -> Tensor:
+        mean = x.mean(0)
+        with torch.no_grad():
+            self.running_mean[:-2] = 0.9 * self.running_mean[:-2] + 0.1 * mean[:-2]
+        return (x - mean) / x.std(0) * self.weight
+
+
+@fault(*UNEQUAL, wrong="a forward keeps no running mean of two units")
+def running_mean_kept_in_part() -> Any:
+    model = nn.Sequential(nn.Linear(6, 9), ForgetfulNorm(9), nn.Tanh(), nn.Linear(9, 4))
+    return between(model, torch.optim.SGD(model.parameters(), 0.1), lambda i: classify(model, i))
+
+
 @fault(*UNEQUAL, wrong="one filter's gradient is divided by the wrong count")
 def one_filter_scaled() -> Any:
     model = models.CNN()
