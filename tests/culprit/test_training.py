@@ -25,7 +25,7 @@ FAULTY = {
     "rows_kept_in_half": "aten._to_copy, ",
     "partial_cast": "forward: _to_copy, ",
     "custom_backward": "backward: mul, ",
-    "straight_through": "backward: mul of 2, ",
+    "straight_through": "backward: mul of layer 2, ",
     "lstm": "aten.mul_ on the gradient of rnn.weight_hh_l0, rows 30 to 35, ",
     "gru": "optimiser: mul_ on rnn.weight_ih_l0, row 2, ",
     "scaled_unit": "forward: mul, ",
