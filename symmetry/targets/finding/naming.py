@@ -32,7 +32,7 @@ def named(groups: Sequence[Units], shapes: Shapes) -> list[Units]:
     def name(number: int) -> str:
         units, found = groups[number], outer[number]
         kind = _kind(units, shapes, number in around)
-        if found is None:
+        if found is None or any(part.arrays for part in groups[found[0]].parts):
             return f"{_path(units, shapes, kind)} {kind}"
         whole = Units(name(found[0]), 0, ())
         if kind == "units" and whole.name.endswith("heads"):

@@ -169,7 +169,7 @@ def test_what_changes_its_shape_is_not_compared():
 def test_modules_of_several_names_are_named_by_all_of_them():
     coverage = find(Training("twins", models.twin_critics))
     names = [units.name for units in coverage.groups]
-    assert names == ["q1/q2 module 0 units", "q1/q2 module 1 units", "q1/q2 modules"]
+    assert names == ["q1.0 units", "q2.0 units", "q1/q2 modules"]
     coverage = find(Training("twins", models.flat_twins))
     assert coverage.groups[-1].name == "l0/l3 modules"
 
