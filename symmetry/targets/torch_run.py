@@ -149,7 +149,7 @@ class Run:
 
     def save(self) -> Saved:
         """Return what a training saves: copies of all state dictionaries, and random states."""
-        dicts = {name: deepcopy(x.state_dict()) for name, x in self.objects.stateful.items()}
+        dicts = {name: _copy(x.state_dict()) for name, x in self.objects.stateful.items()}
         own = generators.states_of(generators_of(self.objects))
         return Saved(self.taken, dicts, self._random_states, own, self.gradients())
 
@@ -375,6 +375,12 @@ class Saved(NamedTuple):
     random_states: Any
     generators: list[Any]
     gradients: dict[str, Array]
+
+
+def _copy(saved: Any) -> Any:
+    """Return a deep copy without the history of tensors, as a file would be."""
+    tensors = [t for t in tree_leaves(saved) if isinstance(t, Tensor) and not t.is_leaf]
+    return deepcopy(saved, {id(t): t.detach().clone() for t in tensors})
 
 
 def _forget_compiled() -> None:
