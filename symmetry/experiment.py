@@ -6,7 +6,8 @@ start, in which the units must come out different, so that one sees that the com
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache, cached_property, partial
 from itertools import repeat
 from typing import Any
 
@@ -15,12 +16,12 @@ from numpy.typing import NDArray
 
 from symmetry.data.dataset import Dataset
 from symmetry.data.random import Random
-from symmetry.errors import SymmetryError
 from symmetry.memory import bytes_to_train, refuse_beyond_memory
 from symmetry.network import formulas
 from symmetry.network.collapsed import CollapsedCore
 from symmetry.network.core import Core
 from symmetry.network.training import Iteration, Weights, train
+from symmetry.task import Settings
 from symmetry.units import compare
 from symmetry.units.compare import Floats
 from symmetry.watch import Outcome, Watch
@@ -28,39 +29,13 @@ from symmetry.watch import Outcome, Watch
 Pair = tuple[Floats, Floats]
 Doubles = NDArray[np.float64]
 
-ZERO_START = "zero start"
-RANDOM_START = "random start"
-COLLAPSED = "collapsed network"
-CONTROL = "control (random start)"
+_CONTROL = "control (random start)"
 
 _RADIUS = 0.01  # a random start is uniform between minus and plus this
 _POINT_SIZE = 400  # bytes that an iteration leaves behind in the history and the reports
 _KEPT = 6  # of both weight matrices: the first, the last, the control's, to compare, to write
 _CORE = 24  # the same, held by the core: its layouts, and a gradient for each chunk of samples
 _LISTS = 3  # as large as the inputs: their nonzeros with indices, by sample and by input
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What can be chosen; the defaults are the experiment's own."""
-
-    hidden: int = 200
-    iterations: int = 100
-    lr: float = 0.01  # finite and positive in the dtype
-    dtype: str = "float32"  # or float64
-    init: str = "zero"  # or random
-    seed: int = 0  # of the random start, here or in the control
-    collapsed: bool = False  # train the collapsed network alone, without control
-    control: bool = True  # run the control after a zero start
-
-    def __post_init__(self) -> None:
-        with np.errstate(over="ignore", under="ignore"):
-            lr = np.dtype(self.dtype).type(self.lr)
-        if not 0 < lr < np.inf:
-            raise SymmetryError(
-                f"the learning rate must be finite and positive in {self.dtype}, "
-                f"and {self.lr} is {lr} there"
-            )
 
 
 @dataclass(frozen=True)
@@ -80,16 +55,6 @@ class Listener:
 
     def iteration(self, run: str, point: Point, iterations: int) -> None:
         """Learn that the run of that name has finished one of its iterations."""
-
-
-@dataclass(frozen=True, eq=False)
-class Control:
-    """The run from a random start; ``distinct`` counts the different columns of its final w1."""
-
-    seed: int
-    history: tuple[Point, ...]
-    distinct: int
-    w1: Floats
 
 
 @dataclass(frozen=True)
@@ -115,9 +80,14 @@ class Experiment:
     first: Pair  # w1 (i + 1, h) and w2 (h + 1, c) after the first iteration
     last: Pair
     confusion: NDArray[np.int64]  # test images by label and prediction at the end, shape (c, c)
-    outcomes: tuple[Outcome, ...]  # of the exact invariants, over all iterations
-    control: Control | None
+    outcomes: tuple[Outcome, ...]  # of the exact invariants, over all iterations; control: none
+    control: "Experiment | None"  # the same from a random start
     differences: Differences | None
+
+    @cached_property
+    def distinct(self) -> int:
+        """How many different columns the final w1 has."""
+        return compare.distinct(self.last[0].T)
 
     @property
     def violated(self) -> bool:
@@ -139,46 +109,53 @@ def run_experiment(
     refuse_beyond_memory(_bytes_needed(data, settings))
     listener = listener or Listener()
     listener.stage("compiling the core, once")
+    prepared = cache(partial(_trainer, data, settings, threads))  # a core serves several runs
     with np.errstate(all="ignore"):  # a run may diverge; that is for the report to say
-        return _run(data, settings, threads, listener)
+        name = "collapsed network" if settings.collapsed else f"{settings.init} start"
+        return _run(name, data, settings, prepared, listener)
 
 
-def _start(settings: Settings, shapes: tuple[tuple[int, ...], ...], *, zero: bool) -> Weights:
+def _start(settings: Settings, shapes: tuple[tuple[int, ...], ...]) -> Weights:
     """Return zeros, or arrays drawn one after the other, uniform in ±0.01; both of the dtype."""
-    random, radius = Random(settings.seed), 0.0 if zero else _RADIUS
+    random, radius = Random(settings.seed), 0.0 if settings.init == "zero" else _RADIUS
     return tuple(random.uniform(shape, -radius, radius).astype(settings.dtype) for shape in shapes)
 
 
-def _run(data: Dataset, settings: Settings, threads: int | None, listener: Listener) -> Experiment:
+def _run(
+    name: str,
+    data: Dataset,
+    settings: Settings,
+    prepared: Callable[[Any], Callable[[Weights], Iterator[Iteration]]],
+    listener: Listener,
+) -> Experiment:
     """Train one network; beside a full one from a zero start the collapsed one, then the control.
 
     The collapsed network's units are equal by construction, so while it trains two stand for all.
+    The control's units need not be compared at every iteration.
     """
     zero, collapsed, hidden = settings.init == "zero", settings.collapsed, settings.hidden
+    beside, few = zero and not collapsed, min(hidden, 2)
     full = (data.inputs + 1, hidden), (hidden + 1, data.classes)  # w1 and w2
-    shapes = _collapsed_shapes(data) if collapsed else full
-    start = _start(settings, shapes, zero=zero)
-    train_from = _trainer(CollapsedCore if collapsed else Core, data, settings, threads)
-    few = min(hidden, 2)
+    alone = (data.inputs + 1,), (data.classes,), (data.classes,)  # u, b and v
+    start = _start(settings, alone if collapsed else full)
     watch = Watch(*_pair(start, few), data.never_lit, judged=zero or collapsed)
-    name = COLLAPSED if collapsed else ZERO_START if zero else RANDOM_START
-    twins: Iterator[Iteration | None] = repeat(None)
-    if beside := zero and not collapsed:
-        twin_start = _start(settings, _collapsed_shapes(data), zero=True)
-        twins = _trainer(CollapsedCore, data, settings, threads)(twin_start)
+    iterations = prepared(CollapsedCore if collapsed else Core)(start)
+    twins = prepared(CollapsedCore)(_start(settings, alone)) if beside else repeat(None)
     seen: list[Iteration] = []
     history, farthest = [], np.zeros(3)
-    told = _told(name, train_from(start), data, settings, listener)
-    for (now, point), twin in zip(told, twins, strict=False):
+    for now, twin in zip(iterations, twins, strict=False):
         seen = [*seen[:1], now]  # the first and the last
-        history.append(point)
-        watch.see(now.iteration, *_pair(now.weights, few))
+        correct = np.count_nonzero(now.predictions == data.test_labels)
+        history.append(Point(now.iteration, now.loss, 100 * int(correct) / len(data.test_labels)))
+        listener.iteration(name, history[-1], settings.iterations)
+        if name != _CONTROL:
+            watch.see(now.iteration, *_pair(now.weights, few))
         if twin is not None:
             farthest = np.maximum(farthest, _apart(now, twin))
     control = None
     if beside and settings.control:
-        start = _start(settings, shapes, zero=False)
-        control = _control(_told(CONTROL, train_from(start), data, settings, listener), settings)
+        random = replace(settings, init="random")
+        control = _run(_CONTROL, data, random, prepared, listener)
     return Experiment(
         data=data,
         settings=settings,
@@ -186,23 +163,14 @@ def _run(data: Dataset, settings: Settings, threads: int | None, listener: Liste
         first=_pair(seen[0].weights, hidden),
         last=_pair(seen[-1].weights, hidden),
         confusion=_confusion(data, seen[-1].predictions),
-        outcomes=watch.outcomes(),
+        outcomes=() if name == _CONTROL else watch.outcomes(),
         control=control,
         differences=Differences(*farthest.tolist()) if beside else None,
     )
 
 
-def _control(iterations: Iterator[tuple[Iteration, Point]], settings: Settings) -> Control:
-    """Train from a random start and count the units that came out different."""
-    history = []
-    for now, point in iterations:
-        history.append(point)
-        w1, _ = _pair(now.weights, settings.hidden)
-    return Control(settings.seed, tuple(history), compare.distinct(w1.T), w1)
-
-
 def _trainer(
-    kind: Callable[..., Any], data: Dataset, settings: Settings, threads: int | None
+    data: Dataset, settings: Settings, threads: int | None, kind: Callable[..., Any]
 ) -> Callable[[Weights], Iterator[Iteration]]:
     """Prepare both sets for one kind of core; return a function that trains from given weights."""
     training, test = (
@@ -219,32 +187,12 @@ def _trainer(
     return lambda weights: train(training, test, weights, settings.lr, settings.iterations)
 
 
-def _collapsed_shapes(data: Dataset) -> tuple[tuple[int, ...], ...]:
-    """Return the shapes of u, b and v."""
-    return (data.inputs + 1,), (data.classes,), (data.classes,)
-
-
 def _pair(weights: Weights, hidden: int) -> Pair:
     """Return w1 and w2, written out for so many hidden units where they are collapsed."""
     if len(weights) == 2:
         return weights[0], weights[1]
     u, b, v = weights
     return formulas.expand(u, b, v, hidden)
-
-
-def _told(
-    run: str,
-    iterations: Iterator[Iteration],
-    data: Dataset,
-    settings: Settings,
-    listener: Listener,
-) -> Iterator[tuple[Iteration, Point]]:
-    """Tell the news of a run, and pass its iterations on."""
-    for now in iterations:
-        correct = int(np.count_nonzero(now.predictions == data.test_labels))
-        point = Point(now.iteration, now.loss, 100 * correct / len(data.test_labels))
-        listener.iteration(run, point, settings.iterations)
-        yield now, point
 
 
 def _apart(now: Iteration, twin: Iteration) -> Doubles:

@@ -7,8 +7,9 @@ import pytest
 
 from symmetry import experiment
 from symmetry.errors import SymmetryError
-from symmetry.experiment import Listener, Point, Settings, run_experiment
+from symmetry.experiment import Listener, Point, run_experiment
 from symmetry.network import formulas
+from symmetry.task import Settings
 from tests.tiny import FirstRowCore, LastUnitCore, LivingDeadCore, tiny_data
 
 SETTINGS = Settings(hidden=5, iterations=6)
@@ -81,10 +82,10 @@ def test_the_control_is_the_run_from_a_random_start() -> None:
     control = run_experiment(data, dataclasses.replace(SETTINGS, seed=3)).control
     alone = run_experiment(data, dataclasses.replace(SETTINGS, seed=3, init="random"))
     assert control is not None
-    assert control.seed == 3
+    assert control.settings.seed == 3
     assert control.distinct == 5
     assert control.history == alone.history
-    assert (control.w1 == alone.last[0]).all()
+    assert (control.last[0] == alone.last[0]).all()
     assert abs(alone.first[0]).max() < 0.02
 
 

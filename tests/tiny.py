@@ -31,9 +31,10 @@ def tiny_data(
     return Dataset(
         name="tiny",
         files={"train-images-idx3-ubyte": "0" * 64},
-        train_images=images[0],
+        image_shape=shape,
+        train_x=images[0].reshape(train, -1),
         train_labels=labels.astype(np.uint8),
-        test_images=images[1],
+        test_x=images[1].reshape(test, -1),
         test_labels=random.integers(classes, test).astype(np.uint8),
         classes=classes,
     )

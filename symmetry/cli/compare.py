@@ -63,10 +63,9 @@ def command(
     from symmetry.cli.comparing import Shown
     from symmetry.comparison.study import full_study, study
     from symmetry.comparison.subject import parse_subjects
-    from symmetry.comparison.task import task_of_case, task_of_dataset
-    from symmetry.experiment import Settings
     from symmetry.files import writable_directory
     from symmetry.report.comparison import JSON, MARKDOWN, render_study
+    from symmetry.task import Settings, Task, task_of_case
 
     subjects, settings = parse_subjects(trainers), Settings(**options)
     usual = is_usual(settings, data, classes)
@@ -81,7 +80,7 @@ def command(
             if whole:
                 found = full_study(load_data(data, classes), settings, Shown())
             else:
-                task = task or task_of_dataset(load_data(data, classes), settings)
+                task = task or Task(load_data(data, classes), settings)
                 found = study(task, subjects, threads, Shown())
             render_study(found, as_typed()).write(output)
         say(f"report  {output / MARKDOWN}")

@@ -7,8 +7,8 @@ from symmetry.cli.progress import numbers
 from symmetry.cli.screen import current, say
 from symmetry.comparison.compare import ComparisonListener
 from symmetry.comparison.record import Comparison, TrainerPoint
-from symmetry.comparison.task import TaskFacts
 from symmetry.report.comparison import in_short, task_in_words
+from symmetry.task import Task
 
 _LINES = 10  # of progress, for each comparison
 
@@ -16,10 +16,10 @@ _LINES = 10  # of progress, for each comparison
 class Shown(ComparisonListener):
     """Prints a line now and then, one for each split, and one for each trainer at the end."""
 
-    def begin(self, facts: TaskFacts, names: tuple[str, ...]) -> None:
-        self._total, self._names = facts.iterations, names
+    def begin(self, task: Task, names: tuple[str, ...]) -> None:
+        self._total, self._names = task.settings.iterations, names
         self._split: set[str] = set()
-        say(f"{facts.data}, {task_in_words(facts)}\n  {', '.join(names)}")
+        say(f"{task.data.name}, {task_in_words(task)}\n  {', '.join(names)}")
         for name in names:
             current().doing(name, 0, self._total, "starting", bar=name)
 

@@ -16,7 +16,7 @@ from symmetry.errors import SymmetryError
 if TYPE_CHECKING:
     from symmetry.checker.case import Case
     from symmetry.data.dataset import Dataset
-    from symmetry.experiment import Settings
+    from symmetry.task import Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Option = Callable[[Command], Command]

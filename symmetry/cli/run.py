@@ -76,9 +76,10 @@ def command(
     """
     loading = ThreadPoolExecutor(1).submit(load_data, data, classes)  # while Numba is imported
     from symmetry.cli.progress import ShownRun
-    from symmetry.experiment import Settings, run_experiment
+    from symmetry.experiment import run_experiment
     from symmetry.files import writable_directory, writable_files
     from symmetry.report.experiment import render_experiment
+    from symmetry.task import Settings
 
     settings = Settings(**options, control=not no_control)
     usual = is_usual(settings, data, classes)

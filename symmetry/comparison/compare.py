@@ -5,11 +5,11 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 from typing import Any
 
-from symmetry.comparison.process import ADVANCE, LIBRARIES, Process, SubjectError
+from symmetry.comparison.process import Process, SubjectError
 from symmetry.comparison.record import Comparison, Recorder, TrainerPoint, TrainerRun
 from symmetry.comparison.subject import Subject
-from symmetry.comparison.task import Task, TaskFacts
 from symmetry.errors import SymmetryError
+from symmetry.task import Task
 
 _Runner = tuple[Process, Recorder]
 
@@ -17,7 +17,7 @@ _Runner = tuple[Process, Recorder]
 class ComparisonListener:
     """Is told how the work goes on; this one keeps it to itself. What it raises ends the work."""
 
-    def begin(self, facts: TaskFacts, names: tuple[str, ...]) -> None:
+    def begin(self, task: Task, names: tuple[str, ...]) -> None:
         """Learn that the processes of these trainers are being started."""
 
     def left_out(self, name: str, reason: str) -> None:
@@ -51,7 +51,7 @@ def compare(
     """
     task.refuse_beyond_memory(len(subjects))
     listener = listener or ComparisonListener()
-    listener.begin(task.facts, tuple(subject.name for subject in subjects))
+    listener.begin(task, tuple(subject.name for subject in subjects))
     runners: deque[_Runner] = deque()
     runs: dict[Subject, TrainerRun] = {}
     left_out: dict[str, str] = {}
@@ -72,24 +72,24 @@ def compare(
                     raise SymmetryError(f"no trainer is left; {error}") from error
 
     def advance(process: Process, recorder: Recorder) -> None:
-        point = recorder.see(*process.ask(ADVANCE))
+        point = recorder.see(*process.advance())
         listener.point(recorder.subject.name, point)
 
     def finish(process: Process, recorder: Recorder) -> None:
-        runs[recorder.subject] = recorder.run(process.ask(LIBRARIES))
+        runs[recorder.subject] = recorder.run(process.advance())
 
     with ExitStack() as stack:
         for subject in subjects:  # all are started at once; each takes its time to import
             process = stack.enter_context(closing(Process(subject, threads)))
-            runners.append((process, Recorder(subject, task.facts)))
+            runners.append((process, Recorder(subject, task)))
         each(lambda process, _: process.begin(task))
         each(lambda process, _: process.receive())
-        for iteration in range(1, task.facts.iterations + 1):
+        for iteration in range(1, task.settings.iterations + 1):
             each(advance)
             runners.rotate(-1)
             listener.turn(iteration)
         each(finish)
     found = tuple(runs[subject] for subject in subjects if subject in runs)
-    comparison = Comparison(task.facts, threads, found, left_out)
+    comparison = Comparison(task, threads, found, left_out)
     listener.end(comparison)
     return comparison

@@ -11,22 +11,22 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from symmetry.comparison.environment import loaded_libraries
 from symmetry.comparison.subject import Subject
-from symmetry.comparison.task import Task
 from symmetry.errors import SymmetryError
 from symmetry.network.formulas import one_hot_encode
 from symmetry.processes import command, ending, take_pipes
 from symmetry.targets import contestant, resolve
 from symmetry.targets.contestant import Given
 from symmetry.targets.trainer import Run, Trainer, TrainerError, in_one_line, place_of, quiet
+from symmetry.task import Task
 from symmetry.units.compare import Floats
 
-ADVANCE, LIBRARIES = "advance", "libraries"
 Iteration = tuple[float, float, int, Floats, Floats]  # seconds, loss, correct ones, w1 and w2
 
 
@@ -57,12 +57,12 @@ class Process:
         )
 
     def begin(self, task: Task) -> None:
-        """Send the task; the answer tells when everything is ready."""
+        """Send the task; the first answer is that everything is ready."""
         self._send((self._subject, task, self._cores))
 
-    def ask(self, question: str) -> Any:
-        """Send a question, wait for its answer, and return that."""
-        self._send(question)
+    def advance(self) -> Any:
+        """Ask for what comes next, wait for it, and return it."""
+        self._send(None)
         return self.receive()
 
     def receive(self) -> Any:
@@ -104,48 +104,47 @@ class Process:
 
 
 def main() -> None:
-    """Obey an order, then answer questions: each with a value, and None or what went wrong."""
+    """Answer every question by what comes next, and None or what went wrong; the task is first."""
     questions, answers = take_pipes()
-    training: Iterator[Iteration] = iter(())
     with quiet(), suppress(EOFError, BrokenPipeError):  # whoever asked is gone
+        work = _work(*pickle.load(questions))
         while True:
-            question = pickle.load(questions)
-            value: Any = None
-            error = None
+            value, error = None, None
             try:
-                if question == ADVANCE:
-                    value = next(training)
-                elif question == LIBRARIES:
-                    value = loaded_libraries()
-                else:
-                    training = _start_training(*question)
+                value = next(work)
             except (SymmetryError, TrainerError) as failure:
                 error = str(failure)
             except BaseException as failure:
                 error = f"{in_one_line(failure)}{place_of(failure)}"
             pickle.dump((value, error), answers, pickle.HIGHEST_PROTOCOL)
             answers.flush()
+            pickle.load(questions)
 
 
-def _start_training(subject: Subject, task: Task, cores: int | None) -> Iterator[Iteration]:
-    """Import the trainer and hand it the data; nothing of this is timed."""
+def _work(subject: Subject, task: Task, cores: int | None) -> Iterator[Any]:
+    """Import the trainer and hand it the data, which is not timed; train; tell the libraries."""
     if cores is not None and hasattr(os, "sched_setaffinity"):  # JAX has a thread for each
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
     if subject.deterministic:
         import torch
 
         torch.use_deterministic_algorithms(True)
-    facts = task.facts
-    shapes = (facts.inputs + 1, facts.hidden), (facts.hidden + 1, facts.classes)
-    w1, w2 = (np.zeros(shape, facts.dtype) for shape in shapes)
-    if not subject.step_only:
-        train = resolve.contestant(subject.trainer)
-        data = (task.x, task.labels, task.test_x, task.test_labels)
-        return _iterations(train(Given(*data, w1, w2, facts.lr)))
-    trainer = resolve.resolve_step(subject.trainer)
-    if facts.dtype not in trainer.dtypes:
-        raise SymmetryError(f"it takes {', '.join(trainer.dtypes)} only, not {facts.dtype}")
-    return _steps(trainer, task, w1, w2)
+    data, settings = task.data, task.settings
+    shapes = (data.inputs + 1, settings.hidden), (settings.hidden + 1, data.classes)
+    w1, w2 = (np.zeros(shape, settings.dtype) for shape in shapes)
+    arrays = data.train_x, data.train_labels, data.test_x, data.test_labels
+    given = Given(*arrays, w1, w2, settings.lr)
+    if subject.step_only:
+        trainer = resolve.resolve_step(subject.trainer)
+        if settings.dtype not in trainer.dtypes:
+            takes = ", ".join(trainer.dtypes)
+            raise SymmetryError(f"it takes {takes} only, not {settings.dtype}")
+        training = _steps(trainer, given)
+    else:
+        training = _iterations(resolve.contestant(subject.trainer)(given))
+    yield None
+    yield from islice(training, settings.iterations)
+    yield loaded_libraries()
 
 
 def _iterations(training: Iterator[contestant.Iteration]) -> Iterator[Iteration]:
@@ -156,11 +155,12 @@ def _iterations(training: Iterator[contestant.Iteration]) -> Iterator[Iteration]
         yield time.perf_counter() - start, loss, correct, np.array(w1), np.array(w2)
 
 
-def _steps(trainer: Trainer, task: Task, w1: Floats, w2: Floats) -> Iterator[Iteration]:
+def _steps(trainer: Trainer, given: Given) -> Iterator[Iteration]:
     """Take a user's steps, timing them alone; the core computes loss and accuracy."""
     from symmetry.network.core import Core
 
-    facts, seconds = task.facts, 0.0
+    x, labels, test_x, test_labels, w1, w2, lr = given
+    seconds = 0.0
     step = trainer.start().step
 
     def timed(*arguments: Any) -> Any:
@@ -171,15 +171,15 @@ def _steps(trainer: Trainer, task: Task, w1: Floats, w2: Floats) -> Iterator[Ite
         seconds = time.perf_counter() - start
         return result
 
+    dtype, (rows, classes) = w2.dtype.name, w2.shape
     core, test = (
-        Core(x, labels, classes=facts.classes, hidden=facts.hidden, dtype=facts.dtype)
-        for x, labels in ((task.x, task.labels), (task.test_x, task.test_labels))
+        Core(*samples, classes=classes, hidden=rows - 1, dtype=dtype)
+        for samples in ((x, labels), (test_x, test_labels))
     )
-    x = task.x.astype(facts.dtype)
-    y = one_hot_encode(task.labels, facts.classes, facts.dtype)
+    x, y = x.astype(dtype), one_hot_encode(labels, classes, dtype)
     while True:
-        result = Run(timed)(x, y, w1, w2, facts.lr)
+        result = Run(timed)(x, y, w1, w2, lr)
         w1, w2 = result.w1, result.w2
         loss, _ = core.evaluate(w1, w2)
         _, predictions = test.evaluate(w1, w2)
-        yield seconds, loss, int(np.count_nonzero(predictions == task.test_labels)), w1, w2
+        yield seconds, loss, int(np.count_nonzero(predictions == test_labels)), w1, w2

@@ -7,8 +7,8 @@ import numpy as np
 
 from symmetry.comparison.environment import Libraries
 from symmetry.comparison.subject import Subject
-from symmetry.comparison.task import TaskFacts
 from symmetry.invariants.two_layer import hidden_units
+from symmetry.task import Task
 from symmetry.units import compare
 from symmetry.units.compare import Floats, Group
 from symmetry.units.state import finite
@@ -66,7 +66,7 @@ class TrainerRun:
 class Comparison:
     """Several trainers on one task."""
 
-    facts: TaskFacts
+    task: Task
     threads: int | None  # that were asked for; None if the number was left to the libraries
     runs: tuple[TrainerRun, ...]
     left_out: dict[str, str] = field(default_factory=dict)  # trainers that failed, and why
@@ -109,10 +109,10 @@ def spread(units: Floats) -> float:
 class Recorder:
     """Is shown the weights after every iteration of one trainer; makes its record."""
 
-    def __init__(self, subject: Subject, facts: TaskFacts) -> None:
-        self.subject = subject
-        self._units, self._test = hidden_units(facts.hidden), facts.test
-        self._groups: tuple[Group, ...] = (tuple(range(facts.hidden)),)
+    def __init__(self, subject: Subject, task: Task) -> None:
+        self.subject, hidden = subject, task.settings.hidden
+        self._units, self._test = hidden_units(hidden), len(task.data.test_labels)
+        self._groups: tuple[Group, ...] = (tuple(range(hidden)),)
         self._finite, self._moved = True, False
         self._history: list[TrainerPoint] = []
 

@@ -10,10 +10,9 @@ from symmetry.comparison.compare import ComparisonListener, compare
 from symmetry.comparison.environment import this_machine
 from symmetry.comparison.record import Comparison
 from symmetry.comparison.subject import Subject, parse_subjects
-from symmetry.comparison.task import Task, task_of_case, task_of_dataset
 from symmetry.data.dataset import Dataset
-from symmetry.experiment import Settings
 from symmetry.targets.resolve import BUILTIN
+from symmetry.task import Settings, Task, task_of_case
 
 # Few samples, dense inputs, a large learning rate: each step multiplies a difference of rounding.
 GROWING = Case(30, 20, 33, 5, 5.0, 300, "float64", "normals", "zero", seed=1)
@@ -62,10 +61,10 @@ def full_study(
 
     What cannot fit into memory is refused before anything is begun.
     """
-    prepared = [(task_of_dataset(data, own), parse_subjects(names)) for own, names in trials]
+    prepared = [(Task(data, own), parse_subjects(names)) for own, names in trials]
     for task, subjects in prepared:
         task.refuse_beyond_memory(len(subjects))
-    main = study(task_of_dataset(data, settings), (), None, listener).main
+    main = study(Task(data, settings), (), None, listener).main
     tried = tuple(
         compare(task, subjects, optional=True, listener=listener)
         for task, subjects in prepared
@@ -79,7 +78,7 @@ def study(
     task: Task, subjects: tuple[Subject, ...], threads: int | None, listener: ComparisonListener
 ) -> Study:
     """Compare the trainers that are named, or else those that are installed, on one task."""
-    if threads is None and task.facts.case is not None:
+    if threads is None and task.case is not None:
         threads = CASE_THREADS
     compared, optional = subjects or parse_subjects(BUILTIN), not subjects
     found = compare(task, compared, threads=threads, optional=optional, listener=listener)

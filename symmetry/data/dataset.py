@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from symmetry.data.idx import about, read_idx, words
+from symmetry.data.idx import DataError, read_idx, unexpected, words
 
 DIMENSIONS = {
     "train-images-idx3-ubyte": 3,
@@ -19,32 +20,21 @@ DIMENSIONS = {
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Images and labels to train on and to test with; all images have the same shape."""
+    """Samples and labels to train on and to test with; each sample is an image."""
 
     name: str  # for people to read
     files: dict[str, str]  # SHA-256 of the uncompressed bytes by usual name, never with .gz
-    train_images: NDArray[np.uint8]  # shape (n, rows, columns)
-    train_labels: NDArray[np.uint8]  # shape (n,), each below ``classes``
-    test_images: NDArray[np.uint8]
-    test_labels: NDArray[np.uint8]
+    image_shape: tuple[int, int]  # rows and columns
+    train_x: NDArray[Any]  # the images as rows, shape (n, inputs); bytes, if they are from files
+    train_labels: NDArray[Any]  # shape (n,), each below ``classes``
+    test_x: NDArray[Any]
+    test_labels: NDArray[Any]
     classes: int  # how many the labels may tell apart
-
-    @property
-    def image_shape(self) -> tuple[int, int]:
-        """Rows and columns of an image."""
-        _, rows, columns = self.train_images.shape
-        return rows, columns
 
     @property
     def inputs(self) -> int:
         """Number of pixels of an image, which are the inputs of a network."""
-        rows, columns = self.image_shape
-        return rows * columns
-
-    @property
-    def train_x(self) -> NDArray[np.uint8]:
-        """The training images as rows, a view of shape (n, inputs)."""
-        return self.train_images.reshape(-1, self.inputs)
+        return int(self.train_x.shape[1])
 
     @cached_property
     def class_counts(self) -> NDArray[np.int64]:
@@ -55,11 +45,6 @@ class Dataset:
     def never_lit(self) -> NDArray[np.bool_]:
         """The pixels that are zero in every training image, shape (inputs,)."""
         return np.logical_not(self.train_x.any(axis=0))
-
-    @property
-    def test_x(self) -> NDArray[np.uint8]:
-        """The test images as rows, a view of shape (n, inputs)."""
-        return self.test_images.reshape(-1, self.inputs)
 
 
 def load_dataset(directory: Path, classes: int) -> Dataset:
@@ -73,21 +58,25 @@ def load_dataset(directory: Path, classes: int) -> Dataset:
     read = [(path, *read_idx(path, dimensions=DIMENSIONS[name])) for name, path in paths.items()]
     for (images_path, images, _), (path, labels, _) in (read[:2], read[2:]):
         if len(images) != len(labels):
-            expectation = f"expected {len(images)} labels, one for each image of {images_path.name}"
-            raise about(path, f"{expectation}, found {len(labels)}")
-    for path, labels, _ in read[1::2]:
-        for first in np.flatnonzero(labels.astype(np.int64) >= classes)[:1]:
-            expectation = f"expected labels below {classes}, the number of classes"
-            found = f"found {labels[first]} at position {first} (from 0)"
-            raise about(path, f"{expectation}, {found}")
-    train, train_labels, test, test_labels = (array for _, array, _ in read)
+            expected = f"{len(images)} labels, one for each image of {images_path.name}"
+            raise unexpected(path, expected, len(labels))
+        for first in np.flatnonzero(labels >= classes)[:1]:
+            found = f"{labels[first]} at position {first} (from 0)"
+            raise unexpected(path, f"labels below {classes}, the number of classes", found)
+    (train_path, train, _), (_, train_labels, _), (path, test, _), (_, test_labels, _) = read
     if train.shape[1:] != test.shape[1:]:
-        (train_path, *_), (test_path, *_) = read[::2]
-        expectation = f"expected images of {words(train.shape[1:])} as in {train_path.name}"
-        raise about(test_path, f"{expectation}, found {words(test.shape[1:])}")
-    files = {name: digest for name, (_, _, digest) in zip(paths, read, strict=True)}
-    name = directory.resolve().name  # resolved, so that "." has a name as well
-    return Dataset(name, files, train, train_labels, test, test_labels, classes)
+        expected = f"images of {words(train.shape[1:])} as in {train_path.name}"
+        raise unexpected(path, expected, words(test.shape[1:]))
+    return Dataset(
+        name=directory.resolve().name,  # resolved, so that "." has a name as well
+        files={name: digest for name, (_, _, digest) in zip(paths, read, strict=True)},
+        image_shape=train.shape[1:],
+        train_x=train.reshape(len(train), -1),
+        train_labels=train_labels,
+        test_x=test.reshape(len(test), -1),
+        test_labels=test_labels,
+        classes=classes,
+    )
 
 
 def _find(directory: Path) -> dict[str, Path]:
@@ -96,12 +85,11 @@ def _find(directory: Path) -> dict[str, Path]:
         present = {path.name for path in directory.iterdir()}
     except OSError as error:
         problem = f"expected a directory with four IDX files, found: {error.strerror or error}"
-        raise about(directory, problem) from error
+        raise DataError(directory, problem) from error
     paths = {}
     for name in DIMENSIONS:
         found = [candidate for candidate in (name, f"{name}.gz") if candidate in present]
         if len(found) != 1:  # two might differ, and no rule would say which of them is meant
-            number = "both" if found else "neither"
-            raise about(directory, f"expected {name} or {name}.gz, found {number}")
+            raise unexpected(directory, f"{name} or {name}.gz", "both" if found else "neither")
         paths[name] = directory / found[0]
     return paths

@@ -33,11 +33,14 @@ CHUNK = 1 << 18  # bytes read at a time
 class DataError(SymmetryError):
     """Data are not what they have to be; the message says where, what was expected, what found."""
 
+    def __init__(self, path: Path, problem: str) -> None:
+        name = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(path))
+        super().__init__(f"{name if len(name) <= 150 else '...' + name[-147:]}: {problem}")
 
-def about(path: Path, problem: str) -> DataError:
-    """Return the error that says ``problem`` about ``path``, whatever characters its name holds."""
-    name = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(path))
-    return DataError(f"{name if len(name) <= 150 else '...' + name[-147:]}: {problem}")
+
+def unexpected(path: Path, expected: str, found: object) -> DataError:
+    """Return the error that something else was found than expected."""
+    return DataError(path, f"expected {expected}, found {found}")
 
 
 def read_idx(path: Path, *, dimensions: int) -> tuple[NDArray[np.uint8], str]:
@@ -52,13 +55,13 @@ def read_idx(path: Path, *, dimensions: int) -> tuple[NDArray[np.uint8], str]:
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait forever
             kind = "a directory" if path.is_dir() else "something else"
-            raise about(path, f"expected a regular file, found {kind}")
+            raise unexpected(path, "a regular file", kind)
         with path.open("rb") as file:
             data, shape = _read(path, file, dimensions)
     except OSError as error:
-        raise about(path, f"cannot be read: {error.strerror or error}") from error
+        raise DataError(path, f"cannot be read: {error.strerror or error}") from error
     except MemoryError as error:
-        raise about(path, "expected a file that fits into memory, found more") from error
+        raise unexpected(path, "a file that fits into memory", "more") from error
     array = np.frombuffer(data, np.uint8, offset=4 + 4 * dimensions).reshape(shape)
     return array, hashlib.sha256(data).hexdigest()
 
@@ -69,26 +72,26 @@ def _read(path: Path, file: BinaryIO, dimensions: int) -> tuple[bytearray, tuple
     read = _inflating(path, file) if packed else file.read
     data, shape = _read_header(path, read, dimensions)
     total, most = len(data) + math.prod(shape), size * MOST_FROM_A_BYTE
-    expected = f"expected {total} bytes, as its header claims ({words(shape)})"
+    expected = f"{total} bytes, as its header claims ({words(shape)})"
     if packed and total > most:
-        raise about(path, f"{expected}, found {size} gzipped bytes, which hold at most {most}")
+        raise unexpected(path, expected, f"{size} gzipped bytes, which hold at most {most}")
     if not packed and total != size:
-        raise about(path, f"{expected}, found {size} bytes")
+        raise unexpected(path, expected, f"{size} bytes")
     if packed and total > max(MUCH, size * MUCH_FROM_A_BYTE):  # made to fill somebody's memory
-        problem = f"expected at most {MUCH_FROM_A_BYTE} bytes from each gzipped one"
-        raise about(path, f"{problem}, found {in_words(total)} claimed: unpack it if it is meant")
+        found = f"{in_words(total)} claimed: unpack it if it is meant"
+        raise unexpected(path, f"at most {MUCH_FROM_A_BYTE} bytes from each gzipped one", found)
     if (there := available()) is not None and total > there:
-        problem = f"expected a file that fits into {in_words(there)} of memory"
-        raise about(path, f"{problem}, found one of {in_words(total)} ({words(shape)})")
+        found = f"one of {in_words(total)} ({words(shape)})"
+        raise unexpected(path, f"a file that fits into {in_words(there)} of memory", found)
     # One byte more than claimed is asked for: only its absence shows that the file ends there.
-    data += _pieces(read, total + 1 - len(data))
+    data += read(total + 1 - len(data))
     if len(data) != total:
-        raise about(path, f"{expected}, found {'more' if len(data) > total else len(data)}")
+        raise unexpected(path, expected, "more" if len(data) > total else len(data))
     return data, shape
 
 
-def _inflating(path: Path, file: BinaryIO) -> Callable[[int], bytes]:
-    """Return what reads 1 to so many bytes of the single gzip stream in a file, none at its end.
+def _inflating(path: Path, file: BinaryIO) -> Callable[[int], bytes | bytearray]:
+    """Return what reads so many bytes of the single gzip stream in a file, fewer at its end.
 
     Python's ``GzipFile`` would pass over zero bytes after the stream and append further streams;
     here whatever follows the stream is an error.
@@ -97,59 +100,49 @@ def _inflating(path: Path, file: BinaryIO) -> Callable[[int], bytes]:
     file.seek(0)
     if magic != GZIP_MAGIC:
         hint = "; a plain file goes without .gz in its name" if magic == b"\0\0" else ""
-        raise about(path, f"expected a gzip stream (1f 8b), found {_hex(magic)}{hint}")
+        raise unexpected(path, "a gzip stream (1f 8b)", _hex(magic) + hint)
     inflater = zlib.decompressobj(wbits=31)  # 31: with gzip's header and checksum
 
-    def read(limit: int) -> bytes:
-        while not inflater.eof:
+    def read(limit: int) -> bytearray:
+        data = bytearray()  # grows with what is really there
+        while len(data) < limit and not inflater.eof:
             packed = inflater.unconsumed_tail or file.read(CHUNK)
             try:
-                piece = inflater.decompress(packed, limit)
+                piece = inflater.decompress(packed, limit - len(data))
             except zlib.error as error:
                 reason = str(error).rpartition(": ")[2]
-                raise about(path, f"expected a sound gzip stream, found {reason}") from error
-            if piece:
-                return piece
-            if not packed and not inflater.eof:
-                raise about(path, "expected a whole gzip stream, found its end missing")
-        if trailing := (inflater.unused_data + file.read(8))[:8]:
-            raise about(
-                path, f"expected one gzip stream and no more, found {_hex(trailing)} after it"
-            )
-        return b""
+                raise unexpected(path, "a sound gzip stream", reason) from error
+            if not (packed or piece or inflater.eof):
+                raise unexpected(path, "a whole gzip stream", "its end missing")
+            data += piece
+        if inflater.eof and (trailing := (inflater.unused_data + file.read(8))[:8]):
+            raise unexpected(path, "one gzip stream and no more", f"{_hex(trailing)} after it")
+        return data
 
     return read
 
 
 def _read_header(
-    path: Path, read: Callable[[int], bytes], dimensions: int
+    path: Path, read: Callable[[int], bytes | bytearray], dimensions: int
 ) -> tuple[bytearray, tuple[int, ...]]:
     """Return the bytes of the header and the lengths that it claims."""
-    if len(magic := _pieces(read, 4)) < 4:
-        raise about(path, f"expected 4 bytes of magic number, found {len(magic)}")
+    if len(magic := read(4)) < 4:
+        raise unexpected(path, "4 bytes of magic number", len(magic))
     if magic[:2] != b"\0\0":
         hint = "; a gzip file needs .gz in its name" if magic[:2] == GZIP_MAGIC else ""
-        raise about(path, f"expected an IDX file (00 00 first), found {_hex(magic[:2])}{hint}")
+        raise unexpected(path, "an IDX file (00 00 first)", _hex(magic[:2]) + hint)
     if magic[2] != UNSIGNED_BYTES:
         kind = OTHER_TYPES.get(magic[2], "unknown")
-        raise about(path, f"expected type code 08 (unsigned bytes), found {magic[2]:02x} ({kind})")
+        raise unexpected(path, "type code 08 (unsigned bytes)", f"{magic[2]:02x} ({kind})")
     if magic[3] != dimensions:
         hint = "; are images and labels swapped?" if magic[3] in (1, 3) else ""
-        raise about(path, f"expected {dimensions} dimension(s), found {magic[3]}{hint}")
-    if len(lengths := _pieces(read, 4 * dimensions)) < 4 * dimensions:
-        raise about(path, f"expected {4 * dimensions} bytes of lengths, found {len(lengths)}")
+        raise unexpected(path, f"{dimensions} dimension(s)", f"{magic[3]}{hint}")
+    if len(lengths := read(4 * dimensions)) < 4 * dimensions:
+        raise unexpected(path, f"{4 * dimensions} bytes of lengths", len(lengths))
     shape = struct.unpack(f">{dimensions}I", lengths)
     if 0 in shape:
-        raise about(path, f"expected lengths of at least 1, found {words(shape)}")
-    return magic + lengths, shape
-
-
-def _pieces(read: Callable[[int], bytes], count: int) -> bytearray:
-    """Return so many bytes, or all that there are; memory grows with what is really there."""
-    data = bytearray()
-    while len(data) < count and (piece := read(min(count - len(data), CHUNK))):
-        data += piece
-    return data
+        raise unexpected(path, "lengths of at least 1", words(shape))
+    return bytearray(magic + lengths), shape
 
 
 def words(shape: tuple[int, ...]) -> str:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from symmetry.data.dataset import Dataset, load_dataset
-from symmetry.data.idx import about
+from symmetry.data.idx import unexpected
 
 DIRECTORY = Path(__file__).parent / "mnist"
 
@@ -24,6 +24,6 @@ def load_mnist(classes: int = 10) -> Dataset:
     dataset = load_dataset(DIRECTORY, classes)
     for name, expected in CHECKSUMS.items():
         if dataset.files[name] != expected:
-            problem = f"expected SHA-256 {expected}, found {dataset.files[name]}"
-            raise about(DIRECTORY / f"{name}.gz", f"{problem}; install the package again")
+            found = f"{dataset.files[name]}; install the package again"
+            raise unexpected(DIRECTORY / f"{name}.gz", f"SHA-256 {expected}", found)
     return replace(dataset, name="MNIST")

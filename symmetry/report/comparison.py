@@ -13,11 +13,11 @@ import numpy as np
 
 from symmetry.comparison.record import Comparison, TrainerRun
 from symmetry.comparison.study import Study
-from symmetry.comparison.task import TaskFacts
 from symmetry.records import dump
 from symmetry.report.figure import Figure, plain
 from symmetry.report.files import Report
 from symmetry.report.templates import code, percent, relative, render
+from symmetry.task import Task
 from symmetry.units.words import count, groups_in_words, in_ulps
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _FINEST = 1e-17  # spreads below are not told from zero
 
 def render_study(study: Study, command: str) -> Report:
     """Return the files of the report; ``command`` is the line that writes it."""
-    helped = ((run, trial.facts.hidden) for trial in study.trials for run in trial.helped)
+    helped = ((run, trial.task.settings.hidden) for trial in study.trials for run in trial.helped)
     context = {
         "study": study,
         "splits": splits,
@@ -56,7 +56,7 @@ def spread_figure(comparison: Comparison, name: str) -> Figure:
 
     The axis is logarithmic down to the finest spread, and zero has a place below that.
     """
-    runs, iterations = comparison.runs, comparison.facts.iterations
+    runs, iterations = comparison.runs, comparison.task.settings.iterations
     labels = [f"{run.name}: {splits(run)}" for run in runs]
 
     def draw(canvas: Canvas) -> None:
@@ -85,7 +85,7 @@ def _json(study: Study) -> str:
     comparisons = [
         {
             "part": name,
-            "task": asdict(part.facts),
+            "task": _task(part.task),
             "threads": part.threads,
             "left_out": part.left_out,
             "runs": list(map(_run, part.runs)),
@@ -93,6 +93,21 @@ def _json(study: Study) -> str:
         for name, part in zip(names, study.comparisons, strict=False)
     ]
     return dump({"machine": study.machine, "comparisons": comparisons}) + "\n"
+
+
+def _task(task: Task) -> dict[str, Any]:
+    data, settings = task.data, vars(task.settings)
+    return {
+        "data": data.name,
+        "files": data.files,
+        "case": task.case and asdict(task.case),
+        "train": len(data.train_labels),
+        "test": len(data.test_labels),
+        "inputs": data.inputs,
+        "hidden": settings["hidden"],
+        "classes": data.classes,
+        **{key: settings[key] for key in ("iterations", "lr", "dtype")},
+    }
 
 
 def _run(run: TrainerRun) -> dict[str, Any]:
@@ -140,11 +155,13 @@ def _loss_difference(run: TrainerRun, core: TrainerRun | None) -> str:
     return relative(max(abs(mine.loss - its.loss) for mine, its in pairs))
 
 
-def task_in_words(facts: TaskFacts) -> str:
+def task_in_words(task: Task) -> str:
     """Return what was trained, in short."""
+    data, settings = task.data, task.settings
     return (
-        f"{facts.inputs}-{facts.hidden}-{facts.classes}, {count(facts.train, 'sample')}, "
-        f"{count(facts.iterations, 'iteration')}, learning rate {facts.lr}, {facts.dtype}"
+        f"{data.inputs}-{settings.hidden}-{data.classes}, "
+        f"{count(len(data.train_labels), 'sample')}, {count(settings.iterations, 'iteration')}, "
+        f"learning rate {settings.lr}, {settings.dtype}"
     )
 
 

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symmetry.data.mnist import CHECKSUMS
-from symmetry.experiment import Experiment, Settings
+from symmetry.experiment import Experiment
 from symmetry.records import dump
 from symmetry.report.figures import experiment_figures, shared_feature
 from symmetry.report.files import Report
 from symmetry.report.templates import command_line, render
+from symmetry.task import Settings
 from symmetry.units import compare
 from symmetry.units.words import count, groups_in_words, in_ulps
 from symmetry.watch import Outcome
@@ -152,7 +153,7 @@ def _json(experiment: Experiment) -> str:
         "invariants": [_attributes(outcome, *verdicts) for outcome in experiment.outcomes],
         "control": control
         and {
-            "seed": control.seed,
+            "seed": control.settings.seed,
             "history": [vars(point) for point in control.history],
             "distinct": control.distinct,
         },

@@ -48,7 +48,7 @@ def _runs(experiment: Experiment) -> list[tuple[str, tuple[Point, ...], Floats]]
     """Return name, history and final w1 of this run, and of its control."""
     runs = [(f"{experiment.settings.init} start", experiment.history, experiment.last[0])]
     if control := experiment.control:
-        runs.append(("random start (control)", control.history, control.w1))
+        runs.append(("random start (control)", control.history, control.last[0]))
     return runs
 
 

@@ -11,9 +11,9 @@ from symmetry.comparison.compare import ComparisonListener, compare
 from symmetry.comparison.process import SubjectError
 from symmetry.comparison.record import Comparison, TrainerPoint
 from symmetry.comparison.subject import parse_subjects
-from symmetry.comparison.task import Task, TaskFacts, task_of_case, task_of_dataset
 from symmetry.errors import SymmetryError
-from symmetry.experiment import Settings, run_experiment
+from symmetry.experiment import run_experiment
+from symmetry.task import Settings, Task, task_of_case
 from tests.conftest import needs
 from tests.tiny import tiny_data
 
@@ -22,7 +22,7 @@ SETTINGS = Settings(hidden=5, iterations=4, control=False)
 
 
 def task(settings: Settings = SETTINGS) -> Task:
-    return task_of_dataset(tiny_data(), settings)
+    return Task(tiny_data(), settings)
 
 
 def run(
@@ -36,7 +36,7 @@ class Diary(ComparisonListener):
     def __init__(self) -> None:
         self.entries: list[object] = []
 
-    def begin(self, facts: TaskFacts, names: tuple[str, ...]) -> None:
+    def begin(self, task: Task, names: tuple[str, ...]) -> None:
         self.entries.append([name.rpartition(":")[2] for name in names])
 
     def left_out(self, name: str, reason: str) -> None:

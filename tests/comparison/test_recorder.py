@@ -6,8 +6,7 @@ import pytest
 from symmetry.comparison.environment import Libraries
 from symmetry.comparison.record import Recorder, TrainerRun, spread
 from symmetry.comparison.subject import parse_subject
-from symmetry.comparison.task import task_of_dataset
-from symmetry.experiment import Settings
+from symmetry.task import Settings, Task
 from tests.tiny import tiny_data
 
 NOTHING = Libraries({}, ())
@@ -15,7 +14,7 @@ NOTHING = Libraries({}, ())
 
 def follower(hidden: int = 4) -> Recorder:
     settings = Settings(hidden=hidden, iterations=9)
-    return Recorder(parse_subject("x"), task_of_dataset(tiny_data(), settings).facts)
+    return Recorder(parse_subject("x"), Task(tiny_data(), settings))
 
 
 def weights(w1: float = 1.0, w2: float = 1.0, hidden: int = 4) -> tuple[np.ndarray, np.ndarray]:

@@ -9,8 +9,7 @@ from symmetry.comparison import study as module
 from symmetry.comparison.compare import ComparisonListener
 from symmetry.comparison.environment import this_machine
 from symmetry.comparison.study import GROWING, TRIALS, full_study, study
-from symmetry.comparison.task import task_of_case, task_of_dataset
-from symmetry.experiment import Settings
+from symmetry.task import Settings, Task, task_of_case
 from tests.tiny import tiny_data
 
 CASE = dataclasses.replace(GROWING, iterations=2)
@@ -26,9 +25,9 @@ def test_the_whole_study(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(found.main.left_out) == ["none-of-them"]
     (trial,) = found.trials  # that of trainers that do not work is not made
     assert [run.name for run in trial.runs] == ["numpy", "numpy[threads=1]"]
-    assert (trial.facts.hidden, trial.facts.dtype) == (2, "float64")
+    assert (trial.task.settings.hidden, trial.task.settings.dtype) == (2, "float64")
     assert found.growth is not None
-    assert found.growth.facts.case == CASE
+    assert found.growth.task.case == CASE
     assert found.growth.threads == 1
     assert found.comparisons == (found.main, trial, found.growth)
 
@@ -42,12 +41,12 @@ def test_what_is_tried_is_a_trainer_without_settings_and_then_with_some() -> Non
 
 def test_a_study_of_named_trainers() -> None:
     subjects = module.parse_subjects(("numpy",))
-    found = study(task_of_dataset(tiny_data(), SETTINGS), subjects, None, ComparisonListener())
+    found = study(Task(tiny_data(), SETTINGS), subjects, None, ComparisonListener())
     assert found.growth is None
     assert found.main.left_out == {}
     assert found.comparisons == (found.main,)
     grown = study(task_of_case(CASE), subjects, None, ComparisonListener())
-    assert grown.main.facts.case == CASE
+    assert grown.main.task.case == CASE
     assert grown.main.threads == 1
 
 

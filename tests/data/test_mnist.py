@@ -21,9 +21,10 @@ def test_what_is_known_about_mnist(dataset: Dataset) -> None:
     assert dataset.name == "MNIST"
     assert dataset.classes == 10
     assert dataset.files == CHECKSUMS
-    assert dataset.train_images.shape == (60_000, 28, 28)
-    assert dataset.test_images.shape == (10_000, 28, 28)
+    assert dataset.train_x.shape == (60_000, 784)
+    assert dataset.test_x.shape == (10_000, 784)
     assert dataset.inputs == 784
+    assert dataset.image_shape == (28, 28)
     assert dataset.train_labels[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
     frequencies = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
     assert np.bincount(dataset.train_labels).tolist() == frequencies

@@ -5,20 +5,23 @@ import json
 import re
 from typing import Any
 
+import numpy as np
+
 from symmetry.checker.case import Case
 from symmetry.comparison.environment import Libraries
 from symmetry.comparison.record import Comparison, TrainerPoint, TrainerRun
 from symmetry.comparison.study import Study
 from symmetry.comparison.subject import parse_subject
-from symmetry.comparison.task import TaskFacts
+from symmetry.data.dataset import Dataset
 from symmetry.report import comparison as words
 from symmetry.report.comparison import JSON, MARKDOWN, render_study
 from symmetry.report.templates import code, relative
+from symmetry.task import Settings, Task, task_of_case
 
 MACHINE = {"processor": "A processor (kind)", "environment": ""}
-FACTS = TaskFacts("MNIST", {"file": "0" * 64}, None, 60, 10, 784, 4, 10, 3, 0.01, "float32")
+SETTINGS = Settings(4, 3)
 CASE = Case(30, 20, 4, 5, 5.0, 3, "float64", "normals", "zero", 1)
-CASE_FACTS = TaskFacts("generated normals", {}, CASE, 30, 30, 20, 4, 5, 3, 5.0, "float64")
+CASE_TASK = task_of_case(CASE)
 IDENTICAL = ((0, 1, 2, 3),)
 SPLIT = ((0, 2), (1, 3))
 
@@ -51,8 +54,19 @@ def run(
     return dataclasses.replace(record, **changes)
 
 
-def comparison(*runs: TrainerRun, facts: TaskFacts = FACTS, **options: Any) -> Comparison:
-    return Comparison(facts, options.pop("threads", None), runs, **options)
+def task(settings: Settings = SETTINGS, name: str = "MNIST") -> Task:
+    samples, tests = (np.zeros((n, 784), np.uint8) for n in (60, 10))
+    labels = samples[:, 0], tests[:, 0]
+    files = {"file": "0" * 64}
+    data = Dataset(name, files, (28, 28), samples, labels[0], tests, labels[1], 10)
+    return Task(data, settings)
+
+
+TASK = task()
+
+
+def comparison(*runs: TrainerRun, task: Task = TASK, **options: Any) -> Comparison:
+    return Comparison(task, options.pop("threads", None), runs, **options)
 
 
 COMMAND = "symmetry compare"
@@ -75,7 +89,7 @@ def whole() -> Study:
         run("torch[threads=1]", (1e-7, 1e-7, 1e-7)),
         run("torch[MKL_CBWR=AVX2]", seconds=1.5),
     )
-    growth = comparison(CORE, run("numpy", (0.0, 1e-12, 0.9)), facts=CASE_FACTS, threads=1)
+    growth = comparison(CORE, run("numpy", (0.0, 1e-12, 0.9)), task=CASE_TASK, threads=1)
     main = comparison(CORE, BROKEN, left_out={"jax": "not installed"})
     return Study(MACHINE, main, (trial,), growth)
 
@@ -93,7 +107,7 @@ def test_when_nothing_splits_the_report_says_so() -> None:
         MACHINE,
         comparison(CORE, run("numpy")),
         (comparison(run("torch"), run("torch[deterministic]")),),
-        comparison(run("numba"), facts=CASE_FACTS, threads=1),
+        comparison(run("numba"), task=CASE_TASK, threads=1),
     )
     text = flat(markdown(study))
     assert "When they split: `numba` never; `numpy` never.**" in text
@@ -170,7 +184,7 @@ def test_a_case_is_shown() -> None:
     text = flat(markdown(whole()))
     assert "## How one ulp becomes another network" in text
     assert text.count(CASE.to_json()) == 1
-    alone = markdown(Study(MACHINE, comparison(CORE, facts=CASE_FACTS, threads=1)))
+    alone = markdown(Study(MACHINE, comparison(CORE, task=CASE_TASK, threads=1)))
     assert alone.count(CASE.to_json()) == 1
     assert "on a generated case from" in flat(alone)
 
@@ -194,8 +208,8 @@ def test_a_step_alone_is_not_compared_in_speed() -> None:
 
 
 def test_one_iteration_has_no_times_to_compare() -> None:
-    facts = dataclasses.replace(FACTS, iterations=1)
-    report = render_study(Study(MACHINE, comparison(run("numpy", (0.0,)), facts=facts)), COMMAND)
+    once = task(Settings(4, 1))
+    report = render_study(Study(MACHINE, comparison(run("numpy", (0.0,)), task=once)), COMMAND)
     assert "| `numpy` | - | - | 4.50 |" in report.texts[MARKDOWN]
     assert [figure.is_current(figure.png()) for figure in report.figures] == [True]
 
@@ -208,8 +222,8 @@ def test_the_line_that_repeats_it() -> None:
 
 def test_names_cannot_break_the_markdown() -> None:
     assert code("a|b`c\n") == "`a?b?c?`"
-    facts = dataclasses.replace(FACTS, data="a|b")
-    assert "on `a?b` from" in flat(markdown(Study(MACHINE, comparison(CORE, facts=facts))))
+    strange = task(name="a|b")
+    assert "on `a?b` from" in flat(markdown(Study(MACHINE, comparison(CORE, task=strange))))
 
 
 def test_numbers_for_people() -> None:
