@@ -28,7 +28,7 @@ GPT = {  # millions of parameters: width, layers, heads, vocabulary
     "100": (768, 12, 12, 20000),
     "124": (768, 12, 12, 50257),
 }
-DEFAULT = ("mlp", "cnn", "gpt", "lstm", "resnet18", "0.1", "1", "10")
+DEFAULT = ("mlp", "cnn", "gpt", "lstm", "resnet18", "0.1", "1", "10", "100")
 
 
 def gpt(width: int, layers: int, heads: int, vocabulary: int) -> Callable[[], Any]:

@@ -145,6 +145,11 @@ def document(
             "",
             *memory_table(measured),
             "",
+            "## Trainings",
+            "",
+            "What finding the units of a training costs is in "
+            "[performance-finding.md](performance-finding.md).",
+            "",
             "## Measured on",
             "",
             *environment_table(facts),
