@@ -50,6 +50,10 @@ scattered at random (those of MNIST, {share:.1f} percent, lie together), and a h
 dense matrix. The collapsed core trains the same network as one unit, so that its time does not grow
 with the hidden units."""
 
+TRAININGS = (
+    "What finding the units of a training costs is in "
+    "[performance-finding.md](performance-finding.md)."
+)
 SIDE_BY_SIDE = f"""\
 Each as it was measured on that day, with the core of that day (`{FILE}`). All other
 tables and the pictures are those of the first one."""
@@ -147,8 +151,7 @@ def document(
             "",
             "## Trainings",
             "",
-            "What finding the units of a training costs is in "
-            "[performance-finding.md](performance-finding.md).",
+            TRAININGS,
             "",
             "## Measured on",
             "",
