@@ -105,10 +105,9 @@ class TrainingSetting:
                 "its steps call no backward(), return no loss and change nothing: a step that "
                 "does without backward() returns its loss"
             )
-        trained = frozenset(name for name, p in run.parameters.items() if p.requires_grad)
         size = sum(array.nbytes for array in states[-1].values())
         on_gpu = any(parameter.is_cuda for parameter in run.parameters.values())
-        return Fresh(start, states, precision, trained, size, on_gpu)
+        return Fresh(start, states, precision, run.trained, size, on_gpu)
 
     @cached_property
     def start(self) -> State:

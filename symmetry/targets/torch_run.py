@@ -21,7 +21,7 @@ from symmetry.targets.torch_fixed import FixedTensor, FixedTensors
 from symmetry.targets.torch_modes import Arithmetic, Drawn, Frozen, Inside, Mixed, widened
 from symmetry.targets.torch_objects import Objects, can_be_hooked, generators_of, make_objects
 from symmetry.targets.trainer import told_as
-from symmetry.targets.training import Training, TrainingError
+from symmetry.targets.training import Training, TrainingError, held_by
 from symmetry.units.state import Array, State
 
 
@@ -48,6 +48,7 @@ class Run:
         self.before_update: Callable[[Any], None] = lambda _: None
         self.after_update: Callable[[Any], None] = lambda _: None
         self.updates = 0  # by optimisers
+        self._reached: set[str] = set()  # the parameters that a gradient came to
         self.pending = False  # whether a backward came after the last update
         self.order: Array | None = None  # in which the samples of each batch are put
         # Draws what results in bfloat16 and float16 are changed by: at most one ulp.
@@ -81,6 +82,17 @@ class Run:
     def model(self) -> nn.Module:
         """The module that the training returned."""
         return self.objects.model
+
+    @property
+    def trained(self) -> frozenset[str]:
+        """The parameters that a gradient has come to by now, or that an optimiser holds.
+
+        Those of a target network may require gradients as well. Without any, all that do.
+        """
+        wanted = {name: p for name, p in self.parameters.items() if p.requires_grad}
+        held = {id(p) for o in self.objects.optimizers.values() for p in held_by(o)}
+        known = {n for n, p in wanted.items() if n in self._reached or id(p) in held}
+        return frozenset(known or wanted)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the tensors of the state: writing into one changes the training."""
@@ -302,6 +314,7 @@ class Run:
             self.pending = True
             with self._inside.entered():
                 backward(tensors, *args, **kwargs)
+            self._reached.update(n for n, p in self.parameters.items() if p.grad is not None)
             self.after_backward()
 
         grad, inner = torch.autograd.grad, False

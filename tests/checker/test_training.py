@@ -351,6 +351,38 @@ def test_groups_in_the_same_arrays_are_no_replicas():
     assert {*found.values()} <= {"holds", "rounding"}
 
 
+def test_a_target_network_may_require_gradients_that_it_never_gets():
+    """Its actions may be exchanged, as only the best of them counts; those of the other may not."""
+
+    def make():
+        import copy
+
+        import torch
+        from torch import nn
+
+        model = nn.Sequential(nn.Linear(5, 6), nn.Tanh(), nn.Linear(6, 3))
+        target = copy.deepcopy(model)
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+
+        def step(i):
+            generator = torch.Generator().manual_seed(i)
+            x, then = torch.randn(2, 8, 5, generator=generator).to(model[0].weight.dtype)
+            actions = torch.randint(0, 3, (8, 1), generator=generator)
+            with torch.no_grad():
+                best, _ = target(then).max(1)
+            optimizer.zero_grad()
+            nn.functional.mse_loss(model(x).gather(1, actions)[:, 0], best).backward()
+            optimizer.step()
+            for slow, fast in zip(target.parameters(), model.parameters(), strict=True):
+                slow.data.copy_(0.1 * fast.data + 0.9 * slow.data)
+
+        return nn.ModuleDict({"model": model, "target": target}), step
+
+    found = checked(make, only=["symmetry/*"], skip=["*/samples"])
+    assert {*kinds(found).values()} <= {"holds", "rounding"}
+    assert [units.name for units in found.coverage.groups] == ["model.0 units"]
+
+
 def test_what_is_saved_has_no_history():
     """The state that a recurrent network goes on with is the result of its last step."""
 

@@ -79,11 +79,11 @@ class Rehearsal:
         self._ends: list[tuple[int, int]] = []  # of each step
         self._traced = 1  # steps, until all parameters have had a gradient that get one
         self.gradients = self._reached(real)
+        self.trainable = {*real.trained}
         del real  # with its gradients and its optimiser's state it is as large as four copies
         run = self._run()
         leaves = leaves_of(run)
         self.start: dict[str, Array] = {n: as_array(t) for n, t in leaves.items()}
-        self.trainable = {n for n, p in run.parameters.items() if p.requires_grad}
         self._buffers = [name for name in leaves if name not in run.parameters]
         self._way: tuple[float | None, bool]
         for self._way in _WAYS:
