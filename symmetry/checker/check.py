@@ -16,7 +16,7 @@ from symmetry.checker.diagnosis import diagnose
 from symmetry.checker.progress import Progress
 from symmetry.checker.shrink import MAX_RUNS, shrink
 from symmetry.checker.verdict import Kind, Verdict, settled
-from symmetry.invariants.catalogue import Invariant, StepInvariant
+from symmetry.invariants.catalogue import Invariant
 from symmetry.invariants.rounding import elaborated, explained
 from symmetry.invariants.two_layer import TwoLayer
 from symmetry.targets.coverage import Coverage
@@ -61,7 +61,7 @@ class Examiner(ABC):
         return tuple(verdicts)
 
 
-def fit(case: Case, invariant: StepInvariant) -> Case:
+def fit(case: Case, invariant: Invariant) -> Case:
     """Return the case with a start that can have the invariant's witness.
 
     Sizes, data and seed stay, and so does the start where it can have it.
@@ -135,7 +135,7 @@ class StepExaminer(Examiner):
         """Say what is the matter where several verdicts have one cause."""
         return *diagnose(self.trainer, verdicts), *self.plan.notes
 
-    def examine(self, invariant: StepInvariant, dtype: str) -> Verdict | None:
+    def examine(self, invariant: Invariant, dtype: str) -> Verdict | None:
         """Return the verdict that is known, or run the cases; None where that is hopeless."""
         if self._hopeless(dtype):
             return None
@@ -159,7 +159,7 @@ class StepExaminer(Examiner):
                 self._works[dtype] = _without_numbers(str(error))
         return self._works[dtype] in self._told
 
-    def _run(self, invariant: StepInvariant, dtype: str, cases: Sequence[Case]) -> Verdict:
+    def _run(self, invariant: Invariant, dtype: str, cases: Sequence[Case]) -> Verdict:
         """Run the cases until one fails; but rounding and errors that were told hide nothing."""
         verdict = Verdict(invariant.name, dtype, "holds")
         if dtype not in self.trainer.dtypes:
@@ -186,7 +186,7 @@ class StepExaminer(Examiner):
         )
 
     def _measure(
-        self, invariant: StepInvariant, case: Case, setting: TwoLayer | None = None
+        self, invariant: Invariant, case: Case, setting: TwoLayer | None = None
     ) -> Verdict:
         blank = Verdict(invariant.name, case.dtype, "holds", case=case)
         setting = setting or _setting(self.trainer, case)
@@ -195,7 +195,7 @@ class StepExaminer(Examiner):
     def _knows(self, failure: Verdict) -> bool:
         return failure.kind == "error" and _without_numbers(failure.message) in self._told
 
-    def _failed(self, invariant: StepInvariant, failure: Verdict) -> Verdict:
+    def _failed(self, invariant: Invariant, failure: Verdict) -> Verdict:
         """Describe a failure by the smallest case that fails in the same way."""
         self._tell(failure)
         if self.plan.seed is not None:  # of the list of cases: they were not given
@@ -214,7 +214,7 @@ class StepExaminer(Examiner):
         if failure.kind == "error":
             self._told.add(_without_numbers(failure.message))
 
-    def _shrunk(self, invariant: StepInvariant, failure: Verdict) -> Verdict:
+    def _shrunk(self, invariant: Invariant, failure: Verdict) -> Verdict:
         """Cut the run after the iteration that failed, then try everything else."""
 
         def fails(candidate: Case) -> Verdict | None:
@@ -233,7 +233,7 @@ class StepExaminer(Examiner):
         return failure
 
 
-def _passed(invariant: StepInvariant, verdict: Verdict, seen: Sequence[Verdict]) -> Verdict:
+def _passed(invariant: Invariant, verdict: Verdict, seen: Sequence[Verdict]) -> Verdict:
     measured = [v for v in seen if v.kind != "error"]
     message = ""
     if not measured:

@@ -12,8 +12,8 @@ from symmetry.checker.check import Examiner, measure
 from symmetry.checker.progress import Progress
 from symmetry.checker.verdict import Verdict
 from symmetry.errors import SymmetryError
+from symmetry.invariants.catalogue import Invariant
 from symmetry.invariants.training import TrainingSetting
-from symmetry.invariants.trainings import TrainingInvariant
 from symmetry.memory import give_back, refuse_beyond_memory
 from symmetry.targets.trainer import TrainerError, in_one_line
 from symmetry.targets.training import Training
@@ -57,7 +57,7 @@ class TrainingExaminer(Examiner):
         for dtype in self._settings:
             self._try(dtype)
 
-    def examine(self, invariant: TrainingInvariant, dtype: str) -> Verdict | None:
+    def examine(self, invariant: Invariant, dtype: str) -> Verdict | None:
         """Judge an invariant in one dtype; None where it has none or an error was told already."""
         if dtype not in invariant.dtypes:
             return None
@@ -166,7 +166,7 @@ class TrainingExaminer(Examiner):
         text = f"it does not run in float64{'' if told else f': {message}'}"
         return replace(blank, kind="not applicable", message=text)
 
-    def _measured(self, blank: Verdict, invariant: TrainingInvariant) -> Verdict:
+    def _measured(self, blank: Verdict, invariant: Invariant) -> Verdict:
         setting = self._settings[blank.dtype]
         if invariant.name.startswith("training/") and invariant.name not in _FIRST:
             setting.let_go()  # `symmetry/*`, which compares them, was checked before

@@ -1,4 +1,4 @@
-"""The invariants, each in one entry: what it says, why it holds, and how it is measured.
+"""The invariants of two-layer steps, each in one entry: what it says, why it holds, its measure.
 
 An invariant is measured on a *setting*: one start of a target. Only a setting that has its witness
 counts. Of a two-layer step it is made from a case, and ``weights`` says which starts can have it.
@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import partial
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from symmetry.errors import SymmetryError
 from symmetry.invariants import law, network, runs
 from symmetry.invariants.finding import Finding
+from symmetry.targets.trainer import DTYPES
 
 ZERO = frozenset({"zero"})
 CLONED = frozenset({"cloned"})  # clones, and units that differ
@@ -39,22 +40,22 @@ class Invariant:
     splits: bool = False  # violated if clones split in a run, which rounding may explain
     runs: int = 1  # that it compares, the response apart
 
-
-T = TypeVar("T", bound=Invariant)
-
-
-@dataclass(frozen=True, kw_only=True)
-class StepInvariant(Invariant):
-    """One thing that a sound two-layer step never does."""
-
+    # Of two-layer steps.
     weights: frozenset[str] = NONZERO  # starts that can have the witness
     otherwise: str = "nothing moved"  # what is true where no case has the witness
     normal: str = ""  # where that is to be expected
     rightly: str = ""  # which sound steps violate it: it completes "a step that ..."
 
+    # Of trainings.
+    dtypes: tuple[str, ...] = DTYPES  # that it is judged in; "float32" is as written
+    units: bool = False  # whether it speaks of equal units, which have to be found first
+    on_request: bool = False  # whether it is checked only where it is asked for
+    ranks: bool = False  # whether it speaks of several ranks; without any it has to be asked for
+    copies: int = 3  # of the state, more than one, at its peak, as measured on a GPT
 
-CATALOGUE: tuple[StepInvariant, ...] = (
-    StepInvariant(
+
+CATALOGUE: tuple[Invariant, ...] = (
+    Invariant(
         name="symmetry/w1-columns",
         statement="from zero weights all columns of w1 stay identical, after every step",
         reason="units that are equal receive equal gradients, and an elementwise optimiser makes "
@@ -66,7 +67,7 @@ CATALOGUE: tuple[StepInvariant, ...] = (
         otherwise="w1 never moved",
         normal=_NORMAL,
     ),
-    StepInvariant(
+    Invariant(
         name="symmetry/w2-rows",
         statement="from zero weights all hidden rows of w2 stay identical, after every step",
         reason="a hidden row's gradient is made of its unit's outputs and of what all units share",
@@ -77,7 +78,7 @@ CATALOGUE: tuple[StepInvariant, ...] = (
         otherwise="the hidden rows of w2 never moved",
         normal=_NORMAL,
     ),
-    StepInvariant(
+    Invariant(
         name="symmetry/clones",
         statement="hidden units that start identical stay identical, whatever the others hold",
         reason="a unit's gradient depends on its own weights and on what all units share",
@@ -87,7 +88,7 @@ CATALOGUE: tuple[StepInvariant, ...] = (
         splits=True,
         otherwise="there were no clones beside another unit, or they never moved",
     ),
-    StepInvariant(
+    Invariant(
         name="symmetry/permutation",
         statement="permuting the hidden units before a step permutes the result and changes "
         "nothing else",
@@ -97,7 +98,7 @@ CATALOGUE: tuple[StepInvariant, ...] = (
         measure=law.rearranged,
         otherwise="all hidden units were equal, or nothing moved",
     ),
-    StepInvariant(
+    Invariant(
         name="symmetry/samples",
         statement="rearranging the samples changes nothing",
         reason="the loss is a mean over samples, and their order changes only its rounding",
@@ -108,7 +109,7 @@ CATALOGUE: tuple[StepInvariant, ...] = (
         otherwise="all samples were equal, or nothing moved",
         rightly="draws samples, takes batches in turn, or adds noise or mixes sample by sample",
     ),
-    StepInvariant(
+    Invariant(
         name="symmetry/inputs",
         statement="rearranging the inputs, with their rows of w1, rearranges the result and "
         "changes nothing else",
@@ -120,7 +121,7 @@ CATALOGUE: tuple[StepInvariant, ...] = (
         otherwise="all inputs were equal, or nothing moved",
         rightly="drops out inputs or adds noise to them",
     ),
-    StepInvariant(
+    Invariant(
         name="symmetry/classes",
         statement="rearranging the classes, with their columns of w2, rearranges the result and "
         "changes nothing else",
@@ -132,7 +133,7 @@ CATALOGUE: tuple[StepInvariant, ...] = (
         otherwise="all classes were equal, or nothing moved",
         rightly="has weights or fixed random feedback of its own for each class",
     ),
-    StepInvariant(
+    Invariant(
         name="symmetry/dead-inputs",
         statement="an input that is zero in every sample keeps its zero row of w1",
         reason="its row's gradient is a sum of products with zero",
@@ -140,7 +141,7 @@ CATALOGUE: tuple[StepInvariant, ...] = (
         measure=runs.dead_inputs,
         otherwise="no input was zero in every sample, or no row of another one moved",
     ),
-    StepInvariant(
+    Invariant(
         name="symmetry/repeatable",
         statement="the same run gives the same bits: twice on fresh instances, and again after "
         "another case ran in between",
@@ -150,7 +151,7 @@ CATALOGUE: tuple[StepInvariant, ...] = (
         weights=ANY,
         measure=law.repeatable,
     ),
-    StepInvariant(
+    Invariant(
         name="symmetry/pure",
         statement="x and y are unchanged; shapes and dtypes of the weights are kept",
         reason="a step only reads the samples",
@@ -159,7 +160,7 @@ CATALOGUE: tuple[StepInvariant, ...] = (
         weights=ANY,
         measure=runs.pure,
     ),
-    StepInvariant(
+    Invariant(
         name="network/first-step",
         statement="from zero weights the first step leaves w1 at zero and makes every hidden row "
         "of w2 half its bias row",
@@ -172,7 +173,7 @@ CATALOGUE: tuple[StepInvariant, ...] = (
         measure=network.first_step,
         otherwise="w2 never moved",
     ),
-    StepInvariant(
+    Invariant(
         name="network/gradient",
         statement="one step from arbitrary weights equals the formulas",
         reason="it is the definition of the network's step; rounding has a provable bound",
@@ -182,7 +183,7 @@ CATALOGUE: tuple[StepInvariant, ...] = (
         measure=network.gradient,
         otherwise="no update was larger than its bound",
     ),
-    StepInvariant(
+    Invariant(
         name="network/collapsed",
         statement="along a run from zero weights, each step up to the one that first splits the "
         "units is the collapsed network's step",
@@ -197,14 +198,17 @@ CATALOGUE: tuple[StepInvariant, ...] = (
 )
 
 
-def select(only: Sequence[str] = (), skip: Sequence[str] = ()) -> tuple[StepInvariant, ...]:
+def select(only: Sequence[str] = (), skip: Sequence[str] = ()) -> tuple[Invariant, ...]:
     """Return the invariants of two-layer steps that ``matching`` finds; without ``only`` all."""
     return matching(CATALOGUE, only or ["*"], skip)
 
 
 def matching(
-    invariants: Sequence[T], only: Sequence[str], skip: Sequence[str], what: str = "invariant"
-) -> tuple[T, ...]:
+    invariants: Sequence[Invariant],
+    only: Sequence[str],
+    skip: Sequence[str],
+    what: str = "invariant",
+) -> tuple[Invariant, ...]:
     """Return the invariants whose full names match a pattern of ``only`` and none of ``skip``.
 
     A pattern that matches no name is an error, and so is it if nothing is left.

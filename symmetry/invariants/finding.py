@@ -7,6 +7,7 @@ from typing import Any
 
 from symmetry.units import compare
 from symmetry.units.state import Array
+from symmetry.units.words import in_ulps
 
 
 @dataclass(frozen=True)
@@ -34,16 +35,25 @@ class Violation:
         cls,
         a: Array,
         b: Array,
-        entry: tuple[int, ...],
-        message: str,
+        text: str,
         iteration: int,
         array: str,
+        *,
+        entry: tuple[int, ...] | None = None,
         **facts: Any,
     ) -> Violation:
-        """Return the violation that two values of an array differ, at this entry by so much."""
-        ulps = compare.max_ulps(a[entry], b[entry])
-        relative = compare.max_relative(a[entry], b[entry])
-        return cls(message, iteration, array, entry=entry, ulps=ulps, relative=relative, **facts)
+        """Return the violation that two values of an array differ at one entry.
+
+        By default it is the entry at which they are most ulps apart. The text is a format that
+        knows ``array`` and ``at``, its entry; what ``a`` and ``b`` hold there, and ``ulps``.
+        """
+        if entry is None:
+            entry = compare.largest_entry(compare.ulp_distances(a, b))
+        one, other = a[entry], b[entry]
+        ulps, relative = compare.max_ulps(one, other), compare.max_relative(one, other)
+        at = f"{array}{list(entry)}"
+        text = text.format(array=array, at=at, a=one, b=other, ulps=in_ulps(ulps))
+        return cls(text, iteration, array, entry=entry, ulps=ulps, relative=relative, **facts)
 
 
 @dataclass(frozen=True)

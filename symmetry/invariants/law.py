@@ -44,17 +44,15 @@ def deviation(
     """Return what was found where a state is farthest from what it should be.
 
     That is after this step in this array: its deviation is ``ratio`` times its ``response``, and
-    up to ``limit`` rounding explains it. The text names ``array`` and entry, both values, ``ratio``
-    and ``limit``. Of an ``exact`` comparison any difference is a violation, if only by rounding.
+    up to ``limit`` rounding explains it. The text is as of ``Violation.between``. Of an ``exact``
+    comparison any difference is a violation, if only by rounding.
     """
     finding = Finding(counted, margin=ratio / limit, ratio=ratio, threshold=limit, array=array)
     if compare.identical(found, expected):
         return finding
     entry = compare.largest_entry(abs(np.subtract(found, expected, dtype=np.float64)))
-    here, a, b = f"{array}{list(entry)}", str(found[entry]), str(expected[entry])
-    message = text.format(array=here, a=a, b=b, ratio=ratio, limit=limit)
-    facts["allowed"] = response * limit
-    violation = Violation.between(found, expected, entry, message, step, array, **facts)
+    facts |= {"entry": entry, "allowed": response * limit}
+    violation = Violation.between(found, expected, text, step, array, **facts)
     violated = ratio > limit or (exact and counted)
     ulps = violation.ulps or 0
     return replace(finding, max_ulps=ulps, violation=violation if violated else None)
@@ -140,8 +138,8 @@ def rearranged(setting: TwoLayer, kind: str = "hidden units") -> Finding:
     finding = deviation(
         found[worst],
         expected[worst],
-        f"one step from rearranged {kind} gives {{a}} for {{array}}, the rearranged result of the "
-        "same step {b}: {ratio:.3g} times the step's response to a change of one ulp",
+        f"one step from rearranged {kind} gives {{a!s}} for {{at}}, the rearranged result of the "
+        f"same step {{b!s}}: {ratios[worst]:.3g} times the step's response to a change of one ulp",
         1,
         worst,
         ratio=ratios[worst],
@@ -203,11 +201,6 @@ def first_difference(
                 text = f"in step {step} {which} has no {array} of this shape"
                 return Violation(text, step, array)
             if not compare.identical(a, found[array]):
-                distances = compare.ulp_distances(a, found[array])
-                entry = compare.largest_entry(distances)
-                text = (
-                    f"in step {step} {which} gives another {array}: "
-                    f"{array}{list(entry)} is {in_ulps(int(distances[entry]))} from the first run's"
-                )
-                return Violation.between(a, found[array], entry, text, step, array)
+                text = f"in step {step} {which} gives another {{array}}: {{at}} is {{ulps}} from "
+                return Violation.between(a, found[array], text + "the first run's", step, array)
     return None

@@ -107,13 +107,9 @@ def _judge_array(
     if margin <= 1:
         return Finding(False, ulps, None, margin)
     allowed = f" ± {error[entry]:.2g}" if error[entry] else ""
-    message = (
-        f"after step {iteration} {array}{list(entry)} is {found[entry]!s}; {words} "
-        f"{rounded[entry]!s}{allowed}"
-    )
-    violation = Violation.between(
-        found, rounded, entry, message, iteration, array, allowed=float(error[entry])
-    )
+    text = f"after step {iteration} {{at}} is {{a!s}}; {words} {{b!s}}{allowed}"
+    facts = {"entry": entry, "allowed": float(error[entry])}
+    violation = Violation.between(found, rounded, text, iteration, array, **facts)
     return Finding(False, ulps, violation, margin)
 
 

@@ -70,12 +70,12 @@ def _dead(setting: TwoLayer) -> NDArray[np.bool_]:
 def _revived(iteration: int, rows: Floats) -> Finding:
     """Describe the entry of w1 that is farthest from zero, where it should be zero."""
     zeros = np.zeros_like(rows)
-    row, unit = entry = compare.largest_entry(compare.ulp_distances(rows, zeros))
-    message = (
-        f"after step {iteration} w1[{row}, {unit}] is {float(rows[entry]):.9g}, although input "
-        f"{row - 1} is zero in every sample and its row of w1 began at zero"
+    row, _ = entry = compare.largest_entry(compare.ulp_distances(rows, zeros))
+    text = (
+        f"after step {iteration} {{at}} is {{a:.9g}}, although input {row - 1} is zero in every "
+        "sample and its row of w1 began at zero"
     )
-    return Finding.violated(Violation.between(rows, zeros, entry, message, iteration, "w1"))
+    return Finding.violated(Violation.between(rows, zeros, text, iteration, "w1", entry=entry))
 
 
 def _written(iteration: int, name: str, kept: Floats, left: Floats) -> Violation | None:
@@ -84,15 +84,12 @@ def _written(iteration: int, name: str, kept: Floats, left: Floats) -> Violation
         return Violation(
             f"step {iteration} turns {name} into another shape or dtype", iteration, name
         )
-    if kept.tobytes() == left.tobytes():
-        return None
     integer = f"u{kept.dtype.itemsize}"
     changed = np.ascontiguousarray(kept).view(integer) != left.view(integer)
-    distances = compare.ulp_distances(kept, left)
+    if not changed.any():
+        return None
     # At least 1, for a zero that has changed its sign.
-    entry = compare.largest_entry(np.where(changed, np.maximum(distances, 1), 0))
-    message = (
-        f"step {iteration} writes to {name}: {name}{list(entry)} was "
-        f"{float(kept[entry]):.9g} and is {float(left[entry]):.9g}"
-    )
-    return Violation.between(kept, left, entry, message, iteration, name)
+    distances = np.where(changed, np.maximum(compare.ulp_distances(kept, left), 1), 0)
+    text = f"step {iteration} writes to {{array}}: {{at}} was {{a:.9g}} and is {{b:.9g}}"
+    entry = compare.largest_entry(distances)
+    return Violation.between(kept, left, text, iteration, name, entry=entry)

@@ -229,8 +229,8 @@ def _judge(
     return deviation(
         found[step][array],
         expected[step][array],
-        f"after step {step + 1} of a run from {changed}, {{array}} is {{a}}, {wanted} is {{b}}: "
-        "{ratio:.3g} times the response to one ulp, limit {limit:.0f}",
+        f"after step {step + 1} of a run from {changed}, {{at}} is {{a!s}}, {wanted} is {{b!s}}: "
+        f"{ratios[step, array]:.3g} times the response to one ulp, limit {setting.threshold:.0f}",
         step + 1,
         array,
         ratio=ratios[step, array],

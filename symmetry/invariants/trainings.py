@@ -1,31 +1,19 @@
 """The invariants of trainings, each in one entry: the law on their start, and ``training/*``."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 
 from symmetry import ranks
 from symmetry.invariants import training_law, training_ranks, training_rules
 from symmetry.invariants.catalogue import Invariant, matching
-from symmetry.targets.trainer import DTYPES
 
 _WRITTEN = ("float32",)
 
 
-@dataclass(frozen=True, kw_only=True)
-class TrainingInvariant(Invariant):
-    """One thing that holds of every sound training."""
+_invariant = partial(Invariant, trainers="PyTorch trainings", runs=2)
 
-    trainers: str = "PyTorch trainings"
-    dtypes: tuple[str, ...] = DTYPES  # that it is judged in; "float32" is as written
-    units: bool = False  # whether it speaks of equal units, which have to be found first
-    runs: int = 2
-    on_request: bool = False  # whether it is checked only where it is asked for
-    ranks: bool = False  # whether it speaks of several ranks; without any it has to be asked for
-    copies: int = 3  # of the state, more than one, at its peak, as measured on a GPT
-
-
-TRAININGS: tuple[TrainingInvariant, ...] = (
-    TrainingInvariant(
+TRAININGS: tuple[Invariant, ...] = (
+    _invariant(
         name="symmetry/repeatable",
         statement="the same run gives the same bits: on fresh objects, and after another run",
         reason="everything random is seeded, and nothing outlives a run",
@@ -33,7 +21,7 @@ TRAININGS: tuple[TrainingInvariant, ...] = (
         measure=training_law.repeatable,
         runs=3,
     ),
-    TrainingInvariant(
+    _invariant(
         name="symmetry/permutation",
         statement="rearranging equal units before a step rearranges the result and changes "
         "nothing else",
@@ -44,7 +32,7 @@ TRAININGS: tuple[TrainingInvariant, ...] = (
         units=True,
         copies=8,
     ),
-    TrainingInvariant(
+    _invariant(
         name="symmetry/clones",
         statement="units that start identical stay identical, whatever the others hold",
         reason="exchanging them leaves the start as it is, so it leaves every state as it is",
@@ -55,7 +43,7 @@ TRAININGS: tuple[TrainingInvariant, ...] = (
         runs=1,
         copies=16,
     ),
-    TrainingInvariant(
+    _invariant(
         name="symmetry/samples",
         statement="rearranging the samples of a batch changes nothing",
         reason="a loss is a mean over samples; only rounding knows their order",
@@ -64,7 +52,7 @@ TRAININGS: tuple[TrainingInvariant, ...] = (
         measure=training_law.samples,
         copies=8,
     ),
-    TrainingInvariant(
+    _invariant(
         name="training/resume",
         statement="state dictionaries loaded into a fresh training continue the run with the same "
         "bits",
@@ -74,7 +62,7 @@ TRAININGS: tuple[TrainingInvariant, ...] = (
         copies=9,
         dtypes=_WRITTEN,
     ),
-    TrainingInvariant(
+    _invariant(
         name="training/units",
         statement="modules have as many equal units as expect_units says",
         reason="a bug in a forward makes units unequal",
@@ -84,7 +72,7 @@ TRAININGS: tuple[TrainingInvariant, ...] = (
         units=True,
         runs=1,
     ),
-    TrainingInvariant(
+    _invariant(
         name="training/zero-rate",
         statement="with all learning rates zero no parameter that an optimiser holds moves",
         reason="an update is a multiple of the rate",
@@ -93,7 +81,7 @@ TRAININGS: tuple[TrainingInvariant, ...] = (
         copies=5,
         dtypes=_WRITTEN,
     ),
-    TrainingInvariant(
+    _invariant(
         name="training/moves",
         statement="every parameter that requires a gradient and received a real one moves",
         reason="an optimiser holds what is to be trained",
@@ -102,7 +90,7 @@ TRAININGS: tuple[TrainingInvariant, ...] = (
         dtypes=_WRITTEN,
         runs=1,
     ),
-    TrainingInvariant(
+    _invariant(
         name="training/replicas",
         statement="after every step all ranks hold the same replicated parameters",
         reason="each starts from the same parameters and makes the same updates",
@@ -112,7 +100,7 @@ TRAININGS: tuple[TrainingInvariant, ...] = (
         runs=1,
         ranks=True,
     ),
-    TrainingInvariant(
+    _invariant(
         name="training/gradient",
         statement="the gradient that backward left is the loss's derivative (float64)",
         reason="it is the definition of a gradient",
@@ -125,7 +113,7 @@ TRAININGS: tuple[TrainingInvariant, ...] = (
 )
 
 
-def select(only: Sequence[str] = (), skip: Sequence[str] = ()) -> tuple[TrainingInvariant, ...]:
+def select(only: Sequence[str] = (), skip: Sequence[str] = ()) -> tuple[Invariant, ...]:
     """Return the invariants of trainings that ``matching`` finds; without ``only`` the usual ones.
 
     Those on request are not among them, nor what speaks of several ranks where there is one.
