@@ -19,8 +19,8 @@ from symmetry.data.random import Random
 from symmetry.memory import bytes_to_train, refuse_beyond_memory
 from symmetry.network import formulas
 from symmetry.network.collapsed import CollapsedCore
-from symmetry.network.core import Core
-from symmetry.network.training import Iteration, Weights, train
+from symmetry.network.core import AnyCore, Core, Weights
+from symmetry.network.training import Iteration, train
 from symmetry.task import Settings
 from symmetry.units import compare
 from symmetry.units.compare import Floats
@@ -170,7 +170,7 @@ def _run(
 
 
 def _trainer(
-    data: Dataset, settings: Settings, threads: int | None, kind: Callable[..., Any]
+    data: Dataset, settings: Settings, threads: int | None, kind: type[AnyCore]
 ) -> Callable[[Weights], Iterator[Iteration]]:
     """Prepare both sets for one kind of core; return a function that trains from given weights."""
     training, test = (

@@ -108,8 +108,8 @@ def _judge_array(
         return Finding(False, ulps, None, margin)
     allowed = f" ± {error[entry]:.2g}" if error[entry] else ""
     text = f"after step {iteration} {{at}} is {{a!s}}; {words} {{b!s}}{allowed}"
-    facts = {"entry": entry, "allowed": float(error[entry])}
-    violation = Violation.between(found, rounded, text, iteration, array, **facts)
+    facts = {"allowed": float(error[entry])}
+    violation = Violation.between(found, rounded, text, iteration, array, entry=entry, **facts)
     return Finding(False, ulps, violation, margin)
 
 

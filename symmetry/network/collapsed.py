@@ -6,21 +6,21 @@ bits depend neither on the machine nor on the thread count; the order of its sum
 `kernels.py`.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from symmetry.network import kernels
-from symmetry.network.core import (
-    Floats,
-    Threads,
-    aligned_zeros,
-    chunk_bounds,
-    classes_of,
-    mean_loss,
-    refuse_other_shapes,
-)
+from symmetry.network.core import AnyCore, Floats, Weights, aligned_zeros, chunk_bounds
+
+
+class Chunk(NamedTuple):
+    """A range of samples, and room for its gradients by u, b and v, lane by lane."""
+
+    labels: NDArray[np.int64]
+    groups: kernels.Groups
+    sums: kernels.CollapsedWeights
 
 
 def list_groups(x: NDArray[Any]) -> kernels.Groups:
@@ -43,87 +43,48 @@ def room_for(weights: kernels.CollapsedWeights) -> kernels.CollapsedRoom:
     return kernels.CollapsedRoom(ones, hidden, slope, rows[6:], rows[3:6], np.empty_like(u))
 
 
-def fold_up(parts: Floats, n: int) -> Floats:
-    """Return the sum over lanes, by halves, and over chunks, divided by n.
-
-    `parts` is (chunks, rows, `kernels.FOLD`).
-    """
+def fold_up(parts: Floats) -> Floats:
+    """Return the sum over lanes, by halves, and over chunks: (chunks, rows, `kernels.FOLD`)."""
     while parts.shape[2] > 1:
         half = parts.shape[2] // 2
         parts = parts[:, :, :half] + parts[:, :, half:]
     total: Floats = np.zeros_like(parts[0, :, 0])
     for part in parts[:, :, 0]:
         total += part
-    return total / total.dtype.type(n)
+    return total
 
 
-class CollapsedCore:
-    """The collapsed network on one set of samples; parameters as of `symmetry.network.core.Core`.
+class CollapsedCore(AnyCore):
+    """The collapsed network: its weights are u (inputs + 1,), b (classes,) and v (classes,).
 
-    Its weights are the triple ``u`` (inputs + 1,), ``b`` (classes,), ``v`` (classes,), all of the
-    core's dtype.
+    The gradient by v is that of one unit.
     """
 
-    def __init__(
-        self,
-        x: NDArray[Any],
-        labels: NDArray[np.integer[Any]],
-        *,
-        classes: int,
-        hidden: int,
-        dtype: str = "float32",
-        threads: int | None = None,
-    ):
-        self.n, self.inputs = x.shape
-        self.classes, self.hidden, self.dtype = classes, hidden, dtype
-        self.threads = Threads(threads)
+    def _hold(self, x: NDArray[Any], labels: NDArray[np.int64]) -> None:
+        x = np.ascontiguousarray(x, None if x.dtype == np.uint8 else self.dtype)  # bytes are less
         bounds = chunk_bounds(self.n)
-        x = np.ascontiguousarray(x, None if x.dtype == np.uint8 else dtype)  # bytes take less room
-        truth = classes_of(labels, classes)
-        self._labels = [truth[a:b] for a, b in bounds]
-        self._groups = self.threads.map(list_groups, [x[a:b] for a, b in bounds])
-        self._totals = kernels.CollapsedWeights(
-            *(
-                np.zeros((len(bounds), rows, kernels.FOLD), dtype)
-                for rows in (self.inputs + 1, classes, classes)
-            )
-        )
+        self.shapes = (self.inputs + 1,), (self.classes,), (self.classes,)
+        rooms = [(len(bounds), *shape, kernels.FOLD) for shape in self.shapes]
+        self._by_lane = [np.zeros(room, self.dtype) for room in rooms]
+        groups = self.threads.map(list_groups, [x[a:b] for a, b in bounds])
+        sums = map(kernels.CollapsedWeights, *self._by_lane)
+        self.chunks = [*map(Chunk, (labels[a:b] for a, b in bounds), groups, sums)]
 
-    def _weights(self, *weights: Floats) -> kernels.CollapsedWeights:
-        refuse_other_shapes(weights, (self.inputs + 1,), (self.classes,), (self.classes,))
+    def _lay_out(self, *weights: Floats) -> kernels.CollapsedWeights:
         return kernels.CollapsedWeights(*weights)
 
-    def gradient(
-        self, u: Floats, b: Floats, v: Floats
-    ) -> tuple[float, tuple[Floats, Floats, Floats]]:
-        """Return the mean loss at these weights and its gradients by u, b and one unit's v."""
-        weights = self._weights(u, b, v)
+    def _visit(self, chunk: Chunk, weights: Any, predictions: Any, gradients: Any = None) -> float:
+        if gradients is None:
+            gradients = kernels.CollapsedWeights(*np.empty((3, 0, 0), self.dtype))
+        for part in gradients:
+            part[:] = 0
+        given = chunk.labels, chunk.groups, weights, self.hidden
+        loss: float = kernels.visit_collapsed(*given, predictions, gradients, room_for(weights))
+        return loss
 
-        def differentiate(labels: NDArray[np.int64], groups: kernels.Groups, *to: Floats) -> float:
-            for part in to:
-                part[:] = 0
-            loss: float = kernels.visit_collapsed(
-                *(labels, groups, weights, self.hidden),
-                *(np.empty(0, np.int64), kernels.CollapsedWeights(*to), room_for(weights)),
-            )
-            return loss
+    def _sums(self, weights: kernels.CollapsedWeights) -> tuple[list[float], Weights]:
+        def differentiate(chunk: Chunk) -> float:
+            return self._visit(chunk, weights, np.empty(0, np.int64), chunk.sums)
 
-        losses = self.threads.map(differentiate, self._labels, self._groups, *self._totals)
-        g_u, g_b, g_v = (fold_up(parts, self.n) for parts in self._totals)
-        return mean_loss(losses, self.n), (g_u, g_b, g_v)
-
-    def evaluate(self, u: Floats, b: Floats, v: Floats) -> tuple[float, NDArray[np.int64]]:
-        """Return the mean loss at these weights and the (n,) predicted labels."""
-        predictions = [np.empty(len(labels), np.int64) for labels in self._labels]
-
-        weights = self._weights(u, b, v)
-        unwanted = kernels.CollapsedWeights(*np.empty((3, 0, 0), self.dtype))
-
-        def evaluate(labels: NDArray[np.int64], groups: kernels.Groups, to: Any) -> float:
-            loss: float = kernels.visit_collapsed(
-                labels, groups, weights, self.hidden, to, unwanted, room_for(weights)
-            )
-            return loss
-
-        losses = self.threads.map(evaluate, self._labels, self._groups, predictions)
-        return mean_loss(losses, self.n), np.concatenate(predictions)
+        losses = self.threads.map(differentiate, self.chunks)
+        return losses, tuple(map(fold_up, self._by_lane))

@@ -5,8 +5,9 @@ why it is fast stands in `kernels.py`.
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from threading import Lock
@@ -17,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symmetry.network import kernels
-from symmetry.network.training import update
 
 Floats = NDArray[np.floating[Any]]
+Weights = tuple[Floats, ...]
 T = TypeVar("T")
 
 CHUNKS = 16
@@ -34,37 +35,15 @@ def chunk_bounds(n: int) -> list[tuple[int, int]]:
     return [(n * c // chunks, n * (c + 1) // chunks) for c in range(chunks)]
 
 
-def classes_of(labels: NDArray[np.integer[Any]], classes: int) -> NDArray[np.int64]:
-    """Return the labels; compiled code trusts them, and would write beyond an array for others."""
-    if len(labels) and not 0 <= labels.min() <= labels.max() < classes:
-        raise ValueError(f"labels must be from 0 to {classes - 1}")
-    return labels.astype(np.int64)
-
-
-def refuse_other_shapes(weights: Iterable[Floats], *shapes: tuple[int, ...]) -> None:
-    """Refuse weights of another network, for the same reason."""
-    if (found := tuple(w.shape for w in weights)) != shapes:
-        raise ValueError(f"the weights must have the shapes {shapes}, and have {found}")
-
-
-def mean_loss(losses: list[float], n: int) -> float:
-    """Return the chunks' losses, summed in ascending order, divided by n."""
-    total = 0.0
-    for loss in losses:  # not sum(), which compensates since Python 3.12
-        total += loss
-    return total / n
-
-
-def default_threads() -> int:
-    """Return NUMBA_NUM_THREADS, which is all cores unless the environment says otherwise."""
-    return int(numba.config.NUMBA_NUM_THREADS)
-
-
 class Threads:
-    """Computes chunks at the same time; what they write does not depend on how many threads."""
+    """Computes chunks at the same time; what they write does not depend on how many threads.
+
+    By default there are NUMBA_NUM_THREADS, which are all cores unless the environment says
+    otherwise.
+    """
 
     def __init__(self, threads: int | None):
-        self.count = default_threads() if threads is None else threads
+        self.count = int(numba.config.NUMBA_NUM_THREADS) if threads is None else threads
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
@@ -260,14 +239,6 @@ def empty_lists(nonzeros: int, lists: int, groups: int, dtype: str) -> kernels.N
     )
 
 
-def not_wanted(dtype: str) -> tuple[kernels.ByInput, kernels.Gradients]:
-    """Return what `kernels.visit` gets where no gradients are wanted."""
-    return (
-        kernels.ByInput(empty_lists(0, 0, 0, dtype), 1),
-        kernels.Gradients(*(aligned_zeros((0,) * axes, dtype) for axes in (3, 3, 1))),
-    )
-
-
 def empty_gradients(weights: kernels.Weights, rows: int) -> kernels.Gradients:
     """Return zeros for so many inputs."""
     tiles, classes, tile = weights.w2_back.shape
@@ -296,13 +267,13 @@ def shortened(lists: kernels.Nonzeros, count: int) -> kernels.Nonzeros:
     return lists._replace(totals=lists.totals[:count].copy(), ends=lists.ends[: count + 1].copy())
 
 
-class Core:
-    """The network on one set of samples.
+class AnyCore(ABC):
+    """A network on one set of samples, cut into chunks.
 
     Parameters
     ----------
     x
-        Inputs without the column of ones, (n, inputs), any real dtype; not copied.
+        Inputs without the column of ones, (n, inputs), any real dtype.
     labels
         (n,) integers from 0 to classes - 1.
     classes, hidden
@@ -323,39 +294,107 @@ class Core:
         dtype: str = "float32",
         threads: int | None = None,
     ):
-        self.n, self.inputs = x.shape
+        # Compiled code trusts them, and would write beyond an array for others.
+        if len(labels) and not 0 <= labels.min() <= labels.max() < classes:
+            raise ValueError(f"labels must be from 0 to {classes - 1}")
+        self.n, self.inputs = len(x), int(x.shape[1])
         self.classes, self.hidden, self.dtype = classes, hidden, dtype
-        x, truth = np.ascontiguousarray(x), classes_of(labels, classes)
-        itemsize = np.dtype(dtype).itemsize
-        seen = x[:: 1 + self.n // 500]
-        tile = tile_for(hidden, itemsize, np.count_nonzero(seen) / max(1, seen.size))
-        self.chunks = [Chunk(x[a:b], truth[a:b], dtype, tile) for a, b in chunk_bounds(self.n)]
         self.threads = Threads(threads)
+        self.shapes: tuple[tuple[int, ...], ...]  # of the weights
+        self.chunks: Sequence[Any]  # each with the ``labels`` of its samples
+        self._hold(x, labels.astype(np.int64))
+
+    @abstractmethod
+    def _hold(self, x: NDArray[Any], labels: NDArray[np.int64]) -> None:
+        """Make the chunks, and say what shapes the weights have."""
+
+    @abstractmethod
+    def _lay_out(self, *weights: Floats) -> Any:
+        """Return weights as the kernels read them."""
+
+    @abstractmethod
+    def _visit(self, chunk: Any, weights: Any, predictions: Any, gradients: Any = None) -> float:
+        """Return a chunk's summed loss; write its predicted labels, or its gradients if given."""
+
+    @abstractmethod
+    def _sums(self, weights: Any) -> tuple[list[float], Weights]:
+        """Return the chunks' losses, and the gradients summed over all of them."""
+
+    def _laid_out(self, weights: Weights) -> Any:
+        """Refuse weights of another network, for the same reason as other labels."""
+        if (found := tuple(w.shape for w in weights)) != self.shapes:
+            raise ValueError(f"the weights must have the shapes {self.shapes}, and have {found}")
+        return self._lay_out(*weights)
+
+    def _mean(self, losses: list[float]) -> float:
+        """Return the chunks' losses, summed in ascending order, divided by n."""
+        total = 0.0
+        for loss in losses:  # not sum(), which compensates since Python 3.12
+            total += loss
+        return total / self.n
+
+    def gradient(self, *weights: Floats) -> tuple[float, Weights]:
+        """Return the mean loss at these weights, and its gradients, shaped like the weights.
+
+        Both are of the core's dtype.
+        """
+        losses, sums = self._sums(self._laid_out(weights))
+        return self._mean(losses), tuple(total / total.dtype.type(self.n) for total in sums)
+
+    def evaluate(self, *weights: Floats) -> tuple[float, NDArray[np.int64]]:
+        """Return the mean loss at these weights and the (n,) predicted labels."""
+        laid_out = self._laid_out(weights)
+        predictions = [np.empty(len(chunk.labels), np.int64) for chunk in self.chunks]
+        losses = self.threads.map(
+            lambda chunk, to: self._visit(chunk, laid_out, to), self.chunks, predictions
+        )
+        return self._mean(losses), np.concatenate(predictions)
+
+
+class Core(AnyCore):
+    """The network: its weights are w1 (inputs + 1, hidden) and w2 (hidden + 1, classes)."""
+
+    chunks: list[Chunk]
+
+    def _hold(self, x: NDArray[Any], labels: NDArray[np.int64]) -> None:
+        x, itemsize = np.ascontiguousarray(x), np.dtype(self.dtype).itemsize
+        seen = x[:: 1 + self.n // 500]
+        tile = tile_for(self.hidden, itemsize, np.count_nonzero(seen) / max(1, seen.size))
+        self.shapes = (self.inputs + 1, self.hidden), (self.hidden + 1, self.classes)
+        self.chunks = [
+            Chunk(x[a:b], labels[a:b], self.dtype, tile) for a, b in chunk_bounds(self.n)
+        ]
         self._tile = tile // itemsize
         self._class_tile = kernels.LINE_BYTES // itemsize
         self._rooms: list[kernels.Room] = []  # where nobody computes; one for each thread, at most
         self._spare: defaultdict[int, list[kernels.Gradients]] = defaultdict(list)  # by height
 
-    def _visit(self, chunk: Chunk, by_input: Any, weights: kernels.Weights, *results: Any) -> float:
-        """Call `kernels.visit` with a room, of which nothing is read before it is written."""
-        try:
-            room = self._rooms.pop()
-        except IndexError:
-            room = room_for(weights)
-        inputs = chunk.labels, chunk.inputs, by_input
-        loss: float = kernels.visit(*inputs, weights, *results, room)
-        self._rooms.append(room)
-        return loss
-
-    def _weights(self, w1: Floats, w2: Floats) -> kernels.Weights:
-        shapes = (self.inputs + 1, self.hidden), (self.hidden + 1, self.classes)
-        refuse_other_shapes((w1, w2), *shapes)
+    def _lay_out(self, *weights: Floats) -> kernels.Weights:
+        w1, w2 = weights
         return kernels.Weights(
             tiled(w1, self._tile),
             tiled(w2, self._class_tile),
             tiled(w2[1:].T, self._tile),
             bool(np.isfinite(w1).all()),
         )
+
+    def _visit(self, chunk: Chunk, weights: Any, predictions: Any, gradients: Any = None) -> float:
+        """Call `kernels.visit` with a room, of which nothing is read before it is written."""
+        try:
+            room = self._rooms.pop()
+        except IndexError:
+            room = room_for(weights)
+        if gradients is None:
+            by_input = kernels.ByInput(chunk.inputs.lists, 1)  # which is not read
+            gradients = kernels.Gradients(
+                *(aligned_zeros((0,) * axes, self.dtype) for axes in (3, 3, 1))
+            )
+        else:
+            by_input = chunk.by_input
+        inputs = chunk.labels, chunk.inputs, by_input
+        loss: float = kernels.visit(*inputs, weights, predictions, gradients, room)
+        self._rooms.append(room)
+        return loss
 
     def _cleared(self, chunk: Chunk, weights: kernels.Weights) -> kernels.Gradients:
         """Return zeros for the chunk's gradients."""
@@ -367,13 +406,7 @@ class Core:
             part[:] = 0
         return gradients
 
-    def gradient(self, w1: Floats, w2: Floats) -> tuple[float, tuple[Floats, Floats]]:
-        """Return the mean loss at these weights, and its gradients, shaped like the weights.
-
-        Those are (inputs + 1, hidden) and (hidden + 1, classes), of the core's dtype.
-        """
-        weights = self._weights(w1, w2)
-
+    def _sums(self, weights: kernels.Weights) -> tuple[list[float], Weights]:
         total = empty_gradients(weights, self.inputs + 1)
 
         def add(position: int, gradients: kernels.Gradients) -> None:
@@ -387,29 +420,19 @@ class Core:
 
         def differentiate(position: int, chunk: Chunk) -> float:
             gradients = self._cleared(chunk, weights)
-            results = np.empty(0, np.int64), gradients
-            loss = self._visit(chunk, chunk.by_input, weights, *results)
+            loss = self._visit(chunk, weights, np.empty(0, np.int64), gradients)
             in_order.put(position, gradients)
             return loss
 
         losses = self.threads.map(differentiate, range(len(self.chunks)), self.chunks)
         g1 = total.w1.swapaxes(0, 1).reshape(self.inputs + 1, -1)[:, : self.hidden]
         g2 = total.w2.swapaxes(1, 2).reshape(-1, self.classes)[: self.hidden]
-        n = total.b2.dtype.type(self.n)
-        return mean_loss(losses, self.n), (g1 / n, np.concatenate([total.b2[None], g2]) / n)
+        return losses, (g1, np.concatenate([total.b2[None], g2]))
 
-    def evaluate(self, w1: Floats, w2: Floats) -> tuple[float, NDArray[np.int64]]:
-        """Return the mean loss at these weights and the (n,) predicted labels."""
-        weights = self._weights(w1, w2)
-        predictions = [np.empty(len(chunk.labels), np.int64) for chunk in self.chunks]
 
-        by_input, gradients = not_wanted(self.dtype)
-
-        def evaluate(chunk: Chunk, predictions: NDArray[np.int64]) -> float:
-            return self._visit(chunk, by_input, weights, predictions, gradients)
-
-        losses = self.threads.map(evaluate, self.chunks, predictions)
-        return mean_loss(losses, self.n), np.concatenate(predictions)
+def update(weights: Weights, gradients: Weights, lr: float) -> Weights:
+    """Return ``w - lr * g`` for each pair, every operation rounded to the weights' dtype."""
+    return tuple(w - w.dtype.type(lr) * g for w, g in zip(weights, gradients, strict=True))
 
 
 def step(

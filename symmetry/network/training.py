@@ -2,24 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-Weights = tuple[NDArray[np.floating[Any]], ...]
-
-
-class AnyCore(Protocol):
-    """What both cores offer: loss and gradients, loss and predictions, at given weights."""
-
-    def gradient(self, *weights: NDArray[np.floating[Any]]) -> tuple[float, Weights]:
-        """Return the loss and one gradient for each weight array."""
-        ...
-
-    def evaluate(self, *weights: NDArray[np.floating[Any]]) -> tuple[float, NDArray[np.int64]]:
-        """Return the loss and the predicted labels."""
-        ...
+from symmetry.network.core import AnyCore, Weights, update
 
 
 @dataclass(frozen=True)
@@ -42,11 +29,6 @@ class Iteration:
     weights: Weights
     loss: float
     predictions: NDArray[np.int64]
-
-
-def update(weights: Weights, gradients: Weights, lr: float) -> Weights:
-    """Return ``w - lr * g`` for each pair, every operation rounded to the weights' dtype."""
-    return tuple(w - w.dtype.type(lr) * g for w, g in zip(weights, gradients, strict=True))
 
 
 def train(

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
@@ -21,7 +20,6 @@ def contestant(given: Given) -> Iterator[Iteration]:
         Core(*data, classes=classes, hidden=hidden, dtype=w1.dtype.name)
         for data in ((x, labels), (test_x, test_labels))
     )
-    cores: tuple[Any, Any] = core, test
-    for now in train(*cores, weights=(w1, w2), lr=lr, iterations=sys.maxsize):
+    for now in train(core, test, (w1, w2), lr, iterations=sys.maxsize):
         correct = int(np.count_nonzero(now.predictions == test_labels))
         yield Iteration(now.loss, correct, *now.weights)
