@@ -104,6 +104,7 @@ class Checked:
     heading: tuple[str, ...] = ()  # what was checked, and under which conditions, in lines
     notes: tuple[str, ...] = ()  # what is to be said beside the verdicts, in lines
     coverage: Coverage | None = None  # of a training; None where no units were looked for
+    error: str = ""  # why there are no verdicts
 
 
 def settled(verdicts: Sequence[Verdict], reason: str | None) -> list[Verdict]:

@@ -27,7 +27,6 @@ from symmetry.errors import SymmetryError
 if TYPE_CHECKING:
     from symmetry.api import Report
     from symmetry.checker.verdict import Checked, Verdict
-    from symmetry.report.models import Row
 
 _WORK = 3 * 10**9  # that may be spent on explaining: samples times inputs times units times steps
 
@@ -96,9 +95,10 @@ def command(
     """
     if list_:
         return _list(options["only"], options["skip"])
+    from symmetry.checker.verdict import exit_code
     from symmetry.files import writable_directory, writable_files, write_all
-    from symmetry.report import checked, models
-    from symmetry.report.verdicts import last_line
+    from symmetry.report import checked
+    from symmetry.report.verdicts import conclusion, last_line
 
     targets = targets or ("numba",)
     names, left_out = _expand(targets)
@@ -109,11 +109,11 @@ def command(
     options["cases"] = None if case is None else read_cases(case)
     writable_files(json, script)
     if output is not None:
-        writable_directory(output, models.MARKDOWN if several else checked.MARKDOWN)
+        writable_directory(output, checked.SEVERAL if several else checked.MARKDOWN)
     rows = list(_rows(names, options, several=several, explained=not no_explain))
-    code = max((row.exit_code for row in rows), key=(OK, FAILED, FOUND).index)
-    report = None if several else rows[0].checked
-    for text in (*models.lines(rows, left_out), "") if several else ():
+    code = max((exit_code(row.verdicts) for row in rows), key=(OK, FAILED, FOUND).index)
+    report = None if several else rows[0]
+    for text in (*checked.table_lines(rows, left_out), "") if several else ():
         say(text)
     contents = _contents(rows, report, left_out, json, script, output)
     write_all(contents)
@@ -122,31 +122,32 @@ def command(
     if script is not None and script not in contents:
         say(f"there is nothing to reproduce: {script} was not written")
     if report is not None and code == FAILED:
-        raise SymmetryError(rows[0].conclusion)
-    say(models.last_line(rows) if report is None else last_line(report.verdicts))
+        raise SymmetryError(conclusion(report.verdicts))
+    say(checked.sum_up(rows) if report is None else last_line(report.verdicts))
     return code
 
 
 def _rows(
     names: Sequence[str], options: Mapping[str, Any], *, several: bool, explained: bool
-) -> Iterator[Row]:
+) -> Iterator[Checked]:
     """Check one target after the other; of several, whatever becomes of them."""
-    from symmetry.report.models import Row
+    from symmetry.checker.verdict import Checked
+    from symmetry.report.checked import in_short
 
     for name in names:
         try:
-            row = Row(name, _check(name, options, explained=explained))
+            found: Checked = _check(name, options, explained=explained)
         except SymmetryError as error:
             if not several:
                 raise
-            row = Row(name, None, str(error))
+            found = Checked(name, None, None, (), error=str(error))
         if several:
-            say(f"{row.conclusion}\n")
-        yield row
+            say(f"{in_short(found)}\n")
+        yield found
 
 
 def _contents(
-    rows: Sequence[Row],
+    rows: Sequence[Checked],
     report: Checked | None,
     left_out: Sequence[str],
     json: Path | None,
@@ -154,14 +155,14 @@ def _contents(
     output: Path | None,
 ) -> dict[Path, str | bytes]:
     """Return what the files that are asked for tell of the one target, or of all."""
-    from symmetry.report import checked, models, verdicts
+    from symmetry.report import checked, verdicts
     from symmetry.report.script import render_script
 
     contents: dict[Path, str | bytes] = {}
     if json is not None:
-        contents[json] = models.to_json(rows) if report is None else verdicts.to_json(report)
+        contents[json] = checked.table_json(rows) if report is None else verdicts.to_json(report)
     if output is not None and report is None:
-        contents |= models.render_models(rows, left_out, as_typed()).contents(output)
+        contents |= checked.render_models(rows, left_out, as_typed()).contents(output)
     elif output is not None and report is not None:
         contents |= checked.render_checked(report, as_typed()).contents(output)
     if script is not None and report is not None:

@@ -87,11 +87,9 @@ class Process:
     def close(self) -> None:
         """End the process, in the middle of whatever it is doing."""
         self._process.kill()
-        self._process.wait()
-        for file in (self._process.stdin, self._process.stdout, self._complaints):
-            assert file is not None
-            with suppress(OSError):  # an unsent rest, for instance
-                file.close()
+        self._complaints.close()
+        with suppress(OSError), self._process:
+            pass  # closes the pipes, whatever is still unsent, and waits
 
     def _death(self) -> SubjectError:
         """Say how the process ended, and what it said last."""

@@ -71,7 +71,7 @@ def spread_figure(comparison: Comparison, name: str) -> Figure:
         axes.set_ylim(-_FINEST / 10, 3)
         axes.set_yticks([0, *10.0 ** np.arange(-16, 1, 4)])
         axes.minorticks_off()
-        axes.grid(axis="y", color="#e6e6e6", linewidth=0.8)
+        axes.grid(axis="y")
         axes.locator_params("x", integer=True, min_n_ticks=1)
         axes.legend(loc="upper left", bbox_to_anchor=(1, 1), title="first split")
         plain(axes)

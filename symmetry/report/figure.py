@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -23,21 +24,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
 KEY = "symmetry-digest"
+_STYLE = Path(__file__).with_suffix(".mplstyle")
 _END = b"\0\0\0\0IEND\xaeB`\x82"  # the last chunk of every PNG file
-
-_STYLE: Any = {  # Matplotlib types every single key
-    "axes.titlesize": 11,
-    "axes.titlelocation": "left",
-    "axes.titlepad": 9,
-    "axes.edgecolor": "#888888",
-    "axes.labelcolor": "#333333",
-    "axes.linewidth": 0.8,
-    "xtick.color": "#555555",
-    "ytick.color": "#555555",
-    "text.color": "#222222",
-    "legend.frameon": False,
-    "savefig.dpi": 144,
-}
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from symmetry.units.compare import Floats
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
-    from matplotlib.image import AxesImage
 
 DRAWN_SHAPE = (28, 28)  # images of other shapes are not drawn as pictures
 
@@ -67,8 +66,7 @@ def _curves(experiment: Experiment) -> Figure:
                 x = range(1, len(values) + 1)
                 axes.plot(x, finite, style, color=colour, label=name, linewidth=2, clip_on=False)
             plain(axes)
-            axes.grid(axis="y", color="#e6e6e6", linewidth=0.8)
-            axes.set_axisbelow(True)
+            axes.grid(axis="y")
             axes.locator_params("x", integer=True, min_n_ticks=1)
         accuracy.axhline(guess, color=_GREY, linestyle=":", linewidth=1.2)
         above = (1, guess), (-2, 4), ("axes fraction", "data"), "offset points"
@@ -92,11 +90,10 @@ def _weights(experiment: Experiment) -> Figure:
     def draw(canvas: Canvas) -> None:
         beside = canvas.subplots(1, len(panels), squeeze=False).flat
         for axes, (title, w1) in zip(beside, panels, strict=True):
-            image = _signed(axes, w1, aspect="auto", interpolation="nearest")
+            _signed(axes, w1, aspect="auto", interpolation="nearest")
             axes.set(title=f"{title}: w1 at the end", xlabel="hidden unit")
             axes.set_ylabel("row of w1 (bias, then pixels)")
             axes.locator_params(integer=True, min_n_ticks=1)
-            _scale(canvas, axes, image)
 
     shows = [part for title, w1 in panels for part in (title, w1)]
     margins = (0.65, 0.1, 0.5, 0.4, 0.2)
@@ -110,12 +107,11 @@ def _feature(experiment: Experiment, feature: NDArray[Any]) -> Figure:
 
     def draw(canvas: Canvas) -> None:
         axes = canvas.subplots()
-        image = _signed(axes, picture)
+        _signed(axes, picture)
         axes.imshow(np.where(never_lit, 1.0, np.nan), cmap="Greys", vmin=0, vmax=4)
         axes.set(xticks=(0, 7, 14, 21, 27), yticks=(0, 7, 14, 21, 27))
         axes.set(xlabel="column of pixels", ylabel="row of pixels")
         axes.set_title("The weights of every hidden unit (grey: never lit)")
-        _scale(canvas, axes, image)
 
     return Figure("mnist-feature.png", (5.6, 4.6), (picture, never_lit), draw, 2, _MARGINS)
 
@@ -146,15 +142,11 @@ def _confusion(experiment: Experiment) -> Figure:
     return Figure("mnist-confusion.png", (6.0, 5.0), (counts,), draw, 2, _MARGINS)
 
 
-def _signed(axes: Axes, values: NDArray[Any], **options: Any) -> AxesImage:
-    """Show numbers of both signs: white is zero, red positive, blue negative."""
+def _signed(axes: Axes, values: NDArray[Any], **options: Any) -> None:
+    """Show numbers of both signs beside their scale: white is zero, red positive, blue negative."""
     finite = np.where(np.isfinite(values), values, np.nan).astype(np.float64)
     largest = float(np.nanmax(abs(finite), initial=0.0)) or 1.0
-    return axes.imshow(finite, cmap="RdBu_r", vmin=-largest, vmax=largest, **options)
-
-
-def _scale(canvas: Canvas, axes: Axes, image: AxesImage) -> None:
-    """Put a colour scale beside the axes."""
-    bar = canvas.colorbar(image, ax=axes, shrink=0.8, pad=0.08)  # beside the exponent on top
+    image = axes.imshow(finite, cmap="RdBu_r", vmin=-largest, vmax=largest, **options)
+    bar = axes.figure.colorbar(image, ax=axes, shrink=0.8, pad=0.08)  # beside the exponent on top
     bar.ax.ticklabel_format(style="sci", scilimits=(-2, 3))
     bar.outline.set_visible(False)

@@ -22,13 +22,6 @@ from symmetry.targets.resolve import BUILTIN
 
 _LITERALS = 1000  # numbers that one array may have to be written out
 
-_REARRANGED = {  # by the kind of the units
-    "symmetry/permutation": "hidden units",
-    "symmetry/samples": "samples",
-    "symmetry/inputs": "inputs",
-    "symmetry/classes": "classes",
-}
-
 
 def render_script(trainer: str, verdict: Verdict) -> str:
     """Return the text of a script that reproduces a failure that has a case.
@@ -53,20 +46,20 @@ def render_script(trainer: str, verdict: Verdict) -> str:
         invariant=verdict.invariant,
         case=verdict.case,
         start={name: literal(array) for name, array in arrays.items()} if small else None,
-        **_moves(verdict.invariant, start),
+        **_moves(verdict, start),
         **(vars(verdict.violation) if verdict.violation else {"array": None, "allowed": None}),
     )
 
 
-def _moves(invariant: str, start: TwoLayer) -> dict[str, Any]:
-    """Say what is rearranged, where its units lie, and in what order."""
-    kind = _REARRANGED.get(invariant)
-    if kind is None:
+def _moves(verdict: Verdict, start: TwoLayer) -> dict[str, Any]:
+    """Say where the units lie that are rearranged, and in what order; None where none are."""
+    violation = verdict.violation
+    if violation is None or violation.group is None or violation.groups:  # which a split has
         return {"parts": None}
-    units = start.units(kind)
+    units = start.units(violation.group)
     order = moving_order(start, units)
     parts = [(part.array, part.axis, part.first) for part in units.parts]
-    return {"kind": kind, "parts": parts, "order": None if order is None else order.tolist()}
+    return {"parts": parts, "order": None if order is None else order.tolist()}
 
 
 def _place(trainer: str) -> dict[str, Any]:

@@ -236,6 +236,8 @@ def to_html(checked: Checked) -> str:
 
 def record(checked: Checked) -> dict[str, Any]:
     """Return a whole check as JSON has it."""
+    if checked.error:
+        return {"trainer": checked.trainer, "error": checked.error, "results": []}
     return {
         "trainer": checked.trainer,
         "seed": checked.seed,
