@@ -1,4 +1,6 @@
-"""The one exception that reaches a user as a single readable line."""
+"""How a command ends: its exit statuses, and what reaches a user as a single readable line."""
+
+OK, FOUND, FAILED, INTERRUPTED = 0, 1, 2, 130
 
 
 class SymmetryError(Exception):

@@ -47,14 +47,9 @@ class Point:
     accuracy: float
 
 
-class Listener:
-    """Is told how the work goes on; this one keeps it to itself. What it raises ends the run."""
-
-    def stage(self, name: str) -> None:
-        """Learn that a part of the work begins."""
-
-    def iteration(self, run: str, point: Point, iterations: int) -> None:
-        """Learn that the run of that name has finished one of its iterations."""
+# Is told what begins; and of a run each iteration, and how many there will be. What it raises ends
+# the run.
+Listener = Callable[[str, Point | None, int], None]
 
 
 @dataclass(frozen=True)
@@ -107,8 +102,8 @@ def run_experiment(
     The number of ``threads`` changes the time only, never a bit; None leaves it to the core.
     """
     refuse_beyond_memory(_bytes_needed(data, settings))
-    listener = listener or Listener()
-    listener.stage("compiling the core, once")
+    listener = listener or (lambda *_: None)
+    listener("compiling the core, once", None, 0)
     prepared = cache(partial(_trainer, data, settings, threads))  # a core serves several runs
     with np.errstate(all="ignore"):  # a run may diverge; that is for the report to say
         name = "collapsed network" if settings.collapsed else f"{settings.init} start"
@@ -147,7 +142,7 @@ def _run(
         seen = [*seen[:1], now]  # the first and the last
         correct = np.count_nonzero(now.predictions == data.test_labels)
         history.append(Point(now.iteration, now.loss, 100 * int(correct) / len(data.test_labels)))
-        listener.iteration(name, history[-1], settings.iterations)
+        listener(name, history[-1], settings.iterations)
         if name != _CONTROL:
             watch.see(now.iteration, *_pair(now.weights, few))
         if twin is not None:

@@ -7,7 +7,7 @@ import pytest
 
 from symmetry import experiment
 from symmetry.errors import SymmetryError
-from symmetry.experiment import Listener, Point, run_experiment
+from symmetry.experiment import Point, run_experiment
 from symmetry.network import formulas
 from symmetry.task import Settings
 from tests.tiny import FirstRowCore, LastUnitCore, LivingDeadCore, tiny_data
@@ -198,17 +198,14 @@ def test_threads_change_nothing() -> None:
     assert one.last[1].tobytes() == two.last[1].tobytes()
 
 
-class Diary(Listener):
+class Diary:
     def __init__(self, interrupt_after: int = 1000) -> None:
         self.entries: list[tuple[str, int]] = []
         self._left = interrupt_after
 
-    def stage(self, name: str) -> None:
-        self.entries.append((name, 0))
-
-    def iteration(self, run: str, point: Point, iterations: int) -> None:
-        self.entries.append((run, point.iteration))
-        self._left -= 1
+    def __call__(self, what: str, point: Point | None, iterations: int) -> None:
+        self.entries.append((what, point.iteration if point else 0))
+        self._left -= bool(point)
         if not self._left:
             raise KeyboardInterrupt
 

@@ -1,8 +1,6 @@
-"""The command line: one file a command, loaded when that command is called."""
+"""The command line: one file a command, which imports what is heavy when it does its work."""
 
-import difflib
 import gc
-import importlib
 import io
 import os
 import sys
@@ -11,42 +9,15 @@ from contextlib import suppress
 
 import click
 
+from symmetry.cli import check, compare, explain, run, units
 from symmetry.cli.screen import say
-from symmetry.errors import SymmetryError
+from symmetry.errors import FAILED, INTERRUPTED, OK, SymmetryError
 
-OK, FOUND, FAILED, INTERRUPTED = 0, 1, 2, 130
-
-_COMMANDS = {
-    "run": "Repeat the MNIST experiment and write its report.",
-    "check": "Check a PyTorch training, or a two-layer step.",
-    "compare": "Run the experiment on several frameworks side by side.",
-    "explain": "Name the operation that tells equal units apart.",
-    "units": "Find the groups of equal units in the model of a PyTorch training.",
-}
 _LONGEST = 590  # characters of an error: it is one line, and people have to read it
 
 
-class _Commands(click.Group):
-    """Knows the names and purposes of the commands without importing them."""
-
-    def list_commands(self, _: click.Context) -> list[str]:
-        return list(_COMMANDS)
-
-    def get_command(self, context: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            close = difflib.get_close_matches(cmd_name, _COMMANDS, 1)
-            hint = f" Did you mean {close[0]!r}?" if close else ""
-            raise click.UsageError(f"No such command {cmd_name!r}.{hint}", context)
-        command: click.Command = importlib.import_module(f"symmetry.cli.{cmd_name}").command
-        return command
-
-    def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
-
-
-@click.command(
-    cls=_Commands,
+@click.group(
+    commands=[each.command for each in (run, check, compare, explain, units)],
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from symmetry.cli import FAILED, FOUND, OK
 from symmetry.cli.options import (
     DTYPE,
     FROM_TWO,
@@ -20,9 +19,9 @@ from symmetry.cli.options import (
     option,
     read_cases,
 )
-from symmetry.cli.parent import isolated
+from symmetry.cli.parent import Isolated
 from symmetry.cli.screen import current, say, terminal
-from symmetry.errors import SymmetryError
+from symmetry.errors import FAILED, FOUND, OK, SymmetryError
 
 if TYPE_CHECKING:
     from symmetry.api import Report
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 _WORK = 3 * 10**9  # that may be spent on explaining: samples times inputs times units times steps
 
 
-@click.command("check")
+@click.command("check", cls=Isolated, short_help="Check a PyTorch training, or a two-layer step.")
 @click.argument("targets", nargs=-1, metavar="[NAME]...")
 @option(
     "--only",
@@ -67,7 +66,6 @@ _WORK = 3 * 10**9  # that may be spent on explaining: samples times inputs times
 @option("--script", "FILE", "Write a Python script there that reproduces a violation.", kind=PATH)
 @option("--output", "DIR", "Write there, in Markdown, what was checked.", kind=PATH)
 @flag("--list", "Print the invariants, and check nothing.", "list_")
-@isolated
 def command(
     targets: tuple[str, ...],
     expect_failure: tuple[str, ...],

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from symmetry.cli.screen import Screen, showing
-from symmetry.errors import SymmetryError
+from symmetry.errors import INTERRUPTED, SymmetryError
 from symmetry.processes import take_pipes
 from symmetry.targets.pulse import pulse
 
@@ -67,8 +67,8 @@ class Remote(Screen):
         except Exception:  # nobody reads it, or code under test has broken what writes it
             _exit(1)
 
-    def text(self, text: str, err: bool = False, words: str = "", style: str = "") -> None:
-        self.send("text", text, err, words, style)
+    def text(self, text: str, err: bool = False) -> None:
+        self.send("text", text, err)
 
     def doing(self, what: str, number: int, of: int | None, note: str = "", bar: str = "") -> None:
         if self.live:
@@ -116,7 +116,7 @@ class Remote(Screen):
 
 def main() -> None:
     """Obey the command line that comes through standard input, and answer its exit status."""
-    from symmetry.cli import INTERRUPTED, execute
+    from symmetry.cli import execute
     from symmetry.targets.trainer import in_one_line
 
     questions, answers = take_pipes()

@@ -5,7 +5,6 @@ from typing import Any
 
 import click
 
-from symmetry.cli import OK
 from symmetry.cli.options import (
     WHOLE,
     as_typed,
@@ -17,10 +16,11 @@ from symmetry.cli.options import (
     read_case,
     report_options,
 )
-from symmetry.cli.screen import Silent, current, say, showing, terminal
+from symmetry.cli.screen import say, terminal
+from symmetry.errors import OK
 
 
-@click.command("compare")
+@click.command("compare", short_help="Run the experiment on several frameworks side by side.")
 @click.argument("trainers", nargs=-1, metavar="[TRAINER]...")
 @experiment_options
 @option(
@@ -75,13 +75,13 @@ def command(
     output = output_directory(output, usual=whole, what="comparison")
     task = None if case is None else task_of_case(read_case(case, "compared"))
     writable_directory(output, MARKDOWN, JSON)
-    with showing(Silent() if quiet else current()):
-        with terminal():
-            if whole:
-                found = full_study(load_data(data, classes), settings, Shown())
-            else:
-                task = task or Task(load_data(data, classes), settings)
-                found = study(task, subjects, threads, Shown())
-            render_study(found, as_typed()).write(output)
+    with terminal(quiet=quiet):
+        if whole:
+            found = full_study(load_data(data, classes), settings, Shown())
+        else:
+            task = task or Task(load_data(data, classes), settings)
+            found = study(task, subjects, threads, Shown())
+        render_study(found, as_typed()).write(output)
+    if not quiet:
         say(f"report  {output / MARKDOWN}")
     return OK

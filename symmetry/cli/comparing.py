@@ -3,8 +3,7 @@
 This module is imported when a command does its work, not before.
 """
 
-from symmetry.cli.progress import numbers
-from symmetry.cli.screen import current, say
+from symmetry.cli.screen import current, numbers, say
 from symmetry.comparison.compare import ComparisonListener
 from symmetry.comparison.record import Comparison, TrainerPoint
 from symmetry.report.comparison import in_short, task_in_words

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from symmetry.cli import FOUND, OK
 from symmetry.cli.options import DTYPE, FROM_ZERO, PATH, RATE, WHOLE, option, read_case
-from symmetry.cli.parent import isolated
+from symmetry.cli.parent import Isolated
 from symmetry.cli.screen import current, say
+from symmetry.errors import FOUND, OK
 
 if TYPE_CHECKING:
     from symmetry.culprit.explanation import Explanation
@@ -22,7 +22,9 @@ _KEYS = {"hidden": "h", "samples": "n", "inputs": "i", "classes": "c"}
 _KEYS |= {"iterations": "iterations", "lr": "lr"}
 
 
-@click.command("explain")
+@click.command(
+    "explain", cls=Isolated, short_help="Name the operation that tells equal units apart."
+)
 @click.argument("target", metavar="NAME")
 @option(
     "--case", "JSON|FILE", "A case as `symmetry check` prints it, instead of all other options."
@@ -53,7 +55,6 @@ _KEYS |= {"iterations": "iterations", "lr": "lr"}
     "Write a script there that does the operation alone, its operands beside it.",
     kind=PATH,
 )
-@isolated
 def command(target: str, json: Path | None, script: Path | None, **given: Any) -> int:
     """Name the first array operation that tells equal units apart.
 

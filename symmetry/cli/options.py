@@ -7,7 +7,7 @@ import math
 import shlex
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from symmetry.data.dataset import Dataset
     from symmetry.task import Settings
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-Option = Callable[[Command], Command]
+Decorator = Callable[[Any], Any]
 
 
 def learning_rate(text: Any) -> float:
@@ -52,19 +51,19 @@ PATH, RATE, DTYPE = given_path, learning_rate, click.Choice(["float32", "float64
 
 def option(
     name: str, metavar: str | None, text: str, default: Any = None, kind: Any = None, **more: Any
-) -> Callable[[Command], Command]:
+) -> Decorator:
     """Return an option with a value, whose help names its default if it has one."""
     if default is not None:
         more |= {"default": default, "show_default": True}
     return click.option(name, type=kind, metavar=metavar, help=text, **more)
 
 
-def flag(name: str, text: str, *names: str) -> Callable[[Command], Command]:
+def flag(name: str, text: str, *names: str) -> Decorator:
     """Return an option without a value."""
     return click.option(name, *names, is_flag=True, help=text)
 
 
-def _together(*options: Option[Any]) -> Callable[[Command], Command]:
+def _together(*options: Decorator) -> Decorator:
     """Return what adds several options to a command."""
     return lambda command: functools.reduce(lambda made, add: add(made), reversed(options), command)
 

@@ -8,18 +8,16 @@ case that was running, and a new process takes up the rest. Nothing heavy is imp
 from __future__ import annotations
 
 import codecs
-import functools
 import json
 import os
 import queue
-import secrets
 import signal
 import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import closing, suppress
 from dataclasses import asdict
 from typing import IO, Any
 
@@ -29,7 +27,7 @@ from symmetry import ranks
 from symmetry.cli import child
 from symmetry.cli.child import Order
 from symmetry.cli.options import flag, option
-from symmetry.cli.screen import Screen, Silent, current, showing, terminal
+from symmetry.cli.screen import Screen, current, terminal
 from symmetry.errors import SymmetryError
 from symmetry.processes import command, ending
 
@@ -39,38 +37,36 @@ _MOST_PRINTED = 10_000  # bytes of what a target prints
 _PATIENCE = 2  # hangs, until first calls get no more time; ends between cases, until nothing is run
 
 
-def isolated(function: Callable[..., int | None]) -> Callable[..., int | None]:
-    """Add --timeout and --in-process to a command, and run it in another process by default."""
+class Isolated(click.Command):
+    """A command that runs in another process, unless --in-process or torchrun says otherwise."""
 
-    @option(
-        "--timeout",
-        "S",
-        "Seconds that one call of the target may take, a first one five times as many.",
-        60,
-        click.FloatRange(min=0, min_open=True),
-    )
-    @flag(
-        "--in-process", "Run the target in this process, for debuggers; nothing protects it then."
-    )
-    @functools.wraps(function)
-    def run(timeout: float, in_process: bool, **options: Any) -> int | None:
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        what = "Seconds that one call of the target may take, a first one five times as many."
+        option("--timeout", "S", what, 60, click.FloatRange(min=0, min_open=True))(self)
+        what = "Run the target in this process, for debuggers; nothing protects it then."
+        flag("--in-process", what)(self)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        timeout, in_process = ctx.params.pop("timeout"), ctx.params.pop("in_process")
         if in_process or isinstance(current(), child.Remote):
-            return function(**options)
+            return super().invoke(ctx)
         if ranks.world() > 1:  # torchrun starts the processes, and ends them
-            with showing(current() if ranks.rank() == 0 else Silent()):
-                return function(**options)
-        with _interruptible(), terminal() as screen:
-            arguments = click.get_current_context().find_root().obj
-            return _Work(arguments, timeout, screen).finish()
-
-    return run
+            with terminal(quiet=ranks.rank() > 0):
+                return super().invoke(ctx)
+        for name in ("SIGTERM", "SIGHUP"):  # as Ctrl-C: the other process ends with this one
+            number = getattr(signal, name, None)
+            if number and signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, signal.default_int_handler)
+        with terminal() as screen:
+            return _Work(ctx.find_root().obj, timeout, screen).finish()
 
 
 class _Work:
     """A command line, what became of it so far, and how to go on."""
 
     def __init__(self, arguments: list[str], timeout: float, screen: Screen) -> None:
-        self._order = Order(secrets.token_hex(8), list(arguments), screen.live)
+        self._order = Order(os.urandom(8).hex(), list(arguments), screen.live)
         self._timeout, self._screen = timeout, screen
         self._left = _MOST_PRINTED
         self._shown: list[Any] = []
@@ -226,15 +222,3 @@ class _Process:
             return f"the target ended its process ({ending(status)})"
         memory = ", as the system does when memory runs out" if -status == signal.SIGKILL else ""
         return f"the target's process was killed ({ending(status)}{memory})"
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let other polite ways to end this process work as Ctrl-C does: the child ends with it."""
-    with ExitStack() as afterwards:
-        if threading.current_thread() is threading.main_thread():
-            for name in ("SIGTERM", "SIGHUP"):
-                if number := getattr(signal, name, None):
-                    before = signal.signal(number, signal.default_int_handler)
-                    afterwards.callback(signal.signal, number, before)
-        yield

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import io
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from symmetry.cli import FOUND, OK
 from symmetry.cli.options import (
     FROM_ZERO,
     PATH,
@@ -22,16 +20,16 @@ from symmetry.cli.options import (
     output_directory,
     report_options,
 )
-from symmetry.cli.screen import Silent, current, say, showing, terminal
-from symmetry.errors import SymmetryError
+from symmetry.cli.screen import current, numbers, on_terminal, say, terminal
+from symmetry.errors import FOUND, OK, SymmetryError
 
 if TYPE_CHECKING:
-    from symmetry.experiment import Experiment
+    from symmetry.experiment import Experiment, Point
 
 _TEXTS = ("mnist.md", "mnist.json")
 
 
-@click.command("run")
+@click.command("run", short_help="Repeat the MNIST experiment and write its report.")
 @experiment_options
 @option(
     "--init",
@@ -74,8 +72,9 @@ def command(
     Exit status: 0 the units stayed equal (or `--init random`), 1 they did not, or `--check` found a
     difference; 2 the command could not do its work.
     """
+    from concurrent.futures import ThreadPoolExecutor
+
     loading = ThreadPoolExecutor(1).submit(load_data, data, classes)  # while Numba is imported
-    from symmetry.cli.progress import ShownRun
     from symmetry.experiment import run_experiment
     from symmetry.files import writable_directory, writable_files
     from symmetry.report.experiment import render_experiment
@@ -91,16 +90,15 @@ def command(
     if not check:
         writable_directory(output, *_TEXTS)
         writable_files(save_weights)
-    with showing(Silent() if quiet else current()):
-        with terminal():
-            shown = ShownRun()
-            shown.stage("loading the data")
-            experiment = run_experiment(loading.result(), settings, threads=threads, listener=shown)
-            shown.stage("comparing the report" if check else "writing the report")
-            report = render_experiment(experiment)
-            differences = report.differences(output) if check else ()
-            if not check:
-                report.write(output, beside=_weights(experiment, save_weights))
+    with terminal(quiet=quiet):
+        _show("loading the data")
+        experiment = run_experiment(loading.result(), settings, threads=threads, listener=_show)
+        _show("comparing the report" if check else "writing the report")
+        report = render_experiment(experiment)
+        differences = report.differences(output) if check else ()
+        if not check:
+            report.write(output, beside=_weights(experiment, save_weights))
+    if not quiet:
         _summarise(experiment)
         if not differences:
             same = " is as it should be" if check else ""
@@ -108,6 +106,20 @@ def command(
     if differences:
         return _tell_differences(differences, quiet=quiet)
     return FOUND if experiment.violated else OK
+
+
+def _show(what: str, point: Point | None = None, iterations: int = 0) -> None:
+    """Show on a terminal a bar for each run, and a line at its end; else lines alone."""
+    number, bars = point.iteration if point else 0, on_terminal()
+    if number <= 1:  # it begins
+        current().done()
+        if not bars:
+            say(what)
+    current().doing(what, number, iterations or None, numbers(point) if point else "")
+    if point and not bars:
+        say(f"  iteration {number:{len(str(iterations))}}  {numbers(point)}")
+    elif point and number == iterations:
+        say(f"{what:<22}  {iterations:,} of {iterations:,}  {numbers(point)}")
 
 
 def _missing(output: Path) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,27 +21,28 @@ if TYPE_CHECKING:
 
     from symmetry.checker.case import Case
     from symmetry.checker.verdict import Verdict
+    from symmetry.comparison.record import TrainerPoint
+    from symmetry.experiment import Point
 
-_STYLES = {
-    "holds": "green",
-    "violated": "bold red",
-    "error": "bold red",
-    "rounding": "yellow",
-    "vacuous": "yellow",
-    "expected failure": "cyan",
-    "not applicable": "dim",
+_STYLES: dict[str, dict[str, Any]] = {
+    "holds": {"fg": "green"},
+    "violated": {"fg": "red", "bold": True},
+    "error": {"fg": "red", "bold": True},
+    "rounding": {"fg": "yellow"},
+    "vacuous": {"fg": "yellow"},
+    "expected failure": {"fg": "cyan"},
+    "not applicable": {"dim": True},
 }
 
 
 class Screen(progress.Progress):
-    """Prints lines; what is being done is not shown, but which invariants are finished."""
+    """Prints plain lines; shows not what is being done, but which invariants are finished."""
 
     live = False  # whether anybody looks at what is being done
 
-    def text(self, text: str, err: bool = False, words: str = "", style: str = "") -> None:
-        """Show a line, on a terminal with some of its words in a style of Rich."""
-        del words, style
-        click.echo(text, err=err)
+    def text(self, text: str, err: bool = False) -> None:
+        """Show a line, on a terminal in the style that its escape sequences ask for."""
+        click.echo(click.unstyle(text), err=err)
 
     def doing(self, what: str, number: int, of: int | None, note: str = "", bar: str = "") -> None:
         """Show on a terminal how far what is being done has come, in a line for each bar."""
@@ -75,8 +76,9 @@ class Screen(progress.Progress):
     def verdict(self, verdict: Verdict) -> None:
         from symmetry.report.verdicts import line
 
-        style = "red" if verdict.stale else _STYLES[verdict.kind]
-        self.text(line(verdict), words=f" {verdict.kind} ", style=style)
+        style = {"fg": "red"} if verdict.stale else _STYLES[verdict.kind]
+        kind = f" {verdict.kind} "
+        self.text(line(verdict).replace(kind, click.style(kind, **style), 1))
         if not self.live and self._finished != verdict.invariant:
             self._finished = verdict.invariant
             self.text(f"finished {verdict.invariant}", err=True)
@@ -85,7 +87,7 @@ class Screen(progress.Progress):
 class Silent(Screen):
     """Shows nothing: nobody wants to see it, or another process shows it."""
 
-    def text(self, text: str, err: bool = False, words: str = "", style: str = "") -> None:
+    def text(self, text: str, err: bool = False) -> None:
         """Show nothing."""
 
 
@@ -98,16 +100,13 @@ class Live(Screen):
         self._bars, self._on_stderr = bars, on_stderr
         self._tasks: dict[str, TaskID] = {}
 
-    def text(self, text: str, err: bool = False, words: str = "", style: str = "") -> None:
-        if err != self._on_stderr:  # that one is no terminal
-            super().text(text, err=err)
-            return
+    def text(self, text: str, err: bool = False) -> None:
         from rich.text import Text
 
-        shown = Text.from_ansi(text)
-        if words:
-            shown.highlight_words([words], style)
-        self._bars.console.print(shown, soft_wrap=True)  # a command stays in one piece
+        if err == self._on_stderr:  # a command stays in one piece
+            self._bars.console.print(Text.from_ansi(text), soft_wrap=True)
+        else:  # that one is no terminal
+            super().text(text, err=err)
 
     def doing(self, what: str, number: int, of: int | None, note: str = "", bar: str = "") -> None:
         note = note if of is None else f"{number:,} of {of:,}  {note}"
@@ -144,17 +143,23 @@ def showing(screen: Screen) -> Iterator[Screen]:
         _current = before
 
 
+def numbers(point: Point | TrainerPoint) -> str:
+    """Say what a run of the experiment has come to."""
+    return f"loss {point.loss:.6f}  accuracy {point.accuracy:5.2f} %"
+
+
 def on_terminal(name: str = "stdout") -> bool:
     """Return whether that stream is a terminal on which lines can be drawn anew."""
     return getattr(sys, name).isatty() and os.environ.get("TERM") != "dumb"
 
 
 @contextmanager
-def terminal() -> Iterator[Screen]:
+def terminal(*, quiet: bool = False) -> Iterator[Screen]:
     """Show everything with colours and bars while the block runs, if there is a terminal."""
     terminals = [name for name in ("stdout", "stderr") if on_terminal(name)]
-    if type(_current) is not Screen or not terminals:  # somebody has chosen already
-        yield _current
+    if quiet or type(_current) is not Screen or not terminals:  # or somebody has chosen already
+        with showing(Silent() if quiet else _current) as screen:
+            yield screen
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn

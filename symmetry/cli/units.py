@@ -4,16 +4,19 @@ from pathlib import Path
 
 import click
 
-from symmetry.cli import OK
 from symmetry.cli.options import PATH, option
-from symmetry.cli.parent import isolated
+from symmetry.cli.parent import Isolated
 from symmetry.cli.screen import current, say, terminal
+from symmetry.errors import OK
 
 
-@click.command("units")
+@click.command(
+    "units",
+    cls=Isolated,
+    short_help="Find the groups of equal units in the model of a PyTorch training.",
+)
 @click.argument("name")
 @option("--json", "FILE", "Write them there as well.", kind=PATH)
-@isolated
 def command(name: str, json: Path | None) -> int:
     """Find the groups of equal units in the model of a PyTorch training.
 
