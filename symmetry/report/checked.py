@@ -46,7 +46,10 @@ def render_checked(checked: Checked, command: str) -> Report:
     training = any(verdict.of_training for verdict in checked.verdicts)
     names = {verdict.invariant for verdict in checked.verdicts}
     measured = [verdict for verdict in checked.verdicts if verdict.ratio is not None]
-    figures = (_margins(measured),) if measured else ()
+    labels = [f"{verdict.invariant} {verdict.dtype}" for verdict in measured]
+    margins = [f"{max(verdict.margin or 0.0, _LEAST):.2g}" for verdict in measured]
+    size = (7.5, 1.0 + 0.35 * len(measured))
+    figures = (Figure(FIGURE, size, (labels, margins), _margins),) if measured else ()
     context = {
         "checked": checked,
         "training": training,
@@ -84,23 +87,17 @@ def _sizes(verdicts: Iterable[Verdict]) -> dict[tuple[str, ...], dict[str, list[
     return found
 
 
-def _margins(verdicts: list[Verdict]) -> Figure:
+def _margins(canvas: Canvas, labels: list[str], margins: list[str]) -> None:
     """Draw the largest deviation of each verdict, divided by its limit."""
-    labels = [f"{v.invariant} {v.dtype}" for v in verdicts]
-    margins = [max(v.margin or 0.0, _LEAST) for v in verdicts]
-
-    def draw(canvas: Canvas) -> None:
-        axes = canvas.subplots()
-        colours = [_COLOURS[v.dtype] for v in verdicts]
-        axes.barh(labels[::-1], margins[::-1], left=0, color=colours[::-1], height=0.6)
-        axes.axvline(1, color="#777777", linestyle=":")
-        axes.set_xscale("log")
-        axes.set_xlim(_LEAST / 2, max(3.0, 2 * max(margins)))
-        axes.set_xlabel("largest deviation, divided by its limit")
-        plain(axes)
-
-    size = (7.5, 1.0 + 0.35 * len(verdicts))
-    return Figure(FIGURE, size, (labels, [f"{margin:.2g}" for margin in margins]), draw)
+    axes = canvas.subplots()
+    colours = [_COLOURS[label.rpartition(" ")[2]] for label in labels]
+    widths = [float(margin) for margin in margins]
+    axes.barh(labels[::-1], widths[::-1], left=0, color=colours[::-1], height=0.6)
+    axes.axvline(1, color="#777777", linestyle=":")
+    axes.set_xscale("log")
+    axes.set_xlim(_LEAST / 2, max(3.0, 2 * max(widths)))
+    axes.set_xlabel("largest deviation, divided by its limit")
+    plain(axes)
 
 
 def in_short(checked: Checked) -> str:

@@ -45,38 +45,40 @@ def render_study(study: Study, command: str) -> Report:
         "spread": SPREAD,
         "growth": GROWTH,
     }
-    figures = [spread_figure(study.main, SPREAD)]
-    figures += [spread_figure(study.growth, GROWTH)] if study.growth else []
+    figures = [_spread_figure(study.main, SPREAD)]
+    figures += [_spread_figure(study.growth, GROWTH)] if study.growth else []
     texts = {MARKDOWN: render("frameworks.md.jinja", context), JSON: _json(study)}
     return Report(texts, tuple(figures))
 
 
-def spread_figure(comparison: Comparison, name: str) -> Figure:
+def _spread_figure(comparison: Comparison, name: str) -> Figure:
+    labels = [f"{run.name}: {splits(run)}" for run in comparison.runs]
+    spreads = (run.spreads for run in comparison.runs)
+    shows = comparison.task.settings.iterations, labels, *spreads
+    return Figure(name, (9.6, 4.2), shows, _draw_spreads)
+
+
+def _draw_spreads(
+    canvas: Canvas, iterations: int, labels: list[str], *spreads: tuple[float, ...]
+) -> None:
     """Draw how far apart the units of each trainer were, by iteration.
 
     The axis is logarithmic down to the finest spread, and zero has a place below that.
     """
-    runs, iterations = comparison.runs, comparison.task.settings.iterations
-    labels = [f"{run.name}: {splits(run)}" for run in runs]
-
-    def draw(canvas: Canvas) -> None:
-        axes = canvas.subplots()
-        for order, (run, label) in enumerate(zip(runs, labels, strict=True)):
-            dashed = (0, (5, 1.5)) if order % 2 else "-"  # lines may lie on one another
-            shown = range(1, len(run.spreads) + 1)
-            axes.plot(shown, run.spreads, label=label, linewidth=2, linestyle=dashed)
-        axes.set_title("How far apart equal hidden units came, relative to their own size")
-        axes.set(xlabel="iteration", ylabel="relative spread", xlim=(0.5, iterations + 0.5))
-        axes.set_yscale("symlog", linthresh=_FINEST)
-        axes.set_ylim(-_FINEST / 10, 3)
-        axes.set_yticks([0, *10.0 ** np.arange(-16, 1, 4)])
-        axes.minorticks_off()
-        axes.grid(axis="y")
-        axes.locator_params("x", integer=True, min_n_ticks=1)
-        axes.legend(loc="upper left", bbox_to_anchor=(1, 1), title="first split")
-        plain(axes)
-
-    return Figure(name, (9.6, 4.2), (iterations, labels, *(run.spreads for run in runs)), draw)
+    axes = canvas.subplots()
+    for order, (label, shown) in enumerate(zip(labels, spreads, strict=True)):
+        dashed = (0, (5, 1.5)) if order % 2 else "-"  # lines may lie on one another
+        axes.plot(range(1, len(shown) + 1), shown, label=label, linewidth=2, linestyle=dashed)
+    axes.set_title("How far apart equal hidden units came, relative to their own size")
+    axes.set(xlabel="iteration", ylabel="relative spread", xlim=(0.5, iterations + 0.5))
+    axes.set_yscale("symlog", linthresh=_FINEST)
+    axes.set_ylim(-_FINEST / 10, 3)
+    axes.set_yticks([0, *10.0 ** np.arange(-16, 1, 4)])
+    axes.minorticks_off()
+    axes.grid(axis="y")
+    axes.locator_params("x", integer=True, min_n_ticks=1)
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1), title="first split")
+    plain(axes)
 
 
 def _json(study: Study) -> str:

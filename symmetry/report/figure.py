@@ -21,7 +21,6 @@ import numpy as np
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Canvas
 
 KEY = "symmetry-digest"
 _STYLE = Path(__file__).with_suffix(".mplstyle")
@@ -34,8 +33,8 @@ class Figure:
 
     name: str  # of its file, ending in .png
     size: tuple[float, float]  # width and height in inches
-    shows: tuple[Any, ...]  # all that it depends on: arrays, texts and numbers
-    draw: Callable[[Canvas], None]  # on an empty Matplotlib figure
+    shows: tuple[Any, ...]  # arrays, texts and numbers
+    draw: Callable[..., None]  # these on an empty Matplotlib figure: it depends on nothing else
     edition: int = 1  # to be changed with ``draw``: figures of an older one are replaced
     # Left, right, bottom and top in inches, and the gap between panels as a share of their width:
     # to find them takes as long as to draw.
@@ -68,7 +67,7 @@ class Figure:
                 width, height = self.size
                 edges = left / width, bottom / height, 1 - right / width, 1 - top / height
                 canvas.subplots_adjust(*edges, wspace=gap)
-            self.draw(canvas)
+            self.draw(canvas, *self.shows)
             data = io.BytesIO()
             metadata = {"Software": None, KEY: self.digest}
             quickly = {"compress_level": 3}  # 6 takes twice as long and saves a tenth

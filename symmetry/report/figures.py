@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symmetry.experiment import Experiment, Point
+from symmetry.experiment import Experiment
 from symmetry.report.figure import Figure, plain
 from symmetry.units import compare
-from symmetry.units.compare import Floats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,17 +18,33 @@ if TYPE_CHECKING:
 DRAWN_SHAPE = (28, 28)  # images of other shapes are not drawn as pictures
 
 _BLUE, _ORANGE, _GREY = "#0072b2", "#d55e00", "#777777"  # told apart by everyone's eyes
-_MARGINS = (0.6, 0.1, 0.5, 0.4, 0)  # of a single panel
+_ONE = (0.6, 0.1, 0.5, 0.4, 0)  # margins of a figure of one panel
+_TWO = (0.5, 0.15, 0.5, 0.4, 0.17)
+_SCALED = (0.65, 0.1, 0.5, 0.4, 0.2)  # with scales beside the panels
 _MOST_NUMBERS = 20  # classes whose counts still fit into the confusion matrix
 
 
 def experiment_figures(experiment: Experiment) -> tuple[Figure, ...]:
     """Return the figures that apply to this run, in the report's order."""
-    figures = [_curves(experiment), _weights(experiment)]
+    runs = {f"{experiment.settings.init} start": experiment}
+    if experiment.control:
+        runs["random start (control)"] = experiment.control
+    counts, data = experiment.confusion, experiment.data
+    guess = 100 * int(counts.sum(axis=1).max()) / len(data.test_labels)
+    histories = [np.array([[p.loss, p.accuracy] for p in run.history]) for run in runs.values()]
+    matrices = [part for name, run in runs.items() for part in (name.capitalize(), run.last[0])]
+    curves = list(runs), guess, *histories
+    wide = 4.6 * len(runs)
+    figures = [
+        Figure("mnist-curves.png", (9.0, 3.6), curves, _curves, 2, _TWO),
+        Figure("mnist-w1.png", (wide, 5.4), tuple(matrices), _weights, 2, _SCALED),
+        Figure("mnist-confusion.png", (6.0, 5.0), (counts,), _confusion, 2, _ONE),
+    ]
     feature = shared_feature(experiment)
-    if feature is not None and experiment.data.image_shape == DRAWN_SHAPE:
-        figures.append(_feature(experiment, feature))
-    return (*figures, _confusion(experiment))
+    if feature is not None and data.image_shape == DRAWN_SHAPE:
+        pictures = feature.reshape(DRAWN_SHAPE), data.never_lit.reshape(DRAWN_SHAPE)
+        figures.insert(2, Figure("mnist-feature.png", (5.6, 4.6), pictures, _feature, 2, _ONE))
+    return tuple(figures)
 
 
 def shared_feature(experiment: Experiment) -> NDArray[Any] | None:
@@ -43,103 +58,66 @@ def shared_feature(experiment: Experiment) -> NDArray[Any] | None:
     return feature if shown and feature.any() else None
 
 
-def _runs(experiment: Experiment) -> list[tuple[str, tuple[Point, ...], Floats]]:
-    """Return name, history and final w1 of this run, and of its control."""
-    runs = [(f"{experiment.settings.init} start", experiment.history, experiment.last[0])]
-    if control := experiment.control:
-        runs.append(("random start (control)", control.history, control.last[0]))
-    return runs
-
-
-def _curves(experiment: Experiment) -> Figure:
+def _curves(canvas: Canvas, names: list[str], guess: float, *histories: NDArray[Any]) -> None:
     """Draw loss and accuracy by iteration, this run beside the control."""
-    runs = _runs(experiment)
-    guess = 100 * int(experiment.confusion.sum(axis=1).max()) / len(experiment.data.test_labels)
-
-    def draw(canvas: Canvas) -> None:
-        loss, accuracy = canvas.subplots(1, 2)
-        for axes, what in ((loss, "loss"), (accuracy, "accuracy")):
-            for colour, (name, history, _) in zip((_BLUE, _ORANGE), runs, strict=False):
-                values = [getattr(point, what) for point in history]
-                finite = np.where(np.isfinite(values), values, np.nan)
-                style = "-o" if len(values) == 1 else "-"  # a line of one point is invisible
-                x = range(1, len(values) + 1)
-                axes.plot(x, finite, style, color=colour, label=name, linewidth=2, clip_on=False)
-            plain(axes)
-            axes.grid(axis="y")
-            axes.locator_params("x", integer=True, min_n_ticks=1)
-        accuracy.axhline(guess, color=_GREY, linestyle=":", linewidth=1.2)
-        above = (1, guess), (-2, 4), ("axes fraction", "data"), "offset points"
-        looks: Any = {"ha": "right", "color": _GREY, "fontsize": 8.5}
-        accuracy.annotate("always the commonest class", *above, **looks)
-        loss.set(title="Loss, training set", xlabel="iteration")
-        loss.set_ylim(bottom=0)
-        accuracy.set(title="Accuracy, test set (percent)", xlabel="iteration", ylim=(0, 100))
-        loss.legend(loc="best")
-
-    shows = [np.array([[p.loss, p.accuracy] for p in history]) for _, history, _ in runs]
-    names = [name for name, _, _ in runs]
-    margins = (0.5, 0.15, 0.5, 0.4, 0.17)
-    return Figure("mnist-curves.png", (9.0, 3.6), (names, guess, *shows), draw, 2, margins)
+    loss, accuracy = canvas.subplots(1, 2)
+    for column, axes in enumerate((loss, accuracy)):
+        for colour, name, history in zip((_BLUE, _ORANGE), names, histories, strict=False):
+            values = history[:, column]
+            style = "-o" if len(values) == 1 else "-"  # a line of one point is invisible
+            x, finite = range(1, len(values) + 1), np.where(np.isfinite(values), values, np.nan)
+            axes.plot(x, finite, style, color=colour, label=name, linewidth=2, clip_on=False)
+        plain(axes)
+        axes.grid(axis="y")
+        axes.locator_params("x", integer=True, min_n_ticks=1)
+    accuracy.axhline(guess, color=_GREY, linestyle=":", linewidth=1.2)
+    above = (1, guess), (-2, 4), ("axes fraction", "data"), "offset points"
+    looks: Any = {"ha": "right", "color": _GREY, "fontsize": 8.5}
+    accuracy.annotate("always the commonest class", *above, **looks)
+    loss.set(title="Loss, training set", xlabel="iteration")
+    loss.set_ylim(bottom=0)
+    accuracy.set(title="Accuracy, test set (percent)", xlabel="iteration", ylim=(0, 100))
+    loss.legend(loc="best")
 
 
-def _weights(experiment: Experiment) -> Figure:
-    """Show w1, this run's beside the control's."""
-    panels = [(name.capitalize(), w1) for name, _, w1 in _runs(experiment)]
-
-    def draw(canvas: Canvas) -> None:
-        beside = canvas.subplots(1, len(panels), squeeze=False).flat
-        for axes, (title, w1) in zip(beside, panels, strict=True):
-            _signed(axes, w1, aspect="auto", interpolation="nearest")
-            axes.set(title=f"{title}: w1 at the end", xlabel="hidden unit")
-            axes.set_ylabel("row of w1 (bias, then pixels)")
-            axes.locator_params(integer=True, min_n_ticks=1)
-
-    shows = [part for title, w1 in panels for part in (title, w1)]
-    margins = (0.65, 0.1, 0.5, 0.4, 0.2)
-    return Figure("mnist-w1.png", (4.6 * len(panels), 5.4), tuple(shows), draw, 2, margins)
+def _weights(canvas: Canvas, *matrices: Any) -> None:
+    """Show w1, this run's beside the control's: a title, then its numbers."""
+    panels = canvas.subplots(1, len(matrices) // 2, squeeze=False).flat
+    for axes, title, w1 in zip(panels, matrices[::2], matrices[1::2], strict=True):
+        _signed(axes, w1, aspect="auto", interpolation="nearest")
+        axes.set(title=f"{title}: w1 at the end", xlabel="hidden unit")
+        axes.set_ylabel("row of w1 (bias, then pixels)")
+        axes.locator_params(integer=True, min_n_ticks=1)
 
 
-def _feature(experiment: Experiment, feature: NDArray[Any]) -> Figure:
+def _feature(canvas: Canvas, picture: NDArray[Any], never_lit: NDArray[Any]) -> None:
     """Show the weights that every hidden unit has learned, pixel by pixel."""
-    picture = feature.reshape(DRAWN_SHAPE)
-    never_lit = experiment.data.never_lit.reshape(DRAWN_SHAPE)
-
-    def draw(canvas: Canvas) -> None:
-        axes = canvas.subplots()
-        _signed(axes, picture)
-        axes.imshow(np.where(never_lit, 1.0, np.nan), cmap="Greys", vmin=0, vmax=4)
-        axes.set(xticks=(0, 7, 14, 21, 27), yticks=(0, 7, 14, 21, 27))
-        axes.set(xlabel="column of pixels", ylabel="row of pixels")
-        axes.set_title("The weights of every hidden unit (grey: never lit)")
-
-    return Figure("mnist-feature.png", (5.6, 4.6), (picture, never_lit), draw, 2, _MARGINS)
+    axes = canvas.subplots()
+    _signed(axes, picture)
+    axes.imshow(np.where(never_lit, 1.0, np.nan), cmap="Greys", vmin=0, vmax=4)
+    axes.set(xticks=(0, 7, 14, 21, 27), yticks=(0, 7, 14, 21, 27))
+    axes.set(xlabel="column of pixels", ylabel="row of pixels")
+    axes.set_title("The weights of every hidden unit (grey: never lit)")
 
 
-def _confusion(experiment: Experiment) -> Figure:
+def _confusion(canvas: Canvas, counts: NDArray[Any]) -> None:
     """Show test images by label and prediction: numbers, and a colour for the label's share."""
-    counts = experiment.confusion
-    classes = len(counts)
-
-    def draw(canvas: Canvas) -> None:
-        axes = canvas.subplots()
-        shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-        image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-        axes.set(title="Test images by label and prediction", xlabel="predicted", ylabel="label")
-        axes.tick_params(length=0)
-        if classes <= _MOST_NUMBERS:
-            axes.set(xticks=range(classes), yticks=range(classes))
-            size = 8.5 if classes <= 10 else 6
-            for (label, predicted), count in np.ndenumerate(counts):
-                dark = shares[label, predicted] > 0.55
-                colour = "white" if dark else "#222222" if count else "#bbbbbb"
-                looks: Any = {"ha": "center", "va": "center", "color": colour, "fontsize": size}
-                axes.text(predicted, label, f"{count}", **looks)
-        bar = canvas.colorbar(image, ax=axes, shrink=0.8)
-        bar.set_label("share of the label's images")
-        bar.outline.set_visible(False)
-
-    return Figure("mnist-confusion.png", (6.0, 5.0), (counts,), draw, 2, _MARGINS)
+    axes, classes = canvas.subplots(), len(counts)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axes.set(title="Test images by label and prediction", xlabel="predicted", ylabel="label")
+    axes.tick_params(length=0)
+    if classes <= _MOST_NUMBERS:
+        axes.set(xticks=range(classes), yticks=range(classes))
+        size = 8.5 if classes <= 10 else 6
+        for (label, predicted), count in np.ndenumerate(counts):
+            dark = shares[label, predicted] > 0.55
+            colour = "white" if dark else "#222222" if count else "#bbbbbb"
+            looks: Any = {"ha": "center", "va": "center", "color": colour, "fontsize": size}
+            axes.text(predicted, label, f"{count}", **looks)
+    bar = canvas.colorbar(image, ax=axes, shrink=0.8)
+    bar.set_label("share of the label's images")
+    bar.outline.set_visible(False)
 
 
 def _signed(axes: Axes, values: NDArray[Any], **options: Any) -> None:

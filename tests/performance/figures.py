@@ -73,7 +73,7 @@ def _sweeps(measured: Measured) -> Figure:
     columns, plan = sweeps(measured), measured.plan
     drawn = [name for name in MARKERS if name in plan.names]
 
-    def draw(canvas: Any) -> None:
+    def draw(canvas: Any, *_: Any) -> None:
         axes = canvas.subplots(2, 3, sharey=True)
         for row, dtype in enumerate(DTYPES):
             for panel, sweep in zip(axes[row], columns, strict=True):
@@ -128,7 +128,7 @@ def _scales(axes: Any, sweep: Sweep) -> None:
 def _load(rates: Sequence[Rate]) -> Figure:
     """Draw what a nonzero costs by everything that was measured, the limit first."""
 
-    def draw(canvas: Any) -> None:
+    def draw(canvas: Any, *_: Any) -> None:
         axes = canvas.subplots()
         names = [rate.name for rate in rates]
         nanoseconds = [rate.nanoseconds for rate in rates]

@@ -11,7 +11,7 @@ from symmetry.report.figure import Figure, kept_digest
 from tests.cli.process import environment
 
 
-def nothing(_: Any) -> None:
+def nothing(*_: Any) -> None:
     pass
 
 
@@ -91,7 +91,7 @@ def test_a_backend_that_the_environment_names_is_neither_used_nor_lost(backend: 
     program = (
         "import os, numpy\n"
         "from symmetry.report.figure import Figure\n"
-        "figure = Figure('f.png', (1, 1), (numpy.ones(1),), lambda canvas: canvas.subplots())\n"
+        "figure = Figure('f.png', (1, 1), (), lambda canvas: canvas.subplots())\n"
         "assert figure.is_current(figure.png())\n"
         "import matplotlib\n"
         "print(os.environ['MPLBACKEND'], dict.__getitem__(matplotlib.rcParams, 'backend'))\n"

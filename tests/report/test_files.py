@@ -12,7 +12,7 @@ from tests.test_files import names
 
 
 def figure(value: float) -> Figure:
-    return Figure("f.png", (1, 1), (np.array([value]),), lambda canvas: None)
+    return Figure("f.png", (1, 1), (np.array([value]),), lambda canvas, *_: None)
 
 
 def test_a_report_is_up_to_date_once_it_is_written(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def figure(found: tuple[Fared, ...]) -> Figure:
         )
     }
 
-    def draw(canvas: Canvas) -> None:
+    def draw(canvas: Canvas, *_: object) -> None:
         axes = canvas.subplots()
         for row, ((kind, dtype), values) in enumerate(reversed(drawn.items())):
             colour = "#0072b2" if kind == "sound" else "#d55e00"
