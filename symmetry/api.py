@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from symmetry.checker.case import EXAMPLES, Case
-from symmetry.checker.plan import STEPS, plan_check
+from symmetry.checker.plan import STEPS, Plan
 from symmetry.checker.progress import Progress
 from symmetry.checker.verdict import Checked, Verdict, exit_code
 from symmetry.report import verdicts as report
@@ -118,18 +118,6 @@ def check(
     >>> [verdict.kind for verdict in report]
     ['holds', 'holds']
     """
-    plan = plan_check(
-        resolve(target),
-        only=only,
-        skip=skip,
-        examples=examples,
-        seed=seed,
-        dtypes=dtype,
-        exact=exact,
-        allow=allow,
-        expected_failures=expected_failures,
-        min_samples=min_samples,
-        cases=cases,
-        steps=steps,
-    )
-    return Report(**vars(plan.run(progress)))
+    options = {**locals(), "target": resolve(target)}  # all of them are a plan's, but for one
+    del options["progress"]
+    return Report(**vars(Plan(**options).run(progress)))

@@ -10,16 +10,17 @@ def test_my_step(invariant_check):
 import os
 import sys
 import sysconfig
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from copy import copy
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis.database import ExampleDatabase
 
-from symmetry.checker.case import EXAMPLES, Case, CaseError, parse_case
-from symmetry.checker.plan import STEPS, Plan, plan_check
+from symmetry.checker.case import Case, CaseError, parse_case
+from symmetry.checker.plan import Plan
 from symmetry.checker.verdict import Checked
 from symmetry.errors import SymmetryError
 from symmetry.report.verdicts import failures, line
@@ -29,17 +30,8 @@ from symmetry.targets.resolve import as_target, resolve
 def parametrize_invariants(
     step: str | Callable[..., Any],
     *,
-    only: str | Iterable[str] = (),
-    skip: str | Iterable[str] = (),
-    examples: int = EXAMPLES,
-    seed: int = 0,
-    dtype: str | Iterable[str] = (),
-    exact: bool = False,
-    allow: str | Iterable[str] = (),
-    expected_failures: Mapping[str, str] | None = None,
-    min_samples: int = 1,
-    steps: int = STEPS,
     database: ExampleDatabase | None = None,
+    **options: Any,
 ) -> pytest.MarkDecorator:
     """Turn a test into one test for each invariant, named after it.
 
@@ -53,13 +45,14 @@ def parametrize_invariants(
     step
         A training step ``step(x, y, w1, w2, lr) -> (w1, w2)``, a class whose instances are one, a
         PyTorch training, or a name such as the command line takes.
-    only, skip, examples, seed, dtype, exact, allow, expected_failures, min_samples, steps
-        As of ``symmetry.check``. An expected failure that does not fail in any dtype fails its
-        test.
     database
         A database of Hypothesis, in which the smallest case of each failure is kept. Those in it
         are run first, whoever has found them: give workers with other seeds one that they share.
         Trainings have no cases and keep none.
+    **options
+        Those of ``symmetry.check``: only, skip, examples, seed, dtype, exact, allow,
+        expected_failures, min_samples, steps. An expected failure that does not fail in any dtype
+        fails its test.
 
     Examples
     --------
@@ -68,19 +61,8 @@ def parametrize_invariants(
     ...     invariant_check()
     """
     try:
-        plan = plan_check(
-            resolve(step) if isinstance(step, str) else as_target(step, _name(step)),
-            only=only,
-            skip=skip,
-            examples=examples,
-            seed=seed,
-            dtypes=dtype,
-            exact=exact,
-            allow=allow,
-            expected_failures=expected_failures,
-            min_samples=min_samples,
-            steps=steps,
-        )
+        found = resolve(step) if isinstance(step, str) else as_target(step, _name(step))
+        plan = Plan(found, **options)
     except SymmetryError as error:
         # Pytest prints the message of this exception alone, without a traceback.
         raise pytest.Collector.CollectError(str(error)) from None
@@ -111,15 +93,14 @@ class InvariantCheck:
 
     def _run(self) -> Checked:
         """Run the cases that failed before, then the others; keep what fails, forget what holds."""
-        plan, database = self.plan, self.database
+        plan, database = copy(self.plan), self.database
         if database is None or not plan.cases:
             return plan.run()
         key = f"symmetry {plan.target.name} {plan.invariants[0].name}".encode()
         kept = dict(_kept(database, key))
-        first = sorted(kept, key=lambda case: case.work)
-        dtypes = {case.dtype for case in plan.cases}
-        recalled = tuple(case for case in first if case.dtype in dtypes)
-        checked = replace(plan, cases=(*recalled, *plan.cases)).run()
+        recalled = sorted((c for c in kept if c.dtype in plan.dtypes), key=lambda case: case.work)
+        plan.cases = (*recalled, *plan.cases)
+        checked = plan.run()
         for verdict in checked.verdicts:
             if verdict.kind in ("holds", "rounding"):  # no case violates it
                 for case in recalled:
@@ -140,7 +121,7 @@ def _kept(database: ExampleDatabase, key: bytes) -> Iterator[tuple[Case, bytes]]
 
 
 def _text(checked: Checked) -> str:
-    """Return what the command line prints."""
+    """Return what the command line prints, the verdicts first."""
     failed = [text for lines in failures(checked) for text in (*lines, "")]
     lines = [*map(line, checked.verdicts), *failed, *checked.notes, *checked.heading[1:]]
     return "\n".join(lines)

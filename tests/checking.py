@@ -7,9 +7,9 @@ from typing import Any
 
 from symmetry.checker.case import Case
 from symmetry.checker.check import Progress
-from symmetry.checker.plan import STEPS, Plan
+from symmetry.checker.plan import Plan
 from symmetry.checker.verdict import Verdict
-from symmetry.targets.trainer import DTYPES, Trainer
+from symmetry.targets.trainer import Trainer
 
 
 def check(
@@ -23,10 +23,8 @@ def check(
     min_samples: int = 1,
     progress: Progress | None = None,
 ) -> tuple[Verdict, ...]:
-    """Return the verdicts; cases of a seed are shrunk."""
-    seed, expected = 0 if shrinking else None, expected_failures or {}
-    invariants, cases = tuple(invariants), tuple(cases)
-    plan = Plan(
-        trainer, invariants, DTYPES, seed, exact, expected, STEPS, cases, min_samples, notes=()
-    )
+    """Return the verdicts; cases that were not given are shrunk."""
+    plan = Plan(trainer, exact=exact, examples=1, min_samples=min_samples)
+    plan.invariants, plan.cases, plan.given = tuple(invariants), tuple(cases), not shrinking
+    plan.expected_failures = expected_failures
     return plan.run(progress).verdicts

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from symmetry import parametrize_invariants
-from symmetry.checker.plan import plan_check
+from symmetry.checker.plan import Plan
 from symmetry.invariants.catalogue import CATALOGUE, select
 from symmetry.targets.resolve import resolve_step
 
@@ -230,6 +230,6 @@ def test_the_cases_are_those_of_the_command_line():
     mark = parametrize_invariants("numba", only="*/pure", examples=10, seed=3)
     (parameter,) = mark.args[1]
     given = parameter.values[0].plan
-    plan = plan_check(given.target, only="*/pure", examples=10, seed=3)
+    plan = Plan(given.target, only="*/pure", examples=10, seed=3)
     assert given.target.target is resolve_step("numba").target
     assert given == next(plan.each())

@@ -54,7 +54,7 @@ class Examiner(ABC):
         verdicts: list[Verdict] = []
         for invariant in self.invariants:
             found = [self.examine(invariant, dtype) for dtype in self.dtypes]
-            reason = self.plan.expected_failures.get(invariant.name)
+            reason = (self.plan.expected_failures or {}).get(invariant.name)
             for verdict in settled([v for v in found if v is not None], reason):
                 self.progress.verdict(verdict)
                 verdicts.append(verdict)
@@ -127,7 +127,7 @@ class StepExaminer(Examiner):
         assert isinstance(plan.target, Trainer)
         super().__init__(plan, progress)
         self.trainer = plan.target
-        self.dtypes = tuple(dict.fromkeys(case.dtype for case in plan.cases))
+        self.dtypes = tuple(dict.fromkeys(case.dtype for case in plan.cases or ()))
         self._told: set[str] = set()
         self._works: dict[str, str] = {}  # how it does not work on a common case, by dtype
 
@@ -141,7 +141,7 @@ class StepExaminer(Examiner):
             return None
         verdict = self.progress.known(invariant.name, dtype)
         if verdict is None:
-            cases = [fit(case, invariant) for case in self.plan.cases if case.dtype == dtype]
+            cases = [fit(case, invariant) for case in self.plan.cases or () if case.dtype == dtype]
             verdict = self._run(invariant, dtype, cases)
             self.progress.examined(verdict)
         return verdict
@@ -198,7 +198,7 @@ class StepExaminer(Examiner):
     def _failed(self, invariant: Invariant, failure: Verdict) -> Verdict:
         """Describe a failure by the smallest case that fails in the same way."""
         self._tell(failure)
-        if self.plan.seed is not None:  # of the list of cases: they were not given
+        if not self.plan.given:
             failure = self._shrunk(invariant, failure)
             self._tell(failure)
         case, violation = failure.case, failure.violation

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from copy import copy
+from dataclasses import KW_ONLY, dataclass, field, replace
 
 from symmetry.checker import threads
 from symmetry.checker.case import EXAMPLES, Case
@@ -27,45 +27,95 @@ _PARTLY = (
 _WHERE = {"float32": "as written", "float64": "in float64"}  # a training runs
 
 
-@dataclass(frozen=True)
+@dataclass
 class Plan:
-    """A check that can be run; see ``plan_check`` for what the attributes mean.
+    """A check that can be run, made of the options of ``symmetry.check``.
 
-    A training has no cases, and where cases were given there is no seed of their list.
+    One that makes no sense is refused. A training has no cases.
     """
 
     target: Trainer | Training
-    invariants: tuple[Any, ...]  # of the target's own kind
-    dtypes: tuple[str, ...]
-    seed: int | None
-    exact: bool
-    expected_failures: Mapping[str, str]
-    steps: int
-    cases: tuple[Case, ...]
-    min_samples: int
-    notes: tuple[str, ...]
+    _: KW_ONLY
+    only: str | Iterable[str] = ()
+    skip: str | Iterable[str] = ()
+    examples: int = EXAMPLES
+    seed: int = 0
+    dtype: str | Iterable[str] = ()
+    exact: bool = False
+    allow: str | Iterable[str] = ()
+    expected_failures: Mapping[str, str] | None = None
+    min_samples: int = 1
+    cases: Sequence[Case] | None = None  # once it is made: those that are run
+    steps: int = STEPS
+
+    # What follows from them.
+    given: bool = field(init=False)  # whether the cases were; else they are drawn
+    dtypes: tuple[str, ...] = field(init=False)
+    invariants: tuple[Invariant, ...] = field(init=False)
+    notes: tuple[str, ...] = field(init=False, default=())
+
+    def __post_init__(self) -> None:
+        only, skip, dtypes = map(_several, (self.only, self.skip, self.dtype))
+        for name in _several(self.allow):
+            if name != "rounding":
+                raise SymmetryError(f"all that can be allowed is 'rounding', not {name!r}")
+        for dtype in dtypes:
+            if dtype not in DTYPES:
+                raise SymmetryError(f"dtype must be one of {', '.join(DTYPES)}, not {dtype!r}")
+        for name, least in (("seed", 0), ("steps", 2), ("examples", 1), ("min_samples", 1)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+                raise SymmetryError(f"{name} must be an integer of at least {least}, not {value!r}")
+        self.given = self.cases is not None
+        self.dtypes = tuple(dtype for dtype in DTYPES if dtype in dtypes or not dtypes)
+        if isinstance(self.target, Training):
+            self.invariants, known = trainings.select(only, skip), trainings.TRAININGS
+            if self.given:
+                raise SymmetryError(f"{self.target.name} is a training: it has no cases to be run")
+        else:
+            if not only and not self.target.builtin:  # it need not be the network of these formulas
+                only, self.notes = ("symmetry/*",), (_PARTLY,)
+            self.invariants, known = catalogue.select(only, skip), catalogue.CATALOGUE
+            self._list_cases()
+        names = [invariant.name for invariant in known]
+        for name, reason in (self.expected_failures or {}).items():
+            if name not in names:
+                raise SymmetryError(
+                    f"cannot expect a failure of {name!r}: there are {', '.join(names)}"
+                )
+            if not reason.strip():
+                raise SymmetryError(f"an expected failure of {name} needs a reason")
+
+    def _list_cases(self) -> None:
+        """Draw cases unless they were given, which are taken as they are."""
+        from symmetry.checker.strategies import draw_cases  # imports Hypothesis
+
+        if self.cases is None:
+            drawn = draw_cases(self.examples, self.seed, self.dtypes)
+            self.cases = tuple(replace(case, n=max(case.n, self.min_samples)) for case in drawn)
+        self.cases = tuple(case for case in self.cases if case.dtype in self.dtypes)
+        if not self.cases:
+            raise SymmetryError(f"no case is in {' or '.join(self.dtypes)}")
 
     @property
     def heading(self) -> tuple[str, ...]:
         """Say what is checked, on what, and under which conditions."""
+        seed = f", seed {self.seed}"
         if isinstance(self.target, Training):
-            on = f"of a training, {' and '.join(_WHERE[dtype] for dtype in self.dtypes)}"
-        elif self.seed is None:
-            on = f"on {count(len(self.cases), 'given case')}"
+            on = f"of a training, {' and '.join(_WHERE[dtype] for dtype in self.dtypes)}{seed}"
+        elif self.given:
+            on = f"on {count(len(self.cases or ()), 'given case')}"
         else:
-            on = f"on {count(self._examples, 'case')} in {' and in '.join(self.dtypes)}"
-        seed = "" if self.seed is None else f", seed {self.seed}"
-        what = f"{self.target.name}: {count(len(self.invariants), 'invariant')} {on}{seed}"
+            on = f"on {count(self.examples, 'case')} in {' and in '.join(self.dtypes)}{seed}"
+        what = f"{self.target.name}: {count(len(self.invariants), 'invariant')} {on}"
         return f"{what}{', exactly' * self.exact}", threads.in_words()
-
-    @property
-    def _examples(self) -> int:
-        return len(self.cases) if self.seed is None else len(self.cases) // len(self.dtypes)
 
     def each(self) -> Iterator[Plan]:
         """Yield the same plan for one invariant after the other."""
         for invariant in self.invariants:
-            yield replace(self, invariants=(invariant,), notes=())
+            plan = copy(self)
+            plan.invariants, plan.notes = (invariant,), ()
+            yield plan
 
     def run(self, progress: Progress | None = None) -> Checked:
         """Check, and say what is the matter where several verdicts have one cause."""
@@ -75,10 +125,11 @@ class Plan:
         with threads.one_thread():
             examiner = make(self, progress)
             verdicts = examiner.verdicts()
+        examples = len(self.cases or ()) if self.given else self.examples
         return Checked(
             trainer=self.target.name,
-            seed=self.seed,
-            examples=self._examples if self.cases else None,
+            seed=None if self.given else self.seed,
+            examples=examples if self.cases else None,
             verdicts=verdicts,
             heading=self.heading,
             notes=tuple(examiner.notes(verdicts)),
@@ -86,98 +137,5 @@ class Plan:
         )
 
 
-def plan_check(
-    target: Trainer | Training,
-    *,
-    only: str | Iterable[str] = (),
-    skip: str | Iterable[str] = (),
-    examples: int = EXAMPLES,
-    seed: int = 0,
-    dtypes: str | Iterable[str] = (),
-    exact: bool = False,
-    allow: str | Iterable[str] = (),
-    expected_failures: Mapping[str, str] | None = None,
-    min_samples: int = 1,
-    cases: Sequence[Case] | None = None,
-    steps: int = STEPS,
-) -> Plan:
-    """Plan the check of a two-layer step or of a training.
-
-    The parameters are those of ``symmetry.check``. One that makes no sense is refused.
-    """
-    for name in _several(allow):
-        if name != "rounding":
-            raise SymmetryError(f"all that can be allowed is 'rounding', not {name!r}")
-    only, skip, given = _several(only), _several(skip), _several(dtypes)
-    for dtype in given:
-        if dtype not in DTYPES:
-            raise SymmetryError(f"dtype must be one of {', '.join(DTYPES)}, not {dtype!r}")
-    chosen = tuple(dtype for dtype in DTYPES if dtype in given or not given)
-    _at_least("seed", seed, 0)
-    kept: tuple[Case, ...] = ()
-    notes: tuple[str, ...] = ()
-    if isinstance(target, Training):
-        _at_least("steps", steps, 2)
-        if cases is not None:
-            raise SymmetryError(f"{target.name} is a training: it has no cases to be run")
-    else:
-        _at_least("examples", examples, 1)
-        _at_least("min_samples", min_samples, 1)
-        from symmetry.checker.strategies import draw_cases  # imports Hypothesis
-
-        drawn = () if cases is not None else draw_cases(examples, seed, chosen)
-        kept = tuple(replace(case, n=max(case.n, min_samples)) for case in drawn)
-        kept += tuple(case for case in cases or () if case.dtype in chosen)
-        if not kept:
-            raise SymmetryError(f"no case is in {' or '.join(chosen)}")
-        notes = () if only or target.builtin else (_PARTLY,)
-    return Plan(
-        target,
-        applicable(target, only, skip),
-        chosen,
-        seed if cases is None else None,
-        exact,
-        _expected(target, expected_failures or {}),
-        steps,
-        kept,
-        min_samples,
-        notes,
-    )
-
-
-def applicable(
-    target: Trainer | Training, only: Sequence[str] = (), skip: Sequence[str] = ()
-) -> tuple[Invariant, ...]:
-    """Return the invariants to check: of the project's own steps all, of a training the usual ones.
-
-    Another step need not be the network that ``network/*`` speaks of. Those are checked when
-    ``only`` asks for them.
-    """
-    if isinstance(target, Training):
-        return trainings.select(only, skip)
-    if not only and not target.builtin:
-        only = ("symmetry/*",)
-    return catalogue.select(only, skip)
-
-
 def _several(value: str | Iterable[str]) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value)
-
-
-def _at_least(name: str, value: object, least: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise SymmetryError(f"{name} must be an integer of at least {least}, not {value!r}")
-
-
-def _expected(target: Trainer | Training, given: Mapping[str, str]) -> Mapping[str, str]:
-    """Refuse expectations of invariants that do not exist, and those without a reason."""
-    known = trainings.TRAININGS if isinstance(target, Training) else catalogue.CATALOGUE
-    names = [invariant.name for invariant in known]
-    for name, reason in given.items():
-        if name not in names:
-            raise SymmetryError(
-                f"cannot expect a failure of {name!r}: there are {', '.join(names)}"
-            )
-        if not reason.strip():
-            raise SymmetryError(f"an expected failure of {name} needs a reason")
-    return dict(given)

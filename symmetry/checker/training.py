@@ -49,7 +49,7 @@ class TrainingExaminer(Examiner):
         first = [i for name in _FIRST for i in plan.invariants if i.name == name]
         self.invariants = *first, *(i for i in plan.invariants if i not in first)
         self._settings = {
-            dtype: TrainingSetting(plan.target, dtype, plan.seed or 0, plan.steps)
+            dtype: TrainingSetting(plan.target, dtype, plan.seed, plan.steps)
             for dtype in plan.dtypes
         }
         self._broken: dict[str, str] = {}  # dtypes in which not even a plain run works, and why

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from symmetry.checker.plan import plan_check
+from symmetry.checker.plan import Plan
 from symmetry.targets.training import Training
 from tests.conftest import needs
 
@@ -297,7 +297,7 @@ def shrunk_after_a_while(model):
 
 
 def verdicts(make, *only):
-    found = plan_check(Training("training", make), only=only).run()
+    found = Plan(Training("training", make), only=only).run()
     return {(v.invariant, v.dtype): v for v in found.verdicts}, found.notes
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from symmetry import memory
-from symmetry.checker.plan import plan_check
+from symmetry.checker.plan import Plan
 from symmetry.errors import SymmetryError
 from symmetry.invariants.training import TrainingSetting
 from symmetry.invariants.trainings import select
@@ -43,7 +43,7 @@ def training(*, before=lambda i: None, after=lambda model: None, inner=None, ext
 
 
 def checked(make, **options):
-    return plan_check(Training("training", make), **options).run()
+    return Plan(Training("training", make), **options).run()
 
 
 def kinds(found):
@@ -144,7 +144,7 @@ def test_an_error_is_told_once_and_a_run_that_fails_only_in_float64_does_not_app
     assert kinds(found)["repeatable", "float32"] == "holds"
     assert kinds(found)["permutation", "float64"] == "not applicable"
     assert sum("TypeError: float32 only" in verdict.message for verdict in found.verdicts) == 1
-    (alone,) = checked(training(after=insist), dtypes="float64").verdicts
+    (alone,) = checked(training(after=insist), dtype="float64").verdicts
     assert (alone.kind, alone.dtype) == ("error", "float64")
 
 
@@ -219,12 +219,12 @@ def test_what_is_planned_makes_sense():
         ({"only": ["network/*"]}, "no invariant of trainings matches 'network/"),
         ({"skip": ["*"]}, "leave no invariant"),
         ({"steps": 1}, "at least 2, not 1"),
-        ({"dtypes": ["float16"]}, "dtype must be one of"),
+        ({"dtype": ["float16"]}, "dtype must be one of"),
         ({"expected_failures": {"symmetry/pure": "known"}}, "cannot expect a failure of"),
         ({"expected_failures": {"symmetry/clones": " "}}, "needs a reason"),
     ):
         with pytest.raises(SymmetryError, match=message):
-            plan_check(target, **options)
+            Plan(target, **options)
 
 
 @pytest.mark.parametrize("to_none", [True, False])
@@ -437,7 +437,7 @@ def test_few_samples_are_mixed_between_micro_batches():
         return model, step, {"batch": batch}
 
     for seed in range(6):
-        found = kinds(checked(make, only=["symmetry/samples"], dtypes=["float32"], seed=seed))
+        found = kinds(checked(make, only=["symmetry/samples"], dtype=["float32"], seed=seed))
         assert found["samples", "float32"] == "violated"
 
 

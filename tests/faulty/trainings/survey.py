@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from symmetry.checker.plan import plan_check
+from symmetry.checker.plan import Plan
 from symmetry.checker.verdict import Verdict
 from symmetry.targets.training import Training
 from tests.faulty.trainings import FAULTS, Fault
@@ -55,11 +55,11 @@ def survey(on_result: Callable[[Fared], None]) -> tuple[Fared, ...]:
     found = []
     for fault in FAULTS:
         only = ("*",) if "training/gradient" in fault.caught_by else ()
-        plan = plan_check(Training(fault.name, fault.make), only=only)
+        plan = Plan(Training(fault.name, fault.make), only=only)
         found.append(Fared(fault.name, fault.wrong, fault, plan.run().verdicts))
         on_result(found[-1])
     for name, make in SOUND.items():
-        checked = plan_check(Training(name, make)).run()
+        checked = Plan(Training(name, make)).run()
         assert checked.coverage is not None
         groups = len(checked.coverage.groups)
         about = f"{checked.coverage.model}, {groups} group{'s' * (groups > 1)} of units"

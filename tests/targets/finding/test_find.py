@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from symmetry import memory
-from symmetry.checker.plan import plan_check
+from symmetry.checker.plan import Plan
 from symmetry.errors import SymmetryError
 from tests.conftest import needs
 
@@ -162,7 +162,7 @@ def test_what_a_step_leaves_makes_no_group_smaller(make):
 
 def test_what_changes_its_shape_is_not_compared():
     only = ["symmetry/permutation", "symmetry/clones", "symmetry/repeatable"]
-    report = plan_check(Training("resizing", resizing), only=only).run()
+    report = Plan(Training("resizing", resizing), only=only).run()
     assert {verdict.kind for verdict in report.verdicts} <= {"holds", "rounding"}
 
 
