@@ -173,6 +173,16 @@ def tensors_in(value: Any) -> list[torch.Tensor]:
     return [leaf for leaf in tree_leaves(value) if isinstance(leaf, torch.Tensor)]
 
 
+def written_by(func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> list[torch.Tensor]:
+    """Return what an operation declares to write into."""
+    if not func._schema.is_mutable:
+        return []
+    arguments = func._schema.arguments
+    given = {a.name: v for a, v in zip(arguments, args, strict=False)} | kwargs
+    into = [a.name for a in arguments if a.alias_info is not None and a.alias_info.is_write]
+    return tensors_in([given.get(name) for name in into])
+
+
 def _operation(func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Operation:
     operands: list[torch.Tensor] = []
 
@@ -183,15 +193,7 @@ def _operation(func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Operat
         return Slot(len(operands) - 1)
 
     arguments = tree_map(slot, (tuple(args), kwargs))
-    schema = func._schema.arguments
-    given = [*zip(schema, args, strict=False)]
-    given += [(argument, kwargs[argument.name]) for argument in schema if argument.name in kwargs]
-    writes = [
-        tensor
-        for argument, value in given
-        if argument.alias_info is not None and argument.alias_info.is_write
-        for tensor in tensors_in(value)
-    ]
+    writes = written_by(func, args, kwargs)
     targets = [n for n, o in enumerate(operands) if any(o is tensor for tensor in writes)]
     return Operation(func, arguments, operands, tuple(targets))
 

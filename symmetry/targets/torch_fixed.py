@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils._pytree import tree_map
 
-from symmetry.targets.torch_modes import MEANS, Inside, user_place, written_by
+from symmetry.observe.torch import tensors_in, written_by
+from symmetry.targets.torch_modes import MEANS, Inside, user_place
 from symmetry.targets.torch_state import as_array
 from symmetry.units.state import Array
 
@@ -109,7 +110,7 @@ class FixedTensors(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         name = func._schema.name.split("::")[1]
-        operands = [leaf for leaf in tree_leaves((args, kwargs)) if _plain(leaf)]
+        operands = [*filter(_plain, tensors_in((args, kwargs)))]
         known = {_memory(tensor) for tensor in operands}
         seen = {n: self._found[n] for n in map(self._number, operands) if n is not None}
         shows = func.is_view or name in _COPIES
@@ -126,7 +127,7 @@ class FixedTensors(TorchDispatchMode):
             )
         result = func(*args, **kwargs)
         drawn = name.rstrip("_") in MEANS
-        for tensor in filter(_plain, tree_leaves(result)):
+        for tensor in filter(_plain, tensors_in(result)):
             if drawn:
                 self._add(tensor, drawn=True)
             elif _memory(tensor) not in known:

@@ -13,9 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils._pytree import tree_map
 
 from symmetry.observe.place import is_user_code
+from symmetry.observe.torch import written_by
 
 _HALF = frozenset({torch.bfloat16, torch.float16})
 _WIDE = {torch.complex64: torch.complex128} | dict.fromkeys({*_HALF, torch.float32}, torch.float64)
@@ -251,16 +252,6 @@ def _mapped(change: Callable[[Any], Any], value: Any) -> Any:
     if isinstance(value, list | tuple) and not isinstance(value, torch.Size):
         return type(value)([_mapped(change, each) for each in value])
     return change(value)
-
-
-def written_by(func: Any, args: Any, kwargs: dict[str, Any]) -> list[Any]:
-    """Return what an operation writes into."""
-    if not func._schema.is_mutable:
-        return []
-    arguments = func._schema.arguments
-    given = {a.name: v for a, v in zip(arguments, args, strict=False)} | kwargs
-    into = [a.name for a in arguments if a.alias_info is not None and a.alias_info.is_write]
-    return [*tree_leaves([given.get(name) for name in into])]
 
 
 def _double(value: Any) -> Any:

@@ -12,9 +12,10 @@ from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils._pytree import tree_map
 
 from symmetry import generators
+from symmetry.observe.torch import tensors_in
 from symmetry.targets import torch_state
 from symmetry.targets.pulse import calling
 from symmetry.targets.torch_fixed import FixedTensor, FixedTensors
@@ -276,7 +277,7 @@ class Run:
         kept = generators.kept(generators.shared())
         with self._own_random_states(), _readable("batch(0)"), kept:
             batch = self.objects.batch(0)
-        tensors = [leaf for leaf in tree_leaves(batch) if isinstance(leaf, Tensor)]
+        tensors = tensors_in(batch)
         axis = self.objects.batch_axis
         if not tensors or any(not -t.ndim <= axis < t.ndim for t in tensors):
             return None
@@ -392,7 +393,7 @@ class Saved(NamedTuple):
 
 def _copy(saved: Any) -> Any:
     """Return a deep copy without the history of tensors, as a file would be."""
-    tensors = [t for t in tree_leaves(saved) if isinstance(t, Tensor) and not t.is_leaf]
+    tensors = [t for t in tensors_in(saved) if not t.is_leaf]
     return deepcopy(saved, {id(t): t.detach().clone() for t in tensors})
 
 
