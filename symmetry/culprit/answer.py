@@ -4,7 +4,6 @@ First the subject is run as ever, to learn whether and when its units split. The
 watched, again and again up to that step: see ``symmetry.culprit.search``.
 """
 
-import copy
 import sys
 from bisect import bisect_left
 from dataclasses import dataclass, replace
@@ -61,7 +60,7 @@ def explain_subject(subject: Subject, steps: int, *, first: str = "") -> Explana
     found: list[Explanation] = []
     for split in splits[:_GROUPS]:
         found.append(_explain_split(subject, split, compared))
-        if found[-1].outcome == "rounding":
+        if found[-1].outcome == "rounding" and subject.forgets:
             found[-1] = _explain_later(subject, split, steps, found[-1])
         if found[-1].outcome == "explained":
             return found[-1]
@@ -114,15 +113,15 @@ def _unfair_exchange(
     if moved(units.count) is None:
         return None
     unfair = bisect_left(range(units.count), True, 2, key=lambda some: moved(some) is not None)
-    there = copy.copy(subject)
-    there.start = units.rearranged(start, cycle(unfair - 1))
+    there = subject.at(units.rearranged(start, cycle(unfair - 1)))
     a, b = map(int, random[unfair - 2 : unfair])
     return there, a, b, moved(unfair) or ""
 
 
 def _explain_split(subject: Subject, split: _Split, compared: int) -> Explanation:
-    later = subject.after(split.before) if split.step > 1 else None
-    run = None if later is None else watched(later, split.units, 1, split.step - 1)
+    run = None
+    if subject.forgets and split.step > 1:
+        run = watched(subject.at(split.before), split.units, 1, split.step - 1)
     if run is None or not run.groups:  # the step splits them only after the others
         run = watched(subject, split.units, split.step)
     explanation = _unexplained(run, compared, split.step, split.array, split.difference)
@@ -159,9 +158,7 @@ def _explain_later(
     state: State = split.before
     for step in range(split.step, min(split.step + _LATER, steps) + 1):
         before = split.units.rearranged(state, order)
-        there = subject.after(before)
-        if there is None:
-            break
+        there = subject.at(before)
         state = there.last(before, 1)
         for later in _splits(there, 1)[0] if step > split.step else ():
             if later.apart > _FARTHER * split.apart and finite(state):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ class Subject(ABC):
     units: Sequence[Units]  # the groups of units
     limit: float  # how many times its response to one ulp an array may move by rounding
     coarse = 0.0  # so close, of the largest entry, are units that count as equal; 0: equal bits do
+    forgets = False  # whether its runs keep nothing but the state, so that one may go on anywhere
     remarks: list[str]  # what else a reader should know about the observation
 
     @abstractmethod
@@ -42,9 +44,11 @@ class Subject(ABC):
     def watch(self, start: State, steps: int, tape: Tape) -> Iterator[State]:
         """Yield the state after each step of a fresh run whose operations are observed."""
 
-    def after(self, state: State) -> Subject | None:  # noqa: ARG002
-        """Return the subject that starts from a state of its run; None if it keeps more."""
-        return None
+    def at(self, start: State) -> Subject:
+        """Return the same subject from another start."""
+        there = copy.copy(self)
+        there.start = start
+        return there
 
     def scale(self, array: str) -> float:  # noqa: ARG002
         """Return how large the entries of an array usually are."""
@@ -67,8 +71,8 @@ class StepSubject(Subject):
         self.start: State = {"w1": start.w1, "w2": start.w2}
         self.units: Sequence[Units] = (start.hidden_units,)
         self.limit = max(32.0, start.limit)
+        self.forgets = not isinstance(trainer.target, type)  # a class may keep a state of its own
         self._trainer, self._problem = trainer, start
-        self._arrays: bool | None = None  # whether the step takes arrays that report
 
     def run(self, start: State, steps: int) -> Iterator[State]:
         """Yield the weights after each step, unobserved."""
@@ -77,10 +81,11 @@ class StepSubject(Subject):
 
     def watch(self, start: State, steps: int, tape: Tape) -> Iterator[State]:
         """Yield the weights after each step, observed."""
-        if self._arrays is None:
-            self._arrays = self._takes_arrays(start)
-        hand = observed if self._arrays else np.asarray
+        return self._watch(start, steps, tape, self._hand)
 
+    def _watch(
+        self, start: State, steps: int, tape: Tape, hand: Callable[[Array], Array]
+    ) -> Iterator[State]:
         watching = partial(observing, tape, self._trainer.target, Places())
 
         def observed_step(x: Array, y: Array, w1: Array, w2: Array, lr: float) -> Any:
@@ -91,14 +96,6 @@ class StepSubject(Subject):
             with watching():
                 run = self._trainer.start()
             yield from self._steps(Run(observed_step), start, steps)
-
-    def after(self, state: State) -> Subject | None:
-        """Return the step on the last weights; a class may keep a state of its own."""
-        if isinstance(self._trainer.target, type):
-            return None
-        there = StepSubject(self._trainer, self._problem.at(state))
-        there.remarks = self.remarks
-        return there
 
     def scale(self, array: str) -> float:
         """Return what gives pre-activations and logits of order 1."""
@@ -113,14 +110,15 @@ class StepSubject(Subject):
             w1, w2 = result.w1, result.w2
             yield {"w1": w1, "w2": w2}
 
-    def _takes_arrays(self, start: State) -> bool:
-        self._arrays = True
+    @cached_property
+    def _hand(self) -> Callable[[Array], Array]:
+        """What makes the array that the step is handed: one that reports, if the step takes it."""
         try:
-            list(self.watch(start, 1, Tape(lambda _: None)))
+            list(self._watch(self.start, 1, Tape(lambda _: None), observed))
         except TrainerError:
             self.remarks.append(
                 "the step does not take a subclass of NumPy's arrays, "
                 "so what it does with NumPy was observed only where it makes arrays itself"
             )
-            return False
-        return True
+            return np.asarray
+        return observed

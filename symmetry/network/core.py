@@ -6,12 +6,12 @@ why it is fast stands in `kernels.py`.
 
 import math
 from abc import ABC, abstractmethod
-from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from threading import Lock
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import numba
 import numpy as np
@@ -47,34 +47,12 @@ class Threads:
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(self.count - 1, thread_name_prefix="symmetry")
+        return ThreadPoolExecutor(self.count, thread_name_prefix="symmetry")
 
-    def map(self, function: Callable[..., T], *arguments: Iterable[Any]) -> list[T]:
-        """Return ``function`` of each tuple of arguments, in order.
-
-        Whoever is free takes the next one, the calling thread included: a core that is busy with
-        something else slows nobody down.
-        """
-        waiting = deque(enumerate(zip(*arguments, strict=True)))
-        results: dict[int, T] = {}
-
-        def work() -> None:
-            while True:
-                try:
-                    position, each = waiting.popleft()
-                except IndexError:
-                    return
-                results[position] = function(*each)
-
-        helpers = min(self.count, len(waiting)) - 1
-        futures = [self._pool.submit(work) for _ in range(helpers)]
-        try:
-            work()
-        finally:
-            waiting.clear()
-            for future in futures:
-                future.result()
-        return [results[position] for position in range(len(results))]
+    def map(self, function: Callable[..., T], *arguments: Sequence[Any]) -> list[T]:
+        """Return ``function`` of each tuple of arguments, in order; whoever is free takes one."""
+        alone = self.count == 1 or len(arguments[0]) == 1
+        return list((map if alone else self._pool.map)(function, *arguments))
 
 
 def aligned_zeros(shape: tuple[int, ...], dtype: str | np.dtype[Any]) -> Floats:
@@ -163,7 +141,14 @@ class Chunk:
     def _lists(self, groups: int, most: int) -> kernels.Nonzeros:
         """Return room for the lists of all blocks that are not dense."""
         listed = int(self._nonzeros[~self._is_dense].sum()) + len(self._x)
-        return empty_lists(listed, min(listed, most), groups, self._dtype)
+        lists = min(listed, most)
+        return kernels.Nonzeros(
+            np.empty(listed + 1, self._dtype),  # one number is tried behind the last
+            np.empty(listed + 1, np.uint16),
+            np.empty(lists, np.int32),
+            np.zeros(lists + 1, np.int64),
+            np.zeros(groups + 1, np.int64),
+        )
 
     @cached_property
     def inputs(self) -> kernels.Inputs:
@@ -209,34 +194,6 @@ class Chunk:
             padded: int = self._panels.shape[2]
             return padded if self._is_dense.any() else self._x.shape[1] + 1
         return len(self.rows)
-
-
-class InOrder(Generic[T]):
-    """Hands on what chunks come to in ascending order, whoever is done first."""
-
-    def __init__(self, take: Callable[[int, T], None]):
-        self._take, self._lock = take, Lock()
-        self._next = 0
-        self._waiting: dict[int, T] = {}
-
-    def put(self, position: int, result: T) -> None:
-        """Hand on the result, or keep it until those before are there."""
-        with self._lock:
-            self._waiting[position] = result
-            while self._next in self._waiting:
-                self._take(self._next, self._waiting.pop(self._next))
-                self._next += 1
-
-
-def empty_lists(nonzeros: int, lists: int, groups: int, dtype: str) -> kernels.Nonzeros:
-    """Return room for lists, and for one number that is tried behind their last."""
-    return kernels.Nonzeros(
-        np.empty(nonzeros + 1, dtype),
-        np.empty(nonzeros + 1, np.uint16),
-        np.empty(lists, np.int32),
-        np.zeros(lists + 1, np.int64),
-        np.zeros(groups + 1, np.int64),
-    )
 
 
 def empty_gradients(weights: kernels.Weights, rows: int) -> kernels.Gradients:
@@ -408,20 +365,25 @@ class Core(AnyCore):
 
     def _sums(self, weights: kernels.Weights) -> tuple[list[float], Weights]:
         total = empty_gradients(weights, self.inputs + 1)
+        lock, waiting, added = Lock(), dict[int, kernels.Gradients](), 0
 
         def add(position: int, gradients: kernels.Gradients) -> None:
-            chunk = self.chunks[position]
-            total.w1[:, chunk.rows] += gradients.w1[:, : self.inputs + 1]
-            total.w2[:] += gradients.w2
-            total.b2[:] += gradients.b2
-            self._spare[chunk.height].append(gradients)
-
-        in_order = InOrder(add)
+            """Add up what chunks come to in ascending order, whoever is done first."""
+            nonlocal added
+            waiting[position] = gradients
+            while added in waiting:
+                chunk, new = self.chunks[added], waiting.pop(added)
+                total.w1[:, chunk.rows] += new.w1[:, : self.inputs + 1]
+                total.w2[:] += new.w2
+                total.b2[:] += new.b2
+                self._spare[chunk.height].append(new)
+                added += 1
 
         def differentiate(position: int, chunk: Chunk) -> float:
             gradients = self._cleared(chunk, weights)
             loss = self._visit(chunk, weights, np.empty(0, np.int64), gradients)
-            in_order.put(position, gradients)
+            with lock:
+                add(position, gradients)
             return loss
 
         losses = self.threads.map(differentiate, range(len(self.chunks)), self.chunks)

@@ -1,7 +1,7 @@
 """Recording PyTorch: every operation that reaches the dispatcher, backward and optimisers too."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
@@ -44,8 +44,7 @@ class Operation:
     @cached_property
     def view(self) -> bool:
         """Whether its results only show the memory of its operands."""
-        aliased = any(result.alias_info is not None for result in self.func._schema.returns)
-        return aliased and not self.targets
+        return bool(self.func.is_view)
 
     @cached_property
     def blank(self) -> bool:
@@ -135,11 +134,9 @@ class Recorder(TorchDispatchMode):
         return results
 
 
-@contextmanager
-def observing(tape: Tape, places: Places) -> Iterator[None]:
+def observing(tape: Tape, places: Places) -> AbstractContextManager[Any]:
     """Tell a tape of every operation on tensors in this thread."""
-    with Recorder(_Adapter(tape, places)):
-        yield
+    return Recorder(_Adapter(tape, places))
 
 
 class _Adapter:
