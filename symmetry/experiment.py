@@ -151,13 +151,15 @@ def _run(
     if beside and settings.control:
         random = replace(settings, init="random")
         control = _run(_CONTROL, data, random, prepared, listener)
+    confusion = np.zeros((data.classes, data.classes), np.int64)
+    np.add.at(confusion, (data.test_labels, seen[-1].predictions), 1)
     return Experiment(
         data=data,
         settings=settings,
         history=tuple(history),
         first=_pair(seen[0].weights, hidden),
         last=_pair(seen[-1].weights, hidden),
-        confusion=_confusion(data, seen[-1].predictions),
+        confusion=confusion,
         outcomes=() if name == _CONTROL else watch.outcomes(),
         control=control,
         differences=Differences(*farthest.tolist()) if beside else None,
@@ -206,13 +208,6 @@ def _relative(a: Any, b: Any) -> float:
     a, b = a.astype(np.float64), b.astype(np.float64)
     difference = float(abs(a - b).max())
     return difference / max(float(abs(a).max()), float(abs(b).max())) if difference else 0.0
-
-
-def _confusion(data: Dataset, predictions: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Count the test images by label and prediction."""
-    cells = data.test_labels.astype(np.int64) * data.classes + predictions
-    counts = np.bincount(cells, minlength=data.classes**2)
-    return counts.reshape(data.classes, data.classes)
 
 
 def _bytes_needed(data: Dataset, settings: Settings) -> int:

@@ -61,7 +61,9 @@ def command(
     that was named failed.
     """
     from symmetry.cli.comparing import Shown
-    from symmetry.comparison.study import full_study, study
+    from symmetry.comparison.compare import compare
+    from symmetry.comparison.environment import this_machine
+    from symmetry.comparison.study import Study, full_study
     from symmetry.comparison.subject import parse_subjects
     from symmetry.files import writable_directory
     from symmetry.report.comparison import JSON, MARKDOWN, render_study
@@ -80,7 +82,8 @@ def command(
             found = full_study(load_data(data, classes), settings, Shown())
         else:
             task = task or Task(load_data(data, classes), settings)
-            found = study(task, subjects, threads, Shown())
+            compared = compare(task, subjects, threads=threads, listener=Shown())
+            found = Study(this_machine(), compared)
         render_study(found, as_typed()).write(output)
     if not quiet:
         say(f"report  {output / MARKDOWN}")

@@ -6,12 +6,13 @@ from contextlib import ExitStack, closing
 from typing import Any
 
 from symmetry.comparison.process import Process, SubjectError
-from symmetry.comparison.record import Comparison, Recorder, TrainerPoint, TrainerRun
-from symmetry.comparison.subject import Subject
+from symmetry.comparison.record import Comparison, TrainerPoint, TrainerRun
+from symmetry.comparison.subject import Subject, parse_subjects
 from symmetry.errors import SymmetryError
+from symmetry.targets.resolve import BUILTIN
 from symmetry.task import Task
 
-_Runner = tuple[Process, Recorder]
+CASE_THREADS = 1  # as in `symmetry check`: small products are quickest so, and always the same
 
 
 class ComparisonListener:
@@ -35,61 +36,58 @@ class ComparisonListener:
 
 def compare(
     task: Task,
-    subjects: tuple[Subject, ...],
+    subjects: tuple[Subject, ...] = (),
     *,
     threads: int | None = None,
     optional: bool = False,
     listener: ComparisonListener | None = None,
 ) -> Comparison:
-    """Train every subject from zero weights on the same task.
+    """Train every subject, or every built-in trainer that works, from zero weights on a task.
 
     They take turns, one iteration each, and another one begins every time: whatever the machine
     does beside it affects all of them. Weights are fetched and compared while nothing is timed.
 
     So many ``threads`` are for all that set no number of their own; None leaves it to their
-    libraries. An ``optional`` subject that fails is left out, but an error if it is the last one.
+    libraries, but of a case. An ``optional`` subject that fails is left out, but an error if it is
+    the last one.
     """
+    if threads is None and task.case is not None:
+        threads = CASE_THREADS
+    optional = optional or not subjects
+    subjects = subjects or parse_subjects(BUILTIN)
     task.refuse_beyond_memory(len(subjects))
     listener = listener or ComparisonListener()
     listener.begin(task, tuple(subject.name for subject in subjects))
-    runners: deque[_Runner] = deque()
-    runs: dict[Subject, TrainerRun] = {}
+    processes: deque[Process] = deque()
+    runs: dict[str, TrainerRun] = {}
     left_out: dict[str, str] = {}
 
-    def each(work: Callable[[Process, Recorder], Any]) -> None:
+    def each(work: Callable[[Process], Any]) -> None:
         """Let each do some work; one that fails is left out, if that is allowed."""
-        for runner in tuple(runners):
+        for process in tuple(processes):
             try:
-                work(*runner)
+                work(process)
             except SubjectError as error:
                 if not optional:
                     raise
                 left_out[error.name] = error.reason
                 listener.left_out(error.name, error.reason)
-                runners.remove(runner)
-                runner[0].close()
-                if not runners:
+                processes.remove(process)
+                process.close()
+                if not processes:
                     raise SymmetryError(f"no trainer is left; {error}") from error
-
-    def advance(process: Process, recorder: Recorder) -> None:
-        point = recorder.see(*process.advance())
-        listener.point(recorder.subject.name, point)
-
-    def finish(process: Process, recorder: Recorder) -> None:
-        runs[recorder.subject] = recorder.run(process.advance())
 
     with ExitStack() as stack:
         for subject in subjects:  # all are started at once; each takes its time to import
-            process = stack.enter_context(closing(Process(subject, threads)))
-            runners.append((process, Recorder(subject, task)))
-        each(lambda process, _: process.begin(task))
-        each(lambda process, _: process.receive())
+            processes.append(stack.enter_context(closing(Process(subject, threads))))
+        each(lambda process: process.begin(task))
+        each(Process.receive)
         for iteration in range(1, task.settings.iterations + 1):
-            each(advance)
-            runners.rotate(-1)
+            each(lambda process: listener.point(process.name, process.advance()))
+            processes.rotate(-1)
             listener.turn(iteration)
-        each(finish)
-    found = tuple(runs[subject] for subject in subjects if subject in runs)
+        each(lambda process: runs.update({process.name: process.advance()}))
+    found = tuple(runs[subject.name] for subject in subjects if subject.name in runs)
     comparison = Comparison(task, threads, found, left_out)
     listener.end(comparison)
     return comparison

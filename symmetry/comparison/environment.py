@@ -5,7 +5,6 @@ import platform
 import re
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +15,6 @@ _SETTINGS = ("MKL_CBWR", "OPENBLAS_CORETYPE", "ATEN_CPU_CAPABILITY", "XLA_FLAGS"
 _FAMILIES = ("sse4", "avx", "fma", "amx", "neon", "sve", "sme", "fp-armv8", "vsx")
 _PACKAGES = ("numba", "numpy", "torch", "jax", "jaxlib")
 _NAMES = {"openblas": "OpenBLAS", "mkl": "MKL", "blis": "BLIS", "openmp": "OpenMP"}
-
-
-@dataclass(frozen=True)
-class Libraries:
-    """What one process has loaded: versions by package; kernels and threads, a line for each."""
-
-    versions: dict[str, str]
-    loaded: tuple[str, ...]
 
 
 def this_machine() -> dict[str, str]:
@@ -43,8 +34,8 @@ def this_machine() -> dict[str, str]:
     }
 
 
-def loaded_libraries() -> Libraries:
-    """Look at what this process has loaded; nothing is imported for it."""
+def loaded_libraries() -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return what this process has loaded: versions by package; kernels and threads, in lines."""
     from threadpoolctl import threadpool_info
 
     loaded = {name: sys.modules[name] for name in _PACKAGES if name in sys.modules}
@@ -60,7 +51,7 @@ def loaded_libraries() -> Libraries:
             lines.append(f"MKL {mkl[1]} inside PyTorch, which does not say which kernels it chose")
     if "jax" in loaded:
         lines.append(f"XLA: {count(_cores(), 'thread')}, as many as cores it may run on")
-    return Libraries({"python": platform.python_version(), **versions}, tuple(lines))
+    return {"python": platform.python_version(), **versions}, tuple(lines)
 
 
 def _pool(pool: dict[str, Any]) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from symmetry.comparison.environment import loaded_libraries
+from symmetry.comparison.record import Recorder
 from symmetry.comparison.subject import Subject
 from symmetry.errors import SymmetryError
 from symmetry.network.formulas import one_hot_encode
@@ -44,7 +44,7 @@ class Process:
     """A worker. It is in a session of its own, so that a Ctrl-C comes to us alone."""
 
     def __init__(self, subject: Subject, threads: int | None) -> None:
-        self._subject = subject
+        self.name, self._subject = subject.name, subject
         self._cores = (subject.threads or threads) if subject.trainer == "jax" else None
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(
@@ -120,7 +120,10 @@ def main() -> None:
 
 
 def _work(subject: Subject, task: Task, cores: int | None) -> Iterator[Any]:
-    """Import the trainer and hand it the data, which is not timed; train; tell the libraries."""
+    """Yield None once the trainer has the data, then each point of its run, and the whole run.
+
+    Weights are compared while nothing is timed.
+    """
     if cores is not None and hasattr(os, "sched_setaffinity"):  # JAX has a thread for each
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
     if subject.deterministic:
@@ -141,8 +144,10 @@ def _work(subject: Subject, task: Task, cores: int | None) -> Iterator[Any]:
     else:
         training = _iterations(resolve.contestant(subject.trainer)(given))
     yield None
-    yield from islice(training, settings.iterations)
-    yield loaded_libraries()
+    recorder = Recorder(subject, task)
+    for iteration in islice(training, settings.iterations):
+        yield recorder.see(*iteration)
+    yield recorder.run()
 
 
 def _iterations(training: Iterator[contestant.Iteration]) -> Iterator[Iteration]:

@@ -5,7 +5,7 @@ from statistics import median
 
 import numpy as np
 
-from symmetry.comparison.environment import Libraries
+from symmetry.comparison.environment import loaded_libraries
 from symmetry.comparison.subject import Subject
 from symmetry.invariants.two_layer import hidden_units
 from symmetry.task import Task
@@ -34,7 +34,8 @@ class TrainerRun:
     history: tuple[TrainerPoint, ...]
     groups: tuple[Group, ...]  # of units identical in both matrices, when compared last
     counted: bool  # whether there was anything to tell apart: two units, and weights that moved
-    libraries: Libraries
+    versions: dict[str, str]  # of the packages that its process has loaded, by name
+    loaded: tuple[str, ...]  # kernels and threads of its libraries, a line for each
 
     @property
     def name(self) -> str:
@@ -110,7 +111,7 @@ class Recorder:
     """Is shown the weights after every iteration of one trainer; makes its record."""
 
     def __init__(self, subject: Subject, task: Task) -> None:
-        self.subject, hidden = subject, task.settings.hidden
+        self._subject, hidden = subject, task.settings.hidden
         self._units, self._test = hidden_units(hidden), len(task.data.test_labels)
         self._groups: tuple[Group, ...] = (tuple(range(hidden)),)
         self._finite, self._moved = True, False
@@ -120,21 +121,21 @@ class Recorder:
         self, seconds: float, loss: float, correct: int, w1: Floats, w2: Floats
     ) -> TrainerPoint:
         """Compare the units, and return what this iteration adds to the history."""
+        apart, ulps = None, None
+        if self._finite:  # so far: the first numbers that are not are still compared
+            weights = {"w1": w1, "w2": w2}
+            matrices = [self._units.rows(weights, part) for part in self._units.parts]
+            self._moved = self._moved or any(matrix.any() for matrix in matrices)
+            self._groups = self._units.groups(weights)
+            self._finite = finite(weights)
+            apart = max(map(spread, matrices)) if self._finite else None
+            ulps = max(map(compare.spread_ulps, matrices))
         iteration, accuracy = len(self._history) + 1, 100 * correct / self._test
-        apart, ulps = self._compare({"w1": w1, "w2": w2}) if self._finite else (None, None)
         self._history.append(TrainerPoint(iteration, seconds, loss, accuracy, apart, ulps))
         return self._history[-1]
 
-    def run(self, libraries: Libraries) -> TrainerRun:
+    def run(self) -> TrainerRun:
         """Return the record."""
         counted = self._moved and self._units.count > 1
-        return TrainerRun(self.subject, tuple(self._history), self._groups, counted, libraries)
-
-    def _compare(self, weights: dict[str, Floats]) -> tuple[float | None, int]:
-        """Return spread and ulps; the latter alone if numbers are not finite."""
-        matrices = [self._units.rows(weights, part) for part in self._units.parts]
-        self._moved = self._moved or any(matrix.any() for matrix in matrices)
-        self._groups = self._units.groups(weights)
-        self._finite = finite(weights)
-        apart = max(map(spread, matrices)) if self._finite else None
-        return apart, max(map(compare.spread_ulps, matrices))
+        history, libraries = tuple(self._history), loaded_libraries()
+        return TrainerRun(self._subject, history, self._groups, counted, *libraries)

@@ -9,9 +9,8 @@ from symmetry.checker.case import Case
 from symmetry.comparison.compare import ComparisonListener, compare
 from symmetry.comparison.environment import this_machine
 from symmetry.comparison.record import Comparison
-from symmetry.comparison.subject import Subject, parse_subjects
+from symmetry.comparison.subject import parse_subjects
 from symmetry.data.dataset import Dataset
-from symmetry.targets.resolve import BUILTIN
 from symmetry.task import Settings, Task, task_of_case
 
 # Few samples, dense inputs, a large learning rate: each step multiplies a difference of rounding.
@@ -32,7 +31,6 @@ TRIALS = (
     (Settings(201, 10, dtype="float64"), _with("numpy", "threads=1", *_OPENBLAS)),
     (Settings(201, 10, dtype="float64"), _with("jax", "threads=1", _XLA)),
 )
-CASE_THREADS = 1  # as in `symmetry check`: small products are quickest so, and always the same
 
 
 @dataclass(frozen=True)
@@ -64,22 +62,11 @@ def full_study(
     prepared = [(Task(data, own), parse_subjects(names)) for own, names in trials]
     for task, subjects in prepared:
         task.refuse_beyond_memory(len(subjects))
-    main = study(Task(data, settings), (), None, listener).main
+    main = compare(Task(data, settings), listener=listener)
     tried = tuple(
         compare(task, subjects, optional=True, listener=listener)
         for task, subjects in prepared
         if main.run(subjects[0].name)
     )
-    growth = study(task_of_case(case), (), None, listener).main
+    growth = compare(task_of_case(case), listener=listener)
     return Study(this_machine(), main, tried, growth)
-
-
-def study(
-    task: Task, subjects: tuple[Subject, ...], threads: int | None, listener: ComparisonListener
-) -> Study:
-    """Compare the trainers that are named, or else those that are installed, on one task."""
-    if threads is None and task.case is not None:
-        threads = CASE_THREADS
-    compared, optional = subjects or parse_subjects(BUILTIN), not subjects
-    found = compare(task, compared, threads=threads, optional=optional, listener=listener)
-    return Study(this_machine(), found)

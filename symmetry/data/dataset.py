@@ -37,11 +37,6 @@ class Dataset:
         return int(self.train_x.shape[1])
 
     @cached_property
-    def class_counts(self) -> NDArray[np.int64]:
-        """How many training images each class has, shape (classes,)."""
-        return np.bincount(self.train_labels, minlength=self.classes)
-
-    @cached_property
     def never_lit(self) -> NDArray[np.bool_]:
         """The pixels that are zero in every training image, shape (inputs,)."""
         return np.logical_not(self.train_x.any(axis=0))

@@ -122,7 +122,7 @@ def _run(run: TrainerRun) -> dict[str, Any]:
         "split": run.split and run.split.iteration,
         "groups": groups_in_words(run.groups),
         "largest_spread": max(run.spreads, default=None),
-        "libraries": asdict(run.libraries),
+        "libraries": {"versions": run.versions, "loaded": run.loaded},
         "history": list(map(asdict, run.history)),
     }
 
@@ -173,8 +173,8 @@ def _environments(study: Study) -> dict[tuple[str, str], list[str]]:
     for comparison in study.comparisons:
         where = " (case)" if comparison is study.growth else ""
         for run in comparison.runs:
-            versions = (f"{name} {version}" for name, version in run.libraries.versions.items())
-            names = found.setdefault((", ".join(versions), "; ".join(run.libraries.loaded)), [])
+            versions = (f"{name} {version}" for name, version in run.versions.items())
+            names = found.setdefault((", ".join(versions), "; ".join(run.loaded)), [])
             if (name := code(run.name) + where) not in names:
                 names.append(name)
     return found

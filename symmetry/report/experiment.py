@@ -58,7 +58,7 @@ def in_short(outcome: Outcome, settings: Settings) -> str:
 def _context(experiment: Experiment) -> dict[str, Any]:
     """Return what the template speaks of."""
     settings, data = experiment.settings, experiment.data
-    (first_w1, first_w2), (w1, w2) = experiment.first, experiment.last
+    (_, first_w2), (w1, w2) = experiment.first, experiment.last
     own_data = data.files == CHECKSUMS
     failed = [(o.split.step, o) for o in experiment.outcomes if o.holds is False and o.split]
     finite = all(np.isfinite(weights).all() for weights in experiment.last)
@@ -66,25 +66,18 @@ def _context(experiment: Experiment) -> dict[str, Any]:
     every = max(settings.iterations // _LISTED, 1)
     return {
         "run": experiment,
-        "settings": settings,
-        "data": data,
         "verdict": verdict,
         "first_failed": min(failed, key=lambda pair: pair[0], default=(0, None))[1],
         "diverged": None if finite else experiment.outcomes[0].iterations,
-        "clones": settings.init == "zero" or settings.collapsed,
         "listed": sorted({1, *range(every, settings.iterations, every), settings.iterations}),
         "feature": shared_feature(experiment),
-        "w1": w1,
-        "w2": w2,
-        "first_w2": first_w2,
-        "moved": np.count_nonzero(first_w1),
         "values": _values,
         "row": _row,
         "exactly": _exactly,
         "repeated": _repeated,
         "columns_of_w2": [compare.distinct(w[1:].T.copy()) for w in (first_w2, w2)],
-        "predicted": np.count_nonzero(experiment.confusion.sum(axis=0)),
-        "dead": np.count_nonzero(data.never_lit),
+        "nonzero": np.count_nonzero,
+        "class_counts": np.bincount(data.train_labels, minlength=data.classes),
         "dead_at_zero": np.count_nonzero(at_zero & data.never_lit),
         "live_at_zero": np.count_nonzero(at_zero & ~data.never_lit),
         "digests": _digests(experiment),
@@ -109,10 +102,8 @@ def _command(settings: Settings, *, own_data: bool, classes: int) -> str:
 
 def _row(values: NDArray[Any]) -> str:
     """Return a row of numbers as NumPy shows it: only both ends of a long one."""
-    shown = [f"{value: .6e}" for value in values.tolist()]
-    if len(shown) > 10:
-        shown[3:-3] = ["..."]
-    return f"[{' '.join(shown)}]"
+    looks: Any = {"float_kind": "{: .6e}".format}
+    return np.array2string(values, 10**6, formatter=looks, threshold=10, edgeitems=3)
 
 
 def _exactly(value: Any) -> str:

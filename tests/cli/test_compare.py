@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from symmetry.checker.case import Case
-from symmetry.comparison import study
+from symmetry.comparison import compare
 from symmetry.comparison.study import GROWING
 from tests.cli.process import SYMMETRY, assert_one_line, environment, symmetry
 from tests.data.files import sample_files, write_files
@@ -169,7 +169,7 @@ def test_the_default_command_makes_every_part(
 
     monkeypatch.chdir(cwd)
     monkeypatch.setattr(module, "load_data", lambda *_: load_dataset(Path("data"), 3))
-    monkeypatch.setattr(study, "BUILTIN", ("numpy", "pytorch"))
+    monkeypatch.setattr(compare, "BUILTIN", ("numpy", "pytorch"))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     assert cli.execute(["compare"]) == 0
     out = capsys.readouterr().out

@@ -79,11 +79,11 @@ def test_the_core_trains_as_in_the_experiment_and_others_beside_it() -> None:
     assert last.split == last.history[0]
     assert last.groups == ((0, 1, 2, 3), (4,))
     assert all(p.seconds > 0 for p in (*numpy.history, *sound.history))
-    assert "numba" in core.libraries.versions
-    assert "numba" not in numpy.libraries.versions
-    assert "Numba: 1 thread" in core.libraries.loaded
-    assert numpy.libraries.loaded
-    assert all(line.endswith(": 1 thread") for line in numpy.libraries.loaded)
+    assert "numba" in core.versions
+    assert "numba" not in numpy.versions
+    assert "Numba: 1 thread" in core.loaded
+    assert numpy.loaded
+    assert all(line.endswith(": 1 thread") for line in numpy.loaded)
 
 
 def test_they_take_turns_and_another_one_begins_every_time() -> None:
@@ -212,12 +212,12 @@ def test_torch_with_settings() -> None:
     losses = [p.loss for p in plain.history]
     assert [p.loss for p in deterministic.history] == pytest.approx(losses)
     assert [p.loss for p in autograd.history] == pytest.approx(losses)
-    assert any(line.startswith("PyTorch: 1 thread, ") for line in plain.libraries.loaded)
-    assert any(line.startswith("PyTorch: 2 threads, ") for line in deterministic.libraries.loaded)
+    assert any(line.startswith("PyTorch: 1 thread, ") for line in plain.loaded)
+    assert any(line.startswith("PyTorch: 2 threads, ") for line in deterministic.loaded)
 
 
 @needs("jax")
 def test_jax_counts_the_cores_it_may_use() -> None:
     (jax,) = run("jax[threads=1]").runs
-    assert "jax" in jax.libraries.versions
-    assert "XLA: 1 thread, as many as cores it may run on" in jax.libraries.loaded
+    assert "jax" in jax.versions
+    assert "XLA: 1 thread, as many as cores it may run on" in jax.loaded

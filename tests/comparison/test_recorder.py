@@ -3,13 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from symmetry.comparison.environment import Libraries
 from symmetry.comparison.record import Recorder, TrainerRun, spread
 from symmetry.comparison.subject import parse_subject
 from symmetry.task import Settings, Task
 from tests.tiny import tiny_data
-
-NOTHING = Libraries({}, ())
 
 
 def follower(hidden: int = 4) -> Recorder:
@@ -22,7 +19,7 @@ def weights(w1: float = 1.0, w2: float = 1.0, hidden: int = 4) -> tuple[np.ndarr
 
 
 def record(followed: Recorder) -> TrainerRun:
-    return followed.run(NOTHING)
+    return followed.run()
 
 
 def test_spread_is_a_distance_of_vectors_by_their_length() -> None:

@@ -5,10 +5,11 @@ import dataclasses
 import pytest
 
 from symmetry.checker.case import Case
-from symmetry.comparison import study as module
-from symmetry.comparison.compare import ComparisonListener
+from symmetry.comparison import compare as comparing
+from symmetry.comparison.compare import ComparisonListener, compare
 from symmetry.comparison.environment import this_machine
-from symmetry.comparison.study import GROWING, TRIALS, full_study, study
+from symmetry.comparison.study import GROWING, TRIALS, full_study
+from symmetry.comparison.subject import parse_subjects
 from symmetry.task import Settings, Task, task_of_case
 from tests.tiny import tiny_data
 
@@ -17,7 +18,7 @@ SETTINGS = Settings(hidden=3, iterations=2)
 
 
 def test_the_whole_study(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "BUILTIN", ("numpy", "none-of-them"))
+    monkeypatch.setattr(comparing, "BUILTIN", ("numpy", "none-of-them"))
     own = Settings(2, 2, dtype="float64")
     trials = ((own, ("numpy", "numpy[threads=1]")), (own, ("torch", "torch[threads=1]")))
     found = full_study(tiny_data(), SETTINGS, ComparisonListener(), trials, CASE)
@@ -34,20 +35,17 @@ def test_the_whole_study(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_is_tried_is_a_trainer_without_settings_and_then_with_some() -> None:
     for _, names in TRIALS:
-        first, *others = module.parse_subjects(names)
+        first, *others = parse_subjects(names)
         assert first.name == first.trainer
         assert {other.trainer for other in others} == {first.trainer}
 
 
-def test_a_study_of_named_trainers() -> None:
-    subjects = module.parse_subjects(("numpy",))
-    found = study(Task(tiny_data(), SETTINGS), subjects, None, ComparisonListener())
-    assert found.growth is None
-    assert found.main.left_out == {}
-    assert found.comparisons == (found.main,)
-    grown = study(task_of_case(CASE), subjects, None, ComparisonListener())
-    assert grown.main.task.case == CASE
-    assert grown.main.threads == 1
+def test_a_case_is_compared_on_one_thread() -> None:
+    subjects = parse_subjects(("numpy",))
+    assert compare(Task(tiny_data(), SETTINGS), subjects).threads is None
+    grown = compare(task_of_case(CASE), subjects)
+    assert grown.task.case == CASE
+    assert grown.threads == 1
 
 
 def test_one_ulp_becomes_another_network_if_any_trainer_makes_one() -> None:
@@ -56,7 +54,7 @@ def test_one_ulp_becomes_another_network_if_any_trainer_makes_one() -> None:
     assert (case.weights, case.dtype) == ("zero", "float64")
     task = task_of_case(case)
     name = f"{__file__.replace('test_study', 'trainers')}:one_ulp"
-    (run,) = study(task, module.parse_subjects((name,)), 1, ComparisonListener()).main.runs
+    (run,) = compare(task, parse_subjects((name,))).runs
     assert run.split == run.history[1]
     assert run.split.ulps == 1
     assert run.spreads[1] < 1e-14

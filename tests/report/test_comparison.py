@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from symmetry.checker.case import Case
-from symmetry.comparison.environment import Libraries
 from symmetry.comparison.record import Comparison, TrainerPoint, TrainerRun
 from symmetry.comparison.study import Study
 from symmetry.comparison.subject import parse_subject
@@ -48,9 +47,9 @@ def run(
         for i, value in enumerate(spreads, start=1)
     )
     together = not any(spreads) or spreads[-1] == 0
-    libraries = Libraries({"python": "3"}, ("OpenBLAS 1 (Haswell kernels): 2 threads", "note"))
+    libraries = {"python": "3"}, ("OpenBLAS 1 (Haswell kernels): 2 threads", "note")
     groups = IDENTICAL if together else SPLIT
-    record = TrainerRun(parse_subject(name), history, groups, counted, libraries)
+    record = TrainerRun(parse_subject(name), history, groups, counted, *libraries)
     return dataclasses.replace(record, **changes)
 
 
