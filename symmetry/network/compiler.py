@@ -26,24 +26,19 @@ if numba.config.DISABLE_JIT:
     )
 
 
-def njit(function: Callable[..., Any] | None = None, *, cache: bool = False, **options: Any) -> Any:
-    """Compile ``function`` as ``numba.njit`` does, or return the decorator that does so.
+def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Return the decorator that ``numba.njit`` returns, but compiled code is kept where it can be.
 
-    Parameters
-    ----------
-    function
-        What is compiled when it is called for the first time.
-    cache
-        Whether compiled code is kept between processes, where it can be.
-    options
-        As of ``numba.njit``.
+    That is between processes; the options are those of ``numba.njit``.
     """
-    if function is None:
-        return lambda function: njit(function, cache=cache, **options)
-    dispatcher = numba.njit(**options)(function)
-    if cache and (found := _cache(function)) is not None:
-        dispatcher._cache = found  # what ``cache=True`` does with Numba's own class
-    return dispatcher
+
+    def compiled(function: Callable[..., Any]) -> Any:
+        dispatcher = numba.njit(**options)(function)
+        if (found := _cache(function)) is not None:
+            dispatcher._cache = found  # what ``cache=True`` does with Numba's own class
+        return dispatcher
+
+    return compiled
 
 
 class _Cache(FunctionCache):  # type: ignore[misc]

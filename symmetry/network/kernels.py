@@ -92,7 +92,7 @@ PART = 192  # rows of which a line each stays there, with the values of `MANY` t
 # NumPy's error model: a division by zero gives inf, as IEEE-754 says, and does not keep loops from
 # being vectorised. Never fastmath: it would allow another order of sums. Kernels allocate nothing,
 # so no reference is counted (`_nrt`).
-JIT: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
+JIT: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
 # Without the entrances from Python and C that nobody takes: less to compile.
 INNER: dict[str, Any] = {**JIT, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 # Pasted where it is called, which is one place alone: code of its own would be optimised twice.
@@ -175,8 +175,6 @@ class _Exp(NamedTuple):
 
     dtype: Any
     integer: Any  # of as many bits
-    mantissa: int  # bits
-    bias: int  # of the exponent
     lowest: float  # below, e^x rounds to 0
     highest: float  # above, e^x overflows
     ln2_high: float  # ln 2 in two parts: any exponent times the first is exact
@@ -188,8 +186,6 @@ _EXP = {
     types.float32: _Exp(
         dtype=np.float32,
         integer=np.int32,
-        mantissa=23,
-        bias=127,
         lowest=-104.0,
         highest=89.0,
         ln2_high=0.693359375,
@@ -199,8 +195,6 @@ _EXP = {
     types.float64: _Exp(
         dtype=np.float64,
         integer=np.int64,
-        mantissa=52,
-        bias=1023,
         lowest=-746.0,
         highest=710.0,
         ln2_high=6.93147180369123816490e-01,
@@ -224,8 +218,9 @@ def exp(x: Any) -> Any:
 @overload(exp, jit_options={"error_model": "numpy"})
 def _exp(x: Any) -> Any:
     to = _EXP[x]
-    dtype, integer, mantissa, bias = to[:4]
-    lowest, highest, ln2_high, ln2_low = (dtype(value) for value in to[4:8])
+    dtype, integer = to[:2]
+    mantissa, bias = np.finfo(dtype).nmant, 1 - np.finfo(dtype).minexp  # bits; of the exponent
+    lowest, highest, ln2_high, ln2_low = (dtype(value) for value in to[2:6])
     log2_e, one = dtype(1 / math.log(2)), dtype(1)
     # Adding 1.5 * 2^mantissa rounds to an integer, which then stands in the sum's low bits.
     rounder = dtype(1.5 * 2.0**mantissa)

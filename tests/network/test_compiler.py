@@ -22,7 +22,7 @@ def add_one(value: int) -> int:
 
 
 def compiled() -> Callable[..., Any]:
-    dispatcher: Callable[..., Any] = njit(cache=True, error_model="numpy")(add_one)
+    dispatcher: Callable[..., Any] = njit(error_model="numpy")(add_one)
     return dispatcher
 
 
