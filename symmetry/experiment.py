@@ -101,7 +101,10 @@ def run_experiment(
 
     The number of ``threads`` changes the time only, never a bit; None leaves it to the core.
     """
-    refuse_beyond_memory(_bytes_needed(data, settings))
+    sizes = len(data.train_x), data.inputs, settings.hidden, data.classes
+    weights = _KEPT if settings.collapsed else _KEPT + _CORE
+    needed = bytes_to_train(sizes, settings.dtype, inputs=_LISTS, layers=0, weights=weights)
+    refuse_beyond_memory(needed + data.classes**2 * 8 + settings.iterations * _POINT_SIZE)
     listener = listener or (lambda *_: None)
     listener("compiling the core, once", None, 0)
     prepared = cache(partial(_trainer, data, settings, threads))  # a core serves several runs
@@ -170,17 +173,9 @@ def _trainer(
     data: Dataset, settings: Settings, threads: int | None, kind: type[AnyCore]
 ) -> Callable[[Weights], Iterator[Iteration]]:
     """Prepare both sets for one kind of core; return a function that trains from given weights."""
-    training, test = (
-        kind(
-            x,
-            labels,
-            classes=data.classes,
-            hidden=settings.hidden,
-            dtype=settings.dtype,
-            threads=threads,
-        )
-        for x, labels in ((data.train_x, data.train_labels), (data.test_x, data.test_labels))
-    )
+    sets = (data.train_x, data.train_labels), (data.test_x, data.test_labels)
+    options: dict[str, Any] = {"classes": data.classes, "dtype": settings.dtype, "threads": threads}
+    training, test = (kind(*each, hidden=settings.hidden, **options) for each in sets)
     return lambda weights: train(training, test, weights, settings.lr, settings.iterations)
 
 
@@ -194,12 +189,9 @@ def _pair(weights: Weights, hidden: int) -> Pair:
 
 def _apart(now: Iteration, twin: Iteration) -> Doubles:
     """Return how far the collapsed network is from the full one: in loss, w1 and w2."""
-    its_weights = _pair(twin.weights, now.weights[0].shape[1])
-    pairs = (
-        (np.float64(now.loss), np.float64(twin.loss)),
-        *zip(now.weights, its_weights, strict=True),
-    )
-    found = np.array([_relative(*pair) for pair in pairs])
+    ours = np.float64(now.loss), *now.weights
+    its = np.float64(twin.loss), *_pair(twin.weights, now.weights[0].shape[1])
+    found = np.array([_relative(*pair) for pair in zip(ours, its, strict=True)])
     return found if np.isfinite(found).all() else np.zeros_like(found)
 
 
@@ -208,11 +200,3 @@ def _relative(a: Any, b: Any) -> float:
     a, b = a.astype(np.float64), b.astype(np.float64)
     difference = float(abs(a - b).max())
     return difference / max(float(abs(a).max()), float(abs(b).max())) if difference else 0.0
-
-
-def _bytes_needed(data: Dataset, settings: Settings) -> int:
-    """Return about how much memory the run takes beyond the data set, which is there already."""
-    sizes = len(data.train_labels), data.inputs, settings.hidden, data.classes
-    weights = _KEPT if settings.collapsed else _KEPT + _CORE
-    training = bytes_to_train(sizes, settings.dtype, inputs=_LISTS, layers=0, weights=weights)
-    return training + data.classes**2 * 8 + settings.iterations * _POINT_SIZE

@@ -11,8 +11,7 @@ from symmetry.invariants.catalogue import CATALOGUE
 from symmetry.invariants.training import THRESHOLDS
 from symmetry.invariants.trainings import TRAININGS
 from symmetry.records import dump
-from symmetry.report.figure import Figure, plain
-from symmetry.report.files import Report
+from symmetry.report.files import Figure, Report, plain
 from symmetry.report.templates import render
 from symmetry.report.verdicts import (
     conclusion,

@@ -14,8 +14,7 @@ import numpy as np
 from symmetry.comparison.record import Comparison, TrainerRun
 from symmetry.comparison.study import Study
 from symmetry.records import dump
-from symmetry.report.figure import Figure, plain
-from symmetry.report.files import Report
+from symmetry.report.files import Figure, Report, plain
 from symmetry.report.templates import code, percent, relative, render
 from symmetry.task import Task
 from symmetry.units.words import count, groups_in_words, in_ulps

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symmetry.experiment import Experiment
-from symmetry.report.figure import Figure, plain
+from symmetry.report.files import Figure, plain
 from symmetry.units import compare
 
 if TYPE_CHECKING:

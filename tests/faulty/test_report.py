@@ -8,7 +8,7 @@ import pytest
 
 from symmetry.checker.strategies import draw_cases
 from symmetry.checker.verdict import Verdict
-from symmetry.report.figure import Figure
+from symmetry.report.files import Figure
 from tests.conftest import needs
 from tests.faulty import FAULTY
 from tests.faulty.report import render

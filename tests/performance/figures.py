@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from symmetry.report.figure import Figure, plain
+from symmetry.report.files import Figure, plain
 from tests.performance.load import Rate, in_words
 from tests.performance.measure import Point
 from tests.performance.sweeps import DTYPES, Measured

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from symmetry.report.figure import Figure, kept_digest
+from symmetry.report.files import Figure, kept_digest
 from tests.cli.process import environment
 
 
@@ -90,7 +90,7 @@ def test_settings_of_the_reader_change_nothing(monkeypatch: pytest.MonkeyPatch) 
 def test_a_backend_that_the_environment_names_is_neither_used_nor_lost(backend: str) -> None:
     program = (
         "import os, numpy\n"
-        "from symmetry.report.figure import Figure\n"
+        "from symmetry.report.files import Figure\n"
         "figure = Figure('f.png', (1, 1), (), lambda canvas: canvas.subplots())\n"
         "assert figure.is_current(figure.png())\n"
         "import matplotlib\n"

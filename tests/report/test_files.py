@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from symmetry.report.figure import Figure
-from symmetry.report.files import Report
+from symmetry.report.files import Figure, Report
 from tests.test_files import names
 
 

@@ -9,7 +9,7 @@ import jinja2
 
 from symmetry.invariants.training import THRESHOLDS
 from symmetry.invariants.trainings import TRAININGS
-from symmetry.report.figure import Figure, plain
+from symmetry.report.files import Figure, plain
 from symmetry.report.templates import environment, fill_paragraphs
 from tests.faulty.trainings.survey import Fared
 
