@@ -80,6 +80,7 @@ class Rehearsal:
         self._traced = 1  # steps, until all parameters have had a gradient that get one
         self.gradients = self._reached(real)
         self.trainable = {*real.trained}
+        later = {n: as_array(t) for n, t in leaves_of(real).items()}
         del real  # with its gradients and its optimiser's state it is as large as four copies
         run = self._run()
         leaves = leaves_of(run)
@@ -112,6 +113,9 @@ class Rehearsal:
         }
         self.generic, self._base = self.start, self._at_start
         self._leave_start({*run.parameters} | moving)
+        # Where the training gets to: at its start layers of zeros hide what others do.
+        self._later = {name: later.get(name, array) for name, array in self.start.items()}
+        self._at_later = self._steps(self._run(self._later))
         self.silent = not any(self._base.losses)
         self.tolerance = self._measured()
 
@@ -197,10 +201,10 @@ class Rehearsal:
     def _hold(self, groups: Sequence[Units]) -> bool:
         """Return whether losses stay and buffers move along when all units are rotated.
 
-        At the training's own start buffers may hold nothing but rounding, such as the means of
-        what has the mean zero: there the losses alone are compared.
+        Where the training gets to buffers may hold nothing but rounding, such as the means of what
+        has the mean zero: there the losses alone are compared.
         """
-        if _difference(self._at_start, self._rotated(groups, self.start)) > self.tolerance:
+        if _difference(self._at_later, self._rotated(groups, self._later)) > self.tolerance:
             return False
         found = self._rotated(groups, self.generic)
         return _difference(self._base, found) <= self.tolerance and all(
