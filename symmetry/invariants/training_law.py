@@ -221,7 +221,7 @@ def _judge(
         for number in range(1 if exact else _REARRANGEMENTS):
             again = _ratios(setting, *(sides(number) if number else (found, expected)))
             ratios = {key: min(ratio, again[key]) for key, ratio in ratios.items() if key in again}
-    lies = {array for units in setting.units for array in units.arrays}
+    lies = _lies(setting)
     if not any(step == 0 and (name in lies or not lies) for step, name in ratios):
         note = "cannot judge: one ulp in the parameters moves the arrays by 1 % and more"
         return Finding(counted=False, note=note)
@@ -259,16 +259,22 @@ def _ratios(setting: TrainingSetting, found: States, expected: States) -> dict[K
     shape nobody knows where the units lie.
     """
     ratios: dict[Key, float] = {}
+    lies = _lies(setting)
     for step, response in enumerate(setting.response()):
         a, b = found[step], expected[step]
         for name, array in b.items():
             if setting.start.get(name, array).shape != array.shape:
                 continue
-            if comparable(name, b) and response[name] <= POWER * setting.scale[name]:
+            if comparable(name, b, lies) and response[name] <= POWER * setting.scale[name]:
                 deviation = difference(array, a[name]) if name in a else math.inf
                 peers = [response[n] for n in setting.peers.get(name, (name,)) if n in response]
                 ratios[step, name] = ratio(deviation, max(peers))
     return ratios
+
+
+def _lies(setting: TrainingSetting) -> set[str]:
+    """Return the arrays that units lie in."""
+    return {array for units in setting.units for array in units.arrays}
 
 
 def _orders(

@@ -21,6 +21,7 @@ def following(
     other.
     """
     owners = {name: copies.get(name) or owner_of(name, state) for name in state}
+    owners = {name: copies.get(owner or "", owner) for name, owner in owners.items()}
     found: list[Units] = []
     for units in groups:
         parts = (p for name, owner in owners.items() for p in _followers(units, name, owner, state))
@@ -75,14 +76,13 @@ def frozen_copies(start: State, trainable: Collection[str]) -> dict[str, str]:
     marks = {name: mark(start[name]) for name in frozen if _tells(start[name])}
     shapes = {shape for shape, _ in marks.values()}
     owners = {mark(start[name]): name for name in trained if start[name].shape in shapes}
-    prefixes = dict(_heads(n, owners[own]) for n, own in marks.items() if own in owners)
-    found: dict[str, str] = {}
-    for prefix, other in prefixes.items():
+    found = {name: owners[own] for name, own in marks.items() if own in owners}
+    for prefix, other in dict.fromkeys(_heads(*pair) for pair in found.items()):
         for name in frozen:
             owner = other + name.removeprefix(prefix)
             inside = f"{name}.".startswith(f"{prefix}.") and owner in start
             if inside and start[owner].shape == start[name].shape:
-                found[name] = owner
+                found.setdefault(name, owner)
     return found
 
 
@@ -96,29 +96,27 @@ def _tells(array: Array) -> bool:
     return array.size > 1 and bool((array != array.flat[0]).any())
 
 
-def comparable(name: str, state: State) -> bool:
-    """Return whether it is known how the units of a parameter lie in an array that follows it.
+def comparable(name: str, state: State, known: Collection[str]) -> bool:
+    """Return whether it is known how units lie in an array, or in the parameter that it follows.
 
-    It is not where an optimiser keeps a square matrix over one axis of a parameter, say.
+    Arrays outside of the model are ``known`` if some group has a part in them. Nothing is known
+    where an optimiser keeps a square matrix over one axis of a parameter, say.
     """
-    owner = owner_of(name, state)
-    if owner is None:
-        return name.startswith("model.") or state[name].ndim == 0
+    owner = owner_of(name, state) or name
     shape = state[name].shape
+    if not owner.startswith("model.") and owner not in known:
+        return not shape
     axes = _axes(state[owner].shape, shape)
     return bool(math.prod(shape) == math.prod(shape[axis] for axis in axes.values()))
 
 
 def owner_of(name: str, state: State) -> str | None:
-    """Return the array of the model that another one follows, or None."""
+    """Return the array that another one follows, of the model or held by an optimiser, or None."""
     if name.startswith("model."):
         return None
     words = name.split(".")
-    for start in range(1, len(words)):
-        owner = "model." + ".".join(words[start:])
-        if owner in state:
-            return owner
-    return None
+    ends = [".".join(words[start:]) for start in range(1, len(words))]
+    return next((o for end in ends for o in (f"model.{end}", end) if o in state), None)
 
 
 def _axes(owner: tuple[int, ...], shape: tuple[int, ...]) -> dict[int, int]:

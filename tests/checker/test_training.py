@@ -383,6 +383,30 @@ def test_a_target_network_may_require_gradients_that_it_never_gets():
     assert [units.name for units in found.coverage.groups] == ["model.0 units"]
 
 
+def test_units_in_what_an_optimiser_alone_holds_are_judged():
+    """Layers in a plain list are no parameters of the model."""
+
+    def make():
+        import torch
+        from torch import nn
+
+        model = nn.Module()
+        model.layers = [nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 3)]
+        forward = nn.Sequential(*model.layers)
+        optimizer = torch.optim.Adam(forward.parameters(), 0.1)
+
+        def step(i):
+            x = torch.randn(8, 5, generator=torch.Generator().manual_seed(i))
+            optimizer.zero_grad()
+            forward(x.to(forward[0].weight.dtype)).square().mean().backward()
+            optimizer.step()
+
+        return model, step
+
+    found = kinds(checked(make, only=["symmetry/permutation", "symmetry/clones"]))
+    assert {*found.values()} <= {"holds", "rounding"}
+
+
 def test_what_is_saved_has_no_history():
     """The state that a recurrent network goes on with is the result of its last step."""
 

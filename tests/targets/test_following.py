@@ -52,10 +52,22 @@ def test_groups_that_a_copy_connects_are_one():
 
 
 def test_what_is_not_understood_is_not_compared():
-    assert [name for name in STATE if not comparable(name, STATE)] == [
+    assert [name for name in STATE if not comparable(name, STATE, set())] == [
         "optimizer.gram.fc.weight",
         "other",
     ]
+
+
+def test_what_an_optimiser_alone_holds_is_compared_where_units_lie_in_it():
+    names = ["optimizer.held.0", "optimizer.exp_avg.optimizer.held.0"]
+    state = {**STATE, **{name: np.zeros((4, 3)) for name in names}}
+    held = Units("units", 4, (Part(names[0], 0),))
+    assert [part.array for part in following([held], state, {})[0].parts] == names
+    found = following([UNITS], state, {names[0]: "model.fc.weight"})[0].parts
+    assert {*names} < {part.array for part in found}  # it may be a copy as well
+    for name in names:
+        assert comparable(name, state, {*names})
+        assert not comparable(name, state, set())
 
 
 def test_frozen_copies_are_found_by_their_bits_as_whole_modules():
@@ -87,4 +99,17 @@ def test_copies_in_lists_are_found_one_by_one():
     assert frozen_copies(start, {"model.weight", "model.bias", "model.gain"}) == {
         "slow.0": "model.weight",
         "slow.1": "model.bias",
+    }
+
+
+def test_what_is_copied_may_lie_in_several_modules():
+    names = ["net.weight", "online.head.weight", "target.net.weight", "target.head.weight"]
+    start = {f"model.{n}": np.arange(6.0) + ("head" in n) for n in names}
+    start |= {f"model.{n.replace('weight', 'bias')}": np.zeros(2) for n in names}
+    trained = {name for name in start if "target" not in name}
+    assert frozen_copies(start, trained) == {
+        "model.target.net.weight": "model.net.weight",
+        "model.target.head.weight": "model.online.head.weight",
+        "model.target.net.bias": "model.net.bias",
+        "model.target.head.bias": "model.online.head.bias",
     }
