@@ -61,7 +61,8 @@ class TrainingExaminer(Examiner):
         """Judge an invariant in one dtype; None where it has none or an error was told already."""
         if dtype not in invariant.dtypes:
             return None
-        unfound = self._unfound if invariant.units else ""
+        units = any(i.units for i in self.invariants) and invariant.name not in _FIRST
+        unfound = self._unfound if units else ""  # found before anything asks for them
         blank = Verdict(invariant.name, dtype, "vacuous", steps=self._settings[dtype].steps)
         verdict = self.progress.known(invariant.name, dtype)
         if verdict is not None:
@@ -70,7 +71,7 @@ class TrainingExaminer(Examiner):
             return self._broken_verdict(blank)
         elif self._unjudged and self._unjudged != _FIRST.get(invariant.name):
             return replace(blank, message=f"not judged: {self._unjudged}")
-        elif unfound:
+        elif unfound and invariant.units:
             return replace(blank, kind="error", cases=1, message=unfound)
         else:
             self._tell(invariant.name, dtype)

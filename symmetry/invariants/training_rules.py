@@ -260,7 +260,9 @@ def pins(setting: TrainingSetting) -> Finding:
     for name, number in expected.items():
         found = _pinned(setting.units, name)
         if not any(units.count == number for units in found):
-            counts = ", ".join(f"{units.count} in {units.name}" for units in found) or "none"
+            counts = ", ".join(f"{units.count} in {units.name}" for units in found)
+            known = ", ".join(units.name for units in setting.units) or "no units at all"
+            counts = counts or f"none of that name, but {known}"
             message = f"{name} is to have {number} equal units, found {counts}"
             return Finding.violated(Violation(message, 0, "", group=name))
     return Finding(counted=True)

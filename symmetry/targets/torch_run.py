@@ -343,12 +343,26 @@ class Run:
         with ExitStack() as stack:
             stack.enter_context(patch.object(torch.autograd, "backward", seen_backward))
             stack.enter_context(patch.object(torch.autograd, "grad", seen_grad))
-            for optimizer in filter(can_be_hooked, self.objects.optimizers.values()):
-                before = optimizer.register_step_pre_hook(lambda o, *_: self.before_update(o))
-                after = optimizer.register_step_post_hook(lambda o, *_: self._updated(o))
-                stack.callback(before.remove)
-                stack.callback(after.remove)
+            for optimizer in self.objects.optimizers.values():
+                if can_be_hooked(optimizer):
+                    before = optimizer.register_step_pre_hook(lambda o, *_: self.before_update(o))
+                    after = optimizer.register_step_post_hook(lambda o, *_: self._updated(o))
+                    stack.callback(before.remove)
+                    stack.callback(after.remove)
+            for kind in {type(o) for o in self.objects.optimizers.values() if not can_be_hooked(o)}:
+                if callable(getattr(kind, "step", None)):  # one of the user's own
+                    stack.enter_context(patch.object(kind, "step", self._seen_step(kind.step)))
             yield
+
+    def _seen_step(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        def seen_step(optimizer: Any, *args: Any, **kwargs: Any) -> Any:
+            self.before_update(optimizer)
+            try:
+                return step(optimizer, *args, **kwargs)
+            finally:
+                self._updated(optimizer)
+
+        return seen_step
 
     def _updated(self, optimizer: Any) -> None:
         self.updates += 1

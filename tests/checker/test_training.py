@@ -502,3 +502,63 @@ def test_frozen_integers_beside_the_weights_are_no_obstacle():
 
     found = checked(training(inner=integers), only=["training/*"])
     assert not [verdict for verdict in found.verdicts if verdict.gates]
+
+
+@pytest.mark.parametrize("bug", [False, True])
+def test_an_optimiser_of_ones_own_is_seen_to_step(bug):
+    def make():
+        import torch
+
+        class Own:
+            __slots__ = ("param_groups", "state")
+
+            def __init__(self, parameters):
+                self.param_groups, self.state = [{"params": [*parameters], "lr": 0.1}], {}
+
+            @torch.no_grad()
+            def step(self):
+                (group,) = self.param_groups
+                for parameter in group["params"]:
+                    parameter -= group["lr"] * parameter.grad + 0.01 * bug
+
+            def state_dict(self):
+                return {"lr": self.param_groups[0]["lr"]}
+
+            def load_state_dict(self, saved):
+                self.param_groups[0]["lr"] = saved["lr"]
+
+        model = torch.nn.Linear(3, 2)
+        optimizer = Own(model.parameters())
+
+        def step(i):
+            model.zero_grad()
+            model(torch.ones(1, 3) * (i + 1)).square().sum().backward()
+            optimizer.step()
+
+        return model, step, {"optimizer": optimizer}
+
+    found = kinds(checked(make, only=["training/*"]))
+    assert found["zero-rate", "float32"] == ("violated" if bug else "holds")
+    assert found["moves", "float32"] == found["resume", "float32"] == "holds"
+
+
+def test_units_are_found_before_anything_asks_for_them():
+    def make():
+        import torch
+
+        model = torch.nn.Sequential(torch.nn.Linear(3, 5), torch.nn.Tanh(), torch.nn.Linear(5, 2))
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+
+        def step(batch):
+            optimizer.zero_grad()
+            model(batch).square().mean().backward()
+            optimizer.step()
+
+        def batch(i):
+            return torch.randn(6, 3, generator=torch.Generator().manual_seed(i))
+
+        return model, step, {"batch": batch}
+
+    make.expect_units = {"0": 5}
+    found = kinds(checked(make, only=["symmetry/samples", "training/units"]))
+    assert found["units", "float32"] == "holds"
