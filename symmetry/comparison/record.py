@@ -77,12 +77,6 @@ class Comparison:
         return next((run for run in self.runs if run.name == name), None)
 
     @property
-    def fastest(self) -> float | None:
-        """The median seconds of the fastest trainer of those that time whole iterations."""
-        times = (run.seconds for run in self.runs if not run.subject.step_only)
-        return min((each for each in times if each is not None), default=None)
-
-    @property
     def helped(self) -> tuple[TrainerRun, ...]:
         """The runs whose settings kept the units identical that split without them."""
         kept = (run for run in self.runs if run.counted and run.split is None)

@@ -133,9 +133,10 @@ def seconds(value: float | None) -> str:
 
 def _ratio(run: TrainerRun, comparison: Comparison) -> str:
     """Return how many times as long an iteration takes as with the fastest trainer."""
-    if run.seconds is None or not comparison.fastest or run.subject.step_only:
+    if not run.seconds or run.subject.step_only:
         return "-"
-    return f"{run.seconds / comparison.fastest:.2f}"
+    times = (each.seconds for each in comparison.runs if not each.subject.step_only)
+    return f"{run.seconds / min(filter(None, times)):.2f}"
 
 
 def splits(run: TrainerRun) -> str:

@@ -20,7 +20,7 @@ from symmetry.records import dump
 from symmetry.report.templates import command_line, environment
 from symmetry.units.words import count, in_ulps
 
-Fact = tuple[str, str]
+Fact = tuple[str, str | None]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)  # the worst first
 SIGNATURE = (
@@ -78,8 +78,8 @@ def details(checked: Checked, verdict: Verdict, *others: Verdict) -> tuple[str, 
         return ()
     dtypes = " and ".join(each.dtype for each in (verdict, *others))
     heading = f"{verdict.invariant} in {dtypes}: {verdict.kind}{_meaning(verdict)}"
-    found = _facts(checked, verdict, others)
-    return (heading, *(f"  {label:<10} {text}" for label, text in found))
+    facts = _facts(checked, verdict, others)
+    return (heading, *(f"  {label:<10} {text}" for label, text in facts if text))
 
 
 def failures(checked: Checked) -> tuple[tuple[str, ...], ...]:
@@ -107,24 +107,23 @@ def _failed(verdict: Verdict) -> bool:
 
 
 def _facts(checked: Checked, verdict: Verdict, others: Sequence[Verdict]) -> Iterable[Fact]:
-    violation, training = verdict.violation, verdict.of_training
+    """Yield what is to be told of a failure; what does not apply is empty."""
+    violation, case, training = verdict.violation, verdict.case, verdict.of_training
     rounding = verdict.kind == "rounding"  # told in short: there is nothing to do about it
-    if verdict.kind == "error" and not training:
-        yield "expected", SIGNATURE
-    if verdict.kind == "violated":
-        known = _OF_TRAININGS if training else _CATALOGUE
-        yield "statement", known[verdict.invariant].statement
+    known = _OF_TRAININGS if training else _CATALOGUE
+    violated = known[verdict.invariant] if verdict.kind == "violated" else None
+    yield "expected", SIGNATURE if verdict.kind == "error" and not training else ""
+    yield "statement", violated.statement if violated else ""
     yield "found", verdict.message
     if violation is not None and not (training and rounding):
         yield from _violation_facts(violation, verdict)
     if verdict.ratio is not None:
-        beside = (f"; in {other.dtype} {_ratio(other)}" for other in others)
-        yield "ratio", _ratio(verdict) + "".join(beside)
-    if verdict.case is not None:
-        if verdict.kind == "violated" and (rightly := _CATALOGUE[verdict.invariant].rightly):
-            yield "rightly", f"of a step that {rightly}: --skip {verdict.invariant} leaves it out"
-        if not rounding:
-            yield "case", _case_in_words(verdict.case)
+        yield "ratio", "; in ".join((_ratio(verdict), *(f"{v.dtype} {_ratio(v)}" for v in others)))
+    if case is not None:
+        if violated and violated.rightly:
+            leave = f"--skip {verdict.invariant} leaves it out"
+            yield "rightly", f"of a step that {violated.rightly}: {leave}"
+        yield "case", "" if rounding else _case_in_words(case)
         more = count(verdict.reruns, "more run")
         if not verdict.repeats:
             yield "again", f"not repeatable: failed in {verdict.failures} of {more}"
@@ -132,18 +131,17 @@ def _facts(checked: Checked, verdict: Verdict, others: Sequence[Verdict]) -> Ite
             yield "again", f"failed in each of {more}"
     if command := command_for(checked.trainer, verdict, *others):
         yield "reproduce", command
-        if following := _next_step(checked, verdict):
-            yield "next", following
-    elif verdict.case is not None and verdict.repeats:
-        yield "reproduce", f"with the case {verdict.case.to_json()}"
+        yield "next", _next_step(checked, verdict)
+    elif case is not None and verdict.repeats:
+        yield "reproduce", f"with the case {case.to_json()}"
 
 
 def _violation_facts(violation: Violation, verdict: Verdict) -> Iterable[Fact]:
-    if verdict.of_training and violation.iteration and violation.array:
-        yield "where", f"step {violation.iteration}, {violation.array}"
-    if verdict.of_training and violation.group:
+    if verdict.of_training:
+        if violation.iteration and violation.array:
+            yield "where", f"step {violation.iteration}, {violation.array}"
         pair = ": {} and {}".format(*violation.units) if violation.units else ""
-        yield "units", violation.group + pair
+        yield "units", violation.group and violation.group + pair
     if violation.ulps is not None:
         relative = f", relative {violation.relative:.2g}" if violation.relative else ""
         yield "distance", in_ulps(violation.ulps) + relative
@@ -153,8 +151,7 @@ def _violation_facts(violation: Violation, verdict: Verdict) -> Iterable[Fact]:
         margin = verdict.margin if violation.allowed else None
         times = f": this is {margin:.3g} times as much" if margin else ""
         yield "allowed", f"at most {violation.allowed:.2g}{times}"
-    if violation.groups:
-        yield "groups", violation.groups
+    yield "groups", violation.groups
     if violation.growth:  # the shape of the growth is what matters, not its digits
         (step, first), *others = violation.growth
         rest = (f", {distance:.2g} after {later}" for later, distance in others)
