@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -96,7 +96,8 @@ def command(
     from symmetry.checker.verdict import exit_code
     from symmetry.files import writable_directory, writable_files, write_all
     from symmetry.report import checked
-    from symmetry.report.verdicts import conclusion, last_line
+    from symmetry.report.script import render_script
+    from symmetry.report.verdicts import conclusion, last_line, to_json
 
     targets = targets or ("numba",)
     names, left_out = _expand(targets)
@@ -108,86 +109,60 @@ def command(
     writable_files(json, script)
     if output is not None:
         writable_directory(output, checked.SEVERAL if several else checked.MARKDOWN)
-    rows = list(_rows(names, options, several=several, explained=not no_explain))
-    code = max((exit_code(row.verdicts) for row in rows), key=(OK, FAILED, FOUND).index)
-    report = None if several else rows[0]
-    for text in (*checked.table_lines(rows, left_out), "") if several else ():
+    found = []
+    for name in names:
+        found.append(_check(name, options, explained=not no_explain))
+        if several:
+            say(f"{checked.in_short(found[-1])}\n")
+    only = found[0]
+    if only.error and not several:
+        raise SymmetryError(only.error)
+    for text in (*checked.table_lines(found, left_out), "") if several else ():
         say(text)
-    contents = _contents(rows, report, left_out, json, script, output)
+    contents: dict[Path, str | bytes] = {}
+    if json is not None:
+        contents[json] = checked.table_json(found) if several else to_json(only)
+    if output is not None and several:
+        contents |= checked.render_models(found, left_out, as_typed()).contents(output)
+    elif output is not None:
+        contents |= checked.render_checked(only, as_typed()).contents(output)
+    failures = [v for v in only.verdicts if v.case is not None and v.repeats]
+    if script is not None and failures:  # the first, but one that gates comes before the others
+        first = min(failures, key=lambda verdict: not verdict.gates)
+        contents[script] = render_script(only.trainer, first)
     write_all(contents)
     for file in contents:
         say(f"wrote {file}")
     if script is not None and script not in contents:
         say(f"there is nothing to reproduce: {script} was not written")
-    if report is not None and code == FAILED:
-        raise SymmetryError(conclusion(report.verdicts))
-    say(checked.sum_up(rows) if report is None else last_line(report.verdicts))
+    code = max((exit_code(each.verdicts) for each in found), key=(OK, FAILED, FOUND).index)
+    if code == FAILED and not several:
+        raise SymmetryError(conclusion(only.verdicts))
+    say(checked.sum_up(found) if several else last_line(only.verdicts))
     return code
 
 
-def _rows(
-    names: Sequence[str], options: Mapping[str, Any], *, several: bool, explained: bool
-) -> Iterator[Checked]:
-    """Check one target after the other; of several, whatever becomes of them."""
-    from symmetry.checker.verdict import Checked
-    from symmetry.report.checked import in_short
-
-    for name in names:
-        try:
-            found: Checked = _check(name, options, explained=explained)
-        except SymmetryError as error:
-            if not several:
-                raise
-            found = Checked(name, None, None, (), error=str(error))
-        if several:
-            say(f"{in_short(found)}\n")
-        yield found
-
-
-def _contents(
-    rows: Sequence[Checked],
-    report: Checked | None,
-    left_out: Sequence[str],
-    json: Path | None,
-    script: Path | None,
-    output: Path | None,
-) -> dict[Path, str | bytes]:
-    """Return what the files that are asked for tell of the one target, or of all."""
-    from symmetry.report import checked, verdicts
-    from symmetry.report.script import render_script
-
-    contents: dict[Path, str | bytes] = {}
-    if json is not None:
-        contents[json] = checked.table_json(rows) if report is None else verdicts.to_json(report)
-    if output is not None and report is None:
-        contents |= checked.render_models(rows, left_out, as_typed()).contents(output)
-    elif output is not None and report is not None:
-        contents |= checked.render_checked(report, as_typed()).contents(output)
-    if script is not None and report is not None:
-        failures = [v for v in report.verdicts if v.case is not None and v.repeats]
-        if failures:  # the first, but one that gates comes before the others
-            first = min(failures, key=lambda verdict: not verdict.gates)
-            contents[script] = render_script(report.trainer, first)
-    return contents
-
-
-def _check(name: str, options: Mapping[str, Any], *, explained: bool) -> Report:
+def _check(name: str, options: Mapping[str, Any], *, explained: bool) -> Checked:
     """Check one target; print its verdicts, what failed, and the operation behind it."""
     from symmetry.api import check
+    from symmetry.checker.verdict import Checked
     from symmetry.report.verdicts import failures
 
-    current().enter(name)
-    with terminal() as screen:
-        report = check(name, **options, progress=screen)
+    try:
+        current().enter(name)
+        with terminal() as screen:
+            report = check(name, **options, progress=screen)
+    except SymmetryError as error:
+        return Checked(name, None, None, (), error=str(error))
     for heading, *facts in failures(report):
         for text in ("", click.style(heading, bold=True), *facts):
             say(text)
-    for text in (*(_explained(name, report) if explained else ()), "", *report.notes):
+    for text in (*(_explained(report) if explained else ()), "", *report.notes):
         say(text)
     return report
 
 
-def _explained(name: str, report: Report) -> Iterable[str]:
+def _explained(report: Report) -> Iterable[str]:
     """Return what there is to say of the operation behind the first violation that repeats."""
     violated: dict[object, Verdict] = {}
     for verdict in report:
@@ -202,7 +177,7 @@ def _explained(name: str, report: Report) -> Iterable[str]:
     units = report.coverage.groups if report.coverage is not None else None
     with one_thread():
         for verdict in violated.values():
-            found = explain_verdict(resolve(name), verdict, _WORK, units)
+            found = explain_verdict(resolve(report.trainer), verdict, _WORK, units)
             if found is not None:
                 return ("", *found.lines()) if found.step is not None else ()
     return ()
