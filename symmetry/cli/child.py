@@ -34,14 +34,14 @@ _json, _pickled = json.dumps, pickle.dumps
 
 @dataclass
 class Order:
-    """What a process is told when it starts; all of it can be written as JSON."""
+    """What a process is told when it starts."""
 
     token: str  # begins each of its messages, so that nobody else's bytes are taken for one
     arguments: list[str]  # the command line
     live: bool  # whether anybody looks at how far it has come
-    # Verdicts so far: target, invariant, dtype, and the pickled verdict in base64; then its
-    # message where an earlier process ended too early or did not go on, else None.
-    known: list[list[Any]] = field(default_factory=list)
+    # Verdicts so far, by target, invariant and dtype: each pickled and in base64; then its message
+    # where an earlier process ended too early or did not go on, else None.
+    known: dict[tuple[str, str, str], tuple[str, str | None]] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)  # targets not to be loaded again, and why
     stopped: dict[str, str] = field(default_factory=dict)  # those not to be run again, and why
 
@@ -52,7 +52,6 @@ class Remote(Screen):
     def __init__(self, order: Order, pipe: BinaryIO) -> None:
         self._order, self._pipe, self.live = order, pipe, order.live
         self._owner, self._lock = _process(), threading.Lock()
-        self._known = {tuple(key): (blob, message) for *key, blob, message in order.known}
         self._target = ""
         self._folder = os.getcwd()  # noqa: PTH109
 
@@ -100,9 +99,8 @@ class Remote(Screen):
         """Return the verdict if nothing is to be run for it: it is known, or cannot be found."""
         from symmetry.checker.verdict import Verdict
 
-        key = (self._target, invariant, dtype)
-        if key in self._known:
-            blob, message = self._known[key]
+        if found := self._order.known.get((self._target, invariant, dtype)):
+            blob, message = found
             verdict: Verdict = pickle.loads(base64.b64decode(blob))
             return verdict if message is None else replace(verdict, message=message)
         if self._target in self._order.stopped:
@@ -111,7 +109,7 @@ class Remote(Screen):
 
     def _send(self, kind: str, verdict: Verdict) -> None:
         blob = base64.b64encode(_pickled(verdict)).decode()
-        self.send(kind, verdict.invariant, verdict.dtype, blob)
+        self.send(kind, (self._target, verdict.invariant, verdict.dtype), blob)
 
 
 def main() -> None:
@@ -120,7 +118,7 @@ def main() -> None:
     from symmetry.targets.trainer import in_one_line
 
     questions, answers = take_pipes()
-    order = Order(**json.loads(questions.readline()))
+    order = pickle.load(questions)
     remote = Remote(order, answers)
     threading.Thread(target=_beat, args=(remote,), daemon=True).start()
     try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import json
 import os
+import pickle
 import queue
 import signal
 import subprocess
@@ -18,7 +19,6 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing, suppress
-from dataclasses import asdict
 from typing import IO, Any
 
 import click
@@ -70,8 +70,9 @@ class _Work:
         self._timeout, self._screen = timeout, screen
         self._left = _MOST_PRINTED
         self._shown: list[Any] = []
-        self._target: str | None = None
-        self._running: list[Any] | None = None  # what ``known`` has if it ends, but for why
+        self._target = ""
+        # What is being run, and the verdict on it if the process ends, as ``known`` has them.
+        self._running: tuple[Any, str] | None = None
         self._idle: Counter[str] = Counter()
         self._returned = 0  # calls of the target
         self._hung = 0
@@ -79,7 +80,7 @@ class _Work:
     def finish(self) -> int:
         """Start processes until one reports the command's exit status; return that."""
         while True:
-            self._target = self._running = None
+            self._target, self._running = "", None
             with closing(_Process(self._order, self._pass_on)) as process:
                 finished = self._follow(process)
             if isinstance(finished, int):
@@ -101,16 +102,16 @@ class _Work:
             if kind == "silence":  # a sign of life during a call is none that it will return
                 patient = loading or (first and self._hung < _PATIENCE)
                 limit = self._timeout * (_FIRST if patient else 1)
-                if self._target is None:
+                if not self._target:
                     limit = max(limit, _START)
                 if time.monotonic() - since < limit:
                     continue
-                if self._target is None:
+                if not self._target:
                     return f"nothing was heard of it for {limit:g} seconds"
                 self._hung += 1
-                known = {target for target, *_, end in self._order.known if end is None}
+                known = {target for (target, *_), (_, end) in self._order.known.items() if not end}
                 if self._running and not self._returned + calls and self._target not in known:
-                    self._order.stopped[self._running[0]] = "not run: no call has ever returned"
+                    self._order.stopped[self._target] = "not run: no call has ever returned"
                 return f"the target did not return within {limit:g} seconds (--timeout)"
             since = time.monotonic()
             if kind == "text":
@@ -123,9 +124,9 @@ class _Work:
             elif kind == "target":
                 self._target, self._running = values[0], None
             elif kind == "attempt":
-                self._running = [self._target, *values]
+                self._running = tuple(values[0]), values[1]
             elif kind == "examined":
-                self._order.known.append([self._target, *values, None])
+                self._order.known[tuple(values[0])] = values[1], None
                 self._running = None
             elif kind in ("end", "failed", "gone"):
                 self._returned += calls
@@ -134,13 +135,13 @@ class _Work:
     def _learn(self, message: str) -> None:
         """Remember how a process ended, so that the next one does not end in the same way."""
         order, target, running = self._order, self._target, self._running
-        if target is None:
+        if not target:
             raise SymmetryError(f"the process that checks could not begin: {message}")
-        if running and all(each[:3] != running[:3] for each in order.known):
-            order.known.append([*running, message])
+        if running and running[0] not in order.known:
+            order.known[running[0]] = running[1], message
             return
         self._idle[target] += 1
-        begun = any(each[0] == target for each in order.known)
+        begun = any(key[0] == target for key in order.known)
         if not begun or self._idle[target] > _PATIENCE:
             order.broken[target] = f"{target}: {message}"
         elif self._idle[target] == _PATIENCE:
@@ -175,7 +176,7 @@ class _Process:
         assert self._process.stderr
         self._messages: queue.SimpleQueue[list[Any] | None] = queue.SimpleQueue()
         with suppress(BrokenPipeError):  # it ended already, which is noticed in a moment
-            self._process.stdin.write(json.dumps(asdict(order)).encode() + b"\n")
+            pickle.dump(order, self._process.stdin)
             self._process.stdin.close()
         self._pipes = self._process.stdout, self._process.stderr
         self._threads = [
