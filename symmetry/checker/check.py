@@ -95,7 +95,7 @@ def measure(blank: Verdict, invariant: Invariant, setting: Any, *, exact: bool) 
     message = violation.message if violation else finding.note
     if kind in ("vacuous", "not applicable"):
         message = message or f"it could not have failed: it needs {invariant.witness}"
-    verdict = replace(
+    return replace(
         blank,
         kind=kind,
         cases=invariant.runs,
@@ -104,11 +104,6 @@ def measure(blank: Verdict, invariant: Invariant, setting: Any, *, exact: bool) 
         margin=finding.margin,
         violation=violation,
         message=message,
-    )
-    if not blank.of_training:
-        return verdict
-    return replace(
-        verdict,
         array=violation.array if violation else finding.array,
         group=violation.group if violation else None,
         ratio=finding.ratio,

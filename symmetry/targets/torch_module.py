@@ -126,32 +126,37 @@ class ModuleStep:
                 f"from_module: loss(model(x), y) raised {in_one_line(error)}; "
                 "y is the one-hot (n, c) float tensor: for class indices use y.argmax(dim=1)"
             ) from error
-        if not isinstance(loss, Tensor) or loss.ndim != 0:
-            tensor = isinstance(loss, Tensor)
-            found = f"a tensor of shape {tuple(loss.shape)}" if tensor else a_kind(loss)
-            raise TrainerError(
-                f"from_module: loss(model(x), y) returned {found}, "
-                "expected a tensor without dimensions"
-            )
+        tensor = isinstance(loss, Tensor)
+        found = f"a tensor of shape {tuple(loss.shape)}" if tensor else a_kind(loss)
+        wanted = "expected a tensor without dimensions"
+        _demand(tensor and loss.ndim == 0, f"loss(model(x), y) returned {found}, {wanted}")
         return loss
 
 
+def _demand(fulfilled: bool, text: str, kind: type[Exception] = TrainerError) -> None:
+    if not fulfilled:
+        raise kind(f"from_module: {text}")
+
+
 def _demand_makers(make_model: Any, make_optimizer: Any, loss: Any) -> None:
-    if isinstance(make_model, nn.Module) or not callable(make_model):
-        raise SymmetryError(
-            "from_module: make_model must be a function or class that makes the model for given "
-            f"sizes, as make_model(inputs, hidden, classes), not {a_kind(make_model)}"
-        )
-    if not callable(make_optimizer):
-        raise SymmetryError(
-            "from_module: make_optimizer must be a function or class that makes the optimiser, "
-            f"as make_optimizer(parameters, lr), not {a_kind(make_optimizer)}"
-        )
-    if inspect.isclass(loss) or not callable(loss):
-        name = f"nn.{loss.__name__}()" if inspect.isclass(loss) else "nn.CrossEntropyLoss()"
-        raise SymmetryError(
-            f"from_module: loss must be an instance or a function: {name}, for example"
-        )
+    _demand(
+        callable(make_model) and not isinstance(make_model, nn.Module),
+        "make_model must be a function or class that makes the model for given sizes, as "
+        f"make_model(inputs, hidden, classes), not {a_kind(make_model)}",
+        SymmetryError,
+    )
+    _demand(
+        callable(make_optimizer),
+        "make_optimizer must be a function or class that makes the optimiser, as "
+        f"make_optimizer(parameters, lr), not {a_kind(make_optimizer)}",
+        SymmetryError,
+    )
+    name = f"nn.{loss.__name__}()" if inspect.isclass(loss) else "nn.CrossEntropyLoss()"
+    _demand(
+        callable(loss) and not inspect.isclass(loss),
+        f"loss must be an instance or a function: {name}, for example",
+        SymmetryError,
+    )
 
 
 def _make_model(make_model: MakeModel, w1: Floats, w2: Floats) -> nn.Module:
@@ -159,42 +164,39 @@ def _make_model(make_model: MakeModel, w1: Floats, w2: Floats) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = make_model(w1.shape[0] - 1, w1.shape[1], w2.shape[1])
-    if not isinstance(model, nn.Module):
-        raise TrainerError(
-            f"from_module: make_model returned {a_kind(model)}, expected an nn.Module"
-        )
+    found = f"make_model returned {a_kind(model)}, expected an nn.Module"
+    _demand(isinstance(model, nn.Module), found)
     return model.to(torch.from_numpy(w1).dtype)
 
 
 def _find_layers(model: nn.Module, w1: Floats, w2: Floats) -> tuple[nn.Linear, nn.Linear]:
     layers = {name: m for name, m in model.named_modules() if isinstance(m, nn.Linear)}
-    if len(layers) != 2:
-        names = f" ({', '.join(layers)})" if layers else ""
-        raise TrainerError(
-            f"from_module: the model has {len(layers)} nn.Linear layers{names}, expected two: "
-            "inputs to hidden, hidden to classes"
-        )
+    names = f" ({', '.join(layers)})" if layers else ""
+    _demand(
+        len(layers) == 2,
+        f"the model has {len(layers)} nn.Linear layers{names}, expected two: inputs to hidden, "
+        "hidden to classes",
+    )
     for (name, layer), place, w in zip(layers.items(), ("first", "second"), (w1, w2), strict=True):
         expected = (w.shape[0] - 1, w.shape[1])
-        if (layer.in_features, layer.out_features) != expected:
-            raise TrainerError(
-                f"from_module: the model's {place} nn.Linear layer, {name}, has "
-                f"{layer.in_features} inputs and {layer.out_features} outputs, expected "
-                f"{expected[0]} and {expected[1]} from make_model(inputs={w1.shape[0] - 1}, "
-                f"hidden={w1.shape[1]}, classes={w2.shape[1]})"
-            )
+        _demand(
+            (layer.in_features, layer.out_features) == expected,
+            f"the model's {place} nn.Linear layer, {name}, has {layer.in_features} inputs and "
+            f"{layer.out_features} outputs, expected {expected[0]} and {expected[1]} from "
+            f"make_model(inputs={w1.shape[0] - 1}, hidden={w1.shape[1]}, classes={w2.shape[1]})",
+        )
     first, second = layers.values()
     own = [p for p in (first.weight, first.bias, second.weight, second.bias) if p is not None]
-    if not all(isinstance(p, nn.Parameter) for p in own):
-        raise TrainerError(
-            "from_module: a weight of the model's nn.Linear layers is computed from other "
-            "parameters (weight_norm, pruning ...), so that no weights can be loaded into it"
-        )
-    if len({id(p) for p in own}) < len(own):
-        raise TrainerError(
-            "from_module: the model's two nn.Linear layers share a parameter, so that w1 and w2 "
-            "cannot both be loaded"
-        )
+    _demand(
+        all(isinstance(p, nn.Parameter) for p in own),
+        "a weight of the model's nn.Linear layers is computed from other parameters (weight_norm, "
+        "pruning ...), so that no weights can be loaded into it",
+    )
+    _demand(
+        len({id(p) for p in own}) == len(own),
+        "the model's two nn.Linear layers share a parameter, so that w1 and w2 cannot both be "
+        "loaded",
+    )
     return first, second
 
 
