@@ -152,7 +152,7 @@ class Groups:
                             yield value, axis, 1, size
             for value in {*node.inputs} & trace.names.keys():
                 size = trace.arrays[value].shape[0] if trace.arrays[value].ndim else 0
-                for count in sorted(node.integers):
+                for count in sorted(node.integers, reverse=True):  # halves may consist of groups
                     if 1 < count < size and size % count == 0:
                         yield value, 0, size // count, count
 

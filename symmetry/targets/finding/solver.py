@@ -149,6 +149,8 @@ class Solver:
         node, found = self.trace.nodes[k], list[Action]()
         if not any(given):
             return [()] * len(node.outputs)
+        if exact := self._pushed(k, given):
+            return exact
         news = self.perform(k, self._moved(k, given))
         if news is None:
             return None
@@ -158,6 +160,24 @@ class Solver:
                 return None
             found.append(action or ())
         return found
+
+    def _pushed(self, k: int, given: tuple[Action, ...]) -> list[Action] | None:
+        """Push actions through a node that only moves elements: of zeros, say, many are equal."""
+        movement, inputs = self.movement(k), self.trace.nodes[k].inputs
+        if movement is None or any(
+            a and i not in movement.inputs for i, a in zip(inputs, given, strict=True)
+        ):
+            return None
+        numbers = self._numbered(k, movement, given)
+        found = [actions.derive(output, numbers[output]) for output in movement.outputs]
+        return [a for a in found if a is not None] if None not in found else None
+
+    def _numbered(self, k: int, movement: Movement, given: tuple[Action, ...]) -> NDArray[np.int64]:
+        """Return for each element the number of the one in its place under these actions."""
+        numbers = np.arange(movement.count)
+        for i, own in movement.inputs.items():
+            numbers[own] = actions.moved(own, given[self.trace.nodes[k].inputs.index(i)])
+        return numbers
 
     def _find_movement(self, k: int) -> Movement | None:
         """Send the numbers of the elements through the operation, and see what returns."""
@@ -295,9 +315,7 @@ class Solver:
         movement = self.movement(k)
         if movement is None:
             return None
-        output, numbers = movement.outputs[q], np.arange(movement.count)
-        for i, own in movement.inputs.items():
-            numbers[own] = actions.moved(own, given[self.trace.nodes[k].inputs.index(i)])
+        output, numbers = movement.outputs[q], self._numbered(k, movement, given)
         wanted = actions.moved(output, action)
         numbers[output] = wanted
         numbers[0] = 0

@@ -321,6 +321,20 @@ def grouped_evenly():
     return classify(model, normal(5, 3, 6, 6), 4)
 
 
+def grouped_finely(*more, width=16):
+    """Channels in each of 4 groups, before and after, dead or not; the groups, but not halves."""
+    layers = [nn.Conv2d(3, 16, 3, padding=1), nn.ReLU()]
+    layers += [nn.Conv2d(16, 16, 3, stride=2, padding=1, groups=4), nn.ReLU(), *more]
+    layers[2].bias.data[[1, 6, 7, 12]] = -9.0
+    model = nn.Sequential(*layers, nn.Flatten(), nn.Linear(width * 9, 4))
+    return classify(model, normal(5, 3, 6, 6), 4)
+
+
+def grouped_finely_and_joined():
+    """The same, and the channels of one layer more."""
+    return grouped_finely(nn.Conv2d(16, 6, 1), nn.ReLU(), width=6)
+
+
 def densenet():
     """The first channels, and those that each of three layers adds."""
 
@@ -1130,6 +1144,8 @@ COUNTED = {
     resnet: 5,
     mobilenet: 4,
     grouped: 9,
+    grouped_finely: 9,
+    grouped_finely_and_joined: 10,
     grouped_evenly: 5,
     densenet: 4,
     unet: 7,
