@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from symmetry.comparison.record import Recorder
+from symmetry.comparison.record import Iteration, recorded
 from symmetry.comparison.subject import Subject
 from symmetry.errors import SymmetryError
 from symmetry.network.formulas import one_hot_encode
@@ -25,9 +25,6 @@ from symmetry.targets import contestant, resolve
 from symmetry.targets.contestant import Given
 from symmetry.targets.trainer import Run, Trainer, TrainerError, in_one_line, place_of, quiet
 from symmetry.task import Task
-from symmetry.units.compare import Floats
-
-Iteration = tuple[float, float, int, Floats, Floats]  # seconds, loss, correct ones, w1 and w2
 
 
 class SubjectError(SymmetryError):
@@ -144,10 +141,7 @@ def _work(subject: Subject, task: Task, cores: int | None) -> Iterator[Any]:
     else:
         training = _iterations(resolve.contestant(subject.trainer)(given))
     yield None
-    recorder = Recorder(subject, task)
-    for iteration in islice(training, settings.iterations):
-        yield recorder.see(*iteration)
-    yield recorder.run()
+    yield from recorded(subject, task, islice(training, settings.iterations))
 
 
 def _iterations(training: Iterator[contestant.Iteration]) -> Iterator[Iteration]:

@@ -1,5 +1,6 @@
-"""What a comparison leaves behind: frozen records, and who makes them."""
+"""What a comparison leaves behind: frozen records, and what makes them."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -12,6 +13,8 @@ from symmetry.task import Task
 from symmetry.units import compare
 from symmetry.units.compare import Floats, Group
 from symmetry.units.state import finite
+
+Iteration = tuple[float, float, int, Floats, Floats]  # seconds, loss, correct ones, w1 and w2
 
 
 @dataclass(frozen=True)
@@ -101,35 +104,24 @@ def spread(units: Floats) -> float:
     return float(distances.max() / lengths.max())
 
 
-class Recorder:
-    """Is shown the weights after every iteration of one trainer; makes its record."""
-
-    def __init__(self, subject: Subject, task: Task) -> None:
-        self._subject, hidden = subject, task.settings.hidden
-        self._units, self._test = hidden_units(hidden), len(task.data.test_labels)
-        self._groups: tuple[Group, ...] = (tuple(range(hidden)),)
-        self._finite, self._moved = True, False
-        self._history: list[TrainerPoint] = []
-
-    def see(
-        self, seconds: float, loss: float, correct: int, w1: Floats, w2: Floats
-    ) -> TrainerPoint:
-        """Compare the units, and return what this iteration adds to the history."""
+def recorded(
+    subject: Subject, task: Task, iterations: Iterable[Iteration]
+) -> Iterator[TrainerPoint | TrainerRun]:
+    """Compare the units after every iteration: yield a point for each, then the whole run."""
+    units, tests = hidden_units(task.settings.hidden), len(task.data.test_labels)
+    groups: tuple[Group, ...] = (tuple(range(units.count)),)
+    history: list[TrainerPoint] = []
+    all_finite, moved = True, False
+    for number, (seconds, loss, correct, w1, w2) in enumerate(iterations, start=1):
         apart, ulps = None, None
-        if self._finite:  # so far: the first numbers that are not are still compared
+        if all_finite:  # so far: the first numbers that are not are still compared
             weights = {"w1": w1, "w2": w2}
-            matrices = [self._units.rows(weights, part) for part in self._units.parts]
-            self._moved = self._moved or any(matrix.any() for matrix in matrices)
-            self._groups = self._units.groups(weights)
-            self._finite = finite(weights)
-            apart = max(map(spread, matrices)) if self._finite else None
+            matrices = [units.rows(weights, part) for part in units.parts]
+            moved = moved or any(matrix.any() for matrix in matrices)
+            groups, all_finite = units.groups(weights), finite(weights)
+            apart = max(map(spread, matrices)) if all_finite else None
             ulps = max(map(compare.spread_ulps, matrices))
-        iteration, accuracy = len(self._history) + 1, 100 * correct / self._test
-        self._history.append(TrainerPoint(iteration, seconds, loss, accuracy, apart, ulps))
-        return self._history[-1]
-
-    def run(self) -> TrainerRun:
-        """Return the record."""
-        counted = self._moved and self._units.count > 1
-        history, libraries = tuple(self._history), loaded_libraries()
-        return TrainerRun(self._subject, history, self._groups, counted, *libraries)
+        history.append(TrainerPoint(number, seconds, loss, 100 * correct / tests, apart, ulps))
+        yield history[-1]
+    counted = moved and units.count > 1
+    yield TrainerRun(subject, tuple(history), groups, counted, *loaded_libraries())

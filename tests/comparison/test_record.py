@@ -1,25 +1,32 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
-from symmetry.comparison.record import Recorder, TrainerRun, spread
+from symmetry.comparison.record import TrainerPoint, TrainerRun, recorded, spread
 from symmetry.comparison.subject import parse_subject
 from symmetry.task import Settings, Task
 from tests.tiny import tiny_data
 
+Seen = tuple[float, float, int, np.ndarray, np.ndarray]
 
-def follower(hidden: int = 4) -> Recorder:
-    settings = Settings(hidden=hidden, iterations=9)
-    return Recorder(parse_subject("x"), Task(tiny_data(), settings))
+
+def follow(*iterations: Seen, hidden: int = 4) -> tuple[list[TrainerPoint], TrainerRun]:
+    task = Task(tiny_data(), Settings(hidden=hidden, iterations=9))
+    found: list[Any] = list(recorded(parse_subject("x"), task, iterations))
+    assert found[-1].history == tuple(found[:-1])
+    return found[:-1], found[-1]
 
 
 def weights(w1: float = 1.0, w2: float = 1.0, hidden: int = 4) -> tuple[np.ndarray, np.ndarray]:
     return np.full((7, hidden), w1, np.float32), np.full((hidden + 1, 3), w2, np.float32)
 
 
-def record(followed: Recorder) -> TrainerRun:
-    return followed.run()
+def seen(*matrices: np.ndarray, seconds: float = 0.5, loss: float = 2.3, correct: int = 1) -> Seen:
+    w1, w2 = matrices or weights()
+    return seconds, loss, correct, w1, w2
 
 
 def test_spread_is_a_distance_of_vectors_by_their_length() -> None:
@@ -32,11 +39,9 @@ def test_spread_is_a_distance_of_vectors_by_their_length() -> None:
 
 
 def test_units_that_stay_identical() -> None:
-    followed = follower()
-    for value in (1.0, 2.0):
-        point = followed.see(0.5, 2.3, 1, *weights(value))
+    points, run = follow(seen(*weights(1.0)), seen(*weights(2.0)))
+    point = points[1]
     assert (point.iteration, point.seconds, point.loss, point.accuracy) == (2, 0.5, 2.3, 20.0)
-    run = record(followed)
     assert run.split is None
     assert run.counted
     assert run.spreads == (0, 0)
@@ -44,16 +49,13 @@ def test_units_that_stay_identical() -> None:
 
 
 def test_units_that_part_and_meet_again() -> None:
-    followed = follower()
-    followed.see(0.5, 2.3, 1, *weights())
     w1, w2 = weights()
     w2[4] = np.nextafter(w2[4], np.float32(2))
-    point = followed.see(0.5, 2.3, 1, w1, w2)
+    (_, point), run = follow(seen(), seen(w1, w2))
     assert point.ulps == 1
     assert point.spread == pytest.approx(2**-23, rel=1e-3)
-    assert record(followed).groups == ((0, 1, 2), (3,))
-    followed.see(0.5, 2.3, 1, *weights())
-    run = record(followed)
+    assert run.groups == ((0, 1, 2), (3,))
+    _, run = follow(seen(), seen(w1, w2), seen())
     assert run.split == point
     assert point.iteration == 2
     assert run.groups == ((0, 1, 2, 3),)
@@ -61,30 +63,23 @@ def test_units_that_part_and_meet_again() -> None:
 
 
 def test_after_numbers_that_are_not_finite_nothing_is_compared() -> None:
-    followed = follower()
-    followed.see(0.5, 2.3, 1, *weights())
-    followed.see(0.5, np.nan, 0, *weights(np.inf))
     w1, w2 = weights()
     w1[0, 0] = 5
-    point = followed.see(0.5, np.nan, 0, w1, w2)
-    assert (point.spread, point.ulps) == (None, None)
-    run = record(followed)
+    infinite = seen(*weights(np.inf), loss=np.nan, correct=0)
+    points, run = follow(seen(), infinite, seen(w1, w2, loss=np.nan, correct=0))
+    assert (points[2].spread, points[2].ulps) == (None, None)
     assert run.spreads == (0,)
     assert run.compared == 2
     assert run.split is None
 
 
 def test_one_unit_is_nothing_to_compare() -> None:
-    followed = follower(hidden=1)
-    followed.see(0.5, 2.3, 1, *weights(hidden=1))
-    assert not record(followed).counted
+    _, run = follow(seen(*weights(hidden=1)), hidden=1)
+    assert not run.counted
 
 
 def test_the_first_iteration_is_kept_apart() -> None:
-    followed = follower()
-    followed.see(9.0, 2.3, 1, *weights())
-    assert record(followed).seconds is None
-    for seconds in (3.0, 1.0, 2.0):
-        followed.see(seconds, 2.3, 1, *weights())
-    run = record(followed)
+    _, run = follow(seen(seconds=9.0))
+    assert run.seconds is None
+    _, run = follow(*(seen(seconds=seconds) for seconds in (9.0, 3.0, 1.0, 2.0)))
     assert run.seconds == 2.0
