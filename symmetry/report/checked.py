@@ -49,21 +49,20 @@ def render_checked(checked: Checked, command: str) -> Report:
     margins = [f"{max(verdict.margin or 0.0, _LEAST):.2g}" for verdict in measured]
     size = (7.5, 1.0 + 0.35 * len(measured))
     figures = (Figure(FIGURE, size, (labels, margins), _margins),) if measured else ()
-    context = {
-        "checked": checked,
-        "training": training,
-        "command": command,
-        "summary": last_line(checked.verdicts),
-        "invariants": [i for i in (TRAININGS if training else CATALOGUE) if i.name in names],
-        "failures": failures(checked),
-        "deviation": _largest_deviation,
-        "gist": gist,
-        "compared": _COMPARED,
-        "sizes": _sizes(checked.verdicts),
-        "figures": figures,
-    }
-    name = TRAINING if training else MARKDOWN
-    return Report({name: render("checked.md.jinja", context)}, figures)
+    text = render(
+        "checked.md.jinja",
+        *(_largest_deviation, gist),
+        checked=checked,
+        training=training,
+        command=command,
+        summary=last_line(checked.verdicts),
+        invariants=[i for i in (TRAININGS if training else CATALOGUE) if i.name in names],
+        failures=failures(checked),
+        compared=_COMPARED,
+        sizes=_sizes(checked.verdicts),
+        figures=figures,
+    )
+    return Report({TRAINING if training else MARKDOWN: text}, figures)
 
 
 def _largest_deviation(verdict: Verdict) -> str:
@@ -125,17 +124,9 @@ def render_models(targets: Sequence[Checked], left_out: Sequence[str], command: 
 
     Nothing in it changes from run to run. What fits a pattern and is no target is ``left_out``.
     """
-    context = {
-        "targets": targets,
-        "left_out": left_out,
-        "command": command,
-        "last_line": sum_up(targets),
-        "kinds": _kinds,
-        "largest": _largest,
-        "units": _units,
-        "in_short": in_short,
-    }
-    return Report({SEVERAL: render("models.md.jinja", context)})
+    words = in_short, sum_up, _kinds, _largest, _units
+    facts = {"targets": targets, "left_out": left_out, "command": command}
+    return Report({SEVERAL: render("models.md.jinja", *words, **facts)})
 
 
 def table_json(targets: Sequence[Checked]) -> str:

@@ -31,23 +31,19 @@ _FINEST = 1e-17  # spreads below are not told from zero
 def render_study(study: Study, command: str) -> Report:
     """Return the files of the report; ``command`` is the line that writes it."""
     helped = ((run, trial.task.settings.hidden) for trial in study.trials for run in trial.helped)
-    context = {
-        "study": study,
-        "splits": splits,
-        "seconds": seconds,
-        "ratio": _ratio,
-        "loss_difference": _loss_difference,
-        "task": task_in_words,
-        "environments": _environments(study),
-        "command": command,
-        "helped": [f"{code(run.name)} ({count(units, 'unit')})" for run, units in helped],
-        "spread": SPREAD,
-        "growth": GROWTH,
-    }
     figures = [_spread_figure(study.main, SPREAD)]
     figures += [_spread_figure(study.growth, GROWTH)] if study.growth else []
-    texts = {MARKDOWN: render("frameworks.md.jinja", context), JSON: _json(study)}
-    return Report(texts, tuple(figures))
+    text = render(
+        "frameworks.md.jinja",
+        *(splits, seconds, task_in_words, _ratio, _loss_difference),
+        study=study,
+        environments=_environments(study),
+        command=command,
+        helped=[f"{code(run.name)} ({count(units, 'unit')})" for run, units in helped],
+        spread=SPREAD,
+        growth=GROWTH,
+    )
+    return Report({MARKDOWN: text, JSON: _json(study)}, tuple(figures))
 
 
 def _spread_figure(comparison: Comparison, name: str) -> Figure:

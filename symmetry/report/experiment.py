@@ -28,8 +28,9 @@ _LISTED = 10  # about so many lines of the table of losses
 
 def render_experiment(experiment: Experiment) -> Report:
     """Return the files of the report."""
-    texts = {MARKDOWN: render("mnist.md.jinja", _context(experiment)), JSON: _json(experiment)}
-    return Report(texts, experiment_figures(experiment))
+    words = verdict, np.count_nonzero, _values, _row, _exactly, _repeated
+    text = render("mnist.md.jinja", *words, **_facts(experiment))
+    return Report({MARKDOWN: text, JSON: _json(experiment)}, experiment_figures(experiment))
 
 
 def verdict(outcome: Outcome, settings: Settings) -> str:
@@ -55,8 +56,8 @@ def in_short(outcome: Outcome, settings: Settings) -> str:
     )
 
 
-def _context(experiment: Experiment) -> dict[str, Any]:
-    """Return what the template speaks of."""
+def _facts(experiment: Experiment) -> dict[str, Any]:
+    """Return what the template tells."""
     settings, data = experiment.settings, experiment.data
     (_, first_w2), (w1, w2) = experiment.first, experiment.last
     own_data = data.files == CHECKSUMS
@@ -66,17 +67,11 @@ def _context(experiment: Experiment) -> dict[str, Any]:
     every = max(settings.iterations // _LISTED, 1)
     return {
         "run": experiment,
-        "verdict": verdict,
         "first_failed": min(failed, key=lambda pair: pair[0], default=(0, None))[1],
         "diverged": None if finite else experiment.outcomes[0].iterations,
         "listed": sorted({1, *range(every, settings.iterations, every), settings.iterations}),
         "feature": shared_feature(experiment),
-        "values": _values,
-        "row": _row,
-        "exactly": _exactly,
-        "repeated": _repeated,
         "columns_of_w2": [compare.distinct(w[1:].T.copy()) for w in (first_w2, w2)],
-        "nonzero": np.count_nonzero,
         "class_counts": np.bincount(data.train_labels, minlength=data.classes),
         "dead_at_zero": np.count_nonzero(at_zero & data.never_lit),
         "live_at_zero": np.count_nonzero(at_zero & ~data.never_lit),

@@ -15,7 +15,7 @@ from symmetry.errors import SymmetryError
 from symmetry.invariants.law import moving_order
 from symmetry.invariants.runs import without_dead_rows
 from symmetry.invariants.two_layer import TwoLayer
-from symmetry.report.templates import environment
+from symmetry.report.templates import fill_in
 from symmetry.report.verdicts import command_for
 from symmetry.targets.load import name_in_package
 from symmetry.targets.resolve import BUILTIN
@@ -36,9 +36,9 @@ def render_script(trainer: str, verdict: Verdict) -> str:
         start = without_dead_rows(start)
     arrays = {"x": start.x, "y": start.y, "w1": start.w1, "w2": start.w2}
     small = all(array.size <= _LITERALS or not array.any() for array in arrays.values())
-    templates = environment()
-    templates.filters["docstring"] = lambda s: s.replace("\\", "\\\\").replace('"""', "'''")
-    return templates.get_template("script.py.jinja").render(
+    return fill_in(
+        "script.py.jinja",
+        _docstring,
         heading=f"{verdict.invariant} in {verdict.dtype} of {trainer}: {verdict.kind}.",
         found=verdict.message,
         command=command,
@@ -74,6 +74,10 @@ def _place(trainer: str) -> dict[str, Any]:
     name, root = name_in_package(file)
     last = [] if root == file.parent else [str(file.parent)]
     return {"first": [str(root)], "last": last, "module": name, "attribute": attribute}
+
+
+def _docstring(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"""', "'''")
 
 
 def literal(array: NDArray[Any]) -> str:

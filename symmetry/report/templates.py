@@ -2,6 +2,7 @@
 
 import shlex
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +65,15 @@ def environment(folder: Path = Path(__file__).parent) -> jinja2.Environment:
     return templates
 
 
-def render(template: str, context: dict[str, Any]) -> str:
+def fill_in(template: str, *words: Callable[..., Any], **facts: Any) -> str:
+    """Fill in a template, which may call the functions ``words`` by their names."""
+    named = {word.__name__.lstrip("_"): word for word in words}
+    return environment().get_template(template).render(named | facts)
+
+
+def render(template: str, *words: Callable[..., Any], **facts: Any) -> str:
     """Fill in a template of Markdown, and then its paragraphs."""
-    return fill_paragraphs(environment().get_template(template).render(context))
+    return fill_paragraphs(fill_in(template, *words, **facts))
 
 
 def fill_paragraphs(markdown: str) -> str:

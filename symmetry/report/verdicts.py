@@ -17,7 +17,7 @@ from symmetry.invariants.catalogue import CATALOGUE
 from symmetry.invariants.finding import Violation
 from symmetry.invariants.trainings import TRAININGS
 from symmetry.records import dump
-from symmetry.report.templates import command_line, environment
+from symmetry.report.templates import command_line, fill_in
 from symmetry.units.words import count, in_ulps
 
 Fact = tuple[str, str | None]
@@ -227,8 +227,7 @@ def to_json(checked: Checked) -> str:
 
 def to_html(checked: Checked) -> str:
     """Return the verdicts of a check as a table, for a notebook; what failed can be unfolded."""
-    template = environment().get_template("table.html.jinja")
-    return template.render(checked=checked, details=details, gist=gist, last_line=last_line)
+    return fill_in("table.html.jinja", details, gist, last_line, checked=checked)
 
 
 def record(checked: Checked) -> dict[str, Any]:
