@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,14 +43,44 @@ _ORDERS, _SAMPLES = 110, 112  # streams of the seed
 Key = tuple[int, str]  # a step, from 0, and an array
 
 
+def _unless_unread(measure: Callable[[TrainingSetting], Finding]) -> Callable[..., Finding]:
+    """Let a measure of units accuse nobody of what numbers beside the forward explain.
+
+    Units are found by the forward, so nobody knows how they lie in a tensor that is read by the
+    backward alone, as feedback that is fixed at random, or by the update alone. If the units are
+    treated equally once each such tensor has the same numbers for all of them, nothing else tells
+    them apart. That settles it for noise, which the step draws for each unit anew. What a line
+    reads is of one kind: a mask of a bias, which marks some units only, where it reads other masks.
+    """
+
+    def judged(setting: TrainingSetting) -> Finding:
+        finding = measure(setting)
+        if not _accuses(finding):
+            return finding
+        unread = [(u, _axes(u, setting)) for u in setting.begin().unread(JUDGED)]
+        own = [u for u, axes in unread if axes and _is_of_units(u, axes, setting)]
+        if not own:
+            return finding
+        fixed = [u for u in own if not u.drawn]
+        places = {u.place for u in fixed}
+        level = {u.number: axes for u, axes in unread if axes and (u in own or u.place in places)}
+        levelled = measure(setting.levelling(level))
+        if _accuses(levelled) or not levelled.counted:
+            return finding
+        if not fixed:
+            setting.noise[own[0].place] = None
+            return levelled
+        return Finding(counted=False, note=_not_known(fixed))
+
+    return judged
+
+
+@_unless_unread
 def permutation(setting: TrainingSetting) -> Finding:
     """Compare a run from rearranged units with the rearranged result, all groups at once."""
     if not setting.units:
         return Finding(counted=False, note="no equal units were found")
-    return _unless_unread(setting, _permuted)
 
-
-def _permuted(setting: TrainingSetting) -> Finding:
     def sides(number: int) -> tuple[States, States]:
         random = Random(setting.seed, _ORDERS, number)
         return _rearranged(setting, _orders(setting.units, random, setting.replicas))
@@ -78,6 +107,7 @@ def samples(setting: TrainingSetting) -> Finding:
     return _judge(setting, sides, "rearranged samples", "the run as it is")
 
 
+@_unless_unread
 def clones(setting: TrainingSetting) -> Finding:
     """Make units of each group copies of others, and compare them after every step.
 
@@ -85,13 +115,9 @@ def clones(setting: TrainingSetting) -> Finding:
     the middle a copy of the middle one. Where groups overlap, all that the copies together make
     equal is made equal.
     """
-    if all(units.chosen for units in setting.units):
-        return Finding(counted=False, note="no equal units were found")
-    return _unless_unread(setting, _cloned)
-
-
-def _cloned(setting: TrainingSetting) -> Finding:
     groups = [units for units in setting.units if not units.chosen]
+    if not groups:
+        return Finding(counted=False, note="no equal units were found")
     pairs = [
         (units, a, b)
         for units in groups
@@ -125,36 +151,6 @@ def repeatable(setting: TrainingSetting) -> Finding:
     cure = "; torch.use_deterministic_algorithms(True) makes sums of GPUs repeatable"
     message = violation.message + cure * setting.fresh.on_gpu
     return Finding.violated(replace(violation, message=message))
-
-
-def _unless_unread(
-    setting: TrainingSetting, measure: Callable[[TrainingSetting], Finding]
-) -> Finding:
-    """Measure what speaks of units; accuse nobody of what numbers beside the forward explain.
-
-    Units are found by the forward, so nobody knows how they lie in a tensor that is read by the
-    backward alone, as feedback that is fixed at random, or by the update alone. If the units are
-    treated equally once each such tensor has the same numbers for all of them, nothing else tells
-    them apart. That settles it for noise, which the step draws for each unit anew. What a line
-    reads is of one kind: a mask of a bias, which marks some units only, where it reads other masks.
-    """
-    finding = measure(setting)
-    if not _accuses(finding):
-        return finding
-    unread = [(u, _axes(u, setting)) for u in setting.begin().unread(JUDGED)]
-    own = [u for u, axes in unread if axes and _is_of_units(u, axes, setting)]
-    if not own:
-        return finding
-    fixed = [u for u in own if not u.drawn]
-    places = {u.place for u in fixed}
-    level = {u.number: axes for u, axes in unread if axes and (u in own or u.place in places)}
-    levelled = measure(setting.levelling(level))
-    if _accuses(levelled) or not levelled.counted:
-        return finding
-    if not fixed:
-        setting.noise[own[0].place] = None
-        return levelled
-    return Finding(counted=False, note=_not_known(fixed))
 
 
 def _not_known(fixed: Sequence[FixedTensor]) -> str:
@@ -278,7 +274,7 @@ def _lies(setting: TrainingSetting) -> set[str]:
 
 
 def _orders(
-    groups: Sequence[Units], random: Random, replicas: Mapping[str, object] = MappingProxyType({})
+    groups: Sequence[Units], random: Random, replicas: Mapping[str, object]
 ) -> list[tuple[Units, Order]]:
     """Return an order without fixed points of each group; ``replicas`` have the same one."""
     kinds = [replicas.get(units.name, units.name) for units in groups]
@@ -330,7 +326,7 @@ def _blamed(setting: TrainingSetting, violation: Violation) -> Violation:
     worst, blamed = 0.0, violation
     for units in setting.units:
         if violation.array in units.arrays:
-            orders = _orders([units], Random(setting.seed, _ORDERS))
+            orders = _orders([units], Random(setting.seed, _ORDERS), setting.replicas)
             ratios = _ratios(setting, *_rearranged(setting, orders))
             own = ratios.get((violation.iteration - 1, violation.array), 0.0)
             if own > worst:
