@@ -103,12 +103,10 @@ class StepSubject(Subject):
         squares = float(np.mean(np.einsum("ni,ni->n", x, x)))
         return 1 / float(np.sqrt(1 + squares)) if array == "w1" else 1.0
 
-    def _steps(self, step: Run, start: State, steps: int) -> Iterator[State]:
-        problem, w1, w2 = self._problem, start["w1"], start["w2"]
+    def _steps(self, run: Run, state: State, steps: int) -> Iterator[State]:
         for _ in range(steps):
-            result = step(problem.x, problem.y, w1, w2, problem.lr)
-            w1, w2 = result.w1, result.w2
-            yield {"w1": w1, "w2": w2}
+            state = self._problem.at(state).step(run)
+            yield state
 
     @cached_property
     def _hand(self) -> Callable[[Array], Array]:

@@ -55,10 +55,10 @@ def collapsed(setting: TwoLayer) -> Finding:
 
     Witness: an entry whose update is larger than its bound.
     """
-    here, units, step = setting, setting.hidden_units, setting.begin()
+    here, units, run = setting, setting.hidden_units, setting.begin()
     finding, words = Finding(counted=False), ("by the collapsed network it is",) * 2
     for iteration in range(1, setting.iterations + 1):
-        found = step(here)
+        found = here.step(run)
         finding = _worse(finding, _judge(found, _collapsed_bounds(here), words, iteration))
         equal = units.rearranged(found, np.zeros(units.count, np.int_))
         if finding.violation or not identical(found, equal) or not finite(found):

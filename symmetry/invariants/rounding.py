@@ -54,10 +54,10 @@ def rounding(setting: TwoLayer) -> float:
     random, here, margin = Random(setting.seed, _STREAM), setting, 0.0
     for _ in range(setting.iterations):
         try:
-            result, again = plain(here), repeated(here)
+            result, again = here.step(plain), here.step(repeated)
             near = [
-                (step(there), shift)
-                for step, (there, shift) in zip(perturbed, here.nearby(random), strict=True)
+                (there.step(run), shift)
+                for run, (there, shift) in zip(perturbed, here.nearby(random), strict=True)
             ]
         except TrainerError:
             break

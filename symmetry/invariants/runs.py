@@ -47,8 +47,7 @@ def pure(setting: TwoLayer) -> Finding:
 
     Witness: something moved.
     """
-    assert setting.trainer is not None
-    run, here, counted = setting.trainer.start(), setting, False
+    run, here, counted = setting.begin(), setting, False
     for iteration in range(1, setting.iterations + 1):
         result = run(here.x, here.y, here.w1, here.w2, here.lr)
         for name, kept, left in (("x", setting.x, result.x), ("y", setting.y, result.y)):

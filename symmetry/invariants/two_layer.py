@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 
 from symmetry.data.random import Random
 from symmetry.invariants.response import perturbations, response
-from symmetry.targets.trainer import Trainer
+from symmetry.targets.trainer import Run, Trainer
 from symmetry.units.compare import Floats
 from symmetry.units.state import Array, State, finite
 from symmetry.units.units import Part, Units
@@ -77,32 +77,24 @@ class TwoLayer:
         arrays: dict[str, Any] = dict(start)
         return replace(self, **arrays)
 
-    def begin(self) -> Callable[[TwoLayer], dict[str, Array]]:
-        """Begin a run; return the function that takes its next step, from the weights it is given.
-
-        What the trainer raises passes through.
-        """
+    def begin(self) -> Run:
+        """Begin a run; what the trainer raises passes through."""
         assert self.trainer is not None
-        run = self.trainer.start()
+        return self.trainer.start()
 
-        def step(here: TwoLayer) -> dict[str, Array]:
-            result = run(here.x, here.y, here.w1, here.w2, here.lr)
-            return {"w1": result.w1, "w2": result.w2}
-
-        return step
-
-    def step(self) -> dict[str, Array]:
-        """Return w1 and w2 after the first step of a fresh run."""
-        return self.begin()(self)
+    def step(self, run: Run | None = None) -> dict[str, Array]:
+        """Return w1 and w2 after a step from here: the next one of a run, or a first one."""
+        result = (run or self.begin())(self.x, self.y, self.w1, self.w2, self.lr)
+        return {"w1": result.w1, "w2": result.w2}
 
     def run(self, steps: int | None = None) -> Iterator[dict[str, Array]]:
         """Yield w1 and w2 after each step of a fresh run.
 
         The first iteration with a number that is not finite is the last one.
         """
-        step, here = self.begin(), self
+        run, here = self.begin(), self
         for _ in range(self.iterations if steps is None else steps):
-            weights = step(here)
+            weights = here.step(run)
             yield weights
             if not finite(weights):
                 return
