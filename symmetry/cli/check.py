@@ -197,12 +197,11 @@ def _expand(given: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def _list(only: tuple[str, ...], skip: tuple[str, ...]) -> int:
     """Print the invariants of steps, and those that trainings have beside."""
-    from symmetry.invariants import catalogue, trainings
+    from symmetry.invariants.catalogue import CATALOGUE, select
+    from symmetry.invariants.trainings import TRAININGS
 
-    of_trainings = trainings.TRAININGS if only else trainings.select()
-    beside = (invariant for invariant in of_trainings if invariant.name.startswith("training/"))
-    known = (*catalogue.CATALOGUE, *beside)
-    for invariant in catalogue.matching(known, only or ("*",), skip):
+    beside = (invariant for invariant in TRAININGS if invariant.name.startswith("training/"))
+    for invariant in select(only, skip, (*CATALOGUE, *beside)):
         say(invariant.name)
         for label in ("statement", "reason", "witness", "trainers", "compared"):
             say(f"  {label:<10} {getattr(invariant, label)}")

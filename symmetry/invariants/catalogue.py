@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any, Literal
 
+from symmetry import ranks
 from symmetry.errors import SymmetryError
 from symmetry.invariants import law, network, runs
 from symmetry.invariants.finding import Finding
@@ -198,32 +199,33 @@ CATALOGUE: tuple[Invariant, ...] = (
 )
 
 
-def select(only: Sequence[str] = (), skip: Sequence[str] = ()) -> tuple[Invariant, ...]:
-    """Return the invariants of two-layer steps that ``matching`` finds; without ``only`` all."""
-    return matching(CATALOGUE, only or ["*"], skip)
-
-
-def matching(
-    invariants: Sequence[Invariant],
-    only: Sequence[str],
-    skip: Sequence[str],
+def select(
+    only: Sequence[str] = (),
+    skip: Sequence[str] = (),
+    invariants: Sequence[Invariant] = CATALOGUE,
     what: str = "invariant",
 ) -> tuple[Invariant, ...]:
     """Return the invariants whose full names match a pattern of ``only`` and none of ``skip``.
 
-    A pattern that matches no name is an error, and so is it if nothing is left.
+    Without ``only`` those are the usual ones: not those on request, nor what speaks of several
+    ranks where there is one. A pattern that matches no name is an error, and so is it if nothing is
+    left.
     """
-    names = [invariant.name for invariant in invariants]
+    names, several = [invariant.name for invariant in invariants], ranks.world() > 1
     for pattern in (*only, *skip):
         if not any(fnmatchcase(name, pattern) for name in names):
             close = [n for n in names if pattern in n] or get_close_matches(pattern, names, 1)
             hint = f", did you mean {close[0]!r}? There" if close else "; there"
             raise SymmetryError(f"no {what} matches {pattern!r}{hint} are {', '.join(names)}")
+
+    def wanted(i: Invariant) -> bool:
+        usual = not i.on_request and (several or not i.ranks)
+        return any(fnmatchcase(i.name, pattern) for pattern in only) if only else usual
+
     found = tuple(
         invariant
         for invariant in invariants
-        if any(fnmatchcase(invariant.name, pattern) for pattern in only)
-        and not any(fnmatchcase(invariant.name, pattern) for pattern in skip)
+        if wanted(invariant) and not any(fnmatchcase(invariant.name, pattern) for pattern in skip)
     )
     if not found:
         raise SymmetryError("the patterns to skip leave no invariant to check")

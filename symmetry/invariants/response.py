@@ -79,16 +79,11 @@ def response(result: State, nearby: Sequence[tuple[State, State]]) -> dict[str, 
     """
     if not all(map(finite, [result, *(state for state, _ in nearby)])):
         return None
-    found = {
-        name: [
-            largest_change(a, np.subtract(state[name], shift.get(name, 0), dtype=np.float64))
-            for state, shift in nearby
-        ]
-        for name, a in result.items()
-    }
+    largest: dict[str, float] = {}
     for name, a in result.items():
-        found[name].append(float(np.finfo(a.dtype).eps) * float(abs(a).max(initial=0.0)) / 4)
-    largest = {name: max(changes) for name, changes in found.items()}
+        others = [np.subtract(b[name], shift.get(name, 0), dtype=np.float64) for b, shift in nearby]
+        least = float(np.finfo(a.dtype).eps) * float(abs(a).max(initial=0.0)) / 4
+        largest[name] = max(least, *(largest_change(a, other) for other in others))
     return None if math.inf in largest.values() else largest
 
 

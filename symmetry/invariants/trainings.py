@@ -1,15 +1,11 @@
 """The invariants of trainings, each in one entry: the law on their start, and ``training/*``."""
 
-from collections.abc import Sequence
 from functools import partial
 
-from symmetry import ranks
-from symmetry.invariants import training_law, training_ranks, training_rules
-from symmetry.invariants.catalogue import Invariant, matching
+from symmetry.invariants import catalogue, training_law, training_ranks, training_rules
+from symmetry.invariants.catalogue import Invariant
 
 _WRITTEN = ("float32",)
-
-
 _invariant = partial(Invariant, trainers="PyTorch trainings", runs=2)
 
 TRAININGS: tuple[Invariant, ...] = (
@@ -112,11 +108,4 @@ TRAININGS: tuple[Invariant, ...] = (
     ),
 )
 
-
-def select(only: Sequence[str] = (), skip: Sequence[str] = ()) -> tuple[Invariant, ...]:
-    """Return the invariants of trainings that ``matching`` finds; without ``only`` the usual ones.
-
-    Those on request are not among them, nor what speaks of several ranks where there is one.
-    """
-    usual = [i.name for i in TRAININGS if not i.on_request and (ranks.world() > 1 or not i.ranks)]
-    return matching(TRAININGS, only or usual, skip, "invariant of trainings")
+select = partial(catalogue.select, invariants=TRAININGS, what="invariant of trainings")
