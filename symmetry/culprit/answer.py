@@ -74,7 +74,7 @@ def explain_exchange(subject: Subject, steps: int, *, first: str = "") -> Explan
         if unfair is not None:
             there, a, b, array = unfair
             run = watched(there, units, steps)
-            ways = Ways(run, a, b, None, 0)
+            ways = Ways(run, a, b, a, 0)
             return _told(_unexplained(run, steps, steps, array), ways, ways.judge()[0])
     return None
 
@@ -224,7 +224,7 @@ def _told(explanation: Explanation, ways: Ways, found: list[Finding]) -> Explana
     if not ways.run.groups:
         culprit = Scene(ways, next(filter(ways.matters, found), found[0])).culprit()
         return replace(explanation, outcome="explained", step=culprit.step, culprits=(culprit,))
-    if ways.control is None:
+    if ways.control.a == ways.control.b:
         remarks.append("there is no second usual unit, so there was no control run")
     causes, left = _causes(ways, found, jumping=True)
     if not causes:

@@ -105,7 +105,7 @@ class Scene:
         if spot.kind != "axis":
             return {}
         here, there = (spot.i, spot.j) if pair.a < pair.b else (spot.j, spot.i)
-        other = control and control.spots.get(self.finding.key)
+        other = control.spots.get(self.finding.key)
         if other and other.kind == "axis" and here not in (other.i, other.j):
             here, there = there, here
         stride, odd = divmod(there - here, pair.b - pair.a)

@@ -67,25 +67,28 @@ def watched(subject: Subject, units: Units, steps: int, earlier: int = 0) -> Wat
     return Watched(subject, units, events, ends, groups, earlier)
 
 
-def chosen(groups: Sequence[Group]) -> tuple[int, int | None, list[int]]:
-    """Return two usual units, the second may be None, and an odd one of each other group.
+def chosen(groups: Sequence[Group]) -> tuple[int, int, list[int]]:
+    """Return two usual units, twice the same if there is one, and an odd one of each other group.
 
     Usual ones are from the middle of the largest group: the first unit may be special.
     """
     largest = max(groups, key=len)
     others = sorted((g for g in groups if g is not largest), key=lambda g: (len(g), -g[0]))
     middle = largest[len(largest) // 2 - (len(largest) > 1) :]
-    return middle[0], (middle[1] if len(middle) > 1 else None), [group[0] for group in others]
+    return middle[0], middle[:2][-1], [group[0] for group in others]
 
 
 class Ways:
-    """What every array of a run does with the units a, usual, b, odd, and c, usual if it is one."""
+    """What every array of a run does with the units a, usual, b, odd, and c, usual.
 
-    def __init__(self, run: Watched, a: int, b: int, c: int | None, seed: int) -> None:
+    If there is no second usual unit c is a: then nothing speaks against what the odd one does.
+    """
+
+    def __init__(self, run: Watched, a: int, b: int, c: int, seed: int) -> None:
         self.run, subject, units = run, run.subject, run.units
         noise: dict[Key, float] = {}
         self.pair = Pair(a, b, noise, equal=bool(run.groups))
-        self.control = None if c is None else Pair(a, c, noise)
+        self.control = Pair(a, c, noise)
         self.different = with_different(subject.start, units, [a, b], subject.scale, seed)
         self.swapped = units.swapped(self.different, a, b)
         self.seen: list[Event] = []
@@ -121,8 +124,7 @@ class Ways:
         self._last, _ = self._watch(self.different, keep)
         ends = [compare(nudged(self.different, seed), measure)]
         ends.append(compare(self.swapped, self.pair.see))
-        if self.control is not None and c is not None:
-            ends.append(compare(units.swapped(self.different, a, c), self.control.see))
+        ends.append(compare(units.swapped(self.different, a, c), self.control.see))
         self._inplace = {n for n, seen in enumerate(self.seen) if seen.call.written}
         self._align(min(ends))
 
@@ -147,8 +149,7 @@ class Ways:
             number = self._matched.get(event.number)
             if number is not None:
                 found.extend(self.pair.judge(number, event))
-                if self.control is not None:
-                    self.control.judge(number, event)
+                self.control.judge(number, event)
 
         last, _ = self._watch(self.run.subject.start, sink, mends=mends)
         found += self.pair.lonely(self._inplace)
@@ -224,8 +225,6 @@ class Ways:
         return all(spot is None or spot.both for spot in spots)
 
     def _of_the_odd(self, found: list[Finding]) -> list[Finding]:
-        if self.control is None:
-            return found
         alone = {finding.event for finding in self.control.lonely(self._inplace)}
         over = ((f, self.control.over.get(f.key)) for f in found if f.spot.axis >= 0)
         self.usual |= {key[0] for key, spot in self.control.spots.items() if spot is not None}

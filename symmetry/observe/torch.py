@@ -1,8 +1,10 @@
 """Recording PyTorch: every operation that reaches the dispatcher, backward and optimisers too."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -76,19 +78,15 @@ class Operation:
         written = self.written
         return [r for r in self.results if not any(r is tensor for tensor in written)]
 
-    def perform(
-        self, operands: Sequence[torch.Tensor]
-    ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-        """Perform it again on other operands, which keep their values; return made and written.
+    def perform(self, operands: Sequence[torch.Tensor]) -> Operation:
+        """Return it as performed again on other operands, of which those written into are copied.
 
         Raises what PyTorch raises for operands of other shapes or dtypes.
         """
         own = [t.clone() if n in self.targets else t for n, t in enumerate(operands)]
         args, kwargs = fill(self.arguments, own)
         with torch.no_grad():
-            results = tensors_in(self.func(*args, **kwargs))
-        written = [own[number] for number in self.targets]
-        return [r for r in results if not any(r is tensor for tensor in written)], written
+            return replace(self, operands=own, results=tensors_in(self.func(*args, **kwargs)))
 
 
 class Observer(Protocol):
@@ -212,19 +210,15 @@ def _call(operation: Operation, places: Places) -> Call:
     # In the places of tensors that NumPy cannot read are those themselves.
     given = [Slot(known.index(n)) if n in known else t for n, t in enumerate(operation.operands)]
     args, kwargs = fill(operation.arguments, given)
-    func = operation.func
+    kept = replace(operation, operands=(), results=())  # lets go of the tensors
 
     def perform(arrays: Sequence[Array]) -> list[Array]:
-        tensors = [_tensor(a, d) for a, d in zip(arrays, dtypes, strict=True)]
-        with torch.no_grad():
-            results = tensors_in(func(*fill(args, tensors), **fill(kwargs, tensors)))
-        targets = [tensors[position] for position in written]
-        for position, tensor in zip(written, targets, strict=True):
-            arrays[position][...] = _array(tensor)
-        made = [r for r in results if not any(r is tensor for tensor in targets)]
-        return [_array(tensor) for tensor in made if _readable(tensor)]
+        done = kept.perform(fill(given, [*map(_tensor, arrays, dtypes)]))
+        for position in written:
+            arrays[position][...] = _array(done.operands[known[position]])
+        return [_array(tensor) for tensor in done.made if _readable(tensor)]
 
-    packet, _, overload = str(func).rpartition(".")
+    packet, _, overload = str(operation.func).rpartition(".")
     return Call(
         library="torch",
         name=operation.name,

@@ -37,10 +37,9 @@ def groups_in_words(groups: Sequence[Group]) -> str:
         return f"all {len(units)} differ"
     if units == list(range(len(units))) and (pattern := _pattern_in_words(groups)):
         return pattern
-    if len(groups) * len("unit 0") <= _LONGEST:
-        text = " | ".join(map(_members_in_words, groups))
-        if len(text) <= _LONGEST:
-            return text
+    text = " | ".join(map(_members_in_words, groups))
+    if len(text) <= _LONGEST:
+        return text
     largest = max(map(len, groups))
     return f"{len(groups)} groups, the largest of {largest} unit{'s' * (largest > 1)}"
 

@@ -53,8 +53,8 @@ def test_performing_again_leaves_the_operands_alone() -> None:
     with Recorder(seen):
         values.add_(torch.ones(2), alpha=2.0)
     fresh = torch.zeros(2)
-    made, written = seen.named("add_")[0].perform([fresh, torch.ones(2)])
-    assert (made, [tensor.tolist() for tensor in written]) == ([], [[2.0, 2.0]])
+    done = seen.named("add_")[0].perform([fresh, torch.ones(2)])
+    assert (done.made, [tensor.tolist() for tensor in done.written]) == ([], [[2.0, 2.0]])
     assert fresh.tolist() == [0.0, 0.0]
     assert values.tolist() == [3.0, 4.0]
 
@@ -78,9 +78,9 @@ def test_lists_of_tensors_and_keywords_are_taken_apart() -> None:
         torch.add(torch.ones(2), torch.ones(2), out=torch.empty(2))
     (joined,), (added,) = seen.named("cat"), seen.named("add")
     assert [len(tensor) for tensor in joined.operands] == [1, 2]
-    assert joined.perform(joined.operands)[0][0].tolist() == [1.0, 0.0, 0.0]
+    assert joined.perform(joined.operands).made[0].tolist() == [1.0, 0.0, 0.0]
     assert added.targets == (2,)
-    assert added.perform(added.operands)[1][0].tolist() == [2.0, 2.0]
+    assert added.perform(added.operands).written[0].tolist() == [2.0, 2.0]
 
 
 def test_a_subclass_is_seen_through_its_tensors() -> None:

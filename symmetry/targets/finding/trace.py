@@ -58,7 +58,8 @@ class Trace:
         kept = replace(operation, operands=(), results=())  # lets go of the tensors
 
         def perform(tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-            return [tensor for tensors in kept.perform(tensors) for tensor in tensors]
+            done = kept.perform(tensors)
+            return [*done.made, *done.written]
 
         if operation.blank or (operation.random and not self._repeats(perform, inputs)):
             for tensor in [*made, *written]:
