@@ -83,7 +83,7 @@ def response(result: State, nearby: Sequence[tuple[State, State]]) -> dict[str, 
     for name, a in result.items():
         others = [np.subtract(b[name], shift.get(name, 0), dtype=np.float64) for b, shift in nearby]
         least = float(np.finfo(a.dtype).eps) * float(abs(a).max(initial=0.0)) / 4
-        largest[name] = max(least, *(largest_change(a, other) for other in others))
+        largest[name] = max([least, *(largest_change(a, other) for other in others)])
     return None if math.inf in largest.values() else largest
 
 
