@@ -18,13 +18,14 @@ import numpy as np
 
 from symmetry.comparison.record import Iteration, recorded
 from symmetry.comparison.subject import Subject
+from symmetry.data.dataset import Dataset
 from symmetry.errors import SymmetryError
 from symmetry.network.formulas import one_hot_encode
 from symmetry.processes import command, ending, take_pipes
 from symmetry.targets import contestant, resolve
-from symmetry.targets.contestant import Given
 from symmetry.targets.trainer import Run, Trainer, TrainerError, in_one_line, place_of, quiet
 from symmetry.task import Task
+from symmetry.units.compare import Floats
 
 
 class SubjectError(SymmetryError):
@@ -130,16 +131,14 @@ def _work(subject: Subject, task: Task, cores: int | None) -> Iterator[Any]:
     data, settings = task.data, task.settings
     shapes = (data.inputs + 1, settings.hidden), (settings.hidden + 1, data.classes)
     w1, w2 = (np.zeros(shape, settings.dtype) for shape in shapes)
-    arrays = data.train_x, data.train_labels, data.test_x, data.test_labels
-    given = Given(*arrays, w1, w2, settings.lr)
     if subject.step_only:
         trainer = resolve.resolve_step(subject.trainer)
         if settings.dtype not in trainer.dtypes:
             takes = ", ".join(trainer.dtypes)
             raise SymmetryError(f"it takes {takes} only, not {settings.dtype}")
-        training = _steps(trainer, given)
+        training = _steps(trainer, data, w1, w2, settings.lr)
     else:
-        training = _iterations(resolve.contestant(subject.trainer)(given))
+        training = _iterations(resolve.contestant(subject.trainer)(data, w1, w2, settings.lr))
     yield None
     yield from recorded(subject, task, islice(training, settings.iterations))
 
@@ -152,11 +151,12 @@ def _iterations(training: Iterator[contestant.Iteration]) -> Iterator[Iteration]
         yield time.perf_counter() - start, loss, correct, np.array(w1), np.array(w2)
 
 
-def _steps(trainer: Trainer, given: Given) -> Iterator[Iteration]:
+def _steps(
+    trainer: Trainer, data: Dataset, w1: Floats, w2: Floats, lr: float
+) -> Iterator[Iteration]:
     """Take a user's steps, timing them alone; the core computes loss and accuracy."""
     from symmetry.network.core import Core
 
-    x, labels, test_x, test_labels, w1, w2, lr = given
     seconds = 0.0
     step = trainer.start().step
 
@@ -169,14 +169,12 @@ def _steps(trainer: Trainer, given: Given) -> Iterator[Iteration]:
         return result
 
     dtype, (rows, classes) = w2.dtype.name, w2.shape
-    core, test = (
-        Core(*samples, classes=classes, hidden=rows - 1, dtype=dtype)
-        for samples in ((x, labels), (test_x, test_labels))
-    )
-    x, y = x.astype(dtype), one_hot_encode(labels, classes, dtype)
+    sets = (data.train_x, data.train_labels), (data.test_x, data.test_labels)
+    core, test = (Core(*each, classes=classes, hidden=rows - 1, dtype=dtype) for each in sets)
+    x, y = data.train_x.astype(dtype), one_hot_encode(data.train_labels, classes, dtype)
     while True:
         result = Run(timed)(x, y, w1, w2, lr)
         w1, w2 = result.w1, result.w2
         loss, _ = core.evaluate(w1, w2)
         _, predictions = test.evaluate(w1, w2)
-        yield seconds, loss, int(np.count_nonzero(predictions == test_labels)), w1, w2
+        yield seconds, loss, int(np.count_nonzero(predictions == data.test_labels)), w1, w2

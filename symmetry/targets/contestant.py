@@ -3,24 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from numpy.typing import NDArray
-
+from symmetry.data.dataset import Dataset
 from symmetry.units.compare import Floats
-
-
-class Given(NamedTuple):
-    """What is trained on and tested with: inputs (n, i), bytes or floats, and labels (n,).
-
-    The weights to start from say how many hidden units and classes there are, and the dtype.
-    """
-
-    x: NDArray[Any]
-    labels: NDArray[Any]
-    test_x: NDArray[Any]
-    test_labels: NDArray[Any]
-    w1: Floats
-    w2: Floats
-    lr: float
 
 
 class Iteration(NamedTuple):
@@ -32,9 +16,9 @@ class Iteration(NamedTuple):
     w2: Any
 
 
-# Full-batch gradient descent, as a competent user of one framework would write it. Before the first
-# iteration it does everything that need not be repeated: conversions to the framework's own arrays,
-# and to the dtype of the weights. One iteration is one update, one pass over the training set that
-# serves both the loss after the update and the next gradient, and one forward pass over the test
-# set. The first one may compile.
-Contestant = Callable[[Given], Iterator[Iteration]]
+# Full-batch gradient descent on a data set, from w1 and w2, at a learning rate, as a competent user
+# of one framework would write it. The weights say the dtype. Before the first iteration it does
+# everything that need not be repeated: conversions to the framework's own arrays, and to the dtype.
+# One iteration is one update, one pass over the training set that serves both the loss after the
+# update and the next gradient, and one forward pass over the test set. The first one may compile.
+Contestant = Callable[[Dataset, Floats, Floats, float], Iterator[Iteration]]

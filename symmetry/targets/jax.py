@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from symmetry.targets.contestant import Given, Iteration
+from symmetry.data.dataset import Dataset
+from symmetry.targets.contestant import Iteration
 from symmetry.units.compare import Floats
 
 __all__ = ["contestant", "step"]
@@ -54,16 +55,15 @@ def count_correct(weights: Weights, x: Array, labels: Array) -> Array:
     return jnp.sum(jnp.argmax(predict(weights, x), axis=1) == labels)
 
 
-def contestant(given: Given) -> Iterator[Iteration]:
+def contestant(data: Dataset, w1: Floats, w2: Floats, lr: float) -> Iterator[Iteration]:
     """Train by the same functions, on arrays made once; reading the results waits for them."""
-    weights: Weights = (jnp.array(given.w1), jnp.array(given.w2))
-    dtype = given.w1.dtype
-    x, test_x = (jnp.array(a, dtype=dtype) for a in (given.x, given.test_x))
-    y = jax.nn.one_hot(jnp.array(given.labels), given.w2.shape[1], dtype=dtype)
-    test_labels = jnp.array(given.test_labels)
+    weights: Weights = (jnp.array(w1), jnp.array(w2))
+    x, test_x = (jnp.array(a, dtype=w1.dtype) for a in (data.train_x, data.test_x))
+    y = jax.nn.one_hot(jnp.array(data.train_labels), data.classes, dtype=w1.dtype)
+    test_labels = jnp.array(data.test_labels)
     _, gradients = differentiate(weights, x, y)
     while True:
-        weights = update(weights, gradients, given.lr)
+        weights = update(weights, gradients, lr)
         loss, gradients = jax.block_until_ready(differentiate(weights, x, y))
         correct = int(count_correct(weights, test_x, test_labels))
         yield Iteration(float(loss), correct, *weights)

@@ -5,21 +5,20 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from symmetry.data.dataset import Dataset
 from symmetry.network.core import Core, step
 from symmetry.network.training import train
-from symmetry.targets.contestant import Given, Iteration
+from symmetry.targets.contestant import Iteration
+from symmetry.units.compare import Floats
 
 __all__ = ["contestant", "step"]
 
 
-def contestant(given: Given) -> Iterator[Iteration]:
+def contestant(data: Dataset, w1: Floats, w2: Floats, lr: float) -> Iterator[Iteration]:
     """Train on two cores: one holds the training set, one the test set."""
-    x, labels, test_x, test_labels, w1, w2, lr = given
-    hidden, classes = w2[1:].shape
-    core, test = (
-        Core(*data, classes=classes, hidden=hidden, dtype=w1.dtype.name)
-        for data in ((x, labels), (test_x, test_labels))
-    )
+    sets = (data.train_x, data.train_labels), (data.test_x, data.test_labels)
+    sizes = {"classes": data.classes, "hidden": w1.shape[1]}
+    core, test = (Core(*each, **sizes, dtype=w1.dtype.name) for each in sets)
     for now in train(core, test, (w1, w2), lr, iterations=sys.maxsize):
-        correct = int(np.count_nonzero(now.predictions == test_labels))
+        correct = int(np.count_nonzero(now.predictions == data.test_labels))
         yield Iteration(now.loss, correct, *now.weights)

@@ -4,32 +4,33 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from symmetry.data.dataset import Dataset
 from symmetry.network.formulas import one_hot_encode, prepend_bias, step
-from symmetry.targets.contestant import Given, Iteration
+from symmetry.targets.contestant import Iteration
 from symmetry.units.compare import Floats
 
 __all__ = ["contestant", "step"]
 
 
-def contestant(given: Given) -> Iterator[Iteration]:
+def contestant(data: Dataset, w1: Floats, w2: Floats, lr: float) -> Iterator[Iteration]:
     """Do the same operations in the same order, without making the same arrays again and again.
 
     The inputs get their column of ones once, and the hidden layer lives in one buffer that has it.
     """
-    w1, w2 = given.w1.copy(), given.w2.copy()
-    x, test_x = (prepend_bias(a.astype(w1.dtype)) for a in (given.x, given.test_x))
-    y = one_hot_encode(given.labels, w2.shape[1], w1.dtype.name)
+    w1, w2 = w1.copy(), w2.copy()
+    x, test_x = (prepend_bias(a.astype(w1.dtype)) for a in (data.train_x, data.test_x))
+    y = one_hot_encode(data.train_labels, data.classes, w1.dtype.name)
     layer, test_layer = (np.ones((len(a), len(w2)), w1.dtype) for a in (x, test_x))
     loss, y_hat = _predict(x, w1, w2, layer, y)
     while True:
         delta, hidden = y_hat - y, layer[:, 1:]
         back = delta @ w2[1:].T
         back *= hidden * (1 - hidden)
-        w1 -= given.lr * (x.T @ back / len(x))
-        w2 -= given.lr * (layer.T @ delta / len(x))
+        w1 -= lr * (x.T @ back / len(x))
+        w2 -= lr * (layer.T @ delta / len(x))
         loss, y_hat = _predict(x, w1, w2, layer, y)
         found = _forward(test_x, w1, w2, test_layer).argmax(axis=1)
-        correct = int(np.count_nonzero(found == given.test_labels))
+        correct = int(np.count_nonzero(found == data.test_labels))
         yield Iteration(loss, correct, w1, w2)
 
 

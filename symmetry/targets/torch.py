@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from symmetry.targets.contestant import Given, Iteration
+from symmetry.data.dataset import Dataset
+from symmetry.targets.contestant import Iteration
 from symmetry.targets.torch_module import from_module
 from symmetry.units.compare import Floats
 
@@ -39,20 +40,20 @@ def _layer_gradient(inputs: Tensor, delta: Tensor) -> Tensor:
     return torch.cat([delta.sum(0, keepdim=True), inputs.T @ delta]) / len(inputs)
 
 
-def contestant(given: Given) -> Iterator[Iteration]:
+def contestant(data: Dataset, w1: Floats, w2: Floats, lr: float) -> Iterator[Iteration]:
     """Train by the same functions, on tensors made once."""
-    w1, w2 = torch.tensor(given.w1), torch.tensor(given.w2)
-    x, test_x = (torch.tensor(a, dtype=w1.dtype) for a in (given.x, given.test_x))
+    own_w1, own_w2 = torch.tensor(w1), torch.tensor(w2)
+    x, test_x = (torch.tensor(a, dtype=own_w1.dtype) for a in (data.train_x, data.test_x))
     labels, test_labels = (
-        torch.tensor(a, dtype=torch.int64) for a in (given.labels, given.test_labels)
+        torch.tensor(a, dtype=torch.int64) for a in (data.train_labels, data.test_labels)
     )
-    y = functional.one_hot(labels, w2.shape[1]).to(w1.dtype)
-    hidden, logits = forward(x, w1, w2)
+    y = functional.one_hot(labels, data.classes).to(own_w1.dtype)
+    hidden, logits = forward(x, own_w1, own_w2)
     while True:
-        g1, g2 = back(x, y, w2, hidden, logits)
-        w1 -= given.lr * g1
-        w2 -= given.lr * g2
-        hidden, logits = forward(x, w1, w2)
+        g1, g2 = back(x, y, own_w2, hidden, logits)
+        own_w1 -= lr * g1
+        own_w2 -= lr * g2
+        hidden, logits = forward(x, own_w1, own_w2)
         loss = float(functional.cross_entropy(logits, labels))
-        correct = int((forward(test_x, w1, w2)[1].argmax(dim=1) == test_labels).sum())
-        yield Iteration(loss, correct, w1.numpy(), w2.numpy())
+        correct = int((forward(test_x, own_w1, own_w2)[1].argmax(dim=1) == test_labels).sum())
+        yield Iteration(loss, correct, own_w1.numpy(), own_w2.numpy())

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from symmetry.targets.contestant import Given, Iteration
+from symmetry.data.dataset import Dataset
+from symmetry.targets.contestant import Iteration
 from symmetry.units.compare import Floats
 
 __all__ = ["contestant", "step"]
@@ -41,14 +42,14 @@ def to_matrices(parameters: list[Tensor]) -> tuple[Floats, Floats]:
     return torch.vstack([bias1, weight1.T]).numpy(), torch.vstack([bias2, weight2.T]).numpy()
 
 
-def contestant(given: Given) -> Iterator[Iteration]:
+def contestant(data: Dataset, w1: Floats, w2: Floats, lr: float) -> Iterator[Iteration]:
     """Train by the same functions, on tensors made once."""
-    parameters = to_parameters(given.w1, given.w2)
-    optimizer = torch.optim.SGD(parameters, lr=given.lr)
+    parameters = to_parameters(w1, w2)
+    optimizer = torch.optim.SGD(parameters, lr=lr)
     dtype = parameters[0].dtype
-    x, test_x = (torch.tensor(a, dtype=dtype) for a in (given.x, given.test_x))
+    x, test_x = (torch.tensor(a, dtype=dtype) for a in (data.train_x, data.test_x))
     labels, test_labels = (
-        torch.tensor(a, dtype=torch.int64) for a in (given.labels, given.test_labels)
+        torch.tensor(a, dtype=torch.int64) for a in (data.train_labels, data.test_labels)
     )
     loss = functional.cross_entropy(predict(x, parameters), labels)
     while True:

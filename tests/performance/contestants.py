@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from symmetry.data.dataset import Dataset
 from tests.performance.problems import INPUTS, Problem
 
 Advance = Callable[[], float]
@@ -41,23 +42,25 @@ def contestant(name: str, problem: Problem, hidden: int, dtype: str, threads: in
     return with_a_core(name, problem, w1, w2, threads)
 
 
+def dataset(problem: Problem) -> Dataset:
+    """Return the problem as the contestants take it."""
+    sets = problem.x, problem.labels, problem.test_x, problem.test_labels
+    return Dataset("images", {}, (1, INPUTS), *sets, problem.classes)
+
+
 def with_numpy(problem: Problem, w1: Any, w2: Any) -> Advance:
     """Return what trains by NumPy."""
-    from symmetry.targets.contestant import Given
     from symmetry.targets.numpy import contestant  # without Numba, which would count as its memory
 
-    sets = problem.x, problem.labels, problem.test_x, problem.test_labels
-    training = contestant(Given(*sets, w1, w2, LR))
+    training = contestant(dataset(problem), w1, w2, LR)
     return lambda: next(training).loss
 
 
 def with_a_framework(name: str, problem: Problem, w1: Any, w2: Any) -> Advance:
     """Return what trains by PyTorch or JAX."""
-    from symmetry.targets.contestant import Given
     from symmetry.targets.resolve import contestant
 
-    sets = problem.x, problem.labels, problem.test_x, problem.test_labels
-    training = contestant(FRAMEWORKS[name])(Given(*sets, w1, w2, LR))
+    training = contestant(FRAMEWORKS[name])(dataset(problem), w1, w2, LR)
     return lambda: next(training).loss
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from symmetry.data.dataset import Dataset
 from symmetry.network import formulas
-from symmetry.targets.contestant import Given
 from symmetry.targets.resolve import contestant, resolve
 from tests.targets.frameworks import EACH_BUILTIN
 
@@ -69,6 +69,10 @@ def test_zero_start_moves_every_class_and_no_input(name, dtype):
     assert result.w2.all()
 
 
+def dataset(x, labels, test_x, test_labels, classes):
+    return Dataset("drawn", {}, (1, x.shape[1]), x, labels, test_x, test_labels, classes)
+
+
 @pytest.mark.parametrize("name", EACH_BUILTIN)
 @settings(max_examples=8)
 @given(sizes=SIZES, dtype=DTYPES, pixels=st.booleans(), seed=st.integers(0, 2**32 - 1))
@@ -76,7 +80,7 @@ def test_training_is_the_formulas_step_by_step(name, sizes, dtype, pixels, seed)
     x, labels, w1, w2 = draw_problem(sizes, dtype, seed, pixels)
     test_x, test_labels, _, _ = draw_problem((7, *sizes[1:]), dtype, seed + 1, pixels)
     lr = 1e-3 if pixels else 0.3
-    run = contestant(name)(Given(x, labels, test_x, test_labels, w1, w2, lr))
+    run = contestant(name)(dataset(x, labels, test_x, test_labels, sizes[3]), w1, w2, lr)
     y = formulas.one_hot_encode(labels, sizes[3], "float64")
     weights = w1.astype("float64"), w2.astype("float64")
     for _ in range(3):
@@ -101,7 +105,7 @@ def test_training_is_the_formulas_step_by_step(name, sizes, dtype, pixels, seed)
 def test_training_leaves_the_start_alone(name):
     x, labels, w1, w2 = draw_problem((9, 3, 5, 2), "float32", seed=3)
     kept = [a.copy() for a in (x, labels, w1, w2)]
-    run = contestant(name)(Given(x, labels, x, labels, w1, w2, 0.3))
+    run = contestant(name)(dataset(x, labels, x, labels, 2), w1, w2, 0.3)
     next(run)
     for array, untouched in zip((x, labels, w1, w2), kept, strict=True):
         np.testing.assert_array_equal(array, untouched)
