@@ -29,6 +29,7 @@ from symmetry.watch import Outcome, Watch
 Pair = tuple[Floats, Floats]
 Doubles = NDArray[np.float64]
 
+_COMPARED = ("loss", "w1", "w2")  # of the full and the collapsed network
 _CONTROL = "control (random start)"
 
 _RADIUS = 0.01  # a random start is uniform between minus and plus this
@@ -52,19 +53,6 @@ class Point:
 Listener = Callable[[str, Point | None, int], None]
 
 
-@dataclass(frozen=True)
-class Differences:
-    """How far the collapsed network ever was from the full one: the largest over all iterations.
-
-    Each is relative to the largest number of the loss, w1 or w2 at the same iteration. Iterations
-    with a number that is not finite are left out.
-    """
-
-    loss: float = 0.0
-    w1: float = 0.0
-    w2: float = 0.0
-
-
 @dataclass(frozen=True, eq=False)
 class Experiment:
     """What happened; ``control`` and ``differences`` are None where that part was not run."""
@@ -77,7 +65,9 @@ class Experiment:
     confusion: NDArray[np.int64]  # test images by label and prediction at the end, shape (c, c)
     outcomes: tuple[Outcome, ...]  # of the exact invariants, over all iterations; control: none
     control: "Experiment | None"  # the same from a random start
-    differences: Differences | None
+    # How far the collapsed network ever was from the full one in "loss", "w1" and "w2": the largest
+    # difference at an iteration by the largest number there, where all numbers are finite.
+    differences: dict[str, float] | None
 
     @cached_property
     def distinct(self) -> int:
@@ -140,7 +130,7 @@ def _run(
     iterations = prepared(CollapsedCore if collapsed else Core)(start)
     twins = prepared(CollapsedCore)(_start(settings, alone)) if beside else repeat(None)
     seen: list[Iteration] = []
-    history, farthest = [], np.zeros(3)
+    history, farthest = [], np.zeros(len(_COMPARED))
     for now, twin in zip(iterations, twins, strict=False):
         seen = [*seen[:1], now]  # the first and the last
         correct = np.count_nonzero(now.predictions == data.test_labels)
@@ -165,7 +155,7 @@ def _run(
         confusion=confusion,
         outcomes=() if name == _CONTROL else watch.outcomes(),
         control=control,
-        differences=Differences(*farthest.tolist()) if beside else None,
+        differences=dict(zip(_COMPARED, farthest.tolist(), strict=True)) if beside else None,
     )
 
 

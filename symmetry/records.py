@@ -2,19 +2,22 @@
 
 import json
 import math
+from dataclasses import is_dataclass
 from typing import Any
 
 
 def dump(value: Any, indent: str = "") -> str:
     """Return JSON with one line for each innermost list or object.
 
-    What JSON has no number for becomes a string: ``"inf"``, ``"-inf"``, ``"nan"``.
+    Records within become objects. What JSON has no number for becomes a string: ``"inf"``,
+    ``"-inf"``, ``"nan"``.
     """
     if isinstance(value, float) and not math.isfinite(value):
         value = str(value)
     if not isinstance(value, dict | list | tuple):
         return json.dumps(value)
     children = list(value.values()) if isinstance(value, dict) else value
+    children = [vars(child) if is_dataclass(child) else child for child in children]
     deeper = indent + "  "
     lines = [dump(child, deeper) for child in children]
     if isinstance(value, dict):

@@ -6,7 +6,6 @@ tells is true of that machine.
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -97,7 +96,7 @@ def _task(task: Task) -> dict[str, Any]:
     return {
         "data": data.name,
         "files": data.files,
-        "case": task.case and asdict(task.case),
+        "case": task.case,
         "train": len(data.train_labels),
         "test": len(data.test_labels),
         "inputs": data.inputs,
@@ -118,7 +117,7 @@ def _run(run: TrainerRun) -> dict[str, Any]:
         "groups": groups_in_words(run.groups),
         "largest_spread": max(run.spreads, default=None),
         "libraries": {"versions": run.versions, "loaded": run.loaded},
-        "history": list(map(asdict, run.history)),
+        "history": run.history,
     }
 
 

@@ -127,26 +127,19 @@ def _json(experiment: Experiment) -> str:
     """Return the record for programs; its shape is a promise."""
     settings, data, control = experiment.settings, experiment.data, experiment.control
     verdicts = ("name", "holds", "iterations", "max_ulps", "distinct")
+    sizes = {"train": len(data.train_labels), "test": len(data.test_labels)}
     record = {
-        "dataset": {
-            **_attributes(data, "name", "files"),
-            "train": len(data.train_labels),
-            "test": len(data.test_labels),
-        },
+        "dataset": {"name": data.name, "files": data.files, **sizes},
         "config": {key: value for key, value in vars(settings).items() if key != "control"},
-        "history": [vars(point) for point in experiment.history],
+        "history": experiment.history,
         "weights": _digests(experiment),
-        "invariants": [_attributes(outcome, *verdicts) for outcome in experiment.outcomes],
+        "invariants": [{key: getattr(o, key) for key in verdicts} for o in experiment.outcomes],
         "control": control
         and {
             "seed": control.settings.seed,
-            "history": [vars(point) for point in control.history],
+            "history": control.history,
             "distinct": control.distinct,
         },
-        "collapsed": experiment.differences and vars(experiment.differences),
+        "collapsed": experiment.differences,
     }
     return dump(record) + "\n"
-
-
-def _attributes(record: Any, *names: str) -> dict[str, Any]:
-    return {name: getattr(record, name) for name in names}
