@@ -123,15 +123,20 @@ def explain_training(
         if not groups:
             raise SymmetryError(f"{training.name} has no equal units, so there is nothing to split")
         found: list[Explanation] = []
+        # Of clones of what a step chooses between it rightly takes the first one.
+        unchosen = [group for group in groups if not group.chosen]
         for kind in ("float64", "float32") if dtype is None else (dtype,):
-            for subject in _subjects(training, groups, kind, seed):
+            for subject in _subjects(training, unchosen, kind, seed):
                 found.append(explain_subject(subject, steps, first=first))
                 if found[-1].outcome == "explained":
                     return found[-1]
             # Rounding in float32 may grow to more than what an exchange does.
-            unfair = explain_exchange(subject, steps, first=first) if kind == "float64" else None
-            if unfair is not None and unfair.outcome == "explained":
-                return unfair
+            if kind == "float64":
+                subject = next(_subjects(training, groups, kind, seed))
+                unfair = explain_exchange(subject, steps, first=first)
+                found += [unfair] if unfair is not None else []
+                if found[-1].outcome == "explained":
+                    return found[-1]
         wide = _widened(groups, subject.start)
         for subject in _subjects(training, wide, dtype or "float64", seed) if wide else ():
             supposed = explain_subject(subject, steps)

@@ -43,7 +43,7 @@ class TrainingSubject(Subject):
         self._training, self._dtype, self._seed = training, dtype, seed
         run = self._begin()
         state = run.state()
-        copies = frozen_copies(state, {n for n, p in run.parameters.items() if p.requires_grad})
+        copies = frozen_copies(state, run.trained)
         self.units: Sequence[Units] = following(units, state, copies)
         # Groups that lie inside one unit of another come first: the other one then copies them.
         inner = sorted(self.units, key=lambda group: not any(part.where for part in group.parts))

@@ -40,6 +40,7 @@ FAULTY = {
     "norm_of_some_rows": "aten.linalg_vector_norm, ",
     "rate_of_the_last_unit": "aten.abs, ",
     "detached_units": "backward: slice_backward, ",
+    "frozen_expert": "aten.zero_ on the gradient of weight, row 2, ",
 }
 SOUND = ("sound_net", "sound_convolution", "sound_attention", "sound_lstm")
 
