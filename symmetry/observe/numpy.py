@@ -6,10 +6,10 @@ subclass again, so the observation follows the data. Where code turns them into 
 """
 
 import operator
-import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -28,22 +28,22 @@ _METHODS = (
 _WRITING_METHODS = ("fill", "partition", "put", "sort")
 _WRITING = ("copyto", "fill_diagonal", "place", "put", "put_along_axis", "putmask")
 
-_told: tuple[Tape, Places, int] | None = None  # who is told, and of which thread's operations
+# Who is told of this thread's operations.
+_told: ContextVar[tuple[Tape, Places] | None] = ContextVar("told", default=None)
 
 
 @contextmanager
-def _telling(told: tuple[Tape, Places, int] | None) -> Iterator[None]:
-    global _told
-    before, _told = _told, told
+def _telling(told: tuple[Tape, Places] | None) -> Iterator[None]:
+    before = _told.set(told)
     try:
         yield
     finally:
-        _told = before
+        _told.reset(before)
 
 
 def observing(tape: Tape, places: Places) -> AbstractContextManager[None]:
     """Have observed arrays report to a tape while a block runs."""
-    return _telling((tape, places, threading.get_ident()))
+    return _telling((tape, places))
 
 
 def unreported() -> AbstractContextManager[None]:
@@ -118,12 +118,12 @@ def report(
     """
     taken = _Arguments()
     template, keywords = taken.take(args), {k: taken.take(v) for k, v in kwargs.items()}
-    if _told is None or threading.get_ident() != _told[2]:
+    if (told := _told.get()) is None:
         return function(*fill(template, taken.arrays), **fill(keywords, taken.arrays))
     out = kwargs.get("out")
     listed = out if isinstance(out, tuple) else (out,)
     outs = [array for array in listed if isinstance(array, np.ndarray)]
-    tape, places, _ = _told
+    tape, places = told
 
     def perform(arrays: Sequence[Array]) -> list[Array]:
         return _arrays(function(*fill(template, arrays), **fill(keywords, arrays)))
