@@ -180,7 +180,7 @@ def _splits(subject: Subject, steps: int) -> tuple[list[_Split], int]:
     start = subject.start
     followers = [(units, Follower(units, start)) for units in subject.units]
     splits, before, step = list[_Split](), start, 0
-    for step, state in enumerate(subject.run(start, steps), 1):
+    for step, state in enumerate(subject.states(start, steps), 1):
         for units, follower in followers:
             follower.see(step, state)
             split = follower.split

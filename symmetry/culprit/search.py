@@ -14,7 +14,6 @@ not just exchange what is at the two places.
 """
 
 from bisect import bisect_right
-from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -61,7 +60,7 @@ def watched(subject: Subject, units: Units, steps: int, earlier: int = 0) -> Wat
     """Watch the run in which units begin equal."""
     events: list[Event] = []
     tape = Tape(lambda event: events.append(event.let_go()))
-    after = [(tape.count, state) for state in subject.watch(subject.start, steps, tape)]
+    after = [(tape.count, state) for state in subject.states(subject.start, steps, tape)]
     groups = _groups(units, subject.start, after[-1][1], subject.coarse)
     ends = [count for count, _ in after]
     return Watched(subject, units, events, ends, groups, earlier)
@@ -190,8 +189,7 @@ class Ways:
     def _watch(self, start: State, sink: Sink, **options: Any) -> tuple[State, int]:
         """Run from a start while a tape watches; return the last state and how many events."""
         tape = Tape(sink, **options)
-        run = self.run.subject.watch(start, len(self.run.ends), tape)
-        return deque(run, maxlen=1)[0], tape.count
+        return self.run.subject.last(start, len(self.run.ends), tape), tape.count
 
     def _align(self, stop: int) -> None:
         """Match the events of the run with equal units with those of the one with different ones.

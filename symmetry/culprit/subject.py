@@ -6,6 +6,7 @@ import copy
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from functools import cached_property, partial
 from typing import Any
 
@@ -33,16 +34,12 @@ class Subject(ABC):
     remarks: list[str]  # what else a reader should know about the observation
 
     @abstractmethod
-    def run(self, start: State, steps: int) -> Iterator[State]:
-        """Yield the state after each step of a fresh run that nobody watches."""
+    def states(self, start: State, steps: int, tape: Tape | None = None) -> Iterator[State]:
+        """Yield the state after each step of a fresh run; a tape observes its operations."""
 
-    def last(self, start: State, steps: int) -> State:
-        """Return the state after so many steps of a fresh run that nobody watches."""
-        return deque(self.run(start, steps), maxlen=1)[0]
-
-    @abstractmethod
-    def watch(self, start: State, steps: int, tape: Tape) -> Iterator[State]:
-        """Yield the state after each step of a fresh run whose operations are observed."""
+    def last(self, start: State, steps: int, tape: Tape | None = None) -> State:
+        """Return the state after so many steps of a fresh run."""
+        return deque(self.states(start, steps, tape), maxlen=1)[0]
 
     def at(self, start: State) -> Subject:
         """Return the same subject from another start."""
@@ -74,28 +71,26 @@ class StepSubject(Subject):
         self.forgets = not isinstance(trainer.target, type)  # a class may keep a state of its own
         self._trainer, self._problem = trainer, start
 
-    def run(self, start: State, steps: int) -> Iterator[State]:
-        """Yield the weights after each step, unobserved."""
-        with seeded(self._trainer.target):
-            yield from self._steps(self._trainer.start(), start, steps)
+    def states(self, start: State, steps: int, tape: Tape | None = None) -> Iterator[State]:
+        """Yield the weights after each step."""
+        return self._states(start, steps, tape, np.asarray if tape is None else self._hand)
 
-    def watch(self, start: State, steps: int, tape: Tape) -> Iterator[State]:
-        """Yield the weights after each step, observed."""
-        return self._watch(start, steps, tape, self._hand)
-
-    def _watch(
-        self, start: State, steps: int, tape: Tape, hand: Callable[[Array], Array]
+    def _states(
+        self, state: State, steps: int, tape: Tape | None, hand: Callable[[Array], Array]
     ) -> Iterator[State]:
-        watching = partial(observing, tape, self._trainer.target, Places())
+        target = self._trainer.target
+        watching = nullcontext if tape is None else partial(observing, tape, target, Places())
 
-        def observed_step(x: Array, y: Array, w1: Array, w2: Array, lr: float) -> Any:
+        def step(x: Array, y: Array, w1: Array, w2: Array, lr: float) -> Any:
             with watching():
                 return run.step(hand(x), hand(y), hand(w1), hand(w2), lr)
 
-        with seeded(self._trainer.target):
+        with seeded(target):
             with watching():
                 run = self._trainer.start()
-            yield from self._steps(Run(observed_step), start, steps)
+            for _ in range(steps):
+                state = self._problem.at(state).step(Run(step))
+                yield state
 
     def scale(self, array: str) -> float:
         """Return what gives pre-activations and logits of order 1."""
@@ -103,16 +98,11 @@ class StepSubject(Subject):
         squares = float(np.mean(np.einsum("ni,ni->n", x, x)))
         return 1 / float(np.sqrt(1 + squares)) if array == "w1" else 1.0
 
-    def _steps(self, run: Run, state: State, steps: int) -> Iterator[State]:
-        for _ in range(steps):
-            state = self._problem.at(state).step(run)
-            yield state
-
     @cached_property
     def _hand(self) -> Callable[[Array], Array]:
         """What makes the array that the step is handed: one that reports, if the step takes it."""
         try:
-            list(self._watch(self.start, 1, Tape(lambda _: None), observed))
+            list(self._states(self.start, 1, Tape(lambda _: None), observed))
         except TrainerError:
             self.remarks.append(
                 "the step does not take a subclass of NumPy's arrays, "

@@ -1,6 +1,7 @@
 """A PyTorch training as the subject of an explanation."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -51,19 +52,13 @@ class TrainingSubject(Subject):
             state = group.rearranged(state, cloned(group.count, shift + number))
         self.start: State = state
 
-    def run(self, start: State, steps: int) -> Iterator[State]:
+    def states(self, start: State, steps: int, tape: Tape | None = None) -> Iterator[State]:
         """Yield the state after each step of fresh objects."""
-        run = self._begin()
-        run.load(start)
-        yield from run.states(steps)
-
-    def watch(self, start: State, steps: int, tape: Tape) -> Iterator[State]:
-        """Yield the state after each step of fresh objects, observed."""
         self._run = run = self._begin()
         run.load(start)
         places = Places({id(module): name for name, module in run.model.named_modules()})
         for _ in range(steps):
-            with observing(tape, places):
+            with nullcontext() if tape is None else observing(tape, places):
                 run.step()
             yield run.state()
 
