@@ -99,7 +99,7 @@ class TrainingExaminer(Examiner):
             groups = count(len(self.coverage.groups), "group")
             notes.append(f"{self.coverage.model}: {groups} of equal units")
             notes += [
-                f"{units.name}: only {units.count} of {room} are treated equally"
+                f"{units.name}: only {units.count} of {room} are treated equally; explain says why"
                 for units, room in zip(self.coverage.groups, self.coverage.room, strict=True)
                 if room > units.count
             ]

@@ -170,16 +170,14 @@ def _explained(report: Report) -> Iterable[str]:
             violated.setdefault((verdict.invariant, verdict.case), verdict)  # once in both dtypes
     if not violated:
         return ()
-    from symmetry.checker.threads import one_thread
     from symmetry.culprit.explain import explain_verdict
     from symmetry.targets.resolve import resolve
 
     units = report.coverage.groups if report.coverage is not None else None
-    with one_thread():
-        for verdict in violated.values():
-            found = explain_verdict(resolve(report.trainer), verdict, _WORK, units)
-            if found is not None:
-                return ("", *found.lines()) if found.step is not None else ()
+    for verdict in violated.values():
+        found = explain_verdict(resolve(report.trainer), verdict, _WORK, units)
+        if found is not None:
+            return ("", *found.lines()) if found.step is not None else ()
     return ()
 
 

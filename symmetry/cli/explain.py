@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -107,9 +106,9 @@ def _explain_step(
 ) -> tuple[Explanation, str | None]:
     """Explain a two-layer step; on small data with one thread, which is said."""
     from symmetry.checker.case import Case
-    from symmetry.checker.threads import in_words, one_thread
-    from symmetry.culprit.explain import explain_step
-    from symmetry.culprit.plant import start_of_case, start_of_dataset
+    from symmetry.checker.threads import in_words
+    from symmetry.culprit.explain import explain_case, explain_step
+    from symmetry.culprit.plant import start_of_dataset
     from symmetry.data.mnist import load_mnist
 
     kind = dtype or ("float32" if "float32" in trainer.dtypes else trainer.dtypes[0])
@@ -118,9 +117,8 @@ def _explain_step(
         raise click.UsageError("--seed is of generated data: give --inputs or --classes as well.")
     drawn = Case(1000, 20, 200, 10, 0.01, 10, kind, "pixels", "zero", seed or 0)
     drawn = replace(drawn, **{key: given[name] for name, key in _KEYS.items() if name in given})
-    if small:
-        start = start_of_case(drawn if case is None else read_case(case, "explained"))
-    else:
+    if not small:
         start = start_of_dataset(load_mnist(), given.get("samples"), drawn)
-    with one_thread() if small else nullcontext():
-        return explain_step(trainer, start), in_words() if small else None
+        return explain_step(trainer, start), None
+    found = explain_case(trainer, drawn if case is None else read_case(case, "explained"))
+    return found, in_words()

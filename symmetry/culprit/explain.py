@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from symmetry.checker.case import Case
+from symmetry.checker.threads import one_thread
 from symmetry.checker.verdict import Verdict
 from symmetry.culprit.answer import explain_exchange, explain_subject
 from symmetry.culprit.explanation import Explanation
@@ -23,6 +24,7 @@ STEPS = 2  # of a training
 _SHIFTS = 3  # of the units of a training that stay different: each once beside a clone
 _RUNS = 15  # that an explanation takes, about
 _CASE = Case(200, 20, 200, 10, 0.01, 10, "float32", "pixels", "zero", 0)
+_FEW = 6  # hidden units: of fewer, hardly any are left to compare the odd ones with
 _FROM_ZERO = ("symmetry/w1-columns", "symmetry/w2-rows")
 _EXPLAINED = (*_FROM_ZERO, "symmetry/clones", "symmetry/permutation")
 
@@ -70,8 +72,42 @@ def explain(
     if isinstance(found, Training):
         return explain_training(found, dtype=dtype, steps=steps, seed=seed)
     chosen = dtype or (found.dtypes[0] if case is None else case.dtype)
-    start = start_of_case(replace(_CASE if case is None else case, dtype=chosen))
-    return explain_step(found, start)
+    return explain_case(found, replace(_CASE if case is None else case, dtype=chosen))
+
+
+@one_thread()
+def explain_case(trainer: Trainer, case: Case) -> Explanation:
+    """Explain a two-layer step from a case.
+
+    Where its sizes are alike, it begins with larger ones, if units split then, too: of an array of
+    two by two nobody can tell which of its axes has the units. Units that all differ are cloned.
+    """
+    for sized in dict.fromkeys((_told_apart(case), case)):
+        start = start_of_case(sized)
+        hidden = start.hidden_units
+        if all(len(group) == 1 for group in hidden.groups(start.start)):
+            start = start.at(hidden.rearranged(start.start, cloned(hidden.count, shift=2)))
+        found = explain_step(trainer, start)
+        if found.outcome != "nothing split":
+            break
+    if sized == case:
+        return found
+    sizes = f"{sized.n} samples, {sized.i} inputs, {sized.h} hidden units, {sized.c} classes"
+    return replace(found, remarks=(f"seen with {sizes}", *found.remarks))
+
+
+def _told_apart(case: Case) -> Case:
+    """Return the case with sizes raised until no two axes of its arrays are equally long."""
+    taken: set[int] = set()
+
+    def free(size: int, bias: int = 0) -> int:
+        while not taken.isdisjoint((size, size + bias)):
+            size += 1
+        taken.update((size, size + bias))
+        return size
+
+    c, h = free(max(2, case.c)), free(max(_FEW, case.h), 1)
+    return replace(case, c=c, h=h, i=free(max(2, case.i), 1), n=free(max(2, case.n)))
 
 
 def explain_step(trainer: Trainer, start: TwoLayer) -> Explanation:
@@ -103,6 +139,7 @@ def explain_step(trainer: Trainer, start: TwoLayer) -> Explanation:
         raise SymmetryError(f"{trainer.name}: {error}") from error
 
 
+@one_thread()
 def explain_training(
     training: Training,
     units: Sequence[Units] | None = None,
@@ -207,10 +244,6 @@ def explain_verdict(
             return None
         if verdict.invariant in _FROM_ZERO:
             case = replace(case, weights="zero")
-        start = start_of_case(case)
-        hidden = start.hidden_units
-        if all(len(group) == 1 for group in hidden.groups(start.start)):
-            start = start.at(hidden.rearranged(start.start, cloned(hidden.count, shift=2)))
-        return explain_step(target, start)
+        return explain_case(target, case)
     except SymmetryError:
         return None

@@ -14,6 +14,8 @@ from symmetry.observe.tape import Event
 from symmetry.units.compare import equal
 from symmetry.units.state import Array
 
+_CLEAR = 100  # times what rounding was seen to do: it is none
+
 Key = tuple[int, int]  # the number of an event, the position of an array in it
 
 
@@ -70,13 +72,16 @@ class Pair:
     spots: dict[Key, Spot | None] = field(default_factory=dict)  # None: it depends on neither
     pieces: dict[Key, list[Piece]] = field(default_factory=dict)
     over: dict[Key, Spot] = field(default_factory=dict)  # where a partial write wrote over both
+    # Where else both are in an array that does not fit: each operand may have them elsewhere.
+    meeting: dict[Key, list[Spot]] = field(default_factory=dict)
 
     def see(self, key: Key, event: Event, s: Array, t: Array) -> None:
         """Compare an array of the two runs with different units."""
         noise = self.noise.get(key, 0.0)
         spot = locate(s, t, abs(self.b - self.a), noise)
         if spot is not None and not spot.both:
-            spot = None if _is_rounding(event, s, t) else self._with_the_other(spot, event)
+            both, *self.meeting[key] = self._with_the_other(spot, event) or [spot]
+            spot = None if _is_rounding(event, s, t, noise) else both
         if key[1] >= event.fresh:  # what a partial write wrote over
             if spot is not None and spot.both:
                 self.over[key] = spot
@@ -93,17 +98,25 @@ class Pair:
         pieces = [replace(whole, index=index) for index in ([spot.i, spot.j][: 1 + spot.both])]
         self.pieces[key] = [replace(piece, s=piece.of(s), t=piece.of(t)) for piece in pieces]
 
-    def _with_the_other(self, spot: Spot, event: Event) -> Spot:
-        """Where one unit moves in an array as long as an operand that holds both, both are there.
+    def made_by(self, maker: int | None) -> Spot | None:
+        """Return where the first array of an event holds them; of none, nothing is known."""
+        return None if maker is None else self.spots.get((maker, 0))
+
+    def _with_the_other(self, spot: Spot, event: Event) -> list[Spot]:
+        """Return where both are, if one moves in an array as long as an operand that holds both.
 
         One of them stays behind: the array does not fit.
         """
+        found = []
         for handle, maker in zip(event.call.operands, event.makers, strict=True):
-            found = self.spots.get((-1 if maker is None else maker, 0))
-            whole = found and handle.values.size == handle.size
-            if found and whole and found.shape == handle.values.shape and spot.lies_in(found):
-                return replace(found, fits=False, shape=spot.shape)
-        return spot
+            held = self.made_by(maker)
+            whole = handle.values.size == handle.size
+            if held is None or not whole or held.shape != handle.values.shape:
+                continue
+            if spot.lies_in(held) or (held.both and held.shape == spot.shape):
+                found.append(replace(held, fits=False, shape=spot.shape))
+        found.sort(key=spot.lies_in, reverse=True)
+        return found if any(map(spot.lies_in, found)) else []
 
     def judge(self, number: int, event: Event) -> list[Finding]:
         """Compare the two units in an event of the run in which they are ``equal``, if they are.
@@ -117,8 +130,10 @@ class Pair:
                 piece.r = piece.of(r)
             if spot is None or not spot.both:
                 continue
-            if self.equal and not same(*spot.sides(r)):
-                found.append(self._differs(key, spot, *spot.sides(r)))
+            places = [spot, *self.meeting.get(key, ())]
+            unequal = next((s for s in places if self.equal and not same(*s.sides(r))), None)
+            if unequal is not None:
+                found.append(self._differs(key, unequal, *unequal.sides(r)))
             elif not self.equal and not spot.fits:
                 found.append(Finding("differs", key, spot, float("inf")))
         return found
@@ -155,10 +170,17 @@ class Pair:
         return Finding("differs", key, spot, apart(one, other), noise)
 
 
-def _is_rounding(event: Event, s: Array, t: Array) -> bool:
-    """Return whether an array moves by no more than roundings of what it is made of."""
+def _is_rounding(event: Event, s: Array, t: Array, noise: float) -> bool:
+    """Return whether an array moves by no more than roundings of what it is made of.
+
+    A product of large and small numbers moves by less; so it is no rounding either if it is far
+    above what rounding was seen to do, ``noise``.
+    """
+    if s.dtype.kind != "f":
+        return False
     floats = [h.values for h in event.call.operands if h.values.dtype.kind == "f"]
-    return s.dtype.kind == "f" and bool(abs(s - t).max(initial=0) <= _roundings(s.dtype, *floats))
+    moved = abs(s - t).max(initial=0)
+    return bool(moved <= _roundings(s.dtype, *floats)) and not 0 < _CLEAR * noise < moved
 
 
 def _partners(pool: list[tuple[float, Piece]], piece: Piece) -> Iterator[Piece]:

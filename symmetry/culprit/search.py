@@ -219,7 +219,7 @@ class Ways:
 
     def _holds_both(self, event: int) -> bool:
         """Return whether no operand of an event holds one of the units alone."""
-        spots = [self.pair.spots.get((maker or 0, 0)) for maker in self.seen[event].makers]
+        spots = map(self.pair.made_by, self.seen[event].makers)
         return all(spot is None or spot.both for spot in spots)
 
     def _of_the_odd(self, found: list[Finding]) -> list[Finding]:

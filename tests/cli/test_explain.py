@@ -143,7 +143,6 @@ def test_the_dtype_that_the_trainer_takes(explain: Any) -> None:
         (["mine.py:step", "--case", "{}"], "missing key"),
         (["mine.py:step", "--case", "there-is-no-such-file"], "cannot be read: No such file"),
         (["mine.py:step", "--case", json.dumps(CASE), "--hidden", "3"], "cannot go with"),
-        (["mine.py:step", "--case", json.dumps({**CASE, "weights": "scaled"})], "start equal"),
         (["mine.py:step", "--seed", "3"], "--seed is of generated data"),
         (["mine.py:broken", *SMALL], "ValueError: it does not work (mine.py, line "),
         (["mine.py:step", *SMALL, "--json", "no/such/directory"], "cannot write"),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import pytest
 
+from symmetry.checker.case import Case
 from symmetry.culprit.answer import NOT_THE_CAUSE, ROUNDING, STAYS_SYMMETRIC, STILL_SPLITS
-from symmetry.culprit.explain import explain_step
+from symmetry.culprit.explain import explain_case, explain_step
 from symmetry.culprit.plant import start_of_case
 from symmetry.errors import SymmetryError
-from symmetry.targets.resolve import resolve
+from symmetry.targets.resolve import as_trainer, resolve
 from tests.culprit.steps import HIDDEN, culprit, explained, faulty, run_script, start, step
 from tests.faulty import FAULTY
 from tests.sound import SOUND
@@ -471,9 +474,54 @@ def test_the_same_twice():
     assert explained(faulty(hidden=dropout)) == explained(faulty(hidden=dropout))
 
 
-def test_a_size_beyond_memory_is_refused():
-    from symmetry.checker.case import Case
+def rows_of_others(x, y, w1, w2, lr):
+    """Take the slice that begins with the bias: each unit's gradient is that of another one."""
+    inputs = np.concatenate([np.ones_like(x[:, :1]), x], axis=1)
+    hidden = 1 / (1 + np.exp(-(inputs @ w1)))
+    delta = (hidden @ w2[1:] + w2[0] - y) / len(x)
+    back = (delta @ w2[:-1].T) * hidden * (1 - hidden)
+    g2 = np.vstack([delta.sum(0), hidden.T @ delta])
+    return w1 - w1.dtype.type(lr) * inputs.T @ back, w2 - w2.dtype.type(lr) * g2
 
+
+@pytest.mark.parametrize("data", ["unit", "pixels"])  # of pixels, the products are tiny
+def test_units_at_the_places_of_others_are_named_where_they_meet(data):
+    found = culprit(rows_of_others, start(hidden=100, n=50, data=data, lr=0.01))
+    assert (found.operation, found.line) == ("multiply", line_of(rows_of_others, "w2[:-1]"))
+    assert found.cause == "operand 2 holds the units at other positions"
+
+
+def line_of(function, text):
+    lines, first = inspect.getsourcelines(function)
+    return first + next(n for n, line in enumerate(lines) if text in line)
+
+
+@pytest.mark.parametrize("change", [multiply_last_unit, add_to_one_entry])
+def test_a_case_whose_sizes_are_alike_is_looked_at_with_others(change):
+    trainer = as_trainer(faulty(g1=changed(change)), "step")
+    case = Case(1, 1, 4, 2, 0.5, 3, "float32", "unit", "zero", 0)
+    (found,) = (explanation := explain_case(trainer, case)).culprits
+    assert found.operation == ("multiply" if change is multiply_last_unit else "setitem")
+    assert explanation.remarks[0] == "seen with 5 samples, 3 inputs, 6 hidden units, 2 classes"
+
+
+def test_units_of_a_case_that_all_differ_are_cloned():
+    case = Case(5, 3, 6, 2, 0.5, 3, "float32", "unit", "scaled", 0)
+    trainer = as_trainer(faulty(g1=changed(multiply_last_unit)), "step")
+    assert explain_case(trainer, case).culprits[0].operation == "multiply"
+
+
+def test_a_case_that_fails_at_its_own_sizes_alone_is_looked_at_as_it_is():
+    def few(g1):
+        return changed(multiply_last_unit)(g1) if g1.shape[1] < 5 else g1
+
+    case = Case(1, 1, 4, 2, 0.5, 3, "float32", "unit", "zero", 0)
+    explanation = explain_case(as_trainer(faulty(g1=few), "step"), case)
+    assert explanation.culprits[0].operation == "multiply"
+    assert not any(remark.startswith("seen with") for remark in explanation.remarks)
+
+
+def test_a_size_beyond_memory_is_refused():
     case = Case(10**6, 100, 10**2, 10, 0.1, 1, "float64", "unit", "zero", 0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("symmetry.memory.available", lambda: 10**6)
