@@ -49,6 +49,8 @@ def find(training: Training, progress: Progress = lambda *_: None) -> Coverage:
     free = [(u.array, u.axis) for u in left if u.why != "no gradient"]
 
     def holds(units: Units) -> bool:
+        if len(idle(units, rehearsal.gradients)) == units.count:
+            return False
         return search.holds(units) and bool(rehearsal.survivors([units], groups))
 
     wholes = siblings(shapes, free, holds)

@@ -335,6 +335,18 @@ def grouped_finely_and_joined():
     return grouped_finely(nn.Conv2d(16, 6, 1), nn.ReLU(), width=6)
 
 
+def one_place():
+    """Hidden units. Where there is one place to look at, it does not matter what asks for what."""
+
+    def forward(m, x):
+        weights = (m.query(x) @ m.key(x).mT).softmax(-1)
+        return m.head(m.inside(weights @ x).tanh()).squeeze(1)
+
+    parts = {name: nn.Sequential(nn.Linear(5, 4)) for name in ("query", "key")}
+    model = Model(forward, **parts, inside=nn.Linear(5, 4), head=nn.Linear(4, 3))
+    return classify(model, normal(6, 1, 5), 3)
+
+
 def densenet():
     """The first channels, and those that each of three layers adds."""
 
@@ -1145,6 +1157,7 @@ COUNTED = {
     mobilenet: 4,
     grouped: 9,
     grouped_finely: 9,
+    one_place: 1,
     grouped_finely_and_joined: 10,
     grouped_evenly: 5,
     densenet: 4,
