@@ -7,7 +7,7 @@ Such as ``{"n": 8, "i": 1, "h": 2, "c": 10, "lr": 0.5, "iterations": 3, "dtype":
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from symmetry.errors import SymmetryError
@@ -152,6 +152,23 @@ def parse_cases(text: str) -> tuple[Case, ...]:
     if not cases:
         raise CaseError("no case: one line of JSON was expected")
     return tuple(cases)
+
+
+def told_apart(case: Case) -> Case:
+    """Return the case with sizes raised until no two axes of its arrays are equally long.
+
+    It has so many hidden units that some are left to compare odd ones with.
+    """
+    taken: set[int] = set()
+
+    def free(size: int, bias: int = 0) -> int:
+        while not taken.isdisjoint((size, size + bias)):
+            size += 1
+        taken.update((size, size + bias))
+        return size
+
+    c, h = free(max(2, case.c)), free(max(6, case.h), 1)
+    return replace(case, c=c, h=h, i=free(max(2, case.i), 1), n=free(max(2, case.n)))
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

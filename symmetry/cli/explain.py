@@ -78,7 +78,9 @@ def command(target: str, json: Path | None, script: Path | None, **given: Any) -
     given = {name: value for name, value in given.items() if value is not None}
     if "case" in given and len(given) > 1:
         raise click.UsageError("--case holds all sizes, so it cannot go with other options.")
-    writable_files(json, script)
+    if script is not None and script.suffix == ".npz":
+        raise click.UsageError("--script is a Python file; its operands go into an .npz beside it.")
+    writable_files(json, script, script and script.with_suffix(".npz"))
     current().enter(target)
     found, threads = resolve(target), None
     if isinstance(found, Training):
@@ -88,16 +90,19 @@ def command(target: str, json: Path | None, script: Path | None, **given: Any) -
         explanation = explain_training(found, **given)
     else:
         explanation, threads = _explain_step(found, **given)
-    if json is not None:
-        write_all({json: explanation.to_json()})
-    written = next((c.script for c in explanation.culprits if c.script is not None), None)
-    if script is not None and written is not None:
-        write_all({script: written.text})
-        written.save(script)
     for line in explanation.lines():
         say(line)
     if threads is not None:
         say(f"{'threads':<12}{threads}")
+    contents: dict[Path, str | bytes] = {json: explanation.to_json()} if json else {}
+    written = next((c.script for c in explanation.culprits if c.script is not None), None)
+    if script is not None and written is not None:
+        contents |= written.files(script)
+    write_all(contents)
+    for file in contents:
+        say(f"wrote {file}")
+    if script is not None and written is None:
+        say(f"no operation can be done again alone: {script} was not written")
     return OK if explanation.step is None else FOUND
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from symmetry.checker.case import Case
+from symmetry.checker.case import DTYPES, Case, told_apart
 from symmetry.checker.threads import one_thread
 from symmetry.checker.verdict import Verdict
 from symmetry.culprit.answer import explain_exchange, explain_subject
@@ -24,7 +24,6 @@ STEPS = 2  # of a training
 _SHIFTS = 3  # of the units of a training that stay different: each once beside a clone
 _RUNS = 15  # that an explanation takes, about
 _CASE = Case(200, 20, 200, 10, 0.01, 10, "float32", "pixels", "zero", 0)
-_FEW = 6  # hidden units: of fewer, hardly any are left to compare the odd ones with
 _FROM_ZERO = ("symmetry/w1-columns", "symmetry/w2-rows")
 _EXPLAINED = (*_FROM_ZERO, "symmetry/clones", "symmetry/permutation")
 
@@ -68,8 +67,14 @@ def explain(
     >>> explain("numba", case=Case(8, 2, 3, 2, 0.1, 2, "float32", "unit", "zero", 0)).outcome
     'nothing split'
     """
+    if dtype not in (None, *DTYPES):
+        raise SymmetryError(f"dtype must be one of {', '.join(DTYPES)}, not {dtype!r}")
+    if not isinstance(steps, int) or steps < 1:
+        raise SymmetryError(f"steps must be an integer of at least 1, not {steps!r}")
     found = resolve(target)
     if isinstance(found, Training):
+        if case is not None:
+            raise SymmetryError(f"{found.name} is a training: it has no cases to be run")
         return explain_training(found, dtype=dtype, steps=steps, seed=seed)
     chosen = dtype or (found.dtypes[0] if case is None else case.dtype)
     return explain_case(found, replace(_CASE if case is None else case, dtype=chosen))
@@ -82,7 +87,7 @@ def explain_case(trainer: Trainer, case: Case) -> Explanation:
     Where its sizes are alike, it begins with larger ones, if units split then, too: of an array of
     two by two nobody can tell which of its axes has the units. Units that all differ are cloned.
     """
-    for sized in dict.fromkeys((_told_apart(case), case)):
+    for sized in dict.fromkeys((told_apart(case), case)):
         start = start_of_case(sized)
         hidden = start.hidden_units
         if all(len(group) == 1 for group in hidden.groups(start.start)):
@@ -94,20 +99,6 @@ def explain_case(trainer: Trainer, case: Case) -> Explanation:
         return found
     sizes = f"{sized.n} samples, {sized.i} inputs, {sized.h} hidden units, {sized.c} classes"
     return replace(found, remarks=(f"seen with {sizes}", *found.remarks))
-
-
-def _told_apart(case: Case) -> Case:
-    """Return the case with sizes raised until no two axes of its arrays are equally long."""
-    taken: set[int] = set()
-
-    def free(size: int, bias: int = 0) -> int:
-        while not taken.isdisjoint((size, size + bias)):
-            size += 1
-        taken.update((size, size + bias))
-        return size
-
-    c, h = free(max(2, case.c)), free(max(_FEW, case.h), 1)
-    return replace(case, c=c, h=h, i=free(max(2, case.i), 1), n=free(max(2, case.n)))
 
 
 def explain_step(trainer: Trainer, start: TwoLayer) -> Explanation:

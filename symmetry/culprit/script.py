@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,11 @@ class Script:
     text: str
     arrays: Mapping[str, Any]
 
-    def save(self, file: Path) -> None:
-        """Write the arrays beside a script of this name."""
-        np.savez(file.with_suffix(".npz"), **self.arrays)
+    def files(self, file: Path) -> dict[Path, str | bytes]:
+        """Return what to write: the script under this name, and the arrays beside it."""
+        arrays = BytesIO()
+        np.savez(arrays, **self.arrays)
+        return {file: self.text, file.with_suffix(".npz"): arrays.getvalue()}
 
 
 def write(event: Event, q: int, entries: Mapping[int, Array], comment: str) -> Script | None:

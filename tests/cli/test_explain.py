@@ -84,6 +84,7 @@ def test_a_fault_from_a_file(cwd: Path) -> None:
     assert "threads     one BLAS and OpenMP thread" in finished.out
     explanation = json.loads((cwd / "e.json").read_text())
     assert explanation["outcome"] == "explained"
+    assert finished.out.endswith("wrote e.json\nwrote s.py\nwrote s.npz\n")
     script = (cwd / "s.py").read_text()
     assert script == explanation["culprits"][0]["script"]
     done = subprocess.run(
@@ -143,6 +144,7 @@ def test_the_dtype_that_the_trainer_takes(explain: Any) -> None:
         (["mine.py:step", "--case", "{}"], "missing key"),
         (["mine.py:step", "--case", "there-is-no-such-file"], "cannot be read: No such file"),
         (["mine.py:step", "--case", json.dumps(CASE), "--hidden", "3"], "cannot go with"),
+        (["mine.py:step", "--script", "s.npz"], "its operands go into an .npz beside it"),
         (["mine.py:step", "--seed", "3"], "--seed is of generated data"),
         (["mine.py:broken", *SMALL], "ValueError: it does not work (mine.py, line "),
         (["mine.py:step", *SMALL, "--json", "no/such/directory"], "cannot write"),

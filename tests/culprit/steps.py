@@ -14,6 +14,7 @@ from symmetry.checker.case import Case
 from symmetry.culprit.explain import explain_step
 from symmetry.culprit.explanation import Culprit, Explanation
 from symmetry.culprit.plant import start_of_case
+from symmetry.files import write_all
 from symmetry.invariants.two_layer import TwoLayer
 from symmetry.targets.resolve import as_trainer
 from tests.sound.exact import cross_entropy, logistic, prepend_bias, product
@@ -43,8 +44,7 @@ def run_script(found: Culprit, folder: Path) -> str:
     """Return what a culprit's script prints."""
     assert found.script is not None
     file = folder / "script.py"
-    file.write_text(found.script.text)
-    found.script.save(file)
+    write_all(found.script.files(file))
     done = subprocess.run([sys.executable, file], capture_output=True, text=True, check=True)
     return done.stdout.strip()
 

@@ -3,7 +3,11 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import pytest
+
+from symmetry.culprit.explain import explain
 from symmetry.culprit.explanation import Culprit, Difference, Explanation, Operand
+from symmetry.errors import SymmetryError
 
 APART = Difference("even units | odd units", 3, 2.5e-7, "a jump: 7 times what rounding can come to")
 FOUND = Culprit(
@@ -104,3 +108,17 @@ def test_json_has_everything_and_no_infinities() -> None:
     assert (culprit["operation"], culprit["file"], culprit["line"]) == ("aten.mul_", "train.py", 31)
     assert (culprit["phase"], culprit["parameter"]) == ("optimizer", "fc1.weight")
     assert culprit["operands"][0]["shape"] == [4, 9]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"dtype": "float16"}, "dtype must be one of float32, float64, not 'float16'"),
+        ({"steps": 0}, "steps must be an integer of at least 1, not 0"),
+        ({"steps": "2"}, "steps must be an integer of at least 1, not '2'"),
+    ],
+)
+def test_an_option_that_makes_no_sense_is_refused(options, message) -> None:
+    with pytest.raises(SymmetryError) as refused:
+        explain("numpy", **options)
+    assert str(refused.value) == message
