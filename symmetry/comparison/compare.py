@@ -48,8 +48,8 @@ def compare(
     does beside it affects all of them. Weights are fetched and compared while nothing is timed.
 
     So many ``threads`` are for all that set no number of their own; None leaves it to their
-    libraries, but of a case. An ``optional`` subject that fails is left out, but an error if it is
-    the last one.
+    libraries, and stands for one on a case. An ``optional`` subject that fails is left out, but an
+    error if it is the last one.
     """
     if threads is None and task.case is not None:
         threads = CASE_THREADS

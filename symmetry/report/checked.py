@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -76,12 +76,10 @@ def _largest_deviation(verdict: Verdict) -> str:
 
 def _sizes(verdicts: Iterable[Verdict]) -> dict[tuple[str, ...], dict[str, list[str]]]:
     """Return the dtypes by invariant, by the sizes of the cases that counted."""
-    found: dict[tuple[str, ...], dict[str, list[str]]] = {}
+    found: defaultdict[tuple[str, ...], dict[str, list[str]]] = defaultdict(dict)
     for verdict in verdicts:
         if verdict.spans:
-            found.setdefault(verdict.spans, {}).setdefault(verdict.invariant, []).append(
-                verdict.dtype
-            )
+            found[verdict.spans].setdefault(verdict.invariant, []).append(verdict.dtype)
     return found
 
 

@@ -6,6 +6,7 @@ tells is true of that machine.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -162,16 +163,14 @@ def task_in_words(task: Task) -> str:
     )
 
 
-def _environments(study: Study) -> dict[tuple[str, str], list[str]]:
+def _environments(study: Study) -> dict[tuple[str, str], dict[str, None]]:
     """Return the processes by the versions and the libraries that they had loaded."""
-    found: dict[tuple[str, str], list[str]] = {}
+    found: defaultdict[tuple[str, str], dict[str, None]] = defaultdict(dict)
     for comparison in study.comparisons:
         where = " (case)" if comparison is study.growth else ""
         for run in comparison.runs:
-            versions = (f"{name} {version}" for name, version in run.versions.items())
-            names = found.setdefault((", ".join(versions), "; ".join(run.loaded)), [])
-            if (name := code(run.name) + where) not in names:
-                names.append(name)
+            versions = ", ".join(f"{name} {version}" for name, version in run.versions.items())
+            found[versions, "; ".join(run.loaded)][code(run.name) + where] = None  # each once
     return found
 
 
