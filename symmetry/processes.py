@@ -2,20 +2,28 @@
 
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 _ROOT = str(Path(__file__).parents[1])  # from where this package was imported
 
 
-def command(module: str) -> list[str]:
-    """Return the command that calls ``main()`` of a module of this package, the very same one.
+def start(module: str, **settings: Any) -> subprocess.Popen[bytes]:
+    """Start a process that calls ``main()`` of a module of this package, the very same one.
 
-    Nothing in the working directory is taken for a library (``-P``).
+    Nothing in the working directory is taken for a library (``-P``). It has pipes for input and
+    output, and a session of its own: a Ctrl-C comes to us alone.
     """
     program = f"import sys; sys.path.append(sys.argv[1]); from {module} import main; main()"
-    return [sys.executable, "-P", "-c", program, _ROOT]
+    return subprocess.Popen(
+        [sys.executable, "-P", "-c", program, _ROOT],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+        **settings,
+    )
 
 
 def take_pipes() -> tuple[BinaryIO, BinaryIO]:

@@ -15,7 +15,7 @@ from symmetry.checker.case import WEIGHTS, Case
 from symmetry.checker.diagnosis import diagnose
 from symmetry.checker.progress import Progress
 from symmetry.checker.shrink import MAX_RUNS, shrink
-from symmetry.checker.verdict import Kind, Verdict, settled
+from symmetry.checker.verdict import Kind, Verdict
 from symmetry.invariants.catalogue import Invariant
 from symmetry.invariants.rounding import elaborated, explained
 from symmetry.invariants.two_layer import TwoLayer
@@ -48,17 +48,6 @@ class Examiner(ABC):
     @abstractmethod
     def notes(self, verdicts: Sequence[Verdict]) -> Sequence[str]:
         """Say what the verdicts do not, in lines."""
-
-    def verdicts(self) -> tuple[Verdict, ...]:
-        """Return one for each invariant and dtype, in this order, and tell each that is settled."""
-        verdicts: list[Verdict] = []
-        for invariant in self.invariants:
-            found = [self.examine(invariant, dtype) for dtype in self.dtypes]
-            reason = (self.plan.expected_failures or {}).get(invariant.name)
-            for verdict in settled([v for v in found if v is not None], reason):
-                self.progress.verdict(verdict)
-                verdicts.append(verdict)
-        return tuple(verdicts)
 
 
 def fit(case: Case, invariant: Invariant) -> Case:

@@ -11,7 +11,7 @@ from symmetry.checker.case import EXAMPLES, Case
 from symmetry.checker.check import StepExaminer
 from symmetry.checker.progress import Progress
 from symmetry.checker.training import TrainingExaminer
-from symmetry.checker.verdict import Checked
+from symmetry.checker.verdict import Checked, Verdict, settled
 from symmetry.errors import SymmetryError
 from symmetry.invariants import catalogue, trainings
 from symmetry.invariants.catalogue import Invariant
@@ -88,9 +88,9 @@ class Plan:
 
     def _list_cases(self) -> None:
         """Draw cases unless they were given, which are taken as they are."""
-        from symmetry.checker.strategies import draw_cases  # imports Hypothesis
-
         if self.cases is None:
+            from symmetry.checker.strategies import draw_cases  # imports Hypothesis
+
             drawn = draw_cases(self.examples, self.seed, self.dtypes)
             self.cases = tuple(replace(case, n=max(case.n, self.min_samples)) for case in drawn)
         self.cases = tuple(case for case in self.cases if case.dtype in self.dtypes)
@@ -122,15 +122,21 @@ class Plan:
         progress = progress or Progress()
         progress.begin(self.heading)
         make = TrainingExaminer if isinstance(self.target, Training) else StepExaminer
+        verdicts: list[Verdict] = []
         with threads.one_thread():
             examiner = make(self, progress)
-            verdicts = examiner.verdicts()
+            for invariant in examiner.invariants:
+                found = (examiner.examine(invariant, dtype) for dtype in examiner.dtypes)
+                reason = (self.expected_failures or {}).get(invariant.name)
+                for verdict in settled([v for v in found if v is not None], reason):
+                    progress.verdict(verdict)
+                    verdicts.append(verdict)
         examples = len(self.cases or ()) if self.given else self.examples
         return Checked(
             trainer=self.target.name,
             seed=None if self.given else self.seed,
             examples=examples if self.cases else None,
-            verdicts=verdicts,
+            verdicts=tuple(verdicts),
             heading=self.heading,
             notes=tuple(examiner.notes(verdicts)),
             coverage=examiner.coverage,

@@ -29,7 +29,7 @@ from symmetry.cli.child import Order
 from symmetry.cli.options import flag, option
 from symmetry.cli.screen import Screen, current, terminal
 from symmetry.errors import SymmetryError
-from symmetry.processes import command, ending
+from symmetry.processes import ending, start
 
 _FIRST = 5  # times as long as any other may a first call take: it may import and compile
 _START = 60  # seconds until a process has begun: what it imports then is ours, on a busy machine
@@ -160,17 +160,11 @@ class _Work:
 
 
 class _Process:
-    """A child, in a session of its own: a Ctrl-C comes to us alone, and we end it at once."""
+    """A child: a Ctrl-C comes to us alone, and we end it at once."""
 
     def __init__(self, order: Order, pass_on: Callable[[IO[bytes]], None]) -> None:
         self._token = order.token.encode()
-        self._process = subprocess.Popen(
-            command("symmetry.cli.child"),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
+        self._process = start(child.__name__, stderr=subprocess.PIPE)
         assert self._process.stdin
         assert self._process.stdout
         assert self._process.stderr

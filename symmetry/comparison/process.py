@@ -6,7 +6,6 @@ loaded. It ends when its standard input does, whatever became of who started it.
 
 import os
 import pickle
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ from symmetry.comparison.subject import Subject
 from symmetry.data.dataset import Dataset
 from symmetry.errors import SymmetryError
 from symmetry.network.formulas import one_hot_encode
-from symmetry.processes import command, ending, take_pipes
+from symmetry.processes import ending, start, take_pipes
 from symmetry.targets import contestant, resolve
 from symmetry.targets.trainer import Run, Trainer, TrainerError, in_one_line, place_of, quiet
 from symmetry.task import Task
@@ -45,14 +44,8 @@ class Process:
         self.name, self._subject = subject.name, subject
         self._cores = (subject.threads or threads) if subject.trainer == "jax" else None
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115
-        self._process = subprocess.Popen(
-            command(__name__),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._complaints,
-            env=subject.environment(threads),
-            start_new_session=True,
-        )
+        environment = subject.environment(threads)
+        self._process = start(__name__, stderr=self._complaints, env=environment)
 
     def begin(self, task: Task) -> None:
         """Send the task; the first answer is that everything is ready."""

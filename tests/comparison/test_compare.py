@@ -62,7 +62,7 @@ def processes(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
         started.append(start(*arguments, **options))  # type: ignore[call-overload]
         return started[-1]
 
-    monkeypatch.setattr(process.subprocess, "Popen", remember)
+    monkeypatch.setattr(subprocess, "Popen", remember)
     return started
 
 
