@@ -54,7 +54,7 @@ def find(training: Training, progress: Progress = lambda *_: None) -> Coverage:
         return search.holds(units) and bool(rehearsal.survivors([units], groups))
 
     wholes = siblings(shapes, free, holds)
-    groups = named([*groups, *wholes], shapes)
+    groups = named([*groups, *wholes], shapes, rehearsal.turned)
     return Coverage(
         rehearsal.model,
         tuple(groups),

@@ -1,7 +1,7 @@
 """Names for groups of units: the module that they belong to, and what they are."""
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +11,7 @@ from symmetry.units.units import Part, Units
 Shapes = Mapping[str, tuple[int, ...]]
 
 
-def named(groups: Sequence[Units], shapes: Shapes) -> list[Units]:
+def named(groups: Sequence[Units], shapes: Shapes, turned: Set[str] = frozenset()) -> list[Units]:
     """Return the groups with names, each different, their parts in the order of the state.
 
     Parameters
@@ -20,6 +20,8 @@ def named(groups: Sequence[Units], shapes: Shapes) -> list[Units]:
         Without names.
     shapes
         Of all arrays, in the order of the state.
+    turned
+        Matrices that make units along their second axis: of embeddings, transposed convolutions.
     """
     order = {name: number for number, name in enumerate(shapes)}
     groups = [
@@ -31,12 +33,12 @@ def named(groups: Sequence[Units], shapes: Shapes) -> list[Units]:
 
     def name(number: int) -> str:
         units, found = groups[number], outer[number]
-        kind = _kind(units, shapes, number in around)
+        kind = _kind(units, shapes, turned, number in around)
         if found is None or any(part.arrays for part in groups[found[0]].parts):
-            return f"{_path(units, shapes, kind)} {kind}"
+            return f"{_path(units, shapes, turned, kind)} {kind}"
         whole = Units(name(found[0]), 0, ())
         if kind == "units" and whole.name.endswith("heads"):
-            taken = _modules(units, shapes, makers=False)
+            taken = _modules(units, shapes, turned, makers=False)
             kind = "value/output dimensions" if taken else "query/key dimensions"
         return f"{whole.one} {found[1]} {kind}"
 
@@ -48,35 +50,35 @@ def named(groups: Sequence[Units], shapes: Shapes) -> list[Units]:
     ]
 
 
-def _kind(units: Units, shapes: Shapes, around: bool) -> str:
+def _kind(units: Units, shapes: Shapes, turned: Set[str], around: bool) -> str:
     """Return what the units are, by where they lie; ``around``: others lie inside of them."""
     if any(part.arrays for part in units.parts):
         return "modules"
     deep = any(
         len(shapes[p.array]) > (2 if p.array.endswith(".weight") else 3) for p in units.parts
     )
-    made = _modules(units, shapes, makers=True)
+    made = _modules(units, shapes, turned, makers=True)
     if any(p.block > 1 and _module(p) in made for p in units.parts):
         return "groups" if deep else "heads"
     if around:
         return "experts"
     if deep:
         return "channels"
-    taken = _modules(units, shapes, makers=False)
+    taken = _modules(units, shapes, turned, makers=False)
     if len({*made}.difference(taken)) > 1 and len({*taken}.difference(made)) > 1:
         return "residual stream"
     axes = [{p.axis for p in units.parts if p.array == array} for array in units.arrays]
     return "recurrent units" if any(len(found) > 1 for found in axes) else "units"
 
 
-def _path(units: Units, shapes: Shapes, kind: str) -> str:
+def _path(units: Units, shapes: Shapes, turned: Set[str], kind: str) -> str:
     """Return the module that makes the units; of several, what their paths begin with, or one.
 
     Heads are those of the module that both makes and joins them, modules those of a list, or of
     several names, as in ``q1/q2``. The path of a layer in a sequence, such as ``0``, must not be
     taken for a number of units.
     """
-    makers = _modules(units, shapes, makers=True)
+    makers = _modules(units, shapes, turned, makers=True)
     modules = [_module(part) for part in units.parts]
     if len(makers) == 1 and kind != "heads":
         modules = makers
@@ -92,18 +94,18 @@ def _path(units: Units, shapes: Shapes, kind: str) -> str:
     return f"layer {path}" if path.replace(".", "").isdigit() else path
 
 
-def _modules(units: Units, shapes: Shapes, *, makers: bool) -> list[str]:
+def _modules(units: Units, shapes: Shapes, turned: Set[str], *, makers: bool) -> list[str]:
     """Return the modules whose matrices make the units, or those that take them.
 
     A module with vectors makes the units that lie in one: in its bias. Others have the units that
-    they make along the first axis of their matrix.
+    they make along the first axis of their matrix, or along the second if it is turned.
     """
     vectors = {_module(part) for part in units.parts if len(shapes[part.array]) == 1}
     biased = {_module(Part(name, 0)) for name, shape in shapes.items() if len(shape) == 1}
 
     def makes(part: Part) -> bool:
         module = _module(part)
-        return module in vectors if module in biased else part.axis == 0
+        return module in vectors if module in biased else part.axis == (part.array in turned)
 
     matrices = [part for part in units.parts if len(shapes[part.array]) > 1]
     return [*dict.fromkeys(_module(part) for part in matrices if makes(part) == makers)]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from symmetry.memory import refuse_beyond_memory
 from symmetry.observe.torch import Recorder
@@ -50,9 +51,10 @@ class Rehearsal:
     generic
         The same, moved so far that no two units are equal by chance: a start of zeros, for
         instance, would accept any exchange.
-    trainable, random, model
-        Names of the parameters that require a gradient; name and place of the random operations
-        inside modules; the name of the model's class.
+    trainable, turned, random, model
+        Names of the parameters that are trained, and of matrices that make units along their
+        second axis; name and place of the random operations inside modules; the name of the
+        model's class.
     gradients
         Which entries of the parameters received a gradient in these steps as they are written;
         nothing where no backward left any.
@@ -99,6 +101,11 @@ class Rehearsal:
                     break
         self.random = tuple(run.random)
         self.model = type(run.model).__name__
+        self.turned = {
+            f"model.{unwrapped(name)}.weight"
+            for name, module in run.model.named_modules()
+            if getattr(module, "transposed", isinstance(module, nn.Embedding | nn.EmbeddingBag))
+        }
         for i, loss in enumerate(self._at_start.losses):
             if not math.isfinite(loss):
                 raise TrainingError(f"{training.name}: the loss of step({i}) is {loss}")

@@ -47,6 +47,19 @@ def test_groups_are_those_counted_by_hand(make):
         assert np.array_equal(np.sort(before), np.sort(after))
 
 
+def test_units_are_named_by_what_makes_them():
+    def generator():
+        nn = torch.nn
+        layers = [nn.ConvTranspose2d(a, b, 2, bias=False) for a, b in ((3, 5), (5, 4), (4, 1))]
+        model = nn.Sequential(
+            layers[0], nn.BatchNorm2d(5), nn.Tanh(), layers[1], nn.Tanh(), layers[2]
+        )
+        return models.train(model, lambda m, x: m(x).square().mean(), models.normal(6, 3, 2, 2))
+
+    coverage = find(Training("generator", generator))
+    assert [units.name for units in coverage.groups] == ["layer 0 channels", "layer 3 channels"]
+
+
 def test_units_without_gradient_are_told_and_stay_in_their_group():
     def dead():
         model, step = models.mlp()
