@@ -42,7 +42,7 @@ class Report(Checked):
         return report.to_json(self)
 
     def __repr__(self) -> str:
-        """Return what the command prints."""
+        """Return what the command prints with ``--no-explain``."""
         failed = (text for lines in report.failures(self) for text in ("", *lines))
         before = (*self.heading, "", *map(report.line, self.verdicts), *failed)
         return "\n".join((*before, "", *self.notes, report.last_line(self.verdicts)))
@@ -103,7 +103,8 @@ def check(
     Returns
     -------
     Report
-        Printed, it reads as the output of the command.
+        Printed, it reads as the output of the command with ``--no-explain``; ``symmetry.explain``
+        names the operation behind a violation.
 
     Raises
     ------

@@ -10,7 +10,7 @@ def test_my_step(invariant_check):
 import os
 import sys
 import sysconfig
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 from hypothesis.database import ExampleDatabase
 
-from symmetry.checker.case import Case, CaseError, parse_case
-from symmetry.checker.plan import Plan
+from symmetry.checker.case import EXAMPLES, Case, CaseError, parse_case
+from symmetry.checker.plan import STEPS, Plan
 from symmetry.checker.verdict import Checked
 from symmetry.errors import SymmetryError
 from symmetry.report.verdicts import failures, line
@@ -30,8 +30,17 @@ from symmetry.targets.resolve import as_target, resolve
 def parametrize_invariants(
     step: str | Callable[..., Any],
     *,
+    only: str | Iterable[str] = (),
+    skip: str | Iterable[str] = (),
+    examples: int = EXAMPLES,
+    seed: int = 0,
+    dtype: str | Iterable[str] = (),
+    exact: bool = False,
+    allow: str | Iterable[str] = (),
+    expected_failures: Mapping[str, str] | None = None,
+    min_samples: int = 1,
+    steps: int = STEPS,
     database: ExampleDatabase | None = None,
-    **options: Any,
 ) -> pytest.MarkDecorator:
     """Turn a test into one test for each invariant, named after it.
 
@@ -45,14 +54,13 @@ def parametrize_invariants(
     step
         A training step ``step(x, y, w1, w2, lr) -> (w1, w2)``, a class whose instances are one, a
         PyTorch training, or a name such as the command line takes.
+    only, skip, examples, seed, dtype, exact, allow, expected_failures, min_samples, steps
+        As ``symmetry.check`` takes them. An expected failure that does not fail in any dtype fails
+        its test.
     database
         A database of Hypothesis, in which the smallest case of each failure is kept. Those in it
         are run first, whoever has found them: give workers with other seeds one that they share.
         Trainings have no cases and keep none.
-    **options
-        Those of ``symmetry.check``: only, skip, examples, seed, dtype, exact, allow,
-        expected_failures, min_samples, steps. An expected failure that does not fail in any dtype
-        fails its test.
 
     Examples
     --------
@@ -60,6 +68,8 @@ def parametrize_invariants(
     ... def test_core(invariant_check):
     ...     invariant_check()
     """
+    options = {**locals()}  # all of them are a plan's, but for two
+    del options["step"], options["database"]
     try:
         found = resolve(step) if isinstance(step, str) else as_target(step, _name(step))
         plan = Plan(found, **options)

@@ -16,6 +16,12 @@ from tests.checker import steps
 from tests.cli.process import symmetry as command
 from tests.conftest import needs
 
+VIOLATED = """
+def step(x, y, w1, w2, lr):
+    w1 = w1 + 1
+    w1[:, -1] += 1
+    return w1, w2 + 1
+"""
 OPTIONS = {"only": "symmetry/w2-rows", "examples": 10, "dtype": "float32"}
 
 
@@ -71,6 +77,21 @@ def test_printed_it_is_what_the_command_prints(tmp_path):
         options = [f"--{name}={value}" for name, value in arguments.items()]
         printed = command("check", "numpy", *options, cwd=tmp_path).out
         assert f"{check('numpy', **arguments)}\n" == printed
+    (tmp_path / "mine.py").write_text(VIOLATED)
+    options = ("--only", "symmetry/w1-columns", "--examples", "5", "--no-explain")
+    printed = command("check", "mine.py:step", *options, cwd=tmp_path)
+    assert printed.status == 1
+    report = check(f"{tmp_path}/mine.py:step", only="symmetry/w1-columns", examples=5)
+    assert repr(report).replace(f"{tmp_path}/", "") + "\n" == printed.out
+
+
+def test_a_verdict_knows_what_json_has_of_it():
+    report = check(steps.last_unit_off, examples=5)
+    for verdict, found in zip(report, json.loads(report.to_json())["results"], strict=True):
+        for name in ("iteration", "matrix", "units", "entry", "relative", "groups", "rounding"):
+            value = getattr(verdict, name)
+            assert (list(value) if isinstance(value, tuple) else value) == found[name], name
+    assert report.verdicts[0].matrix == "w1"
 
 
 def test_in_a_notebook_it_is_a_table():

@@ -13,6 +13,11 @@ Kind = Literal[
 ]
 
 
+def _of_violation(name: str) -> property:
+    """Return what a verdict hands on of its violation."""
+    return property(lambda verdict: getattr(verdict.violation, name, None))
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What checking one invariant in one dtype came to; everything printed is read from it.
@@ -27,11 +32,12 @@ class Verdict:
         *holds*: nothing deviated, and in some case it could have. *violated*. *rounding*: violated,
         but the rounding of single steps explains it; that does not gate, and in an exact check it
         is *violated*. *vacuous*: nothing deviated, but no case had the witness, so it proves
-        nothing. *not applicable*: the step does not take the dtype. *expected failure*: violated,
-        as announced. *error*: the step raised, or did not return two arrays of the right shapes and
-        dtype.
+        nothing. *not applicable*: it says nothing of this target, in this dtype. *expected
+        failure*: violated, as announced. *error*: the target raised, or did not return what it has
+        to return.
     cases, counted
-        Cases that were run, shrinking apart, and those of them that had the witness.
+        Cases that were run, shrinking apart, and those of them that had the witness; of a training
+        the runs that were compared.
     max_ulps
         Largest deviation seen; of a failure, in its smallest case. None where nothing was measured.
     margin
@@ -50,6 +56,10 @@ class Verdict:
         A failure was expected, but there is none in any dtype that was checked.
     failures, reruns
         How often the smallest case failed again when it was run again.
+    iteration, matrix, units, entry, relative, groups, growth, rounding
+        Of a failure: the step, from 1, and the array that show it, the units and the entry there,
+        how far they are apart relative to their size, which units are equal still, how that went
+        on, and whether rounding explains it; None where nothing went wrong.
     steps, array, group, ratio, threshold
         Of trainings, which have no cases: how many steps the runs of ``training/*`` take, where the
         largest deviation is, the units it concerns, the deviation divided by the response, and the
@@ -76,6 +86,23 @@ class Verdict:
     group: str | None = None
     ratio: float | None = None
     threshold: float | None = None
+
+    iteration = _of_violation("iteration")
+    units = _of_violation("units")
+    entry = _of_violation("entry")
+    relative = _of_violation("relative")
+    groups = _of_violation("groups")
+    rounding = _of_violation("rounding")
+
+    @property
+    def growth(self) -> tuple[tuple[int, float], ...] | None:
+        """How far the units are apart, relative, after some steps."""
+        return (self.violation and self.violation.growth) or None
+
+    @property
+    def matrix(self) -> str | None:
+        """The array that shows the failure of a two-layer step."""
+        return self.violation.array if self.violation and not self.of_training else None
 
     @property
     def gates(self) -> bool:

@@ -40,7 +40,13 @@ _WORK = 3 * 10**9  # that may be spent on explaining: samples times inputs times
 )
 @option("--skip", "PATTERN", "Leave these out; wins over --only. Repeatable.", multiple=True)
 @option("--examples", "N", "Number of cases for each dtype.", 100, WHOLE)
-@option("--seed", "N", "Seed of the list of cases; another one explores others.", 0, FROM_ZERO)
+@option(
+    "--seed",
+    "N",
+    "Seed of the list of cases, or of a training; another one explores others.",
+    0,
+    FROM_ZERO,
+)
 @option("--dtype", None, "Repeatable.  [default: both]", kind=DTYPE, multiple=True)
 @flag("--exact", "Units must stay equal bit for bit: a split by rounding alone is a violation.")
 @option(
@@ -134,7 +140,9 @@ def command(
     for file in contents:
         say(f"wrote {file}")
     if script is not None and script not in contents:
-        say(f"there is nothing to reproduce: {script} was not written")
+        of_training = any(verdict.of_training for verdict in only.verdicts)
+        why = "a training has no script" if of_training else "there is nothing to reproduce"
+        say(f"{why}: {script} was not written")
     code = max((exit_code(each.verdicts) for each in found), key=(OK, FAILED, FOUND).index)
     if code == FAILED and not several:
         raise SymmetryError(conclusion(only.verdicts))

@@ -26,6 +26,8 @@ KINDS: tuple[Kind, ...] = get_args(Kind)  # the worst first
 SIGNATURE = (
     "step(x, y, w1, w2, lr) -> (w1, w2), arrays of shapes (n, i), (n, c), (i + 1, h), (h + 1, c)"
 )
+# What JSON has of a failure.
+_OF_FAILURES = "iteration", "matrix", "units", "entry", "relative", "groups", "growth", "rounding"
 _NAME = max(len(invariant.name) for invariant in CATALOGUE)
 _KIND = max(map(len, KINDS))
 _CATALOGUE = {invariant.name: invariant for invariant in CATALOGUE}
@@ -185,7 +187,7 @@ def _next_step(checked: Checked, verdict: Verdict) -> str | None:
         splits = violation.group if verdict.of_training else violation.groups
         if splits:
             return command_line("explain", checked.trainer, case=case and case.to_json())
-    works = any(other.counted for other in checked.verdicts)
+    works = any(other.counted for other in checked.verdicts if other.dtype == verdict.dtype)
     if verdict.kind == "error" and case is not None and case.n == 1 and works:
         return command_line("check", checked.trainer, min_samples=2)
     return None
@@ -243,8 +245,8 @@ def record(checked: Checked) -> dict[str, Any]:
 
 
 def _result(trainer: str, verdict: Verdict) -> dict[str, Any]:
-    violation = vars(verdict.violation) if verdict.violation else {}
-    found = {
+    more = ("steps", "array", "group", "ratio", "threshold") if verdict.of_training else ()
+    return {
         "name": verdict.invariant,
         "dtype": verdict.dtype,
         "verdict": verdict.kind,
@@ -252,16 +254,11 @@ def _result(trainer: str, verdict: Verdict) -> dict[str, Any]:
         "counted": verdict.counted,
         "max_ulps": verdict.max_ulps,
         "case": json.loads(verdict.case.to_json()) if verdict.case else None,
-        "iteration": violation.get("iteration"),
-        "matrix": None if verdict.of_training else violation.get("array"),
-        **{key: violation.get(key) for key in ("units", "entry", "relative", "groups")},
-        "growth": violation.get("growth") or None,
-        "rounding": violation.get("rounding"),
+        **{name: getattr(verdict, name) for name in _OF_FAILURES},
         "message": gist(verdict),
         "command": command_for(trainer, verdict),
+        **{name: getattr(verdict, name) for name in more},
     }
-    more = ("steps", "array", "group", "ratio", "threshold") if verdict.of_training else ()
-    return found | {key: getattr(verdict, key) for key in more}
 
 
 def _gating(verdicts: Sequence[Verdict]) -> str:

@@ -164,8 +164,10 @@ def test_an_error_shows_the_signature_that_is_expected():
 
 def test_an_error_of_a_single_sample_is_tried_with_two_where_the_step_works_otherwise():
     error = replace(ERROR, case=replace(CASE, n=1))
-    checked = Checked("numpy", 0, 100, (error, HOLDS))
+    checked = Checked("numpy", 0, 100, (error, replace(HOLDS, dtype=error.dtype)))
     assert details(checked, error)[-1] == "  next       symmetry check numpy --min-samples 2"
+    other = Checked("numpy", 0, 100, (error, replace(HOLDS, dtype="float64")))
+    assert "  next  " not in "\n".join(details(other, error))
     assert "  next  " not in "\n".join(detailed(error))
 
 
