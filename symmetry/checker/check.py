@@ -84,7 +84,7 @@ def measure(blank: Verdict, invariant: Invariant, setting: Any, *, exact: bool) 
     message = violation.message if violation else finding.note
     if kind in ("vacuous", "not applicable"):
         message = message or f"it could not have failed: it needs {invariant.witness}"
-    return replace(
+    verdict = replace(
         blank,
         kind=kind,
         cases=invariant.runs,
@@ -93,6 +93,11 @@ def measure(blank: Verdict, invariant: Invariant, setting: Any, *, exact: bool) 
         margin=finding.margin,
         violation=violation,
         message=message,
+    )
+    if not blank.of_training:
+        return verdict
+    return replace(
+        verdict,
         array=violation.array if violation else finding.array,
         group=violation.group if violation else None,
         ratio=finding.ratio,

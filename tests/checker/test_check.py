@@ -43,6 +43,13 @@ def test_a_sound_step_holds_in_everything_and_every_dtype():
     assert exit_code(verdicts) == 0
 
 
+def test_what_only_trainings_have_is_not_told_of_a_step():
+    verdict = verdict_of(steps.last_unit_off, "symmetry/permutation")
+    assert verdict.kind == "violated"
+    assert verdict.margin > 1
+    assert verdict.ratio is verdict.threshold is verdict.array is verdict.group is None
+
+
 def test_a_violation_is_shrunk_and_described():
     verdict = verdict_of(steps.last_unit_off, "symmetry/w1-columns")
     assert verdict.kind == "violated"
