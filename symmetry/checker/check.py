@@ -87,7 +87,7 @@ def measure(blank: Verdict, invariant: Invariant, setting: Any, *, exact: bool) 
     verdict = replace(
         blank,
         kind=kind,
-        cases=invariant.runs,
+        cases=invariant.runs if finding.applies else 0,
         counted=invariant.runs if finding.counted else 0,
         max_ulps=finding.max_ulps,
         margin=finding.margin,
@@ -194,9 +194,9 @@ class StepExaminer(Examiner):
         assert case is not None
         fresh = (_bound(self.trainer, case) for _ in range(_RERUNS))
         again = [self._measure(invariant, case, setting).kind for setting in fresh]
-        if violation is not None and invariant.splits:
-            violation = elaborated(_setting(self.trainer, case), violation)
         failures = again.count(failure.kind)
+        if violation is not None and invariant.splits and failures == _RERUNS:  # or it is no growth
+            violation = elaborated(_setting(self.trainer, case), violation)
         return replace(failure, violation=violation, failures=failures, reruns=_RERUNS)
 
     def _tell(self, failure: Verdict) -> None:

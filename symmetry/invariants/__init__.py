@@ -1,1 +1,1 @@
-"""What is checked: the ten invariants, and the three ways of comparing numbers they rest on."""
+"""What is checked: the invariants, the law that most of them are, and what rounding may do."""

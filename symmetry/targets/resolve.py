@@ -18,6 +18,7 @@ from symmetry.targets.trainer import DTYPES, Trainer
 from symmetry.targets.training import Training
 
 BUILTIN = ("numba", "numpy", "torch", "torch-autograd", "jax")
+_FRAMEWORKS = ("torch", "jax")  # that may not be installed
 
 Target = Trainer | Training
 _ANYTHING = [inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD]
@@ -205,7 +206,7 @@ def _builtin_module(name: str) -> ModuleType:
             return importlib.import_module(module)
         except ModuleNotFoundError as error:
             framework = name.partition("-")[0]
-            if framework not in ("torch", "jax"):
+            if framework not in _FRAMEWORKS:
                 raise
             raise SymmetryError(
                 f"{name!r} needs {framework}, which cannot be imported: {error} "

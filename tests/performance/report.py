@@ -170,7 +170,8 @@ def headline(measured: Measured, kept: Kept) -> str:
     def at_least(sweep: Sweep, what: str) -> str:
         ratio, point = least(kept, sweep.label)
         number, dtype = point.split(", ")
-        return f"at least {ratio:.2f} times as fast ({number} {what}, {dtype})"
+        things = what.removesuffix("s") if number == "1" else what
+        return f"at least {ratio:.2f} times as fast ({number} {things}, {dtype})"
 
     def both(kind: str, form: str) -> str:
         return " and ".join(form.format(least(kept, kind, dtype)[0], dtype) for dtype in DTYPES)
@@ -184,7 +185,7 @@ def headline(measured: Measured, kept: Kept) -> str:
         f"{classes.ticks[-1]:,} classes {at_least(classes, 'classes')}."
     )
     if len(kept) > 1:
-        text += f" Of {len(kept)} processors, each time that is the one where the ratio is lowest."
+        text += f" Each of these ratios is the lowest of those on {len(kept)} processors."
     return textwrap.fill(text, 100)
 
 
