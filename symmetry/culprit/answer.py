@@ -1,6 +1,6 @@
-"""From a subject to the operation that tells its equal units apart.
+"""From a setting to the operation that tells its equal units apart.
 
-First the subject is run as ever, to learn whether and when its units split. Then the run is
+First the setting is run as ever, to learn whether and when its units split. Then the run is
 watched, again and again up to that step: see ``symmetry.culprit.search``.
 """
 
@@ -16,8 +16,8 @@ from symmetry.culprit.explanation import Difference, Explanation
 from symmetry.culprit.pair import Finding, apart
 from symmetry.culprit.plant import nudged, with_different
 from symmetry.culprit.search import Watched, Ways, chosen, scaled_rows, watched
+from symmetry.culprit.setting import Setting
 from symmetry.culprit.spot import tolerance_of
-from symmetry.culprit.subject import Subject
 from symmetry.data.random import Random
 from symmetry.units.follow import Follower
 from symmetry.units.state import State, finite
@@ -50,27 +50,27 @@ class _Split:
     apart: float  # of the largest entry of their array
 
 
-def explain_subject(subject: Subject, steps: int, *, first: str = "") -> Explanation:
-    """Find the operation that splits the equal units of a subject in so many steps, if one does.
+def explain_setting(setting: Setting, steps: int, *, first: str = "") -> Explanation:
+    """Find the operation that splits the equal units of a setting in so many steps, if one does.
 
     The group of units that is named ``first`` is looked at before all others.
     """
-    splits, compared = _splits(subject, steps)
+    splits, compared = _splits(setting, steps)
     splits.sort(key=lambda split: (split.units.name != first, -split.apart))
     found: list[Explanation] = []
     for split in splits[:_GROUPS]:
-        found.append(_explain_split(subject, split, compared))
-        if found[-1].outcome == "rounding" and subject.forgets:
-            found[-1] = _explain_later(subject, split, steps, found[-1])
+        found.append(_explain_split(setting, split, compared))
+        if found[-1].outcome == "rounding" and setting.forgets:
+            found[-1] = _explain_later(setting, split, steps, found[-1])
         if found[-1].outcome == "explained":
             return found[-1]
-    return found[0] if found else Explanation(subject.name, "nothing split", compared)
+    return found[0] if found else Explanation(setting.name, "nothing split", compared)
 
 
-def explain_exchange(subject: Subject, steps: int, *, first: str = "") -> Explanation | None:
-    """Find the operation that does more than exchange two units, if none of a subject split."""
-    for units in sorted(subject.units, key=lambda group: group.name != first):
-        unfair = _unfair_exchange(subject, units, steps)
+def explain_exchange(setting: Setting, steps: int, *, first: str = "") -> Explanation | None:
+    """Find the operation that does more than exchange two units, if none of a setting split."""
+    for units in sorted(setting.units, key=lambda group: group.name != first):
+        unfair = _unfair_exchange(setting, units, steps)
         if unfair is not None:
             there, a, b, array = unfair
             run = watched(there, units, steps)
@@ -80,20 +80,20 @@ def explain_exchange(subject: Subject, steps: int, *, first: str = "") -> Explan
 
 
 def _unfair_exchange(
-    subject: Subject, units: Units, steps: int
-) -> tuple[Subject, int, int, str] | None:
+    setting: Setting, units: Units, steps: int
+) -> tuple[Setting, int, int, str] | None:
     """Return two of the units whose exchange does more than exchange them, if it finds some.
 
     A step that takes a norm over some of the units and divides all of them by it keeps equal units
-    equal, and is unfair all the same. Before the units comes the subject that starts where this is
+    equal, and is unfair all the same. Before the units comes the setting that starts where this is
     so, behind them the array of the state that shows it. They are found by halving a random order:
     a cycle of its first units is fair, and one of as many and the next is not.
     """
     random = Random(0, 9).permutation(units.count)
-    start = with_different(subject.start, units, range(units.count), subject.scale, 0)
-    last, near = subject.last(start, steps), subject.last(nudged(start, 0), steps)
+    start = with_different(setting.start, units, range(units.count), setting.scale, 0)
+    last, near = setting.last(start, steps), setting.last(nudged(start, 0), steps)
     limits = {
-        name: tolerance_of(last[name], near[name], subject.limit * apart(last[name], near[name]))
+        name: tolerance_of(last[name], near[name], setting.limit * apart(last[name], near[name]))
         for name in start  # an optimiser makes more, in which the units are not known
     }
 
@@ -105,7 +105,7 @@ def _unfair_exchange(
     @cache
     def moved(some: int) -> str | None:
         """Return the array of the end that a cycle does more to than to rearrange its units."""
-        end = subject.last(units.rearranged(start, cycle(some)), steps)
+        end = setting.last(units.rearranged(start, cycle(some)), steps)
         expected = units.rearranged(last, cycle(some))
         beyond = (n for n, limit in limits.items() if apart(end[n], expected[n]) > limit)
         return next(beyond, None)
@@ -113,17 +113,17 @@ def _unfair_exchange(
     if moved(units.count) is None:
         return None
     unfair = bisect_left(range(units.count), True, 2, key=lambda some: moved(some) is not None)
-    there = subject.at(units.rearranged(start, cycle(unfair - 1)))
+    there = setting.at(units.rearranged(start, cycle(unfair - 1)))
     a, b = map(int, random[unfair - 2 : unfair])
     return there, a, b, moved(unfair) or ""
 
 
-def _explain_split(subject: Subject, split: _Split, compared: int) -> Explanation:
+def _explain_split(setting: Setting, split: _Split, compared: int) -> Explanation:
     run = None
-    if subject.forgets and split.step > 1:
-        run = watched(subject.at(split.before), split.units, 1, split.step - 1)
+    if setting.forgets and split.step > 1:
+        run = watched(setting.at(split.before), split.units, 1, split.step - 1)
     if run is None or not run.groups:  # the step splits them only after the others
-        run = watched(subject, split.units, split.step)
+        run = watched(setting, split.units, split.step)
     explanation = _unexplained(run, compared, split.step, split.array, split.difference)
     if run.groups:
         return _told(explanation, *_followed(run))
@@ -138,7 +138,7 @@ def _unexplained(
     """Say what is known before the watched run is looked at."""
     jax = ("JAX's operations were evaluated one by one, not compiled",) if run.jax else ()
     return Explanation(
-        trainer=run.subject.name,
+        trainer=run.setting.name,
         outcome="not while observed",
         steps=compared,
         step=step,
@@ -146,23 +146,23 @@ def _unexplained(
         array=array,
         difference=difference,
         observed=len(run.events),
-        remarks=(*run.subject.remarks, *jax),
+        remarks=(*run.setting.remarks, *jax),
     )
 
 
 def _explain_later(
-    subject: Subject, split: _Split, steps: int, rounding: Explanation
+    setting: Setting, split: _Split, steps: int, rounding: Explanation
 ) -> Explanation:
     """Make units equal again that rounding has split, and look for a jump in the steps to come."""
-    order = first_of_group(split.units.groups(subject.start), split.units.count)
+    order = first_of_group(split.units.groups(setting.start), split.units.count)
     state: State = split.before
     for step in range(split.step, min(split.step + _LATER, steps) + 1):
         before = split.units.rearranged(state, order)
-        there = subject.at(before)
+        there = setting.at(before)
         state = there.last(before, 1)
         for later in _splits(there, 1)[0] if step > split.step else ():
             if later.apart > _FARTHER * split.apart and finite(state):
-                found = _explain_split(subject, replace(later, step=step, before=before), steps)
+                found = _explain_split(setting, replace(later, step=step, before=before), steps)
                 if found.outcome == "explained":
                     size = f"{ROUNDING}: {NOT_THE_CAUSE}"
                     first = rounding.culprits[0]
@@ -171,16 +171,16 @@ def _explain_later(
     return rounding
 
 
-def _splits(subject: Subject, steps: int) -> tuple[list[_Split], int]:
+def _splits(setting: Setting, steps: int) -> tuple[list[_Split], int]:
     """Run unobserved; return the first split of each group, and how many steps were compared.
 
     The run ends after a step in which all groups have split. The first step with a number that is
     not finite is the last one compared.
     """
-    start = subject.start
-    followers = [(units, Follower(units, start)) for units in subject.units]
+    start = setting.start
+    followers = [(units, Follower(units, start)) for units in setting.units]
     splits, before, step = list[_Split](), start, 0
-    for step, state in enumerate(subject.states(start, steps), 1):
+    for step, state in enumerate(setting.states(start, steps), 1):
         for units, follower in followers:
             follower.see(step, state)
             split = follower.split

@@ -33,15 +33,15 @@ class Scene:
 
     def __init__(self, ways: Ways, finding: Finding) -> None:
         self._ways, self.finding, self._spot = ways, finding, finding.spot
-        subject, (number, q) = ways.run.subject, finding.key
+        setting, (number, q) = ways.run.setting, finding.key
         s = ways.captured(ways.different, number)
         t = ways.captured(ways.swapped, number)
         position = q if q < s.fresh else 0  # else it is what was written over
 
         def note(event: Event) -> None:
-            self._named = subject.named(event.arrays[position], event.memories[position])
+            self._named = setting.named(event.arrays[position], event.memories[position])
 
-        self._event = ways.captured(subject.start, ways.own[number], note)
+        self._event = ways.captured(setting.start, ways.own[number], note)
         self._operands = [
             *map(locate, s.operands, t.operands, repeat(abs(ways.pair.b - ways.pair.a)))
         ]

@@ -8,10 +8,10 @@ from typing import Any
 from symmetry.checker.case import DTYPES, Case, told_apart
 from symmetry.checker.threads import one_thread
 from symmetry.checker.verdict import Verdict
-from symmetry.culprit.answer import explain_exchange, explain_subject
+from symmetry.culprit.answer import explain_exchange, explain_setting
 from symmetry.culprit.explanation import Explanation
 from symmetry.culprit.plant import cloned, start_of_case, with_different
-from symmetry.culprit.subject import StepSubject, Subject
+from symmetry.culprit.setting import Setting, WatchedStep
 from symmetry.errors import SymmetryError
 from symmetry.invariants.two_layer import TwoLayer
 from symmetry.targets.resolve import resolve
@@ -105,17 +105,17 @@ def explain_step(trainer: Trainer, start: TwoLayer) -> Explanation:
     """Explain a two-layer step from a start."""
     if start.w1.dtype.name not in trainer.dtypes:
         raise SymmetryError(f"{trainer.name} takes {', '.join(trainer.dtypes)} only")
-    subject = StepSubject(trainer, start)
-    (units,) = subject.units
-    if all(len(group) == 1 for group in units.groups(subject.start)):
+    setting = WatchedStep(trainer, start)
+    (units,) = setting.units
+    if all(len(group) == 1 for group in units.groups(setting.start)):
         raise SymmetryError("no two hidden units start equal, so there is no symmetry to break")
     try:
-        found = explain_subject(subject, start.iterations)
+        found = explain_setting(setting, start.iterations)
         if found.outcome == "nothing split" and not (start.w1.any() or start.w2.any()):
-            last = subject.last(subject.start, start.iterations)
+            last = setting.last(setting.start, start.iterations)
             moves = [bool(units.rows(last, part).any()) for part in units.parts]
             if not any(moves) or (start.iterations > 1 and not all(moves)):
-                moved = with_different(subject.start, units, [0], subject.scale, 0)
+                moved = with_different(setting.start, units, [0], setting.scale, 0)
                 equal = units.rearranged(moved, [0] * units.count)
                 again = explain_step(trainer, start.at(equal))
                 remark = (
@@ -125,7 +125,7 @@ def explain_step(trainer: Trainer, start: TwoLayer) -> Explanation:
         if found.outcome != "nothing split":
             return found
         steps = STEPS if isinstance(trainer.target, type) else 1  # a function keeps no state
-        return explain_exchange(subject, min(start.iterations, steps)) or found
+        return explain_exchange(setting, min(start.iterations, steps)) or found
     except TrainerError as error:
         raise SymmetryError(f"{trainer.name}: {error}") from error
 
@@ -154,20 +154,20 @@ def explain_training(
         # Of clones of what a step chooses between it rightly takes the first one.
         unchosen = [group for group in groups if not group.chosen]
         for kind in ("float64", "float32") if dtype is None else (dtype,):
-            for subject in _subjects(training, unchosen, kind, seed):
-                found.append(explain_subject(subject, steps, first=first))
+            for setting in _settings(training, unchosen, kind, seed):
+                found.append(explain_setting(setting, steps, first=first))
                 if found[-1].outcome == "explained":
                     return found[-1]
             # Rounding in float32 may grow to more than what an exchange does.
             if kind == "float64":
-                subject = next(_subjects(training, groups, kind, seed))
-                unfair = explain_exchange(subject, steps, first=first)
+                setting = next(_settings(training, groups, kind, seed))
+                unfair = explain_exchange(setting, steps, first=first)
                 found += [unfair] if unfair is not None else []
                 if found[-1].outcome == "explained":
                     return found[-1]
-        wide = _widened(groups, subject.start)
-        for subject in _subjects(training, wide, dtype or "float64", seed) if wide else ():
-            supposed = explain_subject(subject, steps)
+        wide = _widened(groups, setting.start)
+        for setting in _settings(training, wide, dtype or "float64", seed) if wide else ():
+            supposed = explain_setting(setting, steps)
             if supposed.outcome == "explained":
                 proved = next(group.count for group in groups if group.name == supposed.units)
                 remark = f"{proved} of them were proved equal, and all were supposed to be"
@@ -177,14 +177,14 @@ def explain_training(
     return next((each for each in reversed(found) if each.step is not None), found[-1])
 
 
-def _subjects(
+def _settings(
     training: Training, groups: Sequence[Units], dtype: str, seed: int
-) -> Iterator[Subject]:
-    """Yield the training as a subject: each unit differs from its clones in one of them."""
-    from symmetry.culprit.training import TrainingSubject
+) -> Iterator[Setting]:
+    """Yield the training as a setting: each unit differs from its clones in one of them."""
+    from symmetry.culprit.training import WatchedTraining
 
     for shift in range(_SHIFTS):
-        yield TrainingSubject(training, groups, dtype=dtype, shift=shift, seed=seed)
+        yield WatchedTraining(training, groups, dtype=dtype, shift=shift, seed=seed)
 
 
 def _widened(groups: Sequence[Units], state: State) -> list[Units]:

@@ -24,8 +24,8 @@ import numpy as np
 
 from symmetry.culprit.pair import Finding, Key, Pair
 from symmetry.culprit.plant import nudged, with_different
+from symmetry.culprit.setting import Setting
 from symmetry.culprit.spot import largest
-from symmetry.culprit.subject import Subject
 from symmetry.observe.tape import Event, Mend, Tape
 from symmetry.targets.trainer import TrainerError
 from symmetry.units.compare import Group
@@ -39,7 +39,7 @@ Sink = Callable[[Event], None]
 class Watched:
     """R: the run in which units begin equal, and split."""
 
-    subject: Subject
+    setting: Setting
     units: Units
     events: Sequence[Event]  # without their arrays
     ends: Sequence[int]  # how many events there were after each step
@@ -56,14 +56,14 @@ class Watched:
         return self.earlier + 1 + bisect_right(self.ends, number)
 
 
-def watched(subject: Subject, units: Units, steps: int, earlier: int = 0) -> Watched:
+def watched(setting: Setting, units: Units, steps: int, earlier: int = 0) -> Watched:
     """Watch the run in which units begin equal."""
     events: list[Event] = []
     tape = Tape(lambda event: events.append(event.let_go()))
-    after = [(tape.count, state) for state in subject.states(subject.start, steps, tape)]
-    groups = _groups(units, subject.start, after[-1][1], subject.coarse)
+    after = [(tape.count, state) for state in setting.states(setting.start, steps, tape)]
+    groups = _groups(units, setting.start, after[-1][1], setting.coarse)
     ends = [count for count, _ in after]
-    return Watched(subject, units, events, ends, groups, earlier)
+    return Watched(setting, units, events, ends, groups, earlier)
 
 
 def chosen(groups: Sequence[Group]) -> tuple[int, int, list[int]]:
@@ -84,11 +84,11 @@ class Ways:
     """
 
     def __init__(self, run: Watched, a: int, b: int, c: int, seed: int) -> None:
-        self.run, subject, units = run, run.subject, run.units
+        self.run, setting, units = run, run.setting, run.units
         noise: dict[Key, float] = {}
         self.pair = Pair(a, b, noise, equal=bool(run.groups))
         self.control = Pair(a, c, noise)
-        self.different = with_different(subject.start, units, [a, b], subject.scale, seed)
+        self.different = with_different(setting.start, units, [a, b], setting.scale, seed)
         self.swapped = units.swapped(self.different, a, b)
         self.seen: list[Event] = []
         self.usual: set[int] = set()  # events that the usual unit goes through
@@ -118,7 +118,7 @@ class Ways:
 
         def measure(key: Key, _: Event, s: Array, u: Array) -> None:
             if s.dtype.kind == "f":
-                noise[key] = subject.limit * largest(s - u)
+                noise[key] = setting.limit * largest(s - u)
 
         self._last, _ = self._watch(self.different, keep)
         ends = [compare(nudged(self.different, seed), measure)]
@@ -150,7 +150,7 @@ class Ways:
                 found.extend(self.pair.judge(number, event))
                 self.control.judge(number, event)
 
-        last, _ = self._watch(self.run.subject.start, sink, mends=mends)
+        last, _ = self._watch(self.run.setting.start, sink, mends=mends)
         found += self.pair.lonely(self._inplace)
         after = self._after({finding.event for finding in mended if finding.jumps})
         found = [
@@ -189,7 +189,7 @@ class Ways:
     def _watch(self, start: State, sink: Sink, **options: Any) -> tuple[State, int]:
         """Run from a start while a tape watches; return the last state and how many events."""
         tape = Tape(sink, **options)
-        return self.run.subject.last(start, len(self.run.ends), tape), tape.count
+        return self.run.setting.last(start, len(self.run.ends), tape), tape.count
 
     def _align(self, stop: int) -> None:
         """Match the events of the run with equal units with those of the one with different ones.

@@ -1,4 +1,4 @@
-"""A PyTorch training as the subject of an explanation."""
+"""A PyTorch training as the setting of an explanation."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from symmetry.culprit.plant import cloned
-from symmetry.culprit.subject import Subject
+from symmetry.culprit.setting import Setting
 from symmetry.observe.place import Places
 from symmetry.observe.tape import Tape
 from symmetry.observe.torch import observing
@@ -22,7 +22,7 @@ _LIMITS = {"float32": 100.0, "float64": 1000.0}
 _COARSE = {"float32": 1e-4, "float64": 1e-8}
 
 
-class TrainingSubject(Subject):
+class WatchedTraining(Setting):
     """A training from a start in which most units of each group are equal.
 
     In float32 it is as written, in float64 promoted. Which units stay different is a matter of

@@ -22,7 +22,7 @@ from symmetry.units.state import Array, State
 from symmetry.units.units import Units
 
 
-class Subject(ABC):
+class Setting(ABC):
     """A target, from one start."""
 
     name: str  # what the user calls it
@@ -41,8 +41,8 @@ class Subject(ABC):
         """Return the state after so many steps of a fresh run."""
         return deque(self.states(start, steps, tape), maxlen=1)[0]
 
-    def at(self, start: State) -> Subject:
-        """Return the same subject from another start."""
+    def at(self, start: State) -> Setting:
+        """Return the same setting from another start."""
         there = copy.copy(self)
         there.start = start
         return there
@@ -59,8 +59,8 @@ class Subject(ABC):
         return "", ""
 
 
-class StepSubject(Subject):
-    """A step ``step(x, y, w1, w2, lr)`` on one problem."""
+class WatchedStep(Setting):
+    """A step ``step(x, y, w1, w2, lr)`` from one start."""
 
     def __init__(self, trainer: Trainer, start: TwoLayer) -> None:
         self.name = trainer.name
@@ -69,7 +69,7 @@ class StepSubject(Subject):
         self.units: Sequence[Units] = (start.hidden_units,)
         self.limit = max(32.0, start.limit)
         self.forgets = not isinstance(trainer.target, type)  # a class may keep a state of its own
-        self._trainer, self._problem = trainer, start
+        self._trainer, self._two_layer = trainer, start
 
     def states(self, start: State, steps: int, tape: Tape | None = None) -> Iterator[State]:
         """Yield the weights after each step."""
@@ -89,12 +89,12 @@ class StepSubject(Subject):
             with watching():
                 run = self._trainer.start()
             for _ in range(steps):
-                state = self._problem.at(state).step(Run(step))
+                state = self._two_layer.at(state).step(Run(step))
                 yield state
 
     def scale(self, array: str) -> float:
         """Return what gives pre-activations and logits of order 1."""
-        x = self._problem.x.astype(np.float64)
+        x = self._two_layer.x.astype(np.float64)
         squares = float(np.mean(np.einsum("ni,ni->n", x, x)))
         return 1 / float(np.sqrt(1 + squares)) if array == "w1" else 1.0
 
