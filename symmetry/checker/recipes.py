@@ -40,8 +40,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symmetry.checker.case import Case
+from symmetry.data.dataset import Dataset
 from symmetry.data.random import Random
 from symmetry.invariants.two_layer import TwoLayer
+from symmetry.memory import bytes_to_train, refuse_beyond_memory
 from symmetry.network.formulas import one_hot_encode
 
 Doubles = NDArray[np.float64]
@@ -51,6 +53,7 @@ Integers = NDArray[np.int64]
 COMMON = Case(8, 3, 4, 3, 0.1, 1, "float32", "unit", "scaled", 0)
 
 _SAMPLES, _LABELS, _WEIGHTS = range(3)  # the streams of one seed
+_LIVE = 16  # arrays of one entry a sample and unit that observing a run keeps at once
 _CACHED = 256  # a list of 100 cases fits; its largest matrices have under a million entries
 
 _FACTORS = {  # of w1 and w2, by which pre-activations and logits of order 1 are multiplied
@@ -71,6 +74,27 @@ def setting(case: Case) -> TwoLayer:
     for array in (x, y, w1, w2):
         array.flags.writeable = False
     return TwoLayer(x, y, w1, w2, lr=case.lr, iterations=case.iterations, seed=case.seed)
+
+
+def start_of_case(case: Case) -> TwoLayer:
+    """Return the arrays of a case that a run fits into memory with, all operations observed."""
+    _refuse((case.n, case.i, case.h, case.c), case.dtype)
+    return setting(case)
+
+
+def start_of_dataset(dataset: Dataset, samples: int | None, case: Case) -> TwoLayer:
+    """Return what a case says, but zero weights and the first samples of a data set, or all."""
+    x, dtype = dataset.train_x[:samples], case.dtype
+    _refuse((len(x), dataset.inputs, case.h, dataset.classes), dtype)
+    y = one_hot_encode(dataset.train_labels[:samples], dataset.classes, dtype)
+    w1 = np.zeros((dataset.inputs + 1, case.h), dtype)
+    w2 = np.zeros((case.h + 1, dataset.classes), dtype)
+    return TwoLayer(x.astype(dtype), y, w1, w2, case.lr, case.iterations, 0)
+
+
+def _refuse(sizes: tuple[int, int, int, int], dtype: str) -> None:
+    """Refuse what memory cannot hold, before it is tried."""
+    refuse_beyond_memory(bytes_to_train(sizes, dtype, inputs=4, layers=_LIVE, weights=0))
 
 
 @lru_cache(_CACHED)

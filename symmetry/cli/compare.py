@@ -62,14 +62,14 @@ def command(
     """
     from symmetry.cli.comparing import Shown
     from symmetry.comparison.compare import compare
+    from symmetry.comparison.entrant import parse_entrants
     from symmetry.comparison.environment import this_machine
     from symmetry.comparison.study import Study, full_study
-    from symmetry.comparison.subject import parse_subjects
     from symmetry.files import writable_directory
     from symmetry.report.comparison import JSON, MARKDOWN, render_study
     from symmetry.task import Settings, Task, task_of_case
 
-    subjects, settings = parse_subjects(trainers), Settings(**options)
+    entrants, settings = parse_entrants(trainers), Settings(**options)
     usual = is_usual(settings, data, classes)
     if case is not None and not usual:
         raise click.UsageError("--case holds all sizes, so it cannot go with options for them.")
@@ -82,7 +82,7 @@ def command(
             found = full_study(load_data(data, classes), settings, Shown())
         else:
             task = task or Task(load_data(data, classes), settings)
-            compared = compare(task, subjects, threads=threads, listener=Shown())
+            compared = compare(task, entrants, threads=threads, listener=Shown())
             found = Study(this_machine(), compared)
         render_study(found, as_typed()).write(output)
     if not quiet:

@@ -111,9 +111,9 @@ def _explain_step(
 ) -> tuple[Explanation, str | None]:
     """Explain a two-layer step; on small data with one thread, which is said."""
     from symmetry.checker.case import Case
+    from symmetry.checker.recipes import start_of_dataset
     from symmetry.checker.threads import in_words
     from symmetry.culprit.explain import explain_case, explain_step
-    from symmetry.culprit.plant import start_of_dataset
     from symmetry.data.mnist import load_mnist
 
     kind = dtype or ("float32" if "float32" in trainer.dtypes else trainer.dtypes[0])

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 from typing import Any
 
-from symmetry.comparison.process import Process, SubjectError
+from symmetry.comparison.entrant import Entrant, parse_entrants
+from symmetry.comparison.process import EntrantError, Process
 from symmetry.comparison.record import Comparison, TrainerPoint, TrainerRun
-from symmetry.comparison.subject import Subject, parse_subjects
 from symmetry.errors import SymmetryError
 from symmetry.targets.resolve import BUILTIN
 from symmetry.task import Task
@@ -36,28 +36,28 @@ class ComparisonListener:
 
 def compare(
     task: Task,
-    subjects: tuple[Subject, ...] = (),
+    entrants: tuple[Entrant, ...] = (),
     *,
     threads: int | None = None,
     optional: bool = False,
     listener: ComparisonListener | None = None,
 ) -> Comparison:
-    """Train every subject, or every built-in trainer that works, from zero weights on a task.
+    """Train every entrant, or every built-in trainer that works, from zero weights on a task.
 
     They take turns, one iteration each, and another one begins every time: whatever the machine
     does beside it affects all of them. Weights are fetched and compared while nothing is timed.
 
     So many ``threads`` are for all that set no number of their own; None leaves it to their
-    libraries, and stands for one on a case. An ``optional`` subject that fails is left out, but an
+    libraries, and stands for one on a case. An ``optional`` entrant that fails is left out, but an
     error if it is the last one.
     """
     if threads is None and task.case is not None:
         threads = CASE_THREADS
-    optional = optional or not subjects
-    subjects = subjects or parse_subjects(BUILTIN)
-    task.refuse_beyond_memory(len(subjects))
+    optional = optional or not entrants
+    entrants = entrants or parse_entrants(BUILTIN)
+    task.refuse_beyond_memory(len(entrants))
     listener = listener or ComparisonListener()
-    listener.begin(task, tuple(subject.name for subject in subjects))
+    listener.begin(task, tuple(entrant.name for entrant in entrants))
     processes: deque[Process] = deque()
     runs: dict[str, TrainerRun] = {}
     left_out: dict[str, str] = {}
@@ -67,7 +67,7 @@ def compare(
         for process in tuple(processes):
             try:
                 work(process)
-            except SubjectError as error:
+            except EntrantError as error:
                 if not optional:
                     raise
                 left_out[error.name] = error.reason
@@ -78,8 +78,8 @@ def compare(
                     raise SymmetryError(f"no trainer is left; {error}") from error
 
     with ExitStack() as stack:
-        for subject in subjects:  # all are started at once; each takes its time to import
-            processes.append(stack.enter_context(closing(Process(subject, threads))))
+        for entrant in entrants:  # all are started at once; each takes its time to import
+            processes.append(stack.enter_context(closing(Process(entrant, threads))))
         each(lambda process: process.begin(task))
         each(Process.receive)
         for iteration in range(1, task.settings.iterations + 1):
@@ -87,7 +87,7 @@ def compare(
             processes.rotate(-1)
             listener.turn(iteration)
         each(lambda process: runs.update({process.name: process.advance()}))
-    found = tuple(runs[subject.name] for subject in subjects if subject.name in runs)
+    found = tuple(runs[entrant.name] for entrant in entrants if entrant.name in runs)
     comparison = Comparison(task, threads, found, left_out)
     listener.end(comparison)
     return comparison

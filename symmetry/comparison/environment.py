@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from symmetry.comparison.subject import THREAD_VARIABLES
+from symmetry.comparison.entrant import THREAD_VARIABLES
 from symmetry.units.words import count
 
 _SETTINGS = ("MKL_CBWR", "OPENBLAS_CORETYPE", "ATEN_CPU_CAPABILITY", "XLA_FLAGS", "NUMBA_CPU_NAME")

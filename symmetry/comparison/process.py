@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from symmetry.comparison.entrant import Entrant
 from symmetry.comparison.record import Iteration, recorded
-from symmetry.comparison.subject import Subject
 from symmetry.data.dataset import Dataset
 from symmetry.errors import SymmetryError
 from symmetry.network.formulas import one_hot_encode
@@ -27,29 +27,29 @@ from symmetry.task import Task
 from symmetry.units.compare import Floats
 
 
-class SubjectError(SymmetryError):
+class EntrantError(SymmetryError):
     """A trainer cannot be imported, raised, or its process died: one line, with its name."""
 
-    def __init__(self, subject: Subject, message: str) -> None:
+    def __init__(self, entrant: Entrant, message: str) -> None:
         """Put the trainer's name in front of a message that may begin with it already."""
-        self.name = subject.name
-        self.reason = message.removeprefix(f"{subject.trainer!r}: ")
-        super().__init__(f"trainer {subject.name!r}: {self.reason}")
+        self.name = entrant.name
+        self.reason = message.removeprefix(f"{entrant.trainer!r}: ")
+        super().__init__(f"trainer {entrant.name!r}: {self.reason}")
 
 
 class Process:
     """A worker. It is in a session of its own, so that a Ctrl-C comes to us alone."""
 
-    def __init__(self, subject: Subject, threads: int | None) -> None:
-        self.name, self._subject = subject.name, subject
-        self._cores = (subject.threads or threads) if subject.trainer == "jax" else None
+    def __init__(self, entrant: Entrant, threads: int | None) -> None:
+        self.name, self._entrant = entrant.name, entrant
+        self._cores = (entrant.threads or threads) if entrant.trainer == "jax" else None
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115
-        environment = subject.environment(threads)
+        environment = entrant.environment(threads)
         self._process = start(__name__, stderr=self._complaints, env=environment)
 
     def begin(self, task: Task) -> None:
         """Send the task; the first answer is that everything is ready."""
-        self._send((self._subject, task, self._cores))
+        self._send((self._entrant, task, self._cores))
 
     def advance(self) -> Any:
         """Ask for what comes next, wait for it, and return it."""
@@ -64,7 +64,7 @@ class Process:
         except (EOFError, pickle.UnpicklingError) as error:
             raise self._death() from error
         if error is not None:
-            raise SubjectError(self._subject, error)
+            raise EntrantError(self._entrant, error)
         return value
 
     def _send(self, message: Any) -> None:
@@ -82,14 +82,14 @@ class Process:
         with suppress(OSError), self._process:
             pass  # closes the pipes, whatever is still unsent, and waits
 
-    def _death(self) -> SubjectError:
+    def _death(self) -> EntrantError:
         """Say how the process ended, and what it said last."""
         self._process.kill()  # it may have closed its pipes without ending
         status = self._process.wait()
         self._complaints.seek(0)
         lines = self._complaints.read().decode(errors="replace").split("\n")
         last = next((f": {line.strip()[:200]}" for line in reversed(lines) if line.strip()), "")
-        return SubjectError(self._subject, f"its process ended ({ending(status)}){last}")
+        return EntrantError(self._entrant, f"its process ended ({ending(status)}){last}")
 
 
 def main() -> None:
@@ -110,30 +110,30 @@ def main() -> None:
             pickle.load(questions)
 
 
-def _work(subject: Subject, task: Task, cores: int | None) -> Iterator[Any]:
+def _work(entrant: Entrant, task: Task, cores: int | None) -> Iterator[Any]:
     """Yield None once the trainer has the data, then each point of its run, and the whole run.
 
     Weights are compared while nothing is timed.
     """
     if cores is not None and hasattr(os, "sched_setaffinity"):  # JAX has a thread for each
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
-    if subject.deterministic:
+    if entrant.deterministic:
         import torch
 
         torch.use_deterministic_algorithms(True)
     data, settings = task.data, task.settings
     shapes = (data.inputs + 1, settings.hidden), (settings.hidden + 1, data.classes)
     w1, w2 = (np.zeros(shape, settings.dtype) for shape in shapes)
-    if subject.step_only:
-        trainer = resolve.resolve_step(subject.trainer)
+    if entrant.step_only:
+        trainer = resolve.resolve_step(entrant.trainer)
         if settings.dtype not in trainer.dtypes:
             takes = ", ".join(trainer.dtypes)
             raise SymmetryError(f"it takes {takes} only, not {settings.dtype}")
         training = _steps(trainer, data, w1, w2, settings.lr)
     else:
-        training = _iterations(resolve.contestant(subject.trainer)(data, w1, w2, settings.lr))
+        training = _iterations(resolve.contestant(entrant.trainer)(data, w1, w2, settings.lr))
     yield None
-    yield from recorded(subject, task, islice(training, settings.iterations))
+    yield from recorded(entrant, task, islice(training, settings.iterations))
 
 
 def _iterations(training: Iterator[contestant.Iteration]) -> Iterator[Iteration]:

@@ -6,8 +6,8 @@ from statistics import median
 
 import numpy as np
 
+from symmetry.comparison.entrant import Entrant
 from symmetry.comparison.environment import loaded_libraries
-from symmetry.comparison.subject import Subject
 from symmetry.invariants.two_layer import hidden_units
 from symmetry.task import Task
 from symmetry.units import compare
@@ -33,7 +33,7 @@ class TrainerPoint:
 class TrainerRun:
     """One trainer's training."""
 
-    subject: Subject
+    entrant: Entrant
     history: tuple[TrainerPoint, ...]
     groups: tuple[Group, ...]  # of units identical in both matrices, when compared last
     counted: bool  # whether there was anything to tell apart: two units, and weights that moved
@@ -43,7 +43,7 @@ class TrainerRun:
     @property
     def name(self) -> str:
         """The trainer's name with its settings."""
-        return self.subject.name
+        return self.entrant.name
 
     @property
     def seconds(self) -> float | None:
@@ -83,7 +83,7 @@ class Comparison:
     def helped(self) -> tuple[TrainerRun, ...]:
         """The runs whose settings kept the units identical that split without them."""
         kept = (run for run in self.runs if run.counted and run.split is None)
-        plain = ((run, self.run(run.subject.trainer)) for run in kept)
+        plain = ((run, self.run(run.entrant.trainer)) for run in kept)
         return tuple(run for run, other in plain if other is not None and other.split)
 
 
@@ -105,7 +105,7 @@ def spread(units: Floats) -> float:
 
 
 def recorded(
-    subject: Subject, task: Task, iterations: Iterable[Iteration]
+    entrant: Entrant, task: Task, iterations: Iterable[Iteration]
 ) -> Iterator[TrainerPoint | TrainerRun]:
     """Compare the units after every iteration: yield a point for each, then the whole run."""
     units, tests = hidden_units(task.settings.hidden), len(task.data.test_labels)
@@ -124,4 +124,4 @@ def recorded(
         history.append(TrainerPoint(number, seconds, loss, 100 * correct / tests, apart, ulps))
         yield history[-1]
     counted = moved and units.count > 1
-    yield TrainerRun(subject, tuple(history), groups, counted, *loaded_libraries())
+    yield TrainerRun(entrant, tuple(history), groups, counted, *loaded_libraries())

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from symmetry.checker.case import Case
 from symmetry.comparison.compare import ComparisonListener, compare
+from symmetry.comparison.entrant import parse_entrants
 from symmetry.comparison.environment import this_machine
 from symmetry.comparison.record import Comparison
-from symmetry.comparison.subject import parse_subjects
 from symmetry.data.dataset import Dataset
 from symmetry.task import Settings, Task, task_of_case
 
@@ -59,14 +59,14 @@ def full_study(
 
     What cannot fit into memory is refused before anything is begun.
     """
-    prepared = [(Task(data, own), parse_subjects(names)) for own, names in trials]
-    for task, subjects in prepared:
-        task.refuse_beyond_memory(len(subjects))
+    prepared = [(Task(data, own), parse_entrants(names)) for own, names in trials]
+    for task, entrants in prepared:
+        task.refuse_beyond_memory(len(entrants))
     main = compare(Task(data, settings), listener=listener)
     tried = tuple(
-        compare(task, subjects, optional=True, listener=listener)
-        for task, subjects in prepared
-        if main.run(subjects[0].name)
+        compare(task, entrants, optional=True, listener=listener)
+        for task, entrants in prepared
+        if main.run(entrants[0].name)
     )
     growth = compare(task_of_case(case), listener=listener)
     return Study(this_machine(), main, tried, growth)

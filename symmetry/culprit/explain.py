@@ -6,11 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 from symmetry.checker.case import DTYPES, Case, told_apart
+from symmetry.checker.recipes import start_of_case
 from symmetry.checker.threads import one_thread
 from symmetry.checker.verdict import Verdict
 from symmetry.culprit.answer import explain_exchange, explain_setting
 from symmetry.culprit.explanation import Explanation
-from symmetry.culprit.plant import cloned, start_of_case, with_different
+from symmetry.culprit.plant import cloned, with_different
 from symmetry.culprit.setting import Setting, WatchedStep
 from symmetry.errors import SymmetryError
 from symmetry.invariants.two_layer import TwoLayer

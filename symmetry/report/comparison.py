@@ -110,7 +110,7 @@ def _task(task: Task) -> dict[str, Any]:
 def _run(run: TrainerRun) -> dict[str, Any]:
     return {
         "trainer": run.name,
-        "timed": "step" if run.subject.step_only else "iteration",
+        "timed": "step" if run.entrant.step_only else "iteration",
         "first_seconds": run.history[0].seconds,
         "seconds": run.seconds,
         "counted": run.counted,
@@ -129,9 +129,9 @@ def seconds(value: float | None) -> str:
 
 def _ratio(run: TrainerRun, comparison: Comparison) -> str:
     """Return how many times as long an iteration takes as with the fastest trainer."""
-    if not run.seconds or run.subject.step_only:
+    if not run.seconds or run.entrant.step_only:
         return "-"
-    times = (each.seconds for each in comparison.runs if not each.subject.step_only)
+    times = (each.seconds for each in comparison.runs if not each.entrant.step_only)
     return f"{run.seconds / min(filter(None, times)):.2f}"
 
 

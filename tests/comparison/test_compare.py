@@ -8,9 +8,9 @@ import pytest
 from symmetry.checker.case import Case
 from symmetry.comparison import process
 from symmetry.comparison.compare import ComparisonListener, compare
-from symmetry.comparison.process import SubjectError
+from symmetry.comparison.entrant import parse_entrants
+from symmetry.comparison.process import EntrantError
 from symmetry.comparison.record import Comparison, TrainerPoint
-from symmetry.comparison.subject import parse_subjects
 from symmetry.errors import SymmetryError
 from symmetry.experiment import run_experiment
 from symmetry.task import Settings, Task, task_of_case
@@ -28,8 +28,8 @@ def task(settings: Settings = SETTINGS) -> Task:
 def run(
     *names: str, optional: bool = False, listener: ComparisonListener | None = None
 ) -> Comparison:
-    subjects = parse_subjects(tuple(name.replace("FILE", str(FILE)) for name in names))
-    return compare(task(), subjects, threads=1, optional=optional, listener=listener)
+    entrants = parse_entrants(tuple(name.replace("FILE", str(FILE)) for name in names))
+    return compare(task(), entrants, threads=1, optional=optional, listener=listener)
 
 
 class Diary(ComparisonListener):
@@ -75,7 +75,7 @@ def test_the_core_trains_as_in_the_experiment_and_others_beside_it() -> None:
     for other in (numpy, sound):
         assert [p.loss for p in other.history] == pytest.approx([p.loss for p in core.history])
         assert other.split is None
-    assert (numpy.subject.step_only, sound.subject.step_only) == (False, True)
+    assert (numpy.entrant.step_only, sound.entrant.step_only) == (False, True)
     assert last.split == last.history[0]
     assert last.groups == ((0, 1, 2, 3), (4,))
     assert all(p.seconds > 0 for p in (*numpy.history, *sound.history))
@@ -103,7 +103,7 @@ def test_settings_reach_the_process() -> None:
     assert one.split is two.split is None
     assert one.counted
     assert one.name.endswith("[SOME_NUMBER=1]")
-    with pytest.raises(SubjectError, match=r"KeyError: .SOME_NUMBER."):
+    with pytest.raises(EntrantError, match=r"KeyError: .SOME_NUMBER."):
         run("FILE:variable")
 
 
@@ -128,7 +128,7 @@ def test_numbers_that_are_not_finite_end_the_comparison_only() -> None:
 def test_a_trainer_that_fails(
     name: str, phrase: str, processes: list[subprocess.Popen[bytes]]
 ) -> None:
-    with pytest.raises(SubjectError) as caught:
+    with pytest.raises(EntrantError) as caught:
         run("numpy", name)
     message = str(caught.value)
     assert phrase in message
@@ -169,8 +169,8 @@ def test_an_interruption_ends_all_processes(processes: list[subprocess.Popen[byt
 
 
 def test_a_worker_ends_with_who_started_it(processes: list[subprocess.Popen[bytes]]) -> None:
-    (subject,) = parse_subjects(("numpy",))
-    worker = process.Process(subject, 1)
+    (entrant,) = parse_entrants(("numpy",))
+    worker = process.Process(entrant, 1)
     (popen,) = processes
     assert popen.stdin is not None
     popen.stdin.close()
@@ -180,21 +180,21 @@ def test_a_worker_ends_with_who_started_it(processes: list[subprocess.Popen[byte
 
 def test_a_trainer_that_does_not_take_the_dtype() -> None:
     settings = Settings(hidden=2, iterations=1, dtype="float64")
-    with pytest.raises(SubjectError, match="float32 only, not float64"):
-        compare(task(settings), parse_subjects((f"{FILE}:only32",)), threads=1)
+    with pytest.raises(EntrantError, match="float32 only, not float64"):
+        compare(task(settings), parse_entrants((f"{FILE}:only32",)), threads=1)
 
 
 def test_what_cannot_fit_into_memory_is_refused_before_anything_starts(
     processes: list[subprocess.Popen[bytes]],
 ) -> None:
     with pytest.raises(SymmetryError, match="this would take"):
-        compare(task(Settings(hidden=10**12)), parse_subjects(("numpy",)))
+        compare(task(Settings(hidden=10**12)), parse_entrants(("numpy",)))
     assert processes == []
 
 
 def test_a_case_is_a_task_without_a_test_set() -> None:
     case = Case(9, 4, 3, 2, 0.5, 3, "float64", "normals", "zero", 0)
-    (numpy,) = compare(task_of_case(case), parse_subjects(("numpy",)), threads=1).runs
+    (numpy,) = compare(task_of_case(case), parse_entrants(("numpy",)), threads=1).runs
     assert len(numpy.history) == 3
     assert {p.accuracy * 9 / 100 for p in numpy.history} <= set(map(float, range(10)))
 

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from symmetry.comparison.entrant import parse_entrant
 from symmetry.comparison.record import TrainerPoint, TrainerRun, recorded, spread
-from symmetry.comparison.subject import parse_subject
 from symmetry.task import Settings, Task
 from tests.tiny import tiny_data
 
@@ -15,7 +15,7 @@ Seen = tuple[float, float, int, np.ndarray, np.ndarray]
 
 def follow(*iterations: Seen, hidden: int = 4) -> tuple[list[TrainerPoint], TrainerRun]:
     task = Task(tiny_data(), Settings(hidden=hidden, iterations=9))
-    found: list[Any] = list(recorded(parse_subject("x"), task, iterations))
+    found: list[Any] = list(recorded(parse_entrant("x"), task, iterations))
     assert found[-1].history == tuple(found[:-1])
     return found[:-1], found[-1]
 

@@ -7,9 +7,9 @@ import pytest
 from symmetry.checker.case import Case
 from symmetry.comparison import compare as comparing
 from symmetry.comparison.compare import ComparisonListener, compare
+from symmetry.comparison.entrant import parse_entrants
 from symmetry.comparison.environment import this_machine
 from symmetry.comparison.study import GROWING, TRIALS, full_study
-from symmetry.comparison.subject import parse_subjects
 from symmetry.task import Settings, Task, task_of_case
 from tests.tiny import tiny_data
 
@@ -35,15 +35,15 @@ def test_the_whole_study(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_is_tried_is_a_trainer_without_settings_and_then_with_some() -> None:
     for _, names in TRIALS:
-        first, *others = parse_subjects(names)
+        first, *others = parse_entrants(names)
         assert first.name == first.trainer
         assert {other.trainer for other in others} == {first.trainer}
 
 
 def test_a_case_is_compared_on_one_thread() -> None:
-    subjects = parse_subjects(("numpy",))
-    assert compare(Task(tiny_data(), SETTINGS), subjects).threads is None
-    grown = compare(task_of_case(CASE), subjects)
+    entrants = parse_entrants(("numpy",))
+    assert compare(Task(tiny_data(), SETTINGS), entrants).threads is None
+    grown = compare(task_of_case(CASE), entrants)
     assert grown.task.case == CASE
     assert grown.threads == 1
 
@@ -54,7 +54,7 @@ def test_one_ulp_becomes_another_network_if_any_trainer_makes_one() -> None:
     assert (case.weights, case.dtype) == ("zero", "float64")
     task = task_of_case(case)
     name = f"{__file__.replace('test_study', 'trainers')}:one_ulp"
-    (run,) = compare(task, parse_subjects((name,))).runs
+    (run,) = compare(task, parse_entrants((name,))).runs
     assert run.split == run.history[1]
     assert run.split.ulps == 1
     assert run.spreads[1] < 1e-14

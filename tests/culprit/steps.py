@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from symmetry.checker.case import Case
+from symmetry.checker.recipes import start_of_case
 from symmetry.culprit.explain import explain_step
 from symmetry.culprit.explanation import Culprit, Explanation
-from symmetry.culprit.plant import start_of_case
 from symmetry.files import write_all
 from symmetry.invariants.two_layer import TwoLayer
 from symmetry.targets.resolve import as_trainer

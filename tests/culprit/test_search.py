@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from symmetry.checker.case import Case
+from symmetry.checker.recipes import start_of_case
 from symmetry.culprit.answer import NOT_THE_CAUSE, ROUNDING, STAYS_SYMMETRIC, STILL_SPLITS
 from symmetry.culprit.explain import explain_case, explain_step
-from symmetry.culprit.plant import start_of_case
 from symmetry.errors import SymmetryError
 from symmetry.targets.resolve import as_trainer, resolve
 from tests.culprit.steps import HIDDEN, culprit, explained, faulty, run_script, start, step

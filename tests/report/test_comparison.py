@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from symmetry.checker.case import Case
+from symmetry.comparison.entrant import parse_entrant
 from symmetry.comparison.record import Comparison, TrainerPoint, TrainerRun
 from symmetry.comparison.study import Study
-from symmetry.comparison.subject import parse_subject
 from symmetry.data.dataset import Dataset
 from symmetry.report import comparison as words
 from symmetry.report.comparison import JSON, MARKDOWN, render_study
@@ -49,7 +49,7 @@ def run(
     together = not any(spreads) or spreads[-1] == 0
     libraries = {"python": "3"}, ("OpenBLAS 1 (Haswell kernels): 2 threads", "note")
     groups = IDENTICAL if together else SPLIT
-    record = TrainerRun(parse_subject(name), history, groups, counted, *libraries)
+    record = TrainerRun(parse_entrant(name), history, groups, counted, *libraries)
     return dataclasses.replace(record, **changes)
 
 

@@ -23,7 +23,7 @@ THREAD_VARIABLES = (
 
 
 @dataclass(frozen=True)
-class Subject:
+class Entrant:
     """What is compared: a trainer under settings."""
 
     name: str  # as it was typed
@@ -44,7 +44,7 @@ class Subject:
         return {**os.environ, **limits, **dict(self.variables)}
 
 
-def parse_subject(name: str) -> Subject:
+def parse_entrant(name: str) -> Entrant:
     """Read a trainer's name with or without settings.
 
     Settings stand in brackets, separated by commas: variables of the environment, such as
@@ -53,7 +53,7 @@ def parse_subject(name: str) -> Subject:
     if not name.strip():
         raise SymmetryError("a trainer needs a name")
     if "[" not in name and "]" not in name:
-        return Subject(name, name)
+        return Entrant(name, name)
     match = _NAME.fullmatch(name)
     if match is None:
         raise _wrong(name, "settings are written as trainer[NAME=VALUE,...], at the end")
@@ -75,16 +75,16 @@ def parse_subject(name: str) -> Subject:
             threads = int(written["value"])
         else:
             raise _wrong(name, f"threads must be a number of threads, not {written['value']!r}")
-    return Subject(name, trainer, tuple(variables.items()), threads, deterministic)
+    return Entrant(name, trainer, tuple(variables.items()), threads, deterministic)
 
 
 def _wrong(name: str, text: str) -> SymmetryError:
     return SymmetryError(f"trainer {name!r}: {text}")
 
 
-def parse_subjects(names: tuple[str, ...]) -> tuple[Subject, ...]:
+def parse_entrants(names: tuple[str, ...]) -> tuple[Entrant, ...]:
     """Read several names, which must differ."""
     for name in names:
         if names.count(name) > 1:
             raise SymmetryError(f"trainer {name!r} is named {names.count(name)} times")
-    return tuple(map(parse_subject, names))
+    return tuple(map(parse_entrant, names))
