@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from symmetry.api import Report as Report
     from symmetry.api import check as check
     from symmetry.checker.case import Case as Case
+    from symmetry.checker.progress import Progress as Progress
     from symmetry.checker.verdict import Verdict as Verdict
     from symmetry.culprit.explain import explain as explain
     from symmetry.culprit.explanation import Explanation as Explanation
@@ -21,6 +22,7 @@ _HOMES = {
     "Case": "symmetry.checker.case",
     "Coverage": "symmetry.targets.coverage",
     "Explanation": "symmetry.culprit.explanation",
+    "Progress": "symmetry.checker.progress",
     "Report": "symmetry.api",
     "SymmetryError": "symmetry.errors",
     "Verdict": "symmetry.checker.verdict",

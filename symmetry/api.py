@@ -7,8 +7,10 @@ from symmetry.checker.case import EXAMPLES, Case
 from symmetry.checker.plan import STEPS, Plan
 from symmetry.checker.progress import Progress
 from symmetry.checker.verdict import Checked, Verdict, exit_code
+from symmetry.errors import SymmetryError
 from symmetry.report import verdicts as report
 from symmetry.targets.resolve import resolve
+from symmetry.units.words import a_kind
 
 Target = str | Callable[..., Any]
 
@@ -98,7 +100,7 @@ def check(
     steps
         Of a training: how many steps the runs of ``training/*`` take, at least 2. It has no cases.
     progress
-        Told what is being done.
+        Is told what is being done: a subclass of ``symmetry.Progress``.
 
     Returns
     -------
@@ -119,6 +121,8 @@ def check(
     >>> [verdict.kind for verdict in report]
     ['holds', 'holds']
     """
+    if progress is not None and not isinstance(progress, Progress):
+        raise SymmetryError(f"progress must be a symmetry.Progress, not {a_kind(progress)}")
     options = {**locals(), "target": resolve(target)}  # all of them are a plan's, but for one
     del options["progress"]
     return Report(**vars(Plan(**options).run(progress)))

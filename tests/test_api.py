@@ -120,6 +120,11 @@ def test_in_a_notebook_it_is_a_table():
     assert "violated: look at " in text.splitlines()[-2]
 
 
+def test_progress_is_an_object_with_methods():
+    with pytest.raises(SymmetryError, match="not a builtin"):
+        check(steps.sound, progress=print, **OPTIONS)
+
+
 def test_progress_is_told():
     class Told(Progress):
         def begin(self, heading):

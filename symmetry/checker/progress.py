@@ -10,7 +10,19 @@ if TYPE_CHECKING:
 
 
 class Progress:
-    """What a check tells while it runs; a subclass shows it. All arguments can be pickled."""
+    """What a check tells while it runs: nothing by itself.
+
+    A subclass shows it: each method is called as the check goes on. All arguments can be pickled.
+
+    Examples
+    --------
+    >>> class Shown(Progress):
+    ...     def verdict(self, verdict):
+    ...         print(verdict.invariant, verdict.kind)
+    >>> from symmetry import check
+    >>> _ = check("numba", only="symmetry/pure", dtype="float32", examples=5, progress=Shown())
+    symmetry/pure holds
+    """
 
     def begin(self, heading: tuple[str, ...]) -> None:
         """Say what is about to be checked, in lines."""

@@ -1,14 +1,10 @@
 """``training/replicas``: what several ranks hold copies of is the same on all of them."""
 
-from collections.abc import Mapping, Sequence
-from hashlib import blake2b
-from typing import Any
+from collections.abc import Sequence
 
 from symmetry import ranks
 from symmetry.invariants.finding import Finding, Violation
 from symmetry.invariants.training import TrainingSetting
-
-Digests = dict[str, str]
 
 
 def replicas(setting: TrainingSetting) -> Finding:
@@ -19,40 +15,26 @@ def replicas(setting: TrainingSetting) -> Finding:
     """
     if ranks.world() == 1:
         return Finding(False, applies=False, note="there is one process: run it under torchrun")
+    from symmetry.targets.torch_ranks import digests_of
+
     run = setting.begin(noise=True)
-    start = after = _digests(run.parameters)
+    start = after = digests_of(run.parameters)
     for step in range(setting.steps + 1):
         if (found := _compare(step, after)) is not None:
             return Finding.violated(found)
         if step < setting.steps:
             run.step()
-            after = _digests(run.parameters)
+            after = digests_of(run.parameters)
     if not start:
         return Finding(False, note="no parameter is held by several ranks")
     return Finding(after != start, note="no parameter moved" * (after == start))
 
 
-def _digests(parameters: Mapping[str, Any]) -> Digests:
-    """Return a digest of each parameter that is a copy: plain ones, and replicated ``DTensor``."""
-    import torch
-
-    from symmetry.targets.torch_state import is_distributed
-
-    found = {}
-    for name, tensor in parameters.items():
-        local = tensor.detach()
-        if is_distributed(local):
-            if not all(placement.is_replicate() for placement in local.placements):
-                continue
-            local = local.to_local()
-        data = local.cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
-        found[name] = blake2b(data.tobytes(), digest_size=16).hexdigest()
-    return found
-
-
-def _compare(step: int, mine: Digests) -> Violation | None:
+def _compare(step: int, mine: dict[str, str]) -> Violation | None:
     """Return the first parameter that differs between ranks, the same violation on all of them."""
-    everyone = _gathered(mine)
+    from symmetry.targets.torch_ranks import gathered
+
+    everyone = gathered(mine)
     for name in mine:
         digests = [each.get(name) for each in everyone]
         if len(set(digests)) > 1:
@@ -64,19 +46,6 @@ def _compare(step: int, mine: Digests) -> Violation | None:
             )
             return Violation(message, step, name, groups=_groups(digests))
     return None
-
-
-def _gathered(mine: Digests) -> list[Digests]:
-    """Return the digests of all ranks."""
-    from torch import distributed
-
-    if not distributed.is_initialized():  # the training does not talk to its other ranks
-        distributed.init_process_group("gloo")
-    group = distributed.new_group(backend="gloo")  # not to disturb what the training sends
-    everyone: list[Digests] = [{}] * ranks.world()
-    distributed.all_gather_object(everyone, mine, group=group)
-    distributed.destroy_process_group(group)
-    return everyone
 
 
 def _ranks(numbers: Sequence[int]) -> str:

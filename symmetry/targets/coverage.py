@@ -12,7 +12,7 @@ from symmetry.targets.training import Training, TrainingError
 from symmetry.units.units import Part, Units
 from symmetry.units.words import count
 
-Progress = Callable[[str, int, int], None]  # what is being done, its number, and of how many
+Tell = Callable[[str, int, int], None]  # what is being done, its number, and of how many
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class Coverage:
 
 
 def find_units(
-    training: str | Callable[[], Any] | Training, *, progress: Progress | None = None
+    training: str | Callable[[], Any] | Training, *, progress: Tell | None = None
 ) -> Coverage:
     """Find the groups of equal units in the model of a PyTorch training.
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from symmetry import ranks
-from symmetry.targets.coverage import Coverage, Progress
+from symmetry.targets.coverage import Coverage, Tell
 from symmetry.targets.finding.groups import Groups
 from symmetry.targets.finding.naming import named
 from symmetry.targets.finding.reasons import idle, room, uncovered
@@ -16,7 +16,7 @@ from symmetry.units.units import Units
 
 
 @np.errstate(all="ignore")  # masks of -1e308, and slices that are moved far, overflow by rights
-def find(training: Training, progress: Progress = lambda *_: None) -> Coverage:
+def find(training: Training, progress: Tell = lambda *_: None) -> Coverage:
     """Find all groups of equal units in the parameters and buffers of a training's model.
 
     Parameters

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from symmetry.targets.coverage import Progress
+from symmetry.targets.coverage import Tell
 from symmetry.targets.finding import actions
 from symmetry.targets.finding.actions import Action, Array, Pairs
 from symmetry.targets.finding.solver import Actions, Solver, Stuck
@@ -30,7 +30,7 @@ class Groups:
     """
 
     def __init__(
-        self, solver: Solver, tolerance: float, trainable: set[str], progress: Progress
+        self, solver: Solver, tolerance: float, trainable: set[str], progress: Tell
     ) -> None:
         self.found: list[Units] = []
         self.failures: dict[tuple[str, int], Stuck] = {}
