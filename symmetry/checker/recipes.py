@@ -77,7 +77,7 @@ def setting(case: Case) -> TwoLayer:
 
 
 def start_of_case(case: Case) -> TwoLayer:
-    """Return the arrays of a case that a run fits into memory with, all operations observed."""
+    """Return the arrays of a case, if a run of it can be observed within memory."""
     _refuse((case.n, case.i, case.h, case.c), case.dtype)
     return setting(case)
 

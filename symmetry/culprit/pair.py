@@ -99,7 +99,7 @@ class Pair:
         self.pieces[key] = [replace(piece, s=piece.of(s), t=piece.of(t)) for piece in pieces]
 
     def made_by(self, maker: int | None) -> Spot | None:
-        """Return where the first array of an event holds them; of none, nothing is known."""
+        """Return where the first array of an event holds them; None for what no event has made."""
         return None if maker is None else self.spots.get((maker, 0))
 
     def _with_the_other(self, spot: Spot, event: Event) -> list[Spot]:

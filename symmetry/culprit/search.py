@@ -67,9 +67,10 @@ def watched(setting: Setting, units: Units, steps: int, earlier: int = 0) -> Wat
 
 
 def chosen(groups: Sequence[Group]) -> tuple[int, int, list[int]]:
-    """Return two usual units, twice the same if there is one, and an odd one of each other group.
+    """Return two usual units and an odd one of each other group.
 
-    Usual ones are from the middle of the largest group: the first unit may be special.
+    Usual ones are from the middle of the largest group, since the first unit may be special; where
+    there is only one, it is returned twice.
     """
     largest = max(groups, key=len)
     others = sorted((g for g in groups if g is not largest), key=lambda g: (len(g), -g[0]))

@@ -1,4 +1,4 @@
-"""What several ranks of a training hold copies of, and what each of them knows of its own."""
+"""Digests of what several ranks hold copies of, and gathering them from all ranks."""
 
 from collections.abc import Mapping
 from hashlib import blake2b

@@ -290,6 +290,20 @@ def test_a_parameter_that_grows_is_an_error_in_one_line():
     )
 
 
+def to_zero(model, optimizer, width):
+    """Return a step that brings what a model makes of random numbers nearer to zero."""
+
+    def step(i):
+        import torch
+
+        x = torch.randn(8, width, generator=torch.Generator().manual_seed(i))
+        optimizer.zero_grad()
+        model(x.to(next(model.parameters()).dtype)).square().mean().backward()
+        optimizer.step()
+
+    return step
+
+
 def replicas(change):
     """Return a training of two copies of a model, each of which sees half of a batch."""
 
@@ -339,13 +353,7 @@ def test_groups_in_the_same_arrays_are_no_replicas():
         model = nn.Sequential(nn.Linear(5, 7), Halves(), nn.Linear(7, 3))
         optimizer = torch.optim.SGD(model.parameters(), 0.1)
 
-        def step(i):
-            x = torch.randn(8, 5, generator=torch.Generator().manual_seed(i))
-            optimizer.zero_grad()
-            model(x).square().mean().backward()
-            optimizer.step()
-
-        return model, step
+        return model, to_zero(model, optimizer, 5)
 
     found = kinds(checked(make, only=["symmetry/permutation", "symmetry/clones"]))
     assert {*found.values()} <= {"holds", "rounding"}
@@ -395,13 +403,7 @@ def test_units_in_what_an_optimiser_alone_holds_are_judged():
         forward = nn.Sequential(*model.layers)
         optimizer = torch.optim.Adam(forward.parameters(), 0.1)
 
-        def step(i):
-            x = torch.randn(8, 5, generator=torch.Generator().manual_seed(i))
-            optimizer.zero_grad()
-            forward(x.to(forward[0].weight.dtype)).square().mean().backward()
-            optimizer.step()
-
-        return model, step
+        return model, to_zero(forward, optimizer, 5)
 
     found = kinds(checked(make, only=["symmetry/permutation", "symmetry/clones"]))
     assert {*found.values()} <= {"holds", "rounding"}
