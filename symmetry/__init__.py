@@ -6,30 +6,30 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from symmetry.api import Report as Report
     from symmetry.api import check as check
-    from symmetry.checker.case import Case as Case
+    from symmetry.base.errors import SymmetryError as SymmetryError
     from symmetry.checker.progress import Progress as Progress
     from symmetry.checker.verdict import Verdict as Verdict
     from symmetry.culprit.explain import explain as explain
     from symmetry.culprit.explanation import Explanation as Explanation
-    from symmetry.errors import SymmetryError as SymmetryError
-    from symmetry.targets.coverage import Coverage as Coverage
-    from symmetry.targets.coverage import find_units as find_units
-    from symmetry.targets.torch_module import from_module as from_module
+    from symmetry.finding.coverage import Coverage as Coverage
+    from symmetry.finding.coverage import find_units as find_units
+    from symmetry.steps.case import Case as Case
+    from symmetry.steps.from_module import from_module as from_module
     from symmetry.testing import parametrize_invariants as parametrize_invariants
 
 # Imported only when asked for: ``symmetry --help`` must stay quick, and torch may not be there.
 _HOMES = {
-    "Case": "symmetry.checker.case",
-    "Coverage": "symmetry.targets.coverage",
+    "Case": "symmetry.steps.case",
+    "Coverage": "symmetry.finding.coverage",
     "Explanation": "symmetry.culprit.explanation",
     "Progress": "symmetry.checker.progress",
     "Report": "symmetry.api",
-    "SymmetryError": "symmetry.errors",
+    "SymmetryError": "symmetry.base.errors",
     "Verdict": "symmetry.checker.verdict",
     "check": "symmetry.api",
     "explain": "symmetry.culprit.explain",
-    "find_units": "symmetry.targets.coverage",
-    "from_module": "symmetry.targets.torch_module",
+    "find_units": "symmetry.finding.coverage",
+    "from_module": "symmetry.steps.from_module",
     "parametrize_invariants": "symmetry.testing",
 }
 __all__ = [*_HOMES]

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from symmetry.checker.case import EXAMPLES, Case
+from symmetry.base.errors import SymmetryError
 from symmetry.checker.plan import STEPS, Plan
 from symmetry.checker.progress import Progress
 from symmetry.checker.verdict import Checked, Verdict, exit_code
-from symmetry.errors import SymmetryError
 from symmetry.report import verdicts as report
+from symmetry.steps.case import EXAMPLES, Case
 from symmetry.targets.resolve import resolve
 from symmetry.units.words import a_kind
 

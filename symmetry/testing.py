@@ -19,11 +19,11 @@ from typing import Any
 import pytest
 from hypothesis.database import ExampleDatabase
 
-from symmetry.checker.case import EXAMPLES, Case, CaseError, parse_case
+from symmetry.base.errors import SymmetryError
 from symmetry.checker.plan import STEPS, Plan
 from symmetry.checker.verdict import Checked
-from symmetry.errors import SymmetryError
 from symmetry.report.verdicts import failures, line
+from symmetry.steps.case import EXAMPLES, Case, CaseError, parse_case
 from symmetry.targets.resolve import as_target, resolve
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from symmetry.checker.case import Case
-from symmetry.checker.check import Progress
 from symmetry.checker.plan import Plan
+from symmetry.checker.steps import Progress
 from symmetry.checker.verdict import Verdict
-from symmetry.targets.trainer import Trainer
+from symmetry.steps.case import Case
+from symmetry.steps.step import StepTarget
 
 
 def check(
-    trainer: Trainer,
+    trainer: StepTarget,
     invariants: Sequence[Any],
     cases: Sequence[Case],
     *,

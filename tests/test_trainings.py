@@ -10,7 +10,7 @@ import importlib.util
 import pytest
 
 from symmetry.checker.plan import Plan
-from symmetry.targets.training import Training
+from symmetry.trainings.training import TrainingTarget
 from tests.conftest import needs
 
 pytestmark = needs("torch")
@@ -24,14 +24,14 @@ else:
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_a_fault_is_caught_by_what_is_meant_to_catch_it(fault):
-    plan = Plan(Training(fault.name, fault.make), only=fault.needed)
+    plan = Plan(TrainingTarget(fault.name, fault.make), only=fault.needed)
     caught = {verdict.invariant for verdict in plan.run().verdicts if verdict.gates}
     assert caught >= set(fault.caught_by)
 
 
 @pytest.mark.parametrize("name", SOUND)
 def test_a_sound_training_is_not_accused(name):
-    checked = Plan(Training(name, SOUND[name])).run()
+    checked = Plan(TrainingTarget(name, SOUND[name])).run()
     assert [v for v in checked.verdicts if v.gates] == []
     assert checked.coverage is not None
     assert checked.coverage.groups

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import pytest
 
-from symmetry.checker.strategies import draw_cases
 from symmetry.invariants.catalogue import CATALOGUE, select
-from symmetry.targets.resolve import as_trainer
+from symmetry.steps.strategies import draw_cases
+from symmetry.targets.resolve import as_step_target
 from tests.checking import check
 from tests.faulty import FAULTY
 from tests.faulty.fault import DEEPCRIME, OTHERS
@@ -23,7 +23,7 @@ SOUND_EXAMPLES = 20
 
 @pytest.mark.parametrize("fault", FAULTY, ids=lambda fault: fault.name)
 def test_a_fault_is_caught_by_what_is_meant_to_catch_it(fault):
-    trainer = as_trainer(fault.trainer)
+    trainer = as_step_target(fault.trainer)
     cases = draw_cases(dtypes=trainer.dtypes)
     for name in fault.caught_by:
         verdicts = check(trainer, select([name]), cases, exact=True, shrinking=False)
@@ -32,7 +32,7 @@ def test_a_fault_is_caught_by_what_is_meant_to_catch_it(fault):
 
 @pytest.mark.parametrize("sound", SOUND, ids=lambda sound: sound.name)
 def test_a_sound_trainer_is_not_accused(sound):
-    trainer = as_trainer(sound.trainer)
+    trainer = as_step_target(sound.trainer)
     patterns, cases = select(sound.patterns), draw_cases(SOUND_EXAMPLES)
     verdicts = check(trainer, patterns, cases, exact=True, shrinking=False)
     unexpected = [

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from symmetry.base.random import Random
 from symmetry.data.dataset import Dataset
-from symmetry.data.random import Random
 from symmetry.network.core import Core
 
 

@@ -4,15 +4,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from symmetry.checker.recipes import COMMON, setting
+from symmetry.base.errors import TargetError
 from symmetry.checker.verdict import Verdict
-from symmetry.targets.trainer import Trainer, TrainerError
+from symmetry.steps.recipes import COMMON, setting
+from symmetry.steps.step import StepTarget
 from symmetry.units.state import finite, identical
 
 _REPEATABLE = "symmetry/repeatable"
 
 
-def diagnose(trainer: Trainer, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
+def diagnose(trainer: StepTarget, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
     """Return what is wrong with the step as a whole, in lines; none where its verdicts are good.
 
     Two steps from common numbers show it: 8 samples from 0 to 1, the same ones from other weights.
@@ -25,12 +26,12 @@ def diagnose(trainer: Trainer, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(texts))
 
 
-def _wrong(trainer: Trainer, dtype: str) -> tuple[str, ...]:
+def _wrong(trainer: StepTarget, dtype: str) -> tuple[str, ...]:
     case = replace(COMMON, dtype=dtype)
     start, other = replace(setting(case), trainer=trainer), setting(replace(case, seed=1))
     try:
         after, other_after = start.step(), start.at({"w1": other.w1, "w2": other.w2}).step()
-    except TrainerError:
+    except TargetError:
         return ()
     if not finite(after):
         return ("the first step gives NaN or infinity, even from numbers of order 1",)
@@ -41,7 +42,7 @@ def _wrong(trainer: Trainer, dtype: str) -> tuple[str, ...]:
     return ()
 
 
-def _draws(trainer: Trainer, dtype: str) -> list[str]:
+def _draws(trainer: StepTarget, dtype: str) -> list[str]:
     """Say which operations of a step draw random numbers, and where."""
     from symmetry.observe.place import Places
     from symmetry.observe.running import observing
@@ -64,6 +65,6 @@ def _draws(trainer: Trainer, dtype: str) -> list[str]:
         places = Places({id(m): f"module {name} ({type(m).__name__})" for name, m in named})
         with observing(Tape(note), trainer.target, places):
             run(*arguments)
-    except TrainerError:
+    except TargetError:
         pass
     return list(texts)

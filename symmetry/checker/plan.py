@@ -6,17 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import KW_ONLY, dataclass, field, replace
 
+from symmetry.base.errors import SymmetryError
 from symmetry.checker import threads
-from symmetry.checker.case import EXAMPLES, Case
-from symmetry.checker.check import StepExaminer
 from symmetry.checker.progress import Progress
-from symmetry.checker.training import TrainingExaminer
+from symmetry.checker.steps import StepExaminer
+from symmetry.checker.trainings import TrainingExaminer
 from symmetry.checker.verdict import Checked, Verdict, settled
-from symmetry.errors import SymmetryError
 from symmetry.invariants import catalogue, trainings
 from symmetry.invariants.catalogue import Invariant
-from symmetry.targets.trainer import DTYPES, Trainer
-from symmetry.targets.training import Training
+from symmetry.steps.case import EXAMPLES, Case
+from symmetry.steps.step import DTYPES, StepTarget
+from symmetry.trainings.training import TrainingTarget
 from symmetry.units.words import count
 
 STEPS = 4
@@ -34,7 +34,7 @@ class Plan:
     One that makes no sense is refused. A training has no cases.
     """
 
-    target: Trainer | Training
+    target: StepTarget | TrainingTarget
     _: KW_ONLY
     only: str | Iterable[str] = ()
     skip: str | Iterable[str] = ()
@@ -68,7 +68,7 @@ class Plan:
                 raise SymmetryError(f"{name} must be an integer of at least {least}, not {value!r}")
         self.given = self.cases is not None
         self.dtypes = tuple(dtype for dtype in DTYPES if dtype in dtypes or not dtypes)
-        if isinstance(self.target, Training):
+        if isinstance(self.target, TrainingTarget):
             self.invariants, known = trainings.select(only, skip), trainings.TRAININGS
             if self.given:
                 raise SymmetryError(f"{self.target.name} is a training: it has no cases to be run")
@@ -89,7 +89,7 @@ class Plan:
     def _list_cases(self) -> None:
         """Draw cases unless they were given, which are taken as they are."""
         if self.cases is None:
-            from symmetry.checker.strategies import draw_cases  # imports Hypothesis
+            from symmetry.steps.strategies import draw_cases  # imports Hypothesis
 
             drawn = draw_cases(self.examples, self.seed, self.dtypes)
             self.cases = tuple(replace(case, n=max(case.n, self.min_samples)) for case in drawn)
@@ -101,7 +101,7 @@ class Plan:
     def heading(self) -> tuple[str, ...]:
         """Say what is checked, on what, and under which conditions."""
         seed = f", seed {self.seed}"
-        if isinstance(self.target, Training):
+        if isinstance(self.target, TrainingTarget):
             on = f"of a training, {' and '.join(_WHERE[dtype] for dtype in self.dtypes)}{seed}"
         elif self.given:
             on = f"on {count(len(self.cases or ()), 'given case')}"
@@ -121,7 +121,7 @@ class Plan:
         """Check, and say what is the matter where several verdicts have one cause."""
         progress = progress or Progress()
         progress.begin(self.heading)
-        make = TrainingExaminer if isinstance(self.target, Training) else StepExaminer
+        make = TrainingExaminer if isinstance(self.target, TrainingTarget) else StepExaminer
         verdicts: list[Verdict] = []
         with threads.one_thread():
             examiner = make(self, progress)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from symmetry.checker.case import Case
     from symmetry.checker.verdict import Verdict
+    from symmetry.steps.case import Case
 
 
 class Progress:

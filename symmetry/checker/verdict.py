@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from symmetry.checker.case import Case
-from symmetry.invariants.finding import Violation
-from symmetry.targets.coverage import Coverage
+from symmetry.finding.coverage import Coverage
+from symmetry.invariants.measurement import Violation
+from symmetry.steps.case import Case
 
 Kind = Literal[
     "violated", "error", "rounding", "expected failure", "holds", "vacuous", "not applicable"

@@ -9,9 +9,9 @@ from contextlib import suppress
 
 import click
 
+from symmetry.base.errors import FAILED, INTERRUPTED, OK, SymmetryError
 from symmetry.cli import check, compare, explain, run, units
 from symmetry.cli.screen import say
-from symmetry.errors import FAILED, INTERRUPTED, OK, SymmetryError
 
 _LONGEST = 590  # characters of an error: it is one line, and people have to read it
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from symmetry.base.errors import FAILED, FOUND, OK, SymmetryError
 from symmetry.cli.options import (
     DTYPE,
     FROM_TWO,
@@ -21,7 +22,6 @@ from symmetry.cli.options import (
 )
 from symmetry.cli.parent import Isolated
 from symmetry.cli.screen import current, say, terminal
-from symmetry.errors import FAILED, FOUND, OK, SymmetryError
 
 if TYPE_CHECKING:
     from symmetry.api import Report
@@ -99,8 +99,8 @@ def command(
     """
     if list_:
         return _list(options["only"], options["skip"])
+    from symmetry.base.files import writable_directory, writable_files, write_all
     from symmetry.checker.verdict import exit_code
-    from symmetry.files import writable_directory, writable_files, write_all
     from symmetry.report import checked
     from symmetry.report.script import render_script
     from symmetry.report.verdicts import conclusion, last_line, to_json

@@ -17,14 +17,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from symmetry.base.calls import running
+from symmetry.base.errors import INTERRUPTED, SymmetryError
+from symmetry.base.processes import take_pipes
 from symmetry.cli.screen import Screen, showing
-from symmetry.errors import INTERRUPTED, SymmetryError
-from symmetry.processes import take_pipes
-from symmetry.targets.pulse import pulse
 
 if TYPE_CHECKING:
-    from symmetry.checker.case import Case
     from symmetry.checker.verdict import Verdict
+    from symmetry.steps.case import Case
 
 SECONDS = 0.25  # between two signs of life
 # Code under test may replace them.
@@ -114,8 +114,8 @@ class Remote(Screen):
 
 def main() -> None:
     """Obey the command line that comes through standard input, and answer its exit status."""
+    from symmetry.base.raised import in_one_line
     from symmetry.cli import execute
-    from symmetry.targets.trainer import in_one_line
 
     questions, answers = take_pipes()
     order = pickle.load(questions)
@@ -140,5 +140,5 @@ def main() -> None:
 def _beat(remote: Remote) -> None:
     """Give signs of life, and say whether a call of the code under test is running."""
     while True:
-        remote.send("pulse", pulse.calls, pulse.inside, pulse.first, pulse.loading)
+        remote.send("pulse", running.calls, running.inside, running.first, running.loading)
         _sleep(SECONDS)

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from symmetry.base.errors import OK
 from symmetry.cli.options import (
     WHOLE,
     as_typed,
@@ -17,7 +18,6 @@ from symmetry.cli.options import (
     report_options,
 )
 from symmetry.cli.screen import say, terminal
-from symmetry.errors import OK
 
 
 @click.command("compare", short_help="Run the experiment on several frameworks side by side.")
@@ -60,14 +60,14 @@ def command(
     Exit status: 0 the comparison was made, whatever it found; 2 it could not be made, or a trainer
     that was named failed.
     """
+    from symmetry.base.files import writable_directory
     from symmetry.cli.comparing import Shown
     from symmetry.comparison.compare import compare
     from symmetry.comparison.entrant import parse_entrants
     from symmetry.comparison.environment import this_machine
     from symmetry.comparison.study import Study, full_study
-    from symmetry.files import writable_directory
+    from symmetry.experiment.task import Settings, Task, task_of_case
     from symmetry.report.comparison import JSON, MARKDOWN, render_study
-    from symmetry.task import Settings, Task, task_of_case
 
     entrants, settings = parse_entrants(trainers), Settings(**options)
     usual = is_usual(settings, data, classes)

@@ -6,8 +6,8 @@ This module is imported when a command does its work, not before.
 from symmetry.cli.screen import current, numbers, say
 from symmetry.comparison.compare import ComparisonListener
 from symmetry.comparison.record import Comparison, TrainerPoint
+from symmetry.experiment.task import Task
 from symmetry.report.comparison import in_short, task_in_words
-from symmetry.task import Task
 
 _LINES = 10  # of progress, for each comparison
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from symmetry.base.errors import FOUND, OK
 from symmetry.cli.options import DTYPE, FROM_ZERO, PATH, RATE, WHOLE, option, read_case
 from symmetry.cli.parent import Isolated
 from symmetry.cli.screen import current, say
-from symmetry.errors import FOUND, OK
 
 if TYPE_CHECKING:
     from symmetry.culprit.explanation import Explanation
@@ -70,10 +70,10 @@ def command(target: str, json: Path | None, script: Path | None, **given: Any) -
 
     Exit status: 0 nothing split, 1 something did, 2 the command could not do its work.
     """
+    from symmetry.base.files import writable_files, write_all
     from symmetry.culprit.explain import explain_training
-    from symmetry.files import writable_files, write_all
     from symmetry.targets.resolve import resolve
-    from symmetry.targets.training import Training
+    from symmetry.trainings.training import TrainingTarget
 
     given = {name: value for name, value in given.items() if value is not None}
     if "case" in given and len(given) > 1:
@@ -83,7 +83,7 @@ def command(target: str, json: Path | None, script: Path | None, **given: Any) -
     writable_files(json, script, script and script.with_suffix(".npz"))
     current().enter(target)
     found, threads = resolve(target), None
-    if isinstance(found, Training):
+    if isinstance(found, TrainingTarget):
         for name in ("case", *_KEYS):
             if name in given:
                 raise click.UsageError(f"--{name} is of two-layer steps, and this is a training.")
@@ -110,11 +110,11 @@ def _explain_step(
     trainer: Any, *, case: str | None = None, dtype: str = "", seed: int | None = None, **given: Any
 ) -> tuple[Explanation, str | None]:
     """Explain a two-layer step; on small data with one thread, which is said."""
-    from symmetry.checker.case import Case
-    from symmetry.checker.recipes import start_of_dataset
     from symmetry.checker.threads import in_words
     from symmetry.culprit.explain import explain_case, explain_step
     from symmetry.data.mnist import load_mnist
+    from symmetry.steps.case import Case
+    from symmetry.steps.recipes import start_of_dataset
 
     kind = dtype or ("float32" if "float32" in trainer.dtypes else trainer.dtypes[0])
     small = case is not None or "inputs" in given or "classes" in given

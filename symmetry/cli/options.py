@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from symmetry.errors import SymmetryError
+from symmetry.base.errors import SymmetryError
 
 if TYPE_CHECKING:
-    from symmetry.checker.case import Case
     from symmetry.data.dataset import Dataset
-    from symmetry.task import Settings
+    from symmetry.experiment.task import Settings
+    from symmetry.steps.case import Case
 
 Decorator = Callable[[Any], Any]
 
@@ -127,7 +127,7 @@ def as_typed() -> str:
 
 def read_cases(text: str) -> tuple[Case, ...]:
     """Parse the cases in an argument ``--case``, or in the file it names."""
-    from symmetry.checker.case import CaseError, parse_cases
+    from symmetry.steps.case import CaseError, parse_cases
 
     where = "--case"
     if not text.lstrip().startswith(("{", "[")):

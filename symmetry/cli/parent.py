@@ -23,13 +23,13 @@ from typing import IO, Any
 
 import click
 
-from symmetry import ranks
+from symmetry.base import ranks
+from symmetry.base.errors import SymmetryError
+from symmetry.base.processes import ending, start
 from symmetry.cli import child
 from symmetry.cli.child import Order
 from symmetry.cli.options import flag, option
 from symmetry.cli.screen import Screen, current, terminal
-from symmetry.errors import SymmetryError
-from symmetry.processes import ending, start
 
 _FIRST = 5  # times as long as any other may a first call take: it may import and compile
 _START = 60  # seconds until a process has begun: what it imports then is ours, on a busy machine
@@ -93,7 +93,7 @@ class _Work:
         calls, since, first, loading = 0, time.monotonic(), True, True
         while True:
             kind, *values = process.receive() or ["silence"]
-            if kind == "pulse":
+            if kind == "call":
                 returned, inside, first_of_its_kind, loads = values
                 if returned == calls and inside:
                     first, loading, kind = first_of_its_kind, loads, "silence"

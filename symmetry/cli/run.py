@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from symmetry.base.errors import FOUND, OK, SymmetryError
 from symmetry.cli.options import (
     FROM_ZERO,
     PATH,
@@ -21,10 +22,9 @@ from symmetry.cli.options import (
     report_options,
 )
 from symmetry.cli.screen import current, numbers, on_terminal, say, terminal
-from symmetry.errors import FOUND, OK, SymmetryError
 
 if TYPE_CHECKING:
-    from symmetry.experiment import Experiment, Point
+    from symmetry.experiment.run import Experiment, Point
 
 _TEXTS = ("mnist.md", "mnist.json")
 
@@ -75,10 +75,10 @@ def command(
     from concurrent.futures import ThreadPoolExecutor
 
     loading = ThreadPoolExecutor(1).submit(load_data, data, classes)  # while Numba is imported
-    from symmetry.experiment import run_experiment
-    from symmetry.files import writable_directory, writable_files
+    from symmetry.base.files import writable_directory, writable_files
+    from symmetry.experiment.run import run_experiment
+    from symmetry.experiment.task import Settings
     from symmetry.report.experiment import render_experiment
-    from symmetry.task import Settings
 
     settings = Settings(**options, control=not no_control)
     usual = is_usual(settings, data, classes)

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from symmetry import ranks
+from symmetry.base import ranks
 from symmetry.checker import progress
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from symmetry.checker.case import Case
     from symmetry.checker.verdict import Verdict
     from symmetry.comparison.record import TrainerPoint
-    from symmetry.experiment import Point
+    from symmetry.experiment.run import Point
+    from symmetry.steps.case import Case
 
 _STYLES: dict[str, dict[str, Any]] = {
     "holds": {"fg": "green"},

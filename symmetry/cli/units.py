@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
+from symmetry.base.errors import OK
 from symmetry.cli.options import PATH, option
 from symmetry.cli.parent import Isolated
 from symmetry.cli.screen import current, say, terminal
-from symmetry.errors import OK
 
 
 @click.command(
@@ -31,8 +31,8 @@ def command(name: str, json: Path | None) -> int:
 
     Exit status: 0 the units are listed, 2 the command could not do its work.
     """
-    from symmetry.files import writable_files, write_all
-    from symmetry.targets.coverage import find_units
+    from symmetry.base.files import writable_files, write_all
+    from symmetry.finding.coverage import find_units
 
     writable_files(json)
     current().enter(name)

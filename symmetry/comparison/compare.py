@@ -5,12 +5,12 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 from typing import Any
 
+from symmetry.base.errors import SymmetryError
 from symmetry.comparison.entrant import Entrant, parse_entrants
 from symmetry.comparison.process import EntrantError, Process
 from symmetry.comparison.record import Comparison, TrainerPoint, TrainerRun
-from symmetry.errors import SymmetryError
+from symmetry.experiment.task import Task
 from symmetry.targets.resolve import BUILTIN
-from symmetry.task import Task
 
 CASE_THREADS = 1  # as in `symmetry check`: small products are quickest so, and always the same
 

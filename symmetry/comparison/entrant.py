@@ -4,7 +4,7 @@ import os
 import re
 from dataclasses import dataclass
 
-from symmetry.errors import SymmetryError
+from symmetry.base.errors import SymmetryError
 from symmetry.targets.resolve import BUILTIN
 
 _NAME = re.compile(r"(?P<trainer>[^\[\]]+)\[(?P<settings>.*)\]", re.DOTALL)

@@ -15,15 +15,17 @@ from typing import Any
 
 import numpy as np
 
+from symmetry.base.errors import SymmetryError, TargetError
+from symmetry.base.processes import ending, start, take_pipes
+from symmetry.base.raised import in_one_line, place_of, silenced
+from symmetry.builtin import contestant
 from symmetry.comparison.entrant import Entrant
 from symmetry.comparison.record import Iteration, recorded
 from symmetry.data.dataset import Dataset
-from symmetry.errors import SymmetryError
+from symmetry.experiment.task import Task
 from symmetry.network.formulas import one_hot_encode
-from symmetry.processes import ending, start, take_pipes
-from symmetry.targets import contestant, resolve
-from symmetry.targets.trainer import Run, Trainer, TrainerError, in_one_line, place_of, quiet
-from symmetry.task import Task
+from symmetry.steps.step import Run, StepTarget
+from symmetry.targets import resolve
 from symmetry.units.compare import Floats
 
 
@@ -95,13 +97,13 @@ class Process:
 def main() -> None:
     """Answer every question by what comes next, and None or what went wrong; the task is first."""
     questions, answers = take_pipes()
-    with quiet(), suppress(EOFError, BrokenPipeError):  # whoever asked is gone
+    with silenced(), suppress(EOFError, BrokenPipeError):  # whoever asked is gone
         work = _work(*pickle.load(questions))
         while True:
             value, error = None, None
             try:
                 value = next(work)
-            except (SymmetryError, TrainerError) as failure:
+            except (SymmetryError, TargetError) as failure:
                 error = str(failure)
             except BaseException as failure:
                 error = f"{in_one_line(failure)}{place_of(failure)}"
@@ -145,7 +147,7 @@ def _iterations(training: Iterator[contestant.Iteration]) -> Iterator[Iteration]
 
 
 def _steps(
-    trainer: Trainer, data: Dataset, w1: Floats, w2: Floats, lr: float
+    trainer: StepTarget, data: Dataset, w1: Floats, w2: Floats, lr: float
 ) -> Iterator[Iteration]:
     """Take a user's steps, timing them alone; the core computes loss and accuracy."""
     from symmetry.network.core import Core

@@ -8,8 +8,8 @@ import numpy as np
 
 from symmetry.comparison.entrant import Entrant
 from symmetry.comparison.environment import loaded_libraries
-from symmetry.invariants.two_layer import hidden_units
-from symmetry.task import Task
+from symmetry.experiment.task import Task
+from symmetry.steps.start import hidden_units
 from symmetry.units import compare
 from symmetry.units.compare import Floats, Group
 from symmetry.units.state import finite

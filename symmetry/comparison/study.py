@@ -5,13 +5,13 @@ What is tried is fixed here; what comes out of it is not: on another machine, no
 
 from dataclasses import dataclass
 
-from symmetry.checker.case import Case
 from symmetry.comparison.compare import ComparisonListener, compare
 from symmetry.comparison.entrant import parse_entrants
 from symmetry.comparison.environment import this_machine
 from symmetry.comparison.record import Comparison
 from symmetry.data.dataset import Dataset
-from symmetry.task import Settings, Task, task_of_case
+from symmetry.experiment.task import Settings, Task, task_of_case
+from symmetry.steps.case import Case
 
 # Few samples, dense inputs, a large learning rate: each step multiplies a difference of rounding.
 GROWING = Case(30, 20, 33, 5, 5.0, 300, "float64", "normals", "zero", seed=1)

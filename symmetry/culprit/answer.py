@@ -11,14 +11,14 @@ from functools import cache
 
 import numpy as np
 
+from symmetry.base.random import Random
 from symmetry.culprit.describe import Scene, at
 from symmetry.culprit.explanation import Difference, Explanation
-from symmetry.culprit.pair import Finding, apart
+from symmetry.culprit.pair import Measurement, apart
 from symmetry.culprit.plant import nudged, with_different
 from symmetry.culprit.search import Watched, Ways, chosen, scaled_rows, watched
 from symmetry.culprit.setting import Setting
 from symmetry.culprit.spot import tolerance_of
-from symmetry.data.random import Random
 from symmetry.units.follow import Follower
 from symmetry.units.state import State, finite
 from symmetry.units.units import Order, Units, first_of_group
@@ -197,10 +197,10 @@ def _splits(setting: Setting, steps: int) -> tuple[list[_Split], int]:
     return splits, step
 
 
-def _followed(run: Watched) -> tuple[Ways, list[Finding]]:
+def _followed(run: Watched) -> tuple[Ways, list[Measurement]]:
     """Follow an odd unit, and others while none jumps; return the first that jumps, or differs."""
     a, c, odd = chosen(run.groups)
-    tried: list[tuple[Ways, list[Finding]]] = []
+    tried: list[tuple[Ways, list[Measurement]]] = []
     for b in odd[:_ODD]:
         for seed in range(_SEEDS):
             ways = Ways(run, a, b, c, seed)
@@ -213,7 +213,7 @@ def _followed(run: Watched) -> tuple[Ways, list[Finding]]:
     return min(tried, key=lambda way: way[1][0].event if way[1] else sys.maxsize)
 
 
-def _told(explanation: Explanation, ways: Ways, found: list[Finding]) -> Explanation:
+def _told(explanation: Explanation, ways: Ways, found: list[Measurement]) -> Explanation:
     """Choose among the findings, and describe those chosen."""
     remarks, other_way = list(explanation.remarks), ways.other_way
     if other_way is not None and (not found or ways.leaves < ways.own[found[0].event]):
@@ -241,14 +241,16 @@ def _told(explanation: Explanation, ways: Ways, found: list[Finding]) -> Explana
     return replace(explanation, outcome="explained" if jumps else "rounding")
 
 
-def _causes(ways: Ways, found: list[Finding], *, jumping: bool) -> tuple[list[Finding], str]:
+def _causes(
+    ways: Ways, found: list[Measurement], *, jumping: bool
+) -> tuple[list[Measurement], str]:
     """Return the findings that nothing before them explains, and what is left without them.
 
     A jump may be what an earlier difference of the size of rounding grew to. So all before it is
     made equal in the run, which then shows whether the jump stays.
     """
-    causes: list[Finding] = []
-    mended: list[Finding] = []
+    causes: list[Measurement] = []
+    mended: list[Measurement] = []
     left = ""
     for _ in range(_MENDED):
         first = next((f for f in found if (f.jumps or not jumping) and ways.matters(f)), None)

@@ -9,7 +9,7 @@ from itertools import chain, pairwise, repeat
 import numpy as np
 
 from symmetry.culprit.explanation import Culprit, Difference, Operand
-from symmetry.culprit.pair import Finding, apart
+from symmetry.culprit.pair import Measurement, apart
 from symmetry.culprit.script import write
 from symmetry.culprit.search import Ways
 from symmetry.culprit.spot import Spot, locate, same
@@ -31,7 +31,7 @@ def at(event: Event) -> str:
 class Scene:
     """The operation of a finding: watched once more, with its operands, and done again alone."""
 
-    def __init__(self, ways: Ways, finding: Finding) -> None:
+    def __init__(self, ways: Ways, finding: Measurement) -> None:
         self._ways, self.finding, self._spot = ways, finding, finding.spot
         setting, (number, q) = ways.run.setting, finding.key
         s = ways.captured(ways.different, number)

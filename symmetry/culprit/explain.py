@@ -5,19 +5,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from symmetry.checker.case import DTYPES, Case, told_apart
-from symmetry.checker.recipes import start_of_case
+from symmetry.base.errors import SymmetryError, TargetError
 from symmetry.checker.threads import one_thread
 from symmetry.checker.verdict import Verdict
 from symmetry.culprit.answer import explain_exchange, explain_setting
 from symmetry.culprit.explanation import Explanation
 from symmetry.culprit.plant import cloned, with_different
 from symmetry.culprit.setting import Setting, WatchedStep
-from symmetry.errors import SymmetryError
-from symmetry.invariants.two_layer import TwoLayer
+from symmetry.steps.case import DTYPES, Case, told_apart
+from symmetry.steps.recipes import start_of_case
+from symmetry.steps.start import StepStart
+from symmetry.steps.step import StepTarget
 from symmetry.targets.resolve import resolve
-from symmetry.targets.trainer import Trainer, TrainerError
-from symmetry.targets.training import Training
+from symmetry.trainings.training import TrainingTarget
 from symmetry.units.state import State
 from symmetry.units.units import Part, Units
 
@@ -73,7 +73,7 @@ def explain(
     if not isinstance(steps, int) or steps < 1:
         raise SymmetryError(f"steps must be an integer of at least 1, not {steps!r}")
     found = resolve(target)
-    if isinstance(found, Training):
+    if isinstance(found, TrainingTarget):
         if case is not None:
             raise SymmetryError(f"{found.name} is a training: it has no cases to be run")
         return explain_training(found, dtype=dtype, steps=steps, seed=seed)
@@ -82,7 +82,7 @@ def explain(
 
 
 @one_thread()
-def explain_case(trainer: Trainer, case: Case) -> Explanation:
+def explain_case(trainer: StepTarget, case: Case) -> Explanation:
     """Explain a two-layer step from a case.
 
     Where its sizes are alike, it begins with larger ones, if units split then, too: of an array of
@@ -102,7 +102,7 @@ def explain_case(trainer: Trainer, case: Case) -> Explanation:
     return replace(found, remarks=(f"seen with {sizes}", *found.remarks))
 
 
-def explain_step(trainer: Trainer, start: TwoLayer) -> Explanation:
+def explain_step(trainer: StepTarget, start: StepStart) -> Explanation:
     """Explain a two-layer step from a start."""
     if start.w1.dtype.name not in trainer.dtypes:
         raise SymmetryError(f"{trainer.name} takes {', '.join(trainer.dtypes)} only")
@@ -127,13 +127,13 @@ def explain_step(trainer: Trainer, start: TwoLayer) -> Explanation:
             return found
         steps = STEPS if isinstance(trainer.target, type) else 1  # a function keeps no state
         return explain_exchange(setting, min(start.iterations, steps)) or found
-    except TrainerError as error:
+    except TargetError as error:
         raise SymmetryError(f"{trainer.name}: {error}") from error
 
 
 @one_thread()
 def explain_training(
-    training: Training,
+    training: TrainingTarget,
     units: Sequence[Units] | None = None,
     *,
     steps: int = STEPS,
@@ -145,7 +145,7 @@ def explain_training(
 
     Groups of ``units`` are looked for if they are not given; the one named ``first`` comes first.
     """
-    from symmetry.targets.finding.find import find
+    from symmetry.finding.find import find
 
     try:
         groups = find(training).groups if units is None else units
@@ -173,13 +173,13 @@ def explain_training(
                 proved = next(group.count for group in groups if group.name == supposed.units)
                 remark = f"{proved} of them were proved equal, and all were supposed to be"
                 return replace(supposed, remarks=(*supposed.remarks, remark))
-    except TrainerError as error:
+    except TargetError as error:
         raise SymmetryError(f"{training.name}: {error}") from error
     return next((each for each in reversed(found) if each.step is not None), found[-1])
 
 
 def _settings(
-    training: Training, groups: Sequence[Units], dtype: str, seed: int
+    training: TrainingTarget, groups: Sequence[Units], dtype: str, seed: int
 ) -> Iterator[Setting]:
     """Yield the training as a setting: each unit differs from its clones in one of them."""
     from symmetry.culprit.training import WatchedTraining
@@ -214,7 +214,7 @@ def _widened(groups: Sequence[Units], state: State) -> list[Units]:
 
 
 def explain_verdict(
-    target: Trainer | Training,
+    target: StepTarget | TrainingTarget,
     verdict: Verdict,
     budget: int,
     units: Sequence[Units] | None = None,
@@ -227,7 +227,7 @@ def explain_verdict(
     if verdict.kind != "violated" or not verdict.repeats or verdict.invariant not in _EXPLAINED:
         return None
     try:
-        if isinstance(target, Training):
+        if isinstance(target, TrainingTarget):
             found = explain_training(target, units, first=verdict.group or "")
             # What splits clones by rounding is not what is violated.
             return None if found.outcome == "rounding" else found

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
+from symmetry.base.records import dump
+from symmetry.base.user_code import Phase
 from symmetry.culprit.script import Script
-from symmetry.observe.place import Phase
-from symmetry.records import dump
 from symmetry.units.words import count, in_ulps
 
 Outcome = Literal[

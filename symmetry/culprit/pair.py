@@ -37,7 +37,7 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Finding:
+class Measurement:
     """An array that tells the two units apart, although they are equal.
 
     *differs*: both are there, with other bits; or, of units that are not equal, their exchange does
@@ -118,7 +118,7 @@ class Pair:
         found.sort(key=spot.lies_in, reverse=True)
         return found if any(map(spot.lies_in, found)) else []
 
-    def judge(self, number: int, event: Event) -> list[Finding]:
+    def judge(self, number: int, event: Event) -> list[Measurement]:
         """Compare the two units in an event of the run in which they are ``equal``, if they are.
 
         It is the event of this number of the run with different units.
@@ -135,10 +135,10 @@ class Pair:
             if unequal is not None:
                 found.append(self._differs(key, unequal, *unequal.sides(r)))
             elif not self.equal and not spot.fits:
-                found.append(Finding("differs", key, spot, float("inf")))
+                found.append(Measurement("differs", key, spot, float("inf")))
         return found
 
-    def lonely(self, inplace: set[int]) -> Iterator[Finding]:
+    def lonely(self, inplace: set[int]) -> Iterator[Measurement]:
         """Yield what one unit goes through alone: no piece is what it would be for the other one.
 
         ``inplace`` are the events that write into what was there.
@@ -161,13 +161,13 @@ class Pair:
                 twins = partners
             rows = [other.r for other in twins if other.r is not None]
             if not rows:
-                yield Finding("alone", key, spot)
+                yield Measurement("alone", key, spot)
             elif self.equal and not any(same(piece.r, row) for row in rows):
                 yield self._differs(key, spot, piece.r, rows[0])
 
-    def _differs(self, key: Key, spot: Spot, one: Array, other: Array) -> Finding:
+    def _differs(self, key: Key, spot: Spot, one: Array, other: Array) -> Measurement:
         noise = max(self.noise.get(key, 0.0), _roundings(one.dtype, one, other))
-        return Finding("differs", key, spot, apart(one, other), noise)
+        return Measurement("differs", key, spot, apart(one, other), noise)
 
 
 def _is_rounding(event: Event, s: Array, t: Array, noise: float) -> bool:

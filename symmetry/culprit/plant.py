@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from symmetry.data.random import Random
-from symmetry.invariants.response import up_or_down
+from symmetry.base.random import Random
+from symmetry.steps.response import up_or_down
 from symmetry.units.state import Array, State
 from symmetry.units.units import Units
 

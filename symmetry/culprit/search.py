@@ -22,12 +22,12 @@ from typing import Any
 
 import numpy as np
 
-from symmetry.culprit.pair import Finding, Key, Pair
+from symmetry.base.errors import TargetError
+from symmetry.culprit.pair import Key, Measurement, Pair
 from symmetry.culprit.plant import nudged, with_different
 from symmetry.culprit.setting import Setting
 from symmetry.culprit.spot import largest
 from symmetry.observe.tape import Event, Mend, Tape
-from symmetry.targets.trainer import TrainerError
 from symmetry.units.compare import Group
 from symmetry.units.state import Array, State, identical
 from symmetry.units.units import Units
@@ -132,14 +132,14 @@ class Ways:
         """Return whether an event of the run with equal units depends on the two."""
         return self.pair.spots.get((self._matched.get(number, -1), 0)) is not None
 
-    def judge(self, mended: Sequence[Finding] = ()) -> tuple[list[Finding], bool]:
+    def judge(self, mended: Sequence[Measurement] = ()) -> tuple[list[Measurement], bool]:
         """Run with equal units; return what tells them apart, in order, and whether they split.
 
         What the usual unit does as well belongs to it, not to the odd one: such findings are left
         out, unless it is an operation that the odd unit lacks. ``mended`` findings are made equal;
         behind a jump the exchange of units fits only where all operands hold both of them.
         """
-        found: list[Finding] = []
+        found: list[Measurement] = []
         mends: dict[int, list[tuple[int, Mend]]] = {}
         for finding in mended:
             change = finding.key[1], finding.spot.make_equal
@@ -163,14 +163,14 @@ class Ways:
         both = {self.pair.a, self.pair.b}
         return found, not any(both <= {*group} for group in self.run.units.groups(last))
 
-    def matters(self, finding: Finding) -> bool:
+    def matters(self, finding: Measurement) -> bool:
         """Return whether the state depends on an array that was found: it may never be used."""
         (number, q), event = finding.key, self.seen[finding.event]
         if finding.key not in self._matters:
             self._matters[finding.key] = True
             # No number stays, and an index stays within bounds.
             change = q if q < event.fresh else 0, lambda array: np.copyto(array, array == 0)
-            with suppress(TrainerError):
+            with suppress(TargetError):
                 last, _ = self._watch(self.different, lambda _: None, mends={number: [change]})
                 self._matters[finding.key] = not identical(self._last, last)
         return self._matters[finding.key]
@@ -223,7 +223,7 @@ class Ways:
         spots = map(self.pair.made_by, self.seen[event].makers)
         return all(spot is None or spot.both for spot in spots)
 
-    def _of_the_odd(self, found: list[Finding]) -> list[Finding]:
+    def _of_the_odd(self, found: list[Measurement]) -> list[Measurement]:
         alone = {finding.event for finding in self.control.lonely(self._inplace)}
         over = ((f, self.control.over.get(f.key)) for f in found if f.spot.axis >= 0)
         self.usual |= {key[0] for key, spot in self.control.spots.items() if spot is not None}

@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from symmetry.invariants.two_layer import TwoLayer
+from symmetry.base.errors import TargetError
 from symmetry.observe.numpy import observed
 from symmetry.observe.place import Places
 from symmetry.observe.running import observing, seeded
 from symmetry.observe.tape import Tape
-from symmetry.targets.trainer import Run, Trainer, TrainerError
+from symmetry.steps.start import StepStart
+from symmetry.steps.step import Run, StepTarget
 from symmetry.units.state import Array, State
 from symmetry.units.units import Units
 
@@ -62,7 +63,7 @@ class Setting(ABC):
 class WatchedStep(Setting):
     """A step ``step(x, y, w1, w2, lr)`` from one start."""
 
-    def __init__(self, trainer: Trainer, start: TwoLayer) -> None:
+    def __init__(self, trainer: StepTarget, start: StepStart) -> None:
         self.name = trainer.name
         self.remarks: list[str] = []
         self.start: State = {"w1": start.w1, "w2": start.w2}
@@ -103,7 +104,7 @@ class WatchedStep(Setting):
         """What makes the array that the step is handed: one that reports, if the step takes it."""
         try:
             list(self._states(self.start, 1, Tape(lambda _: None), observed))
-        except TrainerError:
+        except TargetError:
             self.remarks.append(
                 "the step does not take a subclass of NumPy's arrays, "
                 "so what it does with NumPy was observed only where it makes arrays itself"

@@ -11,9 +11,9 @@ from symmetry.culprit.setting import Setting
 from symmetry.observe.place import Places
 from symmetry.observe.tape import Tape
 from symmetry.observe.torch import observing
-from symmetry.targets.following import following, frozen_copies
-from symmetry.targets.torch_run import Run
-from symmetry.targets.training import Training
+from symmetry.trainings.following import following, frozen_copies
+from symmetry.trainings.run import Run
+from symmetry.trainings.training import TrainingTarget
 from symmetry.units.state import Array, State
 from symmetry.units.units import Units
 from symmetry.units.words import places_in_words
@@ -32,7 +32,7 @@ class WatchedTraining(Setting):
 
     def __init__(
         self,
-        training: Training,
+        training: TrainingTarget,
         units: Sequence[Units],
         *,
         dtype: str,

@@ -18,8 +18,8 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from symmetry.errors import SymmetryError
-from symmetry.memory import available, in_words
+from symmetry.base.errors import SymmetryError
+from symmetry.base.memory import available, in_words
 
 UNSIGNED_BYTES = 0x08
 OTHER_TYPES = {0x09: "int8", 0x0B: "int16", 0x0C: "int32", 0x0D: "float32", 0x0E: "float64"}

@@ -11,11 +11,11 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any, Literal
 
-from symmetry import ranks
-from symmetry.errors import SymmetryError
+from symmetry.base import ranks
+from symmetry.base.errors import SymmetryError
 from symmetry.invariants import law, network, runs
-from symmetry.invariants.finding import Finding
-from symmetry.targets.trainer import DTYPES
+from symmetry.invariants.measurement import Measurement
+from symmetry.steps.step import DTYPES
 
 ZERO = frozenset({"zero"})
 CLONED = frozenset({"cloned"})  # clones, and units that differ
@@ -34,7 +34,7 @@ class Invariant:
     reason: str  # why it holds
     witness: str  # what a setting needs so that holding proves something
     trainers: str = "any activation, loss and elementwise optimiser"  # of which it is true
-    measure: Callable[[Any], Finding]  # of a setting; what the target raises passes through
+    measure: Callable[[Any], Measurement]  # of a setting; what the target raises passes through
     # Bit for bit, but +0 equals -0 and NaN equals NaN; with a float64 step, within its error bound;
     # in multiples of what one ulp does to the step.
     compared: Literal["exact", "bound", "response"] = "exact"

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from symmetry.data.random import Random
-from symmetry.invariants.finding import Finding, Violation
-from symmetry.invariants.response import largest_change, ratio
-from symmetry.invariants.two_layer import TwoLayer
+from symmetry.base.random import Random
+from symmetry.invariants.measurement import Measurement, Violation
+from symmetry.steps.response import largest_change, ratio
+from symmetry.steps.start import StepStart
 from symmetry.units import compare
 from symmetry.units.follow import Follower
 from symmetry.units.state import Array, State, finite, identical, moved
@@ -40,14 +40,14 @@ def deviation(
     counted: bool,
     exact: bool = False,
     **facts: Any,
-) -> Finding:
+) -> Measurement:
     """Return what was found where a state is farthest from what it should be.
 
     That is after this step in this array: its deviation is ``ratio`` times its ``response``, and
     up to ``limit`` rounding explains it. The text is as of ``Violation.between``. Of an ``exact``
     comparison any difference is a violation, if only by rounding.
     """
-    finding = Finding(counted, margin=ratio / limit, ratio=ratio, threshold=limit, array=array)
+    finding = Measurement(counted, margin=ratio / limit, ratio=ratio, threshold=limit, array=array)
     if compare.identical(found, expected):
         return finding
     entry = compare.largest_entry(abs(np.subtract(found, expected, dtype=np.float64)))
@@ -58,20 +58,20 @@ def deviation(
     return replace(finding, max_ulps=ulps, violation=violation if violated else None)
 
 
-def from_zero(setting: TwoLayer, array: str) -> Finding:
+def from_zero(setting: StepStart, array: str) -> Measurement:
     """Compare the units' columns of w1, or rows of w2, in a run from zero weights."""
     return _split(_followed_from_zero(setting)[array], setting)
 
 
 @lru_cache(256)
-def _followed_from_zero(setting: TwoLayer) -> dict[str, Follower]:
+def _followed_from_zero(setting: StepStart) -> dict[str, Follower]:
     units = setting.hidden_units
     followers = {name: Follower(units.within(name), setting.start) for name in units.arrays}
     _follow(setting, followers.values())
     return followers
 
 
-def clones(setting: TwoLayer) -> Finding:
+def clones(setting: StepStart) -> Measurement:
     """Compare units that start with the same bits after every step of a run.
 
     Witness: two clones and a different unit at the start, and one of the clones moved.
@@ -82,7 +82,7 @@ def clones(setting: TwoLayer) -> Finding:
     return replace(finding, counted=finding.counted and len(follower.groups) > 1)
 
 
-def _follow(setting: TwoLayer, followers: Iterable[Follower]) -> None:
+def _follow(setting: StepStart, followers: Iterable[Follower]) -> None:
     """Show a run to followers until all of them have seen their clones split."""
     followers = [follower for follower in followers if follower.clones]
     if not followers:
@@ -95,11 +95,11 @@ def _follow(setting: TwoLayer, followers: Iterable[Follower]) -> None:
             return
 
 
-def _split(follower: Follower, setting: TwoLayer) -> Finding:
+def _split(follower: Follower, setting: StepStart) -> Measurement:
     """Describe a split as a violation."""
     split, units = follower.split, setting.hidden_units
     if split is None:
-        return Finding(follower.moved, follower.max_ulps)
+        return Measurement(follower.moved, follower.max_ulps)
     odd, usual = split.units
     here, there = (f"{split.array}{list(entry)}" for entry in split.entries)
     violation = Violation(
@@ -114,10 +114,10 @@ def _split(follower: Follower, setting: TwoLayer) -> Finding:
         relative=split.relative,
         groups=groups_in_words(split.groups),
     )
-    return Finding(follower.moved, follower.max_ulps, violation)
+    return Measurement(follower.moved, follower.max_ulps, violation)
 
 
-def rearranged(setting: TwoLayer, kind: str = "hidden units") -> Finding:
+def rearranged(setting: StepStart, kind: str = "hidden units") -> Measurement:
     """Compare a step from rearranged units of a kind with the rearranged result of a step.
 
     Nothing is judged where one of the steps gives a number that is not finite.
@@ -127,12 +127,12 @@ def rearranged(setting: TwoLayer, kind: str = "hidden units") -> Finding:
     units = setting.units(kind)
     order = moving_order(setting, units)
     if order is None:
-        return Finding(counted=False)
+        return Measurement(counted=False)
     result, response = setting.result, setting.response
     found = setting.at(units.rearranged(setting.start, order)).step()
     expected = units.rearranged(result, order)
     if response is None or not finite(found):
-        return Finding(counted=False)
+        return Measurement(counted=False)
     ratios = {n: ratio(largest_change(found[n], expected[n]), response[n]) for n in found}
     worst = max(ratios, key=lambda name: ratios[name])
     finding = deviation(
@@ -153,7 +153,7 @@ def rearranged(setting: TwoLayer, kind: str = "hidden units") -> Finding:
     return replace(finding, violation=replace(violation, group=kind, units=pair))
 
 
-def moving_order(setting: TwoLayer, units: Units) -> Order | None:
+def moving_order(setting: StepStart, units: Units) -> Order | None:
     """Return a random order of units that changes the start; None if all of them are equal."""
     drawn = Random(setting.seed, _ORDERS).permutation(units.count).astype(np.int_)
     for order in (drawn, np.roll(range(units.count), 1)):
@@ -162,7 +162,7 @@ def moving_order(setting: TwoLayer, units: Units) -> Order | None:
     return None
 
 
-def repeatable(setting: TwoLayer) -> Finding:
+def repeatable(setting: StepStart) -> Measurement:
     """Compare a run with a second one, and with a third after other runs in between.
 
     The first step with a number that is not finite is compared, too.
@@ -173,7 +173,11 @@ def repeatable(setting: TwoLayer) -> Finding:
     others = (other.run() for other in setting.others())
     violation = unlike_repetition(first, setting.run, others, "other cases")
     counted = any(moved(setting.start, state) for state in first)
-    return replace(Finding.violated(violation), counted=counted) if violation else Finding(counted)
+    return (
+        replace(Measurement.violated(violation), counted=counted)
+        if violation
+        else Measurement(counted)
+    )
 
 
 def unlike_repetition(

@@ -10,14 +10,14 @@ from dataclasses import replace
 import numpy as np
 
 from symmetry.invariants.bound import Bounded, step_bounds
-from symmetry.invariants.finding import Finding, Violation
-from symmetry.invariants.two_layer import TwoLayer
+from symmetry.invariants.measurement import Measurement, Violation
+from symmetry.steps.start import StepStart
 from symmetry.units import compare
 from symmetry.units.compare import Floats
 from symmetry.units.state import State, finite, identical
 
 
-def first_step(setting: TwoLayer) -> Finding:
+def first_step(setting: StepStart) -> Measurement:
     """Compare w1 with zero, and hidden rows of w2 with half its bias row, after one step from zero.
 
     With zero weights every hidden unit is 1/2 for every sample, so that its gradient is half the
@@ -37,7 +37,7 @@ def first_step(setting: TwoLayer) -> Finding:
     return replace(_judge(found, (w1, w2), words, 1), counted=counted)
 
 
-def gradient(setting: TwoLayer) -> Finding:
+def gradient(setting: StepStart) -> Measurement:
     """Compare one step from the setting's weights with the formulas.
 
     Witness: an entry whose update is larger than its bound.
@@ -47,7 +47,7 @@ def gradient(setting: TwoLayer) -> Finding:
     return _judge(found, bounds, ("by the formulas it is",) * 2, 1)
 
 
-def collapsed(setting: TwoLayer) -> Finding:
+def collapsed(setting: StepStart) -> Measurement:
     """Compare each step of a run from zero weights with the step of the collapsed network.
 
     A step begins with unit 0 of the last one, repeated. The run ends with the step that splits the
@@ -56,7 +56,7 @@ def collapsed(setting: TwoLayer) -> Finding:
     Witness: an entry whose update is larger than its bound.
     """
     here, units, run = setting, setting.hidden_units, setting.begin()
-    finding, words = Finding(counted=False), ("by the collapsed network it is",) * 2
+    finding, words = Measurement(counted=False), ("by the collapsed network it is",) * 2
     for iteration in range(1, setting.iterations + 1):
         found = here.step(run)
         finding = _worse(finding, _judge(found, _collapsed_bounds(here), words, iteration))
@@ -67,7 +67,7 @@ def collapsed(setting: TwoLayer) -> Finding:
     return finding
 
 
-def _collapsed_bounds(setting: TwoLayer) -> tuple[Bounded, Bounded]:
+def _collapsed_bounds(setting: StepStart) -> tuple[Bounded, Bounded]:
     """Return the step of the collapsed network from unit 0: w1 (i + 1, 1) and w2 (2, c)."""
     w1, w2 = setting.w1[:, :1], setting.w2[:2]
     return step_bounds(setting.x, setting.y, w1, w2, setting.lr, copies=setting.hidden)
@@ -75,7 +75,7 @@ def _collapsed_bounds(setting: TwoLayer) -> tuple[Bounded, Bounded]:
 
 def _judge(
     found: State, bounds: tuple[Bounded, Bounded], words: tuple[str, str], iteration: int
-) -> Finding:
+) -> Measurement:
     """Return the finding of the entry that comes nearest to its bound, or goes farthest beyond.
 
     A single unit stands for all. An error of 0 is exact, of NaN anything. The words lead from what
@@ -93,7 +93,7 @@ def _judge(
 
 def _judge_array(
     iteration: int, array: str, found: Floats, expected: Floats, error: Floats, words: str
-) -> Finding:
+) -> Measurement:
     expected, error = (np.broadcast_to(a, found.shape) for a in (expected, error))
     with np.errstate(all="ignore"):
         rounded = expected.astype(found.dtype)
@@ -105,15 +105,15 @@ def _judge_array(
     margin = float(margins[entry])
     ulps = compare.max_ulps(found[entry], rounded[entry]) if margin else 0
     if margin <= 1:
-        return Finding(False, ulps, None, margin)
+        return Measurement(False, ulps, None, margin)
     allowed = f" ± {error[entry]:.2g}" if error[entry] else ""
     text = f"after step {iteration} {{at}} is {{a!s}}; {words} {{b!s}}{allowed}"
     facts = {"allowed": float(error[entry])}
     violation = Violation.between(found, rounded, text, iteration, array, entry=entry, **facts)
-    return Finding(False, ulps, violation, margin)
+    return Measurement(False, ulps, violation, margin)
 
 
-def _worse(one: Finding, other: Finding) -> Finding:
+def _worse(one: Measurement, other: Measurement) -> Measurement:
     """Return the finding with the larger margin; either may have the witness."""
     worse = other if (other.margin or 0.0) >= (one.margin or 0.0) else one
     return replace(worse, counted=one.counted or other.counted)

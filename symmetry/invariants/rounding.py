@@ -11,11 +11,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from symmetry.data.random import Random
-from symmetry.invariants.finding import Violation
-from symmetry.invariants.response import PERTURBATIONS, largest_change, ratio, response
-from symmetry.invariants.two_layer import TwoLayer
-from symmetry.targets.trainer import TrainerError
+from symmetry.base.errors import TargetError
+from symmetry.base.random import Random
+from symmetry.invariants.measurement import Violation
+from symmetry.steps.response import PERTURBATIONS, largest_change, ratio, response
+from symmetry.steps.start import StepStart
 from symmetry.units import compare
 from symmetry.units.state import State, identical
 from symmetry.units.units import Order, Units, first_of_group
@@ -25,13 +25,13 @@ _AFFORDABLE = 10**8  # n * i * h * iterations, beyond which the growth of a spli
 _FOLLOWED = (0, 1, 2, 4, 8, 16, 32)  # how many steps after the split its growth is noted
 
 
-def explained(setting: TwoLayer) -> bool:
+def explained(setting: StepStart) -> bool:
     """Return whether rounding explains that clones split in a run."""
     return 0 < rounding(setting) <= 1
 
 
 @lru_cache(256)  # the columns of w1 and the rows of w2 split in the same run
-def rounding(setting: TwoLayer) -> float:
+def rounding(setting: StepStart) -> float:
     """Judge the steps of a run, one by one; return the largest deviation by what is allowed.
 
     The run, an identical one and the perturbed ones advance side by side, each on an instance of
@@ -59,7 +59,7 @@ def rounding(setting: TwoLayer) -> float:
                 (there.step(run), shift)
                 for run, (there, shift) in zip(perturbed, here.nearby(random), strict=True)
             ]
-        except TrainerError:
+        except TargetError:
             break
         if not identical(result, again) or _partly_finite(result, units, first):
             return math.inf
@@ -74,7 +74,7 @@ def rounding(setting: TwoLayer) -> float:
     return margin
 
 
-def elaborated(setting: TwoLayer, violation: Violation) -> Violation:
+def elaborated(setting: StepStart, violation: Violation) -> Violation:
     """Add to a split whether rounding explains it, and how it grew.
 
     That is how far apart its two units are 0, 1, 2, 4, 8, 16 and 32 steps later: the largest
@@ -92,7 +92,7 @@ def elaborated(setting: TwoLayer, violation: Violation) -> Violation:
                 rows = [units.rows(state, p) for p in units.parts if p.array == violation.array]
                 distance = max(compare.max_relative(row[odd], row[usual]) for row in rows)
                 noted.append((step, distance))
-    except TrainerError:
+    except TargetError:
         return judged
     return replace(judged, growth=tuple(noted))
 

@@ -3,21 +3,21 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from symmetry.invariants.finding import Finding, Violation
-from symmetry.invariants.two_layer import TwoLayer
+from symmetry.invariants.measurement import Measurement, Violation
+from symmetry.steps.start import StepStart
 from symmetry.units import compare
 from symmetry.units.compare import Floats
 from symmetry.units.state import finite, moved
 
 
-def without_dead_rows(setting: TwoLayer) -> TwoLayer:
+def without_dead_rows(setting: StepStart) -> StepStart:
     """Return the same setting with zeros in the rows of w1 that belong to dead inputs."""
     w1 = setting.w1.copy()
     w1[_dead(setting)] = 0
     return setting.at({"w1": w1})
 
 
-def dead_inputs(setting: TwoLayer) -> Finding:
+def dead_inputs(setting: StepStart) -> Measurement:
     """Compare the rows of w1 that belong to dead inputs with zero, along a run.
 
     The rows start at zero, the other weights as the setting has them. The first iteration with a
@@ -27,7 +27,7 @@ def dead_inputs(setting: TwoLayer) -> Finding:
     """
     setting, dead = without_dead_rows(setting), _dead(setting)
     if not dead.any():
-        return Finding(counted=False)
+        return Measurement(counted=False)
     live_moved = False
     for iteration, weights in enumerate(setting.run(), start=1):
         if not finite(weights):
@@ -36,10 +36,10 @@ def dead_inputs(setting: TwoLayer) -> Finding:
         if w1[dead].any():
             return _revived(iteration, np.where(dead[:, None], w1, 0))
         live_moved = live_moved or bool((w1[1:] != setting.w1[1:]).any())
-    return Finding(counted=live_moved)
+    return Measurement(counted=live_moved)
 
 
-def pure(setting: TwoLayer) -> Finding:
+def pure(setting: StepStart) -> Measurement:
     """Compare the x and y that each step of a run was handed with what it left of them.
 
     Here every bit counts: a zero that changes its sign has been written to. (That the weights keep
@@ -52,21 +52,21 @@ def pure(setting: TwoLayer) -> Finding:
         result = run(here.x, here.y, here.w1, here.w2, here.lr)
         for name, kept, left in (("x", setting.x, result.x), ("y", setting.y, result.y)):
             if (written := _written(iteration, name, kept, left)) is not None:
-                return Finding.violated(written)
+                return Measurement.violated(written)
         weights = {"w1": result.w1, "w2": result.w2}
         counted = counted or bool(moved(setting.start, weights))
         if not finite(weights):
             break
         here = here.at(weights)
-    return Finding(counted)
+    return Measurement(counted)
 
 
-def _dead(setting: TwoLayer) -> NDArray[np.bool_]:
+def _dead(setting: StepStart) -> NDArray[np.bool_]:
     """Return which rows of w1 belong to inputs that are zero in every sample, shape (i + 1,)."""
     return np.concatenate([[False], ~setting.x.any(axis=0)])
 
 
-def _revived(iteration: int, rows: Floats) -> Finding:
+def _revived(iteration: int, rows: Floats) -> Measurement:
     """Describe the entry of w1 that is farthest from zero, where it should be zero."""
     zeros = np.zeros_like(rows)
     row, _ = entry = compare.largest_entry(compare.ulp_distances(rows, zeros))
@@ -74,7 +74,7 @@ def _revived(iteration: int, rows: Floats) -> Finding:
         f"after step {iteration} {{at}} is {{a:.9g}}, although input {row - 1} is zero in every "
         "sample and its row of w1 began at zero"
     )
-    return Finding.violated(Violation.between(rows, zeros, text, iteration, "w1", entry=entry))
+    return Measurement.violated(Violation.between(rows, zeros, text, iteration, "w1", entry=entry))
 
 
 def _written(iteration: int, name: str, kept: Floats, left: Floats) -> Violation | None:

@@ -14,27 +14,27 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from symmetry.data.random import Random
-from symmetry.invariants.finding import Finding, Violation
+from symmetry.base.random import Random
 from symmetry.invariants.law import deviation, unlike_repetition
-from symmetry.invariants.response import ratio
-from symmetry.invariants.training import (
+from symmetry.invariants.measurement import Measurement, Violation
+from symmetry.steps.response import ratio
+from symmetry.trainings.following import comparable
+from symmetry.trainings.start import (
     JUDGED,
     MORE_DRAWS,
     POWER,
     States,
-    TrainingSetting,
+    TrainingStart,
     difference,
     has_moved,
 )
-from symmetry.targets.following import comparable
 from symmetry.units.merge import Pair, merged, sources
 from symmetry.units.state import State, finite
 from symmetry.units.units import Order, Units
 from symmetry.units.words import in_ulps
 
 if TYPE_CHECKING:
-    from symmetry.targets.torch_fixed import FixedTensor
+    from symmetry.trainings.fixed import FixedTensor
 
 _REARRANGEMENTS = 3  # that must all violate
 _MARKED = 2  # unlike slices that a tensor has which only marks some of the units
@@ -43,7 +43,7 @@ _ORDERS, _SAMPLES = 110, 112  # streams of the seed
 Key = tuple[int, str]  # a step, from 0, and an array
 
 
-def _unless_unread(measure: Callable[[TrainingSetting], Finding]) -> Callable[..., Finding]:
+def _unless_unread(measure: Callable[[TrainingStart], Measurement]) -> Callable[..., Measurement]:
     """Let a measure of units accuse nobody of what numbers beside the forward explain.
 
     Units are found by the forward, so nobody knows how they lie in a tensor that is read by the
@@ -53,7 +53,7 @@ def _unless_unread(measure: Callable[[TrainingSetting], Finding]) -> Callable[..
     reads is of one kind: a mask of a bias, which marks some units only, where it reads other masks.
     """
 
-    def judged(setting: TrainingSetting) -> Finding:
+    def judged(setting: TrainingStart) -> Measurement:
         finding = measure(setting)
         if not _accuses(finding):
             return finding
@@ -70,16 +70,16 @@ def _unless_unread(measure: Callable[[TrainingSetting], Finding]) -> Callable[..
         if not fixed:
             setting.noise[own[0].place] = None
             return levelled
-        return Finding(counted=False, note=_not_known(fixed))
+        return Measurement(counted=False, note=_not_known(fixed))
 
     return judged
 
 
 @_unless_unread
-def permutation(setting: TrainingSetting) -> Finding:
+def permutation(setting: TrainingStart) -> Measurement:
     """Compare a run from rearranged units with the rearranged result, all groups at once."""
     if not setting.units:
-        return Finding(counted=False, note="no equal units were found")
+        return Measurement(counted=False, note="no equal units were found")
 
     def sides(number: int) -> tuple[States, States]:
         random = Random(setting.seed, _ORDERS, number)
@@ -91,12 +91,12 @@ def permutation(setting: TrainingSetting) -> Finding:
     return finding
 
 
-def samples(setting: TrainingSetting) -> Finding:
+def samples(setting: TrainingStart) -> Measurement:
     """Compare a run whose batches are rearranged with the run as it is."""
     count = setting.begin(noise=True).samples()
     if count is None or count < 2:
         note = "its batch is not given as extras['batch'], or has no axis of at least two samples"
-        return Finding(counted=False, note=note, applies=False)
+        return Measurement(counted=False, note=note, applies=False)
 
     def sides(number: int) -> tuple[States, States]:
         run, random = setting.begin(), Random(setting.seed, _SAMPLES, number)
@@ -108,7 +108,7 @@ def samples(setting: TrainingSetting) -> Finding:
 
 
 @_unless_unread
-def clones(setting: TrainingSetting) -> Finding:
+def clones(setting: TrainingStart) -> Measurement:
     """Make units of each group copies of others, and compare them after every step.
 
     In each group the last unit becomes a copy of the first; of at least five units, the one after
@@ -117,7 +117,7 @@ def clones(setting: TrainingSetting) -> Finding:
     """
     groups = [units for units in setting.units if not units.chosen]
     if not groups:
-        return Finding(counted=False, note="no equal units were found")
+        return Measurement(counted=False, note="no equal units were found")
     pairs = [
         (units, a, b)
         for units in groups
@@ -137,7 +137,7 @@ def clones(setting: TrainingSetting) -> Finding:
     return replace(finding, violation=_split(pairs, finding.violation))
 
 
-def repeatable(setting: TrainingSetting) -> Finding:
+def repeatable(setting: TrainingStart) -> Measurement:
     """Compare the training as it is with a second run, and a third after another one in between."""
 
     def run(changed: State | None = None) -> Iterator[State]:
@@ -147,10 +147,10 @@ def repeatable(setting: TrainingSetting) -> Finding:
     between = (run(setting.nearby(draw)) for draw in [0])
     violation = unlike_repetition(setting.fresh.states, run, between, "another one")
     if violation is None:
-        return Finding(counted=has_moved(setting.start, setting.fresh.states))
+        return Measurement(counted=has_moved(setting.start, setting.fresh.states))
     cure = "; torch.use_deterministic_algorithms(True) makes sums of GPUs repeatable"
     message = violation.message + cure * setting.fresh.on_gpu
-    return Finding.violated(replace(violation, message=message))
+    return Measurement.violated(replace(violation, message=message))
 
 
 def _not_known(fixed: Sequence[FixedTensor]) -> str:
@@ -166,11 +166,11 @@ def _not_known(fixed: Sequence[FixedTensor]) -> str:
     )
 
 
-def _accuses(finding: Finding) -> bool:
+def _accuses(finding: Measurement) -> bool:
     return finding.violation is not None and not finding.violation.rounding
 
 
-def _axes(unread: FixedTensor, setting: TrainingSetting) -> list[int]:
+def _axes(unread: FixedTensor, setting: TrainingStart) -> list[int]:
     """Return the axes of a tensor along which the units of some group may lie: flat ones, too."""
     state, parts = setting.result[-1], [p for u in setting.units for p in u.parts if not p.arrays]
     lengths = {state[part.array].shape[part.axis] for part in parts}
@@ -179,7 +179,7 @@ def _axes(unread: FixedTensor, setting: TrainingSetting) -> list[int]:
     return [axis for axis, length in enumerate(unread.array.shape) if length in lengths]
 
 
-def _is_of_units(unread: FixedTensor, axes: Sequence[int], setting: TrainingSetting) -> bool:
+def _is_of_units(unread: FixedTensor, axes: Sequence[int], setting: TrainingStart) -> bool:
     """Return whether a tensor has numbers of each unit's own by rights.
 
     Without a name it has not if it only marks some of the units. What an update alone reads is also
@@ -196,20 +196,22 @@ def _is_of_units(unread: FixedTensor, axes: Sequence[int], setting: TrainingSett
 
 
 def _judge(
-    setting: TrainingSetting,
+    setting: TrainingStart,
     sides: Callable[[int], tuple[States, States]],
     changed: str,
     wanted: str,
     *,
     exact: bool = False,
-) -> Finding:
+) -> Measurement:
     """Measure one comparison; if it looks like a violation, again with all that is known to help.
 
     ``sides`` returns what was found and what was expected, for rearrangements by number. Those of
     an ``exact`` comparison are all the same, and whatever differs violates it, if only by rounding.
     """
     if not all(map(finite, setting.result)):
-        return Finding(counted=False, note="cannot judge: the run itself has numbers not finite")
+        return Measurement(
+            counted=False, note="cannot judge: the run itself has numbers not finite"
+        )
     found, expected = sides(0)
     ratios = _ratios(setting, found, expected)
     if max(ratios.values(), default=0.0) > setting.threshold:
@@ -220,7 +222,7 @@ def _judge(
     lies = _lies(setting)
     if not any(step == 0 and (name in lies or not lies) for step, name in ratios):
         note = "cannot judge: one ulp in the parameters moves the arrays by 1 % and more"
-        return Finding(counted=False, note=note)
+        return Measurement(counted=False, note=note)
     step, array = _worst(ratios, setting.threshold)
     return deviation(
         found[step][array],
@@ -248,7 +250,7 @@ def _worst(ratios: Mapping[Key, float], threshold: float) -> Key:
     return max(first or ratios, key=lambda k: (k in over and "model." in k[1][:6], ratios[k]))
 
 
-def _ratios(setting: TrainingSetting, found: States, expected: States) -> dict[Key, float]:
+def _ratios(setting: TrainingStart, found: States, expected: States) -> dict[Key, float]:
     """Return deviation by response of each array that can be judged, by step and name.
 
     Where the response is large, a bug cannot be told from rounding. Of an array that changes its
@@ -268,7 +270,7 @@ def _ratios(setting: TrainingSetting, found: States, expected: States) -> dict[K
     return ratios
 
 
-def _lies(setting: TrainingSetting) -> set[str]:
+def _lies(setting: TrainingStart) -> set[str]:
     """Return the arrays that units lie in."""
     return {array for units in setting.units for array in units.arrays}
 
@@ -285,7 +287,7 @@ def _orders(
 
 
 def _rearranged(
-    setting: TrainingSetting, orders: Iterable[tuple[Units, Order]]
+    setting: TrainingStart, orders: Iterable[tuple[Units, Order]]
 ) -> tuple[States, States]:
     """Return the states of a run from the rearranged start, and the rearranged ones."""
 
@@ -321,7 +323,7 @@ def _mixes(order: Order) -> bool:
     return all(np.unique(order[:size] // size).size > 1 for size in sizes)
 
 
-def _blamed(setting: TrainingSetting, violation: Violation) -> Violation:
+def _blamed(setting: TrainingStart, violation: Violation) -> Violation:
     """Name the group of units: of those in the array, the one that violates most on its own."""
     worst, blamed = 0.0, violation
     for units in setting.units:

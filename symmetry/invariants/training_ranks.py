@@ -2,37 +2,37 @@
 
 from collections.abc import Sequence
 
-from symmetry import ranks
-from symmetry.invariants.finding import Finding, Violation
-from symmetry.invariants.training import TrainingSetting
+from symmetry.base import ranks
+from symmetry.invariants.measurement import Measurement, Violation
+from symmetry.trainings.start import TrainingStart
 
 
-def replicas(setting: TrainingSetting) -> Finding:
+def replicas(setting: TrainingStart) -> Measurement:
     """Compare the replicated parameters of all ranks before the first step and after every step.
 
     Parameters only: statistics of a BatchNorm differ between ranks by design. A tensor that is
     sharded is nobody's copy. All ranks get the same finding.
     """
     if ranks.world() == 1:
-        return Finding(False, applies=False, note="there is one process: run it under torchrun")
-    from symmetry.targets.torch_ranks import digests_of
+        return Measurement(False, applies=False, note="there is one process: run it under torchrun")
+    from symmetry.trainings.replicas import digests_of
 
     run = setting.begin(noise=True)
     start = after = digests_of(run.parameters)
     for step in range(setting.steps + 1):
         if (found := _compare(step, after)) is not None:
-            return Finding.violated(found)
+            return Measurement.violated(found)
         if step < setting.steps:
             run.step()
             after = digests_of(run.parameters)
     if not start:
-        return Finding(False, note="no parameter is held by several ranks")
-    return Finding(after != start, note="no parameter moved" * (after == start))
+        return Measurement(False, note="no parameter is held by several ranks")
+    return Measurement(after != start, note="no parameter moved" * (after == start))
 
 
 def _compare(step: int, mine: dict[str, str]) -> Violation | None:
     """Return the first parameter that differs between ranks, the same violation on all of them."""
-    from symmetry.targets.torch_ranks import gathered
+    from symmetry.trainings.replicas import gathered
 
     everyone = gathered(mine)
     for name in mine:

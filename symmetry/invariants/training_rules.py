@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from symmetry import ranks
-from symmetry.data.random import Random
-from symmetry.invariants.finding import Finding, Violation
+from symmetry.base import ranks
+from symmetry.base.random import Random
 from symmetry.invariants.law import first_difference
-from symmetry.invariants.training import TrainingSetting, difference, has_moved, largest
-from symmetry.targets.training import TrainingError, held_by
+from symmetry.invariants.measurement import Measurement, Violation
+from symmetry.trainings.start import TrainingStart, difference, has_moved, largest
+from symmetry.trainings.training import TrainingError, held_by
 from symmetry.units import compare
 from symmetry.units.state import Array, State
 from symmetry.units.units import Units
@@ -23,7 +23,7 @@ _DRAWS = 3  # of the response of a gradient
 _DIRECTIONS = 120  # stream of the seed
 
 
-def resume(setting: TrainingSetting) -> Finding:
+def resume(setting: TrainingStart) -> Measurement:
     """Save after a step, load into a fresh training, go on, and compare the bits."""
     run = setting.begin(noise=True)
     states: list[State] = []
@@ -38,7 +38,7 @@ def resume(setting: TrainingSetting) -> Finding:
             states.append(run.state())
     if len(states) < 2:
         note = f"in {setting.steps} steps no gradient was used up by an optimiser before the last"
-        return Finding(counted=False, note=note)
+        return Measurement(counted=False, note=note)
 
     def other(*, gradients: bool) -> Violation | None:
         """Go on from what was saved; return the first other array."""
@@ -51,18 +51,18 @@ def resume(setting: TrainingSetting) -> Finding:
     try:
         violation = other(gradients=False)
     except TrainingError as error:
-        return Finding.violated(Violation(f"it cannot go on: {error}", saved.taken, ""))
+        return Measurement.violated(Violation(f"it cannot go on: {error}", saved.taken, ""))
     if violation is None:
-        return Finding(has_moved(states[0], states[-1:]))
+        return Measurement(has_moved(states[0], states[-1:]))
     why = (
         "some of its state is in no state_dict(), and a saved run does not go on the same"
         if other(gradients=True)
         else "the gradients of earlier steps are added up: zero_grad() is missing or comes too late"
     )
-    return Finding.violated(replace(violation, message=f"{violation.message}: {why}"))
+    return Measurement.violated(replace(violation, message=f"{violation.message}: {why}"))
 
 
-def zero_rate(setting: TrainingSetting) -> Finding:
+def zero_rate(setting: TrainingStart) -> Measurement:
     """Set all learning rates to zero just before each update; nothing that is held moves.
 
     Noise that the step adds to parameters is left out. Other numbers may be noise that PyTorch has
@@ -79,12 +79,12 @@ def zero_rate(setting: TrainingSetting) -> Finding:
     if without.violation is not None:
         return finding
     if others := [u for u in noise if not u.drawn]:
-        return Finding(counted=False, note=f"cannot judge: {others[0]} moves parameters")
+        return Measurement(counted=False, note=f"cannot judge: {others[0]} moves parameters")
     setting.noise[noise[0].place] = None
     return without
 
 
-def _at_zero_rate(setting: TrainingSetting) -> Finding:
+def _at_zero_rate(setting: TrainingStart) -> Measurement:
     """Compare the parameters before and after each step at rates of zero.
 
     What moves in the first step, and then no more or to zero alone, is projected and not updated:
@@ -93,12 +93,12 @@ def _at_zero_rate(setting: TrainingSetting) -> Finding:
     run = setting.begin(noise=True)
     optimizers = run.objects.optimizers
     if not optimizers:
-        return Finding(counted=False, note="it has no optimiser", applies=False)
+        return Measurement(counted=False, note="it has no optimiser", applies=False)
     for name, optimizer in optimizers.items():
         kind = type(optimizer).__name__
         if kind in _NO_RATE or any(group.get("lr") is None for group in optimizer.param_groups):
             why = _NO_RATE.get(kind, "has no rate called lr")
-            return Finding(counted=False, note=f"{name} ({kind}) {why}", applies=False)
+            return Measurement(counted=False, note=f"{name} ({kind}) {why}", applies=False)
     held, start = _held(run), run.parameter_arrays()
     rates: list[tuple[dict[str, Any], Any]] = []
 
@@ -141,29 +141,29 @@ def _at_zero_rate(setting: TrainingSetting) -> Finding:
                 continue
             if forward and compare.identical(forward[name], b):
                 note = f"{name} is changed by the forward itself (a renormalisation?)"
-                return Finding(counted=False, note=note)
+                return Measurement(counted=False, note=note)
             text = (
                 f"in step {step} {{at}} moves although all learning rates are zero: "
                 "something beside the optimisers changes it"
             )
             violation = Violation.between(a, b, text, step, name)
             if step > 1:
-                return Finding.violated(earlier or violation)
+                return Measurement.violated(earlier or violation)
             projected[name] = gap, violation
     if projected:
         note = f"{next(iter(projected))} moves in step 1 alone, or to zero: clipped or pruned?"
-        return Finding(counted=False, note=note)
+        return Measurement(counted=False, note=note)
     true = setting.begin(noise=True)
     for _ in range(setting.steps):
         true.step()
-    return Finding(has_moved({name: start[name] for name in held}, [true.parameter_arrays()]))
+    return Measurement(has_moved({name: start[name] for name in held}, [true.parameter_arrays()]))
 
 
-def moves(setting: TrainingSetting) -> Finding:
+def moves(setting: TrainingStart) -> Measurement:
     """Look for a parameter that has a real gradient, and stays."""
     run = setting.begin(noise=True)
     if not run.objects.optimizers:
-        return Finding(counted=False, note="it has no optimiser", applies=False)
+        return Measurement(counted=False, note="it has no optimiser", applies=False)
     held, start = _held(run), run.parameter_arrays()
     trainable = [n for n, p in run.parameters.items() if p.requires_grad]
     gradients, rates, lost = _gradients_of(run, setting.steps)
@@ -171,15 +171,15 @@ def moves(setting: TrainingSetting) -> Finding:
     still = [n for n in trainable if compare.identical(start[n], end[n])]
     if still == trainable and not set(held) & set(trainable):
         message = "nothing that the optimisers hold is a parameter of the model that can be trained"
-        return Finding.violated(Violation(message, 1, next(iter(start))))
+        return Measurement.violated(Violation(message, 1, next(iter(start))))
     if not run.updates:
-        return Finding(False, note=f"no optimiser stepped within {setting.steps} steps")
+        return Measurement(False, note=f"no optimiser stepped within {setting.steps} steps")
     if lost:
         message = (
             "backward leaves gradients, and no update finds any: is zero_grad() called between "
             "backward() and step()?"
         )
-        return Finding.violated(Violation(message, 1, next(iter(held))))
+        return Measurement.violated(Violation(message, 1, next(iter(held))))
     suspects = [name for name in still if name in gradients and largest(gradients[name]) > 0]
     response = dict.fromkeys(suspects, 0.0)
     for draw in range(_DRAWS if suspects else 0):
@@ -202,8 +202,8 @@ def moves(setting: TrainingSetting) -> Finding:
             f"{name} has a gradient of up to {size:.3g} and does not move in {setting.steps} "
             f"steps: {why}"
         )
-        return Finding.violated(Violation(message, setting.steps, name))
-    return Finding(counted=True)
+        return Measurement.violated(Violation(message, setting.steps, name))
+    return Measurement(counted=True)
 
 
 def _gradients_of(run: Any, steps: int) -> tuple[dict[str, Array], dict[str, float], bool]:
@@ -252,11 +252,11 @@ def _held(run: Any) -> dict[str, Any]:
     return {name: p for name, p in run.parameters.items() if id(p) in ids}
 
 
-def pins(setting: TrainingSetting) -> Finding:
+def pins(setting: TrainingStart) -> Measurement:
     """Compare the numbers of units with those that the training pins."""
     expected = setting.training.expect_units
     if not expected:
-        return Finding(counted=False, note="it pins no numbers of units", applies=False)
+        return Measurement(counted=False, note="it pins no numbers of units", applies=False)
     for name, number in expected.items():
         found = _pinned(setting.units, name)
         if not any(units.count == number for units in found):
@@ -264,8 +264,8 @@ def pins(setting: TrainingSetting) -> Finding:
             known = ", ".join(units.name for units in setting.units) or "no units at all"
             counts = counts or f"none of that name, but {known}"
             message = f"{name} is to have {number} equal units, found {counts}"
-            return Finding.violated(Violation(message, 0, "", group=name))
-    return Finding(counted=True)
+            return Measurement.violated(Violation(message, 0, "", group=name))
+    return Measurement(counted=True)
 
 
 def _pinned(groups: Sequence[Units], name: str) -> list[Units]:
@@ -276,17 +276,17 @@ def _pinned(groups: Sequence[Units], name: str) -> list[Units]:
     return found or [units for units, own in named if own.startswith(name)]
 
 
-def gradient(setting: TrainingSetting) -> Finding:
+def gradient(setting: TrainingStart) -> Measurement:
     """Compare what the first backward left with differences of the loss, for each parameter."""
     if ranks.world() > 1:
         note = "the gradients of several ranks are averaged, and their losses are not"
-        return Finding(False, applies=False, note=note)
+        return Measurement(False, applies=False, note=note)
     base = setting.begin(noise=False)
     gradients: dict[str, Array] = {}
     base.after_backward = lambda: None if gradients else gradients.update(base.gradients())
     base.step()
     if not gradients:
-        return Finding(counted=False, note="its step calls no backward()", applies=False)
+        return Measurement(counted=False, note="its step calls no backward()", applies=False)
     counted, worst, random = False, 0.0, Random(setting.seed, _DIRECTIONS)
     for name, array in gradients.items():
         direction = np.where(random.integers(2, array.shape) == 1, 1.0, -1.0)
@@ -307,5 +307,5 @@ def gradient(setting: TrainingSetting) -> Finding:
                 f"backward says that the loss changes by {claimed:.6g} along a direction of "
                 f"{name}, differences of the loss say {narrow:.6g}"
             )
-            return Finding.violated(Violation(message, 1, name, allowed=allowed))
-    return Finding(counted, margin=worst)
+            return Measurement.violated(Violation(message, 1, name, allowed=allowed))
+    return Measurement(counted, margin=worst)

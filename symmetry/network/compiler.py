@@ -18,7 +18,7 @@ from typing import Any
 import numba
 from numba.core.caching import FunctionCache
 
-from symmetry.errors import SymmetryError
+from symmetry.base.errors import SymmetryError
 
 if numba.config.DISABLE_JIT:
     raise SymmetryError(

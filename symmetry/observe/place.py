@@ -2,27 +2,10 @@
 
 import linecache
 import sys
-import sysconfig
 from dataclasses import dataclass, replace
-from functools import cache
-from pathlib import Path
 from types import FrameType
-from typing import Any, Literal
 
-Phase = Literal["forward", "backward", "optimizer", "other"]
-
-_PACKAGE = Path(__file__).parents[1]
-_INSTALLED = {"site-packages", "dist-packages"}
-_LIBRARIES = ("torch", "numpy", "jax", "jaxlib", "numba")
-_STEPS = [
-    ("targets", f"{name}.py") for name in ("numpy", "torch", "torch_autograd", "jax", "numba")
-]
-_CALLER = ("targets", "trainer.py")
-_PHASES: dict[str, Phase] = {
-    "torch/autograd": "backward",
-    "torch/optim": "optimizer",
-    "torch/nn": "forward",
-}
+from symmetry.base.user_code import PHASES, Phase, kind_of, shorten
 
 
 @dataclass(frozen=True)
@@ -44,7 +27,7 @@ class Place:
 
     def __str__(self) -> str:
         if self.file:
-            return f"{_shorten(self.file)}:{self.line}"
+            return f"{shorten(self.file)}:{self.line}"
         return f"module {self.module}" if self.module else ""
 
 
@@ -81,10 +64,10 @@ class Places:
         layer = ""  # the class of the innermost module
         while frame is not None:
             file = frame.f_code.co_filename
-            kind = _kind(file)
+            kind = kind_of(file)
             if kind == "caller":  # what is beyond asked for the check, not for the operation
                 break
-            if kind in _PHASES.values():
+            if kind in PHASES.values():
                 if kind == "forward" and frame.f_code.co_name == "_call_impl":
                     called = frame.f_locals["self"]
                     module = module or self._modules.get(id(called), "")
@@ -102,39 +85,7 @@ class Places:
         return replace(found, phase=phase or "other", module=module), asked
 
 
-def is_user_code(file: str) -> bool:
-    """Return whether a file belongs to no library."""
-    return bool(_kind(file) == "user")
-
-
 def _is_optimizer(frame: FrameType) -> bool:
     if frame.f_code.co_varnames[:1] != ("self",):
         return False
     return bool(hasattr(frame.f_locals.get("self"), "param_groups"))
-
-
-@cache
-def _kind(file: str) -> Any:
-    """Return "user", "installed", or for a known library what a training is at in this file."""
-    path = Path(file)
-    if path.is_relative_to(_PACKAGE):
-        ours = path.relative_to(_PACKAGE).parts
-        steps = ours[0] == "network" or ours in _STEPS
-        return "user" if steps else "caller" * (ours == _CALLER)
-    if not _INSTALLED.isdisjoint(path.parts):
-        below = path.parts[max(path.parts.index(name) for name in _INSTALLED & {*path.parts}) + 1 :]
-        if below[0] not in _LIBRARIES:
-            return "installed"
-        return _PHASES.get("/".join(below[:2]), "")
-    library = path.is_relative_to(sysconfig.get_path("stdlib"))
-    in_a_file = path.suffix and not file.startswith("<")  # <string>, <frozen importlib._bootstrap>
-    return "" if library or not in_a_file else "user"
-
-
-def _shorten(file: str) -> str:
-    """Return the path below the working directory or the import path, so that it reads well."""
-    path = Path(file)
-    for folder in (Path.cwd(), _PACKAGE.parent, *map(Path, filter(None, sys.path))):
-        if path.is_relative_to(folder):
-            return path.relative_to(folder).as_posix()
-    return path.as_posix()

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from symmetry import generators
+from symmetry.base import generators
+from symmetry.base.user_code import is_user_code
 from symmetry.observe import numpy as observe_numpy
-from symmetry.observe.place import Places, is_user_code
+from symmetry.observe.place import Places
 from symmetry.observe.substitutes import substituted
 from symmetry.observe.tape import Tape
 

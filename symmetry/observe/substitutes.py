@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from symmetry.base.user_code import is_user_code
 from symmetry.observe.numpy import report, unreported
-from symmetry.observe.place import is_user_code
 
 _MAKING = (
     *("arange", "array", "asarray", "asanyarray", "ascontiguousarray", "asfortranarray", "empty"),

@@ -6,11 +6,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from symmetry.base.records import dump
 from symmetry.checker.verdict import Checked, Verdict, exit_code
 from symmetry.invariants.catalogue import CATALOGUE
-from symmetry.invariants.training import THRESHOLDS
 from symmetry.invariants.trainings import TRAININGS
-from symmetry.records import dump
 from symmetry.report.files import Figure, Report, plain
 from symmetry.report.templates import render
 from symmetry.report.verdicts import (
@@ -22,6 +21,7 @@ from symmetry.report.verdicts import (
     record,
     summary,
 )
+from symmetry.trainings.start import THRESHOLDS
 from symmetry.units.words import count, in_ulps
 
 if TYPE_CHECKING:

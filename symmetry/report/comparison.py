@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from symmetry.base.records import dump
 from symmetry.comparison.record import Comparison, TrainerRun
 from symmetry.comparison.study import Study
-from symmetry.records import dump
+from symmetry.experiment.task import Task
 from symmetry.report.files import Figure, Report, plain
 from symmetry.report.templates import code, percent, relative, render
-from symmetry.task import Task
 from symmetry.units.words import count, groups_in_words, in_ulps
 
 if TYPE_CHECKING:

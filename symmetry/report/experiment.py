@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from symmetry.base.records import dump
 from symmetry.data.mnist import CHECKSUMS
-from symmetry.experiment import Experiment
-from symmetry.records import dump
+from symmetry.experiment.run import Experiment
+from symmetry.experiment.task import Settings
+from symmetry.experiment.watch import Outcome
 from symmetry.report.figures import experiment_figures, shared_feature
 from symmetry.report.files import Report
 from symmetry.report.templates import command_line, render
-from symmetry.task import Settings
 from symmetry.units import compare
 from symmetry.units.words import count, groups_in_words, in_ulps
-from symmetry.watch import Outcome
 
 MARKDOWN, JSON = "mnist.md", "mnist.json"
 

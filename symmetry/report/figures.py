@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symmetry.experiment import Experiment
+from symmetry.experiment.run import Experiment
 from symmetry.report.files import Figure, plain
 from symmetry.units import compare
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from symmetry.files import content, write_all
+from symmetry.base.files import content, write_all
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,14 +9,14 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from symmetry.checker.recipes import setting
+from symmetry.base.errors import SymmetryError
 from symmetry.checker.verdict import Verdict
-from symmetry.errors import SymmetryError
 from symmetry.invariants.law import moving_order
 from symmetry.invariants.runs import without_dead_rows
-from symmetry.invariants.two_layer import TwoLayer
 from symmetry.report.templates import fill_in
 from symmetry.report.verdicts import command_for
+from symmetry.steps.recipes import setting
+from symmetry.steps.start import StepStart
 from symmetry.targets.load import name_in_package
 from symmetry.targets.resolve import BUILTIN
 
@@ -51,7 +51,7 @@ def render_script(trainer: str, verdict: Verdict) -> str:
     )
 
 
-def _moves(verdict: Verdict, start: TwoLayer) -> dict[str, Any]:
+def _moves(verdict: Verdict, start: StepStart) -> dict[str, Any]:
     """Say where the units lie that are rearranged, and in what order; None where none are."""
     violation = verdict.violation
     if violation is None or violation.group is None or violation.groups:  # which a split has
@@ -65,7 +65,7 @@ def _moves(verdict: Verdict, start: TwoLayer) -> dict[str, Any]:
 def _place(trainer: str) -> dict[str, Any]:
     """Say how the trainer is imported: folders to look in, first and last, module, attribute."""
     if trainer in BUILTIN:
-        name = f"symmetry.targets.{trainer.replace('-', '_')}"
+        name = f"symmetry.builtin.{trainer.replace('-', '_')}"
         return {"first": [], "last": [], "module": name, "attribute": "step"}
     source, _, attribute = trainer.rpartition(":")
     if not source.endswith(".py"):

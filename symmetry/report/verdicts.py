@@ -10,14 +10,14 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, get_args
 
-from symmetry import ranks
-from symmetry.checker.case import Case
+from symmetry.base import ranks
+from symmetry.base.records import dump
 from symmetry.checker.verdict import Checked, Kind, Verdict, exit_code
 from symmetry.invariants.catalogue import CATALOGUE
-from symmetry.invariants.finding import Violation
+from symmetry.invariants.measurement import Violation
 from symmetry.invariants.trainings import TRAININGS
-from symmetry.records import dump
 from symmetry.report.templates import command_line, fill_in
+from symmetry.steps.case import Case
 from symmetry.units.words import count, in_ulps
 
 Fact = tuple[str, str | None]

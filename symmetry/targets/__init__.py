@@ -1,1 +1,1 @@
-"""Training steps of every make behind one interface; frameworks are imported when asked for."""
+"""From a name to a target: resolving and loading."""

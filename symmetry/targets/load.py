@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
-from symmetry.errors import SymmetryError
-from symmetry.targets.pulse import calling
-from symmetry.targets.trainer import told_as
+from symmetry.base.calls import calling
+from symmetry.base.errors import SymmetryError
+from symmetry.base.raised import raised_as
 
 _folders: set[Path] = set()  # those that targets were imported from
 
@@ -70,7 +70,7 @@ def load_file(target: str, path: str) -> ModuleType:
 @contextmanager
 def readable(target: str, doing: str) -> Iterator[None]:
     """Turn what the user's code raises, ``SystemExit`` included, into a line that says where."""
-    with calling("loading", counts=False), told_as(SymmetryError, f"{target!r}: {doing}"):
+    with calling("loading", counts=False), raised_as(SymmetryError, f"{target!r}: {doing}"):
         yield
 
 

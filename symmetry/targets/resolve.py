@@ -11,16 +11,16 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from symmetry.errors import SymmetryError
-from symmetry.targets.contestant import Contestant
+from symmetry.base.errors import SymmetryError
+from symmetry.builtin.contestant import Contestant
+from symmetry.steps.step import DTYPES, StepTarget
 from symmetry.targets.load import defined_in, load_file, load_module, nearest, readable
-from symmetry.targets.trainer import DTYPES, Trainer
-from symmetry.targets.training import Training
+from symmetry.trainings.training import TrainingTarget
 
 BUILTIN = ("numba", "numpy", "torch", "torch-autograd", "jax")
 _FRAMEWORKS = ("torch", "jax")  # that may not be installed
 
-Target = Trainer | Training
+Target = StepTarget | TrainingTarget
 _ANYTHING = [inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD]
 _ARGUMENTS = ("x", "y", "w1", "w2", "lr")
 _CALL = f"step({', '.join(_ARGUMENTS)})"
@@ -44,15 +44,15 @@ def resolve(trainer: str | Callable[..., Any] | Target) -> Target:
     if not isinstance(trainer, str):
         return as_target(trainer)
     if trainer in BUILTIN:
-        return Trainer(trainer, _builtin_module(trainer).step, builtin=True)
+        return StepTarget(trainer, _builtin_module(trainer).step, builtin=True)
     module, source, attribute = _module(trainer)
     return as_target(_find(trainer, module, source, attribute), trainer)
 
 
-def resolve_step(trainer: str | Callable[..., Any] | Target) -> Trainer:
+def resolve_step(trainer: str | Callable[..., Any] | Target) -> StepTarget:
     """Return the two-layer step of that name, as ``resolve`` does; ``SymmetryError`` if none."""
     target = resolve(trainer)
-    if isinstance(target, Training):
+    if isinstance(target, TrainingTarget):
         raise SymmetryError(f"{target.name!r} is a training, expected a step, called as {_CALL}")
     return target
 
@@ -135,16 +135,16 @@ def _did_you_mean(names: Sequence[str]) -> str:
 def as_target(found: Any, name: str | None = None) -> Target:
     """Wrap what was found under a name, or a callable: see ``resolve``."""
     name = _name(found) if name is None else name
-    if isinstance(found, Trainer | Training):
+    if isinstance(found, StepTarget | TrainingTarget):
         return found
     if not callable(found):
         raise SymmetryError(f"{name!r} is of type {type(found).__name__}, {_BOTH}")
-    step = as_trainer(found, name) if inspect.isclass(found) else None
+    step = as_step_target(found, name) if inspect.isclass(found) else None
     signature = _signature(found)
     if signature is None:
-        return step or as_trainer(found, name)
+        return step or as_step_target(found, name)
     if not step and not any(map(_must_be_given, signature.parameters.values())):
-        return Training(name, found)
+        return TrainingTarget(name, found)
     try:
         signature.bind(*_ARGUMENTS)
     except TypeError:
@@ -152,7 +152,7 @@ def as_target(found: Any, name: str | None = None) -> Target:
     names = tuple(signature.parameters)
     if set(names) == set(_ARGUMENTS) and names != _ARGUMENTS:  # they would change places unnoticed
         raise SymmetryError(f"{name!r} takes {signature}, but is called as {_CALL}")
-    return step or as_trainer(found, name)
+    return step or as_step_target(found, name)
 
 
 def _signature(found: Any) -> inspect.Signature | None:
@@ -174,7 +174,7 @@ def _signature(found: Any) -> inspect.Signature | None:
     return signature.replace(parameters=parameters)
 
 
-def as_trainer(step: Callable[..., Any], name: str | None = None) -> Trainer:
+def as_step_target(step: Callable[..., Any], name: str | None = None) -> StepTarget:
     """Wrap a callable, or a class whose instances are callable, as a two-layer step.
 
     Verdicts call it ``name``; by default ``module:attribute``, where it can be found again.
@@ -185,7 +185,7 @@ def as_trainer(step: Callable[..., Any], name: str | None = None) -> Trainer:
             f"{name!r} is a class whose instances cannot be called: "
             "give it a method __call__(self, x, y, w1, w2, lr)"
         )
-    return Trainer(name, step, _dtypes(name, step))
+    return StepTarget(name, step, _dtypes(name, step))
 
 
 def contestant(name: str) -> Contestant:
@@ -200,7 +200,7 @@ def contestant(name: str) -> Contestant:
 
 
 def _builtin_module(name: str) -> ModuleType:
-    module = f"symmetry.targets.{name.replace('-', '_')}"
+    module = f"symmetry.builtin.{name.replace('-', '_')}"
     with readable(name, f"importing {module}"):
         try:
             return importlib.import_module(module)

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from symmetry.checker.plan import Plan
-from symmetry.targets.training import Training
+from symmetry.trainings.training import TrainingTarget
 from tests.conftest import needs
 
 pytestmark = needs("torch")
@@ -297,7 +297,7 @@ def shrunk_after_a_while(model):
 
 
 def verdicts(make, *only):
-    found = Plan(Training("training", make), only=only).run()
+    found = Plan(TrainingTarget("training", make), only=only).run()
     return {(v.invariant, v.dtype): v for v in found.verdicts}, found.notes
 
 

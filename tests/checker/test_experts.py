@@ -14,7 +14,7 @@ pytestmark = needs("torch")
 if importlib.util.find_spec("torch") is not None:
     import torch
 
-    from tests.targets.finding import models
+    from tests.finding import models
 
 
 @pytest.mark.parametrize("make", ["experts", "top_experts"])

@@ -6,16 +6,16 @@ from dataclasses import replace
 
 import pytest
 
-from symmetry.checker.case import Case
+from symmetry.base.errors import SymmetryError
 from symmetry.checker.plan import Plan
-from symmetry.checker.strategies import draw_cases
-from symmetry.errors import SymmetryError
 from symmetry.invariants.catalogue import CATALOGUE, select
-from symmetry.targets.resolve import as_trainer, resolve_step
+from symmetry.steps.case import Case
+from symmetry.steps.strategies import draw_cases
+from symmetry.targets.resolve import as_step_target, resolve_step
 from tests.checker import steps
 
 CASE = Case(9, 4, 5, 3, 0.5, 3, "float32", "pixels", "scaled", 0)
-OWN = as_trainer(steps.sound, "mine")
+OWN = as_step_target(steps.sound, "mine")
 
 
 def test_what_is_applicable():

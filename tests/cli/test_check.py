@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from symmetry.checker.case import Case
-from symmetry.checker.strategies import draw_cases
 from symmetry.cli import execute
 from symmetry.invariants.catalogue import CATALOGUE, select
+from symmetry.steps.case import Case
+from symmetry.steps.strategies import draw_cases
 from tests.cli.process import SYMMETRY, Finished, assert_one_line, environment, symmetry
 from tests.conftest import needs
 

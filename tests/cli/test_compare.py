@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from symmetry.checker.case import Case
 from symmetry.comparison import compare
 from symmetry.comparison.study import GROWING
+from symmetry.steps.case import Case
 from tests.cli.process import SYMMETRY, assert_one_line, environment, symmetry
 from tests.data.files import sample_files, write_files
 

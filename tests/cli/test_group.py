@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import symmetry.cli as cli
-from symmetry.errors import SymmetryError
+from symmetry.base.errors import SymmetryError
 from tests.cli.process import SYMMETRY, assert_one_line, environment, symmetry
 
 HEAVY = ("numba", "numpy", "matplotlib", "rich", "hypothesis", "jinja2", "torch", "jax")

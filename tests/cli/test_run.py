@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 import symmetry.cli as cli
-from symmetry import experiment
+from symmetry.experiment import run as experiment
 from tests.cli.process import SYMMETRY, Finished, assert_one_line, environment, symmetry
 from tests.data.files import NAMES, idx_bytes, sample_files, write_files
 from tests.tiny import LastUnitCore

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from symmetry.checker.case import Case
+from symmetry.base.errors import SymmetryError
 from symmetry.comparison import process
 from symmetry.comparison.compare import ComparisonListener, compare
 from symmetry.comparison.entrant import parse_entrants
 from symmetry.comparison.process import EntrantError
 from symmetry.comparison.record import Comparison, TrainerPoint
-from symmetry.errors import SymmetryError
-from symmetry.experiment import run_experiment
-from symmetry.task import Settings, Task, task_of_case
+from symmetry.experiment.run import run_experiment
+from symmetry.experiment.task import Settings, Task, task_of_case
+from symmetry.steps.case import Case
 from tests.conftest import needs
 from tests.tiny import tiny_data
 

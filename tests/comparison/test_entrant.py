@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from symmetry.base.errors import SymmetryError
 from symmetry.comparison.entrant import THREAD_VARIABLES, Entrant, parse_entrant, parse_entrants
-from symmetry.errors import SymmetryError
 
 
 def test_a_name_alone() -> None:

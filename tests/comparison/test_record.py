@@ -7,7 +7,7 @@ import pytest
 
 from symmetry.comparison.entrant import parse_entrant
 from symmetry.comparison.record import TrainerPoint, TrainerRun, recorded, spread
-from symmetry.task import Settings, Task
+from symmetry.experiment.task import Settings, Task
 from tests.tiny import tiny_data
 
 Seen = tuple[float, float, int, np.ndarray, np.ndarray]

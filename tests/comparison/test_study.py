@@ -4,13 +4,13 @@ import dataclasses
 
 import pytest
 
-from symmetry.checker.case import Case
 from symmetry.comparison import compare as comparing
 from symmetry.comparison.compare import ComparisonListener, compare
 from symmetry.comparison.entrant import parse_entrants
 from symmetry.comparison.environment import this_machine
 from symmetry.comparison.study import GROWING, TRIALS, full_study
-from symmetry.task import Settings, Task, task_of_case
+from symmetry.experiment.task import Settings, Task, task_of_case
+from symmetry.steps.case import Case
 from tests.tiny import tiny_data
 
 CASE = dataclasses.replace(GROWING, iterations=2)

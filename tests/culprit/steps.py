@@ -10,19 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from symmetry.checker.case import Case
-from symmetry.checker.recipes import start_of_case
+from symmetry.base.files import write_all
 from symmetry.culprit.explain import explain_step
 from symmetry.culprit.explanation import Culprit, Explanation
-from symmetry.files import write_all
-from symmetry.invariants.two_layer import TwoLayer
-from symmetry.targets.resolve import as_trainer
+from symmetry.steps.case import Case
+from symmetry.steps.recipes import start_of_case
+from symmetry.steps.start import StepStart
+from symmetry.targets.resolve import as_step_target
 from tests.sound.exact import cross_entropy, logistic, prepend_bias, product
 
 HIDDEN = 12
 
 
-def start(weights: str = "zero", hidden: int = HIDDEN, **changes: Any) -> TwoLayer:
+def start(weights: str = "zero", hidden: int = HIDDEN, **changes: Any) -> StepStart:
     values: dict[str, Any] = {
         "n": 20,
         "i": 5,
@@ -36,8 +36,8 @@ def start(weights: str = "zero", hidden: int = HIDDEN, **changes: Any) -> TwoLay
     return start_of_case(Case(h=hidden, weights=weights, **{**values, **changes}))
 
 
-def explained(step: Callable[..., Any], beginning: TwoLayer | None = None) -> Explanation:
-    return explain_step(as_trainer(step, "step"), beginning or start())
+def explained(step: Callable[..., Any], beginning: StepStart | None = None) -> Explanation:
+    return explain_step(as_step_target(step, "step"), beginning or start())
 
 
 def run_script(found: Culprit, folder: Path) -> str:
@@ -49,7 +49,7 @@ def run_script(found: Culprit, folder: Path) -> str:
     return done.stdout.strip()
 
 
-def culprit(step: Callable[..., Any], beginning: TwoLayer | None = None) -> Culprit:
+def culprit(step: Callable[..., Any], beginning: StepStart | None = None) -> Culprit:
     """Return the only culprit."""
     explanation = explained(step, beginning)
     assert explanation.outcome in ("explained", "rounding")

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from symmetry.base.errors import SymmetryError
 from symmetry.culprit.explain import explain
 from symmetry.culprit.explanation import Culprit, Difference, Explanation, Operand
-from symmetry.errors import SymmetryError
 
 APART = Difference("even units | odd units", 3, 2.5e-7, "a jump: 7 times what rounding can come to")
 FOUND = Culprit(

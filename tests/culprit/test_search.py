@@ -7,12 +7,12 @@ import inspect
 import numpy as np
 import pytest
 
-from symmetry.checker.case import Case
-from symmetry.checker.recipes import start_of_case
+from symmetry.base.errors import SymmetryError
 from symmetry.culprit.answer import NOT_THE_CAUSE, ROUNDING, STAYS_SYMMETRIC, STILL_SPLITS
 from symmetry.culprit.explain import explain_case, explain_step
-from symmetry.errors import SymmetryError
-from symmetry.targets.resolve import as_trainer, resolve
+from symmetry.steps.case import Case
+from symmetry.steps.recipes import start_of_case
+from symmetry.targets.resolve import as_step_target, resolve
 from tests.culprit.steps import HIDDEN, culprit, explained, faulty, run_script, start, step
 from tests.faulty import FAULTY
 from tests.sound import SOUND
@@ -498,7 +498,7 @@ def line_of(function, text):
 
 @pytest.mark.parametrize("change", [multiply_last_unit, add_to_one_entry])
 def test_a_case_whose_sizes_are_alike_is_looked_at_with_others(change):
-    trainer = as_trainer(faulty(g1=changed(change)), "step")
+    trainer = as_step_target(faulty(g1=changed(change)), "step")
     case = Case(1, 1, 4, 2, 0.5, 3, "float32", "unit", "zero", 0)
     (found,) = (explanation := explain_case(trainer, case)).culprits
     assert found.operation == ("multiply" if change is multiply_last_unit else "setitem")
@@ -507,7 +507,7 @@ def test_a_case_whose_sizes_are_alike_is_looked_at_with_others(change):
 
 def test_units_of_a_case_that_all_differ_are_cloned():
     case = Case(5, 3, 6, 2, 0.5, 3, "float32", "unit", "scaled", 0)
-    trainer = as_trainer(faulty(g1=changed(multiply_last_unit)), "step")
+    trainer = as_step_target(faulty(g1=changed(multiply_last_unit)), "step")
     assert explain_case(trainer, case).culprits[0].operation == "multiply"
 
 
@@ -516,7 +516,7 @@ def test_a_case_that_fails_at_its_own_sizes_alone_is_looked_at_as_it_is():
         return changed(multiply_last_unit)(g1) if g1.shape[1] < 5 else g1
 
     case = Case(1, 1, 4, 2, 0.5, 3, "float32", "unit", "zero", 0)
-    explanation = explain_case(as_trainer(faulty(g1=few), "step"), case)
+    explanation = explain_case(as_step_target(faulty(g1=few), "step"), case)
     assert explanation.culprits[0].operation == "multiply"
     assert not any(remark.startswith("seen with") for remark in explanation.remarks)
 
@@ -524,7 +524,7 @@ def test_a_case_that_fails_at_its_own_sizes_alone_is_looked_at_as_it_is():
 def test_a_size_beyond_memory_is_refused():
     case = Case(10**6, 100, 10**2, 10, 0.1, 1, "float64", "unit", "zero", 0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("symmetry.memory.available", lambda: 10**6)
+        patch.setattr("symmetry.base.memory.available", lambda: 10**6)
         with pytest.raises(SymmetryError, match="memory"):
             start_of_case(case)
 

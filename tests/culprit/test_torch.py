@@ -223,7 +223,7 @@ def test_the_built_in_trainer_names_the_product_of_its_gradient(torch):
         pytest.skip("PyTorch treats all units alike on this machine")
     found = explanation.culprits[0]
     assert found.operation in ("aten.mm", "aten.addmm", "aten.sum")
-    assert found.file == "symmetry/targets/torch.py"
+    assert found.file == "symmetry/builtin/torch.py"
     assert REPEATED in found.evidence
     assert found.script is not None
     assert found.script.text.startswith(f"# {found.operation}")

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from symmetry.base.random import Random
 from symmetry.data.dataset import DIMENSIONS
-from symmetry.data.random import Random
 
 NAMES = tuple(DIMENSIONS)
 

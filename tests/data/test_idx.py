@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 
+from symmetry.base.random import Random
 from symmetry.data import idx
 from symmetry.data.idx import DataError, read_idx
-from symmetry.data.random import Random
 from tests.data.files import header, idx_bytes
 
 ANY_ARRAY = st.sampled_from([1, 3]).flatmap(

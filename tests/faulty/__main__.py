@@ -10,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from symmetry.errors import SymmetryError
+from symmetry.base.errors import SymmetryError
 from symmetry.report.files import Report
 from tests.faulty.report import COMMAND, MARKDOWN, render
 from tests.faulty.survey import Acquittal, Catch, survey

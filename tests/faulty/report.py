@@ -6,9 +6,9 @@ from pathlib import Path
 
 import jinja2
 
-from symmetry.checker.case import EXAMPLES
 from symmetry.invariants.catalogue import CATALOGUE, Invariant, select
 from symmetry.report.templates import environment, fill_paragraphs
+from symmetry.steps.case import EXAMPLES
 from tests.faulty.fault import DEEPCRIME, OTHERS, Fault
 from tests.faulty.survey import Acquittal, Catch, Survey
 from tests.sound import Sound

@@ -7,11 +7,11 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-from symmetry.checker.case import Case
-from symmetry.checker.strategies import draw_cases
 from symmetry.checker.verdict import Verdict
 from symmetry.invariants.catalogue import CATALOGUE, select
-from symmetry.targets.resolve import as_trainer
+from symmetry.steps.case import Case
+from symmetry.steps.strategies import draw_cases
+from symmetry.targets.resolve import as_step_target
 from tests.checking import check
 from tests.faulty import FAULTY, Fault
 from tests.sound import SOUND, Sound
@@ -96,7 +96,7 @@ def _reported(results: Iterator, on_result: Callable) -> tuple:
 
 def _catch(index: int) -> Catch:
     fault = FAULTY[index]
-    trainer = as_trainer(fault.trainer)
+    trainer = as_step_target(fault.trainer)
     meant = select(fault.caught_by[:1])
     look = partial(check, trainer, cases=draw_cases(dtypes=trainer.dtypes))
     alone = (look([each], exact=True, shrinking=False) for each in CATALOGUE)  # errors in each
@@ -114,7 +114,7 @@ def _catch(index: int) -> Catch:
 
 def _acquit(index: int) -> Acquittal:
     sound = SOUND[index]
-    trainer = as_trainer(sound.trainer)
+    trainer = as_step_target(sound.trainer)
     patterns = select(sound.patterns)
     verdicts = check(trainer, patterns, draw_cases(), exact=True, shrinking=False)
     accusing = tuple(v for v in verdicts if v.gates and v.invariant not in sound.violates)

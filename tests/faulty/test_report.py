@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from symmetry.checker.strategies import draw_cases
 from symmetry.checker.verdict import Verdict
 from symmetry.report.files import Figure
+from symmetry.steps.strategies import draw_cases
 from tests.conftest import needs
 from tests.faulty import FAULTY
 from tests.faulty.report import render

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from symmetry.invariants.catalogue import select
-from symmetry.invariants.two_layer import TwoLayer
 from symmetry.network import formulas
-from symmetry.targets.trainer import Trainer
+from symmetry.steps.start import StepStart
+from symmetry.steps.step import StepTarget
 
 DTYPES = ("float32", "float64")
 
@@ -30,7 +30,7 @@ def make_problem(
     w2 = rng.normal(size=(h + 1, c)) / math.sqrt(1 + h / 4)
     y = np.eye(c)[rng.integers(0, c, n)]
     arrays = (np.asarray(a, dtype) for a in (x, y, scale * w1, scale * w2))
-    return TwoLayer(*arrays, lr, iterations, seed)
+    return StepStart(*arrays, lr, iterations, seed)
 
 
 def any_problem(seed, dtype):
@@ -57,7 +57,7 @@ def with_clones(problem, originals):
 
 
 def trainer(step, name="step"):
-    return Trainer(name, step)
+    return StepTarget(name, step)
 
 
 def setting_for(invariant, trainer, problem):

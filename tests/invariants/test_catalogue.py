@@ -5,10 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from symmetry.errors import SymmetryError
+from symmetry.base.errors import SymmetryError, TargetError
 from symmetry.invariants.catalogue import CATALOGUE, select
 from symmetry.invariants.rounding import elaborated
-from symmetry.targets.trainer import TrainerError
 from tests.invariants.helpers import (
     exact_step,
     make_problem,
@@ -103,7 +102,7 @@ def test_what_the_trainer_raises_passes_through(invariant):
     x = problem.x.copy()
     x[:, 0] = 0
     setting = setting_for(invariant, trainer(raising), replace(problem, x=x))
-    with pytest.raises(TrainerError, match="ValueError: no"):
+    with pytest.raises(TargetError, match="ValueError: no"):
         invariant.measure(setting)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from symmetry.invariants.catalogue import select
-from symmetry.invariants.finding import Finding
+from symmetry.invariants.measurement import Measurement
 from symmetry.invariants.rounding import elaborated
 from tests.invariants.helpers import (
     DTYPES,
@@ -51,7 +51,7 @@ def test_sound_units_stay_alike(measure, dtype):
         h = 3 + seed
         problem = make_problem(seed, h=h, dtype=dtype, lr=5.0, iterations=6)
         problem = with_clones(problem, [unit % (1 + h // 2) for unit in range(h)])
-        assert measure(trainer(exact_step), problem) == Finding(counted=True)
+        assert measure(trainer(exact_step), problem) == Measurement(counted=True)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -96,14 +96,14 @@ def test_a_split_of_clones_lists_its_own_group_only():
 
 def test_units_that_did_not_start_alike_may_do_what_they_like():
     problem = with_clones(make_problem(h=5), [0, 1, 2, 0, 4])
-    assert clones(nudged("w1", 0, 2), problem) == Finding(counted=True)
+    assert clones(nudged("w1", 0, 2), problem) == Measurement(counted=True)
     assert clones(nudged("w1", 0, 3), problem).violation
 
 
 def test_units_equal_in_one_matrix_only_are_no_clones():
     problem = make_problem(h=4)
     half = replace(problem, w1=with_clones(problem, [0, 0, 0, 0]).w1)
-    assert clones(trainer(exact_step), half) == Finding(counted=False)
+    assert clones(trainer(exact_step), half) == Measurement(counted=False)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -116,7 +116,7 @@ def test_the_first_iteration_that_is_not_finite_is_compared_and_is_the_last(dtyp
 
     problem = make_problem(dtype=dtype)
     finding = w1_columns(trainer(diverging), problem)
-    assert finding == Finding(counted=False)
+    assert finding == Measurement(counted=False)
 
     def one_diverges(x, y, w1, w2, lr):
         w1, w2 = exact_step(x, y, w1, w2, lr)
@@ -135,12 +135,12 @@ def test_what_does_not_move_does_not_count(measure):
         return w1, w2
 
     problem = with_clones(make_problem(), [0, 1, 2, 0, 1, 2])
-    assert measure(trainer(still), problem) == Finding(counted=False)
+    assert measure(trainer(still), problem) == Measurement(counted=False)
 
 
 def test_one_unit_has_nothing_to_be_compared_with():
     for measure in MEASURES:
-        assert measure(trainer(exact_step), make_problem(h=1)) == Finding(counted=False)
+        assert measure(trainer(exact_step), make_problem(h=1)) == Measurement(counted=False)
 
 
 def test_w1_needs_a_second_step_to_move():
@@ -151,7 +151,7 @@ def test_w1_needs_a_second_step_to_move():
 
 def test_clones_without_a_different_unit_do_not_count():
     problem = with_clones(make_problem(), [0] * 6)
-    assert clones(trainer(exact_step), problem) == Finding(counted=False)
+    assert clones(trainer(exact_step), problem) == Measurement(counted=False)
 
 
 def test_both_matrices_are_measured_in_one_run():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from symmetry.invariants.finding import Finding
+from symmetry.invariants.measurement import Measurement
 from tests.invariants.helpers import (
     DTYPES,
     Momentum,
@@ -142,5 +142,5 @@ def test_a_run_that_leaves_the_range_is_not_judged_there(dtype):
 
 def test_findings_hold_their_margin():
     finding = gradient(scaled_in_one_entry("w2", (0, 0), 1 + 1e-9), make_problem())
-    assert isinstance(finding, Finding)
+    assert isinstance(finding, Measurement)
     assert finding.margin > 1e3

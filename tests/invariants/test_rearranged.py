@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from symmetry.data.random import Random
+from symmetry.base.random import Random
 from symmetry.invariants.catalogue import select
-from symmetry.invariants.finding import Finding
-from symmetry.invariants.response import PERTURBATIONS, ratio, response
+from symmetry.invariants.measurement import Measurement
+from symmetry.steps.response import PERTURBATIONS, ratio, response
 from symmetry.units import compare
 from tests.invariants.helpers import (
     DTYPES,
@@ -110,7 +110,7 @@ def test_an_entry_of_the_bias_row_belongs_to_no_unit():
 
 def test_one_kind_of_unit_is_no_witness():
     for problem in (make_problem(h=1), with_clones(make_problem(), [0] * 6)):
-        assert permutation(trainer(numpy_step), problem) == Finding(counted=False)
+        assert permutation(trainer(numpy_step), problem) == Measurement(counted=False)
 
 
 def test_two_units_change_places():
@@ -128,7 +128,7 @@ def test_numbers_that_are_not_finite_are_not_judged():
         w1[0, 0] = np.inf
         return w1, w2
 
-    assert permutation(trainer(diverging), make_problem()) == Finding(counted=False)
+    assert permutation(trainer(diverging), make_problem()) == Measurement(counted=False)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -300,7 +300,7 @@ def test_what_depends_on_a_place_is_caught_by_its_own_invariant(measure, step, n
 
 def test_equal_samples_are_no_witness():
     problem = make_problem(n=1)
-    assert samples(trainer(numpy_step), problem) == Finding(counted=False)
+    assert samples(trainer(numpy_step), problem) == Measurement(counted=False)
 
 
 def test_the_perturbed_runs_are_shared():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from symmetry.invariants import runs
-from symmetry.invariants.finding import Finding
+from symmetry.invariants.measurement import Measurement
 from tests.invariants.helpers import (
     DTYPES,
     Adam,
@@ -18,7 +18,7 @@ from tests.invariants.helpers import (
     trainer,
 )
 
-HOLDS = Finding(counted=True)
+HOLDS = Measurement(counted=True)
 NAMES = ("symmetry/dead-inputs", "symmetry/repeatable", "symmetry/pure")
 dead_inputs, repeatable, pure = map(measuring, NAMES)
 
@@ -43,7 +43,7 @@ def test_sound_steps_hold(measure, step, dtype):
 
 @pytest.mark.parametrize("measure", [dead_inputs, repeatable, pure])
 def test_a_step_that_moves_nothing_does_not_count(measure):
-    assert measure(trainer(still), dead_problem()) == Finding(counted=False)
+    assert measure(trainer(still), dead_problem()) == Measurement(counted=False)
 
 
 # --- dead inputs --------------------------------------------------------------------------------
@@ -86,20 +86,20 @@ def test_dead_inputs_are_not_judged_when_numbers_are_not_finite():
     def diverging(x, y, w1, w2, lr):
         return w1 * np.nan, w2
 
-    assert dead_inputs(trainer(diverging), dead_problem()) == Finding(counted=False)
+    assert dead_inputs(trainer(diverging), dead_problem()) == Measurement(counted=False)
 
 
 @pytest.mark.parametrize("dead", [(), range(5)])
 def test_a_dead_and_a_live_input_are_needed(dead):
     problem = dead_problem(dead)
-    assert dead_inputs(trainer(numpy_step), problem) == Finding(counted=False)
+    assert dead_inputs(trainer(numpy_step), problem) == Measurement(counted=False)
 
 
 def test_the_live_row_has_to_move():
     def only_w2(x, y, w1, w2, lr):
         return w1, numpy_step(x, y, w1, w2, lr)[1]
 
-    assert dead_inputs(trainer(only_w2), dead_problem()) == Finding(counted=False)
+    assert dead_inputs(trainer(only_w2), dead_problem()) == Measurement(counted=False)
 
 
 # --- repeatable ---------------------------------------------------------------------------------

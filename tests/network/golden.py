@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 
+from symmetry.base.random import Random
 from symmetry.data.dataset import Dataset
 from symmetry.data.mnist import load_mnist
-from symmetry.data.random import Random
 from symmetry.network import formulas
 from symmetry.network.collapsed import CollapsedCore
 from symmetry.network.core import Core
-from symmetry.network.training import train
+from symmetry.network.descent import train
 
 FILE = Path(__file__).with_name("golden.json")
 CORES = {"full": Core, "collapsed": CollapsedCore}

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from symmetry.network.training import update
+from symmetry.network.descent import update
 from tests.network import golden, oracle
 
 REPORT = Path(golden.__file__).parents[2] / "reports" / "mnist.json"

@@ -9,8 +9,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from symmetry.errors import SymmetryError
-from symmetry.files import content, writable_directory
+from symmetry.base.errors import SymmetryError
+from symmetry.base.files import content, writable_directory
 from symmetry.report.files import Report
 from tests.environment import environment
 from tests.performance.figures import figures

@@ -50,7 +50,7 @@ def dataset(problem: Problem) -> Dataset:
 
 def with_numpy(problem: Problem, w1: Any, w2: Any) -> Advance:
     """Return what trains by NumPy."""
-    from symmetry.targets.numpy import contestant  # without Numba, which would count as its memory
+    from symmetry.builtin.numpy import contestant  # without Numba, which would count as its memory
 
     training = contestant(dataset(problem), w1, w2, LR)
     return lambda: next(training).loss
@@ -69,7 +69,7 @@ def with_a_core(name: str, problem: Problem, w1: Any, w2: Any, threads: int) -> 
     from symmetry.network import formulas
     from symmetry.network.collapsed import CollapsedCore
     from symmetry.network.core import Core
-    from symmetry.network.training import train
+    from symmetry.network.descent import train
 
     kind, weights = Core, (w1, w2)
     if name == "collapsed":

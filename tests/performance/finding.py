@@ -37,7 +37,7 @@ def gpt(width: int, layers: int, heads: int, vocabulary: int) -> Callable[[], An
     import torch.nn.functional as F
     from torch import nn
 
-    from tests.targets.finding.models import Block, Model
+    from tests.finding.models import Block, Model
 
     def forward(m: Any, tokens: Any) -> Any:
         x = m.wte(tokens) + m.wpe(torch.arange(tokens.shape[1]))
@@ -72,7 +72,7 @@ def resnet18() -> Any:
     """Return a training of torchvision's ResNet18 on four images of 32x32."""
     import torchvision
 
-    from tests.targets.finding.models import classify, normal
+    from tests.finding.models import classify, normal
 
     return classify(torchvision.models.resnet18(num_classes=5), normal(4, 3, 32, 32), 5)
 
@@ -84,7 +84,7 @@ def measure(name: str) -> dict[str, float | str]:
     import torch
 
     from symmetry import find_units
-    from tests.targets.finding import models
+    from tests.finding import models
 
     torch.set_num_threads(1)
     training = gpt(*GPT[name]) if name in GPT else {"resnet18": resnet18}.get(name)

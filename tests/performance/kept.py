@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from symmetry.errors import SymmetryError
+from symmetry.base.errors import SymmetryError
 from tests.performance.figures import sweeps
 from tests.performance.measure import Point
 from tests.performance.sweeps import Measured

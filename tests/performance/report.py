@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
-from symmetry.memory import in_words as bytes_in_words
+from symmetry.base.memory import in_words as bytes_in_words
 from tests.environment import environment_table
 from tests.performance.contestants import NAMES
 from tests.performance.figures import Sweep, sweeps
@@ -21,9 +21,9 @@ INTRODUCTION = """\
 {headline}
 
 One iteration is an update, a pass over the training set for the loss after it and the next
-gradient, and a pass over the test set. NumPy's step (`symmetry/targets/numpy.py`) does the same
+gradient, and a pass over the test set. NumPy's step (`symmetry/builtin/numpy.py`) does the same
 with as few passes and temporary arrays as a competent user would, and so do those of PyTorch and
-JAX (`symmetry/targets/`). Data are converted, and the core's lists of nonzeros made, before. All
+JAX (`symmetry/builtin/`). Data are converted, and the core's lists of nonzeros made, before. All
 contestants take turns in one process that runs on as many processors as it has threads, after a
 pause of 0.1 s that lets BLAS threads go to sleep; a time is the median of {rounds} iterations, and
 of up to {most} where they are short, after one that warms up. Figures hold for the processor

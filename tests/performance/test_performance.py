@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from symmetry.errors import SymmetryError
+from symmetry.base.errors import SymmetryError
 from symmetry.network.kernels import MANY
 from tests.performance import __main__ as command
 from tests.performance import limits, load, measure, memory, report

@@ -8,8 +8,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from symmetry.errors import SymmetryError
-from symmetry.files import writable_directory, write_all
+from symmetry.base.errors import SymmetryError
+from symmetry.base.files import writable_directory, write_all
 from tests.environment import environment
 from tests.network.golden import ALL, MADE, Case
 from tests.portability import emulators, report

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
-from symmetry.errors import SymmetryError
+from symmetry.base.errors import SymmetryError
 
 QEMU = ("qemu-x86_64", "qemu-aarch64")
 PACKAGES = ("python3-minimal", "python3", "libstdc++6")  # and what they depend on

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from symmetry.errors import SymmetryError
+from symmetry.base.errors import SymmetryError
 from tests.network import golden
 from tests.portability import __main__ as command
 from tests.portability import emulators, report, targets, worker

@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from symmetry.checker.case import Case
 from symmetry.comparison.entrant import parse_entrant
 from symmetry.comparison.record import Comparison, TrainerPoint, TrainerRun
 from symmetry.comparison.study import Study
 from symmetry.data.dataset import Dataset
+from symmetry.experiment.task import Settings, Task, task_of_case
 from symmetry.report import comparison as words
 from symmetry.report.comparison import JSON, MARKDOWN, render_study
 from symmetry.report.templates import code, relative
-from symmetry.task import Settings, Task, task_of_case
+from symmetry.steps.case import Case
 
 MACHINE = {"processor": "A processor (kind)", "environment": ""}
 SETTINGS = Settings(4, 3)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from symmetry.report.files import Figure, Report
-from tests.test_files import names
+from tests.base.test_files import names
 
 
 def figure(value: float) -> Figure:

@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 from symmetry.checker.verdict import Checked, Verdict, exit_code
-from symmetry.invariants.finding import Violation
+from symmetry.invariants.measurement import Violation
 from symmetry.report.checked import render_models, sum_up, table_json, table_lines
 
 HOLDS = Verdict("symmetry/pure", "float32", "holds", 10, 9, max_ulps=0)

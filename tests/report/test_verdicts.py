@@ -6,9 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from symmetry.checker.case import Case
 from symmetry.checker.verdict import Checked, Verdict
-from symmetry.invariants.finding import Violation
+from symmetry.invariants.measurement import Violation
 from symmetry.report.checked import MARKDOWN, render_checked
 from symmetry.report.verdicts import (
     command_for,
@@ -19,6 +18,7 @@ from symmetry.report.verdicts import (
     summary,
     to_json,
 )
+from symmetry.steps.case import Case
 
 CASE = Case(8, 1, 2, 10, 0.5, 3, "float32", "pixels", "zero", 0)
 VIOLATION = Violation(

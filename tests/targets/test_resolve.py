@@ -11,12 +11,12 @@ import textwrap
 import numpy as np
 import pytest
 
-from symmetry.errors import SymmetryError
-from symmetry.targets.resolve import as_trainer, contestant, resolve, resolve_step
-from symmetry.targets.trainer import Trainer
-from symmetry.targets.training import Training
+from symmetry.base.errors import SymmetryError
+from symmetry.steps.step import StepTarget
+from symmetry.targets.resolve import as_step_target, contestant, resolve, resolve_step
+from symmetry.trainings.training import TrainingTarget
+from tests.builtin.frameworks import EACH_BUILTIN
 from tests.conftest import needs
-from tests.targets.frameworks import EACH_BUILTIN
 
 
 @pytest.fixture
@@ -91,12 +91,12 @@ def test_a_missing_framework_names_the_extra(folder, monkeypatch):
 
 def test_a_broken_framework_is_not_called_missing(folder, monkeypatch):
     write(folder / "jax.py", "raise OSError('libjax.so: undefined symbol')")
-    monkeypatch.delitem(sys.modules, "symmetry.targets.jax", raising=False)
+    monkeypatch.delitem(sys.modules, "symmetry.builtin.jax", raising=False)
     for name in [m for m in sys.modules if m.partition(".")[0] == "jax"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.syspath_prepend(folder)
     assert message("jax") == (
-        "'jax': importing symmetry.targets.jax raised OSError: "
+        "'jax': importing symmetry.builtin.jax raised OSError: "
         "libjax.so: undefined symbol (jax.py, line 1)"
     )
 
@@ -109,7 +109,7 @@ def test_training_wants_a_builtin_name():
 def test_no_framework_is_imported_before_it_is_asked_for():
     code = """
         import sys
-        import symmetry.targets, symmetry.targets.resolve, symmetry.targets.trainer
+        import symmetry.targets, symmetry.targets.resolve, symmetry.steps.step
         from symmetry.targets.resolve import resolve
         resolve("os:fdopen")
         heavy = {"torch", "jax", "numba", "hypothesis", "matplotlib"} & set(sys.modules)
@@ -434,7 +434,7 @@ def test_a_model_is_neither_a_step_nor_a_training(folder, name):
 def test_a_function_without_required_parameters_is_a_training(folder, signature):
     write(folder / "train.py", f"def training({signature}): ...")
     target = resolve("train.py:training")
-    assert isinstance(target, Training)
+    assert isinstance(target, TrainingTarget)
     assert target.name == "train.py:training"
     with pytest.raises(SymmetryError, match=r"is a training, expected a step, called as step\(x"):
         resolve_step("train.py:training")
@@ -462,25 +462,25 @@ def test_class_without_call(folder):
     ],
 )
 def test_callables_are_named_by_where_they_can_be_found(step, name):
-    assert as_trainer(step).name == f"tests.targets.test_resolve:{name}"
-    assert resolve(step).target is as_trainer(step).target
-    assert as_trainer(step, "mine").name == "mine"
-    assert not as_trainer(step).builtin
+    assert as_step_target(step).name == f"tests.targets.test_resolve:{name}"
+    assert resolve(step).target is as_step_target(step).target
+    assert as_step_target(step, "mine").name == "mine"
+    assert not as_step_target(step).builtin
 
 
 def test_partial_is_called_as_it_is():
-    assert as_trainer(a_partial).start().step is a_partial
+    assert as_step_target(a_partial).start().step is a_partial
 
 
 def test_trainer_is_taken_as_it_is():
-    trainer = Trainer("mine", own_step, ("float32",))
+    trainer = StepTarget("mine", own_step, ("float32",))
     assert resolve(trainer) is trainer
 
 
 def test_dtypes_are_read_from_a_class_and_from_an_instance():
-    assert as_trainer(Own).dtypes == ("float64",)
-    assert as_trainer(Own()).dtypes == ("float64",)
-    assert as_trainer(own_step).dtypes == ("float32", "float64")
+    assert as_step_target(Own).dtypes == ("float64",)
+    assert as_step_target(Own()).dtypes == ("float64",)
+    assert as_step_target(own_step).dtypes == ("float32", "float64")
 
 
 @pytest.mark.parametrize(
@@ -496,7 +496,7 @@ def test_dtypes_in_the_forms_that_people_write(given, read):
     class Step(Own):
         dtypes = given
 
-    assert as_trainer(Step).dtypes == read
+    assert as_step_target(Step).dtypes == read
 
 
 @pytest.mark.parametrize(
@@ -507,7 +507,7 @@ def test_dtypes_that_are_not_understood(given):
         dtypes = given
 
     with pytest.raises(SymmetryError) as info:
-        as_trainer(Step, "mine")
+        as_step_target(Step, "mine")
     assert str(info.value).startswith(
         "'mine': its attribute dtypes must be a tuple out of 'float32' and 'float64', "
         "such as ('float32',), but it is "

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import jinja2
 
-from symmetry.invariants.training import THRESHOLDS
 from symmetry.invariants.trainings import TRAININGS
 from symmetry.report.files import Figure, plain
 from symmetry.report.templates import environment, fill_paragraphs
+from symmetry.trainings.start import THRESHOLDS
 from tests.faulty.trainings.survey import Fared
 
 if TYPE_CHECKING:

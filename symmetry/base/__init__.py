@@ -1,0 +1,1 @@
+"""What every floor may need: errors, files, records, memory, processes, random numbers."""

@@ -1,0 +1,17 @@
+"""How a command ends: its exit statuses, and what reaches a user as a single readable line."""
+
+OK, FOUND, FAILED, INTERRUPTED = 0, 1, 2, 130
+
+
+class SymmetryError(Exception):
+    """Something the user asked for cannot be done; the message is one readable line.
+
+    The command line prints it on standard error and exits with status 2.
+    """
+
+
+class TargetError(Exception):
+    """A target raised, or returned something else than a step or a training returns.
+
+    The message is one readable line; what the target raised is kept as ``__cause__``.
+    """

@@ -1,0 +1,54 @@
+"""Which files are the user's own code, and which belong to libraries."""
+
+import sys
+import sysconfig
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+Phase = Literal["forward", "backward", "optimizer", "other"]
+
+_PACKAGE = Path(__file__).parents[1]
+_INSTALLED = {"site-packages", "dist-packages"}
+_LIBRARIES = ("torch", "numpy", "jax", "jaxlib", "numba")
+_OUR_STEPS = ("builtin", "network")  # folders of the package with steps that are checked
+_CALLER = ("steps", "step.py")  # calls the user's step
+PHASES: dict[str, Phase] = {
+    "torch/autograd": "backward",
+    "torch/optim": "optimizer",
+    "torch/nn": "forward",
+}
+
+
+def is_user_code(file: str) -> bool:
+    """Return whether a file belongs to no library."""
+    return bool(kind_of(file) == "user")
+
+
+@cache
+def kind_of(file: str) -> Any:
+    """Return "user", "caller", "installed", or the phase of a training in a known library's file.
+
+    It is empty for any other file of a known library, of this package and of Python itself.
+    """
+    path = Path(file)
+    if path.is_relative_to(_PACKAGE):
+        ours = path.relative_to(_PACKAGE).parts
+        return "user" if ours[0] in _OUR_STEPS else "caller" * (ours == _CALLER)
+    if not _INSTALLED.isdisjoint(path.parts):
+        below = path.parts[max(path.parts.index(name) for name in _INSTALLED & {*path.parts}) + 1 :]
+        if below[0] not in _LIBRARIES:
+            return "installed"
+        return PHASES.get("/".join(below[:2]), "")
+    library = path.is_relative_to(sysconfig.get_path("stdlib"))
+    in_a_file = path.suffix and not file.startswith("<")  # <string>, <frozen importlib._bootstrap>
+    return "" if library or not in_a_file else "user"
+
+
+def shorten(file: str) -> str:
+    """Return the path below the working directory or the import path, so that it reads well."""
+    path = Path(file)
+    for folder in (Path.cwd(), _PACKAGE.parent, *map(Path, filter(None, sys.path))):
+        if path.is_relative_to(folder):
+            return path.relative_to(folder).as_posix()
+    return path.as_posix()

@@ -1,0 +1,1 @@
+"""The same two-layer step in five libraries."""

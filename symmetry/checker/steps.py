@@ -1,0 +1,257 @@
+"""Checking a step: every invariant on every case, and the smallest case of what goes wrong."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from symmetry.base.errors import TargetError
+from symmetry.checker.diagnosis import diagnose
+from symmetry.checker.progress import Progress
+from symmetry.checker.verdict import Kind, Verdict
+from symmetry.finding.coverage import Coverage
+from symmetry.invariants.catalogue import Invariant
+from symmetry.invariants.rounding import elaborated, explained
+from symmetry.steps import recipes
+from symmetry.steps.case import WEIGHTS, Case
+from symmetry.steps.shrink import MAX_RUNS, shrink
+from symmetry.steps.start import StepStart
+from symmetry.steps.step import StepTarget
+from symmetry.units.words import count
+
+if TYPE_CHECKING:
+    from symmetry.checker.plan import Plan
+
+_ROUNDING_RUNS = 60  # to make its case smaller: each asks for many more, and it does not gate
+_RERUNS = 3  # of the smallest case, to see whether it fails every time
+_SPANS = ("n", "i", "h", "c", "lr", "iterations")
+
+
+class Examiner(ABC):
+    """Puts invariants to one target, one after the other."""
+
+    coverage: Coverage | None = None  # of a training, once its units were found
+
+    def __init__(self, plan: Plan, progress: Progress) -> None:
+        self.plan, self.progress = plan, progress
+        self.invariants: Sequence[Any] = plan.invariants
+        self.dtypes: Sequence[str] = plan.dtypes
+
+    @abstractmethod
+    def examine(self, invariant: Any, dtype: str) -> Verdict | None:
+        """Return the verdict on an invariant in one dtype; None where there is nothing to tell."""
+
+    @abstractmethod
+    def notes(self, verdicts: Sequence[Verdict]) -> Sequence[str]:
+        """Say what the verdicts do not, in lines."""
+
+
+def fit(case: Case, invariant: Invariant) -> Case:
+    """Return the case with a start that can have the invariant's witness.
+
+    Sizes, data and seed stay, and so does the start where it can have it.
+    """
+    cloned = case.weights.startswith("cloned")
+    start = case.weights if case.weights == "zero" else "cloned" if cloned else "random"
+    if start in invariant.weights:
+        return case
+    if "zero" in invariant.weights:
+        return replace(case, weights="zero")
+    if "random" in invariant.weights:
+        return replace(case, weights="scaled")
+    weights = f"cloned-{case.weights}"
+    return replace(case, weights=weights if weights in WEIGHTS else "cloned")
+
+
+def judge(blank: Verdict, invariant: Invariant, setting: Any, *, exact: bool) -> Verdict:
+    """Return the verdict on one setting of a target: on a case, or on a training in one dtype."""
+    try:
+        finding = invariant.measure(setting)
+    except TargetError as error:
+        return replace(blank, kind="error", cases=1, message=str(error))
+    violation = finding.violation
+    kind: Kind = "holds" if finding.counted else "vacuous"
+    if not finding.applies:
+        kind = "not applicable"
+    elif violation is not None:
+        known = violation.rounding
+        explains = not exact and (explained(setting) if invariant.splits else bool(known))
+        kind = "rounding" if explains else "violated"
+    message = violation.message if violation else finding.note
+    if kind in ("vacuous", "not applicable"):
+        message = message or f"it could not have failed: it needs {invariant.witness}"
+    verdict = replace(
+        blank,
+        kind=kind,
+        cases=invariant.runs if finding.applies else 0,
+        counted=invariant.runs if finding.counted else 0,
+        max_ulps=finding.max_ulps,
+        margin=finding.margin,
+        violation=violation,
+        message=message,
+    )
+    if not blank.of_training:
+        return verdict
+    return replace(
+        verdict,
+        array=violation.array if violation else finding.array,
+        group=violation.group if violation else None,
+        ratio=finding.ratio,
+        threshold=finding.threshold,
+    )
+
+
+class StepExaminer(Examiner):
+    """A two-layer step, and its errors that were told.
+
+    Errors are the same if only the numbers in their messages differ, and each is told once. A step
+    that does not even work on a small case of common sizes gets no further verdict in that dtype.
+    """
+
+    def __init__(self, plan: Plan, progress: Progress) -> None:
+        assert isinstance(plan.target, StepTarget)
+        super().__init__(plan, progress)
+        self.trainer = plan.target
+        self.dtypes = tuple(dict.fromkeys(case.dtype for case in plan.cases or ()))
+        self._told: set[str] = set()
+        self._works: dict[str, str] = {}  # how it does not work on a common case, by dtype
+
+    def notes(self, verdicts: Sequence[Verdict]) -> Sequence[str]:
+        """Say what is the matter where several verdicts have one cause."""
+        return *diagnose(self.trainer, verdicts), *self.plan.notes
+
+    def examine(self, invariant: Invariant, dtype: str) -> Verdict | None:
+        """Return the verdict that is known, or run the cases; None where that is hopeless."""
+        if self._hopeless(dtype):
+            return None
+        verdict = self.progress.known(invariant.name, dtype)
+        if verdict is None:
+            cases = [fit(case, invariant) for case in self.plan.cases or () if case.dtype == dtype]
+            verdict = self._run(invariant, dtype, cases)
+            self.progress.examined(verdict)
+        return verdict
+
+    def _hopeless(self, dtype: str) -> bool:
+        """Return whether an error that was told is all that can be got out of the step."""
+        if not self._told or dtype not in self.trainer.dtypes:
+            return False
+        if dtype not in self._works:
+            common = _setting(self.trainer, replace(recipes.COMMON, dtype=dtype))
+            self._works[dtype] = ""
+            try:
+                deque(common.run(), maxlen=0)
+            except TargetError as error:
+                self._works[dtype] = _without_numbers(str(error))
+        return self._works[dtype] in self._told
+
+    def _run(self, invariant: Invariant, dtype: str, cases: Sequence[Case]) -> Verdict:
+        """Run the cases until one fails; but rounding and errors that were told hide nothing."""
+        verdict = Verdict(invariant.name, dtype, "holds")
+        if dtype not in self.trainer.dtypes:
+            message = f"the step takes {' and '.join(self.trainer.dtypes)} only"
+            return replace(verdict, kind="not applicable", message=message)
+        seen: list[Verdict] = []
+        failed: Verdict | None = None
+        for number, case in enumerate(cases):
+            self.progress.case(invariant.name, dtype, number, len(cases), case)
+            seen.append(found := self._measure(invariant, case))
+            if found.kind in ("holds", "vacuous") or self._knows(found):
+                continue
+            if found.kind != "rounding":
+                failed = found
+                break
+            failed = failed or found
+        counting = [v.case for v in seen if v.counted]
+        verdict = self._failed(invariant, failed) if failed else _passed(invariant, verdict, seen)
+        return replace(
+            verdict,
+            cases=number + 1,
+            counted=len(counting),
+            spans=tuple(_span([getattr(c, key) for c in counting]) for key in _SPANS if counting),
+        )
+
+    def _measure(
+        self, invariant: Invariant, case: Case, setting: StepStart | None = None
+    ) -> Verdict:
+        blank = Verdict(invariant.name, case.dtype, "holds", case=case)
+        setting = setting or _setting(self.trainer, case)
+        return judge(blank, invariant, setting, exact=self.plan.exact)
+
+    def _knows(self, failure: Verdict) -> bool:
+        return failure.kind == "error" and _without_numbers(failure.message) in self._told
+
+    def _failed(self, invariant: Invariant, failure: Verdict) -> Verdict:
+        """Describe a failure by the smallest case that fails in the same way."""
+        self._tell(failure)
+        if not self.plan.given:
+            failure = self._shrunk(invariant, failure)
+            self._tell(failure)
+        case, violation = failure.case, failure.violation
+        assert case is not None
+        fresh = (_bound(self.trainer, case) for _ in range(_RERUNS))
+        again = [self._measure(invariant, case, setting).kind for setting in fresh]
+        failures = again.count(failure.kind)
+        if violation is not None and invariant.splits and failures == _RERUNS:  # or it is no growth
+            violation = elaborated(_setting(self.trainer, case), violation)
+        return replace(failure, violation=violation, failures=failures, reruns=_RERUNS)
+
+    def _tell(self, failure: Verdict) -> None:
+        if failure.kind == "error":
+            self._told.add(_without_numbers(failure.message))
+
+    def _shrunk(self, invariant: Invariant, failure: Verdict) -> Verdict:
+        """Cut the run after the iteration that failed, then try everything else."""
+
+        def fails(candidate: Case) -> Verdict | None:
+            if candidate.n < self.plan.min_samples:
+                return None
+            found = self._measure(invariant, candidate)
+            return found if found.kind == failure.kind else None
+
+        case = failure.case
+        assert case is not None
+        if failure.violation:
+            shorter = replace(case, iterations=failure.violation.iteration)
+            failure = fails(shorter) or failure
+        runs = MAX_RUNS if failure.kind != "rounding" else _ROUNDING_RUNS
+        _, failure = shrink(failure.case or case, failure, fails, runs)
+        return failure
+
+
+def _passed(invariant: Invariant, verdict: Verdict, seen: Sequence[Verdict]) -> Verdict:
+    measured = [v for v in seen if v.kind != "error"]
+    message = ""
+    if not measured:
+        message = "the step works in no case, as an error above says"
+    elif not any(v.counted for v in measured):
+        normal = f" ({invariant.normal})" if invariant.normal else ""
+        message = f"{invariant.otherwise} in {count(len(seen), 'case')}{normal}"
+    return replace(
+        verdict,
+        kind="vacuous" if message else "holds",
+        max_ulps=max((v.max_ulps or 0 for v in measured), default=0),
+        margin=max((v.margin for v in measured if v.margin is not None), default=None),
+        message=message,
+    )
+
+
+def _bound(trainer: StepTarget, case: Case) -> StepStart:
+    return replace(recipes.setting(case), trainer=trainer)
+
+
+_setting = lru_cache(256)(_bound)  # the invariants share settings, and some of them a run as well
+
+
+def _span(values: Sequence[float]) -> str:
+    """Say between which values all of these are."""
+    least, largest = min(values), max(values)
+    return f"{least:g}" if least == largest else f"{least:g} to {largest:g}"
+
+
+def _without_numbers(message: str) -> str:
+    return re.sub(r"\d+", "0", message)

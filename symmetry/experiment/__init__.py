@@ -1,0 +1,1 @@
+"""The experiment on MNIST, and the invariants along it."""

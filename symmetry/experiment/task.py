@@ -1,0 +1,71 @@
+"""What is trained on what: the settings of a network, and data or a case to generate them from."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from symmetry.base.errors import SymmetryError
+from symmetry.base.memory import bytes_to_train, refuse_beyond_memory
+from symmetry.data.dataset import Dataset
+from symmetry.steps.case import Case
+from symmetry.steps.recipes import setting
+
+_HELD = 2  # of the training set, in the dtype: the framework's own array, and what converts to it
+_LAYERS = 4  # arrays as large as the hidden layer of all samples that a step holds at a time
+_WEIGHTS = 6  # arrays as large as both weight matrices
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What can be chosen; the defaults are the experiment's own."""
+
+    hidden: int = 200
+    iterations: int = 100
+    lr: float = 0.01  # finite and positive in the dtype
+    dtype: str = "float32"  # or float64
+    init: str = "zero"  # or random
+    seed: int = 0  # of the random start, here or in the control
+    collapsed: bool = False  # train the collapsed network alone, without control
+    control: bool = True  # run the control after a zero start
+
+    def __post_init__(self) -> None:
+        with np.errstate(over="ignore", under="ignore"):
+            lr = np.dtype(self.dtype).type(self.lr)
+        if not 0 < lr < np.inf:
+            raise SymmetryError(
+                f"the learning rate must be finite and positive in {self.dtype}, "
+                f"and {self.lr} is {lr} there"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What all trainers of a comparison are given; all weights start at zero.
+
+    What follows from a ``case`` is tested with what it is trained on.
+    """
+
+    data: Dataset
+    settings: Settings
+    case: Case | None = None
+
+    def refuse_beyond_memory(self, trainers: int) -> None:
+        """Refuse what so many trainers could not hold at the same time."""
+        data, settings = self.data, self.settings
+        sizes = len(data.train_x), data.inputs, settings.hidden, data.classes
+        each = bytes_to_train(sizes, settings.dtype, inputs=_HELD, layers=_LAYERS, weights=_WEIGHTS)
+        refuse_beyond_memory(trainers * each)
+
+
+def task_of_case(case: Case) -> Task:
+    """Return the task that a case stands for."""
+    if case.weights != "zero":
+        raise SymmetryError(
+            "the units of the case must start identical to be compared: "
+            f'"weights" must be "zero", not "{case.weights}"'
+        )
+    settings = Settings(case.h, case.iterations, case.lr, case.dtype)  # or the rate is refused
+    arrays = setting(case)
+    samples = arrays.x, arrays.y.argmax(axis=1)
+    data = Dataset(f"generated {case.data}", {}, (1, case.i), *samples, *samples, case.c)
+    return Task(data, settings, case)

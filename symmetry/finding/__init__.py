@@ -1,0 +1,1 @@
+"""Finding the groups of equal units of a training by exchanging them."""

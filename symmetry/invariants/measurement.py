@@ -1,0 +1,78 @@
+"""What measuring one invariant on one setting brings to light."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from symmetry.units import compare
+from symmetry.units.state import Array
+from symmetry.units.words import in_ulps
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A deviation the invariant does not allow, at the first iteration that shows it."""
+
+    message: str  # what happened, in one sentence
+    iteration: int  # the step after which it shows, counted from 1
+    array: str  # its name: "w1", "x", "model.fc1.weight"
+    group: str | None = None  # the name of the units; None where no units are meant
+    # Of a split, the odd unit and a usual one; of a rearrangement, the place of the entry and the
+    # unit that was moved there. None where no two units are meant.
+    units: tuple[int, int] | None = None
+    entry: tuple[int, ...] | None = None  # of the array, with the largest deviation
+    ulps: int | None = None  # distance at the entry, as the distance of ordered integers
+    relative: float | None = None  # distance at the entry by the larger magnitude, from 0 to 2
+    allowed: float | None = None  # largest deviation at the entry; None where only equality is
+    groups: str | None = None  # in words, which units are still equal
+    # Iterations, each with the largest relative distance of the two units; the split comes first.
+    growth: tuple[tuple[int, float], ...] = ()
+    rounding: bool | None = None  # whether that of single steps can explain it; None: no question
+
+    @classmethod
+    def between(
+        cls,
+        a: Array,
+        b: Array,
+        text: str,
+        iteration: int,
+        array: str,
+        *,
+        entry: tuple[int, ...] | None = None,
+        **facts: Any,
+    ) -> Violation:
+        """Return the violation that two values of an array differ at one entry.
+
+        By default it is the entry at which they are most ulps apart. The text is a format that
+        knows ``array`` and ``at``, its entry; what ``a`` and ``b`` hold there, and ``ulps``.
+        """
+        if entry is None:
+            entry = compare.largest_entry(compare.ulp_distances(a, b))
+        one, other = a[entry], b[entry]
+        ulps, relative = compare.max_ulps(one, other), compare.max_relative(one, other)
+        at = f"{array}{list(entry)}"
+        text = text.format(array=array, at=at, a=one, b=other, ulps=in_ulps(ulps))
+        return cls(text, iteration, array, entry=entry, ulps=ulps, relative=relative, **facts)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """The outcome of one measurement."""
+
+    counted: bool  # whether the setting had the witness: without it a holding proves nothing
+    # Largest deviation seen; of bounds, at the entry that came nearest to its own.
+    max_ulps: int = 0
+    violation: Violation | None = None  # None if the invariant held
+    # Largest deviation divided by the allowed one (bound and response); above 1 is a violation.
+    margin: float | None = None  # None where nothing was compared or only equality is allowed
+    ratio: float | None = None  # of trainings: the largest deviation divided by the response
+    threshold: float | None = None  # the largest ratio that is allowed
+    array: str | None = None  # where the largest ratio is
+    note: str = ""  # why nothing could be said, or what is to be said beside
+    applies: bool = True  # whether the invariant speaks about this target at all
+
+    @classmethod
+    def violated(cls, violation: Violation) -> Measurement:
+        """Return the finding that an invariant is violated which allows no deviation."""
+        return cls(True, violation.ulps or 0, violation)

@@ -1,0 +1,136 @@
+"""The setting of a two-layer step: its arrays, its units, how it is run, and its response."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from symmetry.base.random import Random
+from symmetry.steps.response import perturbations, response
+from symmetry.steps.step import Run, StepTarget
+from symmetry.units.compare import Floats
+from symmetry.units.state import Array, State, finite
+from symmetry.units.units import Part, Units
+
+_OTHERS, _RESPONSE = 101, 104  # streams of the seed
+_PARTS = {  # row 0 of w1 and w2 is the bias
+    "hidden units": (Part("w1", axis=1), Part("w2", axis=0, first=1)),
+    "samples": (Part("x", axis=0), Part("y", axis=0)),
+    "inputs": (Part("x", axis=1), Part("w1", axis=0, first=1)),
+    "classes": (Part("y", axis=1), Part("w2", axis=1)),
+}
+
+
+def hidden_units(h: int) -> Units:
+    """Return the hidden units: columns of w1, and rows of w2 below the bias."""
+    return Units("hidden units", h, _PARTS["hidden units"])
+
+
+@dataclass(frozen=True, eq=False)
+class StepStart:
+    """One start of a two-layer step. Nobody writes into its arrays: a run hands out copies."""
+
+    x: Floats  # inputs without the column of ones, shape (n, i)
+    y: Floats  # one-hot labels, shape (n, c)
+    w1: Floats  # weights at the start, shape (i + 1, h); row 0 belongs to the bias
+    w2: Floats  # the same of shape (h + 1, c)
+    lr: float  # learning rate
+    iterations: int  # steps of a run
+    seed: int  # feeds the random choices of an invariant (a rearrangement, perturbations)
+    trainer: StepTarget | None = None  # the step; None where nothing is to be run
+
+    @property
+    def hidden(self) -> int:
+        """The number h of hidden units."""
+        return int(self.w1.shape[1])
+
+    @property
+    def start(self) -> dict[str, Array]:
+        """The four arrays by name."""
+        return {"x": self.x, "y": self.y, "w1": self.w1, "w2": self.w2}
+
+    def units(self, kind: str) -> Units:
+        """Return the ``"hidden units"``, ``"samples"``, ``"inputs"`` or ``"classes"``."""
+        first, *_ = parts = _PARTS[kind]
+        return Units(kind, self.start[first.array].shape[first.axis], parts)
+
+    @property
+    def hidden_units(self) -> Units:
+        """The hidden units: columns of w1, and rows of w2 below the bias."""
+        return self.units("hidden units")
+
+    @property
+    def limit(self) -> float:
+        """How many times its response a step may deviate by rounding alone.
+
+        Roundings add up as a random walk over the longest sum does, or a little worse.
+        """
+        return max(16.0, 4 * math.sqrt(max(*self.x.shape, self.hidden)))
+
+    def at(self, start: State) -> StepStart:
+        """Return the same setting with some of the four arrays replaced."""
+        arrays: dict[str, Any] = dict(start)
+        return replace(self, **arrays)
+
+    def begin(self) -> Run:
+        """Begin a run; what the trainer raises passes through."""
+        assert self.trainer is not None
+        return self.trainer.start()
+
+    def step(self, run: Run | None = None) -> dict[str, Array]:
+        """Return w1 and w2 after a step from here: the next one of a run, or a first one."""
+        result = (run or self.begin())(self.x, self.y, self.w1, self.w2, self.lr)
+        return {"w1": result.w1, "w2": result.w2}
+
+    def run(self, steps: int | None = None) -> Iterator[dict[str, Array]]:
+        """Yield w1 and w2 after each step of a fresh run.
+
+        The first iteration with a number that is not finite is the last one.
+        """
+        run, here = self.begin(), self
+        for _ in range(self.iterations if steps is None else steps):
+            weights = here.step(run)
+            yield weights
+            if not finite(weights):
+                return
+            here = here.at(weights)
+
+    @cached_property
+    def result(self) -> State:
+        """The state after one step, which all rearrangements are compared with."""
+        return self.step()
+
+    @cached_property
+    def response(self) -> Mapping[str, float] | None:
+        """What one ulp does to that step, by array; None where not all numbers are finite."""
+        near = [(near.step(), shift) for near, shift in self.nearby(Random(self.seed, _RESPONSE))]
+        return response(self.result, near)
+
+    def nearby(self, random: Random) -> Iterator[tuple[StepStart, State]]:
+        """Yield the neighbours that ``symmetry.steps.response`` describes.
+
+        With each comes what the perturbation adds to arrays of the result.
+        """
+        for changes, shift in perturbations(self.start, self.lr, random):
+            yield replace(self, **changes), shift
+
+    def others(self) -> Iterator[StepStart]:
+        """Yield a setting of other sizes, and one of the same sizes with other numbers.
+
+        Code may keep what it should not under the shape of an array. The other sizes are nearly
+        always the same ones: some trainers compile for each shape.
+        """
+        sizes = (*self.x.shape, self.hidden, self.y.shape[1])
+        for n, i, h, c in ((3, 2, 5, 4) if sizes != (3, 2, 5, 4) else (4, 3, 2, 5), sizes):
+            random = Random(self.seed, _OTHERS)
+            y = np.eye(c, dtype=self.w1.dtype)[random.integers(c, (n,))]
+            x, w1, w2 = (
+                random.uniform(shape, -1, 1).astype(self.w1.dtype)
+                for shape in ((n, i), (i + 1, h), (h + 1, c))
+            )
+            yield replace(self, x=x, y=y, w1=w1, w2=w2, iterations=min(self.iterations, 2))

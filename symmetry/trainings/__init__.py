@@ -1,0 +1,1 @@
+"""A PyTorch training: its objects, their state, runs of it, its starts and their response."""

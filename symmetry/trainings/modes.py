@@ -1,0 +1,299 @@
+"""What happens to single operations of a run: promotion to float64, and means instead of noise."""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+from types import FrameType
+from typing import Any
+from unittest.mock import patch
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_map
+
+from symmetry.base.user_code import is_user_code
+from symmetry.observe.torch import written_by
+
+_HALF = frozenset({torch.bfloat16, torch.float16})
+_WIDE = {torch.complex64: torch.complex128} | dict.fromkeys({*_HALF, torch.float32}, torch.float64)
+MEANS: dict[str, Callable[[bool, Any], Any]] = {  # of whether it writes in place, and arguments
+    "bernoulli": lambda in_place, a: (a[1] if a[1:] else 0.5) if in_place else a[-1],
+    "normal": lambda in_place, a: (a[1] if a[1:] else 0.0) if in_place else a[0],
+    "uniform": lambda _, a: (a[1] + a[2]) / 2 if a[2:] else 0.5,
+    "exponential": lambda _, a: 1 / a[1] if a[1:] else 1.0,
+    "randn": lambda *_: 0.0,
+    "randn_like": lambda *_: 0.0,
+    "rand": lambda *_: 0.5,
+    "rand_like": lambda *_: 0.5,
+}
+_DRAWS = torch.ops.aten.normal_.default, torch.ops.aten.uniform_.default
+_MANY = 10_000  # entries: to draw fewer takes no time
+_NOISE = {*MEANS, "native_dropout", "rrelu_with_noise"}
+_COPIES = {"_to_copy", "copy", "clone", "detach", "lift_fresh", "alias", "empty", "empty_like"}
+
+
+class Inside:
+    """Knows whether a module's forward, or a backward, is being run.
+
+    A checkpointed forward runs again inside backward; what it draws is the model's own, too. So is
+    what methods of its modules draw, as noise that is drawn anew before a step; but not what the
+    model's own methods do: they may make a batch.
+    """
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self._modules: set[int] = set()  # those of the model but itself, by id
+
+    def of(self, model: nn.Module) -> None:
+        """Say which model it is. What wraps one and nothing else is the model itself."""
+        self._modules = {*map(id, model.modules())} - {id(model)}
+        while len(children := [*model.children()]) == 1:
+            (model,) = children
+            self._modules.discard(id(model))
+
+    def draws(self) -> bool:
+        """Return whether what is drawn now is the model's own, as all that functionals draw."""
+        return self.depth > 0 or any(
+            f.f_code.co_filename == nn.functional.__file__
+            or id(f.f_locals.get("self")) in self._modules
+            for f in _frames()
+        )
+
+    @contextmanager
+    def watching(self, *, promote: bool) -> Iterator[None]:
+        """Count the modules that are entered and left; hand them float64 where that is promoted.
+
+        Recurrent ones compare the dtypes of inputs and weights before any operation.
+        """
+        call = nn.Module._call_impl
+
+        def counted(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+            if promote:
+                args, kwargs = tree_map(_double, (args, kwargs))
+            with self.entered():
+                return call(module, *args, **kwargs)
+
+        with patch.object(nn.Module, "_call_impl", counted):
+            yield
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """Count as inside whatever is done here."""
+        self.depth += 1
+        try:
+            yield
+        finally:
+            self.depth -= 1
+
+
+class Arithmetic(TorchDispatchMode):
+    """Stands before every operation, backward's and the optimiser's included.
+
+    ``inside`` tells the model's random numbers from the user's data; ``seen`` is called with the
+    name and the place of each random operation of the model. ``promote``: perform everything in
+    float64. Tensors that are made come out as float64, with the values that they have in fewer
+    bits; so do conversions to fewer bits. ``noise``: leave the model's random operations as they
+    are. ``nudge``: change results in bfloat16 and float16, copies apart, by up to one ulp.
+    """
+
+    def __init__(
+        self,
+        inside: Inside,
+        seen: Callable[[str, str], None],
+        *,
+        promote: bool,
+        noise: bool,
+        nudge: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        self._inside, self._seen = inside, seen
+        self._promote, self._noise, self._nudge = promote, noise, nudge
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        name = func._schema.name.split("::")[1].rstrip("_")
+        perform: Callable[..., Any] = func
+        if name in _NOISE and self._inside.draws():
+            self._seen(name, user_place())
+            if not self._noise:
+                perform = _with_mean(func, name)
+        if self._promote:
+            return _promoted(func, perform, args, kwargs)
+        result = perform(*args, **kwargs)
+        if self._nudge is not None and name not in _COPIES and not _is_view(func):
+            _mapped(self._move, result)
+        return result
+
+    def _move(self, value: Any) -> None:
+        if isinstance(value, Tensor) and value.dtype in _HALF:
+            sign = torch.randint(-1, 2, value.shape, generator=self._nudge).to(value)
+            value.detach().add_(value.detach() * sign * torch.finfo(value.dtype).eps / 2)
+
+
+class Frozen(TorchDispatchMode):
+    """Leaves some tensors as they are: what would write into one writes into a copy."""
+
+    def __init__(self, tensors: Iterable[Tensor] = ()) -> None:
+        super().__init__()
+        self._memories: set[int] = set()
+        self.add(tensors)
+
+    def add(self, tensors: Iterable[Tensor]) -> None:
+        """Leave these as they are, too."""
+        self._memories |= {tensor.untyped_storage().data_ptr() for tensor in tensors}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func._schema.is_mutable:
+            args = _mapped(self._copied, args)
+            kwargs = {name: _mapped(self._copied, value) for name, value in kwargs.items()}
+        return func(*args, **kwargs)
+
+    def _copied(self, value: Any) -> Any:
+        if _is_tensor(value) and value.untyped_storage().data_ptr() in self._memories:
+            return value.clone()
+        return value
+
+
+class Drawn(TorchDispatchMode):
+    """Remembers what large tensors are filled with at random: models are made again and again.
+
+    ``known`` is what was drawn before, by all that decides on it; it grows.
+    """
+
+    def __init__(self, known: dict[Any, tuple[Tensor, Tensor]]) -> None:
+        super().__init__()
+        self._known = known
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        tensor: Any = args[0] if args else None
+        if (
+            func not in _DRAWS
+            or kwargs.get("generator") is not None
+            or type(tensor) not in (Tensor, nn.Parameter)
+            or not (tensor.is_cpu and tensor.numel() >= _MANY)
+        ):
+            return func(*args, **kwargs)
+        state = torch.get_rng_state().numpy().tobytes()
+        key = func, tensor.shape, tensor.stride(), tensor.dtype, *args[1:], hash(state)
+        if key not in self._known:
+            func(*args, **kwargs)
+            self._known[key] = tensor.detach().clone(), torch.get_rng_state()
+        else:
+            values, after = self._known[key]
+            tensor.copy_(values)
+            torch.set_rng_state(after)
+        return tensor
+
+
+class Mixed(TorchFunctionMode):
+    """Lets a function that is handed both float64 and fewer bits have float64 alone.
+
+    Some functions compare the dtypes before any operation is performed.
+    """
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        found: set[torch.dtype] = set()
+        given = *args, *kwargs.values()
+        _mapped(lambda v: found.add(v.dtype) if isinstance(v, Tensor) else None, given)
+        if found & {*_WIDE.values()} and found & _WIDE.keys() and _computes(func):
+            args, kwargs = tree_map(_double, (args, kwargs))
+        if torch.float64 in found and getattr(func, "__name__", "").endswith("grouped_mm"):
+            func = _products_by_group
+        return func(*args, **kwargs)
+
+
+def _products_by_group(a: Tensor, b: Tensor, *, offs: Tensor, **_: Any) -> Tensor:
+    """Multiply each group of rows by its own matrix: PyTorch's kernel does not know float64."""
+    ends = [0, *offs.tolist()]
+    rows = [a[start:end] @ b[k] for k, (start, end) in enumerate(pairwise(ends))]
+    return torch.cat(rows)
+
+
+def widened(tensor: Tensor) -> Tensor:
+    """Return a tensor's numbers in float64; the tensor itself if there is nothing to widen."""
+    return tensor.to(_WIDE.get(tensor.dtype, tensor.dtype))
+
+
+def _computes(func: Any) -> bool:
+    name = getattr(func, "__name__", "")
+    return not name.endswith("_") and name not in {"backward", "grad", "__get__", "__set__", "to"}
+
+
+def _promoted(func: Any, perform: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
+    """Perform an operation in float64; what it writes into keeps its dtype."""
+    if kwargs.get("dtype") in _WIDE and any(map(_is_tensor, (*args, *kwargs.values()))):
+        kwargs = {**kwargs, "dtype": _WIDE[kwargs["dtype"]]}
+    written = [(low, widened(low)) for low in filter(_is_low, written_by(func, args, kwargs))]
+    doubles = {id(low): high for low, high in written}
+
+    def double(value: Any) -> Any:
+        return doubles[id(value)] if id(value) in doubles else _double(value)
+
+    named = {name: _mapped(double, value) for name, value in kwargs.items()}
+    wide = _mapped(double, args)
+    if "fake_quantize" in func._schema.name and _is_tensor(args[1]):
+        wide = wide[0], wide[1].float(), *wide[2:]  # of its scales the kernels take no float64
+    result = perform(*wide, **named)
+    originals = {id(high): low for low, high in written}
+    for low, high in written:
+        low.copy_(high)
+    return _mapped(lambda v: originals[id(v)] if id(v) in originals else _double(v), result)
+
+
+def _mapped(change: Callable[[Any], Any], value: Any) -> Any:
+    """Apply a function to a value, or to all in a list or tuple: operations take nothing deeper."""
+    if isinstance(value, list | tuple) and not isinstance(value, torch.Size):
+        return type(value)([_mapped(change, each) for each in value])
+    return change(value)
+
+
+def _double(value: Any) -> Any:
+    return widened(value) if _is_low(value) else value
+
+
+def _is_low(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.dtype in _WIDE
+
+
+def _is_tensor(value: Any) -> bool:
+    return isinstance(value, Tensor)
+
+
+def _is_view(func: Any) -> bool:
+    return any(result.alias_info is not None for result in func._schema.returns)
+
+
+def _with_mean(func: Any, name: str) -> Callable[..., Any]:
+    """Return what replaces a random operation. It draws all the same, for the sake of others."""
+
+    def mean(*args: Any, **kwargs: Any) -> Any:
+        result = func(*args, **kwargs)
+        if name == "native_dropout":
+            return args[0].clone(), torch.ones_like(args[0], dtype=torch.bool)
+        if name == "rrelu_with_noise":
+            return torch.where(args[0] > 0, args[0], args[0] * (args[2] + args[3]) / 2)
+        value = MEANS[name](func._schema.name.endswith("_"), args)
+        return result.copy_(torch.as_tensor(value, dtype=result.dtype))
+
+    return mean
+
+
+def user_place() -> str:
+    """Return ``file:line`` of the innermost line that is the user's own."""
+    own = (f for f in _frames() if is_user_code(f.f_code.co_filename))
+    return next((f"{Path(f.f_code.co_filename).name}:{f.f_lineno}" for f in own), "")
+
+
+def _frames() -> Iterator[FrameType]:
+    """Yield the frames of what is being run, the innermost first."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        yield frame
+        frame = frame.f_back

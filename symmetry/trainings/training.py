@@ -1,0 +1,84 @@
+"""A PyTorch training as a target: a function without parameters that makes a model and its step.
+
+    def training():
+        model = Net()
+        optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
+
+        def step(i): ...
+
+        return model, step
+
+How the other floors use it (``Run`` is in ``symmetry.trainings.run``):
+
+    run = TrainingTarget("train.py:training", training).start(dtype="float64", noise=False)
+    start = run.state()                     # {"model.fc1.weight": array, ...}; see ``state``
+    run.load({"model.fc1.weight": other})   # writes into the tensors that the objects hold
+    run.step()                              # step 0; then 1, 2, ...
+    run.losses                              # what it called backward on, or returned, in that step
+
+Runs know nothing of each other: each is made anew under the same seeds, and keeps random states of
+its own, so that steps of several runs may take turns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from symmetry.base.errors import TargetError
+from symmetry.steps.step import DTYPES
+
+if TYPE_CHECKING:
+    from symmetry.trainings.run import Run
+
+
+class TrainingError(TargetError):
+    """The function or its step raised, or returned something else; one readable line."""
+
+
+@dataclass(frozen=True)
+class TrainingTarget:
+    """A training by name."""
+
+    name: str  # as the user typed it, or ``module:attribute`` of a callable
+    make: Callable[[], Any]  # returns ``(model, step)`` or ``(model, step, extras)``
+    # What its runs remember of the random numbers that their models start from.
+    drawn: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    dtypes = DTYPES
+    builtin = False
+
+    @property
+    def expect_units(self) -> Mapping[str, int]:
+        """How many units some groups must have, by the beginnings of their names.
+
+        That the function's attribute is something else is a ``TrainingError``.
+        """
+        pins = getattr(self.make, "expect_units", {})
+        if isinstance(pins, Mapping) and all(
+            isinstance(name, str) and isinstance(count, int) for name, count in pins.items()
+        ):
+            return pins
+        raise TrainingError(
+            f"{self.name}: its attribute expect_units must map names of units to their numbers, "
+            f'such as {{"fc1": 33}}, but it is {pins!r}'
+        )
+
+    def start(self, *, dtype: str = "float32", seed: int = 0, noise: bool = True) -> Run:
+        """Make fresh objects, under the same seeds of all random numbers every time.
+
+        In float32 the training is as it is written. In float64 everything that has fewer bits is
+        promoted; random numbers are the same ones. Without ``noise`` the results of random
+        operations inside a module's forward, such as dropout, are replaced by their means; see
+        ``Run.random``. That the function raises, or returns anything but a training, is a
+        ``TrainingError``.
+        """
+        from symmetry.trainings.run import Run
+
+        return Run(self, dtype=dtype, seed=seed, noise=noise)
+
+
+def held_by(optimizer: Any) -> list[Any]:
+    """Return the parameters of an optimiser, those of all groups."""
+    return [p for group in optimizer.param_groups for p in group["params"]]

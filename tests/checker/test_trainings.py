@@ -1,0 +1,566 @@
+"""Checking a training: what is planned, what is judged in which dtype, and what is told."""
+
+from __future__ import annotations
+
+import pytest
+
+from symmetry.base import memory
+from symmetry.base.errors import SymmetryError
+from symmetry.checker.plan import Plan
+from symmetry.invariants.trainings import select
+from symmetry.report.verdicts import conclusion, failures
+from symmetry.trainings.start import TrainingStart
+from symmetry.trainings.training import TrainingTarget
+from symmetry.units.state import identical
+from tests.conftest import needs
+
+pytestmark = needs("torch")
+
+
+def training(*, before=lambda i: None, after=lambda model: None, inner=None, extras=None):
+    """Return a training of a small network; the arguments vary it."""
+
+    def make():
+        import torch
+        from torch import nn
+
+        x = torch.randn(12, 5)
+        y = torch.randint(0, 3, (12,))
+        layers = [nn.Linear(5, 4), nn.Tanh(), *([inner()] if inner else []), nn.Linear(4, 3)]
+        model = nn.Sequential(*layers)
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+
+        def step(i):
+            before(i)
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(x), y).backward()
+            after(model)
+            optimizer.step()
+
+        return (model, step) if extras is None else (model, step, extras())
+
+    return make
+
+
+def checked(make, **options):
+    return Plan(TrainingTarget("training", make), **options).run()
+
+
+def kinds(found):
+    return {(v.invariant.partition("/")[2], v.dtype): v.kind for v in found.verdicts}
+
+
+def test_what_memory_cannot_hold_says_so_and_the_rest_is_checked(monkeypatch):
+    monkeypatch.setattr(memory, "limits", lambda: iter([2000]))  # a state takes 156 bytes
+    found = checked(training())
+    messages = {(v.invariant, v.dtype): v.message for v in found.verdicts}
+    assert messages["symmetry/repeatable", "float64"] == (
+        "it does not run in float64: this would take 3.0 KiB of memory, and there are 1.9 KiB"
+    )
+    assert messages["symmetry/clones", "float32"].startswith("this would take 2.4 KiB of memory")
+    assert "no equal units were looked for: this would take 3.0 KiB" in "".join(found.notes)
+    assert kinds(found)["repeatable", "float32"] == kinds(found)["moves", "float32"] == "holds"
+
+
+def test_states_that_were_let_go_come_again():
+    setting = TrainingStart(TrainingTarget("t", training()), dtype="float32")
+    size = setting.fresh.size
+    before = setting.result
+    setting.let_go()
+    assert setting.fresh.states == []
+    assert setting.fresh.size == size == sum(array.nbytes for array in before[-1].values())
+    assert setting.result is not before
+    for one, other in zip(before, setting.result, strict=True):
+        assert identical(one, other)
+
+
+def test_a_sound_training_is_judged_in_both_dtypes():
+    found = checked(training())
+    both = {(n, d): "holds" for n in ("repeatable", "permutation") for d in ("float32", "float64")}
+    assert both.items() <= kinds(found).items()
+    assert kinds(found)["resume", "float32"] == "holds"
+    assert ("resume", "float64") not in kinds(found)
+    assert kinds(found)["samples", "float32"] == "not applicable"
+    assert found.coverage is not None
+    assert [units.count for units in found.coverage.groups] == [4]
+    permutation = next(v for v in found.verdicts if v.invariant == "symmetry/permutation")
+    assert permutation.ratio < permutation.threshold == 30
+    assert (permutation.steps, permutation.case, permutation.cases) == (4, None, 2)
+
+
+def test_a_violation_names_step_array_units_and_ratio():
+    def lose(model):
+        model[0].weight.grad[-1] = 0
+
+    found = checked(training(after=lose), only=["symmetry/*"])
+    verdict = next(v for v in found.verdicts if v.invariant == "symmetry/clones" and v.gates)
+    assert verdict.array == "model.0.weight"
+    assert verdict.ratio > verdict.threshold
+    assert verdict.violation.iteration == 1
+    assert verdict.violation.units == (3, 0)
+    assert verdict.group == found.coverage.groups[0].name
+
+
+def test_noise_is_told_and_left_out():
+    import torch
+
+    found = checked(training(inner=lambda: torch.nn.Dropout(0.5)), only=["symmetry/*"])
+    assert not any(verdict.gates for verdict in found.verdicts)
+    assert any(
+        note.startswith("dropout is active in this step (test_training.py:") for note in found.notes
+    )
+
+
+def test_what_does_not_repeat_is_not_judged_further():
+    import numpy as np
+
+    def disturb(model):
+        model[0].weight.grad += float(np.random.default_rng().random())
+
+    found = kinds(checked(training(after=disturb)))
+    assert found["repeatable", "float32"] == "violated"
+    assert set(found.values()) == {"violated", "vacuous"}
+
+
+def test_an_error_is_told_once_and_a_run_that_fails_only_in_float64_does_not_apply_there():
+    import torch
+
+    def refuse(_):
+        raise ValueError("no data")
+
+    found = checked(training(before=refuse))
+    (verdict,) = found.verdicts
+    assert (verdict.kind, verdict.invariant) == ("error", "symmetry/repeatable")
+    assert "step(0) raised ValueError: no data" in verdict.message
+    assert conclusion(found.verdicts).startswith(
+        "the training fails: step(0) raised ValueError: no"
+    )
+
+    def insist(model):
+        if model[0].weight.dtype != torch.float32:
+            raise TypeError("float32 only")
+
+    found = checked(training(after=insist))
+    assert kinds(found)["repeatable", "float32"] == "holds"
+    assert kinds(found)["permutation", "float64"] == "not applicable"
+    assert sum("TypeError: float32 only" in verdict.message for verdict in found.verdicts) == 1
+    (alone,) = checked(training(after=insist), dtype="float64").verdicts
+    assert (alone.kind, alone.dtype) == ("error", "float64")
+
+
+def test_one_block_tells_of_both_dtypes_and_none_of_rounding_beside_it():
+    def forget(model):
+        model[0].weight.grad[1] = 0  # of no clone: those are the first and the last unit
+
+    found = checked(training(after=forget), only=["symmetry/permutation", "symmetry/clones"])
+    (lines,) = failures(found)
+    assert lines[0].startswith("symmetry/permutation in float32 and float64: violated")
+    (ratio,) = [line for line in lines if line.startswith("  ratio")]
+    assert "limit 30; in float64" in ratio
+
+
+@pytest.mark.parametrize("loss", ["nan", "inf"])
+def test_a_loss_that_is_no_number_is_an_error(loss):
+    def make():
+        import torch
+
+        model = torch.nn.Linear(1, 1)
+        return model, lambda i: (model(torch.ones(1, 1)).sum() + float(loss)).backward()
+
+    assert checked(make).verdicts[0].message == f"the loss of step 0 is {loss}"
+
+
+def test_a_step_without_loss_or_change_is_an_error():
+    def make():
+        import torch
+
+        return torch.nn.Linear(1, 1), lambda i: None
+
+    assert (
+        "call no backward(), return no loss and change nothing" in checked(make).verdicts[0].message
+    )
+
+
+def test_a_model_without_equal_units_is_told_so():
+    def make():
+        import torch
+
+        model = torch.nn.Linear(3, 2)
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+        x = torch.randn(4, 3)
+
+        def step(i):
+            optimizer.zero_grad()
+            (model(x) * torch.tensor([1.0, 2.0])).square().sum().backward()
+            optimizer.step()
+
+        return model, step
+
+    found = kinds(checked(make, only=["symmetry/permutation", "training/moves"]))
+    assert found["permutation", "float32"] == "vacuous"
+    assert found["moves", "float32"] == "holds"
+
+
+def test_expected_failures_are_met_or_stale():
+    def lose(model):
+        model[0].weight.grad[-1] = 0
+
+    reasons = {"symmetry/clones": "known", "training/moves": "known"}
+    found = checked(training(after=lose), expected_failures=reasons)
+    assert kinds(found)["clones", "float32"] == "expected failure"
+    assert [v.stale for v in found.verdicts if v.invariant == "training/moves"] == [True]
+
+
+def test_what_is_planned_makes_sense():
+    assert "training/gradient" not in [i.name for i in select()]
+    assert [i.name for i in select(["training/gradient"])] == ["training/gradient"]
+    target = TrainingTarget("training", training())
+    for options, message in (
+        ({"only": ["network/*"]}, "no invariant of trainings matches 'network/"),
+        ({"skip": ["*"]}, "leave no invariant"),
+        ({"steps": 1}, "at least 2, not 1"),
+        ({"dtype": ["float16"]}, "dtype must be one of"),
+        ({"expected_failures": {"symmetry/pure": "known"}}, "cannot expect a failure of"),
+        ({"expected_failures": {"symmetry/clones": " "}}, "needs a reason"),
+    ):
+        with pytest.raises(SymmetryError, match=message):
+            Plan(target, **options)
+
+
+@pytest.mark.parametrize("to_none", [True, False])
+def test_gradients_that_are_cleared_before_the_update_are_told(to_none):
+    found = checked(
+        training(after=lambda model: model.zero_grad(set_to_none=to_none)), only=["training/moves"]
+    )
+    (verdict,) = found.verdicts
+    assert verdict.kind == "violated"
+    assert verdict.message.startswith("backward leaves gradients, and no update finds any")
+
+
+def test_gradients_that_come_within_the_update_are_not_lost():
+    def make():
+        import torch
+
+        model = torch.nn.Linear(3, 2)
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+
+        def step(i):
+            x = torch.randn(4, 3, generator=torch.Generator().manual_seed(i))
+
+            def closure():
+                loss = model(x).square().mean()
+                loss.backward()
+                return loss
+
+            optimizer.step(closure)
+            optimizer.zero_grad()
+
+        return model, step
+
+    (verdict,) = checked(make, only=["training/moves"]).verdicts
+    assert verdict.kind == "holds"
+
+
+def test_gradients_of_the_wrong_units_are_seen_although_all_are_shifted_by_one():
+    def shift(model):
+        model[0].weight.grad = model[0].weight.grad.roll(1, 0)
+
+    found = kinds(checked(training(after=shift), only=["symmetry/permutation"]))
+    assert found == {("permutation", dtype): "violated" for dtype in ("float32", "float64")}
+
+
+def test_a_parameter_that_grows_is_an_error_in_one_line():
+    def make():
+        import torch
+
+        model = torch.nn.Linear(3, 2)
+
+        def step(i):
+            model(torch.ones(2, model.in_features)).sum().backward()
+            model.in_features += 1
+            model.weight = torch.nn.Parameter(torch.zeros(2, model.in_features))
+
+        return model, step
+
+    (error,) = [verdict for verdict in checked(make).verdicts if verdict.gates]
+    assert error.kind == "error"
+    assert error.message == (
+        "model.weight has the shape (2, 3) at the start and (2, 4) after step 0: what grows is "
+        "not checked"
+    )
+
+
+def to_zero(model, optimizer, width):
+    """Return a step that brings what a model makes of random numbers nearer to zero."""
+
+    def step(i):
+        import torch
+
+        x = torch.randn(8, width, generator=torch.Generator().manual_seed(i))
+        optimizer.zero_grad()
+        model(x.to(next(model.parameters()).dtype)).square().mean().backward()
+        optimizer.step()
+
+    return step
+
+
+def replicas(change):
+    """Return a training of two copies of a model, each of which sees half of a batch."""
+
+    def make():
+        import copy
+
+        import torch
+        from torch import nn
+
+        model = nn.Sequential(nn.Linear(5, 6), nn.Tanh(), nn.Linear(6, 3))
+        models = nn.ModuleList([model, copy.deepcopy(model)])
+        optimizer = torch.optim.SGD(models.parameters(), 0.1, momentum=0.9)
+
+        def step(i):
+            optimizer.zero_grad()
+            for number, each in enumerate(models):
+                generator = torch.Generator().manual_seed(2 * i + number)
+                x = torch.randn(8, 5, generator=generator).to(each[0].weight.dtype)
+                y = torch.randint(0, 3, (8,), generator=generator)
+                nn.functional.cross_entropy(each(x), y).backward()
+            for one, other in zip(*(each.parameters() for each in models), strict=True):
+                change(mean := (one.grad + other.grad) / 2)
+                one.grad, other.grad = mean, mean.clone()
+            optimizer.step()
+
+        return models, step
+
+    return make
+
+
+@pytest.mark.parametrize("bug", [False, True])
+def test_replicas_that_share_their_gradients_are_one_model(bug):
+    make = replicas(lambda mean: mean[-1:].mul_(0.5) if bug else None)
+    found = kinds(checked(make, only=["symmetry/*"], skip=["*/samples"])).values()
+    assert {*found} == {"violated", "holds"} if bug else {*found} <= {"holds", "rounding"}
+
+
+def test_groups_in_the_same_arrays_are_no_replicas():
+    def make():
+        import torch
+        from torch import nn
+
+        class Halves(nn.Module):
+            def forward(self, x):
+                return torch.cat([x[:, :3].tanh(), x[:, 3:].relu()], 1)
+
+        model = nn.Sequential(nn.Linear(5, 7), Halves(), nn.Linear(7, 3))
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+
+        return model, to_zero(model, optimizer, 5)
+
+    found = kinds(checked(make, only=["symmetry/permutation", "symmetry/clones"]))
+    assert {*found.values()} <= {"holds", "rounding"}
+
+
+def test_a_target_network_may_require_gradients_that_it_never_gets():
+    """Its actions may be exchanged, as only the best of them counts; those of the other may not."""
+
+    def make():
+        import copy
+
+        import torch
+        from torch import nn
+
+        model = nn.Sequential(nn.Linear(5, 6), nn.Tanh(), nn.Linear(6, 3))
+        target = copy.deepcopy(model)
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+
+        def step(i):
+            generator = torch.Generator().manual_seed(i)
+            x, then = torch.randn(2, 8, 5, generator=generator).to(model[0].weight.dtype)
+            actions = torch.randint(0, 3, (8, 1), generator=generator)
+            with torch.no_grad():
+                best, _ = target(then).max(1)
+            optimizer.zero_grad()
+            nn.functional.mse_loss(model(x).gather(1, actions)[:, 0], best).backward()
+            optimizer.step()
+            for slow, fast in zip(target.parameters(), model.parameters(), strict=True):
+                slow.data.copy_(0.1 * fast.data + 0.9 * slow.data)
+
+        return nn.ModuleDict({"model": model, "target": target}), step
+
+    found = checked(make, only=["symmetry/*"], skip=["*/samples"])
+    assert {*kinds(found).values()} <= {"holds", "rounding"}
+    assert [units.name for units in found.coverage.groups] == ["model.0 units"]
+
+
+def test_units_in_what_an_optimiser_alone_holds_are_judged():
+    """Layers in a plain list are no parameters of the model."""
+
+    def make():
+        import torch
+        from torch import nn
+
+        model = nn.Module()
+        model.layers = [nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 3)]
+        forward = nn.Sequential(*model.layers)
+        optimizer = torch.optim.Adam(forward.parameters(), 0.1)
+
+        return model, to_zero(forward, optimizer, 5)
+
+    found = kinds(checked(make, only=["symmetry/permutation", "symmetry/clones"]))
+    assert {*found.values()} <= {"holds", "rounding"}
+
+
+def test_what_is_saved_has_no_history():
+    """The state that a recurrent network goes on with is the result of its last step."""
+
+    def make():
+        import torch
+
+        class Memory:
+            def __init__(self):
+                self.value = torch.zeros(1, 3, 4)
+
+            def state_dict(self):
+                return {"value": self.value}
+
+            def load_state_dict(self, saved):
+                self.value = saved["value"]
+
+        model, memory = torch.nn.GRU(2, 4), Memory()
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+
+        def step(i):
+            optimizer.zero_grad()
+            x = torch.randn(5, 3, 2, generator=torch.Generator().manual_seed(i))
+            x = x.to(memory.value.dtype)
+            out, memory.value = model(x, memory.value.detach())
+            out.square().mean().backward()
+            optimizer.step()
+
+        return model, step, {"memory": memory}
+
+    assert {*kinds(checked(make, only=["training/resume"])).values()} == {"holds"}
+
+
+def test_few_samples_are_mixed_between_micro_batches():
+    def make():
+        import torch
+
+        model = torch.nn.Linear(3, 1)
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+
+        def step(batch):
+            x, lengths = batch
+            optimizer.zero_grad()
+            for part, many in zip(x.split(2), lengths.split(2), strict=True):
+                losses = model(part).square().squeeze(1) * many
+                (losses.sum() / many.sum() / 2).backward()
+            optimizer.step()
+
+        def batch(i):
+            generator = torch.Generator().manual_seed(i)
+            return torch.randn(4, 3, generator=generator), torch.tensor([7.0, 2.0, 5.0, 3.0])
+
+        return model, step, {"batch": batch}
+
+    for seed in range(6):
+        found = kinds(checked(make, only=["symmetry/samples"], dtype=["float32"], seed=seed))
+        assert found["samples", "float32"] == "violated"
+
+
+def test_an_optimiser_without_a_rate_is_no_error():
+    def make():
+        model, step = training(after=lambda model: found[0].step())()
+        found[:] = [Unrated(model.parameters())]
+        return model, step, {"own": found[0]}
+
+    import torch
+
+    class Unrated(torch.optim.SGD):
+        """Chooses its rate itself, as Adafactor does."""
+
+        def __init__(self, parameters):
+            super().__init__(parameters, 0.1)
+            self.param_groups[0]["lr"] = None
+
+        def step(self, closure=None):
+            self.param_groups[0]["lr"] = 0.1
+            super().step(closure)
+            self.param_groups[0]["lr"] = None
+
+    found = []
+    verdicts = kinds(checked(make, only=["training/*"]))
+    assert verdicts["zero-rate", "float32"] == "not applicable"
+    assert verdicts["moves", "float32"] == "holds"
+
+
+def test_frozen_integers_beside_the_weights_are_no_obstacle():
+    def integers():
+        import torch
+
+        layer = torch.nn.Identity()
+        whole = torch.ones(3, dtype=torch.int8)
+        layer.scale = torch.nn.Parameter(whole, requires_grad=False)
+        return layer
+
+    found = checked(training(inner=integers), only=["training/*"])
+    assert not [verdict for verdict in found.verdicts if verdict.gates]
+
+
+@pytest.mark.parametrize("bug", [False, True])
+def test_an_optimiser_of_ones_own_is_seen_to_step(bug):
+    def make():
+        import torch
+
+        class Own:
+            __slots__ = ("param_groups", "state")
+
+            def __init__(self, parameters):
+                self.param_groups, self.state = [{"params": [*parameters], "lr": 0.1}], {}
+
+            @torch.no_grad()
+            def step(self):
+                (group,) = self.param_groups
+                for parameter in group["params"]:
+                    parameter -= group["lr"] * parameter.grad + 0.01 * bug
+
+            def state_dict(self):
+                return {"lr": self.param_groups[0]["lr"]}
+
+            def load_state_dict(self, saved):
+                self.param_groups[0]["lr"] = saved["lr"]
+
+        model = torch.nn.Linear(3, 2)
+        optimizer = Own(model.parameters())
+
+        def step(i):
+            model.zero_grad()
+            model(torch.ones(1, 3) * (i + 1)).square().sum().backward()
+            optimizer.step()
+
+        return model, step, {"optimizer": optimizer}
+
+    found = kinds(checked(make, only=["training/*"]))
+    assert found["zero-rate", "float32"] == ("violated" if bug else "holds")
+    assert found["moves", "float32"] == found["resume", "float32"] == "holds"
+
+
+def test_units_are_found_before_anything_asks_for_them():
+    def make():
+        import torch
+
+        model = torch.nn.Sequential(torch.nn.Linear(3, 5), torch.nn.Tanh(), torch.nn.Linear(5, 2))
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+
+        def step(batch):
+            optimizer.zero_grad()
+            model(batch).square().mean().backward()
+            optimizer.step()
+
+        def batch(i):
+            return torch.randn(6, 3, generator=torch.Generator().manual_seed(i))
+
+        return model, step, {"batch": batch}
+
+    make.expect_units = {"0": 5}
+    found = kinds(checked(make, only=["symmetry/samples", "training/units"]))
+    assert found["units", "float32"] == "holds"

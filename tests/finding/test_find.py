@@ -1,0 +1,197 @@
+"""Groups found in many architectures, against those counted by hand."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+
+import numpy as np
+import pytest
+
+from symmetry.base import memory
+from symmetry.base.errors import SymmetryError
+from symmetry.checker.plan import Plan
+from tests.conftest import needs
+
+pytestmark = needs("torch")
+
+if importlib.util.find_spec("torch") is not None:
+    import torch
+
+    from symmetry.finding.find import find
+    from symmetry.trainings.training import TrainingTarget
+    from tests.finding import models
+
+    MODELS = models.COUNTED
+else:
+    MODELS = {}
+
+
+@pytest.mark.parametrize("make", MODELS, ids=lambda make: make.__name__)
+def test_groups_are_those_counted_by_hand(make):
+    coverage = find(TrainingTarget(make.__name__, make))
+    assert len(coverage.groups) == MODELS[make], coverage
+    assert len({units.name for units in coverage.groups}) == MODELS[make]
+    run = TrainingTarget(make.__name__, make).start(dtype="float64", noise=False)
+    numbers, count = {}, 0
+    for name, array in run.state().items():
+        numbers[name] = np.arange(count, count + array.size).reshape(array.shape)
+        count += array.size
+    for units in coverage.groups:  # a group moves something in each array, and loses nothing
+        rotated = units.rearranged(numbers, np.roll(np.arange(units.count), 1))
+        assert all((rotated[name] != numbers[name]).any() for name in units.arrays)
+        before, after = (
+            np.concatenate([state[name].ravel() for name in units.arrays])
+            for state in (numbers, rotated)
+        )
+        assert np.array_equal(np.sort(before), np.sort(after))
+
+
+def test_units_are_named_by_what_makes_them():
+    def generator():
+        nn = torch.nn
+        layers = [nn.ConvTranspose2d(a, b, 2, bias=False) for a, b in ((3, 5), (5, 4), (4, 1))]
+        model = nn.Sequential(
+            layers[0], nn.BatchNorm2d(5), nn.Tanh(), layers[1], nn.Tanh(), layers[2]
+        )
+        return models.train(model, lambda m, x: m(x).square().mean(), models.normal(6, 3, 2, 2))
+
+    coverage = find(TrainingTarget("generator", generator))
+    assert [units.name for units in coverage.groups] == ["layer 0 channels", "layer 3 channels"]
+
+
+def test_units_without_gradient_are_told_and_stay_in_their_group():
+    def dead():
+        model, step = models.mlp()
+        with torch.no_grad():
+            model[0].weight[2], model[0].bias[2] = 0.0, -1.0
+        return model, step
+
+    coverage = find(TrainingTarget("dead", dead))
+    assert [units.count for units in coverage.groups] == [7, 6]
+    assert coverage.idle == {"layer 0 units": (2,), "layer 2 units": ()}
+    assert "7  layer 0 units (1 of them without gradient)" in repr(coverage)
+    first, second = json.loads(coverage.to_json())["groups"]
+    assert (first["no_gradient"], second["no_gradient"]) == ([2], [])
+
+
+def test_the_places_within_a_patch_are_inputs():
+    coverage = find(TrainingTarget("vit", models.vit))
+    reasons = {u.axis: u.why for u in coverage.uncovered if u.array == "model.patch.weight"}
+    assert reasons == {1: "input", 2: "input", 3: "input"}
+
+
+def test_a_search_that_finds_nothing_ends():
+    assert find(TrainingTarget("empty_memory", models.empty_memory)).groups  # took hours
+
+
+def update(parameters, gradients):
+    """Update all but the last row of each parameter, which is what a check has to see."""
+    with torch.no_grad():
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter[:-1] -= 0.1 * gradient[:-1]
+
+
+def by_grad(model, loss):
+    """Differentiate by ``torch.autograd.grad``, two halves of a batch one after the other."""
+    parameters = [*model.parameters()]
+    first, second = (
+        torch.autograd.grad(loss(dict(model.named_parameters()), half), parameters)
+        for half in (slice(0, 4), slice(4, 8))
+    )
+    update(parameters, [a + b for a, b in zip(first, second, strict=True)])
+
+
+def by_func(model, loss):
+    """Differentiate by ``torch.func.grad``, and return the loss after the update."""
+    parameters = dict(model.named_parameters())
+    gradients = torch.func.grad(loss)({n: p.detach() for n, p in parameters.items()}, slice(0, 8))
+    update(parameters.values(), [gradients[name] for name in parameters])
+    return loss(parameters, slice(0, 8))
+
+
+def by_hand(model, loss):
+    """Shrink the weights by what the loss is, without any derivative, and return it."""
+    with torch.no_grad():
+        found = loss(dict(model.named_parameters()), slice(0, 8))
+        update([*model.parameters()], [found * parameter for parameter in model.parameters()])
+    return found
+
+
+@pytest.mark.parametrize("way", ["by_grad", "by_func", "by_hand"])
+def test_an_update_without_backward_makes_no_group_smaller(way):
+    def make():
+        model, _ = models.mlp()
+
+        def step(i):
+            torch.manual_seed(i)
+            x, y = torch.randn(8, model[0].in_features), torch.randint(2, (8,))
+
+            def loss(parameters, half):
+                logits = torch.func.functional_call(model, parameters, (x[half],))
+                return torch.nn.functional.cross_entropy(logits, y[half])
+
+            return globals()[way](model, loss)
+
+        return model, step
+
+    usual = find(TrainingTarget("mlp", models.mlp))
+    assert [g.count for g in find(TrainingTarget(way, make)).groups] == [
+        g.count for g in usual.groups
+    ]
+
+
+def resizing():
+    """A buffer keeps what the hidden units of the last batch were."""
+    model, step = models.mlp()
+    model.register_buffer("seen", torch.zeros(0))
+    model[1].register_forward_hook(lambda *args: setattr(model, "seen", args[-1].detach()))
+    return model, step
+
+
+def busy():
+    """A step that is left by an exception cannot be taken again."""
+    model, step = models.mlp()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    running = []
+
+    def one_at_a_time(i):
+        if running:
+            raise RuntimeError("already running")
+        running.append(i)
+        optimizer.zero_grad()
+        step(i)
+        for parameter in model.parameters():
+            parameter.data = parameter.data - 0.1 * parameter.grad
+        optimizer.step()
+        running.clear()
+
+    return model, one_at_a_time
+
+
+@pytest.mark.parametrize("make", [resizing, busy])
+def test_what_a_step_leaves_makes_no_group_smaller(make):
+    usual = find(TrainingTarget("mlp", models.mlp))
+    assert [g.count for g in find(TrainingTarget("made", make)).groups] == [
+        g.count for g in usual.groups
+    ]
+
+
+def test_what_changes_its_shape_is_not_compared():
+    only = ["symmetry/permutation", "symmetry/clones", "symmetry/repeatable"]
+    report = Plan(TrainingTarget("resizing", resizing), only=only).run()
+    assert {verdict.kind for verdict in report.verdicts} <= {"holds", "rounding"}
+
+
+def test_modules_of_several_names_are_named_by_all_of_them():
+    coverage = find(TrainingTarget("twins", models.twin_critics))
+    names = [units.name for units in coverage.groups]
+    assert names == ["q1.0 units", "q2.0 units", "q1/q2 modules"]
+    coverage = find(TrainingTarget("twins", models.flat_twins))
+    assert coverage.groups[-1].name == "l0/l3 modules"
+
+
+def test_what_does_not_fit_into_memory_is_refused_beforehand(monkeypatch):
+    monkeypatch.setattr(memory, "limits", lambda: iter([1000]))
+    with pytest.raises(SymmetryError, match=r"this would take 8\.\d KiB of memory"):
+        find(TrainingTarget("mlp", models.mlp))

@@ -1,0 +1,50 @@
+"""Proofs of groups, on steps from more than one start."""
+
+from __future__ import annotations
+
+from symmetry.trainings.training import TrainingTarget
+from symmetry.units.units import Part, Units
+from tests.conftest import needs
+
+pytestmark = needs("torch")
+
+
+def gated():
+    """Make a training whose gates are equal at the start: their layer is zero there."""
+    import torch
+    from torch import nn
+
+    model = nn.ModuleDict(
+        {n: nn.Linear(5, 4) for n in ("inside", "gate")} | {"head": nn.Linear(4, 3)}
+    )
+    for parameter in model["gate"].parameters():
+        nn.init.zeros_(parameter)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+
+    def step(i):
+        x = torch.randn(8, 5, generator=torch.Generator().manual_seed(i))
+        x = x.to(model["gate"].weight.dtype)
+        optimizer.zero_grad()
+        hidden = model["inside"](x).tanh() * model["gate"](x).sigmoid()
+        model["head"](hidden).square().mean().backward()
+        optimizer.step()
+
+    return model, step
+
+
+def test_a_group_holds_where_the_training_gets_to_as_well():
+    from symmetry.finding.rehearsal import Rehearsal
+
+    rehearsal = Rehearsal(TrainingTarget("gated", gated))
+    # At these numbers all gates are wide open.
+    rehearsal.generic = {
+        **rehearsal.generic,
+        "model.gate.bias": rehearsal.start["model.gate.bias"] + 99,
+    }
+    rehearsal._base = rehearsal._steps(rehearsal._run(rehearsal.generic))
+    inside = [Part("model.inside.weight", 0), Part("model.inside.bias", 0)]
+    gate = [Part("model.gate.weight", 0), Part("model.gate.bias", 0)]
+    wrong = Units("", 4, (*inside, Part("model.head.weight", 1)))
+    right = Units("", 4, (*inside, *gate, Part("model.head.weight", 1)))
+    assert rehearsal.survivors([wrong]) == []
+    assert rehearsal.survivors([right]) == [right]
