@@ -7,18 +7,18 @@ import sys
 from pathlib import Path
 from typing import Any, BinaryIO
 
-_ROOT = str(Path(__file__).parents[1])  # from where this package was imported
-
 
 def start(module: str, **settings: Any) -> subprocess.Popen[bytes]:
-    """Start a process that calls ``main()`` of a module of this package, the very same one.
+    """Start a process that calls ``main()`` of a module of a package that is imported here.
 
+    The package is the same there: it is looked for in the same place.
     Nothing in the working directory is taken for a library (``-P``). It has pipes for input and
     output, and a session of its own: a Ctrl-C comes to us alone.
     """
+    root = str(Path(sys.modules[module.partition(".")[0]].__path__[0]).parent)
     program = f"import sys; sys.path.append(sys.argv[1]); from {module} import main; main()"
     return subprocess.Popen(
-        [sys.executable, "-P", "-c", program, _ROOT],
+        [sys.executable, "-P", "-c", program, root],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         start_new_session=True,

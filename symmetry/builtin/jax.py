@@ -4,18 +4,14 @@ Importing this module switches JAX to 64-bit mode: without it JAX would take flo
 return float32 ones. Arrays of float32 stay what they are.
 """
 
-from collections.abc import Iterator
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from symmetry.builtin.contestant import Iteration
-from symmetry.data.dataset import Dataset
 from symmetry.units.compare import Floats
 
-__all__ = ["contestant", "step"]
+__all__ = ["step"]
 
 jax.config.update("jax_enable_x64", True)
 
@@ -47,23 +43,3 @@ def differentiate(weights: Weights, x: Array, y: Array) -> Array:
 def update(weights: Weights, gradients: Weights, lr: float) -> Weights:
     """Return ``w - lr * g`` for both weights."""
     return weights[0] - lr * gradients[0], weights[1] - lr * gradients[1]
-
-
-@jax.jit
-def count_correct(weights: Weights, x: Array, labels: Array) -> Array:
-    """Return how many samples are classified as labelled."""
-    return jnp.sum(jnp.argmax(predict(weights, x), axis=1) == labels)
-
-
-def contestant(data: Dataset, w1: Floats, w2: Floats, lr: float) -> Iterator[Iteration]:
-    """Train by the same functions, on arrays made once; reading the results waits for them."""
-    weights: Weights = (jnp.array(w1), jnp.array(w2))
-    x, test_x = (jnp.array(a, dtype=w1.dtype) for a in (data.train_x, data.test_x))
-    y = jax.nn.one_hot(jnp.array(data.train_labels), data.classes, dtype=w1.dtype)
-    test_labels = jnp.array(data.test_labels)
-    _, gradients = differentiate(weights, x, y)
-    while True:
-        weights = update(weights, gradients, lr)
-        loss, gradients = jax.block_until_ready(differentiate(weights, x, y))
-        correct = int(count_correct(weights, test_x, test_labels))
-        yield Iteration(float(loss), correct, *weights)

@@ -1,24 +1,5 @@
 """The project's own core, compiled by Numba: its bits never change."""
 
-import sys
-from collections.abc import Iterator
+from symmetry.network.core import step
 
-import numpy as np
-
-from symmetry.builtin.contestant import Iteration
-from symmetry.data.dataset import Dataset
-from symmetry.network.core import Core, step
-from symmetry.network.descent import train
-from symmetry.units.compare import Floats
-
-__all__ = ["contestant", "step"]
-
-
-def contestant(data: Dataset, w1: Floats, w2: Floats, lr: float) -> Iterator[Iteration]:
-    """Train on two cores: one holds the training set, one the test set."""
-    sets = (data.train_x, data.train_labels), (data.test_x, data.test_labels)
-    sizes = {"classes": data.classes, "hidden": w1.shape[1]}
-    core, test = (Core(*each, **sizes, dtype=w1.dtype.name) for each in sets)
-    for now in train(core, test, (w1, w2), lr, iterations=sys.maxsize):
-        correct = int(np.count_nonzero(now.predictions == data.test_labels))
-        yield Iteration(now.loss, correct, *now.weights)
+__all__ = ["step"]

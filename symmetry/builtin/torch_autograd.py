@@ -1,16 +1,12 @@
 """PyTorch as most people write it: layers, a loss, autograd and ``torch.optim.SGD``."""
 
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from symmetry.builtin.contestant import Iteration
-from symmetry.data.dataset import Dataset
 from symmetry.units.compare import Floats
 
-__all__ = ["contestant", "step"]
+__all__ = ["step"]
 
 
 def step(x: Floats, y: Floats, w1: Floats, w2: Floats, lr: float) -> tuple[Floats, Floats]:
@@ -40,23 +36,3 @@ def to_matrices(parameters: list[Tensor]) -> tuple[Floats, Floats]:
     """Return w1 and w2: each layer's weight transposed, below the row of its bias."""
     weight1, bias1, weight2, bias2 = (p.detach() for p in parameters)
     return torch.vstack([bias1, weight1.T]).numpy(), torch.vstack([bias2, weight2.T]).numpy()
-
-
-def contestant(data: Dataset, w1: Floats, w2: Floats, lr: float) -> Iterator[Iteration]:
-    """Train by the same functions, on tensors made once."""
-    parameters = to_parameters(w1, w2)
-    optimizer = torch.optim.SGD(parameters, lr=lr)
-    dtype = parameters[0].dtype
-    x, test_x = (torch.tensor(a, dtype=dtype) for a in (data.train_x, data.test_x))
-    labels, test_labels = (
-        torch.tensor(a, dtype=torch.int64) for a in (data.train_labels, data.test_labels)
-    )
-    loss = functional.cross_entropy(predict(x, parameters), labels)
-    while True:
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        loss = functional.cross_entropy(predict(x, parameters), labels)
-        with torch.no_grad():
-            correct = int((predict(test_x, parameters).argmax(dim=1) == test_labels).sum())
-        yield Iteration(float(loss.detach()), correct, *to_matrices(parameters))

@@ -10,14 +10,14 @@ from contextlib import suppress
 import click
 
 from symmetry.base.errors import FAILED, INTERRUPTED, OK, SymmetryError
-from symmetry.cli import check, compare, explain, run, units
+from symmetry.cli import check, explain, run, units
 from symmetry.cli.screen import say
 
 _LONGEST = 590  # characters of an error: it is one line, and people have to read it
 
 
 @click.group(
-    commands=[each.command for each in (run, check, compare, explain, units)],
+    commands=[each.command for each in (run, check, explain, units)],
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -42,13 +42,13 @@ def group(context: click.Context) -> None:
         raise SymmetryError(f"NUMBA_NUM_THREADS must be a number of threads, not {threads!r}")
 
 
-def main() -> None:
-    """Run the command line and leave the process with its exit status."""
-    for name in ("stdout", "stderr"):  # a shell can close them
-        if getattr(sys, name) is None:
-            setattr(sys, name, io.StringIO())
+def main(command: click.Command = group, name: str = "symmetry") -> None:
+    """Run a command line and leave the process with its exit status."""
+    for stream in ("stdout", "stderr"):  # a shell can close them
+        if getattr(sys, stream) is None:
+            setattr(sys, stream, io.StringIO())
     try:
-        status = execute(sys.argv[1:])
+        status = execute(sys.argv[1:], command, name)
     except Exception:  # a fault of this program, which must not look like a verdict
         traceback.print_exc()
         status = FAILED
@@ -58,14 +58,14 @@ def main() -> None:
     sys.exit(status)
 
 
-def execute(arguments: list[str]) -> int:
+def execute(arguments: list[str], command: click.Command = group, name: str = "symmetry") -> int:
     """Run one command line; every error foreseen becomes one line on standard error and a status.
 
     A command returns its exit status, or None for 0.
     """
     try:
-        with group.make_context("symmetry", list(arguments), obj=list(arguments)) as context:
-            status = group.invoke(context) or OK
+        with command.make_context(name, list(arguments), obj=list(arguments)) as context:
+            status = command.invoke(context) or OK
         with suppress(ValueError):  # closed by the code under test
             sys.stdout.flush()
         return int(status)
@@ -77,7 +77,7 @@ def execute(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nothing is left for Python to flush
         return FAILED
     except click.UsageError as error:
-        place = error.ctx.command_path if error.ctx else "symmetry"
+        place = error.ctx.command_path if error.ctx else name
         return _fail(f"error: {error.format_message()} (see {place} --help)")
     except click.ClickException as error:
         return _fail(f"error: {error.format_message()}")

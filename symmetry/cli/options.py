@@ -15,7 +15,7 @@ from symmetry.base.errors import SymmetryError
 
 if TYPE_CHECKING:
     from symmetry.data.dataset import Dataset
-    from symmetry.experiment.task import Settings
+    from symmetry.experiment.settings import Settings
     from symmetry.steps.case import Case
 
 Decorator = Callable[[Any], Any]
@@ -122,7 +122,8 @@ def output_directory(output: Path | None, *, usual: bool, what: str) -> Path:
 
 def as_typed() -> str:
     """Return the command line that is being obeyed, quoted for a shell."""
-    return shlex.join(["symmetry", *click.get_current_context().find_root().obj])
+    root = click.get_current_context().find_root()
+    return " ".join([str(root.info_name), *map(shlex.quote, root.obj)])
 
 
 def read_cases(text: str) -> tuple[Case, ...]:

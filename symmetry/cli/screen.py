@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from symmetry.checker.verdict import Verdict
-    from symmetry.comparison.record import TrainerPoint
     from symmetry.experiment.run import Point
     from symmetry.steps.case import Case
 
@@ -143,8 +142,8 @@ def showing(screen: Screen) -> Iterator[Screen]:
         _current = before
 
 
-def numbers(point: Point | TrainerPoint) -> str:
-    """Say what a run of the experiment has come to."""
+def numbers(point: Point) -> str:
+    """Return the loss and the accuracy of an iteration as text."""
     return f"loss {point.loss:.6f}  accuracy {point.accuracy:5.2f} %"
 
 

@@ -1,1 +1,1 @@
-"""Several trainers side by side, each in a process of its own, and a record of what happened."""
+"""Whether two trainings are the same."""

@@ -11,7 +11,7 @@ from symmetry.checker.verdict import Checked, Verdict, exit_code
 from symmetry.invariants.catalogue import CATALOGUE
 from symmetry.invariants.trainings import TRAININGS
 from symmetry.report.files import Figure, Report, plain
-from symmetry.report.templates import render
+from symmetry.report.filling import render
 from symmetry.report.verdicts import (
     conclusion,
     deviation,

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from symmetry.base.records import dump
 from symmetry.data.mnist import CHECKSUMS
 from symmetry.experiment.run import Experiment
-from symmetry.experiment.task import Settings
+from symmetry.experiment.settings import Settings
 from symmetry.experiment.watch import Outcome
 from symmetry.report.figures import experiment_figures, shared_feature
 from symmetry.report.files import Report
-from symmetry.report.templates import command_line, render
+from symmetry.report.filling import command_line, render
 from symmetry.units import compare
 from symmetry.units.words import count, groups_in_words, in_ulps
 

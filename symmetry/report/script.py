@@ -13,7 +13,7 @@ from symmetry.base.errors import SymmetryError
 from symmetry.checker.verdict import Verdict
 from symmetry.invariants.law import moving_order
 from symmetry.invariants.runs import without_dead_rows
-from symmetry.report.templates import fill_in
+from symmetry.report.filling import fill_in
 from symmetry.report.verdicts import command_for
 from symmetry.steps.recipes import setting
 from symmetry.steps.start import StepStart

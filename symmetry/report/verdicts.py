@@ -16,7 +16,7 @@ from symmetry.checker.verdict import Checked, Kind, Verdict, exit_code
 from symmetry.invariants.catalogue import CATALOGUE
 from symmetry.invariants.measurement import Violation
 from symmetry.invariants.trainings import TRAININGS
-from symmetry.report.templates import command_line, fill_in
+from symmetry.report.filling import command_line, fill_in
 from symmetry.steps.case import Case
 from symmetry.units.words import count, in_ulps
 

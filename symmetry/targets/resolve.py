@@ -12,7 +12,6 @@ from types import ModuleType
 from typing import Any
 
 from symmetry.base.errors import SymmetryError
-from symmetry.builtin.contestant import Contestant
 from symmetry.steps.step import DTYPES, StepTarget
 from symmetry.targets.load import defined_in, load_file, load_module, nearest, readable
 from symmetry.trainings.training import TrainingTarget
@@ -186,17 +185,6 @@ def as_step_target(step: Callable[..., Any], name: str | None = None) -> StepTar
             "give it a method __call__(self, x, y, w1, w2, lr)"
         )
     return StepTarget(name, step, _dtypes(name, step))
-
-
-def contestant(name: str) -> Contestant:
-    """Return what trains on a whole data set with the built-in trainer ``name``.
-
-    That there is none, or its framework is not installed, is a ``SymmetryError``.
-    """
-    if name not in BUILTIN:
-        raise SymmetryError(f"{name!r} is none of {', '.join(BUILTIN)}")
-    found: Contestant = _builtin_module(name).contestant
-    return found
 
 
 def _builtin_module(name: str) -> ModuleType:

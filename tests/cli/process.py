@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,10 +26,12 @@ def environment(**changes: str) -> dict[str, str]:
     return {**kept, "PYTHONPATH": str(Path(__file__).parents[2]), **changes}
 
 
-def symmetry(*arguments: object, cwd: Path, **changes: str) -> Finished:
-    """Run ``symmetry`` with these arguments and wait for it."""
+def symmetry(
+    *arguments: object, cwd: Path, command: Sequence[str] = SYMMETRY, **changes: str
+) -> Finished:
+    """Run ``symmetry``, or another command, with these arguments and wait for it."""
     finished = subprocess.run(
-        [*SYMMETRY, *map(str, arguments)],
+        [*command, *map(str, arguments)],
         cwd=cwd,
         env=environment(**changes),
         capture_output=True,

@@ -166,7 +166,7 @@ def test_dropout_in_a_module_is_a_random_mask(explain: Any, cwd: Path) -> None:
     (cwd / "net.py").write_text(
         "import torch\n"
         "from torch import nn\n"
-        "from symmetry.builtin.torch import from_module\n"
+        "from symmetry import from_module\n"
         "\n"
         "def model(inputs, hidden, classes):\n"
         "    return nn.Sequential(nn.Linear(inputs, hidden), nn.Sigmoid(), nn.Dropout(0.5),\n"

@@ -41,7 +41,7 @@ def test_help_imports_nothing_heavy(arguments: list[str], tmp_path: Path) -> Non
 
 def test_help_lists_the_commands(tmp_path: Path) -> None:
     text = symmetry("--help", cwd=tmp_path).out
-    for name in ("run", "check", "compare", "explain"):
+    for name in ("run", "check", "explain", "units"):
         assert f"\n  {name} " in text
     assert "Exit status" in text
 
@@ -138,7 +138,6 @@ def test_output_may_be_closed(tmp_path: Path) -> None:
         ("run", "--output", ""),
         ("run", "--data", ""),
         ("run", "--save-weights", ""),
-        ("compare", "--output", ""),
         ("check", "--output", ""),
         ("check", "--json", ""),
         ("explain", "numpy", "--script", ""),

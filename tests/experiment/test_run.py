@@ -8,7 +8,7 @@ import pytest
 from symmetry.base.errors import SymmetryError
 from symmetry.experiment import run as experiment
 from symmetry.experiment.run import Point, run_experiment
-from symmetry.experiment.task import Settings
+from symmetry.experiment.settings import Settings
 from symmetry.network import formulas
 from tests.tiny import FirstRowCore, LastUnitCore, LivingDeadCore, tiny_data
 

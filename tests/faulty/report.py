@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import jinja2
-
 from symmetry.invariants.catalogue import CATALOGUE, Invariant, select
-from symmetry.report.templates import environment, fill_paragraphs
+from symmetry.report.filling import environment, fill_paragraphs
 from symmetry.steps.case import EXAMPLES
 from tests.faulty.fault import DEEPCRIME, OTHERS, Fault
 from tests.faulty.survey import Acquittal, Catch, Survey
@@ -20,8 +18,7 @@ COMMAND = "python -m tests.faulty"
 def render(survey: Survey) -> str:
     """Return the Markdown of a survey. There is nothing in it that changes from run to run."""
     catches = survey.catches
-    templates = environment()
-    templates.loader = jinja2.FileSystemLoader(Path(__file__).parent)
+    templates = environment(Path(__file__).parent)
     templates.filters |= {
         "short": _short,
         "mark": _mark,

@@ -50,7 +50,7 @@ def dataset(problem: Problem) -> Dataset:
 
 def with_numpy(problem: Problem, w1: Any, w2: Any) -> Advance:
     """Return what trains by NumPy."""
-    from symmetry.builtin.numpy import contestant  # without Numba, which would count as its memory
+    from tests.frameworks.contestants.numpy import contestant  # Numba would count as its memory
 
     training = contestant(dataset(problem), w1, w2, LR)
     return lambda: next(training).loss
@@ -58,7 +58,7 @@ def with_numpy(problem: Problem, w1: Any, w2: Any) -> Advance:
 
 def with_a_framework(name: str, problem: Problem, w1: Any, w2: Any) -> Advance:
     """Return what trains by PyTorch or JAX."""
-    from symmetry.targets.resolve import contestant
+    from tests.frameworks.contestants import contestant
 
     training = contestant(FRAMEWORKS[name])(dataset(problem), w1, w2, LR)
     return lambda: next(training).loss

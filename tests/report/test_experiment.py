@@ -12,10 +12,10 @@ import pytest
 
 from symmetry.experiment import run as experiment
 from symmetry.experiment.run import Experiment, run_experiment
-from symmetry.experiment.task import Settings
+from symmetry.experiment.settings import Settings
 from symmetry.report.experiment import render_experiment
 from symmetry.report.figures import experiment_figures
-from symmetry.report.templates import fill_paragraphs
+from symmetry.report.filling import fill_paragraphs
 from tests.tiny import FirstRowCore, LastUnitCore, LivingDeadCore, tiny_data
 
 SETTINGS = Settings(hidden=4, iterations=3)

@@ -28,7 +28,7 @@ def make_model(inputs, hidden, classes, **options):
 def from_module(make_model=make_model, make_optimizer=None, loss=None):
     import torch
 
-    from symmetry.builtin.torch import from_module
+    from symmetry import from_module
 
     return from_module(
         make_model, make_optimizer or torch.optim.SGD, loss or torch.nn.CrossEntropyLoss()
@@ -338,11 +338,11 @@ def test_what_the_module_raises_names_the_users_line():
     line = Broken.forward.__code__.co_firstlineno + 1
     text = message(from_module(Broken))
     assert text.startswith("the step raised RuntimeError: mat1 and mat2")
-    assert text.endswith(f" (test_torch_module.py, line {line})")
+    assert text.endswith(f" (test_from_module.py, line {line})")
 
 
 def test_the_class_is_named_by_where_it_can_be_found(monkeypatch):
-    from symmetry.builtin.torch import from_module as adapt
+    from symmetry import from_module as adapt
 
     step = adapt(make_model, print, print)
     monkeypatch.setitem(globals(), "Adapted", step)  # as ``Adapted = from_module(...)`` does

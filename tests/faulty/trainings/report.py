@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import jinja2
-
 from symmetry.invariants.trainings import TRAININGS
 from symmetry.report.files import Figure, plain
-from symmetry.report.templates import environment, fill_paragraphs
+from symmetry.report.filling import environment, fill_paragraphs
 from symmetry.trainings.start import THRESHOLDS
 from tests.faulty.trainings.survey import Fared
 
@@ -23,8 +21,7 @@ _LEAST = 1e-2  # smaller ratios are drawn there
 
 def section(found: tuple[Fared, ...]) -> str:
     """Return the Markdown of the section."""
-    templates = environment()
-    templates.loader = jinja2.FileSystemLoader(Path(__file__).parent)
+    templates = environment(Path(__file__).parent)
     broken = [fared for fared in found if fared.fault]
     sound = [fared for fared in found if not fared.fault]
     text = templates.get_template("trainings.md.jinja").render(

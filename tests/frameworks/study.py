@@ -5,13 +5,14 @@ What is tried is fixed here; what comes out of it is not: on another machine, no
 
 from dataclasses import dataclass
 
-from symmetry.comparison.compare import ComparisonListener, compare
-from symmetry.comparison.entrant import parse_entrants
-from symmetry.comparison.environment import this_machine
-from symmetry.comparison.record import Comparison
 from symmetry.data.dataset import Dataset
-from symmetry.experiment.task import Settings, Task, task_of_case
+from symmetry.experiment.settings import Settings
 from symmetry.steps.case import Case
+from tests.frameworks.compare import ComparisonListener, compare
+from tests.frameworks.entrant import parse_entrants
+from tests.frameworks.environment import this_machine
+from tests.frameworks.record import Comparison
+from tests.frameworks.task import Task, task_of_case
 
 # Few samples, dense inputs, a large learning rate: each step multiplies a difference of rounding.
 GROWING = Case(30, 20, 33, 5, 5.0, 300, "float64", "normals", "zero", seed=1)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from symmetry.base.errors import SymmetryError
-from symmetry.comparison.entrant import THREAD_VARIABLES, Entrant, parse_entrant, parse_entrants
+from tests.frameworks.entrant import THREAD_VARIABLES, Entrant, parse_entrant, parse_entrants
 
 
 def test_a_name_alone() -> None:

@@ -1,4 +1,4 @@
-"""The built-in trainers as parameters, each skipped where its framework is missing."""
+"""The built-in steps as parameters, each skipped where its framework is missing."""
 
 from __future__ import annotations
 

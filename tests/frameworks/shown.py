@@ -4,10 +4,10 @@ This module is imported when a command does its work, not before.
 """
 
 from symmetry.cli.screen import current, numbers, say
-from symmetry.comparison.compare import ComparisonListener
-from symmetry.comparison.record import Comparison, TrainerPoint
-from symmetry.experiment.task import Task
-from symmetry.report.comparison import in_short, task_in_words
+from tests.frameworks.compare import ComparisonListener
+from tests.frameworks.record import Comparison, TrainerPoint
+from tests.frameworks.report import in_short, task_in_words
+from tests.frameworks.task import Task
 
 _LINES = 10  # of progress, for each comparison
 

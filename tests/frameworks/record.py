@@ -6,13 +6,13 @@ from statistics import median
 
 import numpy as np
 
-from symmetry.comparison.entrant import Entrant
-from symmetry.comparison.environment import loaded_libraries
-from symmetry.experiment.task import Task
 from symmetry.steps.start import hidden_units
 from symmetry.units import compare
 from symmetry.units.compare import Floats, Group
 from symmetry.units.state import finite
+from tests.frameworks.entrant import Entrant
+from tests.frameworks.environment import loaded_libraries
+from tests.frameworks.task import Task
 
 Iteration = tuple[float, float, int, Floats, Floats]  # seconds, loss, correct ones, w1 and w2
 

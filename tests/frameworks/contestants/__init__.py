@@ -1,5 +1,8 @@
 """A whole training, for the comparison of frameworks: the same protocol, timed the same way."""
 
+from __future__ import annotations
+
+import importlib
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -22,3 +25,15 @@ class Iteration(NamedTuple):
 # One iteration is one update, one pass over the training set that serves both the loss after the
 # update and the next gradient, and one forward pass over the test set. The first one may compile.
 Contestant = Callable[[Dataset, Floats, Floats, float], Iterator[Iteration]]
+
+
+def contestant(name: str) -> Contestant:
+    """Return what trains on a whole data set by the built-in step ``name``.
+
+    Raises SymmetryError if its framework is not installed.
+    """
+    from symmetry.targets.resolve import resolve_step
+
+    resolve_step(name)  # says what is missing
+    found: Contestant = importlib.import_module(f"{__name__}.{name.replace('-', '_')}").contestant
+    return found

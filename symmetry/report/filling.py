@@ -1,4 +1,4 @@
-"""The templates that lie beside this file, what they say, and how they are filled in."""
+"""How templates are filled in, and what numbers and names look like in them."""
 
 import shlex
 import textwrap
@@ -48,10 +48,13 @@ def command_line(command: str, *arguments: str, **options: Any) -> str:
     return shlex.join(words)
 
 
-def environment(folder: Path = Path(__file__).parent) -> jinja2.Environment:
-    """Return where templates are found; a value that one needs and does not get is an error."""
+def environment(*folders: Path) -> jinja2.Environment:
+    """Return where templates are found: in these folders, then among the package's own.
+
+    A value that a template needs and does not get is an error.
+    """
     templates = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folder),
+        loader=jinja2.FileSystemLoader([*folders, Path(__file__).with_name("templates")]),
         autoescape=jinja2.select_autoescape(["html.jinja"]),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

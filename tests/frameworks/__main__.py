@@ -1,4 +1,6 @@
-"""``symmetry compare``: the experiment on several trainers side by side, then the report."""
+"""``python -m tests.frameworks``: the experiment in several frameworks, then its report."""
+
+from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
@@ -6,6 +8,8 @@ from typing import Any
 import click
 
 from symmetry.base.errors import OK
+from symmetry.base.files import writable_directory
+from symmetry.cli import main
 from symmetry.cli.options import (
     WHOLE,
     as_typed,
@@ -18,9 +22,17 @@ from symmetry.cli.options import (
     report_options,
 )
 from symmetry.cli.screen import say, terminal
+from symmetry.experiment.settings import Settings
+from tests.frameworks.compare import compare
+from tests.frameworks.entrant import parse_entrants
+from tests.frameworks.environment import this_machine
+from tests.frameworks.report import JSON, MARKDOWN, render_study
+from tests.frameworks.shown import Shown
+from tests.frameworks.study import Study, full_study
+from tests.frameworks.task import Task, task_of_case
 
 
-@click.command("compare", short_help="Run the experiment on several frameworks side by side.")
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("trainers", nargs=-1, metavar="[TRAINER]...")
 @experiment_options
 @option(
@@ -60,15 +72,6 @@ def command(
     Exit status: 0 the comparison was made, whatever it found; 2 it could not be made, or a trainer
     that was named failed.
     """
-    from symmetry.base.files import writable_directory
-    from symmetry.cli.comparing import Shown
-    from symmetry.comparison.compare import compare
-    from symmetry.comparison.entrant import parse_entrants
-    from symmetry.comparison.environment import this_machine
-    from symmetry.comparison.study import Study, full_study
-    from symmetry.experiment.task import Settings, Task, task_of_case
-    from symmetry.report.comparison import JSON, MARKDOWN, render_study
-
     entrants, settings = parse_entrants(trainers), Settings(**options)
     usual = is_usual(settings, data, classes)
     if case is not None and not usual:
@@ -88,3 +91,7 @@ def command(
     if not quiet:
         say(f"report  {output / MARKDOWN}")
     return OK
+
+
+if __name__ == "__main__":
+    main(command, "python -m tests.frameworks")

@@ -6,11 +6,11 @@ from contextlib import ExitStack, closing
 from typing import Any
 
 from symmetry.base.errors import SymmetryError
-from symmetry.comparison.entrant import Entrant, parse_entrants
-from symmetry.comparison.process import EntrantError, Process
-from symmetry.comparison.record import Comparison, TrainerPoint, TrainerRun
-from symmetry.experiment.task import Task
 from symmetry.targets.resolve import BUILTIN
+from tests.frameworks.entrant import Entrant, parse_entrants
+from tests.frameworks.process import EntrantError, Process
+from tests.frameworks.record import Comparison, TrainerPoint, TrainerRun
+from tests.frameworks.task import Task
 
 CASE_THREADS = 1  # as in `symmetry check`: small products are quickest so, and always the same
 

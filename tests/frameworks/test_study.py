@@ -4,13 +4,14 @@ import dataclasses
 
 import pytest
 
-from symmetry.comparison import compare as comparing
-from symmetry.comparison.compare import ComparisonListener, compare
-from symmetry.comparison.entrant import parse_entrants
-from symmetry.comparison.environment import this_machine
-from symmetry.comparison.study import GROWING, TRIALS, full_study
-from symmetry.experiment.task import Settings, Task, task_of_case
+from symmetry.experiment.settings import Settings
 from symmetry.steps.case import Case
+from tests.frameworks import compare as comparing
+from tests.frameworks.compare import ComparisonListener, compare
+from tests.frameworks.entrant import parse_entrants
+from tests.frameworks.environment import this_machine
+from tests.frameworks.study import GROWING, TRIALS, full_study
+from tests.frameworks.task import Task, task_of_case
 from tests.tiny import tiny_data
 
 CASE = dataclasses.replace(GROWING, iterations=2)
@@ -53,7 +54,7 @@ def test_one_ulp_becomes_another_network_if_any_trainer_makes_one() -> None:
     case: Case = GROWING
     assert (case.weights, case.dtype) == ("zero", "float64")
     task = task_of_case(case)
-    name = f"{__file__.replace('test_study', 'trainers')}:one_ulp"
+    name = f"{__file__.replace('test_study', 'steps')}:one_ulp"
     (run,) = compare(task, parse_entrants((name,))).runs
     assert run.split == run.history[1]
     assert run.split.ulps == 1

@@ -8,8 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from symmetry.comparison.entrant import THREAD_VARIABLES
 from symmetry.units.words import count
+from tests.frameworks.entrant import THREAD_VARIABLES
 
 _SETTINGS = ("MKL_CBWR", "OPENBLAS_CORETYPE", "ATEN_CPU_CAPABILITY", "XLA_FLAGS", "NUMBA_CPU_NAME")
 _FAMILIES = ("sse4", "avx", "fma", "amx", "neon", "sve", "sme", "fp-armv8", "vsx")

@@ -5,20 +5,24 @@ import os
 import pty
 import signal
 import subprocess
+import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from symmetry.comparison import compare
-from symmetry.comparison.study import GROWING
 from symmetry.steps.case import Case
-from tests.cli.process import SYMMETRY, assert_one_line, environment, symmetry
+from tests.cli.process import assert_one_line, environment, symmetry
 from tests.data.files import sample_files, write_files
+from tests.frameworks import compare
+from tests.frameworks.study import GROWING
 
 FILES = ["frameworks-spread.png", "frameworks.json", "frameworks.md"]
 SMALL = ("--data", "data", "--classes", "3", "--hidden", "4", "--iterations", "3")
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
-STEPS = f"{Path(__file__).parents[1] / 'comparison' / 'trainers.py'}"
+STEPS = f"{Path(__file__).with_name('steps.py')}"
+COMMAND = (sys.executable, "-m", "tests.frameworks")
+frameworks = partial(symmetry, command=COMMAND)
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +41,8 @@ def cwd(tmp_path: Path, data: Path) -> Path:
 
 
 def test_from_nothing_to_a_report_and_a_broken_trainer_is_no_failure(cwd: Path) -> None:
-    command = ("compare", "numpy", f"{STEPS}:last_unit", *SMALL, "--output", "o")
-    runs = [symmetry(*command, cwd=cwd, **ONE_THREAD) for _ in range(2)]
+    command = ("numpy", f"{STEPS}:last_unit", *SMALL, "--output", "o")
+    runs = [frameworks(*command, cwd=cwd, **ONE_THREAD) for _ in range(2)]
     assert runs[0] == runs[1]  # no times in piped output
     finished = runs[0]
     assert (finished.status, finished.err) == (0, "")
@@ -58,8 +62,8 @@ def test_a_case(cwd: Path) -> None:
     case = Case(9, 4, 3, 2, 0.5, 3, "float64", "normals", "zero", 0)
     (cwd / "case.json").write_text(case.to_json())
     for given in (case.to_json(), "case.json"):
-        command = ("compare", "numpy", "--case", given, "--output", "o", "--quiet")
-        finished = symmetry(*command, cwd=cwd)
+        command = ("numpy", "--case", given, "--output", "o", "--quiet")
+        finished = frameworks(*command, cwd=cwd)
         assert (finished.status, finished.out, finished.err) == (0, "", "")
     text = (cwd / "o" / "frameworks.md").read_text()
     assert case.to_json() in text
@@ -92,7 +96,7 @@ def test_what_cannot_be_done_is_one_line(
     arguments: tuple[str, ...], phrase: str, cwd: Path
 ) -> None:
     (cwd / "file").write_text("kept")
-    assert_one_line(symmetry("compare", *SMALL, *arguments, cwd=cwd, **ONE_THREAD), phrase)
+    assert_one_line(frameworks(*SMALL, *arguments, cwd=cwd, **ONE_THREAD), phrase)
     assert (cwd / "file").read_text() == "kept"
     assert not list((cwd / "o").glob("*")) if (cwd / "o").exists() else True
 
@@ -108,16 +112,16 @@ def test_what_cannot_be_done_is_one_line(
     ids=["missing", "empty", "two", "scaled"],
 )
 def test_bad_cases_are_one_line(case: str, phrase: str, cwd: Path) -> None:
-    command = ("compare", "numpy", "--case", case, "--output", "o")
-    assert_one_line(symmetry(*command, cwd=cwd), phrase)
+    command = ("numpy", "--case", case, "--output", "o")
+    assert_one_line(frameworks(*command, cwd=cwd), phrase)
 
 
 def test_ctrl_c_leaves_nothing_half_written(cwd: Path) -> None:
     (cwd / "o").mkdir()
     (cwd / "o" / "frameworks.md").write_text("an older report")
-    command = ("compare", "numpy", f"{STEPS}:last_unit", *SMALL[:-1], "20000", "--output", "o")
+    command = ("numpy", f"{STEPS}:last_unit", *SMALL[:-1], "20000", "--output", "o")
     process = subprocess.Popen(
-        [*SYMMETRY, *command],
+        [*COMMAND, *command],
         cwd=cwd,
         env=environment(**ONE_THREAD),
         stdout=subprocess.PIPE,
@@ -138,9 +142,9 @@ def test_ctrl_c_leaves_nothing_half_written(cwd: Path) -> None:
 
 def test_a_terminal_shows_bars(cwd: Path) -> None:
     ours, its = pty.openpty()
-    command = ("compare", "numpy", "numpy[threads=1]", *SMALL, "--output", "o")
+    command = ("numpy", "numpy[threads=1]", *SMALL, "--output", "o")
     process = subprocess.Popen(
-        [*SYMMETRY, *command],
+        [*COMMAND, *command],
         cwd=cwd,
         env=environment(TERM="xterm", COLUMNS="120", **ONE_THREAD),
         stdout=its,
@@ -164,14 +168,14 @@ def test_the_default_command_makes_every_part(
     cwd: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     import symmetry.cli as cli
-    import symmetry.cli.compare as module
+    import tests.frameworks.__main__ as module
     from symmetry.data.dataset import load_dataset
 
     monkeypatch.chdir(cwd)
     monkeypatch.setattr(module, "load_data", lambda *_: load_dataset(Path("data"), 3))
     monkeypatch.setattr(compare, "BUILTIN", ("numpy", "pytorch"))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    assert cli.execute(["compare"]) == 0
+    assert cli.execute([], module.command, "python -m tests.frameworks") == 0
     out = capsys.readouterr().out
     assert "  left out: pytorch: unknown target 'pytorch'" in out
     assert out.endswith("report  reports/frameworks.md\n")

@@ -18,15 +18,15 @@ import numpy as np
 from symmetry.base.errors import SymmetryError, TargetError
 from symmetry.base.processes import ending, start, take_pipes
 from symmetry.base.raised import in_one_line, place_of, silenced
-from symmetry.builtin import contestant
-from symmetry.comparison.entrant import Entrant
-from symmetry.comparison.record import Iteration, recorded
 from symmetry.data.dataset import Dataset
-from symmetry.experiment.task import Task
 from symmetry.network.formulas import one_hot_encode
 from symmetry.steps.step import Run, StepTarget
-from symmetry.targets import resolve
+from symmetry.targets.resolve import resolve_step
 from symmetry.units.compare import Floats
+from tests.frameworks import contestants
+from tests.frameworks.entrant import Entrant
+from tests.frameworks.record import Iteration, recorded
+from tests.frameworks.task import Task
 
 
 class EntrantError(SymmetryError):
@@ -127,18 +127,18 @@ def _work(entrant: Entrant, task: Task, cores: int | None) -> Iterator[Any]:
     shapes = (data.inputs + 1, settings.hidden), (settings.hidden + 1, data.classes)
     w1, w2 = (np.zeros(shape, settings.dtype) for shape in shapes)
     if entrant.step_only:
-        trainer = resolve.resolve_step(entrant.trainer)
+        trainer = resolve_step(entrant.trainer)
         if settings.dtype not in trainer.dtypes:
             takes = ", ".join(trainer.dtypes)
             raise SymmetryError(f"it takes {takes} only, not {settings.dtype}")
         training = _steps(trainer, data, w1, w2, settings.lr)
     else:
-        training = _iterations(resolve.contestant(entrant.trainer)(data, w1, w2, settings.lr))
+        training = _iterations(contestants.contestant(entrant.trainer)(data, w1, w2, settings.lr))
     yield None
     yield from recorded(entrant, task, islice(training, settings.iterations))
 
 
-def _iterations(training: Iterator[contestant.Iteration]) -> Iterator[Iteration]:
+def _iterations(training: Iterator[contestants.Iteration]) -> Iterator[Iteration]:
     """Train one of the project's trainers, timing all of it, loss and accuracy included."""
     while True:
         start = time.perf_counter()

@@ -1,41 +1,19 @@
-"""What is trained on what: the settings of a network, and data or a case to generate them from."""
+"""What is trained on what: settings, and data or a case to generate them from."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
-
-import numpy as np
 
 from symmetry.base.errors import SymmetryError
 from symmetry.base.memory import bytes_to_train, refuse_beyond_memory
 from symmetry.data.dataset import Dataset
+from symmetry.experiment.settings import Settings
 from symmetry.steps.case import Case
 from symmetry.steps.recipes import setting
 
 _HELD = 2  # of the training set, in the dtype: the framework's own array, and what converts to it
 _LAYERS = 4  # arrays as large as the hidden layer of all samples that a step holds at a time
 _WEIGHTS = 6  # arrays as large as both weight matrices
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What can be chosen; the defaults are the experiment's own."""
-
-    hidden: int = 200
-    iterations: int = 100
-    lr: float = 0.01  # finite and positive in the dtype
-    dtype: str = "float32"  # or float64
-    init: str = "zero"  # or random
-    seed: int = 0  # of the random start, here or in the control
-    collapsed: bool = False  # train the collapsed network alone, without control
-    control: bool = True  # run the control after a zero start
-
-    def __post_init__(self) -> None:
-        with np.errstate(over="ignore", under="ignore"):
-            lr = np.dtype(self.dtype).type(self.lr)
-        if not 0 < lr < np.inf:
-            raise SymmetryError(
-                f"the learning rate must be finite and positive in {self.dtype}, "
-                f"and {self.lr} is {lr} there"
-            )
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,18 +6,19 @@ from pathlib import Path
 import pytest
 
 from symmetry.base.errors import SymmetryError
-from symmetry.comparison import process
-from symmetry.comparison.compare import ComparisonListener, compare
-from symmetry.comparison.entrant import parse_entrants
-from symmetry.comparison.process import EntrantError
-from symmetry.comparison.record import Comparison, TrainerPoint
 from symmetry.experiment.run import run_experiment
-from symmetry.experiment.task import Settings, Task, task_of_case
+from symmetry.experiment.settings import Settings
 from symmetry.steps.case import Case
 from tests.conftest import needs
+from tests.frameworks import process
+from tests.frameworks.compare import ComparisonListener, compare
+from tests.frameworks.entrant import parse_entrants
+from tests.frameworks.process import EntrantError
+from tests.frameworks.record import Comparison, TrainerPoint
+from tests.frameworks.task import Task, task_of_case
 from tests.tiny import tiny_data
 
-FILE = Path(__file__).with_name("trainers.py")
+FILE = Path(__file__).with_name("steps.py")
 SETTINGS = Settings(hidden=5, iterations=4, control=False)
 
 

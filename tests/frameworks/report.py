@@ -7,17 +7,18 @@ tells is true of that machine.
 from __future__ import annotations
 
 from collections import defaultdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from symmetry.base.records import dump
-from symmetry.comparison.record import Comparison, TrainerRun
-from symmetry.comparison.study import Study
-from symmetry.experiment.task import Task
 from symmetry.report.files import Figure, Report, plain
-from symmetry.report.templates import code, percent, relative, render
+from symmetry.report.filling import code, environment, fill_paragraphs, percent, relative
 from symmetry.units.words import count, groups_in_words, in_ulps
+from tests.frameworks.record import Comparison, TrainerRun
+from tests.frameworks.study import Study
+from tests.frameworks.task import Task
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
@@ -33,9 +34,13 @@ def render_study(study: Study, command: str) -> Report:
     helped = ((run, trial.task.settings.hidden) for trial in study.trials for run in trial.helped)
     figures = [_spread_figure(study.main, SPREAD)]
     figures += [_spread_figure(study.growth, GROWTH)] if study.growth else []
-    text = render(
-        "frameworks.md.jinja",
-        *(splits, seconds, task_in_words, _ratio, _loss_difference),
+    template = environment(Path(__file__).parent).get_template("frameworks.md.jinja")
+    text = template.render(
+        splits=splits,
+        seconds=seconds,
+        task_in_words=task_in_words,
+        ratio=_ratio,
+        loss_difference=_loss_difference,
         study=study,
         environments=_environments(study),
         command=command,
@@ -43,7 +48,7 @@ def render_study(study: Study, command: str) -> Report:
         spread=SPREAD,
         growth=GROWTH,
     )
-    return Report({MARKDOWN: text, JSON: _json(study)}, tuple(figures))
+    return Report({MARKDOWN: fill_paragraphs(text), JSON: _json(study)}, tuple(figures))
 
 
 def _spread_figure(comparison: Comparison, name: str) -> Figure:

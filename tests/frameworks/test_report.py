@@ -7,15 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from symmetry.comparison.entrant import parse_entrant
-from symmetry.comparison.record import Comparison, TrainerPoint, TrainerRun
-from symmetry.comparison.study import Study
 from symmetry.data.dataset import Dataset
-from symmetry.experiment.task import Settings, Task, task_of_case
-from symmetry.report import comparison as words
-from symmetry.report.comparison import JSON, MARKDOWN, render_study
-from symmetry.report.templates import code, relative
+from symmetry.experiment.settings import Settings
+from symmetry.report.filling import code, relative
 from symmetry.steps.case import Case
+from tests.frameworks import report as words
+from tests.frameworks.entrant import parse_entrant
+from tests.frameworks.record import Comparison, TrainerPoint, TrainerRun
+from tests.frameworks.report import JSON, MARKDOWN, render_study
+from tests.frameworks.study import Study
+from tests.frameworks.task import Task, task_of_case
 
 MACHINE = {"processor": "A processor (kind)", "environment": ""}
 SETTINGS = Settings(4, 3)
@@ -68,7 +69,7 @@ def comparison(*runs: TrainerRun, task: Task = TASK, **options: Any) -> Comparis
     return Comparison(task, options.pop("threads", None), runs, **options)
 
 
-COMMAND = "symmetry compare"
+COMMAND = "python -m tests.frameworks"
 CORE = run("numba", seconds=0.25)
 BROKEN = run("torch", (1e-7, 0.0, 0.75), seconds=1.0)
 
@@ -214,7 +215,7 @@ def test_one_iteration_has_no_times_to_compare() -> None:
 
 
 def test_the_line_that_repeats_it() -> None:
-    line = "symmetry compare numpy --threads 1"
+    line = "python -m tests.frameworks numpy --threads 1"
     text = render_study(whole(), line).texts[MARKDOWN]
     assert f"repeats the comparison:\n\n```bash\n{line}\n```\n" in text
 

@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from symmetry.comparison.entrant import parse_entrant
-from symmetry.comparison.record import TrainerPoint, TrainerRun, recorded, spread
-from symmetry.experiment.task import Settings, Task
+from symmetry.experiment.settings import Settings
+from tests.frameworks.entrant import parse_entrant
+from tests.frameworks.record import TrainerPoint, TrainerRun, recorded, spread
+from tests.frameworks.task import Task
 from tests.tiny import tiny_data
 
 Seen = tuple[float, float, int, np.ndarray, np.ndarray]

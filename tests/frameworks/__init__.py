@@ -1,0 +1,1 @@
+"""A study: the same training in several frameworks, side by side."""
