@@ -15,3 +15,7 @@ class TargetError(Exception):
 
     The message is one readable line; what the target raised is kept as ``__cause__``.
     """
+
+
+class TrainingError(TargetError):
+    """The function of a training or its step raised, or returned something else."""

@@ -12,7 +12,7 @@ from symmetry.observe.place import Places
 from symmetry.observe.tape import Tape
 from symmetry.observe.torch import observing
 from symmetry.trainings.following import following, frozen_copies
-from symmetry.trainings.run import Run
+from symmetry.trainings.torch.run import TorchRun
 from symmetry.trainings.training import TrainingTarget
 from symmetry.units.state import Array, State
 from symmetry.units.units import Units
@@ -73,8 +73,10 @@ class WatchedTraining(Setting):
                 return name, _rows(array, tensor.detach())
         return "", ""
 
-    def _begin(self) -> Run:
-        return self._training.start(dtype=self._dtype, seed=self._seed, noise=False)
+    def _begin(self) -> TorchRun:
+        run = self._training.start(dtype=self._dtype, seed=self._seed, noise=False)
+        assert isinstance(run, TorchRun)  # the only framework whose operations are recorded
+        return run
 
 
 def _rows(array: Array, tensor: Any) -> str:

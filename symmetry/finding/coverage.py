@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from symmetry.base.errors import SymmetryError
+from symmetry.base.errors import SymmetryError, TrainingError
 from symmetry.targets.resolve import resolve
-from symmetry.trainings.training import TrainingError, TrainingTarget
+from symmetry.trainings.training import TrainingTarget
 from symmetry.units.units import Part, Units
 from symmetry.units.words import count
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from symmetry.base import ranks
 from symmetry.finding.coverage import Coverage, Tell
 from symmetry.finding.groups import Groups
 from symmetry.finding.naming import named
@@ -10,8 +9,7 @@ from symmetry.finding.reasons import idle, room, uncovered
 from symmetry.finding.rehearsal import Rehearsal
 from symmetry.finding.siblings import siblings
 from symmetry.finding.solver import Solver
-from symmetry.trainings.state import is_distributed
-from symmetry.trainings.training import TrainingError, TrainingTarget
+from symmetry.trainings.training import TrainingTarget
 from symmetry.units.units import Units
 
 
@@ -33,25 +31,22 @@ def find(training: TrainingTarget, progress: Tell = lambda *_: None) -> Coverage
         ranks hold its parameters in parts, whose slices cannot be exchanged one by one.
     """
     progress("first steps", 0, 1)
-    if ranks.world() > 1 and any(map(is_distributed, training.start().parameters.values())):
-        raise TrainingError(f"{training.name}: its ranks hold parameters in parts (DTensor)")
-    rehearsal = Rehearsal(training)
-    trace, loss = rehearsal.trace()
-    solver = Solver(trace, loss)
-    search = Groups(solver, rehearsal.tolerance, rehearsal.trainable, progress)
+    rehearsal = Rehearsal.begin(training)
+    trained, reached = rehearsal.first.trained, rehearsal.first.reached
+    solver = Solver(rehearsal.trace())
+    search = Groups(solver, rehearsal.tolerance, trained, progress)
     candidates = [] if rehearsal.silent else search.find()
     progress("all groups at once", 0, 1)
-    rehearsal.excused = search.excused
-    groups = rehearsal.survivors(candidates)
+    groups = rehearsal.survivors(candidates, excused=search.excused)
     shapes = {name: array.shape for name, array in rehearsal.start.items()}
     progress("modules in lists", 0, 1)
-    left = uncovered(groups, solver, {}, rehearsal.trainable)
+    left = uncovered(groups, solver, {}, trained)
     free = [(u.array, u.axis) for u in left if u.why != "no gradient"]
 
     def holds(units: Units) -> bool:
-        if len(idle(units, rehearsal.gradients)) == units.count:
+        if len(idle(units, reached)) == units.count:
             return False
-        return search.holds(units) and bool(rehearsal.survivors([units], groups))
+        return search.holds(units) and bool(rehearsal.survivors([units], groups, search.excused))
 
     wholes = siblings(shapes, free, holds)
     groups = named([*groups, *wholes], shapes, rehearsal.turned)
@@ -59,7 +54,7 @@ def find(training: TrainingTarget, progress: Tell = lambda *_: None) -> Coverage
         rehearsal.model,
         tuple(groups),
         tuple(room(units, groups, shapes) for units in groups),
-        tuple(uncovered(groups, solver, search.failures, rehearsal.trainable)),
+        tuple(uncovered(groups, solver, search.failures, trained)),
         tuple(f"{name} at {place}" for name, place in rehearsal.random),
-        {units.name: idle(units, rehearsal.gradients) for units in groups},
+        {units.name: idle(units, reached) for units in groups},
     )

@@ -4,7 +4,7 @@ import itertools
 import math
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -30,7 +30,7 @@ class Groups:
     """
 
     def __init__(
-        self, solver: Solver, tolerance: float, trainable: set[str], progress: Tell
+        self, solver: Solver, tolerance: float, trainable: Collection[str], progress: Tell
     ) -> None:
         self.found: list[Units] = []
         self.failures: dict[tuple[str, int], Stuck] = {}
@@ -103,16 +103,16 @@ class Groups:
             queue.discard(k)
             node = self._trace.nodes[k]
             changed = {x: new[i] for x, i in enumerate(node.inputs) if i in new}
-            results = self._solver.perform(k, changed)
+            results = self._trace.perform(k, changed)
             if results is None:
                 return None
             for value, result in zip(node.outputs, results, strict=True):
-                allowed = self._tolerance * (allowance if value == self._solver.loss else 1.0)
+                allowed = self._tolerance * (allowance if value == self._trace.loss else 1.0)
                 if value not in self._solver.kept or actions.same(
                     self._trace.arrays[value], result, allowed
                 ):
                     continue
-                if value == self._solver.loss:
+                if value == self._trace.loss:
                     return None
                 new[value] = result
                 queue.update(self._trace.users[value])
@@ -170,7 +170,7 @@ class Groups:
                 self.failures.setdefault(slot, stuck)
             return None
         pair = Units("", 2, self._parts(solution), chosen)
-        if not pair.parts or not self._trainable & solution.keys():
+        if not pair.parts or not solution.keys() & self._trainable:
             return None
         own = _exchange(pair, 0, 1)
         units = next((known for known in self.found if _includes(own, known)), None)

@@ -1,6 +1,6 @@
 """Why slices of a parameter belong to no group, and how many units there is room for."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ def uncovered(
     groups: Sequence[Units],
     solver: Solver,
     failures: Mapping[tuple[str, int], Stuck],
-    trainable: set[str],
+    trainable: Collection[str],
 ) -> Iterator[Uncovered]:
     """Yield the slices of parameters that belong to no group, each axis with its reason."""
     for name, value in solver.trace.leaves.items():
@@ -55,7 +55,7 @@ def _places(groups: Sequence[Units], array: str, axis: int) -> set[int]:
 
 def _why(solver: Solver, leaf: int, size: int, stuck: Stuck | None) -> str:
     """Say what stands in the way of an exchange, from the operation at which it got stuck."""
-    if leaf not in solver.live or not solver.trace.arrays[-1].any():  # the last one is the loss
+    if leaf not in solver.live or not solver.trace.arrays[solver.trace.loss].any():
         return "no gradient"
     if size == 1:
         return "a single slice"

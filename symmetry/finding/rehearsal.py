@@ -3,33 +3,51 @@
 Whole steps are only taken to see which entries of the parameters receive a gradient.
 """
 
+from __future__ import annotations
+
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import nn
 
+from symmetry.base.errors import TrainingError
 from symmetry.base.memory import refuse_beyond_memory
 from symmetry.finding import actions
-from symmetry.finding.trace import Trace
-from symmetry.observe.torch import Recorder
-from symmetry.trainings.run import Run
-from symmetry.trainings.state import as_array, has_numbers, unwrapped
-from symmetry.trainings.training import TrainingError, TrainingTarget
+from symmetry.trainings.run import Differentiating, Run
+from symmetry.trainings.trace import Trace, weights
+from symmetry.trainings.training import TrainingTarget
 from symmetry.units.state import Array, State
 from symmetry.units.units import Units
 
 STEPS = 2  # whose batches a group has to hold on: those that the invariants of units visit
 _LOSS, _NOISES = 1e-12, 30  # relative; and multiples of what one ulp in the parameters does
-# What a backward leaves as gradients: a step may want some, or divide by them. And whether a step
-# goes on after its last one: the next one may want what it leaves.
-_WAYS = (None, False), (0.0, False), (1e-3, False), (1e-3, True)
 _BYTES = 80  # at the peak, for each parameter: ten copies in float64
 _SCALES = 1.0, 0.1, 0.01  # of how far the generic start is from the training's own
 _MOST = 0.9  # of the entries that receive a gradient there are to receive one at the generic start
+
+Reached = Mapping[str, NDArray[np.bool_]]  # which entries of parameters received a gradient
+
+
+class Manner(NamedTuple):
+    """How a step is taken without backward.
+
+    Attributes
+    ----------
+    gradient
+        What is left in the gradients: a step may want some, or divide by them.
+    whole
+        Whether the step goes on after its last loss: the next one may want what it leaves.
+    """
+
+    gradient: float | None
+    whole: bool
+
+
+_MANNERS = Manner(None, False), Manner(0.0, False), Manner(1e-3, False), Manner(1e-3, True)
 
 
 @dataclass(frozen=True)
@@ -39,254 +57,326 @@ class Outcome:
     losses: list[float]
     buffers: list[dict[str, Array]]
 
+    @property
+    def finite(self) -> bool:
+        """Whether all losses are numbers."""
+        return all(map(math.isfinite, self.losses))
 
-class Rehearsal:
-    """A training whose first steps are taken again and again.
+
+@dataclass(frozen=True)
+class First:
+    """What is seen of a training's first steps, taken as they are written.
 
     Attributes
     ----------
+    trained
+        The parameters that are trained.
+    later
+        Parameters and buffers afterwards.
+    reached
+        Which entries of the parameters received a gradient; nothing where no backward left any.
+    ends
+        How often each step asks for gradients: those that are kept, those that are returned.
+    traced
+        After how many steps all parameters have had a gradient that get one.
+    """
+
+    trained: frozenset[str]
+    later: State
+    reached: Reached
+    ends: Sequence[tuple[int, int]]
+    traced: int
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Takes the first steps of a training from any start, without backward."""
+
+    training: TrainingTarget
+    ends: Sequence[tuple[int, int]]
+    manner: Manner = _MANNERS[0]
+    buffers: tuple[str, ...] = ()
+
+    def run(self, start: State | None = None) -> Run:
+        """Begin a run from a start; from the training's own if there is none."""
+        run = self.training.start(dtype="float64", noise=False)
+        if start is not None:
+            run.load(start)
+        return run
+
+    def step(self, run: Run) -> None:
+        """Take the next step of a run.
+
+        Raises
+        ------
+        TrainingError
+            If it raises, or has no loss.
+        """
+        run.rehearse(*self.ends[run.taken], self.manner.gradient, whole=self.manner.whole)
+        if not run.loss_sums():
+            raise TrainingError(
+                f"{self.training.name}: step({run.taken - 1}) neither calls backward() nor returns"
+                " its loss"
+            )
+
+    def take(self, start: State | None = None) -> Outcome:
+        """Take all steps from a start."""
+        return self.go_on(self.run(start))
+
+    def go_on(self, run: Run) -> Outcome:
+        """Take all steps of a run that has begun."""
+        outcome = Outcome([], [])
+        for _ in range(STEPS):
+            self.step(run)
+            sums = run.loss_sums()
+            outcome.losses.append(
+                sum(loss * w for loss, w in zip(sums, weights(len(sums)), strict=True))
+            )
+            outcome.buffers.append(run.leaves(self.buffers))
+        run.close()
+        return outcome
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """A training whose first steps are taken again and again; ``begin`` makes one.
+
+    Attributes
+    ----------
+    steps
+        Takes them.
+    first
+        What is seen of them as they are written.
     start
         The parameters and buffers as the training makes them, in float64; without buffers that
         change their shape.
     generic
         The same, moved so far that no two units are equal by chance: a start of zeros, for
         instance, would accept any exchange.
-    trainable, turned, random, model
-        Names of the parameters that are trained, and of matrices that make units along their
-        second axis; name and place of the random operations inside modules; the name of the
-        model's class.
-    gradients
-        Which entries of the parameters received a gradient in these steps as they are written;
-        nothing where no backward left any.
-    tolerance
-        By how much an exchange may change the loss, relative.
-    excused
-        Buffers that need not move along with units.
-    silent
-        Whether the losses are all zero: nothing can be learned from them.
-
-    Raises
-    ------
-    TrainingError
-        When the training cannot be run, its step has no loss, or the loss is not finite.
-    SymmetryError
-        When there are so many parameters that memory cannot be enough.
+    random, model, turned
+        Name and place of the random operations inside modules; the name of the model's class;
+        matrices that make units along their second axis.
     """
 
-    def __init__(self, training: TrainingTarget) -> None:
-        self._training = training
-        real = self._run()
-        refuse_beyond_memory(_BYTES * sum(p.numel() for p in real.parameters.values()))
-        self.excused: set[str] = set()
-        self._ends: list[tuple[int, int]] = []  # of each step
-        self._traced = 1  # steps, until all parameters have had a gradient that get one
-        self.gradients = self._reached(real)
-        self.trainable = {*real.trained}
-        later = {n: as_array(t) for n, t in leaves_of(real).items()}
-        del real  # with its gradients and its optimiser's state it is as large as four copies
-        run = self._run()
-        leaves = leaves_of(run)
-        self.start: dict[str, Array] = {n: as_array(t) for n, t in leaves.items()}
-        self._buffers = [name for name in leaves if name not in run.parameters]
-        self._way: tuple[float | None, bool]
-        for self._way in _WAYS:
-            run = self._run()
-            try:
-                self._at_start = self._steps(run)
-            except TrainingError:
-                if self._way == _WAYS[-1]:
-                    raise
-            else:
-                if np.isfinite(self._at_start.losses).all():
-                    break
-        self.random = tuple(run.random)
-        self.model = type(run.model).__name__
-        self.turned = {
-            f"model.{unwrapped(name)}.weight"
-            for name, module in run.model.named_modules()
-            if getattr(module, "transposed", isinstance(module, nn.Embedding | nn.EmbeddingBag))
-        }
-        for i, loss in enumerate(self._at_start.losses):
+    steps: Steps
+    first: First
+    start: State
+    generic: State
+    random: tuple[tuple[str, str], ...]
+    model: str
+    turned: frozenset[str]
+
+    @classmethod
+    def begin(cls, training: TrainingTarget) -> Rehearsal:
+        """Take the first steps of a training, and find a start from which they tell of its units.
+
+        Raises
+        ------
+        TrainingError
+            If the training cannot be run, its step has no loss, or the loss is not finite.
+        SymmetryError
+            If there are so many parameters that memory cannot be enough.
+        """
+        first = _first_steps(training)
+        steps, run, start, outcome = _without_backward(training, first.ends)
+        for i, loss in enumerate(outcome.losses):
             if not math.isfinite(loss):
                 raise TrainingError(f"{training.name}: the loss of step({i}) is {loss}")
-        for name in self._buffers:  # what changes its shape has no places for units
-            if any(b[name].shape != self.start[name].shape for b in self._at_start.buffers):
-                del self.start[name]
-        self._buffers = [name for name in self._buffers if name in self.start]
+        growing = {  # what changes its shape has no places for units
+            name
+            for after in outcome.buffers
+            for name, array in after.items()
+            if array.shape != start[name].shape
+        }
+        start = {name: array for name, array in start.items() if name not in growing}
+        steps = replace(steps, buffers=tuple(n for n in steps.buffers if n not in growing))
         moving = {
             name
-            for name in self._buffers
-            if not actions.same(self.start[name], self._at_start.buffers[0][name], 0.0)
+            for name in steps.buffers
+            if not actions.same(start[name], outcome.buffers[0][name], 0.0)
         }
-        self.generic, self._base = self.start, self._at_start
-        self._leave_start({*run.parameters} | moving)
-        # Where the training gets to: at its start layers of zeros hide what others do.
-        self._later = {name: later.get(name, array) for name, array in self.start.items()}
-        self._at_later = self._steps(self._run(self._later))
-        self.silent = not any(self._base.losses)
-        self.tolerance = self._measured()
+        generic = _generic(steps, start, {*run.parameters} | moving, _count(first.reached))
+        return cls(steps, first, start, generic, tuple(run.random), run.model_name, run.turned)
 
-    def _leave_start(self, names: set[str]) -> None:
-        """Find a generic start at which most entries receive a gradient that do so at the start.
+    @cached_property
+    def base(self) -> Outcome:
+        """What the steps from the generic start come to."""
+        return self.steps.take(self.generic)
 
-        A large move may make all samples choose one expert; at a small one units hardly matter.
+    @cached_property
+    def later(self) -> State:
+        """The start that the first steps lead to: at their own, layers of zeros hide others."""
+        return {name: self.first.later.get(name, array) for name, array in self.start.items()}
+
+    @cached_property
+    def at_later(self) -> Outcome:
+        """What the steps from there come to."""
+        return self.steps.take(self.later)
+
+    @property
+    def silent(self) -> bool:
+        """Whether the losses are all zero: nothing can be learned from them."""
+        return not any(self.base.losses)
+
+    @cached_property
+    def tolerance(self) -> float:
+        """By how much an exchange may change the loss, relative: a multiple of what one ulp does.
+
+        One ulp in the parameters, that is.
         """
-        most, wanted = -1, _count(self.gradients)
-        for scale in _SCALES:
-            generic = self._moved(names, scale)
-            base = self._steps(self._run(generic))
-            if np.isfinite(base.losses).all():
-                try:
-                    reached = _count(self._reached(self._run(generic)))
-                except TrainingError:  # an update may refuse what this start leads to
-                    reached = 0
-                if reached > most:
-                    self.generic, self._base, most = generic, base, reached
-                if reached >= _MOST * wanted:
-                    break
-
-    def _reached(self, run: Run) -> dict[str, NDArray[np.bool_]]:
-        """Take steps as they are written; return which entries of parameters get a gradient."""
-        reached: dict[str, NDArray[np.bool_]] = {}
-
-        def note() -> None:
-            for name, parameter in run.parameters.items():
-                known = reached.setdefault(name, np.zeros(parameter.shape, bool))
-                if parameter.grad is not None:
-                    known |= parameter.grad.to_dense().numpy() != 0
-
-        run.after_backward = note
-        ends, names = [], []
-        for _ in range(STEPS):
-            run.step()
-            ends.append((run.backwards, run.grads))
-            names.append([name for name, entries in reached.items() if entries.any()])
-        run.after_backward = lambda: None  # or the run would keep itself
-        if not self._ends:
-            self._ends, self._traced = ends, 1 + names.index(names[-1])
-        return reached
-
-    def trace(self) -> tuple[Trace, int]:
-        """Return the trace of the first steps from the generic start, and the loss's number.
-
-        That is one step, unless parameters are trained from the second one on.
-        """
-        run = self._run(self.generic)
-        trace, losses = Trace(self._leaves(run)), list[torch.Tensor]()
-        with Recorder(trace):
-            for _ in range(self._traced):
-                self._step(run)
-                losses += run.losses
-        loss = trace.add_sum(_weighted(losses))
-        trace.end(self._leaves(run))
-        return trace, loss
-
-    def _leaves(self, run: Run) -> dict[str, torch.Tensor]:
-        return {name: t for name, t in leaves_of(run).items() if name in self.start}
-
-    def _measured(self) -> float:
-        """Return what one ulp in the parameters does to the loss: a group may do as much."""
         random, noises = np.random.default_rng(0), [0.0]
         for _ in range(2):
             moved = {
                 n: a * (1 + 2.2e-16 * random.integers(-1, 2, a.shape))
                 for n, a in self.generic.items()
             }
-            noises.append(_difference(self._base, self._steps(self._run(moved))))
+            noises.append(_difference(self.base, self.steps.take(moved)))
         return max(_LOSS, _NOISES * max(noises))
 
-    def survivors(self, groups: Sequence[Units], kept: Sequence[Units] = ()) -> list[Units]:
-        """Return the groups that hold on all batches, from both starts, all at once."""
-        if not groups or self._hold([*kept, *groups]):
+    def trace(self) -> Trace:
+        """Return the trace of the first steps from the generic start.
+
+        That is one step, unless parameters are trained from the second one on.
+        """
+        run = self.steps.run(self.generic)
+        trace = run.trace(self.start, lambda: self.steps.step(run), self.first.traced)
+        run.close()
+        return trace
+
+    def survivors(
+        self,
+        groups: Sequence[Units],
+        kept: Sequence[Units] = (),
+        excused: Collection[str] = (),
+    ) -> list[Units]:
+        """Return the groups that hold on all batches, from both starts, all at once.
+
+        They hold together with the groups that are ``kept``. ``excused`` are buffers that need not
+        move along with units.
+        """
+        if not groups or self._hold([*kept, *groups], excused):
             return [*groups]
         if len(groups) == 1:
             return []
         half = len(groups) // 2
-        left = self.survivors(groups[:half], kept)
-        return left + self.survivors(groups[half:], [*kept, *left])
+        left = self.survivors(groups[:half], kept, excused)
+        return left + self.survivors(groups[half:], [*kept, *left], excused)
 
-    def _hold(self, groups: Sequence[Units]) -> bool:
+    def _hold(self, groups: Sequence[Units], excused: Collection[str]) -> bool:
         """Return whether losses stay and buffers move along when all units are rotated.
 
-        Where the training gets to buffers may hold nothing but rounding, such as the means of what
-        has the mean zero: there the losses alone are compared.
+        At the later start buffers may hold nothing but rounding, such as the means of what has the
+        mean zero: there the losses alone are compared.
         """
-        if _difference(self._at_later, self._rotated(groups, self._later)) > self.tolerance:
+        found = self.steps.take(_rotated(groups, self.later))
+        if _difference(self.at_later, found) > self.tolerance:
             return False
-        found = self._rotated(groups, self.generic)
-        return _difference(self._base, found) <= self.tolerance and all(
+        found = self.steps.take(_rotated(groups, self.generic))
+        return _difference(self.base, found) <= self.tolerance and all(
             actions.same(array, after[name])
-            for before, after in zip(self._base.buffers, found.buffers, strict=True)
+            for before, after in zip(self.base.buffers, found.buffers, strict=True)
             for name, array in _rotated(groups, before).items()
-            if name not in self.excused
+            if name not in excused
         )
 
-    def _rotated(self, groups: Sequence[Units], start: State) -> Outcome:
-        return self._steps(self._run(_rotated(groups, start)))
 
-    def _run(self, start: State | None = None) -> Run:
-        run = self._training.start(dtype="float64", noise=False)
-        if start is not None:
-            run.load(start)
-        return run
-
-    def _steps(self, run: Run) -> Outcome:
-        outcome = Outcome([], [])
-        for _ in range(STEPS):
-            self._step(run)
-            outcome.losses.append(
-                sum(float(t.detach().double().sum()) * w for t, w in _weighted(run.losses))
-            )
-            leaves = leaves_of(run)  # a step may give a buffer's name to another tensor
-            outcome.buffers.append({n: as_array(leaves[n]) for n in self._buffers})
-        return outcome
-
-    def _step(self, run: Run) -> None:
-        """Take a step without backward."""
-        gradient, whole = self._way
-        run.rehearse(*self._ends[run.taken], gradient, whole=whole)
-        if not run.losses:
-            raise TrainingError(
-                f"{self._training.name}: step({run.taken - 1}) neither calls backward() nor returns"
-                " its loss"
-            )
-
-    def _moved(self, names: set[str], scale: float) -> dict[str, Array]:
-        """Return the start with some arrays moved at random.
-
-        Vectors, which may be biases, grow: it keeps units alive that a ReLU would switch off.
-        Small matrices grow, too: at 0.02 a loss can hardly tell one attention head from another.
-        """
-        random = np.random.default_rng(0)
-        moved = dict(self.start)
-        for name in (name for name in self.start if name in names):
-            array = self.start[name]
-            factor = 1 + scale * random.uniform(-0.3, 0.3, array.shape)
-            more = scale * abs(random.standard_normal(array.shape))
-            if array.ndim > 1 and array.any():
-                usual = 1 / math.sqrt(array[0].size)  # as layers are initialised
-                factor *= max(1.0, usual / math.sqrt(np.mean(abs(array) ** 2))) ** scale
-            moved[name] = array * factor + more * (0.4 if array.ndim == 1 else 0.05 * (array == 0))
-        return moved
+def _first_steps(training: TrainingTarget) -> First:
+    """Take the first steps as they are written."""
+    run = training.start(dtype="float64", noise=False)
+    if run.sharded:
+        raise TrainingError(f"{training.name}: its ranks hold parameters in parts (DTensor)")
+    refuse_beyond_memory(_BYTES * sum(a.size for a in run.parameter_arrays().values()))
+    counts, ends = list[int](), list[tuple[int, int]]()
+    for reached in _gradients(run):
+        counts.append(sum(bool(entries.any()) for entries in reached.values()))
+        ends.append((run.backwards, run.grads))
+    run.close()
+    return First(run.trained, run.leaves(), reached, ends, 1 + counts.index(counts[-1]))
 
 
-def leaves_of(run: Run) -> dict[str, torch.Tensor]:
-    """Return the parameters and buffers of a run, the objects themselves, that have numbers."""
-    buffers = {f"model.{unwrapped(n)}": b for n, b in run.model.named_buffers()}
-    return {
-        name: tensor
-        for name, tensor in {**run.parameters, **buffers}.items()
-        if has_numbers(tensor)
-    }
+def _gradients(run: Run) -> Iterator[Reached]:
+    """Take steps as they are written; yield after each which entries have had a gradient by now."""
+    reached: dict[str, NDArray[np.bool_]] = {}
+
+    def note() -> None:
+        if isinstance(run, Differentiating):
+            for name, parameter in run.parameters.items():
+                reached.setdefault(name, np.zeros(tuple(parameter.shape), bool))
+            for name, gradient in run.gradients().items():
+                reached[name] |= gradient != 0
+
+    run.after_backward = note
+    for _ in range(STEPS):
+        run.step()
+        yield reached
+    run.after_backward = lambda: None  # or the run would keep itself
 
 
-def _count(reached: Mapping[str, NDArray[np.bool_]]) -> int:
+def _without_backward(
+    training: TrainingTarget, ends: Sequence[tuple[int, int]]
+) -> tuple[Steps, Run, State, Outcome]:
+    """Find a manner in which the steps can be taken.
+
+    Return it with a run from the training's own start, that start, and what it came to.
+    """
+    for manner in _MANNERS:
+        run = training.start(dtype="float64", noise=False)
+        start = run.leaves()
+        buffers = tuple(name for name in start if name not in run.parameters)
+        steps = Steps(training, ends, manner, buffers)
+        try:
+            outcome = steps.go_on(run)
+        except TrainingError:
+            if manner == _MANNERS[-1]:
+                raise
+        else:
+            if outcome.finite:
+                break
+    return steps, run, start, outcome
+
+
+def _generic(steps: Steps, start: State, names: Collection[str], wanted: int) -> State:
+    """Find a generic start at which most entries receive a gradient that do so at the start.
+
+    A large move may make all samples choose one expert; at a small one units hardly matter.
+    """
+    best, most = start, -1
+    for scale in _SCALES:
+        moved = _moved(start, names, scale)
+        if not steps.take(moved).finite:
+            continue
+        try:
+            *_, found = _gradients(steps.run(moved))
+        except TrainingError:  # an update may refuse what this start leads to
+            found = {}
+        if _count(found) > most:
+            best, most = moved, _count(found)
+        if _count(found) >= _MOST * wanted:
+            break
+    return best
+
+
+def _moved(start: State, names: Collection[str], scale: float) -> State:
+    """Return the start with some arrays moved at random.
+
+    Vectors, which may be biases, grow: it keeps units alive that a ReLU would switch off.
+    Small matrices grow, too: at 0.02 a loss can hardly tell one attention head from another.
+    """
+    random = np.random.default_rng(0)
+    moved = dict(start)
+    for name in (name for name in start if name in names):
+        array = start[name]
+        factor = 1 + scale * random.uniform(-0.3, 0.3, array.shape)
+        more = scale * abs(random.standard_normal(array.shape))
+        if array.ndim > 1 and array.any():
+            usual = 1 / math.sqrt(array[0].size)  # as layers are initialised
+            factor *= max(1.0, usual / math.sqrt(np.mean(abs(array) ** 2))) ** scale
+        moved[name] = array * factor + more * (0.4 if array.ndim == 1 else 0.05 * (array == 0))
+    return moved
+
+
+def _count(reached: Reached) -> int:
     return sum(map(np.count_nonzero, reached.values()))
-
-
-def _weighted(losses: Sequence[torch.Tensor]) -> list[tuple[torch.Tensor, float]]:
-    """Give several losses unequal weights, so that they do not make up for each other."""
-    return [(loss, 1 / (1 + 0.37 * number)) for number, loss in enumerate(losses)]
 
 
 def _rotated(groups: Sequence[Units], state: State) -> State:

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from symmetry.finding import actions
 from symmetry.finding.actions import Action, Array, Factor, Pairs, Where
-from symmetry.finding.trace import Trace, to_array
+from symmetry.trainings.trace import Trace
 
 _PULLS = 200  # operations that one request may be pulled back through
 _WORK = 2000  # such operations, and such attempts, for one exchange: it ends, whatever they undo
@@ -47,17 +46,17 @@ class Movement:
 
 
 class Solver:
-    """Completes exchanges in one trace, so that the value ``loss`` stays as it is.
+    """Completes exchanges in one trace, so that its loss stays as it is.
 
     Inputs and outputs of an operation have *slots*: 0, 1, ... and -1, -2, ... in their order.
     """
 
-    def __init__(self, trace: Trace, loss: int) -> None:
-        self.trace, self.loss = trace, loss
-        self.live = trace.upstream({loss})
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
+        self.live = trace.upstream({trace.loss})
         self.reached = trace.downstream({*trace.leaves.values()})
         self._finals = {trace.finals[name]: leaf for name, leaf in trace.leaves.items()}
-        self.kept = trace.upstream({loss, *self._finals})
+        self.kept = trace.upstream({trace.loss, *self._finals})
         self.forward = cache(self._experiment)
         self.ties = cache(self._find_ties)
         self.movement = cache(self._find_movement)
@@ -111,21 +110,6 @@ class Solver:
         self._work = _WORK
         return self._all_required({value: action}, {})
 
-    def perform(self, k: int, arrays: Mapping[int, Array]) -> list[Array] | None:
-        """Return a node's outputs where some inputs, by position, hold other arrays.
-
-        None where the operation does not take them.
-        """
-        node = self.trace.nodes[k]
-        tensors = [
-            torch.from_numpy(arrays[x]) if x in arrays else self.trace.tensors[i]
-            for x, i in enumerate(node.inputs)
-        ]
-        try:
-            return [to_array(tensor) for tensor in node.perform(tensors)]
-        except Exception:  # whatever it raises, it cannot be performed so
-            return None
-
     def exchanges_data(self, k: int, given: tuple[Action, ...]) -> bool:
         """Return whether a node's outputs would be exchanged if its data were exchanged, too."""
         known = [(x, factor) for x, action in enumerate(given) for factor in action]
@@ -151,7 +135,7 @@ class Solver:
             return [()] * len(node.outputs)
         if exact := self._pushed(k, given):
             return exact
-        news = self.perform(k, self._moved(k, given))
+        news = self.trace.perform(k, self._moved(k, given))
         if news is None:
             return None
         for output, new in zip(node.outputs, news, strict=True):
@@ -192,7 +176,7 @@ class Solver:
         numbered = {
             x: own[i].astype(arrays[i].dtype) for x, i in enumerate(node.inputs) if i in own
         }
-        results = self.perform(k, numbered) if own else None
+        results = self.trace.perform(k, numbered) if own else None
         if results is None or not all(_is_floating(r) and _is_index(r, count) for r in results):
             return None
         movement = Movement([r.real.astype(np.int64) for r in results], own, count)
@@ -227,7 +211,7 @@ class Solver:
     def _changes(self, k: int, arrays: Mapping[int, Array]) -> list[NDArray[np.bool_]]:
         """Return where outputs differ if some inputs, by position, hold other arrays."""
         olds = [self.trace.arrays[o] for o in self.trace.nodes[k].outputs]
-        news = self.perform(k, arrays) or olds
+        news = self.trace.perform(k, arrays) or olds
         return [
             actions.changed(old, new) if old.shape == new.shape else np.zeros((), bool)
             for old, new in zip(olds, news, strict=False)
@@ -295,7 +279,7 @@ class Solver:
     def _find_yields(self, k: int, q: int, action: Action, given: tuple[Action, ...]) -> bool:
         """Return whether output q of a node has an action where the inputs have these."""
         old = self.trace.arrays[self.trace.nodes[k].outputs[q]]
-        news = self.perform(k, self._moved(k, given))
+        news = self.trace.perform(k, self._moved(k, given))
         return news is not None and actions.same(actions.moved(old, action), news[q])
 
     def _pulls(

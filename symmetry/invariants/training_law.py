@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from symmetry.invariants.law import deviation, unlike_repetition
 from symmetry.invariants.measurement import Measurement, Violation
 from symmetry.steps.response import ratio
 from symmetry.trainings.following import comparable
+from symmetry.trainings.run import FixedArray
 from symmetry.trainings.start import (
     JUDGED,
     MORE_DRAWS,
@@ -32,9 +32,6 @@ from symmetry.units.merge import Pair, merged, sources
 from symmetry.units.state import State, finite
 from symmetry.units.units import Order, Units
 from symmetry.units.words import in_ulps
-
-if TYPE_CHECKING:
-    from symmetry.trainings.fixed import FixedTensor
 
 _REARRANGEMENTS = 3  # that must all violate
 _MARKED = 2  # unlike slices that a tensor has which only marks some of the units
@@ -153,7 +150,7 @@ def repeatable(setting: TrainingStart) -> Measurement:
     return Measurement.violated(replace(violation, message=message))
 
 
-def _not_known(fixed: Sequence[FixedTensor]) -> str:
+def _not_known(fixed: Sequence[FixedArray]) -> str:
     """Say what tells units apart, and what to do about it."""
     first, more = fixed[0], len(fixed) - 1
     verb = f"and {more} more tell" if more else "tells"
@@ -170,7 +167,7 @@ def _accuses(finding: Measurement) -> bool:
     return finding.violation is not None and not finding.violation.rounding
 
 
-def _axes(unread: FixedTensor, setting: TrainingStart) -> list[int]:
+def _axes(unread: FixedArray, setting: TrainingStart) -> list[int]:
     """Return the axes of a tensor along which the units of some group may lie: flat ones, too."""
     state, parts = setting.result[-1], [p for u in setting.units for p in u.parts if not p.arrays]
     lengths = {state[part.array].shape[part.axis] for part in parts}
@@ -179,7 +176,7 @@ def _axes(unread: FixedTensor, setting: TrainingStart) -> list[int]:
     return [axis for axis, length in enumerate(unread.array.shape) if length in lengths]
 
 
-def _is_of_units(unread: FixedTensor, axes: Sequence[int], setting: TrainingStart) -> bool:
+def _is_of_units(unread: FixedArray, axes: Sequence[int], setting: TrainingStart) -> bool:
     """Return whether a tensor has numbers of each unit's own by rights.
 
     Without a name it has not if it only marks some of the units. What an update alone reads is also

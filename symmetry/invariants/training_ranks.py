@@ -1,9 +1,10 @@
 """``training/replicas``: what several ranks hold copies of is the same on all of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from symmetry.base import ranks
 from symmetry.invariants.measurement import Measurement, Violation
+from symmetry.trainings.run import Replicated
 from symmetry.trainings.start import TrainingStart
 
 
@@ -15,27 +16,24 @@ def replicas(setting: TrainingStart) -> Measurement:
     """
     if ranks.world() == 1:
         return Measurement(False, applies=False, note="there is one process: run it under torchrun")
-    from symmetry.trainings.replicas import digests_of
-
     run = setting.begin(noise=True)
-    start = after = digests_of(run.parameters)
+    if not isinstance(run, Replicated):
+        return Measurement(False, applies=False, note="its runs do not know of ranks")
+    start = after = run.digests()
     for step in range(setting.steps + 1):
-        if (found := _compare(step, after)) is not None:
+        if (found := _compare(step, run.gathered(after))) is not None:
             return Measurement.violated(found)
         if step < setting.steps:
             run.step()
-            after = digests_of(run.parameters)
+            after = run.digests()
     if not start:
         return Measurement(False, note="no parameter is held by several ranks")
     return Measurement(after != start, note="no parameter moved" * (after == start))
 
 
-def _compare(step: int, mine: dict[str, str]) -> Violation | None:
+def _compare(step: int, everyone: Sequence[Mapping[str, str]]) -> Violation | None:
     """Return the first parameter that differs between ranks, the same violation on all of them."""
-    from symmetry.trainings.replicas import gathered
-
-    everyone = gathered(mine)
-    for name in mine:
+    for name in everyone[ranks.rank()]:
         digests = [each.get(name) for each in everyone]
         if len(set(digests)) > 1:
             others = [k for k, digest in enumerate(digests) if digest != digests[0]]

@@ -3,16 +3,18 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from operator import methodcaller
 from typing import Any
 
 import numpy as np
 
 from symmetry.base import ranks
+from symmetry.base.errors import TrainingError
 from symmetry.base.random import Random
 from symmetry.invariants.law import first_difference
 from symmetry.invariants.measurement import Measurement, Violation
+from symmetry.trainings.run import Differentiating, Saving, Updating
 from symmetry.trainings.start import TrainingStart, difference, has_moved, largest
-from symmetry.trainings.training import TrainingError, held_by
 from symmetry.units import compare
 from symmetry.units.state import Array, State
 from symmetry.units.units import Units
@@ -26,13 +28,15 @@ _DIRECTIONS = 120  # stream of the seed
 def resume(setting: TrainingStart) -> Measurement:
     """Save after a step, load into a fresh training, go on, and compare the bits."""
     run = setting.begin(noise=True)
+    if not isinstance(run, Saving):
+        return Measurement(counted=False, note="its runs cannot be saved", applies=False)
     states: list[State] = []
     saved: Any = None
     for _ in range(setting.steps):
         updates = run.updates
         run.step()
         done = run.updates > updates and not run.pending
-        if saved is None and (done or not run.objects.optimizers):
+        if saved is None and (done or not (isinstance(run, Updating) and run.optimizers)):
             saved = run.save()
         if saved is not None:
             states.append(run.state())
@@ -43,6 +47,7 @@ def resume(setting: TrainingStart) -> Measurement:
     def other(*, gradients: bool) -> Violation | None:
         """Go on from what was saved; return the first other array."""
         again = setting.begin(noise=True)
+        assert isinstance(again, Saving)  # as the first one is
         again.restore(saved, gradients=gradients)
         which = f"a run saved after step {saved.taken} and loaded again"
         further = again.states(len(states) - 1)
@@ -91,27 +96,16 @@ def _at_zero_rate(setting: TrainingStart) -> Measurement:
     weights that are clipped, normalised or pruned stay when the same is done once more.
     """
     run = setting.begin(noise=True)
-    optimizers = run.objects.optimizers
-    if not optimizers:
+    if not isinstance(run, Updating) or not run.optimizers:
         return Measurement(counted=False, note="it has no optimiser", applies=False)
-    for name, optimizer in optimizers.items():
-        kind = type(optimizer).__name__
-        if kind in _NO_RATE or any(group.get("lr") is None for group in optimizer.param_groups):
-            why = _NO_RATE.get(kind, "has no rate called lr")
-            return Measurement(counted=False, note=f"{name} ({kind}) {why}", applies=False)
-    held, start = _held(run), run.parameter_arrays()
-    rates: list[tuple[dict[str, Any], Any]] = []
-
-    def zero(optimizer: Any) -> None:
-        rates[:] = [(group, group["lr"]) for group in optimizer.param_groups]
-        for group, rate in rates:
-            group["lr"] = rate * 0
-
-    def restore(_: Any) -> None:
-        for group, rate in rates:
-            group["lr"] = rate
-
-    run.before_update, run.after_update = zero, restore
+    for name, optimizer in run.optimizers.items():
+        if optimizer.kind in _NO_RATE or None in optimizer.rates().values():
+            why = _NO_RATE.get(optimizer.kind, "has no rate called lr")
+            return Measurement(
+                counted=False, note=f"{name} ({optimizer.kind}) {why}", applies=False
+            )
+    held, start = run.held, run.parameter_arrays()
+    run.before_update, run.after_update = methodcaller("zero_rates"), methodcaller("restore_rates")
     forward: dict[str, Array] = {}
     scale: dict[str, float] = {}
 
@@ -128,7 +122,7 @@ def _at_zero_rate(setting: TrainingStart) -> Measurement:
         scale.clear()
         run.step()
         after = run.parameter_arrays()
-        for name in held:
+        for name in (name for name in run.parameters if name in held):
             a, b = before[name], after[name]
             if compare.identical(a, b):
                 continue
@@ -162,14 +156,14 @@ def _at_zero_rate(setting: TrainingStart) -> Measurement:
 def moves(setting: TrainingStart) -> Measurement:
     """Look for a parameter that has a real gradient, and stays."""
     run = setting.begin(noise=True)
-    if not run.objects.optimizers:
+    if not isinstance(run, Updating) or not run.optimizers:
         return Measurement(counted=False, note="it has no optimiser", applies=False)
-    held, start = _held(run), run.parameter_arrays()
-    trainable = [n for n, p in run.parameters.items() if p.requires_grad]
+    held, start = run.held, run.parameter_arrays()
+    trainable = [name for name in run.parameters if name in run.trainable]
     gradients, rates, lost = _gradients_of(run, setting.steps)
     end = run.parameter_arrays()
     still = [n for n in trainable if compare.identical(start[n], end[n])]
-    if still == trainable and not set(held) & set(trainable):
+    if still == trainable and held.isdisjoint(trainable):
         message = "nothing that the optimisers hold is a parameter of the model that can be trained"
         return Measurement.violated(Violation(message, 1, next(iter(start))))
     if not run.updates:
@@ -179,7 +173,7 @@ def moves(setting: TrainingStart) -> Measurement:
             "backward leaves gradients, and no update finds any: is zero_grad() called between "
             "backward() and step()?"
         )
-        return Measurement.violated(Violation(message, 1, next(iter(held))))
+        return Measurement.violated(Violation(message, 1, next(n for n in start if n in held)))
     suspects = [name for name in still if name in gradients and largest(gradients[name]) > 0]
     response = dict.fromkeys(suspects, 0.0)
     for draw in range(_DRAWS if suspects else 0):
@@ -216,8 +210,7 @@ def _gradients_of(run: Any, steps: int) -> tuple[dict[str, Array], dict[str, flo
     found: dict[str, Array] = {}
     rates: dict[str, float] = {}
     updating = left = used = False
-    names = {id(p): name for name, p in run.parameters.items()}
-    held = _held(run)
+    held = run.held
 
     def see() -> None:
         nonlocal left, used
@@ -230,12 +223,9 @@ def _gradients_of(run: Any, steps: int) -> tuple[dict[str, Array], dict[str, flo
 
     def look(optimizer: Any) -> None:
         nonlocal updating
-        updating, own = True, set()
-        for group in optimizer.param_groups:
-            for parameter in group["params"]:
-                own.add(name := names[id(parameter)])
-                rate = 1.0 if group.get("lr") is None else float(group["lr"])
-                rates[name] = max(rates.get(name, 0.0), rate)
+        updating, own = True, optimizer.rates()
+        for name, rate in own.items():
+            rates[name] = max(rates.get(name, 0.0), 1.0 if rate is None else rate)
         for name, gradient in run.gradients().items():
             if name not in found and (name in own or name not in held) and gradient.any():
                 found[name] = gradient
@@ -244,12 +234,6 @@ def _gradients_of(run: Any, steps: int) -> tuple[dict[str, Array], dict[str, flo
     for _ in range(steps):
         run.step()
     return found, rates, left and not used and found.keys().isdisjoint(held)
-
-
-def _held(run: Any) -> dict[str, Any]:
-    """Return the parameters that an optimiser holds, by name."""
-    ids = {id(p) for optimizer in run.objects.optimizers.values() for p in held_by(optimizer)}
-    return {name: p for name, p in run.parameters.items() if id(p) in ids}
 
 
 def pins(setting: TrainingStart) -> Measurement:
@@ -282,6 +266,8 @@ def gradient(setting: TrainingStart) -> Measurement:
         note = "the gradients of several ranks are averaged, and their losses are not"
         return Measurement(False, applies=False, note=note)
     base = setting.begin(noise=False)
+    if not isinstance(base, Differentiating):
+        return Measurement(counted=False, note="its runs keep no gradients", applies=False)
     gradients: dict[str, Array] = {}
     base.after_backward = lambda: None if gradients else gradients.update(base.gradients())
     base.step()

@@ -1,1 +1,1 @@
-"""A PyTorch training: its objects, their state, runs of it, its starts and their response."""
+"""A training: what a run of it is, its starts and their response; each framework in its folder."""

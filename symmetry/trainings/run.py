@@ -1,88 +1,127 @@
-"""One run of a PyTorch training: fresh objects, and its steps taken one after the other."""
+"""What a run of a training is, whatever framework it is written in.
+
+The law, the checker and the search for units know a run by what is written here. A framework has a
+folder of its own with a run that does it: ``symmetry.trainings.torch``.
+"""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
-from copy import deepcopy
-from functools import partial
-from typing import Any, NamedTuple
-from unittest.mock import patch
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
 
-import torch
-from torch import Tensor, nn
-from torch.utils._pytree import tree_map
-
-from symmetry.base import generators
-from symmetry.base.calls import calling
-from symmetry.base.raised import raised_as
-from symmetry.observe.torch import tensors_in
-from symmetry.trainings.fixed import FixedTensor, FixedTensors
-from symmetry.trainings.modes import Arithmetic, Drawn, Frozen, Inside, Mixed, widened
-from symmetry.trainings.objects import Objects, can_be_hooked, generators_of, make_objects
-from symmetry.trainings.state import as_array, held, parameters_of, tensors_of, write
-from symmetry.trainings.training import TrainingError, TrainingTarget, held_by
+from symmetry.trainings.trace import Trace
 from symmetry.units.state import Array, State
 
 
-class Run:
-    """A training on fresh objects, under seeds and random states of its own."""
+class FixedArray(Protocol):
+    """An array of a run that no operation makes from others, or that is drawn at random.
 
-    def __init__(self, training: TrainingTarget, *, dtype: str, seed: int, noise: bool) -> None:
-        self.training, self.dtype = training, dtype
-        self.taken = 0  # steps
-        # The tensors that the last step called backward on, in this order; without any, those that
-        # ``torch.autograd.grad`` differentiated by parameters, or the one that the step returned.
-        self.losses: list[Tensor] = []
-        self._differentiated: list[Tensor] = []
-        # How often the last step called backward, and ``torch.autograd.grad`` by parameters.
-        self.backwards = self.grads = 0
-        # The random operations that were seen inside modules: name and ``file:line``. They are only
-        # looked for where there is a mode: with ``noise=False`` or in float64.
-        self.random: dict[tuple[str, str], None] = {}
-        # Called with each loss before its backward; what it raises ends the step and passes
-        # through. After each backward: the gradients are there, and not used yet.
-        self.on_loss: Callable[[Tensor], None] = lambda _: None
-        self.after_backward: Callable[[], None] = lambda: None
-        # Called with each optimiser of the objects, just before and after its ``step``.
-        self.before_update: Callable[[Any], None] = lambda _: None
-        self.after_update: Callable[[Any], None] = lambda _: None
-        self.updates = 0  # by optimisers
-        self._reached: set[str] = set()  # the parameters that a gradient came to
-        self.pending = False  # whether a backward came after the last update
-        self.order: Array | None = None  # in which the samples of each batch are put
-        # Draws what results in bfloat16 and float16 are changed by: at most one ulp.
-        self.nudge: torch.Generator | None = None
-        self._fixed: FixedTensors | None = None
-        self._ends_at: tuple[int, int] | None = None
-        self._frozen: Frozen | None = None
-        self._gradient: float | None = None
-        self._noise = noise
-        self._inside = Inside()
-        self._random_states: Any = None
-        _forget_compiled()
-        kind = ("training", training.name, dtype)
-        with self._own_random_states(seed), _readable(f"{training.name}()"), calling(*kind):
-            with Drawn(training.drawn):
-                self.objects: Objects = make_objects(training)
-            if dtype == "float64":
-                self._promote()
-        self._inside.of(self.model)
-        with _readable("reading its state"):  # the parameters by the names that the state has
-            self.parameters = parameters_of(self.objects)
-        if not self.parameters:
-            raise TrainingError(f"{training.name}: the model has no parameters")
-        for name, parameter in self.parameters.items():
-            if parameter.is_meta:
-                raise TrainingError(
-                    f"{training.name}: {name} is on the device meta, without numbers"
-                )
+    Attributes
+    ----------
+    number
+        Its number among those of the run.
+    name
+        What the model or the extras call it; None if it is not theirs.
+    place
+        ``file:line`` where it was first read.
+    drawn
+        Whether a step draws it.
+    backward
+        Whether a backward reads it.
+    varies
+        Whether what is read there is another one in other steps.
+    """
+
+    number: int
+    name: str | None
+    place: str
+    drawn: bool
+    backward: bool
+    varies: bool
 
     @property
-    def model(self) -> nn.Module:
-        """The module that the training returned."""
-        return self.objects.model
+    def array(self) -> Array:
+        """Its entries."""
+        ...
+
+
+class Optimizer(Protocol):
+    """An optimiser of a run.
+
+    Attributes
+    ----------
+    kind
+        The name of its class.
+    """
+
+    kind: str
+
+    def rates(self) -> Mapping[str, float | None]:
+        """Return the learning rate of each parameter that it holds; None where it has none."""
+        ...
+
+    def zero_rates(self) -> None:
+        """Set all learning rates to zero, up to ``restore_rates``."""
+        ...
+
+    def restore_rates(self) -> None:
+        """Set the learning rates to what they were before ``zero_rates``."""
+        ...
+
+
+class Run(Protocol):
+    """A training on fresh objects, whose steps are taken one after the other.
+
+    Runs know nothing of each other: each has random numbers of its own, under the same seeds, so
+    that steps of several runs may take turns.
+
+    Attributes
+    ----------
+    taken
+        How many steps were taken.
+    order
+        In which order the samples of each batch are put; None leaves them as they are.
+    backwards, grads
+        How often the last step asked for gradients: those that are kept, and those that are
+        returned, with respect to parameters.
+    updates, pending
+        How often optimisers stepped, and whether gradients have come since.
+    on_loss
+        Called with each loss before its backward. What it raises ends the step, passing through.
+    after_backward
+        Called after each backward: the gradients are there, and not used yet.
+    before_update, after_update
+        Called with an ``Optimizer`` just before and after its step.
+    """
+
+    taken: int
+    order: Array | None
+    updates: int
+    pending: bool
+    backwards: int
+    grads: int
+    on_loss: Callable[[Any], None]
+    after_backward: Callable[[], None]
+    before_update: Callable[[Any], None]
+    after_update: Callable[[Any], None]
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """The framework's own parameters, which have a shape, by the names of the state."""
+        ...
+
+    @property
+    def random(self) -> Mapping[tuple[str, str], None]:
+        """Name and ``file:line`` of the random operations that were seen inside of the model.
+
+        They are only looked for without noise or in float64.
+        """
+        ...
+
+    @property
+    def model_name(self) -> str:
+        """What the model is called, in its first line of a coverage."""
+        ...
 
     @property
     def trained(self) -> frozenset[str]:
@@ -90,367 +129,177 @@ class Run:
 
         Those of a target network may require gradients as well. Without any, all that do.
         """
-        wanted = {name: p for name, p in self.parameters.items() if p.requires_grad}
-        held = {id(p) for o in self.objects.optimizers.values() for p in held_by(o)}
-        known = {n for n, p in wanted.items() if n in self._reached or id(p) in held}
-        return frozenset(known or wanted)
+        ...
 
-    def tensors(self) -> dict[str, Tensor]:
-        """Return the tensors of the state: writing into one changes the training."""
-        return tensors_of(self.objects)
+    @property
+    def turned(self) -> frozenset[str]:
+        """The matrices that make units along their second axis, as those of embeddings do."""
+        ...
 
-    def state(self, *, copy: bool = True) -> dict[str, Array]:
-        """Return all floating-point tensors, by name; float32 or float64.
+    @property
+    def sharded(self) -> bool:
+        """Whether ranks hold parameters in parts."""
+        ...
 
-        Optimisers make their tensors in the first step, so that there are more after it. Without
-        ``copy`` the next step may change what is returned.
-        """
-        return {name: as_array(t, copy=copy) for name, t in self.tensors().items()}
-
-    def parameter_arrays(self) -> dict[str, Array]:
-        """Return copies of the parameters alone."""
-        return {name: as_array(p) for name, p in self.parameters.items()}
-
-    def load(self, state: State) -> None:
-        """Write arrays into the tensors of these names; other tensors stay."""
-        tensors = self.tensors()
-        for name, array in state.items():
-            write(tensors[name], array)
-
-    def precision(self) -> dict[str, float]:
-        """Return the eps of each tensor of the state, in the dtype that it really has."""
-        return {name: torch.finfo(t.dtype).eps for name, t in self.tensors().items()}
-
-    def nudge_by(self, seed: int) -> None:
-        """Change what results in bfloat16 and float16 by up to one ulp, at random."""
-        self.nudge = torch.Generator().manual_seed(seed)
-
-    def level(self, fixed: Mapping[int, Sequence[int]]) -> None:
-        """Let steps read fixed tensors as the same along these axes, or as zero without axes.
-
-        They are given by the numbers that ``unread`` has for them.
-        """
-        self._fixed = FixedTensors(self._inside, fixed)
-
-    def unread(self, steps: int) -> list[FixedTensor]:
-        """Take so many steps; return the fixed tensors that are read, and by no forward."""
-        seen = self._fixed = FixedTensors(self._inside)
-        self.on_loss = lambda _: seen.backward_begins()
-        self.after_backward = seen.backward_ends
-        for _ in range(steps):
-            self.step()
-            seen.step_ends()
-        return seen.unread(self._all_tensors())
-
-    def _all_tensors(self) -> dict[str, Tensor]:
-        """Return the tensors of the state, and those that modules have as plain attributes."""
-        attributes = {
-            f"model.{path}.{name}".replace("..", "."): value
-            for path, module in self.model.named_modules()
-            for name, value in vars(module).items()
-            if isinstance(value, Tensor) and value.layout is torch.strided
-        }
-        return {**attributes, **self.tensors()}
-
-    def gradients(self) -> dict[str, Array]:
-        """Return copies of the gradients that there are, by the names of their parameters."""
-        return {
-            name: as_array(p.grad.to_dense())
-            for name, p in self.parameters.items()
-            if p.grad is not None
-        }
-
-    def save(self) -> Saved:
-        """Return what a training saves: copies of all state dictionaries, and random states."""
-        dicts = {name: _copy(x.state_dict()) for name, x in self.objects.stateful.items()}
-        own = generators.states_of(generators_of(self.objects))
-        return Saved(self.taken, dicts, self._random_states, own, self.gradients())
-
-    def restore(self, saved: Saved, *, gradients: bool = False) -> None:
-        """Go on where another run of the same training was saved; with its gradients on request.
-
-        That the objects do not take their state dictionaries back is a ``TrainingError``.
-        """
-        for name, thing in self.objects.stateful.items():
-            with _readable(f"{name}.load_state_dict"):
-                thing.load_state_dict(deepcopy(saved.dicts[name]))
-        generators.set_states(generators_of(self.objects), saved.generators)
-        self._random_states, self.taken = saved.random_states, saved.taken
-        for name, array in saved.gradients.items() if gradients else ():
-            parameter = self.parameters[name]
-            parameter.grad = torch.empty_like(parameter)
-            write(parameter.grad, array)
-
-    def step(self) -> None:
-        """Take the next step; what it raises becomes a ``TrainingError``."""
-        i = self.taken
-        self.losses, self.backwards, self._differentiated, self.grads = [], 0, [], 0
-        kind = ("step", self.training.name, self.dtype)
-        with (
-            self._own_random_states(),
-            _readable(f"step({i})"),
-            _full_precision(),
-            self.modes(),
-            self._hooks(),
-        ):
-            with calling(*kind):
-                returned = self.objects.step(i if self.objects.batch is None else self._batch(i))
-            if not self.losses:
-                one = isinstance(returned, Tensor) and returned.numel() == 1
-                self.losses = self._differentiated or ([returned] if one else [])
-                for loss in self.losses:
-                    self.on_loss(loss)
-        self.taken += 1
-
-    def states(self, steps: int, *, copy: bool = True) -> Iterator[dict[str, Array]]:
-        """Yield the state after each of so many further steps."""
-        for _ in range(steps):
-            self.step()
-            yield self.state(copy=copy)
-
-    def rehearse(
-        self, backwards: int, grads: int, gradient: float | None = None, *, whole: bool = False
-    ) -> None:
-        """Take the next step without any backward, so that no gradient and no update comes of it.
-
-        The step ends when it calls backward for this time, or without any backward
-        ``torch.autograd.grad``: what it does to its parameters afterwards is not done. Without both
-        it goes to its end, and does not write into its parameters. A ``whole`` step goes on all the
-        same, and from then on writes into nothing that a run is compared by. ``gradient`` is left
-        in each entry of the gradients, for steps that do something with them.
-        """
-        self._ends_at, self._gradient = (backwards, 0 if backwards else grads), gradient
-        taken, ends = self.taken, any(self._ends_at)
-        kept = [(parameter, parameter.data) for parameter in self.parameters.values() if whole]
-        frozen = Frozen(p for p in self.parameters.values() if p.requires_grad and not ends)
-        self._frozen = frozen if whole else None
-        try:
-            with suppress(_StepEnded), nullcontext() if ends and not whole else frozen:
-                self.step()
-        finally:
-            self._ends_at = None
-            for parameter, data in kept:
-                parameter.data = data
-        self.losses = self.losses or self._differentiated
-        self.taken = taken + 1
-
-    def _end_rehearsal(self) -> None:
-        """End a step, or let it write into nothing more."""
-        if self._frozen is None:
-            raise _StepEnded
-        self._frozen.add(self.tensors().values())
+    @property
+    def on_gpu(self) -> bool:
+        """Whether the machine may add in another order each time."""
+        ...
 
     @property
     def loss(self) -> float | None:
         """The sum of the last step's losses; None if it had none."""
-        if not self.losses:
-            return None
-        return sum(float(loss.detach().double().sum()) for loss in self.losses)
+        ...
 
-    @contextmanager
-    def modes(self) -> Iterator[None]:
-        """Enter what every operation of a step passes through.
+    def loss_sums(self) -> list[float]:
+        """Return the sum of all entries of each loss of the last step."""
+        ...
 
-        There is nothing to enter for a training as it is written: ``torch.compile`` compiles only
-        where there is no mode.
+    def state(self, *, copy: bool = True) -> dict[str, Array]:
+        """Return all floating-point arrays, by name; float32 or float64.
+
+        Optimisers make their arrays in the first step, so that there are more after it. Without
+        ``copy`` the next step may change what is returned.
         """
-        with ExitStack() as stack:
-            promote = self.dtype == "float64"
-            changes = promote or not self._noise or self.nudge is not None
-            if changes or self._fixed is not None:
-                stack.enter_context(self._inside.watching(promote=promote))
-            if changes:
-                if promote:
-                    stack.enter_context(Mixed())
-                mode = Arithmetic(
-                    self._inside, self._see, promote=promote, noise=self._noise, nudge=self.nudge
-                )
-                stack.enter_context(mode)
-            if self._fixed is not None:
-                stack.enter_context(self._fixed)
-            yield
+        ...
+
+    def leaves(self, names: Container[str] | None = None) -> dict[str, Array]:
+        """Return copies of the arrays that units may lie in, or those of these names.
+
+        They are the parameters and the model's buffers.
+        """
+        ...
+
+    def parameter_arrays(self) -> dict[str, Array]:
+        """Return copies of the parameters alone."""
+        ...
+
+    def load(self, state: State) -> None:
+        """Write arrays into those of these names; others stay."""
+        ...
+
+    def precision(self) -> dict[str, float]:
+        """Return the eps of each array of the state, in the dtype that it really has."""
+        ...
+
+    def step(self) -> None:
+        """Take the next step.
+
+        Raises
+        ------
+        TrainingError
+            If the step raises.
+        """
+        ...
+
+    def states(self, steps: int, *, copy: bool = True) -> Iterator[dict[str, Array]]:
+        """Yield the state after each of so many further steps."""
+        ...
+
+    def rehearse(
+        self, backwards: int, grads: int, gradient: float | None = None, *, whole: bool = False
+    ) -> None:
+        """Take the next step up to its losses, so that no gradient and no update comes of it.
+
+        Parameters
+        ----------
+        backwards, grads
+            How often the step asks for gradients when it is taken as it is. It ends there.
+        gradient
+            What is left in each entry of the gradients, for steps that do something with them.
+        whole
+            Whether the step goes on all the same. Then it writes into nothing that runs are
+            compared by.
+        """
+        ...
+
+    def trace(self, names: Container[str], step: Callable[[], None], steps: int) -> Trace:
+        """Return the trace of so many steps, each taken by a call of ``step``.
+
+        Its leaves are those of these names, its loss is the weighted sum of all losses.
+        """
+        ...
 
     def samples(self) -> int | None:
-        """Return how many samples each batch has; None where that is not known to be one number."""
-        if self.objects.batch is None:
-            return None
-        kept = generators.kept(generators.shared())
-        with self._own_random_states(), _readable("batch(0)"), kept:
-            batch = self.objects.batch(0)
-        tensors = tensors_in(batch)
-        axis = self.objects.batch_axis
-        if not tensors or any(not -t.ndim <= axis < t.ndim for t in tensors):
-            return None
-        lengths = {t.shape[axis] for t in tensors}
-        return lengths.pop() if len(lengths) == 1 else None
+        """Return how many samples each batch has; None if that is not known to be one number."""
+        ...
 
-    def _batch(self, i: int) -> Any:
-        assert self.objects.batch is not None  # asked by the caller
-        batch = self.objects.batch(i)
-        if self.order is None:
-            return batch
-        axis, order = self.objects.batch_axis, torch.as_tensor(self.order)
-        return tree_map(
-            lambda t: t.index_select(axis, order.to(t.device)) if isinstance(t, Tensor) else t,
-            batch,
-        )
+    def level(self, fixed: Mapping[int, Sequence[int]]) -> None:
+        """Let steps read fixed arrays as the same along these axes, or as zero without axes.
 
-    @contextmanager
-    def _hooks(self) -> Iterator[None]:
-        """Let nothing pass by unseen: losses, and updates by optimisers."""
-        backward = torch.autograd.backward
+        They are given by the numbers that ``unread`` has for them.
+        """
+        ...
 
-        def seen_backward(tensors: Any, *args: Any, **kwargs: Any) -> None:
-            for loss in _tensors(tensors):
-                self.on_loss(loss)
-                self.losses.append(loss)
-            self.backwards += 1
-            if self._ends_at is not None:
-                if self.backwards == self._ends_at[0]:
-                    self._end_rehearsal()
-                for parameter in self.parameters.values() if self._gradient is not None else ():
-                    if parameter.requires_grad and parameter.grad is None:
-                        parameter.grad = torch.full_like(parameter, self._gradient)
-                return
-            self.pending = True
-            with self._inside.entered():
-                backward(tensors, *args, **kwargs)
-            self._reached.update(n for n, p in self.parameters.items() if p.grad is not None)
-            self.after_backward()
+    def unread(self, steps: int) -> Sequence[FixedArray]:
+        """Take so many steps; return the fixed arrays that are read, and by no forward."""
+        ...
 
-        grad, inner = torch.autograd.grad, False
+    def nudge_by(self, seed: int) -> None:
+        """Change what results in 16 bits by up to one ulp, at random."""
+        ...
 
-        def seen_grad(outputs: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-            nonlocal inner
-            if inner:  # a function mode calls it again
-                return grad(outputs, inputs, *args, **kwargs)
-            losses = [output for output in _tensors(outputs) if output.numel() == 1]
-            known = {id(parameter) for parameter in self.parameters.values()}
-            if losses and not known.isdisjoint(map(id, _tensors(inputs))):
-                self._differentiated += losses
-                self.grads += 1
-                if self._ends_at is not None and self._ends_at[1]:
-                    if self.grads == self._ends_at[1]:
-                        self._end_rehearsal()
-                    if not kwargs.get("create_graph"):
-                        return tuple(map(torch.zeros_like, _tensors(inputs)))
-            inner = True
-            try:
-                return grad(outputs, inputs, *args, **kwargs)
-            finally:
-                inner = False
-
-        with ExitStack() as stack:
-            stack.enter_context(patch.object(torch.autograd, "backward", seen_backward))
-            stack.enter_context(patch.object(torch.autograd, "grad", seen_grad))
-            for optimizer in self.objects.optimizers.values():
-                if can_be_hooked(optimizer):
-                    before = optimizer.register_step_pre_hook(lambda o, *_: self.before_update(o))
-                    after = optimizer.register_step_post_hook(lambda o, *_: self._updated(o))
-                    stack.callback(before.remove)
-                    stack.callback(after.remove)
-            for kind in {type(o) for o in self.objects.optimizers.values() if not can_be_hooked(o)}:
-                if callable(getattr(kind, "step", None)):  # one of the user's own
-                    stack.enter_context(patch.object(kind, "step", self._seen_step(kind.step)))
-            yield
-
-    def _seen_step(self, step: Callable[..., Any]) -> Callable[..., Any]:
-        def seen_step(optimizer: Any, *args: Any, **kwargs: Any) -> Any:
-            self.before_update(optimizer)
-            try:
-                return step(optimizer, *args, **kwargs)
-            finally:
-                self._updated(optimizer)
-
-        return seen_step
-
-    def _updated(self, optimizer: Any) -> None:
-        self.updates += 1
-        self.pending = False
-        self.after_update(optimizer)
-
-    def _see(self, name: str, place: str) -> None:
-        self.random[name, place] = None
-
-    def _promote(self) -> None:
-        """Make every tensor float64 that exists before the first step; the objects stay theirs."""
-        for thing in self.objects.extras.values():
-            if hasattr(thing, "_enabled"):  # a gradient scaler has nothing to do in float64
-                thing._enabled = False
-        for _, tensor in held(self.objects):
-            if (wide := widened(tensor.data)).dtype != tensor.dtype:
-                tensor.data, tensor.grad = wide, None
-
-    @contextmanager
-    def _own_random_states(self, seed: int | None = None) -> Iterator[None]:
-        """Go on with this run's random numbers, or from a seed; then with those outside."""
-        with generators.kept(generators.shared()):
-            if seed is None:
-                generators.set_states(generators.shared(), self._random_states)
-            else:
-                generators.seed_all(seed)
-            try:
-                yield
-            finally:
-                self._random_states = generators.states_of(generators.shared())
+    def close(self) -> None:
+        """Give up what the run holds beside its arrays; a closed run takes no more steps."""
+        ...
 
 
-class Saved(NamedTuple):
-    """What is needed to go on with a training after its process has ended, and its gradients."""
+@runtime_checkable
+class Saving(Run, Protocol):
+    """A run that can be saved, and gone on with in a fresh one."""
 
-    taken: int
-    dicts: Mapping[str, Any]
-    random_states: Any
-    generators: list[Any]
-    gradients: dict[str, Array]
+    def save(self) -> Any:
+        """Return what a training saves: copies of all state dictionaries, and random states."""
+        ...
 
+    def restore(self, saved: Any, *, gradients: bool = False) -> None:
+        """Go on where another run of the same training was saved; with its gradients on request.
 
-def _copy(saved: Any) -> Any:
-    """Return a deep copy without the history of tensors, as a file would be."""
-    tensors = [t for t in tensors_in(saved) if not t.is_leaf]
-    return deepcopy(saved, {id(t): t.detach().clone() for t in tensors})
-
-
-def _forget_compiled() -> None:
-    """Let ``torch.compile`` begin anew: a second instance of a model may get other code.
-
-    After a few instances it would even compile no more.
-    """
-    dynamo = sys.modules.get("torch._dynamo")
-    if dynamo is not None and dynamo.utils.counters["frames"]:
-        dynamo.reset()
+        Raises
+        ------
+        TrainingError
+            If the objects do not take their state dictionaries back.
+        """
+        ...
 
 
-def _tensors(one_or_more: Any) -> tuple[Tensor, ...]:
-    return (one_or_more,) if isinstance(one_or_more, Tensor) else tuple(one_or_more)
+@runtime_checkable
+class Updating(Run, Protocol):
+    """A run whose parameters are held by optimisers, with learning rates."""
+
+    @property
+    def optimizers(self) -> Mapping[str, Optimizer]:
+        """The optimisers by name, in the order in which they were made."""
+        ...
+
+    @property
+    def held(self) -> frozenset[str]:
+        """The parameters that an optimiser holds."""
+        ...
+
+    @property
+    def trainable(self) -> frozenset[str]:
+        """The parameters that require a gradient."""
+        ...
 
 
-class _StepEnded(TrainingError):  # noqa: N818
-    """Ends a step where it is; it passes through like any error of a training."""
+@runtime_checkable
+class Differentiating(Run, Protocol):
+    """A run that keeps the gradients of its parameters."""
+
+    def gradients(self) -> dict[str, Array]:
+        """Return copies of the gradients that there are, by the names of their parameters."""
+        ...
 
 
-def _hint(text: str) -> str:
-    if any(word in text for word in ("CUDA", "NVIDIA", "mps devices")):
-        return "; a training is checked on this machine: let it choose the device that there is"
-    if text.startswith("TypeError") and "positional argument" in text:
-        return "; the step is called as step(i) with the number of the step"
-    return ""
+@runtime_checkable
+class Replicated(Run, Protocol):
+    """A run on several ranks, each of which holds copies of the parameters."""
 
+    def digests(self) -> dict[str, str]:
+        """Return a digest of each parameter that is a copy."""
+        ...
 
-_readable = partial(raised_as, TrainingError, hint=_hint)
-
-
-@contextmanager
-def _full_precision() -> Iterator[None]:
-    """Switch TF32 off where there is a GPU: its 10 bits would hide what is judged by ulps."""
-    if not torch.cuda.is_initialized():
-        yield
-        return
-    products, convolutions = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
-    torch.set_float32_matmul_precision("highest")
-    torch.backends.cudnn.allow_tf32 = False
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(products)
-        torch.backends.cudnn.allow_tf32 = convolutions
+    def gathered(self, mine: dict[str, str]) -> list[dict[str, str]]:
+        """Return the digests of all ranks."""
+        ...

@@ -7,18 +7,17 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from symmetry.base.errors import TrainingError
 from symmetry.base.random import Random
 from symmetry.trainings.following import following, frozen_copies, mark
-from symmetry.trainings.training import TrainingError, TrainingTarget
+from symmetry.trainings.run import Run
+from symmetry.trainings.training import TrainingTarget
 from symmetry.units.state import Array, State, identical
 from symmetry.units.units import Units
-
-if TYPE_CHECKING:
-    from symmetry.trainings.run import Run
 
 THRESHOLDS = {"float32": 30.0, "float64": 1000.0}
 JUDGED = 2  # steps: a bug on odd steps shows, and chaos has no time to grow
@@ -106,8 +105,7 @@ class TrainingStart:
                 "does without backward() returns its loss"
             )
         size = sum(array.nbytes for array in states[-1].values())
-        on_gpu = any(parameter.is_cuda for parameter in run.parameters.values())
-        return Fresh(start, states, precision, run.trained, size, on_gpu)
+        return Fresh(start, states, precision, run.trained, size, run.on_gpu)
 
     @cached_property
     def start(self) -> State:

@@ -8,7 +8,7 @@
 
         return model, step
 
-How the other floors use it (``Run`` is in ``symmetry.trainings.run``):
+How the other floors use it (``Run`` is in ``symmetry.trainings.torch.run``):
 
     run = TrainingTarget("train.py:training", training).start(dtype="float64", noise=False)
     start = run.state()                     # {"model.fc1.weight": array, ...}; see ``state``
@@ -24,17 +24,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from symmetry.base.errors import TargetError
+from symmetry.base.errors import TrainingError
 from symmetry.steps.step import DTYPES
-
-if TYPE_CHECKING:
-    from symmetry.trainings.run import Run
-
-
-class TrainingError(TargetError):
-    """The function or its step raised, or returned something else; one readable line."""
+from symmetry.trainings.run import Run
 
 
 @dataclass(frozen=True)
@@ -74,11 +68,8 @@ class TrainingTarget:
         ``Run.random``. That the function raises, or returns anything but a training, is a
         ``TrainingError``.
         """
-        from symmetry.trainings.run import Run
+        from symmetry.trainings.torch.run import TorchRun
 
-        return Run(self, dtype=dtype, seed=seed, noise=noise)
-
-
-def held_by(optimizer: Any) -> list[Any]:
-    """Return the parameters of an optimiser, those of all groups."""
-    return [p for group in optimizer.param_groups for p in group["params"]]
+        return TorchRun.begin(
+            self.name, self.make, dtype=dtype, seed=seed, noise=noise, drawn=self.drawn
+        )

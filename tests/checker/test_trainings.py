@@ -107,7 +107,8 @@ def test_noise_is_told_and_left_out():
     found = checked(training(inner=lambda: torch.nn.Dropout(0.5)), only=["symmetry/*"])
     assert not any(verdict.gates for verdict in found.verdicts)
     assert any(
-        note.startswith("dropout is active in this step (test_training.py:") for note in found.notes
+        note.startswith("dropout is active in this step (test_trainings.py:")
+        for note in found.notes
     )
 
 

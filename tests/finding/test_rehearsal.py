@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from symmetry.trainings.training import TrainingTarget
 from symmetry.units.units import Part, Units
 from tests.conftest import needs
@@ -35,13 +37,10 @@ def gated():
 def test_a_group_holds_where_the_training_gets_to_as_well():
     from symmetry.finding.rehearsal import Rehearsal
 
-    rehearsal = Rehearsal(TrainingTarget("gated", gated))
+    rehearsal = Rehearsal.begin(TrainingTarget("gated", gated))
     # At these numbers all gates are wide open.
-    rehearsal.generic = {
-        **rehearsal.generic,
-        "model.gate.bias": rehearsal.start["model.gate.bias"] + 99,
-    }
-    rehearsal._base = rehearsal._steps(rehearsal._run(rehearsal.generic))
+    wide = {"model.gate.bias": rehearsal.start["model.gate.bias"] + 99}
+    rehearsal = replace(rehearsal, generic={**rehearsal.generic, **wide})
     inside = [Part("model.inside.weight", 0), Part("model.inside.bias", 0)]
     gate = [Part("model.gate.weight", 0), Part("model.gate.bias", 0)]
     wrong = Units("", 4, (*inside, Part("model.head.weight", 1)))

@@ -7,7 +7,8 @@ import random
 import numpy as np
 import pytest
 
-from symmetry.trainings.training import TrainingError, TrainingTarget
+from symmetry.base.errors import TrainingError
+from symmetry.trainings.training import TrainingTarget
 from tests.conftest import needs
 
 pytestmark = needs("torch")
@@ -370,7 +371,7 @@ def test_samples_can_be_rearranged_where_the_batch_is_given():
     [
         (lambda: None, r"returned None, expected a function without parameters that"),
         (lambda: (1, 2), r"returned an int for the model, expected an nn.Module"),
-        (lambda: 1 / 0, r"training\(\) raised ZeroDivisionError: division by zero \(test_torch"),
+        (lambda: 1 / 0, r"training\(\) raised ZeroDivisionError: division by zero \(test_run"),
         (
             lambda: ((), 2),
             r"tuple for the model, expected an nn.Module; put several models into an nn.ModuleDict",

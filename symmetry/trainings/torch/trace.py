@@ -1,50 +1,35 @@
-"""The trace of a training's first step, or two: every operation up to its losses, repeatable."""
+"""Making a trace of the operations that PyTorch performs."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import torch
 from torch.utils._pytree import tree_leaves
 
-from symmetry.finding.actions import Array, same
 from symmetry.observe.torch import Operation
+from symmetry.trainings.trace import Node, Trace
+from symmetry.units.state import Array
 
-Perform = Callable[[Sequence[torch.Tensor]], list[torch.Tensor]]
-
-
-@dataclass(frozen=True)
-class Node:
-    """One operation of the trace."""
-
-    inputs: tuple[int, ...]  # the numbers of the values that it takes
-    outputs: tuple[int, ...]
-    integers: frozenset[int]  # those among its arguments: sizes, numbers of groups
-    perform: Perform  # performs it on other tensors
+_Again = Callable[[Sequence[torch.Tensor]], list[torch.Tensor]]  # performs an operation again
 
 
-class Trace:
-    """Observes steps. Values are numbered in the order in which they come about.
+class Tracer:
+    """Observes steps, and makes a trace of them.
 
     A tensor that is written into is another value from then on. ``leaves``, the named tensors that
-    units may lie in, are given; the trace has their numbers. ``tensors`` and ``arrays`` are the
-    values, sharing memory: they stay what they are whatever becomes of the training's own tensors.
-    ``finals`` are the numbers of what the leaves' names stand for in the end. ``maker`` and
-    ``users`` have, for each value, the number of the node that yields it and of those that take it.
+    units may lie in, are given. ``trace`` is what there is of the trace so far.
     """
 
     def __init__(self, leaves: Mapping[str, torch.Tensor]) -> None:
-        self.tensors: list[torch.Tensor] = []
-        self.arrays: list[Array] = []
-        self.nodes: list[Node] = []
-        self.maker: dict[int, int] = {}
-        self.users: dict[int, list[int]] = defaultdict(list)
+        self.trace = Trace()
+        self._tensors: list[torch.Tensor] = []  # the values, which share memory with the arrays
         self._numbers: dict[int, int] = {}  # by id: every tensor that was seen is kept alive
         self._memories: dict[int, int] = {}  # by id
         self._alive: dict[int, list[torch.Tensor]] = defaultdict(list)  # by memory
-        self.leaves = {name: self._value(tensor) for name, tensor in leaves.items()}
-        self.names = {number: name for name, number in self.leaves.items()}
-        self.finals = self.leaves
+        self.trace.leaves = {name: self._value(tensor) for name, tensor in leaves.items()}
 
     def before(self, operation: Operation) -> None:
         """Take operands that come from outside."""
@@ -57,60 +42,42 @@ class Trace:
         made, written = operation.made, operation.written
         kept = replace(operation, operands=(), results=())  # lets go of the tensors
 
-        def perform(tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        def again(tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
             done = kept.perform(tensors)
             return [*done.made, *done.written]
 
-        if operation.blank or (operation.random and not self._repeats(perform, inputs)):
+        if operation.blank or (operation.random and not self._repeats(again, inputs)):
             for tensor in [*made, *written]:
                 self._value(tensor)
             return
         shown: Sequence[torch.Tensor | None] = [None] * (len(made) + len(written))
         if operation.view:  # of the values, so that they share memory
-            shown = perform([self.tensors[i] for i in inputs])
+            shown = again([self._tensors[i] for i in inputs])
         outputs = [self._value(t, v) for t, v in zip([*made, *written], shown, strict=True)]
         whole = frozenset(a for a in tree_leaves(operation.arguments) if type(a) is int)
-        self._add(Node(inputs, tuple(outputs), whole, perform))
+        self._add(inputs, outputs, again, whole)
         for tensor in written:
             self._update_aliases(tensor)
 
-    def add_sum(self, terms: Sequence[tuple[torch.Tensor, float]]) -> int:
-        """Add the sum of all entries of tensors, each with a weight; return the value's number."""
-        weights = [weight for _, weight in terms]
+    def end(self, losses: Sequence[tuple[torch.Tensor, float]], leaves: Mapping[str, Any]) -> Trace:
+        """Add the sum of all entries of losses, each with a weight; return the whole trace.
 
-        def perform(tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-            sums = [t.double().sum() * w for t, w in zip(tensors, weights, strict=True)]
+        ``leaves`` are the tensors of the leaves' names now: a step may give a buffer's name to
+        another one. The training's own tensors are let go of.
+        """
+        factors = [weight for _, weight in losses]
+
+        def again(tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+            sums = [t.double().sum() * w for t, w in zip(tensors, factors, strict=True)]
             return [torch.stack(sums).sum()]
 
-        inputs = tuple(self._number(tensor) for tensor, _ in terms)
-        output = self._value(*perform([self.tensors[i] for i in inputs]))
-        self._add(Node(inputs, (output,), frozenset(), perform))
-        return output
-
-    def upstream(self, values: set[int]) -> set[int]:
-        """Return the values that these are made of, themselves included."""
-        found = set(values)
-        for node in reversed(self.nodes):
-            if not found.isdisjoint(node.outputs):
-                found.update(node.inputs)
-        return found
-
-    def downstream(self, values: set[int]) -> set[int]:
-        """Return the values that are made of these, themselves included."""
-        found = set(values)
-        for node in self.nodes:
-            if not found.isdisjoint(node.inputs):
-                found.update(node.outputs)
-        return found
-
-    def end(self, leaves: Mapping[str, torch.Tensor]) -> None:
-        """Note the values of the leaves' names now; let go of the training's own tensors.
-
-        A step may give a buffer's name to another tensor.
-        """
+        trace, inputs = self.trace, tuple(self._number(tensor) for tensor, _ in losses)
+        trace.loss = self._value(*again([self._tensors[i] for i in inputs]))
+        self._add(inputs, [trace.loss], again)
         ends = {name: self._known(tensor) for name, tensor in leaves.items()}
-        self.finals = self.leaves | {name: i for name, i in ends.items() if i is not None}
+        trace.finals = trace.leaves | {name: i for name, i in ends.items() if i is not None}
         self._alive.clear()
+        return trace
 
     def _number(self, tensor: torch.Tensor) -> int:
         known = self._known(tensor)
@@ -124,20 +91,20 @@ class Trace:
         """
         memory = _memory(tensor)
         if self._memories.get(id(tensor)) != memory:
-            twins = (t for t in self._alive[memory] if _layout(t) == _layout(tensor))
-            twin = next(twins, None)
-            if twin is None:
+            others = (t for t in self._alive[memory] if _layout(t) == _layout(tensor))
+            other = next(others, None)
+            if other is None:
                 return None
-            self._note(tensor, self._numbers[id(twin)])
+            self._note(tensor, self._numbers[id(other)])
         return self._numbers[id(tensor)]
 
     def _value(self, tensor: torch.Tensor, value: torch.Tensor | None = None) -> int:
         """Give a number to what a tensor holds now: a copy, if no value is given."""
         value = tensor.detach().clone() if value is None else value
-        self.tensors.append(value)
-        self.arrays.append(to_array(value))
-        self._note(tensor, len(self.tensors) - 1)
-        return len(self.tensors) - 1
+        self._tensors.append(value)
+        self.trace.arrays.append(_to_array(value))
+        self._note(tensor, len(self._tensors) - 1)
+        return len(self._tensors) - 1
 
     def _note(self, tensor: torch.Tensor, number: int) -> None:
         old, memory = self._memories.get(id(tensor)), _memory(tensor)
@@ -147,31 +114,41 @@ class Trace:
                 self._alive[old] = [t for t in self._alive[old] if t is not tensor]
         self._numbers[id(tensor)], self._memories[id(tensor)] = number, memory
 
-    def _add(self, node: Node) -> None:
-        for value in node.outputs:
-            self.maker[value] = len(self.nodes)
-        for value in dict.fromkeys(node.inputs):
-            self.users[value].append(len(self.nodes))
-        self.nodes.append(node)
+    def _add(
+        self,
+        inputs: tuple[int, ...],
+        outputs: Sequence[int],
+        again: _Again,
+        integers: frozenset[int] = frozenset(),
+    ) -> None:
+        values = self._tensors
 
-    def _repeats(self, perform: Perform, inputs: Sequence[int]) -> bool:
+        def perform(arrays: Mapping[int, Array]) -> list[Array]:
+            tensors = [
+                torch.from_numpy(arrays[x]) if x in arrays else values[i]
+                for x, i in enumerate(inputs)
+            ]
+            return [_to_array(tensor) for tensor in again(tensors)]
+
+        self.trace.add(Node(inputs, tuple(outputs), integers, perform))
+
+    def _repeats(self, again: _Again, inputs: Sequence[int]) -> bool:
         """Return whether an operation that may be random does the same twice."""
         with torch.random.fork_rng(devices=[]):
-            runs = [[*map(to_array, perform([self.tensors[i] for i in inputs]))] for _ in range(2)]
-        return all(map(same, *runs))
+            runs = [[*map(_to_array, again([self._tensors[i] for i in inputs]))] for _ in range(2)]
+        return all(map(_same, *runs))
 
     def _update_aliases(self, written: torch.Tensor) -> None:
         """Give new values to other tensors that show the memory which was written to."""
         number = self._number(written)
         for other in self._alive[_memory(written)]:
             old = self._numbers[id(other)]
-            if other is written or same(to_array(other.detach()), self.arrays[old]):
+            if other is written or _same(_to_array(other.detach()), self.trace.arrays[old]):
                 continue
-            perform = _overlay(written, other)
-            self._add(Node((number, old), (self._value(other),), frozenset(), perform))
+            self._add((number, old), [self._value(other)], _overlay(written, other))
 
 
-def to_array(tensor: torch.Tensor) -> Array:
+def _to_array(tensor: torch.Tensor) -> Array:
     """Return the numbers of a tensor, without a copy where that is possible."""
     tensor = tensor.detach()
     if tensor.layout is not torch.strided:
@@ -180,6 +157,10 @@ def to_array(tensor: torch.Tensor) -> Array:
         tensor = tensor.float()
     array: Array = tensor.resolve_conj().resolve_neg().numpy()
     return array
+
+
+def _same(old: Array, new: Array) -> bool:
+    return np.array_equal(old, new, equal_nan=True)
 
 
 def _memory(tensor: torch.Tensor) -> int:
@@ -193,16 +174,16 @@ def _layout(tensor: torch.Tensor) -> tuple[object, ...]:
     return tensor.dtype, tensor.shape, where
 
 
-def _overlay(written: torch.Tensor, other: torch.Tensor) -> Perform:
+def _overlay(written: torch.Tensor, other: torch.Tensor) -> _Again:
     """Return the operation that shows in ``other`` what was written to the memory of both."""
     entries = written.untyped_storage().nbytes() // written.element_size()
     layouts = [(t.shape, t.stride(), t.storage_offset()) for t in (written, other)]
 
-    def perform(tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    def again(tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         memory = torch.zeros(entries, dtype=tensors[1].dtype)
         for (shape, stride, offset), tensor in reversed([*zip(layouts, tensors, strict=True)]):
             memory.as_strided(shape, stride, offset).copy_(tensor)
         shape, stride, offset = layouts[1]
         return [memory.as_strided(shape, stride, offset).clone()]
 
-    return perform
+    return again

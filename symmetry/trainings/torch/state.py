@@ -15,8 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from symmetry.trainings.objects import Objects
-from symmetry.trainings.training import held_by
+from symmetry.trainings.torch.objects import Objects, held_by
 from symmetry.units.state import Array
 
 _WRAPPERS = ("_orig_mod.", "_fsdp_wrapped_module.")

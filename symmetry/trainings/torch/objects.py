@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel
 
-from symmetry.trainings.training import TrainingError, TrainingTarget
+from symmetry.base.errors import TrainingError
 from symmetry.units.words import a_kind
 
 _FOUND: dict[type, str] = {
@@ -65,26 +65,31 @@ class _Tensors:
                 self.tensors[name] = tensor
 
 
-def make_objects(training: TrainingTarget) -> Objects:
-    """Call the function and read what it returns: anything but a training is a ``TrainingError``.
+def make_objects(training: str, make: Callable[[], Any]) -> Objects:
+    """Call the function that makes a training of this name, and read what it returns.
 
     What it raises passes through.
+
+    Raises
+    ------
+    TrainingError
+        If it returns anything but a training.
     """
     with _collecting() as made:
-        returned = training.make()
+        returned = make()
     if not isinstance(returned, tuple) or len(returned) not in (2, 3):
         many = f" of length {len(returned)}" if isinstance(returned, tuple | list) else ""
         found = a_kind(returned) + many
-        raise TrainingError(f"{training.name} returned {found}, expected {_SIGNATURE}")
+        raise TrainingError(f"{training} returned {found}, expected {_SIGNATURE}")
     model, step, named = (*returned, {})[:3]
-    _demand(training.name, model, step, named)
+    _demand(training, model, step, named)
     named = dict(named)
     batch, axis = named.pop("batch", None), named.pop("batch_axis", 0)
     if batch is not None and not callable(batch):
-        raise TrainingError(f'{training.name}: extras["batch"] must be a function of the step')
+        raise TrainingError(f'{training}: extras["batch"] must be a function of the step')
     if not isinstance(axis, int):
-        raise TrainingError(f'{training.name}: extras["batch_axis"] must be an integer')
-    optimizers, extras = _sorted(training.name, model, named, made)
+        raise TrainingError(f'{training}: extras["batch_axis"] must be an integer')
+    optimizers, extras = _sorted(training, model, named, made)
     return Objects(model, step, optimizers, extras, batch, axis)
 
 
@@ -148,6 +153,11 @@ def _sorted(
             raise TrainingError(f"{name}: extras[{key!r}] is {a_kind(thing)} without state_dict()")
         target[key] = kept
     return optimizers, extras
+
+
+def held_by(optimizer: Any) -> list[Any]:
+    """Return the parameters of an optimiser, those of all groups."""
+    return [p for group in optimizer.param_groups for p in group["params"]]
 
 
 def _wraps(thing: Any) -> bool:

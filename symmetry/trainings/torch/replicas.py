@@ -8,7 +8,7 @@ import torch
 from torch import distributed
 
 from symmetry.base import ranks
-from symmetry.trainings.state import is_distributed
+from symmetry.trainings.torch.state import is_distributed
 
 
 def digests_of(parameters: Mapping[str, Any]) -> dict[str, str]:

@@ -44,12 +44,9 @@ class Inside:
     model's own methods do: they may make a batch.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, model: nn.Module) -> None:
         self.depth = 0
-        self._modules: set[int] = set()  # those of the model but itself, by id
-
-    def of(self, model: nn.Module) -> None:
-        """Say which model it is. What wraps one and nothing else is the model itself."""
+        # The modules of the model but itself, by id. What wraps one and nothing else is the model.
         self._modules = {*map(id, model.modules())} - {id(model)}
         while len(children := [*model.children()]) == 1:
             (model,) = children

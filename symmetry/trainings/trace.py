@@ -1,0 +1,111 @@
+"""The trace of a training's first steps: every operation up to its losses, repeatable.
+
+Values are numbered in the order in which they come about. Everything here is NumPy; whatever
+framework a run is written in, it makes a trace of its operations.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from symmetry.units.state import Array
+
+# Performs an operation where some of its inputs, by position, hold other arrays. It raises
+# whatever its framework raises where the operation does not take them.
+Perform = Callable[[Mapping[int, Array]], list[Array]]
+
+
+@dataclass(frozen=True)
+class Node:
+    """One operation of a trace.
+
+    Attributes
+    ----------
+    inputs, outputs
+        The numbers of the values that it takes and yields.
+    integers
+        Those among its arguments: sizes, numbers of groups.
+    perform
+        Performs it on other arrays.
+    """
+
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    integers: frozenset[int]
+    perform: Perform
+
+
+@dataclass
+class Trace:
+    """Values, and the operations that make them.
+
+    A framework fills it: ``add`` takes one operation after the other.
+
+    Attributes
+    ----------
+    arrays
+        The values. They stay what they are whatever becomes of the training's own arrays.
+    leaves
+        The numbers of the named arrays that units may lie in.
+    finals
+        The numbers of what the leaves' names stand for in the end.
+    nodes
+        The operations.
+    loss
+        The number of the value that stays as it is where units are exchanged.
+    maker, users
+        For each value, the number of the node that yields it, and of those that take it.
+    """
+
+    arrays: list[Array] = field(default_factory=list)
+    leaves: dict[str, int] = field(default_factory=dict)
+    finals: dict[str, int] = field(default_factory=dict)
+    nodes: list[Node] = field(default_factory=list)
+    loss: int = -1
+    maker: dict[int, int] = field(default_factory=dict)
+    users: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
+
+    @cached_property
+    def names(self) -> dict[int, str]:
+        """The leaves' names, by their numbers."""
+        return {number: name for name, number in self.leaves.items()}
+
+    def add(self, node: Node) -> None:
+        """Add an operation: its inputs and outputs are among the values."""
+        for value in node.outputs:
+            self.maker[value] = len(self.nodes)
+        for value in dict.fromkeys(node.inputs):
+            self.users[value].append(len(self.nodes))
+        self.nodes.append(node)
+
+    def perform(self, k: int, arrays: Mapping[int, Array]) -> list[Array] | None:
+        """Return a node's outputs where some inputs, by position, hold other arrays.
+
+        None where the operation does not take them.
+        """
+        try:
+            return self.nodes[k].perform(arrays)
+        except Exception:  # whatever it raises, it cannot be performed so
+            return None
+
+    def upstream(self, values: set[int]) -> set[int]:
+        """Return the values that these are made of, themselves included."""
+        found = set(values)
+        for node in reversed(self.nodes):
+            if not found.isdisjoint(node.outputs):
+                found.update(node.inputs)
+        return found
+
+    def downstream(self, values: set[int]) -> set[int]:
+        """Return the values that are made of these, themselves included."""
+        found = set(values)
+        for node in self.nodes:
+            if not found.isdisjoint(node.inputs):
+                found.update(node.outputs)
+        return found
+
+
+def weights(count: int) -> Sequence[float]:
+    """Return unequal weights of several losses, so that they do not make up for each other."""
+    return [1 / (1 + 0.37 * number) for number in range(count)]
