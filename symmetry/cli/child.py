@@ -140,5 +140,5 @@ def main() -> None:
 def _beat(remote: Remote) -> None:
     """Give signs of life, and say whether a call of the code under test is running."""
     while True:
-        remote.send("pulse", running.calls, running.inside, running.first, running.loading)
+        remote.send("call", running.calls, running.inside, running.first, running.loading)
         _sleep(SECONDS)
