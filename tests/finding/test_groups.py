@@ -1,0 +1,73 @@
+"""From exchanges to groups, in traces that are written by hand: no framework is needed."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from symmetry.finding.groups import Groups
+from symmetry.finding.solver import Solver
+from symmetry.units.units import Part
+from tests.finding.traces import Steps, network, normal, square_error
+
+
+def searched(trace):
+    """Return a search that has found all groups."""
+    search = Groups(Solver(trace), 1e-12, {*trace.leaves}, lambda *_: None)
+    search.find()
+    return search
+
+
+@settings(max_examples=20)
+@given(st.lists(st.integers(2, 6), min_size=3, max_size=5))
+def test_each_hidden_layer_is_one_group(sizes):
+    assert [units.count for units in searched(network(sizes)).found] == sizes[1:-1]
+
+
+def test_a_unit_that_is_unlike_the_others_is_left_out_and_told_why():
+    def scaled(hidden):
+        return hidden * np.array([1, 1, 3, 1, 1])
+
+    search = searched(network((3, 5, 2), between=lambda h: np.tanh(scaled(h))))
+    (units,) = search.found
+    assert units.count == 4
+    assert [*units.along("w0", 1)] == [0, 1, 3, 4]
+    assert search.failures["w0", 0].node == 0
+
+
+def test_a_unit_whose_statistics_are_forgotten_stays_in_its_group():
+    def statistics(mean, hidden):
+        ahead = 0.9 * mean + 0.1 * hidden.mean(0)
+        ahead[-1] = mean[-1]
+        return ahead
+
+    steps = Steps(w=normal(3, 4), mean=np.ones(4), out=normal(4, 2))
+    hidden = steps.apply(np.matmul, steps.data(normal(6, 3)), steps.w)
+    steps.trace.finals["mean"] = steps.apply(statistics, steps.mean, hidden)
+    y = steps.apply(np.matmul, steps.apply(np.tanh, hidden), steps.out)
+    search = searched(steps.end(steps.apply(square_error, y, steps.data(normal(6, 2)))))
+    assert [units.count for units in search.found] == [4]
+    assert search.excused == {"mean"}
+
+
+def test_units_of_stacked_experts_are_groups_in_each_expert():
+    steps = Steps(inside=normal(2, 3, 4), out=normal(2, 4, 5), router=normal(3, 2))
+    x = steps.data(normal(6, 3))
+    gates = steps.apply(lambda a, w: 1 / (1 + np.exp(a @ w)), x, steps.router)
+    hidden = steps.apply(lambda a, w: np.tanh(a @ w), x, steps.inside)
+    each = steps.apply(np.matmul, hidden, steps.out)
+    y = steps.apply(lambda g, e: (g.T[:, :, None] * e).sum(0), gates, each)
+    search = searched(steps.end(steps.apply(square_error, y, steps.data(normal(6, 5)))))
+    inner = [u for u in search.found if any(part.where for part in u.parts)]
+    assert [units.count for units in inner] == [4, 4]
+    assert inner[0].parts[0] == Part("inside", axis=2, where=((0, 0, 1),))
+    assert [u.count for u in search.found if u not in inner] == [2]
+
+
+def test_slices_that_the_loss_does_not_depend_on_are_no_units():
+    steps = Steps(w=normal(3, 4), out=normal(4, 2), unused=normal(5, 5))
+    hidden = steps.apply(np.tanh, steps.apply(np.matmul, steps.data(normal(6, 3)), steps.w))
+    y = steps.apply(np.matmul, hidden, steps.out)
+    search = searched(steps.end(steps.apply(square_error, y, steps.data(normal(6, 2)))))
+    assert [units.arrays for units in search.found] == [("w", "out")]

@@ -1,0 +1,127 @@
+"""Completing exchanges in traces that are written by hand: no framework is needed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from symmetry.finding.actions import LABELS
+from symmetry.finding.solver import Solver, Stuck
+from tests.finding.traces import Steps, network, normal, square_error
+
+
+def exchanged(axis, i=0, j=1, block=1):
+    """Return the exchange of two slices, or of two blocks of them."""
+    return ((axis, tuple((i * block + n, j * block + n) for n in range(block)), ()),)
+
+
+def solved(trace, name, action):
+    solution, _ = Solver(trace).solve({trace.leaves[name]: action})
+    return solution
+
+
+@given(st.lists(st.integers(2, 6), min_size=3, max_size=5), st.data())
+def test_a_hidden_unit_lies_in_its_column_its_bias_and_the_next_layers_row(sizes, data):
+    layer = data.draw(st.integers(0, len(sizes) - 3))
+    i, j = sorted(data.draw(st.permutations(range(sizes[layer + 1])))[:2])
+    for name, axis in ((f"w{layer}", 1), (f"b{layer}", 0), (f"w{layer + 1}", 0)):
+        assert solved(network(sizes), name, exchanged(axis, i, j)) == {
+            f"w{layer}": exchanged(1, i, j),
+            f"b{layer}": exchanged(0, i, j),
+            f"w{layer + 1}": exchanged(0, i, j),
+        }
+
+
+def test_an_exchange_is_stuck_at_the_operation_that_knows_the_unit():
+    def scaled(hidden):
+        return hidden * np.linspace(1, 2, hidden.shape[1])
+
+    trace = network((3, 4, 2), between=scaled)
+    with pytest.raises(Stuck) as caught:
+        solved(trace, "w0", exchanged(1))
+    assert caught.value.node == 2
+    assert caught.value.given == (exchanged(1),)
+
+
+@pytest.mark.parametrize(("name", "axis"), [("w0", 0), ("w1", 1), ("b1", 0)])
+def test_inputs_and_outputs_are_fixed_by_the_data(name, axis):
+    with pytest.raises(Stuck):
+        solved(network((3, 4, 2)), name, exchanged(axis))
+
+
+def test_a_gate_and_its_value_are_exchanged_together():
+    steps = Steps(gate=normal(3, 4), inside=normal(3, 4, seed=1), out=normal(4, 2))
+    x = steps.data(normal(6, 3))
+    gate = steps.apply(lambda z: 1 / (1 + np.exp(-z)), steps.apply(np.matmul, x, steps.gate))
+    hidden = steps.apply(np.multiply, gate, steps.apply(np.matmul, x, steps.inside))
+    y = steps.apply(np.matmul, hidden, steps.out)
+    trace = steps.end(steps.apply(square_error, y, steps.data(normal(6, 2))))
+    both = {"gate": exchanged(1, 1, 3), "inside": exchanged(1, 1, 3), "out": exchanged(0, 1, 3)}
+    assert solved(trace, "gate", exchanged(1, 1, 3)) == both
+
+
+def test_heads_are_blocks():
+    steps = Steps(inside=normal(3, 6), out=normal(6, 2))
+    x = steps.apply(np.matmul, steps.data(normal(5, 3)), steps.inside)
+    heads = steps.apply(lambda a: a.reshape(5, 2, 3), x)
+    mixed = steps.apply(lambda a: np.exp(a) / np.exp(a).sum(-1, keepdims=True), heads)
+    joined = steps.apply(lambda a: a.reshape(5, 6), mixed)
+    y = steps.apply(np.matmul, joined, steps.out)
+    trace = steps.end(steps.apply(square_error, y, steps.data(normal(5, 2))))
+    whole = {"inside": exchanged(1, block=3), "out": exchanged(0, block=3)}
+    found = Solver(trace).pulled(heads, exchanged(1))
+    assert found == {steps.inside: whole["inside"]}
+    assert Solver(trace).solve(found) == (whole, False)
+
+
+def test_a_buffer_that_is_written_from_units_moves_with_them():
+    steps = Steps(w=normal(3, 4), mean=np.zeros(4), out=normal(4, 2))
+    hidden = steps.apply(np.matmul, steps.data(normal(6, 3)), steps.w)
+    ahead = steps.apply(lambda m, h: 0.9 * m + 0.1 * h.mean(0), steps.mean, hidden)
+    y = steps.apply(np.matmul, steps.apply(np.tanh, hidden), steps.out)
+    steps.trace.finals["mean"] = ahead
+    trace = steps.end(steps.apply(square_error, y, steps.data(normal(6, 2))))
+    moved = solved(trace, "w", exchanged(1))
+    assert moved == {"w": exchanged(1), "mean": exchanged(0), "out": exchanged(0)}
+
+
+def test_units_that_a_step_chooses_between_change_labels():
+    steps = Steps(router=normal(3, 4), values=normal(4, 2))
+    scores = steps.apply(np.matmul, steps.data(normal(9, 3)), steps.router)
+    chosen = steps.apply(lambda s: s.argmax(1), scores)
+    y = steps.apply(lambda v, c: v[c], steps.values, chosen)
+    trace = steps.end(steps.apply(square_error, y, steps.data(normal(9, 2))))
+    solver = Solver(trace)
+    solution, labels = solver.solve({steps.router: exchanged(1, 1, 2)})
+    assert solution == {"router": exchanged(1, 1, 2), "values": exchanged(0, 1, 2)}
+    assert labels
+    assert solver.forward(1, (exchanged(1, 1, 2),)) == [((LABELS, ((1, 2),), ()),)]
+
+
+def test_what_only_moves_elements_is_told_from_what_computes():
+    steps = Steps(w=normal(3, 4))
+    turned = steps.apply(np.transpose, steps.w)
+    shown = steps.apply(lambda a: a.reshape(2, 6), turned)
+    trace = steps.end(steps.apply(np.sum, steps.apply(np.tanh, shown)))
+    solver = Solver(trace)
+    assert [bool(solver.movement(k)) for k in range(4)] == [True, True, False, False]
+    assert solver.movement(0).outputs[0].tolist() == (np.arange(12).reshape(3, 4).T + 1).tolist()
+
+
+def test_an_operation_that_does_not_take_other_arrays_is_none():
+    trace = network((3, 4, 2))
+    assert trace.perform(0, {0: normal(7, 5)}) is None
+    assert trace.perform(0, {0: np.zeros((7, 3))})[0].shape == (7, 4)
+
+
+def test_what_comes_before_and_after_values():
+    trace = network((3, 4, 2))
+    hidden = trace.nodes[2].outputs[0]
+    assert trace.upstream({hidden}) >= {trace.leaves["w0"], trace.leaves["b0"], hidden}
+    assert trace.leaves["w1"] not in trace.upstream({hidden})
+    assert trace.downstream({trace.leaves["w1"]}) == {
+        trace.leaves["w1"],
+        *(node.outputs[0] for node in trace.nodes[3:]),
+    }
