@@ -15,8 +15,9 @@ from symmetry.checker.verdict import Checked, Verdict, settled
 from symmetry.invariants import catalogue, trainings
 from symmetry.invariants.catalogue import Invariant
 from symmetry.steps.case import EXAMPLES, Case
-from symmetry.steps.step import DTYPES, StepTarget
+from symmetry.steps.step import StepTarget
 from symmetry.trainings.training import TrainingTarget
+from symmetry.units.state import DTYPES
 from symmetry.units.words import count
 
 STEPS = 4

@@ -1,8 +1,7 @@
-"""The process in which a command runs code under test: whatever that does, the command goes on.
+"""What the process that runs code under test is told, and what it tells the one that started it.
 
-It obeys the same command line, and shows what it finds to the process that has started it
-(``parent.py``). Where that process had to start a new one, because the last one ended too early,
-this one is told what is known: it runs nothing again, and goes on behind the case that was running.
+Where a new process had to be started, because the last one ended too early, it is told what is
+known: it runs nothing again, and goes on behind the case that was running.
 """
 
 from __future__ import annotations
@@ -12,15 +11,12 @@ import json
 import os
 import pickle
 import threading
-import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from symmetry.base.calls import running
-from symmetry.base.errors import INTERRUPTED, SymmetryError
-from symmetry.base.processes import take_pipes
-from symmetry.cli.screen import Screen, showing
+from symmetry.base.errors import SymmetryError
+from symmetry.cli.screen import Screen
 
 if TYPE_CHECKING:
     from symmetry.checker.verdict import Verdict
@@ -28,7 +24,7 @@ if TYPE_CHECKING:
 
 SECONDS = 0.25  # between two signs of life
 # Code under test may replace them.
-_exit, _process, _sleep = os._exit, os.getpid, time.sleep
+_exit, _process = os._exit, os.getpid
 _json, _pickled = json.dumps, pickle.dumps
 
 
@@ -110,35 +106,3 @@ class Remote(Screen):
     def _send(self, kind: str, verdict: Verdict) -> None:
         blob = base64.b64encode(_pickled(verdict)).decode()
         self.send(kind, (self._target, verdict.invariant, verdict.dtype), blob)
-
-
-def main() -> None:
-    """Obey the command line that comes through standard input, and answer its exit status."""
-    from symmetry.base.raised import in_one_line
-    from symmetry.cli import execute
-
-    questions, answers = take_pipes()
-    order = pickle.load(questions)
-    remote = Remote(order, answers)
-    threading.Thread(target=_beat, args=(remote,), daemon=True).start()
-    try:
-        with showing(remote):
-            status = execute(order.arguments)
-    except BaseException as error:  # whatever code under test has done to us
-        try:
-            why = f"the check itself raised {in_one_line(error)} (--in-process shows where)"
-            remote.send("failed", why)
-        finally:  # no traceback, if that fails as well
-            _exit(1)
-    if status == INTERRUPTED:  # a Ctrl-C never comes here
-        remote.send("failed", "the target raised KeyboardInterrupt")
-    else:
-        remote.send("end", status)
-    _exit(0)  # threads, exit handlers, finalisers: nothing that was left behind has a say
-
-
-def _beat(remote: Remote) -> None:
-    """Give signs of life, and say whether a call of the code under test is running."""
-    while True:
-        remote.send("call", running.calls, running.inside, running.first, running.loading)
-        _sleep(SECONDS)

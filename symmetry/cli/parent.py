@@ -164,7 +164,7 @@ class _Process:
 
     def __init__(self, order: Order, pass_on: Callable[[IO[bytes]], None]) -> None:
         self._token = order.token.encode()
-        self._process = start(child.__name__, stderr=subprocess.PIPE)
+        self._process = start("symmetry.cli.worker", stderr=subprocess.PIPE)
         assert self._process.stdin
         assert self._process.stdout
         assert self._process.stderr

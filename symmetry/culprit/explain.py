@@ -12,13 +12,13 @@ from symmetry.culprit.answer import explain_exchange, explain_setting
 from symmetry.culprit.explanation import Explanation
 from symmetry.culprit.plant import cloned, with_different
 from symmetry.culprit.setting import Setting, WatchedStep
-from symmetry.steps.case import DTYPES, Case, told_apart
+from symmetry.steps.case import Case, told_apart
 from symmetry.steps.recipes import start_of_case
 from symmetry.steps.start import StepStart
 from symmetry.steps.step import StepTarget
 from symmetry.targets.resolve import resolve
 from symmetry.trainings.training import TrainingTarget
-from symmetry.units.state import State
+from symmetry.units.state import DTYPES, State
 from symmetry.units.units import Part, Units
 
 STEPS = 2  # of a training

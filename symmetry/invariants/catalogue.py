@@ -15,7 +15,7 @@ from symmetry.base import ranks
 from symmetry.base.errors import SymmetryError
 from symmetry.invariants import law, network, runs
 from symmetry.invariants.measurement import Measurement
-from symmetry.steps.step import DTYPES
+from symmetry.units.state import DTYPES
 
 ZERO = frozenset({"zero"})
 CLONED = frozenset({"cloned"})  # clones, and units that differ

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from symmetry.base.errors import SymmetryError, TargetError
 from symmetry.base.raised import in_one_line
-from symmetry.steps.step import DTYPES
 from symmetry.units.compare import Floats
+from symmetry.units.state import DTYPES
 from symmetry.units.words import a_kind
 
 MakeModel = Callable[[int, int, int], nn.Module]

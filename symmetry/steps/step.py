@@ -19,9 +19,8 @@ from symmetry.base.calls import calling
 from symmetry.base.errors import TargetError
 from symmetry.base.raised import in_one_line, raised_as
 from symmetry.units.compare import Floats
+from symmetry.units.state import DTYPES
 from symmetry.units.words import a_kind
-
-DTYPES = ("float32", "float64")
 
 Step = Callable[[Floats, Floats, Floats, Floats, float], Any]
 

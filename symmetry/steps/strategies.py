@@ -20,7 +20,8 @@ from hypothesis import seed as hypothesis_seed
 from hypothesis import strategies as st
 
 from symmetry.base.random import Random
-from symmetry.steps.case import DTYPES, EXAMPLES, Case
+from symmetry.steps.case import EXAMPLES, Case
+from symmetry.units.state import DTYPES
 
 T = TypeVar("T")
 

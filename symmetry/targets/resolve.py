@@ -12,9 +12,10 @@ from types import ModuleType
 from typing import Any
 
 from symmetry.base.errors import SymmetryError
-from symmetry.steps.step import DTYPES, StepTarget
+from symmetry.steps.step import StepTarget
 from symmetry.targets.load import defined_in, load_file, load_module, nearest, readable
 from symmetry.trainings.training import TrainingTarget
+from symmetry.units.state import DTYPES
 
 BUILTIN = ("numba", "numpy", "torch", "torch-autograd", "jax")
 _FRAMEWORKS = ("torch", "jax")  # that may not be installed

@@ -27,8 +27,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from symmetry.base.errors import TrainingError
-from symmetry.steps.step import DTYPES
 from symmetry.trainings.run import Run
+from symmetry.units.state import DTYPES
 
 
 @dataclass(frozen=True)

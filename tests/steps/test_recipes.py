@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from symmetry.steps.case import DATA, DTYPES, WEIGHTS, Case
+from symmetry.steps.case import DATA, WEIGHTS, Case
 from symmetry.steps.recipes import setting
+from symmetry.units.state import DTYPES
 
 CASE = Case(200, 20, 12, 5, 0.1, 3, "float64", "pixels", "scaled", 7)
 DIGEST = "74fd5e20246096be68748253bd7e37afa57501996f7c05e6209e41432c4b1487"
