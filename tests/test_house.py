@@ -133,7 +133,9 @@ def floor(name: str) -> int:
 
 def test_the_house_is_as_it_is_meant() -> None:
     faults = House(ROOT).faults()
-    assert [line for line in faults if "checker." not in line and "finding.coverage" not in line] == []
+    assert [
+        line for line in faults if "checker." not in line and "finding.coverage" not in line
+    ] == []
 
 
 @pytest.fixture
