@@ -4,13 +4,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from symmetry.api import Explanation as Explanation
     from symmetry.api import Report as Report
     from symmetry.api import check as check
+    from symmetry.api import explain as explain
     from symmetry.base.errors import SymmetryError as SymmetryError
     from symmetry.checker.progress import Progress as Progress
     from symmetry.checker.verdict import Verdict as Verdict
-    from symmetry.culprit.explain import explain as explain
-    from symmetry.culprit.explanation import Explanation as Explanation
     from symmetry.finding.coverage import Coverage as Coverage
     from symmetry.finding.coverage import find_units as find_units
     from symmetry.steps.case import Case as Case
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 _HOMES = {
     "Case": "symmetry.steps.case",
     "Coverage": "symmetry.finding.coverage",
-    "Explanation": "symmetry.culprit.explanation",
+    "Explanation": "symmetry.api",
     "Progress": "symmetry.checker.progress",
     "Report": "symmetry.api",
     "SymmetryError": "symmetry.base.errors",
     "Verdict": "symmetry.checker.verdict",
     "check": "symmetry.api",
-    "explain": "symmetry.culprit.explain",
+    "explain": "symmetry.api",
     "find_units": "symmetry.finding.coverage",
     "from_module": "symmetry.steps.from_module",
     "parametrize_invariants": "symmetry.testing",

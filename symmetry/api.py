@@ -1,15 +1,22 @@
 """The public functions: what a notebook or a test calls, and what the command line prints."""
 
+import html
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from symmetry.base.errors import SymmetryError
 from symmetry.checker.plan import STEPS, Plan
 from symmetry.checker.progress import Progress
 from symmetry.checker.verdict import Checked, Verdict, exit_code
+from symmetry.culprit import explain as culprit
+from symmetry.culprit.explained import Explained
+from symmetry.report import explained
 from symmetry.report import verdicts as report
 from symmetry.steps.case import EXAMPLES, Case
 from symmetry.targets.resolve import resolve
+from symmetry.trainings.training import TrainingTarget
+from symmetry.units.state import DTYPES
 from symmetry.units.words import a_kind
 
 Target = str | Callable[..., Any]
@@ -126,3 +133,92 @@ def check(
     options = {**locals(), "target": resolve(target)}  # all of them are a plan's, but for one
     del options["progress"]
     return Report(**vars(Plan(**options).run(progress)))
+
+
+class Explanation(Explained):
+    """What watching a target came to: print it to read it.
+
+    Attributes
+    ----------
+    target
+        Name of the target.
+    outcome
+        *explained* if there is a culprit; *nothing split* if equal units stayed equal, up to
+        *rounding*; otherwise why there is no culprit.
+    culprits
+        The operations that split units, the first one first.
+    step, units, array, difference
+        Where and how far units split; None, or empty, where none did.
+    """
+
+    @property
+    def headline(self) -> str:
+        """What came out, in one line."""
+        return explained.headline(self)
+
+    def to_json(self) -> str:
+        """Return the text that ``symmetry explain --json`` writes."""
+        return explained.to_json(self)
+
+    def __repr__(self) -> str:
+        """Return what the command prints."""
+        return "\n".join(explained.lines(self))
+
+    def _repr_html_(self) -> str:
+        """Return what the command prints, for a notebook."""
+        return f"<pre>{html.escape(repr(self))}</pre>"
+
+
+def explain(
+    target: Target,
+    *,
+    case: Case | None = None,
+    dtype: str | None = None,
+    steps: int = culprit.STEPS,
+    seed: int = 0,
+) -> Explanation:
+    """Name the first operation that splits equal units of a target.
+
+    Parameters
+    ----------
+    target
+        As ``check`` takes it: a two-layer step, a training, or a name of one.
+    case
+        Of a two-layer step: where it begins. By default generated pixels and zero weights.
+    dtype
+        ``"float32"`` or ``"float64"``. By default a training is looked at in float64, where
+        rounding hides nothing, and then as it is written.
+    steps
+        Of a training: the longest run.
+    seed
+        Of a training's random numbers.
+
+    Returns
+    -------
+    Explanation
+        With its ``outcome`` and, if something splits the units, its ``culprits``.
+
+    Raises
+    ------
+    SymmetryError
+        If the target cannot be imported or run, or has no equal units.
+
+    Examples
+    --------
+    >>> explain("numba", case=Case(8, 2, 3, 2, 0.1, 2, "float32", "unit", "zero", 0)).outcome
+    'nothing split'
+    """
+    if dtype not in (None, *DTYPES):
+        raise SymmetryError(f"dtype must be one of {', '.join(DTYPES)}, not {dtype!r}")
+    if not isinstance(steps, int) or steps < 1:
+        raise SymmetryError(f"steps must be an integer of at least 1, not {steps!r}")
+    resolved = resolve(target)
+    if isinstance(resolved, TrainingTarget):
+        if case is not None:
+            raise SymmetryError(f"{resolved.name} is a training: it has no cases to be run")
+        found = culprit.explain_training(resolved, dtype=dtype, steps=steps, seed=seed)
+    else:
+        chosen = dtype or (resolved.dtypes[0] if case is None else case.dtype)
+        start = replace(culprit.CASE if case is None else case, dtype=chosen)
+        found = culprit.explain_case(resolved, start)
+    return Explanation(**vars(found))

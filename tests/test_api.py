@@ -152,3 +152,17 @@ def test_what_makes_no_sense_is_one_line(target, options, message):
     with pytest.raises(SymmetryError, match=message) as caught:
         check(target, **options)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"dtype": "float16"}, "dtype must be one of float32, float64, not 'float16'"),
+        ({"steps": 0}, "steps must be an integer of at least 1, not 0"),
+        ({"steps": "2"}, "steps must be an integer of at least 1, not '2'"),
+    ],
+)
+def test_an_option_of_explain_that_makes_no_sense_is_refused(options, message) -> None:
+    with pytest.raises(SymmetryError) as refused:
+        symmetry.explain("numpy", **options)
+    assert str(refused.value) == message

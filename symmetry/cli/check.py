@@ -179,13 +179,14 @@ def _explained(report: Report) -> Iterable[str]:
     if not violated:
         return ()
     from symmetry.culprit.explain import explain_verdict
+    from symmetry.report.explained import lines
     from symmetry.targets.resolve import resolve
 
     units = report.coverage.groups if report.coverage is not None else None
     for verdict in violated.values():
         found = explain_verdict(resolve(report.trainer), verdict, _WORK, units)
         if found is not None:
-            return ("", *found.lines()) if found.step is not None else ()
+            return ("", *lines(found)) if found.step is not None else ()
     return ()
 
 

@@ -14,7 +14,7 @@ from symmetry.cli.parent import Isolated
 from symmetry.cli.screen import current, say
 
 if TYPE_CHECKING:
-    from symmetry.culprit.explanation import Explanation
+    from symmetry.culprit.explained import Explained
 
 # The options of steps, and what a case calls them.
 _KEYS = {"hidden": "h", "samples": "n", "inputs": "i", "classes": "c"}
@@ -72,6 +72,7 @@ def command(target: str, json: Path | None, script: Path | None, **given: Any) -
     """
     from symmetry.base.files import writable_files, write_all
     from symmetry.culprit.explain import explain_training
+    from symmetry.report.explained import lines, to_json
     from symmetry.targets.resolve import resolve
     from symmetry.trainings.training import TrainingTarget
 
@@ -90,11 +91,11 @@ def command(target: str, json: Path | None, script: Path | None, **given: Any) -
         explanation = explain_training(found, **given)
     else:
         explanation, threads = _explain_step(found, **given)
-    for line in explanation.lines():
+    for line in lines(explanation):
         say(line)
     if threads is not None:
         say(f"{'threads':<12}{threads}")
-    contents: dict[Path, str | bytes] = {json: explanation.to_json()} if json else {}
+    contents: dict[Path, str | bytes] = {json: to_json(explanation)} if json else {}
     written = next((c.script for c in explanation.culprits if c.script is not None), None)
     if script is not None and written is not None:
         contents |= written.files(script)
@@ -108,7 +109,7 @@ def command(target: str, json: Path | None, script: Path | None, **given: Any) -
 
 def _explain_step(
     trainer: Any, *, case: str | None = None, dtype: str = "", seed: int | None = None, **given: Any
-) -> tuple[Explanation, str | None]:
+) -> tuple[Explained, str | None]:
     """Explain a two-layer step; on small data with one thread, which is said."""
     from symmetry.checker.threads import in_words
     from symmetry.culprit.explain import explain_case, explain_step

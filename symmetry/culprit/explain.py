@@ -1,94 +1,46 @@
-"""Explaining a target: why its equal units split."""
+"""Explaining a target: why its equal units split.
+
+A step is explained from a case or a start, a training in float64 and as written, a verdict of a
+check as the target that was checked.
+"""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 from symmetry.base.errors import SymmetryError, TargetError
 from symmetry.checker.threads import one_thread
 from symmetry.checker.verdict import Verdict
-from symmetry.culprit.answer import explain_exchange, explain_setting
-from symmetry.culprit.explanation import Explanation
-from symmetry.culprit.plant import cloned, with_different
-from symmetry.culprit.setting import Setting, WatchedStep
-from symmetry.steps.case import Case, told_apart
+from symmetry.culprit.answer import explain_exchange, explain_splits
+from symmetry.culprit.explained import Explained
+from symmetry.culprit.starts import cloned, with_different
+from symmetry.culprit.step import WatchedStep
+from symmetry.culprit.watched import WatchedStart
+from symmetry.steps.case import Case, with_distinct_sizes
 from symmetry.steps.recipes import start_of_case
 from symmetry.steps.start import StepStart
 from symmetry.steps.step import StepTarget
-from symmetry.targets.resolve import resolve
+from symmetry.trainings.start import TrainingStart
 from symmetry.trainings.training import TrainingTarget
-from symmetry.units.state import DTYPES, State
+from symmetry.units.state import State
 from symmetry.units.units import Part, Units
 
 STEPS = 2  # of a training
 _SHIFTS = 3  # of the units of a training that stay different: each once beside a clone
 _RUNS = 15  # that an explanation takes, about
-_CASE = Case(200, 20, 200, 10, 0.01, 10, "float32", "pixels", "zero", 0)
+CASE = Case(200, 20, 200, 10, 0.01, 10, "float32", "pixels", "zero", 0)
 _FROM_ZERO = ("symmetry/w1-columns", "symmetry/w2-rows")
 _EXPLAINED = (*_FROM_ZERO, "symmetry/clones", "symmetry/permutation")
 
 
-def explain(
-    target: str | Callable[..., Any],
-    *,
-    case: Case | None = None,
-    dtype: str | None = None,
-    steps: int = STEPS,
-    seed: int = 0,
-) -> Explanation:
-    """Name the first operation that tells equal units of a target apart.
-
-    Parameters
-    ----------
-    target
-        As ``symmetry.check`` takes it: a two-layer step, a training, or a name of one.
-    case
-        Of a two-layer step: where it begins. By default generated pixels and zero weights.
-    dtype
-        ``"float32"`` or ``"float64"``. By default a training is looked at in float64, where
-        rounding hides nothing, and then as it is written.
-    steps
-        Of a training: the longest run.
-    seed
-        Of a training's random numbers.
-
-    Returns
-    -------
-    Explanation
-        With its ``outcome`` and, if something splits the units, its ``culprits``.
-
-    Raises
-    ------
-    SymmetryError
-        When the target cannot be imported or run, or has no equal units.
-
-    Examples
-    --------
-    >>> explain("numba", case=Case(8, 2, 3, 2, 0.1, 2, "float32", "unit", "zero", 0)).outcome
-    'nothing split'
-    """
-    if dtype not in (None, *DTYPES):
-        raise SymmetryError(f"dtype must be one of {', '.join(DTYPES)}, not {dtype!r}")
-    if not isinstance(steps, int) or steps < 1:
-        raise SymmetryError(f"steps must be an integer of at least 1, not {steps!r}")
-    found = resolve(target)
-    if isinstance(found, TrainingTarget):
-        if case is not None:
-            raise SymmetryError(f"{found.name} is a training: it has no cases to be run")
-        return explain_training(found, dtype=dtype, steps=steps, seed=seed)
-    chosen = dtype or (found.dtypes[0] if case is None else case.dtype)
-    return explain_case(found, replace(_CASE if case is None else case, dtype=chosen))
-
-
 @one_thread()
-def explain_case(trainer: StepTarget, case: Case) -> Explanation:
+def explain_case(trainer: StepTarget, case: Case) -> Explained:
     """Explain a two-layer step from a case.
 
     Where its sizes are alike, it begins with larger ones, if units split then, too: of an array of
     two by two nobody can tell which of its axes has the units. Units that all differ are cloned.
     """
-    for sized in dict.fromkeys((told_apart(case), case)):
+    for sized in dict.fromkeys((with_distinct_sizes(case), case)):
         start = start_of_case(sized)
         hidden = start.hidden_units
         if all(len(group) == 1 for group in hidden.groups(start.start)):
@@ -102,21 +54,21 @@ def explain_case(trainer: StepTarget, case: Case) -> Explanation:
     return replace(found, remarks=(f"seen with {sizes}", *found.remarks))
 
 
-def explain_step(trainer: StepTarget, start: StepStart) -> Explanation:
+def explain_step(trainer: StepTarget, start: StepStart) -> Explained:
     """Explain a two-layer step from a start."""
     if start.w1.dtype.name not in trainer.dtypes:
         raise SymmetryError(f"{trainer.name} takes {', '.join(trainer.dtypes)} only")
-    setting = WatchedStep(trainer, start)
-    (units,) = setting.units
-    if all(len(group) == 1 for group in units.groups(setting.start)):
+    watched = WatchedStep(trainer, start)
+    (units,) = watched.units
+    if all(len(group) == 1 for group in units.groups(watched.start)):
         raise SymmetryError("no two hidden units start equal, so there is no symmetry to break")
     try:
-        found = explain_setting(setting, start.iterations)
+        found = explain_splits(watched, start.iterations)
         if found.outcome == "nothing split" and not (start.w1.any() or start.w2.any()):
-            last = setting.last(setting.start, start.iterations)
+            last = watched.last(watched.start, start.iterations)
             moves = [bool(units.rows(last, part).any()) for part in units.parts]
             if not any(moves) or (start.iterations > 1 and not all(moves)):
-                moved = with_different(setting.start, units, [0], setting.scale, 0)
+                moved = with_different(watched.start, units, [0], watched.scale, 0)
                 equal = units.rearranged(moved, [0] * units.count)
                 again = explain_step(trainer, start.at(equal))
                 remark = (
@@ -126,7 +78,7 @@ def explain_step(trainer: StepTarget, start: StepStart) -> Explanation:
         if found.outcome != "nothing split":
             return found
         steps = STEPS if isinstance(trainer.target, type) else 1  # a function keeps no state
-        return explain_exchange(setting, min(start.iterations, steps)) or found
+        return explain_exchange(watched, min(start.iterations, steps)) or found
     except TargetError as error:
         raise SymmetryError(f"{trainer.name}: {error}") from error
 
@@ -140,7 +92,7 @@ def explain_training(
     dtype: str | None = None,
     seed: int = 0,
     first: str = "",
-) -> Explanation:
+) -> Explained:
     """Explain a training: in float64, where rounding hides nothing, and then as it is written.
 
     Groups of ``units`` are looked for if they are not given; the one named ``first`` comes first.
@@ -151,24 +103,24 @@ def explain_training(
         groups = find(training).groups if units is None else units
         if not groups:
             raise SymmetryError(f"{training.name} has no equal units, so there is nothing to split")
-        found: list[Explanation] = []
+        found: list[Explained] = []
         # Of clones of what a step chooses between it rightly takes the first one.
         unchosen = [group for group in groups if not group.chosen]
         for kind in ("float64", "float32") if dtype is None else (dtype,):
-            for setting in _settings(training, unchosen, kind, seed):
-                found.append(explain_setting(setting, steps, first=first))
+            for watched in _starts(training, unchosen, kind, seed):
+                found.append(explain_splits(watched, steps, first=first))
                 if found[-1].outcome == "explained":
                     return found[-1]
             # Rounding in float32 may grow to more than what an exchange does.
             if kind == "float64":
-                setting = next(_settings(training, groups, kind, seed))
-                unfair = explain_exchange(setting, steps, first=first)
+                watched = next(_starts(training, groups, kind, seed))
+                unfair = explain_exchange(watched, steps, first=first)
                 found += [unfair] if unfair is not None else []
                 if found[-1].outcome == "explained":
                     return found[-1]
-        wide = _widened(groups, setting.start)
-        for setting in _settings(training, wide, dtype or "float64", seed) if wide else ():
-            supposed = explain_setting(setting, steps)
+        wide = _widened(groups, watched.start)
+        for watched in _starts(training, wide, dtype or "float64", seed) if wide else ():
+            supposed = explain_splits(watched, steps)
             if supposed.outcome == "explained":
                 proved = next(group.count for group in groups if group.name == supposed.units)
                 remark = f"{proved} of them were proved equal, and all were supposed to be"
@@ -178,14 +130,14 @@ def explain_training(
     return next((each for each in reversed(found) if each.step is not None), found[-1])
 
 
-def _settings(
+def _starts(
     training: TrainingTarget, groups: Sequence[Units], dtype: str, seed: int
-) -> Iterator[Setting]:
-    """Yield the training as a setting: each unit differs from its clones in one of them."""
-    from symmetry.culprit.training import WatchedTraining
+) -> Iterator[WatchedStart]:
+    """Yield starts of a training with clones: each unit differs from its clones in one of them."""
+    from symmetry.culprit.training import with_clones
 
     for shift in range(_SHIFTS):
-        yield WatchedTraining(training, groups, dtype=dtype, shift=shift, seed=seed)
+        yield with_clones(TrainingStart(training, dtype, seed), groups, shift)
 
 
 def _widened(groups: Sequence[Units], state: State) -> list[Units]:
@@ -218,7 +170,7 @@ def explain_verdict(
     verdict: Verdict,
     budget: int,
     units: Sequence[Units] | None = None,
-) -> Explanation | None:
+) -> Explained | None:
     """Explain a violation that repeats and speaks of equal units; others have no such culprit.
 
     ``units`` are the groups that the check has found. Returns None if there is nothing to explain,

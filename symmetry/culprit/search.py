@@ -1,16 +1,16 @@
-"""From a split to the operation behind it: what exchanging two units does to every array of a run.
+"""From a split to the operation behind it: how each array of a run changes by an exchange of units.
 
     R: the run in which units begin equal, and split.
     S: two of them, a and b, are made different.
     U: S moved by one ulp, which tells how far rounding moves each array.
     T: S with a and b exchanged. Every array must come out as before, but for the exchange of two
        places: those are where the units are. As a control, a is exchanged with a usual unit, c.
-    R again: an array that holds other bits at the two places is a finding.
+    R again: an array that holds other bits at the two places is an inequality.
 
 S is kept, the others are compared as they go.
 
-Where nothing splits, no two units are equal in R: an array is a finding in which the exchange does
-not just exchange what is at the two places.
+Where nothing splits, no two units are equal in R: an array is an inequality if the exchange does
+more to it than exchange what is at the two places.
 """
 
 from bisect import bisect_right
@@ -18,33 +18,51 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from symmetry.base.errors import TargetError
-from symmetry.culprit.pair import Key, Measurement, Pair
-from symmetry.culprit.plant import nudged, with_different
-from symmetry.culprit.setting import Setting
-from symmetry.culprit.spot import largest
+from symmetry.culprit.exchange import Exchange, Inequality, Key
+from symmetry.culprit.location import Location, largest
+from symmetry.culprit.starts import nudged, with_different
+from symmetry.culprit.watched import WatchedStart
 from symmetry.observe.tape import Event, Mend, Tape
 from symmetry.units.compare import Group
 from symmetry.units.state import Array, State, identical
 from symmetry.units.units import Units
 
 Sink = Callable[[Event], None]
+Compare = Callable[[Key, Event, Array, Array], None]  # an array of two runs
 
 
 @dataclass(frozen=True)
-class Watched:
-    """R: the run in which units begin equal, and split."""
+class WatchedRun:
+    """R: the run in which units begin equal, and split.
 
-    setting: Setting
+    Attributes
+    ----------
+    watched
+        Where it begins.
+    units
+        The group whose units split.
+    events
+        Its operations, without their arrays.
+    ends
+        How many events there were after each step.
+    groups
+        Which of the units that began equal are equal at the end; empty if none began equal.
+    earlier
+        How many steps came before those that are watched.
+    """
+
+    watched: WatchedStart
     units: Units
-    events: Sequence[Event]  # without their arrays
-    ends: Sequence[int]  # how many events there were after each step
-    groups: Sequence[Group]  # which of the units that began equal are equal at the end, if any were
-    earlier: int  # steps before those that are watched
+    events: Sequence[Event]
+    ends: Sequence[int]
+    groups: Sequence[Group]
+    earlier: int
 
     @property
     def jax(self) -> bool:
@@ -56,14 +74,14 @@ class Watched:
         return self.earlier + 1 + bisect_right(self.ends, number)
 
 
-def watched(setting: Setting, units: Units, steps: int, earlier: int = 0) -> Watched:
+def watch(watched: WatchedStart, units: Units, steps: int, earlier: int = 0) -> WatchedRun:
     """Watch the run in which units begin equal."""
     events: list[Event] = []
     tape = Tape(lambda event: events.append(event.let_go()))
-    after = [(tape.count, state) for state in setting.states(setting.start, steps, tape)]
-    groups = _groups(units, setting.start, after[-1][1], setting.coarse)
+    after = [(tape.count, state) for state in watched.states(watched.start, steps, tape)]
+    groups = _groups(units, watched.start, after[-1][1], watched.coarse)
     ends = [count for count, _ in after]
-    return Watched(setting, units, events, ends, groups, earlier)
+    return WatchedRun(watched, units, events, ends, groups, earlier)
 
 
 def chosen(groups: Sequence[Group]) -> tuple[int, int, list[int]]:
@@ -78,102 +96,143 @@ def chosen(groups: Sequence[Group]) -> tuple[int, int, list[int]]:
     return middle[0], middle[:2][-1], [group[0] for group in others]
 
 
-class Ways:
-    """What every array of a run does with the units a, usual, b, odd, and c, usual.
+class ExchangedRuns:
+    """How each array of a run changes when units are exchanged: a with b, and a with c.
 
-    If there is no second usual unit c is a: then nothing speaks against what the odd one does.
+    Units a and c are usual ones, b is odd. If there is no second usual unit, c is a, and nothing is
+    left out because the usual unit does it as well.
+
+    Attributes
+    ----------
+    run
+        The run in which the units begin equal.
+    exchange, control
+        Where its arrays hold a and b, and where they hold a and c.
+    different, swapped
+        The starts in which a and b differ, and in which those two are exchanged.
+    seen
+        The events of the run in which they differ, without their arrays.
+    own
+        The numbers that these events have in the run with equal units.
+    other_way
+        The first operation that one of the runs has and another lacks; None if there is none.
+    leaves
+        Its number in the run with equal units.
     """
 
-    def __init__(self, run: Watched, a: int, b: int, c: int, seed: int) -> None:
-        self.run, setting, units = run, run.setting, run.units
+    def __init__(self, run: WatchedRun, a: int, b: int, c: int, seed: int) -> None:
+        self.run, units = run, run.units
         noise: dict[Key, float] = {}
-        self.pair = Pair(a, b, noise, equal=bool(run.groups))
-        self.control = Pair(a, c, noise)
-        self.different = with_different(setting.start, units, [a, b], setting.scale, seed)
+        self.exchange = Exchange(a, b, noise, equal=bool(run.groups))
+        self.control = Exchange(a, c, noise)
+        start, scale = run.watched.start, run.watched.scale
+        self.different = with_different(start, units, [a, b], scale, seed)
         self.swapped = units.swapped(self.different, a, b)
+        self.nudged = nudged(self.different, seed)
         self.seen: list[Event] = []
-        self.usual: set[int] = set()  # events that the usual unit goes through
+        self.own: dict[int, int] = {}
+        self.other_way: Event | None = None
+        self.leaves = len(run.events)
+        self._noise, self._matched = noise, dict[int, int]()
+        self._last: State = {}
         self._matters: dict[Key, bool] = {}
+
+    def compare(self) -> None:
+        """Run with different units, and compare the runs with those nudged and exchanged."""
         kept: list[list[Array]] = []
 
         def keep(event: Event) -> None:
             kept.append([array.copy() for array in event.arrays])
             self.seen.append(event.let_go())
 
-        def compare(start: State, use: Callable[[Key, Event, Array, Array], None]) -> int:
-            """Return where the run from another start leaves S."""
-            end = len(kept)
-
-            def sink(event: Event) -> None:
-                nonlocal end
-                number = event.number
-                if number >= end or event.signature != self.seen[number].signature:
-                    end = min(end, number)
-                    return
-                for q, (s, other) in enumerate(zip(kept[number], event.arrays, strict=True)):
-                    if s.size:
-                        use((number, q), event, s, other)
-
-            _, count = self._watch(start, sink)
-            return min(end, count)
-
         def measure(key: Key, _: Event, s: Array, u: Array) -> None:
             if s.dtype.kind == "f":
-                noise[key] = setting.limit * largest(s - u)
+                self._noise[key] = self.run.watched.limit * largest(s - u)
 
         self._last, _ = self._watch(self.different, keep)
-        ends = [compare(nudged(self.different, seed), measure)]
-        ends.append(compare(self.swapped, self.pair.see))
-        ends.append(compare(units.swapped(self.different, a, c), self.control.see))
-        self._inplace = {n for n, seen in enumerate(self.seen) if seen.call.written}
-        self._align(min(ends))
+        with_c = self.run.units.swapped(self.different, self.exchange.a, self.control.b)
+        others: list[tuple[State, Compare]] = [
+            (self.nudged, measure),
+            (self.swapped, self.exchange.see),
+            (with_c, self.control.see),
+        ]
+        self._align(min(self._compare(kept, start, use) for start, use in others))
+
+    def _compare(self, kept: Sequence[Sequence[Array]], start: State, use: Compare) -> int:
+        """Compare the arrays of a run with those kept; return the event where it leaves them."""
+        end = len(kept)
+
+        def sink(event: Event) -> None:
+            nonlocal end
+            number = event.number
+            if number >= end or event.signature != self.seen[number].signature:
+                end = min(end, number)
+                return
+            for q, (s, other) in enumerate(zip(kept[number], event.arrays, strict=True)):
+                if s.size:
+                    use((number, q), event, s, other)
+
+        _, count = self._watch(start, sink)
+        return min(end, count)
+
+    @cached_property
+    def usual(self) -> set[int]:
+        """The events that the usual unit c goes through."""
+        located = {key[0] for key, location in self.control.locations.items() if location}
+        over = ((k, both, self.exchange.locations.get(k)) for k, both in self.control.over.items())
+        along = ((k, both, odd) for k, both, odd in over if odd and odd.axis >= 0)
+        return located | {key[0] for key, both, odd in along if odd.lies_in(both)}
+
+    @cached_property
+    def _inplace(self) -> set[int]:
+        """The events that write into what was there."""
+        return {number for number, seen in enumerate(self.seen) if seen.call.written}
 
     def moves(self, number: int) -> bool:
         """Return whether an event of the run with equal units depends on the two."""
-        return self.pair.spots.get((self._matched.get(number, -1), 0)) is not None
+        return self.exchange.locations.get((self._matched.get(number, -1), 0)) is not None
 
-    def judge(self, mended: Sequence[Measurement] = ()) -> tuple[list[Measurement], bool]:
+    def judge(self, mended: Sequence[Inequality] = ()) -> tuple[list[Inequality], bool]:
         """Run with equal units; return what tells them apart, in order, and whether they split.
 
-        What the usual unit does as well belongs to it, not to the odd one: such findings are left
-        out, unless it is an operation that the odd unit lacks. ``mended`` findings are made equal;
-        behind a jump the exchange of units fits only where all operands hold both of them.
+        What the usual unit does as well belongs to it, not to the odd one: such inequalities are
+        left out, unless it is an operation that the odd unit lacks. Those that are ``mended`` are
+        made equal; behind a jump the exchange fits only where all operands hold both units.
         """
-        found: list[Measurement] = []
+        found: list[Inequality] = []
         mends: dict[int, list[tuple[int, Mend]]] = {}
-        for finding in mended:
-            change = finding.key[1], finding.spot.make_equal
-            mends.setdefault(self.own[finding.event], []).append(change)
+        for inequality in mended:
+            change = inequality.key[1], inequality.location.make_equal
+            mends.setdefault(self.own[inequality.event], []).append(change)
 
         def sink(event: Event) -> None:
             number = self._matched.get(event.number)
             if number is not None:
-                found.extend(self.pair.judge(number, event))
+                found.extend(self.exchange.judge(number, event))
                 self.control.judge(number, event)
 
-        last, _ = self._watch(self.run.setting.start, sink, mends=mends)
-        found += self.pair.lonely(self._inplace)
-        after = self._after({finding.event for finding in mended if finding.jumps})
+        last, _ = self._watch(self.run.watched.start, sink, mends=mends)
+        found += self.exchange.unmatched(self._inplace)
+        after = self._after({one.event for one in mended if one.jumps})
         found = [
-            finding
-            for finding in self._of_the_odd(sorted(found, key=lambda finding: finding.event))
-            if finding.event not in after
-            or (finding.kind == "differs" and self._holds_both(finding.event))
+            one
+            for one in self._of_the_odd(sorted(found, key=lambda one: one.event))
+            if one.event not in after or (one.kind == "differs" and self._holds_both(one.event))
         ]
-        both = {self.pair.a, self.pair.b}
+        both = {self.exchange.a, self.exchange.b}
         return found, not any(both <= {*group} for group in self.run.units.groups(last))
 
-    def matters(self, finding: Measurement) -> bool:
+    def matters(self, inequality: Inequality) -> bool:
         """Return whether the state depends on an array that was found: it may never be used."""
-        (number, q), event = finding.key, self.seen[finding.event]
-        if finding.key not in self._matters:
-            self._matters[finding.key] = True
+        (number, q), event = inequality.key, self.seen[inequality.event]
+        if inequality.key not in self._matters:
+            self._matters[inequality.key] = True
             # No number stays, and an index stays within bounds.
             change = q if q < event.fresh else 0, lambda array: np.copyto(array, array == 0)
             with suppress(TargetError):
                 last, _ = self._watch(self.different, lambda _: None, mends={number: [change]})
-                self._matters[finding.key] = not identical(self._last, last)
-        return self._matters[finding.key]
+                self._matters[inequality.key] = not identical(self._last, last)
+        return self._matters[inequality.key]
 
     def captured(self, start: State, wanted: int, look: Sink = lambda _: None) -> Event:
         """Run from a start and return one of the events with its operands, ``look`` at it live."""
@@ -190,14 +249,12 @@ class Ways:
     def _watch(self, start: State, sink: Sink, **options: Any) -> tuple[State, int]:
         """Run from a start while a tape watches; return the last state and how many events."""
         tape = Tape(sink, **options)
-        return self.run.setting.last(start, len(self.run.ends), tape), tape.count
+        return self.run.watched.last(start, len(self.run.ends), tape), tape.count
 
     def _align(self, stop: int) -> None:
         """Match the events of the run with equal units with those of the one with different ones.
 
-        ``own`` holds the numbers in the run with equal units of those of the other one.
-        ``other_way`` becomes the first operation that one of the runs has and another lacks, and
-        ``leaves`` its number in the run with equal units.
+        All that come after the event number ``stop`` of the latter have no match.
         """
         own = self.run.events
         mine, theirs = [e.signature for e in own], [e.signature for e in self.seen[:stop]]
@@ -205,7 +262,7 @@ class Ways:
         if mine != theirs:
             blocks = SequenceMatcher(None, mine, theirs, autojunk=False).get_matching_blocks()
         self._matched = {x + k: y + k for x, y, size in blocks for k in range(size)}
-        self.own: dict[int, int] = {theirs: mine for mine, theirs in self._matched.items()}
+        self.own = {theirs: mine for mine, theirs in self._matched.items()}
         unmatched = [event for event in own if event.number not in self._matched]
         self.other_way = next(iter([*unmatched, *self.seen[stop : stop + 1]]), None)
         self.leaves = unmatched[0].number if unmatched else len(own)
@@ -220,30 +277,48 @@ class Ways:
 
     def _holds_both(self, event: int) -> bool:
         """Return whether no operand of an event holds one of the units alone."""
-        spots = map(self.pair.made_by, self.seen[event].makers)
-        return all(spot is None or spot.both for spot in spots)
+        locations = map(self.exchange.made_by, self.seen[event].makers)
+        return all(location is None or location.both for location in locations)
 
-    def _of_the_odd(self, found: list[Measurement]) -> list[Measurement]:
-        alone = {finding.event for finding in self.control.lonely(self._inplace)}
-        over = ((f, self.control.over.get(f.key)) for f in found if f.spot.axis >= 0)
-        self.usual |= {key[0] for key, spot in self.control.spots.items() if spot is not None}
-        self.usual |= {f.event for f, both in over if both is not None and f.spot.lies_in(both)}
-        # Behind an array that does not fit, units are not where a fair run has them.
-        unfit = [key for key, spot in self.pair.spots.items() if spot and not spot.fits]
-        unfit = [key for key in unfit if (spot := self.control.spots.get(key)) and spot.fits]
-        behind = self._after({number for number, _ in unfit})
-        for number, _ in unfit[:1]:  # later steps may be given copies
-            end = next(end for end in self.run.ends if end > self.own.get(number, 0))
-            behind |= {theirs for mine, theirs in self._matched.items() if mine >= end}
-        found = [f for f in found if f.kind == "differs" or f.event not in behind] or found
-        lacks = [f for f in found if f.kind == "alone" and f.event in self.usual - alone]
-        own = [f for f in found if f not in lacks]
-        own = [f for f in own if f.kind == "differs" or f.event not in alone] or own
-        jump = next((f for f in own if f.jumps and self.matters(f)), None)
-        before = {f.event for f in lacks[:1] if jump is None or f.event < jump.event}
-        if before and (jump is None or jump.kind != "alone" or jump.event in self._after(before)):
-            return sorted([*own, lacks[0]], key=lambda finding: finding.event)
+    def _of_the_odd(self, found: list[Inequality]) -> list[Inequality]:
+        """Return those of some inequalities that belong to the odd unit, in the order of the run.
+
+        What the usual unit c has as well belongs to a. What the odd unit lacks, and usual ones go
+        through, is told if nothing of its own comes before.
+        """
+        found = self._without_followers(found)
+        shared = {one.event for one in self.control.unmatched(self._inplace)}
+        lacked = [o for o in found if o.kind == "alone" and o.event in self.usual - shared]
+        own = [one for one in found if one not in lacked]
+        own = [one for one in own if one.kind == "differs" or one.event not in shared] or own
+        jump = next((one for one in own if one.jumps and self.matters(one)), None)
+        if lacked and self._comes_first(lacked[0], jump):
+            return sorted([*own, lacked[0]], key=lambda one: one.event)
         return own
+
+    def _without_followers(self, found: list[Inequality]) -> list[Inequality]:
+        """Leave out units that are alone behind an array that does not fit.
+
+        There units are not where a fair run has them. If nothing else is left, all stay.
+        """
+        pairs = ((n, o, self.control.locations.get((n, q))) for (n, q), o in self._located())
+        unfit = [n for n, odd, usual in pairs if not odd.fits and usual and usual.fits]
+        behind = self._after(set(unfit))
+        if unfit:  # later steps may be given copies
+            end = next(end for end in self.run.ends if end > self.own.get(unfit[0], 0))
+            behind |= {theirs for mine, theirs in self._matched.items() if mine >= end}
+        return [one for one in found if one.kind == "differs" or one.event not in behind] or found
+
+    def _comes_first(self, lacked: Inequality, jump: Inequality | None) -> bool:
+        """Return whether an operation that the odd unit lacks comes before its first jump."""
+        if jump is None:
+            return True
+        if lacked.event >= jump.event:
+            return False
+        return jump.kind != "alone" or jump.event in self._after({lacked.event})
+
+    def _located(self) -> list[tuple[Key, Location]]:
+        return [(key, location) for key, location in self.exchange.locations.items() if location]
 
 
 def _groups(units: Units, start: State, state: State, coarse: float) -> tuple[Group, ...]:

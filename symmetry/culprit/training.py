@@ -1,4 +1,4 @@
-"""A PyTorch training as the setting of an explanation."""
+"""Watching a PyTorch training from a start with clones."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
@@ -6,56 +6,54 @@ from typing import Any
 
 import numpy as np
 
-from symmetry.culprit.plant import cloned
-from symmetry.culprit.setting import Setting
+from symmetry.culprit.starts import cloned
+from symmetry.culprit.watched import WatchedStart
 from symmetry.observe.place import Places
 from symmetry.observe.tape import Tape
 from symmetry.observe.torch import observing
 from symmetry.trainings.following import following, frozen_copies
+from symmetry.trainings.start import TrainingStart
 from symmetry.trainings.torch.run import TorchRun
-from symmetry.trainings.training import TrainingTarget
 from symmetry.units.state import Array, State
 from symmetry.units.units import Units
 from symmetry.units.words import places_in_words
 
+# In float32 more responses than the law allows, which takes the largest of 4 to 12 perturbed runs:
+# here one perturbed run tells how far rounding moves an array.
 _LIMITS = {"float32": 100.0, "float64": 1000.0}
 _COARSE = {"float32": 1e-4, "float64": 1e-8}
 
 
-class WatchedTraining(Setting):
-    """A training from a start in which most units of each group are equal.
+def with_clones(training: TrainingStart, groups: Sequence[Units], shift: int) -> "WatchedTraining":
+    """Return a training at a start in which most units of each group are equal.
 
-    In float32 it is as written, in float64 promoted. Which units stay different is a matter of
-    ``shift``: several shifts leave no unit out. They are others in each group, so that units of the
-    same number in two groups have not more in common than that.
+    Which units stay different is a matter of ``shift``: several shifts leave no unit out. They are
+    others in each group, so that units of the same number in two groups have nothing else in
+    common.
     """
+    run = training.begin(noise=False)
+    state = run.state()
+    units = following(groups, state, frozen_copies(state, run.trained))
+    # Groups that lie inside one unit of another come first: the other one then copies them.
+    inner = sorted(units, key=lambda group: not any(part.where for part in group.parts))
+    for number, group in enumerate(inner):
+        state = group.rearranged(state, cloned(group.count, shift + number))
+    return WatchedTraining(training, state, units)
 
-    def __init__(
-        self,
-        training: TrainingTarget,
-        units: Sequence[Units],
-        *,
-        dtype: str,
-        shift: int = 0,
-        seed: int = 0,
-    ) -> None:
-        self.name, self.limit, self.coarse = training.name, _LIMITS[dtype], _COARSE[dtype]
-        self.remarks: list[str] = []
-        self._training, self._dtype, self._seed = training, dtype, seed
-        run = self._begin()
-        state = run.state()
-        copies = frozen_copies(state, run.trained)
-        self.units: Sequence[Units] = following(units, state, copies)
-        # Groups that lie inside one unit of another come first: the other one then copies them.
-        inner = sorted(self.units, key=lambda group: not any(part.where for part in group.parts))
-        for number, group in enumerate(inner):
-            state = group.rearranged(state, cloned(group.count, shift + number))
-        self.start: State = state
+
+class WatchedTraining(WatchedStart):
+    """A training at a start in which units are equal, without the model's random operations."""
+
+    def __init__(self, training: TrainingStart, start: State, units: Sequence[Units]) -> None:
+        self.name, self.start, self.units = training.training.name, start, units
+        self.limit, self.coarse = _LIMITS[training.dtype], _COARSE[training.dtype]
+        self._training = training
 
     def states(self, start: State, steps: int, tape: Tape | None = None) -> Iterator[State]:
         """Yield the state after each step of fresh objects."""
-        self._run = run = self._begin()
-        run.load(start)
+        run = self._training.begin(start, noise=False)
+        assert isinstance(run, TorchRun)  # the only framework whose operations are recorded
+        self._run = run
         places = Places({id(module): name for name, module in run.model.named_modules()})
         for _ in range(steps):
             with nullcontext() if tape is None else observing(tape, places):
@@ -72,11 +70,6 @@ class WatchedTraining(Setting):
             if tensor.untyped_storage().data_ptr() == memory:
                 return name, _rows(array, tensor.detach())
         return "", ""
-
-    def _begin(self) -> TorchRun:
-        run = self._training.start(dtype=self._dtype, seed=self._seed, noise=False)
-        assert isinstance(run, TorchRun)  # the only framework whose operations are recorded
-        return run
 
 
 def _rows(array: Array, tensor: Any) -> str:

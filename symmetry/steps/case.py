@@ -154,7 +154,7 @@ def parse_cases(text: str) -> tuple[Case, ...]:
     return tuple(cases)
 
 
-def told_apart(case: Case) -> Case:
+def with_distinct_sizes(case: Case) -> Case:
     """Return the case with sizes raised until no two axes of its arrays are equally long.
 
     It has so many hidden units that some are left to compare odd ones with.

@@ -12,7 +12,7 @@ import numpy as np
 
 from symmetry.base.files import write_all
 from symmetry.culprit.explain import explain_step
-from symmetry.culprit.explanation import Culprit, Explanation
+from symmetry.culprit.explained import Culprit, Explained
 from symmetry.steps.case import Case
 from symmetry.steps.recipes import start_of_case
 from symmetry.steps.start import StepStart
@@ -36,7 +36,7 @@ def start(weights: str = "zero", hidden: int = HIDDEN, **changes: Any) -> StepSt
     return start_of_case(Case(h=hidden, weights=weights, **{**values, **changes}))
 
 
-def explained(step: Callable[..., Any], beginning: StepStart | None = None) -> Explanation:
+def explained(step: Callable[..., Any], beginning: StepStart | None = None) -> Explained:
     return explain_step(as_step_target(step, "step"), beginning or start())
 
 

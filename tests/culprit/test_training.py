@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from symmetry import explain
+from symmetry.report.explained import named
 from tests.conftest import needs
 
 pytestmark = needs("torch")
@@ -57,7 +58,7 @@ def test_the_line_is_named(name: str, trainings: Any) -> None:
     assert explanation.outcome == "explained"
     assert culprit.source.endswith("# wrong")
     assert culprit.file == "tests/culprit/trainings.py"
-    assert str(culprit).startswith(FAULTY[name])
+    assert named(culprit).startswith(FAULTY[name])
 
 
 @pytest.mark.parametrize(

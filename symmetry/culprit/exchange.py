@@ -1,4 +1,4 @@
-"""Two units on their ways through a run: where every array of it holds them."""
+"""The exchange of two units: where each array of a run holds them, and where they are unequal."""
 
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from symmetry.culprit.spot import Spot, largest, locate, near, same, tolerance_of
+from symmetry.culprit.location import Location, largest, locate, near, same, tolerance_of
 from symmetry.observe.tape import Event
 from symmetry.units.compare import equal
 from symmetry.units.state import Array
@@ -21,15 +21,29 @@ Key = tuple[int, int]  # the number of an event, the position of an array in it
 
 @dataclass
 class Piece:
-    """What an array holds for one unit."""
+    """What an array holds for one unit.
 
-    index: int | None  # of the axis; None: the whole array
+    Attributes
+    ----------
+    index, axis
+        Where in the array; without an index it is the whole array.
+    s, t
+        What is there in the run in which the two units differ, and in the one with them exchanged.
+    tolerance
+        How far rounding may move an entry.
+    name
+        That of the operation, if the array holds this unit alone.
+    r
+        What is there in the run in which all units begin equal.
+    """
+
+    index: int | None
     axis: int
-    s: Array  # in the run in which the two units differ
-    t: Array  # in the one with the two exchanged
-    tolerance: float  # how far rounding may move an entry
-    name: str | None  # of the operation, if the array holds this unit alone
-    r: Array | None = None  # in the run in which all units begin equal
+    s: Array
+    t: Array
+    tolerance: float
+    name: str | None
+    r: Array | None = None
 
     def of(self, array: Array) -> Array:
         """Return what another array holds there."""
@@ -37,18 +51,30 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Measurement:
+class Inequality:
     """An array that tells the two units apart, although they are equal.
 
-    *differs*: both are there, with other bits; or, of units that are not equal, their exchange does
-    more to the array than exchange what is there. *alone*: the other one has no such operation.
+    Attributes
+    ----------
+    kind
+        *differs*: both are there, with other bits; or, of units that are not equal, their exchange
+        does more to the array than exchange what is there. *alone*: the other one has no such
+        operation.
+    key
+        Which array it is, in the run with different units.
+    location
+        Where they are in it.
+    deviation
+        The largest difference of the two.
+    noise
+        How far rounding alone may bring them apart.
     """
 
     kind: Literal["differs", "alone"]
     key: Key
-    spot: Spot
-    deviation: float = 0.0  # the largest difference of the two
-    noise: float = 0.0  # how far rounding alone may bring them apart
+    location: Location
+    deviation: float = 0.0
+    noise: float = 0.0
 
     @property
     def event(self) -> int:
@@ -62,47 +88,65 @@ class Measurement:
 
 
 @dataclass
-class Pair:
-    """Two units, a and b, and where the arrays of a run hold them."""
+class Exchange:
+    """The exchange of two units, a and b, and where the arrays of a run hold them.
+
+    Attributes
+    ----------
+    a, b
+        The numbers of the units.
+    noise
+        How far rounding moves each array.
+    equal
+        Whether the two are equal in the run in which all units begin equal, if any do.
+    locations
+        Where each array holds them; None if it depends on neither.
+    pieces
+        What it holds for each of the two, if they lie along an axis.
+    over
+        Where a partial write wrote over both.
+    meeting
+        Where else both are in an array that does not fit: each operand may have them elsewhere.
+    """
 
     a: int
     b: int
-    noise: Mapping[Key, float]  # how far rounding moves each array
-    equal: bool = True  # in the run in which all units begin equal, if any do
-    spots: dict[Key, Spot | None] = field(default_factory=dict)  # None: it depends on neither
+    noise: Mapping[Key, float]
+    equal: bool = True
+    locations: dict[Key, Location | None] = field(default_factory=dict)
     pieces: dict[Key, list[Piece]] = field(default_factory=dict)
-    over: dict[Key, Spot] = field(default_factory=dict)  # where a partial write wrote over both
-    # Where else both are in an array that does not fit: each operand may have them elsewhere.
-    meeting: dict[Key, list[Spot]] = field(default_factory=dict)
+    over: dict[Key, Location] = field(default_factory=dict)
+    meeting: dict[Key, list[Location]] = field(default_factory=dict)
 
     def see(self, key: Key, event: Event, s: Array, t: Array) -> None:
         """Compare an array of the two runs with different units."""
         noise = self.noise.get(key, 0.0)
-        spot = locate(s, t, abs(self.b - self.a), noise)
-        if spot is not None and not spot.both:
-            both, *self.meeting[key] = self._with_the_other(spot, event) or [spot]
-            spot = None if _is_rounding(event, s, t, noise) else both
+        location = locate(s, t, abs(self.b - self.a), noise)
+        if location is not None and not location.both:
+            both, *self.meeting[key] = self._with_the_other(location, event) or [location]
+            location = None if _is_rounding(event, s, t, noise) else both
         if key[1] >= event.fresh:  # what a partial write wrote over
-            if spot is not None and spot.both:
-                self.over[key] = spot
-            written = self.spots.get((key[0], 0))
-            if spot is not None and written is not None and written.lies_in(spot):
-                self.spots[key[0], 0] = replace(spot, fits=False)
-            if spot is None or spot.both or written is not None:
+            if location is not None and location.both:
+                self.over[key] = location
+            written = self.locations.get((key[0], 0))
+            if location is not None and written is not None and written.lies_in(location):
+                self.locations[key[0], 0] = replace(location, fits=False)
+            if location is None or location.both or written is not None:
                 return
-        self.spots[key] = spot
-        if spot is None or spot.kind == "entries":
+        self.locations[key] = location
+        if location is None or location.kind == "entries":
             return
-        name = None if spot.both else event.call.name
-        whole = Piece(None, spot.axis, s, t, tolerance_of(s, t, noise), name)
-        pieces = [replace(whole, index=index) for index in ([spot.i, spot.j][: 1 + spot.both])]
+        name = None if location.both else event.call.name
+        whole = Piece(None, location.axis, s, t, tolerance_of(s, t, noise), name)
+        indices = [location.i, location.j][: 1 + location.both]
+        pieces = [replace(whole, index=index) for index in indices]
         self.pieces[key] = [replace(piece, s=piece.of(s), t=piece.of(t)) for piece in pieces]
 
-    def made_by(self, maker: int | None) -> Spot | None:
+    def made_by(self, maker: int | None) -> Location | None:
         """Return where the first array of an event holds them; None for what no event has made."""
-        return None if maker is None else self.spots.get((maker, 0))
+        return None if maker is None else self.locations.get((maker, 0))
 
-    def _with_the_other(self, spot: Spot, event: Event) -> list[Spot]:
+    def _with_the_other(self, location: Location, event: Event) -> list[Location]:
         """Return where both are, if one moves in an array as long as an operand that holds both.
 
         One of them stays behind: the array does not fit.
@@ -113,32 +157,32 @@ class Pair:
             whole = handle.values.size == handle.size
             if held is None or not whole or held.shape != handle.values.shape:
                 continue
-            if spot.lies_in(held) or (held.both and held.shape == spot.shape):
-                found.append(replace(held, fits=False, shape=spot.shape))
-        found.sort(key=spot.lies_in, reverse=True)
-        return found if any(map(spot.lies_in, found)) else []
+            if location.lies_in(held) or (held.both and held.shape == location.shape):
+                found.append(replace(held, fits=False, shape=location.shape))
+        found.sort(key=location.lies_in, reverse=True)
+        return found if any(map(location.lies_in, found)) else []
 
-    def judge(self, number: int, event: Event) -> list[Measurement]:
+    def judge(self, number: int, event: Event) -> list[Inequality]:
         """Compare the two units in an event of the run in which they are ``equal``, if they are.
 
         It is the event of this number of the run with different units.
         """
         found = []
         for q, r in enumerate(event.arrays):
-            spot = self.spots.get(key := (number, q))
+            location = self.locations.get(key := (number, q))
             for piece in self.pieces.get(key, ()):
                 piece.r = piece.of(r)
-            if spot is None or not spot.both:
+            if location is None or not location.both:
                 continue
-            places = [spot, *self.meeting.get(key, ())]
+            places = [location, *self.meeting.get(key, ())]
             unequal = next((s for s in places if self.equal and not same(*s.sides(r))), None)
             if unequal is not None:
                 found.append(self._differs(key, unequal, *unequal.sides(r)))
-            elif not self.equal and not spot.fits:
-                found.append(Measurement("differs", key, spot, float("inf")))
+            elif not self.equal and not location.fits:
+                found.append(Inequality("differs", key, location, float("inf")))
         return found
 
-    def lonely(self, inplace: set[int]) -> Iterator[Measurement]:
+    def unmatched(self, inplace: set[int]) -> Iterator[Inequality]:
         """Yield what one unit goes through alone: no piece is what it would be for the other one.
 
         ``inplace`` are the events that write into what was there.
@@ -149,8 +193,8 @@ class Pair:
                 pools.setdefault(piece.s.shape, []).append((_sum(piece.s), piece))
         for pool in pools.values():
             pool.sort(key=itemgetter(0))
-        for key, spot in self.spots.items():
-            if spot is None or spot.both:
+        for key, location in self.locations.items():
+            if location is None or location.both:
                 continue
             (piece,) = self.pieces[key]
             if piece.s.dtype.kind not in "fc" or piece.r is None:
@@ -161,13 +205,13 @@ class Pair:
                 twins = partners
             rows = [other.r for other in twins if other.r is not None]
             if not rows:
-                yield Measurement("alone", key, spot)
+                yield Inequality("alone", key, location)
             elif self.equal and not any(same(piece.r, row) for row in rows):
-                yield self._differs(key, spot, piece.r, rows[0])
+                yield self._differs(key, location, piece.r, rows[0])
 
-    def _differs(self, key: Key, spot: Spot, one: Array, other: Array) -> Measurement:
+    def _differs(self, key: Key, location: Location, one: Array, other: Array) -> Inequality:
         noise = max(self.noise.get(key, 0.0), _roundings(one.dtype, one, other))
-        return Measurement("differs", key, spot, apart(one, other), noise)
+        return Inequality("differs", key, location, apart(one, other), noise)
 
 
 def _is_rounding(event: Event, s: Array, t: Array, noise: float) -> bool:

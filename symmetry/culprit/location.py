@@ -16,19 +16,31 @@ _TOLERANCES = {2: 2e-3, 4: 3e-4, 8: 1e-7}
 
 
 @dataclass(frozen=True)
-class Spot:
+class Location:
     """Where two units, a and b, are in an array.
 
-    *axis*: at indices ``i`` and ``j`` of an axis. *entries*: at these entries of the flat array,
-    one beside the other. *alone*: only one of them, at index ``i`` of an axis or all over it.
+    Attributes
+    ----------
+    kind
+        *axis*: at indices ``i`` and ``j`` of an axis. *entries*: at these entries of the flat
+        array, one beside the other. *alone*: only one of them is there, at index ``i`` of an axis
+        or all over the array.
+    axis
+        The axis; -1 if they lie along none.
+    i, j
+        Indices of the axis, or arrays of flat indices.
+    fits
+        Whether the exchange of the units exchanges what is there.
+    shape
+        That of the array.
     """
 
     kind: Literal["axis", "entries", "alone"]
     axis: int = -1
     i: Any = None
     j: Any = None
-    fits: bool = True  # whether the exchange of the units exchanges what is there
-    shape: tuple[int, ...] = field(default=(), compare=False)  # of the array
+    fits: bool = True
+    shape: tuple[int, ...] = field(default=(), compare=False)
 
     @property
     def both(self) -> bool:
@@ -42,7 +54,7 @@ class Spot:
         flat = array.ravel()
         return flat[self.i], flat[self.j]
 
-    def lies_in(self, other: Spot) -> bool:
+    def lies_in(self, other: Location) -> bool:
         """Return whether one unit alone lies in an array as it does in one of both units."""
         if self.both or not other.both:
             return False
@@ -64,7 +76,7 @@ class Spot:
             array[...] = array.ravel()[source].reshape(array.shape)
 
 
-def locate(s: Array, t: Array, distance: int, noise: float = 0.0) -> Spot | None:
+def locate(s: Array, t: Array, distance: int, noise: float = 0.0) -> Location | None:
     """Find two units in an array, ``t`` in the run with the two exchanged; None if none is there.
 
     The one lies ``distance`` behind the other in the state; ``noise`` is what rounding may move.
@@ -78,7 +90,7 @@ def locate(s: Array, t: Array, distance: int, noise: float = 0.0) -> Spot | None
     axes = range(s.ndim)
     moved = [np.flatnonzero(moves.any(axis=tuple(m for m in axes if m != k))) for k in axes]
     pairs = [_along(k, moved[k], s, t, tolerance) for k in axes if len(moved[k]) == 2]
-    pairs.sort(key=lambda spot: (not spot.fits, abs(spot.j - spot.i - distance)))
+    pairs.sort(key=lambda location: (not location.fits, abs(location.j - location.i - distance)))
     if pairs and pairs[0].fits:
         return pairs[0]
     if s.dtype.kind in "fc" and moves.sum() % 2 == 0:
@@ -89,9 +101,9 @@ def locate(s: Array, t: Array, distance: int, noise: float = 0.0) -> Spot | None
         return pairs[0]
     ones = [k for k in axes if len(moved[k]) == 1]
     if not ones:
-        return Spot("alone", shape=s.shape)
+        return Location("alone", shape=s.shape)
     axis = min(ones, key=lambda k: (s.shape[k] == 1, k))
-    return Spot("alone", axis, int(moved[axis][0]), shape=s.shape)
+    return Location("alone", axis, int(moved[axis][0]), shape=s.shape)
 
 
 def tolerance_of(s: Array, t: Array, noise: float) -> float:
@@ -131,15 +143,15 @@ def _far(x: Array, y: Array, tolerance: float) -> Array:
     return far
 
 
-def _along(axis: int, places: Array, s: Array, t: Array, tolerance: float) -> Spot:
-    """Return the spot at two indices of an axis."""
+def _along(axis: int, places: Array, s: Array, t: Array, tolerance: float) -> Location:
+    """Return the location at two indices of an axis."""
     i, j = map(int, places)
     here, there = (s.take(i, axis), s.take(j, axis)), (t.take(j, axis), t.take(i, axis))
     fits = all(near(one, other, tolerance) for one, other in zip(here, there, strict=True))
-    return Spot("axis", axis, i, j, fits, s.shape)
+    return Location("axis", axis, i, j, fits, s.shape)
 
 
-def _paired(moves: Array, s: Array, t: Array, tolerance: float) -> Spot | None:
+def _paired(moves: Array, s: Array, t: Array, tolerance: float) -> Location | None:
     """Return entry by entry which one comes to lie where the other was, if all do.
 
     Units may lie along two axes, in blocks, or along an axis merged with others.
@@ -148,4 +160,4 @@ def _paired(moves: Array, s: Array, t: Array, tolerance: float) -> Spot | None:
     j = where[np.lexsort((flat_t[where], flat_s[where]))]  # of equal ones, the partners decide
     i = where[np.lexsort((flat_s[where], flat_t[where]))]
     fits = near(flat_t[i], flat_s[j], tolerance) and near(flat_s[i], flat_t[j], tolerance)
-    return Spot("entries", -1, i, j, shape=s.shape) if fits else None
+    return Location("entries", -1, i, j, shape=s.shape) if fits else None

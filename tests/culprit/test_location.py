@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from symmetry.culprit.spot import locate
+from symmetry.culprit.location import locate
 from symmetry.units.state import Array
 
 RANDOM = np.random.default_rng(0)

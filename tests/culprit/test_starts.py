@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from symmetry.culprit.plant import nudged, with_different
+from symmetry.culprit.starts import nudged, with_different
 from symmetry.units.units import Part, Units
 
 UNITS = Units("units", 4, (Part("w1", axis=1), Part("w2", axis=0, first=1)))

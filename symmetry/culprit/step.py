@@ -1,0 +1,73 @@
+"""Watching a two-layer step from one start."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from symmetry.base.errors import TargetError
+from symmetry.culprit.watched import WatchedStart
+from symmetry.observe.numpy import observed
+from symmetry.observe.place import Places
+from symmetry.observe.running import observing, seeded
+from symmetry.observe.tape import Tape
+from symmetry.steps.start import StepStart
+from symmetry.steps.step import Run, StepTarget
+from symmetry.units.state import Array, State
+
+# As many responses as the law allows a step, but at least so many: the law takes the largest of 18
+# perturbed runs, and here one perturbed run tells how far rounding moves an array.
+_LEAST_LIMIT = 32.0
+_NOT_TAKEN = (
+    "the step does not take a subclass of NumPy's arrays, "
+    "so what it does with NumPy was observed only where it makes arrays itself"
+)
+
+
+class WatchedStep(WatchedStart):
+    """A step ``step(x, y, w1, w2, lr)`` from one start."""
+
+    def __init__(self, target: StepTarget, start: StepStart) -> None:
+        self.name, self.start = target.name, {"w1": start.w1, "w2": start.w2}
+        self.units, self.limit = (start.hidden_units,), max(_LEAST_LIMIT, start.limit)
+        self.forgets = not isinstance(target.target, type)  # a class may keep a state of its own
+        self._target, self._two_layer = target, start
+        self._hand: Callable[[Array], Array] = observed  # makes what a watched step is given
+
+    def states(self, start: State, steps: int, tape: Tape | None = None) -> Iterator[State]:
+        """Yield the weights after each step."""
+        function, hand = self._target.target, np.asarray if tape is None else self._hand
+        watching = nullcontext if tape is None else partial(observing, tape, function, Places())
+
+        def step(x: Array, y: Array, w1: Array, w2: Array, lr: float) -> Any:
+            with watching():
+                return run.step(hand(x), hand(y), hand(w1), hand(w2), lr)
+
+        with seeded(function):
+            with watching():
+                run = self._target.start()
+            for _ in range(steps):
+                start = self._two_layer.at(start).step(Run(step))
+                yield start
+
+    def tried(self) -> WatchedStart:
+        """Return the step as it can be watched: given arrays that report, if it takes them."""
+        try:
+            self.last(self.start, 1, Tape(lambda _: None))
+        except TargetError:
+            plain = copy.copy(self)
+            plain._hand = np.asarray
+            plain.remarks = (_NOT_TAKEN,)
+            return plain
+        return self
+
+    def scale(self, array: str) -> float:
+        """Return what gives pre-activations and logits of order 1."""
+        x = self._two_layer.x.astype(np.float64)
+        squares = float(np.mean(np.einsum("ni,ni->n", x, x)))
+        return 1 / float(np.sqrt(1 + squares)) if array == "w1" else 1.0

@@ -1,0 +1,101 @@
+"""What watching a target came to, in lines of text and as JSON."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+
+from symmetry.base.records import dump
+from symmetry.culprit.explained import Culprit, Difference, Explained, Operand
+from symmetry.units.words import count, in_ulps
+
+_PHASES = {"forward": "forward: ", "backward": "backward: ", "optimizer": "optimiser: "}
+_WITHOUT_CULPRIT = {
+    "another way": ", and the run takes another way when units differ",
+    "compiled only": ": compiled only; its operations one by one do not split them",
+    "not while observed": ", but not while its array operations are observed",
+    "not reached": ": not reached: no operation that was seen splits them",
+}
+
+
+def headline(explained: Explained) -> str:
+    """Return what came out, in one line."""
+    if explained.step is None:
+        steps = count(explained.steps, "step")
+        return f"{explained.target}: nothing split: in {steps} all equal units stayed equal"
+    text = f"{explained.target}: {_split(explained)}"
+    if explained.culprits:
+        by_rounding = explained.outcome == "rounding"
+        because = "by rounding: the first that differs is" if by_rounding else "because of"
+        return f"{text}, {because} {named(explained.culprits[0])}"
+    return text + _WITHOUT_CULPRIT[explained.outcome]
+
+
+def lines(explained: Explained) -> Iterator[str]:
+    """Yield what a person wants to read, the most important things first."""
+    yield headline(explained)
+    for culprit in explained.culprits:
+        label = "first" if explained.outcome == "rounding" else "culprit"
+        facts = ((label, named(culprit)), *_facts(culprit))
+        yield from ("", *(f"{label:<12}{text}" for label, text in facts))
+    yield ""
+    for remark in explained.remarks:
+        yield f"{'note':<12}{remark}"
+    if explained.step is not None:
+        yield f"{'observed':<12}{count(explained.observed, 'array operation')}"
+
+
+def to_json(explained: Explained) -> str:
+    """Return the text of the file that ``symmetry explain --json`` writes."""
+    content = asdict(explained)
+    content = {"trainer": content.pop("target"), **content}
+    for culprit in content["culprits"]:
+        culprit["script"] = culprit["script"] and culprit["script"]["text"]
+    return dump(content) + "\n"
+
+
+def named(culprit: Culprit) -> str:
+    """Name an operation in the user's terms.
+
+    As in ``optimiser: mul_ on fc1.weight, rows 9 to 15, train.py:31``.
+    """
+    phase = _PHASES.get(culprit.phase)
+    name = phase + culprit.operation.removeprefix("aten.") if phase else culprit.operation
+    layer = "layer " * culprit.module.replace(".", "").isdigit()
+    inside = f" of {layer}{culprit.module}" if culprit.module else ""
+    on = f" on {culprit.parameter}" if culprit.parameter else inside
+    place = f"{culprit.file}:{culprit.line}" if culprit.file else ""
+    return ", ".join(filter(None, [name + on, culprit.rows, place]))
+
+
+def _split(explained: Explained) -> str:
+    if explained.difference is None:
+        more = f"does more than exchange them in {explained.array}"
+        return f"exchanging two of the {explained.units} {more}"
+    far = _distance(explained.difference)
+    return f"{explained.units} split in step {explained.step} ({explained.array}: {far})"
+
+
+def _facts(culprit: Culprit) -> Iterator[tuple[str, str]]:
+    """Yield what is known of an operation, each with a label."""
+    if culprit.source:
+        yield "", f"  {culprit.source}"
+    yield "cause", culprit.cause
+    yield "step", str(culprit.step)
+    yield from ((f"operand {i}", _array(operand)) for i, operand in enumerate(culprit.operands, 1))
+    yield "result", _array(culprit.result)
+    yield "units", _distance(culprit.difference)
+    yield "size", culprit.difference.size
+    yield from (("origin", remark) for remark in culprit.remarks)
+    yield from (("evidence", evidence) for evidence in culprit.evidence)
+
+
+def _distance(difference: Difference) -> str:
+    if difference.ulps is None and difference.relative == 0:
+        return difference.groups
+    ulps = "" if difference.ulps is None else f"{in_ulps(difference.ulps)}, "
+    return f"{difference.groups}; {ulps}a relative {difference.relative:.2g} apart"
+
+
+def _array(operand: Operand) -> str:
+    strides = f" (strides {', '.join(map(str, operand.strides))})"
+    memory = operand.memory + strides * (operand.memory != "contiguous")
+    return f"{operand.dtype} {operand.shape}, {memory}; {operand.units}"
