@@ -1,4 +1,4 @@
-"""How a command ends: its exit statuses, and what reaches a user as a single readable line."""
+"""Exit statuses of the command line, and errors that a user sees as one readable line."""
 
 OK, FOUND, FAILED, INTERRUPTED = 0, 1, 2, 130
 
@@ -11,7 +11,7 @@ class SymmetryError(Exception):
 
 
 class TargetError(Exception):
-    """A target raised, or returned something else than a step or a training returns.
+    """A target raised, or returned what no step and no training returns.
 
     The message is one readable line; what the target raised is kept as ``__cause__``.
     """

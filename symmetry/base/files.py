@@ -18,8 +18,9 @@ def write_all(contents: Mapping[Path, str | bytes]) -> None:
     it leads to is replaced. If one of them cannot be written, that is the error, and all are as
     they were.
 
-    No file system replaces several files in one operation: whoever is killed between two renames
-    leaves some old and some new. So a copy of this process does it, which nobody kills by accident.
+    No file system replaces several files in one operation: a process that is killed between two
+    renames leaves some old and some new. So a copy of this process does it, in a session of its
+    own, which no Ctrl-C reaches.
     """
     encoded = {
         Path(os.path.realpath(path)): c.encode() if isinstance(c, str) else c

@@ -10,7 +10,7 @@ import numpy as np
 
 
 def shared() -> list[Any]:
-    """Return the generators that are nobody's own; PyTorch's if it has been imported."""
+    """Return the generators that all code shares; PyTorch's if it has been imported."""
     torch = sys.modules.get("torch")
     if torch is None:
         return [random, np.random]

@@ -9,11 +9,11 @@ from typing import Any, BinaryIO
 
 
 def start(module: str, **settings: Any) -> subprocess.Popen[bytes]:
-    """Start a process that calls ``main()`` of a module of a package that is imported here.
+    """Start a process that calls ``main()`` of a module whose package is imported here.
 
-    The package is the same there: it is looked for in the same place.
-    Nothing in the working directory is taken for a library (``-P``). It has pipes for input and
-    output, and a session of its own: a Ctrl-C comes to us alone.
+    It imports the package from the same place, and takes nothing in the working directory for a
+    library (``-P``). It has pipes for input and output, and a session of its own: a Ctrl-C reaches
+    this process only.
     """
     root = str(Path(sys.modules[module.partition(".")[0]].__path__[0]).parent)
     program = f"import sys; sys.path.append(sys.argv[1]); from {module} import main; main()"
@@ -29,7 +29,7 @@ def start(module: str, **settings: Any) -> subprocess.Popen[bytes]:
 def take_pipes() -> tuple[BinaryIO, BinaryIO]:
     """Keep the pipes that are standard input and output for ourselves, and return them.
 
-    What anybody else prints goes to standard error, and there is nothing to be read.
+    What other code prints then goes to standard error, and it reads nothing.
     """
     questions, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDWR)

@@ -55,7 +55,7 @@ def in_one_line(error: BaseException) -> str:
 
 
 def place_of(error: BaseException) -> str:
-    """Return "(file, line)" of the user's innermost frame: nobody gets to see the traceback."""
+    """Return "(file, line)" of the user's innermost frame, since no traceback is shown."""
     places = [
         (Path(frame.f_code.co_filename), line)
         for frame, line in traceback.walk_tb(error.__traceback__)

@@ -25,7 +25,7 @@ class Random:
     seed
         At least 0.
     *stream
-        Numbers from 0 to 2**32 - 1 that tell independent streams of one seed apart: ``Random(5)``,
+        Numbers from 0 to 2**32 - 1 that name independent streams of one seed: ``Random(5)``,
         ``Random(5, 0)``, ``Random(5, 1)`` and ``Random(5, 0, 0)`` all differ. (They become NumPy's
         *spawn key*, because ``SeedSequence((5, 0))`` would equal ``SeedSequence(5)``.)
     """
@@ -62,8 +62,9 @@ class Random:
     def integers(self, bound: int, shape: Shape) -> NDArray[np.int64]:
         """Return numbers from 0 to ``bound - 1``: the remainders of raw numbers.
 
-        A number is likelier than another by at most ``bound / 2**64`` of its probability, which
-        nobody can notice.
+        A number is likelier than another by at most ``bound / 2**64`` of its probability.
+
+        Raises ValueError if ``bound`` is not from 1 to 2**63.
         """
         if not 1 <= bound <= 2**63:
             raise ValueError(f"bound is from 1 to 2**63, not {bound}")

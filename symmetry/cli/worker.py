@@ -41,7 +41,7 @@ def main() -> None:
         remote.send("failed", "the target raised KeyboardInterrupt")
     else:
         remote.send("end", status)
-    _exit(0)  # threads, exit handlers, finalisers: nothing that was left behind has a say
+    _exit(0)  # threads, exit handlers, finalisers: nothing that was left behind runs any more
 
 
 def _beat(remote: Remote) -> None:

@@ -1,1 +1,1 @@
-"""Data sets in the IDX format, the embedded MNIST, and portable random numbers."""
+"""Data sets in the IDX format, and the embedded MNIST."""

@@ -29,7 +29,7 @@ class Dataset:
     train_labels: NDArray[Any]  # shape (n,), each below ``classes``
     test_x: NDArray[Any]
     test_labels: NDArray[Any]
-    classes: int  # how many the labels may tell apart
+    classes: int  # each label is below
 
     @property
     def inputs(self) -> int:

@@ -1,4 +1,4 @@
-"""Read IDX files, plain or gzipped, and believe nothing that they say about themselves.
+"""Reading IDX files, plain or gzipped, whose headers may claim anything.
 
 An IDX file holds two zero bytes, a type code, the number of dimensions, one big-endian 32-bit
 length for each dimension, and then the values in C order, to the end of the file. A name that ends
@@ -77,7 +77,7 @@ def _read(path: Path, file: BinaryIO, dimensions: int) -> tuple[bytearray, tuple
         raise unexpected(path, expected, f"{size} gzipped bytes, which hold at most {most}")
     if not packed and total != size:
         raise unexpected(path, expected, f"{size} bytes")
-    if packed and total > max(MUCH, size * MUCH_FROM_A_BYTE):  # made to fill somebody's memory
+    if packed and total > max(MUCH, size * MUCH_FROM_A_BYTE):  # made to fill the memory
         found = f"{in_words(total)} claimed: unpack it if it is meant"
         raise unexpected(path, f"at most {MUCH_FROM_A_BYTE} bytes from each gzipped one", found)
     if (there := available()) is not None and total > there:

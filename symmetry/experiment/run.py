@@ -2,7 +2,7 @@
 
 A network whose weights all start at zero is trained by full-batch gradient descent. Beside it runs
 the collapsed network, which is the same network as a single unit; after it a control from a random
-start, in which the units must come out different, so that one sees that the comparison can fail.
+start, whose units must come out different: a comparison that cannot fail proves nothing.
 """
 
 from collections.abc import Callable, Iterator
@@ -97,7 +97,7 @@ def run_experiment(
     refuse_beyond_memory(needed + data.classes**2 * 8 + settings.iterations * _POINT_SIZE)
     listener = listener or (lambda *_: None)
     listener("compiling the core, once", None, 0)
-    prepared = cache(partial(_trainer, data, settings, threads))  # a core serves several runs
+    prepared = cache(partial(_prepare, data, settings, threads))  # a core serves several runs
     with np.errstate(all="ignore"):  # a run may diverge; that is for the report to say
         name = "collapsed network" if settings.collapsed else f"{settings.init} start"
         return _run(name, data, settings, prepared, listener)
@@ -128,18 +128,18 @@ def _run(
     start = _start(settings, alone if collapsed else full)
     watch = Watch(*_pair(start, few), data.never_lit, judged=zero or collapsed)
     iterations = prepared(CollapsedCore if collapsed else Core)(start)
-    twins = prepared(CollapsedCore)(_start(settings, alone)) if beside else repeat(None)
+    single_runs = prepared(CollapsedCore)(_start(settings, alone)) if beside else repeat(None)
     seen: list[Iteration] = []
     history, farthest = [], np.zeros(len(_COMPARED))
-    for now, twin in zip(iterations, twins, strict=False):
+    for now, single in zip(iterations, single_runs, strict=False):
         seen = [*seen[:1], now]  # the first and the last
         correct = np.count_nonzero(now.predictions == data.test_labels)
         history.append(Point(now.iteration, now.loss, 100 * int(correct) / len(data.test_labels)))
         listener(name, history[-1], settings.iterations)
         if name != _CONTROL:
             watch.see(now.iteration, *_pair(now.weights, few))
-        if twin is not None:
-            farthest = np.maximum(farthest, _apart(now, twin))
+        if single is not None:
+            farthest = np.maximum(farthest, _apart(now, single))
     control = None
     if beside and settings.control:
         random = replace(settings, init="random")
@@ -159,7 +159,7 @@ def _run(
     )
 
 
-def _trainer(
+def _prepare(
     data: Dataset, settings: Settings, threads: int | None, kind: type[AnyCore]
 ) -> Callable[[Weights], Iterator[Iteration]]:
     """Prepare both sets for one kind of core; return a function that trains from given weights."""
@@ -177,10 +177,10 @@ def _pair(weights: Weights, hidden: int) -> Pair:
     return formulas.expand(u, b, v, hidden)
 
 
-def _apart(now: Iteration, twin: Iteration) -> Doubles:
+def _apart(full: Iteration, single: Iteration) -> Doubles:
     """Return how far the collapsed network is from the full one: in loss, w1 and w2."""
-    ours = np.float64(now.loss), *now.weights
-    its = np.float64(twin.loss), *_pair(twin.weights, now.weights[0].shape[1])
+    ours = np.float64(full.loss), *full.weights
+    its = np.float64(single.loss), *_pair(single.weights, full.weights[0].shape[1])
     found = np.array([_relative(*pair) for pair in zip(ours, its, strict=True)])
     return found if np.isfinite(found).all() else np.zeros_like(found)
 

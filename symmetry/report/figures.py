@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 DRAWN_SHAPE = (28, 28)  # images of other shapes are not drawn as pictures
 
-_BLUE, _ORANGE, _GREY = "#0072b2", "#d55e00", "#777777"  # told apart by everyone's eyes
+_BLUE, _ORANGE, _GREY = "#0072b2", "#d55e00", "#777777"  # different to all eyes
 _ONE = (0.6, 0.1, 0.5, 0.4, 0)  # margins of a figure of one panel
 _TWO = (0.5, 0.15, 0.5, 0.4, 0.17)
 _SCALED = (0.65, 0.1, 0.5, 0.4, 0.2)  # with scales beside the panels

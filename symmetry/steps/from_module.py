@@ -24,7 +24,7 @@ Loss = Callable[[Any, Tensor], Tensor]
 def from_module(
     make_model: MakeModel, make_optimizer: MakeOptimizer, loss: Loss
 ) -> type[ModuleStep]:
-    """Turn a PyTorch module, an optimiser and a loss into a trainer.
+    """Turn a PyTorch module, an optimiser and a loss into a two-layer step.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def from_module(
     Returns
     -------
     type
-        A class without constructor arguments: a trainer that is instantiated once per training
+        A class without constructor arguments: a step that is instantiated once per training
         run. Model and optimiser are made in its first step, cast to the dtype of the arrays, and
         serve all steps of that run, in training mode: dropout that was left on is found. A layer
         without bias hands its row of w1 or w2 back as it came. Set the attribute ``dtypes`` on the
@@ -116,7 +116,7 @@ class ModuleStep:
         elif self._made_for != made_for:
             raise TargetError(
                 "from_module: sizes, dtype or learning rate changed within one training run: "
-                "the trainer is the class that from_module returns, not an instance of it"
+                "the step is the class that from_module returns, not an instance of it"
             )
 
     def _measure_loss(self, output: Any, y: Tensor) -> Tensor:

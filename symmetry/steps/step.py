@@ -1,8 +1,8 @@
 """A training step, how it is called, and what it may return.
 
 A step is anything that can be called as ``step(x, y, w1, w2, lr)`` and returns the new
-``(w1, w2)``. What it does with the arrays, with warnings and with NumPy's error settings stays its
-own business: nothing leaks from one call to the next but what the step itself keeps.
+``(w1, w2)``. What it does to the arrays, to warnings and to NumPy's error settings is undone after
+each call: only what the step itself keeps reaches the next one.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class StepTarget:
     def start(self) -> Run:
         """Begin a training run: a class is instantiated, any other callable taken as it is.
 
-        That the class cannot be instantiated is a ``TargetError``.
+        Raises TargetError if the class cannot be instantiated.
         """
         if not inspect.isclass(self.target):
             return Run(self.target)
@@ -66,8 +66,10 @@ class Run:
     def __call__(self, x: Floats, y: Floats, w1: Floats, w2: Floats, lr: float) -> Result:
         """Take one step from copies of the arrays.
 
-        They have the shapes (n, i), (n, c), (i + 1, h) and (h + 1, c) and one dtype. That the step
-        raises, or returns anything but two arrays like w1 and w2, is a ``TargetError``.
+        They have the shapes (n, i), (n, c), (i + 1, h) and (h + 1, c) and one dtype.
+
+        Raises TargetError if the step raises, or returns anything but two arrays of the shapes and
+        the dtype of w1 and w2.
         """
         own_x, own_y, own_w1, own_w2 = (np.array(a, order="C") for a in (x, y, w1, w2))
         with calling(x.shape, w1.shape, w2.shape, w1.dtype):

@@ -5,8 +5,8 @@ large. Kernels break at the edges of vectors and blocks and at sizes a random dr
 the edges are visited on purpose; small cases find most other faults, and are cheap.
 
 Hypothesis serves as the source of the draws alone. The list is complete before the first step is
-taken, so no trainer, however erratic, can upset Hypothesis, and all invariants see the same sizes:
-a trainer that compiles for each shape does so once.
+taken, so no step, however erratic, can upset Hypothesis, and all invariants get the same sizes: a
+step that compiles for each shape does so once.
 """
 
 from collections.abc import Sequence
@@ -54,7 +54,7 @@ def draw_cases(
 ) -> tuple[Case, ...]:
     """Return ``examples`` cases for each of the dtypes; the same arguments give the same list.
 
-    Their weights are random starts; what an invariant needs instead is its own affair.
+    Their weights are random starts; an invariant that needs others replaces them.
     """
     cases = _draw(examples, seed)
     return tuple(replace(case, dtype=dtype) for dtype in dtypes for case in cases)
@@ -63,19 +63,19 @@ def draw_cases(
 @lru_cache(16)
 def _draw(examples: int, seed: int) -> tuple[Case, ...]:
     edges = examples // 5
-    large = twins = examples // 25
-    # Within a test of Hypothesis it would refuse to draw; in a thread it does not notice.
+    large = repeated = examples // 25
+    # Hypothesis refuses to draw within a test of its own, but not in another thread.
     with ThreadPoolExecutor(max_workers=1) as thread:
-        small = thread.submit(_small_cases, examples - edges - large - twins, seed).result()
+        small = thread.submit(_small_cases, examples - edges - large - repeated, seed).result()
     return (
         *small,
-        *_twins(small, twins),
+        *_repeated(small, repeated),
         *_edge_cases(edges, seed),
         *_large_cases(large, seed),
     )
 
 
-def _twins(cases: Sequence[Case], count: int) -> tuple[Case, ...]:
+def _repeated(cases: Sequence[Case], count: int) -> tuple[Case, ...]:
     """Repeat the sizes of some cases with other numbers in them.
 
     There is code that keeps, under the shape of an array, what it should not.

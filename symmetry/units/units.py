@@ -92,8 +92,8 @@ class Units:
     parts
         Where they lie.
     chosen
-        Whether a step may choose between them, as top-k does between experts: of equal units it
-        then takes the first one, by rights.
+        Whether a step may choose between them, as top-k does between experts: a sound one takes
+        the first of equal units.
 
     Examples
     --------
@@ -138,7 +138,7 @@ class Units:
     def rows(self, state: State, part: Part) -> Array:
         """Return the entries of one part, one row a unit: shape (count, entries of a unit).
 
-        It may share memory with the state; nobody writes into it.
+        It may share memory with the state: do not write into it.
         """
         if part.arrays:
             return np.stack([state[name].ravel() for name in part.arrays])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from symmetry.trainings.trace import Node, Trace
@@ -51,7 +53,7 @@ def square_error(y, wanted):
 
 def network(sizes, between=np.tanh):
     """Return the trace of a network with layers of these sizes; ``between`` follows each layer."""
-    pairs = [*zip(sizes, sizes[1:], strict=False)]
+    pairs = [*pairwise(sizes)]
     leaves = {f"w{n}": normal(a, b, seed=n) for n, (a, b) in enumerate(pairs)}
     leaves |= {f"b{n}": normal(b, seed=n) for n, (_, b) in enumerate(pairs)}
     steps = Steps(**leaves)

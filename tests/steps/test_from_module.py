@@ -320,7 +320,7 @@ def test_an_instance_does_not_serve_several_runs():
         train(trainer, 1, "float64")
     assert str(info.value) == (
         "from_module: sizes, dtype or learning rate changed within one training run: "
-        "the trainer is the class that from_module returns, not an instance of it"
+        "the step is the class that from_module returns, not an instance of it"
     )
 
 
