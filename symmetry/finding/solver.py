@@ -379,7 +379,7 @@ class Solver:
         It may be limited to places at which the outputs change, along an axis of their size.
         ``data``: on an input that does not come from leaves.
         """
-        told: set[Known] = set()
+        tried: set[Known] = set()
         arrays = [self.trace.arrays[i] for i in self.trace.nodes[k].inputs]
         targets = [
             (y, a)
@@ -397,8 +397,8 @@ class Solver:
                 limits += [((other, p),) for n, p in self._spots(k, given) if n == shape[other]]
             for own, where in itertools.product(choices, limits):
                 single = y, (a, own, where)
-                if single not in told and _with(given[y], [single[1]]) not in (None, given[y]):
-                    told.add(single)
+                if single not in tried and _with(given[y], [single[1]]) not in (None, given[y]):
+                    tried.add(single)
                     yield single
 
     def _find_spots(self, k: int, given: tuple[Action, ...]) -> list[tuple[int, tuple[int, ...]]]:
@@ -442,8 +442,8 @@ def _counterparts(pairs: Pairs, size: int, other: int, *, own: bool) -> list[Pai
     (i, j), block, found = pairs[0], len(pairs), []
     if own:  # in the other half as well: gate and value
         half = size // 2
-        twin = {*pairs, *(((p + half) % size, (q + half) % size) for p, q in pairs)}
-        return [tuple(sorted(twin))] if size % 2 == 0 else []
+        both = {*pairs, *(((p + half) % size, (q + half) % size) for p, q in pairs)}
+        return [tuple(sorted(both))] if size % 2 == 0 else []
     if size == other:
         return [pairs]
     if j - i == block and size % block == 0 and other % (size // block) == 0 and i % block == 0:

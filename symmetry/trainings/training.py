@@ -8,13 +8,13 @@
 
         return model, step
 
-How the other floors use it (``Run`` is in ``symmetry.trainings.torch.run``):
+How the other floors use it (``Run`` is in ``symmetry.trainings.run``):
 
     run = TrainingTarget("train.py:training", training).start(dtype="float64", noise=False)
     start = run.state()                     # {"model.fc1.weight": array, ...}; see ``state``
     run.load({"model.fc1.weight": other})   # writes into the tensors that the objects hold
     run.step()                              # step 0; then 1, 2, ...
-    run.losses                              # what it called backward on, or returned, in that step
+    run.loss                                # of what it called backward on, or returned, there
 
 Runs know nothing of each other: each is made anew under the same seeds, and keeps random states of
 its own, so that steps of several runs may take turns.
@@ -47,7 +47,10 @@ class TrainingTarget:
     def expect_units(self) -> Mapping[str, int]:
         """How many units some groups must have, by the beginnings of their names.
 
-        That the function's attribute is something else is a ``TrainingError``.
+        Raises
+        ------
+        TrainingError
+            If the function's attribute is something else.
         """
         pins = getattr(self.make, "expect_units", {})
         if isinstance(pins, Mapping) and all(
@@ -65,8 +68,12 @@ class TrainingTarget:
         In float32 the training is as it is written. In float64 everything that has fewer bits is
         promoted; random numbers are the same ones. Without ``noise`` the results of random
         operations inside a module's forward, such as dropout, are replaced by their means; see
-        ``Run.random``. That the function raises, or returns anything but a training, is a
-        ``TrainingError``.
+        ``Run.random``.
+
+        Raises
+        ------
+        TrainingError
+            If the function raises, or returns anything but a training.
         """
         from symmetry.trainings.torch.run import TorchRun
 

@@ -289,7 +289,10 @@ class TorchRun:
     def restore(self, saved: Saved, *, gradients: bool = False) -> None:
         """Go on where another run of the same training was saved; with its gradients on request.
 
-        That the objects do not take their state dictionaries back is a ``TrainingError``.
+        Raises
+        ------
+        TrainingError
+            If the objects do not take their state dictionaries back.
         """
         for name, thing in self.objects.stateful.items():
             with _readable(f"{name}.load_state_dict"):
@@ -431,19 +434,29 @@ class TorchRun:
     @contextmanager
     def _hooks(self) -> Iterator[None]:
         """Let nothing pass by unseen: losses, and updates by optimisers."""
-        backward = torch.autograd.backward
+        optimizers = self.objects.optimizers.values()
+        with ExitStack() as stack:
+            for name, seen in (("backward", self._seen_backward), ("grad", self._seen_grad)):
+                hooked = seen(getattr(torch.autograd, name))
+                stack.enter_context(patch.object(torch.autograd, name, hooked))
+            for optimizer in filter(can_be_hooked, optimizers):
+                before = optimizer.register_step_pre_hook(lambda o, *_: self._updates(o))
+                after = optimizer.register_step_post_hook(lambda o, *_: self._updated(o))
+                stack.callback(before.remove)
+                stack.callback(after.remove)
+            for kind in {type(o) for o in optimizers if not can_be_hooked(o)}:
+                if callable(getattr(kind, "step", None)):  # one of the user's own
+                    stack.enter_context(patch.object(kind, "step", self._seen_step(kind.step)))
+            yield
 
+    def _seen_backward(self, backward: Callable[..., Any]) -> Callable[..., None]:
         def seen_backward(tensors: Any, *args: Any, **kwargs: Any) -> None:
             for loss in _tensors(tensors):
                 self.on_loss(loss)
                 self.losses.append(loss)
             self.backwards += 1
             if self._ends_at is not None:
-                if self.backwards == self._ends_at[0]:
-                    self._end_rehearsal()
-                for parameter in self.parameters.values() if self._gradient is not None else ():
-                    if parameter.requires_grad and parameter.grad is None:
-                        parameter.grad = torch.full_like(parameter, self._gradient)
+                self._rehearse_backward(self._ends_at[0])
                 return
             self.pending = True
             with self._inside.entered():
@@ -451,15 +464,25 @@ class TorchRun:
             self._reached.update(n for n, p in self.parameters.items() if p.grad is not None)
             self.after_backward()
 
-        grad, inner = torch.autograd.grad, False
+        return seen_backward
+
+    def _rehearse_backward(self, last: int) -> None:
+        """Leave gradients where none are, as a backward does; end the step at its last one."""
+        if self.backwards == last:
+            self._end_rehearsal()
+        for parameter in self.parameters.values() if self._gradient is not None else ():
+            if parameter.requires_grad and parameter.grad is None:
+                parameter.grad = torch.full_like(parameter, self._gradient)
+
+    def _seen_grad(self, grad: Callable[..., Any]) -> Callable[..., Any]:
+        inner = False  # a function mode calls it again
 
         def seen_grad(outputs: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
             nonlocal inner
-            if inner:  # a function mode calls it again
+            if inner:
                 return grad(outputs, inputs, *args, **kwargs)
             losses = [output for output in _tensors(outputs) if output.numel() == 1]
-            known = {id(parameter) for parameter in self.parameters.values()}
-            if losses and not known.isdisjoint(map(id, _tensors(inputs))):
+            if losses and not self._names.keys().isdisjoint(map(id, _tensors(inputs))):
                 self._differentiated += losses
                 self.grads += 1
                 if self._ends_at is not None and self._ends_at[1]:
@@ -473,19 +496,7 @@ class TorchRun:
             finally:
                 inner = False
 
-        with ExitStack() as stack:
-            stack.enter_context(patch.object(torch.autograd, "backward", seen_backward))
-            stack.enter_context(patch.object(torch.autograd, "grad", seen_grad))
-            for optimizer in self.objects.optimizers.values():
-                if can_be_hooked(optimizer):
-                    before = optimizer.register_step_pre_hook(lambda o, *_: self._updates(o))
-                    after = optimizer.register_step_post_hook(lambda o, *_: self._updated(o))
-                    stack.callback(before.remove)
-                    stack.callback(after.remove)
-            for kind in {type(o) for o in self.objects.optimizers.values() if not can_be_hooked(o)}:
-                if callable(getattr(kind, "step", None)):  # one of the user's own
-                    stack.enter_context(patch.object(kind, "step", self._seen_step(kind.step)))
-            yield
+        return seen_grad
 
     def _seen_step(self, step: Callable[..., Any]) -> Callable[..., Any]:
         def seen_step(optimizer: Any, *args: Any, **kwargs: Any) -> Any:
