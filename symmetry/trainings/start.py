@@ -129,11 +129,6 @@ class TrainingStart:
         self.fresh = self.fresh._replace(states=[])
         self.__dict__.pop("result", None)
 
-    @property
-    def quiet(self) -> bool:
-        """Whether runs pass through modes: to promote, or to leave random numbers out."""
-        return bool(self.random) or self.dtype == "float64"
-
     @cached_property
     def units(self) -> tuple[Units, ...]:
         """The groups, with parts in everything that follows the model's arrays."""
@@ -174,10 +169,10 @@ class TrainingStart:
     def begin(self, changed: State | None = None, *, noise: bool | None = None) -> Run:
         """Begin a fresh run from the start, in which these arrays are changed.
 
-        ``noise`` says whether the model's random operations stay as they are; by default they are
-        left out where there are any.
+        ``noise`` says whether the model's random operations stay as they are; by default they do
+        where there are none: then the run as written passes through no modes.
         """
-        noise = not self.quiet if noise is None else noise
+        noise = not self.random and self.dtype == "float32" if noise is None else noise
         run = self.training.start(dtype=self.dtype, seed=self.seed, noise=noise)
         run.load({**self.changed, **(changed or {})})
         if self.levelled:

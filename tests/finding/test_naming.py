@@ -1,0 +1,73 @@
+"""What groups are called."""
+
+from __future__ import annotations
+
+import pytest
+
+from symmetry.finding.naming import named
+from symmetry.units.units import Part, Units
+
+SHAPES = {
+    "model.fc1.weight": (6, 4),
+    "model.fc1.bias": (6,),
+    "model.fc2.weight": (4, 6),
+    "model.conv.weight": (8, 3, 3, 3),
+    "model.conv.bias": (8,),
+    "model.rnn.weight_ih": (5, 4),
+    "model.rnn.weight_hh": (5, 5),
+    "model.words.weight": (9, 4),
+    "model.0.weight": (7, 4),
+    "model.attention.qkv.weight": (12, 4),
+    "model.attention.out.weight": (4, 4),
+    "model.experts": (2, 4, 6),
+}
+
+
+def names(*groups, turned=frozenset()):
+    return [units.name for units in named([Units("", n, p) for n, *p in groups], SHAPES, turned)]
+
+
+@pytest.mark.parametrize(
+    ("count", "parts", "name"),
+    [
+        (6, [Part("model.fc1.weight", 0), Part("model.fc2.weight", 1)], "fc1 units"),
+        (8, [Part("model.conv.weight", 0), Part("model.conv.bias", 0)], "conv channels"),
+        (
+            5,
+            [Part("model.rnn.weight_hh", 0), Part("model.rnn.weight_hh", 1)],
+            "rnn recurrent units",
+        ),
+        (7, [Part("model.0.weight", 0)], "layer 0 units"),
+        (2, [Part("model.attention.qkv.weight", 0, 0, 2, 2)], "attention.qkv heads"),
+    ],
+)
+def test_units_are_named_by_the_module_that_makes_them_and_by_what_they_are(count, parts, name):
+    assert names((count, *parts)) == [name]
+
+
+def test_what_several_modules_make_and_take_is_the_residual_stream():
+    parts = [Part("model.fc2.weight", 0), Part("model.words.weight", 1)]
+    parts += [Part("model.fc1.weight", 1), Part("model.attention.qkv.weight", 1)]
+    assert names((4, *parts), turned={"model.words.weight"}) == ["fc1 residual stream"]
+
+
+def test_what_lies_in_one_head_is_named_after_it():
+    whole = (
+        2,
+        Part("model.attention.qkv.weight", 0, 0, 2, 2),
+        Part("model.attention.out.weight", 1, 0, 2, 2),
+    )
+    inside = 2, Part("model.attention.qkv.weight", 0, 2), Part("model.attention.qkv.weight", 0, 2)
+    assert names(whole, inside) == ["attention heads", "attention head 1 query/key dimensions"]
+
+
+def test_groups_of_one_name_are_numbered():
+    parts = [Part("model.fc1.weight", 0)]
+    assert names((3, *parts), (2, Part("model.fc1.weight", 0, 3))) == ["fc1 units", "fc1 units (2)"]
+
+
+def test_parts_come_in_the_order_of_the_state():
+    (units,) = named(
+        [Units("", 6, (Part("model.fc2.weight", 1), Part("model.fc1.bias", 0)))], SHAPES
+    )
+    assert units.arrays == ("model.fc1.bias", "model.fc2.weight")
