@@ -7,6 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any, BinaryIO
 
+# In the environment of a process: the folder of its temporary files, which the one removes that
+# has started it.
+FOLDER = "SYMMETRY_FOLDER"
+
 
 def start(module: str, **settings: Any) -> subprocess.Popen[bytes]:
     """Start a process that calls ``main()`` of a module whose package is imported here.

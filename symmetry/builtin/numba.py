@@ -1,4 +1,4 @@
-"""The project's own core, compiled by Numba: the same bits on every machine."""
+"""The project's own core, compiled by Numba: its bits never change."""
 
 from symmetry.network.core import step
 

@@ -14,6 +14,7 @@ import pickle
 import queue
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -25,11 +26,12 @@ import click
 
 from symmetry.base import ranks
 from symmetry.base.errors import SymmetryError
-from symmetry.base.processes import ending, start
+from symmetry.base.processes import FOLDER, ending, start
 from symmetry.cli import child
 from symmetry.cli.child import Order
 from symmetry.cli.options import flag, option
 from symmetry.cli.screen import Screen, current, terminal
+from symmetry.targets.names import split_tail, with_arguments
 
 _FIRST = 5  # times as long as any other may a first call take: it may import and compile
 _START = 60  # seconds until a process has begun: what it imports then is ours, on a busy machine
@@ -38,7 +40,11 @@ _PATIENCE = 2  # hangs, until first calls get no more time; ends between cases, 
 
 
 class Isolated(click.Command):
-    """A command that runs in another process, unless --in-process or torchrun says otherwise."""
+    """A command that runs in another process, unless --in-process or torchrun says otherwise.
+
+    Its arguments are names of targets. A module that is run as a script may be given as ``-m
+    MODULE``; what follows ``--`` are the arguments of scripts.
+    """
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
@@ -46,6 +52,19 @@ class Isolated(click.Command):
         option("--timeout", "S", what, 60, click.FloatRange(min=0, min_open=True))(self)
         what = "Run the target in this process, for debuggers; nothing protects it then."
         flag("--in-process", what)(self)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        own, tail = split_tail(args)
+        rest = super().parse_args(ctx, own)
+        (argument,) = (each.name for each in self.params if isinstance(each, click.Argument))
+        given = ctx.params[argument or ""]
+        if tail and not given:
+            raise click.UsageError("-- is followed by the arguments of a script: name one before.")
+        if isinstance(given, str):
+            ctx.params[argument or ""] = with_arguments(given, tail)
+        elif given is not None:
+            ctx.params[argument or ""] = tuple(with_arguments(name, tail) for name in given)
+        return rest
 
     def invoke(self, ctx: click.Context) -> Any:
         timeout, in_process = ctx.params.pop("timeout"), ctx.params.pop("in_process")
@@ -58,16 +77,19 @@ class Isolated(click.Command):
             number = getattr(signal, name, None)
             if number and signal.getsignal(number) is signal.SIG_DFL:
                 signal.signal(number, signal.default_int_handler)
-        with terminal() as screen:
-            return _Work(ctx.find_root().obj, timeout, screen).finish()
+        with (
+            terminal() as screen,
+            tempfile.TemporaryDirectory(prefix="symmetry-", ignore_cleanup_errors=True) as folder,
+        ):
+            return _Work(ctx.find_root().obj, timeout, screen, folder).finish()
 
 
 class _Work:
     """A command line, what became of it so far, and how to go on."""
 
-    def __init__(self, arguments: list[str], timeout: float, screen: Screen) -> None:
+    def __init__(self, arguments: list[str], timeout: float, screen: Screen, folder: str) -> None:
         self._order = Order(os.urandom(8).hex(), list(arguments), screen.live)
-        self._timeout, self._screen = timeout, screen
+        self._timeout, self._screen, self._folder = timeout, screen, folder
         self._left = _MOST_PRINTED
         self._shown: list[Any] = []
         self._target = ""
@@ -81,7 +103,7 @@ class _Work:
         """Start processes until one reports the command's exit status; return that."""
         while True:
             self._target, self._running = "", None
-            with closing(_Process(self._order, self._pass_on)) as process:
+            with closing(_Process(self._order, self._pass_on, self._folder)) as process:
                 finished = self._follow(process)
             if isinstance(finished, int):
                 return finished
@@ -162,9 +184,10 @@ class _Work:
 class _Process:
     """A child: a Ctrl-C comes to us alone, and we end it at once."""
 
-    def __init__(self, order: Order, pass_on: Callable[[IO[bytes]], None]) -> None:
+    def __init__(self, order: Order, pass_on: Callable[[IO[bytes]], None], folder: str) -> None:
         self._token = order.token.encode()
-        self._process = start("symmetry.cli.worker", stderr=subprocess.PIPE)
+        environment = {**os.environ, FOLDER: folder}
+        self._process = start("symmetry.cli.worker", stderr=subprocess.PIPE, env=environment)
         assert self._process.stdin
         assert self._process.stdout
         assert self._process.stderr

@@ -48,6 +48,8 @@ class Manner(NamedTuple):
 
 
 _MANNERS = Manner(None, False), Manner(0.0, False), Manner(1e-3, False), Manner(1e-3, True)
+# Of steps that can only be taken to their end.
+_WHOLE = Manner(None, True), Manner(0.0, True), Manner(1e-3, True)
 
 
 @dataclass(frozen=True)
@@ -290,8 +292,9 @@ def _first_steps(training: TrainingTarget) -> First:
     for reached in _gradients(run):
         counts.append(sum(bool(entries.any()) for entries in reached.values()))
         ends.append((run.backwards, run.grads))
+    first = First(run.trained, run.leaves(), reached, ends, 1 + counts.index(counts[-1]))
     run.close()
-    return First(run.trained, run.leaves(), reached, ends, 1 + counts.index(counts[-1]))
+    return first
 
 
 def _gradients(run: Run) -> Iterator[Reached]:
@@ -319,7 +322,8 @@ def _without_backward(
 
     Return it with a run from the training's own start, that start, and what it came to.
     """
-    for manner in _MANNERS:
+    manners = _WHOLE if training.sequential else _MANNERS
+    for manner in manners:
         run = training.start(dtype="float64", noise=False)
         start = run.leaves()
         buffers = tuple(name for name in start if name not in run.parameters)
@@ -327,7 +331,7 @@ def _without_backward(
         try:
             outcome = steps.go_on(run)
         except TrainingError:
-            if manner == _MANNERS[-1]:
+            if manner == manners[-1]:
                 raise
         else:
             if outcome.finite:

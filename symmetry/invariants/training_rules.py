@@ -26,45 +26,60 @@ _DIRECTIONS = 120  # stream of the seed
 
 
 def resume(setting: TrainingStart) -> Measurement:
-    """Save after a step, load into a fresh training, go on, and compare the bits."""
+    """Save after a step, load into a fresh training, go on, and compare the bits.
+
+    A sequential training first goes to the same place, from a start nearby. Its graph may reach
+    over that place, as a generator's does over the update of its critic: one where loading works
+    is enough.
+    """
     run = setting.begin(noise=True)
     if not isinstance(run, Saving):
         return Measurement(counted=False, note="its runs cannot be saved", applies=False)
     states: list[State] = []
-    saved: Any = None
+    saves: list[Any] = []
     for _ in range(setting.steps):
         updates = run.updates
         run.step()
         done = run.updates > updates and not run.pending
-        if saved is None and (done or not (isinstance(run, Updating) and run.optimizers)):
-            saved = run.save()
-        if saved is not None:
-            states.append(run.state())
-    if len(states) < 2:
+        done = done or not (isinstance(run, Updating) and run.optimizers)
+        if done and run.taken < setting.steps and (setting.training.sequential or not saves):
+            saves.append(run.save())
+        states.append(run.state() if saves else {})
+    violation: Violation | None = None
+    for saved in saves:
+        found = _after_loading(setting, saved, states)
+        if found is None:
+            return Measurement(has_moved(states[saved.taken - 1], states[-1:]))
+        violation = violation or found
+    if violation is None:
         note = f"in {setting.steps} steps no gradient was used up by an optimiser before the last"
         return Measurement(counted=False, note=note)
-
-    def other(*, gradients: bool) -> Violation | None:
-        """Go on from what was saved; return the first other array."""
-        again = setting.begin(noise=True)
-        assert isinstance(again, Saving)  # as the first one is
-        again.restore(saved, gradients=gradients)
-        which = f"a run saved after step {saved.taken} and loaded again"
-        further = again.states(len(states) - 1)
-        return first_difference(states[1:], further, which, begin=saved.taken + 1)
-
-    try:
-        violation = other(gradients=False)
-    except TrainingError as error:
-        return Measurement.violated(Violation(f"it cannot go on: {error}", saved.taken, ""))
-    if violation is None:
-        return Measurement(has_moved(states[0], states[-1:]))
+    if not violation.array:
+        return Measurement.violated(violation)
     why = (
         "some of its state is in no state_dict(), and a saved run does not go on the same"
-        if other(gradients=True)
+        if _after_loading(setting, saves[0], states, gradients=True)
         else "the gradients of earlier steps are added up: zero_grad() is missing or comes too late"
     )
     return Measurement.violated(replace(violation, message=f"{violation.message}: {why}"))
+
+
+def _after_loading(
+    setting: TrainingStart, saved: Any, states: Sequence[State], *, gradients: bool = False
+) -> Violation | None:
+    """Go on from what was saved; return the first array that is not as it was in these states."""
+    sequential = setting.training.sequential
+    again = setting.begin(setting.nearby(0) if sequential else None, noise=True)
+    assert isinstance(again, Saving)  # as the one that was saved is
+    which = f"a run saved after step {saved.taken} and loaded again"
+    try:
+        for _ in range(saved.taken if sequential else 0):
+            again.step()
+        again.restore(saved, gradients=gradients)
+        further = again.states(setting.steps - saved.taken)
+        return first_difference(states[saved.taken :], further, which, begin=saved.taken + 1)
+    except TrainingError as error:
+        return Violation(f"it cannot go on: {error}", saved.taken, "")
 
 
 def zero_rate(setting: TrainingStart) -> Measurement:

@@ -99,9 +99,9 @@ def _directory(parent: str) -> str:
     except OSError:
         pass
     else:
-        say(f"compiled code is kept in {directory}, since no other cache can be written")
+        _say(f"compiled code is kept in {directory}, since no other cache can be written")
         return str(directory)
-    say("compiled code is not kept, since no cache can be written: each start takes a while")
+    _say("compiled code is not kept, since no cache can be written: each start takes a while")
     return ""
 
 
@@ -111,6 +111,5 @@ def _is_private(found: os.stat_result) -> bool:
     return found.st_uid == os.getuid() and not found.st_mode & 0o022
 
 
-def say(text: str) -> None:
-    """Print a note for the user: a line on standard error."""
+def _say(text: str) -> None:
     print(f"note: {text}", file=sys.stderr)

@@ -8,6 +8,7 @@ from typing import Any
 
 import jinja2
 
+from symmetry.targets.names import typed
 from symmetry.units.words import count, groups_in_words, in_ulps
 
 
@@ -37,15 +38,19 @@ def command_line(command: str, *arguments: str, **options: Any) -> str:
     """Return a line for a shell that runs ``symmetry``; options have ``_`` for ``-``.
 
     True stands for one without a value, a tuple for one that is given several times; None and False
-    leave it out.
+    leave it out. The arguments of a script that is named follow ``--``.
     """
-    words = ["symmetry", command, *arguments]
+    words, tail = ["symmetry", command], list[str]()
+    for name in arguments:
+        own, its = typed(name)
+        words += own
+        tail += its
     for name, value in options.items():
         for each in value if isinstance(value, tuple) else (value,):
             if each is not None and each is not False:
                 words.append("--" + name.replace("_", "-"))
                 words += [] if each is True else [str(each)]
-    return shlex.join(words)
+    return shlex.join([*words, *(["--", *tail] if tail else [])])
 
 
 def environment(*folders: Path) -> jinja2.Environment:

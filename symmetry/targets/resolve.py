@@ -14,6 +14,8 @@ from typing import Any
 from symmetry.base.errors import SymmetryError
 from symmetry.steps.step import StepTarget
 from symmetry.targets.load import defined_in, load_file, load_module, nearest, readable
+from symmetry.targets.names import words_of
+from symmetry.targets.script import script_named
 from symmetry.trainings.training import TrainingTarget
 from symmetry.units.state import DTYPES
 
@@ -45,6 +47,8 @@ def resolve(trainer: str | Callable[..., Any] | Target) -> Target:
         return as_target(trainer)
     if trainer in BUILTIN:
         return StepTarget(trainer, _builtin_module(trainer).step, builtin=True)
+    if (words := words_of(trainer)) is not None:
+        return script_named(words)
     module, source, attribute = _module(trainer)
     return as_target(_find(trainer, module, source, attribute), trainer)
 

@@ -44,6 +44,11 @@ class TrainingTarget:
     builtin = False
 
     @property
+    def sequential(self) -> bool:
+        """Whether a run can only go on from its first step, each step to its end: a script's."""
+        return bool(getattr(self.make, "sequential", False))
+
+    @property
     def expect_units(self) -> Mapping[str, int]:
         """How many units some groups must have, by the beginnings of their names.
 
@@ -77,6 +82,7 @@ class TrainingTarget:
         """
         from symmetry.trainings.torch.run import TorchRun
 
+        drawn = None if self.sequential else self.drawn  # what else a script does draws, too
         return TorchRun.begin(
-            self.name, self.make, dtype=dtype, seed=seed, noise=noise, drawn=self.drawn
+            self.name, self.make, dtype=dtype, seed=seed, noise=noise, drawn=drawn
         )

@@ -9,6 +9,7 @@ from copy import deepcopy
 from functools import partial
 from typing import Any, NamedTuple
 from unittest.mock import patch
+from weakref import proxy
 
 import torch
 from torch import Tensor, nn
@@ -119,7 +120,8 @@ class TorchRun:
         seed, noise
             See ``TrainingTarget.start``.
         drawn
-            What runs of this training remember of the random numbers that their models start from.
+            What runs of this training remember of the random numbers that their models start from;
+            None if they remember nothing.
 
         Raises
         ------
@@ -131,7 +133,7 @@ class TorchRun:
         with generators.kept(generators.shared()):
             generators.seed_all(seed)
             with _readable(f"{name}()"), calling(*kind):
-                with Drawn({} if drawn is None else drawn):
+                with nullcontext() if drawn is None else Drawn(drawn):
                     objects = make_objects(name, make)
                 if dtype == "float64":
                     _promote(objects)
@@ -435,13 +437,14 @@ class TorchRun:
     def _hooks(self) -> Iterator[None]:
         """Let nothing pass by unseen: losses, and updates by optimisers."""
         optimizers = self.objects.optimizers.values()
+        run = proxy(self)  # a script that is suspended in an update keeps what it has called
         with ExitStack() as stack:
             for name, seen in (("backward", self._seen_backward), ("grad", self._seen_grad)):
                 hooked = seen(getattr(torch.autograd, name))
                 stack.enter_context(patch.object(torch.autograd, name, hooked))
             for optimizer in filter(can_be_hooked, optimizers):
-                before = optimizer.register_step_pre_hook(lambda o, *_: self._updates(o))
-                after = optimizer.register_step_post_hook(lambda o, *_: self._updated(o))
+                before = optimizer.register_step_pre_hook(lambda o, *_: run._updates(o))
+                after = optimizer.register_step_post_hook(lambda o, *_: run._updated(o))
                 stack.callback(before.remove)
                 stack.callback(after.remove)
             for kind in {type(o) for o in optimizers if not can_be_hooked(o)}:
@@ -509,6 +512,7 @@ class TorchRun:
         return seen_step
 
     def _updates(self, optimizer: Any) -> None:
+        self.pending = self.pending or _reads_first(optimizer)
         self.before_update(self._seen_as(optimizer))
 
     def _updated(self, optimizer: Any) -> None:
@@ -573,6 +577,15 @@ def _forget_compiled() -> None:
 
 def _tensors(one_or_more: Any) -> tuple[Tensor, ...]:
     return (one_or_more,) if isinstance(one_or_more, Tensor) else tuple(one_or_more)
+
+
+def _reads_first(optimizer: Any) -> bool:
+    """Return whether an update may read the optimiser's state before it calls its closure.
+
+    PyTorch's own do not, but for one.
+    """
+    kind = type(optimizer)
+    return kind is torch.optim.LBFGS or not kind.__module__.startswith("torch.optim.")
 
 
 class _StepEnded(TrainingError):  # noqa: N818

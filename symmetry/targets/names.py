@@ -1,0 +1,62 @@
+"""Names of scripts: a file or a module and its arguments, as they follow ``python``.
+
+The command line asks before it imports anything heavy.
+"""
+
+import os
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from symmetry.base.errors import SymmetryError
+
+_MODULE = "-m"
+
+
+def words_of(name: str) -> list[str] | None:
+    """Return a script's file and its arguments, or ``-m``, a module and its; None if it is none.
+
+    A script is a name such as ``train.py``, ``train.py --epochs 1`` or ``-m package.train``.
+    """
+    if name.endswith(".py") and Path(name).is_file():
+        return [name]
+    try:
+        words = shlex.split(name, posix=os.name == "posix")
+    except ValueError:  # a quotation mark without another
+        return None
+    is_module = words[:1] == [_MODULE] and len(words) > 1
+    return words if is_module or (words and words[0].endswith((".py", ".ipynb"))) else None
+
+
+def split_tail(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return a command's own arguments, ``-m MODULE`` in one word, and the script's behind ``--``.
+
+    That word begins with a space: it is no option.
+    """
+    at = arguments.index("--") if "--" in arguments else len(arguments)
+    own, tail = [*arguments[:at]], [*arguments[at + 1 :]]
+    while _MODULE in own[:-1]:
+        at = own.index(_MODULE)
+        own[at : at + 2] = [f" {shlex.join(own[at : at + 2])}"]
+    return own, tail
+
+
+def with_arguments(name: str, arguments: Sequence[str]) -> str:
+    """Return a script's name with further arguments; any other name has none.
+
+    Raises
+    ------
+    SymmetryError
+        If it is no script.
+    """
+    words = words_of(name)
+    if words is None and arguments:
+        raise SymmetryError(f"{name!r} is no script, so nothing can follow --")
+    return name if words is None else shlex.join([*words, *arguments])
+
+
+def typed(name: str) -> tuple[list[str], list[str]]:
+    """Return the words that name a target on a command line, and those that follow ``--``."""
+    words = words_of(name) or [name]
+    at = 2 if words[0] == _MODULE else 1
+    return words[:at], words[at:]

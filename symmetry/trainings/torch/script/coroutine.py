@@ -1,0 +1,110 @@
+"""A function on a stack of its own that can be suspended anywhere, with PyTorch's state of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextvars import copy_context
+from types import FrameType
+
+import torch
+from greenlet import getcurrent, greenlet
+from torch.overrides import _get_current_function_mode_stack
+from torch.utils._python_dispatch import (
+    _get_current_dispatch_mode_stack,
+    _pop_mode,
+    _push_mode,
+)
+
+_DEVICES = ("cpu", "cuda")
+
+
+class Coroutine:
+    """Runs a function until it suspends itself; whoever resumes it goes on where it did.
+
+    It stays in the same thread, so that handlers of signals and everything that belongs to a thread
+    work. What PyTorch keeps for each thread is exchanged: whether gradients are recorded, autocast,
+    and the modes that operations pass through. The modes of whoever resumes it come first.
+    """
+
+    def __init__(self, function: Callable[[], None]) -> None:
+        self._stack = greenlet(function)
+        self._stack.gr_context = copy_context()  # it would begin with an empty one
+        self._own: ThreadState | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the function has returned or raised."""
+        return bool(self._stack.dead)
+
+    @property
+    def frames(self) -> Iterator[FrameType]:
+        """The frames of what is suspended, the innermost first."""
+        frame: FrameType | None = self._stack.gr_frame
+        while frame is not None:
+            yield frame
+            frame = frame.f_back
+
+    def resume(self, error: type[BaseException] | None = None) -> None:
+        """Let it go on until it suspends itself or ends; what it raises passes through.
+
+        With an ``error`` that is raised where it is suspended.
+        """
+        outer = ThreadState()
+        if self._own is not None:
+            self._own.put(below=outer)
+        self._stack.parent = getcurrent()
+        try:
+            if error is None:
+                self._stack.switch()
+            else:
+                self._stack.throw(error)
+        finally:
+            self._own = ThreadState(without=outer)
+            outer.put()
+
+    def suspend(self) -> None:
+        """Go on with whoever resumed it; called on its own stack."""
+        assert self._stack.parent is not None
+        self._stack.parent.switch()
+
+
+class ThreadState:
+    """What PyTorch keeps for the current thread; modes apart that belong to another state."""
+
+    def __init__(self, without: ThreadState | None = None) -> None:
+        others = {id(mode) for mode in without.modes} if without is not None else set()
+        self._dispatch = [m for m in _get_current_dispatch_mode_stack() if id(m) not in others]
+        self._function = [m for m in _get_current_function_mode_stack() if id(m) not in others]
+        self._grad = torch.is_grad_enabled()
+        self._autocast = {
+            device: (torch.is_autocast_enabled(device), torch.get_autocast_dtype(device))
+            for device in _DEVICES
+        }
+        self._cached = torch.is_autocast_cache_enabled()
+
+    @property
+    def modes(self) -> list[object]:
+        """The modes, those of functions and those of operations."""
+        return [*self._function, *self._dispatch]
+
+    def put(self, below: ThreadState | None = None) -> None:
+        """Make it the thread's state, with the modes of another one below its own."""
+        leave_modes()
+        for state in (self,) if below is None else (below, self):
+            for mode in state._function:
+                torch._C._push_on_torch_function_stack(mode)
+            for mode in state._dispatch:
+                _push_mode(mode)
+        torch._C._set_grad_enabled(self._grad)
+        for device, (on, dtype) in self._autocast.items():
+            torch.set_autocast_enabled(device, on)
+            torch.set_autocast_dtype(device, dtype)
+        torch.set_autocast_cache_enabled(self._cached)
+
+
+def leave_modes() -> None:
+    """Leave all modes, those of functions and those of operations."""
+    for _ in _get_current_dispatch_mode_stack():
+        _pop_mode()
+    for _ in _get_current_function_mode_stack():
+        torch._C._pop_torch_function_stack()

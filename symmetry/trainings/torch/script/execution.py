@@ -1,0 +1,212 @@
+"""One run of a script from its start, suspended between its training steps."""
+
+from __future__ import annotations
+
+import builtins
+import gc
+import importlib.util
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from unittest.mock import patch
+
+from torch import nn
+from torch.optim.swa_utils import AveragedModel
+
+from symmetry.base.calls import calling
+from symmetry.base.errors import TrainingError
+from symmetry.trainings.torch.script.coroutine import Coroutine
+from symmetry.trainings.torch.script.mirror import Mirror, code_of
+from symmetry.trainings.torch.script.source import Source
+from symmetry.trainings.torch.script.watch import Watch
+from symmetry.trainings.torch.script.world import World
+
+_NO_NAMES = {"self", "module", *dir(nn.ModuleDict)}
+_THROWS = 3  # until a script that catches everything is left alone
+_left: list[Coroutine] = []  # those: freeing one would throw into it once more
+
+
+class Closed(BaseException):
+    """Ends a script where it is suspended: ``except Exception`` does not catch it."""
+
+
+class Execution:
+    """A script that runs until its first training forward, and then step by step.
+
+    Parameters
+    ----------
+    source
+        The script.
+    by_hand
+        Whether it updates without an optimiser.
+
+    Raises
+    ------
+    TrainingError
+        If it ends before it trains.
+    NoOptimizer
+        If it has to be begun again ``by_hand``.
+    """
+
+    def __init__(self, source: Source, *, by_hand: bool) -> None:
+        self._source, self._main = source, ModuleType("__main__")
+        self._mirror = Mirror(*source.homes, told=_tell)
+        self._file = source.script
+        if isinstance(source.script, Path):
+            self._file = self._main.__file__ = self._mirror.of(source.script)
+        temporary = self._mirror.of("/.temporary")
+        os.mkdir(temporary)
+        homes = [str(home) for home in source.homes]
+        self._world = World(
+            [str(self._file), *source.arguments],
+            [self._mirror.of(homes[0]), *(p for p in sys.path if p not in ("", *homes))],
+            folder=self._mirror.of(source.folder),
+            temporary=temporary,
+            main=self._main,
+            homes=[self._mirror.top, *homes],
+        )
+        self._coroutine = Coroutine(self._run)
+        self._watch = Watch(self._coroutine.suspend, by_hand=by_hand)
+        try:
+            self._resume()
+            if self._coroutine.ended:
+                raise TrainingError(f"{source.name}: {self._why_no_training()}")
+            self.model = self._model()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def inside(self) -> list[Any]:
+        """The optimisers in whose update it is suspended, as those that call a closure."""
+        return self._watch.inside
+
+    def step(self) -> None:
+        """Go on to the first training forward behind the next update, or to the end."""
+        updates = self._watch.updates
+        if not self._coroutine.ended:
+            self._resume()
+        if self._watch.updates == updates:
+            done = f"it ends after {self._watch.updates} updates"
+            raise TrainingError(
+                f"{self._source.name}: {done}: a check takes more, give it more to do"
+            )
+
+    def close(self) -> None:
+        """End it where it is, and remove what it has written."""
+        with calling("closing", self._source.name, counts=False):
+            for _ in range(_THROWS):
+                if not self._coroutine.ended:
+                    with suppress(BaseException):
+                        self._resume(Closed)
+        if not self._coroutine.ended:
+            _left.append(self._coroutine)
+        self._mirror.remove()
+        self._mirror.forget_imports()
+
+    def _run(self) -> None:
+        """Execute the script, on its own stack."""
+        if isinstance(self._source.script, Path):
+            code = code_of(str(self._file))
+        else:
+            code = _found(self._source.script, self._main)
+        self._main.__builtins__ = builtins  # type: ignore[attr-defined]
+        exec(code, vars(self._main))
+
+    def _resume(self, error: type[BaseException] | None = None) -> None:
+        """Let it run until it suspends itself or ends."""
+        try:
+            with self._in_place():
+                self._coroutine.resume(error)
+        except SystemExit as end:
+            if end.code not in (None, 0):
+                last = "".join(f": {line}" for line in self._world.printed[-1:])
+                raise TrainingError(
+                    f"{self._source.name}: it exits with {end.code!r}{last}"
+                ) from None
+
+    @contextmanager
+    def _in_place(self) -> Iterator[None]:
+        """Let the script find what is its own, and see what it does."""
+        self._world.exchange()
+        try:
+            with ExitStack() as stack:
+                for owner, attribute, value in self._mirror.patches():
+                    stack.enter_context(patch.object(owner, attribute, value))
+                stack.enter_context(self._watch.watching())
+                yield
+        finally:
+            self._world.exchange()
+
+    def _why_no_training(self) -> str:
+        watch = self._watch
+        if not (watch.modules or watch.backwards):
+            meant = " or ".join(map(repr, self._source.functions[:3]))
+            meant = f"; did you mean {meant}?" if meant else ""
+            return f"it ends, and makes no PyTorch module and calls no backward{meant}"
+        if watch.updates:
+            return "it calls no module that an optimiser trains"
+        return "it ends without a training forward: no module with a trained parameter is called"
+
+    def _model(self) -> nn.Module:
+        """Return what it trains: the largest modules with trained parameters, then frozen ones."""
+        roots = self._roots()
+        if any(not self._watch.trains(root) for root in roots):
+            gc.collect()  # what it does not use any more may still be there
+            roots = self._roots()
+        trained = [root for root in roots if self._watch.trains(root)]
+        if not trained:
+            raise TrainingError(f"{self._source.name}: no module holds what its optimisers train")
+        if len(roots) == 1:
+            return trained[0]
+        named: dict[str, nn.Module] = {}
+        for root in sorted(roots, key=lambda root: root not in trained):
+            name = self._variable(root)
+            free = (f"{name}{n}" if n > 1 else name for n in range(1, len(named) + 2))
+            named[next(each for each in free if each not in named)] = root
+        return nn.ModuleDict(named)
+
+    def _roots(self) -> list[nn.Module]:
+        """Return the modules with parameters that are in no other, in the order they were made."""
+        made = {id(m): m for ref in self._watch.modules if (m := ref()) is not None}
+        inner = {id(c) for module in made.values() for c in module.modules() if c is not module}
+        return [
+            module
+            for number, module in made.items()
+            if number not in inner and not isinstance(module, AveragedModel)
+            if next(module.parameters(), None) is not None
+        ]
+
+    def _variable(self, module: nn.Module) -> str:
+        """Return the name that the script has for a module."""
+        scopes = [frame.f_locals for frame in self._coroutine.frames]
+        names = (
+            name
+            for scope in (*scopes, vars(self._main))
+            for name, value in scope.items()
+            if value is module and name not in _NO_NAMES
+        )
+        return next(names, type(module).__name__.lower())
+
+
+def _found(module: str, main: ModuleType) -> Any:
+    """Make a module ``__main__``, as ``python -m`` does, and return its code."""
+    spec = importlib.util.find_spec(module)
+    if spec is not None and spec.submodule_search_locations is not None:
+        spec = importlib.util.find_spec(f"{module}.__main__")
+    if spec is None or spec.loader is None:
+        raise ModuleNotFoundError(f"No module named {module}")
+    main.__spec__, main.__package__, main.__file__ = spec, spec.parent, spec.origin
+    sys.argv[0] = spec.origin or module
+    return spec.loader.get_code(spec.name)  # type: ignore[attr-defined]
+
+
+def _tell(path: str, told: set[str] = set()) -> None:  # noqa: B006
+    """Say once which file a script writes that is not in the mirror."""
+    if path not in told:
+        told.add(path)
+        print(f"the script writes {path}", file=sys.__stderr__)

@@ -1,0 +1,76 @@
+"""A script as a function that makes a training, as users write them."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from symmetry.base import generators
+from symmetry.trainings.torch.script.source import Source
+
+if TYPE_CHECKING:
+    from symmetry.trainings.torch.script.execution import Execution
+
+
+class Script:
+    """Runs a script from its start up to its first training step, each time it is called.
+
+    Runs that nobody has any more are ended before the next one begins: not while another script is
+    running, as a finaliser would.
+
+    Parameters
+    ----------
+    source
+        The script.
+    expect_units
+        How many units some groups must have, by the beginnings of their names.
+    """
+
+    sequential = True  # see ``TrainingTarget``
+
+    def __init__(self, source: Source, expect_units: Mapping[str, int] | None = None) -> None:
+        self.expect_units = dict(expect_units or {})
+        self._source = source
+        self._by_hand = False  # whether it updates without an optimiser
+        self._unused: list[Execution] = []
+
+    def __call__(self) -> tuple[Any, Step]:
+        """Return what a training returns: the model, and the step."""
+        from symmetry.trainings.torch.script.execution import Execution
+        from symmetry.trainings.torch.script.watch import NoOptimizer
+
+        while self._unused:
+            self._unused.pop().close()
+        shared = generators.shared()
+        states = generators.states_of(shared)
+        try:
+            execution = Execution(self._source, by_hand=self._by_hand)
+        except NoOptimizer:
+            self._by_hand = True
+            generators.set_states(shared, states)
+            execution = Execution(self._source, by_hand=True)
+        step = Step(execution)
+        weakref.finalize(step, self._unused.append, execution).atexit = False
+        return execution.model, step
+
+
+class Step:
+    """Lets a script go on to its next training step."""
+
+    __slots__ = ("__weakref__", "_execution")  # what the script holds is not looked through
+
+    def __init__(self, execution: Execution) -> None:
+        self._execution = execution
+
+    def __call__(self, number: int) -> None:
+        """Take the next step."""
+        if number == 0:  # the first update may have begun, before anybody could see it
+            for optimizer in self._execution.inside:
+                for hook in [*optimizer._optimizer_step_pre_hooks.values()]:
+                    hook(optimizer, (), {})
+        self._execution.step()
+
+    def close(self) -> None:
+        """End the script where it is."""
+        self._execution.close()

@@ -1,0 +1,36 @@
+"""What a script is: a file or a module, its arguments, and where it runs."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Source:
+    """A script as a command line names it.
+
+    Attributes
+    ----------
+    name
+        Of the training, for messages.
+    script
+        The file; or the name of a module, which is run as ``python -m`` does.
+    arguments
+        What follows it on the command line.
+    functions
+        Names of the functions that the file defines: targets that may be meant instead.
+    folder
+        The working directory.
+    """
+
+    name: str
+    script: Path | str
+    arguments: tuple[str, ...] = ()
+    functions: tuple[str, ...] = ()
+    folder: Path = field(default_factory=Path.cwd)
+
+    @property
+    def homes(self) -> tuple[Path, ...]:
+        """The folders that it works in: the script's comes first on the import path."""
+        if isinstance(self.script, str) or self.script.parent == self.folder:
+            return (self.folder,)
+        return self.script.parent, self.folder

@@ -1,0 +1,188 @@
+"""What a process has only once, and a script may change: exchanged when a script is resumed."""
+
+from __future__ import annotations
+
+import getpass
+import io
+import multiprocessing.context
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from types import ModuleType
+from typing import Any
+
+import torch
+
+from symmetry.base.processes import FOLDER
+from symmetry.base.user_code import is_user_code
+
+_ENVIRONMENT = {
+    "WANDB_MODE": "disabled",
+    "COMET_MODE": "disabled",
+    "NEPTUNE_MODE": "debug",
+    "DISABLE_MLFLOW_INTEGRATION": "TRUE",
+    "MPLBACKEND": "Agg",
+    "TQDM_DISABLE": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+_PRINTED = 4000  # characters of what a script prints last, that are kept
+_LINES = 20
+_MAIN = "__main__"
+# Accelerate's objects share their attributes through these classes.
+_SHARED = {"accelerate.state": ("PartialState", "AcceleratorState", "GradientState")}
+
+Switch = tuple[Callable[[], Any], Callable[[Any], None]]  # reads it, and sets it
+
+
+class World:
+    """What one script sees; while the script is resumed, what everybody else does.
+
+    Parameters
+    ----------
+    arguments, path
+        Of ``sys``, as the script finds them.
+    folder, temporary
+        The working directory, and where temporary files go.
+    main
+        The module that the script is.
+    homes
+        Folders whose modules are the script's own: no run sees another one's.
+    """
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        path: Sequence[str],
+        *,
+        folder: str,
+        temporary: str,
+        main: ModuleType,
+        homes: Sequence[str],
+    ) -> None:
+        self._output = _Output()
+        output: Any = self._output
+        stream = io.TextIOWrapper(output, "utf-8", errors="replace", write_through=True)
+        own = _OwnModules(homes)
+        cache = os.path.join(tempfile.gettempdir(), f"torchinductor_{getpass.getuser()}")
+        environment = {"TORCHINDUCTOR_CACHE_DIR": cache, **os.environ, **_ENVIRONMENT}
+        environment.pop(FOLDER, None)
+        entries: list[tuple[Switch, Any]] = [
+            (_attribute(sys, "argv"), [*arguments]),
+            (_attribute(sys, "path"), [*path]),
+            (_attribute(sys, "dont_write_bytecode"), True),
+            (_attribute(sys, "stdin"), io.StringIO()),
+            (_attribute(sys, "stdout"), stream),
+            (_attribute(sys, "stderr"), stream),
+            (_attribute(tempfile, "tempdir"), temporary),
+            ((os.getcwd, os.chdir), folder),
+            ((lambda: dict(os.environ), _set_environment), environment),
+            ((own.get, own.put), {_MAIN: main}),
+            ((_shared, _set_shared), {}),
+            # Setting it twice is an error.
+            (_attribute(multiprocessing.context._default_context, "_actual_context"), None),
+            *((switch, switch[0]()) for switch in _OF_TORCH),
+        ]
+        self._switches = [switch for switch, _ in entries]
+        self._others = [value for _, value in entries]
+
+    @property
+    def printed(self) -> list[str]:
+        """The last lines that the script has printed."""
+        lines = self._output.last.decode(errors="replace").splitlines()
+        return [line.rstrip() for line in lines if line.strip()][-_LINES:]
+
+    def exchange(self) -> None:
+        """Put all as it was before the last exchange, and keep what is there now."""
+        for number, (get, put) in enumerate(self._switches):
+            now = get()
+            if now is not self._others[number]:
+                put(self._others[number])
+            self._others[number] = now
+
+
+class _Output(io.RawIOBase):
+    """Swallows what a script prints, and keeps the end of it."""
+
+    last = b""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self.last = (self.last + bytes(data))[-_PRINTED:]
+        return len(data)
+
+    def fileno(self) -> int:
+        return _nowhere()
+
+
+class _OwnModules:
+    """The modules of a script: ``__main__``, and those that are imported from some folders."""
+
+    def __init__(self, homes: Sequence[str]) -> None:
+        self._homes = tuple(f"{home}{os.sep}" for home in homes)
+        self._foreign: set[str] = set()  # known names of others
+
+    def get(self) -> dict[str, ModuleType]:
+        """Return those that are imported."""
+        found = {}
+        for name in sys.modules.keys() - self._foreign:
+            if name == _MAIN or self._is_own(sys.modules[name]):
+                found[name] = sys.modules[name]
+            else:
+                self._foreign.add(name)
+        return found
+
+    def put(self, modules: Mapping[str, ModuleType]) -> None:
+        """Let these be those that are imported."""
+        for name in self.get():
+            del sys.modules[name]
+        sys.modules.update(modules)
+
+    def _is_own(self, module: ModuleType) -> bool:
+        file = getattr(module, "__file__", None) or next(iter(getattr(module, "__path__", ())), "")
+        if not isinstance(file, str) or not file.startswith(self._homes):
+            return False
+        return is_user_code(file) or not os.path.splitext(file)[1]  # a folder
+
+
+def _attribute(owner: Any, name: str) -> Switch:
+    return lambda: getattr(owner, name), lambda value: setattr(owner, name, value)
+
+
+def _set_environment(variables: Mapping[str, str]) -> None:
+    if dict(os.environ) != variables:
+        os.environ.clear()
+        os.environ.update(variables)
+
+
+def _shared() -> dict[tuple[str, str], Any]:
+    return {
+        (name, kind): getattr(sys.modules[name], kind)._shared_state
+        for name, kinds in _SHARED.items()
+        if name in sys.modules
+        for kind in kinds
+    }
+
+
+def _set_shared(states: Mapping[tuple[str, str], Any]) -> None:
+    for (name, kind), state in _shared().items():
+        owner = getattr(sys.modules[name], kind)
+        owner._shared_state = states.get((name, kind), type(state)())
+
+
+def _nowhere(found: list[int] = []) -> int:  # noqa: B006
+    """Return a file descriptor that leads nowhere, always the same one."""
+    if not found:
+        found.append(os.open(os.devnull, os.O_RDWR))
+    return found[0]
+
+
+_OF_TORCH: tuple[Switch, ...] = (
+    (torch.get_default_dtype, torch.set_default_dtype),
+    (torch.get_num_threads, torch.set_num_threads),
+    (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
+    (torch.get_deterministic_debug_mode, torch.set_deterministic_debug_mode),
+    (torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
+)

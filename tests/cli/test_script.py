@@ -1,0 +1,93 @@
+"""Commands on a script, as processes: names, the tail behind ``--``, exit status, what is left."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.cli.process import assert_one_line, symmetry
+from tests.conftest import needs
+from tests.trainings.torch.script import scripts
+
+pytestmark = [needs("torch"), needs("greenlet")]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "work").mkdir()
+    (tmp_path / "temporary").mkdir()
+    (tmp_path / "work" / "train.py").write_text(scripts.PLAIN)
+    (tmp_path / "work" / "network.py").write_text(scripts.NETWORK)
+    return tmp_path / "work"
+
+
+def run(folder, *arguments):
+    temporary = folder.parent / "temporary"
+    finished = symmetry(*arguments, cwd=folder, TMPDIR=str(temporary))
+    assert not [*temporary.glob("symmetry-*")]
+    return finished
+
+
+def test_a_sound_script_passes_and_leaves_nothing(folder):
+    done = run(folder, "check", "train.py", "--json", "found.json", "--", "--epochs", "1")
+    assert done.status == 0, done
+    assert done.out.splitlines()[0].startswith("train.py --epochs 1: ")
+    assert "batch" not in done.out + done.err
+    found = json.loads((folder / "found.json").read_text())
+    assert found["trainer"] == "train.py --epochs 1"
+    judged = {r["name"] for r in found["results"] if r["verdict"] in ("holds", "rounding")}
+    assert judged == {
+        "symmetry/repeatable",
+        "symmetry/permutation",
+        "symmetry/clones",
+        "training/resume",
+        "training/zero-rate",
+        "training/moves",
+    }
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == ["found.json", "network.py", "train.py"]
+
+
+def test_a_broken_script_is_violated_and_explained(folder):
+    (folder / "package").mkdir()
+    (folder / "train.py").rename(folder / "package" / "train.py")
+    done = run(folder, "check", "-m", "package.train", "--only", "symmetry/clones", "--", "--bug")
+    assert done.status == 1, done
+    line = 1 + scripts.PLAIN.splitlines().index(
+        "                net.first.weight.grad[:-1] *= 2  # here"
+    )
+    assert "symmetry check -m package.train --only symmetry/clones -- --bug" in done.out
+    assert "symmetry explain -m package.train -- --bug" in done.out
+    assert f"package/train.py:{line}" in done.out
+
+
+def test_units_of_a_script(folder):
+    done = run(folder, "units", "train.py")
+    assert done.status == 0, done
+    assert "6  first units" in done.out
+
+
+def test_only_a_script_has_a_tail(folder):
+    assert_one_line(run(folder, "units", "numba", "--", "1"), "'numba' is no script")
+    assert_one_line(run(folder, "check", "--", "1"), "name one before")
+    assert_one_line(run(folder, "units", "trian.py"), "did you mean train.py?")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("import os; os._exit(7)", "ended its process (exit status 7)"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "signal SIGKILL"),
+        ("import os; os.fork()", "ended its process (exit status 1)"),
+        ("input()", "EOFError"),
+        ("net = Net().cuda()", "let it choose the device that there is"),
+        ("while True:\n    try:\n        1 / 0\n    except:\n        pass", "did not return"),
+    ],
+)
+def test_a_script_that_misbehaves_is_an_error(folder, line, message):
+    text = scripts.PLAIN.replace("parser = ", f"{line}\nparser = ", 1)
+    (folder / "train.py").write_text(text)
+    done = run(folder, "check", "train.py", "--timeout", "3", "--only", "training/moves")
+    assert done.status == 1, done
+    assert message in done.out

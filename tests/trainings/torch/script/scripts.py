@@ -1,0 +1,134 @@
+"""Scripts as people write them, as text: a test writes one into a folder of its own."""
+
+PLAIN = """
+import argparse
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from network import Net
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--epochs", type=int, default=2)
+parser.add_argument("--bug", action="store_true")
+
+
+def main():
+    args = parser.parse_args()
+    torch.manual_seed(1)
+    x = torch.randn(48, 5)
+    data = TensorDataset(x, (x.sum(1) > 0).long())
+    loader = DataLoader(data, batch_size=8, shuffle=True, num_workers=2)
+    net = Net()
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 3)
+    here = Path(__file__).resolve().parent
+    (here / "out").mkdir(exist_ok=True)
+    for epoch in range(args.epochs):
+        for batch, (x, y) in enumerate(loader):
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(net(x), y)
+            loss.backward()
+            if args.bug:
+                net.first.weight.grad[:-1] *= 2  # here
+            optimizer.step()
+            scheduler.step()
+            print(f"epoch {epoch} batch {batch}: {loss.item():.3f}")
+        torch.save(net.state_dict(), here / "out" / "net.pt")
+        net.load_state_dict(torch.load(here / "out" / "net.pt"))
+    Path("log.txt").write_text("done")
+
+
+if __name__ == "__main__":
+    main()
+"""
+
+NETWORK = """
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Linear(5, 6), nn.Linear(6, 2)
+
+    def forward(self, x):
+        return self.second(self.first(x).tanh())
+"""
+
+BY_HAND = """
+import torch
+
+net = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 1))
+for _ in range(6):
+    x = torch.randn(8, 3)
+    (net(x) - x.sum(1, keepdim=True)).square().mean().backward()
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter -= 0.1 * parameter.grad
+            parameter.grad = None
+"""
+
+GAN = """
+import torch
+from torch import nn
+
+bce = nn.functional.binary_cross_entropy_with_logits
+generator = nn.Sequential(nn.Linear(3, 6), nn.ReLU(), nn.Linear(6, 2))
+critic = nn.Sequential(nn.Linear(2, 7), nn.ReLU(), nn.Linear(7, 1))
+of_generator = torch.optim.Adam(generator.parameters(), 1e-3)
+of_critic = torch.optim.Adam(critic.parameters(), 1e-3)
+for _ in range(4):
+    real, one, zero = torch.randn(8, 2), torch.ones(8, 1), torch.zeros(8, 1)
+    critic.zero_grad()
+    bce(critic(real), one).backward()
+    fake = generator(torch.randn(8, 3))
+    bce(critic(fake.detach()), zero).backward()
+    of_critic.step()
+    generator.zero_grad()
+    bce(critic(fake), one).backward()
+    of_generator.step()
+"""
+
+CLOSURE = """
+import torch
+
+net = torch.nn.Linear(3, 1)
+optimizer = torch.optim.LBFGS(net.parameters(), lr=0.1, max_iter=3)
+x = torch.randn(8, 3)
+for _ in range(6):
+    def closure():
+        optimizer.zero_grad()
+        loss = (net(x) - x.prod(1, keepdim=True)).square().mean()
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+"""
+
+ACCUMULATED = """
+import torch
+
+net = torch.nn.Linear(3, 1)
+optimizer = torch.optim.SGD(net.parameters(), 0.1)
+for step in range(12):
+    (net(torch.randn(8, 3)).mean() / 2).backward()
+    if step % 2:
+        optimizer.step()
+        optimizer.zero_grad()
+"""
+
+SWALLOWS = """
+import torch
+
+net = torch.nn.Linear(3, 1)
+optimizer = torch.optim.SGD(net.parameters(), 0.1)
+while True:
+    try:
+        net(torch.randn(8, 3)).mean().backward()
+        optimizer.step()
+    except:
+        pass
+"""
