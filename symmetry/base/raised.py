@@ -43,7 +43,7 @@ def in_one_line(error: BaseException) -> str:
     The message may be anything: making it may raise, and it may hold what cannot be printed.
     """
     try:
-        text = next(iter(str(error).strip().splitlines()), "")
+        text = next(iter(str(error).strip().splitlines()), "").rstrip()
     except (KeyboardInterrupt, MemoryError):
         raise
     except BaseException as another:

@@ -1,0 +1,73 @@
+"""What the user's code raises becomes one readable line that says where."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+
+from symmetry.base.errors import TargetError
+from symmetry.base.raised import in_one_line, place_of, raised_as, silenced
+
+
+class UnreadableError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (ValueError("wrong"), "ValueError: wrong"),
+        (ValueError(), "ValueError"),
+        (ValueError(" \n first \n second"), "ValueError: first"),
+        (ValueError("x" * 300), f"ValueError: {'x' * 197}..."),
+        (ValueError("lone \ud800 surrogate"), "ValueError: lone \\ud800 surrogate"),
+        (UnreadableError(), "UnreadableError: (its message cannot be read: RuntimeError)"),
+        (SystemExit(3), "SystemExit: 3"),
+    ],
+)
+def test_an_error_is_one_line(error: BaseException, line: str) -> None:
+    assert in_one_line(error) == line
+
+
+def fail() -> None:
+    raise SystemExit("usage")
+
+
+LINE = fail.__code__.co_firstlineno + 1
+
+
+def test_it_is_raised_as_another_error_that_says_where() -> None:
+    with pytest.raises(TargetError) as caught, raised_as(TargetError, "the step", "; {}!".format):
+        fail()
+    said = f"usage (test_raised.py, line {LINE}); SystemExit: usage!"
+    assert str(caught.value) == f"the step raised SystemExit: {said}"
+    assert isinstance(caught.value.__cause__, SystemExit)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), TargetError("said already")])
+def test_ctrl_c_and_what_is_said_already_pass(error: BaseException) -> None:
+    with pytest.raises(type(error)) as caught, raised_as(TargetError, "the step"):
+        raise error
+    assert caught.value is error
+
+
+def test_the_place_is_the_innermost_line_of_the_user() -> None:
+    with pytest.raises(np.linalg.LinAlgError) as caught:
+        np.linalg.inv(np.zeros((2, 2)))
+    line = test_the_place_is_the_innermost_line_of_the_user.__code__.co_firstlineno + 2
+    assert place_of(caught.value) == f" (test_raised.py, line {line})"
+    assert place_of(ValueError("never raised")) == ""
+
+
+def test_warnings_and_error_settings_are_put_back() -> None:
+    before = np.geterr()
+    with warnings.catch_warnings(record=True) as seen, silenced():
+        warnings.warn("inside", stacklevel=1)
+        np.seterr(all="raise")
+        with np.errstate(divide="ignore"):
+            assert np.isinf(np.float64(1) / np.float64(0))
+    assert seen == []
+    assert np.geterr() == before
