@@ -54,7 +54,8 @@ def test_without_a_command_nothing_was_done(tmp_path: Path) -> None:
 
 
 def test_a_mistyped_command_gets_the_nearest_one(tmp_path: Path) -> None:
-    assert_one_line(symmetry("chekc", cwd=tmp_path), "'chekc'", "Did you mean 'check'?")
+    hint = ("Did you mean 'check'?",) if version("click") >= "8.4" else ()  # older ones have none
+    assert_one_line(symmetry("chekc", cwd=tmp_path), "'chekc'", *hint)
 
 
 @pytest.mark.parametrize("arguments", [["walk"], ["--walk"], ["\x1b[31mred"], ["x" * 5000]])
