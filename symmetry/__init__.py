@@ -4,15 +4,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from symmetry.api import Coverage as Coverage
     from symmetry.api import Explanation as Explanation
     from symmetry.api import Report as Report
     from symmetry.api import check as check
     from symmetry.api import explain as explain
+    from symmetry.api import find_units as find_units
     from symmetry.base.errors import SymmetryError as SymmetryError
     from symmetry.checker.progress import Progress as Progress
     from symmetry.checker.verdict import Verdict as Verdict
-    from symmetry.finding.coverage import Coverage as Coverage
-    from symmetry.finding.coverage import find_units as find_units
     from symmetry.steps.case import Case as Case
     from symmetry.steps.from_module import from_module as from_module
     from symmetry.testing import parametrize_invariants as parametrize_invariants
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # Imported only when asked for: ``symmetry --help`` must stay quick, and torch may not be there.
 _HOMES = {
     "Case": "symmetry.steps.case",
-    "Coverage": "symmetry.finding.coverage",
+    "Coverage": "symmetry.api",
     "Explanation": "symmetry.api",
     "Progress": "symmetry.checker.progress",
     "Report": "symmetry.api",
@@ -28,7 +28,7 @@ _HOMES = {
     "Verdict": "symmetry.checker.verdict",
     "check": "symmetry.api",
     "explain": "symmetry.api",
-    "find_units": "symmetry.finding.coverage",
+    "find_units": "symmetry.api",
     "from_module": "symmetry.steps.from_module",
     "parametrize_invariants": "symmetry.testing",
 }

@@ -1,19 +1,22 @@
 """The public functions: what a notebook or a test calls, and what the command line prints."""
 
 import html
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from symmetry.base.errors import SymmetryError
-from symmetry.checker.plan import STEPS, Plan
+from symmetry.base.errors import SymmetryError, TrainingError
+from symmetry.checker.plan import Options, Patterns, Plan, make_plan
 from symmetry.checker.progress import Progress
+from symmetry.checker.run import run
 from symmetry.checker.verdict import Checked, Verdict, exit_code
 from symmetry.culprit import explain as culprit
 from symmetry.culprit.explained import Explained
+from symmetry.finding import coverage
 from symmetry.report import explained
+from symmetry.report import units as units_report
 from symmetry.report import verdicts as report
-from symmetry.steps.case import EXAMPLES, Case
+from symmetry.steps.case import Case
 from symmetry.targets.resolve import resolve
 from symmetry.trainings.training import TrainingTarget
 from symmetry.units.state import DTYPES
@@ -22,12 +25,31 @@ from symmetry.units.words import a_kind
 Target = str | Callable[..., Any]
 
 
+class Coverage(coverage.Coverage):
+    """The groups of equal units of a training's model, and the rest of its parameters.
+
+    Print it to read it; its attributes are those of the record that it is.
+    """
+
+    def to_json(self) -> str:
+        """Return the text of the file that ``symmetry units --json`` writes."""
+        return units_report.to_json(self)
+
+    def __repr__(self) -> str:
+        """Return what the command prints."""
+        return "\n".join(units_report.lines(self))
+
+    def _repr_html_(self) -> str:
+        """Return the same for a notebook."""
+        return units_report.to_html(self)
+
+
 class Report(Checked):
     """What a check came to: iterate over it for the verdicts, print it to read them.
 
     Attributes
     ----------
-    trainer
+    target
         Name of the target.
     verdicts
         A tuple of ``Verdict``, one for each invariant and dtype.
@@ -64,17 +86,16 @@ class Report(Checked):
 def check(
     target: Target,
     *,
-    only: str | Iterable[str] = (),
-    skip: str | Iterable[str] = (),
-    examples: int = EXAMPLES,
-    seed: int = 0,
-    dtype: str | Iterable[str] = (),
-    exact: bool = False,
-    allow: str | Iterable[str] = (),
+    only: Patterns = Options.only,
+    skip: Patterns = Options.skip,
+    examples: int = Options.examples,
+    seed: int = Options.seed,
+    dtype: Patterns = Options.dtype,
+    exact: bool = Options.exact,
     expected_failures: Mapping[str, str] | None = None,
-    min_samples: int = 1,
+    min_samples: int = Options.min_samples,
     cases: Sequence[Case] | None = None,
-    steps: int = STEPS,
+    steps: int = Options.steps,
     progress: Progress | None = None,
 ) -> Report:
     """Check a training step, or a whole PyTorch training, against the invariants.
@@ -95,8 +116,6 @@ def check(
     exact
         Units must stay equal bit for bit. Without it a split that rounding alone explains is
         *rounding* and does not gate.
-    allow
-        ``"rounding"`` is accepted and changes nothing: that is the default.
     expected_failures
         Names of invariants that are known to be violated, each with the reason. One that holds
         instead gates.
@@ -130,9 +149,72 @@ def check(
     """
     if progress is not None and not isinstance(progress, Progress):
         raise SymmetryError(f"progress must be a symmetry.Progress, not {a_kind(progress)}")
-    options = {**locals(), "target": resolve(target)}  # all of them are a plan's, but for one
-    del options["progress"]
-    return Report(**vars(Plan(**options).run(progress)))
+    options = Options(
+        only=only,
+        skip=skip,
+        examples=examples,
+        seed=seed,
+        dtype=dtype,
+        exact=exact,
+        expected_failures=expected_failures,
+        min_samples=min_samples,
+        cases=cases,
+        steps=steps,
+    )
+    return run_plan(make_plan(resolve(target), options), progress)
+
+
+def run_plan(plan: Plan, progress: Progress | None = None) -> Report:
+    """Return what a plan came to, with the faces of what users get."""
+    found = vars(run(plan, progress))
+    if found["coverage"] is not None:
+        found = {**found, "coverage": Coverage(**vars(found["coverage"]))}
+    return Report(**found)
+
+
+def find_units(
+    training: Target | TrainingTarget, *, progress: coverage.Tell | None = None
+) -> Coverage:
+    """Find the groups of equal units in the model of a PyTorch training.
+
+    Parameters
+    ----------
+    training
+        A function without parameters that returns ``(model, step)``, or its name:
+        ``package.module:attribute`` or ``path/to/file.py:attribute``.
+    progress
+        Is told what is being done, its number, and of how many.
+
+    Returns
+    -------
+    Coverage
+        Printed, it reads as the output of ``symmetry units``.
+
+    Raises
+    ------
+    SymmetryError
+        If there is no such training, it cannot be run, its step has no loss, or the loss is not
+        finite: one readable line.
+    """
+    target = resolve(training)
+    if not isinstance(target, TrainingTarget):
+        raise SymmetryError(
+            f"{target.name!r} is a two-layer step, expected a training: a function without "
+            "parameters that returns (model, step)"
+        )
+    try:
+        from symmetry.finding.find import find
+    except ModuleNotFoundError as error:
+        raise SymmetryError(
+            f"a training needs torch, which cannot be imported: {error} "
+            "(pip install 'unit-symmetry[torch]')"
+        ) from error
+    try:
+        return Coverage(**vars(find(target, progress or (lambda *_: None))))
+    except TrainingError as error:
+        message = str(error)
+        named = message if message.startswith(target.name) else f"{target.name}: {message}"
+        raise SymmetryError(named) from error
 
 
 class Explanation(Explained):

@@ -10,9 +10,8 @@ def test_my_step(invariant_check):
 import os
 import sys
 import sysconfig
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from copy import copy
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,26 +19,26 @@ import pytest
 from hypothesis.database import ExampleDatabase
 
 from symmetry.base.errors import SymmetryError
-from symmetry.checker.plan import STEPS, Plan
+from symmetry.checker.plan import Options, Patterns, Plan, make_plan
+from symmetry.checker.run import run
 from symmetry.checker.verdict import Checked
 from symmetry.report.verdicts import failures, line
-from symmetry.steps.case import EXAMPLES, Case, CaseError, parse_case
+from symmetry.steps.case import Case, CaseError, parse_case
 from symmetry.targets.resolve import as_target, resolve
 
 
 def parametrize_invariants(
     step: str | Callable[..., Any],
     *,
-    only: str | Iterable[str] = (),
-    skip: str | Iterable[str] = (),
-    examples: int = EXAMPLES,
-    seed: int = 0,
-    dtype: str | Iterable[str] = (),
-    exact: bool = False,
-    allow: str | Iterable[str] = (),
+    only: Patterns = Options.only,
+    skip: Patterns = Options.skip,
+    examples: int = Options.examples,
+    seed: int = Options.seed,
+    dtype: Patterns = Options.dtype,
+    exact: bool = Options.exact,
     expected_failures: Mapping[str, str] | None = None,
-    min_samples: int = 1,
-    steps: int = STEPS,
+    min_samples: int = Options.min_samples,
+    steps: int = Options.steps,
     database: ExampleDatabase | None = None,
 ) -> pytest.MarkDecorator:
     """Turn a test into one test for each invariant, named after it.
@@ -54,7 +53,7 @@ def parametrize_invariants(
     step
         A training step ``step(x, y, w1, w2, lr) -> (w1, w2)``, a class whose instances are one, a
         PyTorch training, or a name such as the command line takes.
-    only, skip, examples, seed, dtype, exact, allow, expected_failures, min_samples, steps
+    only, skip, examples, seed, dtype, exact, expected_failures, min_samples, steps
         As ``symmetry.check`` takes them. An expected failure that does not fail in any dtype fails
         its test.
     database
@@ -68,11 +67,20 @@ def parametrize_invariants(
     ... def test_core(invariant_check):
     ...     invariant_check()
     """
-    options = {**locals()}  # all of them are a plan's, but for two
-    del options["step"], options["database"]
+    options = Options(
+        only=only,
+        skip=skip,
+        examples=examples,
+        seed=seed,
+        dtype=dtype,
+        exact=exact,
+        expected_failures=expected_failures,
+        min_samples=min_samples,
+        steps=steps,
+    )
     try:
         found = resolve(step) if isinstance(step, str) else as_target(step, _name(step))
-        plan = Plan(found, **options)
+        plan = make_plan(found, options)
     except SymmetryError as error:
         # Pytest prints the message of this exception alone, without a traceback.
         raise pytest.Collector.CollectError(str(error)) from None
@@ -103,14 +111,13 @@ class InvariantCheck:
 
     def _run(self) -> Checked:
         """Run the cases that failed before, then the others; keep what fails, forget what holds."""
-        plan, database = copy(self.plan), self.database
+        plan, database = self.plan, self.database
         if database is None or not plan.cases:
-            return plan.run()
+            return run(plan)
         key = f"symmetry {plan.target.name} {plan.invariants[0].name}".encode()
         kept = dict(_kept(database, key))
         recalled = sorted((c for c in kept if c.dtype in plan.dtypes), key=lambda case: case.work)
-        plan.cases = (*recalled, *plan.cases)
-        checked = plan.run()
+        checked = run(replace(plan, cases=(*recalled, *plan.cases)))
         for verdict in checked.verdicts:
             if verdict.kind in ("holds", "rounding"):  # no case violates it
                 for case in recalled:

@@ -1,30 +1,51 @@
-"""Checking invariants of a step on given cases, without choosing either by name or number."""
+"""Checking a target as a plan of some options, or on given invariants and cases of a step."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from symmetry.checker.plan import Plan
-from symmetry.checker.steps import Progress
-from symmetry.checker.verdict import Verdict
+from symmetry.checker.plan import Options, Plan, make_plan
+from symmetry.checker.progress import Progress
+from symmetry.checker.run import run
+from symmetry.checker.verdict import Checked, Verdict
+from symmetry.invariants.catalogue import Invariant
 from symmetry.steps.case import Case
 from symmetry.steps.step import StepTarget
+from symmetry.trainings.training import TrainingTarget
+
+
+def plan_of(target: StepTarget | TrainingTarget, **options: Any) -> Plan:
+    """Return the plan for a target."""
+    return make_plan(target, Options(**options))
+
+
+def check_target(target: StepTarget | TrainingTarget, **options: Any) -> Checked:
+    """Return what a check of a target came to."""
+    return run(plan_of(target, **options))
 
 
 def check(
-    trainer: StepTarget,
-    invariants: Sequence[Any],
+    target: StepTarget,
+    invariants: Sequence[Invariant],
     cases: Sequence[Case],
     *,
     exact: bool = False,
     expected_failures: Mapping[str, str] | None = None,
     shrinking: bool = True,
     min_samples: int = 1,
+    known: Mapping[tuple[str, str], Verdict] | None = None,
     progress: Progress | None = None,
 ) -> tuple[Verdict, ...]:
-    """Return the verdicts; cases that were not given are shrunk."""
-    plan = Plan(trainer, exact=exact, examples=1, min_samples=min_samples)
-    plan.invariants, plan.cases, plan.given = tuple(invariants), tuple(cases), not shrinking
-    plan.expected_failures = expected_failures
-    return plan.run(progress).verdicts
+    """Return the verdicts on given invariants and cases; cases that were not given are shrunk."""
+    asked = Options(
+        exact=exact,
+        examples=1,
+        min_samples=min_samples,
+        expected_failures=expected_failures,
+        cases=None if shrinking else cases,
+    )
+    plan = make_plan(target, asked, known)
+    plan = replace(plan, invariants=tuple(invariants), cases=tuple(cases))
+    return run(plan, progress).verdicts

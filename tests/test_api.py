@@ -11,7 +11,7 @@ import pytest
 
 import symmetry
 from symmetry import Report, SymmetryError, Verdict, check
-from symmetry.checker.steps import Progress
+from symmetry.checker.progress import Progress
 from tests.checker import steps
 from tests.cli.process import symmetry as command
 from tests.conftest import needs

@@ -9,8 +9,8 @@ import importlib.util
 
 import pytest
 
-from symmetry.checker.plan import Plan
 from symmetry.trainings.training import TrainingTarget
+from tests.checking import check_target
 from tests.conftest import needs
 
 pytestmark = needs("torch")
@@ -24,14 +24,14 @@ else:
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_a_fault_is_caught_by_what_is_meant_to_catch_it(fault):
-    plan = Plan(TrainingTarget(fault.name, fault.make), only=fault.needed)
-    caught = {verdict.invariant for verdict in plan.run().verdicts if verdict.gates}
+    found = check_target(TrainingTarget(fault.name, fault.make), only=fault.needed)
+    caught = {verdict.invariant for verdict in found.verdicts if verdict.gates}
     assert caught >= set(fault.caught_by)
 
 
 @pytest.mark.parametrize("name", SOUND)
 def test_a_sound_training_is_not_accused(name):
-    checked = Plan(TrainingTarget(name, SOUND[name])).run()
+    checked = check_target(TrainingTarget(name, SOUND[name]))
     assert [v for v in checked.verdicts if v.gates] == []
     assert checked.coverage is not None
     assert checked.coverage.groups

@@ -6,29 +6,29 @@ from typing import Any
 
 from symmetry.base.errors import TargetError
 from symmetry.checker.verdict import Verdict
-from symmetry.steps.recipes import COMMON, setting
+from symmetry.steps.recipes import COMMON, make_start
 from symmetry.steps.step import StepTarget
 from symmetry.units.state import finite, identical
 
 _REPEATABLE = "symmetry/repeatable"
 
 
-def diagnose(trainer: StepTarget, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
+def diagnose(target: StepTarget, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
     """Return what is wrong with the step as a whole, in lines; none where its verdicts are good.
 
     Two steps from common numbers show it: 8 samples from 0 to 1, the same ones from other weights.
     Where runs do not repeat themselves, a third one is observed for random numbers.
     """
     dtypes = dict.fromkeys(v.dtype for v in verdicts if v.kind in ("violated", "vacuous"))
-    texts = [text for dtype in dtypes for text in _wrong(trainer, dtype)]
+    texts = [text for dtype in dtypes for text in _wrong(target, dtype)]
     if any(v.invariant == _REPEATABLE and v.kind == "violated" for v in verdicts):
-        texts += _draws(trainer, next(iter(dtypes)))
+        texts += _draws(target, next(iter(dtypes)))
     return tuple(dict.fromkeys(texts))
 
 
-def _wrong(trainer: StepTarget, dtype: str) -> tuple[str, ...]:
+def _wrong(target: StepTarget, dtype: str) -> tuple[str, ...]:
     case = replace(COMMON, dtype=dtype)
-    start, other = replace(setting(case), trainer=trainer), setting(replace(case, seed=1))
+    start, other = replace(make_start(case), target=target), make_start(replace(case, seed=1))
     try:
         after, other_after = start.step(), start.at({"w1": other.w1, "w2": other.w2}).step()
     except TargetError:
@@ -37,18 +37,18 @@ def _wrong(trainer: StepTarget, dtype: str) -> tuple[str, ...]:
         return ("the first step gives NaN or infinity, even from numbers of order 1",)
     if identical(after, other_after):
         return ("the step ignores w1 and w2: from other weights it returns the same ones",)
-    if identical(after, start.start):
+    if identical(after, start.state):
         return ("the step returns w1 and w2 as they came",)
     return ()
 
 
-def _draws(trainer: StepTarget, dtype: str) -> list[str]:
+def _draws(target: StepTarget, dtype: str) -> list[str]:
     """Say which operations of a step draw random numbers, and where."""
     from symmetry.observe.place import Places
     from symmetry.observe.running import observing
     from symmetry.observe.tape import Event, Tape
 
-    start = setting(replace(COMMON, dtype=dtype))
+    start = make_start(replace(COMMON, dtype=dtype))
     arguments = start.x, start.y, start.w1, start.w2, start.lr
     texts: dict[str, None] = {}
 
@@ -59,11 +59,11 @@ def _draws(trainer: StepTarget, dtype: str) -> list[str]:
             texts[f"{call.name} draws random numbers in each step: {where}"] = None
 
     try:
-        run = trainer.start()
+        run = target.start()
         run(*arguments)  # it may compile, or make its model
         named: Any = getattr(getattr(run.step, "model", None), "named_modules", tuple)()
         places = Places({id(m): f"module {name} ({type(m).__name__})" for name, m in named})
-        with observing(Tape(note), trainer.target, places):
+        with observing(Tape(note), target.target, places):
             run(*arguments)
     except TargetError:
         pass

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 class Progress:
     """What a check tells while it runs: nothing by itself.
 
-    A subclass shows it: each method is called as the check goes on. All arguments can be pickled.
+    A subclass shows it: each method is called as the check goes on, and answers nothing. All
+    arguments can be pickled.
 
     Examples
     --------
@@ -27,9 +28,6 @@ class Progress:
     def begin(self, heading: tuple[str, ...]) -> None:
         """Say what is about to be checked, in lines."""
 
-    def known(self, invariant: str, dtype: str) -> Verdict | None:
-        """Return the verdict where it is known, so that nothing is to be run for it."""
-
     def case(
         self, invariant: str, dtype: str, number: int, cases: int, case: Case | None = None
     ) -> None:
@@ -42,4 +40,4 @@ class Progress:
         """Say what was found, before it is known whether a failure was expected."""
 
     def verdict(self, verdict: Verdict) -> None:
-        """Say what became of one invariant in one dtype."""
+        """Say what the verdict on one invariant in one dtype is."""

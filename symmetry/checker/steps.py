@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import re
-from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
 
 from symmetry.base.errors import TargetError
 from symmetry.checker.diagnosis import diagnose
+from symmetry.checker.examiner import Examiner, verdict_of
+from symmetry.checker.plan import Plan
 from symmetry.checker.progress import Progress
-from symmetry.checker.verdict import Kind, Verdict
-from symmetry.finding.coverage import Coverage
-from symmetry.invariants.catalogue import Invariant
-from symmetry.invariants.rounding import elaborated, explained
+from symmetry.checker.verdict import Verdict
+from symmetry.invariants.catalogue import Invariant, OfSteps
+from symmetry.invariants.splits import elaborated, explained
 from symmetry.steps import recipes
 from symmetry.steps.case import WEIGHTS, Case
 from symmetry.steps.shrink import MAX_RUNS, shrink
@@ -24,31 +23,9 @@ from symmetry.steps.start import StepStart
 from symmetry.steps.step import StepTarget
 from symmetry.units.words import count
 
-if TYPE_CHECKING:
-    from symmetry.checker.plan import Plan
-
 _ROUNDING_RUNS = 60  # to make its case smaller: each asks for many more, and it does not gate
 _RERUNS = 3  # of the smallest case, to see whether it fails every time
 _SPANS = ("n", "i", "h", "c", "lr", "iterations")
-
-
-class Examiner(ABC):
-    """Puts invariants to one target, one after the other."""
-
-    coverage: Coverage | None = None  # of a training, once its units were found
-
-    def __init__(self, plan: Plan, progress: Progress) -> None:
-        self.plan, self.progress = plan, progress
-        self.invariants: Sequence[Any] = plan.invariants
-        self.dtypes: Sequence[str] = plan.dtypes
-
-    @abstractmethod
-    def examine(self, invariant: Any, dtype: str) -> Verdict | None:
-        """Return the verdict on an invariant in one dtype; None where there is nothing to tell."""
-
-    @abstractmethod
-    def notes(self, verdicts: Sequence[Verdict]) -> Sequence[str]:
-        """Say what the verdicts do not, in lines."""
 
 
 def fit(case: Case, invariant: Invariant) -> Case:
@@ -58,52 +35,15 @@ def fit(case: Case, invariant: Invariant) -> Case:
     """
     cloned = case.weights.startswith("cloned")
     start = case.weights if case.weights == "zero" else "cloned" if cloned else "random"
-    if start in invariant.weights:
+    possible = _of(invariant).weights
+    if start in possible:
         return case
-    if "zero" in invariant.weights:
+    if "zero" in possible:
         return replace(case, weights="zero")
-    if "random" in invariant.weights:
+    if "random" in possible:
         return replace(case, weights="scaled")
     weights = f"cloned-{case.weights}"
     return replace(case, weights=weights if weights in WEIGHTS else "cloned")
-
-
-def judge(blank: Verdict, invariant: Invariant, setting: Any, *, exact: bool) -> Verdict:
-    """Return the verdict on one setting of a target: on a case, or on a training in one dtype."""
-    try:
-        finding = invariant.measure(setting)
-    except TargetError as error:
-        return replace(blank, kind="error", cases=1, message=str(error))
-    violation = finding.violation
-    kind: Kind = "holds" if finding.counted else "vacuous"
-    if not finding.applies:
-        kind = "not applicable"
-    elif violation is not None:
-        known = violation.rounding
-        explains = not exact and (explained(setting) if invariant.splits else bool(known))
-        kind = "rounding" if explains else "violated"
-    message = violation.message if violation else finding.note
-    if kind in ("vacuous", "not applicable"):
-        message = message or f"it could not have failed: it needs {invariant.witness}"
-    verdict = replace(
-        blank,
-        kind=kind,
-        cases=invariant.runs if finding.applies else 0,
-        counted=invariant.runs if finding.counted else 0,
-        max_ulps=finding.max_ulps,
-        margin=finding.margin,
-        violation=violation,
-        message=message,
-    )
-    if not blank.of_training:
-        return verdict
-    return replace(
-        verdict,
-        array=violation.array if violation else finding.array,
-        group=violation.group if violation else None,
-        ratio=finding.ratio,
-        threshold=finding.threshold,
-    )
 
 
 class StepExaminer(Examiner):
@@ -116,32 +56,32 @@ class StepExaminer(Examiner):
     def __init__(self, plan: Plan, progress: Progress) -> None:
         assert isinstance(plan.target, StepTarget)
         super().__init__(plan, progress)
-        self.trainer = plan.target
-        self.dtypes = tuple(dict.fromkeys(case.dtype for case in plan.cases or ()))
+        self.target = plan.target
+        self.dtypes = tuple(dict.fromkeys(case.dtype for case in plan.cases))
         self._told: set[str] = set()
         self._works: dict[str, str] = {}  # how it does not work on a common case, by dtype
 
     def notes(self, verdicts: Sequence[Verdict]) -> Sequence[str]:
         """Say what is the matter where several verdicts have one cause."""
-        return *diagnose(self.trainer, verdicts), *self.plan.notes
+        return *diagnose(self.target, verdicts), *self.plan.notes
 
     def examine(self, invariant: Invariant, dtype: str) -> Verdict | None:
         """Return the verdict that is known, or run the cases; None where that is hopeless."""
         if self._hopeless(dtype):
             return None
-        verdict = self.progress.known(invariant.name, dtype)
+        verdict = self.plan.known_of(invariant.name, dtype)
         if verdict is None:
-            cases = [fit(case, invariant) for case in self.plan.cases or () if case.dtype == dtype]
+            cases = [fit(case, invariant) for case in self.plan.cases if case.dtype == dtype]
             verdict = self._run(invariant, dtype, cases)
             self.progress.examined(verdict)
         return verdict
 
     def _hopeless(self, dtype: str) -> bool:
         """Return whether an error that was told is all that can be got out of the step."""
-        if not self._told or dtype not in self.trainer.dtypes:
+        if not self._told or dtype not in self.target.dtypes:
             return False
         if dtype not in self._works:
-            common = _setting(self.trainer, replace(recipes.COMMON, dtype=dtype))
+            common = _start_of(self.target, replace(recipes.COMMON, dtype=dtype))
             self._works[dtype] = ""
             try:
                 deque(common.run(), maxlen=0)
@@ -152,8 +92,8 @@ class StepExaminer(Examiner):
     def _run(self, invariant: Invariant, dtype: str, cases: Sequence[Case]) -> Verdict:
         """Run the cases until one fails; but rounding and errors that were told hide nothing."""
         verdict = Verdict(invariant.name, dtype, "holds")
-        if dtype not in self.trainer.dtypes:
-            message = f"the step takes {' and '.join(self.trainer.dtypes)} only"
+        if dtype not in self.target.dtypes:
+            message = f"the step takes {' and '.join(self.target.dtypes)} only"
             return replace(verdict, kind="not applicable", message=message)
         seen: list[Verdict] = []
         failed: Verdict | None = None
@@ -175,12 +115,16 @@ class StepExaminer(Examiner):
             spans=tuple(_span([getattr(c, key) for c in counting]) for key in _SPANS if counting),
         )
 
-    def _measure(
-        self, invariant: Invariant, case: Case, setting: StepStart | None = None
-    ) -> Verdict:
+    def _measure(self, invariant: Invariant, case: Case, start: StepStart | None = None) -> Verdict:
         blank = Verdict(invariant.name, case.dtype, "holds", case=case)
-        setting = setting or _setting(self.trainer, case)
-        return judge(blank, invariant, setting, exact=self.plan.exact)
+        start, of = start or _start_of(self.target, case), _of(invariant)
+        try:
+            measured = of.measure(start)
+            splits = of.splits and measured.violation is not None and not self.plan.options.exact
+            rounding = splits and explained(start)
+        except TargetError as error:
+            return replace(blank, kind="error", cases=1, message=str(error))
+        return verdict_of(blank, invariant, measured, runs=1, explained=rounding)
 
     def _knows(self, failure: Verdict) -> bool:
         return failure.kind == "error" and _without_numbers(failure.message) in self._told
@@ -193,11 +137,13 @@ class StepExaminer(Examiner):
             self._tell(failure)
         case, violation = failure.case, failure.violation
         assert case is not None
-        fresh = (_bound(self.trainer, case) for _ in range(_RERUNS))
-        again = [self._measure(invariant, case, setting).kind for setting in fresh]
+        fresh = (_bound(self.target, case) for _ in range(_RERUNS))
+        again = [self._measure(invariant, case, start).kind for start in fresh]
         failures = again.count(failure.kind)
-        if violation is not None and invariant.splits and failures == _RERUNS:  # or it is no growth
-            violation = elaborated(_setting(self.trainer, case), violation)
+        if (
+            violation is not None and _of(invariant).splits and failures == _RERUNS
+        ):  # or it is no growth
+            violation = elaborated(_start_of(self.target, case), violation)
         return replace(failure, violation=violation, failures=failures, reruns=_RERUNS)
 
     def _tell(self, failure: Verdict) -> None:
@@ -208,7 +154,7 @@ class StepExaminer(Examiner):
         """Cut the run after the iteration that failed, then try everything else."""
 
         def fails(candidate: Case) -> Verdict | None:
-            if candidate.n < self.plan.min_samples:
+            if candidate.n < self.plan.options.min_samples:
                 return None
             found = self._measure(invariant, candidate)
             return found if found.kind == failure.kind else None
@@ -229,8 +175,9 @@ def _passed(invariant: Invariant, verdict: Verdict, seen: Sequence[Verdict]) -> 
     if not measured:
         message = "the step works in no case, as an error above says"
     elif not any(v.counted for v in measured):
-        normal = f" ({invariant.normal})" if invariant.normal else ""
-        message = f"{invariant.otherwise} in {count(len(seen), 'case')}{normal}"
+        of = _of(invariant)
+        normal = f" ({of.normal})" if of.normal else ""
+        message = f"{of.otherwise} in {count(len(seen), 'case')}{normal}"
     return replace(
         verdict,
         kind="vacuous" if message else "holds",
@@ -240,11 +187,16 @@ def _passed(invariant: Invariant, verdict: Verdict, seen: Sequence[Verdict]) -> 
     )
 
 
-def _bound(trainer: StepTarget, case: Case) -> StepStart:
-    return replace(recipes.setting(case), trainer=trainer)
+def _of(invariant: Invariant) -> OfSteps:
+    assert invariant.steps is not None  # only those that speak of steps are selected
+    return invariant.steps
 
 
-_setting = lru_cache(256)(_bound)  # the invariants share settings, and some of them a run as well
+def _bound(target: StepTarget, case: Case) -> StepStart:
+    return replace(recipes.make_start(case), target=target)
+
+
+_start_of = lru_cache(256)(_bound)  # the invariants share starts, and some of them a run as well
 
 
 def _span(values: Sequence[float]) -> str:

@@ -1,4 +1,4 @@
-"""One thread for the matrix products of whatever a trainer uses.
+"""One thread for the matrix products of whatever a target uses.
 
 How many threads share a product decides the order of its sums, so a verdict can depend on it. One
 is also the quickest for small products: two threads spin for each other on a busy machine.

@@ -124,7 +124,7 @@ class Verdict:
 class Checked:
     """A whole check of one target."""
 
-    trainer: str  # the target's name
+    target: str  # its name
     seed: int | None  # of the list of cases; None if the cases were given
     examples: int | None  # number of cases for each dtype
     verdicts: tuple[Verdict, ...]  # one for each invariant and dtype

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ from symmetry.cli.screen import current, say, terminal
 
 if TYPE_CHECKING:
     from symmetry.api import Report
+    from symmetry.checker.plan import Options
     from symmetry.checker.verdict import Checked, Verdict
 
 _WORK = 3 * 10**9  # that may be spent on explaining: samples times inputs times units times steps
@@ -49,13 +50,6 @@ _WORK = 3 * 10**9  # that may be spent on explaining: samples times inputs times
 )
 @option("--dtype", None, "Repeatable.  [default: both]", kind=DTYPE, multiple=True)
 @flag("--exact", "Units must stay equal bit for bit: a split by rounding alone is a violation.")
-@option(
-    "--allow",
-    None,
-    "Changes nothing: rounding is allowed without --exact.",
-    kind=click.Choice(["rounding"]),
-    multiple=True,
-)
 @option(
     "--expect-failure",
     "NAME=REASON",
@@ -100,6 +94,7 @@ def command(
     if list_:
         return _list(options["only"], options["skip"])
     from symmetry.base.files import writable_directory, writable_files, write_all
+    from symmetry.checker.plan import Options
     from symmetry.checker.verdict import exit_code
     from symmetry.report import checked
     from symmetry.report.script import render_script
@@ -110,14 +105,17 @@ def command(
     several = len(names) > 1 or names != targets
     if several and script:
         raise click.UsageError("--script is of one target, and these may be several.")
-    options["expected_failures"] = dict(map(_expectation, expect_failure))
-    options["cases"] = None if case is None else read_cases(case)
+    asked = Options(
+        **options,
+        expected_failures=dict(map(_expectation, expect_failure)),
+        cases=None if case is None else read_cases(case),
+    )
     writable_files(json, script)
     if output is not None:
         writable_directory(output, checked.SEVERAL if several else checked.MARKDOWN)
     found = []
     for name in names:
-        found.append(_check(name, options, explained=not no_explain))
+        found.append(_check(name, asked, explained=not no_explain))
         if several:
             say(f"{checked.in_short(found[-1])}\n")
     only = found[0]
@@ -135,7 +133,7 @@ def command(
     failures = [v for v in only.verdicts if v.case is not None and v.repeats]
     if script is not None and failures:  # the first, but one that gates comes before the others
         first = min(failures, key=lambda verdict: not verdict.gates)
-        contents[script] = render_script(only.trainer, first)
+        contents[script] = render_script(only.target, first)
     write_all(contents)
     for file in contents:
         say(f"wrote {file}")
@@ -150,16 +148,19 @@ def command(
     return code
 
 
-def _check(name: str, options: Mapping[str, Any], *, explained: bool) -> Checked:
+def _check(name: str, options: Options, *, explained: bool) -> Checked:
     """Check one target; print its verdicts, what failed, and the operation behind it."""
-    from symmetry.api import check
+    from symmetry.api import run_plan
+    from symmetry.checker.plan import make_plan
     from symmetry.checker.verdict import Checked
     from symmetry.report.verdicts import failures
+    from symmetry.targets.resolve import resolve
 
     try:
         current().enter(name)
         with terminal() as screen:
-            report = check(name, **options, progress=screen)
+            plan = make_plan(resolve(name), options, *current().learnt(name))
+            report = run_plan(plan, screen)
     except SymmetryError as error:
         return Checked(name, None, None, (), error=str(error))
     for heading, *facts in failures(report):
@@ -184,7 +185,7 @@ def _explained(report: Report) -> Iterable[str]:
 
     units = report.coverage.groups if report.coverage is not None else None
     for verdict in violated.values():
-        found = explain_verdict(resolve(report.trainer), verdict, _WORK, units)
+        found = explain_verdict(resolve(report.target), verdict, _WORK, units)
         if found is not None:
             return ("", *lines(found)) if found.step is not None else ()
     return ()
@@ -203,14 +204,12 @@ def _expand(given: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def _list(only: tuple[str, ...], skip: tuple[str, ...]) -> int:
-    """Print the invariants of steps, and those that trainings have beside."""
-    from symmetry.invariants.catalogue import CATALOGUE, select
-    from symmetry.invariants.trainings import TRAININGS
+    """Print the invariants, of steps and of trainings."""
+    from symmetry.invariants.catalogue import select
 
-    beside = (invariant for invariant in TRAININGS if invariant.name.startswith("training/"))
-    for invariant in select(only, skip, (*CATALOGUE, *beside)):
+    for invariant in select(only, skip):
         say(invariant.name)
-        for label in ("statement", "reason", "witness", "trainers", "compared"):
+        for label in ("statement", "reason", "witness", "targets", "compared"):
             say(f"  {label:<10} {getattr(invariant, label)}")
     return OK
 

@@ -32,7 +32,7 @@ _json, _pickled = json.dumps, pickle.dumps
 class Order:
     """What a process is told when it starts."""
 
-    token: str  # begins each of its messages, so that nobody else's bytes are taken for one
+    token: str  # begins each of its messages, so that no other bytes are taken for one
     arguments: list[str]  # the command line
     live: bool  # whether anybody looks at how far it has come
     # Verdicts so far, by target, invariant and dtype: each pickled and in base64; then its message
@@ -43,7 +43,7 @@ class Order:
 
 
 class Remote(Screen):
-    """Shows everything in the other process; tells it what is run, and knows what need not be."""
+    """Shows everything in the other process, and tells it what is run."""
 
     def __init__(self, order: Order, pipe: BinaryIO) -> None:
         self._order, self._pipe, self.live = order, pipe, order.live
@@ -91,17 +91,15 @@ class Remote(Screen):
         with suppress(OSError):
             os.chdir(self._folder)  # whatever code under test has made of it
 
-    def known(self, invariant: str, dtype: str) -> Verdict | None:
-        """Return the verdict if nothing is to be run for it: it is known, or cannot be found."""
-        from symmetry.checker.verdict import Verdict
-
-        if found := self._order.known.get((self._target, invariant, dtype)):
-            blob, message = found
-            verdict: Verdict = pickle.loads(base64.b64decode(blob))
-            return verdict if message is None else replace(verdict, message=message)
-        if self._target in self._order.stopped:
-            return Verdict(invariant, dtype, "error", message=self._order.stopped[self._target])
-        return None
+    def learnt(self, target: str) -> tuple[dict[tuple[str, str], Verdict], str]:
+        """Return the verdicts that earlier processes have found, and why nothing else is run."""
+        known: dict[tuple[str, str], Verdict] = {}
+        for (of, invariant, dtype), (blob, message) in self._order.known.items():
+            if of == target:
+                verdict: Verdict = pickle.loads(base64.b64decode(blob))
+                found = verdict if message is None else replace(verdict, message=message)
+                known[invariant, dtype] = found
+        return known, self._order.stopped.get(target, "")
 
     def _send(self, kind: str, verdict: Verdict) -> None:
         blob = base64.b64encode(_pickled(verdict)).decode()

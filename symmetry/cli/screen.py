@@ -52,6 +52,10 @@ class Screen(progress.Progress):
     def enter(self, target: str) -> None:
         """Learn that a target is about to be loaded."""
 
+    def learnt(self, target: str) -> tuple[dict[tuple[str, str], Verdict], str]:  # noqa: ARG002
+        """Return the verdicts on a target that are known already, and why nothing else is run."""
+        return {}, ""
+
     def begin(self, heading: tuple[str, ...]) -> None:
         self._finished = ""
         for text in (*heading, ""):

@@ -31,8 +31,9 @@ def command(name: str, json: Path | None) -> int:
 
     Exit status: 0 the units are listed, 2 the command could not do its work.
     """
+    from symmetry.api import find_units
     from symmetry.base.files import writable_files, write_all
-    from symmetry.finding.coverage import find_units
+    from symmetry.report.units import lines
 
     writable_files(json)
     current().enter(name)
@@ -40,6 +41,6 @@ def command(name: str, json: Path | None) -> int:
         coverage = find_units(name, progress=current().doing)
     if json is not None:
         write_all({json: coverage.to_json()})
-    for line in coverage.lines():
+    for line in lines(coverage):
         say(line)
     return OK

@@ -43,8 +43,8 @@ def explain_case(trainer: StepTarget, case: Case) -> Explained:
     for sized in dict.fromkeys((with_distinct_sizes(case), case)):
         start = start_of_case(sized)
         hidden = start.hidden_units
-        if all(len(group) == 1 for group in hidden.groups(start.start)):
-            start = start.at(hidden.rearranged(start.start, cloned(hidden.count, shift=2)))
+        if all(len(group) == 1 for group in hidden.groups(start.state)):
+            start = start.at(hidden.rearranged(start.state, cloned(hidden.count, shift=2)))
         found = explain_step(trainer, start)
         if found.outcome != "nothing split":
             break

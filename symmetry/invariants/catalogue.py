@@ -1,7 +1,8 @@
-"""The invariants of two-layer steps, each in one entry: what it says, why it holds, its measure.
+"""The invariants of steps and of trainings, each in one entry: what it says, why, and its measure.
 
-An invariant is measured on a *setting*: one start of a target. Only a setting that has its witness
-counts. Of a two-layer step it is made from a case, and ``weights`` says which starts can have it.
+An invariant is measured on a *start* of a target. Only a start that has its witness counts. That of
+a two-layer step is made from a case, and ``weights`` says which cases can have it. Those that speak
+of both kinds of targets are the same law on either start.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,50 +10,87 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 from symmetry.base import ranks
 from symmetry.base.errors import SymmetryError
-from symmetry.invariants import law, network, runs
+from symmetry.invariants import (
+    batches,
+    gradient,
+    law,
+    network,
+    pins,
+    replicas,
+    resume,
+    splits,
+    two_layer,
+    updates,
+)
 from symmetry.invariants.measurement import Measurement
+from symmetry.invariants.unread import unless_unread
+from symmetry.steps.start import StepStart
+from symmetry.trainings.start import TrainingStart
 from symmetry.units.state import DTYPES
+
+# Bit for bit, but +0 equals -0 and NaN equals NaN; with a float64 step, within its error bound; in
+# multiples of what one ulp does to the step.
+Compared = Literal["exact", "bound", "response"]
+Of = Literal["steps", "trainings"]
 
 ZERO = frozenset({"zero"})
 CLONED = frozenset({"cloned"})  # clones, and units that differ
 NONZERO = frozenset({"cloned", "random"})
 ANY = frozenset({"zero", "cloned", "random"})
+_WRITTEN = ("float32",)
 
 _NORMAL = "normal for tanh and ReLU from zero weights; symmetry/clones covers it"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Invariant:
-    """One thing that holds of every sound target of a kind."""
+class OfSteps:
+    """How an invariant is measured on two-layer steps."""
 
-    name: str  # family and name, "symmetry/w1-columns"
-    statement: str  # what holds, in one line
-    reason: str  # why it holds
-    witness: str  # what a setting needs so that holding proves something
-    trainers: str = "any activation, loss and elementwise optimiser"  # of which it is true
-    measure: Callable[[Any], Measurement]  # of a setting; what the target raises passes through
-    # Bit for bit, but +0 equals -0 and NaN equals NaN; with a float64 step, within its error bound;
-    # in multiples of what one ulp does to the step.
-    compared: Literal["exact", "bound", "response"] = "exact"
-    splits: bool = False  # violated if clones split in a run, which rounding may explain
-    runs: int = 1  # that it compares, the response apart
-
-    # Of two-layer steps.
+    measure: Callable[[StepStart], Measurement]  # what the step raises passes through
+    compared: Compared = "exact"
     weights: frozenset[str] = NONZERO  # starts that can have the witness
+    splits: bool = False  # violated if clones split in a run, which rounding may explain
     otherwise: str = "nothing moved"  # what is true where no case has the witness
     normal: str = ""  # where that is to be expected
     rightly: str = ""  # which sound steps violate it: it completes "a step that ..."
 
-    # Of trainings.
+
+@dataclass(frozen=True, kw_only=True)
+class OfTrainings:
+    """How an invariant is measured on trainings."""
+
+    measure: Callable[[TrainingStart], Measurement]  # what the training raises passes through
+    compared: Compared = "exact"
     dtypes: tuple[str, ...] = DTYPES  # that it is judged in; "float32" is as written
     units: bool = False  # whether it speaks of equal units, which have to be found first
     on_request: bool = False  # whether it is checked only where it is asked for
     ranks: bool = False  # whether it speaks of several ranks; without any it has to be asked for
+    runs: int = 2  # that it compares, the response apart
     copies: int = 3  # of the state, more than one, at its peak, as measured on a GPT
+
+
+@dataclass(frozen=True, kw_only=True)
+class Invariant:
+    """One thing that holds of every sound target of a kind, or of both kinds."""
+
+    name: str  # family and name, "symmetry/w1-columns"
+    statement: str  # what holds, in one line
+    reason: str  # why it holds
+    witness: str  # what a start needs so that holding proves something
+    targets: str = "any activation, loss and elementwise optimiser"  # of which it is true
+    steps: OfSteps | None = None  # None where it does not speak of them
+    trainings: OfTrainings | None = None
+
+    @property
+    def compared(self) -> Compared:
+        """How it is compared, for steps if it speaks of them."""
+        found = self.steps or self.trainings
+        assert found is not None  # or it would speak of nothing
+        return found.compared
 
 
 CATALOGUE: tuple[Invariant, ...] = (
@@ -62,53 +100,70 @@ CATALOGUE: tuple[Invariant, ...] = (
         reason="units that are equal receive equal gradients, and an elementwise optimiser makes "
         "equal updates of them",
         witness="h >= 2, and a w1 that moved",
-        weights=ZERO,
-        measure=partial(law.from_zero, array="w1"),
-        splits=True,
-        otherwise="w1 never moved",
-        normal=_NORMAL,
+        steps=OfSteps(
+            measure=partial(splits.from_zero, array="w1"),
+            weights=ZERO,
+            splits=True,
+            otherwise="w1 never moved",
+            normal=_NORMAL,
+        ),
     ),
     Invariant(
         name="symmetry/w2-rows",
         statement="from zero weights all hidden rows of w2 stay identical, after every step",
         reason="a hidden row's gradient is made of its unit's outputs and of what all units share",
         witness="h >= 2, and hidden rows of w2 that moved",
-        weights=ZERO,
-        measure=partial(law.from_zero, array="w2"),
-        splits=True,
-        otherwise="the hidden rows of w2 never moved",
-        normal=_NORMAL,
+        steps=OfSteps(
+            measure=partial(splits.from_zero, array="w2"),
+            weights=ZERO,
+            splits=True,
+            otherwise="the hidden rows of w2 never moved",
+            normal=_NORMAL,
+        ),
     ),
     Invariant(
         name="symmetry/clones",
-        statement="hidden units that start identical stay identical, whatever the others hold",
-        reason="a unit's gradient depends on its own weights and on what all units share",
+        statement="units that start identical stay identical, whatever the others hold",
+        reason="exchanging them leaves the start as it is, so it leaves every state as it is",
         witness="two clones that moved, and a different unit",
-        weights=CLONED,
-        measure=law.clones,
-        splits=True,
-        otherwise="there were no clones beside another unit, or they never moved",
+        steps=OfSteps(
+            measure=splits.clones,
+            weights=CLONED,
+            splits=True,
+            otherwise="there were no clones beside another unit, or they never moved",
+        ),
+        trainings=OfTrainings(
+            measure=unless_unread(law.clones), compared="response", units=True, runs=1, copies=16
+        ),
     ),
     Invariant(
         name="symmetry/permutation",
-        statement="permuting the hidden units before a step permutes the result and changes "
-        "nothing else",
-        reason="hidden units are summed over, and the order of a sum changes only its rounding",
-        witness="differing units that are rearranged, and weights that moved",
-        compared="response",
-        measure=law.rearranged,
-        otherwise="all hidden units were equal, or nothing moved",
+        statement="permuting equal units before a step permutes the result and changes nothing "
+        "else",
+        reason="a sound step treats equal units equally; only rounding knows their order",
+        witness="differing units that are rearranged, and a state that moved",
+        steps=OfSteps(
+            measure=law.permutation,
+            compared="response",
+            otherwise="all hidden units were equal, or nothing moved",
+        ),
+        trainings=OfTrainings(
+            measure=unless_unread(law.permutation), compared="response", units=True, copies=8
+        ),
     ),
     Invariant(
         name="symmetry/samples",
         statement="rearranging the samples changes nothing",
-        reason="the loss is a mean over samples, and their order changes only its rounding",
-        witness="samples that differ, and weights that moved",
-        trainers="any full-batch step that treats its samples equally",
-        compared="response",
-        measure=partial(law.rearranged, kind="samples"),
-        otherwise="all samples were equal, or nothing moved",
-        rightly="draws samples, takes batches in turn, or adds noise or mixes sample by sample",
+        reason="the loss is a mean over samples; only rounding knows their order",
+        witness="samples that differ, and a state that moved",
+        targets="any step that treats its samples equally",
+        steps=OfSteps(
+            measure=partial(two_layer.rearranged, kind="samples"),
+            compared="response",
+            otherwise="all samples were equal, or nothing moved",
+            rightly="draws samples, takes batches in turn, or adds noise or mixes sample by sample",
+        ),
+        trainings=OfTrainings(measure=batches.samples, compared="response", copies=8),
     ),
     Invariant(
         name="symmetry/inputs",
@@ -116,11 +171,13 @@ CATALOGUE: tuple[Invariant, ...] = (
         "changes nothing else",
         reason="inputs are summed over, each with its own row of w1",
         witness="differing inputs that are rearranged, and weights that moved",
-        trainers="any step without a pattern over its inputs",
-        compared="response",
-        measure=partial(law.rearranged, kind="inputs"),
-        otherwise="all inputs were equal, or nothing moved",
-        rightly="drops out inputs or adds noise to them",
+        targets="any step without a pattern over its inputs",
+        steps=OfSteps(
+            measure=partial(two_layer.rearranged, kind="inputs"),
+            compared="response",
+            otherwise="all inputs were equal, or nothing moved",
+            rightly="drops out inputs or adds noise to them",
+        ),
     ),
     Invariant(
         name="symmetry/classes",
@@ -128,38 +185,40 @@ CATALOGUE: tuple[Invariant, ...] = (
         "changes nothing else",
         reason="the loss treats all classes equally",
         witness="differing classes that are rearranged, and weights that moved",
-        trainers="any step without weights or patterns of classes",
-        compared="response",
-        measure=partial(law.rearranged, kind="classes"),
-        otherwise="all classes were equal, or nothing moved",
-        rightly="has weights or fixed random feedback of its own for each class",
+        targets="any step without weights or patterns of classes",
+        steps=OfSteps(
+            measure=partial(two_layer.rearranged, kind="classes"),
+            compared="response",
+            otherwise="all classes were equal, or nothing moved",
+            rightly="has weights or fixed random feedback of its own for each class",
+        ),
     ),
     Invariant(
         name="symmetry/dead-inputs",
         statement="an input that is zero in every sample keeps its zero row of w1",
         reason="its row's gradient is a sum of products with zero",
         witness="a dead input, and a live one whose row moved",
-        measure=runs.dead_inputs,
-        otherwise="no input was zero in every sample, or no row of another one moved",
+        steps=OfSteps(
+            measure=two_layer.dead_inputs,
+            otherwise="no input was zero in every sample, or no row of another one moved",
+        ),
     ),
     Invariant(
         name="symmetry/repeatable",
-        statement="the same run gives the same bits: twice on fresh instances, and again after "
-        "another case ran in between",
-        reason="it has nothing random, no race, and no state that outlives a run",
+        statement="the same run gives the same bits: on fresh objects, and after another run",
+        reason="everything random is seeded, nothing races, and nothing outlives a run",
         witness="something that moved",
-        trainers="any deterministic step",
-        weights=ANY,
-        measure=law.repeatable,
+        targets="any deterministic step",
+        steps=OfSteps(measure=law.repeatable, weights=ANY),
+        trainings=OfTrainings(measure=law.repeatable, runs=3),
     ),
     Invariant(
         name="symmetry/pure",
         statement="x and y are unchanged; shapes and dtypes of the weights are kept",
         reason="a step only reads the samples",
         witness="something that moved",
-        trainers="any step",
-        weights=ANY,
-        measure=runs.pure,
+        targets="any step",
+        steps=OfSteps(measure=two_layer.pure, weights=ANY),
     ),
     Invariant(
         name="network/first-step",
@@ -168,21 +227,25 @@ CATALOGUE: tuple[Invariant, ...] = (
         reason="every hidden unit is sigmoid(0) = 1/2, and no error flows back through a w2 of "
         "zeros",
         witness="a w2 that moved",
-        trainers="the network of these formulas",
-        compared="bound",
-        weights=ZERO,
-        measure=network.first_step,
-        otherwise="w2 never moved",
+        targets="the network of these formulas",
+        steps=OfSteps(
+            measure=network.first_step,
+            compared="bound",
+            weights=ZERO,
+            otherwise="w2 never moved",
+        ),
     ),
     Invariant(
         name="network/gradient",
         statement="one step from arbitrary weights equals the formulas",
         reason="it is the definition of the network's step; rounding has a provable bound",
         witness="an update larger than its bound",
-        trainers="the network of these formulas",
-        compared="bound",
-        measure=network.gradient,
-        otherwise="no update was larger than its bound",
+        targets="the network of these formulas",
+        steps=OfSteps(
+            measure=network.gradient,
+            compared="bound",
+            otherwise="no update was larger than its bound",
+        ),
     ),
     Invariant(
         name="network/collapsed",
@@ -190,27 +253,90 @@ CATALOGUE: tuple[Invariant, ...] = (
         "units is the collapsed network's step",
         reason="h equal units act as one unit whose output counts h times",
         witness="an update larger than its bound",
-        trainers="the network of these formulas",
-        compared="bound",
-        weights=ZERO,
-        measure=network.collapsed,
-        otherwise="no update was larger than its bound",
+        targets="the network of these formulas",
+        steps=OfSteps(
+            measure=network.collapsed,
+            compared="bound",
+            weights=ZERO,
+            otherwise="no update was larger than its bound",
+        ),
+    ),
+    Invariant(
+        name="training/resume",
+        statement="state dictionaries loaded into a fresh training continue the run with the same "
+        "bits",
+        reason="what a step depends on is saved, or made anew in every step",
+        witness="something that moved after the reload",
+        targets="PyTorch trainings",
+        trainings=OfTrainings(measure=resume.resume, dtypes=_WRITTEN, copies=9),
+    ),
+    Invariant(
+        name="training/units",
+        statement="modules have as many equal units as expect_units says",
+        reason="a bug in a forward makes units unequal",
+        witness="a pin",
+        targets="PyTorch trainings",
+        trainings=OfTrainings(measure=pins.pins, dtypes=_WRITTEN, units=True, runs=1),
+    ),
+    Invariant(
+        name="training/zero-rate",
+        statement="with all learning rates zero no parameter that an optimiser holds moves",
+        reason="an update is a multiple of the rate",
+        witness="a parameter that moves at the true rates",
+        targets="PyTorch trainings",
+        trainings=OfTrainings(measure=updates.zero_rate, dtypes=_WRITTEN, copies=5),
+    ),
+    Invariant(
+        name="training/moves",
+        statement="every parameter that requires a gradient and received a real one moves",
+        reason="an optimiser holds what is to be trained",
+        witness="an optimiser step within K",
+        targets="PyTorch trainings",
+        trainings=OfTrainings(measure=updates.moves, dtypes=_WRITTEN, runs=1),
+    ),
+    Invariant(
+        name="training/replicas",
+        statement="after every step all ranks hold the same replicated parameters",
+        reason="each starts from the same parameters and makes the same updates",
+        witness="two ranks, and something that moved",
+        targets="PyTorch trainings",
+        trainings=OfTrainings(measure=replicas.replicas, dtypes=_WRITTEN, runs=1, ranks=True),
+    ),
+    Invariant(
+        name="training/gradient",
+        statement="the gradient that backward left is the loss's derivative (float64)",
+        reason="it is the definition of a gradient",
+        witness="a derivative above its error",
+        targets="PyTorch trainings",
+        trainings=OfTrainings(
+            measure=gradient.gradient, compared="bound", dtypes=("float64",), on_request=True
+        ),
     ),
 )
+# Of trainings: nothing means anything if runs do not repeat; a permutation moves every unit.
+_FIRST = ("symmetry/repeatable", "symmetry/permutation")
+BY_NAME = {invariant.name: invariant for invariant in CATALOGUE}
+
+
+def catalogue_of(kind: Of) -> tuple[Invariant, ...]:
+    """Return the invariants that speak of steps, or of trainings, in the order they are checked."""
+    found = [each for each in CATALOGUE if getattr(each, kind) is not None]
+    first = [BY_NAME[name] for name in _FIRST if kind == "trainings"]
+    return (*first, *(each for each in found if each not in first))
 
 
 def select(
-    only: Sequence[str] = (),
-    skip: Sequence[str] = (),
-    invariants: Sequence[Invariant] = CATALOGUE,
-    what: str = "invariant",
+    only: Sequence[str] = (), skip: Sequence[str] = (), kind: Of | None = None
 ) -> tuple[Invariant, ...]:
     """Return the invariants whose full names match a pattern of ``only`` and none of ``skip``.
 
-    Without ``only`` those are the usual ones: not those on request, nor what speaks of several
-    ranks where there is one. A pattern that matches no name is an error, and so is it if nothing is
-    left.
+    Those that speak of a ``kind`` of targets, by default all. Without ``only`` those of trainings
+    are the usual ones: not those on request, nor what speaks of several ranks where there is one.
+
+    Raises ``SymmetryError`` if a pattern matches no name, or if nothing is left.
     """
+    invariants = CATALOGUE if kind is None else catalogue_of(kind)
+    what = "invariant of trainings" if kind == "trainings" else "invariant"
     names, several = [invariant.name for invariant in invariants], ranks.world() > 1
     for pattern in (*only, *skip):
         if not any(fnmatchcase(name, pattern) for name in names):
@@ -218,9 +344,11 @@ def select(
             hint = f", did you mean {close[0]!r}? There" if close else "; there"
             raise SymmetryError(f"no {what} matches {pattern!r}{hint} are {', '.join(names)}")
 
-    def wanted(i: Invariant) -> bool:
-        usual = not i.on_request and (several or not i.ranks)
-        return any(fnmatchcase(i.name, pattern) for pattern in only) if only else usual
+    def wanted(invariant: Invariant) -> bool:
+        if only:
+            return any(fnmatchcase(invariant.name, pattern) for pattern in only)
+        of = invariant.trainings
+        return of is None or not (of.on_request or (of.ranks and not several))
 
     found = tuple(
         invariant

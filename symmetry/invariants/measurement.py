@@ -1,4 +1,4 @@
-"""What measuring one invariant on one setting brings to light."""
+"""What measuring one invariant on one start brings to light."""
 
 from __future__ import annotations
 
@@ -60,19 +60,21 @@ class Violation:
 class Measurement:
     """The outcome of one measurement."""
 
-    counted: bool  # whether the setting had the witness: without it a holding proves nothing
+    counted: bool  # whether the start had the witness: without it a holding proves nothing
     # Largest deviation seen; of bounds, at the entry that came nearest to its own.
     max_ulps: int = 0
     violation: Violation | None = None  # None if the invariant held
     # Largest deviation divided by the allowed one (bound and response); above 1 is a violation.
     margin: float | None = None  # None where nothing was compared or only equality is allowed
-    ratio: float | None = None  # of trainings: the largest deviation divided by the response
+    ratio: float | None = None  # the largest deviation divided by the response
     threshold: float | None = None  # the largest ratio that is allowed
     array: str | None = None  # where the largest ratio is
     note: str = ""  # why nothing could be said, or what is to be said beside
     applies: bool = True  # whether the invariant speaks about this target at all
+    random: tuple[tuple[str, str], ...] = ()  # operations that were replaced by their means, where
+    noise: tuple[str, ...] = ()  # where noise is drawn without which it was judged
 
     @classmethod
     def violated(cls, violation: Violation) -> Measurement:
-        """Return the finding that an invariant is violated which allows no deviation."""
+        """Return the measurement of a violated invariant that allows no deviation."""
         return cls(True, violation.ulps or 0, violation)

@@ -9,15 +9,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from symmetry.invariants.bound import Bounded, step_bounds
 from symmetry.invariants.measurement import Measurement, Violation
+from symmetry.network.bound import Bounded, step_bounds
 from symmetry.steps.start import StepStart
 from symmetry.units import compare
 from symmetry.units.compare import Floats
 from symmetry.units.state import State, finite, identical
 
 
-def first_step(setting: StepStart) -> Measurement:
+def first_step(start: StepStart) -> Measurement:
     """Compare w1 with zero, and hidden rows of w2 with half its bias row, after one step from zero.
 
     With zero weights every hidden unit is 1/2 for every sample, so that its gradient is half the
@@ -25,8 +25,8 @@ def first_step(setting: StepStart) -> Measurement:
 
     Witness: w2 moved.
     """
-    found = setting.step()
-    w1, w2 = _collapsed_bounds(setting)
+    found = start.step()
+    w1, w2 = _collapsed_bounds(start)
     bias = found["w2"][0].astype(np.float64)
     w1 = w1._replace(value=np.zeros_like(w1.value), error=np.zeros_like(w1.error))
     # The bias row is the measure, so that it fits whatever it is.
@@ -37,17 +37,17 @@ def first_step(setting: StepStart) -> Measurement:
     return replace(_judge(found, (w1, w2), words, 1), counted=counted)
 
 
-def gradient(setting: StepStart) -> Measurement:
-    """Compare one step from the setting's weights with the formulas.
+def gradient(start: StepStart) -> Measurement:
+    """Compare one step from these weights with the formulas.
 
     Witness: an entry whose update is larger than its bound.
     """
-    found = setting.step()
-    bounds = step_bounds(setting.x, setting.y, setting.w1, setting.w2, setting.lr)
+    found = start.step()
+    bounds = step_bounds(start.x, start.y, start.w1, start.w2, start.lr)
     return _judge(found, bounds, ("by the formulas it is",) * 2, 1)
 
 
-def collapsed(setting: StepStart) -> Measurement:
+def collapsed(start: StepStart) -> Measurement:
     """Compare each step of a run from zero weights with the step of the collapsed network.
 
     A step begins with unit 0 of the last one, repeated. The run ends with the step that splits the
@@ -55,28 +55,28 @@ def collapsed(setting: StepStart) -> Measurement:
 
     Witness: an entry whose update is larger than its bound.
     """
-    here, units, run = setting, setting.hidden_units, setting.begin()
-    finding, words = Measurement(counted=False), ("by the collapsed network it is",) * 2
-    for iteration in range(1, setting.iterations + 1):
+    here, units, run = start, start.hidden_units, start.begin()
+    worst, words = Measurement(counted=False), ("by the collapsed network it is",) * 2
+    for iteration in range(1, start.iterations + 1):
         found = here.step(run)
-        finding = _worse(finding, _judge(found, _collapsed_bounds(here), words, iteration))
+        worst = _worse(worst, _judge(found, _collapsed_bounds(here), words, iteration))
         equal = units.rearranged(found, np.zeros(units.count, np.int_))
-        if finding.violation or not identical(found, equal) or not finite(found):
+        if worst.violation or not identical(found, equal) or not finite(found):
             break
         here = here.at(equal)
-    return finding
+    return worst
 
 
-def _collapsed_bounds(setting: StepStart) -> tuple[Bounded, Bounded]:
+def _collapsed_bounds(start: StepStart) -> tuple[Bounded, Bounded]:
     """Return the step of the collapsed network from unit 0: w1 (i + 1, 1) and w2 (2, c)."""
-    w1, w2 = setting.w1[:, :1], setting.w2[:2]
-    return step_bounds(setting.x, setting.y, w1, w2, setting.lr, copies=setting.hidden)
+    w1, w2 = start.w1[:, :1], start.w2[:2]
+    return step_bounds(start.x, start.y, w1, w2, start.lr, copies=start.hidden)
 
 
 def _judge(
     found: State, bounds: tuple[Bounded, Bounded], words: tuple[str, str], iteration: int
 ) -> Measurement:
-    """Return the finding of the entry that comes nearest to its bound, or goes farthest beyond.
+    """Return the measurement of the entry that comes nearest to its bound, or goes farthest beyond.
 
     A single unit stands for all. An error of 0 is exact, of NaN anything. The words lead from what
     was found to what it should be: "w2[1, 3] is 0.2; *half the bias row is* 0.3". The step has the
@@ -114,6 +114,6 @@ def _judge_array(
 
 
 def _worse(one: Measurement, other: Measurement) -> Measurement:
-    """Return the finding with the larger margin; either may have the witness."""
+    """Return the measurement with the larger margin; either may have the witness."""
     worse = other if (other.margin or 0.0) >= (one.margin or 0.0) else one
     return replace(worse, counted=one.counted or other.counted)

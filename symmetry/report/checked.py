@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from symmetry.base.records import dump
 from symmetry.checker.verdict import Checked, Verdict, exit_code
-from symmetry.invariants.catalogue import CATALOGUE
-from symmetry.invariants.trainings import TRAININGS
+from symmetry.invariants.catalogue import catalogue_of
 from symmetry.report.files import Figure, Report, plain
 from symmetry.report.filling import render
 from symmetry.report.verdicts import (
@@ -56,7 +55,9 @@ def render_checked(checked: Checked, command: str) -> Report:
         training=training,
         command=command,
         summary=last_line(checked.verdicts),
-        invariants=[i for i in (TRAININGS if training else CATALOGUE) if i.name in names],
+        invariants=[
+            i for i in catalogue_of("trainings" if training else "steps") if i.name in names
+        ],
         failures=failures(checked),
         compared=_COMPARED,
         sizes=_sizes(checked.verdicts),
@@ -103,8 +104,8 @@ def in_short(checked: Checked) -> str:
 
 def table_lines(targets: Sequence[Checked], left_out: Sequence[str]) -> tuple[str, ...]:
     """Return a line for each target, and for each thing that is none."""
-    width = max(len(each.trainer) for each in targets)
-    table = (f"{each.trainer:{width}}  {in_short(each)}" for each in targets)
+    width = max(len(each.target) for each in targets)
+    table = (f"{each.target:{width}}  {in_short(each)}" for each in targets)
     return (*table, *(f"left out: {text}" for text in left_out))
 
 

@@ -1,4 +1,4 @@
-"""A short Python script that shows one failure without the checker: NumPy and the trainer only.
+"""A short Python script that shows one failure without the checker: NumPy and the target only.
 
 The arrays are written out where they are small. Large ones follow from the case, for which this
 package is needed as well.
@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from symmetry.base.errors import SymmetryError
 from symmetry.checker.verdict import Verdict
-from symmetry.invariants.law import moving_order
-from symmetry.invariants.runs import without_dead_rows
+from symmetry.invariants.two_layer import without_dead_rows
 from symmetry.report.filling import fill_in
 from symmetry.report.verdicts import command_for
-from symmetry.steps.recipes import setting
+from symmetry.steps.recipes import make_start
 from symmetry.steps.start import StepStart
 from symmetry.targets.load import name_in_package
 from symmetry.targets.resolve import BUILTIN
@@ -23,15 +22,15 @@ from symmetry.targets.resolve import BUILTIN
 _LITERALS = 1000  # numbers that one array may have to be written out
 
 
-def render_script(trainer: str, verdict: Verdict) -> str:
+def render_script(target: str, verdict: Verdict) -> str:
     """Return the text of a script that reproduces a failure that has a case.
 
-    Raises ``SymmetryError`` if the trainer has no name by which it can be imported.
+    Raises ``SymmetryError`` if the target has no name by which it can be imported.
     """
-    command = command_for(trainer, verdict)
+    command = command_for(target, verdict)
     if verdict.case is None or command is None:
-        raise SymmetryError(f"no script can import the trainer {trainer}")
-    start = setting(verdict.case)
+        raise SymmetryError(f"no script can import the target {target}")
+    start = make_start(verdict.case)
     if verdict.invariant == "symmetry/dead-inputs":
         start = without_dead_rows(start)
     arrays = {"x": start.x, "y": start.y, "w1": start.w1, "w2": start.w2}
@@ -39,10 +38,10 @@ def render_script(trainer: str, verdict: Verdict) -> str:
     return fill_in(
         "script.py.jinja",
         _docstring,
-        heading=f"{verdict.invariant} in {verdict.dtype} of {trainer}: {verdict.kind}.",
+        heading=f"{verdict.invariant} in {verdict.dtype} of {target}: {verdict.kind}.",
         found=verdict.message,
         command=command,
-        **_place(trainer),
+        **_place(target),
         invariant=verdict.invariant,
         case=verdict.case,
         start={name: literal(array) for name, array in arrays.items()} if small else None,
@@ -57,17 +56,17 @@ def _moves(verdict: Verdict, start: StepStart) -> dict[str, Any]:
     if violation is None or violation.group is None or violation.groups:  # which a split has
         return {"parts": None}
     units = start.units(violation.group)
-    order = moving_order(start, units)
+    orders = start.orders([units])
     parts = [(part.array, part.axis, part.first) for part in units.parts]
-    return {"parts": parts, "order": None if order is None else order.tolist()}
+    return {"parts": parts, "order": orders[0][1].tolist() if orders else None}
 
 
-def _place(trainer: str) -> dict[str, Any]:
-    """Say how the trainer is imported: folders to look in, first and last, module, attribute."""
-    if trainer in BUILTIN:
-        name = f"symmetry.builtin.{trainer.replace('-', '_')}"
+def _place(target: str) -> dict[str, Any]:
+    """Say how the target is imported: folders to look in, first and last, module, attribute."""
+    if target in BUILTIN:
+        name = f"symmetry.builtin.{target.replace('-', '_')}"
         return {"first": [], "last": [], "module": name, "attribute": "step"}
-    source, _, attribute = trainer.rpartition(":")
+    source, _, attribute = target.rpartition(":")
     if not source.endswith(".py"):
         return {"first": [str(Path.cwd())], "last": [], "module": source, "attribute": attribute}
     file = Path(source).resolve()

@@ -13,9 +13,8 @@ from typing import Any, get_args
 from symmetry.base import ranks
 from symmetry.base.records import dump
 from symmetry.checker.verdict import Checked, Kind, Verdict, exit_code
-from symmetry.invariants.catalogue import CATALOGUE
+from symmetry.invariants.catalogue import BY_NAME, catalogue_of
 from symmetry.invariants.measurement import Violation
-from symmetry.invariants.trainings import TRAININGS
 from symmetry.report.filling import command_line, fill_in
 from symmetry.steps.case import Case
 from symmetry.units.words import count, in_ulps
@@ -28,10 +27,8 @@ SIGNATURE = (
 )
 # What JSON has of a failure.
 _OF_FAILURES = "iteration", "matrix", "units", "entry", "relative", "groups", "growth", "rounding"
-_NAME = max(len(invariant.name) for invariant in CATALOGUE)
+_NAME = max(len(invariant.name) for invariant in catalogue_of("steps"))
 _KIND = max(map(len, KINDS))
-_CATALOGUE = {invariant.name: invariant for invariant in CATALOGUE}
-_OF_TRAININGS = {invariant.name: invariant for invariant in TRAININGS}
 _REPEATABLE = "symmetry/repeatable"
 _OF_UNITS = {"symmetry/clones", "symmetry/permutation"}
 
@@ -64,7 +61,7 @@ def deviation(verdict: Verdict) -> str:
     """Say how far a verdict that holds was from a violation."""
     if verdict.ratio is not None:
         return _ratio(verdict)
-    if verdict.invariant not in _CATALOGUE or _CATALOGUE[verdict.invariant].compared == "exact":
+    if BY_NAME[verdict.invariant].compared == "exact":
         return "no bit differs"
     if not verdict.margin:
         return "no deviation"
@@ -112,8 +109,7 @@ def _facts(checked: Checked, verdict: Verdict, others: Sequence[Verdict]) -> Ite
     """Yield what is to be told of a failure; what does not apply is empty."""
     violation, case, training = verdict.violation, verdict.case, verdict.of_training
     rounding = verdict.kind == "rounding"  # told in short: there is nothing to do about it
-    known = _OF_TRAININGS if training else _CATALOGUE
-    violated = known[verdict.invariant] if verdict.kind == "violated" else None
+    violated = BY_NAME[verdict.invariant] if verdict.kind == "violated" else None
     yield "expected", SIGNATURE if verdict.kind == "error" and not training else ""
     yield "statement", violated.statement if violated else ""
     yield "found", verdict.message
@@ -122,16 +118,16 @@ def _facts(checked: Checked, verdict: Verdict, others: Sequence[Verdict]) -> Ite
     if verdict.ratio is not None:
         yield "ratio", "; in ".join((_ratio(verdict), *(f"{v.dtype} {_ratio(v)}" for v in others)))
     if case is not None:
-        if violated and violated.rightly:
+        if violated and violated.steps and violated.steps.rightly:
             leave = f"--skip {verdict.invariant} leaves it out"
-            yield "rightly", f"of a step that {violated.rightly}: {leave}"
+            yield "rightly", f"of a step that {violated.steps.rightly}: {leave}"
         yield "case", "" if rounding else _case_in_words(case)
         more = count(verdict.reruns, "more run")
         if not verdict.repeats:
             yield "again", f"not repeatable: failed in {verdict.failures} of {more}"
         elif verdict.reruns and not rounding:
             yield "again", f"failed in each of {more}"
-    if command := command_for(checked.trainer, verdict, *others):
+    if command := command_for(checked.target, verdict, *others):
         yield "reproduce", command
         yield "next", _next_step(checked, verdict)
     elif case is not None and verdict.repeats:
@@ -160,20 +156,20 @@ def _violation_facts(violation: Violation, verdict: Verdict) -> Iterable[Fact]:
         yield "growth", f"relative {first:.2g} after step {step}{''.join(rest)}"
 
 
-def command_for(trainer: str, verdict: Verdict, *others: Verdict) -> str | None:
+def command_for(target: str, verdict: Verdict, *others: Verdict) -> str | None:
     """Return the command that reproduces a failure, quoted for a shell.
 
     None if there is no failure, it does not repeat, or the target has no name to be found by.
     ``others`` fail alike in other dtypes.
     """
-    nameless = "<" in trainer or trainer.startswith("__main__:")
+    nameless = "<" in target or target.startswith("__main__:")
     if nameless or not (_failed(verdict) or verdict.case) or not verdict.repeats:
         return None
     by_rounding = verdict.kind == "violated" and verdict.violation and verdict.violation.rounding
     options: dict[str, Any] = {"exact": bool(by_rounding), "only": verdict.invariant}
     if verdict.case is not None:
-        return command_line("check", trainer, **options, case=verdict.case.to_json())
-    line = command_line("check", trainer, **options, dtype=() if others else verdict.dtype)
+        return command_line("check", target, **options, case=verdict.case.to_json())
+    line = command_line("check", target, **options, dtype=() if others else verdict.dtype)
     return f"torchrun --nproc-per-node {ranks.world()} -m {line}" if ranks.world() > 1 else line
 
 
@@ -186,10 +182,10 @@ def _next_step(checked: Checked, verdict: Verdict) -> str | None:
     if verdict.kind == "violated" and violation is not None:
         splits = violation.group if verdict.of_training else violation.groups
         if splits:
-            return command_line("explain", checked.trainer, case=case and case.to_json())
+            return command_line("explain", checked.target, case=case and case.to_json())
     works = any(other.counted for other in checked.verdicts if other.dtype == verdict.dtype)
     if verdict.kind == "error" and case is not None and case.n == 1 and works:
-        return command_line("check", checked.trainer, min_samples=2)
+        return command_line("check", checked.target, min_samples=2)
     return None
 
 
@@ -235,16 +231,16 @@ def to_html(checked: Checked) -> str:
 def record(checked: Checked) -> dict[str, Any]:
     """Return a whole check as JSON has it."""
     if checked.error:
-        return {"trainer": checked.trainer, "error": checked.error, "results": []}
+        return {"trainer": checked.target, "error": checked.error, "results": []}
     return {
-        "trainer": checked.trainer,
+        "trainer": checked.target,
         "seed": checked.seed,
         "examples": checked.examples,
-        "results": [_result(checked.trainer, verdict) for verdict in checked.verdicts],
+        "results": [_result(checked.target, verdict) for verdict in checked.verdicts],
     }
 
 
-def _result(trainer: str, verdict: Verdict) -> dict[str, Any]:
+def _result(target: str, verdict: Verdict) -> dict[str, Any]:
     more = ("steps", "array", "group", "ratio", "threshold") if verdict.of_training else ()
     return {
         "name": verdict.invariant,
@@ -256,7 +252,7 @@ def _result(trainer: str, verdict: Verdict) -> dict[str, Any]:
         "case": json.loads(verdict.case.to_json()) if verdict.case else None,
         **{name: getattr(verdict, name) for name in _OF_FAILURES},
         "message": gist(verdict),
-        "command": command_for(trainer, verdict),
+        "command": command_for(target, verdict),
         **{name: getattr(verdict, name) for name in more},
     }
 

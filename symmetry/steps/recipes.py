@@ -65,7 +65,7 @@ _FACTORS = {  # of w1 and w2, by which pre-activations and logits of order 1 are
 }
 
 
-def setting(case: Case) -> StepStart:
+def make_start(case: Case) -> StepStart:
     """Return the arrays of a case, all of its dtype and none of them writable."""
     x, labels = _data(case.data, case.n, case.i, case.c, case.seed)
     w1, w2 = _weights(case.weights, case.data, case.n, case.i, case.h, case.c, case.seed)
@@ -79,7 +79,7 @@ def setting(case: Case) -> StepStart:
 def start_of_case(case: Case) -> StepStart:
     """Return the arrays of a case, if a run of it can be observed within memory."""
     _refuse((case.n, case.i, case.h, case.c), case.dtype)
-    return setting(case)
+    return make_start(case)
 
 
 def start_of_dataset(dataset: Dataset, samples: int | None, case: Case) -> StepStart:

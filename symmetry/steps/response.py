@@ -25,7 +25,7 @@ import numpy as np
 
 from symmetry.base.random import Random
 from symmetry.units.compare import Floats
-from symmetry.units.state import Array, State, finite
+from symmetry.units.state import Array, State, difference, finite
 
 _RANDOM, _OUTPUTS, _LABELS = 4, 2, 4  # changes of a kind
 PERTURBATIONS = _RANDOM + 8 + _OUTPUTS + _LABELS
@@ -83,21 +83,8 @@ def response(result: State, nearby: Sequence[tuple[State, State]]) -> dict[str, 
     for name, a in result.items():
         others = [np.subtract(b[name], shift.get(name, 0), dtype=np.float64) for b, shift in nearby]
         least = float(np.finfo(a.dtype).eps) * float(abs(a).max(initial=0.0)) / 4
-        largest[name] = max([least, *(largest_change(a, other) for other in others)])
+        largest[name] = max([least, *(difference(a, other) for other in others)])
     return None if math.inf in largest.values() else largest
-
-
-def largest_change(a: Array, b: Array) -> float:
-    """Return the largest absolute difference of two arrays; finite ones do not overflow it."""
-    with np.errstate(all="ignore"):
-        return float(abs(np.subtract(a, b, dtype=np.float64)).max(initial=0.0))
-
-
-def ratio(deviation: float, response: float) -> float:
-    """Return how many times R a deviation is."""
-    if deviation == 0:
-        return 0.0
-    return deviation / response if response else math.inf
 
 
 def _relabelled(y: Floats, eps: float, random: Random) -> Floats:

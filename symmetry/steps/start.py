@@ -1,9 +1,9 @@
-"""The setting of a two-layer step: its arrays, its units, how it is run, and its response."""
+"""The start of a two-layer step: its arrays, its units, how it is run, and its response."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -14,10 +14,11 @@ from symmetry.base.random import Random
 from symmetry.steps.response import perturbations, response
 from symmetry.steps.step import Run, StepTarget
 from symmetry.units.compare import Floats
-from symmetry.units.state import Array, State, finite
+from symmetry.units.start import Orders
+from symmetry.units.state import Array, State, finite, identical
 from symmetry.units.units import Part, Units
 
-_OTHERS, _RESPONSE = 101, 104  # streams of the seed
+_OTHERS, _ORDERS, _RESPONSE = 101, 102, 104  # streams of the seed
 _PARTS = {  # row 0 of w1 and w2 is the bias
     "hidden units": (Part("w1", axis=1), Part("w2", axis=0, first=1)),
     "samples": (Part("x", axis=0), Part("y", axis=0)),
@@ -33,7 +34,10 @@ def hidden_units(h: int) -> Units:
 
 @dataclass(frozen=True, eq=False)
 class StepStart:
-    """One start of a two-layer step. Nobody writes into its arrays: a run hands out copies."""
+    """A start of a two-layer step. Nobody writes into its arrays: a run hands out copies.
+
+    It is a ``symmetry.units.start.Start``: what the methods of that name promise is said there.
+    """
 
     x: Floats  # inputs without the column of ones, shape (n, i)
     y: Floats  # one-hot labels, shape (n, c)
@@ -42,7 +46,11 @@ class StepStart:
     lr: float  # learning rate
     iterations: int  # steps of a run
     seed: int  # feeds the random choices of an invariant (a rearrangement, perturbations)
-    trainer: StepTarget | None = None  # the step; None where nothing is to be run
+    target: StepTarget | None = None  # the step; None where nothing is to be run
+
+    attempts = 1
+    random = ()
+    remedy = ""
 
     @property
     def hidden(self) -> int:
@@ -50,19 +58,24 @@ class StepStart:
         return int(self.w1.shape[1])
 
     @property
-    def start(self) -> dict[str, Array]:
+    def state(self) -> dict[str, Array]:
         """The four arrays by name."""
         return {"x": self.x, "y": self.y, "w1": self.w1, "w2": self.w2}
 
     def units(self, kind: str) -> Units:
         """Return the ``"hidden units"``, ``"samples"``, ``"inputs"`` or ``"classes"``."""
         first, *_ = parts = _PARTS[kind]
-        return Units(kind, self.start[first.array].shape[first.axis], parts)
+        return Units(kind, self.state[first.array].shape[first.axis], parts)
 
     @property
     def hidden_units(self) -> Units:
         """The hidden units: columns of w1, and rows of w2 below the bias."""
         return self.units("hidden units")
+
+    @property
+    def groups(self) -> tuple[Units, ...]:
+        """The hidden units, the only group of which an invariant may speak without naming it."""
+        return (self.hidden_units,)
 
     @property
     def limit(self) -> float:
@@ -72,15 +85,26 @@ class StepStart:
         """
         return max(16.0, 4 * math.sqrt(max(*self.x.shape, self.hidden)))
 
-    def at(self, start: State) -> StepStart:
-        """Return the same setting with some of the four arrays replaced."""
-        arrays: dict[str, Any] = dict(start)
+    def at(self, changed: State) -> StepStart:
+        """Return the same start with some of the four arrays replaced."""
+        arrays: dict[str, Any] = dict(changed)
         return replace(self, **arrays)
 
+    def orders(self, groups: Sequence[Units], *stream: int) -> Orders:  # noqa: ARG002
+        """Return a random order of each group, if it moves units that differ."""
+        found: Orders = []
+        for units in groups:
+            drawn = Random(self.seed, _ORDERS).permutation(units.count).astype(np.int_)
+            for order in (drawn, np.roll(range(units.count), 1)):
+                if not identical(units.rearranged(self.state, order), self.state):
+                    found.append((units, order))
+                    break
+        return found
+
     def begin(self) -> Run:
-        """Begin a run; what the trainer raises passes through."""
-        assert self.trainer is not None
-        return self.trainer.start()
+        """Begin a run; what the step raises passes through."""
+        assert self.target is not None
+        return self.target.start()
 
     def step(self, run: Run | None = None) -> dict[str, Array]:
         """Return w1 and w2 after a step from here: the next one of a run, or a first one."""
@@ -101,29 +125,46 @@ class StepStart:
             here = here.at(weights)
 
     @cached_property
-    def result(self) -> State:
+    def result(self) -> tuple[dict[str, Array], ...]:
         """The state after one step, which all rearrangements are compared with."""
-        return self.step()
+        return (self.step(),)
+
+    def states(self, changed: State) -> tuple[dict[str, Array], ...]:
+        """Return the state after one step from a start in which these arrays are replaced."""
+        return (self.at(changed).step(),)
 
     @cached_property
-    def response(self) -> Mapping[str, float] | None:
-        """What one ulp does to that step, by array; None where not all numbers are finite."""
+    def _response(self) -> Mapping[str, float]:
+        """What one ulp does to that step, by array; empty where not all numbers are finite."""
         near = [(near.step(), shift) for near, shift in self.nearby(Random(self.seed, _RESPONSE))]
-        return response(self.result, near)
+        return response(self.result[0], near) or {}
+
+    def responses(self, *, closely: bool = False) -> tuple[Mapping[str, float]]:  # noqa: ARG002
+        """Return the response of that one step: more changes of one ulp would not tell more."""
+        return (self._response,)
+
+    @property
+    def first(self) -> list[dict[str, Array]]:
+        """The states of a run."""
+        return list(self.run())
+
+    def again(self) -> Iterator[dict[str, Array]]:
+        """Yield the states of another run."""
+        return self.run()
 
     def nearby(self, random: Random) -> Iterator[tuple[StepStart, State]]:
         """Yield the neighbours that ``symmetry.steps.response`` describes.
 
         With each comes what the perturbation adds to arrays of the result.
         """
-        for changes, shift in perturbations(self.start, self.lr, random):
+        for changes, shift in perturbations(self.state, self.lr, random):
             yield replace(self, **changes), shift
 
-    def others(self) -> Iterator[StepStart]:
-        """Yield a setting of other sizes, and one of the same sizes with other numbers.
+    def others(self) -> Iterator[Iterator[dict[str, Array]]]:
+        """Yield a run of other sizes, and one of the same sizes with other numbers.
 
         Code may keep what it should not under the shape of an array. The other sizes are nearly
-        always the same ones: some trainers compile for each shape.
+        always the same ones: some steps are compiled for each shape.
         """
         sizes = (*self.x.shape, self.hidden, self.y.shape[1])
         for n, i, h, c in ((3, 2, 5, 4) if sizes != (3, 2, 5, 4) else (4, 3, 2, 5), sizes):
@@ -133,4 +174,5 @@ class StepStart:
                 random.uniform(shape, -1, 1).astype(self.w1.dtype)
                 for shape in ((n, i), (i + 1, h), (h + 1, c))
             )
-            yield replace(self, x=x, y=y, w1=w1, w2=w2, iterations=min(self.iterations, 2))
+            other = replace(self, x=x, y=y, w1=w1, w2=w2, iterations=min(self.iterations, 2))
+            yield other.run()

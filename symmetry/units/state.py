@@ -1,6 +1,7 @@
 """A state: every array that a step changes, by name."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -27,10 +28,27 @@ def identical(a: State, b: State) -> bool:
     )
 
 
-def moved(start: State, now: State) -> tuple[str, ...]:
-    """Return the names of the arrays of ``now`` in which an entry became another finite number."""
-    return tuple(
-        name
-        for name, array in now.items()
-        if bool((np.isfinite(array) & (array != start[name])).any())
+def has_moved(start: State, states: Iterable[State]) -> bool:
+    """Return whether an entry of an array of the start is another finite number in a state."""
+    return any(
+        array.shape != start[name].shape
+        or bool((np.isfinite(array) & (array != start[name])).any())
+        for state in states
+        for name, array in state.items()
+        if name in start
     )
+
+
+def largest(array: Array) -> float:
+    """Return the largest magnitude of an entry."""
+    with np.errstate(all="ignore"):
+        return max(float(array.max(initial=0.0)), -float(array.min(initial=0.0)))
+
+
+def difference(a: Array, b: Array | None) -> float:
+    """Return the largest absolute difference; infinity where one is missing or not finite."""
+    if b is None or a.shape != b.shape:
+        return math.inf
+    with np.errstate(all="ignore"):
+        gap = largest(np.asarray(np.subtract(a, b)))  # of numbers that are close this is exact
+    return math.inf if math.isnan(gap) else gap

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from symmetry.checker.plan import Plan
 from symmetry.trainings.training import TrainingTarget
+from tests.checking import check_target
 from tests.conftest import needs
 
 pytestmark = needs("torch")
@@ -297,7 +297,7 @@ def shrunk_after_a_while(model):
 
 
 def verdicts(make, *only):
-    found = Plan(TrainingTarget("training", make), only=only).run()
+    found = check_target(TrainingTarget("training", make), only=only)
     return {(v.invariant, v.dtype): v for v in found.verdicts}, found.notes
 
 

@@ -7,9 +7,9 @@ import re
 import numpy as np
 import pytest
 
-from symmetry.checker.plan import Plan
 from symmetry.targets.resolve import as_step_target
 from tests.checker import steps
+from tests.checking import check_target
 from tests.conftest import needs
 
 
@@ -32,7 +32,7 @@ def drawing(x, y, w1, w2, lr):
 
 
 def notes_of(step):
-    return Plan(as_step_target(step), only=["symmetry/*"], examples=5).run().notes
+    return check_target(as_step_target(step), only=["symmetry/*"], examples=5).notes
 
 
 def test_what_draws_random_numbers_is_named():

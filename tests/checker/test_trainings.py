@@ -6,12 +6,12 @@ import pytest
 
 from symmetry.base import memory
 from symmetry.base.errors import SymmetryError
-from symmetry.checker.plan import Plan
-from symmetry.invariants.trainings import select
+from symmetry.invariants.catalogue import select
 from symmetry.report.verdicts import conclusion, failures
 from symmetry.trainings.start import TrainingStart
 from symmetry.trainings.training import TrainingTarget
 from symmetry.units.state import identical
+from tests.checking import check_target, plan_of
 from tests.conftest import needs
 
 pytestmark = needs("torch")
@@ -43,7 +43,7 @@ def training(*, before=lambda i: None, after=lambda model: None, inner=None, ext
 
 
 def checked(make, **options):
-    return Plan(TrainingTarget("training", make), **options).run()
+    return check_target(TrainingTarget("training", make), **options)
 
 
 def kinds(found):
@@ -225,7 +225,7 @@ def test_what_is_planned_makes_sense():
         ({"expected_failures": {"symmetry/clones": " "}}, "needs a reason"),
     ):
         with pytest.raises(SymmetryError, match=message):
-            Plan(target, **options)
+            plan_of(target, **options)
 
 
 @pytest.mark.parametrize("to_none", [True, False])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from symmetry.invariants.catalogue import CATALOGUE, Invariant, select
+from symmetry.invariants.catalogue import Invariant, catalogue_of, select
 from symmetry.report.filling import environment, fill_paragraphs
 from symmetry.steps.case import EXAMPLES
 from tests.faulty.fault import DEEPCRIME, OTHERS, Fault
@@ -27,7 +27,7 @@ def render(survey: Survey) -> str:
     text = templates.get_template("faults.md.jinja").render(
         command=COMMAND,
         budget=EXAMPLES,
-        invariants=CATALOGUE,
+        invariants=catalogue_of("steps"),
         symmetric=select(["symmetry/*"]),
         catches=catches,
         caught=sum(catch.caught for catch in catches),

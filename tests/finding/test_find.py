@@ -10,7 +10,7 @@ import pytest
 
 from symmetry.base import memory
 from symmetry.base.errors import SymmetryError
-from symmetry.checker.plan import Plan
+from tests.checking import check_target
 from tests.conftest import needs
 
 pytestmark = needs("torch")
@@ -179,7 +179,7 @@ def test_what_a_step_leaves_makes_no_group_smaller(make):
 
 def test_what_changes_its_shape_is_not_compared():
     only = ["symmetry/permutation", "symmetry/clones", "symmetry/repeatable"]
-    report = Plan(TrainingTarget("resizing", resizing), only=only).run()
+    report = check_target(TrainingTarget("resizing", resizing), only=only)
     assert {verdict.kind for verdict in report.verdicts} <= {"holds", "rounding"}
 
 

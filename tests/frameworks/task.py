@@ -9,7 +9,7 @@ from symmetry.base.memory import bytes_to_train, refuse_beyond_memory
 from symmetry.data.dataset import Dataset
 from symmetry.experiment.settings import Settings
 from symmetry.steps.case import Case
-from symmetry.steps.recipes import setting
+from symmetry.steps.recipes import make_start
 
 _HELD = 2  # of the training set, in the dtype: the framework's own array, and what converts to it
 _LAYERS = 4  # arrays as large as the hidden layer of all samples that a step holds at a time
@@ -43,7 +43,7 @@ def task_of_case(case: Case) -> Task:
             f'"weights" must be "zero", not "{case.weights}"'
         )
     settings = Settings(case.h, case.iterations, case.lr, case.dtype)  # or the rate is refused
-    arrays = setting(case)
+    arrays = make_start(case)
     samples = arrays.x, arrays.y.argmax(axis=1)
     data = Dataset(f"generated {case.data}", {}, (1, case.i), *samples, *samples, case.c)
     return Task(data, settings, case)

@@ -60,17 +60,17 @@ def trainer(step, name="step"):
     return StepTarget(name, step)
 
 
-def setting_for(invariant, trainer, problem):
+def start_for(invariant, trainer, problem):
     """The trainer on the problem, from zero weights where the invariant speaks of them."""
-    if invariant.weights == {"zero"}:
+    if invariant.steps.weights == {"zero"}:
         problem = replace(problem, w1=0 * problem.w1, w2=0 * problem.w2)
-    return replace(problem, trainer=trainer)
+    return replace(problem, target=trainer)
 
 
 def measuring(name):
     """What measures an invariant of a trainer on a problem."""
     (invariant,) = select([name])
-    return lambda trainer, problem: invariant.measure(setting_for(invariant, trainer, problem))
+    return lambda trainer, problem: invariant.steps.measure(start_for(invariant, trainer, problem))
 
 
 first_step, gradient, collapsed = map(

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from symmetry.base.errors import SymmetryError, TargetError
-from symmetry.invariants.catalogue import CATALOGUE, select
-from symmetry.invariants.rounding import elaborated
+from symmetry.invariants.catalogue import catalogue_of, select
+from symmetry.invariants.splits import elaborated
 from tests.invariants.helpers import (
     exact_step,
     make_problem,
     numpy_step,
-    setting_for,
+    start_for,
     trainer,
     with_clones,
 )
@@ -39,52 +39,52 @@ def names(*args):
 
 
 def test_they_come_in_the_order_of_the_design():
-    assert [invariant.name for invariant in CATALOGUE] == NAMES
+    assert [invariant.name for invariant in catalogue_of("steps")] == NAMES
 
 
-@pytest.mark.parametrize("invariant", CATALOGUE, ids=lambda invariant: invariant.name)
+@pytest.mark.parametrize("invariant", catalogue_of("steps"), ids=lambda invariant: invariant.name)
 def test_entries_say_what_they_must(invariant):
-    for text in (invariant.statement, invariant.reason, invariant.witness, invariant.trainers):
+    for text in (invariant.statement, invariant.reason, invariant.witness, invariant.targets):
         assert text
         assert "\n" not in text
         assert not text.endswith(".")
-    assert invariant.weights <= {"zero", "cloned", "random"}
+    assert invariant.steps.weights <= {"zero", "cloned", "random"}
 
 
-@pytest.mark.parametrize("invariant", CATALOGUE, ids=lambda invariant: invariant.name)
+@pytest.mark.parametrize("invariant", catalogue_of("steps"), ids=lambda invariant: invariant.name)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_network_itself_holds_with_a_witness(invariant, dtype):
     problem = with_clones(make_problem(h=7, dtype=dtype), [0, 0, 2, 0, 2, 0, 2])
     x = problem.x.copy()
     x[:, 1] = 0
-    setting = setting_for(invariant, trainer(exact_step), replace(problem, x=x))
-    finding = invariant.measure(setting)
-    assert finding.counted
-    assert finding.violation is None
-    assert finding.max_ulps == 0 or invariant.compared != "exact"
-    assert (finding.margin is None) == (invariant.compared == "exact")
+    start = start_for(invariant, trainer(exact_step), replace(problem, x=x))
+    found = invariant.steps.measure(start)
+    assert found.counted
+    assert found.violation is None
+    assert found.max_ulps == 0 or invariant.compared != "exact"
+    assert (found.margin is None) == (invariant.compared == "exact")
 
 
-@pytest.mark.parametrize("invariant", CATALOGUE, ids=lambda invariant: invariant.name)
+@pytest.mark.parametrize("invariant", catalogue_of("steps"), ids=lambda invariant: invariant.name)
 def test_measuring_leaves_the_problem_alone(invariant):
     problem = make_problem()
     for array in (problem.x, problem.y, problem.w1, problem.w2):
         array.flags.writeable = False
     before = [array.copy() for array in (problem.x, problem.y, problem.w1, problem.w2)]
-    invariant.measure(replace(problem, trainer=trainer(numpy_step)))
+    invariant.steps.measure(replace(problem, target=trainer(numpy_step)))
     for array, copy in zip((problem.x, problem.y, problem.w1, problem.w2), before, strict=True):
         assert array.tobytes() == copy.tobytes()
 
 
-@pytest.mark.parametrize("invariant", CATALOGUE, ids=lambda invariant: invariant.name)
+@pytest.mark.parametrize("invariant", catalogue_of("steps"), ids=lambda invariant: invariant.name)
 def test_measuring_minds_no_one_s_floating_point_settings(invariant):
     """Saturated units and logits in the thousands underflow everywhere, and that is right."""
     problem = with_clones(make_problem(h=7, scale=1000, lr=1e-300), [0, 0, 2, 0, 2, 0, 2])
     with np.errstate(all="raise"):
-        setting = setting_for(invariant, trainer(tail_differs), problem)
-        finding = invariant.measure(setting)
-        if finding.violation and invariant.splits:
-            elaborated(setting, finding.violation)
+        start = start_for(invariant, trainer(tail_differs), problem)
+        found = invariant.steps.measure(start)
+        if found.violation and invariant.steps.splits:
+            elaborated(start, found.violation)
 
 
 def tail_differs(x, y, w1, w2, lr):
@@ -93,7 +93,7 @@ def tail_differs(x, y, w1, w2, lr):
     return w1, w2
 
 
-@pytest.mark.parametrize("invariant", CATALOGUE, ids=lambda invariant: invariant.name)
+@pytest.mark.parametrize("invariant", catalogue_of("steps"), ids=lambda invariant: invariant.name)
 def test_what_the_trainer_raises_passes_through(invariant):
     def raising(x, y, w1, w2, lr):
         raise ValueError("no")
@@ -101,9 +101,9 @@ def test_what_the_trainer_raises_passes_through(invariant):
     problem = with_clones(make_problem(), [0, 0, 2, 2, 4, 4])
     x = problem.x.copy()
     x[:, 0] = 0
-    setting = setting_for(invariant, trainer(raising), replace(problem, x=x))
+    start = start_for(invariant, trainer(raising), replace(problem, x=x))
     with pytest.raises(TargetError, match="ValueError: no"):
-        invariant.measure(setting)
+        invariant.steps.measure(start)
 
 
 def test_select_takes_patterns_and_keeps_the_order():

@@ -7,7 +7,7 @@ import pytest
 
 from symmetry.invariants.catalogue import select
 from symmetry.invariants.measurement import Measurement
-from symmetry.invariants.rounding import elaborated
+from symmetry.invariants.splits import elaborated
 from tests.invariants.helpers import (
     DTYPES,
     Adam,
@@ -16,7 +16,7 @@ from tests.invariants.helpers import (
     make_problem,
     measuring,
     numpy_step,
-    setting_for,
+    start_for,
     trainer,
     with_clones,
 )
@@ -68,14 +68,14 @@ def test_a_violation_names_step_units_entry_and_distance(dtype):
 
 
 def test_rows_of_w2_are_counted_with_the_bias_row():
-    finding = w2_rows(nudged("w2", 1, 0, factor=2), make_problem())
-    assert finding.violation.message == (
+    found = w2_rows(nudged("w2", 1, 0, factor=2), make_problem())
+    assert found.violation.message == (
         "after step 1 hidden unit 0 is no longer equal to unit 1: w2[1, 1] and w2[2, 1] are "
-        f"{finding.max_ulps:,} ulps apart"
+        f"{found.max_ulps:,} ulps apart"
     )
-    assert finding.violation.groups == "the first 1 of 6"
-    assert finding.violation.relative == pytest.approx(0.5)
-    assert finding.max_ulps == finding.violation.ulps > 10**15
+    assert found.violation.groups == "the first 1 of 6"
+    assert found.violation.relative == pytest.approx(0.5)
+    assert found.max_ulps == found.violation.ulps > 10**15
 
 
 def test_a_violation_of_one_matrix_is_none_of_the_other_in_the_same_step():
@@ -88,10 +88,10 @@ def test_a_violation_of_one_matrix_is_none_of_the_other_in_the_same_step():
 
 def test_a_split_of_clones_lists_its_own_group_only():
     problem = with_clones(make_problem(h=7), [0, 1, 0, 1, 4, 0, 1])
-    finding = clones(nudged("w2", 2, 5, at=2), problem)
-    assert finding.violation.units == (5, 0)
-    assert finding.violation.groups == "units 0, 2 | unit 5"
-    assert finding.counted
+    found = clones(nudged("w2", 2, 5, at=2), problem)
+    assert found.violation.units == (5, 0)
+    assert found.violation.groups == "units 0, 2 | unit 5"
+    assert found.counted
 
 
 def test_units_that_did_not_start_alike_may_do_what_they_like():
@@ -115,8 +115,8 @@ def test_the_first_iteration_that_is_not_finite_is_compared_and_is_the_last(dtyp
         return w1, w2
 
     problem = make_problem(dtype=dtype)
-    finding = w1_columns(trainer(diverging), problem)
-    assert finding == Measurement(counted=False)
+    found = w1_columns(trainer(diverging), problem)
+    assert found == Measurement(counted=False)
 
     def one_diverges(x, y, w1, w2, lr):
         w1, w2 = exact_step(x, y, w1, w2, lr)
@@ -164,16 +164,16 @@ def test_both_matrices_are_measured_in_one_run():
         __call__ = staticmethod(exact_step)
 
     columns, rows = select(NAMES[:2])
-    setting = setting_for(columns, trainer(Counted), make_problem())
-    assert columns.measure(setting).counted
-    assert rows.measure(setting).counted
+    start = start_for(columns, trainer(Counted), make_problem())
+    assert columns.measure(start).counted
+    assert rows.measure(start).counted
     assert len(made) == 1
 
 
 def grown(name, steps, problem):
     (invariant,) = select([name])
-    setting = setting_for(invariant, steps, problem)
-    return elaborated(setting, invariant.measure(setting).violation)
+    start = start_for(invariant, steps, problem)
+    return elaborated(start, invariant.steps.measure(start).violation)
 
 
 def test_growth_is_noted_at_powers_of_two():
@@ -214,6 +214,6 @@ def test_a_large_problem_is_followed_for_fewer_steps():
 @pytest.mark.parametrize("step", [numpy_step, Adam, Momentum])
 def test_whatever_numpy_does_is_reported_or_counted(step):
     for seed in range(10):
-        finding = w2_rows(trainer(step), make_problem(seed, h=37, dtype="float32"))
-        assert finding.counted
-        assert (finding.max_ulps > 0) == (finding.violation is not None)
+        found = w2_rows(trainer(step), make_problem(seed, h=37, dtype="float32"))
+        assert found.counted
+        assert (found.max_ulps > 0) == (found.violation is not None)

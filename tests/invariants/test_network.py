@@ -23,10 +23,10 @@ from tests.invariants.helpers import (
 @pytest.mark.parametrize("measure", [first_step, gradient, collapsed])
 def test_the_formulas_hold_and_count(measure, dtype):
     for h in (1, 2, 17):
-        finding = measure(trainer(exact_step), make_problem(h=h, dtype=dtype))
-        assert finding.counted
-        assert finding.violation is None
-        assert 0 <= finding.margin < 1
+        found = measure(trainer(exact_step), make_problem(h=h, dtype=dtype))
+        assert found.counted
+        assert found.violation is None
+        assert 0 <= found.margin < 1
 
 
 def scaled_in_one_entry(matrix, entry, factor=1.5):
@@ -40,8 +40,8 @@ def scaled_in_one_entry(matrix, entry, factor=1.5):
 
 def test_a_gradient_that_is_off_is_named_with_its_bound():
     problem = make_problem(dtype="float32")
-    finding = gradient(scaled_in_one_entry("w1", (2, 3)), problem)
-    violation = finding.violation
+    found = gradient(scaled_in_one_entry("w1", (2, 3)), problem)
+    violation = found.violation
     right = exact_step(problem.x, problem.y, problem.w1, problem.w2, problem.lr)[0][2, 3]
     text = f"after step 1 w1[2, 3] is {right * np.float32(1.5)!s}; by the formulas it is "
     assert violation.message.startswith(text)
@@ -51,7 +51,7 @@ def test_a_gradient_that_is_off_is_named_with_its_bound():
     assert (violation.iteration, violation.array, violation.entry) == (1, "w1", (2, 3))
     assert violation.units is None
     assert violation.relative == pytest.approx(1 / 3, rel=1e-5)
-    assert violation.ulps == finding.max_ulps > 10**6
+    assert violation.ulps == found.max_ulps > 10**6
 
 
 def test_w1_leaves_zero_in_the_first_step():
@@ -60,11 +60,11 @@ def test_w1_leaves_zero_in_the_first_step():
         w1[1, 0] = 1e-30
         return w1, w2
 
-    finding = first_step(trainer(early), make_problem())
-    assert finding.violation.message == (
+    found = first_step(trainer(early), make_problem())
+    assert found.violation.message == (
         "after step 1 w1[1, 0] is 1e-30; from zero weights it stays 0.0"
     )
-    assert finding.margin == np.inf
+    assert found.margin == np.inf
 
 
 def test_negative_zeros_stay_zero():
@@ -77,10 +77,10 @@ def test_negative_zeros_stay_zero():
 
 def test_a_hidden_row_is_half_the_bias_row():
     problem = make_problem()
-    finding = first_step(scaled_in_one_entry("w2", (4, 1)), problem)
-    assert finding.violation.entry == (4, 1)
-    assert "after step 1 w2[4, 1] is " in finding.violation.message
-    assert "; half the bias row is " in finding.violation.message
+    found = first_step(scaled_in_one_entry("w2", (4, 1)), problem)
+    assert found.violation.entry == (4, 1)
+    assert "after step 1 w2[4, 1] is " in found.violation.message
+    assert "; half the bias row is " in found.violation.message
 
 
 def test_the_bias_row_itself_is_only_a_measure():
@@ -92,10 +92,10 @@ def test_the_bias_row_itself_is_only_a_measure():
 
 
 def test_collapsed_names_the_step():
-    finding = collapsed(trainer(Momentum), make_problem())
-    assert finding.violation.iteration == 2
-    assert finding.violation.message.startswith("after step 2 w")
-    assert "; by the collapsed network it is " in finding.violation.message
+    found = collapsed(trainer(Momentum), make_problem())
+    assert found.violation.iteration == 2
+    assert found.violation.message.startswith("after step 2 w")
+    assert "; by the collapsed network it is " in found.violation.message
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -110,8 +110,8 @@ def test_a_run_ends_with_the_step_that_splits_the_units(dtype):
                 w2[2, 0] = np.nextafter(w2[2, 0], w2.dtype.type(9))
             return w1, w2
 
-    finding = collapsed(trainer(Splitting), make_problem(iterations=9, dtype=dtype))
-    assert finding.violation is None
+    found = collapsed(trainer(Splitting), make_problem(iterations=9, dtype=dtype))
+    assert found.violation is None
     assert len(handed) == 3
     for w1, w2 in handed:
         assert (w1 == w1[:, :1]).all()
@@ -135,12 +135,12 @@ def test_an_update_below_its_bound_is_no_witness():
 def test_a_run_that_leaves_the_range_is_not_judged_there(dtype):
     huge = float(np.finfo(dtype).max) / 20
     problem = make_problem(lr=huge, dtype=dtype, iterations=5)
-    finding = collapsed(trainer(numpy_step), problem)
-    assert finding.violation is None
-    assert finding.counted
+    found = collapsed(trainer(numpy_step), problem)
+    assert found.violation is None
+    assert found.counted
 
 
-def test_findings_hold_their_margin():
-    finding = gradient(scaled_in_one_entry("w2", (0, 0), 1 + 1e-9), make_problem())
-    assert isinstance(finding, Measurement)
-    assert finding.margin > 1e3
+def test_founds_hold_their_margin():
+    found = gradient(scaled_in_one_entry("w2", (0, 0), 1 + 1e-9), make_problem())
+    assert isinstance(found, Measurement)
+    assert found.margin > 1e3

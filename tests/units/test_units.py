@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from symmetry.units import compare
-from symmetry.units.state import finite, identical, moved
+from symmetry.units.state import finite, has_moved, identical
 from symmetry.units.units import Part, Units, first_of_group
 
 COUNT = st.integers(2, 5)
@@ -203,8 +203,9 @@ def test_a_state_is_finite_identical_and_moves():
     assert not finite({**start, "b": np.array([np.nan])})
     assert identical(start, {"a": np.array([-0.0, 1.0]), "b": np.array([2.0])})
     assert not identical(start, {"a": np.array([0.0, 1.0]), "b": np.array([2.5])})
-    assert moved(start, {"a": np.array([-0.0, 1.0]), "b": np.array([2.5])}) == ("b",)
-    assert moved(start, {"a": np.array([np.inf, 1.0])}) == ()
+    assert has_moved(start, [{"a": np.array([-0.0, 1.0]), "b": np.array([2.5])}])
+    assert not has_moved(start, [{"a": np.array([-0.0, 1.0])}, {"c": np.array([2.5])}])
+    assert not has_moved(start, [{"a": np.array([np.inf, 1.0])}])
 
 
 def test_large_states_are_grouped_by_every_entry():

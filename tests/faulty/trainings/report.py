@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from symmetry.invariants.trainings import TRAININGS
+from symmetry.invariants.catalogue import catalogue_of
 from symmetry.report.files import Figure, plain
 from symmetry.report.filling import environment, fill_paragraphs
 from symmetry.trainings.start import THRESHOLDS
@@ -31,7 +31,7 @@ def section(found: tuple[Fared, ...]) -> str:
         sound=sound,
         caught=sum(fared.as_it_should_be for fared in broken),
         accused=[fared.name for fared in sound if fared.caught_by],
-        invariants=TRAININGS,
+        invariants=catalogue_of("trainings"),
         short=lambda name: name.partition("/")[2],
         mark=_mark,
         ratio=_ratio,

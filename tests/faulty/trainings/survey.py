@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from symmetry.checker.plan import Plan
 from symmetry.checker.verdict import Verdict
 from symmetry.trainings.training import TrainingTarget
+from tests.checking import check_target
 from tests.faulty.trainings import FAULTS, Fault
 from tests.sound.trainings.steps import SOUND
 
@@ -55,11 +55,11 @@ def survey(on_result: Callable[[Fared], None]) -> tuple[Fared, ...]:
     found = []
     for fault in FAULTS:
         only = ("*",) if "training/gradient" in fault.caught_by else ()
-        plan = Plan(TrainingTarget(fault.name, fault.make), only=only)
-        found.append(Fared(fault.name, fault.wrong, fault, plan.run().verdicts))
+        checked = check_target(TrainingTarget(fault.name, fault.make), only=only)
+        found.append(Fared(fault.name, fault.wrong, fault, checked.verdicts))
         on_result(found[-1])
     for name, make in SOUND.items():
-        checked = Plan(TrainingTarget(name, make)).run()
+        checked = check_target(TrainingTarget(name, make))
         assert checked.coverage is not None
         groups = len(checked.coverage.groups)
         about = f"{checked.coverage.model}, {groups} group{'s' * (groups > 1)} of units"

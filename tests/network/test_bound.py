@@ -8,8 +8,8 @@ import mpmath
 import numpy as np
 import pytest
 
-from symmetry.invariants.bound import step_bounds
 from symmetry.network import formulas
+from symmetry.network.bound import step_bounds
 from tests.invariants.helpers import (
     DTYPES,
     any_problem,

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from symmetry.invariants import runs
+from symmetry.invariants import two_layer
 from symmetry.invariants.measurement import Measurement
 from tests.invariants.helpers import (
     DTYPES,
@@ -51,7 +51,7 @@ def test_a_step_that_moves_nothing_does_not_count(measure):
 
 def test_dead_rows_start_at_zero_and_others_do_not():
     problem = dead_problem()
-    prepared = runs.without_dead_rows(problem)
+    prepared = two_layer.without_dead_rows(problem)
     assert np.flatnonzero(~prepared.w1.any(axis=1)).tolist() == [2, 4]
     assert problem.w1.all()
     kept = [0, 1, 3, 5]
@@ -64,14 +64,14 @@ def test_a_dead_input_that_comes_alive_is_named():
         w1[4, 2] += 0.25 * (w1[4, 2] == 0)
         return w1, w2
 
-    finding = dead_inputs(trainer(reviving), dead_problem())
-    assert finding.violation.message == (
+    found = dead_inputs(trainer(reviving), dead_problem())
+    assert found.violation.message == (
         "after step 1 w1[4, 2] is 0.25, although input 3 is zero in every sample and its row of "
         "w1 began at zero"
     )
-    assert finding.violation.entry == (4, 2)
-    assert finding.violation.units is None
-    assert finding.max_ulps == finding.violation.ulps > 2**61
+    assert found.violation.entry == (4, 2)
+    assert found.violation.units is None
+    assert found.max_ulps == found.violation.ulps > 2**61
 
 
 def test_a_negative_zero_is_zero():
@@ -199,11 +199,11 @@ def writing(name, entry, value, at=1):
 
 def test_a_write_to_x_is_named():
     problem = make_problem()
-    finding = pure(writing("x", (3, 2), 7.5, at=2), problem)
+    found = pure(writing("x", (3, 2), 7.5, at=2), problem)
     was = float(problem.x[3, 2])
-    assert finding.violation.message == f"step 2 writes to x: x[3, 2] was {was:.9g} and is 7.5"
-    assert (finding.violation.iteration, finding.violation.array) == (2, "x")
-    assert finding.violation.entry == (3, 2)
+    assert found.violation.message == f"step 2 writes to x: x[3, 2] was {was:.9g} and is 7.5"
+    assert (found.violation.iteration, found.violation.array) == (2, "x")
+    assert found.violation.entry == (3, 2)
 
 
 def test_a_write_to_y_is_named():

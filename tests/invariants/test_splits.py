@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from symmetry.invariants.catalogue import select
-from symmetry.invariants.rounding import elaborated, explained, rounding
+from symmetry.invariants.splits import elaborated, explained, rounding
 from symmetry.network import formulas
 from tests.invariants.helpers import (
     DTYPES,
@@ -19,7 +19,7 @@ from tests.invariants.helpers import (
     measuring,
     numpy_step,
     product,
-    setting_for,
+    start_for,
     trainer,
     with_clones,
 )
@@ -54,7 +54,7 @@ class RoundingAdam(Adam):
 
 
 def margin(step, problem):
-    return rounding(replace(problem, trainer=trainer(step)))
+    return rounding(replace(problem, target=trainer(step)))
 
 
 def from_zero(problem):
@@ -65,9 +65,9 @@ def margins(step, problem):
     """Yield what rounding makes of it, for each exact invariant that is violated."""
     for name in ("symmetry/w1-columns", "symmetry/w2-rows", "symmetry/clones"):
         (invariant,) = select([name])
-        setting = setting_for(invariant, trainer(step), problem)
-        if invariant.measure(setting).violation:
-            yield rounding(setting)
+        start = start_for(invariant, trainer(step), problem)
+        if invariant.steps.measure(start).violation:
+            yield rounding(start)
 
 
 def problems(dtype, count):
@@ -213,22 +213,22 @@ def test_a_step_that_refuses_to_overflow_ends_the_judgement_like_one_that_overfl
 
     problem = with_clones(make_problem(n=40, dtype="float32", iterations=3), [0, 0, 2, 2, 4, 4])
     (clones,) = select(["symmetry/clones"])
-    setting = setting_for(clones, trainer(Refusing), problem)
-    assert explained(setting)
-    violation = elaborated(setting, clones.measure(setting).violation)
+    start = start_for(clones, trainer(Refusing), problem)
+    assert explained(start)
+    violation = elaborated(start, clones.measure(start).violation)
     assert (violation.rounding, violation.growth) == (True, ())
 
 
 def test_without_a_deviation_there_is_nothing_to_explain():
     problem = with_clones(make_problem(), [0, 0, 2, 2, 4, 4])
-    setting = replace(problem, trainer=trainer(exact_step))
-    assert rounding(setting) == 0
-    assert not explained(setting)
+    start = replace(problem, target=trainer(exact_step))
+    assert rounding(start) == 0
+    assert not explained(start)
     assert margin(exact_step, from_zero(problem)) == 0
 
 
 def test_no_other_invariant_is_excused_by_rounding():
-    assert [invariant.name for invariant in select() if invariant.splits] == [
+    assert [invariant.name for invariant in select() if invariant.steps.splits] == [
         "symmetry/w1-columns",
         "symmetry/w2-rows",
         "symmetry/clones",

@@ -9,8 +9,9 @@ import pytest
 
 from symmetry.base.random import Random
 from symmetry.invariants.catalogue import select
+from symmetry.invariants.law import ratio
 from symmetry.invariants.measurement import Measurement
-from symmetry.steps.response import PERTURBATIONS, ratio, response
+from symmetry.steps.response import PERTURBATIONS, response
 from symmetry.units import compare
 from tests.invariants.helpers import (
     DTYPES,
@@ -34,10 +35,10 @@ permutation, samples, inputs, classes = map(measuring, NAMES)
 @pytest.mark.parametrize("step", [numpy_step, exact_step, Adam, Momentum])
 def test_sound_steps_are_not_accused(step, dtype):
     problems = [any_problem(seed, dtype) for seed in range(250)]
-    findings = [permutation(trainer(step), problem) for problem in problems]
-    assert not any(finding.violation for finding in findings)
-    assert sum(finding.counted for finding in findings) > 120
-    assert max(finding.margin or 0 for finding in findings) < 0.5
+    founds = [permutation(trainer(step), problem) for problem in problems]
+    assert not any(found.violation for found in founds)
+    assert sum(found.counted for found in founds) > 120
+    assert max(found.margin or 0 for found in founds) < 0.5
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -46,9 +47,9 @@ def test_many_equal_samples_do_not_cry_wolf(step, dtype):
     """The case in which random perturbations alone had ratios of 271."""
     for seed in range(3):
         problem = make_problem(seed, 2000, 3, 9, 4, data="equal", dtype=dtype, lr=50.0)
-        finding = permutation(trainer(step), problem)
-        assert finding.counted
-        assert finding.violation is None
+        found = permutation(trainer(step), problem)
+        assert found.counted
+        assert found.violation is None
 
 
 def last_unit_forgotten(x, y, w1, w2, lr):
@@ -88,8 +89,8 @@ def test_what_depends_on_a_unit_s_place_is_caught(step, dtype):
 
 def test_a_violation_names_place_unit_and_entry():
     problem = make_problem(h=4)
-    finding = permutation(trainer(by_position), problem)
-    violation, (place, unit) = finding.violation, finding.violation.units
+    found = permutation(trainer(by_position), problem)
+    violation, (place, unit) = found.violation, found.violation.units
     assert violation.array == "w1"
     assert violation.entry[1] == place != unit
     assert violation.message.startswith("one step from rearranged hidden units gives ")
@@ -98,8 +99,8 @@ def test_a_violation_names_place_unit_and_entry():
     )
     assert violation.message.endswith(" times the step's response to a change of one ulp")
     assert violation.iteration == 1
-    assert violation.ulps == finding.max_ulps > 0
-    assert finding.margin > 1
+    assert violation.ulps == found.max_ulps > 0
+    assert found.margin > 1
 
 
 def test_an_entry_of_the_bias_row_belongs_to_no_unit():
@@ -119,8 +120,8 @@ def test_two_units_change_places():
 
 
 def test_a_step_that_moves_nothing_does_not_count():
-    finding = permutation(trainer(lambda x, y, w1, w2, lr: (w1, w2)), make_problem())
-    assert (finding.counted, finding.margin, finding.violation) == (False, 0, None)
+    found = permutation(trainer(lambda x, y, w1, w2, lr: (w1, w2)), make_problem())
+    assert (found.counted, found.margin, found.violation) == (False, 0, None)
 
 
 def test_numbers_that_are_not_finite_are_not_judged():
@@ -209,9 +210,9 @@ def test_a_gradient_that_is_nothing_but_rounding_is_not_judged_by_ulps_of_weight
     for seed in range(20):
         problem = make_problem(seed, n=30, c=3, h=5, dtype=dtype, lr=100.0, scale=scale)
         balanced = np.eye(3, dtype=dtype)[np.arange(30) % 3]
-        finding = permutation(trainer(Noisy), replace(problem, y=balanced))
-        assert finding.counted
-        assert finding.violation is None
+        found = permutation(trainer(Noisy), replace(problem, y=balanced))
+        assert found.counted
+        assert found.violation is None
 
 
 def test_the_ends_of_the_range_are_perturbed_without_a_warning():
@@ -261,10 +262,10 @@ def test_a_ratio_without_a_response():
 @pytest.mark.parametrize("measure", [samples, inputs, classes])
 @pytest.mark.parametrize("step", [numpy_step, exact_step, Adam, Momentum])
 def test_sound_steps_do_not_know_the_order_of_samples_inputs_and_classes(step, measure, dtype):
-    findings = [measure(trainer(step), any_problem(seed, dtype)) for seed in range(120)]
-    assert not any(finding.violation for finding in findings)
-    assert sum(finding.counted for finding in findings) > 50
-    assert max(finding.margin or 0 for finding in findings) < 0.5
+    founds = [measure(trainer(step), any_problem(seed, dtype)) for seed in range(120)]
+    assert not any(found.violation for found in founds)
+    assert sum(found.counted for found in founds) > 50
+    assert max(found.margin or 0 for found in founds) < 0.5
 
 
 def last_sample_forgotten(x, y, w1, w2, lr):
@@ -291,8 +292,8 @@ def labels_off_by_one(x, y, w1, w2, lr):
     ],
 )
 def test_what_depends_on_a_place_is_caught_by_its_own_invariant(measure, step, name, dtype):
-    findings = [measure(trainer(step), make_problem(seed, c=4, dtype=dtype)) for seed in range(20)]
-    caught = [finding.violation for finding in findings if finding.violation]
+    founds = [measure(trainer(step), make_problem(seed, c=4, dtype=dtype)) for seed in range(20)]
+    caught = [found.violation for found in founds if found.violation]
     assert len(caught) >= 12
     assert all(violation.group == name for violation in caught)
     assert caught[0].message.startswith(f"one step from rearranged {name} gives ")
@@ -312,7 +313,7 @@ def test_the_perturbed_runs_are_shared():
 
         __call__ = staticmethod(exact_step)
 
-    setting = replace(make_problem(), trainer=trainer(Counted))
+    start = replace(make_problem(), target=trainer(Counted))
     for invariant in select(NAMES):
-        assert invariant.measure(setting).counted
+        assert invariant.steps.measure(start).counted
     assert len(made) == 1 + PERTURBATIONS + 4

@@ -8,27 +8,27 @@ from symmetry.trainings.run import Replicated
 from symmetry.trainings.start import TrainingStart
 
 
-def replicas(setting: TrainingStart) -> Measurement:
+def replicas(start: TrainingStart) -> Measurement:
     """Compare the replicated parameters of all ranks before the first step and after every step.
 
     Parameters only: statistics of a BatchNorm differ between ranks by design. A tensor that is
-    sharded is nobody's copy. All ranks get the same finding.
+    sharded has no copies. All ranks get the same measurement.
     """
     if ranks.world() == 1:
         return Measurement(False, applies=False, note="there is one process: run it under torchrun")
-    run = setting.begin(noise=True)
+    run = start.begin(noise=True)
     if not isinstance(run, Replicated):
         return Measurement(False, applies=False, note="its runs do not know of ranks")
-    start = after = run.digests()
-    for step in range(setting.steps + 1):
+    before = after = run.digests()
+    for step in range(start.steps + 1):
         if (found := _compare(step, run.gathered(after))) is not None:
             return Measurement.violated(found)
-        if step < setting.steps:
+        if step < start.steps:
             run.step()
             after = run.digests()
-    if not start:
+    if not before:
         return Measurement(False, note="no parameter is held by several ranks")
-    return Measurement(after != start, note="no parameter moved" * (after == start))
+    return Measurement(after != before, note="no parameter moved" * (after == before))
 
 
 def _compare(step: int, everyone: Sequence[Mapping[str, str]]) -> Violation | None:

@@ -1,0 +1,64 @@
+"""What puts the invariants of a plan to its target, and turns measurements into verdicts."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import replace
+
+from symmetry.checker.plan import Plan
+from symmetry.checker.progress import Progress
+from symmetry.checker.verdict import Kind, Verdict
+from symmetry.finding.coverage import Coverage
+from symmetry.invariants.catalogue import Invariant
+from symmetry.invariants.measurement import Measurement
+
+
+class Examiner(ABC):
+    """Puts invariants to one target, one after the other.
+
+    A subclass says how for one kind of targets. Its constructor runs nothing: ``begin`` may.
+    """
+
+    coverage: Coverage | None = None  # of a training, once its units were found
+
+    def __init__(self, plan: Plan, progress: Progress) -> None:
+        self.plan, self.progress = plan, progress
+        self.invariants: Sequence[Invariant] = plan.invariants
+        self.dtypes: Sequence[str] = plan.dtypes
+
+    def begin(self) -> None:  # noqa: B027
+        """Run what has to be known before anything is examined: nothing, for most targets."""
+
+    @abstractmethod
+    def examine(self, invariant: Invariant, dtype: str) -> Verdict | None:
+        """Return the verdict on an invariant in one dtype; None where there is nothing to tell."""
+
+    @abstractmethod
+    def notes(self, verdicts: Sequence[Verdict]) -> Sequence[str]:
+        """Say what the verdicts do not, in lines."""
+
+
+def verdict_of(
+    blank: Verdict, invariant: Invariant, measured: Measurement, *, runs: int, explained: bool
+) -> Verdict:
+    """Return what a measurement means; of so many runs, and whether rounding excuses it."""
+    violation = measured.violation
+    kind: Kind = "holds" if measured.counted else "vacuous"
+    if not measured.applies:
+        kind = "not applicable"
+    elif violation is not None:
+        kind = "rounding" if explained else "violated"
+    message = violation.message if violation else measured.note
+    if kind in ("vacuous", "not applicable"):
+        message = message or f"it could not have failed: it needs {invariant.witness}"
+    return replace(
+        blank,
+        kind=kind,
+        cases=runs if measured.applies else 0,
+        counted=runs if measured.counted else 0,
+        max_ulps=measured.max_ulps,
+        margin=measured.margin,
+        violation=violation,
+        message=message,
+    )

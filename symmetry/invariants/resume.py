@@ -1,0 +1,69 @@
+"""``training/resume``: a training that is saved and loaded again goes on with the same bits."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from symmetry.base.errors import TrainingError
+from symmetry.invariants.law import first_difference
+from symmetry.invariants.measurement import Measurement, Violation
+from symmetry.trainings.run import Saving, Updating
+from symmetry.trainings.start import TrainingStart
+from symmetry.units.state import State, has_moved
+
+
+def resume(start: TrainingStart) -> Measurement:
+    """Save after a step, load into a fresh training, go on, and compare the bits.
+
+    A sequential training first goes to the same place, from a start nearby. Its graph may reach
+    over that place, as a generator's does over the update of its critic: one where loading works
+    is enough.
+    """
+    run = start.begin(noise=True)
+    if not isinstance(run, Saving):
+        return Measurement(counted=False, note="its runs cannot be saved", applies=False)
+    states: list[State] = []
+    saves: list[Any] = []
+    for _ in range(start.steps):
+        updates = run.updates
+        run.step()
+        done = run.updates > updates and not run.pending
+        done = done or not (isinstance(run, Updating) and run.optimizers)
+        if done and run.taken < start.steps and (start.target.sequential or not saves):
+            saves.append(run.save())
+        states.append(run.state() if saves else {})
+    violation: Violation | None = None
+    for saved in saves:
+        found = _after_loading(start, saved, states)
+        if found is None:
+            return Measurement(has_moved(states[saved.taken - 1], states[-1:]))
+        violation = violation or found
+    if violation is None:
+        note = f"in {start.steps} steps no gradient was used up by an optimiser before the last"
+        return Measurement(counted=False, note=note)
+    if not violation.array:
+        return Measurement.violated(violation)
+    why = (
+        "some of its state is in no state_dict(), and a saved run does not go on the same"
+        if _after_loading(start, saves[0], states, gradients=True)
+        else "the gradients of earlier steps are added up: zero_grad() is missing or comes too late"
+    )
+    return Measurement.violated(replace(violation, message=f"{violation.message}: {why}"))
+
+
+def _after_loading(
+    start: TrainingStart, saved: Any, states: Sequence[State], *, gradients: bool = False
+) -> Violation | None:
+    """Go on from what was saved; return the first array that is not as it was in these states."""
+    sequential = start.target.sequential
+    again = start.begin(start.nearby(0) if sequential else None, noise=True)
+    assert isinstance(again, Saving)  # as the one that was saved is
+    which = f"a run saved after step {saved.taken} and loaded again"
+    try:
+        for _ in range(saved.taken if sequential else 0):
+            again.step()
+        again.restore(saved, gradients=gradients)
+        further = again.states(start.steps - saved.taken)
+        return first_difference(states[saved.taken :], further, which, begin=saved.taken + 1)
+    except TrainingError as error:
+        return Violation(f"it cannot go on: {error}", saved.taken, "")

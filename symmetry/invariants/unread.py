@@ -1,0 +1,92 @@
+"""Tensors that no forward reads: they may tell units apart, and no code is accused for it.
+
+Units are found by the forward, so it is not known how they lie in a tensor that only the backward
+reads, such as feedback that is fixed at random, or only the update.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from symmetry.invariants.measurement import Measurement
+from symmetry.trainings.run import FixedArray
+from symmetry.trainings.start import JUDGED, TrainingStart
+
+_MARKED = 2  # unlike slices that a tensor has which only marks some of the units
+
+
+def unless_unread(
+    measure: Callable[[TrainingStart], Measurement],
+) -> Callable[[TrainingStart], Measurement]:
+    """Drop a violation of units that tensors read outside the forward explain.
+
+    The measurement is repeated with each such tensor made equal for all units. If nothing is
+    violated then, nothing else tells them apart. That settles it for noise, which the step draws
+    for each unit anew. Tensors read by the same line are treated alike: where it reads masks, the
+    mask of a bias, which marks some units only, is made equal as the others are.
+    """
+
+    def judged(start: TrainingStart) -> Measurement:
+        found = measure(start)
+        if not _accuses(found):
+            return found
+        unread = [(u, _axes(u, start)) for u in start.begin().unread(JUDGED)]
+        own = [u for u, axes in unread if axes and _is_of_units(u, axes, start)]
+        if not own:
+            return found
+        fixed = [u for u in own if not u.drawn]
+        places = {u.place for u in fixed}
+        level = {u.number: axes for u, axes in unread if axes and (u in own or u.place in places)}
+        levelled = measure(start.levelling(level))
+        if _accuses(levelled) or not levelled.counted:
+            return found
+        if fixed:
+            return Measurement(counted=False, note=_not_known(fixed), random=found.random)
+        return replace(levelled, noise=(own[0].place,), random=found.random)
+
+    return judged
+
+
+def _not_known(fixed: Sequence[FixedArray]) -> str:
+    """Say what tells units apart, and what to do about it."""
+    first, more = fixed[0], len(fixed) - 1
+    verb = f"and {more} more tell" if more else "tells"
+    hint = "; named in extras as its parameter is, it moves along"
+    if first.varies:
+        hint = "; drawn by PyTorch, noise is left out"
+    return (
+        f"cannot judge: {first} {verb} units apart, and no forward reads it, so it is not known "
+        f"which of its entries belong to which unit{'' if first.name else hint}"
+    )
+
+
+def _accuses(found: Measurement) -> bool:
+    return found.violation is not None and not found.violation.rounding
+
+
+def _axes(unread: FixedArray, start: TrainingStart) -> list[int]:
+    """Return the axes of a tensor along which the units of some group may lie: flat ones, too."""
+    state, parts = start.result[-1], [p for u in start.groups for p in u.parts if not p.arrays]
+    lengths = {state[part.array].shape[part.axis] for part in parts}
+    lengths |= {state[part.array].size for part in parts}
+    lengths.add(sum(state[name].size for name in start.fresh.trained))
+    return [axis for axis, length in enumerate(unread.array.shape) if length in lengths]
+
+
+def _is_of_units(unread: FixedArray, axes: Sequence[int], start: TrainingStart) -> bool:
+    """Return whether a tensor may hold different values per unit.
+
+    Without a name it has not if it only marks some of the units. What an update alone reads is also
+    to be a mask of entries, a copy of a parameter as it was at the start, or another one in each
+    step, as noise is that others than PyTorch draw.
+    """
+    array = unread.array
+    if unread.name is not None or unread.drawn:
+        return True
+    if max(len(np.unique(array.swapaxes(0, axis), axis=0)) for axis in axes) <= _MARKED:
+        return False
+    copied = any(np.array_equal(array, other) for other in start.fresh.state.values())
+    return unread.backward or unread.varies or copied or bool(np.isin(array, (0, 1)).all())

@@ -1,0 +1,226 @@
+"""What optimisers do to parameters: nothing at rates of zero, and something to each gradient."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from operator import methodcaller
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from symmetry.invariants.measurement import Measurement, Violation
+from symmetry.trainings.run import Updating
+from symmetry.trainings.start import TrainingStart
+from symmetry.units import compare
+from symmetry.units.state import Array, difference, has_moved, largest
+
+_NO_RATE = {"LBFGS": "takes steps whatever its rate", "Rprop": "keeps a rate for each entry"}
+_AGAIN = 0.01  # of its first move: what is projected for a second time moves by less
+_DRAWS = 3  # of the response of a gradient
+
+
+def zero_rate(start: TrainingStart) -> Measurement:
+    """Set all learning rates to zero just before each update; nothing that is held moves.
+
+    Noise that the step adds to parameters is left out. Other numbers may be noise that PyTorch has
+    not drawn, if they differ from step to step: then nothing is judged.
+    """
+    found = _at_zero_rate(start)
+    if found.violation is None:
+        return found
+    unread = start.begin(noise=True).unread(start.steps)
+    noise = [u for u in unread if u.drawn or (u.varies and u.array.ndim)]
+    if not noise:
+        return found
+    without = _at_zero_rate(start.levelling({u.number: () for u in noise}))
+    if without.violation is not None:
+        return found
+    if others := [u for u in noise if not u.drawn]:
+        return Measurement(counted=False, note=f"cannot judge: {others[0]} moves parameters")
+    return replace(without, noise=(noise[0].place,))
+
+
+class _Step(NamedTuple):
+    """The parameters on their way through one step."""
+
+    before: Mapping[str, Array]
+    forward: Mapping[str, Array]  # when the first loss is known; empty without any loss
+    after: Mapping[str, Array]
+    scale: Mapping[str, float]  # the largest entry that a forward saw
+    backwards: int
+
+
+def _at_zero_rate(start: TrainingStart) -> Measurement:
+    """Compare the parameters before and after each step at rates of zero.
+
+    What moves in the first step, and then no more or to zero alone, is projected and not updated:
+    weights that are clipped, normalised or pruned stay when the same is done once more.
+    """
+    run = start.begin(noise=True)
+    if not isinstance(run, Updating) or not run.optimizers:
+        return Measurement(counted=False, note="it has no optimiser", applies=False)
+    if why := _without_rates(run):
+        return Measurement(counted=False, note=why, applies=False)
+    held, begun = [name for name in run.parameters if name in run.held], run.parameter_arrays()
+    projected: dict[str, tuple[float, Violation]] = {}  # in step 1, with how far
+    for number, step in enumerate(_steps_at_zero_rate(run, start.steps), start=1):
+        for name in held:
+            a, b = step.before[name], step.after[name]
+            first, earlier = projected.get(name, (0.0, None))
+            if compare.identical(a, b) or _comes_back(name, step, start, again=earlier is not None):
+                continue
+            gap = difference(a, b)
+            if earlier is not None and (gap <= first * _AGAIN or not b[a != b].any()):
+                continue
+            if step.forward and compare.identical(step.forward[name], b):
+                note = f"{name} is changed by the forward itself (a renormalisation?)"
+                return Measurement(counted=False, note=note)
+            text = (
+                f"in step {number} {{at}} moves although all learning rates are zero: "
+                "something beside the optimisers changes it"
+            )
+            violation = Violation.between(a, b, text, number, name)
+            if number > 1:
+                return Measurement.violated(earlier or violation)
+            projected[name] = gap, violation
+    if projected:
+        note = f"{next(iter(projected))} moves in step 1 alone, or to zero: clipped or pruned?"
+        return Measurement(counted=False, note=note)
+    true = start.begin(noise=True)
+    for _ in range(start.steps):
+        true.step()
+    return Measurement(has_moved({n: begun[n] for n in held}, [true.parameter_arrays()]))
+
+
+def _without_rates(run: Updating) -> str:
+    """Say why some rate of a training cannot be set to zero; nothing if all of them can."""
+    for name, optimizer in run.optimizers.items():
+        if optimizer.kind in _NO_RATE or None in optimizer.rates().values():
+            why = _NO_RATE.get(optimizer.kind, "has no rate called lr")
+            return f"{name} ({optimizer.kind}) {why}"
+    return ""
+
+
+def _steps_at_zero_rate(run: Updating, steps: int) -> Iterator[_Step]:
+    """Take steps in which all rates are zero during each update, and only then."""
+    forward: dict[str, Array] = {}
+    scale: dict[str, float] = {}
+
+    def see(_: Any) -> None:
+        for name, array in run.parameter_arrays().items():
+            forward.setdefault(name, array)
+            scale[name] = max(scale.get(name, 0.0), largest(array))
+
+    run.before_update, run.after_update = methodcaller("zero_rates"), methodcaller("restore_rates")
+    run.on_loss = see
+    for _ in range(steps):
+        before = run.parameter_arrays()
+        forward.clear()
+        scale.clear()
+        run.step()
+        yield _Step(before, forward, run.parameter_arrays(), scale, run.backwards)
+
+
+def _comes_back(name: str, step: _Step, start: TrainingStart, *, again: bool) -> bool:
+    """Return whether a parameter moves by rounding only.
+
+    A step that looks ahead for its second loss takes it there and back; a projection that is done
+    ``again`` rounds it anew.
+    """
+    near = 2 * start.fresh.precision[name] * step.scale.get(name, 0.0)
+    return (step.backwards > 1 or again) and difference(step.before[name], step.after[name]) <= near
+
+
+def moves(start: TrainingStart) -> Measurement:
+    """Look for a parameter that has a real gradient, and stays."""
+    run = start.begin(noise=True)
+    if not isinstance(run, Updating) or not run.optimizers:
+        return Measurement(counted=False, note="it has no optimiser", applies=False)
+    held, begun = run.held, run.parameter_arrays()
+    trainable = [name for name in run.parameters if name in run.trainable]
+    seen = _gradients_of(run, start.steps)
+    end = run.parameter_arrays()
+    still = [n for n in trainable if compare.identical(begun[n], end[n])]
+    if still == trainable and held.isdisjoint(trainable):
+        message = "nothing that the optimisers hold is a parameter of the model that can be trained"
+        return Measurement.violated(Violation(message, 1, next(iter(begun))))
+    if not run.updates:
+        return Measurement(False, note=f"no optimiser stepped within {start.steps} steps")
+    if seen.lost:
+        message = (
+            "backward leaves gradients, and no update finds any: is zero_grad() called between "
+            "backward() and step()?"
+        )
+        return Measurement.violated(Violation(message, 1, next(n for n in begun if n in held)))
+    suspects = {n: seen.first[n] for n in still if n in seen.first and largest(seen.first[n]) > 0}
+    responses = _responses_of(suspects, start)
+    for name, gradient in suspects.items():
+        size, eps = largest(gradient), start.fresh.precision[name]
+        if size <= max(responses[name], eps * 1e-3):
+            continue
+        if name not in held:
+            why = "no optimiser holds it"
+        elif seen.rates[name] and seen.rates[name] * size > eps * largest(begun[name]):
+            why = f"its learning rate is {seen.rates[name]:.3g}"
+        else:
+            continue
+        message = (
+            f"{name} has a gradient of up to {size:.3g} and does not move in {start.steps} "
+            f"steps: {why}"
+        )
+        return Measurement.violated(Violation(message, start.steps, name))
+    return Measurement(counted=True)
+
+
+def _responses_of(gradients: Mapping[str, Array], start: TrainingStart) -> dict[str, float]:
+    """Return how far about one ulp in the parameters moves each of these gradients."""
+    responses = dict.fromkeys(gradients, 0.0)
+    for draw in range(_DRAWS if gradients else 0):
+        near = _gradients_of(start.begin(start.nearby(draw), noise=True), start.steps)
+        for name, gradient in gradients.items():
+            gap = difference(gradient, near.first.get(name, np.zeros(())))
+            responses[name] = max(responses[name], gap)
+    return responses
+
+
+class _Gradients(NamedTuple):
+    """What updates could have used in a run."""
+
+    first: Mapping[str, Array]  # the first gradient of each parameter
+    rates: Mapping[str, float]  # the largest rate of each that is held
+    # Whether backwards outside of updates left gradients in what is held, and no update found any.
+    lost: bool
+
+
+def _gradients_of(run: Any, steps: int) -> _Gradients:
+    """Take steps, and see which gradients there are whenever an optimiser steps.
+
+    That of a parameter that is held counts when its own optimiser steps: others may leave gradients
+    that are cleared before.
+    """
+    found: dict[str, Array] = {}
+    rates: dict[str, float] = {}
+    updating = left = used = False
+    held = run.held
+
+    def see() -> None:
+        nonlocal left, used
+        left = left or any(g.any() for name, g in run.gradients().items() if name in held)
+        used = used or updating
+
+    def end(_: Any) -> None:
+        nonlocal updating
+        updating = False
+
+    def look(optimizer: Any) -> None:
+        nonlocal updating
+        updating, own = True, optimizer.rates()
+        for name, rate in own.items():
+            rates[name] = max(rates.get(name, 0.0), 1.0 if rate is None else rate)
+        for name, gradient in run.gradients().items():
+            if name not in found and (name in own or name not in held) and gradient.any():
+                found[name] = gradient
+
+    run.before_update, run.after_update, run.after_backward = look, end, see
+    for _ in range(steps):
+        run.step()
+    return _Gradients(found, rates, left and not used and found.keys().isdisjoint(held))

@@ -1,0 +1,79 @@
+"""A start: what a target begins from. The law is written over it, and so may other searches be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Protocol, Self
+
+from symmetry.units.state import Array, State
+from symmetry.units.units import Order, Units
+
+Orders = list[tuple[Units, Order]]
+
+
+class Start(Protocol):
+    """A state, its equal units, and the states of runs from it.
+
+    ``StepStart`` is the start of a two-layer step's case, ``TrainingStart`` that of a training in
+    one precision. Runs know nothing of each other; nobody writes into the arrays of a state.
+    """
+
+    @property
+    def seed(self) -> int:
+        """What all random choices of a measurement come from."""
+
+    @property
+    def state(self) -> State:
+        """The state before the first step."""
+
+    @property
+    def groups(self) -> Sequence[Units]:
+        """The groups of equal units."""
+
+    @property
+    def result(self) -> Sequence[Mapping[str, Array]]:
+        """The states after each step of a run from here, of those steps that are judged."""
+
+    @property
+    def limit(self) -> float:
+        """How many times its response an array may deviate by rounding alone."""
+
+    @property
+    def attempts(self) -> int:
+        """How many rearrangements must violate before one is accused."""
+
+    @property
+    def random(self) -> Sequence[tuple[str, str]]:
+        """Names and places of the random operations that ``result`` leaves out."""
+
+    @property
+    def remedy(self) -> str:
+        """What may cure runs that do not repeat themselves: it ends a sentence."""
+
+    def at(self, changed: State) -> Self:
+        """Return the same start with some arrays of its state replaced."""
+
+    def states(self, changed: State) -> Sequence[Mapping[str, Array]]:
+        """Return what ``result`` is, of a run in which these arrays of the start are replaced."""
+
+    def responses(self, *, closely: bool = False) -> Sequence[Mapping[str, float]]:
+        """Return for each step the response of each array that can be judged.
+
+        ``closely`` looks at more changes of one ulp, which takes more runs.
+        """
+
+    def orders(self, groups: Sequence[Units], *stream: int) -> Orders:
+        """Return a rearrangement of groups, another one for each stream of the seed.
+
+        It is empty where it would move nothing, because all units are equal.
+        """
+
+    @property
+    def first(self) -> Iterable[State]:
+        """The states of a run of the target as it is written."""
+
+    def again(self) -> Iterator[State]:
+        """Yield the states of another such run; an array is valid until the next state comes."""
+
+    def others(self) -> Iterator[Iterator[State]]:
+        """Yield runs of the same target from other starts."""
