@@ -107,10 +107,19 @@ def test_what_the_trainer_raises_passes_through(invariant):
 
 
 def test_select_takes_patterns_and_keeps_the_order():
-    assert names() == NAMES
+    assert names((), (), "steps") == NAMES
     assert names(["network/*", "symmetry/clones"]) == [NAMES[2], *NAMES[10:]]
-    assert names(["*"], ["network/*"]) == NAMES[:10]
-    assert names((), ["symmetry/w?-*"]) == NAMES[2:]
+    assert names(["*"], ["network/*"], "steps") == NAMES[:10]
+    assert names((), ["symmetry/w?-*"], "steps") == NAMES[2:]
+
+
+def test_trainings_are_checked_for_what_the_others_rest_on_first():
+    found = names((), (), "trainings")
+    assert found[:4] == [
+        f"symmetry/{name}" for name in ("repeatable", "permutation", "clones", "samples")
+    ]
+    assert not {"training/gradient", "training/replicas"} & {*found}  # on request, under torchrun
+    assert {"training/gradient", "training/replicas"} <= {*names(["*"], (), "trainings")}
 
 
 def test_skip_wins():

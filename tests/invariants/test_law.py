@@ -93,7 +93,7 @@ def test_a_violation_names_place_unit_and_entry():
     violation, (place, unit) = found.violation, found.violation.units
     assert violation.array == "w1"
     assert violation.entry[1] == place != unit
-    assert violation.message.startswith("one step from rearranged hidden units gives ")
+    assert violation.message.startswith("after step 1 of a run from rearranged units, ")
     assert f" for w1[{violation.entry[0]}, {place}], the rearranged result of the same step " in (
         violation.message
     )
@@ -111,7 +111,8 @@ def test_an_entry_of_the_bias_row_belongs_to_no_unit():
 
 def test_one_kind_of_unit_is_no_witness():
     for problem in (make_problem(h=1), with_clones(make_problem(), [0] * 6)):
-        assert permutation(trainer(numpy_step), problem) == Measurement(counted=False)
+        found = permutation(trainer(numpy_step), problem)
+        assert found == Measurement(counted=False, note="all units are equal")
 
 
 def test_two_units_change_places():
@@ -129,7 +130,9 @@ def test_numbers_that_are_not_finite_are_not_judged():
         w1[0, 0] = np.inf
         return w1, w2
 
-    assert permutation(trainer(diverging), make_problem()) == Measurement(counted=False)
+    found = permutation(trainer(diverging), make_problem())
+    note = "cannot judge: the run itself has numbers not finite"
+    assert found == Measurement(counted=False, note=note)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -296,12 +299,13 @@ def test_what_depends_on_a_place_is_caught_by_its_own_invariant(measure, step, n
     caught = [found.violation for found in founds if found.violation]
     assert len(caught) >= 12
     assert all(violation.group == name for violation in caught)
-    assert caught[0].message.startswith(f"one step from rearranged {name} gives ")
+    assert caught[0].message.startswith(f"after step 1 of a run from rearranged {name}, ")
 
 
 def test_equal_samples_are_no_witness():
     problem = make_problem(n=1)
-    assert samples(trainer(numpy_step), problem) == Measurement(counted=False)
+    found = samples(trainer(numpy_step), problem)
+    assert found == Measurement(counted=False, note="all samples are equal")
 
 
 def test_the_perturbed_runs_are_shared():
