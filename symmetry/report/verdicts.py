@@ -289,11 +289,11 @@ def _meaning(verdict: Verdict) -> str:
         return ", no sign of a bug: one unit's sums are rounded differently from another's"
     if violation.rounding:
         return " because it must hold exactly, though by rounding alone: no sign of a bug"
-    if violation.rounding is False:
-        return ", by more than rounding explains: the step treats equal units differently"
-    if verdict.margin is not None:
+    if verdict.margin is not None and not verdict.of_training:
         times = f"{verdict.margin:.3g}".replace("inf", "infinitely many")
         return f", by {times} times what rounding explains"
+    if violation.rounding is False:
+        return ", by more than rounding explains: the step treats equal units differently"
     return f", and rounding is no excuse: a sound {what} never does this"
 
 
