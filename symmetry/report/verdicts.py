@@ -289,7 +289,7 @@ def _meaning(verdict: Verdict) -> str:
         return ", no sign of a bug: one unit's sums are rounded differently from another's"
     if violation.rounding:
         return " because it must hold exactly, though by rounding alone: no sign of a bug"
-    if verdict.margin is not None and not verdict.of_training:
+    if verdict.margin is not None and (violation.rounding is None or not verdict.of_training):
         times = f"{verdict.margin:.3g}".replace("inf", "infinitely many")
         return f", by {times} times what rounding explains"
     if violation.rounding is False:
