@@ -329,7 +329,7 @@ def test_the_list(tmp_path: Path) -> None:
     text = symmetry("check", "--list", cwd=tmp_path).out
     for invariant in catalogue_of("steps"):
         assert f"{invariant.name}\n  statement  {invariant.statement}\n" in text
-        for value in (invariant.reason, invariant.witness, invariant.trainers, invariant.compared):
+        for value in (invariant.reason, invariant.witness, invariant.targets, invariant.compared):
             assert value in text
     both = symmetry("check", "--list", "--only", "training/moves", "--only", "*/pure", cwd=tmp_path)
     assert [line for line in both.out.splitlines() if not line.startswith(" ")] == [
