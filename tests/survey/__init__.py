@@ -1,0 +1,1 @@
+"""A survey of the architectures of transformers and timm, each tiny."""
