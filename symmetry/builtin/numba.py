@@ -1,4 +1,4 @@
-"""The project's own core, compiled by Numba: its bits never change."""
+"""The project's own core, compiled by Numba: the same bits on every machine."""
 
 from symmetry.network.core import step
 

@@ -99,9 +99,9 @@ def _directory(parent: str) -> str:
     except OSError:
         pass
     else:
-        _say(f"compiled code is kept in {directory}, since no other cache can be written")
+        say(f"compiled code is kept in {directory}, since no other cache can be written")
         return str(directory)
-    _say("compiled code is not kept, since no cache can be written: each start takes a while")
+    say("compiled code is not kept, since no cache can be written: each start takes a while")
     return ""
 
 
@@ -111,5 +111,6 @@ def _is_private(found: os.stat_result) -> bool:
     return found.st_uid == os.getuid() and not found.st_mode & 0o022
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Print a note for the user: a line on standard error."""
     print(f"note: {text}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The Numba core: the network whose bits never change, whatever the machine or thread count.
+"""The Numba core: the network with the same bits on every machine and for every thread count.
 
 Here samples are cut into chunks and given to threads; what a chunk computes, in which order, and
 why it is fast stands in `kernels.py`.
@@ -126,7 +126,7 @@ class Chunk:
     def _panels(self) -> Floats:
         """The dense blocks by panel, input (that of ones first) and sample."""
         inputs = self._x.shape[1] + 1
-        shape = kernels.BLOCK // kernels.PANEL, -(-inputs // kernels.MANY) * kernels.MANY
+        shape = kernels.ROOM // kernels.PANEL, -(-inputs // kernels.MANY) * kernels.MANY
         dense = np.flatnonzero(self._is_dense) * kernels.BLOCK
         panels = aligned_zeros((len(dense), *shape, kernels.PANEL), self._dtype)
         for block, start in zip(panels, dense, strict=True):
@@ -208,13 +208,13 @@ def room_for(weights: kernels.Weights) -> kernels.Room:
     tiles, classes, tile = weights.w2_back.shape
     class_tiles, _, class_tile = weights.w2.shape
     shapes = (
-        (tiles, kernels.BLOCK, tile),
+        (tiles, kernels.ROOM, tile),
         (class_tiles, kernels.BLOCK, class_tile),
         (classes, kernels.BLOCK),
         (kernels.BLOCK, classes),
         (kernels.SUB_BLOCK, tile),
         (3, kernels.BLOCK),
-        (tile, kernels.BLOCK),
+        (tile, kernels.ROOM),
     )
     return kernels.Room(*(aligned_zeros(shape, weights.w1.dtype) for shape in shapes))
 

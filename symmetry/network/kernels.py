@@ -25,16 +25,17 @@ ever split by vector width, tile, block or thread (the collapsed network's order
     loss within a chunk            over the chunk's samples, in float64
     gradient, loss                 over the chunks; a chunk is a range of samples that n alone fixes
 
-Each product is rounded before it is added (no fused multiply-add), every operation is an IEEE-754
-add, subtract, multiply, divide or compare. Hence a naive loop gives the very same bits on any
-machine (`tests/network/oracle.py` is that loop), and two hidden units with equal weights are two
-lanes that see the same operations on the same numbers: they stay equal for every size.
+Each product is added by a fused multiply-add: IEEE 754's, which rounds once and is written out, so
+that no compiler chooses it. Every other operation is an IEEE-754 add, subtract, multiply, divide or
+compare that nothing fuses. Hence a naive loop gives the very same bits on any machine
+(`tests/network/oracle.py` is that loop), and two hidden units with equal weights are two lanes that
+see the same operations on the same numbers: they stay equal for every size.
 
 How it is made fast
 -------------------
 Every product, large or small, is one operation, `multiply_add`, whose totals stay in registers:
 
-    total[lane] += values[p] * rows[indices[p], lane]        for p in a range, lane in a tile
+    total[lane] += values[p] * rows[indices[p], lane]    fused, for p in a range, lane in a tile
 
 Hidden units are cut into *tiles* of 64 to 832 bytes, whichever wastes the least (208 float32 in 13
 AVX-512 registers: wide enough to be worth the load of value and index). All that is indexed by
@@ -76,18 +77,31 @@ from numba import types
 from numba.extending import intrinsic, overload
 from numpy.typing import NDArray
 
-from symmetry.network.compiler import njit
+from symmetry.network.compiler import njit, say
 
-AVX512 = get_host_cpu_features().get("avx512f", False)  # 32 registers of 64 bytes, not 16 of 32
+FEATURES = get_host_cpu_features()
+if not FEATURES.get("fma", True):  # an x86 processor from before 2013; only x86 may lack it
+    say(
+        "this processor has no fused multiply-add: the core computes it in software, which gives "
+        "the same bits and takes hundreds of times as long"
+    )
+AVX512 = FEATURES.get("avx512f", False)  # 32 registers of 64 bytes, not 16 of 32
 TILES = (64, 256, 448, 832) if AVX512 else (64, 256, 416)  # widths in bytes
 LINE_BYTES = 64  # a cache line: one AVX-512 register, the tile of the classes
-FEW = 4  # totals of a line that hide an addition's latency, and as many as fit registers:
-MANY = 16 if AVX512 else 4
-PANEL = 16  # samples of a dense block that lie side by side
+FEW = 4  # totals of a line side by side, of a product by w2
+# Where a block is dense: lines by totals, so many that registers hold, and the totals of a line
+# that is left over.
+LINES, TOTALS = (3, 8) if AVX512 else (1, 6)
+MANY = 16 if AVX512 else 6
+WIDE_BYTES = LINES * LINE_BYTES
+PANEL = 16 if AVX512 else 24  # samples of a dense block that lie side by side
+ACROSS_BYTES, UNITS = (64, 8) if AVX512 else (96, 4)  # of samples, by few units
 BLOCK = 256  # samples
+ROOM = -(-BLOCK // PANEL) * PANEL  # for a block's samples
 SUB_BLOCK = 64  # samples whose deltas stay in the first-level cache with one row of gradients
 PART_BYTES = 72 * 416  # of rows that stay there
-PART = 192  # rows of which a line each stays there, with the values of `MANY` totals
+PART = 192 if AVX512 else 112  # rows of which a line each stays there, with the values of a panel
+DELTAS = 128 if AVX512 else 256  # samples of which that many lines stay there
 
 # NumPy's error model: a division by zero gives inf, as IEEE-754 says, and does not keep loops from
 # being vectorised. Never fastmath: it would allow another order of sums. Kernels allocate nothing,
@@ -157,6 +171,16 @@ class ByInput(NamedTuple):
 
 
 # ------------------------------------------------------------------------------------ arithmetic
+
+
+@intrinsic
+def fma(_: Any, a: Any, b: Any, c: Any) -> Any:  # noqa: ARG001
+    """Return a * b + c in the dtype of c, rounded once; a and b are converted to it."""
+
+    def generate(_: Any, builder: Any, __: Any, arguments: Any) -> Any:
+        return builder.fma(*arguments)
+
+    return c(c, c, c), generate
 
 
 @intrinsic
@@ -297,19 +321,21 @@ def multiply_add(
 
         for p in range(start, stop):
             for lane in range(width // itemsize):
-                total[lane] += values[p] * rows[indices[p], lane]
+                total[lane] = fma(values[p], rows[indices[p], lane], total[lane])
 
     where ``indices`` None stands for p itself. If the constant `abreast` is above 1, `total` and
     `values` have one more axis in front, and so many totals run side by side: they share the loads
     of a row, and do not wait for each other's additions.
 
-    `width` is a constant, or one of `TILES` that is only known when the code runs. Lanes must be
-    contiguous, and so must be the front axis of `values` if it is longer than `FEW`, unless they
-    come as panels (terms / `PANEL`, totals, `PANEL`); other strides are free. Rows of unsigned
-    integers are converted to the dtype of the total, which is exact for bytes.
+    `width` is a constant, or one of `TILES` that is only known when the code runs. If `total` and
+    `rows` have an axis of tiles in front of all others, a tile is a line, and lanes beyond the
+    first line are those of the tiles that follow. Lanes must be contiguous, and so must be the
+    front axis of `values` if it is longer than `FEW`, unless they come as panels (terms / `PANEL`,
+    totals, `PANEL`); other strides are free. Rows of unsigned integers are converted to the dtype
+    of the total, which is exact for bytes.
 
     Written in LLVM's own terms because no plain loop keeps that many totals in registers: one
-    vector for each cache line of a row (and one for the rest), multiplied and added apart.
+    vector for each cache line of a row (and one for the rest).
     """
     widths = [width.literal_value] if isinstance(width, types.IntegerLiteral) else TILES
     itemsize, row_itemsize = total.dtype.bitwidth // 8, rows.dtype.bitwidth // 8
@@ -341,8 +367,15 @@ def multiply_add(
         in_panels = len(apart) == 2
         if in_panels or count > FEW:
             apart = [*apart[:-1], integer(PANEL if in_panels else 1)]
-        between = strides("total", itemsize)[0]
-        row_length = strides("rows", row_itemsize)[0]
+        *before_lanes, _ = strides("total", itemsize)
+        *tile_apart, row_length, _ = strides("rows", row_itemsize)
+        between = before_lanes[-1] if before_lanes else integer(0)
+        total_apart = before_lanes[:-1]
+
+        def across(tile: list[Any], lane: int) -> Any:
+            """Return where a lane stands, given how far tiles are apart, if they are."""
+            line = LINE_BYTES // itemsize
+            return builder.mul(tile[0], integer(lane // line)) if tile else integer(lane)
 
         def at(pointer: Any, offset: Any, lanes: int) -> Any:
             vector = ir.VectorType(pointer.type.pointee, lanes)
@@ -361,9 +394,15 @@ def multiply_add(
             return builder.shuffle_vector(first, undefined, zeros)
 
         def factor(row: Any, lane: int, n: int) -> Any:
-            there = at(rows, builder.add(row, integer(lane)), n)
+            there = at(rows, builder.add(row, across(tile_apart, lane)), n)
             loaded = builder.load(there, align=row_itemsize)
             return builder.uitofp(loaded, ir.VectorType(scalar, n)) if convert else loaded
+
+        def fused(a: Any, b: Any, c: Any) -> Any:
+            name = f"llvm.fma.v{a.type.count}f{8 * itemsize}"  # `builder.fma` takes scalars only
+            found = builder.module.globals.get(name)
+            kind = ir.FunctionType(a.type, [a.type] * 3)
+            return builder.call(found or ir.Function(builder.module, kind, name), [a, b, c])
 
         def prefetch(row: Any) -> None:
             byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
@@ -379,7 +418,11 @@ def multiply_add(
             cuts = [(lane, min(line, lanes - lane)) for lane in range(0, lanes, line)]
             pieces = [(k, lane, n) for k in range(count) for lane, n in cuts]
             places = [
-                at(total, builder.add(builder.mul(between, integer(k)), integer(lane)), n)
+                at(
+                    total,
+                    builder.add(builder.mul(between, integer(k)), across(total_apart, lane)),
+                    n,
+                )
                 for k, lane, n in pieces
             ]
             before = builder.block
@@ -407,7 +450,7 @@ def multiply_add(
             ]
             numbers = [builder.load(builder.gep(values, [offset])) for offset in offsets]
             sums = [
-                builder.fadd(partial, builder.fmul(spread(numbers[k], n), factors[lane]))
+                fused(spread(numbers[k], n), factors[lane], partial)
                 for (k, lane, n), partial in zip(pieces, running, strict=True)
             ]
             following = builder.add(p, integer(1))
@@ -488,7 +531,7 @@ def add_products_of_nonzeros(totals: Array, values: Array, rows: Array) -> None:
         for p in range(values.shape[1]):
             if values[r, p] != 0:
                 for lane in range(rows.shape[1]):
-                    totals[r, lane] += values[r, p] * rows[p, lane]
+                    totals[r, lane] = fma(values[r, p], rows[p, lane], totals[r, lane])
 
 
 # ------------------------------------------------------------------------------------- the lists
@@ -590,21 +633,25 @@ def activate_dense(panels: Array, weights: Weights, samples: int, room: Room) ->
                 add_products_of_nonzeros(hidden[tile, s:], panels[s // PANEL].T, w1[tile])
     elif 2 * units <= hidden.shape[2]:
         clear(by_unit, units)
-        for s in range(0, samples, LINE_BYTES // hidden.itemsize):
+        for s in range(0, samples, ACROSS_BYTES // hidden.itemsize):
             rows = panels[s // PANEL, :, s % PANEL :]
-            for unit in range(0, units, FEW):
+            for unit in range(0, units, UNITS):
                 to, values = by_unit[unit:, s:], w1[0, :, unit:].T
-                multiply_add(to, values, None, 0, terms, rows, LINE_BYTES, FEW)
+                multiply_add(to, values, None, 0, terms, rows, ACROSS_BYTES, UNITS)
         for s in range(samples):
             for unit in range(units):
                 hidden[0, s, unit] = by_unit[unit, s]
     else:
+        wide = len(w1) - len(w1) % LINES
         for first in range(0, terms, PART):
             last = min(terms, first + PART)
-            for s in range(0, samples, MANY):
-                values = panels[s // PANEL, :, s % PANEL :].T
-                for tile in range(len(w1)):
-                    to = hidden[tile, s:]
+            for tile in range(0, wide, LINES):
+                for s in range(0, samples, TOTALS):
+                    to, values = hidden[tile:, s:], panels[s // PANEL, :, s % PANEL :].T
+                    multiply_add(to, values, None, first, last, w1[tile:], WIDE_BYTES, TOTALS)
+            for tile in range(wide, len(w1)):
+                for s in range(0, samples, MANY):
+                    to, values = hidden[tile, s:], panels[s // PANEL, :, s % PANEL :].T
                     multiply_add(to, values, None, first, last, w1[tile], LINE_BYTES, MANY)
 
 
@@ -717,10 +764,17 @@ def add_input_gradient(
         return
     panels = inputs.panels[inputs.dense[block]]
     if all_finite(delta, samples):
-        for k in range(0, panels.shape[1], MANY):
-            for tile in range(len(w1)):
-                to, values = w1[tile, k:], panels[:, k:]
-                multiply_add(to, values, None, 0, samples, delta[tile], LINE_BYTES, MANY)
+        wide = len(w1) - len(w1) % LINES
+        for first in range(0, samples, DELTAS):
+            last = min(samples, first + DELTAS)
+            for tile in range(0, wide, LINES):
+                for k in range(0, panels.shape[1], TOTALS):
+                    to, values = w1[tile:, k:], panels[:, k:]
+                    multiply_add(to, values, None, first, last, delta[tile:], WIDE_BYTES, TOTALS)
+            for tile in range(wide, len(w1)):
+                for k in range(0, panels.shape[1], MANY):
+                    to, values = w1[tile, k:], panels[:, k:]
+                    multiply_add(to, values, None, first, last, delta[tile], LINE_BYTES, MANY)
         return
     for tile in range(len(w1)):
         for s in range(0, samples, PANEL):
@@ -782,7 +836,7 @@ def visit(
 # One unit instead of many: samples are the lanes. A group of `LANES` samples lists the inputs that
 # are not zero in all of them, with the values of every sample. The forward sums run over the inputs
 # in ascending order, like those of the full network. A sum over samples runs, for each of `FOLD`
-# lanes, over the groups in ascending order, four products a group; then over the lanes by halves.
+# lanes, over every `FOLD`th sample in ascending order; then over the lanes by halves.
 
 LANES = 64
 FOLD = 16
@@ -819,12 +873,9 @@ class CollapsedWeights(NamedTuple):
 @njit(**INNER)
 def fold(a: Array, d: Array, total: Array) -> None:
     """Add the products of a group of samples to `total` (`FOLD` lanes)."""
-    to = total.dtype.type
-    for lane in range(FOLD):
-        i, j, k = lane + FOLD, lane + 2 * FOLD, lane + 3 * FOLD
-        first = to(a[lane]) * d[lane] + to(a[i]) * d[i]
-        second = to(a[j]) * d[j] + to(a[k]) * d[k]
-        total[lane] += first + second
+    for first in range(0, LANES, FOLD):
+        for lane in range(FOLD):
+            total[lane] = fma(a[first + lane], d[first + lane], total[lane])
 
 
 @njit(**ONCE)
@@ -851,7 +902,7 @@ def score_collapsed(hidden: Array, b: Array, v: Array, units: int, logits: Array
     for k in range(len(b)):
         weight = hidden.dtype.type(units) * v[k]
         for s in range(BLOCK):
-            logits[k, s] = b[k] + weight * hidden[s]
+            logits[k, s] = fma(weight, hidden[s], b[k])
 
 
 @njit(**JIT)
@@ -889,7 +940,7 @@ def visit_collapsed(
             slope[s] = 0
         for k in range(len(b)):
             for s in range(BLOCK):
-                slope[s] += delta[k, s] * v[k]
+                slope[s] = fma(delta[k, s], v[k], slope[s])
         for s in range(BLOCK):
             slope[s] = slope[s] * hidden[s] * (ones[0] - hidden[s])
         for at in range(0, len(truth), LANES):

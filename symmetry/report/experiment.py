@@ -15,6 +15,7 @@ from symmetry.data.mnist import CHECKSUMS
 from symmetry.experiment.run import Experiment
 from symmetry.experiment.settings import Settings
 from symmetry.experiment.watch import Outcome
+from symmetry.network import BITS
 from symmetry.report.figures import experiment_figures, shared_feature
 from symmetry.report.files import Report
 from symmetry.report.filling import command_line, render
@@ -75,6 +76,7 @@ def _facts(experiment: Experiment) -> dict[str, Any]:
         "class_counts": np.bincount(data.train_labels, minlength=data.classes),
         "dead_at_zero": np.count_nonzero(at_zero & data.never_lit),
         "live_at_zero": np.count_nonzero(at_zero & ~data.never_lit),
+        "bits": BITS,
         "digests": _digests(experiment),
         "command": _command(settings, own_data=own_data, classes=data.classes),
         "own_data": own_data,
@@ -131,6 +133,7 @@ def _json(experiment: Experiment) -> str:
     record = {
         "dataset": {"name": data.name, "files": data.files, **sizes},
         "config": {key: value for key, value in vars(settings).items() if key != "control"},
+        "bits": BITS,
         "history": experiment.history,
         "weights": _digests(experiment),
         "invariants": [{key: getattr(o, key) for key in verdicts} for o in experiment.outcomes],

@@ -1,7 +1,7 @@
 """The core's arithmetic as plain loops over NumPy scalars: slow, obvious, and right to the bit.
 
-This file *defines* the order of every operation. Nothing here knows tiles, blocks, threads or
-vectors, and zero inputs are not left out.
+This file *defines* the order of every operation, and which of them are fused. Nothing here knows
+tiles, blocks, threads or vectors, and zero inputs are not left out.
 """
 
 from __future__ import annotations
@@ -10,7 +10,44 @@ import math
 
 import numpy as np
 
-CHUNKS, BLOCK, LANES, FOLD = 16, 256, 64, 16
+CHUNKS, BLOCK, FOLD = 16, 256, 16
+
+
+def fma(a, b, c):
+    """Return a * b + c rounded once, as IEEE 754 defines it: from exact numbers, not a library."""
+    if not (math.isfinite(a) and math.isfinite(b)):
+        return a * b + c
+    if not math.isfinite(c):
+        return c
+    return (fma32 if isinstance(c, np.float32) else fma64)(a, b, c)
+
+
+def fma64(a, b, c):
+    """Divide two integers, whose quotient Python rounds correctly."""
+    (a_up, a_down), (b_up, b_down), (c_up, c_down) = (x.as_integer_ratio() for x in (a, b, c))
+    up, down = a_up * b_up * c_down + c_up * a_down * b_down, a_down * b_down * c_down
+    if up == 0:
+        return a * b + c  # which has the sign of this zero
+    try:
+        return np.float64(up / down)
+    except OverflowError:
+        return np.float64(math.inf if up > 0 else -math.inf)
+
+
+def fma32(a, b, c):
+    """Add the product, which float64 holds exactly, and round to odd, then to float32.
+
+    To odd means: where the sum is not exact, to that neighbour whose last bit is 1. It is not a
+    tie of float32, so that the second rounding errs on neither side.
+    """
+    a, b, c = np.float64(a), np.float64(b), np.float64(c)
+    product = a * b
+    total = product + c
+    back = total - product
+    error = (product - (total - back)) + (c - back)  # exact (Knuth's TwoSum)
+    if error != 0 and total.view(np.int64) % 2 == 0:
+        total = np.nextafter(total, math.copysign(math.inf, error))
+    return np.float32(total)
 
 
 LN2_HIGH, LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
@@ -74,7 +111,7 @@ def chunk_bounds(n):
 
 def dot(start, left, right):
     for a, b in zip(left, right, strict=True):
-        start = start + a * b
+        start = fma(a, b, start)
     return start
 
 
@@ -99,12 +136,12 @@ def gradient(x, labels, w1, w2):
             for k, d in enumerate(delta):
                 g2[0, k] = g2[0, k] + d
                 for j, h in enumerate(hidden):
-                    g2[j + 1, k] = g2[j + 1, k] + d * h
+                    g2[j + 1, k] = fma(d, h, g2[j + 1, k])
             for j, h in enumerate(hidden):
                 d = dot(zero, delta, w2[j + 1]) * h * (one - h)
                 g1[0, j] = g1[0, j] + d
                 for k in range(len(x[s])):
-                    g1[k + 1, j] = g1[k + 1, j] + x[s, k] * d
+                    g1[k + 1, j] = fma(x[s, k], d, g1[k + 1, j])
         loss += chunk_loss
         sums = (g1, g2) if sums is None else (sums[0] + g1, sums[1] + g2)
     return loss / n, (sums[0] / dtype(n), sums[1] / dtype(n)), predictions
@@ -119,17 +156,8 @@ def halves(lanes):
 
 
 def lane_sum(a, d, zero):
-    """Sum a * d over a chunk: lane by lane over groups of 64, four a group; then by halves."""
-    products = [left * right for left, right in zip(a, d, strict=True)]
-    lanes = [zero] * FOLD
-    for group in range(0, len(products), LANES):
-        p = products[group : group + LANES]
-        p = p + [zero] * (LANES - len(p))
-        for lane in range(FOLD):
-            first = p[lane] + p[lane + FOLD]
-            second = p[lane + 2 * FOLD] + p[lane + 3 * FOLD]
-            lanes[lane] = lanes[lane] + (first + second)
-    return halves(lanes)
+    """Sum a * d over a chunk: for each of 16 lanes over every 16th sample, then by halves."""
+    return halves([dot(zero, a[lane::FOLD], d[lane::FOLD]) for lane in range(FOLD)])
 
 
 def collapsed_gradient(x, labels, u, b, v, units):
@@ -141,7 +169,9 @@ def collapsed_gradient(x, labels, u, b, v, units):
         chunk_loss, hidden, deltas, slopes = 0.0, [], [], []
         for s in range(first, last):
             h = sigmoid(dot(u[0], x[s], u[1:]))
-            logits = [bias + dtype(units) * weight * h for bias, weight in zip(b, v, strict=True)]
+            logits = [
+                fma(dtype(units) * weight, h, bias) for bias, weight in zip(b, v, strict=True)
+            ]
             y_hat, total, largest = softmax(logits)
             chunk_loss += log(float(total)) + (float(largest) - float(logits[labels[s]]))
             delta = [y - one if k == labels[s] else y for k, y in enumerate(y_hat)]

@@ -1,8 +1,10 @@
-"""exp and log of the compiled core: measured against correctly rounded references."""
+"""exp, log and fma: measured against correctly rounded references."""
 
 from __future__ import annotations
 
+import ctypes
 import math
+from ctypes.util import find_library
 
 import mpmath
 import numpy as np
@@ -19,6 +21,58 @@ def exp(x):
     for k in range(len(x)):
         result[k] = kernels.exp(x[k])
     return result
+
+
+@njit
+def fma(a, b, c):
+    return kernels.fma(a, b, c)
+
+
+def libm_fma(dtype):
+    """Return the C library's own: another implementation, and the processor's where it has one."""
+    name, number = {"float32": ("fmaf", ctypes.c_float), "float64": ("fma", ctypes.c_double)}[dtype]
+    function = getattr(ctypes.CDLL(find_library("m")), name)
+    function.argtypes, function.restype = [number] * 3, number
+    return function
+
+
+def triples(dtype):
+    """Return numbers whose sums cancel, tie, underflow and overflow more often than others do."""
+    rng, info = np.random.default_rng(4), np.finfo(dtype)
+    count = 6000
+    mantissas = 1 + rng.integers(0, 2 ** rng.integers(1, info.nmant + 1, count), (3, count)) / (
+        2.0 ** rng.integers(1, info.nmant + 1, (3, count))
+    )
+    low, high = info.minexp - info.nmant, info.maxexp
+    a_exponents = rng.integers(low // 2 - 9, high // 2 + 9, (2, count))
+    apart = rng.integers(-2 * info.nmant, 2 * info.nmant, count)
+    exponents = np.stack([*a_exponents, np.clip(a_exponents.sum(0) + apart, low, high - 1)])
+    signs = rng.choice([-1.0, 1.0], (3, count))
+    with np.errstate(over="ignore"):
+        a, b, c = np.ldexp(signs * mantissas, exponents).astype(dtype)
+        c[::4] = -a[::4] * b[::4]  # what is left is the product's rounding error
+    special = np.array([0.0, -0.0, 1.0, -1.0, info.max, info.smallest_subnormal, np.inf, np.nan])
+    grid = np.stack(np.meshgrid(special, special, special)).reshape(3, -1).astype(dtype)
+    return zip(*np.concatenate([np.stack([a, b, c]), grid], axis=1), strict=True)
+
+
+@pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid", "ignore:underflow")
+@pytest.mark.skipif(not find_library("m"), reason="no libm of its own")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_exact_fma_of_the_oracle_is_that_of_the_c_library_and_of_compiled_code(dtype):
+    other = libm_fma(dtype)
+    for a, b, c in triples(dtype):
+        found = oracle.fma(a, b, c)
+        assert found.dtype == dtype
+        for value in (other(a, b, c), fma(a, b, c)):
+            assert np.array_equal(found, value, equal_nan=True), (a, b, c)
+            assert np.isnan(found) or np.signbit(found) == np.signbit(value), (a, b, c)
+
+
+def test_fma_rounds_once():
+    a = np.float64(1 + 2**-30)
+    assert a * a - 1 - 2**-29 == 0
+    assert oracle.fma(a, a, np.float64(-1 - 2**-29)) == 2**-60
 
 
 def worst_error(function, x, got):

@@ -252,10 +252,15 @@ def _caller(width, count):
     return call
 
 
-CALLS = {
+fused = np.vectorize(oracle.fma)
+CALLS = {  # as the products call it: widths in bytes, and totals side by side
     (width, count): _caller(width, count)
-    for width in kernels.TILES
-    for count in (1, kernels.FEW, kernels.MANY)
+    for width, count in {
+        *((tile, 1) for tile in kernels.TILES),
+        (kernels.LINE_BYTES, kernels.FEW),
+        (kernels.LINE_BYTES, kernels.MANY),
+        (kernels.ACROSS_BYTES, kernels.UNITS),
+    }
 }
 
 
@@ -276,14 +281,14 @@ def test_multiply_add_means_what_its_docstring_says(dtype, width, count, listed,
     if bytes_:
         rows = rng.integers(0, 256, rows.shape).astype(np.uint8)
     rows = rows[:, 2 : 2 + lanes]
-    values = rng.normal(size=(45, count)).astype(dtype).T
-    indices = rng.integers(0, 9, 45).astype(np.uint16) if listed else None
+    values = rng.normal(size=(12, count)).astype(dtype).T
+    indices = rng.integers(0, 9, 12).astype(np.uint16) if listed else None
     total = rng.normal(size=(count, lanes + 5)).astype(dtype)  # nor need the totals
-    for start, stop in (0, 0), (2, 7), (0, 45 if listed else 9):
+    for start, stop in (0, 0), (2, 7), (0, 12 if listed else 9):
         expected = total.copy()
         for p in range(start, stop):
             row = rows[indices[p] if listed else p].astype(dtype)
-            expected[:, :lanes] += values[:, p, None] * row
+            expected[:, :lanes] = fused(values[:, p, None], row, expected[:, :lanes])
         single = count == 1
         CALLS[width, count](
             total[0] if single else total,
@@ -294,17 +299,20 @@ def test_multiply_add_means_what_its_docstring_says(dtype, width, count, listed,
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_multiply_add_takes_values_in_panels(dtype):
+@pytest.mark.parametrize("in_panels", [False, True])
+def test_multiply_add_takes_lines_in_tiles_of_their_own(dtype, in_panels):
     rng = np.random.default_rng(4)
-    lanes, samples = kernels.LINE_BYTES // np.dtype(dtype).itemsize, 3 * kernels.PANEL - 5
-    panels = rng.normal(size=(3, kernels.MANY + 2, kernels.PANEL)).astype(dtype)
-    rows = rng.normal(size=(samples, lanes)).astype(dtype)
-    total = rng.normal(size=(kernels.MANY, lanes)).astype(dtype)
+    call = _caller(3 * kernels.LINE_BYTES, kernels.TOTALS)
+    lanes, terms = kernels.LINE_BYTES // np.dtype(dtype).itemsize, 2 * kernels.PANEL - 5
+    total = rng.normal(size=(4, kernels.TOTALS, lanes)).astype(dtype)
+    rows = rng.normal(size=(4, terms, lanes)).astype(dtype)
+    panels = rng.normal(size=(2, kernels.TOTALS + 2, kernels.PANEL)).astype(dtype)[:, 1:]
+    by_term = np.ascontiguousarray(np.concatenate([*panels.swapaxes(1, 2)])[:terms])
     expected = total.copy()
-    for p in range(samples):
-        values = panels[p // kernels.PANEL, 1 : 1 + kernels.MANY, p % kernels.PANEL]
-        expected += values[:, None] * rows[p]
-    CALLS[kernels.LINE_BYTES, kernels.MANY](total, panels[:, 1:], None, 0, samples, rows)
+    for p in range(terms):
+        values = by_term[p, : kernels.TOTALS, None]
+        expected[:3] = fused(values, rows[:3, p, None], expected[:3])
+    call(total, panels if in_panels else by_term.T, None, 0, terms, rows)
     assert total.tobytes() == expected.tobytes()
 
 
@@ -315,7 +323,7 @@ def test_multiply_add_takes_a_width_that_only_the_running_code_knows(width):
     values, total = rng.normal(size=5), np.zeros(width // 8)
     expected = total.copy()
     for p in range(5):
-        expected += values[p] * rows[p]
+        expected = fused(values[p], rows[p], expected)
     _call_any_width(total, values, None, 0, 5, rows)
     assert total.tobytes() == expected.tobytes()
 

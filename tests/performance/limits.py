@@ -1,5 +1,5 @@
 """What this machine can do at best: loads from its first-level cache, bytes from its memory, and
-multiplications with additions, fused by its BLAS or one after the other as in the core.
+fused multiplications with additions, by its BLAS and by the core.
 """
 
 from __future__ import annotations
@@ -15,7 +15,15 @@ from numba import njit
 from threadpoolctl import threadpool_limits
 
 from symmetry.network.core import aligned_zeros
-from symmetry.network.kernels import LINE_BYTES, MANY, PART, TILES, multiply_add
+from symmetry.network.kernels import (
+    LINE_BYTES,
+    LINES,
+    PART,
+    TILES,
+    TOTALS,
+    WIDE_BYTES,
+    multiply_add,
+)
 
 TILE_BYTES = TILES[-1]  # that of 200 hidden units
 L1_BYTES = 16 * 1024  # half of the smallest first-level cache that is common
@@ -47,11 +55,12 @@ def multiply(total: Any, values: Any, indices: Any, rows: Any, times: int) -> No
 @njit(nogil=True)
 def multiply_matrices(totals: Any, values: Any, rows: Any, times: int) -> None:
     """Add a product of matrices, `times` over: the core's dense loop at its best."""
-    line = LINE_BYTES // rows.itemsize
-    if totals.shape != (MANY, line) or (*values.shape, rows.shape[1]) != (MANY, len(rows), line):
+    line, (count, terms) = LINE_BYTES // rows.itemsize, values.shape
+    shapes = (LINES, TOTALS, line), (LINES, terms, line)
+    if count != TOTALS or (totals.shape, rows.shape) != shapes:
         raise ValueError("totals, values or rows are not as many or as long as the loop takes")
     for _ in range(times):
-        multiply_add(totals, values, None, 0, len(rows), rows, LINE_BYTES, MANY)
+        multiply_add(totals, values, None, 0, terms, rows, WIDE_BYTES, TOTALS)
 
 
 @dataclass(frozen=True)
@@ -118,12 +127,12 @@ def products(dtype: str, tries: int) -> float:
 
 
 def dense(dtype: str, tries: int) -> float:
-    """Return the operations per second of the core's dense loop, on one line of a tile."""
+    """Return the operations per second of the core's dense loop."""
     lanes = LINE_BYTES // np.dtype(dtype).itemsize
-    totals, rows = aligned_zeros((MANY, lanes), dtype), aligned_zeros((PART, lanes), dtype)
-    values, times = aligned_zeros((PART, MANY), dtype)[:, :MANY].T, 500
+    totals, rows = (aligned_zeros((LINES, count, lanes), dtype) for count in (TOTALS, PART))
+    values, times = aligned_zeros((PART, TOTALS), dtype).T, 500
     taken = best(lambda: multiply_matrices(totals, values, rows, times), tries)
-    return 2 * MANY * PART * lanes * times / taken
+    return 2 * TOTALS * LINES * PART * lanes * times / taken
 
 
 def blas(dtype: str, tries: int) -> float:

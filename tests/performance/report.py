@@ -80,13 +80,12 @@ and this one delivers {limit:.0f} GB/s to one thread at best.
 {memory}"""
 
 DENSE = """\
-Where few inputs are zero, operations count instead of loads. The core rounds each product before it
-adds it, which takes two operations; that is what makes its bits the same on every processor. A BLAS
-does both at once with the processor's fused operation, which rounds otherwise and does not exist
-everywhere. So a BLAS at its best can be up to twice as fast as any code with the core's bits, and
-NumPy's step, which is little more than BLAS on a dense matrix, comes near that. That is so where
-one unit of the processor does both operations; where each has units of its own, as in AMD's Zen,
-multiplying and adding apart takes no longer than at once."""
+Where few inputs are zero, operations count instead of loads. The core multiplies and adds at once
+with the processor's fused operation, as a BLAS does. IEEE 754 says how it rounds, so that its bits
+are the same on every processor; one that has no such operation computes it in software, hundreds of
+times as slowly. NumPy's step is little more than BLAS on a dense matrix, so that the two rates of
+products are what can be compared: the core's loop at its best, where all that it reads is in the
+first-level cache, and a large product of matrices by the BLAS."""
 
 MEMORY = """\
 The peak of a whole process that loads MNIST ({n:,} images) and trains 200 units for two iterations

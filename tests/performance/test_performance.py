@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from symmetry.base.errors import SymmetryError
-from symmetry.network.kernels import MANY
+from symmetry.network.kernels import LINES, TOTALS
 from tests.performance import __main__ as command
 from tests.performance import limits, load, measure, memory, report
 from tests.performance import sweeps as sweeps_module
@@ -151,15 +151,17 @@ def test_loops_of_the_limits_do_what_they_say():
     total, rows = np.zeros(lanes, np.float32), np.ones((2, lanes), np.float32)
     limits.multiply(total, np.ones(3, np.float32), np.array([0, 1, 1], np.uint16), rows, 2)
     assert (total == 6).all()
-    totals, values = np.zeros((MANY, 16), np.float32), np.full((3, MANY), 2, np.float32).T
-    limits.multiply_matrices(totals, values, np.ones((3, 16), np.float32), 2)
+    totals, matrix = (np.zeros((LINES, count, 16), np.float32) for count in (TOTALS, 3))
+    matrix[:] = 1
+    values = np.full((3, TOTALS), 2, np.float32).T
+    limits.multiply_matrices(totals, values, matrix, 2)
     assert (totals == 12).all()
     indices = np.array([0, 1, 1], np.uint16)
     with pytest.raises(ValueError, match="not as long"):  # it would write beyond the total
         limits.multiply(total[:-1], np.ones(3, np.float32), indices, rows, 2)
-    for few in (totals[1:], values), (totals[:, 1:], values), (totals, values[1:]):
+    for few in (totals[:, 1:], values), (totals[:, :, 1:], values), (totals, values[1:]):
         with pytest.raises(ValueError, match="not as many"):
-            limits.multiply_matrices(*few, np.ones((3, 16), np.float32), 2)
+            limits.multiply_matrices(*few, matrix, 2)
 
 
 def test_tiles_are_counted_with_their_padding():
