@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from symmetry.checker.verdict import Verdict as Verdict
     from symmetry.steps.case import Case as Case
     from symmetry.steps.from_module import from_module as from_module
+    from symmetry.targets.script import script as script
     from symmetry.testing import parametrize_invariants as parametrize_invariants
 
 # Imported only when asked for: ``symmetry --help`` must stay quick, and torch may not be there.
@@ -31,6 +32,7 @@ _HOMES = {
     "find_units": "symmetry.api",
     "from_module": "symmetry.steps.from_module",
     "parametrize_invariants": "symmetry.testing",
+    "script": "symmetry.targets.script",
 }
 __all__ = [*_HOMES]
 

@@ -18,6 +18,10 @@ class Running:
     inside = False  # whether one is running
     first = False  # whether the one that is running is the first of its kind: it may compile
     loading = False  # whether it loads the target: it may import a framework
+    # Of a script: how often it was begun, the step that its last run takes, and the seconds that a
+    # run needs before its first step.
+    run = step = 0
+    setup = 0.0
 
 
 running = Running()

@@ -36,6 +36,7 @@ from symmetry.targets.names import split_tail, with_arguments
 _FIRST = 5  # times as long as any other may a first call take: it may import and compile
 _START = 60  # seconds until a process has begun: what it imports then is ours, on a busy machine
 _MOST_PRINTED = 10_000  # bytes of what a target prints
+_SLOW, _RUNS = 5, 40  # seconds before the first step of a script; runs that a check makes, about
 _PATIENCE = 2  # hangs, until first calls get no more time; ends between cases, until nothing is run
 
 
@@ -56,14 +57,18 @@ class Isolated(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         own, tail = split_tail(args)
         rest = super().parse_args(ctx, own)
-        (argument,) = (each.name for each in self.params if isinstance(each, click.Argument))
-        given = ctx.params[argument or ""]
-        if tail and not given:
+        names = {
+            argument.name: ctx.params[argument.name]
+            for argument in self.params
+            if isinstance(argument, click.Argument) and argument.type is click.STRING
+        }
+        if tail and not any(names.values()):
             raise click.UsageError("-- is followed by the arguments of a script: name one before.")
-        if isinstance(given, str):
-            ctx.params[argument or ""] = with_arguments(given, tail)
-        elif given is not None:
-            ctx.params[argument or ""] = tuple(with_arguments(name, tail) for name in given)
+        for argument, given in names.items():
+            if isinstance(given, str):
+                ctx.params[argument] = with_arguments(given, tail)
+            elif given is not None:
+                ctx.params[argument] = tuple(with_arguments(name, tail) for name in given)
         return rest
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -98,6 +103,8 @@ class _Work:
         self._idle: Counter[str] = Counter()
         self._returned = 0  # calls of the target
         self._hung = 0
+        self._doing: list[Any] = []  # what was last said of it
+        self._warned = False  # whether it was said that runs are slow to begin
 
     def finish(self) -> int:
         """Start processes until one reports the command's exit status; return that."""
@@ -116,7 +123,8 @@ class _Work:
         while True:
             kind, *values = process.receive() or ["silence"]
             if kind == "call":
-                returned, inside, first_of_its_kind, loads = values
+                returned, inside, first_of_its_kind, loads, script = values
+                self._tell(*script)
                 if returned == calls and inside:
                     first, loading, kind = first_of_its_kind, loads, "silence"
                 else:
@@ -133,7 +141,10 @@ class _Work:
                 self._hung += 1
                 known = {target for (target, *_), (_, end) in self._order.known.items() if not end}
                 if self._running and not self._returned + calls and self._target not in known:
-                    self._order.stopped[self._target] = "not run: no call has ever returned"
+                    why = (
+                        f"not run: no call has ever returned, within {limit:g} seconds (--timeout)"
+                    )
+                    self._order.stopped[self._target] = why
                 return f"the target did not return within {limit:g} seconds (--timeout)"
             since = time.monotonic()
             if kind == "text":
@@ -142,6 +153,7 @@ class _Work:
                     self._shown.append(values)
                     self._screen.text(*values)
             elif kind == "doing":
+                self._doing = values
                 self._screen.doing(*values)
             elif kind == "target":
                 self._target, self._running = values[0], None
@@ -153,6 +165,20 @@ class _Work:
             elif kind in ("end", "failed", "gone"):
                 self._returned += calls
                 return values[0] if kind == "end" else str(values[0])
+
+    def _tell(self, run: int, step: int, setup: float) -> None:
+        """Say how far a script has come, and once if its runs are slow to begin."""
+        if run and self._doing:
+            what, number, of, _, bar = self._doing
+            self._screen.doing(what, number, of, f"run {run}, step {step}", bar)
+        if setup > _SLOW and not self._warned:
+            self._warned = True
+            self._screen.text(
+                f"a run needs {setup:.0f} seconds before its first step, and a check makes about "
+                f"{_RUNS}: {setup * _RUNS / 60:.0f} min; less data, by arguments of the script, or "
+                "--only make it shorter",
+                err=True,
+            )
 
     def _learn(self, message: str) -> None:
         """Remember how a process ended, so that the next one does not end in the same way."""

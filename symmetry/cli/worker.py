@@ -47,5 +47,6 @@ def main() -> None:
 def _beat(remote: Remote) -> None:
     """Give signs of life, and say whether a call of the code under test is running."""
     while True:
-        remote.send("call", running.calls, running.inside, running.first, running.loading)
+        call = running.calls, running.inside, running.first, running.loading
+        remote.send("call", *call, (running.run, running.step, running.setup))
         _sleep(SECONDS)

@@ -12,6 +12,9 @@ States = Sequence[Mapping[str, Array]]
 
 def samples(start: TrainingStart) -> Measurement:
     """Compare a run whose batches are rearranged with the run as it is."""
+    if start.target.sequential:
+        note = "a script makes its batches itself"
+        return Measurement(counted=False, note=note, applies=False)
     count = start.begin(noise=True).samples()
     if count is None or count < 2:
         note = "its batch is not given as extras['batch'], or has no axis of at least two samples"

@@ -85,7 +85,9 @@ def _at_zero_rate(start: TrainingStart) -> Measurement:
     if projected:
         note = f"{next(iter(projected))} moves in step 1 alone, or to zero: clipped or pruned?"
         return Measurement(counted=False, note=note)
-    true = start.begin(noise=True)
+    if not start.fresh.moved.isdisjoint(held):
+        return Measurement(counted=True)
+    true = start.begin(noise=True)  # for longer: a rate may begin at zero
     for _ in range(start.steps):
         true.step()
     return Measurement(has_moved({n: begun[n] for n in held}, [true.parameter_arrays()]))

@@ -40,6 +40,7 @@ class Fresh(NamedTuple):
     states: States  # after each of the steps that are judged: the bits that every run must have
     precision: Mapping[str, float]  # the eps of each array
     trained: frozenset[str]  # the parameters that are trained
+    moved: frozenset[str]  # the arrays that the first steps change
     size: int  # bytes of a state after the steps
     on_gpu: bool  # which may add in another order each time
 
@@ -135,7 +136,11 @@ class TrainingStart:
                 "does without backward() returns its loss"
             )
         size = sum(array.nbytes for array in states[-1].values())
-        return Fresh(start, states, precision, run.trained, size, run.on_gpu)
+        last = states[-1]
+        moved = frozenset(
+            n for n, a in start.items() if n in last and has_moved({n: a}, [{n: last[n]}])
+        )
+        return Fresh(start, states, precision, run.trained, moved, size, run.on_gpu)
 
     @cached_property
     def state(self) -> State:

@@ -202,3 +202,10 @@ def _family(kind: type) -> list[type]:
     """Return a class and all classes that come from it."""
     children: list[type] = kind.__subclasses__()
     return [kind, *(k for child in children for k in _family(child))]
+
+
+def gpu_hint(text: str) -> str:
+    """Return what to do about an error that comes of a device that is not there."""
+    if any(word in text for word in ("CUDA", "NVIDIA", "mps devices")):
+        return "; a training is checked on this machine: let it choose the device that there is"
+    return ""

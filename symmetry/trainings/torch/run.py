@@ -27,6 +27,7 @@ from symmetry.trainings.torch.objects import (
     Objects,
     can_be_hooked,
     generators_of,
+    gpu_hint,
     held_by,
     make_objects,
 )
@@ -593,11 +594,9 @@ class _StepEnded(TrainingError):  # noqa: N818
 
 
 def _hint(text: str) -> str:
-    if any(word in text for word in ("CUDA", "NVIDIA", "mps devices")):
-        return "; a training is checked on this machine: let it choose the device that there is"
     if text.startswith("TypeError") and "positional argument" in text:
         return "; the step is called as step(i) with the number of the step"
-    return ""
+    return gpu_hint(text)
 
 
 _readable = partial(raised_as, TrainingError, hint=_hint)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextvars import copy_context
 from types import FrameType
+from typing import Any
 
 import torch
 from greenlet import getcurrent, greenlet
@@ -72,20 +73,19 @@ class ThreadState:
     """What PyTorch keeps for the current thread; modes apart that belong to another state."""
 
     def __init__(self, without: ThreadState | None = None) -> None:
-        others = {id(mode) for mode in without.modes} if without is not None else set()
-        self._dispatch = [m for m in _get_current_dispatch_mode_stack() if id(m) not in others]
-        self._function = [m for m in _get_current_function_mode_stack() if id(m) not in others]
+        others: list[Any] = [] if without is None else without._dispatch + without._function
+        self._dispatch: list[Any] = [
+            m for m in _get_current_dispatch_mode_stack() if not any(m is o for o in others)
+        ]
+        self._function: list[Any] = [
+            m for m in _get_current_function_mode_stack() if not any(m is o for o in others)
+        ]
         self._grad = torch.is_grad_enabled()
         self._autocast = {
             device: (torch.is_autocast_enabled(device), torch.get_autocast_dtype(device))
             for device in _DEVICES
         }
         self._cached = torch.is_autocast_cache_enabled()
-
-    @property
-    def modes(self) -> list[object]:
-        """The modes, those of functions and those of operations."""
-        return [*self._function, *self._dispatch]
 
     def put(self, below: ThreadState | None = None) -> None:
         """Make it the thread's state, with the modes of another one below its own."""
@@ -100,6 +100,11 @@ class ThreadState:
             torch.set_autocast_enabled(device, on)
             torch.set_autocast_dtype(device, dtype)
         torch.set_autocast_cache_enabled(self._cached)
+
+
+def modes() -> list[Any]:
+    """Return the modes that operations pass through now."""
+    return [*_get_current_function_mode_stack(), *_get_current_dispatch_mode_stack()]
 
 
 def leave_modes() -> None:

@@ -7,6 +7,7 @@ import gc
 import importlib.util
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -17,12 +18,14 @@ from unittest.mock import patch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
-from symmetry.base.calls import calling
+from symmetry.base.calls import calling, running
 from symmetry.base.errors import TrainingError
-from symmetry.trainings.torch.script.coroutine import Coroutine
+from symmetry.base.raised import in_one_line, place_of
+from symmetry.trainings.torch.objects import gpu_hint
+from symmetry.trainings.torch.script.coroutine import Coroutine, modes
 from symmetry.trainings.torch.script.mirror import Mirror, code_of
 from symmetry.trainings.torch.script.source import Source
-from symmetry.trainings.torch.script.watch import Watch
+from symmetry.trainings.torch.script.watch import NoOptimizer, Watch
 from symmetry.trainings.torch.script.world import World
 
 _NO_NAMES = {"self", "module", *dir(nn.ModuleDict)}
@@ -67,18 +70,27 @@ class Execution:
             folder=self._mirror.of(source.folder),
             temporary=temporary,
             main=self._main,
-            homes=[self._mirror.top, *homes],
+            mirror=self._mirror.top,
+            homes=homes,
         )
         self._coroutine = Coroutine(self._run)
         self._watch = Watch(self._coroutine.suspend, by_hand=by_hand)
+        began = time.perf_counter()
+        running.run, running.step = running.run + 1, 0
+        gc.freeze()  # what is there before makes no collection longer
         try:
-            self._resume()
+            with calling("script", running.run):  # each begins anew, and may take as long
+                self._resume()
             if self._coroutine.ended:
                 raise TrainingError(f"{source.name}: {self._why_no_training()}")
             self.model = self._model()
+            if running.run > 1:  # the first imports libraries
+                running.setup = time.perf_counter() - began
         except BaseException:
             self.close()
             raise
+        finally:
+            gc.unfreeze()
 
     @property
     def inside(self) -> list[Any]:
@@ -88,6 +100,7 @@ class Execution:
     def step(self) -> None:
         """Go on to the first training forward behind the next update, or to the end."""
         updates = self._watch.updates
+        running.step += 1
         if not self._coroutine.ended:
             self._resume()
         if self._watch.updates == updates:
@@ -122,12 +135,20 @@ class Execution:
         try:
             with self._in_place():
                 self._coroutine.resume(error)
+        except (TrainingError, NoOptimizer, Closed):
+            raise
         except SystemExit as end:
             if end.code not in (None, 0):
                 last = "".join(f": {line}" for line in self._world.printed[-1:])
                 raise TrainingError(
                     f"{self._source.name}: it exits with {end.code!r}{last}"
                 ) from None
+        except Exception as raised:
+            if not modes():  # as it is written
+                for line in self._world.printed:
+                    print(line, file=sys.__stderr__)
+            text = f"{in_one_line(raised)}{place_of(raised)}"
+            raise TrainingError(f"{self._source.name} raised {text}{gpu_hint(text)}") from raised
 
     @contextmanager
     def _in_place(self) -> Iterator[None]:

@@ -19,7 +19,7 @@ from torch.optim.optimizer import (
 from torch.utils.data import DataLoader
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
-from symmetry.base.errors import TargetError
+from symmetry.base.errors import TrainingError
 from symmetry.trainings.torch.script.coroutine import ThreadState, leave_modes
 
 _call, _call_impl = nn.Module.__call__, nn.Module._call_impl
@@ -168,4 +168,7 @@ def _apart(following: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _refused(*_: Any, **__: Any) -> None:
-    raise TargetError("it starts processes by itself: check it under torchrun")
+    raise TrainingError(
+        "the script starts processes by itself (torch.multiprocessing.spawn): "
+        "check what it starts, under torchrun"
+    )

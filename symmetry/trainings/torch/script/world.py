@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -46,7 +46,7 @@ class World:
         The working directory, and where temporary files go.
     main
         The module that the script is.
-    homes
+    mirror, homes
         Folders whose modules are the script's own: no run sees another one's.
     """
 
@@ -58,12 +58,13 @@ class World:
         folder: str,
         temporary: str,
         main: ModuleType,
+        mirror: str,
         homes: Sequence[str],
     ) -> None:
         self._output = _Output()
         output: Any = self._output
         stream = io.TextIOWrapper(output, "utf-8", errors="replace", write_through=True)
-        own = _OwnModules(homes)
+        own = _OwnModules(mirror, tuple(homes))
         cache = os.path.join(tempfile.gettempdir(), f"torchinductor_{getpass.getuser()}")
         environment = {"TORCHINDUCTOR_CACHE_DIR": cache, **os.environ, **_ENVIRONMENT}
         environment.pop(FOLDER, None)
@@ -120,18 +121,20 @@ class _Output(io.RawIOBase):
 class _OwnModules:
     """The modules of a script: ``__main__``, and those that are imported from some folders."""
 
-    def __init__(self, homes: Sequence[str]) -> None:
-        self._homes = tuple(f"{home}{os.sep}" for home in homes)
-        self._foreign: set[str] = set()  # known names of others
+    _foreign: ClassVar[dict[tuple[str, ...], set[str]]] = {}  # names of others, by folders
+
+    def __init__(self, mirror: str, homes: tuple[str, ...]) -> None:
+        self._homes = tuple(f"{home}{os.sep}" for home in (mirror, *homes))
+        self._others = self._foreign.setdefault(homes, set())
 
     def get(self) -> dict[str, ModuleType]:
         """Return those that are imported."""
         found = {}
-        for name in sys.modules.keys() - self._foreign:
+        for name in sys.modules.keys() - self._others:
             if name == _MAIN or self._is_own(sys.modules[name]):
                 found[name] = sys.modules[name]
             else:
-                self._foreign.add(name)
+                self._others.add(name)
         return found
 
     def put(self, modules: Mapping[str, ModuleType]) -> None:
