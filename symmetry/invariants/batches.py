@@ -1,17 +1,29 @@
 """What of a batch must not matter: the order of its samples."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from symmetry.invariants.law import judge
+import numpy as np
+
+from symmetry.base.random import Random
+from symmetry.invariants.law import holds, judge
 from symmetry.invariants.measurement import Measurement
-from symmetry.trainings.start import TrainingStart
+from symmetry.trainings.start import TrainingStart, cycle
 from symmetry.units.state import Array
+from symmetry.units.units import Order
+
+_PIECES = 113  # stream of the seed
+_MANY = 4  # pieces can be put in an order that does not shift them all by one distance
 
 States = Sequence[Mapping[str, Array]]
 
 
 def samples(start: TrainingStart) -> Measurement:
-    """Compare a run whose batches are rearranged with the run as it is."""
+    """Compare a run whose batches are rearranged with the run as it is.
+
+    Some sound steps know their samples by their places, and it cannot be judged whether they treat
+    them alike: those that draw numbers for each sample, and those that take samples together, as
+    micro-batches that are normalised, or as pairs.
+    """
     if start.target.sequential:
         note = "a script makes its batches itself"
         return Measurement(counted=False, note=note, applies=False)
@@ -21,6 +33,36 @@ def samples(start: TrainingStart) -> Measurement:
         return Measurement(counted=False, note=note, applies=False)
 
     def sides(number: int) -> tuple[States, States]:
-        return start.resampled(count, number), start.result
+        return start.resampled(start.sample_order(count, number)), start.result
 
-    return judge(start, sides, "rearranged samples", "the run as it is")
+    found = judge(start, sides, "rearranged samples", "the run as it is")
+    if found.violation is not None and (why := _excuse(start, count)):
+        return Measurement(counted=False, note=f"cannot judge: {why}", random=found.random)
+    return found
+
+
+def _excuse(start: TrainingStart, count: int) -> str:
+    """Say why a sound step may depend on the order of its samples; nothing if none is known."""
+    states, seen = start.resampled_with_draws(start.sample_order(count, 0))
+    if seen and (not all(seen.values()) or holds(start, states)):
+        place = next((place for place, follows in seen.items() if not follows), next(iter(seen)))
+        return f"the step draws numbers for each sample ({place})"
+    for size, order in _orders_of_pieces(count, start.seed):
+        # Running statistics know the order of micro-batches, by rights.
+        if holds(start, start.resampled(order), start.buffers):
+            return f"the step takes {size} samples together, as micro-batches are normalised"
+    return ""
+
+
+def _orders_of_pieces(count: int, seed: int) -> Iterator[tuple[int, Order]]:
+    """Yield orders in which equal pieces of a batch stay together, by the size, large ones first.
+
+    Of few pieces the samples in each are rearranged as well: what confuses neighbours would not
+    show if all samples were shifted by one distance.
+    """
+    for size in [size for size in range(count // 2, 1, -1) if count % size == 0]:
+        random = Random(seed, _PIECES, size)
+        pieces = np.arange(count).reshape(-1, size)[cycle(count // size, random)]
+        if len(pieces) < _MANY:
+            pieces = pieces[:, cycle(size, random)]
+        yield size, pieces.ravel()

@@ -8,7 +8,7 @@ the same run gives the same bits.
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -194,6 +194,16 @@ def _ratios(
         for name, array in expected[step].items()
         if name in response
     }
+
+
+def holds(start: Start, found: States, beside: Container[str] = ()) -> bool:
+    """Return whether the states of another run are the result, up to rounding looked at closely.
+
+    The arrays ``beside`` do not count.
+    """
+    ratios = _ratios(found, start.result, start.responses(closely=True))
+    counting = (ratio for (_, name), ratio in ratios.items() if name not in beside)
+    return all(map(finite, found)) and max(counting, default=0.0) <= start.limit
 
 
 def ratio(deviation: float, response: float) -> float:

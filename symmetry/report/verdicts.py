@@ -29,7 +29,7 @@ SIGNATURE = (
 _OF_FAILURES = "iteration", "matrix", "units", "entry", "relative", "groups", "growth", "rounding"
 _NAME = max(len(invariant.name) for invariant in catalogue_of("steps"))
 _KIND = max(map(len, KINDS))
-_REPEATABLE = "symmetry/repeatable"
+_REPEATABLE, _SAMPLES = "symmetry/repeatable", "symmetry/samples"
 _OF_UNITS = {"symmetry/clones", "symmetry/permutation"}
 
 
@@ -181,7 +181,7 @@ def _next_step(checked: Checked, verdict: Verdict) -> str | None:
     violation, case = verdict.violation, verdict.case
     if verdict.kind == "violated" and violation is not None:
         splits = violation.group if verdict.of_training else violation.groups
-        if splits:
+        if splits or (verdict.of_training and verdict.invariant == _SAMPLES):
             return command_line("explain", checked.target, case=case and case.to_json())
     works = any(other.counted for other in checked.verdicts if other.dtype == verdict.dtype)
     if verdict.kind == "error" and case is not None and case.n == 1 and works:
@@ -293,7 +293,8 @@ def _meaning(verdict: Verdict) -> str:
         times = f"{verdict.margin:.3g}".replace("inf", "infinitely many")
         return f", by {times} times what rounding explains"
     if violation.rounding is False:
-        return ", by more than rounding explains: the step treats equal units differently"
+        what = "samples" if verdict.invariant == _SAMPLES else "equal units"
+        return f", by more than rounding explains: the step treats {what} differently"
     return f", and rounding is no excuse: a sound {what} never does this"
 
 

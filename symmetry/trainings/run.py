@@ -224,6 +224,14 @@ class Run(Protocol):
         """Return how many samples each batch has; None if that is not known to be one number."""
         ...
 
+    def follow_samples(self, count: int) -> Mapping[str, bool]:
+        """Put what steps draw for each of so many samples in the order of the samples.
+
+        Returns what is seen in the steps that follow, by the user's line: whether all that is drawn
+        there for samples is put in their order.
+        """
+        ...
+
     def level(self, fixed: Mapping[int, Sequence[int]]) -> None:
         """Let steps read fixed arrays as the same along these axes, or as zero without axes.
 

@@ -287,7 +287,7 @@ class TrainingStart:
         random, orders = Random(self.seed, _ORDERS, *stream), dict[object, Order]()
         kinds = [self.replicas.get(units.name, units.name) for units in groups]
         for kind, units in zip(kinds, groups, strict=True):
-            orders.setdefault(kind, _cycle(units.count, random))
+            orders.setdefault(kind, cycle(units.count, random))
         found = [(units, orders[kind]) for kind, units in zip(kinds, groups, strict=True)]
         return found if any(self._moves(units, order) for units, order in found) else []
 
@@ -295,12 +295,34 @@ class TrainingStart:
         """Return whether an order of units changes the start."""
         return not identical(units.rearranged(self.state, order), self.state)
 
-    def resampled(self, count: int, number: int) -> States:
-        """Return the states of a run whose batches of ``count`` samples are rearranged."""
-        run, random = self.begin(), Random(self.seed, _SAMPLES, number)
-        while run.order is None or not _mixes(run.order):
-            run.order = _cycle(count, random)
+    @property
+    def buffers(self) -> frozenset[str]:
+        """The arrays of the model that are not trained, such as running statistics."""
+        known = (name for name in self.fresh.state if name.startswith("model."))
+        return frozenset(known) - self.fresh.trained
+
+    def sample_order(self, count: int, number: int) -> Order:
+        """Return an order of samples that mixes them, by its number."""
+        random, order = Random(self.seed, _SAMPLES, number), None
+        while order is None or not _mixes(order):
+            order = cycle(count, random)
+        return order
+
+    def resampled(self, order: Order) -> States:
+        """Return the states of a run whose samples are in another order in each batch."""
+        run = self.begin()
+        run.order = order
         return list(run.states(JUDGED))
+
+    def resampled_with_draws(self, order: Order) -> tuple[States, Mapping[str, bool]]:
+        """Return the same with what the step draws for each sample in that order, too.
+
+        With it comes what ``Run.follow_samples`` sees.
+        """
+        run = self.begin()
+        run.order = order
+        seen = run.follow_samples(len(order))
+        return list(run.states(JUDGED)), seen
 
     def nearby(self, draw: int) -> State:
         """Return parameters moved by up to one ulp and eps of the largest entry, by number."""
@@ -317,7 +339,7 @@ class TrainingStart:
         return changed
 
 
-def _cycle(count: int, random: Random) -> Order:
+def cycle(count: int, random: Random) -> Order:
     """Return a random order that leaves nothing in its place.
 
     Of four and more it does not shift all by one distance: what shifts units itself, as a wrong

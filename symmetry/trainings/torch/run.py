@@ -21,6 +21,7 @@ from symmetry.base.errors import TrainingError
 from symmetry.base.raised import raised_as
 from symmetry.observe.torch import Recorder, tensors_in
 from symmetry.trainings.run import FixedArray
+from symmetry.trainings.torch.draws import SampleDraws
 from symmetry.trainings.torch.fixed import FixedTensors
 from symmetry.trainings.torch.modes import Arithmetic, Drawn, Frozen, Inside, Mixed, widened
 from symmetry.trainings.torch.objects import (
@@ -89,6 +90,7 @@ class TorchRun:
         # Draws what results in bfloat16 and float16 are changed by: at most one ulp.
         self.nudge: torch.Generator | None = None
         self._fixed: FixedTensors | None = None
+        self._draws: SampleDraws | None = None
         self._ends_at: tuple[int, int] | None = None
         self._frozen: Frozen | None = None
         self._gradient: float | None = None
@@ -320,7 +322,9 @@ class TorchRun:
             self._hooks(),
         ):
             with calling(*kind):
-                returned = self.objects.step(i if self.objects.batch is None else self._batch(i))
+                given = i if self.objects.batch is None else self._batch(i)
+                with self._other_draws():
+                    returned = self.objects.step(given)
             if not self.losses:
                 one = isinstance(returned, Tensor) and returned.numel() == 1
                 self.losses = self._differentiated or ([returned] if one else [])
@@ -333,6 +337,18 @@ class TorchRun:
         for _ in range(steps):
             self.step()
             yield self.state(copy=copy)
+
+    @contextmanager
+    def _other_draws(self) -> Iterator[None]:
+        """Tell the mode that follows samples of what generators other than PyTorch's draw."""
+        if self._draws is None:
+            yield
+            return
+        shared = [g for g in generators.shared() if not isinstance(g, torch.Generator)]
+        others = [*shared, *generators_of(self.objects)]
+        before = generators.states_of(others)
+        yield
+        self._draws.see_other(before, generators.states_of(others))
 
     def rehearse(
         self, backwards: int, grads: int, gradient: float | None = None, *, whole: bool = False
@@ -396,7 +412,7 @@ class TorchRun:
         with ExitStack() as stack:
             promote = self.dtype == "float64"
             changes = promote or not self._noise or self.nudge is not None
-            if changes or self._fixed is not None:
+            if changes or self._fixed is not None or self._draws is not None:
                 stack.enter_context(self._inside.watching(promote=promote))
             if changes:
                 if promote:
@@ -407,6 +423,8 @@ class TorchRun:
                 stack.enter_context(mode)
             if self._fixed is not None:
                 stack.enter_context(self._fixed)
+            if self._draws is not None:
+                stack.enter_context(self._draws)
             yield
 
     def samples(self) -> int | None:
@@ -423,9 +441,23 @@ class TorchRun:
         lengths = {t.shape[axis] for t in tensors}
         return lengths.pop() if len(lengths) == 1 else None
 
+    def follow_samples(self, count: int) -> Mapping[str, bool]:
+        """Put what steps draw for each of so many samples in their order; return what is seen."""
+        self._draws = SampleDraws(count, self.order, self._inside)
+        return self._draws.seen
+
     def _batch(self, i: int) -> Any:
         assert self.objects.batch is not None  # asked by the caller
-        batch = self.objects.batch(i)
+        if self._draws is None:
+            return self._rearranged(self.objects.batch(i))
+        self._draws.paused = True
+        try:
+            return self._rearranged(self.objects.batch(i))
+        finally:
+            self._draws.paused = False
+
+    def _rearranged(self, batch: Any) -> Any:
+        """Return a batch with its samples in the order of this run."""
         if self.order is None:
             return batch
         axis, order = self.objects.batch_axis, torch.as_tensor(self.order)

@@ -309,6 +309,14 @@ def last_sample_left_out() -> Any:
     return given(lambda model, x, y: F.cross_entropy(model(x[:-1]), y[:-1]))
 
 
+@fault("symmetry/samples", wrong="the last sample is left out, beside noise on all inputs")
+def last_sample_left_out_beside_noise() -> Any:
+    def loss(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        return F.cross_entropy(model((x + 0.3 * torch.randn_like(x))[:-1]), y[:-1])
+
+    return given(loss)
+
+
 @fault("symmetry/samples", wrong="inputs are mixed with their neighbours, labels are not")
 def inputs_mixed_with_neighbours() -> Any:
     return given(lambda model, x, y: F.cross_entropy(model((x + x.roll(1, 0)) / 2), y))

@@ -636,3 +636,55 @@ def complex_weights() -> Any:
         return F.mse_loss(model(x), x.roll(1, -1))
 
     return plain(model, optimizer, loss)
+
+
+def given(model: nn.Module, loss: Callable[[Tensor, Tensor], Any]) -> Any:
+    """Return a training that gives its batches; ``loss(x, y)`` may call backward by itself."""
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+
+    def step(batch: tuple[Tensor, Tensor]) -> None:
+        optimizer.zero_grad()
+        if (found := loss(*batch)) is not None:
+            found.backward()
+        optimizer.step()
+
+    return model, step, {"batch": lambda i: (numbers(12, 6, seed=i), labels(12, 4, seed=i))}
+
+
+@sound
+def samples_mixed_at_random() -> Any:
+    model = models.MLP()
+
+    def loss(x: Tensor, y: Tensor) -> Tensor:
+        order = torch.randperm(len(x))
+        out = model(0.7 * x + 0.3 * x[order])
+        return 0.7 * F.cross_entropy(out, y) + 0.3 * F.cross_entropy(out, y[order])
+
+    return given(model, loss)
+
+
+@sound
+def noise_on_inputs() -> Any:
+    model = models.MLP()
+    return given(model, lambda x, y: F.cross_entropy(model(x + 0.3 * torch.randn_like(x)), y))
+
+
+@sound
+def micro_batches_that_are_normalised() -> Any:
+    model = nn.Sequential(nn.Linear(6, 9), nn.BatchNorm1d(9), nn.Tanh(), nn.Linear(9, 4))
+
+    def loss(x: Tensor, y: Tensor) -> None:
+        for part, labels_of_it in zip(x.chunk(3), y.chunk(3), strict=True):
+            (F.cross_entropy(model(part), labels_of_it) / 3).backward()
+
+    return given(model, loss)
+
+
+@sound
+def pairs_of_neighbours() -> Any:
+    model = models.MLP()
+
+    def loss(x: Tensor, _: Tensor) -> Tensor:
+        return (model(x[::2]) - model(x[1::2])).square().mean()
+
+    return given(model, loss)
