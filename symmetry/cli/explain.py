@@ -108,7 +108,7 @@ def command(target: str, json: Path | None, script: Path | None, **given: Any) -
 
 
 def _explain_step(
-    trainer: Any, *, case: str | None = None, dtype: str = "", seed: int | None = None, **given: Any
+    target: Any, *, case: str | None = None, dtype: str = "", seed: int | None = None, **given: Any
 ) -> tuple[Explained, str | None]:
     """Explain a two-layer step; on small data with one thread, which is said."""
     from symmetry.checker.threads import in_words
@@ -117,7 +117,7 @@ def _explain_step(
     from symmetry.steps.case import Case
     from symmetry.steps.recipes import start_of_dataset
 
-    kind = dtype or ("float32" if "float32" in trainer.dtypes else trainer.dtypes[0])
+    kind = dtype or ("float32" if "float32" in target.dtypes else target.dtypes[0])
     small = case is not None or "inputs" in given or "classes" in given
     if seed is not None and not small:
         raise click.UsageError("--seed is of generated data: give --inputs or --classes as well.")
@@ -125,6 +125,6 @@ def _explain_step(
     drawn = replace(drawn, **{key: given[name] for name, key in _KEYS.items() if name in given})
     if not small:
         start = start_of_dataset(load_mnist(), given.get("samples"), drawn)
-        return explain_step(trainer, start), None
-    found = explain_case(trainer, drawn if case is None else read_case(case, "explained"))
+        return explain_step(target, start), None
+    found = explain_case(target, drawn if case is None else read_case(case, "explained"))
     return found, in_words()

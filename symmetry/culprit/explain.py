@@ -34,7 +34,7 @@ _EXPLAINED = (*_FROM_ZERO, "symmetry/clones", "symmetry/permutation")
 
 
 @one_thread()
-def explain_case(trainer: StepTarget, case: Case) -> Explained:
+def explain_case(target: StepTarget, case: Case) -> Explained:
     """Explain a two-layer step from a case.
 
     Where its sizes are alike, it begins with larger ones, if units split then, too: of an array of
@@ -45,7 +45,7 @@ def explain_case(trainer: StepTarget, case: Case) -> Explained:
         hidden = start.hidden_units
         if all(len(group) == 1 for group in hidden.groups(start.state)):
             start = start.at(hidden.rearranged(start.state, cloned(hidden.count, shift=2)))
-        found = explain_step(trainer, start)
+        found = explain_step(target, start)
         if found.outcome != "nothing split":
             break
     if sized == case:
@@ -54,11 +54,11 @@ def explain_case(trainer: StepTarget, case: Case) -> Explained:
     return replace(found, remarks=(f"seen with {sizes}", *found.remarks))
 
 
-def explain_step(trainer: StepTarget, start: StepStart) -> Explained:
+def explain_step(target: StepTarget, start: StepStart) -> Explained:
     """Explain a two-layer step from a start."""
-    if start.w1.dtype.name not in trainer.dtypes:
-        raise SymmetryError(f"{trainer.name} takes {', '.join(trainer.dtypes)} only")
-    watched = WatchedStep(trainer, start)
+    if start.w1.dtype.name not in target.dtypes:
+        raise SymmetryError(f"{target.name} takes {', '.join(target.dtypes)} only")
+    watched = WatchedStep(target, start)
     (units,) = watched.units
     if all(len(group) == 1 for group in units.groups(watched.start)):
         raise SymmetryError("no two hidden units start equal, so there is no symmetry to break")
@@ -70,17 +70,17 @@ def explain_step(trainer: StepTarget, start: StepStart) -> Explained:
             if not any(moves) or (start.iterations > 1 and not all(moves)):
                 moved = with_different(watched.start, units, [0], watched.scale, 0)
                 equal = units.rearranged(moved, [0] * units.count)
-                again = explain_step(trainer, start.at(equal))
+                again = explain_step(target, start.at(equal))
                 remark = (
                     "from zero weights they do not move, so units started equal but not at zero"
                 )
                 return replace(again, remarks=(remark, *again.remarks))
         if found.outcome != "nothing split":
             return found
-        steps = STEPS if isinstance(trainer.target, type) else 1  # a function keeps no state
+        steps = STEPS if isinstance(target.target, type) else 1  # a function keeps no state
         return explain_exchange(watched, min(start.iterations, steps)) or found
     except TargetError as error:
-        raise SymmetryError(f"{trainer.name}: {error}") from error
+        raise SymmetryError(f"{target.name}: {error}") from error
 
 
 @one_thread()

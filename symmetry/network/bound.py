@@ -35,7 +35,7 @@ class Bounded(NamedTuple):
 
 
 class _Format:
-    """The trainer's dtype as the error analysis sees it."""
+    """The step's dtype as the error analysis sees it."""
 
     def __init__(self, dtype: np.dtype[Any]) -> None:
         info = np.finfo(dtype)

@@ -32,7 +32,7 @@ _BOTH = (
 )
 
 
-def resolve(trainer: str | Callable[..., Any] | Target) -> Target:
+def resolve(target: str | Callable[..., Any] | Target) -> Target:
     """Return the target of that name, or wrap a callable.
 
     A name is one of ``BUILTIN``; ``package.module:attribute``, looked for in the working directory
@@ -40,25 +40,25 @@ def resolve(trainer: str | Callable[..., Any] | Target) -> Target:
     be dotted. A class is a two-layer step. Of other callables one without required parameters is a
     training, and one that takes five arguments a step.
 
-    That there is no such thing, it cannot be imported, or is neither, is a ``SymmetryError``: one
-    line that says what was tried.
+    Raises SymmetryError if there is no such thing, it cannot be imported, or it is neither; its one
+    line says what was tried.
     """
-    if not isinstance(trainer, str):
-        return as_target(trainer)
-    if trainer in BUILTIN:
-        return StepTarget(trainer, _builtin_module(trainer).step, builtin=True)
-    if (words := words_of(trainer)) is not None:
+    if not isinstance(target, str):
+        return as_target(target)
+    if target in BUILTIN:
+        return StepTarget(target, _builtin_module(target).step, builtin=True)
+    if (words := words_of(target)) is not None:
         return script_named(words)
-    module, source, attribute = _module(trainer)
-    return as_target(_find(trainer, module, source, attribute), trainer)
+    module, source, attribute = _module(target)
+    return as_target(_find(target, module, source, attribute), target)
 
 
-def resolve_step(trainer: str | Callable[..., Any] | Target) -> StepTarget:
-    """Return the two-layer step of that name, as ``resolve`` does; ``SymmetryError`` if none."""
-    target = resolve(trainer)
-    if isinstance(target, TrainingTarget):
-        raise SymmetryError(f"{target.name!r} is a training, expected a step, called as {_CALL}")
-    return target
+def resolve_step(target: str | Callable[..., Any] | Target) -> StepTarget:
+    """Return the two-layer step of that name, as ``resolve`` does; a training is an error."""
+    found = resolve(target)
+    if isinstance(found, TrainingTarget):
+        raise SymmetryError(f"{found.name!r} is a training, expected a step, called as {_CALL}")
+    return found
 
 
 def expand(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -207,12 +207,12 @@ def _builtin_module(name: str) -> ModuleType:
             ) from error
 
 
-def _find(trainer: str, module: ModuleType, source: str, attribute: str) -> Any:
+def _find(target: str, module: ModuleType, source: str, attribute: str) -> Any:
     """Follow a dotted attribute from the module on."""
     found: Any = module
     place = source
     for part in attribute.split("."):
-        with readable(trainer, f"reading {part!r} of {place}"):
+        with readable(target, f"reading {part!r} of {place}"):
             try:
                 found = getattr(found, part)
             except AttributeError as error:
@@ -221,7 +221,7 @@ def _find(trainer: str, module: ModuleType, source: str, attribute: str) -> Any:
                     public = {n: value for n, value in vars(module).items() if n[0] != "_"}
                     close = [n for n, value in public.items() if _is_own(value, module)][:3]
                 raise SymmetryError(
-                    f"{trainer!r}: {place} has no attribute {part!r}{_did_you_mean(close)}"
+                    f"{target!r}: {place} has no attribute {part!r}{_did_you_mean(close)}"
                 ) from error
         place += f".{part}" if ":" in place else f":{part}"
     return found
