@@ -4,12 +4,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from symmetry.api import Comparison as Comparison
     from symmetry.api import Coverage as Coverage
     from symmetry.api import Explanation as Explanation
     from symmetry.api import Report as Report
     from symmetry.api import check as check
+    from symmetry.api import compare as compare
     from symmetry.api import explain as explain
     from symmetry.api import find_units as find_units
+    from symmetry.api import record as record
     from symmetry.base.errors import SymmetryError as SymmetryError
     from symmetry.checker.progress import Progress as Progress
     from symmetry.checker.verdict import Verdict as Verdict
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 # Imported only when asked for: ``symmetry --help`` must stay quick, and torch may not be there.
 _HOMES = {
     "Case": "symmetry.steps.case",
+    "Comparison": "symmetry.api",
     "Coverage": "symmetry.api",
     "Explanation": "symmetry.api",
     "Progress": "symmetry.checker.progress",
@@ -28,9 +32,11 @@ _HOMES = {
     "SymmetryError": "symmetry.base.errors",
     "Verdict": "symmetry.checker.verdict",
     "check": "symmetry.api",
+    "compare": "symmetry.api",
     "explain": "symmetry.api",
     "find_units": "symmetry.api",
     "from_module": "symmetry.steps.from_module",
+    "record": "symmetry.api",
     "parametrize_invariants": "symmetry.testing",
     "script": "symmetry.targets.script",
 }

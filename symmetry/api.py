@@ -1,23 +1,30 @@
 """The public functions: what a notebook or a test calls, and what the command line prints."""
 
 import html
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from symmetry.base.errors import SymmetryError, TrainingError
+from symmetry.base.files import writable_files
 from symmetry.checker.plan import Options, Patterns, Plan, make_plan
 from symmetry.checker.progress import Progress
 from symmetry.checker.run import run
 from symmetry.checker.verdict import Checked, Verdict, exit_code
+from symmetry.comparison import compare as comparison
+from symmetry.comparison import options as compared_by
+from symmetry.comparison.outcome import Compared, First
 from symmetry.culprit import explain as culprit
 from symmetry.culprit.explained import Explained
 from symmetry.finding import coverage
-from symmetry.report import explained
+from symmetry.report import compared, explained
 from symmetry.report import units as units_report
 from symmetry.report import verdicts as report
 from symmetry.steps.case import Case
+from symmetry.targets.names import RECORDED
 from symmetry.targets.resolve import resolve
+from symmetry.trainings.start import JUDGED
 from symmetry.trainings.training import TrainingTarget
 from symmetry.units.state import DTYPES
 from symmetry.units.words import a_kind
@@ -304,3 +311,137 @@ def explain(
         start = replace(culprit.CASE if case is None else case, dtype=chosen)
         found = culprit.explain_case(resolved, start)
     return Explanation(**vars(found))
+
+
+class Comparison(Compared):
+    """Whether trainings are the same as a reference; true if all are. Print it to read it.
+
+    Attributes
+    ----------
+    reference
+        Name of the first training.
+    others
+        A tuple of what comparing each of the others came to.
+    """
+
+    def __bool__(self) -> bool:
+        """Return whether all are the same, up to rounding."""
+        return all(other.same for other in self.others)
+
+    @property
+    def first(self) -> First | None:
+        """Where the first of them that differs first does; None if none does."""
+        return next((other.first for other in self.others if other.first is not None), None)
+
+    @property
+    def ratios(self) -> Mapping[str, float]:
+        """The largest deviation divided by its response, by dtype."""
+        results = [r for other in self.others for r in other.results if r.ratio is not None]
+        return {
+            dtype: max(r.ratio or 0.0 for r in results if r.dtype == dtype)
+            for dtype in dict.fromkeys(r.dtype for r in results)
+        }
+
+    def to_json(self) -> str:
+        """Return the text that ``symmetry compare --json`` writes."""
+        return compared.to_json(self)
+
+    def __repr__(self) -> str:
+        """Return what the command prints."""
+        return "\n".join(compared.lines(self))
+
+    def _repr_html_(self) -> str:
+        """Return what the command prints, for a notebook."""
+        return f"<pre>{html.escape(repr(self))}</pre>"
+
+
+def compare(
+    first: Target,
+    *others: Target,
+    steps: int = JUDGED,
+    dtype: str | Iterable[str] = (),
+    seed: int = 0,
+    rename: str | Iterable[str] = (),
+    own_start: bool = False,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Say whether trainings are the same as the first one, up to rounding.
+
+    Parameters
+    ----------
+    first, *others
+        Trainings, functions without parameters that return ``(model, step)``, or their names. The
+        first is the reference.
+    steps
+        How many steps are compared. Rounding grows: what one ulp in the parameters moves by 1 % is
+        not judged.
+    dtype
+        ``"float32"`` (as written) or ``"float64"`` (promoted); both by default.
+    seed
+        Of all random numbers.
+    rename
+        ``"PATTERN=REPLACEMENT"``: a regular expression on the names of the others' arrays.
+    own_start
+        Each begins from its own parameters, not from the first's.
+    progress
+        Is told what is being done: a subclass of ``symmetry.Progress``.
+
+    Returns
+    -------
+    Comparison
+        True if all are the same, so that a test is ``assert symmetry.compare(eager, compiled)``.
+
+    Raises
+    ------
+    SymmetryError
+        If the reference does not run or does not repeat itself, nothing is in common, or an
+        argument makes no sense.
+    """
+    options = {**locals(), "progress": progress or Progress()}
+    targets = options.pop("first"), *options.pop("others")
+    return Comparison(**vars(comparison.compare_all(targets, compared_by.Options(**options))))
+
+
+def record(
+    target: Target,
+    file: str | Path,
+    *,
+    steps: int = JUDGED,
+    dtype: str | Iterable[str] = (),
+    seed: int = 0,
+    max_size: float = 1.0,
+    progress: Progress | None = None,
+) -> tuple[str, ...]:
+    """Record a run of a training in a file that ``compare`` takes for it, on another machine.
+
+    Parameters
+    ----------
+    target
+        A training, or its name.
+    file
+        Ends in ``.safetensors``.
+    steps, dtype, seed, progress
+        As of ``compare``.
+    max_size
+        In GiB. What exceeds it is left out, the largest first.
+
+    Returns
+    -------
+    tuple of str
+        What is left out.
+
+    Raises
+    ------
+    SymmetryError
+        If the training does not run or does not repeat itself, the file cannot be written, or an
+        argument makes no sense.
+    """
+    path, training = Path(file), resolve(target)
+    if not isinstance(training, TrainingTarget):
+        raise SymmetryError(f"{training.name} is a two-layer step: only trainings are recorded")
+    if path.suffix != RECORDED:
+        raise SymmetryError(f"a recorded run is a file that ends in {RECORDED}, not {path.name!r}")
+    writable_files(path)
+    told = progress or Progress()
+    options = compared_by.Options(steps=steps, dtype=dtype, seed=seed, progress=told)
+    return comparison.record(training, path, options, max_size)

@@ -10,14 +10,14 @@ from contextlib import suppress
 import click
 
 from symmetry.base.errors import FAILED, INTERRUPTED, OK, SymmetryError
-from symmetry.cli import check, explain, run, units
+from symmetry.cli import check, compare, explain, record, run, units
 from symmetry.cli.screen import say
 
 _LONGEST = 590  # characters of an error: it is one line, and people have to read it
 
 
 @click.group(
-    commands=[each.command for each in (run, check, explain, units)],
+    commands=[each.command for each in (run, check, compare, record, explain, units)],
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -28,8 +28,9 @@ def group(context: click.Context) -> None:
 
     Every layer has units that no sound training tells apart: hidden units, channels, attention
     heads. `check` tests a PyTorch training, or a two-layer step of any library, for that; `units`
-    prints which units there are, `explain` names the operation that tells them apart. `run` repeats
-    the experiment on MNIST that this began with: from zero weights all hidden units stay equal.
+    prints which units there are, `explain` names the operation that tells them apart. `compare`
+    says whether a training is still the same after a change. `run` repeats the experiment on MNIST
+    that this began with: from zero weights all hidden units stay equal.
 
     Exit status: 0 all is as it should be, 1 an invariant is violated, 2 the command could not do
     its work, 130 interrupted.

@@ -31,7 +31,7 @@ from symmetry.cli import child
 from symmetry.cli.child import Order
 from symmetry.cli.options import flag, option
 from symmetry.cli.screen import Screen, current, terminal
-from symmetry.targets.names import split_tail, with_arguments
+from symmetry.targets.names import RECORDED, split_tail, with_arguments
 
 _FIRST = 5  # times as long as any other may a first call take: it may import and compile
 _START = 60  # seconds until a process has begun: what it imports then is ours, on a busy machine
@@ -68,7 +68,9 @@ class Isolated(click.Command):
             if isinstance(given, str):
                 ctx.params[argument] = with_arguments(given, tail)
             elif given is not None:
-                ctx.params[argument] = tuple(with_arguments(name, tail) for name in given)
+                ctx.params[argument] = tuple(
+                    n if n.endswith(RECORDED) else with_arguments(n, tail) for n in given
+                )
         return rest
 
     def invoke(self, ctx: click.Context) -> Any:

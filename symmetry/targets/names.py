@@ -10,6 +10,7 @@ from pathlib import Path
 
 from symmetry.base.errors import SymmetryError
 
+RECORDED = ".safetensors"  # at the end of the name of a recorded run
 _MODULE = "-m"
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
+from symmetry.trainings.shown import Shown
 from symmetry.trainings.trace import Trace
 from symmetry.units.state import Array, State
 
@@ -182,6 +183,10 @@ class Run(Protocol):
         """Return the eps of each array of the state, in the dtype that it really has."""
         ...
 
+    def reseed(self, seed: int) -> None:
+        """Go on with the random numbers of a seed, however many the function has drawn."""
+        ...
+
     def step(self) -> None:
         """Take the next step.
 
@@ -249,6 +254,15 @@ class Run(Protocol):
 
     def close(self) -> None:
         """Give up what the run holds beside its arrays; a closed run takes no more steps."""
+        ...
+
+
+@runtime_checkable
+class Showing(Run, Protocol):
+    """A run whose steps show what happens in them."""
+
+    def show(self) -> Shown:
+        """Take the next step; return what it shows beside the state."""
         ...
 
 

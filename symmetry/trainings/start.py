@@ -28,7 +28,7 @@ JUDGED = 2  # steps: a bug on odd steps shows, and chaos has no time to grow
 DRAWS, MORE_DRAWS = 4, 12  # of the response, before and after a suspicion
 POWER = 0.01  # of its largest entry; an array that one ulp moves by more is not judged
 
-_ORDERS, _NUDGES, _SAMPLES = 110, 111, 112  # streams of the seed
+_ORDERS, NUDGES, _SAMPLES = 110, 111, 112  # streams of the seed
 
 States = list[dict[str, Array]]
 
@@ -326,17 +326,26 @@ class TrainingStart:
 
     def nearby(self, draw: int) -> State:
         """Return parameters moved by up to one ulp and eps of the largest entry, by number."""
-        random = Random(self.seed, _NUDGES, draw)
-        changed: dict[str, Array] = {}
-        for name, array in self.state.items():
-            if name in self.fresh.trained:
-                eps, size = self.fresh.precision[name], largest(array) or self.scale[name]
-                shift = random.uniform(array.shape, -1.0, 1.0)
-                shift *= abs(array) + size
-                shift *= eps
-                shift += array
-                changed[name] = shift.astype(array.dtype)
-        return changed
+        eps = {name: self.fresh.precision[name] for name in self.fresh.trained}
+        return nearby(self.state, eps, self.scale, Random(self.seed, NUDGES, draw))
+
+
+def nearby(
+    start: State, precision: Mapping[str, float], scale: Mapping[str, float], random: Random
+) -> dict[str, Array]:
+    """Return arrays moved by up to one ulp and eps of their largest entry, at random.
+
+    These are the ones whose eps is given. One of zeros has the ``scale`` that it has later.
+    """
+    changed: dict[str, Array] = {}
+    for name, array in start.items():
+        if name in precision:
+            shift = random.uniform(array.shape, -1.0, 1.0)
+            shift *= abs(array) + (largest(array) or scale[name])
+            shift *= precision[name]
+            shift += array
+            changed[name] = shift.astype(array.dtype)
+    return changed
 
 
 def cycle(count: int, random: Random) -> Order:

@@ -25,12 +25,12 @@ def digests_of(parameters: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def gathered(mine: dict[str, str]) -> list[dict[str, str]]:
-    """Return the digests of all ranks."""
+def gathered(mine: Any) -> list[Any]:
+    """Return the digests of all ranks, or whatever else each of them has."""
     if not distributed.is_initialized():  # the training does not talk to its other ranks
         distributed.init_process_group("gloo")
     group = distributed.new_group(backend="gloo")  # not to disturb what the training sends
-    everyone: list[dict[str, str]] = [{}] * ranks.world()
+    everyone: list[Any] = [None] * ranks.world()
     distributed.all_gather_object(everyone, mine, group=group)
     distributed.destroy_process_group(group)
     return everyone

@@ -21,6 +21,7 @@ from symmetry.base.errors import TrainingError
 from symmetry.base.raised import raised_as
 from symmetry.observe.torch import Recorder, tensors_in
 from symmetry.trainings.run import FixedArray
+from symmetry.trainings.shown import Shown
 from symmetry.trainings.torch.draws import SampleDraws
 from symmetry.trainings.torch.fixed import FixedTensors
 from symmetry.trainings.torch.modes import Arithmetic, Drawn, Frozen, Inside, Mixed, widened
@@ -45,6 +46,7 @@ from symmetry.trainings.torch.state import (
     write,
 )
 from symmetry.trainings.torch.trace import Tracer
+from symmetry.trainings.torch.watch import Watch
 from symmetry.trainings.trace import Trace, weights
 from symmetry.units.state import Array, State
 
@@ -331,6 +333,27 @@ class TorchRun:
                 for loss in self.losses:
                     self.on_loss(loss)
         self.taken += 1
+
+    def reseed(self, seed: int) -> None:
+        """Go on with the random numbers of a seed, however many the function has drawn."""
+        with generators.kept(generators.shared()):
+            generators.seed_all(seed)
+            self._random_states = generators.states_of(generators.shared())
+
+    def show(self) -> Shown:
+        """Take the next step; return what it shows beside the state."""
+        scalers = (x for x in self.objects.extras.values() if isinstance(x, torch.amp.GradScaler))
+        scaler = next((scaler for scaler in scalers if scaler.is_enabled()), None)
+        watch = Watch(self.objects.model, self.parameters, scaler)
+        kept = self.on_loss, self.after_backward, self.before_update
+        self.on_loss, self.after_backward = watch.on_loss, watch.after_backward
+        self.before_update = lambda rates: watch.before_update(rates.optimizer)
+        try:
+            with watch.hooked():
+                self.step()
+        finally:
+            self.on_loss, self.after_backward, self.before_update = kept
+        return watch.shown(self.loss)
 
     def states(self, steps: int, *, copy: bool = True) -> Iterator[dict[str, Array]]:
         """Yield the state after each of so many further steps."""

@@ -1,0 +1,69 @@
+"""``symmetry compare``: say whether it is still the same training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from symmetry.base.errors import FAILED, SymmetryError
+from symmetry.cli.options import DTYPE, FROM_ZERO, PATH, WHOLE, flag, option
+from symmetry.cli.parent import Isolated
+from symmetry.cli.screen import current, say, terminal
+from symmetry.targets.names import RECORDED
+
+
+@click.command("compare", cls=Isolated, short_help="Is it still the same training?")
+@click.argument("targets", nargs=-1, required=True, metavar="FIRST OTHER...")
+@option("--steps", "K", "How many steps are compared.", 2, WHOLE)
+@option("--dtype", None, "Repeatable.  [default: both]", kind=DTYPE, multiple=True)
+@option("--seed", "N", "Of all random numbers.", 0, FROM_ZERO)
+@option(
+    "--rename",
+    "PATTERN=REPLACEMENT",
+    "A regular expression on names of the others' arrays, and what it becomes. Repeatable.",
+    multiple=True,
+)
+@flag("--own-start", "Let each begin from its own numbers, not from the first's.")
+@option("--json", "FILE", "Write it there, for programs.", kind=PATH)
+@flag("--quiet", "Print nothing but errors.")
+def command(
+    targets: tuple[str, ...],
+    rename: tuple[str, ...],
+    json: Path | None,
+    quiet: bool,
+    **options: Any,
+) -> int:
+    """Say whether trainings are the same as the first one, up to rounding.
+
+    FIRST and each OTHER is a training, as `symmetry check` takes it; FIRST may be a file that
+    `symmetry record` has written. All begin from the first's
+    parameters and take the same steps. A deviation is divided by the response: what one ulp in the
+    parameters does to the same array in the same step. Where they differ, the first difference is
+    named: the data, the forward, the loss, the backward, the gradients or the update, and the
+    module.
+
+    Exit status: 0 they are the same, 1 one differs or does not run, 2 they could not be compared.
+    """
+    from symmetry.base.files import writable_files, write_all
+    from symmetry.comparison.compare import compare_all
+    from symmetry.comparison.options import Options
+    from symmetry.report.compared import exit_code, lines, to_json, unjudged
+
+    writable_files(json)
+    names = [name for name in targets if not name.endswith(RECORDED)]
+    for name in names:
+        current().enter(name)
+    known, _ = current().learnt(names[-1]) if names else ({}, "")
+    with terminal(quiet=quiet) as screen:
+        asked = Options(rename=rename, progress=screen, known=known, **options)
+        found = compare_all(targets, asked)
+        for line in lines(found):
+            say(line)
+    if json is not None:
+        write_all({json: to_json(found)})
+    code = exit_code(found.others)
+    if code == FAILED:
+        raise SymmetryError(unjudged(found.others))
+    return code

@@ -1,0 +1,46 @@
+"""``symmetry record``: write a run of a training into a file, to be compared with later."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from symmetry.base.errors import OK
+from symmetry.cli.options import DTYPE, FROM_ZERO, PATH, WHOLE, option
+from symmetry.cli.parent import Isolated
+from symmetry.cli.screen import current, say, terminal
+
+
+@click.command("record", cls=Isolated, short_help="Record a run of a training, for compare.")
+@click.argument("target", metavar="NAME")
+@click.argument("file", metavar="FILE", type=PATH)
+@option("--steps", "K", "How many steps are recorded.", 2, WHOLE)
+@option("--dtype", None, "Repeatable.  [default: both]", kind=DTYPE, multiple=True)
+@option("--seed", "N", "Of all random numbers.", 0, FROM_ZERO)
+@option(
+    "--max-size",
+    "GIB",
+    "What exceeds it is left out, the largest first.",
+    1.0,
+    click.FloatRange(min=0, min_open=True),
+)
+def command(target: str, file: Path, **options: Any) -> int:
+    """Record a run of a training, which `symmetry compare` takes for it anywhere.
+
+    NAME is a training, as `symmetry check` takes it. FILE ends in .safetensors: no code is in it.
+    It has the start, the states, the gradients, what modules are given and return, each with its
+    response to one ulp, and what it was made with.
+
+    Exit status: 0 it was written, 2 the command could not do its work.
+    """
+    from symmetry.api import record
+
+    current().enter(target)
+    with terminal() as screen:
+        left_out = record(target, file, progress=screen, **options)
+    if left_out:
+        say(f"left out: {', '.join(left_out)}")
+    say(f"wrote {file}")
+    return OK

@@ -1,0 +1,228 @@
+"""One side of a comparison: the runs of a training from one start, and their response."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from symmetry.base.random import Random
+from symmetry.base.ranks import world
+from symmetry.trainings.run import Run, Showing
+from symmetry.trainings.shown import Key, Shown, bare, together
+from symmetry.trainings.start import DRAWS, NUDGES, nearby
+from symmetry.trainings.training import TrainingTarget
+from symmetry.units.compare import equal
+from symmetry.units.state import Array, State, difference, largest
+
+Responses = list[dict[Key, float]]  # a number for each thing that is shown, by step
+
+
+class Side(ABC):
+    """What is known of one side, whether it is run here or was recorded.
+
+    Attributes
+    ----------
+    name
+        The name of the training, or of the file.
+    dtype
+        ``"float32"``: as written; ``"float64"``: promoted.
+    means
+        Whether random operations of modules give their means.
+    start
+        The state at the start, by the names that are compared.
+    held
+        The names of the state after the steps.
+    """
+
+    name: str
+    dtype: str
+    means: bool
+    start: State
+    held: frozenset[str]
+
+    @property
+    @abstractmethod
+    def kept(self) -> list[Shown]:
+        """What each of its steps shows."""
+
+    @property
+    @abstractmethod
+    def scale(self) -> Responses:
+        """The largest entry of each array, by step."""
+
+    @abstractmethod
+    def response(self, draws: int) -> Responses:
+        """Return by step how far about one ulp in the parameters moves each array."""
+
+
+@dataclass(eq=False)
+class Here(Side):
+    """A side that is run here."""
+
+    training: TrainingTarget
+    dtype: str
+    seed: int
+    steps: int
+    renamed: Callable[[str], str]  # from its own names to the reference's
+    tell: Callable[[str, str], None]  # called with its name and dtype before each run
+    given: State | None = None  # the start, where it does not begin from its own
+    means: bool = False
+    watched: bool = False  # whether more is seen of it than its state
+    start: State = field(default_factory=dict)  # as it begins by itself
+    held: frozenset[str] = frozenset()
+    random: dict[tuple[str, str], None] = field(default_factory=dict)  # its random operations
+    _eps: dict[str, float] = field(default_factory=dict)  # of the trained parameters
+    _response: Responses = field(default_factory=list)
+    _draws: int = 0
+
+    def __post_init__(self) -> None:
+        self.name = self.training.name
+
+    @cached_property
+    def kept(self) -> list[Shown]:
+        """What each of its steps shows."""
+        return list(self.run(copy=True))
+
+    @cached_property
+    def scale(self) -> Responses:
+        """The largest entry of each array, by step."""
+        return scales(self.start if self.given is None else self.given, self.kept)
+
+    def response(self, draws: int) -> Responses:
+        """Return it by the kept run and so many that begin close by.
+
+        It is infinite where that leads to numbers that are not finite.
+        """
+        if not self._response:
+            self._response = floor(self.dtype, self.kept, self.scale)
+        for draw in range(self._draws, draws):
+            near = self.run(draw, nudged=draws > DRAWS)
+            for response, here, there in zip(self._response, self.kept, near, strict=True):
+                for key, parts in here.parts.items():
+                    change = apart(parts, there.parts.get(key))
+                    response[key] = max(response[key], math.inf if change is None else change)
+        self._draws = max(self._draws, draws)
+        return self._response
+
+    def run(
+        self, draw: int | None = None, *, nudged: bool = False, copy: bool = False
+    ) -> Iterator[Shown]:
+        """Yield what each step of a fresh run shows, from parameters moved close by on request.
+
+        Without ``copy`` the next step may change it.
+        """
+        run = self.begin()
+        if draw is not None:
+            self._move(run, draw)
+            if nudged:
+                run.nudge_by(draw)  # results in 16 bits, too
+        for _ in range(self.steps):
+            each = self._step(run)
+            each.loss = run.loss
+            for name, array in run.state(copy=copy).items():
+                each.parts[Key("update", name)] = [array]
+            each.parts = {k._replace(name=self.names(k.name)): v for k, v in each.parts.items()}
+            if world() > 1:  # statistics of a BatchNorm differ between ranks by design
+                _leave_out_buffers(each, {self.names(name) for name in run.parameters})
+            yield each
+        self.random |= run.random
+        self.held = frozenset({*self.start, *each.state})
+        if draw is None:
+            precision = run.precision()
+            self._eps = {name: precision[name] for name in run.trained}
+
+    def _step(self, run: Run) -> Shown:
+        if self.watched and isinstance(run, Showing):
+            return run.show()
+        run.step()
+        return Shown()
+
+    def begin(self) -> Run:
+        """Begin a fresh run from the start, under the same random numbers whatever made it."""
+        self.tell(self.name, self.dtype)
+        run = self.training.start(dtype=self.dtype, seed=self.seed, noise=not self.means)
+        if not self.start:
+            self.start = {self.names(name): array for name, array in run.state().items()}
+        if self.given is not None:
+            own = {name: self.names(name) for name in run.state(copy=False)}
+            run.load({name: self.given[n] for name, n in own.items() if self._fits(n)})
+        run.reseed(self.seed)
+        return run
+
+    def names(self, name: str) -> str:
+        """Return the name by which something of its own is compared."""
+        return self.renamed(bare(name))
+
+    def _fits(self, name: str) -> bool:
+        given = (self.given or {}).get(name)
+        return given is not None and given.shape == self.start[name].shape
+
+    def _move(self, run: Run, draw: int) -> None:
+        later = {key.name: size for key, size in self.scale[-1].items() if key.phase == "update"}
+        state, random = run.state(copy=False), Random(self.seed, NUDGES, draw)
+        scale = {name: later.get(self.names(name), 0.0) for name in self._eps}
+        run.load(nearby(state, self._eps, scale, random))
+
+
+def _leave_out_buffers(shown: Shown, parameters: set[str]) -> None:
+    for key in [k for k in shown.parts if k.phase == "update" and k.name.startswith("model.")]:
+        if key.name not in parameters:
+            del shown.parts[key]
+
+
+def scales(start: State, kept: list[Shown]) -> Responses:
+    """Return the largest entry of each array, by step; of the state in all steps and the start."""
+    state = {name: _size(array) for name, array in start.items()}
+    found = [
+        {key: max(map(_size, parts), default=0.0) for key, parts in step.parts.items()}
+        for step in kept
+    ]
+    for sizes in found:
+        for key in (key for key in sizes if key.phase == "update"):
+            state[key.name] = max(state.get(key.name, 0.0), sizes[key])
+    return [{k: state[k.name] if k.phase == "update" else s for k, s in f.items()} for f in found]
+
+
+def floor(dtype: str, kept: list[Shown], scale: Responses) -> Responses:
+    """Return the least response that is possible: one ulp of the largest entry; of integers 0."""
+    eps = float(np.finfo(dtype).eps)
+    return [
+        {key: eps * sizes[key] if _floats(parts) else 0.0 for key, parts in step.parts.items()}
+        for step, sizes in zip(kept, scale, strict=True)
+    ]
+
+
+def apart(a: list[Array], b: list[Array] | None) -> float | None:
+    """Return the largest absolute difference of what two runs saw of one thing.
+
+    It is infinite where a number is finite in one of them only; None if they do not correspond.
+    """
+    pieces = None if b is None else together(a, b)
+    if pieces is None:
+        return None
+    return max((_difference(x, y) for x, y in zip(*pieces, strict=True)), default=0.0)
+
+
+def _difference(a: Array, b: Array) -> float:
+    gap = difference(a, b)
+    if math.isfinite(gap):
+        return gap
+    same = equal(a, b)
+    if not np.isfinite([a[~same], b[~same]]).all():
+        return math.inf
+    return largest(np.where(same, 0.0, np.where(same, 0.0, a) - np.where(same, 0.0, b)))
+
+
+def _size(array: Array) -> float:
+    """Return the largest finite magnitude."""
+    size = largest(array)
+    return size if size < math.inf else largest(np.where(np.isfinite(array), array, 0.0))
+
+
+def _floats(parts: list[Array]) -> bool:
+    return all(array.dtype.kind == "f" for array in parts)

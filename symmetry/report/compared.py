@@ -1,0 +1,95 @@
+"""What a comparison of trainings came to: as text, as JSON, as HTML, and as a report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from symmetry.base.records import dump
+from symmetry.comparison.outcome import Compared, Other, Result
+from symmetry.units.words import count
+
+_NAMED = 3  # of the arrays that only one side has; the others are counted
+_INDENT = 9
+
+
+def lines(compared: Compared) -> Iterator[str]:
+    """Yield what the command prints: a paragraph for each of the others."""
+    for number, other in enumerate(compared.others):
+        if number:
+            yield ""
+        yield headline(compared.reference, other)
+        for label, text in facts(compared.reference, other):
+            yield f"  {label:{_INDENT}}{text}"
+
+
+def headline(reference: str, other: Other) -> str:
+    """Say in one line whether it is the same training."""
+    if other.error:
+        return f"{other.name} does not run: {other.error}"
+    if other.same is None:
+        return f"{other.name} could not be compared with {reference}"
+    if other.same:
+        return f"{other.name} is the same training as {reference}, up to rounding"
+    return f"{other.name} is another training than {reference}"
+
+
+def facts(reference: str, other: Other) -> Iterator[tuple[str, str]]:
+    """Yield what there is to say of one of the others, each with a label."""
+    if other.first is not None:
+        where = f" ({other.first.file}:{other.first.line})" if other.first.file else ""
+        yield "first", f"{other.first.text}{where}"
+    for result in other.results:
+        yield result.dtype, in_words(result)
+    for name, only in ((reference, other.only_in_reference), (other.name, other.only_in_other)):
+        if only:
+            more = len(only) - _NAMED
+            rest = f" and {count(more, 'more', 'more')}" * (more > 0)
+            yield "only in", f"{name}: {', '.join(only[:_NAMED])}{rest}"
+    for note in other.notes:
+        yield "note", note
+
+
+def in_words(result: Result) -> str:
+    """Return the largest ratio, its limit, and where it is."""
+    if result.ratio is None:
+        return result.note
+    limit = f"responses (limit {result.threshold:g})"
+    note = f"; {result.note}" * bool(result.note)
+    if result.differs:
+        return f"{result.ratio:.2g} {limit}: {result.array} after step {result.step}{note}"
+    judged = f"{count(result.arrays, 'array')} over {count(result.steps, 'step')}"
+    where = f": {result.array}" * (result.ratio > 0)
+    return f"at most {result.ratio:.2g} {limit} in {judged}{where}{note}"
+
+
+def to_json(compared: Compared) -> str:
+    """Return the text of the file that ``--json`` names."""
+    others = [
+        {
+            "name": other.name,
+            "same": other.same,
+            "first": other.first and vars(other.first),
+            "results": [
+                {k: getattr(r, k) for k in ("dtype", "step", "array", "ratio", "threshold", "note")}
+                for r in other.results
+            ],
+            "only_in_reference": other.only_in_reference,
+            "only_in_other": other.only_in_other,
+            "notes": other.notes,
+            "error": other.error or None,
+        }
+        for other in compared.others
+    ]
+    return dump({"reference": compared.reference, "others": others}) + "\n"
+
+
+def exit_code(others: Iterable[Other]) -> int:
+    """Return 1 if one differs or does not run; 2 if one could not be compared; else 0."""
+    same = [other.same for other in others]
+    return 1 if False in same else 2 if None in same else 0
+
+
+def unjudged(others: Sequence[Other]) -> str:
+    """Say why one could not be compared."""
+    other = next(other for other in others if other.same is None)
+    return f"{other.name}: {'; '.join(r.note for r in other.results)}"

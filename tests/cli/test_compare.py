@@ -1,0 +1,70 @@
+"""``symmetry compare`` as people run it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.process import assert_one_line, symmetry
+from tests.conftest import needs
+
+pytestmark = needs("torch")
+
+ROOT = Path(__file__).parents[2]
+HERE = "tests.comparison.trainings:"
+
+
+def compare(first: str, *others: str):
+    names = (HERE + name for name in (first, *others) if name[0] != "-")
+    return symmetry("compare", *names, *(o for o in others if o[0] == "-"), cwd=ROOT)
+
+
+def test_the_same_and_another(tmp_path):
+    done = symmetry(
+        *("compare", HERE + "training", HERE + "sdpa", HERE + "other_eps"),
+        *("--dtype", "float64", "--json", tmp_path / "found.json"),
+        cwd=ROOT,
+    )
+    assert done.status == 1, done.err
+    lines = done.out.splitlines()
+    assert lines[0] == f"{HERE}sdpa is the same training as {HERE}training, up to rounding"
+    assert lines[1].startswith("  float64  at most ")
+    assert lines[3] == f"{HERE}other_eps is another training than {HERE}training"
+    assert lines[4].startswith("  first    the update of step 1: ")
+    assert not done.err
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert [other["same"] for other in found["others"]] == [True, False]
+
+
+def test_the_same_is_quiet_on_request():
+    done = compare("training", "sdpa", "--dtype=float64", "--quiet")
+    assert (done.status, done.out, done.err) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("other", "phrase"),
+    [
+        ("crashing", "killed (signal SIGABRT)"),
+        ("hanging", "did not return within"),
+        ("raising", "raised ValueError: no more"),
+    ],
+)
+def test_what_a_training_can_do(other, phrase):
+    done = compare("training", other, "--dtype=float32", "--timeout=1")
+    assert done.status == 1, done.err
+    assert f"{HERE}{other} does not run: " in done.out
+    assert phrase in done.out
+
+
+@pytest.mark.parametrize(
+    ("first", "other", "phrase"),
+    [
+        ("crashing", "training", "SIGABRT"),
+        ("training", "unrelated", "no parameter in common"),
+        ("training", "missing", "has no attribute"),
+    ],
+)
+def test_what_cannot_be_compared(first, other, phrase):
+    assert_one_line(compare(first, other, "--dtype=float32"), phrase)

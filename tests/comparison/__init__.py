@@ -1,0 +1,1 @@
+"""Comparing trainings, and recorded runs."""
