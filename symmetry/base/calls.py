@@ -1,7 +1,7 @@
-"""Which call of the code under test is running: asked by those who wait for its end.
+"""Which call of the code under test is running, so that one that never returns can be ended.
 
-A call is what a target does between two looks of ours at what it has done: taking one step, making
-an instance. Whoever watches from outside sees with it whether one call goes on for too long.
+A call is one thing that a target is asked to do: to take a step, or to make an instance. Another
+thread reports it to the parent process, which ends a call that goes on for too long.
 """
 
 import os
@@ -12,14 +12,28 @@ _seen: set[Hashable] = set()
 
 
 class Running:
-    """What is running in this process."""
+    """What is running in this process.
 
-    calls = 0  # that have returned
-    inside = False  # whether one is running
-    first = False  # whether the one that is running is the first of its kind: it may compile
-    loading = False  # whether it loads the target: it may import a framework
-    # Of a script: how often it was begun, the step that its last run takes, and the seconds that a
-    # run needs before its first step.
+    Attributes
+    ----------
+    calls
+        How many have returned.
+    inside
+        Whether one is running.
+    first
+        Whether the one that is running is the first of its kind: it may compile.
+    loading
+        Whether it loads the target: it may import a framework.
+    run, step
+        Of a script: how often it was begun, and the step that its last run takes.
+    setup
+        The seconds that a run of a script needs before its first step.
+    """
+
+    calls = 0
+    inside = False
+    first = False
+    loading = False
     run = step = 0
     setup = 0.0
 

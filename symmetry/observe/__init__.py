@@ -1,1 +1,1 @@
-"""Observing array operations while somebody else's code runs."""
+"""Recording the array operations of the code under test."""

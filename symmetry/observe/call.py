@@ -12,31 +12,69 @@ from symmetry.units.state import Array
 
 @dataclass(frozen=True, eq=False)
 class Handle:
-    """One array of a call."""
+    """One array of a call.
 
-    values: Array  # a view of the framework's own memory wherever NumPy can read it
-    memory: int  # the number of the block that it lies in: the same for all views of that
-    alive: Callable[[], bool]  # whether that block exists: a later one may get the same number
-    size: int  # how many numbers the block holds
+    Attributes
+    ----------
+    values
+        A view of the framework's own memory wherever NumPy can read it.
+    memory
+        The number of the block that it lies in: the same one for all views of that.
+    alive
+        Tells whether that block exists: a later one may get the same number.
+    size
+        How many numbers the block holds.
+    """
+
+    values: Array
+    memory: int
+    alive: Callable[[], bool]
+    size: int
 
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """One array operation, before it is done."""
+    """One array operation, before it is done.
 
-    library: str  # what a script has to import: "torch", "numpy" or "jax"
-    name: str  # as people know it: "aten.mm", "matmul", "dot_general"
-    place: Place  # where the user's code asked for it
-    operands: tuple[Handle, ...]  # the arrays among its arguments, in their order
-    dtypes: tuple[str, ...]  # those of the operands, as the library calls them
-    # Takes NumPy arrays for the operands, writes into those that are written, returns the results.
+    Attributes
+    ----------
+    library
+        What a script has to import: ``"torch"``, ``"numpy"`` or ``"jax"``.
+    name
+        As people know it: ``"aten.mm"``, ``"matmul"``, ``"dot_general"``.
+    place
+        Where the user's code asked for it.
+    operands
+        The arrays among its arguments, in their order.
+    dtypes
+        Those of the operands, as the library calls them.
+    perform
+        Takes NumPy arrays for the operands, writes into those that are written, returns the
+        results.
+    random
+        Whether its values come from a random number generator.
+    written
+        Positions of the operands that it writes into.
+    blank
+        Whether its result is memory that nobody has filled.
+    args, kwargs
+        Its arguments, with a slot in the place of each operand.
+    path
+        How a script calls it, or a format with a place for each argument; None if it cannot.
+    """
+
+    library: str
+    name: str
+    place: Place
+    operands: tuple[Handle, ...]
+    dtypes: tuple[str, ...]
     perform: Callable[[Sequence[Array]], list[Array]]
-    random: bool  # whether its values come from a random number generator
-    written: tuple[int, ...] = ()  # positions of the operands that it writes into
-    blank: bool = False  # whether its result is memory that nobody has filled
-    args: Sequence[Any] = ()  # with a slot in the place of each operand
+    random: bool
+    written: tuple[int, ...] = ()
+    blank: bool = False
+    args: Sequence[Any] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
-    path: str | None = None  # how a script calls it, or a format with a place for each argument
+    path: str | None = None
 
     def write(self, names: Sequence[str]) -> str | None:
         """Return the call as Python, with these names for the operands; None if it cannot be."""

@@ -28,27 +28,27 @@ _METHODS = (
 _WRITING_METHODS = ("fill", "partition", "put", "sort")
 _WRITING = ("copyto", "fill_diagonal", "place", "put", "put_along_axis", "putmask")
 
-# Who is told of this thread's operations.
-_told: ContextVar[tuple[Tape, Places] | None] = ContextVar("told", default=None)
+# The tape that this thread's operations are reported to.
+_listening: ContextVar[tuple[Tape, Places] | None] = ContextVar("listening", default=None)
 
 
 @contextmanager
-def _telling(told: tuple[Tape, Places] | None) -> Iterator[None]:
-    before = _told.set(told)
+def _reporting(to: tuple[Tape, Places] | None) -> Iterator[None]:
+    before = _listening.set(to)
     try:
         yield
     finally:
-        _told.reset(before)
+        _listening.reset(before)
 
 
 def observing(tape: Tape, places: Places) -> AbstractContextManager[None]:
     """Have observed arrays report to a tape while a block runs."""
-    return _telling((tape, places))
+    return _reporting((tape, places))
 
 
 def unreported() -> AbstractContextManager[None]:
-    """Keep what happens in a block to oneself."""
-    return _telling(None)
+    """Report nothing while a block runs."""
+    return _reporting(None)
 
 
 def observed(array: Array) -> Array:
@@ -57,7 +57,7 @@ def observed(array: Array) -> Array:
 
 
 def handle(array: Array) -> Handle:
-    """Return what a tape gets to know of an array."""
+    """Return what a tape is given of an array."""
     plain = array.view(np.ndarray)
     base = plain
     while isinstance(base.base, np.ndarray):
@@ -118,12 +118,12 @@ def report(
     """
     taken = _Arguments()
     template, keywords = taken.take(args), {k: taken.take(v) for k, v in kwargs.items()}
-    if (told := _told.get()) is None:
+    if (listening := _listening.get()) is None:
         return function(*fill(template, taken.arrays), **fill(keywords, taken.arrays))
     out = kwargs.get("out")
     listed = out if isinstance(out, tuple) else (out,)
     outs = [array for array in listed if isinstance(array, np.ndarray)]
-    tape, places = told
+    tape, places = listening
 
     def perform(arrays: Sequence[Array]) -> list[Array]:
         return _arrays(function(*fill(template, arrays), **fill(keywords, arrays)))

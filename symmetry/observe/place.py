@@ -12,13 +12,22 @@ from symmetry.base.user_code import PHASES, Phase, kind_of, shorten
 class Place:
     """Where the user's code asked for an operation: the innermost frame that is of no library.
 
-    In a backward that PyTorch makes up it is the line of the forward.
+    In a backward that PyTorch derives it is the line of the forward.
+
+    Attributes
+    ----------
+    file, line
+        The frame's; an empty file if there is none.
+    phase
+        What a training was at.
+    module
+        The path of the innermost module whose forward it belongs to.
     """
 
-    file: str  # empty if there is none
+    file: str
     line: int
-    phase: Phase = "other"  # what a training was at
-    module: str = ""  # the path of the innermost module whose forward it belongs to
+    phase: Phase = "other"
+    module: str = ""
 
     @property
     def source(self) -> str:

@@ -1,4 +1,4 @@
-"""Running code while somebody watches its array operations, whichever libraries it uses."""
+"""Running code while a tape records its array operations, whichever libraries it uses."""
 
 import inspect
 import sys

@@ -18,17 +18,36 @@ Mend = Callable[[Array], None]  # changes an array in place
 class Event:
     """One array operation of a run.
 
-    Later operations may write into its ``arrays``: who keeps one copies it.
+    Later operations may write into its ``arrays``: what is kept of them is copied.
+
+    Attributes
+    ----------
+    number
+        Counted from 0.
+    call
+        The operation.
+    arrays
+        What it wrote into and made; then what a partial write wrote over.
+    fresh
+        How many of ``arrays`` came out of it.
+    signature
+        What it has in common in two runs; last, the shapes of ``arrays``.
+    makers
+        Of each operand the event that last wrote its memory; None if no event did.
+    memories
+        The numbers of the blocks of memory that hold ``arrays``.
+    operands
+        Copies from before it, if it is captured.
     """
 
-    number: int  # counted from 0
+    number: int
     call: Call
-    arrays: list[Array]  # what it wrote into and made; then what a partial write wrote over
-    fresh: int  # how many of ``arrays`` came out of it
-    signature: tuple[Any, ...]  # what it has in common in two runs; last, the shapes of ``arrays``
-    makers: list[int | None]  # of each operand: the event that last wrote its memory
-    memories: list[int]  # the numbers of the blocks of memory that hold ``arrays``
-    operands: list[Array]  # copies from before it, if it is captured
+    arrays: list[Array]
+    fresh: int
+    signature: tuple[Any, ...]
+    makers: list[int | None]
+    memories: list[int]
+    operands: list[Array]
 
     def let_go(self, arrays: Sequence[Array] = ()) -> Event:
         """Return the event without the memory that it holds, but with copies of its arrays."""

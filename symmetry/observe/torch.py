@@ -90,7 +90,7 @@ class Operation:
 
 
 class Observer(Protocol):
-    """What is told of each operation."""
+    """Gets each operation, before and after it is done."""
 
     def before(self, operation: Operation) -> None:
         """Look at the operands: nothing is written yet. ``targets`` holds the declared ones."""
@@ -157,8 +157,8 @@ class _Adapter:
         for tensor, handle in zip((*targets, *made), handles, strict=True):
             if tensor.dtype is torch.bfloat16:  # the tape has seen, and may change, a copy
                 tensor.detach().copy_(torch.from_numpy(handle.values))
-        # Whoever keeps the call keeps no tensors: they would live on beside autograd's graph, up
-        # to the end of the interpreter.
+        # A call that is kept keeps no tensors: they would live on beside autograd's graph, up to the
+        # end of the interpreter.
         operation.operands, operation.results = (), ()
         del self._call
 
@@ -248,7 +248,7 @@ def _readable(tensor: torch.Tensor) -> bool:
 
 
 def _handle(tensor: torch.Tensor) -> Handle:
-    """Return what a tape gets to know of a tensor."""
+    """Return what a tape is given of a tensor."""
     storage = tensor.untyped_storage()
     reference = StorageWeakRef(storage)
     size = storage.nbytes() // tensor.element_size()
