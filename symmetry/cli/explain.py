@@ -32,7 +32,8 @@ _KEYS |= {"iterations": "iterations", "lr": "lr"}
 @option(
     "--samples",
     "N",
-    "Samples: the first N of MNIST, or of generated data.  [default: all, or 1000]",
+    "Samples: the first N of MNIST, or of generated data.  [default: 1000; all of MNIST if nothing "
+    "splits]",
     kind=WHOLE,
 )
 @option("--inputs", "I", "Generate data with so many inputs.", kind=WHOLE)
@@ -125,6 +126,6 @@ def _explain_step(
     drawn = replace(drawn, **{key: given[name] for name, key in _KEYS.items() if name in given})
     if not small:
         start = start_of_dataset(load_mnist(), given.get("samples"), drawn)
-        return explain_step(target, start), None
+        return explain_step(target, start, first=0 if "samples" in given else drawn.n), None
     found = explain_case(target, drawn if case is None else read_case(case, "explained"))
     return found, in_words()

@@ -6,7 +6,10 @@ check as the target that was checked.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
+
+import numpy as np
 
 from symmetry.base.errors import SymmetryError, TargetError
 from symmetry.checker.threads import one_thread
@@ -29,6 +32,8 @@ STEPS = 2  # of a training
 _SHIFTS = 3  # of the units of a training that stay different: each once beside a clone
 _RUNS = 15  # that an explanation takes, about
 CASE = Case(200, 20, 200, 10, 0.01, 10, "float32", "pixels", "zero", 0)
+_FEW_SAMPLES, _FEW_INPUTS = 100, 20  # that an explanation begins with
+_NOT_FROM_ZERO = "from zero weights they do not move, so units started equal but not at zero"
 _FROM_ZERO = ("symmetry/w1-columns", "symmetry/w2-rows")
 _EXPLAINED = (*_FROM_ZERO, "symmetry/clones", "symmetry/permutation")
 
@@ -48,20 +53,56 @@ def explain_case(target: StepTarget, case: Case) -> Explained:
         found = explain_step(target, start)
         if found.outcome != "nothing split":
             break
-    if sized == case:
+    if sized == case or found.remarks[:1] == (_seen_with(start),):
         return found
-    sizes = f"{sized.n} samples, {sized.i} inputs, {sized.h} hidden units, {sized.c} classes"
-    return replace(found, remarks=(f"seen with {sizes}", *found.remarks))
+    return replace(found, remarks=(_seen_with(start), *found.remarks))
 
 
-def explain_step(target: StepTarget, start: StepStart) -> Explained:
-    """Explain a two-layer step from a start."""
+def explain_step(target: StepTarget, start: StepStart, *, first: int = 0) -> Explained:
+    """Explain a two-layer step from a start.
+
+    It begins with few samples and inputs, which is as good where an operation is found that does
+    it. If all samples need not be taken, it goes on with the ``first`` ones, and takes all only if
+    nothing splits.
+    """
     if start.w1.dtype.name not in target.dtypes:
         raise SymmetryError(f"{target.name} takes {', '.join(target.dtypes)} only")
+    if all(len(group) == 1 for group in start.hidden_units.groups(start.state)):
+        raise SymmetryError("no two hidden units start equal, so there is no symmetry to break")
+    for few in _smaller(start):
+        with suppress(SymmetryError):  # a step may be made for the sizes of the start
+            found = _explain_step(target, few)
+            if found.outcome == "explained":
+                return replace(found, remarks=(_seen_with(few), *found.remarks))
+    if 0 < first < len(start.x):
+        some = start.at({"x": start.x[:first], "y": start.y[:first]})
+        found = _explain_step(target, some)
+        if found.outcome != "nothing split":
+            return replace(found, remarks=(_seen_with(some), *found.remarks))
+    return _explain_step(target, start)
+
+
+def _smaller(start: StepStart) -> Iterator[StepStart]:
+    """Yield the start with its first samples, and before with the inputs that vary most in them."""
+    samples, inputs = start.x.shape
+    some = start.at({"x": start.x[:_FEW_SAMPLES], "y": start.y[:_FEW_SAMPLES]})
+    if inputs > _FEW_INPUTS:
+        varying = np.sort(np.argsort(-some.x.std(axis=0), kind="stable")[:_FEW_INPUTS])
+        rows = np.append(0, varying + 1)
+        yield some.at({"x": some.x[:, varying], "w1": start.w1[rows]})
+    if samples > _FEW_SAMPLES:
+        yield some
+
+
+def _seen_with(start: StepStart) -> str:
+    n, i, h, c = (*start.x.shape, start.hidden, start.y.shape[1])
+    return f"seen with {n:,} samples, {i} inputs, {h} hidden units, {c} classes"
+
+
+def _explain_step(target: StepTarget, start: StepStart) -> Explained:
+    """Explain a step from a start with its own sizes."""
     watched = WatchedStep(target, start)
     (units,) = watched.units
-    if all(len(group) == 1 for group in units.groups(watched.start)):
-        raise SymmetryError("no two hidden units start equal, so there is no symmetry to break")
     try:
         found = explain_splits(watched, start.iterations)
         if found.outcome == "nothing split" and not (start.w1.any() or start.w2.any()):
@@ -70,11 +111,8 @@ def explain_step(target: StepTarget, start: StepStart) -> Explained:
             if not any(moves) or (start.iterations > 1 and not all(moves)):
                 moved = with_different(watched.start, units, [0], watched.scale, 0)
                 equal = units.rearranged(moved, [0] * units.count)
-                again = explain_step(target, start.at(equal))
-                remark = (
-                    "from zero weights they do not move, so units started equal but not at zero"
-                )
-                return replace(again, remarks=(remark, *again.remarks))
+                again = _explain_step(target, start.at(equal))
+                return replace(again, remarks=(_NOT_FROM_ZERO, *again.remarks))
         if found.outcome != "nothing split":
             return found
         steps = STEPS if isinstance(target.target, type) else 1  # a function keeps no state

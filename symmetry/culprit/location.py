@@ -116,9 +116,12 @@ def tolerance_of(s: Array, t: Array, noise: float) -> float:
 
 def largest(a: Array) -> float:
     """Return the largest finite absolute value, 0 if there is none."""
+    if a.dtype.kind == "f":  # without a copy of the array
+        top = max(float(a.max(initial=0)), -float(a.min(initial=0)))
+        if np.isfinite(top):
+            return top
     size = abs(a)
-    top = float(size.max(initial=0))
-    return top if np.isfinite(top) else float(size[np.isfinite(size)].max(initial=0))
+    return float(size[np.isfinite(size)].max(initial=0))
 
 
 def near(x: Array, y: Array, tolerance: float) -> bool:
@@ -137,8 +140,8 @@ def _far(x: Array, y: Array, tolerance: float) -> Array:
         return np.asarray(x != y)
     apart = abs(x - y)
     far: Array = np.asarray(apart > tolerance)
-    odd = ~np.isfinite(apart)
-    if odd.any():
+    if not np.isfinite(apart.max(initial=0)):
+        odd = ~np.isfinite(apart)
         far[odd] = ~compare.equal(x[odd], y[odd])
     return far
 

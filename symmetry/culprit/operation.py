@@ -36,8 +36,9 @@ def capture(runs: ExchangedRuns, inequality: Inequality) -> CapturedOperation:
     Its arrays are those of the run with equal units; the others tell where its operands hold the
     two.
     """
-    s = runs.captured(runs.different, inequality.event)
-    t = runs.captured(runs.swapped, inequality.event)
+    seen, own = runs.seen[inequality.event], runs.run.events[runs.own[inequality.event]]
+    s = runs.captured(runs.different, seen)
+    t = runs.captured(runs.swapped, seen)
     named = "", ""
 
     def note(event: Event) -> None:
@@ -45,7 +46,7 @@ def capture(runs: ExchangedRuns, inequality: Inequality) -> CapturedOperation:
         position = _position(event, inequality)
         named = runs.run.watched.named(event.arrays[position], event.memories[position])
 
-    event = runs.captured(runs.run.watched.start, runs.own[inequality.event], note)
+    event = runs.captured(runs.run.watched.start, own, note)
     distance = repeat(abs(runs.exchange.b - runs.exchange.a))
     operands = [*map(locate, s.operands, t.operands, distance)]
     return CapturedOperation(runs, inequality, event, named, operands)

@@ -16,7 +16,7 @@ more to it than exchange what is at the two places.
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from functools import cached_property
 from typing import Any
@@ -77,7 +77,7 @@ class WatchedRun:
 def watch(watched: WatchedStart, units: Units, steps: int, earlier: int = 0) -> WatchedRun:
     """Watch the run in which units begin equal."""
     events: list[Event] = []
-    tape = Tape(lambda event: events.append(event.let_go()))
+    tape = Tape(events.append)
     after = [(tape.count, state) for state in watched.states(watched.start, steps, tape)]
     groups = _groups(units, watched.start, after[-1][1], watched.coarse)
     ends = [count for count, _ in after]
@@ -143,7 +143,7 @@ class ExchangedRuns:
 
         def keep(event: Event) -> None:
             kept.append([array.copy() for array in event.arrays])
-            self.seen.append(event.let_go())
+            self.seen.append(event)
 
         def measure(key: Key, _: Event, s: Array, u: Array) -> None:
             if s.dtype.kind == "f":
@@ -188,6 +188,29 @@ class ExchangedRuns:
         """The events that write into what was there."""
         return {number for number, seen in enumerate(self.seen) if seen.call.written}
 
+    @cached_property
+    def _evened_out(self) -> set[int]:
+        """The events with one of the units alone, which later events make even.
+
+        A sum that takes units one after the other holds a without b for some time, and in the end
+        both: all that is made of it either is such an event again or depends on neither. What is
+        written into a part of an array is none of these: nobody knows what becomes of the rest.
+        """
+        located = {number for (number, _), _ in self._located()}
+        both = {number for (number, _), location in self._located() if location.both}
+        whole = {n for n, seen in enumerate(self.seen) if len(seen.signature[-1]) == seen.fresh}
+        users: dict[int, list[int]] = {}
+        for number, seen in enumerate(self.seen):
+            for maker in seen.makers:
+                if maker is not None:
+                    users.setdefault(maker, []).append(number)
+        found: set[int] = set()
+        for number in sorted((located - both) & whole, reverse=True):
+            later = users.get(number, ())
+            if later and all(u in found or (u in whole and u not in located) for u in later):
+                found.add(number)
+        return found
+
     def moves(self, number: int) -> bool:
         """Return whether an event of the run with equal units depends on the two."""
         return self.exchange.locations.get((self._matched.get(number, -1), 0)) is not None
@@ -203,7 +226,8 @@ class ExchangedRuns:
         mends: dict[int, list[tuple[int, Mend]]] = {}
         for inequality in mended:
             change = inequality.key[1], inequality.location.make_equal
-            mends.setdefault(self.own[inequality.event], []).append(change)
+            turn = self.run.events[self.own[inequality.event]].turn
+            mends.setdefault(turn, []).append(change)
 
         def sink(event: Event) -> None:
             number = self._matched.get(event.number)
@@ -212,7 +236,8 @@ class ExchangedRuns:
                 self.control.judge(number, event)
 
         last, _ = self._watch(self.run.watched.start, sink, mends=mends)
-        found += self.exchange.unmatched(self._inplace)
+        lone = self.exchange.unmatched(self._inplace)
+        found += [one for one in lone if one.event not in self._evened_out]
         after = self._after({one.event for one in mended if one.jumps})
         found = [
             one
@@ -224,26 +249,32 @@ class ExchangedRuns:
 
     def matters(self, inequality: Inequality) -> bool:
         """Return whether the state depends on an array that was found: it may never be used."""
-        (number, q), event = inequality.key, self.seen[inequality.event]
+        (_, q), event = inequality.key, self.seen[inequality.event]
         if inequality.key not in self._matters:
             self._matters[inequality.key] = True
             # No number stays, and an index stays within bounds.
             change = q if q < event.fresh else 0, lambda array: np.copyto(array, array == 0)
             with suppress(TargetError):
-                last, _ = self._watch(self.different, lambda _: None, mends={number: [change]})
+                mends, only = {event.turn: [change]}, {event.turn}
+                last, _ = self._watch(self.different, lambda _: None, mends=mends, only=only)
                 self._matters[inequality.key] = not identical(self._last, last)
         return self._matters[inequality.key]
 
-    def captured(self, start: State, wanted: int, look: Sink = lambda _: None) -> Event:
-        """Run from a start and return one of the events with its operands, ``look`` at it live."""
+    def captured(self, start: State, wanted: Event, look: Sink = lambda _: None) -> Event:
+        """Run from a start; return an event with its operands, ``look`` at it while it is live.
+
+        It is the same operation as the one ``wanted``, which comes from a run that takes the same
+        way.
+        """
         found: list[Event] = []
 
         def sink(event: Event) -> None:
-            if event.number == wanted:
-                look(event)
-                found.append(event.let_go([array.copy() for array in event.arrays]))
+            look(event)
+            event.call.place = wanted.call.place  # of a backward only the whole run tells the line
+            arrays = [array.copy() for array in event.arrays]
+            found.append(replace(event, arrays=arrays, makers=wanted.makers, number=wanted.number))
 
-        self._watch(start, sink, capture=[wanted])
+        self._watch(start, sink, only={wanted.turn})
         return found[0]
 
     def _watch(self, start: State, sink: Sink, **options: Any) -> tuple[State, int]:

@@ -10,7 +10,7 @@ from symmetry.observe.place import Place
 from symmetry.units.state import Array
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Handle:
     """One array of a call.
 
@@ -32,7 +32,7 @@ class Handle:
     size: int
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Call:
     """One array operation, before it is done.
 
@@ -45,7 +45,7 @@ class Call:
     place
         Where the user's code asked for it.
     operands
-        The arrays among its arguments, in their order.
+        The arrays among its arguments, in their order; the tape lets go of them after the event.
     dtypes
         Those of the operands, as the library calls them.
     perform

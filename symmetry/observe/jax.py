@@ -29,7 +29,7 @@ def observing(tape: Tape, places: Places) -> Iterator[None]:
 
     def process(self: Any, primitive: Any, args: Sequence[Any], params: Any) -> Any:
         nonlocal inside
-        if inside:
+        if inside or tape.skips():
             return original(self, primitive, args, params)
         inside = True
         try:

@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -118,35 +119,40 @@ def report(
     """
     taken = _Arguments()
     template, keywords = taken.take(args), {k: taken.take(v) for k, v in kwargs.items()}
+
+    def perform(arrays: Sequence[Array]) -> Any:
+        return function(*fill(template, arrays), **fill(keywords, arrays))
+
     if (listening := _listening.get()) is None:
-        return function(*fill(template, taken.arrays), **fill(keywords, taken.arrays))
+        return perform(taken.arrays)
     out = kwargs.get("out")
     listed = out if isinstance(out, tuple) else (out,)
     outs = [array for array in listed if isinstance(array, np.ndarray)]
     tape, places = listening
-
-    def perform(arrays: Sequence[Array]) -> list[Array]:
-        return _arrays(function(*fill(template, arrays), **fill(keywords, arrays)))
-
-    call = Call(
-        library="numpy",
-        name=name,
-        place=places.here(),
-        operands=tuple(map(handle, taken.arrays)),
-        dtypes=tuple(array.dtype.name for array in taken.arrays),
-        written=tuple(dict.fromkeys(taken.number(a) for a in [*written, *outs] if a.size)),
-        random=random,
-        blank=name in ("empty", "empty_like"),
-        perform=perform,
-        args=template,
-        kwargs=keywords,
-        path=path,
-    )
+    made = []
     with unreported():  # what the function calls in its turn belongs to it
-        tape.before(call)
-        results = function(*fill(template, taken.arrays), **fill(keywords, taken.arrays))
-        made = [handle(array) for array in _arrays(results)]
-        tape.after(call, [call.operands[p] for p in call.written], made)
+        if tape.skips():
+            results = perform(taken.arrays)
+        else:
+            call = Call(
+                library="numpy",
+                name=name,
+                place=places.here(),
+                operands=tuple(map(handle, taken.arrays)),
+                dtypes=tuple(_name_of(array.dtype) for array in taken.arrays),
+                perform=lambda arrays: _arrays(perform(arrays)),
+                random=random,
+                written=tuple(dict.fromkeys(taken.number(a) for a in [*written, *outs] if a.size)),
+                blank=name in ("empty", "empty_like"),
+                args=template,
+                kwargs=keywords,
+                path=path,
+            )
+            tape.before(call)
+            changed = [call.operands[position] for position in call.written]
+            results = perform(taken.arrays)
+            made = [handle(array) for array in _arrays(results)]
+            tape.after(call, changed, made)
     if made and isinstance(results, np.generic):
         return made[0].values[()]  # as the tape leaves it
     if outs:
@@ -159,14 +165,14 @@ class _Arguments:
 
     def __init__(self) -> None:
         self.arrays: list[Array] = []
-        self._numbers: dict[tuple[Any, ...], int] = {}
+        self._numbers: dict[int, int] = {}  # by the identity of an argument
 
     def take(self, value: Any) -> Any:
         """Return ``value`` with a slot for each array; the same array gets the same slot."""
         if isinstance(value, np.ndarray):
             if value.size == 0 or value.dtype.hasobject:
                 return value.view(np.ndarray)
-            number = self._numbers.setdefault(_geometry(value), len(self.arrays))
+            number = self._numbers.setdefault(id(value), len(self.arrays))
             if number == len(self.arrays):
                 self.arrays.append(value.view(np.ndarray))
             return Slot(number)
@@ -176,7 +182,13 @@ class _Arguments:
 
     def number(self, array: Array) -> int:
         """Return the slot of an array among the arguments."""
-        return self._numbers[_geometry(array)]
+        return self._numbers[id(array)]
+
+
+@cache
+def _name_of(dtype: Any) -> str:
+    """Return the name of a dtype; NumPy makes it anew each time, which takes long."""
+    return str(dtype.name)
 
 
 def _is_basic(key: Any) -> bool:

@@ -3,6 +3,7 @@
 import linecache
 import sys
 from dataclasses import dataclass, replace
+from functools import cache
 from types import FrameType
 
 from symmetry.base.user_code import PHASES, Phase, kind_of, shorten
@@ -91,7 +92,10 @@ class Places:
             frame = frame.f_back
         found = place or second or Place("", 0)
         module = module or ("" if found.file else layer)
-        return replace(found, phase=phase or "other", module=module), asked
+        return _place(found.file, found.line, phase or "other", module), asked
+
+
+_place = cache(Place)  # the same ones come again and again
 
 
 def _is_optimizer(frame: FrameType) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,16 +14,19 @@ from symmetry.units.state import Array
 Mend = Callable[[Array], None]  # changes an array in place
 
 
-@dataclass
+@dataclass(slots=True)
 class Event:
     """One array operation of a run.
 
-    Later operations may write into its ``arrays``: what is kept of them is copied.
+    Its ``arrays`` are there while the tape hands it on, and are copied to be kept: later operations
+    may write into them.
 
     Attributes
     ----------
     number
-        Counted from 0.
+        Counted from 0, among the events.
+    turn
+        Counted from 1, among all operations: those that only show memory are no events.
     call
         The operation.
     arrays
@@ -37,10 +40,11 @@ class Event:
     memories
         The numbers of the blocks of memory that hold ``arrays``.
     operands
-        Copies from before it, if it is captured.
+        Copies from before it, if they are captured.
     """
 
     number: int
+    turn: int
     call: Call
     arrays: list[Array]
     fresh: int
@@ -49,33 +53,39 @@ class Event:
     memories: list[int]
     operands: list[Array]
 
-    def let_go(self, arrays: Sequence[Array] = ()) -> Event:
-        """Return the event without the memory that it holds, but with copies of its arrays."""
-        return replace(self, arrays=[*arrays], call=replace(self.call, operands=()))
+    def let_go(self) -> None:
+        """Let go of the memory that belongs to the code under test."""
+        self.arrays, self.call.operands = [], ()
 
 
 class Tape:
-    """Observes one run; hands each event to ``sink`` right after it, and keeps none.
+    """Records one run: hands each event to ``sink`` right after it, and then lets go of its arrays.
 
-    ``capture`` numbers the events whose operands are copied. ``mends`` are changes of arrays that
-    an event brings out: by its number, each with the position of the array.
+    ``mends`` are changes of arrays that an event brings out: by its turn, each with the position of
+    the array. ``only`` are the turns of the operations that are recorded, with copies of their
+    operands; what they have to do with others is not known then. By default all are recorded.
     """
 
     def __init__(
         self,
         sink: Callable[[Event], None],
-        capture: Container[int] = (),
         mends: Mapping[int, Sequence[tuple[int, Mend]]] | None = None,
+        only: Container[int] | None = None,
     ) -> None:
-        self._sink, self._capture, self._mends = sink, capture, mends or {}
+        self._sink, self._mends, self._only = sink, mends or {}, only
         # Of each block of memory: whether it is alive, and the event that last wrote into it.
         self._blocks: dict[int, tuple[Callable[[], bool], int]] = {}
-        self.count = 0
+        self._turn = self.count = 0
+
+    def skips(self) -> bool:
+        """Count an operation that comes; return whether it is not recorded."""
+        self._turn += 1
+        return self._only is not None and self._turn not in self._only
 
     def before(self, call: Call) -> None:
         """Copy what the operation may destroy."""
-        captured = self.count in self._capture
-        self._operands = [h.values.copy(order="K") for h in call.operands] if captured else []
+        captured = call.operands if self._only is not None else ()
+        self._operands = [handle.values.copy(order="K") for handle in captured]
         written = [call.operands[position] for position in call.written]
         self._over = [h.values.copy() for h in written if h.values.size < h.size]
 
@@ -95,6 +105,7 @@ class Tape:
         arrays = [*(handle.values for handle in out), *self._over]
         event = Event(
             self.count,
+            self._turn,
             call,
             arrays,
             len(out),
@@ -105,6 +116,7 @@ class Tape:
         )
         with np.errstate(all="ignore"):  # diverged runs are legal
             self._sink(event)
+        event.let_go()
         self.count += 1
         return mended
 
@@ -114,7 +126,7 @@ class Tape:
 
     def _mend(self, out: Sequence[Handle], positions: Sequence[int | None]) -> dict[int, Array]:
         replaced: dict[int, Array] = {}
-        for number, change in self._mends.get(self.count, ()):
+        for number, change in self._mends.get(self._turn, ()):
             values, position = out[number].values, positions[number]
             if not values.flags.writeable:
                 values = values.copy()

@@ -142,12 +142,16 @@ class _Adapter:
 
     def __init__(self, tape: Tape, places: Places) -> None:
         self._tape, self._places = tape, places
+        self._call: Call | None = None  # None where the tape skips it
 
     def before(self, operation: Operation) -> None:
-        self._call = _call(operation, self._places)
-        self._tape.before(self._call)
+        if not self._tape.skips():
+            self._call = _call(operation, self._places)
+            self._tape.before(self._call)
 
     def after(self, operation: Operation) -> None:
+        if self._call is None:
+            return
         targets = [t for t in operation.written if _readable(t)]
         written = {t.untyped_storage().data_ptr() for t in targets}
         made = [t for t in operation.made if _readable(t)]
@@ -157,10 +161,10 @@ class _Adapter:
         for tensor, handle in zip((*targets, *made), handles, strict=True):
             if tensor.dtype is torch.bfloat16:  # the tape has seen, and may change, a copy
                 tensor.detach().copy_(torch.from_numpy(handle.values))
-        # A call that is kept keeps no tensors: they would live on beside autograd's graph, up to the
-        # end of the interpreter.
+        # A call that is kept keeps no tensors: beside autograd's graph they would live on, up to
+        # the end of the interpreter.
         operation.operands, operation.results = (), ()
-        del self._call
+        self._call = None
 
 
 def tensors_in(value: Any) -> list[torch.Tensor]:

@@ -84,5 +84,16 @@ def faulty(**changes: Callable[[Any], Any]) -> Callable[..., Any]:
     return faulty_step
 
 
+def changed(function):
+    """Return a function that changes a copy of its array."""
+
+    def change(array):
+        copy = array.copy()
+        function(copy)
+        return copy
+
+    return change
+
+
 def numbers(shape: tuple[int, ...], dtype: str = "float32") -> Any:
     return np.arange(np.prod(shape), dtype=dtype).reshape(shape)

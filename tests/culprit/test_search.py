@@ -13,24 +13,13 @@ from symmetry.culprit.explain import explain_case, explain_step
 from symmetry.steps.case import Case
 from symmetry.steps.recipes import start_of_case
 from symmetry.targets.resolve import as_step_target, resolve
-from tests.culprit.steps import HIDDEN, culprit, explained, faulty, run_script, start, step
+from tests.culprit.steps import HIDDEN, changed, culprit, explained, faulty, run_script, start, step
 from tests.faulty import FAULTY
 from tests.sound import SOUND
 
 FACTOR = np.float32(1.01)
 RNG = np.random.default_rng(7)
 MASK = np.array([1] * 5 + [0] + [1] * 20, dtype=np.float32)
-
-
-def changed(function):
-    """Return a function that changes a copy of its array."""
-
-    def change(array):
-        copy = array.copy()
-        function(copy)
-        return copy
-
-    return change
 
 
 def multiply_last_unit(g1):

@@ -19,6 +19,9 @@ class Tape:
     def __init__(self):
         self.events: list[Call] = []
 
+    def skips(self):
+        return False
+
     def before(self, call):
         self.events.append(call)
 
