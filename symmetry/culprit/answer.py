@@ -70,7 +70,7 @@ def explain_splits(watched: WatchedStart, steps: int, *, first: str = "") -> Exp
 
 def explain_exchange(watched: WatchedStart, steps: int, *, first: str = "") -> Explained | None:
     """Find the operation that does more than exchange two units, if none of a target split."""
-    for units in sorted(watched.units, key=lambda group: group.name != first):
+    for units in sorted(watched.groups, key=lambda group: group.name != first):
         unfair = _unfair_exchange(watched, units, steps)
         if unfair is not None:
             there, a, b, array = unfair
@@ -92,7 +92,7 @@ def _unfair_exchange(
     a cycle of its first units is fair, and one of as many and the next is not.
     """
     random = Random(0, 9).permutation(units.count)
-    start = with_different(watched.start, units, range(units.count), watched.scale, 0)
+    start = with_different(watched.state, units, range(units.count), watched.scale, 0)
     last, near = watched.last(start, steps), watched.last(nudged(start, 0), steps)
     limits = {
         name: tolerance_of(last[name], near[name], watched.limit * apart(last[name], near[name]))
@@ -156,7 +156,7 @@ def _explain_later(
     watched: WatchedStart, split: _Split, steps: int, rounding: Explained
 ) -> Explained:
     """Make units equal again that rounding has split, and look for a jump in the steps to come."""
-    order = first_of_group(split.units.groups(watched.start), split.units.count)
+    order = first_of_group(split.units.groups(watched.state), split.units.count)
     state: State = split.before
     for step in range(split.step, min(split.step + _LATER, steps) + 1):
         before = split.units.rearranged(state, order)
@@ -179,8 +179,8 @@ def _splits(watched: WatchedStart, steps: int) -> tuple[list[_Split], int]:
     The run ends after a step in which all groups have split. The first step with a number that is
     not finite is the last one compared.
     """
-    start = watched.start
-    followers = [(units, Follower(units, start)) for units in watched.units]
+    start = watched.state
+    followers = [(units, Follower(units, start)) for units in watched.groups]
     splits, before, step = list[_Split](), start, 0
     for step, state in enumerate(watched.states(start, steps), 1):
         for units, follower in followers:

@@ -102,14 +102,14 @@ def _seen_with(start: StepStart) -> str:
 def _explain_step(target: StepTarget, start: StepStart) -> Explained:
     """Explain a step from a start with its own sizes."""
     watched = WatchedStep(target, start)
-    (units,) = watched.units
+    (units,) = watched.groups
     try:
         found = explain_splits(watched, start.iterations)
         if found.outcome == "nothing split" and not (start.w1.any() or start.w2.any()):
-            last = watched.last(watched.start, start.iterations)
+            last = watched.last(watched.state, start.iterations)
             moves = [bool(units.rows(last, part).any()) for part in units.parts]
             if not any(moves) or (start.iterations > 1 and not all(moves)):
-                moved = with_different(watched.start, units, [0], watched.scale, 0)
+                moved = with_different(watched.state, units, [0], watched.scale, 0)
                 equal = units.rearranged(moved, [0] * units.count)
                 again = _explain_step(target, start.at(equal))
                 return replace(again, remarks=(_NOT_FROM_ZERO, *again.remarks))
@@ -156,7 +156,7 @@ def explain_training(
                 found += [unfair] if unfair is not None else []
                 if found[-1].outcome == "explained":
                     return found[-1]
-        wide = _widened(groups, watched.start)
+        wide = _widened(groups, watched.state)
         for watched in _starts(training, wide, dtype or "float64", seed) if wide else ():
             supposed = explain_splits(watched, steps)
             if supposed.outcome == "explained":

@@ -46,7 +46,7 @@ def capture(runs: ExchangedRuns, inequality: Inequality) -> CapturedOperation:
         position = _position(event, inequality)
         named = runs.run.watched.named(event.arrays[position], event.memories[position])
 
-    event = runs.captured(runs.run.watched.start, own, note)
+    event = runs.captured(runs.run.watched.state, own, note)
     distance = repeat(abs(runs.exchange.b - runs.exchange.a))
     operands = [*map(locate, s.operands, t.operands, distance)]
     return CapturedOperation(runs, inequality, event, named, operands)

@@ -78,8 +78,8 @@ def watch(watched: WatchedStart, units: Units, steps: int, earlier: int = 0) -> 
     """Watch the run in which units begin equal."""
     events: list[Event] = []
     tape = Tape(events.append)
-    after = [(tape.count, state) for state in watched.states(watched.start, steps, tape)]
-    groups = _groups(units, watched.start, after[-1][1], watched.coarse)
+    after = [(tape.count, state) for state in watched.states(watched.state, steps, tape)]
+    groups = _groups(units, watched.state, after[-1][1], watched.coarse)
     ends = [count for count, _ in after]
     return WatchedRun(watched, units, events, ends, groups, earlier)
 
@@ -125,7 +125,7 @@ class ExchangedRuns:
         noise: dict[Key, float] = {}
         self.exchange = Exchange(a, b, noise, equal=bool(run.groups))
         self.control = Exchange(a, c, noise)
-        start, scale = run.watched.start, run.watched.scale
+        start, scale = run.watched.state, run.watched.scale
         self.different = with_different(start, units, [a, b], scale, seed)
         self.swapped = units.swapped(self.different, a, b)
         self.nudged = nudged(self.different, seed)
@@ -235,7 +235,7 @@ class ExchangedRuns:
                 found.extend(self.exchange.judge(number, event))
                 self.control.judge(number, event)
 
-        last, _ = self._watch(self.run.watched.start, sink, mends=mends)
+        last, _ = self._watch(self.run.watched.state, sink, mends=mends)
         lone = self.exchange.unmatched(self._inplace)
         found += [one for one in lone if one.event not in self._evened_out]
         after = self._after({one.event for one in mended if one.jumps})

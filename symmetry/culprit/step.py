@@ -33,8 +33,8 @@ class WatchedStep(WatchedStart):
     """A step ``step(x, y, w1, w2, lr)`` from one start."""
 
     def __init__(self, target: StepTarget, start: StepStart) -> None:
-        self.name, self.start = target.name, {"w1": start.w1, "w2": start.w2}
-        self.units, self.limit = (start.hidden_units,), max(_LEAST_LIMIT, start.limit)
+        self.name, self.state = target.name, {"w1": start.w1, "w2": start.w2}
+        self.groups, self.limit = (start.hidden_units,), max(_LEAST_LIMIT, start.limit)
         self.forgets = not isinstance(target.target, type)  # a class may keep a state of its own
         self._target, self._two_layer = target, start
         self._hand: Callable[[Array], Array] = observed  # makes what a watched step is given
@@ -58,7 +58,7 @@ class WatchedStep(WatchedStart):
     def tried(self) -> WatchedStart:
         """Return the step as it can be watched: given arrays that report, if it takes them."""
         try:
-            self.last(self.start, 1, Tape(lambda _: None))
+            self.last(self.state, 1, Tape(lambda _: None))
         except TargetError:
             plain = copy.copy(self)
             plain._hand = np.asarray

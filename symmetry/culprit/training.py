@@ -45,7 +45,7 @@ class WatchedTraining(WatchedStart):
     """A training at a start in which units are equal, without the model's random operations."""
 
     def __init__(self, training: TrainingStart, start: State, units: Sequence[Units]) -> None:
-        self.name, self.start, self.units = training.target.name, start, units
+        self.name, self.state, self.groups = training.target.name, start, units
         self.limit, self.coarse = _LIMITS[training.dtype], _COARSE[training.dtype]
         self._training = training
 

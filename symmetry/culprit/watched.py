@@ -21,9 +21,9 @@ class WatchedStart(ABC):
     ----------
     name
         What the user calls the target.
-    start
+    state
         The state before the first step.
-    units
+    groups
         The groups of equal units.
     limit
         How many times its response to one ulp an array may move by rounding.
@@ -36,8 +36,8 @@ class WatchedStart(ABC):
     """
 
     name: str
-    start: State
-    units: Sequence[Units]
+    state: State
+    groups: Sequence[Units]
     limit: float
     coarse = 0.0
     forgets = False
@@ -54,7 +54,7 @@ class WatchedStart(ABC):
     def at(self, start: State) -> WatchedStart:
         """Return the same target at another start."""
         there = copy.copy(self)
-        there.start = start
+        there.state = start
         return there
 
     def tried(self) -> WatchedStart:
