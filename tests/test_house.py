@@ -16,7 +16,9 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+import symmetry
+
+ROOT = Path(symmetry.__file__).parents[1]
 FLOORS = (
     ("base",),
     ("units",),
@@ -34,7 +36,7 @@ FLOORS = (
 FLOOR = {wing: floor for floor, wings in enumerate(FLOORS) for wing in wings}
 MOST = 13  # modules in a folder; `report` has one for each thing that is rendered
 FRAMEWORKS = {"torch", "jax"}
-CONTRIBUTING = (ROOT / ".github" / "CONTRIBUTING.md").read_text()
+CONTRIBUTING = (Path(__file__).parents[1] / ".github" / "CONTRIBUTING.md").read_text()
 _MAY = re.search(r"Only (.*?) import torch or jax", CONTRIBUTING, re.DOTALL)
 MAY_IMPORT = tuple(re.findall("`(.*?)`", _MAY[1] if _MAY else ""))
 
