@@ -50,6 +50,7 @@ def test_the_zoo_is_in_order():
         "symmetry/clones",
         "symmetry/samples",
         "training/resume",
+        "training/padding",
         "training/units",
         "training/zero-rate",
         "training/moves",

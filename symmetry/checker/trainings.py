@@ -170,8 +170,8 @@ class TrainingExaminer(Examiner):
 
     def _measured(self, blank: Verdict, invariant: Invariant) -> Verdict:
         of = _of(invariant)
-        if invariant.name.startswith("training/") and invariant.name not in _FIRST:
-            # `symmetry/*`, which compares the states of runs, was checked before.
+        if of.compared != "response" and invariant.name not in _FIRST:
+            # What compares the states of runs was checked before.
             self._starts[blank.dtype] = self._starts[blank.dtype].without_states()
         start = self._starts[blank.dtype]
         try:

@@ -1,13 +1,14 @@
-"""What of a batch must not matter: the order of its samples."""
+"""What of a batch must not matter: the order of its samples, and what its mask hides."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from symmetry.base.random import Random
 from symmetry.invariants.law import holds, judge
 from symmetry.invariants.measurement import Measurement
-from symmetry.trainings.start import TrainingStart, cycle
+from symmetry.trainings.start import JUDGED, TrainingStart, cycle
 from symmetry.units.state import Array
 from symmetry.units.units import Order
 
@@ -41,6 +42,29 @@ def samples(start: TrainingStart) -> Measurement:
     return found
 
 
+def padding(start: TrainingStart) -> Measurement:
+    """Compare a run with other tokens where masks hide them with the run as it is.
+
+    It cannot be judged where padding is found by its token, or where a label stands next to it.
+    """
+    why = "a script makes its batches itself"
+    if start.target.sequential or (why := start.begin(noise=True).padding(JUDGED)):
+        return Measurement(counted=False, note=why, applies=False)
+    found, _ = start.with_others_hidden()
+    measured = judge(
+        start, lambda _: (found, start.result), "other hidden tokens", "the run as it is"
+    )
+    if measured.violation is None:
+        return measured
+    _, seen = start.with_others_hidden(look=True)
+    for text, right in seen.items():
+        if right:
+            note = f"cannot judge: {text}"
+            return Measurement(counted=False, note=note, random=measured.random)
+    message = "; ".join((measured.violation.message, *seen))
+    return replace(measured, violation=replace(measured.violation, message=message))
+
+
 def _excuse(start: TrainingStart, count: int) -> str:
     """Say why a sound step may depend on the order of its samples; nothing if none is known."""
     states, seen = start.resampled_with_draws(start.sample_order(count, 0))
@@ -50,7 +74,7 @@ def _excuse(start: TrainingStart, count: int) -> str:
     for size, order in _orders_of_pieces(count, start.seed):
         # Running statistics know the order of micro-batches, by rights.
         if holds(start, start.resampled(order), start.buffers):
-            return f"the step takes {size} samples together, as micro-batches are normalised"
+            return f"the step takes samples together, {size} at a time (normalised? pairs?)"
     return ""
 
 

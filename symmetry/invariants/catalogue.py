@@ -262,6 +262,14 @@ CATALOGUE: tuple[Invariant, ...] = (
         ),
     ),
     Invariant(
+        name="training/padding",
+        statement="what an attention mask hides changes nothing",
+        reason="hidden tokens take part in no sum, and no loss is computed of them",
+        witness="a hidden token, another one there, and a state that moved",
+        targets="PyTorch trainings on tokens",
+        trainings=OfTrainings(measure=batches.padding, compared="response", copies=8),
+    ),
+    Invariant(
         name="training/resume",
         statement="state dictionaries loaded into a fresh training continue the run with the same "
         "bits",

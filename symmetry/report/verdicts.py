@@ -30,6 +30,8 @@ _OF_FAILURES = "iteration", "matrix", "units", "entry", "relative", "groups", "g
 _NAME = max(len(invariant.name) for invariant in catalogue_of("steps"))
 _KIND = max(map(len, KINDS))
 _REPEATABLE, _SAMPLES = "symmetry/repeatable", "symmetry/samples"
+_UNITS = "treats equal units differently"
+_UNLIKE = {_SAMPLES: "treats samples differently", "training/padding": "reads what a mask hides"}
 _OF_UNITS = {"symmetry/clones", "symmetry/permutation"}
 
 
@@ -293,8 +295,9 @@ def _meaning(verdict: Verdict) -> str:
         times = f"{verdict.margin:.3g}".replace("inf", "infinitely many")
         return f", by {times} times what rounding explains"
     if violation.rounding is False:
-        what = "samples" if verdict.invariant == _SAMPLES else "equal units"
-        return f", by more than rounding explains: the step treats {what} differently"
+        return (
+            f", by more than rounding explains: the step {_UNLIKE.get(verdict.invariant, _UNITS)}"
+        )
     return f", and rounding is no excuse: a sound {what} never does this"
 
 

@@ -237,6 +237,21 @@ class Run(Protocol):
         """
         ...
 
+    def padding(self, steps: int) -> str:
+        """Say why nothing that a mask hides can be replaced in so many batches; nothing if it can.
+
+        No step is taken.
+        """
+        ...
+
+    def replace_hidden(self, *, look: bool = False) -> Mapping[str, bool]:
+        """Hide other tokens in the steps that follow.
+
+        With ``look`` it is seen how hidden tokens are known beside the mask: what is returned says
+        so once the steps are taken, and whether that is right.
+        """
+        ...
+
     def level(self, fixed: Mapping[int, Sequence[int]]) -> None:
         """Let steps read fixed arrays as the same along these axes, or as zero without axes.
 

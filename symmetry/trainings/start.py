@@ -295,6 +295,15 @@ class TrainingStart:
         """Return whether an order of units changes the start."""
         return not identical(units.rearranged(self.state, order), self.state)
 
+    def with_others_hidden(self, *, look: bool = False) -> tuple[States, Mapping[str, bool]]:
+        """Return the states of a run in which other tokens are hidden by the masks of batches.
+
+        With them comes what ``Run.replace_hidden`` sees.
+        """
+        run = self.begin()
+        seen = run.replace_hidden(look=look)
+        return list(run.states(JUDGED)), seen
+
     @property
     def buffers(self) -> frozenset[str]:
         """The arrays of the model that are not trained, such as running statistics."""

@@ -96,7 +96,7 @@ def test_what_is_drawn_for_each_sample_cannot_be_judged(loss):
 def test_micro_batches_that_are_normalised_cannot_be_judged():
     verdict = judged(micro_batches, normalised=True)
     assert verdict.kind == "vacuous"
-    why = "the step takes 6 samples together, as micro-batches are normalised"
+    why = "the step takes samples together, 6 at a time (normalised? pairs?)"
     assert verdict.message == f"cannot judge: {why}"
     assert judged(micro_batches).kind == "holds"
 
@@ -112,3 +112,85 @@ def test_a_sample_that_is_left_out_is_violated(loss, normalised):
     assert verdict.kind == "violated"
     assert verdict.message.startswith("after step 1 of a run from rearranged samples, model.")
     assert "unit" not in verdict.message
+
+
+def padded(*, masked=True, left=False, by_token=False, labels=None):
+    """The verdict on ``training/padding`` of a model that is asked to pool what its mask leaves."""
+    import torch
+    from torch import nn
+
+    def make():
+        model = nn.Sequential(nn.Embedding(9, 4), nn.Tanh(), nn.Linear(4, 3))
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+
+        def step(batch):
+            optimizer.zero_grad()
+            ids, mask = batch["input_ids"], batch["attention_mask"].float()
+            if by_token:
+                mask = (ids != 0).float()
+            if not masked:
+                mask = torch.ones_like(mask)
+            out = (model(ids) * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
+            entropy(out, batch["target"]).backward()
+            optimizer.step()
+
+        def batch(i):
+            lengths = torch.tensor([5, 3, 4, 2])
+            mask = (torch.arange(5) < lengths[:, None]).long()
+            mask = mask.flip(1) if left else mask
+            ids = (torch.arange(20 + i)[i:].reshape(4, 5) % 8 + 1) * mask
+            given = {"input_ids": ids, "attention_mask": mask, "target": lengths % 3}
+            return given if labels is None else {**given, "labels": torch.full((4, 5), labels)}
+
+        return model, step, {"batch": batch}
+
+    found = check_target(TrainingTarget("mine", make), only="training/padding", dtype="float32")
+    return found.verdicts[0]
+
+
+def test_what_a_mask_hides_changes_nothing():
+    assert padded().kind == "holds"
+    assert padded(left=True, labels=-100).kind == "holds"
+
+
+def test_what_reads_hidden_tokens_is_violated_and_says_on_which_side_they_are():
+    verdict = padded(masked=False)
+    assert verdict.kind == "violated"
+    assert verdict.message.startswith("after step 1 of a run from other hidden tokens, model.")
+    hint = "; tokens are hidden on the left, where a first position is pooled and a state begins"
+    assert padded(masked=False, left=True).message.endswith(hint)
+    assert not verdict.message.endswith(hint)
+
+
+def test_a_model_that_finds_padding_by_its_token_cannot_be_judged():
+    verdict = padded(by_token=True)
+    text = "cannot judge: tokens are compared with a number (test_batches.py:"
+    assert (verdict.kind, verdict.message[: len(text)]) == ("vacuous", text)
+
+
+def test_labels_at_hidden_tokens_make_it_not_applicable():
+    verdict = padded(labels=2)
+    assert (verdict.kind, verdict.message) == (
+        "not applicable",
+        "its labels at hidden tokens are not -100",
+    )
+    verdict = padded_without_a_mask()
+    assert verdict.kind == "not applicable"
+    assert "attention_mask" in verdict.message
+
+
+def padded_without_a_mask():
+    import torch
+    from torch import nn
+
+    def make():
+        model = nn.Linear(3, 2)
+
+        def step(batch):
+            loss = model(batch).square().mean()
+            loss.backward()
+
+        return model, step, {"batch": lambda i: torch.ones(4, 3)}
+
+    found = check_target(TrainingTarget("mine", make), only="training/padding", dtype="float32")
+    return found.verdicts[0]

@@ -33,6 +33,12 @@ from symmetry.trainings.torch.objects import (
     held_by,
     make_objects,
 )
+from symmetry.trainings.torch.padding import (
+    NO_MASK,
+    Padding,
+    why_none_hidden,
+    with_others_hidden,
+)
 from symmetry.trainings.torch.rates import Rates
 from symmetry.trainings.torch.replicas import digests_of, gathered
 from symmetry.trainings.torch.state import (
@@ -93,6 +99,8 @@ class TorchRun:
         self.nudge: torch.Generator | None = None
         self._fixed: FixedTensors | None = None
         self._draws: SampleDraws | None = None
+        self._padding: Padding | None = None
+        self._hides_others = False
         self._ends_at: tuple[int, int] | None = None
         self._frozen: Frozen | None = None
         self._gradient: float | None = None
@@ -435,7 +443,8 @@ class TorchRun:
         with ExitStack() as stack:
             promote = self.dtype == "float64"
             changes = promote or not self._noise or self.nudge is not None
-            if changes or self._fixed is not None or self._draws is not None:
+            looks = [mode for mode in (self._fixed, self._draws, self._padding) if mode is not None]
+            if changes or looks:
                 stack.enter_context(self._inside.watching(promote=promote))
             if changes:
                 if promote:
@@ -444,10 +453,8 @@ class TorchRun:
                     self._inside, self._see, promote=promote, noise=self._noise, nudge=self.nudge
                 )
                 stack.enter_context(mode)
-            if self._fixed is not None:
-                stack.enter_context(self._fixed)
-            if self._draws is not None:
-                stack.enter_context(self._draws)
+            for look in looks:
+                stack.enter_context(look)
             yield
 
     def samples(self) -> int | None:
@@ -479,8 +486,32 @@ class TorchRun:
         finally:
             self._draws.paused = False
 
+    def padding(self, steps: int) -> str:
+        """Say why nothing that a mask hides can be replaced in so many batches; nothing if it can.
+
+        No step is taken.
+        """
+        if self.objects.batch is None:
+            return NO_MASK
+        kept = generators.kept(generators.shared())
+        with self._own_random_states(), _readable("batch(i)"), kept:
+            batches = [self.objects.batch(i) for i in range(steps)]
+        return next(filter(None, map(why_none_hidden, batches)), "")
+
+    def replace_hidden(self, *, look: bool = False) -> Mapping[str, bool]:
+        """Hide other tokens in the steps that follow; see how they may be known on request."""
+        self._hides_others = True
+        if not look:
+            return {}
+        self._padding = Padding()
+        return self._padding.found
+
     def _rearranged(self, batch: Any) -> Any:
-        """Return a batch with its samples in the order of this run."""
+        """Return a batch with its samples in the order of this run, and what it hides replaced."""
+        if self._padding is not None:
+            self._padding.see(batch)
+        if self._hides_others:
+            batch = with_others_hidden(batch)
         if self.order is None:
             return batch
         axis, order = self.objects.batch_axis, torch.as_tensor(self.order)

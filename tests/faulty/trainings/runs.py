@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from tests.faulty.trainings.fault import fault
 from tests.sound.trainings import models
 from tests.sound.trainings.models import labels, numbers, tokens
-from tests.sound.trainings.steps import classify, pausing, plain
+from tests.sound.trainings.steps import classify, masked_tokens, pausing, plain
 
 _calls = itertools.count()
 _cache: list[Tensor] = []
@@ -315,6 +315,11 @@ def last_sample_left_out_beside_noise() -> Any:
         return F.cross_entropy(model((x + 0.3 * torch.randn_like(x))[:-1]), y[:-1])
 
     return given(loss)
+
+
+@fault("training/padding", wrong="states of hidden tokens take part in the mean")
+def mean_over_padding() -> Any:
+    return masked_tokens(lambda x, mask: x.mean(1))
 
 
 @fault("symmetry/samples", wrong="inputs are mixed with their neighbours, labels are not")

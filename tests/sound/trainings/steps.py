@@ -680,6 +680,33 @@ def micro_batches_that_are_normalised() -> Any:
     return given(model, loss)
 
 
+def masked_tokens(pool: Callable[[Tensor, Tensor], Tensor]) -> Any:
+    """Return a training on sentences of several lengths; ``pool`` is given states and the mask."""
+    embedding, attention, head = nn.Embedding(20, 8), nn.MultiheadAttention(8, 2), nn.Linear(8, 3)
+    model = nn.ModuleDict({"embedding": embedding, "attention": attention, "head": head})
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+
+    def batch(i: int) -> dict[str, Tensor]:
+        mask = (torch.arange(7) < 3 + labels(6, 5, seed=i)[:, None]).long()
+        ids = 1 + tokens(6, 7, vocabulary=19, seed=i)
+        return {"input_ids": ids * mask, "attention_mask": mask, "target": labels(6, 3, seed=i)}
+
+    def step(batch: dict[str, Tensor]) -> None:
+        optimizer.zero_grad()
+        mask = batch["attention_mask"]
+        x = embedding(batch["input_ids"]).transpose(0, 1)
+        out, _ = attention(x, x, x, key_padding_mask=mask == 0)
+        F.cross_entropy(head(pool(out.transpose(0, 1), mask)), batch["target"]).backward()
+        optimizer.step()
+
+    return model, step, {"batch": batch}
+
+
+@sound
+def mean_of_what_a_mask_leaves() -> Any:
+    return masked_tokens(lambda x, mask: (x * mask[..., None]).sum(1) / mask.sum(1, keepdim=True))
+
+
 @sound
 def pairs_of_neighbours() -> Any:
     model = models.MLP()
