@@ -69,6 +69,10 @@ class Report(Checked):
         """Whether the command would exit with 0."""
         return exit_code(self.verdicts) == 0
 
+    def __bool__(self) -> bool:
+        """Return ``ok``, so that ``assert check(step)`` says what it seems to say."""
+        return self.ok
+
     def __iter__(self) -> Iterator[Verdict]:
         return iter(self.verdicts)
 

@@ -22,7 +22,7 @@ from symmetry.base.errors import SymmetryError
 from symmetry.checker.plan import Options, Patterns, Plan, make_plan
 from symmetry.checker.run import run
 from symmetry.checker.verdict import Checked
-from symmetry.report.verdicts import failures, line
+from symmetry.report.verdicts import conclusion, failures, line
 from symmetry.steps.case import Case, CaseError, parse_case
 from symmetry.targets.resolve import as_target, resolve
 
@@ -106,6 +106,8 @@ class InvariantCheck:
         if reasons := [v.reason or "" for v in verdicts if v.kind == "expected failure"]:
             pytest.xfail(reasons[0])
             pytest.fail(_text(checked), pytrace=False)  # only under --runxfail
+        if any(verdict.unproved for verdict in verdicts):
+            pytest.fail(conclusion(verdicts), pytrace=False)
         if not any(verdict.kind in ("holds", "rounding") for verdict in verdicts):
             pytest.skip("; ".join(map(line, verdicts)))
 

@@ -61,4 +61,5 @@ def verdict_of(
         margin=measured.margin,
         violation=violation,
         message=message,
+        unproved=measured.unproved,
     )

@@ -150,6 +150,13 @@ class TrainingExaminer(Examiner):
             gc.collect()  # what was recorded refers to itself, and is large
             give_back()
 
+    def _why_no_units(self) -> str:
+        """Say why there are no equal units, where what speaks of them was asked for."""
+        if self._why_none or self.coverage is None:
+            return self._why_none
+        reasons = dict.fromkeys(axis.why for axis in self.coverage.uncovered)
+        return f"no equal units were found: {', '.join(reasons) or 'it has no parameters'}"
+
     def _tell(self, what: str, dtype: str) -> Verdict | None:
         """Say what is about to be done; return the verdict if nothing is to be run for it."""
         known = self.plan.known_of(what, dtype)
@@ -182,6 +189,8 @@ class TrainingExaminer(Examiner):
             measured = of.measure(start)
         except TargetError as error:
             return replace(blank, kind="error", cases=1, message=str(error))
+        if measured.unproved:
+            measured = replace(measured, note=self._why_no_units())
         self._random |= dict.fromkeys(measured.random)
         self._noise |= dict.fromkeys(measured.noise)
         violation = measured.violation

@@ -56,6 +56,8 @@ class Verdict:
         A failure was expected, but there is none in any dtype that was checked.
     failures, reruns
         How often the smallest case failed again when it was run again.
+    unproved
+        It speaks of equal units, and there are none: passing would prove nothing.
     iteration, matrix, units, entry, relative, groups, growth, rounding
         Of a failure: the step, from 1, and the array that show it, the units and the entry there,
         how far they are apart relative to their size, which units are equal still, how that went
@@ -81,6 +83,7 @@ class Verdict:
     stale: bool = False
     failures: int = 0
     reruns: int = 0
+    unproved: bool = False
     steps: int | None = None
     array: str | None = None
     group: str | None = None
@@ -152,8 +155,12 @@ def settled(verdicts: Sequence[Verdict], reason: str | None) -> list[Verdict]:
 
 
 def exit_code(verdicts: Iterable[Verdict]) -> int:
-    """Return 1 if a verdict gates; 2 if no case counted, so that passing means nothing; else 0."""
+    """Return 1 if a verdict gates; 2 if passing would prove nothing; else 0.
+
+    That is so if no case counted, or no equal units were found for what speaks of them.
+    """
     verdicts = tuple(verdicts)
     if any(verdict.gates for verdict in verdicts):
         return 1
-    return 0 if any(verdict.counted for verdict in verdicts) else 2
+    proved = any(verdict.counted for verdict in verdicts)
+    return 0 if proved and not any(verdict.unproved for verdict in verdicts) else 2

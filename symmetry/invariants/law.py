@@ -39,7 +39,7 @@ def rearranged(start: Start, groups: Sequence[Units], kind: str) -> Measurement:
     Witness: differing units are moved; the state moved.
     """
     if not groups:
-        return Measurement(counted=False, note=_NO_UNITS)
+        return Measurement(counted=False, note=_NO_UNITS, unproved=True)
     if not start.orders(groups, 0):
         return Measurement(counted=False, note=f"all {kind} are equal")
 
@@ -61,7 +61,7 @@ def clones(start: Start) -> Measurement:
     """
     groups = [units for units in start.groups if not units.chosen]
     if not groups:
-        return Measurement(counted=False, note=_NO_UNITS)
+        return Measurement(counted=False, note=_NO_UNITS, unproved=not start.groups)
     pairs = [
         (units, a, b)
         for units in groups

@@ -71,6 +71,7 @@ class Measurement:
     array: str | None = None  # where the largest ratio is
     note: str = ""  # why nothing could be said, or what is to be said beside
     applies: bool = True  # whether the invariant speaks about this target at all
+    unproved: bool = False  # whether it speaks of units, and there are none
     random: tuple[tuple[str, str], ...] = ()  # operations that were replaced by their means, where
     noise: tuple[str, ...] = ()  # where noise is drawn without which it was judged
 

@@ -81,3 +81,55 @@ def test_a_training_has_no_cases(folder):
     done = check(folder, "sound.py:training", "--case", case)
     assert done.returncode == 2
     assert "is a training: it has no cases to be run" in done.stderr
+
+
+def test_a_training_without_equal_units_does_not_pass(folder):
+
+    scaled = TRAINING.replace("model(x), y", "model(x) * torch.arange(3.0), y").replace(
+        "nn.Sequential(nn.Linear(5, 6), nn.Tanh(), nn.Linear(6, 3))", "nn.Linear(5, 3)"
+    )
+    (folder / "linear.py").write_text(textwrap.dedent(scaled))
+    quick = ("--dtype", "float32", "--only", "symmetry/*")
+    done = check(folder, "linear.py:training", *quick, "--json", "found.json")
+    skips = "--skip symmetry/permutation --skip symmetry/clones"
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("error: no equal units were checked: ")
+    assert done.stderr.splitlines()[-1].endswith(f"; {skips} lets it pass")
+    results = json.loads((folder / "found.json").read_text())["results"]
+    assert "vacuous" in {r["verdict"] for r in results if r["name"] == "symmetry/clones"}
+    assert check(folder, "linear.py:training", *quick, *skips.split()).returncode == 0
+
+
+def test_pytest_fails_where_there_are_no_equal_units(folder):
+    (folder / "test_linear.py").write_text(
+        textwrap.dedent("""
+        import torch
+        from symmetry import parametrize_invariants
+
+
+        def training():
+            model = torch.nn.Linear(3, 1)
+
+            def step(i):
+                model.zero_grad()
+                model(torch.arange(6.0).add(i).sin().view(2, 3)).square().sum().backward()
+                torch.optim.SGD(model.parameters(), 0.1).step()
+
+            return model, step
+
+
+        @parametrize_invariants(training, only="symmetry/clones", dtype="float32")
+        def test_it(invariant_check):
+            invariant_check()
+        """)
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_linear.py"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "no equal units were checked: " in done.stdout
+    assert "; --skip symmetry/clones lets it pass" in done.stdout
