@@ -204,11 +204,11 @@ def conclusion(verdicts: Sequence[Verdict]) -> str:
     code = exit_code(verdicts)
     if code == 1:
         return _gating(verdicts)
-    if unproved := [v for v in verdicts if code == 2 and v.unproved]:
+    if code == 2 and (unproved := [v for v in verdicts if v.unproved]):
         skips = " ".join(f"--skip {name}" for name in _names(unproved))
-        why = unproved[0].message.removeprefix("no equal units were found: ")
-        why = why.removeprefix("no equal units were looked for: ")
-        return f"no equal units were checked: {why}; {skips} lets it pass"
+        reason = unproved[0].message.removeprefix("no equal units were found: ")
+        reason = reason.removeprefix("no equal units were looked for: ")
+        return f"no equal units were checked: {reason}; {skips} lets it pass"
     if code == 2:
         why = dict.fromkeys(verdict.message.partition(" (")[0] for verdict in verdicts)
         return f"nothing was checked: {'; '.join(why)}"
