@@ -26,8 +26,9 @@ from symmetry.units.units import Units
 STEPS = 2  # whose batches a group has to hold on: those that the invariants of units visit
 _LOSS, _NOISES = 1e-12, 30  # relative; and multiples of what one ulp in the parameters does
 _BYTES = 80  # at the peak, for each parameter: ten copies in float64
-_SCALES = 1.0, 0.1, 0.01  # of how far the generic start is from the training's own
-_MOST = 0.9  # of the entries that receive a gradient there are to receive one at the generic start
+_SCALES = 0.1, 0.01  # of how far the generic start is from the training's own, if 1 is too far
+_ALIVE = 0.75  # times what biases grow by where units are to be alive
+_REVIVALS = 3  # times that the biases of units that are dead all the same grow once more
 
 Reached = Mapping[str, NDArray[np.bool_]]  # which entries of parameters received a gradient
 
@@ -197,7 +198,7 @@ class Rehearsal:
             for name in steps.buffers
             if not actions.same(start[name], outcome.buffers[0][name], 0.0)
         }
-        generic = _generic(steps, start, {*run.parameters} | moving, _count(first.reached))
+        generic = _generic(steps, start, {*run.parameters} | moving)
         return cls(steps, first, start, generic, tuple(run.random), run.model_name, run.turned)
 
     @cached_property
@@ -339,28 +340,67 @@ def _without_backward(
     return steps, run, start, outcome
 
 
-def _generic(steps: Steps, start: State, names: Collection[str], wanted: int) -> State:
-    """Find a generic start at which most entries receive a gradient that do so at the start.
+def _generic(steps: Steps, start: State, names: Collection[str]) -> State:
+    """Find a generic start: of the candidates the one at which most entries receive a gradient.
 
-    A large move may make all samples choose one expert; at a small one units hardly matter.
+    Units that are dead there, as those of a ReLU may be, do not show where they lie. How many
+    entries receive a gradient at the training's own start does not matter: units may be dead there.
     """
-    best, most = start, -1
-    for scale in _SCALES:
-        moved = _moved(start, names, scale)
-        if not steps.take(moved).finite:
-            continue
-        try:
-            *_, found = _gradients(steps.run(moved))
-        except TrainingError:  # an update may refuse what this start leads to
-            found = {}
-        if _count(found) > most:
-            best, most = moved, _count(found)
-        if _count(found) >= _MOST * wanted:
+    best: State = start
+    most: Reached = {}
+    for moved in _candidates(start, names):
+        reached = _reached(steps, moved)
+        if reached is not None and (best is start or _count(reached) > _count(most)):
+            best, most = moved, reached
+    for _ in range(_REVIVALS):
+        moved = _revived(best, most)
+        reached = _reached(steps, moved)
+        if reached is None or _count(reached) <= _count(most):
             break
+        best, most = moved, reached
     return best
 
 
-def _moved(start: State, names: Collection[str], scale: float) -> State:
+def _reached(steps: Steps, start: State) -> Reached | None:
+    """Return which entries receive a gradient from a start; None if its losses are not finite."""
+    if not steps.take(start).finite:
+        return None
+    try:
+        *_, reached = _gradients(steps.run(start))
+    except TrainingError:  # an update may refuse what this start leads to
+        return {}
+    return reached
+
+
+def _revived(start: State, reached: Reached) -> State:
+    """Return the start with larger entries of vectors where no gradient reaches them.
+
+    Such an entry is the bias of a unit that is dead.
+    """
+    return {
+        name: array + ~reached[name] if array.ndim == 1 and name in reached else array
+        for name, array in start.items()
+    }
+
+
+def _candidates(start: State, names: Collection[str]) -> Iterator[State]:
+    """Yield starts with some arrays moved at random.
+
+    A large move may make all samples choose one expert; at a small one units hardly matter. With
+    small matrices and large biases no ReLU switches a unit off.
+    """
+    yield _moved(start, names, 1.0)
+    random = np.random.default_rng(1)
+    alive = _moved(start, names, 1.0)
+    for name in (name for name in start if name in names):
+        array, more = alive[name], 0.5 + abs(random.standard_normal(start[name].shape))
+        alive[name] = array + _ALIVE * more if array.ndim == 1 else array / 2
+    yield alive
+    for scale in _SCALES:
+        yield _moved(start, names, scale)
+
+
+def _moved(start: State, names: Collection[str], scale: float) -> dict[str, Array]:
     """Return the start with some arrays moved at random.
 
     Vectors, which may be biases, grow: it keeps units alive that a ReLU would switch off.

@@ -12,7 +12,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
 
 from symmetry.observe.torch import tensors_in, written_by
-from symmetry.trainings.torch.modes import MEANS, Inside, user_place
+from symmetry.trainings.torch.modes import Inside, user_place
+from symmetry.trainings.torch.noise import MEANS
 from symmetry.trainings.torch.state import as_array
 from symmetry.units.state import Array
 

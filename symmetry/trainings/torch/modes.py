@@ -17,22 +17,12 @@ from torch.utils._pytree import tree_map
 
 from symmetry.base.user_code import is_user_code
 from symmetry.observe.torch import written_by
+from symmetry.trainings.torch import noise as random
 
 _HALF = frozenset({torch.bfloat16, torch.float16})
 _WIDE = {torch.complex64: torch.complex128} | dict.fromkeys({*_HALF, torch.float32}, torch.float64)
-MEANS: dict[str, Callable[[bool, Any], Any]] = {  # of whether it writes in place, and arguments
-    "bernoulli": lambda in_place, a: (a[1] if a[1:] else 0.5) if in_place else a[-1],
-    "normal": lambda in_place, a: (a[1] if a[1:] else 0.0) if in_place else a[0],
-    "uniform": lambda _, a: (a[1] + a[2]) / 2 if a[2:] else 0.5,
-    "exponential": lambda _, a: 1 / a[1] if a[1:] else 1.0,
-    "randn": lambda *_: 0.0,
-    "randn_like": lambda *_: 0.0,
-    "rand": lambda *_: 0.5,
-    "rand_like": lambda *_: 0.5,
-}
 _DRAWS = torch.ops.aten.normal_.default, torch.ops.aten.uniform_.default
 _MANY = 10_000  # entries: to draw fewer takes no time
-_NOISE = {*MEANS, "native_dropout", "rrelu_with_noise"}
 _COPIES = {"_to_copy", "copy", "clone", "detach", "lift_fresh", "alias", "empty", "empty_like"}
 
 
@@ -114,10 +104,13 @@ class Arithmetic(TorchDispatchMode):
         kwargs = kwargs or {}
         name = func._schema.name.split("::")[1].rstrip("_")
         perform: Callable[..., Any] = func
-        if name in _NOISE and self._inside.draws():
-            self._seen(name, user_place())
+        drops = random.drops(func, args)
+        if (name in random.NOISE or drops) and self._inside.draws():
+            self._seen("native_dropout" if drops else name, user_place())
             if not self._noise:
-                perform = _with_mean(func, name)
+                perform = (
+                    random.without_dropping(func, drops) if drops else random.with_mean(func, name)
+                )
         if self._promote:
             return _promoted(func, perform, args, kwargs)
         result = perform(*args, **kwargs)
@@ -265,21 +258,6 @@ def _is_tensor(value: Any) -> bool:
 
 def _is_view(func: Any) -> bool:
     return any(result.alias_info is not None for result in func._schema.returns)
-
-
-def _with_mean(func: Any, name: str) -> Callable[..., Any]:
-    """Return what replaces a random operation. It draws all the same, for the sake of others."""
-
-    def mean(*args: Any, **kwargs: Any) -> Any:
-        result = func(*args, **kwargs)
-        if name == "native_dropout":
-            return args[0].clone(), torch.ones_like(args[0], dtype=torch.bool)
-        if name == "rrelu_with_noise":
-            return torch.where(args[0] > 0, args[0], args[0] * (args[2] + args[3]) / 2)
-        value = MEANS[name](func._schema.name.endswith("_"), args)
-        return result.copy_(torch.as_tensor(value, dtype=result.dtype))
-
-    return mean
 
 
 def user_place() -> str:

@@ -1,0 +1,91 @@
+"""Random operations, and the means that stand for what they draw.
+
+Every operation that PyTorch tags as random is one of these: noise, which has a mean; an operation
+that drops inputs by itself, as attention and recurrent kernels may; a choice among whole numbers,
+which has no mean and stays as it is, like data; or one that calls others of these.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+Mean = Callable[[bool, Any], Any]  # of whether it writes in place, and of its arguments
+
+
+def _parameter(default: float) -> Mean:
+    """Return the mean of what is drawn around its first parameter, if that is not left out."""
+    return lambda in_place, a: (a[1] if a[1:] else default) if in_place else a[0]
+
+
+MEANS: dict[str, Mean] = {
+    "bernoulli": lambda in_place, a: (a[1] if a[1:] else 0.5) if in_place else a[-1],
+    "normal": _parameter(0.0),
+    "normal_functional": lambda _, a: a[1] if a[1:] else 0.0,
+    "uniform": lambda _, a: (a[1] + a[2]) / 2 if a[2:] else 0.5,
+    "exponential": lambda _, a: 1 / a[1] if a[1:] else 1.0,
+    "log_normal": lambda _, a: math.exp((a[1:] or (1.0,))[0] + (a[2:] or (2.0,))[0] ** 2 / 2),
+    "cauchy": lambda _, a: a[1] if a[1:] else 0.0,  # its median: it has no mean
+    "geometric": lambda _, a: 1 / a[1],
+    "poisson": lambda _, a: a[0],
+    "binomial": lambda _, a: a[0] * a[1],
+    "_standard_gamma": lambda _, a: a[0],
+    "_sample_dirichlet": lambda _, a: a[0] / a[0].sum(-1, keepdim=True),
+    "randn": lambda *_: 0.0,
+    "randn_like": lambda *_: 0.0,
+    "rand": lambda *_: 0.5,
+    "rand_like": lambda *_: 0.5,
+}
+CHOICES = {"randint", "randint_like", "random", "randperm", "multinomial"}
+_MASKED = {"native_dropout", "_fused_dropout"}  # return their mask
+_SLOPES = {"rrelu_with_noise", "rrelu_with_noise_functional"}  # write it, or return it
+NOISE = {*MEANS, *_MASKED, *_SLOPES}
+
+
+def drops(func: Any, args: Any) -> tuple[int, ...]:
+    """Return the places of the arguments by which an operation drops some of its inputs."""
+    return tuple(
+        place
+        for place, argument in enumerate(func._schema.arguments)
+        if argument.name in ("dropout", "dropout_p") and args[place:] and args[place]
+    )
+
+
+def without_dropping(func: Any, places: tuple[int, ...]) -> Callable[..., Any]:
+    """Return the operation as it is performed without dropping anything."""
+
+    def kept(*args: Any, **kwargs: Any) -> Any:
+        return func(*(0.0 if n in places else a for n, a in enumerate(args)), **kwargs)
+
+    return kept
+
+
+def with_mean(func: Any, name: str) -> Callable[..., Any]:
+    """Return what replaces a random operation. It draws all the same, for the sake of others."""
+
+    def mean(*args: Any, **kwargs: Any) -> Any:
+        if name in _SLOPES:
+            return _with_mean_slope(func, args, kwargs)
+        result = func(*args, **kwargs)
+        if name in _MASKED:
+            kind = torch.bool if name == "native_dropout" else torch.uint8
+            return args[0].clone(), torch.ones_like(args[0], dtype=kind)
+        value = MEANS[name](func._schema.name.endswith("_"), args)
+        return result.copy_(torch.as_tensor(value, dtype=result.dtype))
+
+    return mean
+
+
+def _with_mean_slope(func: Any, args: Any, kwargs: Any) -> Any:
+    """Perform a leaky ReLU whose slopes are drawn, with their mean; backward reads them, too."""
+    x = args[0].clone()
+    lower, upper = (*args[2:4], *(0.125, 1 / 3)[len(args[2:4]) :])
+    result = func(*args, **kwargs)
+    if not (args[4:] and args[4]):  # not in training: nothing is drawn
+        return result
+    slopes = torch.where(x > 0, 1.0, (lower + upper) / 2).to(x.dtype)
+    if isinstance(result, tuple):
+        return x * slopes, slopes
+    args[1].copy_(slopes)
+    return result.copy_(x * slopes)
