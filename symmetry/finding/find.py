@@ -32,7 +32,7 @@ def find(training: TrainingTarget, progress: Tell = lambda *_: None) -> Coverage
     """
     progress("first steps", 0, 1)
     rehearsal = Rehearsal.begin(training)
-    trained, reached = rehearsal.first.trained, rehearsal.first.reached
+    trained, reached = rehearsal.first.trained, rehearsal.first.gradients.entries
     solver = Solver(rehearsal.trace())
     search = Groups(solver, rehearsal.tolerance, trained, progress)
     candidates = [] if rehearsal.silent else search.find()
@@ -46,7 +46,10 @@ def find(training: TrainingTarget, progress: Tell = lambda *_: None) -> Coverage
     def holds(units: Units) -> bool:
         if len(idle(units, reached)) == units.count:
             return False
-        return search.holds(units) and bool(rehearsal.survivors([units], groups, search.excused))
+        # A loop over experts does not perform the same where one that no sample chose has some.
+        chosen = any(not part.arrays for part in units.parts)
+        holds = chosen or search.holds(units)
+        return holds and bool(rehearsal.survivors([units], groups, search.excused))
 
     wholes = siblings(shapes, free, holds)
     groups = named([*groups, *wholes], shapes, rehearsal.turned)

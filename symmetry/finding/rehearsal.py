@@ -30,8 +30,6 @@ _SCALES = 0.1, 0.01  # of how far the generic start is from the training's own, 
 _ALIVE = 0.75  # times what biases grow by where units are to be alive
 _REVIVALS = 3  # times that the biases of units that are dead all the same grow once more
 
-Reached = Mapping[str, NDArray[np.bool_]]  # which entries of parameters received a gradient
-
 
 class Manner(NamedTuple):
     """How a step is taken without backward.
@@ -67,6 +65,30 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Gradients:
+    """What is seen of gradients in steps that are taken as they are written.
+
+    Attributes
+    ----------
+    entries
+        Which entries of the parameters received one; nothing where no backward left any.
+    steps
+        After how many steps all parameters have had one that get one.
+    ends
+        How often each step asks for gradients: those that are kept, those that are returned.
+    """
+
+    entries: Mapping[str, NDArray[np.bool_]]
+    steps: int
+    ends: Sequence[tuple[int, int]]
+
+    @property
+    def count(self) -> int:
+        """How many entries received one."""
+        return sum(map(np.count_nonzero, self.entries.values()))
+
+
+@dataclass(frozen=True)
 class First:
     """What is seen of a training's first steps, taken as they are written.
 
@@ -76,19 +98,13 @@ class First:
         The parameters that are trained.
     later
         Parameters and buffers afterwards.
-    reached
-        Which entries of the parameters received a gradient; nothing where no backward left any.
-    ends
-        How often each step asks for gradients: those that are kept, those that are returned.
-    traced
-        After how many steps all parameters have had a gradient that get one.
+    gradients
+        What they receive.
     """
 
     trained: frozenset[str]
     later: State
-    reached: Reached
-    ends: Sequence[tuple[int, int]]
-    traced: int
+    gradients: Gradients
 
 
 @dataclass(frozen=True)
@@ -156,6 +172,8 @@ class Rehearsal:
     generic
         The same, moved so far that no two units are equal by chance: a start of zeros, for
         instance, would accept any exchange.
+    traced
+        How many steps from there all parameters need to have had a gradient that get one.
     random, model, turned
         Name and place of the random operations inside modules; the name of the model's class;
         matrices that make units along their second axis.
@@ -165,6 +183,7 @@ class Rehearsal:
     first: First
     start: State
     generic: State
+    traced: int
     random: tuple[tuple[str, str], ...]
     model: str
     turned: frozenset[str]
@@ -181,7 +200,7 @@ class Rehearsal:
             If there are so many parameters that memory cannot be enough.
         """
         first = _first_steps(training)
-        steps, run, start, outcome = _without_backward(training, first.ends)
+        steps, run, start, outcome = _without_backward(training, first.gradients.ends)
         for i, loss in enumerate(outcome.losses):
             if not math.isfinite(loss):
                 raise TrainingError(f"{training.name}: the loss of step({i}) is {loss}")
@@ -198,8 +217,10 @@ class Rehearsal:
             for name in steps.buffers
             if not actions.same(start[name], outcome.buffers[0][name], 0.0)
         }
-        generic = _generic(steps, start, {*run.parameters} | moving)
-        return cls(steps, first, start, generic, tuple(run.random), run.model_name, run.turned)
+        generic, traced = _generic(steps, start, {*run.parameters} | moving)
+        return cls(
+            steps, first, start, generic, traced, tuple(run.random), run.model_name, run.turned
+        )
 
     @cached_property
     def base(self) -> Outcome:
@@ -242,7 +263,7 @@ class Rehearsal:
         That is one step, unless parameters are trained from the second one on.
         """
         run = self.steps.run(self.generic)
-        trace = run.trace(self.start, lambda: self.steps.step(run), self.first.traced)
+        trace = run.trace(self.start, lambda: self.steps.step(run), self.traced)
         run.close()
         return trace
 
@@ -289,31 +310,31 @@ def _first_steps(training: TrainingTarget) -> First:
     if run.sharded:
         raise TrainingError(f"{training.name}: its ranks hold parameters in parts (DTensor)")
     refuse_beyond_memory(_BYTES * sum(a.size for a in run.parameter_arrays().values()))
-    counts, ends = list[int](), list[tuple[int, int]]()
-    for reached in _gradients(run):
-        counts.append(sum(bool(entries.any()) for entries in reached.values()))
-        ends.append((run.backwards, run.grads))
-    first = First(run.trained, run.leaves(), reached, ends, 1 + counts.index(counts[-1]))
+    gradients = _gradients(run)
+    first = First(run.trained, run.leaves(), gradients)
     run.close()
     return first
 
 
-def _gradients(run: Run) -> Iterator[Reached]:
-    """Take steps as they are written; yield after each which entries have had a gradient by now."""
-    reached: dict[str, NDArray[np.bool_]] = {}
+def _gradients(run: Run) -> Gradients:
+    """Take steps as they are written; return which entries of parameters receive a gradient."""
+    entries: dict[str, NDArray[np.bool_]] = {}
 
     def note() -> None:
         if isinstance(run, Differentiating):
             for name, parameter in run.parameters.items():
-                reached.setdefault(name, np.zeros(tuple(parameter.shape), bool))
+                entries.setdefault(name, np.zeros(tuple(parameter.shape), bool))
             for name, gradient in run.gradients().items():
-                reached[name] |= gradient != 0
+                entries[name] |= gradient != 0
 
     run.after_backward = note
+    counts, ends = list[int](), list[tuple[int, int]]()
     for _ in range(STEPS):
         run.step()
-        yield reached
+        counts.append(sum(bool(reached.any()) for reached in entries.values()))
+        ends.append((run.backwards, run.grads))
     run.after_backward = lambda: None  # or the run would keep itself
+    return Gradients(entries, 1 + counts.index(counts[-1]), ends)
 
 
 def _without_backward(
@@ -340,39 +361,38 @@ def _without_backward(
     return steps, run, start, outcome
 
 
-def _generic(steps: Steps, start: State, names: Collection[str]) -> State:
+def _generic(steps: Steps, start: State, names: Collection[str]) -> tuple[State, int]:
     """Find a generic start: of the candidates the one at which most entries receive a gradient.
 
     Units that are dead there, as those of a ReLU may be, do not show where they lie. How many
     entries receive a gradient at the training's own start does not matter: units may be dead there.
+    With it comes after how many steps all parameters have had a gradient that get one.
     """
-    best: State = start
-    most: Reached = {}
+    best, most = start, Gradients({}, STEPS, ())
     for moved in _candidates(start, names):
         reached = _reached(steps, moved)
-        if reached is not None and (best is start or _count(reached) > _count(most)):
+        if reached is not None and (best is start or reached.count > most.count):
             best, most = moved, reached
     for _ in range(_REVIVALS):
-        moved = _revived(best, most)
+        moved = _revived(best, most.entries)
         reached = _reached(steps, moved)
-        if reached is None or _count(reached) <= _count(most):
+        if reached is None or reached.count <= most.count:
             break
         best, most = moved, reached
-    return best
+    return best, most.steps
 
 
-def _reached(steps: Steps, start: State) -> Reached | None:
+def _reached(steps: Steps, start: State) -> Gradients | None:
     """Return which entries receive a gradient from a start; None if its losses are not finite."""
     if not steps.take(start).finite:
         return None
     try:
-        *_, reached = _gradients(steps.run(start))
+        return _gradients(steps.run(start))
     except TrainingError:  # an update may refuse what this start leads to
-        return {}
-    return reached
+        return Gradients({}, STEPS, ())
 
 
-def _revived(start: State, reached: Reached) -> State:
+def _revived(start: State, reached: Mapping[str, NDArray[np.bool_]]) -> State:
     """Return the start with larger entries of vectors where no gradient reaches them.
 
     Such an entry is the bias of a unit that is dead.
@@ -417,10 +437,6 @@ def _moved(start: State, names: Collection[str], scale: float) -> dict[str, Arra
             factor *= max(1.0, usual / math.sqrt(np.mean(abs(array) ** 2))) ** scale
         moved[name] = array * factor + more * (0.4 if array.ndim == 1 else 0.05 * (array == 0))
     return moved
-
-
-def _count(reached: Reached) -> int:
-    return sum(map(np.count_nonzero, reached.values()))
 
 
 def _rotated(groups: Sequence[Units], state: State) -> State:

@@ -39,9 +39,9 @@ def _followers(units: Units, name: str, owner: str | None, state: State) -> Iter
         return
     axes = _axes(state[owner].shape, state[name].shape)
     for part in units.parts:
-        if part.arrays[:1] == (owner,):
+        if owner in part.arrays:
             beside = _beside(part, name, owner)
-            if {*beside.arrays} <= state.keys():
+            if name == next(array for array in beside.arrays if array in state):  # each part once
                 yield beside
         elif part.array == owner and part.axis in axes and not part.arrays:
             where = tuple((axes[axis], a, b) for axis, a, b in part.where if axis in axes)
@@ -49,10 +49,13 @@ def _followers(units: Units, name: str, owner: str | None, state: State) -> Iter
 
 
 def _beside(part: Part, name: str, owner: str) -> Part:
-    """Return where units that are whole arrays lie in what follows these; one of it is known."""
+    """Return where units that are whole arrays lie in what follows these; one of it is known.
+
+    Others may not be there yet: an optimiser keeps nothing for an expert that no sample chose.
+    """
     ours, others = _heads(name, owner)
-    arrays = (ours + array.removeprefix(others) for array in part.arrays)
-    return replace(part, array=name, arrays=tuple(arrays))
+    arrays = tuple(ours + array.removeprefix(others) for array in part.arrays)
+    return replace(part, array=arrays[0], arrays=arrays)
 
 
 def _heads(name: str, other: str) -> tuple[str, str]:

@@ -152,26 +152,30 @@ class Units:
     def rearranged(self, state: State, order: Order | Sequence[int]) -> dict[str, Array]:
         """Return the state with unit ``order[k]`` in place k; a unit may be there more than once.
 
-        Where units lie along two axes of one array, both are rearranged.
+        Where units lie along two axes of one array, both are rearranged. Where each unit is an
+        array of its own that may be missing, as what an optimiser keeps for an expert that no
+        sample chose yet, it is missing at the unit's new place.
         """
         order = np.asarray(order, dtype=np.int_)
         new = dict(state)
         copied: set[str] = set()
         for part in self.parts:
-            if part.array not in new:
-                continue
             if part.arrays:
-                arrays = [new[name] for name in part.arrays]
-                new |= {name: arrays[k] for name, k in zip(part.arrays, order, strict=True)}
+                arrays = [new.pop(name, None) for name in part.arrays]
+                for name, k in zip(part.arrays, order, strict=True):
+                    if (array := arrays[k]) is not None:
+                        new[name] = array
                 copied -= {*part.arrays}  # two of them may be one now
                 continue
-            array, places = new[part.array], part.places(self.count)
+            if part.array not in new:
+                continue
+            whole, places = new[part.array], part.places(self.count)
             if not part.where:
-                index = np.arange(array.shape[part.axis])
+                index = np.arange(whole.shape[part.axis])
                 index[places.ravel()] = places[order].ravel()
-                new[part.array] = array.take(index, part.axis)
+                new[part.array] = whole.take(index, part.axis)
             else:
-                new[part.array] = array if part.array in copied else np.array(array, order="C")
+                new[part.array] = whole if part.array in copied else np.array(whole, order="C")
                 view = part.view(new[part.array])
                 view[places.ravel()] = view[places[order].ravel()]
             copied.add(part.array)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -1150,6 +1152,24 @@ def functional_dropout():
     return train(weights, loss, normal(8, 5), integers(3, 8))
 
 
+def dead_units():
+    """Hidden units of layers whose ReLUs are dead on all samples, many of them."""
+    sizes = [5, *[8] * 9]
+    layers = [layer for a, b in pairwise(sizes) for layer in (nn.Linear(a, b), nn.ReLU())]
+    model = nn.Sequential(*layers, nn.Linear(8, 3))
+    with torch.no_grad():
+        for layer in layers[::2]:
+            layer.bias[::3] = -0.5
+            layer.weight[::3] *= 0.1
+    return classify(model, normal(9, 5), 3)
+
+
+def drawn_slopes():
+    """Hidden units behind leaky ReLUs whose slopes are drawn."""
+    model = nn.Sequential(nn.Linear(5, 8), nn.RReLU(), nn.Linear(8, 3))
+    return classify(model, normal(9, 5), 3)
+
+
 COUNTED = {
     mlp: 2,
     cnn: 3,
@@ -1211,4 +1231,6 @@ COUNTED = {
     noisy: 2,
     flat_twins: 5,
     functional_dropout: 2,
+    dead_units: 9,
+    drawn_slopes: 1,
 }

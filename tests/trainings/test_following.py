@@ -113,3 +113,14 @@ def test_what_is_copied_may_lie_in_several_modules():
         "model.target.net.bias": "model.net.bias",
         "model.target.head.bias": "model.online.head.bias",
     }
+
+
+def test_what_an_optimiser_keeps_for_some_experts_only_follows_all_of_them():
+    names = tuple(f"model.e.{k}.weight" for k in range(3))
+    state = {name: np.zeros(2) for name in names} | {"adam.exp_avg.e.1.weight": np.zeros(2)}
+    experts = Units("e modules", 3, (Part(names[0], 0, arrays=names),))
+    (followed,) = following([experts], state, {})
+    assert [part.arrays for part in followed.parts] == [
+        names,
+        tuple(f"adam.exp_avg.e.{k}.weight" for k in range(3)),
+    ]

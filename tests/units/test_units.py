@@ -251,3 +251,14 @@ def test_parts_and_units_are_values() -> None:
         part.axis = 0  # type: ignore[misc]
     with pytest.raises(FrozenInstanceError):
         Units("hidden", 2, (part,)).count = 3  # type: ignore[misc]
+
+
+def test_what_one_unit_has_no_array_of_is_missing_where_the_unit_goes():
+    units = Units("experts", 3, (Part("e.0", 0, arrays=("e.0", "e.1", "e.2")),))
+    state = {"e.0": np.zeros(2), "e.2": np.full(2, 2.0), "other": np.ones(1)}
+    moved = units.rearranged(state, [2, 0, 1])
+    assert {name: array.tolist() for name, array in moved.items()} == {
+        "other": [1],
+        "e.0": [2, 2],
+        "e.1": [0, 0],
+    }

@@ -80,7 +80,7 @@ def with_mean(func: Any, name: str) -> Callable[..., Any]:
 def _with_mean_slope(func: Any, args: Any, kwargs: Any) -> Any:
     """Perform a leaky ReLU whose slopes are drawn, with their mean; backward reads them, too."""
     x = args[0].clone()
-    lower, upper = (*args[2:4], *(0.125, 1 / 3)[len(args[2:4]) :])
+    lower, upper = args[2:4] if args[3:] else (0.125, 1 / 3)
     result = func(*args, **kwargs)
     if not (args[4:] and args[4]):  # not in training: nothing is drawn
         return result

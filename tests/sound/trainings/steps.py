@@ -715,3 +715,51 @@ def pairs_of_neighbours() -> Any:
         return (model(x[::2]) - model(x[1::2])).square().mean()
 
     return given(model, loss)
+
+
+@sound
+def dead_units() -> Any:
+    """Many units of a deep network are dead in the first batches: a ReLU switches them off."""
+    layers = [layer for _ in range(8) for layer in (nn.Linear(6, 6), nn.ReLU())]
+    model = nn.Sequential(*layers, nn.Linear(6, 4))
+    with torch.no_grad():
+        for layer in layers[::2]:
+            layer.bias[:2] = -0.5
+            layer.weight[:2] *= 0.1
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    return plain(model, optimizer, lambda i: classify(model, i))
+
+
+@sound
+def drawn_slopes() -> Any:
+    model = models.MLP(nn.RReLU())
+    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+    return plain(model, optimizer, lambda i: classify(model, i))
+
+
+class _Routed(nn.Module):
+    """Hands each sample to the best of three experts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.router = nn.Linear(6, 3)
+        self.experts = nn.ModuleList(models.MLP(nn.Tanh()) for _ in range(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        weights, chosen = self.router(x).softmax(-1).max(-1)
+        results = torch.zeros(len(x), 4)
+        for number, expert in enumerate(self.experts):
+            mask = chosen == number
+            if mask.any():
+                results[mask] = expert(x[mask]) * weights[mask, None]
+        return results
+
+
+@sound
+def expert_that_no_sample_chose() -> Any:
+    """The optimiser has no state yet for an expert that no sample of the first batch chose."""
+    model = _Routed()
+    with torch.no_grad():
+        model.router.bias[1] -= 0.6
+    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+    return plain(model, optimizer, lambda i: classify(model, i))
