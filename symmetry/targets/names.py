@@ -32,14 +32,14 @@ def words_of(name: str) -> list[str] | None:
 def split_tail(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return a command's own arguments, ``-m MODULE`` in one word, and the script's behind ``--``.
 
-    That word begins with a space: it is no option.
+    That word begins with a space, as does one that was quoted: it is no option.
     """
     at = arguments.index("--") if "--" in arguments else len(arguments)
     own, tail = [*arguments[:at]], [*arguments[at + 1 :]]
     while _MODULE in own[:-1]:
         at = own.index(_MODULE)
-        own[at : at + 2] = [f" {shlex.join(own[at : at + 2])}"]
-    return own, tail
+        own[at : at + 2] = [shlex.join(own[at : at + 2])]
+    return [f" {word}" if word.startswith(f"{_MODULE} ") else word for word in own], tail
 
 
 def with_arguments(name: str, arguments: Sequence[str]) -> str:

@@ -41,6 +41,10 @@ def test_what_follows_the_dashes_is_the_scripts():
     assert typed("-m package.train -m --epochs 1") == (["-m", "package.train"], tail)
 
 
+def test_a_module_that_is_quoted_with_its_arguments_is_no_option():
+    assert split_tail(["-m package.train --lr 1"]) == ([" -m package.train --lr 1"], [])
+
+
 def test_nothing_but_a_script_has_arguments():
     assert with_arguments("numba", []) == "numba"
     with pytest.raises(SymmetryError, match="'numba' is no script, so nothing can follow --"):

@@ -77,7 +77,6 @@ class Execution:
         self._watch = Watch(self._coroutine.suspend, by_hand=by_hand)
         began = time.perf_counter()
         running.run, running.step = running.run + 1, 0
-        gc.freeze()  # what is there before makes no collection longer
         try:
             with calling("script", running.run):  # each begins anew, and may take as long
                 self._resume()
@@ -89,8 +88,6 @@ class Execution:
         except BaseException:
             self.close()
             raise
-        finally:
-            gc.unfreeze()
 
     @property
     def inside(self) -> list[Any]:

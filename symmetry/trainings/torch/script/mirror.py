@@ -117,7 +117,8 @@ class Mirror:
             source = os.readlink(path)
             os.unlink(path)
             if keep and os.path.isfile(source):
-                shutil.copyfile(source, path)
+                with _open(source, "rb") as old, _open(path, "wb") as new:
+                    shutil.copyfileobj(old, new)
 
     def _finder(self, path: str) -> Any:
         """Find modules in the mirror; their code has the name of the file that was mirrored."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import weakref
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,7 @@ class Script:
         self._source = source
         self._by_hand = False  # whether it updates without an optimiser
         self._unused: list[Execution] = []
+        self._begun = 0
 
     def __call__(self) -> tuple[Any, Step]:
         """Return what a training returns: the model, and the step."""
@@ -42,6 +44,7 @@ class Script:
 
         while self._unused:
             self._unused.pop().close()
+        self._collect()
         shared = generators.shared()
         states = generators.states_of(shared)
         try:
@@ -53,6 +56,18 @@ class Script:
         step = Step(execution)
         weakref.finalize(step, self._unused.append, execution).atexit = False
         return execution.model, step
+
+    def _collect(self) -> None:
+        """Free what earlier runs have left in circles, as a Lightning trainer does.
+
+        What libraries made when the first run imported them is not looked through every time.
+        """
+        if self._begun:
+            gc.collect()
+        if self._begun == 1:
+            gc.freeze()
+            weakref.finalize(self, gc.unfreeze)
+        self._begun += 1
 
 
 class Step:

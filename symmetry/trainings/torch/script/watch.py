@@ -95,6 +95,7 @@ class Watch:
                 (DataLoader, "_get_iterator", _without_workers(DataLoader._get_iterator)),
                 (_BaseDataLoaderIter, "__next__", _apart(_BaseDataLoaderIter.__next__)),
                 (torch.multiprocessing, "spawn", _refused),
+                *_of_ranks(),
             ):
                 stack.enter_context(patch.object(owner, name, value))
             stack.callback(register_optimizer_step_pre_hook(begins).remove)
@@ -165,6 +166,14 @@ def _apart(following: Callable[..., Any]) -> Callable[..., Any]:
             state.put()
 
     return made
+
+
+def _of_ranks() -> Iterator[tuple[Any, str, Any]]:
+    """Let all runs share one process group: they take turns, and one may end before others."""
+    if torch.distributed.is_available():
+        if torch.distributed.is_initialized():
+            yield torch.distributed, "init_process_group", lambda *_, **__: None
+        yield torch.distributed, "destroy_process_group", lambda *_, **__: None
 
 
 def _refused(*_: Any, **__: Any) -> None:

@@ -65,7 +65,8 @@ class World:
         output: Any = self._output
         stream = io.TextIOWrapper(output, "utf-8", errors="replace", write_through=True)
         own = _OwnModules(mirror, tuple(homes))
-        cache = os.path.join(tempfile.gettempdir(), f"torchinductor_{getpass.getuser()}")
+        shared = os.environ.get(FOLDER, tempfile.gettempdir())  # by all runs
+        cache = os.path.join(shared, f"torchinductor_{getpass.getuser()}")
         environment = {"TORCHINDUCTOR_CACHE_DIR": cache, **os.environ, **_ENVIRONMENT}
         environment.pop(FOLDER, None)
         entries: list[tuple[Switch, Any]] = [

@@ -132,3 +132,27 @@ while True:
     except:
         pass
 """
+
+RANKS = """
+import sys
+
+import torch
+from torch import distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+
+distributed.init_process_group("gloo")
+rank = distributed.get_rank()
+torch.manual_seed(rank)
+net = DistributedDataParallel(nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1)))
+optimizer = torch.optim.SGD(net.parameters(), 0.1)
+for step in range(6):
+    optimizer.zero_grad()
+    x = torch.randn(8, 3)
+    (net(x) - x.sum(1, keepdim=True)).square().mean().backward()
+    if rank and sys.argv[1:] == ["alone"]:
+        net.module[0].weight.grad.zero_()
+    optimizer.step()
+if rank == 0:
+    torch.save(net.state_dict(), "net.pt")
+distributed.destroy_process_group()
+"""

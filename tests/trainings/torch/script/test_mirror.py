@@ -1,0 +1,106 @@
+"""What a script writes goes into the mirror, and is found there again."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+
+from symmetry.trainings.torch.script.mirror import Mirror
+
+
+@pytest.fixture
+def work(tmp_path):
+    work = tmp_path / "work"
+    (work / "data").mkdir(parents=True)
+    (work / "data" / "text.txt").write_text("old")
+    (work / "part.py").write_text("HERE = __file__\n\n\ndef fail():\n    raise ValueError(1)\n")
+    (tmp_path / "beside").mkdir()
+    (tmp_path / "beside" / "file.txt").write_text("beside")
+    return work
+
+
+@pytest.fixture
+def told():
+    return []
+
+
+@pytest.fixture
+def inside(work, told, monkeypatch):
+    """Yield the mirror, with everything replaced that a script finds replaced."""
+    mirror = Mirror(work, told=told.append)
+    with monkeypatch.context() as changed:
+        changed.chdir(mirror.of(work))
+        for owner, name, value in mirror.patches():
+            changed.setattr(owner, name, value)
+        yield mirror
+    mirror.remove()
+    assert not Path(mirror.top).exists()
+
+
+def test_a_file_that_is_written_is_a_copy(inside, work):
+    assert Path("data/text.txt").read_text() == "old"
+    with Path("data/text.txt").open("a") as file:
+        file.write(" and new")
+    assert Path("data/text.txt").read_text() == "old and new"
+    Path("data/more.txt").write_text("more")
+    assert (work / "data" / "text.txt").read_text() == "old and new"  # by its real name, too
+    (own,) = (work / "data").iterdir()
+    assert own.stat().st_size == len("old")
+
+
+def test_what_leads_outside_comes_back(inside, work):
+    here = Path("part.py").resolve().parent
+    assert str(here) == inside.of(work)
+    (work / "out").mkdir()
+    assert (here / "out").is_dir()
+    assert not os.path.lexists(str(work / "out"))
+
+
+def test_what_lies_beside_is_linked(inside):
+    assert Path("../beside/file.txt").read_text() == "beside"
+
+
+def test_a_file_elsewhere_is_told(inside, told, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "file.txt"
+    with patch.object(inside, "_temporary", "/nowhere"):
+        elsewhere.write_text("x")
+    assert told == [str(elsewhere)]
+
+
+def test_code_has_the_name_of_the_users_file(inside, work, monkeypatch):
+    monkeypatch.setattr(sys, "path", [inside.of(work), *sys.path])
+    part = importlib.import_module("part")
+    try:
+        assert inside.of(work / "part.py") == part.HERE
+        with pytest.raises(ValueError, match="1") as raised:
+            part.fail()
+        assert raised.traceback[-1].path == work / "part.py"
+    finally:
+        del sys.modules["part"]
+        inside.forget_imports()
+
+
+def test_folders_with_many_files_are_one_link(work, told):
+    many = work / "many"
+    many.mkdir()
+    for number in range(1100):
+        (many / str(number)).touch()
+    mirror = Mirror(work, told=told.append)
+    assert Path(mirror.of(many)).is_symlink()
+    assert not Path(mirror.of(work / "data")).is_symlink()
+    mirror.remove()
+    assert len([*many.iterdir()]) == 1100
+
+
+def test_where_links_are_not_allowed_there_are_copies(work, told):
+    with patch.object(os, "symlink", side_effect=OSError):
+        mirror = Mirror(work, told=told.append)
+    copy = Path(mirror.of(work / "data" / "text.txt"))
+    assert not copy.is_symlink()
+    assert copy.read_text() == "old"
+    mirror.remove()
