@@ -22,7 +22,7 @@ from symmetry.base.errors import SymmetryError
 from symmetry.checker.plan import Options, Patterns, Plan, make_plan
 from symmetry.checker.run import run
 from symmetry.checker.verdict import Checked
-from symmetry.report.verdicts import conclusion, failures, line
+from symmetry.report.verdicts import conclusion, failures, line, remarks
 from symmetry.steps.case import Case, CaseError, parse_case
 from symmetry.targets.resolve import as_target, resolve
 
@@ -142,7 +142,7 @@ def _kept(database: ExampleDatabase, key: bytes) -> Iterator[tuple[Case, bytes]]
 def _text(checked: Checked) -> str:
     """Return what the command line prints, the verdicts first."""
     failed = [text for lines in failures(checked) for text in (*lines, "")]
-    lines = [*map(line, checked.verdicts), *failed, *checked.notes, *checked.heading[1:]]
+    lines = [*map(line, checked.verdicts), *failed, *remarks(checked), *checked.heading[1:]]
     return "\n".join(lines)
 
 

@@ -10,13 +10,41 @@ import numpy as np
 
 from symmetry.base.user_code import is_user_code
 
+# Python shows nobody these by default: they are for those who maintain a library.
+_FOR_OTHERS = (
+    DeprecationWarning,
+    PendingDeprecationWarning,
+    ImportWarning,
+    ResourceWarning,
+)
+_listeners: list[dict[str, str]] = []
+
+
+@contextmanager
+def heard() -> Iterator[dict[str, str]]:
+    """Note what the user's code warns of while the block runs: by kind and line, the first text."""
+    texts: dict[str, str] = {}
+    _listeners.append(texts)
+    try:
+        yield texts
+    finally:
+        _listeners.remove(texts)
+
 
 @contextmanager
 def silenced() -> Iterator[None]:
-    """Silence warnings and floating-point errors, and restore both whatever happens inside."""
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        yield
+    """Show no warnings and floating-point errors, and restore both whatever happens inside."""
+    with warnings.catch_warnings(record=True) as caught, np.errstate(all="ignore"):
+        warnings.simplefilter("always" if _listeners else "ignore")
+        try:
+            yield
+        finally:
+            for warning in caught or ():
+                for texts in _listeners if not issubclass(warning.category, _FOR_OTHERS) else ():
+                    place = f"({Path(warning.filename).name}, line {warning.lineno})"
+                    kind = warning.category.__name__
+                    text = " ".join(str(warning.message).split())[:300]
+                    texts.setdefault(f"{kind} {place}", f"{kind}: {text} {place}")
 
 
 @contextmanager

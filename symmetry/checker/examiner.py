@@ -26,6 +26,7 @@ class Examiner(ABC):
         self.plan, self.progress = plan, progress
         self.invariants: Sequence[Invariant] = plan.invariants
         self.dtypes: Sequence[str] = plan.dtypes
+        self.warnings: dict[str, str] = {}  # what the target warns of, each text once
 
     def begin(self) -> None:  # noqa: B027
         """Run what has to be known before anything is examined: nothing, for most targets."""

@@ -34,5 +34,6 @@ def run(plan: Plan, progress: Progress | None = None) -> Checked:
         verdicts=tuple(verdicts),
         heading=plan.heading,
         notes=notes,
+        warnings=tuple(examiner.warnings.values()),
         coverage=examiner.coverage,
     )

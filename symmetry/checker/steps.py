@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from symmetry.base.errors import TargetError
+from symmetry.base.raised import heard
 from symmetry.checker.diagnosis import diagnose
 from symmetry.checker.examiner import Examiner, verdict_of
 from symmetry.checker.plan import Plan
@@ -72,7 +73,9 @@ class StepExaminer(Examiner):
         verdict = self.plan.known_of(invariant.name, dtype)
         if verdict is None:
             cases = [fit(case, invariant) for case in self.plan.cases if case.dtype == dtype]
-            verdict = self._run(invariant, dtype, cases)
+            with heard() as warned:
+                verdict = self._run(invariant, dtype, cases)
+            self.warnings = {**warned, **self.warnings}
             self.progress.examined(verdict)
         return verdict
 

@@ -117,7 +117,8 @@ class TrainingExaminer(Examiner):
         try:
             if dtype == "float64" and written is not None and "float32" not in self._broken:
                 refuse_beyond_memory(_PROMOTED * 2 * written.fresh.size)
-            _ = self._starts[dtype].fresh
+            warned = self._starts[dtype].fresh.warnings
+            self.warnings |= {text: text for text in warned}
         except (SymmetryError, TargetError) as error:
             if dtype == "float32":  # that it cannot be promoted is the same on all ranks
                 self.progress.failed(str(error))

@@ -133,6 +133,8 @@ class Checked:
     verdicts: tuple[Verdict, ...]  # one for each invariant and dtype
     heading: tuple[str, ...] = ()  # what was checked, and under which conditions, in lines
     notes: tuple[str, ...] = ()  # what is to be said beside the verdicts, in lines
+    warnings: tuple[str, ...] = ()  # of the target's libraries, each once
+    complete: bool = True  # whether nothing interrupted it
     coverage: Coverage | None = None  # of a training; None where no units were looked for
     error: str = ""  # why there are no verdicts
 

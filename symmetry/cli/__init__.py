@@ -38,6 +38,10 @@ def group(context: click.Context) -> None:
     if context.invoked_subcommand is None:
         click.echo(context.get_help(), err=True)
         context.exit(FAILED)
+    try:
+        os.getcwd()  # noqa: PTH109
+    except FileNotFoundError:
+        raise SymmetryError("the working directory does not exist any more") from None
     threads = os.environ.get("NUMBA_NUM_THREADS", "1")  # Numba would answer with a traceback
     if not (threads.isascii() and threads.isdigit() and threads.strip("0")):
         raise SymmetryError(f"NUMBA_NUM_THREADS must be a number of threads, not {threads!r}")
@@ -85,7 +89,7 @@ def execute(arguments: list[str], command: click.Command = group, name: str = "s
     except SymmetryError as error:
         return _fail(f"error: {error}")
     except MemoryError as error:
-        return _fail(f"error: there is not enough memory: {error}")
+        return _fail(f"error: there is not enough memory{f': {error}' if str(error) else ''}")
     except OSError as error:
         return _fail(f"error: {error.filename or 'output'}: {error.strerror or error}")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +31,28 @@ if TYPE_CHECKING:
 _WORK = 3 * 10**9  # that may be spent on explaining: samples times inputs times units times steps
 
 
-@click.command("check", cls=Isolated, short_help="Check a PyTorch training, or a two-layer step.")
+class _Check(Isolated):
+    """``symmetry check``: a Ctrl-C leaves the verdicts that there are."""
+
+    def interrupted(self, params: Mapping[str, Any], known: Mapping[str, list[Verdict]]) -> None:
+        if params["json"] is None:
+            return
+        from symmetry.base.files import write_all
+        from symmetry.checker.verdict import Checked
+        from symmetry.report.checked import table_json
+        from symmetry.report.verdicts import to_json
+
+        names = params["targets"] or ("numba",)
+        several = len(names) > 1 or not {*known} <= {*names}
+        found = [
+            Checked(name, params["seed"], None, tuple(verdicts), complete=False)
+            for name, verdicts in (known or {names[0]: []}).items()
+        ]
+        write_all({params["json"]: table_json(found) if several else to_json(found[0])})
+        say(f"wrote {params['json']}, incomplete", err=True)
+
+
+@click.command("check", cls=_Check, short_help="Check a PyTorch training, or a two-layer step.")
 @click.argument("targets", nargs=-1, metavar="[NAME]...")
 @option(
     "--only",
@@ -110,6 +131,7 @@ def command(
         expected_failures=dict(map(_expectation, expect_failure)),
         cases=None if case is None else read_cases(case),
     )
+    _refuse_one_path(json, script, output)
     writable_files(json, script)
     if output is not None:
         writable_directory(output, checked.SEVERAL if several else checked.MARKDOWN)
@@ -148,12 +170,19 @@ def command(
     return code
 
 
+def _refuse_one_path(*paths: Path | None) -> None:
+    """Refuse to write two things to one place."""
+    given = [path.resolve() for path in paths if path is not None]
+    if len({*given}) < len(given):
+        raise click.UsageError("--json, --script and --output are to be different paths.")
+
+
 def _check(name: str, options: Options, *, explained: bool) -> Checked:
     """Check one target; print its verdicts, what failed, and the operation behind it."""
     from symmetry.api import run_plan
     from symmetry.checker.plan import make_plan
     from symmetry.checker.verdict import Checked
-    from symmetry.report.verdicts import failures
+    from symmetry.report.verdicts import failures, remarks
     from symmetry.targets.resolve import resolve
 
     try:
@@ -166,7 +195,7 @@ def _check(name: str, options: Options, *, explained: bool) -> Checked:
     for heading, *facts in failures(report):
         for text in ("", click.style(heading, bold=True), *facts):
             say(text)
-    for text in (*(_explained(report) if explained else ()), "", *report.notes):
+    for text in (*(_explained(report) if explained else ()), "", *remarks(report)):
         say(text)
     return report
 

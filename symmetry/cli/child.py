@@ -42,6 +42,18 @@ class Order:
     stopped: dict[str, str] = field(default_factory=dict)  # those not to be run again, and why
 
 
+def verdicts_of(order: Order, target: str) -> dict[tuple[str, str], Verdict]:
+    """Return the verdicts on a target that an order knows."""
+    known: dict[tuple[str, str], Verdict] = {}
+    for (of, invariant, dtype), (blob, message) in order.known.items():
+        if of == target:
+            verdict: Verdict = pickle.loads(base64.b64decode(blob))
+            known[invariant, dtype] = (
+                verdict if message is None else replace(verdict, message=message)
+            )
+    return known
+
+
 class Remote(Screen):
     """Shows everything in the other process, and tells it what is run."""
 
@@ -93,13 +105,7 @@ class Remote(Screen):
 
     def learnt(self, target: str) -> tuple[dict[tuple[str, str], Verdict], str]:
         """Return the verdicts that earlier processes have found, and why nothing else is run."""
-        known: dict[tuple[str, str], Verdict] = {}
-        for (of, invariant, dtype), (blob, message) in self._order.known.items():
-            if of == target:
-                verdict: Verdict = pickle.loads(base64.b64decode(blob))
-                found = verdict if message is None else replace(verdict, message=message)
-                known[invariant, dtype] = found
-        return known, self._order.stopped.get(target, "")
+        return verdicts_of(self._order, target), self._order.stopped.get(target, "")
 
     def _send(self, kind: str, verdict: Verdict) -> None:
         blob = base64.b64encode(_pickled(verdict)).decode()

@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from typing import IO, Any
 
@@ -28,7 +28,7 @@ from symmetry.base import ranks
 from symmetry.base.errors import SymmetryError
 from symmetry.base.processes import FOLDER, ending, start
 from symmetry.cli import child
-from symmetry.cli.child import Order
+from symmetry.cli.child import Order, verdicts_of
 from symmetry.cli.options import flag, option
 from symmetry.cli.screen import Screen, current, terminal
 from symmetry.targets.names import RECORDED, split_tail, with_arguments
@@ -88,7 +88,15 @@ class Isolated(click.Command):
             terminal() as screen,
             tempfile.TemporaryDirectory(prefix="symmetry-", ignore_cleanup_errors=True) as folder,
         ):
-            return _Work(ctx.find_root().obj, timeout, screen, folder).finish()
+            work = _Work(ctx.find_root().obj, timeout, screen, folder)
+            try:
+                return work.finish()
+            except KeyboardInterrupt:
+                self.interrupted(ctx.params, work.known())
+                raise
+
+    def interrupted(self, params: Mapping[str, Any], known: Mapping[str, list[Any]]) -> None:
+        """Do what is left to do after a Ctrl-C, with the verdicts that are known by target."""
 
 
 class _Work:
@@ -107,6 +115,13 @@ class _Work:
         self._hung = 0
         self._doing: list[Any] = []  # what was last said of it
         self._warned = False  # whether it was said that runs are slow to begin
+
+    def known(self) -> dict[str, list[Any]]:
+        """Return the verdicts so far, by target."""
+        found: dict[str, list[Any]] = {}
+        for target, *_ in self._order.known:
+            found[target] = list(verdicts_of(self._order, target).values())
+        return found
 
     def finish(self) -> int:
         """Start processes until one reports the command's exit status; return that."""

@@ -44,7 +44,8 @@ def resume(start: TrainingStart) -> Measurement:
     if not violation.array:
         return Measurement.violated(violation)
     why = (
-        "some of its state is in no state_dict(), and a saved run does not go on the same"
+        "some of its state is in no state_dict(), and a saved run does not go on the same (of a "
+        "shuffled loader: make the batch a function of i)"
         if _after_loading(start, saves[0], states, gradients=True)
         else "the gradients of earlier steps are added up: zero_grad() is missing or comes too late"
     )

@@ -18,6 +18,7 @@ from symmetry.report.verdicts import (
     gist,
     last_line,
     record,
+    remarks,
     summary,
 )
 from symmetry.trainings.start import THRESHOLDS
@@ -50,7 +51,7 @@ def render_checked(checked: Checked, command: str) -> Report:
     figures = (Figure(FIGURE, size, (labels, margins), _margins),) if measured else ()
     text = render(
         "checked.md.jinja",
-        *(_largest_deviation, gist),
+        *(_largest_deviation, gist, remarks),
         checked=checked,
         training=training,
         command=command,

@@ -220,6 +220,11 @@ def conclusion(verdicts: Sequence[Verdict]) -> str:
     return sound + " up to rounding" * any(v.kind == "rounding" for v in verdicts)
 
 
+def remarks(checked: Checked) -> tuple[str, ...]:
+    """Return what is to be said beside the verdicts, in lines: first what the target warns of."""
+    return (*(f"warning: {text}" for text in checked.warnings), *checked.notes)
+
+
 def last_line(verdicts: Sequence[Verdict]) -> str:
     """Return the line that ends what is printed: what it means, and how many verdicts there are."""
     return f"{conclusion(verdicts)} ({summary(verdicts)})"
@@ -232,7 +237,7 @@ def to_json(checked: Checked) -> str:
 
 def to_html(checked: Checked) -> str:
     """Return the verdicts of a check as a table, for a notebook; what failed can be unfolded."""
-    return fill_in("table.html.jinja", details, gist, last_line, checked=checked)
+    return fill_in("table.html.jinja", details, gist, last_line, remarks, checked=checked)
 
 
 def record(checked: Checked) -> dict[str, Any]:
@@ -244,6 +249,8 @@ def record(checked: Checked) -> dict[str, Any]:
         "seed": checked.seed,
         "examples": checked.examples,
         "results": [_result(checked.target, verdict) for verdict in checked.verdicts],
+        "complete": checked.complete,
+        "warnings": [*checked.warnings],
     }
 
 

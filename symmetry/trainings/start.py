@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from symmetry.base.errors import TrainingError
+from symmetry.base.raised import heard
 from symmetry.base.random import Random
 from symmetry.trainings.following import comparable, following, frozen_copies, mark
 from symmetry.trainings.run import Run
@@ -43,6 +44,7 @@ class Fresh(NamedTuple):
     moved: frozenset[str]  # the arrays that the first steps change
     size: int  # bytes of a state after the steps
     on_gpu: bool  # which may add in another order each time
+    warnings: tuple[str, ...]  # of what it is written with; none in float64, where it is not
 
 
 class _Plain(NamedTuple):
@@ -117,6 +119,14 @@ class TrainingStart:
         That a step raises, a loss is not finite, or there is neither a loss nor a change, is a
         ``TrainingError``.
         """
+        if self.dtype != "float32":
+            return self._taken()
+        with heard() as warned:
+            fresh = self._taken()
+        return fresh._replace(warnings=tuple(warned.values()))
+
+    def _taken(self) -> Fresh:
+        """Return what is known of fresh objects, but for what they warn of."""
         run = self.target.start(dtype=self.dtype, seed=self.seed)
         start, precision, states, losses = run.state(), run.precision(), [], []
         for state in run.states(JUDGED):
@@ -140,7 +150,7 @@ class TrainingStart:
         moved = frozenset(
             n for n, a in start.items() if n in last and has_moved({n: a}, [{n: last[n]}])
         )
-        return Fresh(start, states, precision, run.trained, moved, size, run.on_gpu)
+        return Fresh(start, states, precision, run.trained, moved, size, run.on_gpu, ())
 
     @cached_property
     def state(self) -> State:

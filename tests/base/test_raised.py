@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from symmetry.base.errors import TargetError
-from symmetry.base.raised import in_one_line, place_of, raised_as, silenced
+from symmetry.base.raised import heard, in_one_line, place_of, raised_as, silenced
 
 
 class UnreadableError(Exception):
@@ -71,3 +71,18 @@ def test_warnings_and_error_settings_are_put_back() -> None:
             assert np.isinf(np.float64(1) / np.float64(0))
     assert seen == []
     assert np.geterr() == before
+
+
+def test_warnings_are_heard_once_for_each_line_but_not_those_for_maintainers():
+    def warn(size):
+        warnings.warn(f"a size of {size}\nis odd", UserWarning, stacklevel=1)
+        warnings.warn("use another", DeprecationWarning, stacklevel=1)
+
+    with heard() as texts, raised_as(TargetError, "it"):
+        warn(1)
+        warn(2)
+    (text,) = texts.values()
+    assert text.startswith("UserWarning: a size of 1 is odd (test_raised.py, line ")
+    with raised_as(TargetError, "it"):
+        warn(3)  # nobody listens: it is shown nowhere
+    assert len(texts) == 1

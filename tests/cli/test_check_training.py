@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import textwrap
@@ -133,3 +134,29 @@ def test_pytest_fails_where_there_are_no_equal_units(folder):
     assert done.returncode == 1
     assert "no equal units were checked: " in done.stdout
     assert "; --skip symmetry/clones lets it pass" in done.stdout
+
+
+def test_what_libraries_warn_of_is_told_once(folder):
+    odd = TRAINING.replace("nn.Linear(6, 3)", "nn.Linear(6, 1)").replace(
+        "nn.functional.cross_entropy(model(x), y)", "nn.functional.mse_loss(model(x), x[:, 0])"
+    )
+    (folder / "odd.py").write_text(textwrap.dedent(odd))
+    quick = ("--dtype", "float32", "--only", "symmetry/repeatable", "--json", "found.json")
+    done = check(folder, "odd.py:training", *quick)
+    assert done.stdout.count("warning: UserWarning: Using a target size") == 1
+    (text,) = json.loads((folder / "found.json").read_text())["warnings"]
+    assert text.endswith("(odd.py, line 13)")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT")
+def test_an_interrupted_check_leaves_the_verdicts_that_there_are(folder):
+    command = [sys.executable, "-m", "symmetry", "check", "sound.py:training", "--json", "out.json"]
+    running = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True)
+    assert running.stdout is not None
+    next(line for line in running.stdout if line.startswith("symmetry/repeatable"))
+    running.send_signal(signal.SIGINT)
+    running.communicate(timeout=60)
+    assert running.returncode == 130
+    found = json.loads((folder / "out.json").read_text())
+    assert found["complete"] is False
+    assert found["results"][0]["name"] == "symmetry/repeatable"
