@@ -20,6 +20,9 @@ README = (ROOT / "README.md").read_text()
 NUMBER = r"-?\d[\d,.]*(?:e[+-]\d+)?"
 
 
+OUTPUTS = re.findall(r"```text\n(.*?)```", README, re.DOTALL)
+
+
 def block(name: str) -> str:
     """Return the fenced Python block that begins with the name of its file."""
     blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
@@ -70,12 +73,23 @@ def test_the_script_is_caught_and_its_line_named(tmp_path):
     violated = re.findall(r"^(\S+) +float(?:32|64) +violated", done.out, re.MULTILINE)
     assert violated == ["symmetry/permutation"] * 2 + ["symmetry/clones"] * 2
     said = re.sub(r"\n {4,}", " ", done.out)
-    (output,) = re.findall(r"```text\n(.*?)```", README, re.DOTALL)
+    output = next(text for text in OUTPUTS if text.startswith("symmetry/repeatable"))
     opening = README.partition("```")[0]
     (examples,) = re.findall(r"\n\n((?: {4}\S.*\n| {6,}\S.*\n|\n)+)\nYour script", opening)
     for example in (output, re.sub(r"(?m)^ {4}(\$.*\n)?", "", examples)):
         for line in shown(example):
             assert re.search(line, said), line
+
+
+@needs("torch")
+def test_trainings_are_compared(tmp_path):
+    (tmp_path / "pairs.py").write_text(block("pairs.py"))
+    output = next(text for text in OUTPUTS if text.startswith("$ symmetry compare pairs"))
+    asked, _, said = output.partition("\n")
+    done = command(*asked.split()[2:], cwd=tmp_path)
+    assert done.status == 1, done.err
+    for line in shown(said.replace("\n  ", "\n")):
+        assert re.search(line, done.out), line
 
 
 @needs("torch")
