@@ -69,7 +69,8 @@ def command(target: str, json: Path | None, script: Path | None, **given: Any) -
     With a case, or with generated data, libraries are limited to one thread, as in `symmetry
     check`.
 
-    Exit status: 0 nothing split, 1 something did, 2 the command could not do its work.
+    Exit status: 0 nothing split, or units of a training by rounding only; 1 something split; 2 the
+    command could not do its work.
     """
     from symmetry.base.files import writable_files, write_all
     from symmetry.culprit.explain import explain_training
@@ -105,7 +106,8 @@ def command(target: str, json: Path | None, script: Path | None, **given: Any) -
         say(f"wrote {file}")
     if script is not None and written is None:
         say(f"no operation can be done again alone: {script} was not written")
-    return OK if explanation.step is None else FOUND
+    rounds = isinstance(found, TrainingTarget) and explanation.outcome == "rounding"
+    return OK if explanation.step is None or rounds else FOUND
 
 
 def _explain_step(

@@ -19,6 +19,7 @@ from symmetry.culprit.explained import Explained
 from symmetry.culprit.starts import cloned, with_different
 from symmetry.culprit.step import WatchedStep
 from symmetry.culprit.watched import WatchedStart
+from symmetry.invariants.batches import samples as judge_samples
 from symmetry.steps.case import Case, with_distinct_sizes
 from symmetry.steps.recipes import start_of_case
 from symmetry.steps.start import StepStart
@@ -35,6 +36,7 @@ CASE = Case(200, 20, 200, 10, 0.01, 10, "float32", "pixels", "zero", 0)
 _FEW_SAMPLES, _FEW_INPUTS = 100, 20  # that an explanation begins with
 _NOT_FROM_ZERO = "from zero weights they do not move, so units started equal but not at zero"
 _FROM_ZERO = ("symmetry/w1-columns", "symmetry/w2-rows")
+_SAMPLES = "symmetry/samples"
 _EXPLAINED = (*_FROM_ZERO, "symmetry/clones", "symmetry/permutation")
 
 
@@ -140,6 +142,9 @@ def explain_training(
     try:
         groups = find(training).groups if units is None else units
         if not groups:
+            of_samples = explain_samples(training, seed)
+            if of_samples is not None:
+                return of_samples
             raise SymmetryError(f"{training.name} has no equal units, so there is nothing to split")
         found: list[Explained] = []
         # Of clones of what a step chooses between it rightly takes the first one.
@@ -163,9 +168,26 @@ def explain_training(
                 proved = next(group.count for group in groups if group.name == supposed.units)
                 remark = f"{proved} of them were proved equal, and all were supposed to be"
                 return replace(supposed, remarks=(*supposed.remarks, remark))
+        if units is None and (of_samples := explain_samples(training, seed)) is not None:
+            return of_samples
     except TargetError as error:
         raise SymmetryError(f"{training.name}: {error}") from error
     return next((each for each in reversed(found) if each.step is not None), found[-1])
+
+
+def explain_samples(training: TrainingTarget, seed: int = 0) -> Explained | None:
+    """Explain why rearranged samples change a training; None if they do not, or may.
+
+    Whether they may is judged as `symmetry/samples` is.
+    """
+    from symmetry.culprit.training import with_samples
+
+    start = TrainingStart(training, "float64", seed)
+    if judge_samples(start).violation is None:
+        return None
+    count = start.begin(noise=True).samples()
+    assert count is not None  # else they are not judged
+    return explain_exchange(with_samples(start, count), STEPS)
 
 
 def _starts(
@@ -182,13 +204,16 @@ def _widened(groups: Sequence[Units], state: State) -> list[Units]:
     """Return groups of which most units were proved equal, with all that their axes hold.
 
     A forward that treats a unit differently makes it no equal unit. A model that has several kinds
-    of units on one axis has none that are most of it.
+    of units on one axis has none that are most of it. Units that lie in one matrix only are what
+    the data give a meaning to, such as classes: those that never occur are equal, others are not.
     """
     wide: dict[frozenset[tuple[str, int]], Units] = {}
     for group in groups:
         if any(part.where or part.arrays for part in group.parts):
             continue
         sharing = Counter((part.array, part.axis) for part in group.parts)  # such as gates
+        if sum(state[array].ndim > 1 for array, _ in sharing) < 2:
+            continue
         parts, laid = [], set()  # how many units there may be, and which of them are the group's
         for part in group.parts:
             length = state[part.array].shape[part.axis] // sharing[part.array, part.axis]
@@ -209,14 +234,19 @@ def explain_verdict(
     budget: int,
     units: Sequence[Units] | None = None,
 ) -> Explained | None:
-    """Explain a violation that repeats and speaks of equal units; others have no such culprit.
+    """Explain a violation that repeats and speaks of units, or of a training's samples.
 
     ``units`` are the groups that the check has found. Returns None if there is nothing to explain,
     or it takes more work than the ``budget``: samples times inputs times units times iterations.
     """
-    if verdict.kind != "violated" or not verdict.repeats or verdict.invariant not in _EXPLAINED:
+    of_samples = isinstance(target, TrainingTarget) and verdict.invariant == _SAMPLES
+    if verdict.kind != "violated" or not verdict.repeats:
+        return None
+    if verdict.invariant not in _EXPLAINED and not of_samples:
         return None
     try:
+        if isinstance(target, TrainingTarget) and of_samples:
+            return explain_samples(target)
         if isinstance(target, TrainingTarget):
             found = explain_training(target, units, first=verdict.group or "")
             # What splits clones by rounding is not what is violated.

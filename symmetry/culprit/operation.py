@@ -98,14 +98,25 @@ class CapturedOperation:
             parameter=parameter,
             rows=rows or (parameter and self._rows()),
             step=run.step_of(event.number),
-            cause=cause,
-            operands=tuple(map(_operand, event.operands, event.call.dtypes, self._operands)),
-            result=_operand(self._result, self._result.dtype.name, self._location),
+            cause=self._of(cause),
+            operands=tuple(map(self._operand, event.operands, event.call.dtypes, self._operands)),
+            result=self._operand(self._result, self._result.dtype.name, self._location),
             difference=self._difference(entries, size or self._jump()),
-            remarks=tuple(self._remarks(origin)),
-            evidence=tuple(self._repeated()),
+            remarks=tuple(map(self._of, self._remarks(origin))),
+            evidence=tuple(map(self._of, self._repeated())),
             script=write(event, self._position, entries, f"{event.call.name}: {cause}"),
         )
+
+    def _of(self, text: str) -> str:
+        """Return a text about units as one about samples, if these are what was exchanged."""
+        return text.replace("unit", "sample") if self._runs.run.units.name == "samples" else text
+
+    def _operand(self, array: Array, dtype: str, location: Location | None) -> Operand:
+        strides = tuple(stride // array.itemsize for stride in array.strides)
+        memory = "transposed" if array.flags.f_contiguous else "strided"
+        if array.flags.c_contiguous:
+            memory = "contiguous"
+        return Operand(dtype, array.shape, strides, memory, self._of(_units(array, location)))
 
     @cached_property
     @np.errstate(all="ignore")
@@ -164,7 +175,8 @@ class CapturedOperation:
         """Say which units differ in the result, and by how much."""
         exchange, groups = self._runs.exchange, self._runs.run.groups
         if not groups:
-            return Difference(f"units {exchange.a} and {exchange.b}, exchanged", None, 0.0, size)
+            words = self._of(f"units {exchange.a} and {exchange.b}, exchanged")
+            return Difference(words, None, 0.0, size)
         if not entries:
             return Difference(groups_in_words(groups), None, 0.0, size)
         units, flat = sorted(entries), self._result.ravel()
@@ -202,6 +214,11 @@ class CapturedOperation:
             is_mask = any(word in (origin or event).call.name for word in _MASKS)
             mask = "a random mask" if is_mask else "a random mask, or noise"
             return f"it draws random numbers that differ between the units: {mask}", origin
+        if (origin := self._gradient_origin(foreign)) is not None:
+            return (
+                "its result is a gradient of units, and an exchange of units leaves it as it is",
+                origin,
+            )
         if foreign:
             many = len(foreign) > 1
             listed = " and ".join(str(position + 1) for position in foreign)
@@ -245,6 +262,23 @@ class CapturedOperation:
             if not same(array.take(location.i, axis), array.take(location.j, axis)):
                 found.append(position)
         return found
+
+    def _gradient_origin(self, foreign: Sequence[int]) -> Event | None:
+        """Return the event of a backward that made a foreign operand, if an update carries it out.
+
+        What keeps the shape of it, as clipping does, only hands it on.
+        """
+        events, phase = self._runs.run.events, self._event.call.place.phase
+        if not foreign or phase not in ("optimizer", "other"):
+            return None
+        array, _, number = self._taken[foreign[0]]
+        while number is not None:
+            made = [m for m in events[number].makers if m is not None]
+            before = {m for m in made if array.shape in events[m].signature[-1]}
+            if not before:
+                return events[number] if events[number].call.place.phase == "backward" else None
+            number = before.pop() if len(before) == 1 else None  # of several nobody knows which
+        return None
 
     def _alone(self, event: int, *, lacks: bool) -> str:
         """Say which unit is alone in an event, and what of the other, which may lack one."""
@@ -394,14 +428,6 @@ def _fills(shape: Sequence[int], whole: Sequence[int]) -> bool:
         if np.broadcast_shapes(tuple(shape), tuple(whole)) == tuple(whole):
             return True
     return math.prod(shape) == math.prod(whole)
-
-
-def _operand(array: Array, dtype: str, location: Location | None) -> Operand:
-    strides = tuple(stride // array.itemsize for stride in array.strides)
-    memory = "transposed" if array.flags.f_contiguous else "strided"
-    if array.flags.c_contiguous:
-        memory = "contiguous"
-    return Operand(dtype, array.shape, strides, memory, _units(array, location))
 
 
 def _units(array: Array, location: Location | None) -> str:

@@ -355,8 +355,10 @@ class ExchangedRuns:
 def _groups(units: Units, start: State, state: State, coarse: float) -> tuple[Group, ...]:
     """Return how the first group of clones that split is split now; empty if none did.
 
-    Units closer than ``coarse`` count as equal, unless all of them are.
+    Units closer than ``coarse`` count as equal, unless all of them are. Samples are in no state.
     """
+    if state.keys().isdisjoint(units.arrays):
+        return ()
     exact = units.groups(state)
     for now in [_near_groups(units, state, coarse), exact] if coarse else [exact]:
         for clones in units.groups(start):

@@ -15,12 +15,13 @@ from symmetry.trainings.following import following, frozen_copies
 from symmetry.trainings.start import TrainingStart
 from symmetry.trainings.torch.run import TorchRun
 from symmetry.units.state import Array, State
-from symmetry.units.units import Units
+from symmetry.units.units import Part, Units
 from symmetry.units.words import places_in_words
 
 # In float32 more responses than the law allows, which takes the largest of 4 to 12 perturbed runs:
 # here one perturbed run tells how far rounding moves an array.
 _LIMITS = {"float32": 100.0, "float64": 1000.0}
+_ORDER = "the order of the samples"  # a name that no array of a training has
 _COARSE = {"float32": 1e-4, "float64": 1e-8}
 
 
@@ -41,6 +42,12 @@ def with_clones(training: TrainingStart, groups: Sequence[Units], shift: int) ->
     return WatchedTraining(training, state, units)
 
 
+def with_samples(training: TrainingStart, count: int) -> "WatchedTraining":
+    """Return a training whose units are the samples of its batches, in an order that is state."""
+    state = {**training.begin(noise=False).state(), _ORDER: np.arange(count)}
+    return WatchedTraining(training, state, [Units("samples", count, (Part(_ORDER, axis=0),))])
+
+
 class WatchedTraining(WatchedStart):
     """A training at a start in which units are equal, without the model's random operations."""
 
@@ -51,7 +58,9 @@ class WatchedTraining(WatchedStart):
 
     def states(self, start: State, steps: int, tape: Tape | None = None) -> Iterator[State]:
         """Yield the state after each step of fresh objects."""
-        run = self._training.begin(start, noise=False)
+        arrays = {name: array for name, array in start.items() if name != _ORDER}
+        run = self._training.begin(arrays, noise=False)
+        run.order = start.get(_ORDER)
         assert isinstance(run, TorchRun)  # the only framework whose operations are recorded
         self._run = run
         places = Places({id(module): name for name, module in run.model.named_modules()})

@@ -34,7 +34,7 @@ def lines(explained: Explained) -> Iterator[str]:
     yield headline(explained)
     for culprit in explained.culprits:
         label = "first" if explained.outcome == "rounding" else "culprit"
-        facts = ((label, named(culprit)), *_facts(culprit))
+        facts = ((label, named(culprit)), *_facts(culprit, explained.units))
         yield from ("", *(f"{label:<12}{text}" for label, text in facts))
     yield ""
     for remark in explained.remarks:
@@ -67,6 +67,8 @@ def named(culprit: Culprit) -> str:
 
 
 def _split(explained: Explained) -> str:
+    if explained.difference is None and explained.units == "samples":
+        return f"exchanging two samples changes {explained.array}"
     if explained.difference is None:
         more = f"does more than exchange them in {explained.array}"
         return f"exchanging two of the {explained.units} {more}"
@@ -74,15 +76,15 @@ def _split(explained: Explained) -> str:
     return f"{explained.units} split in step {explained.step} ({explained.array}: {far})"
 
 
-def _facts(culprit: Culprit) -> Iterator[tuple[str, str]]:
-    """Yield what is known of an operation, each with a label."""
+def _facts(culprit: Culprit, units: str) -> Iterator[tuple[str, str]]:
+    """Yield what is known of an operation on these units, each with a label."""
     if culprit.source:
         yield "", f"  {culprit.source}"
     yield "cause", culprit.cause
     yield "step", str(culprit.step)
     yield from ((f"operand {i}", _array(operand)) for i, operand in enumerate(culprit.operands, 1))
     yield "result", _array(culprit.result)
-    yield "units", _distance(culprit.difference)
+    yield "samples" if units == "samples" else "units", _distance(culprit.difference)
     yield "size", culprit.difference.size
     yield from (("origin", remark) for remark in culprit.remarks)
     yield from (("evidence", evidence) for evidence in culprit.evidence)

@@ -41,9 +41,11 @@ FAULTY = {
     "norm_of_some_rows": "aten.linalg_vector_norm, ",
     "rate_of_the_last_unit": "aten.abs, ",
     "detached_units": "backward: slice_backward, ",
+    "wrong_axis_in_backward": "backward: sum, ",
+    "clipped_after_a_wrong_axis": "backward: sum, ",
     "frozen_expert": "aten.zero_ on the gradient of weight, row 2, ",
 }
-SOUND = ("sound_net", "sound_convolution", "sound_attention", "sound_lstm")
+SOUND = ("sound_net", "sound_convolution", "sound_attention", "sound_lstm", "rare_classes")
 
 
 @pytest.fixture(scope="module")
@@ -132,3 +134,24 @@ def test_the_forward_line_behind_a_backward_is_named(trainings: Any) -> None:
     assert (culprit.phase, culprit.module) == ("backward", "2")
     assert culprit.source == "return x.detach() + (x - x.detach()) * self.scale  # wrong"
     assert Path(culprit.file).name == "trainings.py"
+
+
+def test_a_sample_that_is_left_out_is_told_in_words_about_samples(trainings: Any) -> None:
+    explanation = explain(trainings.last_sample_left_out)
+    culprit = explanation.culprits[0]
+    assert "exchanging two samples changes model." in explanation.headline
+    assert culprit.source.endswith("# wrong")
+    assert culprit.cause.startswith("one of samples ")
+    assert "unit" not in repr(explanation)
+
+
+def test_what_a_step_draws_for_each_sample_is_not_accused(trainings: Any) -> None:
+    assert explain(trainings.noisy_samples).outcome in ("nothing split", "rounding")
+
+
+def test_the_update_that_carries_a_wrong_gradient_out_is_told_beside(trainings: Any) -> None:
+    culprit = explain(trainings.wrong_axis_in_backward).culprits[0]
+    assert culprit.phase == "backward"
+    assert any(
+        remark.startswith("the units first differ in aten.add_") for remark in culprit.remarks
+    )

@@ -473,3 +473,69 @@ def sound_attention():
 
 def sound_lstm():
     return training(Recurrent(nn.LSTM), sequences)
+
+
+class SummedOverUnits(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, weight, bias):
+        ctx.save_for_backward(x, weight)
+        return x @ weight.T + bias
+
+    @staticmethod
+    def backward(ctx, gradient):
+        x, weight = ctx.saved_tensors
+        of_bias = gradient.sum(1)  # wrong
+        return gradient @ weight, gradient.T @ x, of_bias
+
+
+class OwnLinear(nn.Linear):
+    def forward(self, x):
+        return SummedOverUnits.apply(x, self.weight, self.bias)
+
+
+def wrong_axis_in_backward():
+    """As many samples as units, so that the shape of the gradient is right."""
+    model = nn.Sequential(OwnLinear(6, 16), nn.Tanh(), nn.Linear(16, 4))
+    return training(model)
+
+
+def clipped_after_a_wrong_axis():
+    """What only scales the gradient hands the fault on."""
+    model = nn.Sequential(OwnLinear(6, 16), nn.Tanh(), nn.Linear(16, 4))
+
+    def clip(model):
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 0.01)
+
+    return training(model, after_backward=clip)
+
+
+def rare_classes():
+    """Most classes never occur: they are equal units, and the others are not like them."""
+    return training(nn.Sequential(nn.Linear(6, UNITS), nn.Tanh(), nn.Linear(UNITS, 10)))
+
+
+def by_batch(loss, noise=0.0):
+    """Return a training that gives its batch, so that samples can be rearranged."""
+    model = Net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+    def step(batch):
+        x, y = batch
+        if noise:
+            x = x + noise * torch.randn_like(x)
+        optimizer.zero_grad()
+        loss(model(x), y).backward()
+        optimizer.step()
+
+    return model, step, {"batch": vectors}
+
+
+def last_sample_left_out():
+    def loss(output, y):
+        return functional.cross_entropy(output[:-1], y[:-1])  # wrong
+
+    return by_batch(loss)
+
+
+def noisy_samples():
+    return by_batch(functional.cross_entropy, noise=0.1)
