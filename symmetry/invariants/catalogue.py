@@ -27,7 +27,7 @@ from symmetry.invariants import (
     updates,
 )
 from symmetry.invariants.measurement import Measurement
-from symmetry.invariants.unread import unless_unread
+from symmetry.invariants.unread import unless_initialised, unless_unread
 from symmetry.steps.start import StepStart
 from symmetry.trainings.start import TrainingStart
 from symmetry.units.state import DTYPES
@@ -133,7 +133,11 @@ CATALOGUE: tuple[Invariant, ...] = (
             otherwise="there were no clones beside another unit, or they never moved",
         ),
         trainings=OfTrainings(
-            measure=unless_unread(law.clones), compared="response", units=True, runs=1, copies=16
+            measure=unless_initialised(unless_unread(law.clones)),
+            compared="response",
+            units=True,
+            runs=1,
+            copies=16,
         ),
     ),
     Invariant(
@@ -148,7 +152,10 @@ CATALOGUE: tuple[Invariant, ...] = (
             otherwise="all hidden units were equal, or nothing moved",
         ),
         trainings=OfTrainings(
-            measure=unless_unread(law.permutation), compared="response", units=True, copies=8
+            measure=unless_initialised(unless_unread(law.permutation)),
+            compared="response",
+            units=True,
+            copies=8,
         ),
     ),
     Invariant(

@@ -1,19 +1,23 @@
-"""Tensors that no forward reads: they may tell units apart, and no code is accused for it.
+"""What may tell units apart without being a bug: no code is accused for it.
 
 Units are found by the forward, so it is not known how they lie in a tensor that only the backward
-reads, such as feedback that is fixed at random, or only the update.
+reads, such as feedback that is fixed at random, or only the update. Nor is the start known of
+parameters that the first forward sets from its batch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from symmetry.invariants.measurement import Measurement
 from symmetry.trainings.run import FixedArray
 from symmetry.trainings.start import JUDGED, TrainingStart
+from symmetry.units import compare
+from symmetry.units.state import Array
 
 _MARKED = 2  # unlike slices that a tensor has which only marks some of the units
 
@@ -46,6 +50,26 @@ def unless_unread(
         if fixed:
             return Measurement(counted=False, note=_not_known(fixed), random=found.random)
         return replace(levelled, noise=(own[0].place,), random=found.random)
+
+    return judged
+
+
+def unless_initialised(
+    measure: Callable[[TrainingStart], Measurement],
+) -> Callable[[TrainingStart], Measurement]:
+    """Drop a violation where the first forward sets parameters, and later ones leave them.
+
+    Glow initialises its normalisation so. The gradients of such parameters are pure rounding in the
+    first step, whatever units hold, and an optimiser may make full steps of them.
+    """
+
+    def judged(start: TrainingStart) -> Measurement:
+        found = measure(start)
+        names = _initialised(start) if _accuses(found) else ()
+        if not names:
+            return found
+        note = f"cannot judge: the first forward sets {names[0]} from its batch"
+        return Measurement(counted=False, note=note, random=found.random)
 
     return judged
 
@@ -90,3 +114,32 @@ def _is_of_units(unread: FixedArray, axes: Sequence[int], start: TrainingStart) 
         return False
     copied = any(np.array_equal(array, other) for other in start.fresh.state.values())
     return unread.backward or unread.varies or copied or bool(np.isin(array, (0, 1)).all())
+
+
+def _initialised(start: TrainingStart) -> list[str]:
+    """Return the parameters that the forward of the first step changes, and of no later one."""
+    run = start.begin()
+    written: list[set[str]] = []
+    for _ in range(JUDGED):
+        before, changed = run.parameter_arrays(), set[str]()
+        run.on_loss = _comparing(run.parameter_arrays, before, changed)
+        run.step()
+        written.append(changed)
+    run.close()
+    first, *later = written
+    return sorted(first.difference(*later))
+
+
+def _comparing(
+    arrays: Callable[[], dict[str, Array]], before: dict[str, Array], changed: set[str]
+) -> Callable[[Any], None]:
+    """Return what notes, at the first loss of a step, which arrays are other ones than before."""
+    seen = False
+
+    def look(_: Any) -> None:
+        nonlocal seen
+        if not seen:
+            changed.update(n for n, a in arrays().items() if not compare.identical(a, before[n]))
+        seen = True
+
+    return look

@@ -763,3 +763,32 @@ def expert_that_no_sample_chose() -> Any:
         model.router.bias[1] -= 0.6
     optimizer = torch.optim.Adam(model.parameters(), 1e-2)
     return plain(model, optimizer, lambda i: classify(model, i))
+
+
+class _Initialised(nn.Module):
+    """Centres and scales, as its first batch says: activation normalisation of flows."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.shift, self.scale = nn.Parameter(torch.zeros(size)), nn.Parameter(torch.ones(size))
+        self.fresh = True
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.fresh:
+            self.shift.data.copy_(-x.detach().mean(0))
+            self.scale.data.copy_(1 / x.detach().std(0))
+            self.fresh = False
+        return self.scale * (x + self.shift)
+
+
+@sound
+def first_forward_that_initialises() -> Any:
+    """The gradients of what is set by the first forward are rounding: the means are zero then."""
+    model = nn.Sequential(nn.Linear(6, 9), _Initialised(9), nn.Linear(9, 7), _Initialised(7))
+    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+
+    def loss(i: int) -> Tensor:
+        z = model(numbers(12, 6, seed=i))
+        return z.square().mean() - model[3].scale.abs().log().mean()
+
+    return plain(model, optimizer, loss)
