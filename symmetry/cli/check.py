@@ -100,11 +100,15 @@ def command(
 ) -> int:
     """Check PyTorch trainings, and two-layer training steps, against the invariants.
 
-    NAME is your own, as package.module:attribute or path/to/file.py:attribute; or numba (the
-    default: this project's own core), numpy, torch, torch-autograd or jax. A training is a function
-    without parameters that returns (model, step). A step is called as step(x, y, w1, w2, lr), on
-    many generated cases, and returns the new (w1, w2). The attribute may be a pattern, such as
-    'models.py:train_*': each target that the file defines under such a name is checked.
+    NAME is a script that trains with PyTorch, such as train.py: it runs unchanged, stopped after a
+    few updates, in a mirror of its folder. Its own arguments follow --, and -m MODULE stands for
+    python -m MODULE: `symmetry check -m package.train -- --epochs 1`.
+
+    NAME may also be a function, as package.module:attribute or path/to/file.py:attribute; or numba
+    (the default: this project's own core), numpy, torch, torch-autograd or jax. A training is a
+    function without parameters that returns (model, step). A step is called as step(x, y, w1, w2,
+    lr), on many generated cases, and returns the new (w1, w2). The attribute may be a pattern, such
+    as 'models.py:train_*': each target that the file defines under such a name is checked.
 
     Of what fails the smallest case is printed, and the command that repeats it. The last line says
     what all verdicts mean.

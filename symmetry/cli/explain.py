@@ -58,13 +58,13 @@ _KEYS |= {"iterations": "iterations", "lr": "lr"}
 def command(target: str, json: Path | None, script: Path | None, **given: Any) -> int:
     """Name the first array operation that tells equal units apart.
 
-    NAME is a training or a two-layer step, as `symmetry check` takes it. A training begins with
-    most units of each group equal; a step with zero weights, on MNIST. Array operations are
-    observed: PyTorch's as they reach the dispatcher, backward and optimisers included; NumPy's as
-    far as the code lets arrays through; JAX's one by one instead of compiled. The operation is then
-    repeated alone; with --script, its operands are saved beside a short script that does so. Where
-    no equal units split, the first operation is named that does more than exchange two units that
-    differ when they are exchanged.
+    NAME is a script, a training or a two-layer step, as `symmetry check` takes it. A training
+    begins with most units of each group equal; a step with zero weights, on MNIST. Array operations
+    are observed: PyTorch's as they reach the dispatcher, backward and optimisers included; NumPy's
+    as far as the code lets arrays through; JAX's one by one instead of compiled. The operation is
+    then repeated alone; with --script, its operands are saved beside a short script that does so.
+    Where no equal units split, the first operation is named that does more than exchange two units
+    that differ when they are exchanged.
 
     With a case, or with generated data, libraries are limited to one thread, as in `symmetry
     check`.

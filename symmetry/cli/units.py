@@ -20,8 +20,9 @@ from symmetry.cli.screen import current, say, terminal
 def command(name: str, json: Path | None) -> int:
     """Find the groups of equal units in the model of a PyTorch training.
 
-    NAME is package.module:attribute or path/to/file.py:attribute: a function without parameters
-    that returns (model, step). Its first two steps are taken in float64, and then again and again
+    NAME is a script, as `symmetry check` takes it, its arguments behind --; or a function without
+    parameters that returns (model, step), as package.module:attribute or
+    path/to/file.py:attribute. Its first two steps are taken in float64, and then again and again
     without their backward.
 
     Every group is proved: its units may be exchanged, all groups at once, and the losses stay.
