@@ -1,8 +1,8 @@
 """How far one step's result moves when its arguments move by one ulp.
 
-What rounding does to a step nobody can say who does not know its code. But a step that answers
-changes of one ulp in its arguments with changes of size R cannot be expected to compute anything
-to much better than R, whatever its activation, loss or optimiser. So deviations are measured in
+What rounding does to a step cannot be said without its code. But a step that answers changes of one
+ulp in its arguments with changes of size R cannot be expected to compute anything to much better
+than R, whatever its activation, loss or optimiser. So deviations are measured in
 multiples of R, each array apart.
 
 Some changes are random, entry by entry; their effects on a sum cancel, while a kernel that sums in
