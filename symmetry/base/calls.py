@@ -25,7 +25,9 @@ class Running:
     loading
         Whether it loads the target: it may import a framework.
     run, step
-        Of a script: how often it was begun, and the step that its last run takes.
+        Of a training: how often it was begun, and the step that its last run takes.
+    took
+        The seconds that its last step took.
     setup
         The seconds that a run of a script needs before its first step.
     """
@@ -35,7 +37,7 @@ class Running:
     first = False
     loading = False
     run = step = 0
-    setup = 0.0
+    took = setup = 0.0
 
 
 running = Running()

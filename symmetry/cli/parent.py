@@ -36,7 +36,8 @@ from symmetry.targets.names import RECORDED, split_tail, with_arguments
 _FIRST = 5  # times as long as any other may a first call take: it may import and compile
 _START = 60  # seconds until a process has begun: what it imports then is ours, on a busy machine
 _MOST_PRINTED = 10_000  # bytes of what a target prints
-_SLOW, _RUNS = 5, 40  # seconds before the first step of a script; runs that a check makes, about
+_RUNS, _STEPS = 40, 100  # that a check of a training makes, about
+_SLOW, _SHORT, _LONG = 5, 10, 120  # seconds before the first step of a script; of checks
 _PATIENCE = 2  # hangs, until first calls get no more time; ends between cases, until nothing is run
 
 
@@ -125,6 +126,7 @@ class _Work:
 
     def finish(self) -> int:
         """Start processes until one reports the command's exit status; return that."""
+        self._screen.doing("starting", 0, None)
         while True:
             self._target, self._running = "", None
             with closing(_Process(self._order, self._pass_on, self._folder)) as process:
@@ -183,11 +185,22 @@ class _Work:
                 self._returned += calls
                 return values[0] if kind == "end" else str(values[0])
 
-    def _tell(self, run: int, step: int, setup: float) -> None:
-        """Say how far a script has come, and once if its runs are slow to begin."""
+    def _tell(self, run: int, step: int, took: float, setup: float) -> None:
+        """Say how far a training has come, and once if its runs are slow."""
+        whole = setup * _RUNS + took * _STEPS
         if run and self._doing:
             what, number, of, _, bar = self._doing
-            self._screen.doing(what, number, of, f"run {run}, step {step}", bar)
+            note = f"run {run} of about {_RUNS}, step {step}"
+            if whole > _SHORT:
+                note += f", about {whole / 60:.1f} min in all"
+            self._screen.doing(what, number, of, note, bar)
+        if took * _STEPS > _LONG and not self._warned:
+            self._warned = True
+            self._screen.text(
+                f"a step takes {took:.0f} seconds, and a check makes about {_STEPS} in {_RUNS} "
+                f"runs: {whole / 60:.0f} min; a smaller batch or model, or --only make it shorter",
+                err=True,
+            )
         if setup > _SLOW and not self._warned:
             self._warned = True
             self._screen.text(

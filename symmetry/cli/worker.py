@@ -48,5 +48,5 @@ def _beat(remote: Remote) -> None:
     """Give signs of life, and say whether a call of the code under test is running."""
     while True:
         call = running.calls, running.inside, running.first, running.loading
-        remote.send("call", *call, (running.run, running.step, running.setup))
+        remote.send("call", *call, (running.run, running.step, running.took, running.setup))
         _sleep(SECONDS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from copy import deepcopy
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
 from symmetry.base import generators, ranks
-from symmetry.base.calls import calling
+from symmetry.base.calls import calling, running
 from symmetry.base.errors import TrainingError
 from symmetry.base.raised import raised_as
 from symmetry.observe.torch import Recorder, tensors_in
@@ -142,6 +143,7 @@ class TorchRun:
             If the function raises, or returns anything but a training.
         """
         _forget_compiled()
+        running.run, running.step = running.run + 1, 0
         kind = ("training", name, dtype)
         with generators.kept(generators.shared()):
             generators.seed_all(seed)
@@ -321,7 +323,8 @@ class TorchRun:
 
     def step(self) -> None:
         """Take the next step; what it raises becomes a ``TrainingError``."""
-        i = self.taken
+        i, began = self.taken, time.perf_counter()
+        running.step += 1
         self.losses, self.backwards, self._differentiated, self.grads = [], 0, [], 0
         kind = ("step", self.name, self.dtype)
         with (
@@ -341,6 +344,7 @@ class TorchRun:
                 for loss in self.losses:
                     self.on_loss(loss)
         self.taken += 1
+        running.took = time.perf_counter() - began
 
     def reseed(self, seed: int) -> None:
         """Go on with the random numbers of a seed, however many the function has drawn."""

@@ -76,7 +76,6 @@ class Execution:
         self._coroutine = Coroutine(self._run)
         self._watch = Watch(self._coroutine.suspend, by_hand=by_hand)
         began = time.perf_counter()
-        running.run, running.step = running.run + 1, 0
         try:
             with calling("script", running.run):  # each begins anew, and may take as long
                 self._resume()
@@ -97,7 +96,6 @@ class Execution:
     def step(self) -> None:
         """Go on to the first training forward behind the next update, or to the end."""
         updates = self._watch.updates
-        running.step += 1
         if not self._coroutine.ended:
             self._resume()
         if self._watch.updates == updates:
