@@ -249,7 +249,7 @@ def apart(one: Array, other: Array) -> float:
     with np.errstate(all="ignore"):
         far = abs(one.astype(np.result_type(one, np.float64)) - other)
     far = np.where(equal(one, other), 0, far)
-    return float(np.nan_to_num(far, nan=np.inf).max(initial=0))
+    return float(np.nan_to_num(far, nan=np.inf, posinf=np.inf).max(initial=0))
 
 
 def _roundings(dtype: np.dtype[Any], *arrays: Array) -> float:
