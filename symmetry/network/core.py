@@ -91,6 +91,11 @@ def tile_for(hidden: int, itemsize: int, share: float) -> int:
     return LINE if share * lines > -(-size // LINE) else lists
 
 
+def panel_for(dtype: str | np.dtype[Any]) -> int:
+    """Return how many samples lie side by side in a panel of a dense block."""
+    return kernels.PANEL_BYTES // np.dtype(dtype).itemsize
+
+
 def sub_block_for(tile: int) -> int:
     """Return how many samples' deltas stay in the first-level cache: a power of two."""
     return 1 << (kernels.PART_BYTES // tile).bit_length() - 1
@@ -126,16 +131,17 @@ class Chunk:
     def _panels(self) -> Floats:
         """The dense blocks by panel, input (that of ones first) and sample."""
         inputs = self._x.shape[1] + 1
-        shape = kernels.ROOM // kernels.PANEL, -(-inputs // kernels.MANY) * kernels.MANY
+        panel = panel_for(self._dtype)
+        shape = -(-kernels.BLOCK // panel), -(-inputs // kernels.INPUTS) * kernels.INPUTS
         dense = np.flatnonzero(self._is_dense) * kernels.BLOCK
-        panels = aligned_zeros((len(dense), *shape, kernels.PANEL), self._dtype)
+        panels = aligned_zeros((len(dense), *shape, panel), self._dtype)
         for block, start in zip(panels, dense, strict=True):
             rows = self._x[start : start + kernels.BLOCK]
-            for first in range(0, len(rows), kernels.PANEL):
-                samples = rows[first : first + kernels.PANEL]
-                panel = block[first // kernels.PANEL, :inputs, : len(samples)]
-                panel[0] = 1
-                panel[1:] = samples.T
+            for first in range(0, len(rows), panel):
+                samples = rows[first : first + panel]
+                to = block[first // panel, :inputs, : len(samples)]
+                to[0] = 1
+                to[1:] = samples.T
         return panels
 
     def _lists(self, groups: int, most: int) -> kernels.Nonzeros:
@@ -207,14 +213,15 @@ def room_for(weights: kernels.Weights) -> kernels.Room:
     """Return room for a block."""
     tiles, classes, tile = weights.w2_back.shape
     class_tiles, _, class_tile = weights.w2.shape
+    samples = kernels.BLOCK + panel_for(weights.w1.dtype)  # and those that pad panels
     shapes = (
-        (tiles, kernels.ROOM, tile),
+        (tiles, samples, tile),
         (class_tiles, kernels.BLOCK, class_tile),
         (classes, kernels.BLOCK),
         (kernels.BLOCK, classes),
         (kernels.SUB_BLOCK, tile),
         (3, kernels.BLOCK),
-        (tile, kernels.ROOM),
+        (tile, samples),
     )
     return kernels.Room(*(aligned_zeros(shape, weights.w1.dtype) for shape in shapes))
 

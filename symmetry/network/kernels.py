@@ -58,10 +58,11 @@ hidden units is stored tile by tile, padded with zeros:
 - All of a block is done before the next, so no activation travels to main memory.
 - Where most inputs are zero, both passes run over lists of nonzeros (`add_lists`): an empty list is
   not there, and a gradient has rows only for inputs that its chunk has.
-- A dense block is multiplied as a matrix: a line of units for `MANY` samples, or inputs, at a time,
-  whose values lie in *panels* of 16 samples that serve both passes. Forward, few units trade places
-  with samples, which fill the lanes then. Zeros are multiplied, too, which changes no finite sum;
-  weights or deltas that are not finite are multiplied by nonzeros alone.
+- A dense block is multiplied as a matrix: `LINES` lines of units for `TOTALS` samples, or inputs,
+  at a time, whose values lie in *panels* of samples that serve both passes. Forward, few units
+  trade places with samples, which fill the lanes then; backward, their line is cut short. Zeros are
+  multiplied, too, which changes no finite sum; weights or deltas that are not finite are multiplied
+  by nonzeros alone.
 
 Cutting changes no order above: parts, blocks and sub-blocks are visited in ascending
 order and their running totals are stored and taken up again, which rounds nothing.
@@ -89,19 +90,20 @@ AVX512 = FEATURES.get("avx512f", False)  # 32 registers of 64 bytes, not 16 of 3
 TILES = (64, 256, 448, 832) if AVX512 else (64, 256, 416)  # widths in bytes
 LINE_BYTES = 64  # a cache line: one AVX-512 register, the tile of the classes
 FEW = 4  # totals of a line side by side, of a product by w2
-# Where a block is dense: lines by totals, so many that registers hold, and the totals of a line
-# that is left over.
+# Where a block is dense, as much as fits registers: lines of units by totals, bytes of samples by
+# units, bytes of few units by inputs.
 LINES, TOTALS = (3, 8) if AVX512 else (1, 6)
-MANY = 16 if AVX512 else 6
 WIDE_BYTES = LINES * LINE_BYTES
-PANEL = 16 if AVX512 else 24  # samples of a dense block that lie side by side
-ACROSS_BYTES, UNITS = (64, 8) if AVX512 else (96, 4)  # of samples, by few units
+PANEL_BYTES, UNITS = (64, 8) if AVX512 else (96, 4)
+FEW_BYTES, INPUTS = LINE_BYTES // 2, 2 * TOTALS
 BLOCK = 256  # samples
-ROOM = -(-BLOCK // PANEL) * PANEL  # for a block's samples
 SUB_BLOCK = 64  # samples whose deltas stay in the first-level cache with one row of gradients
 PART_BYTES = 72 * 416  # of rows that stay there
-PART = 192 if AVX512 else 112  # rows of which a line each stays there, with the values of a panel
+PART = 192 if AVX512 else 160  # rows of which that many lines stay there, with a panel's values
 DELTAS = 128 if AVX512 else 256  # samples of which that many lines stay there
+PART_OF_PANELS = (
+    384  # bytes of each panel's column: a block's panels stay in the second-level cache
+)
 
 # NumPy's error model: a division by zero gives inf, as IEEE-754 says, and does not keep loops from
 # being vectorised. Never fastmath: it would allow another order of sums. Kernels allocate nothing,
@@ -160,7 +162,7 @@ class Inputs(NamedTuple):
     lists: Nonzeros
     part: int  # inputs of a part, from whose first the indices count
     dense: Array  # (blocks,) int64: the number of a dense block among such, or -1
-    panels: Array  # (dense blocks, panels, inputs + 1 up to a multiple of `MANY`, PANEL)
+    panels: Array  # (dense blocks, panels, inputs + 1 up to a multiple of `INPUTS`, panel)
 
 
 class ByInput(NamedTuple):
@@ -330,8 +332,8 @@ def multiply_add(
     `width` is a constant, or one of `TILES` that is only known when the code runs. If `total` and
     `rows` have an axis of tiles in front of all others, a tile is a line, and lanes beyond the
     first line are those of the tiles that follow. Lanes must be contiguous, and so must be the
-    front axis of `values` if it is longer than `FEW`, unless they come as panels (terms / `PANEL`,
-    totals, `PANEL`); other strides are free. Rows of unsigned integers are converted to the dtype
+    front axis of `values` if it is longer than `FEW`, unless they come as panels (terms / panel,
+    totals, panel); other strides are free. Rows of unsigned integers are converted to the dtype
     of the total, which is exact for bytes.
 
     Written in LLVM's own terms because no plain loop keeps that many totals in registers: one
@@ -364,9 +366,9 @@ def multiply_add(
         scalar = context.get_data_type(signature.args[0].dtype)
         total, values, rows = (array(name).data for name in ("total", "values", "rows"))
         *apart, step = strides("values", itemsize)
-        in_panels = len(apart) == 2
+        in_panels, panel = len(apart) == 2, PANEL_BYTES // itemsize
         if in_panels or count > FEW:
-            apart = [*apart[:-1], integer(PANEL if in_panels else 1)]
+            apart = [*apart[:-1], integer(panel if in_panels else 1)]
         *before_lanes, _ = strides("total", itemsize)
         *tile_apart, row_length, _ = strides("rows", row_itemsize)
         between = before_lanes[-1] if before_lanes else integer(0)
@@ -408,9 +410,8 @@ def multiply_add(
             byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
             kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
             function = builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
-            for k in range(0, PANEL, LINE_BYTES // itemsize):
-                line = builder.bitcast(builder.gep(values, [builder.add(row, integer(k))]), byte)
-                builder.call(function, [line, *map(number, (0, 3, 1))])  # to read, soon, data
+            line = builder.bitcast(builder.gep(values, [row]), byte)
+            builder.call(function, [line, *map(number, (0, 3, 1))])  # to read, soon, data
 
         def loop_of(width: int) -> None:
             """Write the loop for one width, from where the builder stands on."""
@@ -439,11 +440,12 @@ def multiply_add(
             factors = {lane: factor(row, lane, n) for lane, n in cuts}
             there = builder.mul(p, step)
             if in_panels:
-                panel = builder.mul(builder.udiv(p, integer(PANEL)), apart[0])
-                sample = builder.urem(p, integer(PANEL))
-                there = builder.add(panel, sample)
-                following = builder.mul(builder.add(sample, integer(count)), integer(PANEL))
-                prefetch(builder.add(panel, following))
+                start_of_panel = builder.mul(builder.udiv(p, integer(panel)), apart[0])
+                sample = builder.urem(p, integer(panel))
+                there = builder.add(start_of_panel, sample)
+                if AVX512:  # with two loads a product, others have no room for a third
+                    following = builder.add(sample, integer(count))
+                    prefetch(builder.add(start_of_panel, builder.mul(following, integer(panel))))
             offsets = [
                 builder.add(there, builder.mul(apart[-1], integer(k))) if k else there
                 for k in range(count)
@@ -625,34 +627,34 @@ def activate(block: int, inputs: Inputs, weights: Weights, samples: int, room: R
 @njit(**ONCE)
 def activate_dense(panels: Array, weights: Weights, samples: int, room: Room) -> None:
     """Add a dense block's products with w1 to `room.hidden`."""
-    hidden, w1, by_unit = room.hidden, weights.w1, room.by_unit
+    hidden, w1, by_unit, panel = room.hidden, weights.w1, room.by_unit, panels.shape[2]
     terms, units = w1.shape[1], weights.w2.shape[1] - 1
     if not weights.finite:
         for tile in range(len(w1)):
-            for s in range(0, samples, PANEL):
-                add_products_of_nonzeros(hidden[tile, s:], panels[s // PANEL].T, w1[tile])
+            for s in range(0, samples, panel):
+                add_products_of_nonzeros(hidden[tile, s:], panels[s // panel].T, w1[tile])
     elif 2 * units <= hidden.shape[2]:
         clear(by_unit, units)
-        for s in range(0, samples, ACROSS_BYTES // hidden.itemsize):
-            rows = panels[s // PANEL, :, s % PANEL :]
+        for s in range(0, samples, panel):
             for unit in range(0, units, UNITS):
-                to, values = by_unit[unit:, s:], w1[0, :, unit:].T
-                multiply_add(to, values, None, 0, terms, rows, ACROSS_BYTES, UNITS)
+                to, values, rows = by_unit[unit:, s:], w1[0, :, unit:].T, panels[s // panel]
+                multiply_add(to, values, None, 0, terms, rows, PANEL_BYTES, UNITS)
         for s in range(samples):
             for unit in range(units):
                 hidden[0, s, unit] = by_unit[unit, s]
     else:
         wide = len(w1) - len(w1) % LINES
-        for first in range(0, terms, PART):
-            last = min(terms, first + PART)
+        part = -(-terms // -(-terms // PART))
+        for first in range(0, terms, part):
+            last = min(terms, first + part)
             for tile in range(0, wide, LINES):
                 for s in range(0, samples, TOTALS):
-                    to, values = hidden[tile:, s:], panels[s // PANEL, :, s % PANEL :].T
+                    to, values = hidden[tile:, s:], panels[s // panel, :, s % panel :].T
                     multiply_add(to, values, None, first, last, w1[tile:], WIDE_BYTES, TOTALS)
             for tile in range(wide, len(w1)):
-                for s in range(0, samples, MANY):
-                    to, values = hidden[tile, s:], panels[s // PANEL, :, s % PANEL :].T
-                    multiply_add(to, values, None, first, last, w1[tile], LINE_BYTES, MANY)
+                for s in range(0, samples, TOTALS):
+                    to, values = hidden[tile, s:], panels[s // panel, :, s % panel :].T
+                    multiply_add(to, values, None, first, last, w1[tile], LINE_BYTES, TOTALS)
 
 
 @njit(**ONCE)
@@ -750,7 +752,7 @@ def propagate(delta: Array, w2: Array, samples: int, room: Array, hidden: Array)
 
 @njit(**ONCE)
 def add_input_gradient(
-    block: int, inputs: Inputs, by_input: ByInput, delta: Array, samples: int, w1: Array
+    block: int, inputs: Inputs, by_input: ByInput, delta: Array, samples: int, units: int, w1: Array
 ) -> None:
     """Add a block's gradients by w1; `delta` is shaped like the hidden layer.
 
@@ -763,22 +765,32 @@ def add_input_gradient(
                 add_lists(w1[tile], by_input.lists, group, delta[tile, first:])
         return
     panels = inputs.panels[inputs.dense[block]]
-    if all_finite(delta, samples):
+    panel = panels.shape[2]
+    if not all_finite(delta, samples):
+        for tile in range(len(w1)):
+            for s in range(0, samples, panel):
+                add_products_of_nonzeros(w1[tile], panels[s // panel], delta[tile, s:])
+    elif 2 * units <= delta.shape[2]:
+        for first in range(0, samples, panel):
+            last = min(samples, first + panel)
+            for k in range(0, panels.shape[1], INPUTS):
+                to, values = w1[0, k:], panels[:, k:]
+                multiply_add(to, values, None, first, last, delta[0], FEW_BYTES, INPUTS)
+    else:
         wide = len(w1) - len(w1) % LINES
+        part = PART_OF_PANELS // delta.itemsize
         for first in range(0, samples, DELTAS):
             last = min(samples, first + DELTAS)
-            for tile in range(0, wide, LINES):
-                for k in range(0, panels.shape[1], TOTALS):
-                    to, values = w1[tile:, k:], panels[:, k:]
-                    multiply_add(to, values, None, first, last, delta[tile:], WIDE_BYTES, TOTALS)
-            for tile in range(wide, len(w1)):
-                for k in range(0, panels.shape[1], MANY):
-                    to, values = w1[tile, k:], panels[:, k:]
-                    multiply_add(to, values, None, first, last, delta[tile], LINE_BYTES, MANY)
-        return
-    for tile in range(len(w1)):
-        for s in range(0, samples, PANEL):
-            add_products_of_nonzeros(w1[tile], panels[s // PANEL], delta[tile, s:])
+            for start in range(0, panels.shape[1], part):
+                stop = min(panels.shape[1], start + part)
+                for tile in range(0, wide, LINES):
+                    for k in range(start, stop, TOTALS):
+                        to, values, rows = w1[tile:, k:], panels[:, k:], delta[tile:]
+                        multiply_add(to, values, None, first, last, rows, WIDE_BYTES, TOTALS)
+                for tile in range(wide, len(w1)):
+                    for k in range(start, stop, TOTALS):
+                        to, values, rows = w1[tile, k:], panels[:, k:], delta[tile]
+                        multiply_add(to, values, None, first, last, rows, LINE_BYTES, TOTALS)
 
 
 @njit(**ONCE)
@@ -827,7 +839,8 @@ def visit(
                     by_row[s, k] = delta[k, s]
             add_output_gradient(hidden, by_row, samples, gradients)
             propagate(delta, weights.w2_back, samples, sums, hidden)
-            add_input_gradient(block, inputs, by_input, hidden, samples, gradients.w1)
+            units = weights.w2.shape[1] - 1
+            add_input_gradient(block, inputs, by_input, hidden, samples, units, gradients.w1)
     return loss
 
 

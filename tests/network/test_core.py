@@ -258,8 +258,9 @@ CALLS = {  # as the products call it: widths in bytes, and totals side by side
     for width, count in {
         *((tile, 1) for tile in kernels.TILES),
         (kernels.LINE_BYTES, kernels.FEW),
-        (kernels.LINE_BYTES, kernels.MANY),
-        (kernels.ACROSS_BYTES, kernels.UNITS),
+        (kernels.LINE_BYTES, kernels.TOTALS),
+        (kernels.PANEL_BYTES, kernels.UNITS),
+        (kernels.FEW_BYTES, kernels.INPUTS),
     }
 }
 
@@ -303,10 +304,11 @@ def test_multiply_add_means_what_its_docstring_says(dtype, width, count, listed,
 def test_multiply_add_takes_lines_in_tiles_of_their_own(dtype, in_panels):
     rng = np.random.default_rng(4)
     call = _caller(3 * kernels.LINE_BYTES, kernels.TOTALS)
-    lanes, terms = kernels.LINE_BYTES // np.dtype(dtype).itemsize, 2 * kernels.PANEL - 5
+    lanes, panel = kernels.LINE_BYTES // np.dtype(dtype).itemsize, core.panel_for(dtype)
+    terms = 2 * panel - 5
     total = rng.normal(size=(4, kernels.TOTALS, lanes)).astype(dtype)
     rows = rng.normal(size=(4, terms, lanes)).astype(dtype)
-    panels = rng.normal(size=(2, kernels.TOTALS + 2, kernels.PANEL)).astype(dtype)[:, 1:]
+    panels = rng.normal(size=(2, kernels.TOTALS + 2, panel)).astype(dtype)[:, 1:]
     by_term = np.ascontiguousarray(np.concatenate([*panels.swapaxes(1, 2)])[:terms])
     expected = total.copy()
     for p in range(terms):

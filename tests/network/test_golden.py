@@ -81,7 +81,7 @@ def other_kernels(tmp_path_factory):
 
 @pytest.mark.parametrize("case", names(golden.MADE))
 def test_tiles_of_another_processor_change_no_bit(case, other_kernels, monkeypatch):
-    assert other_kernels.PANEL != kernels.PANEL
+    assert other_kernels.PANEL_BYTES != kernels.PANEL_BYTES
     assert other_kernels.TILES != kernels.TILES
     for module in core, collapsed:
         monkeypatch.setattr(module, "kernels", other_kernels)

@@ -30,8 +30,8 @@ Compared with the pinned digests are all weights, losses and predictions, to the
 NOTES = """\
 *Vectors* and *fused multiply-adds* are those of the machine code that Numba made: the code differs
 from row to row, the bits do not. Where there is no fused multiply-add, the code calls the C
-library's, which computes it in software, hundreds of times as slowly. Emulated processors leave out
-the two trainings of 100 iterations.
+library's, which computes it in software, hundreds of times as slowly: the same bits take so long
+that such code, and emulated processors, train on made-up data alone.
 A training that diverges to NaN is not among the cases: IEEE-754 leaves a NaN's sign and payload
 open, and x86 and Arm differ in it."""
 

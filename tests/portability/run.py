@@ -65,7 +65,8 @@ def run_all(
     """
 
     def run_target(target: Target) -> list[Row]:
-        return list(run(target, emulated if target.emulated else real, on_result))
+        slow = target.emulated or not target.fused
+        return list(run(target, emulated if slow else real, on_result))
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         try:

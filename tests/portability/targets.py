@@ -31,6 +31,8 @@ class Target:
         The thread counts to try, in turn; the first finds the cache empty and compiles.
     emulated
         Whether it is some fifteen times as slow.
+    fused
+        Whether what it is compiled for has fused multiply-adds; without, it is slow as well.
     needs
         What is missing for it; empty if it can run.
     """
@@ -40,6 +42,7 @@ class Target:
     environment: Mapping[str, str] = field(default_factory=dict)
     threads: tuple[int, ...] = (2,)
     emulated: bool = False
+    fused: bool = True
     needs: str = ""
 
 
@@ -47,7 +50,11 @@ def targets() -> tuple[Target, ...]:
     """Return all targets, those that cannot run here included."""
     return (
         Target("this machine", threads=(1, 2, 4)),
-        Target("compiled for a generic processor", environment=compile_for("generic")),
+        Target(
+            "compiled for a generic processor",
+            environment=compile_for("generic"),
+            fused=platform.machine().lower() not in X86,
+        ),
         Target(
             "compiled for Haswell", environment=compile_for("haswell"), needs=needs_host("avx2")
         ),
