@@ -76,6 +76,7 @@ class Here(Side):
     start: State = field(default_factory=dict)  # as it begins by itself
     held: frozenset[str] = frozenset()
     random: dict[tuple[str, str], None] = field(default_factory=dict)  # its random operations
+    _compiles: bool = False  # what is compiled runs nothing where results are nudged
     _eps: dict[str, float] = field(default_factory=dict)  # of the trained parameters
     _response: Responses = field(default_factory=list)
     _draws: int = 0
@@ -119,7 +120,7 @@ class Here(Side):
         run = self.begin()
         if draw is not None:
             self._move(run, draw)
-            if nudged:
+            if nudged and not self._compiles:
                 run.nudge_by(draw)  # results in 16 bits, too
         for _ in range(self.steps):
             each = self._step(run)
@@ -134,6 +135,7 @@ class Here(Side):
         self.held = frozenset({*self.start, *each.state})
         if draw is None:
             precision = run.precision()
+            self._compiles = run.compiles
             self._eps = {name: precision[name] for name in run.trained}
 
     def _step(self, run: Run) -> Shown:

@@ -93,6 +93,23 @@ class Invariant:
         return found.compared
 
 
+def _setting(name: str, words: str, has: str, reason: str) -> Invariant:
+    """Return that a setting does not matter to a training."""
+    return Invariant(
+        name=f"training/{name}",
+        statement=f"a run {words} is the same",
+        reason=reason,
+        witness="a state that moved",
+        targets="PyTorch trainings",
+        trainings=OfTrainings(
+            measure=partial(resume.unaffected, setting=name, words=words, has=has),
+            compared="response",
+            dtypes=_WRITTEN,
+            copies=8,
+        ),
+    )
+
+
 CATALOGUE: tuple[Invariant, ...] = (
     Invariant(
         name="symmetry/w1-columns",
@@ -267,6 +284,48 @@ CATALOGUE: tuple[Invariant, ...] = (
             weights=ZERO,
             otherwise="no update was larger than its bound",
         ),
+    ),
+    _setting(
+        "eager",
+        "without torch.compile",
+        "part that is compiled",
+        "a compiler keeps what the code computes",
+    ),
+    _setting(
+        "loops",
+        "with optimisers that go through parameters in another way",
+        "optimiser that can go through parameters in two ways",
+        "each parameter is updated by itself",
+    ),
+    _setting(
+        "scale",
+        "with the loss scale times 2^-6",
+        "gradient scaler",
+        "gradients are divided by the scale before anything is done with them",
+    ),
+    _setting(
+        "attention",
+        "with attention by products and a softmax",
+        "scaled_dot_product_attention",
+        "it is another way to compute the same",
+    ),
+    _setting(
+        "checkpoint",
+        "with checkpointing that keeps instead of computing again",
+        "checkpoint",
+        "what is computed again is the same",
+    ),
+    _setting(
+        "kernels",
+        "with convolutions by other kernels",
+        "convolutions",
+        "it is another way to compute the same",
+    ),
+    _setting(
+        "threads",
+        "with another number of threads",
+        "threads",
+        "threads share work, and only rounding knows how",
     ),
     Invariant(
         name="training/padding",

@@ -1,14 +1,14 @@
-"""``training/resume``: a training that is saved and loaded again goes on with the same bits."""
+"""What must not matter to a training: saving and loading it (``training/resume``), and settings."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from symmetry.base.errors import TrainingError
-from symmetry.invariants.law import first_difference
+from symmetry.invariants.law import first_difference, judge
 from symmetry.invariants.measurement import Measurement, Violation
-from symmetry.trainings.run import Saving, Updating
-from symmetry.trainings.start import TrainingStart
+from symmetry.trainings.run import Saving, Turning, Updating
+from symmetry.trainings.start import JUDGED, TrainingStart
 from symmetry.units.state import State, has_moved
 
 
@@ -68,3 +68,34 @@ def _after_loading(
         return first_difference(states[saved.taken :], further, which, begin=saved.taken + 1)
     except TrainingError as error:
         return Violation(f"it cannot go on: {error}", saved.taken, "")
+
+
+def unaffected(start: TrainingStart, setting: str, words: str, has: str) -> Measurement:
+    """Compare a run in which a setting is turned with the run as it is.
+
+    ``words`` say how it is turned, and what it ``has`` where there is something to turn.
+
+    Witness: the state moved.
+    """
+    run = start.begin()
+    if not isinstance(run, Turning):
+        return Measurement(counted=False, note=f"its runs cannot be taken {words}", applies=False)
+    try:
+        with run.turned_by(setting) as turned:
+            states = list(run.states(JUDGED))
+    except TrainingError as error:
+        return Measurement(counted=False, note=f"cannot judge: {words}, {error}")
+    if not turned():
+        return Measurement(counted=False, note=f"it has no {has}", applies=False)
+    if setting == "scale" and run.updates != _updates(start):
+        note = "cannot judge: the scale decides which steps are left out"
+        return Measurement(counted=False, note=note)
+    return judge(start, lambda _: (states, start.result), f"this start {words}", "the run as it is")
+
+
+def _updates(start: TrainingStart) -> int:
+    """Return how often optimisers step in the run as it is."""
+    run = start.begin()
+    for _ in range(JUDGED):
+        run.step()
+    return run.updates

@@ -7,6 +7,7 @@ folder of its own with a run that does it: ``symmetry.trainings.torch``.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol, runtime_checkable
 
 from symmetry.trainings.shown import Shown
@@ -148,6 +149,11 @@ class Run(Protocol):
         ...
 
     @property
+    def compiles(self) -> bool:
+        """Whether its steps are compiled by something that runs nothing through modes."""
+        ...
+
+    @property
     def loss(self) -> float | None:
         """The sum of the last step's losses; None if it had none."""
         ...
@@ -278,6 +284,15 @@ class Showing(Run, Protocol):
 
     def show(self) -> Shown:
         """Take the next step; return what it shows beside the state."""
+        ...
+
+
+@runtime_checkable
+class Turning(Run, Protocol):
+    """A run that can be taken with settings of its framework turned."""
+
+    def turned_by(self, setting: str) -> AbstractContextManager[Callable[[], bool]]:
+        """Turn one while the block runs; what it yields tells whether there was one to turn."""
         ...
 
 

@@ -44,6 +44,7 @@ class Fresh(NamedTuple):
     moved: frozenset[str]  # the arrays that the first steps change
     size: int  # bytes of a state after the steps
     on_gpu: bool  # which may add in another order each time
+    compiles: bool  # by something that compiles nothing where results are nudged
     warnings: tuple[str, ...]  # of what it is written with; none in float64, where it is not
 
 
@@ -150,7 +151,8 @@ class TrainingStart:
         moved = frozenset(
             n for n, a in start.items() if n in last and has_moved({n: a}, [{n: last[n]}])
         )
-        return Fresh(start, states, precision, run.trained, moved, size, run.on_gpu, ())
+        kind = run.on_gpu, run.compiles
+        return Fresh(start, states, precision, run.trained, moved, size, *kind, ())
 
     @cached_property
     def state(self) -> State:
@@ -280,7 +282,7 @@ class TrainingStart:
         found = [dict(step) for step in self._drawn.get(known, least)]
         for draw in range(known, draws):
             run = self.begin(self.nearby(draw))
-            if draws > DRAWS:
+            if draws > DRAWS and not self.fresh.compiles:
                 run.nudge_by(draw)  # results in 16 bits, too
             states = run.states(JUDGED, copy=False)
             for response, state, other in zip(found, self.result, states, strict=True):

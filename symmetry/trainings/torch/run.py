@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from copy import deepcopy
 from functools import partial
 from typing import Any, NamedTuple
@@ -42,6 +42,7 @@ from symmetry.trainings.torch.padding import (
 )
 from symmetry.trainings.torch.rates import Rates
 from symmetry.trainings.torch.replicas import digests_of, gathered
+from symmetry.trainings.torch.settings import SETTINGS, frames
 from symmetry.trainings.torch.state import (
     as_array,
     has_numbers,
@@ -105,7 +106,7 @@ class TorchRun:
         self._ends_at: tuple[int, int] | None = None
         self._frozen: Frozen | None = None
         self._gradient: float | None = None
-        self._noise = noise
+        self._noise, self._frames = noise, frames()
         self._inside = Inside(objects.model)
         self._random_states = random_states
         self._names = {id(parameter): name for name, parameter in parameters.items()}
@@ -351,6 +352,16 @@ class TorchRun:
         with generators.kept(generators.shared()):
             generators.seed_all(seed)
             self._random_states = generators.states_of(generators.shared())
+
+    @property
+    def compiles(self) -> bool:
+        """Whether torch.compile has had something to do since it began."""
+        return frames() != self._frames
+
+    def turned_by(self, setting: str) -> AbstractContextManager[Callable[[], bool]]:
+        """Turn a setting of PyTorch while the block runs: see ``settings``."""
+        context: AbstractContextManager[Callable[[], bool]] = SETTINGS[setting](self.objects)
+        return context
 
     def show(self) -> Shown:
         """Take the next step; return what it shows beside the state."""
