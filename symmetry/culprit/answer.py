@@ -96,7 +96,8 @@ def _unfair_exchange(
     last, near = watched.last(start, steps), watched.last(nudged(start, 0), steps)
     limits = {
         name: tolerance_of(last[name], near[name], watched.limit * apart(last[name], near[name]))
-        for name in start.keys() & last.keys()  # an optimiser makes more: its units are not known
+        for name in start  # an optimiser makes more, in which the units are not known
+        if name in last
     }
 
     def cycle(some: int) -> Order:
