@@ -52,7 +52,7 @@ def test_the_texts():
     text = repr(found)
     assert "is another training than" in text
     assert "the loss of step 1 (" in text
-    assert "the outputs of all 8 modules agree, the gradient of the model does not" in text
+    assert "the outputs of all 9 modules agree, the gradient of the model does not" in text
     assert "(eps of AdamW is 1e-06, not 1e-08)" in text
     assert "between attention.v and attention.out: attention.out is given another input" in text
     assert text in found._repr_html_() or "<table>" in found._repr_html_()
