@@ -227,7 +227,7 @@ def test_every_invariant_gets_a_start_that_can_have_its_witness(invariant, weigh
     case = replace(CASE, weights=weights)
     fitted = fit(case, invariant)
     kind = {"zero": "zero", "cloned": "cloned"}.get(fitted.weights.partition("-")[0], "random")
-    assert kind in invariant.weights
+    assert kind in invariant.steps.weights
     assert replace(fitted, weights=weights) == case
     assert fit(fitted, invariant) == fitted
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from symmetry.invariants.catalogue import select
+from symmetry.invariants.catalogue import catalogue_of, select
 from symmetry.invariants.splits import elaborated, explained, rounding
 from symmetry.network import formulas
 from tests.invariants.helpers import (
@@ -215,7 +215,7 @@ def test_a_step_that_refuses_to_overflow_ends_the_judgement_like_one_that_overfl
     (clones,) = select(["symmetry/clones"])
     start = start_for(clones, trainer(Refusing), problem)
     assert explained(start)
-    violation = elaborated(start, clones.measure(start).violation)
+    violation = elaborated(start, clones.steps.measure(start).violation)
     assert (violation.rounding, violation.growth) == (True, ())
 
 
@@ -228,7 +228,7 @@ def test_without_a_deviation_there_is_nothing_to_explain():
 
 
 def test_no_other_invariant_is_excused_by_rounding():
-    assert [invariant.name for invariant in select() if invariant.steps.splits] == [
+    assert [invariant.name for invariant in catalogue_of("steps") if invariant.steps.splits] == [
         "symmetry/w1-columns",
         "symmetry/w2-rows",
         "symmetry/clones",

@@ -138,7 +138,7 @@ def test_what_another_case_leaves_behind_is_seen(same_sizes):
         return w1, w2
 
     violation = repeatable(trainer(leaking), problem).violation
-    assert violation.message.startswith("in step 1 a run after other cases gives another w1: w1[")
+    assert violation.message.startswith("in step 1 a run after other ones gives another w1: w1[")
 
 
 def test_other_cases_have_other_sizes_and_the_same_sizes():
@@ -233,5 +233,13 @@ def test_a_step_that_reshapes_its_samples_is_named():
 
 
 def test_what_runs_in_between_has_other_numbers():
-    for other in make_problem().others():
-        assert all(np.unique(array).size > 1 for array in (other.x, other.w1, other.w2))
+    seen = []
+
+    def step(x, y, w1, w2, lr):
+        seen.append((x, w1, w2))
+        return w1, w2
+
+    for states in replace(make_problem(), target=trainer(step)).others():
+        assert list(states)
+    assert len({x.shape for x, *_ in seen}) == 2
+    assert all(np.unique(array).size > 1 for arrays in seen for array in arrays)

@@ -54,7 +54,9 @@ def write(folder: Path, body: str) -> str:
 
 
 def verdict_of(trainer: str, name: str, case: Case = CASE) -> Verdict:
-    (verdict,) = check(resolve(trainer), select([f"*/{name}"]), [case], shrinking=False)
+    (verdict,) = check(
+        resolve(trainer), select([f"*/{name}"], kind="steps"), [case], shrinking=False
+    )
     assert verdict.case is not None, verdict
     return verdict
 
