@@ -12,6 +12,7 @@ import tempfile
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import wraps
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -22,8 +23,23 @@ _FILES = 1000  # that are mirrored one by one; a folder with more is one link
 _WHOLE = {".git", ".venv", "venv", "node_modules", "__pycache__"}  # one link each
 _ABOVE = 2  # folders above a mirrored one whose other entries are links
 
+# What makes or removes entries of folders, with the number of paths that it takes.
+_ENTRIES = {"mkdir": 1, "rmdir": 1, "remove": 1, "unlink": 1, "rename": 2, "replace": 2}
+_ENTRIES |= {"link": 2, "symlink": 2}
+# What writes files without Python's ``open``. The path is the argument of the number -1 - n.
+_WRITERS = (
+    ("os", "truncate", -1),
+    ("os", "chmod", -1),
+    ("os", "utime", -1),
+    ("torch", "save", -2),
+    ("torch.jit", "save", -2),
+    ("safetensors.torch", "serialize_file", -2),
+    ("safetensors.numpy", "serialize_file", -2),
+)
+
 _codes: dict[tuple[str, int, int], CodeType] = {}  # by file, time and size
-_open = builtins.open
+_open, _open_by_number = builtins.open, os.open
+_remove, _make_folder, _symlink = os.unlink, os.mkdir, os.symlink  # as they are outside of runs
 
 
 class Mirror:
@@ -53,12 +69,18 @@ class Mirror:
 
     def patches(self) -> Iterator[tuple[Any, str, Any]]:
         """Yield what has to be replaced while the script runs: owner, name, and the replacement."""
-        opened, made, real = self._opened, os.mkdir, os.path.realpath
-        yield builtins, "open", opened
-        yield io, "open", opened
-        yield os, "mkdir", lambda path, *args, **kwargs: made(self._inside(path), *args, **kwargs)
+        real = os.path.realpath
+        yield builtins, "open", self._opened
+        yield io, "open", self._opened
+        yield os, "open", self._opened_by_number
         yield os.path, "realpath", lambda *args, **kwargs: self._inside(real(*args, **kwargs))
         yield sys, "path_hooks", [self._finder, *sys.path_hooks]
+        yield shutil, "rmtree", self._guarded(shutil.rmtree, 1, self._own)
+        for name, paths in _ENTRIES.items():
+            yield os, name, self._guarded(getattr(os, name), paths, self._own_parents)
+        for module, name, number in _WRITERS:
+            if owner := sys.modules.get(module):
+                yield owner, name, self._guarded(getattr(owner, name), number, self._rewritten)
 
     def forget_imports(self) -> None:
         """Remove what Python remembers of imports from here."""
@@ -100,25 +122,75 @@ class Mirror:
                 return self.of(whole)
         return path
 
+    def _guarded(self, call: Callable[..., Any], paths: int, own: Callable[[str], None]) -> Any:
+        """Return a function whose first arguments, or the one of a number below 0, are paths.
+
+        What it does to them is done in the mirror.
+        """
+        numbers = range(paths) if paths > 0 else (-1 - paths,)
+
+        @wraps(call)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            given = [*args]
+            beside = kwargs.keys() & {"dir_fd", "src_dir_fd", "dst_dir_fd"}  # a name in a folder
+            for number in () if any(kwargs[key] is not None for key in beside) else numbers:
+                if number < len(given):
+                    given[number] = self._inside(given[number])
+                    if isinstance(given[number], str | os.PathLike):
+                        own(os.path.abspath(os.fsdecode(given[number])))
+            return call(*given, **kwargs)
+
+        return guarded
+
     def _opened(self, file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
         """Open a file; one that is written in the mirror, with a copy in the place of a link."""
         file = self._inside(file)
         if not {*mode}.isdisjoint("wax+") and isinstance(file, str | os.PathLike):
-            path = os.path.abspath(os.fspath(file))
+            path = os.path.abspath(os.fsdecode(file))
             if path.startswith(self.top + os.sep):
                 self.unlink(path, keep="w" not in mode)
             elif not path.startswith((self._temporary + os.sep, "/dev/")):
                 self._told(path)
         return _open(file, mode, *args, **kwargs)
 
+    def _opened_by_number(self, path: Any, flags: int, *args: Any, **kwargs: Any) -> int:
+        """Open a file as ``os.open`` does; one that is written is a copy, as above."""
+        if kwargs.get("dir_fd") is None and isinstance(path, str | os.PathLike):
+            path = self._inside(path)
+            if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC):
+                self._rewritten(os.path.abspath(os.fsdecode(path)))
+        return _open_by_number(path, flags, *args, **kwargs)
+
     def unlink(self, path: str, *, keep: bool = False) -> None:
         """Let a copy, or nothing, take the place of a link in the mirror."""
+        self._own_parents(path)
         if os.path.islink(path) and path.startswith(self.top + os.sep):
             source = os.readlink(path)
-            os.unlink(path)
+            _remove(path)
             if keep and os.path.isfile(source):
                 with _open(source, "rb") as old, _open(path, "wb") as new:
                     shutil.copyfileobj(old, new)
+
+    def _rewritten(self, path: str) -> None:
+        self.unlink(path, keep=True)
+
+    def _own_parents(self, path: str) -> None:
+        self._own(os.path.dirname(path))
+
+    def _own(self, path: str) -> None:
+        """Let folders of links take the place of the linked folders on the way to a path."""
+        if not path.startswith(self.top + os.sep):
+            return
+        way = self.top
+        for name in os.path.relpath(path, self.top).split(os.sep):
+            way = os.path.join(way, name)
+            if os.path.islink(way) and os.path.isdir(way):
+                source = os.readlink(way)
+                _remove(way)
+                _make_folder(way)
+                with os.scandir(source) as entries:
+                    for entry in entries:
+                        _link(entry.path, os.path.join(way, entry.name))
 
     def _finder(self, path: str) -> Any:
         """Find modules in the mirror; their code has the name of the file that was mirrored."""
@@ -150,7 +222,7 @@ def code_of(file: str) -> CodeType:
 def _link(source: str, target: str) -> None:
     """Link a file or folder; where that is not allowed, as on Windows, copy it."""
     try:
-        os.symlink(source, target)
+        _symlink(source, target)
     except FileExistsError:
         pass
     except OSError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shutil
 import sys
 from pathlib import Path
 from unittest.mock import patch
@@ -98,9 +99,61 @@ def test_folders_with_many_files_are_one_link(work, told):
 
 
 def test_where_links_are_not_allowed_there_are_copies(work, told):
-    with patch.object(os, "symlink", side_effect=OSError):
+    with patch("symmetry.trainings.torch.script.mirror._symlink", side_effect=OSError):
         mirror = Mirror(work, told=told.append)
     copy = Path(mirror.of(work / "data" / "text.txt"))
     assert not copy.is_symlink()
     assert copy.read_text() == "old"
+    mirror.remove()
+
+
+def many_files(folder):
+    folder.mkdir()
+    for number in range(1100):
+        (folder / str(number)).write_text("theirs")
+    return folder
+
+
+def test_what_other_languages_write_leaves_the_users_file(work, told, monkeypatch):
+    torch = pytest.importorskip("torch")
+    tensors = pytest.importorskip("safetensors.torch")
+    for name in ("model.pt", "model.safetensors"):
+        (work / name).write_text("theirs")
+    mirror = Mirror(work, told=told.append)
+    with monkeypatch.context() as changed:
+        changed.chdir(mirror.of(work))
+        for owner, name, value in mirror.patches():
+            changed.setattr(owner, name, value)
+        torch.save({"a": torch.ones(2)}, "model.pt")
+        tensors.save_file({"a": torch.ones(2)}, "model.safetensors")
+        assert torch.load("model.pt")["a"].tolist() == [1, 1]
+        assert tensors.load_file("model.safetensors")["a"].tolist() == [1, 1]
+    for name in ("model.pt", "model.safetensors"):
+        assert (work / name).read_text() == "theirs"
+    mirror.remove()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda folder: (folder / "1").write_text("ours"),
+        lambda folder: (folder / "new").write_text("ours"),
+        lambda folder: (folder / "new").mkdir(),
+        lambda folder: (folder / "1").unlink(),
+        lambda folder: (folder / "1").rename(folder / "2"),
+        lambda folder: os.truncate(folder / "1", 0),
+        lambda folder: os.close(os.open(folder / "1", os.O_WRONLY | os.O_TRUNC)),
+        lambda folder: shutil.rmtree(folder),
+    ],
+)
+def test_a_linked_folder_is_never_changed(work, told, monkeypatch, change):
+    theirs = many_files(work.parent / "many")
+    mirror = Mirror(work, told=told.append)
+    with monkeypatch.context() as changed:
+        changed.chdir(mirror.of(work))
+        for owner, name, value in mirror.patches():
+            changed.setattr(owner, name, value)
+        change(Path("../many"))
+    assert len([*theirs.iterdir()]) == 1100
+    assert {file.read_text() for file in theirs.iterdir()} == {"theirs"}
     mirror.remove()
