@@ -52,7 +52,7 @@ def test_the_same_is_quiet_on_request():
     ],
 )
 def test_what_a_training_can_do(other, phrase):
-    done = compare("training", other, "--dtype=float32", "--timeout=1")
+    done = compare("training", other, "--dtype=float32", "--timeout=6")
     assert done.status == 1, done.err
     assert f"{HERE}{other} does not run: " in done.out
     assert phrase in done.out
