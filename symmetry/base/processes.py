@@ -12,6 +12,13 @@ from typing import Any, BinaryIO
 FOLDER = "SYMMETRY_FOLDER"
 
 
+def command(module: str, *arguments: str) -> list[str]:
+    """Return the words that run ``main()`` of a module whose package is imported here."""
+    root = str(Path(sys.modules[module.partition(".")[0]].__path__[0]).parent)
+    program = f"import sys; sys.path.append(sys.argv.pop(1)); from {module} import main; main()"
+    return [sys.executable, "-P", "-c", program, root, *arguments]
+
+
 def start(module: str, **settings: Any) -> subprocess.Popen[bytes]:
     """Start a process that calls ``main()`` of a module whose package is imported here.
 
@@ -19,10 +26,8 @@ def start(module: str, **settings: Any) -> subprocess.Popen[bytes]:
     library (``-P``). It has pipes for input and output, and a session of its own: a Ctrl-C reaches
     this process only.
     """
-    root = str(Path(sys.modules[module.partition(".")[0]].__path__[0]).parent)
-    program = f"import sys; sys.path.append(sys.argv[1]); from {module} import main; main()"
     return subprocess.Popen(
-        [sys.executable, "-P", "-c", program, root],
+        command(module),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         start_new_session=True,

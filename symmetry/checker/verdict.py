@@ -136,7 +136,6 @@ class Checked:
     warnings: tuple[str, ...] = ()  # of the target's libraries, each once
     complete: bool = True  # whether nothing interrupted it
     coverage: Coverage | None = None  # of a training; None where no units were looked for
-    error: str = ""  # why there are no verdicts
 
 
 def settled(verdicts: Sequence[Verdict], reason: str | None) -> list[Verdict]:

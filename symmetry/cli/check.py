@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from symmetry.base.errors import FAILED, FOUND, OK, SymmetryError
+from symmetry.base import ranks
+from symmetry.base.errors import FAILED, OK, SymmetryError
+from symmetry.base.memory import used
+from symmetry.base.records import dump
 from symmetry.cli.options import (
     DTYPE,
     FROM_TWO,
     FROM_ZERO,
     PATH,
+    POSITIVE,
     WHOLE,
     as_typed,
     flag,
@@ -26,29 +31,37 @@ from symmetry.cli.screen import current, say, terminal
 if TYPE_CHECKING:
     from symmetry.api import Report
     from symmetry.checker.plan import Options
-    from symmetry.checker.verdict import Checked, Verdict
+    from symmetry.checker.verdict import Verdict
 
+_OF_UNITS = ("symmetry/clones", "symmetry/permutation")
+_SEVERAL = ("jobs", "results", "since", "scheduler")  # options that several targets have
 _WORK = 3 * 10**9  # that may be spent on explaining: samples times inputs times units times steps
 
 
+@dataclass(frozen=True)
+class Files:
+    """What is written of the check of one target, each if it is asked for."""
+
+    json: Path | None
+    script: Path | None
+    output: Path | None  # a directory
+    line: Path | None
+
+
 class _Check(Isolated):
-    """``symmetry check``: a Ctrl-C leaves the verdicts that there are."""
+    """``symmetry check``: a Ctrl-C leaves the verdicts that there are, of several in --results."""
 
     def interrupted(self, params: Mapping[str, Any], known: Mapping[str, list[Verdict]]) -> None:
-        if params["json"] is None:
+        names = params["targets"] or ("numba",)
+        if params["json"] is None or len(names) > 1 or not {*known} <= {*names}:
             return
         from symmetry.base.files import write_all
         from symmetry.checker.verdict import Checked
-        from symmetry.report.checked import table_json
         from symmetry.report.verdicts import to_json
 
-        names = params["targets"] or ("numba",)
-        several = len(names) > 1 or not {*known} <= {*names}
-        found = [
-            Checked(name, params["seed"], None, tuple(verdicts), complete=False)
-            for name, verdicts in (known or {names[0]: []}).items()
-        ]
-        write_all({params["json"]: table_json(found) if several else to_json(found[0])})
+        verdicts = tuple(known.get(names[0], ()))
+        found = Checked(names[0], params["seed"], None, verdicts, complete=False)
+        write_all({params["json"]: to_json(found)})
         say(f"wrote {params['json']}, incomplete", err=True)
 
 
@@ -87,6 +100,16 @@ class _Check(Isolated):
 @option("--script", "FILE", "Write a Python script there that reproduces a violation.", kind=PATH)
 @option("--output", "DIR", "Write there, in Markdown, what was checked.", kind=PATH)
 @flag("--list", "Print the invariants, and check nothing.", "list_")
+@flag("--fast", "Leave out what needs equal units: symmetry/clones and symmetry/permutation.")
+@option("--time-limit", "SECONDS", "Of one target; its verdicts until then stand.", kind=POSITIVE)
+@option(
+    "--memory", "GIB", "That one target may take; its verdicts until then stand.", kind=POSITIVE
+)
+@option("--jobs", "N", "Of several targets: how many are checked side by side.", 1, WHOLE)
+@option("--results", "FILE", "Append a line of JSON as each target ends; go on there.", kind=PATH)
+@option("--since", "FILE", "Show what has changed since these results were written.", kind=PATH)
+@option("--scheduler", "ADDRESS", "Send the targets to the workers of this Dask cluster.")
+@click.option("--line", type=PATH, hidden=True)  # written for the process that checks several
 def command(
     targets: tuple[str, ...],
     expect_failure: tuple[str, ...],
@@ -96,6 +119,10 @@ def command(
     output: Path | None,
     list_: bool,
     no_explain: bool,
+    fast: bool,
+    time_limit: float | None,
+    memory: float | None,
+    line: Path | None,
     **options: Any,
 ) -> int:
     """Check PyTorch trainings, and two-layer training steps, against the invariants.
@@ -108,7 +135,10 @@ def command(
     (the default: this project's own core), numpy, torch, torch-autograd or jax. A training is a
     function without parameters that returns (model, step). A step is called as step(x, y, w1, w2,
     lr), on many generated cases, and returns the new (w1, w2). The attribute may be a pattern, such
-    as 'models.py:train_*': each target that the file defines under such a name is checked.
+    as 'models.py:train_*': each target that the file defines under such a name is checked. It may
+    be a generator function that yields pairs of a name and a training: FILE:FUNCTION is all of
+    them, FILE:FUNCTION:NAME is one. Several targets are checked by processes of their own; their
+    table begins with what is most suspicious.
 
     Of what fails the smallest case is printed, and the command that repeats it. The last line says
     what all verdicts mean.
@@ -118,59 +148,64 @@ def command(
     """
     if list_:
         return _list(options["only"], options["skip"])
-    from symmetry.base.files import writable_directory, writable_files, write_all
     from symmetry.checker.plan import Options
-    from symmetry.checker.verdict import exit_code
-    from symmetry.report import checked
-    from symmetry.report.script import render_script
-    from symmetry.report.verdicts import conclusion, last_line, to_json
 
+    if fast:
+        options["skip"] += _OF_UNITS
+    several = {name: options.pop(name) for name in _SEVERAL}
     targets = targets or ("numba",)
     names, left_out = _expand(targets)
-    several = len(names) > 1 or names != targets
-    if several and script:
-        raise click.UsageError("--script is of one target, and these may be several.")
+    apart = (several[name] for name in ("results", "since", "scheduler"))
+    if line is None and (len(names) > 1 or names != targets or any(apart) or time_limit or memory):
+        if script or ranks.world() > 1:
+            what = "torchrun" if ranks.world() > 1 else "--script"
+            raise click.UsageError(f"{what} is for one target, and these may be several.")
+        from symmetry.cli.several import check_several
+
+        return check_several(names, left_out, json=json, output=output, **several)
     asked = Options(
         **options,
         expected_failures=dict(map(_expectation, expect_failure)),
         cases=None if case is None else read_cases(case),
     )
-    _refuse_one_path(json, script, output)
-    writable_files(json, script)
-    if output is not None:
-        writable_directory(output, checked.SEVERAL if several else checked.MARKDOWN)
-    found = []
-    for name in names:
-        found.append(_check(name, asked, explained=not no_explain))
-        if several:
-            say(f"{checked.in_short(found[-1])}\n")
-    only = found[0]
-    if only.error and not several:
-        raise SymmetryError(only.error)
-    for text in (*checked.table_lines(found, left_out), "") if several else ():
-        say(text)
+    return _check_one(names[0], asked, not no_explain, Files(json, script, output, line))
+
+
+def _check_one(name: str, options: Options, explained: bool, files: Files) -> int:
+    """Check one target, print what is found and write the files; return the exit status."""
+    from symmetry.base.files import writable_directory, writable_files, write_all
+    from symmetry.checker.verdict import exit_code
+    from symmetry.report.checked import MARKDOWN, render_checked
+    from symmetry.report.script import render_script
+    from symmetry.report.table import line_of
+    from symmetry.report.verdicts import conclusion, last_line, to_json
+
+    _refuse_one_path(files.json, files.script, files.output)
+    writable_files(files.json, files.script)
+    if files.output is not None:
+        writable_directory(files.output, MARKDOWN)
+    found = _check(name, options, explained=explained)
     contents: dict[Path, str | bytes] = {}
-    if json is not None:
-        contents[json] = checked.table_json(found) if several else to_json(only)
-    if output is not None and several:
-        contents |= checked.render_models(found, left_out, as_typed()).contents(output)
-    elif output is not None:
-        contents |= checked.render_checked(only, as_typed()).contents(output)
-    failures = [v for v in only.verdicts if v.case is not None and v.repeats]
-    if script is not None and failures:  # the first, but one that gates comes before the others
+    if files.json is not None:
+        contents[files.json] = to_json(found)
+    if files.output is not None:
+        contents |= render_checked(found, as_typed()).contents(files.output)
+    failures = [v for v in found.verdicts if v.case is not None and v.repeats]
+    if files.script is not None and failures:  # the first, but one that gates comes before others
         first = min(failures, key=lambda verdict: not verdict.gates)
-        contents[script] = render_script(only.target, first)
+        contents[files.script] = render_script(found.target, first)
     write_all(contents)
     for file in contents:
         say(f"wrote {file}")
-    if script is not None and script not in contents:
-        of_training = any(verdict.of_training for verdict in only.verdicts)
+    if files.line is not None:
+        write_all({files.line: dump({**line_of(found), **used()})})
+    if files.script is not None and files.script not in contents:
+        of_training = any(verdict.of_training for verdict in found.verdicts)
         why = "a training has no script" if of_training else "there is nothing to reproduce"
-        say(f"{why}: {script} was not written")
-    code = max((exit_code(each.verdicts) for each in found), key=(OK, FAILED, FOUND).index)
-    if code == FAILED and not several:
-        raise SymmetryError(conclusion(only.verdicts))
-    say(checked.sum_up(found) if several else last_line(only.verdicts))
+        say(f"{why}: {files.script} was not written")
+    if (code := exit_code(found.verdicts)) == FAILED:
+        raise SymmetryError(conclusion(found.verdicts))
+    say(last_line(found.verdicts))
     return code
 
 
@@ -181,21 +216,16 @@ def _refuse_one_path(*paths: Path | None) -> None:
         raise click.UsageError("--json, --script and --output are to be different paths.")
 
 
-def _check(name: str, options: Options, *, explained: bool) -> Checked:
+def _check(name: str, options: Options, *, explained: bool) -> Report:
     """Check one target; print its verdicts, what failed, and the operation behind it."""
     from symmetry.api import run_plan
     from symmetry.checker.plan import make_plan
-    from symmetry.checker.verdict import Checked
     from symmetry.report.verdicts import failures, remarks
     from symmetry.targets.resolve import resolve
 
-    try:
-        current().enter(name)
-        with terminal() as screen:
-            plan = make_plan(resolve(name), options, *current().learnt(name))
-            report = run_plan(plan, screen)
-    except SymmetryError as error:
-        return Checked(name, None, None, (), error=str(error))
+    current().enter(name)
+    with terminal() as screen:
+        report = run_plan(make_plan(resolve(name), options, *current().learnt(name)), screen)
     for heading, *facts in failures(report):
         for text in ("", click.style(heading, bold=True), *facts):
             say(text)
@@ -230,9 +260,13 @@ def _expand(given: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
     found = []
     for name in given:
-        if is_pattern(name):
+        try:
             current().enter(name)
-        found.append(expand(name))
+            found.append(expand(name))
+        except SymmetryError:
+            if is_pattern(name):
+                raise
+            found.append(((name,), ()))  # what is wrong with one target is no matter of the others
     return tuple(n for names, _ in found for n in names), tuple(t for _, out in found for t in out)
 
 

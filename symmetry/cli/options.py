@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import math
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from symmetry.base.errors import SymmetryError
+from symmetry.targets.names import split_tail
 
 if TYPE_CHECKING:
     from symmetry.data.dataset import Dataset
@@ -47,6 +48,7 @@ _CLASSES = 10  # of the digits
 
 WHOLE, FROM_ZERO, FROM_TWO = (WholeNumber(min=least) for least in (1, 0, 2))
 PATH, RATE, DTYPE = given_path, learning_rate, click.Choice(["float32", "float64"])
+POSITIVE = click.FloatRange(min=0, min_open=True)
 
 
 def option(
@@ -124,6 +126,24 @@ def as_typed() -> str:
     """Return the command line that is being obeyed, quoted for a shell."""
     root = click.get_current_context().find_root()
     return " ".join([str(root.info_name), *map(shlex.quote, root.obj)])
+
+
+def typed_options(without: Collection[str]) -> tuple[str, ...]:
+    """Return the options of the command line that is being obeyed, but for some, by their names."""
+    context = click.get_current_context()
+    own, _ = split_tail(context.find_root().obj[1:])
+    values, _, _ = context.command.make_parser(context).parse_args(own)
+    words: list[str] = []
+    for parameter in context.command.params:
+        named = isinstance(parameter, click.Option) and parameter.name not in without
+        if named and parameter.name in values:
+            value = values[parameter.name]
+            for each in value if isinstance(value, list | tuple) else (value,):
+                words += [
+                    parameter.opts[0],
+                    *([] if getattr(parameter, "is_flag", False) else [each]),
+                ]
+    return tuple(words)
 
 
 def read_cases(text: str) -> tuple[Case, ...]:

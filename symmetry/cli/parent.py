@@ -26,6 +26,7 @@ import click
 
 from symmetry.base import ranks
 from symmetry.base.errors import SymmetryError
+from symmetry.base.limits import Limits
 from symmetry.base.processes import FOLDER, ending, start
 from symmetry.cli import child
 from symmetry.cli.child import Order, verdicts_of
@@ -76,6 +77,9 @@ class Isolated(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         timeout, in_process = ctx.params.pop("timeout"), ctx.params.pop("in_process")
+        limits = Limits()
+        if ctx.params.get("line"):  # one target; what checks several has no limits itself
+            limits = Limits(ctx.params["time_limit"], ctx.params["memory"])
         if in_process or isinstance(current(), child.Remote):
             return super().invoke(ctx)
         if ranks.world() > 1:  # torchrun starts the processes, and ends them
@@ -89,7 +93,7 @@ class Isolated(click.Command):
             terminal() as screen,
             tempfile.TemporaryDirectory(prefix="symmetry-", ignore_cleanup_errors=True) as folder,
         ):
-            work = _Work(ctx.find_root().obj, timeout, screen, folder)
+            work = _Work(ctx.find_root().obj, timeout, limits, screen, folder)
             try:
                 return work.finish()
             except KeyboardInterrupt:
@@ -103,8 +107,11 @@ class Isolated(click.Command):
 class _Work:
     """A command line, what became of it so far, and how to go on."""
 
-    def __init__(self, arguments: list[str], timeout: float, screen: Screen, folder: str) -> None:
+    def __init__(
+        self, arguments: list[str], timeout: float, limits: Limits, screen: Screen, folder: str
+    ) -> None:
         self._order = Order(os.urandom(8).hex(), list(arguments), screen.live)
+        self._limits = limits
         self._timeout, self._screen, self._folder = timeout, screen, folder
         self._left = _MOST_PRINTED
         self._shown: list[Any] = []
@@ -141,8 +148,10 @@ class _Work:
         calls, since, first, loading = 0, time.monotonic(), True, True
         while True:
             kind, *values = process.receive() or ["silence"]
+            if over := self._limits.exceeded(values[-1] if kind == "call" else 0):
+                return over
             if kind == "call":
-                returned, inside, first_of_its_kind, loads, script = values
+                returned, inside, first_of_its_kind, loads, script, _ = values
                 self._tell(*script)
                 if returned == calls and inside:
                     first, loading, kind = first_of_its_kind, loads, "silence"
@@ -215,6 +224,8 @@ class _Work:
         order, target, running = self._order, self._target, self._running
         if not target:
             raise SymmetryError(f"the process that checks could not begin: {message}")
+        if self._limits.over:
+            order.stopped[target] = f"not run: {message}"
         if running and running[0] not in order.known:
             order.known[running[0]] = running[1], message
             return

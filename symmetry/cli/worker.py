@@ -13,6 +13,7 @@ import time
 
 from symmetry.base.calls import running
 from symmetry.base.errors import INTERRUPTED
+from symmetry.base.memory import peak
 from symmetry.base.processes import take_pipes
 from symmetry.base.raised import in_one_line
 from symmetry.cli import execute
@@ -48,5 +49,6 @@ def _beat(remote: Remote) -> None:
     """Give signs of life, and say whether a call of the code under test is running."""
     while True:
         call = running.calls, running.inside, running.first, running.loading
-        remote.send("call", *call, (running.run, running.step, running.took, running.setup))
+        script = running.run, running.step, running.took, running.setup
+        remote.send("call", *call, script, peak())
         _sleep(SECONDS)

@@ -242,8 +242,6 @@ def to_html(checked: Checked) -> str:
 
 def record(checked: Checked) -> dict[str, Any]:
     """Return a whole check as JSON has it."""
-    if checked.error:
-        return {"trainer": checked.target, "error": checked.error, "results": []}
     return {
         "trainer": checked.target,
         "seed": checked.seed,

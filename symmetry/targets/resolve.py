@@ -5,7 +5,7 @@ import importlib
 import inspect
 import reprlib
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from types import ModuleType
@@ -49,8 +49,10 @@ def resolve(target: str | Callable[..., Any] | Target) -> Target:
         return StepTarget(target, _builtin_module(target).step, builtin=True)
     if (words := words_of(target)) is not None:
         return script_named(words)
-    module, source, attribute = _module(target)
-    return as_target(_find(target, module, source, attribute), target)
+    source, attribute, item = _parts(target)
+    module = _import(target, source, attribute)
+    found = _find(target, module, source, attribute)
+    return as_target(_yielded(target, found, item) if item else found, target)
 
 
 def resolve_step(target: str | Callable[..., Any] | Target) -> StepTarget:
@@ -65,12 +67,23 @@ def expand(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the names that a name stands for, and a line for each thing that is left out.
 
     The attribute may be a pattern as of the shell: ``models.py:train_*`` stands for every step and
-    every training of that name which the module itself defines. If there is none, or the module
-    cannot be imported, that is a ``SymmetryError``.
+    every training of that name which the module itself defines. It may be a generator function that
+    yields pairs of a name and a training: ``models.py:trainings`` stands for all of them, and
+    ``models.py:trainings:gpt*`` for some. If there is none, or the module cannot be imported, that
+    is a ``SymmetryError``.
     """
+    if ":" not in name or words_of(name) is not None:
+        return (name,), ()
+    source, pattern, item = _parts(name)
+    module = _import(name, source, pattern)
+    if inspect.isgeneratorfunction(generator := getattr(module, pattern, None)):
+        names = [each for each, _ in _pairs(name, generator)]
+        found = [f"{source}:{pattern}:{each}" for each in names if fnmatchcase(each, item or "*")]
+        if not found:
+            raise SymmetryError(f"nothing to check in {name!r}{_close(item, names)}")
+        return tuple(found), ()
     if not is_pattern(name):
         return (name,), ()
-    module, source, pattern = _module(name)
     found, left_out = [], []
     for attribute, value in vars(module).items():
         private = attribute[0] == "_" and pattern[0] != "_"
@@ -95,16 +108,54 @@ def is_pattern(name: str) -> bool:
     return ":" in name and not set("*?[").isdisjoint(name.rpartition(":")[2])
 
 
-def _module(name: str) -> tuple[ModuleType, str, str]:
-    """Import the module of a name; return it, how it was named, and the attribute."""
+def _parts(name: str) -> tuple[str, str, str]:
+    """Return the file or module of a name, the attribute, and which of what that yields, if any."""
     source, _, attribute = name.rpartition(":")
+    head, _, generator = source.rpartition(":")
+    if head and generator.isidentifier():
+        return head, generator, attribute
+    return source, attribute, ""
+
+
+def _import(name: str, source: str, attribute: str) -> ModuleType:
+    """Import the module of a name."""
     if not (source and attribute) or source.endswith((":", ".ipynb")):
         raise SymmetryError(
             f"unknown target {name!r}{_meant(name)}: expected one of {', '.join(BUILTIN)}, "
             "or package.module:attribute, or path/to/file.py:attribute"
         )
     load = load_file if source.endswith(".py") else load_module
-    return load(name, source), source, attribute
+    return load(name, source)
+
+
+def _pairs(name: str, generator: Callable[[], Any]) -> Iterator[tuple[str, Callable[..., Any]]]:
+    """Yield the names and trainings that a generator function yields."""
+    given = generator()
+    while True:
+        with readable(name, "yielding the next training"):
+            try:
+                pair = next(given)
+            except StopIteration:
+                return
+        if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)):
+            raise SymmetryError(f"{name!r} yields {reprlib.repr(pair)}, not (name, training)")
+        yield pair
+
+
+def _yielded(name: str, generator: Any, item: str) -> Any:
+    """Return the training that a generator function yields under the name ``item``."""
+    if not inspect.isgeneratorfunction(generator):
+        raise SymmetryError(f"{name!r}: it is no generator function, so it yields no {item!r}")
+    names = []
+    for each, training in _pairs(name, generator):
+        if each == item:
+            return training
+        names.append(each)
+    raise SymmetryError(f"{name!r}: no training is yielded under this name{_close(item, names)}")
+
+
+def _close(item: str, names: Sequence[str]) -> str:
+    return _did_you_mean(difflib.get_close_matches(item, names, 3))
 
 
 def _meant(name: str) -> str:
@@ -141,6 +192,8 @@ def as_target(found: Any, name: str | None = None) -> Target:
     name = _name(found) if name is None else name
     if isinstance(found, StepTarget | TrainingTarget):
         return found
+    if inspect.isgeneratorfunction(found):
+        raise SymmetryError(f"{name!r} yields trainings: name one, as '{name}:NAME'")
     if not callable(found):
         raise SymmetryError(f"{name!r} is of type {type(found).__name__}, {_BOTH}")
     step = as_step_target(found, name) if inspect.isclass(found) else None

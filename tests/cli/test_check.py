@@ -297,21 +297,25 @@ def test_a_pattern_stands_for_each_target_that_the_file_defines(folder: Path) ->
     arguments = ("check", "models.py:train_*", *W2_ROWS, "--json", "out.json", "--output", ".")
     finished = symmetry(*arguments, cwd=folder)
     assert finished.status == 1
-    assert finished.out.splitlines()[-9:] == [
-        "models.py:train_sound   sound",
+    assert finished.out.splitlines()[-10:] == [
         "models.py:train_broken  1 invariant violated: look at symmetry/w2-rows",
+        "models.py:train_sound   sound",
         "left out: models.py:train_imported is imported",
         f"left out: 'models.py:train_helper' takes (path), {EXPECTED}",
         f"left out: 'models.py:train_data' is of type int, {EXPECTED}",
         "",
         "wrote out.json",
         "wrote models.md",
+        "wrote models.html",
         "2 targets: 1 sound, 1 not",
     ]
     record = json.loads((folder / "out.json").read_text())
     names = [each["trainer"] for each in record]
     assert names == ["models.py:train_sound", "models.py:train_broken"]
-    assert "| `models.py:train_broken` | 1 violated | - |" in (folder / "models.md").read_text()
+    assert (
+        "| `models.py:train_broken` | violated | 1 violated | - |"
+        in (folder / "models.md").read_text()
+    )
 
 
 def test_the_other_targets_are_checked_whatever_becomes_of_one(folder: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from symmetry.base.errors import SymmetryError
 from symmetry.steps.step import StepTarget
-from symmetry.targets.resolve import as_step_target, resolve, resolve_step
+from symmetry.targets.resolve import as_step_target, expand, resolve, resolve_step
 from symmetry.trainings.training import TrainingTarget
 from tests.builtin.each import EACH_BUILTIN
 from tests.conftest import needs
@@ -284,3 +284,53 @@ def test_dtypes_that_are_not_understood(given):
     )
     if isinstance(given, str | tuple):
         assert str(info.value).endswith(repr(given))
+
+
+# Generators of targets
+
+YIELDING = """
+    def step(x, y, w1, w2, lr):
+        return w1, w2
+
+    def steps():
+        yield "first", step
+        yield "second-one", lambda x, y, w1, w2, lr: (w1, w2)
+
+    def wrong():
+        yield step
+
+    def failing():
+        yield "first", step
+        raise ValueError("no more")
+"""
+
+
+def test_a_generator_stands_for_all_that_it_yields(folder):
+    write(folder / "zoo.py", YIELDING)
+    names = ("zoo.py:steps:first", "zoo.py:steps:second-one")
+    assert expand("zoo.py:steps") == (names, ())
+    assert expand("zoo.py:steps:sec*") == (names[1:], ())
+    assert expand("zoo.py:step") == (("zoo.py:step",), ())
+    assert resolve(names[0]).name == names[0]
+    assert isinstance(resolve(names[1]), StepTarget)
+
+
+@pytest.mark.parametrize(
+    ("name", "phrase"),
+    [
+        ("zoo.py:steps", "'zoo.py:steps' yields trainings: name one, as 'zoo.py:steps:NAME'"),
+        ("zoo.py:steps:frist", "no training is yielded under this name, did you mean 'first'?"),
+        ("zoo.py:step:first", "it is no generator function, so it yields no 'first'"),
+        ("zoo.py:wrong:first", ", not (name, training)"),
+        ("zoo.py:failing:second", "yielding the next training raised ValueError: no more"),
+    ],
+)
+def test_what_a_generator_does_not_yield(folder, name, phrase):
+    write(folder / "zoo.py", YIELDING)
+    assert phrase in message(name)
+
+
+def test_a_pattern_that_fits_nothing_that_is_yielded(folder):
+    write(folder / "zoo.py", YIELDING)
+    with pytest.raises(SymmetryError, match="nothing to check in"):
+        expand("zoo.py:steps:third*")
