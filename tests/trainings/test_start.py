@@ -41,16 +41,15 @@ def test_runs_begin_where_arrays_are_changed_and_others_stay():
     other = first.at({"model.0.bias": np.zeros(4, np.float32)})
     assert not other.begin().state()["model.0.bias"].any()
     np.testing.assert_array_equal(
-        other.begin().state()["model.0.weight"], first.start["model.0.weight"]
+        other.begin().state()["model.0.weight"], first.state["model.0.weight"]
     )
     assert other.fresh is first.fresh
 
 
 @torch_is_needed
 def test_units_lie_in_what_the_optimiser_keeps_as_well():
-    first = start()
-    first.model_units = (Units("0 units", 4, (Part("model.0.bias", 0),)),)
-    (units,) = first.units
+    first = start().with_units((Units("0 units", 4, (Part("model.0.bias", 0),)),))
+    (units,) = first.groups
     kept = ("optimizer.exp_avg.0.bias", "optimizer.exp_avg_sq.0.bias")
     assert units.arrays == ("model.0.bias", *kept)
 
@@ -58,8 +57,8 @@ def test_units_lie_in_what_the_optimiser_keeps_as_well():
 @torch_is_needed
 def test_the_response_grows_with_draws_and_is_of_the_size_of_rounding():
     first = start()
-    few = [dict(step) for step in first.response(1)]
-    many = first.response(3)
+    first = first.with_units((Units("0 units", 4, (Part("model.0.weight", 0),)),))
+    few, many = first.responses(), first.responses(closely=True)
     assert all(many[0][name] >= few[0][name] for name in few[0])
     assert 0 < many[0]["model.0.weight"] < 1e-2
 
@@ -69,7 +68,7 @@ def test_nearby_parameters_are_an_ulp_away():
     first = start(dtype="float64")
     for name, array in first.nearby(0).items():
         allowed = 2 * np.finfo(float).eps * largest(array)
-        assert 0 < difference(array, first.start[name]) <= allowed
+        assert 0 < difference(array, first.state[name]) <= allowed
 
 
 @torch_is_needed
@@ -77,7 +76,7 @@ def test_noise_is_left_out_where_there_is_any():
     import torch
 
     first = start(inner=lambda: torch.nn.Dropout(0.5))
-    a, b = (next(first.begin().states(1))["model.0.weight"] for _ in range(2))
+    a, b = (next(first.begin(noise=True).states(1))["model.0.weight"] for _ in range(2))
     assert len(first.result) == 2
     (quiet,) = first.begin().states(1)
     assert [name for name, _ in first.random] == ["bernoulli"]
