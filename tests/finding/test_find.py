@@ -8,6 +8,7 @@ import json
 import numpy as np
 import pytest
 
+from symmetry import find_units
 from symmetry.base import memory
 from symmetry.base.errors import SymmetryError
 from tests.checking import check_target
@@ -67,7 +68,7 @@ def test_units_without_gradient_are_told_and_stay_in_their_group():
             model[0].weight[2], model[0].bias[2] = 0.0, -1.0
         return model, step
 
-    coverage = find(TrainingTarget("dead", dead))
+    coverage = find_units(dead)
     assert [units.count for units in coverage.groups] == [7, 6]
     assert coverage.idle == {"layer 0 units": (2,), "layer 2 units": ()}
     assert "7  layer 0 units (1 of them without gradient)" in repr(coverage)
