@@ -322,8 +322,8 @@ def _gradients(run: Run) -> Gradients:
 
     def note() -> None:
         if isinstance(run, Differentiating):
-            for name, parameter in run.parameters.items():
-                entries.setdefault(name, np.zeros(tuple(parameter.shape), bool))
+            for name, array in run.parameter_arrays().items() if not entries else ():
+                entries[name] = np.zeros(array.shape, bool)  # complex ones are pairs there
             for name, gradient in run.gradients().items():
                 entries[name] |= gradient != 0
 

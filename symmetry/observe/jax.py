@@ -29,10 +29,12 @@ def observing(tape: Tape, places: Places) -> Iterator[None]:
 
     def process(self: Any, primitive: Any, args: Sequence[Any], params: Any) -> Any:
         nonlocal inside
-        if inside or tape.skips():
+        if inside:
             return original(self, primitive, args, params)
         inside = True
         try:
+            if tape.skips():
+                return original(self, primitive, args, params)
             call = _call(primitive, args, params, places)
             tape.before(call)
             results = original(self, primitive, args, params)

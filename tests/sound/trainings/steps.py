@@ -771,13 +771,13 @@ class _Initialised(nn.Module):
     def __init__(self, size: int) -> None:
         super().__init__()
         self.shift, self.scale = nn.Parameter(torch.zeros(size)), nn.Parameter(torch.ones(size))
-        self.fresh = True
+        self.register_buffer("fresh", torch.tensor(True))
 
     def forward(self, x: Tensor) -> Tensor:
         if self.fresh:
             self.shift.data.copy_(-x.detach().mean(0))
             self.scale.data.copy_(1 / x.detach().std(0))
-            self.fresh = False
+            self.fresh.fill_(False)
         return self.scale * (x + self.shift)
 
 
