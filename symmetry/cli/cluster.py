@@ -34,7 +34,7 @@ def connected(address: str) -> Iterator[Executor]:
             f"--scheduler needs Dask: {error} (pip install 'unit-symmetry[cluster]')"
         ) from error
     try:
-        client: Any = Client(  # type: ignore[no-untyped-call]
+        client: Any = Client(
             address, timeout=_SECONDS, set_as_default=False
         )
     except (OSError, ValueError) as error:
