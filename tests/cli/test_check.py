@@ -372,7 +372,7 @@ def test_the_list(tmp_path: Path) -> None:
         (["--json", "no/such/folder.json"], "cannot write no/such/folder.json"),
         (["--script", "."], "cannot write"),
         (["--output", "steps.py"], "steps.py"),
-        (["numba", "numpy", "--script", "again.py"], "--script is of one target"),
+        (["numba", "numpy", "--script", "again.py"], "--script is for one target"),
         (["steps.py:no_*"], "nothing to check in 'steps.py:no_*': steps.py defines no such name"),
     ],
 )
@@ -393,7 +393,7 @@ def test_what_cannot_be_done_is_said_in_one_line(
     assert out == ""
 
 
-def test_an_interruption_writes_nothing(folder: Path) -> None:
+def test_an_interruption_leaves_the_verdicts_that_there_are(folder: Path) -> None:
     arguments = ("check", "steps:slow", "--json", "out.json", "--output", ".")
     process = subprocess.Popen(
         [*SYMMETRY, *arguments],
@@ -410,8 +410,8 @@ def test_an_interruption_writes_nothing(folder: Path) -> None:
         _, err = process.communicate(timeout=30)
     finally:
         process.kill()
-    assert (process.returncode, err) == (130, "interrupted\n")
-    assert not list(folder.glob("*.json"))
+    assert (process.returncode, err) == (130, "wrote out.json, incomplete\ninterrupted\n")
+    assert json.loads((folder / "out.json").read_text())["complete"] is False
     assert not list(folder.glob("*.md"))
 
 
