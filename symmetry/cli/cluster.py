@@ -34,9 +34,7 @@ def connected(address: str) -> Iterator[Executor]:
             f"--scheduler needs Dask: {error} (pip install 'unit-symmetry[cluster]')"
         ) from error
     try:
-        client: Any = Client(
-            address, timeout=_SECONDS, set_as_default=False
-        )
+        client: Any = Client(address, timeout=_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
         raise SymmetryError(f"no scheduler answers at {address}: {error}") from error
     with client:
