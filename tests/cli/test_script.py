@@ -44,6 +44,8 @@ def test_a_sound_script_passes_and_leaves_nothing(folder):
         "training/resume",
         "training/zero-rate",
         "training/moves",
+        "training/loops",
+        "training/threads",
     }
     names = sorted(path.name for path in folder.iterdir())
     assert names == ["found.json", "network.py", "train.py"]
