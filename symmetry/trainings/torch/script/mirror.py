@@ -1,4 +1,8 @@
-"""A folder that looks like those that a script works in: what it writes changes nothing there."""
+"""A folder that looks like those that a script works in: what it writes changes nothing there.
+
+A library that opens files by itself, in C say, is seen only if it is one of ``_WRITERS``: another
+may write through a link into a file that exists.
+"""
 
 from __future__ import annotations
 
