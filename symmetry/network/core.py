@@ -330,6 +330,8 @@ class Core(AnyCore):
         ]
         self._tile = tile // itemsize
         self._class_tile = kernels.LINE_BYTES // itemsize
+        unwanted = (aligned_zeros((0,) * axes, self.dtype) for axes in (3, 3, 1))
+        self._unwanted = kernels.Gradients(*unwanted)  # where only a loss is asked for
         self._rooms: list[kernels.Room] = []  # where nobody computes; one for each thread, at most
         self._spare: defaultdict[int, list[kernels.Gradients]] = defaultdict(list)  # by height
 
@@ -350,9 +352,7 @@ class Core(AnyCore):
             room = room_for(weights)
         if gradients is None:
             by_input = kernels.ByInput(chunk.inputs.lists, 1)  # which is not read
-            gradients = kernels.Gradients(
-                *(aligned_zeros((0,) * axes, self.dtype) for axes in (3, 3, 1))
-            )
+            gradients = self._unwanted
         else:
             by_input = chunk.by_input
         inputs = chunk.labels, chunk.inputs, by_input
