@@ -69,6 +69,17 @@ def test_a_module_of_timm_is_trained() -> None:
     assert sum(each.numel() for each in model.parameters()) < 3_000_000
 
 
+def test_a_training_starts_from_the_same_weights_every_time() -> None:
+    import torch
+
+    from tests.survey.targets import trainings
+
+    for name in ("bert", "timm.vgg"):
+        training = dict(trainings())[name]
+        first, second = training()[0], training()[0]
+        assert all(map(torch.equal, first.parameters(), second.parameters()))
+
+
 def test_what_cannot_be_built_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     from tests.survey import language
 
