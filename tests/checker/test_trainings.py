@@ -8,46 +8,12 @@ from symmetry.base import memory
 from symmetry.base.errors import SymmetryError
 from symmetry.invariants.catalogue import select
 from symmetry.report.verdicts import conclusion, failures
-from symmetry.trainings.start import TrainingStart
 from symmetry.trainings.training import TrainingTarget
-from symmetry.units.state import identical
-from tests.checking import check_target, plan_of
+from tests.checking import plan_of
 from tests.conftest import needs
+from tests.trainings.small import checked, kinds, training
 
 pytestmark = needs("torch")
-
-
-def training(*, before=lambda i: None, after=lambda model: None, inner=None, extras=None):
-    """Return a training of a small network; the arguments vary it."""
-
-    def make():
-        import torch
-        from torch import nn
-
-        x = torch.randn(12, 5)
-        y = torch.randint(0, 3, (12,))
-        layers = [nn.Linear(5, 4), nn.Tanh(), *([inner()] if inner else []), nn.Linear(4, 3)]
-        model = nn.Sequential(*layers)
-        optimizer = torch.optim.SGD(model.parameters(), 0.1)
-
-        def step(i):
-            before(i)
-            optimizer.zero_grad()
-            nn.functional.cross_entropy(model(x), y).backward()
-            after(model)
-            optimizer.step()
-
-        return (model, step) if extras is None else (model, step, extras())
-
-    return make
-
-
-def checked(make, **options):
-    return check_target(TrainingTarget("training", make), **options)
-
-
-def kinds(found):
-    return {(v.invariant.partition("/")[2], v.dtype): v.kind for v in found.verdicts}
 
 
 def test_what_memory_cannot_hold_says_so_and_the_rest_is_checked(monkeypatch):
@@ -60,18 +26,6 @@ def test_what_memory_cannot_hold_says_so_and_the_rest_is_checked(monkeypatch):
     assert messages["symmetry/clones", "float32"].startswith("this would take 2.4 KiB of memory")
     assert "no equal units were looked for: this would take 3.0 KiB" in "".join(found.notes)
     assert kinds(found)["repeatable", "float32"] == kinds(found)["moves", "float32"] == "holds"
-
-
-def test_states_that_were_let_go_come_again():
-    start = TrainingStart(TrainingTarget("t", training()), dtype="float32")
-    before = start.result
-    without = start.without_states()
-    assert not without.fresh.states
-    size = sum(array.nbytes for array in before[-1].values())
-    assert without.fresh.size == start.fresh.size == size
-    assert without.result is not before
-    for one, other in zip(before, without.result, strict=True):
-        assert identical(one, other)
 
 
 def test_a_sound_training_is_judged_in_both_dtypes():
@@ -229,40 +183,6 @@ def test_what_is_planned_makes_sense():
             plan_of(target, **options)
 
 
-@pytest.mark.parametrize("to_none", [True, False])
-def test_gradients_that_are_cleared_before_the_update_are_told(to_none):
-    found = checked(
-        training(after=lambda model: model.zero_grad(set_to_none=to_none)), only=["training/moves"]
-    )
-    (verdict,) = found.verdicts
-    assert verdict.kind == "violated"
-    assert verdict.message.startswith("backward leaves gradients, and no update finds any")
-
-
-def test_gradients_that_come_within_the_update_are_not_lost():
-    def make():
-        import torch
-
-        model = torch.nn.Linear(3, 2)
-        optimizer = torch.optim.SGD(model.parameters(), 0.1)
-
-        def step(i):
-            x = torch.randn(4, 3, generator=torch.Generator().manual_seed(i))
-
-            def closure():
-                loss = model(x).square().mean()
-                loss.backward()
-                return loss
-
-            optimizer.step(closure)
-            optimizer.zero_grad()
-
-        return model, step
-
-    (verdict,) = checked(make, only=["training/moves"]).verdicts
-    assert verdict.kind == "holds"
-
-
 def test_gradients_of_the_wrong_units_are_seen_although_all_are_shifted_by_one():
     def shift(model):
         model[0].weight.grad = model[0].weight.grad.roll(1, 0)
@@ -411,92 +331,6 @@ def test_units_in_what_an_optimiser_alone_holds_are_judged():
     assert {*found.values()} <= {"holds", "rounding"}
 
 
-def test_what_is_saved_has_no_history():
-    """The state that a recurrent network goes on with is the result of its last step."""
-
-    def make():
-        import torch
-
-        class Memory:
-            def __init__(self):
-                self.value = torch.zeros(1, 3, 4)
-
-            def state_dict(self):
-                return {"value": self.value}
-
-            def load_state_dict(self, saved):
-                self.value = saved["value"]
-
-        model, memory = torch.nn.GRU(2, 4), Memory()
-        optimizer = torch.optim.SGD(model.parameters(), 0.1)
-
-        def step(i):
-            optimizer.zero_grad()
-            x = torch.randn(5, 3, 2, generator=torch.Generator().manual_seed(i))
-            x = x.to(memory.value.dtype)
-            out, memory.value = model(x, memory.value.detach())
-            out.square().mean().backward()
-            optimizer.step()
-
-        return model, step, {"memory": memory}
-
-    assert {*kinds(checked(make, only=["training/resume"])).values()} == {"holds"}
-
-
-def test_few_samples_are_mixed_between_micro_batches():
-    def make():
-        import torch
-
-        model = torch.nn.Linear(3, 1)
-        optimizer = torch.optim.SGD(model.parameters(), 0.1)
-
-        def step(batch):
-            x, lengths = batch
-            optimizer.zero_grad()
-            for part, many in zip(x.split(2), lengths.split(2), strict=True):
-                losses = model(part).square().squeeze(1) * many
-                (losses.sum() / many.sum() / 2).backward()
-            optimizer.step()
-
-        def batch(i):
-            generator = torch.Generator().manual_seed(i)
-            return torch.randn(4, 3, generator=generator), torch.tensor([7.0, 2.0, 5.0, 3.0])
-
-        return model, step, {"batch": batch}
-
-    for seed in range(6):
-        found = checked(make, only=["symmetry/samples"], dtype=["float32"], seed=seed)
-        (verdict,) = found.verdicts
-        assert verdict.kind == "vacuous"
-        assert "the step takes samples together, 2 at a time" in verdict.message
-
-
-def test_an_optimiser_without_a_rate_is_no_error():
-    def make():
-        model, step = training(after=lambda model: found[0].step())()
-        found[:] = [Unrated(model.parameters())]
-        return model, step, {"own": found[0]}
-
-    import torch
-
-    class Unrated(torch.optim.SGD):
-        """Chooses its rate itself, as Adafactor does."""
-
-        def __init__(self, parameters):
-            super().__init__(parameters, 0.1)
-            self.param_groups[0]["lr"] = None
-
-        def step(self, closure=None):
-            self.param_groups[0]["lr"] = 0.1
-            super().step(closure)
-            self.param_groups[0]["lr"] = None
-
-    found = []
-    verdicts = kinds(checked(make, only=["training/*"]))
-    assert verdicts["zero-rate", "float32"] == "not applicable"
-    assert verdicts["moves", "float32"] == "holds"
-
-
 def test_frozen_integers_beside_the_weights_are_no_obstacle():
     def integers():
         import torch
@@ -508,44 +342,6 @@ def test_frozen_integers_beside_the_weights_are_no_obstacle():
 
     found = checked(training(inner=integers), only=["training/*"])
     assert not [verdict for verdict in found.verdicts if verdict.gates]
-
-
-@pytest.mark.parametrize("bug", [False, True])
-def test_an_optimiser_of_ones_own_is_seen_to_step(bug):
-    def make():
-        import torch
-
-        class Own:
-            __slots__ = ("param_groups", "state")
-
-            def __init__(self, parameters):
-                self.param_groups, self.state = [{"params": [*parameters], "lr": 0.1}], {}
-
-            @torch.no_grad()
-            def step(self):
-                (group,) = self.param_groups
-                for parameter in group["params"]:
-                    parameter -= group["lr"] * parameter.grad + 0.01 * bug
-
-            def state_dict(self):
-                return {"lr": self.param_groups[0]["lr"]}
-
-            def load_state_dict(self, saved):
-                self.param_groups[0]["lr"] = saved["lr"]
-
-        model = torch.nn.Linear(3, 2)
-        optimizer = Own(model.parameters())
-
-        def step(i):
-            model.zero_grad()
-            model(torch.ones(1, 3) * (i + 1)).square().sum().backward()
-            optimizer.step()
-
-        return model, step, {"optimizer": optimizer}
-
-    found = kinds(checked(make, only=["training/*"]))
-    assert found["zero-rate", "float32"] == ("violated" if bug else "holds")
-    assert found["moves", "float32"] == found["resume", "float32"] == "holds"
 
 
 def test_units_are_found_before_anything_asks_for_them():

@@ -36,8 +36,10 @@ def start(weights: str = "zero", hidden: int = HIDDEN, **changes: Any) -> StepSt
     return start_of_case(Case(h=hidden, weights=weights, **{**values, **changes}))
 
 
-def explained(step: Callable[..., Any], beginning: StepStart | None = None) -> Explained:
-    return explain_step(as_step_target(step, "step"), beginning or start())
+def explained(
+    step: Callable[..., Any], beginning: StepStart | None = None, **options: Any
+) -> Explained:
+    return explain_step(as_step_target(step, "step"), beginning or start(), **options)
 
 
 def run_script(found: Culprit, folder: Path) -> str:
@@ -97,3 +99,54 @@ def changed(function):
 
 def numbers(shape: tuple[int, ...], dtype: str = "float32") -> Any:
     return np.arange(np.prod(shape), dtype=dtype).reshape(shape)
+
+
+FACTOR = np.float32(1.01)
+
+
+RNG = np.random.default_rng(7)
+
+
+def multiply_last_unit(g1):
+    g1[:, -1] *= FACTOR
+
+
+def add_to_one_entry(w1):
+    w1[0, 3] += np.float32(1e-7)
+
+
+def where_by_number(g1):
+    return np.where(np.arange(g1.shape[1]) % 3 == 0, g1 * 2, g1)
+
+
+def cumulative(hidden):
+    return hidden + np.cumsum(hidden, axis=1) * np.float32(1e-3)
+
+
+def dropout(hidden):
+    return hidden * (RNG.random(hidden.shape) < 0.8)
+
+
+def loop_over_blocks(factor):
+    """Return a gradient that is copied block by block, the last ones times a factor."""
+
+    def copy(g1):
+        filled = np.empty_like(g1)
+        for first in range(0, g1.shape[1], 4):
+            block = g1[:, first : first + 4]
+            filled[:, first : first + 4] = block * (factor if first >= 8 else np.float32(1))
+        return filled
+
+    return copy
+
+
+def unit_by_unit(odd):
+    """Return a hidden layer that is made unit by unit, by another function for unit 2."""
+
+    def make(hidden):
+        columns = [
+            (odd if unit == 2 else np.tanh)(hidden[:, unit]) for unit in range(hidden.shape[1])
+        ]
+        return np.array(columns).T
+
+    return make

@@ -1,29 +1,33 @@
-"""With which sizes a step is explained, and how often it is run for that."""
+"""Where an explanation begins: its sizes, its start, and how often it runs the step."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from symmetry.culprit.explain import explain_case, explain_step
+from symmetry.base.errors import SymmetryError
+from symmetry.culprit.explain import explain_case
 from symmetry.steps.case import Case
-from symmetry.steps.start import StepStart
+from symmetry.steps.recipes import start_of_case
 from symmetry.targets.resolve import as_step_target
-from tests.culprit.steps import changed, faulty, start, step
+from tests.culprit.steps import (
+    FACTOR,
+    add_to_one_entry,
+    changed,
+    explained,
+    faulty,
+    multiply_last_unit,
+    start,
+    step,
+)
+from tests.faulty import FAULTY
+from tests.sound import SOUND
 
 LARGE = {"n": 300, "i": 50, "hidden": 30, "c": 6}
 FEW = "seen with 100 samples, 20 inputs, 30 hidden units, 6 classes"
 
 
-def scale_last_unit(g1):
-    g1[:, -1] *= np.float32(1.01)
-
-
-broken = faulty(g1=changed(scale_last_unit))
-
-
-def explained(function, beginning: StepStart, **options):
-    return explain_step(as_step_target(function, "step"), beginning, **options)
+broken = faulty(g1=changed(multiply_last_unit))
 
 
 def test_few_samples_and_inputs_are_as_good():
@@ -103,3 +107,104 @@ def test_a_sum_that_takes_one_unit_after_the_other_is_not_accused(odd):
         assert found.culprits[0].source == "back[:, -1] *= 2  # wrong"
     else:
         assert found.outcome == "nothing split"
+
+
+def test_a_step_that_does_not_move_from_zero_starts_elsewhere():
+    def rectified(x, y, w1, w2, lr):
+        hidden = np.maximum(x @ w1[1:], 0)
+        hidden[:, -2:] *= FACTOR
+        delta = hidden @ w2[1:] - y
+        g2 = hidden[:, :, None] * delta[:, None, :]
+        w2[1:] -= lr * g2.mean(axis=0)
+        return w1, w2
+
+    explanation = explained(rectified)
+    assert explanation.culprits[0].operation == "multiply"
+    assert "started equal but not at zero" in explanation.remarks[0]
+
+
+def test_a_step_whose_hidden_units_do_not_move_from_zero_starts_elsewhere():
+    def rectified(x, y, w1, w2, lr):
+        hidden = np.maximum(x @ w1[1:] + w1[0], 0)
+        delta = hidden @ w2[1:] + w2[0] - y
+        back = (delta @ w2[1:].T) * (hidden > 0)
+        back[:, 1:] *= FACTOR
+        w2[0] -= lr * delta.mean(axis=0)
+        return w1 - lr * np.vstack([back.sum(axis=0), x.T @ back]), w2
+
+    assert explained(rectified).culprits[0].source == "back[:, 1:] *= FACTOR"
+
+
+def test_units_that_start_different_have_no_symmetry():
+    with pytest.raises(SymmetryError, match="no two hidden units start equal"):
+        explained(step, start("scaled"))
+    with pytest.raises(SymmetryError, match="no two hidden units start equal"):
+        explained(step, start(hidden=1))
+
+
+@pytest.mark.parametrize("change", [multiply_last_unit, add_to_one_entry])
+def test_a_case_whose_sizes_are_alike_is_looked_at_with_others(change):
+    trainer = as_step_target(faulty(g1=changed(change)), "step")
+    case = Case(1, 1, 4, 2, 0.5, 3, "float32", "unit", "zero", 0)
+    (found,) = (explanation := explain_case(trainer, case)).culprits
+    assert found.operation == ("multiply" if change is multiply_last_unit else "setitem")
+    assert explanation.remarks[0] == "seen with 5 samples, 3 inputs, 6 hidden units, 2 classes"
+
+
+def test_units_of_a_case_that_all_differ_are_cloned():
+    case = Case(5, 3, 6, 2, 0.5, 3, "float32", "unit", "scaled", 0)
+    trainer = as_step_target(faulty(g1=changed(multiply_last_unit)), "step")
+    assert explain_case(trainer, case).culprits[0].operation == "multiply"
+
+
+def test_a_case_that_fails_at_its_own_sizes_alone_is_looked_at_as_it_is():
+    def few(g1):
+        return changed(multiply_last_unit)(g1) if g1.shape[1] < 5 else g1
+
+    case = Case(1, 1, 4, 2, 0.5, 3, "float32", "unit", "zero", 0)
+    explanation = explain_case(as_step_target(faulty(g1=few), "step"), case)
+    assert explanation.culprits[0].operation == "multiply"
+    assert not any(remark.startswith("seen with") for remark in explanation.remarks)
+
+
+def test_a_size_beyond_memory_is_refused():
+    case = Case(10**6, 100, 10**2, 10, 0.1, 1, "float64", "unit", "zero", 0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("symmetry.base.memory.available", lambda: 10**6)
+        with pytest.raises(SymmetryError, match="memory"):
+            start_of_case(case)
+
+
+BREAKING = [
+    fault
+    for fault in FAULTY
+    if {"symmetry/w1-columns", "symmetry/w2-rows", "symmetry/clones"} & {*fault.caught_by}
+]
+
+
+@pytest.mark.parametrize("fault", BREAKING, ids=lambda fault: fault.name)
+def test_the_zoo_is_explained(fault):
+    dtype = getattr(fault.trainer, "dtypes", ["float32"])[0]
+    hidden = (
+        260 if "byte" in fault.name else 150 if "128" in fault.name or "tile" in fault.name else 19
+    )
+    for weights in ("zero", "cloned"):
+        explanation = explained(
+            fault.trainer, start(weights, hidden, dtype=dtype, n=24, iterations=4)
+        )
+        if explanation.step is not None:
+            if explanation.outcome == "another way":
+                assert "tests/faulty/" in explanation.remarks[-1]
+                return
+            assert explanation.outcome in ("explained", "rounding")
+            assert "tests/faulty/" in explanation.culprits[0].file or (
+                explanation.culprits[0].operation == "einsum"  # given a wrong operand
+            )
+            return
+    assert fault.name in ("clipped_by_the_first_units_norm",)
+
+
+@pytest.mark.parametrize("sound", SOUND[::3], ids=lambda sound: sound.name)
+def test_sound_trainers_are_not_accused(sound):
+    dtype = getattr(sound.trainer, "dtypes", ["float32"])[0]
+    assert explained(sound.trainer, start(dtype=dtype)).outcome == "nothing split"

@@ -7,6 +7,7 @@ import pytest
 from symmetry.trainings.training import TrainingTarget
 from tests.checking import check_target
 from tests.conftest import needs
+from tests.trainings.small import checked
 
 pytestmark = needs("torch")
 
@@ -114,83 +115,29 @@ def test_a_sample_that_is_left_out_is_violated(loss, normalised):
     assert "unit" not in verdict.message
 
 
-def padded(*, masked=True, left=False, by_token=False, labels=None):
-    """The verdict on ``training/padding`` of a model that is asked to pool what its mask leaves."""
-    import torch
-    from torch import nn
-
+def test_few_samples_are_mixed_between_micro_batches():
     def make():
-        model = nn.Sequential(nn.Embedding(9, 4), nn.Tanh(), nn.Linear(4, 3))
+        import torch
+
+        model = torch.nn.Linear(3, 1)
         optimizer = torch.optim.SGD(model.parameters(), 0.1)
 
         def step(batch):
+            x, lengths = batch
             optimizer.zero_grad()
-            ids, mask = batch["input_ids"], batch["attention_mask"].float()
-            if by_token:
-                mask = (ids != 0).float()
-            if not masked:
-                mask = torch.ones_like(mask)
-            out = (model(ids) * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
-            entropy(out, batch["target"]).backward()
+            for part, many in zip(x.split(2), lengths.split(2), strict=True):
+                losses = model(part).square().squeeze(1) * many
+                (losses.sum() / many.sum() / 2).backward()
             optimizer.step()
 
         def batch(i):
-            lengths = torch.tensor([5, 3, 4, 2])
-            mask = (torch.arange(5) < lengths[:, None]).long()
-            mask = mask.flip(1) if left else mask
-            ids = (torch.arange(20 + i)[i:].reshape(4, 5) % 8 + 1) * mask
-            given = {"input_ids": ids, "attention_mask": mask, "target": lengths % 3}
-            return given if labels is None else {**given, "labels": torch.full((4, 5), labels)}
+            generator = torch.Generator().manual_seed(i)
+            return torch.randn(4, 3, generator=generator), torch.tensor([7.0, 2.0, 5.0, 3.0])
 
         return model, step, {"batch": batch}
 
-    found = check_target(TrainingTarget("mine", make), only="training/padding", dtype="float32")
-    return found.verdicts[0]
-
-
-def test_what_a_mask_hides_changes_nothing():
-    assert padded().kind == "holds"
-    assert padded(left=True, labels=-100).kind == "holds"
-
-
-def test_what_reads_hidden_tokens_is_violated_and_says_on_which_side_they_are():
-    verdict = padded(masked=False)
-    assert verdict.kind == "violated"
-    assert verdict.message.startswith("after step 1 of a run from other hidden tokens, model.")
-    hint = "; tokens are hidden on the left, where a first position is pooled and a state begins"
-    assert padded(masked=False, left=True).message.endswith(hint)
-    assert not verdict.message.endswith(hint)
-
-
-def test_a_model_that_finds_padding_by_its_token_cannot_be_judged():
-    verdict = padded(by_token=True)
-    text = "cannot judge: tokens are compared with a number (test_batches.py:"
-    assert (verdict.kind, verdict.message[: len(text)]) == ("vacuous", text)
-
-
-def test_labels_at_hidden_tokens_make_it_not_applicable():
-    verdict = padded(labels=2)
-    assert (verdict.kind, verdict.message) == (
-        "not applicable",
-        "its labels at hidden tokens are not -100",
-    )
-    verdict = padded_without_a_mask()
-    assert verdict.kind == "not applicable"
-    assert "attention_mask" in verdict.message
-
-
-def padded_without_a_mask():
-    import torch
-    from torch import nn
-
-    def make():
-        model = nn.Linear(3, 2)
-
-        def step(batch):
-            loss = model(batch).square().mean()
-            loss.backward()
-
-        return model, step, {"batch": lambda i: torch.ones(4, 3)}
-
-    found = check_target(TrainingTarget("mine", make), only="training/padding", dtype="float32")
-    return found.verdicts[0]
+    for seed in range(6):
+        found = checked(make, only=["symmetry/samples"], dtype=["float32"], seed=seed)
+        (verdict,) = found.verdicts
+        assert verdict.kind == "vacuous"
+        assert "the step takes samples together, 2 at a time" in verdict.message

@@ -8,28 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from numba import njit
 
 from symmetry.network import core, formulas, kernels
 from symmetry.network.collapsed import CollapsedCore
 from symmetry.network.core import Core
 from tests.network import oracle
-
-DTYPES = ("float32", "float64")
-
-
-def draw_arrays(n, i, h, c, dtype, dense, seed):
-    """Return x, labels and weights whose pre-activations and logits are of order 1."""
-    rng = np.random.default_rng(seed)
-    x = rng.integers(1, 256, (n, i)) * (rng.random((n, i)) < (1 if dense else 0.2)) / 64
-    w1 = rng.normal(size=(i + 1, h)) / np.sqrt(i + 1)
-    w2 = rng.normal(size=(h + 1, c)) / np.sqrt(h + 1)
-    return x.astype(dtype), rng.integers(0, c, n), w1.astype(dtype), w2.astype(dtype)
-
-
-def same_bits(a, b):
-    """Whether two results are equal, counting +0 and -0 as equal."""
-    return a.dtype == b.dtype and np.array_equal(a, b, equal_nan=True)
+from tests.network.arrays import DTYPES, draw_arrays, same_bits
 
 
 # Around every edge at which the core cuts: sub-blocks and blocks of samples, chunks, parts of the
@@ -68,39 +52,6 @@ def test_core_equals_the_oracle_to_the_bit(n, i, h, c, dtype, dense, threads, se
     evaluated, predictions = network.evaluate(w1, w2)
     assert evaluated == expected_loss
     assert predictions.tolist() == labelled
-
-
-@given(
-    n=st.integers(1, 70),
-    i=st.integers(1, 9),
-    h=st.integers(1, 300),
-    c=st.integers(1, 5),
-    dtype=st.sampled_from(DTYPES),
-    dense=st.booleans(),
-    threads=st.integers(1, 4),
-    seed=st.integers(0, 99),
-)
-@example(n=257, i=2, h=2, c=2, dtype="float32", dense=True, threads=4, seed=1)
-@example(n=900, i=3, h=200, c=3, dtype="float32", dense=False, threads=3, seed=2)
-@example(n=600, i=2, h=200, c=2, dtype="float64", dense=True, threads=2, seed=3)
-def test_collapsed_core_equals_the_oracle_to_the_bit(n, i, h, c, dtype, dense, threads, seed):
-    x, labels, w1, w2 = draw_arrays(n, i, 1, c, dtype, dense, seed)
-    weights = formulas.collapse(w1, w2)
-    expected_loss, expected = oracle.collapsed_gradient(x, labels, *weights, h)
-    network = CollapsedCore(x, labels, classes=c, hidden=h, dtype=dtype, threads=threads)
-    loss, gradients = network.gradient(*weights)
-    assert loss == expected_loss
-    assert all(map(same_bits, gradients, expected))
-    assert network.evaluate(*weights)[0] == expected_loss
-
-
-def test_collapsed_predictions_are_those_of_the_expanded_network():
-    x, labels, w1, w2 = draw_arrays(700, 5, 1, 4, "float64", True, 0)
-    weights = formulas.collapse(w1, w2)
-    _, predictions = CollapsedCore(x, labels, classes=4, hidden=7, dtype="float64").evaluate(
-        *weights
-    )
-    assert np.array_equal(predictions, formulas.classify(x, *formulas.expand(*weights, 7)))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -242,92 +193,6 @@ def test_chunks_cover_all_samples_in_order():
         assert bounds[-1][1] == n
         assert all(a < b for a, b in bounds)
         assert all(left[1] == right[0] for left, right in pairwise(bounds))
-
-
-def _caller(width, count):
-    @njit
-    def call(total, values, indices, start, stop, rows):
-        kernels.multiply_add(total, values, indices, start, stop, rows, width, count)
-
-    return call
-
-
-fused = np.vectorize(oracle.fma)
-CALLS = {  # as the products call it: widths in bytes, and totals side by side
-    (width, count): _caller(width, count)
-    for width, count in {
-        *((tile, 1) for tile in kernels.TILES),
-        (kernels.LINE_BYTES, kernels.FEW),
-        (kernels.LINE_BYTES, kernels.TOTALS),
-        (kernels.PANEL_BYTES, kernels.UNITS),
-        (kernels.FEW_BYTES, kernels.INPUTS),
-    }
-}
-
-
-@njit
-def _call_any_width(total, values, indices, start, stop, rows):
-    width = rows.shape[1] * rows.itemsize
-    kernels.multiply_add(total, values, indices, start, stop, rows, width, 1)
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(("width", "count"), CALLS)
-@pytest.mark.parametrize("listed", [False, True])
-@pytest.mark.parametrize("bytes_", [False, True])
-def test_multiply_add_means_what_its_docstring_says(dtype, width, count, listed, bytes_):
-    rng = np.random.default_rng(2)
-    lanes = width // np.dtype(dtype).itemsize
-    rows = rng.normal(size=(9, lanes + 3)).astype(dtype)  # rows need not follow one another
-    if bytes_:
-        rows = rng.integers(0, 256, rows.shape).astype(np.uint8)
-    rows = rows[:, 2 : 2 + lanes]
-    values = rng.normal(size=(12, count)).astype(dtype).T
-    indices = rng.integers(0, 9, 12).astype(np.uint16) if listed else None
-    total = rng.normal(size=(count, lanes + 5)).astype(dtype)  # nor need the totals
-    for start, stop in (0, 0), (2, 7), (0, 12 if listed else 9):
-        expected = total.copy()
-        for p in range(start, stop):
-            row = rows[indices[p] if listed else p].astype(dtype)
-            expected[:, :lanes] = fused(values[:, p, None], row, expected[:, :lanes])
-        single = count == 1
-        CALLS[width, count](
-            total[0] if single else total,
-            values[0] if single else values,
-            *(indices, start, stop, rows),
-        )
-        assert total.tobytes() == expected.tobytes()
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("in_panels", [False, True])
-def test_multiply_add_takes_lines_in_tiles_of_their_own(dtype, in_panels):
-    rng = np.random.default_rng(4)
-    call = _caller(3 * kernels.LINE_BYTES, kernels.TOTALS)
-    lanes, panel = kernels.LINE_BYTES // np.dtype(dtype).itemsize, core.panel_for(dtype)
-    terms = 2 * panel - 5
-    total = rng.normal(size=(4, kernels.TOTALS, lanes)).astype(dtype)
-    rows = rng.normal(size=(4, terms, lanes)).astype(dtype)
-    panels = rng.normal(size=(2, kernels.TOTALS + 2, panel)).astype(dtype)[:, 1:]
-    by_term = np.ascontiguousarray(np.concatenate([*panels.swapaxes(1, 2)])[:terms])
-    expected = total.copy()
-    for p in range(terms):
-        values = by_term[p, : kernels.TOTALS, None]
-        expected[:3] = fused(values, rows[:3, p, None], expected[:3])
-    call(total, panels if in_panels else by_term.T, None, 0, terms, rows)
-    assert total.tobytes() == expected.tobytes()
-
-
-@pytest.mark.parametrize("width", kernels.TILES)
-def test_multiply_add_takes_a_width_that_only_the_running_code_knows(width):
-    rng = np.random.default_rng(3)
-    rows = rng.normal(size=(5, width // 8))
-    values, total = rng.normal(size=5), np.zeros(width // 8)
-    expected = total.copy()
-    for p in range(5):
-        expected = fused(values[p], rows[p], expected)
-    _call_any_width(total, values, None, 0, 5, rows)
-    assert total.tobytes() == expected.tobytes()
 
 
 @pytest.mark.parametrize("tile", kernels.TILES)

@@ -7,30 +7,8 @@ import threading
 import numpy as np
 import pytest
 
-from symmetry.observe.call import Call
-from symmetry.observe.numpy import Observed, observed, observing
-from symmetry.observe.place import Places
-from symmetry.observe.substitutes import substituted
-
-
-class Tape:
-    """Keeps the calls that it is told of."""
-
-    def __init__(self):
-        self.events: list[Call] = []
-
-    def skips(self):
-        return False
-
-    def before(self, call):
-        self.events.append(call)
-
-    def after(self, call, written, results):
-        return {}
-
-
-def reporting_to(tape):
-    return observing(tape, Places())
+from symmetry.observe.numpy import Observed, observed
+from tests.observe.tape import Tape, reporting_to
 
 
 def seen(function, *arrays):
@@ -115,45 +93,6 @@ def test_other_threads_are_not_observed():
         thread.start()
         thread.join()
     assert tape.events == []
-
-
-def test_substitutes_are_for_user_code_and_go_away():
-    from numpy import zeros
-
-    zeros_of_numpy, array_of_numpy = np.zeros, np.array
-    namespace = {"zeros": zeros, "rng": np.random.default_rng(5), "other": 1}
-    before = dict(namespace)
-    expected = np.random.default_rng(5).random(3)
-    tape = Tape()
-    with reporting_to(tape), substituted([namespace]):
-        assert type(np.zeros(3)) is Observed
-        assert type(namespace["zeros"](3)) is Observed
-        assert type(np.asarray([1.0, 2.0])) is Observed
-        drawn = namespace["rng"].random(3)
-        assert type(np.random.default_rng(0).normal(size=2)) is Observed
-        assert isinstance(namespace["rng"], np.random.Generator)
-    assert [event.name for event in tape.events] == [
-        "zeros",
-        "zeros",
-        "asarray",
-        "random.random",
-        "random.normal",
-    ]
-    assert (np.asarray(drawn) == expected).all()
-    assert namespace == before
-    assert (np.zeros, np.array) == (zeros_of_numpy, array_of_numpy)
-
-
-def test_legacy_generators_are_seen_and_recognised():
-    old = np.random.RandomState(1)
-    tape = Tape()
-    with reporting_to(tape), substituted([]):
-        made = np.random.RandomState(1)
-        drawn = made.rand(3)
-        assert isinstance(old, np.random.RandomState)
-        assert isinstance(made, np.random.RandomState)
-    assert [event.name for event in tape.events] == ["random.rand"]
-    assert (np.asarray(drawn) == old.rand(3)).all()
 
 
 def test_numba_takes_observed_arrays():

@@ -1,3 +1,5 @@
+"""What verdicts look like: in a line, in detail, as JSON."""
+
 from __future__ import annotations
 
 import json
@@ -6,9 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from symmetry.checker.verdict import Checked, Verdict
-from symmetry.invariants.measurement import Violation
-from symmetry.report.checked import MARKDOWN, render_checked
+from symmetry.checker.verdict import Checked
 from symmetry.report.verdicts import (
     command_for,
     conclusion,
@@ -18,60 +18,23 @@ from symmetry.report.verdicts import (
     summary,
     to_json,
 )
-from symmetry.steps.case import Case
-
-CASE = Case(8, 1, 2, 10, 0.5, 3, "float32", "pixels", "zero", 0)
-VIOLATION = Violation(
-    message="after step 3 hidden unit 1 is no longer equal to unit 0: w2[2, 4] and w2[1, 4] are 2 "
-    "ulps apart",
-    iteration=3,
-    array="w2",
-    units=(1, 0),
-    entry=(2, 4),
-    ulps=2,
-    relative=1.5e-07,
-    groups="unit 0 | unit 1",
-    growth=((3, 1.5e-07), (4, 2e-06), (7, 0.031), (35, float("inf"))),
-    rounding=True,
-)
-VIOLATED = Verdict(
-    "symmetry/w2-rows",
-    "float32",
-    "violated",
-    cases=17,
-    counted=15,
-    max_ulps=2,
-    case=CASE,
-    violation=VIOLATION,
-    message=VIOLATION.message,
-    failures=3,
-    reruns=3,
-)
-SPANS = ("1 to 3000", "2", "1 to 257", "2 to 33", "1e-06 to 100", "2 to 40")
-HOLDS = Verdict("symmetry/pure", "float64", "holds", 100, 97, max_ulps=0, spans=SPANS)
-WITHIN = replace(HOLDS, invariant="network/gradient", max_ulps=715250, margin=0.60702)
-VACUOUS = replace(
+from tests.report.verdicts import (
+    CASE,
+    ERROR,
     HOLDS,
-    kind="vacuous",
-    counted=0,
-    spans=(),
-    message="nothing moved in 100 cases (normal)",
+    NOT_TAKEN,
+    VACUOUS,
+    VIOLATED,
+    VIOLATION,
+    WITHIN,
 )
-NOT_TAKEN = Verdict(
-    "symmetry/pure", "float64", "not applicable", message="the step takes float32 only"
-)
-ERROR = Verdict(
-    "symmetry/pure",
-    "float32",
-    "error",
-    cases=1,
-    case=CASE,
-    message="the step raised ValueError: no (my.py, line 7)",
-    failures=3,
-    reruns=3,
-)
+
 EXPECTED = replace(VIOLATED, kind="expected failure", reason="known, see #12")
+
+
 STALE = replace(HOLDS, reason="known, see #12", stale=True)
+
+
 COMMAND = f"symmetry check numpy --only symmetry/w2-rows --case '{CASE.to_json()}'"
 
 
@@ -240,6 +203,8 @@ def test_the_summary_counts_by_kind():
 
 
 CLONES = replace(VACUOUS, invariant="symmetry/clones")
+
+
 RANDOM = replace(VIOLATED, invariant="symmetry/repeatable")
 
 
@@ -306,37 +271,3 @@ def test_json():
     assert error["command"].endswith(f"--only symmetry/pure --case '{CASE.to_json()}'")
     assert expected["verdict"] == "expected failure"
     assert expected["message"].startswith("known, see #12: after step 3")
-
-
-def test_the_report_of_a_check():
-    verdicts = (VIOLATED, HOLDS, WITHIN, VACUOUS, NOT_TAKEN, ERROR)
-    heading = ("my.train:step: 13 invariants on 100 cases", "one thread")
-    checked = Checked("my.train:step", 0, 100, verdicts, heading)
-    text = render_checked(checked, "symmetry check my.train:step --output reports").texts[MARKDOWN]
-    assert text.startswith("<!-- Written by `symmetry check my.train:step --output reports`, which")
-    assert "# What was checked of my.train:step" in text
-    assert "\nmy.train:step: 13 invariants on 100 cases. In short: **" in text
-    assert "| largest deviation | why |\n" in text
-    for row in (
-        "| `symmetry/w2-rows` | float32 | violated | 17 | 15 | 2 ulps |",
-        "| `symmetry/pure` | float64 | holds | 100 | 97 | no bit differs |",
-        "| `network/gradient` | float64 | holds | 100 | 97 | 60.8 % of the limit |",
-        "| `symmetry/pure` | float64 | vacuous | 100 | 0 | - |",
-        "| `symmetry/pure` | float64 | not applicable | 0 | 0 | - |",
-        "| `symmetry/pure` | float32 | error | 1 | 0 | - |",
-        "| `symmetry/pure` in float64, `network/gradient` in float64 | 1 to 3000 | 2 |",
-    ):
-        assert f"\n{row}" in text
-    assert "**symmetry/pure**: x and y are unchanged" in text
-    assert "symmetry/clones" not in text
-    assert text.count("```text") == 2
-    assert "  reproduce  symmetry check my.train:step --exact --only symmetry/w2-rows --ca" in text
-    prose = (t for t in text.splitlines() if not t.startswith(("|", " ", "<")))
-    assert all(len(prose_line) <= 110 for prose_line in prose)
-
-
-def test_the_report_of_a_replay_and_of_a_check_without_failures():
-    text = render_checked(Checked("numba", None, 2, (HOLDS,)), "symmetry check").texts[MARKDOWN]
-    assert "\n\n**sound (1 holds)**.\n" in text
-    assert "| largest deviation |\n" in text
-    assert "What went wrong" not in text

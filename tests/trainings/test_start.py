@@ -10,8 +10,10 @@ import pytest
 from symmetry.base.errors import TrainingError
 from symmetry.trainings.start import TrainingStart, difference, has_moved, largest
 from symmetry.trainings.training import TrainingTarget
+from symmetry.units.state import identical
 from symmetry.units.units import Part, Units
 from tests.conftest import needs
+from tests.trainings.small import training
 
 torch_is_needed = needs("torch")
 
@@ -105,3 +107,16 @@ def test_differences_of_arrays():
     assert has_moved({"a": a}, [{"a": a, "more": b}, {"a": b}])
     assert not has_moved({"a": a}, [{"a": a, "more": b}])
     assert largest(np.array([-3.0, 2.0])) == 3
+
+
+@torch_is_needed
+def test_states_that_were_let_go_come_again():
+    start = TrainingStart(TrainingTarget("t", training()), dtype="float32")
+    before = start.result
+    without = start.without_states()
+    assert not without.fresh.states
+    size = sum(array.nbytes for array in before[-1].values())
+    assert without.fresh.size == start.fresh.size == size
+    assert without.result is not before
+    for one, other in zip(before, without.result, strict=True):
+        assert identical(one, other)

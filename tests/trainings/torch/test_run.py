@@ -405,13 +405,3 @@ def test_a_step_without_number_a_model_without_parameters_and_a_lone_gpu():
     ):
         with pytest.raises(TrainingError, match=message):
             run(make).step()
-
-
-@pytest.mark.parametrize("pins", [3, {"fc1": "many"}, {1: 2}])
-def test_pins_are_numbers_by_name(pins):
-    def make():
-        return None
-
-    make.expect_units = pins
-    with pytest.raises(TrainingError, match="must map names of units to their numbers"):
-        _ = TrainingTarget("training", make).expect_units

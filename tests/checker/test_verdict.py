@@ -1,0 +1,80 @@
+"""What a verdict means for the whole check, and what an expectation makes of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from symmetry.checker.verdict import Verdict, exit_code, settled
+from symmetry.invariants.measurement import Violation
+
+KINDS = ("violated", "error", "rounding", "expected failure", "holds", "vacuous", "not applicable")
+
+
+def verdict(kind, counted=1, **facts):
+    return Verdict("symmetry/clones", "float32", kind, 1, counted, **facts)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_violated_or_an_error_gates(kind):
+    assert verdict(kind).gates == (kind in ("violated", "error"))
+    assert verdict(kind, stale=True).gates
+
+
+@given(st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 1), st.booleans()), max_size=4))
+def test_no_check_passes_that_gates_or_proves_nothing(drawn):
+    verdicts = [verdict(kind, counted, unproved=unproved) for kind, counted, unproved in drawn]
+    status = exit_code(verdicts)
+    assert (status == 1) == any(v.gates for v in verdicts)
+    if status == 0:
+        assert any(v.counted for v in verdicts)
+        assert not any(v.unproved for v in verdicts)
+
+
+def test_the_exit_status():
+    assert exit_code([verdict("holds"), verdict("vacuous", 0)]) == 0
+    assert exit_code([]) == exit_code([verdict("vacuous", 0)]) == 2
+    assert exit_code([verdict("holds"), verdict("vacuous", 0, unproved=True)]) == 2
+    assert exit_code([verdict("violated"), verdict("vacuous", 0, unproved=True)]) == 1
+
+
+def test_an_expectation_is_met_by_a_failure_in_any_dtype():
+    failed, held = settled([verdict("rounding"), verdict("holds")], "known")
+    assert (failed.kind, failed.reason, failed.gates) == ("expected failure", "known", False)
+    assert (held.kind, held.reason, held.gates) == ("holds", "known", False)
+
+
+@pytest.mark.parametrize("kind", ["holds", "vacuous"])
+def test_an_expectation_that_nothing_meets_is_stale(kind):
+    (found,) = settled([verdict(kind)], "known")
+    assert (found.kind, found.stale, found.gates) == (kind, True, True)
+
+
+def test_an_expectation_says_nothing_of_what_does_not_work_or_is_not_asked():
+    error, beside = settled([verdict("error"), verdict("not applicable")], "known")
+    assert (error.kind, error.gates) == ("error", True)
+    assert (beside.stale, beside.gates) == (False, False)
+    assert settled([verdict("violated")], None) == [verdict("violated")]
+
+
+def test_a_verdict_hands_on_what_its_violation_says():
+    violation = Violation("it differs", 3, "w2", units=(1, 0), growth=((3, 0.5),))
+    found = verdict("violated", violation=violation)
+    assert (found.iteration, found.matrix, found.units, found.growth) == (
+        3,
+        "w2",
+        (1, 0),
+        ((3, 0.5),),
+    )
+    of_training = replace(found, steps=2)
+    assert of_training.of_training
+    assert of_training.matrix is None  # its array has a name of its own
+    assert verdict("holds").iteration is verdict("holds").growth is verdict("holds").matrix is None
+
+
+def test_a_failure_repeats_if_it_fails_each_time():
+    assert verdict("violated", failures=3, reruns=3).repeats
+    assert not verdict("violated", failures=2, reruns=3).repeats

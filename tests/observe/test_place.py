@@ -1,0 +1,83 @@
+"""Where in the user's code an operation was asked for."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from symmetry.observe.place import Place, Places
+from symmetry.observe.tape import Tape
+from tests.conftest import needs
+
+if importlib.util.find_spec("torch") is not None:
+    import torch
+    from torch import nn
+
+    from symmetry.observe.torch import observing
+
+HERE = str(Path(__file__))
+
+
+def test_the_innermost_line_of_the_user_is_the_place():
+    place = Places().here()
+    assert place.file == HERE
+    assert place.source == "place = Places().here()"
+    assert place.phase == "other"
+    assert str(place) == f"tests/observe/test_place.py:{place.line}"
+
+
+def test_a_place_without_a_file_is_its_module_or_nothing():
+    assert str(Place("", 0, module="blocks.1.fc")) == "module blocks.1.fc"
+    assert str(Place("", 0)) == ""
+    assert Place("/no/such/file.py", 3).source == ""
+
+
+def test_a_method_of_what_has_parameter_groups_is_an_optimiser():
+    class Own:
+        param_groups = ()
+
+        def step(self):
+            return Places().here()
+
+    class Other(Own):
+        param_groups = property()  # it has none
+
+    assert Own().step().phase == "optimizer"
+    assert Other().step().phase == "other"
+
+
+def seen(run, modules=()):
+    """Return the place of each operation, by its name."""
+    places, found = Places({id(module): name for name, module in modules}), {}
+    tape = Tape(lambda event: found.setdefault(event.call.name, event.call.place))
+    with observing(tape, places):
+        run()
+    return found
+
+
+@needs("torch")
+def test_a_backward_has_the_line_of_its_forward_and_an_update_its_phase():
+    model = nn.Sequential(nn.Linear(3, 2))
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+
+    def step():
+        loss = model(torch.ones(4, 3)).tanh().sum()
+        loss.backward()
+        optimizer.step()
+
+    found = seen(step, model.named_modules())
+    forward, tanh, backward = (found[f"aten.{n}"] for n in ("addmm", "tanh", "tanh_backward"))
+    assert (forward.phase, forward.module, forward.file) == ("forward", "0", HERE)
+    assert (backward.phase, backward.line) == ("backward", tanh.line)
+    assert tanh.source == "loss = model(torch.ones(4, 3)).tanh().sum()"
+    assert [p.source for p in found.values() if p.phase == "optimizer"] == ["optimizer.step()"]
+
+
+@needs("torch")
+@pytest.mark.parametrize("known", [False, True])
+def test_modules_are_called_by_their_path_where_it_is_known(known):
+    layer = nn.Linear(3, 2)
+    found = seen(lambda: layer(torch.ones(4, 3)), [("fc", layer)] * known)
+    assert found["aten.addmm"].module == ("fc" if known else "")
