@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.cli.process import environment
+from tests.cli.process import Finished, environment
 from tests.conftest import needs
 from tests.trainings.torch.script import scripts
 
 pytestmark = needs("torch")
 
+ROOT = Path(__file__).parents[1]
+OF_TRAININGS = ("--only", "training/*", "--skip", "training/units")
+SOUND = ("replicated", "plain", "sharded", "in_parts")
+DRIFTING = {
+    "drifts": "after step 2 model.module.2.weight is not the same on all ranks: rank 1",
+    "forgets_a_bias": "after step 1 model.2.bias is not the same on all ranks: rank 1",
+    "starts_apart": "before the first step model.0.weight is not the same on all ranks",
+}
+COMMANDS = {
+    **{name: (name, *OF_TRAININGS) for name in SOUND},
+    "the law": ("replicated", "--only", "symmetry/*"),
+    **{name: (name, "--only", "training/replicas") for name in DRIFTING},
+    "drifts, all else": ("drifts", "--only", "training/*", "--only", "symmetry/repeatable"),
+}
 
-def torchrun(
-    training: str, *arguments: str, cwd: Path = Path(__file__).parents[1]
-) -> subprocess.CompletedProcess[str]:
+
+def torchrun(*module: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     pytest.importorskip("torch.distributed")
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     return subprocess.run(
-        [*command, "-m", "symmetry", "check", training, *arguments],
+        [*command, "-m", *map(str, module)],
         cwd=cwd,
         env=environment(OMP_NUM_THREADS="1"),
         capture_output=True,
@@ -31,11 +45,30 @@ def torchrun(
     )
 
 
-@pytest.mark.parametrize("training", ["replicated", "plain", "sharded", "in_parts"])
-def test_sound_trainings(training: str) -> None:
-    done = torchrun(f"tests.ranks:{training}", "--only", "training/*", "--skip", "training/units")
+@pytest.fixture(scope="module")
+def checked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Finished]:
+    """Return what became of all commands, run by the same two processes one after the other.
+
+    The exit status is the larger one; the first rank prints.
+    """
+    file = tmp_path_factory.mktemp("ranks") / "commands.json"
+    file.write_text(
+        json.dumps([["check", f"tests.ranks:{n}", *more] for n, *more in COMMANDS.values()])
+    )
+    done = torchrun("tests.commands", file)
     assert done.returncode == 0, done.stderr
-    lines = [line.split() for line in done.stdout.splitlines() if line.startswith("training/")]
+    first, second = (json.loads(file.with_suffix(f".{rank}").read_text()) for rank in (0, 1))
+    assert {other["out"] for other in second} == {""}
+    statuses = [max(a["status"], b["status"]) for a, b in zip(first, second, strict=True)]
+    ended = (Finished(s, one["out"], one["err"]) for s, one in zip(statuses, first, strict=True))
+    return dict(zip(COMMANDS, ended, strict=True))
+
+
+@pytest.mark.parametrize("training", SOUND)
+def test_sound_trainings(checked: dict[str, Finished], training: str) -> None:
+    done = checked[training]
+    assert done.status == 0, done
+    lines = [line.split() for line in done.out.splitlines() if line.startswith("training/")]
     found = {name: verdict for name, _, verdict, *_ in lines}
     sharded = training == "sharded"  # it has no parameter that several ranks hold
     assert found.pop("training/replicas") == ("vacuous" if sharded else "holds")
@@ -44,39 +77,32 @@ def test_sound_trainings(training: str) -> None:
     assert set(found.values()) <= {"holds", "not"}  # not applicable: what this one does not use
 
 
-def test_the_law_on_two_ranks() -> None:
-    done = torchrun("tests.ranks:replicated", "--only", "symmetry/*")
-    assert done.returncode == 0, done.stderr
-    kinds = {line.split()[2] for line in done.stdout.splitlines() if line.startswith("symmetry/p")}
+def test_the_law_on_two_ranks(checked: dict[str, Finished]) -> None:
+    done = checked["the law"]
+    assert done.status == 0, done
+    kinds = {line.split()[2] for line in done.out.splitlines() if line.startswith("symmetry/p")}
     assert kinds == {"holds"}
 
 
-@pytest.mark.parametrize(
-    ("training", "found"),
-    [
-        ("drifts", "after step 2 model.module.2.weight is not the same on all ranks: rank 1"),
-        ("forgets_a_bias", "after step 1 model.2.bias is not the same on all ranks: rank 1"),
-        ("starts_apart", "before the first step model.0.weight is not the same on all ranks"),
-    ],
-)
-def test_ranks_that_drift(training: str, found: str) -> None:
-    done = torchrun(f"tests.ranks:{training}", "--only", "training/replicas")
-    assert done.returncode == 1
-    assert done.stdout.count("  found      ") == 1  # one rank tells it, once
-    assert f"  found      {found}" in done.stdout
-    assert "reproduce  torchrun --nproc-per-node 2 -m symmetry check" in done.stdout
+@pytest.mark.parametrize("training", DRIFTING)
+def test_ranks_that_drift(checked: dict[str, Finished], training: str) -> None:
+    done = checked[training]
+    assert done.status == 1, done
+    assert done.out.count("  found      ") == 1  # one rank tells it, once
+    assert f"  found      {DRIFTING[training]}" in done.out
+    assert "reproduce  torchrun --nproc-per-node 2 -m symmetry check" in done.out
 
 
-def test_ranks_that_drift_do_not_wait_for_each_other() -> None:
+def test_ranks_that_drift_do_not_wait_for_each_other(checked: dict[str, Finished]) -> None:
     """One of them moves at a rate of zero and has seen enough; the other would go on alone."""
-    done = torchrun("tests.ranks:drifts", "--only", "training/*", "--only", "symmetry/repeatable")
-    assert done.returncode == 1, done.stderr
-    assert "  found      after step 2 model.module.2.weight is not the same" in done.stdout
-    assert "not judged: its ranks do not hold the same parameters" in done.stdout
+    done = checked["drifts, all else"]
+    assert done.status == 1, done
+    assert "  found      after step 2 model.module.2.weight is not the same" in done.out
+    assert "not judged: its ranks do not hold the same parameters" in done.out
 
 
 def test_a_rank_that_raises_ends_all() -> None:
-    done = torchrun("tests.ranks:raises")
+    done = torchrun("symmetry", "check", "tests.ranks:raises")
     assert done.returncode == 1
     assert "step(0) raised RuntimeError: no room on this rank" in done.stderr
 
@@ -109,9 +135,8 @@ def test_without_ranks_it_does_not_apply(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("tail", "status"), [((), 0), (("--", "alone"), 1)])
 def test_a_script_on_two_ranks(tmp_path: Path, tail: tuple[str, ...], status: int) -> None:
     (tmp_path / "train.py").write_text(scripts.RANKS)
-    done = torchrun(
-        "train.py", "--only", "training/replicas", "--only", "*/repeatable", *tail, cwd=tmp_path
-    )
+    judged = ("--only", "training/replicas", "--only", "*/repeatable")
+    done = torchrun("symmetry", "check", "train.py", *judged, *tail, cwd=tmp_path)
     assert done.returncode == status, done.stderr
     found = "after step 1 model.module.0.weight is not the same on all ranks: rank 1" in done.stdout
     assert found == bool(status)

@@ -60,10 +60,7 @@ def test_noise_is_told_and_left_out():
 
     found = checked(training(inner=lambda: torch.nn.Dropout(0.5)), only=["symmetry/*"])
     assert not any(verdict.gates for verdict in found.verdicts)
-    assert any(
-        note.startswith("dropout is active in this step (test_trainings.py:")
-        for note in found.notes
-    )
+    assert any(note.startswith("dropout is active in this step (small.py:") for note in found.notes)
 
 
 def test_what_does_not_repeat_is_not_judged_further():

@@ -74,9 +74,8 @@ def test_a_write_and_one_of_several_results(tmp_path):
 
 
 def test_what_cannot_be_written_down_has_no_script():
-    ufunc = np.frompyfunc(lambda x: x + 1, 1, 1)
-    (event,) = events(lambda a: ufunc(a, dtype=object).astype(float), A)[-1:]
-    event.call.path = None
+    (event,) = events(np.exp, A)
+    event.call.path = None  # that of a function which no module has by its name
     assert write(event, 0, {}, "") is None
 
 

@@ -31,7 +31,7 @@ def test_the_sentence_knows_what_is_there():
     a, b = np.zeros((2, 2), np.float32), np.zeros((2, 2), np.float32)
     b[1, 0] = np.nextafter(np.float32(0), np.float32(1))
     found = between(a, b, units=(1, 0))
-    assert found.message == "w1: w1[1, 0] is 0.0, not 1e-45, 1 ulp apart"
+    assert found.message == "w1: w1[1, 0] is 0.0, not 1.401298464324817e-45, 1 ulp apart"
     assert (found.iteration, found.array, found.units) == (4, "w1", (1, 0))
 
 

@@ -65,7 +65,8 @@ class Watch:
 
     def _enter(self, name: str, given: Any) -> None:
         tensors = _tensors(given)
-        self._first = self._first or name
+        if self._first is None:  # the name of the model itself is empty
+            self._first = name
         if name == self._first:
             for number, tensor in enumerate(tensors):
                 self._add(Key("data", f"input {number}"), as_exact(tensor))
