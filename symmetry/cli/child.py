@@ -10,6 +10,7 @@ import base64
 import json
 import os
 import pickle
+import signal
 import threading
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -54,6 +55,13 @@ def verdicts_of(order: Order, target: str) -> dict[tuple[str, str], Verdict]:
     return known
 
 
+def _end() -> None:
+    """End this process and those that it has started: all are in a group of its own."""
+    if hasattr(os, "killpg") and os.getpgrp() == _process():
+        os.killpg(os.getpgrp(), signal.SIGKILL)
+    _exit(1)
+
+
 class Remote(Screen):
     """Shows everything in the other process, and tells it what is run."""
 
@@ -72,7 +80,7 @@ class Remote(Screen):
                 self._pipe.write(f"{self._order.token}{_json([kind, *values])}\n".encode())
                 self._pipe.flush()
         except Exception:  # nobody reads it, or code under test has broken what writes it
-            _exit(1)
+            _end()
 
     def text(self, text: str, err: bool = False) -> None:
         self.send("text", text, err)

@@ -14,7 +14,6 @@ import pickle
 import queue
 import signal
 import subprocess
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -26,8 +25,9 @@ import click
 
 from symmetry.base import ranks
 from symmetry.base.errors import SymmetryError
+from symmetry.base.folders import TemporaryFolder
 from symmetry.base.limits import Limits
-from symmetry.base.processes import FOLDER, ending, start
+from symmetry.base.processes import FOLDER, adopt_orphans, end_children, ending, start
 from symmetry.cli import child
 from symmetry.cli.child import Order, verdicts_of
 from symmetry.cli.options import flag, option
@@ -91,7 +91,7 @@ class Isolated(click.Command):
                 signal.signal(number, signal.default_int_handler)
         with (
             terminal() as screen,
-            tempfile.TemporaryDirectory(prefix="symmetry-", ignore_cleanup_errors=True) as folder,
+            TemporaryFolder() as folder,
         ):
             work = _Work(ctx.find_root().obj, timeout, limits, screen, folder)
             try:
@@ -254,6 +254,7 @@ class _Process:
     def __init__(self, order: Order, pass_on: Callable[[IO[bytes]], None], folder: str) -> None:
         self._token = order.token.encode()
         environment = {**os.environ, FOLDER: folder}
+        adopt_orphans()
         self._process = start("symmetry.cli.worker", stderr=subprocess.PIPE, env=environment)
         assert self._process.stdin
         assert self._process.stdout
@@ -277,6 +278,7 @@ class _Process:
                 os.killpg(self._process.pid, signal.SIGKILL)
         self._process.kill()
         self._process.wait()
+        end_children()  # in sessions of their own
         for thread, pipe in zip(self._threads, self._pipes, strict=True):
             thread.join(timeout=0.2)  # for what it has printed last
             if not thread.is_alive():  # else a process that it has started holds the pipe

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from symmetry.base.errors import SymmetryError
+from symmetry.base.folders import TemporaryFolder
 from symmetry.base.processes import command
 from symmetry.cli.options import as_typed, typed_options
 from symmetry.cli.screen import current, say
@@ -40,7 +40,7 @@ class Work:
 
         words, behind = typed(target)
         began = time.monotonic()
-        with tempfile.TemporaryDirectory(prefix="symmetry-", ignore_cleanup_errors=True) as folder:
+        with TemporaryFolder() as folder:
             file = Path(folder) / "line.json"
             options = (*self.options, "--line", str(file))
             done = subprocess.run(

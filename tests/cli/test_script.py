@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from contextlib import contextmanager
 
 import pytest
 
-from tests.cli.process import assert_one_line, symmetry
+from symmetry.base.folders import TemporaryFolder
+from tests.cli.process import SYMMETRY, assert_one_line, environment, symmetry
 from tests.conftest import needs
 from tests.trainings.torch.script import scripts
 
@@ -106,3 +113,85 @@ def test_what_it_printed_last_is_shown_with_an_error(folder):
     assert done.status == 1, done
     assert "train.py raised ValueError: no (train.py, line " in done.out
     assert done.err.splitlines()[0] == "about to fail"
+
+
+WAITS = """
+import os, time
+with open(os.environ["PIDS"], "a") as file:
+    print(os.getpid(), file=file)
+time.sleep(1000)
+"""
+
+
+def is_alive(number):
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@contextmanager
+def waiting(folder):
+    """Begin a check of a script that waits in its second step; yield both processes."""
+    text = scripts.ACCUMULATED.replace("if step % 2:", "if step == 3:\n        import waits")
+    (folder / "train.py").write_text(text)
+    (folder / "waits.py").write_text(WAITS)
+    temporary = folder.parent / "temporary"
+    pids = temporary / "pids"
+    process = subprocess.Popen(
+        [*SYMMETRY, "check", "train.py", "--only", "training/moves"],
+        cwd=folder,
+        env=environment(TMPDIR=str(temporary), PIDS=str(pids)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    while process.poll() is None and not (pids.exists() and pids.read_text().endswith("\n")):
+        time.sleep(0.05)
+    yield process, int(pids.read_text())
+    process.communicate()
+
+
+def test_an_interrupted_check_leaves_nothing(folder):
+    with waiting(folder) as (process, child):
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate()
+        assert process.returncode == 130
+        assert err.splitlines()[-1] == "interrupted"
+        assert not is_alive(child)
+        assert not [*(folder.parent / "temporary").glob("symmetry-*")]
+
+
+def test_after_a_kill_the_child_ends_and_the_next_run_removes_its_folder(folder, monkeypatch):
+    temporary = folder.parent / "temporary"
+    with waiting(folder) as (process, child):
+        process.kill()
+        process.communicate()
+        until = time.monotonic() + 10
+        while is_alive(child) and time.monotonic() < until:
+            time.sleep(0.05)
+        assert not is_alive(child)
+    (left,) = temporary.glob("symmetry-*")
+    os.utime(left, (0, 0))
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    with TemporaryFolder():
+        assert not left.exists()
+
+
+FORKS = """
+if not os.fork():
+    os.setsid()
+    import waits
+"""
+
+
+def test_processes_that_a_script_starts_end_with_it(folder, monkeypatch):
+    (folder / "train.py").write_text("import os\n" + FORKS + scripts.ACCUMULATED)
+    (folder / "waits.py").write_text(WAITS)
+    pids = folder.parent / "temporary" / "pids"
+    monkeypatch.setenv("PIDS", str(pids))
+    done = run(folder, "check", "train.py", "--only", "symmetry/repeatable")
+    assert done.status == 0, done
+    assert not any(map(is_alive, map(int, pids.read_text().split())))

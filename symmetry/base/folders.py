@@ -1,0 +1,93 @@
+"""Temporary folders: removed with their owner, or after a kill by whoever makes the next one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+import weakref
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+fcntl: Any
+try:
+    import fcntl
+except ImportError:  # on Windows nothing is known of an owner
+    fcntl = None
+
+PREFIX = "symmetry-"
+_rmtree = shutil.rmtree  # a script may find another one
+_NEW = 60  # seconds in which a folder may be without its lock: it is just being made
+
+
+class TemporaryFolder:
+    """A new folder that its owner holds a lock on, which ends with the process whatever ends it.
+
+    Folders without a lock that lie beside it, and are as old as they are left behind, are removed.
+
+    Parameters
+    ----------
+    inside
+        An existing folder, which somebody else removes; the system's temporary one by default.
+
+    Attributes
+    ----------
+    path
+        Its real path.
+    """
+
+    def __init__(self, inside: str | None = None) -> None:
+        self.path = os.path.realpath(tempfile.mkdtemp(prefix=PREFIX, dir=inside))
+        lock = None if inside else _lock(self.path)
+        self.remove = weakref.finalize(self, _remove, self.path, lock)
+        if not inside:
+            _remove_left_behind(Path(self.path).parent)
+
+    def __enter__(self) -> str:
+        return self.path
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.remove()
+
+
+def _lock(path: str) -> int | None:
+    """Lock a folder; return the file descriptor that holds the lock, or None if another has it."""
+    if fcntl is None:
+        return None
+    with suppress(OSError):
+        number = os.open(path, os.O_RDONLY)
+        try:
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(number)
+        else:
+            return number
+    return None
+
+
+def _remove(path: str, lock: int | None) -> None:
+    _rmtree(path, ignore_errors=True)
+    if lock is not None:
+        with suppress(OSError):
+            os.close(lock)
+
+
+def _remove_left_behind(folder: Path) -> None:
+    """Remove the folders of this user whose owners have been killed."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if not entry.name.startswith(PREFIX) or not entry.is_dir(follow_symlinks=False):
+                continue
+            with suppress(OSError):
+                known = entry.stat(follow_symlinks=False)
+                old = time.time() - known.st_mtime > _NEW
+                if old and known.st_uid == os.getuid() and (lock := _lock(entry.path)) is not None:
+                    _remove(entry.path, lock)

@@ -1,0 +1,70 @@
+"""Temporary folders end with their owner, whatever ends it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from symmetry.base.folders import TemporaryFolder
+
+OWNER = """
+import time
+from symmetry.base.folders import TemporaryFolder
+folder = TemporaryFolder()
+print(folder.path, flush=True)
+time.sleep(1000)
+"""
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def test_a_folder_is_removed_with_what_is_in_it(place):
+    with TemporaryFolder() as path:
+        (Path(path) / "inner").mkdir()
+        (Path(path) / "inner" / "file").touch()
+        assert Path(path).parent == place
+    assert not [*place.iterdir()]
+
+
+def test_one_inside_of_another_is_made_there(place):
+    with TemporaryFolder() as outer, TemporaryFolder(outer) as inner:
+        assert Path(inner).parent == Path(outer)
+    assert not [*place.iterdir()]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="nothing is known of owners")
+def test_what_a_killed_process_leaves_is_removed_by_the_next(place):
+    owner = subprocess.Popen(
+        [sys.executable, "-c", OWNER],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(place), "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    assert owner.stdout is not None
+    left = Path(owner.stdout.readline().strip())
+    os.utime(left, (0, 0))
+    with TemporaryFolder():
+        assert left.is_dir()  # its owner is alive
+    owner.kill()
+    owner.communicate()
+    assert left.is_dir()
+    with TemporaryFolder():
+        assert not left.exists()
+
+
+def test_a_young_folder_and_those_of_others_stay(place):
+    for name in ("symmetry-young", "other"):
+        (place / name).mkdir()
+    os.utime(place / "other", (0, 0))
+    with TemporaryFolder():
+        pass
+    assert sorted(path.name for path in place.iterdir()) == ["other", "symmetry-young"]
