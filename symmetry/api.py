@@ -2,6 +2,7 @@
 
 import html
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -221,7 +222,8 @@ def find_units(
             "(pip install 'unit-symmetry[torch]')"
         ) from error
     try:
-        return Coverage(**vars(find(target, progress or (lambda *_: None))))
+        with closing(target):
+            return Coverage(**vars(find(target, progress or (lambda *_: None))))
     except TrainingError as error:
         message = str(error)
         named = message if message.startswith(target.name) else f"{target.name}: {message}"
@@ -309,7 +311,8 @@ def explain(
     if isinstance(resolved, TrainingTarget):
         if case is not None:
             raise SymmetryError(f"{resolved.name} is a training: it has no cases to be run")
-        found = culprit.explain_training(resolved, dtype=dtype, steps=steps, seed=seed)
+        with closing(resolved):
+            found = culprit.explain_training(resolved, dtype=dtype, steps=steps, seed=seed)
     else:
         chosen = dtype or (resolved.dtypes[0] if case is None else case.dtype)
         start = replace(culprit.CASE if case is None else case, dtype=chosen)

@@ -35,6 +35,9 @@ class Examiner(ABC):
     def examine(self, invariant: Invariant, dtype: str) -> Verdict | None:
         """Return the verdict on an invariant in one dtype; None where there is nothing to tell."""
 
+    def end(self) -> None:  # noqa: B027
+        """Give up what is left of runs: nothing, for most targets."""
+
     @abstractmethod
     def notes(self, verdicts: Sequence[Verdict]) -> Sequence[str]:
         """Say what the verdicts do not, in lines."""

@@ -26,6 +26,7 @@ def run(plan: Plan, progress: Progress | None = None) -> Checked:
                 progress.verdict(verdict)
                 verdicts.append(verdict)
         notes = tuple(examiner.notes(verdicts))
+        examiner.end()
     examples = len(plan.cases) if plan.given else options.examples
     return Checked(
         target=plan.target.name,

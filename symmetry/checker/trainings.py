@@ -37,6 +37,7 @@ class TrainingExaminer(Examiner):
 
     def __init__(self, plan: Plan, progress: Progress) -> None:
         assert isinstance(plan.target, TrainingTarget)
+        self._training = plan.target
         super().__init__(plan, progress)
         first = [i for name in _FIRST for i in plan.invariants if i.name == name]
         self.invariants = *first, *(i for i in plan.invariants if i not in first)
@@ -84,6 +85,11 @@ class TrainingExaminer(Examiner):
         if verdict.kind == "violated":
             self._unjudged = self._unjudged or _FIRST.get(verdict.invariant, "")
         return verdict
+
+    def end(self) -> None:
+        """End the runs of a script, and see that it has changed no file of the user's."""
+        self._starts.clear()
+        self._training.close()
 
     def notes(self, verdicts: Sequence[Verdict]) -> Sequence[str]:  # noqa: ARG002
         """Name random operations and noise, and the units that there are."""

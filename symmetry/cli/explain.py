@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,7 +91,8 @@ def command(target: str, json: Path | None, script: Path | None, **given: Any) -
         for name in ("case", *_KEYS):
             if name in given:
                 raise click.UsageError(f"--{name} is of two-layer steps, and this is a training.")
-        explanation = explain_training(found, **given)
+        with closing(found):
+            explanation = explain_training(found, **given)
     else:
         explanation, threads = _explain_step(found, **given)
     for line in lines(explanation):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,8 +40,11 @@ def compare_all(targets: Sequence[Target], options: Options) -> Compared:
             "a training, or a recorded run of one, is compared with trainings: the recorded run "
             "comes first"
         )
-    with _threads():
+    with _threads(), ExitStack() as ends:
+        for training in trainings:
+            ends.callback(training.close)
         if isinstance(first, TrainingTarget):
+            ends.callback(first.close)
             return compare_trainings(Reference(first, options), trainings, options)
         return _compare_with_recorded(first, trainings, options)
 
@@ -52,7 +55,7 @@ def record(
     """Run a training and write all of it into a file; return the names of what is left out."""
     reference = Reference(training, options)
     sides = []
-    with _threads():
+    with _threads(), closing(training):
         for dtype in options.dtypes:
             try:
                 reference.side(dtype)

@@ -82,7 +82,18 @@ class TrainingTarget:
         """
         from symmetry.trainings.torch.run import TorchRun
 
+        getattr(self.make, "prepare", lambda: None)()
         drawn = None if self.sequential else self.drawn  # what else a script does draws, too
         return TorchRun.begin(
             self.name, self.make, dtype=dtype, seed=seed, noise=noise, drawn=drawn
         )
+
+    def close(self) -> None:
+        """End all its runs, those of a script: nothing that they have written is left.
+
+        Raises
+        ------
+        SymmetryError
+            If a script has changed a file of the user's.
+        """
+        getattr(self.make, "close", lambda: None)()

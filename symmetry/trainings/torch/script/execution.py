@@ -24,13 +24,14 @@ from symmetry.base.raised import in_one_line, place_of
 from symmetry.trainings.torch.objects import gpu_hint
 from symmetry.trainings.torch.script.coroutine import Coroutine, modes
 from symmetry.trainings.torch.script.mirror import Mirror, code_of
+from symmetry.trainings.torch.script.originals import Originals
 from symmetry.trainings.torch.script.source import Source
 from symmetry.trainings.torch.script.watch import NoOptimizer, Watch
 from symmetry.trainings.torch.script.world import World
 
 _NO_NAMES = {"self", "module", *dir(nn.ModuleDict)}
 _THROWS = 3  # until a script that catches everything is left alone
-_left: list[Coroutine] = []  # those: freeing one would throw into it once more
+_left: list[Coroutine] = []  # those, as long as this process
 
 
 class Closed(BaseException):
@@ -46,6 +47,8 @@ class Execution:
         The script.
     by_hand
         Whether it updates without an optimiser.
+    originals
+        The user's files as they were before the first run.
 
     Raises
     ------
@@ -55,9 +58,9 @@ class Execution:
         If it has to be begun again ``by_hand``.
     """
 
-    def __init__(self, source: Source, *, by_hand: bool) -> None:
+    def __init__(self, source: Source, *, by_hand: bool, originals: Originals) -> None:
         self._source, self._main = source, ModuleType("__main__")
-        self._mirror = Mirror(*source.homes, told=_tell)
+        self._mirror = Mirror(*source.homes, told=_tell, originals=originals)
         self._file = source.script
         if isinstance(source.script, Path):
             self._file = self._main.__file__ = self._mirror.of(source.script)
@@ -93,6 +96,12 @@ class Execution:
         """The optimisers in whose update it is suspended, as those that call a closure."""
         return self._watch.inside
 
+    @property
+    def by_hand(self) -> bool:
+        """Whether it has ended, has called backward, and no optimiser has stepped."""
+        watch = self._watch
+        return self._coroutine.ended and watch.backwards > 0 and not watch.updates
+
     def step(self) -> None:
         """Go on to the first training forward behind the next update, or to the end."""
         updates = self._watch.updates
@@ -106,20 +115,32 @@ class Execution:
 
     def close(self) -> None:
         """End it where it is, and remove what it has written."""
+        if self._coroutine in _left:
+            return
         with calling("closing", self._source.name, counts=False):
             for _ in range(_THROWS):
                 if not self._coroutine.ended:
                     with suppress(BaseException):
                         self._resume(Closed)
         if not self._coroutine.ended:
-            _left.append(self._coroutine)
+            self._empty()
         self._mirror.remove()
         self._mirror.forget_imports()
+
+    def _empty(self) -> None:
+        """Free what is large of a script that cannot be ended."""
+        _left.append(self._coroutine)  # freeing it would throw into it once more
+        vars(self._main).clear()
+        modules = filter(None, (ref() for ref in self._watch.modules))
+        for tensor in (t for m in modules for t in (*m.parameters(False), *m.buffers(False))):
+            tensor.grad, tensor.data = None, tensor.new_empty(0)
+        for optimizer in self._watch.optimizers:
+            optimizer.state.clear()
 
     def _run(self) -> None:
         """Execute the script, on its own stack."""
         if isinstance(self._source.script, Path):
-            code = code_of(str(self._file))
+            code = code_of(self._mirror.original(str(self._file)))
         else:
             code = _found(self._source.script, self._main)
         self._main.__builtins__ = builtins  # type: ignore[attr-defined]
@@ -143,7 +164,7 @@ class Execution:
                 for line in self._world.printed:
                     print(line, file=sys.__stderr__)
             text = f"{in_one_line(raised)}{place_of(raised)}"
-            raise TrainingError(f"{self._source.name} raised {text}{gpu_hint(text)}") from raised
+            raise TrainingError(f"{self._source.name} raised {text}{_hint(text)}") from raised
 
     @contextmanager
     def _in_place(self) -> Iterator[None]:
@@ -207,6 +228,12 @@ class Execution:
             if value is module and name not in _NO_NAMES
         )
         return next(names, type(module).__name__.lower())
+
+
+def _hint(text: str) -> str:
+    if text.startswith("EOFError"):
+        return "; it finds nothing in standard input: give it what it asks for by its arguments"
+    return gpu_hint(text)
 
 
 def _found(module: str, main: ModuleType) -> Any:

@@ -1,7 +1,8 @@
 """A folder that looks like those that a script works in: what it writes changes nothing there.
 
 A library that opens files by itself, in C say, is seen only if it is one of ``_WRITERS``: another
-may write through a link into a file that exists.
+one finds copies of small files, and what it writes through the link to a large one is told by
+``Originals``.
 """
 
 from __future__ import annotations
@@ -13,18 +14,20 @@ import os
 import shutil
 import sys
 import tempfile
-import weakref
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from types import CodeType
 from typing import Any
 
+from symmetry.base.folders import TemporaryFolder
 from symmetry.base.processes import FOLDER
+from symmetry.trainings.torch.script.originals import Known, Originals, known_of
 
 _FILES = 1000  # that are mirrored one by one; a folder with more is one link
 _WHOLE = {".git", ".venv", "venv", "node_modules", "__pycache__"}  # one link each
+_SMALL, _ALL_SMALL = 1 << 20, 1 << 24  # bytes of a file that is copied, and of all of them
 _ABOVE = 2  # folders above a mirrored one whose other entries are links
 
 # What makes or removes entries of folders, with the number of paths that it takes.
@@ -41,7 +44,7 @@ _WRITERS = (
     ("safetensors.numpy", "serialize_file", -2),
 )
 
-_codes: dict[tuple[str, int, int], CodeType] = {}  # by file, time and size
+_codes: dict[tuple[str, Known | None], CodeType] = {}
 _open, _open_by_number = builtins.open, os.open
 _remove, _make_folder, _symlink = os.unlink, os.mkdir, os.symlink  # as they are outside of runs
 
@@ -49,15 +52,19 @@ _remove, _make_folder, _symlink = os.unlink, os.mkdir, os.symlink  # as they are
 class Mirror:
     """Links to all files of some folders, at the same places below a temporary one.
 
-    Where a link is opened for writing a copy takes its place. Of paths into the folders the patches
+    Small files are copies, code apart: it is linked, and told from what a script has written. Where
+    a link is opened for writing a copy takes its place. Of paths into the folders the patches
     make paths into the mirror, so that what ``Path(__file__).resolve()`` leads to is in it, too.
     """
 
-    def __init__(self, *folders: Path, told: Callable[[str], None]) -> None:
-        top = tempfile.mkdtemp(prefix="symmetry-", dir=os.environ.get(FOLDER))
-        self.top = os.path.realpath(top)
-        self.remove = weakref.finalize(self, shutil.rmtree, self.top, ignore_errors=True)
-        self._told = told
+    def __init__(
+        self, *folders: Path, told: Callable[[str], None], originals: Originals | None = None
+    ) -> None:
+        self._folder = TemporaryFolder(os.environ.get(FOLDER))
+        self.top, self.remove = self._folder.path, self._folder.remove
+        self._told, self._originals = told, originals or Originals()
+        self._drive = os.path.splitdrive(folders[0])[0]
+        self._copied = 0  # bytes
         self._folders = [
             f for f in folders if not any(f.is_relative_to(o) for o in folders if o != f)
         ]
@@ -70,6 +77,13 @@ class Mirror:
     def of(self, path: str | Path) -> str:
         """Return where a path outside is in the mirror."""
         return self.top + os.path.splitdrive(path)[1]
+
+    def original(self, path: str) -> str:
+        """Return the user's file that one in the mirror stands for; itself if it is another one."""
+        if os.path.islink(path):
+            return os.readlink(path)
+        outside = self._drive + path.removeprefix(self.top)
+        return outside if known_of(outside) == known_of(path) else path
 
     def patches(self) -> Iterator[tuple[Any, str, Any]]:
         """Yield what has to be replaced while the script runs: owner, name, and the replacement."""
@@ -99,15 +113,32 @@ class Mirror:
             with suppress(OSError), os.scandir(source) as found:
                 entries = [*found]
                 if len(entries) > left and source != str(folder):
-                    _link(source, self.of(source))
+                    self._link(source)
                     continue
                 left -= len(entries)
                 os.makedirs(self.of(source), exist_ok=True)
                 for entry in entries:
                     if entry.is_dir(follow_symlinks=False) and entry.name not in _WHOLE:
                         waiting.append(entry.path)
-                    else:
-                        _link(entry.path, self.of(entry.path))
+                    elif not self._copy(entry):
+                        self._link(entry.path)
+
+    def _copy(self, entry: os.DirEntry[str]) -> bool:
+        """Copy a file if it is small, and no code; return whether it is."""
+        if not entry.is_file(follow_symlinks=False) or entry.name.endswith(".py"):
+            return False
+        size = entry.stat().st_size
+        if size > _SMALL or size + self._copied > _ALL_SMALL:
+            return False
+        self._copied += size
+        shutil.copy2(entry.path, self.of(entry.path))
+        return True
+
+    def _link(self, path: str) -> None:
+        """Link a file or folder of the user's, and remember what it was before a script ran."""
+        if os.path.basename(path) not in _WHOLE:
+            self._originals.note(path)
+        _link(path, self.of(path))
 
     def _link_beside(self, folder: Path) -> None:
         """Link the entries of a folder that are not in the mirror."""
@@ -200,26 +231,29 @@ class Mirror:
         """Find modules in the mirror; their code has the name of the file that was mirrored."""
         if not path.startswith(self.top):
             raise ImportError(path)
+        loader: Any = partial(_Loader, self)
         return importlib.machinery.FileFinder(
             path,
             (importlib.machinery.ExtensionFileLoader, importlib.machinery.EXTENSION_SUFFIXES),
-            (_Loader, importlib.machinery.SOURCE_SUFFIXES),
+            (loader, importlib.machinery.SOURCE_SUFFIXES),
         )
 
 
 class _Loader(importlib.machinery.SourceFileLoader):
+    def __init__(self, mirror: Mirror, fullname: str, path: str) -> None:
+        super().__init__(fullname, path)
+        self._mirror = mirror
+
     def get_code(self, fullname: str) -> CodeType:
-        return code_of(self.get_filename(fullname))
+        return code_of(self._mirror.original(self.get_filename(fullname)))
 
 
 def code_of(file: str) -> CodeType:
-    """Compile a Python file, or one that a link leads to: once for all runs."""
-    real = os.readlink(file) if os.path.islink(file) else file
-    known = os.stat(real)
-    key = real, known.st_mtime_ns, known.st_size
+    """Compile a Python file: once for all runs."""
+    key = file, known_of(file)
     if key not in _codes:
-        with _open(real, "rb") as source:
-            _codes[key] = compile(source.read(), real, "exec", dont_inherit=True)
+        with _open(file, "rb") as source:
+            _codes[key] = compile(source.read(), file, "exec", dont_inherit=True)
     return _codes[key]
 
 

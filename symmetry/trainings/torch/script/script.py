@@ -5,9 +5,14 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from symmetry.base import generators
+from symmetry.base.calls import calling
+from symmetry.base.errors import SymmetryError, TrainingError
+from symmetry.base.raised import silenced
+from symmetry.trainings.torch.script.originals import Originals
 from symmetry.trainings.torch.script.source import Source
 
 if TYPE_CHECKING:
@@ -35,27 +40,72 @@ class Script:
         self._source = source
         self._by_hand = False  # whether it updates without an optimiser
         self._unused: list[Execution] = []
+        self._alive: weakref.WeakSet[Execution] = weakref.WeakSet()
+        self._originals = Originals()
         self._begun = 0
+
+    def prepare(self) -> None:
+        """Take a first step once: no optimiser may ever step, as there is none or it is only made.
+
+        Raises
+        ------
+        TrainingError
+            If the script ends before it trains.
+        """
+        from symmetry.trainings.torch.script.execution import Execution
+        from symmetry.trainings.torch.script.watch import NoOptimizer
+
+        if self._begun:
+            return
+        with generators.kept(generators.shared()), silenced():
+            generators.seed_all(0)
+            try:
+                execution = Execution(self._source, by_hand=False, originals=self._originals)
+            except NoOptimizer:
+                self._by_hand = True
+                return
+            with suppress(TrainingError), calling("first step", self._source.name):
+                execution.step()  # or to its end
+            execution.close()
+        self._by_hand = execution.by_hand
 
     def __call__(self) -> tuple[Any, Step]:
         """Return what a training returns: the model, and the step."""
         from symmetry.trainings.torch.script.execution import Execution
-        from symmetry.trainings.torch.script.watch import NoOptimizer
 
+        if self._begun == 1 and (changed := self._changed()):  # not to go on doing so
+            raise TrainingError(changed)
         while self._unused:
             self._unused.pop().close()
         self._collect()
-        shared = generators.shared()
-        states = generators.states_of(shared)
-        try:
-            execution = Execution(self._source, by_hand=self._by_hand)
-        except NoOptimizer:
-            self._by_hand = True
-            generators.set_states(shared, states)
-            execution = Execution(self._source, by_hand=True)
+        execution = Execution(self._source, by_hand=self._by_hand, originals=self._originals)
+        self._alive.add(execution)
         step = Step(execution)
         weakref.finalize(step, self._unused.append, execution).atexit = False
         return execution.model, step
+
+    def close(self) -> None:
+        """End all runs.
+
+        Raises
+        ------
+        SymmetryError
+            If a file of the user's has changed meanwhile.
+        """
+        for execution in (*self._unused, *self._alive):
+            execution.close()
+        self._unused.clear()
+        if changed := self._changed():
+            raise SymmetryError(changed)
+
+    def _changed(self) -> str:
+        """Say which of the user's files have changed since the first run, if any has."""
+        first, *others = self._originals.changed() or [""]
+        more = f" and {len(others)} more files" if others else ""
+        return first and (
+            f"{self._source.name}: {first}{more} changed while it ran: if it writes there by other "
+            "means than Python's own, check it in a copy of its folder"
+        )
 
     def _collect(self) -> None:
         """Free what earlier runs have left in circles, as a Lightning trainer does.

@@ -71,6 +71,36 @@ for _ in range(6):
             parameter.grad = None
 """
 
+NEVER_STEPPED = """
+import torch
+
+net = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 1))
+optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+for _ in range(6):
+    optimizer.zero_grad()
+    x = torch.randn(8, 3)
+    (net(x) - x.sum(1, keepdim=True)).square().mean().backward()
+    for parameter in net.parameters():
+        parameter.data -= 0.1 * parameter.grad
+"""
+
+WRITES_IN_C = """
+import ctypes
+
+import torch
+
+c = ctypes.CDLL(None)
+file = c.open(b"data.bin", 2)
+net = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 1))
+optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+for _ in range(6):
+    optimizer.zero_grad()
+    x = torch.randn(8, 3)
+    (net(x) - x.sum(1, keepdim=True)).square().mean().backward()
+    optimizer.step()
+    assert c.write(file, b"ours", 4) == 4
+"""
+
 GAN = """
 import torch
 from torch import nn

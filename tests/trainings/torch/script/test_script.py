@@ -82,6 +82,32 @@ def test_without_an_optimiser_each_backward_is_a_step(folder):
     assert next(iter(training.start().parameters)) == "model.0.weight"
 
 
+def test_an_optimiser_that_never_steps_is_none(folder):
+    training = written(folder, scripts.NEVER_STEPPED)
+    assert len(steps_of(training)) == 6
+    training.close()
+
+
+def test_a_small_file_is_a_copy_whatever_writes_into_it(folder):
+    (folder / "data.bin").write_bytes(b"theirs")
+    training = written(folder, scripts.WRITES_IN_C)
+    training.start().step()
+    training.start().step()
+    training.close()
+    assert (folder / "data.bin").read_bytes() == b"theirs"
+
+
+def test_a_large_file_that_changes_is_told(folder):
+    (folder / "data.bin").write_bytes(bytes(2 << 20))
+    training = written(folder, scripts.WRITES_IN_C)
+    training.start().step()
+    message = f"other.py: {folder / 'data.bin'} changed while it ran"
+    with pytest.raises(TrainingError, match=message):
+        training.start()
+    with pytest.raises(SymmetryError, match=message):
+        training.close()
+
+
 def test_each_update_of_two_networks_is_a_step(folder):
     training = written(folder, scripts.GAN)
     run = training.start()
@@ -119,10 +145,16 @@ def test_runs_that_nobody_has_are_ended(folder):
     assert [ref() for ref in models] == [None] * 5
 
 
-def test_a_script_that_catches_everything_is_left_alone(folder):
-    run = written(folder, scripts.SWALLOWS).start()
+def test_a_script_that_catches_everything_is_left_alone_and_holds_nothing(folder):
+    training = written(folder, scripts.SWALLOWS)
+    run = training.start()
     run.step()
+    tensors = [*run.parameters.values()]
     run.close()
+    assert [tensor.numel() for tensor in tensors] == [0, 0]
+    other = training.start()
+    other.step()
+    training.close()
 
 
 @pytest.mark.parametrize(
