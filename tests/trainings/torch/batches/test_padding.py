@@ -16,7 +16,7 @@ if importlib.util.find_spec("torch") is not None:
     import torch
     from torch import nn
 
-    from symmetry.trainings.torch.padding import (
+    from symmetry.trainings.torch.batches.padding import (
         NO_MASK,
         tokens_of,
         why_none_hidden,

@@ -15,7 +15,7 @@ if importlib.util.find_spec("torch") is not None:
     import torch
     from torch import nn
 
-    from symmetry.trainings.torch.draws import SampleDraws
+    from symmetry.trainings.torch.batches.draws import SampleDraws
     from symmetry.trainings.torch.modes import Inside
 
 SAMPLES = 6
