@@ -41,6 +41,29 @@ class Place:
         return f"module {self.module}" if self.module else ""
 
 
+NOWHERE = Place("", 0)
+
+
+def asked_at() -> Place:
+    """Return the line that asked for what is being done: the innermost line of the user's own.
+
+    Inside of a module that a library defines it is the library's line: the user's own would be
+    the same for all that a model of transformers does.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    library: FrameType | None = None
+    while frame is not None:
+        kind = kind_of(frame.f_code.co_filename)
+        if kind == "user":
+            return _place(frame.f_code.co_filename, frame.f_lineno)
+        if kind == "installed":
+            library = library or frame
+        elif kind == "forward" and library and frame.f_code.co_name == "_call_impl":
+            break
+        frame = frame.f_back
+    return _place(library.f_code.co_filename, library.f_lineno) if library else NOWHERE
+
+
 class Places:
     """Finds the user's code on the stack, the forward behind a backward, and paths of modules."""
 
@@ -90,7 +113,7 @@ class Places:
             elif kind == "installed":
                 second = second or Place(file, frame.f_lineno)
             frame = frame.f_back
-        found = place or second or Place("", 0)
+        found = place or second or NOWHERE
         module = module or ("" if found.file else layer)
         return _place(found.file, found.line, phase or "other", module), asked
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from symmetry.observe.place import NOWHERE, Place
 from symmetry.units.state import Array
 
 # Performs an operation where some of its inputs, by position, hold other arrays. It raises
@@ -28,12 +29,18 @@ class Node:
         Those among its arguments: sizes, numbers of groups.
     perform
         Performs it on other arrays.
+    operation
+        What its framework calls it, as in ``aten.mul``.
+    place
+        The line that asked for it; none where no line did.
     """
 
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     integers: frozenset[int]
     perform: Perform
+    operation: str = ""
+    place: Place = NOWHERE
 
 
 @dataclass

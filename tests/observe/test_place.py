@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
 
 import pytest
 
-from symmetry.observe.place import Place, Places
+from symmetry.observe.place import Place, Places, asked_at
 from symmetry.observe.tape import Tape
 from tests.conftest import needs
 
@@ -81,3 +82,31 @@ def test_modules_are_called_by_their_path_where_it_is_known(known):
     layer = nn.Linear(3, 2)
     found = seen(lambda: layer(torch.ones(4, 3)), [("fc", layer)] * known)
     assert found["aten.addmm"].module == ("fc" if known else "")
+
+
+def test_the_innermost_line_of_the_users_own():
+    def inner():
+        return asked_at()
+
+    assert inner().line == inner.__code__.co_firstlineno + 1
+    assert Path(inner().file).name == "test_place.py"
+
+
+def compiled(code, file):
+    namespace = {}
+    exec(compile(code, file, "exec"), namespace)
+    return namespace
+
+
+def test_inside_of_a_module_of_a_library_it_is_the_librarys_line():
+    site = Path(sys.prefix) / "lib" / "site-packages"
+    library = compiled("def forward(inner):\n    return inner()\n", f"{site}/zoo/layers.py")
+    torch = compiled("def _call_impl(f, x):\n    return f(x)\n", f"{site}/torch/nn/module.py")
+    place = torch["_call_impl"](library["forward"], asked_at)
+    assert (Path(place.file).name, place.line) == ("layers.py", 2)
+
+
+def test_a_function_of_a_library_belongs_to_the_line_that_calls_it():
+    site = Path(sys.prefix) / "lib" / "site-packages"
+    library = compiled("def rearrange(inner):\n    return inner()\n", f"{site}/zoo/layers.py")
+    assert Path(library["rearrange"](asked_at).file).name == "test_place.py"

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch.utils._pytree import tree_leaves
 
+from symmetry.observe.place import NOWHERE, Place, asked_at
 from symmetry.observe.torch import Operation
 from symmetry.trainings.trace import Node, Trace
 from symmetry.units.state import Array
@@ -55,9 +56,10 @@ class Tracer:
             shown = again([self._tensors[i] for i in inputs])
         outputs = [self._value(t, v) for t, v in zip([*made, *written], shown, strict=True)]
         whole = frozenset(a for a in tree_leaves(operation.arguments) if type(a) is int)
-        self._add(inputs, outputs, again, whole)
+        origin = operation.name, asked_at()
+        self._add(inputs, outputs, again, whole, origin)
         for tensor in written:
-            self._update_aliases(tensor)
+            self._update_aliases(tensor, origin)
 
     def end(self, losses: Sequence[tuple[torch.Tensor, float]], leaves: Mapping[str, Any]) -> Trace:
         """Add the sum of all entries of losses, each with a weight; return the whole trace.
@@ -120,6 +122,7 @@ class Tracer:
         outputs: Sequence[int],
         again: _Again,
         integers: frozenset[int] = frozenset(),
+        origin: tuple[str, Place] = ("", NOWHERE),
     ) -> None:
         values = self._tensors
 
@@ -130,7 +133,7 @@ class Tracer:
             ]
             return [_to_array(tensor) for tensor in again(tensors)]
 
-        self.trace.add(Node(inputs, tuple(outputs), integers, perform))
+        self.trace.add(Node(inputs, tuple(outputs), integers, perform, *origin))
 
     def _repeats(self, again: _Again, inputs: Sequence[int]) -> bool:
         """Return whether an operation that may be random does the same twice."""
@@ -138,14 +141,15 @@ class Tracer:
             runs = [[*map(_to_array, again([self._tensors[i] for i in inputs]))] for _ in range(2)]
         return all(map(_same, *runs))
 
-    def _update_aliases(self, written: torch.Tensor) -> None:
+    def _update_aliases(self, written: torch.Tensor, origin: tuple[str, Place]) -> None:
         """Give new values to other tensors that show the memory which was written to."""
         number = self._number(written)
         for other in self._alive[_memory(written)]:
             old = self._numbers[id(other)]
             if other is written or _same(_to_array(other.detach()), self.trace.arrays[old]):
                 continue
-            self._add((number, old), [self._value(other)], _overlay(written, other))
+            shown = _overlay(written, other)
+            self._add((number, old), [self._value(other)], shown, origin=origin)
 
 
 def _to_array(tensor: torch.Tensor) -> Array:

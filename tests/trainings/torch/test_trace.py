@@ -66,3 +66,17 @@ def test_random_numbers_are_data():
 def test_integers_among_the_arguments_are_noted():
     trace = traced({"w": leaf(2, 6)}, lambda w: w.view(2, 2, 3).sum())
     assert {2, 3} <= trace.nodes[0].integers
+
+
+def test_a_node_knows_its_operation_and_the_line_that_asked_for_it():
+    w = leaf(4)
+
+    def forward(w):
+        return w.exp().sum()
+
+    trace = traced({"w": w}, forward)
+    exp, total, loss = trace.nodes
+    assert (exp.operation, total.operation, loss.operation) == ("aten.exp", "aten.sum", "")
+    line = forward.__code__.co_firstlineno + 1
+    assert str(exp.place) == f"tests/trainings/torch/test_trace.py:{line}"
+    assert str(loss.place) == ""
