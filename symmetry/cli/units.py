@@ -27,8 +27,8 @@ def command(name: str, json: Path | None) -> int:
 
     Every group is proved: its units may be exchanged, all groups at once, and the losses stay.
     Every other axis of a parameter is listed with the reason: input, output, positions, fixed by
-    the data, no gradient, a single slice, unlike the others. Units of a group that received no
-    gradient, such as dead ones, are counted.
+    the data, no gradient, a single slice; a constant for each, tied by a reshape, taken one by one;
+    unlike the others. Units of a group that received no gradient, such as dead ones, are counted.
 
     Exit status: 0 the units are listed, 2 the command could not do its work.
     """

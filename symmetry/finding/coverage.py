@@ -2,9 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
+from symmetry.observe.place import Place
 from symmetry.units.units import Units
 
+# What does not treat units alike: a constant has a number of its own for each of them; a reshape
+# ties entries of different ones; something takes them one by one.
+Cause = Literal["constant", "reshape", "place"]
 Tell = Callable[[str, int, int], None]  # what is being done, its number, and of how many
 
 
@@ -20,13 +25,42 @@ class Uncovered:
         The axis, and how many of its slices are meant.
     why
         The reason: ``"input"``, ``"output"``, ``"positions"``, ``"fixed by the data"``,
-        ``"no gradient"``, ``"a single slice"`` or ``"unlike the others"``.
+        ``"no gradient"``, ``"a single slice"``, ``"a constant for each"``, ``"tied by a reshape"``,
+        ``"taken one by one"`` or ``"unlike the others"``.
     """
 
     array: str
     axis: int
     size: int
     why: str
+
+
+@dataclass(frozen=True)
+class Unequal:
+    """A layer whose units are not all equal, since an operation does not treat them alike.
+
+    Attributes
+    ----------
+    module
+        Its path in the model.
+    units
+        How many it has.
+    equal
+        How many of them are equal: the most in one group, or 0.
+    cause
+        What about the operation does not treat them alike.
+    operation
+        Its name, as in ``aten.mul``.
+    place
+        The line that asks for it.
+    """
+
+    module: str
+    units: int
+    equal: int
+    cause: Cause
+    operation: str
+    place: Place
 
 
 @dataclass(frozen=True)
@@ -48,6 +82,10 @@ class Coverage:
     idle
         By the name of a group, the numbers of its units that received no gradient in the first
         steps, as those of dead ReLUs. They are equal to the others all the same.
+    without_units
+        The layers whose units are not all equal.
+    without_gradient
+        The paths of the modules that no gradient reached.
     """
 
     model: str
@@ -56,3 +94,5 @@ class Coverage:
     uncovered: tuple[Uncovered, ...]
     random: tuple[str, ...] = ()
     idle: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    without_units: tuple[Unequal, ...] = ()
+    without_gradient: tuple[str, ...] = ()

@@ -5,7 +5,7 @@ import numpy as np
 from symmetry.finding.coverage import Coverage, Tell
 from symmetry.finding.groups import Groups
 from symmetry.finding.naming import named
-from symmetry.finding.reasons import idle, room, uncovered
+from symmetry.finding.reasons import Reasons, idle, room, without_gradient
 from symmetry.finding.rehearsal import Rehearsal
 from symmetry.finding.siblings import siblings
 from symmetry.finding.solver import Solver
@@ -40,8 +40,8 @@ def find(training: TrainingTarget, progress: Tell = lambda *_: None) -> Coverage
     groups = rehearsal.survivors(candidates, excused=search.excused)
     shapes = {name: array.shape for name, array in rehearsal.start.items()}
     progress("modules in lists", 0, 1)
-    left = uncovered(groups, solver, {}, trained)
-    free = [(u.array, u.axis) for u in left if u.why != "no gradient"]
+    reasons = Reasons(solver, search.unused, trained, rehearsal.reached, rehearsal.layers)
+    free = [slot for slot, _ in reasons.left(groups) if reasons.has_gradient(slot[0])]
 
     def holds(units: Units) -> bool:
         if len(idle(units, reached)) == units.count:
@@ -57,7 +57,9 @@ def find(training: TrainingTarget, progress: Tell = lambda *_: None) -> Coverage
         rehearsal.model,
         tuple(groups),
         tuple(room(units, groups, shapes) for units in groups),
-        tuple(uncovered(groups, solver, search.failures, trained)),
+        tuple(reasons.uncovered(groups)),
         tuple(f"{name} at {place}" for name, place in rehearsal.random),
         {units.name: idle(units, reached) for units in groups},
+        tuple(reasons.without_units(groups)),
+        without_gradient(trained, rehearsal.reached),
     )

@@ -113,7 +113,12 @@ def _modules(units: Units, shapes: Shapes, turned: Set[str], *, makers: bool) ->
 
 def _module(part: Part) -> str:
     """Return the path of the module that a parameter belongs to, parametrised or not."""
-    words = part.array.split(".")[1:]
+    return module_of(part.array)
+
+
+def module_of(array: str) -> str:
+    """Return the path of the module that an array of the state belongs to."""
+    words = array.split(".")[1:]
     end = words.index("parametrizations") if "parametrizations" in words else len(words) - 1
     return ".".join(words[:end])
 

@@ -177,6 +177,11 @@ class Rehearsal:
     random, model, turned
         Name and place of the random operations inside modules; the name of the model's class;
         matrices that make units along their second axis.
+    layers
+        Along which axis matrices of layers make units, and how many.
+    reached
+        Which entries of the parameters received a gradient, from the training's own start or from
+        the generic one; nothing where gradients were not all seen.
     """
 
     steps: Steps
@@ -187,6 +192,8 @@ class Rehearsal:
     random: tuple[tuple[str, str], ...]
     model: str
     turned: frozenset[str]
+    layers: Mapping[str, tuple[int, int]]
+    reached: Mapping[str, NDArray[np.bool_]]
 
     @classmethod
     def begin(cls, training: TrainingTarget) -> Rehearsal:
@@ -217,9 +224,18 @@ class Rehearsal:
             for name in steps.buffers
             if not actions.same(start[name], outcome.buffers[0][name], 0.0)
         }
-        generic, traced = _generic(steps, start, {*run.parameters} | moving)
+        generic, most = _generic(steps, start, {*run.parameters} | moving)
         return cls(
-            steps, first, start, generic, traced, tuple(run.random), run.model_name, run.turned
+            steps,
+            first,
+            start,
+            generic,
+            most.steps,
+            tuple(run.random),
+            run.model_name,
+            run.turned,
+            run.layers,
+            _reached_by_any(first.gradients, most),
         )
 
     @cached_property
@@ -361,12 +377,23 @@ def _without_backward(
     return steps, run, start, outcome
 
 
-def _generic(steps: Steps, start: State, names: Collection[str]) -> tuple[State, int]:
+def _reached_by_any(*several: Gradients) -> dict[str, NDArray[np.bool_]]:
+    """Return which entries received a gradient in any of these; nothing if not all were seen."""
+    if any(returned for gradients in several for _, returned in gradients.ends):
+        return {}
+    found: dict[str, NDArray[np.bool_]] = {}
+    for gradients in several:
+        for name, entries in gradients.entries.items():
+            found[name] = entries | found.get(name, False)
+    return found if any(entries.any() for entries in found.values()) else {}
+
+
+def _generic(steps: Steps, start: State, names: Collection[str]) -> tuple[State, Gradients]:
     """Find a generic start: of the candidates the one at which most entries receive a gradient.
 
     Units that are dead there, as those of a ReLU may be, do not show where they lie. How many
     entries receive a gradient at the training's own start does not matter: units may be dead there.
-    With it comes after how many steps all parameters have had a gradient that get one.
+    With it comes what is seen of gradients from there.
     """
     best, most = start, Gradients({}, STEPS, ())
     for moved in _candidates(start, names):
@@ -379,7 +406,7 @@ def _generic(steps: Steps, start: State, names: Collection[str]) -> tuple[State,
         if reached is None or reached.count <= most.count:
             break
         best, most = moved, reached
-    return best, most.steps
+    return best, most
 
 
 def _reached(steps: Steps, start: State) -> Gradients | None:

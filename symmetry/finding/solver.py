@@ -64,11 +64,13 @@ class Solver:
         self._pulled_exactly = cache(self._find_exact)
         self._spots = cache(self._find_spots)
         self._left = self._work = 0
+        self._pinned: Actions = {}
 
-    def solve(self, leaves: Actions) -> tuple[dict[str, Action], bool]:
+    def solve(self, leaves: Actions, *, alone: bool = False) -> tuple[dict[str, Action], bool]:
         """Return actions of the leaves that include these and leave the loss alone.
 
-        And whether they change labels: then the step chooses between what is exchanged.
+        And whether they change labels: then the step chooses between what is exchanged. ``alone``:
+        of the leaves that are given nothing else is exchanged.
 
         Raises
         ------
@@ -76,6 +78,7 @@ class Solver:
             When there are none, or they are not found.
         """
         self._work = _WORK
+        self._pinned = leaves if alone else {}
         acts: Actions = {}
         todo: set[int] = set()
 
@@ -334,6 +337,8 @@ class Solver:
                 continue
             new = self._all_required(wanted, acts)
             if not new or all(leaves.get(i, ()) == a for i, a in new.items()):
+                continue
+            if any(new.get(i, a) != a for i, a in self._pinned.items()):
                 continue
             if all(_extends(a, leaves.get(i, ())) for i, a in new.items()):  # or it may never end
                 return new

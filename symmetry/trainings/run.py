@@ -139,6 +139,14 @@ class Run(Protocol):
         ...
 
     @property
+    def layers(self) -> Mapping[str, tuple[int, int]]:
+        """The matrices of linear, convolution, embedding and recurrent modules.
+
+        With each comes the axis along which it makes units, and how many those are.
+        """
+        ...
+
+    @property
     def sharded(self) -> bool:
         """Whether ranks hold parameters in parts."""
         ...

@@ -5,18 +5,19 @@ from __future__ import annotations
 import numpy as np
 
 from symmetry.finding.groups import Groups
-from symmetry.finding.reasons import idle, room, uncovered
+from symmetry.finding.reasons import Reasons, idle, room, without_gradient
 from symmetry.finding.solver import Solver
 from symmetry.units.units import Part, Units
 from tests.finding.traces import Steps, network, normal, square_error
 
 
-def reasons(trace):
+def reasons(trace, layers=(), reached=()):
     """Return the reason of each axis that is in no group, by array and axis."""
     solver = Solver(trace)
     search = Groups(solver, 1e-12, {*trace.leaves}, lambda *_: None)
-    found = uncovered(search.find(), solver, search.failures, {*trace.leaves})
-    return {(u.array, u.axis): (u.size, u.why) for u in found}
+    groups = search.find()
+    said = Reasons(solver, search.unused, {*trace.leaves}, dict(reached), dict(layers))
+    return {(u.array, u.axis): (u.size, u.why) for u in said.uncovered(groups)}
 
 
 def test_inputs_and_outputs():
@@ -47,3 +48,60 @@ def test_units_are_idle_that_no_gradient_reaches():
     reached = {"w": np.array([[True], [False], [False]]), "b": np.array([False, False, True])}
     assert idle(units, reached) == (1,)
     assert idle(units, {}) == ()
+
+
+def test_where_no_gradient_came_there_is_none():
+    reached = {"w0": np.zeros((3, 4), bool), "b0": np.ones(4, bool)}
+    assert reasons(network((3, 4, 2)), reached=reached)["w0", 0] == (3, "no gradient")
+
+
+def test_what_the_loss_does_not_read_has_no_gradient():
+    """Attention over a single key gives it all of the weight, whatever the query is."""
+    steps = Steps(q=normal(3, 4), k=normal(3, 4), v=normal(3, 5), o=normal(5, 2))
+    x = steps.data(normal(6, 1, 3))
+    q, k, v = (steps.apply(np.matmul, x, leaf) for leaf in (steps.q, steps.k, steps.v))
+    scores = steps.apply(lambda a, b: a @ b.swapaxes(1, 2), q, k)
+    weights = steps.apply(lambda s: np.exp(s) / np.exp(s).sum(-1, keepdims=True), scores)
+    y = steps.apply(np.matmul, steps.apply(np.matmul, weights, v), steps.o)
+    found = reasons(steps.end(steps.apply(square_error, y, steps.data(normal(6, 1, 2, seed=9)))))
+    assert found["q", 1] == found["k", 1] == (4, "no gradient")
+    assert ("v", 1) not in found
+
+
+def scaled(make_scale, size=16):
+    """Return a trace in which a hidden layer is multiplied by a scale that the step makes."""
+    steps = Steps(w=normal(3, size), v=normal(size, 2))
+    h = steps.apply(np.tanh, steps.apply(np.matmul, steps.data(normal(7, 3)), steps.w))
+    h = steps.apply(np.multiply, h, make_scale(steps))
+    y = steps.apply(np.matmul, h, steps.v)
+    return steps.end(steps.apply(square_error, y, steps.data(normal(7, 2, seed=9))))
+
+
+def test_a_constant_with_a_number_of_its_own_for_each_unit():
+    made = scaled(lambda steps: steps.apply(lambda: np.linspace(1, 1.001, 16)))
+    given = scaled(lambda steps: steps.data(np.linspace(1, 1.001, 16)))
+    for trace in (made, given):
+        found = reasons(trace, layers={"v": (1, 2)})
+        assert found["w", 1] == found["v", 0] == (16, "a constant for each")
+        assert found["w", 0] == (3, "input")
+        assert found["v", 1] == (2, "output")
+
+
+def test_what_has_the_samples_as_well_is_no_constant():
+    found = reasons(scaled(lambda steps: steps.data(normal(7, 16))))
+    assert found["w", 1] == (16, "input")
+
+
+def test_modules_without_gradient_are_the_outermost():
+    silent, live = np.zeros(2, bool), np.ones(2, bool)
+    reached = {
+        "model.head.weight": live,
+        "model.pool.fc.weight": silent,
+        "model.pool.fc.bias": silent,
+        "model.body.0.weight": live,
+        "model.body.1.weight": silent,
+        "model.frozen.weight": silent,
+    }
+    trained = {*reached} - {"model.frozen.weight"}
+    assert without_gradient(trained, reached) == ("body.1", "pool")
+    assert without_gradient(trained, {}) == ()

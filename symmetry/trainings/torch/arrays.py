@@ -14,6 +14,7 @@ from symmetry.trainings.torch.state import (
     as_array,
     has_numbers,
     is_distributed,
+    layers_of,
     tensors_of,
     unwrapped,
     write,
@@ -70,6 +71,11 @@ class Arrays:
             for name, module in self.model.named_modules()
             if getattr(module, "transposed", isinstance(module, nn.Embedding | nn.EmbeddingBag))
         )
+
+    @property
+    def layers(self) -> dict[str, tuple[int, int]]:
+        """The matrices of layers, with the axis along which they make units, and how many."""
+        return layers_of(self.model, self.parameters, self.turned)
 
     @property
     def sharded(self) -> bool:

@@ -9,15 +9,17 @@ Of several optimisers without a name the second is ``optimizer2``. A vector that
 over all of its parameters, as LBFGS does, is one array for each parameter.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
 
 from symmetry.trainings.torch.objects import Objects, held_by
 from symmetry.units.state import Array
 
+_LAYERS = (nn.Linear, _ConvNd, nn.Embedding, nn.EmbeddingBag, nn.RNNBase, nn.RNNCellBase)
 _WRAPPERS = ("_orig_mod.", "_fsdp_wrapped_module.")
 
 
@@ -96,6 +98,27 @@ def unwrapped(name: str) -> str:
     for wrapper in _WRAPPERS:
         name = name.replace(wrapper, "")
     return name
+
+
+def layers_of(
+    model: nn.Module, parameters: Mapping[str, Tensor], turned: Collection[str]
+) -> dict[str, tuple[int, int]]:
+    """Return the axis along which the matrix of each layer makes units, and how many.
+
+    The ``turned`` ones make them along their second axis. Gates of recurrent layers are no units of
+    their own. What a matrix is parametrised by is a matrix as well.
+    """
+    found = {}
+    for path, module in model.named_modules():
+        if not isinstance(module, _LAYERS):
+            continue
+        for name, parameter in module.named_parameters():
+            full = f"model.{unwrapped(f'{path}.{name}'.lstrip('.'))}"
+            if parameter.ndim > 1 and full in parameters:
+                axis = int(full in turned)
+                units = getattr(module, "hidden_size", parameter.shape[axis])
+                found[full] = axis, int(units)
+    return found
 
 
 def held(objects: Objects) -> Iterator[tuple[str, Tensor]]:
