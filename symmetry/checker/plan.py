@@ -38,6 +38,7 @@ class Options:
     min_samples: int = 1
     cases: Sequence[Case] | None = None
     steps: int = 4
+    expect_units: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -101,9 +102,12 @@ def make_plan(
     dtypes = tuple(dtype for dtype in DTYPES if dtype in dtypes or not dtypes)
     kind: Of = "trainings" if isinstance(target, TrainingTarget) else "steps"
     notes: tuple[str, ...] = ()
-    if kind == "trainings":
+    if isinstance(target, TrainingTarget):
         if options.cases is not None:
             raise SymmetryError(f"{target.name} is a training: it has no cases to be run")
+        target = replace(target, pins=options.expect_units)
+    elif options.expect_units:
+        raise SymmetryError(f"{target.name} is a two-layer step: no units are looked for in it")
     elif not only and not target.builtin:  # it need not be the network of these formulas
         only, notes = ("symmetry/*",), (_PARTLY,)
     invariants = select(only, skip, kind)

@@ -94,6 +94,12 @@ class _Check(Isolated):
     "--min-samples", "N", "Every case has at least so many samples; BatchNorm wants 2.", 1, WHOLE
 )
 @option("--steps", "K", "Of a training: how many steps the runs of training/* take.", 4, FROM_TWO)
+@option(
+    "--expect-units",
+    "NAME=N",
+    "Of a training: the module NAME has N equal units. Repeatable.",
+    multiple=True,
+)
 @option("--case", "JSON|FILE", "Run this case, or those in a file, one a line, instead of a list.")
 @flag("--no-explain", "Do not look for the operation behind the first violation that repeats.")
 @option("--json", "FILE", "Write the verdicts there, for programs.", kind=PATH)
@@ -113,6 +119,7 @@ class _Check(Isolated):
 def command(
     targets: tuple[str, ...],
     expect_failure: tuple[str, ...],
+    expect_units: tuple[str, ...],
     case: str | None,
     json: Path | None,
     script: Path | None,
@@ -166,6 +173,7 @@ def command(
     asked = Options(
         **options,
         expected_failures=dict(map(_expectation, expect_failure)),
+        expect_units=dict(map(_pin, expect_units)),
         cases=None if case is None else read_cases(case),
     )
     return _check_one(names[0], asked, not no_explain, Files(json, script, output, line))
@@ -286,3 +294,10 @@ def _expectation(text: str) -> tuple[str, str]:
     if not (name and separator and reason.strip()):
         raise click.UsageError(f"--expect-failure takes NAME=REASON, not {text!r}.")
     return name, reason.strip()
+
+
+def _pin(text: str) -> tuple[str, int]:
+    name, _, number = text.rpartition("=")
+    if not (name and number.isdecimal()):
+        raise click.UsageError(f"--expect-units takes NAME=N, not {text!r}.")
+    return name, int(number)

@@ -43,7 +43,9 @@ def compare_all(targets: Sequence[Target], options: Options) -> Compared:
     with _threads(), ExitStack() as ends:
         for training in trainings:
             ends.callback(training.close)
+        options.reseeded = not any(training.sequential for training in trainings)
         if isinstance(first, TrainingTarget):
+            options.reseeded = options.reseeded and not first.sequential
             ends.callback(first.close)
             return compare_trainings(Reference(first, options), trainings, options)
         return _compare_with_recorded(first, trainings, options)
@@ -53,6 +55,7 @@ def record(
     training: TrainingTarget, file: Path, options: Options, max_size: float
 ) -> tuple[str, ...]:
     """Run a training and write all of it into a file; return the names of what is left out."""
+    options.reseeded = not training.sequential
     reference = Reference(training, options)
     sides = []
     with _threads(), closing(training):
@@ -72,6 +75,7 @@ def _compare_with_recorded(
     """Compare with a recorded run, under the seed and for the steps that it has."""
     recording = read(file)
     options.seed = recording.seed
+    options.reseeded = options.reseeded and recording.reseeded
     steps = min(len(side.kept) for side in recording.sides.values())
     notes = [
         f"{what} is {now}, and was {recording.made_with[what]} when it was recorded"

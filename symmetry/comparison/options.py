@@ -25,6 +25,8 @@ class Options:
     own_start: bool = False
     progress: Progress = field(default_factory=Progress)
     known: Mapping[tuple[str, str], Verdict] = field(default_factory=dict)  # what ended a process
+    # Whether random numbers begin anew before the first step: a script has drawn its data by then.
+    reseeded: bool = field(default=True, init=False)
     dtypes: tuple[str, ...] = field(init=False)
     # Patterns on the names of the others' arrays, each with what it becomes.
     renames: tuple[tuple[re.Pattern[str], str], ...] = field(init=False)

@@ -75,6 +75,7 @@ class Recording:
 
     name: str
     seed: int
+    reseeded: bool
     made_with: Mapping[str, str]
     left_out: tuple[str, ...]
     sides: Mapping[str, Recorded]  # by dtype
@@ -95,6 +96,7 @@ def write(file: Path, sides: Iterable[Here], max_size: float) -> tuple[str, ...]
         "format": FORMAT,
         "name": sides[0].name,
         "seed": sides[0].seed,
+        "reseeded": sides[0].reseeded,
         "made_with": made_with(),
         "left_out": left_out,
         "sides": {side.dtype: _described(side, arrays, out) for side in sides},
@@ -132,7 +134,8 @@ def read(file: Path) -> Recording:
     try:
         sides = {dtype: _side(str(file), dtype, s, arrays) for dtype, s in about["sides"].items()}
         name, seed, with_ = about["name"], int(about["seed"]), about["made_with"]
-        return Recording(name, seed, with_, tuple(about["left_out"]), sides)
+        reseeded = bool(about.get("reseeded", True))  # older files do not say
+        return Recording(name, seed, reseeded, with_, tuple(about["left_out"]), sides)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise SymmetryError(f"{file}: its arrays do not fit its text: {error!r}") from None
 

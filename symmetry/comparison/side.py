@@ -73,6 +73,7 @@ class Here(Side):
     given: State | None = None  # the start, where it does not begin from its own
     means: bool = False
     watched: bool = False  # whether more is seen of it than its state
+    reseeded: bool = True  # before its first step, however many numbers it has drawn by then
     start: State = field(default_factory=dict)  # as it begins by itself
     held: frozenset[str] = frozenset()
     random: dict[tuple[str, str], None] = field(default_factory=dict)  # its random operations
@@ -153,7 +154,8 @@ class Here(Side):
         if self.given is not None:
             own = {name: self.names(name) for name in run.state(copy=False)}
             run.load({name: self.given[n] for name, n in own.items() if self._fits(n)})
-        run.reseed(self.seed)
+        if self.reseeded:
+            run.reseed(self.seed)
         return run
 
     def names(self, name: str) -> str:

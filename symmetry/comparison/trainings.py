@@ -34,7 +34,10 @@ class Reference:
         if key not in self._sides:
             tell, seed = self._options.tell, self._options.seed
             side = Here(
-                *(self._training, dtype, seed, steps, str, tell), means=means, watched=watched
+                *(self._training, dtype, seed, steps, str, tell),
+                means=means,
+                watched=watched,
+                reseeded=self._options.reseeded,
             )
             if not watched:
                 _must_repeat(side)
@@ -167,6 +170,7 @@ class _Pair:
             given=None if o.own_start else reference.start,
             means=reference.means,
             watched=watched,
+            reseeded=o.reseeded,
         )
 
     def _must_fit(self, reference: Side, other: Here) -> None:

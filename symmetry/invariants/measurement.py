@@ -18,6 +18,7 @@ class Violation:
     iteration: int  # the step after which it shows, counted from 1
     array: str  # its name: "w1", "x", "model.fc1.weight"
     group: str | None = None  # the name of the units; None where no units are meant
+    pin: str | None = None  # NAME=N, where units were to be so many
     # Of a split, the odd unit and a usual one; of a rearrangement, the place of the entry and the
     # unit that was moved there. None where no two units are meant.
     units: tuple[int, int] | None = None

@@ -19,7 +19,9 @@ def pins(start: TrainingStart) -> Measurement:
             known = ", ".join(units.name for units in start.groups) or "no units at all"
             counts = counts or f"none of that name, but {known}"
             message = f"{name} is to have {number} equal units, found {counts}"
-            return Measurement.violated(Violation(message, 0, "", group=name))
+            return Measurement.violated(
+                Violation(message, 0, "", group=name, pin=f"{name}={number}")
+            )
     return Measurement(counted=True)
 
 

@@ -169,6 +169,7 @@ def command_for(target: str, verdict: Verdict, *others: Verdict) -> str | None:
         return None
     by_rounding = verdict.kind == "violated" and verdict.violation and verdict.violation.rounding
     options: dict[str, Any] = {"exact": bool(by_rounding), "only": verdict.invariant}
+    options["expect_units"] = verdict.violation and verdict.violation.pin
     if verdict.case is not None:
         return command_line("check", target, **options, case=verdict.case.to_json())
     line = command_line("check", target, **options, dtype=() if others else verdict.dtype)

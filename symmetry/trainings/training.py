@@ -39,6 +39,8 @@ class TrainingTarget:
     make: Callable[[], Any]  # returns ``(model, step)`` or ``(model, step, extras)``
     # What its runs remember of the random numbers that their models start from.
     drawn: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+    # How many units some groups must have, beside what the function says.
+    pins: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
 
     dtypes = DTYPES
     builtin = False
@@ -61,7 +63,7 @@ class TrainingTarget:
         if isinstance(pins, Mapping) and all(
             isinstance(name, str) and isinstance(count, int) for name, count in pins.items()
         ):
-            return pins
+            return {**pins, **self.pins}
         raise TrainingError(
             f"{self.name}: its attribute expect_units must map names of units to their numbers, "
             f'such as {{"fc1": 33}}, but it is {pins!r}'

@@ -77,6 +77,38 @@ def test_units_of_a_script(folder):
     assert "6  first units" in done.out
 
 
+def test_units_of_a_module_are_explained_and_expected(folder):
+    (folder / "package").mkdir()
+    (folder / "train.py").rename(folder / "package" / "train.py")
+    words = ("-m", "package.train")
+    done = run(folder, "units", *words, "--json", "units.json", "--", "--epochs", "1")
+    assert done.status == 0, done
+    assert [g["units"] for g in json.loads((folder / "units.json").read_text())["groups"]] == [6]
+    done = run(folder, "explain", *words, "--", "--epochs", "1")
+    assert done.status == 0, done
+    assert "rounding of float64" in done.out
+    pinned = ("--only", "training/units", "--expect-units", "first=7")
+    done = run(folder, "check", *words, *pinned, "--", "--epochs", "1")
+    assert done.status == 1, done
+    assert "first is to have 7 equal units, found 6 in first units" in done.out
+    assert "training/units --expect-units first=7 --dtype float32 -- --epochs 1" in done.out
+
+
+def test_a_script_is_compared_with_what_it_was_and_with_a_function(folder):
+    (folder / "function.py").write_text(scripts.FUNCTION)
+    done = run(folder, "record", "train.py", "run.safetensors", "--", "--epochs", "1")
+    assert done.status == 0, done
+    others = ("train.py", "function.py:training", "train.py --epochs 1 --bug")
+    done = run(folder, "compare", "run.safetensors", *others, "--json", "found.json")
+    assert done.status == 1, done
+    found = {o["name"]: o for o in json.loads((folder / "found.json").read_text())["others"]}
+    assert [o["same"] for o in found.values()] == [True, True, False]
+    first = found["train.py --epochs 1 --bug"]["first"]
+    assert (first["phase"], first["step"]) == ("gradient", 1), first
+    done = run(folder, "compare", "function.py:training", "train.py")
+    assert done.status == 0, done
+
+
 def test_only_a_script_has_a_tail(folder):
     assert_one_line(run(folder, "units", "numba", "--", "1"), "'numba' is no script")
     assert_one_line(run(folder, "check", "--", "1"), "name one before")

@@ -186,3 +186,32 @@ if rank == 0:
     torch.save(net.state_dict(), "net.pt")
 distributed.destroy_process_group()
 """
+
+# What ``PLAIN`` does, as a function.
+FUNCTION = """
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from network import Net
+
+
+def training():
+    torch.manual_seed(1)
+    x = torch.randn(48, 5)
+    data = TensorDataset(x, (x.sum(1) > 0).long())
+    loader = DataLoader(data, batch_size=8, shuffle=True)
+    net = Net()
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 3)
+    batches = (batch for _ in range(2) for batch in loader)
+
+    def step(i):
+        x, y = next(batches)
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(net(x), y).backward()
+        optimizer.step()
+        scheduler.step()
+
+    return net, step
+"""
