@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from itertools import pairwise
 
 import numpy as np
@@ -256,3 +258,22 @@ def test_a_gradient_has_rows_for_the_inputs_of_its_chunk_only():
     few = Core(x[:, used], labels, classes=4, hidden=3).gradient(w1[[0, *(used + 1)]], w2)[1][0]
     assert same_bits(g1[used + 1], few[1:])
     assert not np.delete(g1, [0, *(used + 1)], axis=0).any()
+
+
+WITHOUT_FMA = """
+import llvmlite.binding
+found = llvmlite.binding.get_host_cpu_features()
+found["fma"] = False
+llvmlite.binding.get_host_cpu_features = lambda: found
+import symmetry.network.kernels
+"""
+
+
+def test_a_processor_without_fused_products_is_told_of_in_one_line():
+    done = subprocess.run([sys.executable, "-c", WITHOUT_FMA], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert done.stdout == ""
+    assert done.stderr == (
+        "note: this processor has no fused multiply-add: the core computes it in software, which "
+        "gives the same bits and takes hundreds of times as long\n"
+    )
