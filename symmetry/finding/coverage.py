@@ -86,6 +86,8 @@ class Coverage:
         The layers whose units are not all equal.
     without_gradient
         The paths of the modules that no gradient reached.
+    parameters
+        How many numbers are trained.
     """
 
     model: str
@@ -96,3 +98,4 @@ class Coverage:
     idle: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     without_units: tuple[Unequal, ...] = ()
     without_gradient: tuple[str, ...] = ()
+    parameters: int = 0

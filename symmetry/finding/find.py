@@ -1,5 +1,7 @@
 """Finding the groups of equal units of a training, and what becomes of every parameter axis."""
 
+import math
+
 import numpy as np
 
 from symmetry.finding.coverage import Coverage, Tell
@@ -62,4 +64,5 @@ def find(training: TrainingTarget, progress: Tell = lambda *_: None) -> Coverage
         {units.name: idle(units, reached) for units in groups},
         tuple(reasons.without_units(groups)),
         without_gradient(trained, rehearsal.reached),
+        sum(math.prod(shapes[name]) for name in trained if name in shapes),
     )

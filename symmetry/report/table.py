@@ -46,6 +46,7 @@ def line_of(checked: Checked) -> dict[str, Any]:
         "float64": _kinds(checked, "float64"),
         "largest": _largest(checked),
         "units": _units(checked),
+        "parameters": checked.coverage.parameters if checked.coverage else None,
         "notes": list(checked.notes),
     }
     return {**record(checked), "table": table}

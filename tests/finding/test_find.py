@@ -58,6 +58,7 @@ def test_units_are_named_by_what_makes_them():
         return models.train(model, lambda m, x: m(x).square().mean(), models.normal(6, 3, 2, 2))
 
     coverage = find(TrainingTarget("generator", generator))
+    assert coverage.parameters == 3 * 5 * 4 + 2 * 5 + 5 * 4 * 4 + 4 * 1 * 4
     assert [units.name for units in coverage.groups] == ["layer 0 channels", "layer 3 channels"]
 
 

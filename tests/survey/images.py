@@ -13,8 +13,10 @@ import timm
 import torch
 from torch import Tensor, nn
 
+from tests.survey import kept
 from tests.survey.batches import CLASSES, SAMPLES, integers, numbers
-from tests.survey.language import LARGEST, NotBuiltError
+from tests.survey.kept import NotBuiltError
+from tests.survey.language import LARGEST
 from tests.survey.tiny import WIDTHS, words
 
 _SMALL = words(  # in the names of models: the smallest first
@@ -29,12 +31,19 @@ _WIDTHS = words(
     "head_hidden_size"
 )
 _SIZES = (64, 32, 224)
+LIBRARY = "timm"
 
 
 def trainings() -> Iterator[tuple[str, Callable[[], Any]]]:
     """Yield the name and the training of each module; nothing is built before it is called."""
     for module in timm.list_modules():
-        yield f"timm.{module}", _training(module)
+        if kept.is_built(LIBRARY, module):
+            yield f"timm.{module}", _training(module)
+
+
+def try_all() -> None:
+    """Find the recipe of each module, and keep it."""
+    kept.try_all(LIBRARY, timm.list_modules(), _find_recipe)
 
 
 def _training(module: str) -> Callable[[], Any]:
@@ -65,8 +74,18 @@ def _trained(module: str, name: str, what: tuple[str, ...], size: int) -> Any:
     return model, step, {"batch": batch}
 
 
-@cache
 def _recipe_of(module: str) -> tuple[str, tuple[str, ...], int]:
+    """Return the recipe that is kept, or the first one that works."""
+    if (known := kept.recipes(LIBRARY).get(module)) is None:
+        return _find_recipe(module)
+    if isinstance(known, str):
+        raise NotBuiltError(known)
+    name, what, size = known
+    return name, tuple(what), size
+
+
+@cache
+def _find_recipe(module: str) -> tuple[str, tuple[str, ...], int]:
     """Return the first model of a module, what is made small in it, and the size of its images.
 
     Raises NotBuiltError if nothing is small enough and takes two finite steps.
@@ -85,6 +104,8 @@ def _recipe_of(module: str) -> tuple[str, tuple[str, ...], int]:
                         step(extras["batch"](i))
                     if not all(each.isfinite().all() for each in model.parameters()):
                         raise ValueError("it does not stay finite")
+                except TimeoutError:
+                    raise
                 except Exception as error:  # whatever a model thinks of its sizes
                     first = first or error
                 else:

@@ -15,10 +15,13 @@ from transformers import PreTrainedModel
 from transformers.models.auto import modeling_auto
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
+from tests.survey import kept
 from tests.survey.batches import CLASSES, Batch, Headed, batch_of, integers
+from tests.survey.kept import NotBuiltError
 from tests.survey.tiny import tiny, words
 
 transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+LIBRARY = "transformers"
 LARGEST = 3_000_000  # parameters
 _TASKS = words(  # the first that a model type has
     "SPEECH_SEQ_2_SEQ SEQ_TO_SEQ_CAUSAL_LM MASKED_LM CAUSAL_LM IMAGE_CLASSIFICATION CTC "
@@ -35,10 +38,6 @@ _CHANGES: tuple[Mapping[str, Any], ...] = (  # of the rules, where they do not b
     {"num_key_value_heads": 2},
     {"head_dim": 16, "hidden_size": 64, "layers": 2},
 )
-
-
-class NotBuiltError(Exception):
-    """No way to make the model tiny works; the message has the first error."""
 
 
 @dataclass(frozen=True)
@@ -109,11 +108,21 @@ def model_types() -> dict[str, str]:
 def trainings() -> Iterator[tuple[str, Callable[[], Any]]]:
     """Yield the name and the training of each model type; nothing is built before it is called."""
     for kind, task in model_types().items():
-        yield kind, _training(kind, task)
+        if kept.is_built(LIBRARY, kind):
+            yield kind, _training(kind, task)
+
+
+def recipe_of(kind: str, task: str) -> Recipe:
+    """Return the recipe that is kept, or the first one that works."""
+    if (known := kept.recipes(LIBRARY).get(kind)) is None:
+        return find_recipe(kind, task)
+    if isinstance(known, str):
+        raise NotBuiltError(known)
+    return Recipe(kind, task, **known)
 
 
 @cache
-def recipe_of(kind: str, task: str) -> Recipe:
+def find_recipe(kind: str, task: str) -> Recipe:
     """Return the first recipe with which a model takes two steps, and stays finite.
 
     Raises NotBuiltError if there is none.
@@ -131,11 +140,24 @@ def recipe_of(kind: str, task: str) -> Recipe:
                 step(extras["batch"](i))
             if not all(each.isfinite().all() for each in model.parameters()):
                 raise ValueError("it does not stay finite")
+        except TimeoutError:
+            raise
         except Exception as error:  # whatever a model thinks of its sizes
             first = first or error
         else:
             return recipe
     raise NotBuiltError(f"{type(first).__name__}: {first}")
+
+
+def try_all() -> None:
+    """Find the recipe of each model type, and keep it."""
+
+    def find(kind: str) -> dict[str, Any]:
+        found = find_recipe(kind, types[kind])
+        return {"changes": dict(found.changes), "form": found.form, "headed": found.headed}
+
+    types = model_types()
+    kept.try_all(LIBRARY, [*types], find)
 
 
 def _training(kind: str, task: str) -> Callable[[], Any]:
