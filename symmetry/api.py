@@ -370,15 +370,17 @@ def compare(
     seed: int = 0,
     rename: str | Iterable[str] = (),
     own_start: bool = False,
+    examples: int = Options.examples,
+    cases: Sequence[Case] | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
-    """Say whether trainings are the same as the first one, up to rounding.
+    """Say whether trainings, or two-layer steps, are the same as the first one, up to rounding.
 
     Parameters
     ----------
     first, *others
-        Trainings, functions without parameters that return ``(model, step)``, or their names. The
-        first is the reference.
+        Trainings, functions without parameters that return ``(model, step)``, their names, or files
+        that ``record`` has written; or two-layer steps, all of them. The first is the reference.
     steps
         How many steps are compared. Rounding grows: what one ulp in the parameters moves by 1 % is
         not judged.
@@ -390,6 +392,9 @@ def compare(
         ``"PATTERN=REPLACEMENT"``: a regular expression on the names of the others' arrays.
     own_start
         Each begins from its own parameters, not from the first's.
+    examples, cases
+        Of two-layer steps, as of ``check``: how many cases are drawn for each dtype, or what to run
+        instead.
     progress
         Is told what is being done: a subclass of ``symmetry.Progress``.
 

@@ -4,6 +4,7 @@ import sys
 import sysconfig
 from functools import cache
 from pathlib import Path
+from types import CodeType
 from typing import Any, Literal
 
 Phase = Literal["forward", "backward", "optimizer", "other"]
@@ -12,7 +13,8 @@ _PACKAGE = Path(__file__).parents[1]
 _INSTALLED = {"site-packages", "dist-packages"}
 _LIBRARIES = ("torch", "numpy", "jax", "jaxlib", "numba")
 _OUR_STEPS = ("builtin", "network")  # folders of the package with steps that are checked
-_CALLER = ("steps", "step.py")  # calls the user's step
+# What calls the user's step, by file: any function of it, or the one of this name.
+_CALLERS = {("steps", "step.py"): "", ("trainings", "torch", "run.py"): "step"}
 PHASES: dict[str, Phase] = {
     "torch/autograd": "backward",
     "torch/optim": "optimizer",
@@ -34,7 +36,7 @@ def kind_of(file: str) -> Any:
     path = Path(file)
     if path.is_relative_to(_PACKAGE):
         ours = path.relative_to(_PACKAGE).parts
-        return "user" if ours[0] in _OUR_STEPS else "caller" * (ours == _CALLER)
+        return "user" if ours[0] in _OUR_STEPS else "caller" * (ours in _CALLERS)
     if not _INSTALLED.isdisjoint(path.parts):
         below = path.parts[max(path.parts.index(name) for name in _INSTALLED & {*path.parts}) + 1 :]
         if below[0] not in _LIBRARIES:
@@ -43,6 +45,12 @@ def kind_of(file: str) -> Any:
     library = path.is_relative_to(sysconfig.get_path("stdlib"))
     in_a_file = path.suffix and not file.startswith("<")  # <string>, <frozen importlib._bootstrap>
     return "" if library or not in_a_file else "user"
+
+
+def calls_target(code: CodeType) -> bool:
+    """Return whether a function of a caller's file calls the user's step."""
+    name = _CALLERS[Path(code.co_filename).relative_to(_PACKAGE).parts]
+    return name in ("", code.co_name)
 
 
 def shorten(file: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,9 @@ from symmetry.base.errors import SymmetryError, TrainingError
 from symmetry.checker.threads import one_thread
 from symmetry.comparison.options import Options
 from symmetry.comparison.outcome import Compared
-from symmetry.comparison.recorded import made_with, read, write
-from symmetry.comparison.trainings import RecordedReference, Reference, compare_trainings
+from symmetry.comparison.recorded import Recording, read, write
+from symmetry.comparison.steps import compare_steps
+from symmetry.comparison.trainings import Asked, Reference, compare_trainings, here
 from symmetry.steps.step import StepTarget
 from symmetry.targets.names import RECORDED
 from symmetry.targets.resolve import resolve
@@ -24,7 +24,7 @@ Target = str | Callable[..., Any]
 
 
 def compare_all(targets: Sequence[Target], options: Options) -> Compared:
-    """Compare trainings with the first, which may be the file of a recorded run.
+    """Compare targets with the first: two-layer steps, or trainings and files of recorded runs.
 
     Raises
     ------
@@ -32,69 +32,47 @@ def compare_all(targets: Sequence[Target], options: Options) -> Compared:
         If they are not of one kind, or cannot be compared.
     """
     if len(targets) < 2:
-        raise SymmetryError("give at least two trainings: a reference, and one to compare")
-    first, *others = map(_resolved, targets)
-    trainings = [target for target in others if isinstance(target, TrainingTarget)]
-    if len(trainings) < len(others) or isinstance(first, StepTarget):
+        raise SymmetryError("give at least two targets: a reference, and one to compare")
+    found = [*map(_resolved, targets)]
+    steps = [each for each in found if isinstance(each, StepTarget)]
+    others = [each for each in found if not isinstance(each, StepTarget)]
+    if steps and others:
         raise SymmetryError(
-            "a training, or a recorded run of one, is compared with trainings: the recorded run "
-            "comes first"
+            f"{steps[0].name} is a two-layer step and {others[0].name} is none: steps are compared "
+            "with steps, trainings and recorded runs with trainings and recorded runs"
         )
     with _threads(), ExitStack() as ends:
-        for training in trainings:
-            ends.callback(training.close)
-        options.reseeded = not any(training.sequential for training in trainings)
-        if isinstance(first, TrainingTarget):
-            options.reseeded = options.reseeded and not first.sequential
-            ends.callback(first.close)
-            return compare_trainings(Reference(first, options), trainings, options)
-        return _compare_with_recorded(first, trainings, options)
+        for each in found:
+            if isinstance(each, TrainingTarget):
+                ends.callback(each.close)
+        if steps:
+            return compare_steps(steps[0], steps[1:], options)
+        return compare_trainings(others[0], others[1:], options)
 
 
 def record(
     training: TrainingTarget, file: Path, options: Options, max_size: float
 ) -> tuple[str, ...]:
     """Run a training and write all of it into a file; return the names of what is left out."""
-    options.reseeded = not training.sequential
     reference = Reference(training, options)
     sides = []
     with _threads(), closing(training):
         for dtype in options.dtypes:
+            asked = Asked(dtype, options.seed, options.steps, reseeded=not training.sequential)
             try:
-                reference.side(dtype)
-                sides.append(reference.side(dtype, watched=True))
+                reference.side(asked)
+                side = here(training, asked._replace(watched=True), options)
+                if side.kept:  # which runs it
+                    sides.append(side)
             except TrainingError as error:
                 if dtype == options.dtypes[0]:
                     raise SymmetryError(f"it does not run: {error}") from error
         return write(file, sides, max_size)
 
 
-def _compare_with_recorded(
-    file: Path, trainings: list[TrainingTarget], options: Options
-) -> Compared:
-    """Compare with a recorded run, under the seed and for the steps that it has."""
-    recording = read(file)
-    options.seed = recording.seed
-    options.reseeded = options.reseeded and recording.reseeded
-    steps = min(len(side.kept) for side in recording.sides.values())
-    notes = [
-        f"{what} is {now}, and was {recording.made_with[what]} when it was recorded"
-        for what, now in made_with().items()
-        if recording.made_with.get(what, now) != now
-    ]
-    notes += [f"not recorded: {', '.join(recording.left_out)}"] * bool(recording.left_out)
-    notes += [f"{steps} steps were recorded"] * (steps < options.steps)
-    options.steps = min(steps, options.steps)
-    options.dtypes = tuple(dtype for dtype in options.dtypes if dtype in recording.sides)
-    if not options.dtypes:
-        raise SymmetryError(f"{file} was recorded in {' and '.join(recording.sides)} only")
-    found = compare_trainings(RecordedReference(str(file), recording, options), trainings, options)
-    return replace(found, others=tuple(replace(o, notes=(*o.notes, *notes)) for o in found.others))
-
-
-def _resolved(target: Target) -> StepTarget | TrainingTarget | Path:
+def _resolved(target: Target) -> StepTarget | TrainingTarget | Recording:
     recorded = isinstance(target, str) and target.endswith(RECORDED)
-    return Path(str(target)) if recorded else resolve(target)
+    return read(Path(str(target))) if recorded else resolve(target)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import numpy as np
 
 from symmetry.base.ranks import world
 from symmetry.comparison.outcome import Result
-from symmetry.comparison.side import Here, Side, apart
+from symmetry.comparison.side import Side, apart
 from symmetry.invariants.law import ratio
 from symmetry.trainings.shown import Key, Shown
 from symmetry.trainings.start import DRAWS, MORE_DRAWS, POWER, THRESHOLDS
@@ -28,7 +28,7 @@ class Judged:
     ratios: Ratios
 
 
-def judge(reference: Side, other: Here, most: int = MORE_DRAWS) -> Judged:
+def judge(reference: Side, other: Side, most: int = MORE_DRAWS) -> Judged:
     """Divide the other side's deviations by the response; escalate before an accusation.
 
     The response is the larger one of both sides: the other may be less accurate by design. Its own
@@ -49,16 +49,15 @@ def judge(reference: Side, other: Here, most: int = MORE_DRAWS) -> Judged:
     return Judged(_result(reference, ratios, ended), ratios)
 
 
-def _deviations(reference: Side, other: Here) -> tuple[list[dict[Key, float]], str]:
+def _deviations(reference: Side, other: Side) -> tuple[list[dict[Key, float]], str]:
     """Return how far each array deviates, by step, and why that ends too early if it does.
 
     The last step is the one after which all numbers are finite in both of them. Those that are not
     finite in one alone are at an infinite distance.
     """
-    theirs = other.kept if "kept" in vars(other) else other.run()
     gaps: list[dict[Key, float]] = []
     broken: list[tuple[str, str]] = []
-    for a, b in zip(reference.kept, theirs, strict=True):
+    for a, b in zip(reference.kept, other.once(), strict=True):
         each = {key: apart(parts, b.parts.get(key)) for key, parts in a.parts.items()}
         gaps.append({key: gap for key, gap in each.items() if gap is not None})
         if not any(key.phase == "data" for key in gaps[-1]):  # another part of the batch

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 
 from symmetry.base.errors import SymmetryError, TrainingError
 from symmetry.checker.progress import Progress
 from symmetry.checker.verdict import Verdict
+from symmetry.steps.case import EXAMPLES, Case
 from symmetry.trainings.start import JUDGED
 from symmetry.units.state import DTYPES
 
@@ -23,16 +24,17 @@ class Options:
     seed: int = 0
     rename: str | Iterable[str] = ()
     own_start: bool = False
+    examples: int = EXAMPLES  # of two-layer steps: cases in each dtype
+    cases: Sequence[Case] | None = None  # to be run instead
+    pictured: bool = False  # whether inner ratios are wanted of those that are the same, too
     progress: Progress = field(default_factory=Progress)
     known: Mapping[tuple[str, str], Verdict] = field(default_factory=dict)  # what ended a process
-    # Whether random numbers begin anew before the first step: a script has drawn its data by then.
-    reseeded: bool = field(default=True, init=False)
     dtypes: tuple[str, ...] = field(init=False)
     # Patterns on the names of the others' arrays, each with what it becomes.
     renames: tuple[tuple[re.Pattern[str], str], ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        for name, least in (("seed", 0), ("steps", 1)):
+        for name, least in (("seed", 0), ("steps", 1), ("examples", 1)):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
                 raise SymmetryError(f"{name} must be an integer of at least {least}, not {value!r}")
@@ -51,12 +53,22 @@ class Options:
             name = pattern.sub(new, name)
         return name
 
-    def tell(self, name: str, dtype: str) -> None:
+    def cases_in(self, dtype: str) -> tuple[Case, ...]:
+        """Return the cases of one dtype: those that were given, else drawn ones."""
+        if self.cases is None:
+            from symmetry.steps.strategies import draw_cases  # imports Hypothesis
+
+            return draw_cases(self.examples, self.seed, (dtype,))
+        return tuple(case for case in self.cases if case.dtype == dtype)
+
+    def tell(
+        self, name: str, dtype: str, number: int = 0, of: int = 1, case: Case | None = None
+    ) -> None:
         """Say what is about to run; raise what its process ended with if it ran before."""
         what = f"comparing {name}"
         if (known := self.known.get((what, dtype))) is not None:
             raise TrainingError(known.message)
-        self.progress.case(what, dtype, 0, 1)
+        self.progress.case(what, dtype, number, of, case)
 
 
 def _renaming(text: str) -> tuple[re.Pattern[str], str]:

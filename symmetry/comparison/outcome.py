@@ -52,11 +52,13 @@ class Result:
     step, array, ratio
         Where the largest ratio is, and how large; None where nothing could be judged.
     threshold
-        The largest ratio that rounding explains.
+        The largest ratio that rounding explains; of two-layer steps on the case of ``ratio``.
     arrays, steps
         How many arrays of the state were judged, in how many steps.
     note
         Why nothing was judged, or what is to be said beside it.
+    cases, case
+        Of two-layer steps: how many cases were run, and the smallest that differs, in JSON.
     """
 
     dtype: str
@@ -67,6 +69,8 @@ class Result:
     arrays: int = 0
     steps: int = 0
     note: str = ""
+    cases: int = 0
+    case: str = ""
 
     @property
     def differs(self) -> bool:
@@ -91,6 +95,7 @@ class Other:
     notes: tuple[str, ...] = ()
     error: str = ""
     ratios: tuple[Ratio, ...] = ()  # of what was watched, in the order in which it happened
+    watched: str = ""  # the dtype in which it was
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from typing import Any
 from symmetry.comparison.judge import Ratios
 from symmetry.comparison.outcome import First
 from symmetry.comparison.side import Side
-from symmetry.trainings.shown import Key, Shown
+from symmetry.trainings.shown import USED, Key, Shown
 from symmetry.trainings.start import THRESHOLDS
 from symmetry.units.words import count
 
-_GIVEN, _USED = " input", " used"  # at the end of names
+_GIVEN = " input"  # at the end of names
 _HOW = {"foreach", "fused", "capturable", "differentiable"}  # an optimiser computes, not what
 
 
@@ -48,9 +48,9 @@ class _Step:
 
     def first(self) -> First:
         """Return the first of what deviates, in words."""
-        phase, name = self.bad[0]
+        key = phase, name = self.bad[0]
         if phase == "backward" and not self._before("backward"):
-            phase = "loss"  # behind the last module
+            phase, key = "loss", Key("loss", "")  # behind the last module
         module, text = {
             "data": self._data,
             "forward": self._forward,
@@ -59,7 +59,8 @@ class _Step:
             "gradient": self._gradient,
             "update": self._update,
         }[phase](name)
-        return First(phase, module, None, None, self.number, text)
+        file, line = self.theirs.lines.get(key, (None, None))
+        return First(phase, module, file, line, self.number, text)
 
     def _data(self, name: str) -> tuple[str | None, str]:
         return None, f"the data of step {self.number}: they do not see the same data ({name})"
@@ -101,11 +102,11 @@ class _Step:
         return _common(module, before), f"{step} {between}: the gradient of {_word(module)} differs"
 
     def _gradient(self, name: str) -> tuple[str | None, str]:
-        used = name.endswith(_USED)
+        used = name.endswith(USED)
         names = [
-            k.name for k in self.bad if k.phase == "gradient" and k.name.endswith(_USED) == used
+            k.name for k in self.bad if k.phase == "gradient" and k.name.endswith(USED) == used
         ]
-        what = f"the gradient of {_several([n.removesuffix(_USED) for n in names])}"
+        what = f"the gradient of {_several([n.removesuffix(USED) for n in names])}"
         text = f"{what} in step {self.number}"
         if used:
             why = "backward leaves the same one, the update uses another: clipped or scaled?"
@@ -149,7 +150,7 @@ def _module(name: str) -> str:
 
 def _owner(name: str) -> str:
     """Return the path of the module that has a parameter of this name."""
-    return name.removesuffix(_USED).removeprefix("model.").rpartition(".")[0]
+    return name.removesuffix(USED).removeprefix("model.").rpartition(".")[0]
 
 
 def _common(a: str, b: str) -> str:

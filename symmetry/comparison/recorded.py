@@ -7,7 +7,8 @@ its metadata has one text ``symmetry`` in JSON, which says what each of them is:
     name, seed, made_with, left_out
     digest    of all arrays
     sides     by dtype: start {name: array}, held [name], and steps [{loss, rates, calls, shown}],
-              where ``shown`` lists [phase, name, response, scale, [array, ...]] as it happens
+              where ``shown`` lists [phase, name, response, scale, [array, ...], [file, line]] as it
+              happens; without a line it is [phase, name, response, scale, [array, ...], null]
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -25,12 +26,12 @@ from typing import Any
 import numpy as np
 
 from symmetry.base.errors import SymmetryError
-from symmetry.comparison.side import Here, Responses, Side
+from symmetry.comparison.side import Draws, Here, Responses, Side
 from symmetry.trainings.shown import Call, Key, Shown
 from symmetry.trainings.start import MORE_DRAWS
 from symmetry.units.state import Array, State
 
-FORMAT = 1
+FORMAT = 2
 _KEY = "symmetry"
 _GIB = 1 << 30
 _VERSIONS = ("unit-symmetry", "torch", "numpy")
@@ -47,7 +48,7 @@ class Recorded(Side):
     shown: list[Shown]
     sizes: Responses
     responses: Responses
-    means = False
+    draws: Draws = "own"
 
     @property
     def kept(self) -> list[Shown]:
@@ -68,17 +69,55 @@ class Recorded(Side):
         parts = self.kept[:steps], self.scale[:steps], self.responses[:steps]
         return Recorded(self.name, self.dtype, self.start, self.held, *parts)
 
+    def renamed(self, names: Callable[[str], str]) -> Recorded:
+        """Return it under the names that a reference has."""
+
+        def key(old: Key) -> Key:
+            return old._replace(name=names(old.name))
+
+        def keys(numbers: Responses) -> Responses:
+            return [{key(k): number for k, number in step.items()} for step in numbers]
+
+        shown = [
+            replace(
+                step,
+                parts={key(k): parts for k, parts in step.parts.items()},
+                lines={key(k): line for k, line in step.lines.items()},
+            )
+            for step in self.shown
+        ]
+        start = {names(name): array for name, array in self.start.items()}
+        held = frozenset(map(names, self.held))
+        scales, responses = keys(self.sizes), keys(self.responses)
+        return Recorded(self.name, self.dtype, start, held, shown, scales, responses)
+
 
 @dataclass(frozen=True)
 class Recording:
-    """All that a file holds."""
+    """All that a file holds.
+
+    Attributes
+    ----------
+    name
+        The path of the file.
+    training
+        The name of what was recorded.
+    sides
+        By dtype.
+    """
 
     name: str
+    training: str
     seed: int
     reseeded: bool
     made_with: Mapping[str, str]
     left_out: tuple[str, ...]
-    sides: Mapping[str, Recorded]  # by dtype
+    sides: Mapping[str, Recorded]
+
+    def side(self, dtype: str, steps: int, renamed: Callable[[str], str] | None = None) -> Recorded:
+        """Return what was recorded of the first steps, as written or promoted."""
+        side = self.sides[dtype].first(steps)
+        return side.renamed(renamed) if renamed is not None else side
 
 
 def write(file: Path, sides: Iterable[Here], max_size: float) -> tuple[str, ...]:
@@ -133,9 +172,9 @@ def read(file: Path) -> Recording:
         raise SymmetryError(f"{file} has been changed: its arrays are not those that were written")
     try:
         sides = {dtype: _side(str(file), dtype, s, arrays) for dtype, s in about["sides"].items()}
-        name, seed, with_ = about["name"], int(about["seed"]), about["made_with"]
-        reseeded = bool(about.get("reseeded", True))  # older files do not say
-        return Recording(name, seed, reseeded, with_, tuple(about["left_out"]), sides)
+        name, seed, made = about["name"], int(about["seed"]), about["made_with"]
+        reseeded, left_out = bool(about["reseeded"]), tuple(about["left_out"])
+        return Recording(str(file), name, seed, reseeded, made, left_out, sides)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise SymmetryError(f"{file}: its arrays do not fit its text: {error!r}") from None
 
@@ -166,7 +205,13 @@ def _described(side: Here, arrays: _Numbered, out: set[Key]) -> dict[str, Any]:
                 "rates": shown.rates,
                 "calls": shown.calls,
                 "shown": [
-                    [*key, response[key], scale[key], [arrays.add(array) for array in parts]]
+                    [
+                        *key,
+                        response[key],
+                        scale[key],
+                        [*map(arrays.add, parts)],
+                        shown.lines.get(key),
+                    ]
                     for key, parts in shown.parts.items()
                     if key not in out
                 ],
@@ -185,9 +230,11 @@ def _side(name: str, dtype: str, about: Any, arrays: Mapping[str, Array]) -> Rec
             for module, parent, *given in step["calls"]
         ]
         response, scale = {}, {}
-        for phase, what, moved, size, numbers in step["shown"]:
+        for phase, what, moved, size, numbers, line in step["shown"]:
             key = Key(phase, what)
             shown.parts[key] = [arrays[number] for number in numbers]
+            if line is not None:
+                shown.lines[key] = str(line[0]), int(line[1])
             response[key], scale[key] = float(moved), float(size)
         kept.append(shown)
         scales.append(scale)

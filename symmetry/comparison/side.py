@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
 
 from symmetry.base.random import Random
 from symmetry.base.ranks import world
 from symmetry.trainings.run import Run, Showing
-from symmetry.trainings.shown import Key, Shown, bare, together
+from symmetry.trainings.shown import USED, Key, Shown, bare, together
 from symmetry.trainings.start import DRAWS, NUDGES, nearby
 from symmetry.trainings.training import TrainingTarget
 from symmetry.units.compare import equal
 from symmetry.units.state import Array, State, difference, largest
 
+# What random operations of modules give: what they draw, the same as those of others, or means.
+Draws = Literal["own", "same", "means"]
 Responses = list[dict[Key, float]]  # a number for each thing that is shown, by step
 
 
@@ -31,8 +34,8 @@ class Side(ABC):
         The name of the training, or of the file.
     dtype
         ``"float32"``: as written; ``"float64"``: promoted.
-    means
-        Whether random operations of modules give their means.
+    draws
+        What random operations of modules give.
     start
         The state at the start, by the names that are compared.
     held
@@ -41,7 +44,7 @@ class Side(ABC):
 
     name: str
     dtype: str
-    means: bool
+    draws: Draws
     start: State
     held: frozenset[str]
 
@@ -59,6 +62,10 @@ class Side(ABC):
     def response(self, draws: int) -> Responses:
         """Return by step how far about one ulp in the parameters moves each array."""
 
+    def once(self) -> Iterable[Shown]:
+        """Return what each of its steps shows, for one look: it need not be kept."""
+        return self.kept
+
 
 @dataclass(eq=False)
 class Here(Side):
@@ -71,12 +78,14 @@ class Here(Side):
     renamed: Callable[[str], str]  # from its own names to the reference's
     tell: Callable[[str, str], None]  # called with its name and dtype before each run
     given: State | None = None  # the start, where it does not begin from its own
-    means: bool = False
+    draws: Draws = "own"
     watched: bool = False  # whether more is seen of it than its state
     reseeded: bool = True  # before its first step, however many numbers it has drawn by then
     start: State = field(default_factory=dict)  # as it begins by itself
     held: frozenset[str] = frozenset()
     random: dict[tuple[str, str], None] = field(default_factory=dict)  # its random operations
+    random_numbers: dict[str, None] = field(default_factory=dict)  # that these are given
+    drawn: dict[Any, int] = field(default_factory=dict)  # how often, by kind and shape
     _compiles: bool = False  # what is compiled runs nothing where results are nudged
     _eps: dict[str, float] = field(default_factory=dict)  # of the trained parameters
     _response: Responses = field(default_factory=list)
@@ -94,6 +103,10 @@ class Here(Side):
     def scale(self) -> Responses:
         """The largest entry of each array, by step."""
         return scales(self.start if self.given is None else self.given, self.kept)
+
+    def once(self) -> Iterable[Shown]:
+        """Return what each of its steps shows: of another run, if none is kept."""
+        return self.kept if "kept" in vars(self) else self.run()
 
     def response(self, draws: int) -> Responses:
         """Return it by the kept run and so many that begin close by.
@@ -128,11 +141,14 @@ class Here(Side):
             each.loss = run.loss
             for name, array in run.state(copy=copy).items():
                 each.parts[Key("update", name)] = [array]
-            each.parts = {k._replace(name=self.names(k.name)): v for k, v in each.parts.items()}
-            if world() > 1:  # statistics of a BatchNorm differ between ranks by design
-                _leave_out_buffers(each, {self.names(name) for name in run.parameters})
+            each.parts = {self._compared(key): parts for key, parts in each.parts.items()}
+            each.lines = {self._compared(key): line for key, line in each.lines.items()}
+            if world() > 1:
+                _leave_out_own(each, {self.names(name) for name in run.parameters})
             yield each
         self.random |= run.random
+        self.random_numbers |= run.random_numbers
+        self.drawn = dict(run.drawn)
         self.held = frozenset({*self.start, *each.state})
         if draw is None:
             precision = run.precision()
@@ -148,7 +164,10 @@ class Here(Side):
     def begin(self) -> Run:
         """Begin a fresh run from the start, under the same random numbers whatever made it."""
         self.tell(self.name, self.dtype)
-        run = self.training.start(dtype=self.dtype, seed=self.seed, noise=not self.means)
+        noise = self.draws != "means"
+        run = self.training.start(dtype=self.dtype, seed=self.seed, noise=noise)
+        if self.draws == "same":
+            run.draw_alike()
         if not self.start:
             self.start = {self.names(name): array for name, array in run.state().items()}
         if self.given is not None:
@@ -157,6 +176,9 @@ class Here(Side):
         if self.reseeded:
             run.reseed(self.seed)
         return run
+
+    def _compared(self, key: Key) -> Key:
+        return key._replace(name=self.names(key.name))
 
     def names(self, name: str) -> str:
         """Return the name by which something of its own is compared."""
@@ -173,9 +195,15 @@ class Here(Side):
         run.load(nearby(state, self._eps, scale, random))
 
 
-def _leave_out_buffers(shown: Shown, parameters: set[str]) -> None:
-    for key in [k for k in shown.parts if k.phase == "update" and k.name.startswith("model.")]:
-        if key.name not in parameters:
+def _leave_out_own(shown: Shown, parameters: set[str]) -> None:
+    """Leave out what differs between ranks by design.
+
+    That is the statistics of a BatchNorm, and gradients before they are exchanged.
+    """
+    for key in [*shown.parts]:
+        buffer = key.phase == "update" and key.name.startswith("model.")
+        left = key.phase == "gradient" and not key.name.endswith(USED)
+        if left or (buffer and key.name not in parameters):
             del shown.parts[key]
 
 

@@ -4,81 +4,95 @@ from __future__ import annotations
 
 import difflib
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 from symmetry.base.errors import SymmetryError, TrainingError
 from symmetry.comparison.judge import Judged, judge
 from symmetry.comparison.options import Options
 from symmetry.comparison.outcome import Compared, First, Other, Ratio, Result
 from symmetry.comparison.place import place
-from symmetry.comparison.recorded import Recorded, Recording
-from symmetry.comparison.side import Here, Side
+from symmetry.comparison.recorded import Recording, made_with
+from symmetry.comparison.side import Draws, Here, Side
 from symmetry.trainings.start import DRAWS, MORE_DRAWS, THRESHOLDS
 from symmetry.trainings.training import TrainingTarget
-from symmetry.units.state import identical
+from symmetry.units.state import State, identical
+
+Compares = TrainingTarget | Recording
+
+
+class Asked(NamedTuple):
+    """What is asked of a side, beside what it is a side of.
+
+    Random numbers are ``reseeded`` before the first step; a script has drawn its data by then, and
+    what is compared with one is not.
+    """
+
+    dtype: str
+    seed: int
+    steps: int
+    reseeded: bool
+    draws: Draws = "own"
+    watched: bool = False
 
 
 class Reference:
-    """The training that others are compared with: its sides, each run once."""
+    """What others are compared with: its sides, each run once from each start."""
 
-    def __init__(self, training: TrainingTarget, options: Options) -> None:
-        self.name, self._training, self._options = training.name, training, options
-        self._sides: dict[tuple[str, int, bool, bool], Here] = {}
+    def __init__(self, compares: Compares, options: Options) -> None:
+        self.name, self.compares, self._options = compares.name, compares, options
+        self._sides: dict[tuple[Asked, int], Here] = {}
 
-    def side(
-        self, dtype: str, *, steps: int = 0, means: bool = False, watched: bool = False
-    ) -> Here:
-        """Return it in one precision; what it raises passes through."""
-        steps = steps or self._options.steps
-        key = dtype, steps, means, watched
+    def side(self, asked: Asked, given: State | None = None) -> Side:
+        """Return it from its own start, or from the one of a recorded run.
+
+        Raises
+        ------
+        TrainingError
+            If it does not run.
+        SymmetryError
+            If it does not repeat itself.
+        """
+        if isinstance(self.compares, Recording):
+            return self.compares.side(asked.dtype, asked.steps)
+        key = asked, id(given)
         if key not in self._sides:
-            tell, seed = self._options.tell, self._options.seed
-            side = Here(
-                *(self._training, dtype, seed, steps, str, tell),
-                means=means,
-                watched=watched,
-                reseeded=self._options.reseeded,
-            )
-            if not watched:
+            self._sides[key] = side = here(self.compares, asked, self._options, given, str)
+            if not asked.watched:
                 _must_repeat(side)
-            self._sides[key] = side
         return self._sides[key]
 
 
-class RecordedReference:
-    """A recorded run that trainings are compared with."""
-
-    def __init__(self, name: str, recording: Recording, options: Options) -> None:
-        self.name, self._sides, self._steps = name, recording.sides, options.steps
-
-    def side(
-        self, dtype: str, *, steps: int = 0, means: bool = False, watched: bool = False
-    ) -> Recorded:
-        """Return what was recorded, as written or promoted: it has been watched."""
-        del means, watched
-        if dtype not in self._sides:
-            raise TrainingError(f"it was not recorded in {dtype}")
-        return self._sides[dtype].first(steps or self._steps)
+def here(
+    training: TrainingTarget,
+    asked: Asked,
+    options: Options,
+    given: State | None = None,
+    renamed: Callable[[str], str] = str,
+) -> Here:
+    """Return a side that is run here, from a start that is given, if one is."""
+    return Here(
+        *(training, asked.dtype, asked.seed, asked.steps, renamed, options.tell),
+        given=None if options.own_start else given,
+        draws=asked.draws,
+        watched=asked.watched,
+        reseeded=asked.reseeded,
+    )
 
 
 def compare_trainings(
-    reference: Reference | RecordedReference, others: Sequence[TrainingTarget], options: Options
+    reference: Compares, others: Sequence[Compares], options: Options
 ) -> Compared:
-    """Compare each of the others with the reference.
+    """Compare each of the others, trainings and recorded runs, with the reference.
 
-    Raises ``SymmetryError`` if the reference does not run or does not repeat itself, or if there is
-    no parameter in common.
+    Raises
+    ------
+    SymmetryError
+        If the reference does not run or does not repeat itself, or if there is no parameter in
+        common.
     """
-    dtypes = []
-    for dtype in options.dtypes:
-        try:
-            reference.side(dtype)
-            dtypes.append(dtype)
-        except TrainingError as error:
-            if dtype == options.dtypes[0]:
-                raise SymmetryError(f"the reference does not run: {error}") from error
-    found = tuple(_Pair(reference, other, options, dtypes).compared() for other in others)
-    return Compared(reference.name, found)
+    first = Reference(reference, options)
+    return Compared(first.name, tuple(_Pair(first, other, options).compared() for other in others))
 
 
 def _must_repeat(side: Here) -> None:
@@ -93,89 +107,112 @@ def _must_repeat(side: Here) -> None:
 
 
 class _Pair:
-    """A training, and the reference that it is compared with."""
+    """A training or a recorded run, and the reference that it is compared with."""
 
-    def __init__(
-        self,
-        reference: Reference | RecordedReference,
-        training: TrainingTarget,
-        options: Options,
-        dtypes: Sequence[str],
-    ) -> None:
-        self._reference, self._training, self._options = reference, training, options
-        self._dtypes = dtypes
+    def __init__(self, reference: Reference, other: Compares, options: Options) -> None:
+        self._reference, self._other, self._options = reference, other, options
         self._notes: dict[str, None] = {}
         self._ratios: tuple[Ratio, ...] = ()
+        self._watched = ""
         self._only: tuple[tuple[str, ...], tuple[str, ...]] = (), ()
+        recordings = [c for c in (reference.compares, other) if isinstance(c, Recording)]
+        self._seed, self._steps, self._dtypes = _terms(recordings, options)
+        self._reseeded = _reseeded(reference.compares) and _reseeded(other)
+        self._notes |= dict.fromkeys(_differences(recordings, self._steps, options))
 
     def compared(self) -> Other:
         """Compare them in all precisions; an error of the training is the outcome."""
-        name, results = self._training.name, []
-        differ: list[tuple[Result, bool]] = []
-        for dtype in self._dtypes:
+        name, results = self._other.name, list[Result]()
+        differ: list[tuple[Result, Draws]] = []
+        for number, dtype in enumerate(self._dtypes):
+            draws: Draws = "own"
             try:
-                result, means = self._result(dtype)
+                result, draws = self._result(dtype)
+            except _ReferenceError as error:
+                if not number:
+                    raise SymmetryError(f"the reference does not run: {error}") from error
+                result = _unjudged(dtype, f"the reference does not run: {error}")
             except TrainingError as error:
-                if dtype == self._dtypes[0]:
+                if not number:
                     self._options.progress.failed(str(error))
                     return Other(name, same=False, error=str(error))
-                why = f"it does not run in {dtype}: {error}"
-                result, means = Result(dtype, None, None, None, THRESHOLDS[dtype], note=why), False
+                result = _unjudged(dtype, f"it does not run in {dtype}: {error}")
             results.append(result)
             if result.differs:
-                differ.append((result, means))
-        judged = any(result.ratio is not None for result in results)
+                differ.append((result, draws))
+        judged = [result for result in results if result.ratio is not None]
         first = self._first(differ)
+        if judged and not differ and self._options.pictured:
+            self._look(judged[-1].dtype, self._steps)
         if differ and not any(r.dtype == "float64" for r, _ in differ):
             self._tell_precision(results)
         return Other(
             *(name, not differ if judged else None, first, tuple(results), *self._only),
-            *(tuple(self._notes), "", self._ratios),
+            *(tuple(self._notes), "", self._ratios, self._watched),
         )
 
-    def _result(self, dtype: str) -> tuple[Result, bool]:
-        """Judge in one precision; return whether with the means of random operations."""
-        reference = self._reference.side(dtype)
-        other = self._side(reference)
-        judged = self._judged(reference, other)
-        if not judged.result.differs or not self._draws(dtype):
-            return judged.result, False
-        quiet = self._reference.side(dtype, means=True)
-        again = judge(quiet, self._side(quiet))
-        if again.result.differs or again.result.ratio is None:
-            return judged.result, False
-        self._notes["compared with the means of random operations: they draw other numbers"] = None
-        return again.result, True
+    def _result(self, dtype: str) -> tuple[Result, Draws]:
+        """Judge in one precision; return what random operations gave.
 
-    def _judged(self, reference: Side, other: Here) -> Judged:
+        Where trainings differ and draw, they may only draw other numbers: both draw the same ones
+        then. Where they do so in other shapes, which cannot be the same numbers, both take the
+        means of what they draw, if it is drawn alike.
+        """
+        asked = Asked(dtype, self._seed, self._steps, self._reseeded)
+        first = self._judged(*self._sides(asked)).result
+        if not first.differs:
+            return first, "own"
+        alike = self._sides(asked._replace(draws="same"))
+        if not _draw(*alike):
+            return first, "own"
+        same = judge(*alike).result
+        if same.ratio is not None and not same.differs:
+            self._notes["they draw other random numbers: compared with the same ones"] = None
+            return same, "same"
+        mine, theirs = (side for side in alike if isinstance(side, Here))
+        given, other = [*mine.random_numbers], [*theirs.random_numbers]
+        if {*given} != {*other}:
+            self._notes[
+                f"random operations are given other numbers: {', '.join(other) or 'none'}; the "
+                f"reference's {', '.join(given) or 'none'}"
+            ] = None
+        elif mine.drawn != theirs.drawn:
+            quiet = judge(*self._sides(asked._replace(draws="means"))).result
+            if quiet.ratio is not None and not quiet.differs:
+                self._notes[
+                    "compared with the means of random operations, which draw in other shapes; "
+                    f"they are given the same numbers ({', '.join(given)}); what multiplies noise "
+                    "is not compared"
+                ] = None
+                return quiet, "means"
+        return (first, "own") if same.ratio is None else (same, "same")
+
+    def _judged(self, reference: Side, other: Side) -> Judged:
         self._must_fit(reference, other)
         judged = judge(reference, other)
-        self._tell_names(reference, other)
+        mine, theirs = reference.held, other.held
+        self._only = tuple(sorted(mine - theirs)), tuple(sorted(theirs - mine))
         return judged
 
-    def _draws(self, dtype: str) -> bool:
-        """Return whether modules of either draw random numbers."""
-        quiet = self._reference.side(dtype, means=True)
-        if not isinstance(quiet, Here):
-            return False  # it cannot be run again
-        other = self._side(quiet)
-        deque(other.run(), maxlen=0)
-        return bool(quiet.random or other.random)
+    def _sides(self, asked: Asked) -> tuple[Side, Side]:
+        """Return both: from the reference's start, or from that of a recorded run."""
+        if isinstance(self._other, Recording):
+            other = self._other.side(asked.dtype, asked.steps, self._options.renamed)
+            return self._reference_side(asked, other.start), other
+        reference = self._reference_side(asked)
+        renamed = self._options.renamed
+        return reference, here(self._other, asked, self._options, reference.start, renamed)
 
-    def _side(self, reference: Side, *, watched: bool = False) -> Here:
-        """Return the training as it runs from the reference's start, for as many steps."""
-        o, steps = self._options, len(reference.kept)
-        return Here(
-            *(self._training, reference.dtype, o.seed, steps, o.renamed, o.tell),
-            given=None if o.own_start else reference.start,
-            means=reference.means,
-            watched=watched,
-            reseeded=o.reseeded,
-        )
+    def _reference_side(self, asked: Asked, given: State | None = None) -> Side:
+        try:
+            return self._reference.side(asked, given)
+        except TrainingError as error:
+            raise _ReferenceError(str(error)) from error
 
-    def _must_fit(self, reference: Side, other: Here) -> None:
+    def _must_fit(self, reference: Side, other: Side) -> None:
         """Refuse what cannot begin from the same parameters; tell what begins otherwise."""
-        other.begin()
+        if isinstance(other, Here):
+            other.begin()
         mine, theirs = reference.start, other.start
         names = [n for n in mine if n in theirs]
         for name in names:
@@ -191,14 +228,20 @@ class _Pair:
                 f"{reference.name} and {other.name} have no parameter in common: the nearest to "
                 f"{some} is {', '.join(near)}; --rename 'PATTERN=REPLACEMENT' brings names together"
             )
-        if not identical({n: mine[n] for n in names}, theirs):
-            which = "they begin from other numbers by themselves"
-            told = "" if self._options.own_start else "; both were given the reference's"
-            self._notes[f"{which}{told}"] = None
-
-    def _tell_names(self, reference: Side, other: Here) -> None:
-        mine, theirs = reference.held, other.held
-        self._only = tuple(sorted(mine - theirs)), tuple(sorted(theirs - mine))
+        if identical({n: mine[n] for n in names}, theirs):
+            return
+        which = "they begin from other numbers by themselves"
+        if self._options.own_start:
+            self._notes[which] = None
+        elif isinstance(other, Here):
+            self._notes[f"{which}; both were given the reference's"] = None
+        elif isinstance(reference, Here):
+            self._notes[f"{which}; both were given those of {other.name}"] = None
+        else:
+            raise SymmetryError(
+                f"{reference.name} and {other.name} begin from other numbers, and recorded runs "
+                "cannot be given the same ones: compare one of them with the training itself"
+            )
 
     def _tell_precision(self, results: Sequence[Result]) -> None:
         judged = [r for r in results if r.dtype == "float64" and r.ratio is not None]
@@ -208,20 +251,74 @@ class _Pair:
             )
             self._notes[note] = None
 
-    def _first(self, differ: Sequence[tuple[Result, bool]]) -> First | None:
+    def _first(self, differ: Sequence[tuple[Result, Draws]]) -> First | None:
         """Return the first difference, in float64 where there is one: it sees more."""
-        for result, means in reversed(differ):
-            steps = result.step or 1
-            reference = self._reference.side(result.dtype, steps=steps, means=means, watched=True)
-            other = self._side(reference, watched=True)
-            # That they differ is known; where they do, float64 shows with few draws.
-            most = DRAWS if result.dtype == "float64" else MORE_DRAWS
-            judged = judge(reference, other, most)
-            self._ratios = tuple(
-                Ratio(step, key.phase, key.name, found)
-                for step, ratios in enumerate(judged.ratios, start=1)
-                for key, found in ratios.items()
-            )
-            if (first := place(reference, other, judged.ratios)) is not None:
+        for result, draws in reversed(differ):
+            first = self._look(result.dtype, result.step or 1, draws)
+            if first is not None:
                 return first
         return None
+
+    def _look(self, dtype: str, steps: int, draws: Draws = "own") -> First | None:
+        """Watch both; keep the ratios, and return the first difference."""
+        asked = Asked(dtype, self._seed, steps, self._reseeded, draws, watched=True)
+        reference, other = self._sides(asked)
+        # That they differ is known; where they do, float64 shows with few draws.
+        most = DRAWS if dtype == "float64" else MORE_DRAWS
+        ratios = judge(reference, other, most).ratios
+        self._watched = dtype
+        self._ratios = tuple(
+            Ratio(step, key.phase, key.name, found)
+            for step, each in enumerate(ratios, start=1)
+            for key, found in each.items()
+        )
+        return place(reference, other, ratios)
+
+
+class _ReferenceError(Exception):
+    """The reference does not run."""
+
+
+def _draw(reference: Side, other: Side) -> bool:
+    """Return whether modules of either draw random numbers; a recorded run cannot be asked."""
+    if not (isinstance(reference, Here) and isinstance(other, Here)):
+        return False
+    deque(other.run(), maxlen=0)
+    return bool(reference.random or other.random)
+
+
+def _unjudged(dtype: str, why: str) -> Result:
+    return Result(dtype, None, None, None, THRESHOLDS[dtype], note=why)
+
+
+def _reseeded(compares: Compares) -> bool:
+    return compares.reseeded if isinstance(compares, Recording) else not compares.sequential
+
+
+def _terms(recordings: Sequence[Recording], options: Options) -> tuple[int, int, tuple[str, ...]]:
+    """Return the seed, the steps and the dtypes in which a pair can be compared."""
+    seed, steps, dtypes = options.seed, options.steps, options.dtypes
+    for recording in recordings:
+        seed = recording.seed
+        steps = min([steps, *(len(side.kept) for side in recording.sides.values())])
+        dtypes = tuple(dtype for dtype in dtypes if dtype in recording.sides)
+        if not dtypes:
+            which = " and ".join(recording.sides)
+            raise SymmetryError(f"{recording.name} was recorded in {which} only")
+    return seed, steps, dtypes
+
+
+def _differences(recordings: Sequence[Recording], steps: int, options: Options) -> Iterator[str]:
+    """Say in what recorded runs differ from what is run here, or from each other."""
+    now = recordings[1].made_with if len(recordings) > 1 else made_with()
+    for recording in recordings[:1]:
+        for what, value in now.items():
+            if (was := recording.made_with.get(what, value)) != value:
+                yield f"{what} is {value}, and was {was} when {recording.name} was recorded"
+    for recording in recordings:
+        if recording.left_out:
+            yield f"not recorded: {', '.join(recording.left_out)}"
+    if steps < options.steps:
+        yield f"{steps} steps were recorded"
+    if len({recording.seed for recording in recordings}) > 1:
+        yield "they were recorded under other seeds"

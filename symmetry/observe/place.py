@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from types import FrameType
 
-from symmetry.base.user_code import PHASES, Phase, kind_of, shorten
+from symmetry.base.user_code import PHASES, Phase, calls_target, kind_of, shorten
 
 
 @dataclass(frozen=True)
@@ -71,10 +71,12 @@ class Places:
         self._modules = {} if modules is None else modules
         self._forwards: dict[int, Place] = {}  # by the number of the node that autograd made
 
-    def here(self) -> Place:
+    def here(self, *, asking: bool = True) -> Place:
         """Return the place of what is being done: the innermost code that is the user's own.
 
-        That is, code of no library; if there is none, of no library that is known here.
+        That is, code of no library; if there is none, of no library that is known here. Of what a
+        backward does without a forward behind it, it is the line that asks for the backward; unless
+        ``asking`` is false: then there is no place.
         """
         found, asked = self._on_stack()
         torch = sys.modules.get("torch")
@@ -83,7 +85,9 @@ class Places:
         if found.phase == "backward" and asked:
             node = torch._C._current_autograd_node()
             forward = node and self._forwards.get(node._sequence_nr())
-            return replace(forward, phase="backward") if forward else found
+            if forward is None:
+                return found if asking else Place("", 0, "backward")
+            return replace(forward, phase="backward")
         if found.phase != "backward":
             self._forwards.setdefault(torch.autograd._get_sequence_nr() - 1, found)
         return found
@@ -98,7 +102,8 @@ class Places:
         while frame is not None:
             file = frame.f_code.co_filename
             kind = kind_of(file)
-            if kind == "caller":  # what is beyond asked for the check, not for the operation
+            if kind == "caller" and calls_target(frame.f_code):
+                # What is beyond asked for the check, not for the operation.
                 break
             if kind in PHASES.values():
                 if kind == "forward" and frame.f_code.co_name == "_call_impl":

@@ -10,6 +10,7 @@ from symmetry.units.words import count
 
 _NAMED = 3  # of the arrays that only one side has; the others are counted
 _INDENT = 9
+_OF_RESULTS = ("dtype", "step", "array", "ratio", "threshold", "note")  # in JSON
 
 
 def lines(compared: Compared) -> Iterator[str]:
@@ -56,8 +57,11 @@ def in_words(result: Result) -> str:
     limit = f"responses (limit {result.threshold:g})"
     note = f"; {result.note}" * bool(result.note)
     if result.differs:
-        return f"{result.ratio:.2g} {limit}: {result.array} after step {result.step}{note}"
+        case = f" of the case {result.case}" * bool(result.case)
+        return f"{result.ratio:.2g} {limit}: {result.array} after step {result.step}{case}{note}"
     judged = f"{count(result.arrays, 'array')} over {count(result.steps, 'step')}"
+    if result.cases:
+        judged = count(result.cases, "case")
     where = f": {result.array}" * (result.ratio > 0)
     return f"at most {result.ratio:.2g} {limit} in {judged}{where}{note}"
 
@@ -70,7 +74,7 @@ def to_json(compared: Compared) -> str:
             "same": other.same,
             "first": other.first and vars(other.first),
             "results": [
-                {k: getattr(r, k) for k in ("dtype", "step", "array", "ratio", "threshold", "note")}
+                {**{key: getattr(r, key) for key in _OF_RESULTS}, "case": r.case or None}
                 for r in other.results
             ],
             "only_in_reference": other.only_in_reference,

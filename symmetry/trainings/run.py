@@ -277,6 +277,23 @@ class Run(Protocol):
         """Take so many steps; return the fixed arrays that are read, and by no forward."""
         ...
 
+    @property
+    def random_numbers(self) -> Mapping[str, None]:
+        """What numbers these operations are given, in words."""
+        ...
+
+    def draw_alike(self) -> None:
+        """Let random operations of the model draw what those of other trainings draw.
+
+        They draw by kind and shape, in the order in which they come.
+        """
+        ...
+
+    @property
+    def drawn(self) -> Mapping[Any, int]:
+        """How often they drew, by kind and shape, if they drew alike."""
+        ...
+
     def nudge_by(self, seed: int) -> None:
         """Change what results in 16 bits by up to one ulp, at random."""
         ...

@@ -20,6 +20,7 @@ import numpy as np
 
 from symmetry.units.state import Array
 
+USED = " used"  # at the end of the name of a gradient, as the update finds it
 _WRAPPERS = re.compile(
     r"(?:(?<=\.)|^)(?:module|_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)(?:\.|\b)"
 )
@@ -49,6 +50,8 @@ class Shown:
     parts: dict[Key, list[Array]] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)  # of the first time, in the order they end
     rates: dict[str, Any] = field(default_factory=dict)  # numbers that the optimisers are given
+    # File and line of the user's code that made it, or wrote into it last, where that is known.
+    lines: dict[Key, tuple[str, int]] = field(default_factory=dict)
     loss: float | None = None  # as the step has it
 
     @property

@@ -29,7 +29,8 @@ def file(tmp_path_factory):
 def test_all_of_it_comes_back(file):
     found = read(file)
     side = found.sides["float64"]
-    assert (found.name, found.seed, found.left_out) == (HERE + "training", 3, ())
+    assert (found.name, found.training) == (str(file), HERE + "training")
+    assert (found.seed, found.left_out) == (3, ())
     assert {"python", "torch", "threads"} <= found.made_with.keys()
     assert side.start["model.fc.weight"].shape == (12, 6)
     assert len(side.kept) == len(side.scale) == len(side.response(4)) == 2
@@ -44,6 +45,46 @@ def test_comparing_with_it(file):
     assert (same.same, same.results[0].ratio) == (True, 0.0)
     assert (other.first.phase, other.first.module) == ("forward", "attention")
     assert repr(found).startswith(f"{HERE}training is the same training as {file}")
+
+
+@pytest.fixture(scope="module")
+def wrong(file):
+    path = file.with_name("wrong.safetensors")
+    record(HERE + "wrong_scale", path, dtype="float64", seed=3)
+    return path
+
+
+@pytest.mark.parametrize("first", ["training", "file"])
+def test_a_recorded_run_is_compared_with_others(file, wrong, first):
+    name = str(file) if first == "file" else HERE + "training"
+    found = compare(name, str(wrong), str(file))
+    other, same = found.others
+    assert (same.same, same.results[0].ratio) == (True, 0.0)
+    assert (other.same, other.name) == (False, str(wrong))
+    assert (other.first.phase, other.first.module) == ("forward", "attention")
+    assert other.first.file == "tests/comparison/trainings.py"  # the line was recorded, too
+
+
+def test_recorded_runs_from_other_starts(file):
+    path = file.with_name("other.safetensors")
+    record(HERE + "sdpa", path, dtype="float64", seed=4)
+    found = compare(HERE + "training", str(path))  # from its start, under its seed
+    assert found
+    assert found.others[0].results[0].ratio > 0
+    with pytest.raises(SymmetryError) as raised:
+        compare(str(file), str(path))
+    assert "begin from other numbers, and recorded runs cannot be given the same" in str(
+        raised.value
+    )
+    assert not compare(str(file), str(path), own_start=True)
+
+
+def test_names_of_a_recorded_run_can_be_changed(file):
+    found = compare(HERE + "training", str(file), rename="fc=full", dtype="float64")
+    assert "model.full.weight" in found.others[0].only_in_other
+    path = file.with_name("full.safetensors")
+    record(HERE + "training", path, dtype="float64", seed=3)
+    assert compare(str(file), str(path), rename=["fc=full", "full=fc"])
 
 
 def test_in_another_process_with_two_threads(file, tmp_path):
@@ -73,7 +114,7 @@ def test_what_is_too_large_is_left_out(file, tmp_path):
         (lambda data: data[:-100], "it may be cut off"),
         (lambda data: data[:4], "it may be cut off"),
         (lambda data: data[:-1] + bytes([data[-1] ^ 1]), "has been changed"),
-        (lambda data: data.replace(rb"\"format\": 1", rb"\"format\": 9"), "has format 9, and this"),
+        (lambda data: data.replace(rb"\"format\": 2", rb"\"format\": 9"), "has format 9, and this"),
         (lambda data: data.replace(rb"\"digest\"", rb"\"digits\""), "is no recorded run"),
         (lambda data: data.replace(rb"\"start\"", rb"\"stare\""), "do not fit"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -19,43 +20,61 @@ def compare(first: str, *others: str, **options: object):
     return compare(HERE + first, *(HERE + other for other in others), **options)
 
 
-@pytest.mark.parametrize("other", ["training", "sdpa", "accumulated", "unfused", "wrapped"])
-def test_the_same(other):
-    found = compare("training", other)
-    assert found, repr(found)
-    assert found.first is None
-    assert found.ratios.keys() == {"float32", "float64"}
-    assert max(found.ratios.values()) < 5
-    assert "is the same training as" in repr(found)
+SAME = ("training", "sdpa", "accumulated", "unfused", "wrapped")
+OTHERS = {  # the phase, the module, and the line that made what differs
+    "other_data": ("data", None, "x = torch.randn(SAMPLES, 3, WIDTH, generator=generator)"),
+    "wrong_scale": ("forward", "attention", "return (q @ k.mT / WIDTH).softmax(-1) @ v"),
+    "mean_of_means": ("loss", None, "(loss / (count if mean_of_means else total)).backward()"),
+    "wrong_backward": (
+        "backward",
+        "",
+        "return self.head(self.between(F.gelu(self.fc(x)))).mean(1)",
+    ),
+    "clipped": ("gradient", None, "nn.utils.clip_grad_norm_(model.parameters(), clip)"),
+    "other_eps": ("update", None, "update.step()"),
+}
+LINES = (Path(__file__).parent / "trainings.py").read_text().splitlines()
 
 
-@pytest.mark.parametrize(
-    ("other", "phase", "module"),
-    [
-        ("other_data", "data", None),
-        ("wrong_scale", "forward", "attention"),
-        ("mean_of_means", "loss", None),
-        ("wrong_backward", "backward", ""),
-        ("clipped", "gradient", None),
-        ("other_eps", "update", None),
-    ],
-)
-def test_what_differs_is_named(other, phase, module):
-    found = compare("training", other)
-    assert not found
-    assert (found.first.phase, found.first.module, found.first.step) == (phase, module, 1)
-    assert max(found.ratios.values()) > 1e4
+@pytest.fixture(scope="module")
+def same():
+    return compare("training", *SAME)
 
 
-def test_the_texts():
-    found = compare("training", "mean_of_means", "other_eps", "wrong_scale", dtype="float64")
-    text = repr(found)
+@pytest.fixture(scope="module")
+def others():
+    return compare("training", *OTHERS, "sdpa", dtype="float64")
+
+
+def test_the_same(same):
+    assert same, repr(same)
+    assert same.first is None
+    assert same.ratios.keys() == {"float32", "float64"}
+    assert max(same.ratios.values()) < 5
+    assert repr(same).count("is the same training as") == len(SAME)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_differs_is_named(others, name):
+    other = next(other for other in others.others if other.name == HERE + name)
+    phase, module, line = OTHERS[name]
+    assert not other.same
+    first = other.first
+    assert (first.phase, first.module, first.step) == (phase, module, 1)
+    assert (first.file, LINES[first.line - 1].strip()) == ("tests/comparison/trainings.py", line)
+    assert other.results[0].ratio > 1e4
+
+
+def test_the_texts(others):
+    text = repr(others)
+    assert not others
     assert "is another training than" in text
     assert "the loss of step 1 (" in text
     assert "the outputs of all 9 modules agree, the gradient of the model does not" in text
     assert "(eps of AdamW is 1e-06, not 1e-08)" in text
     assert "between attention.v and attention.out: attention.out is given another input" in text
-    assert text in found._repr_html_() or "<table>" in found._repr_html_()
+    assert "is given another input (tests/comparison/trainings.py:" in text
+    assert others._repr_html_().startswith("<pre>")
 
 
 def test_precision_is_told():
@@ -64,10 +83,25 @@ def test_precision_is_told():
     assert "in float32 only: precision, not the method" in repr(found)
 
 
-def test_other_random_numbers_are_told():
-    found = compare("drops", "drops_others")
-    assert found, repr(found)
-    assert "with the means of random operations" in repr(found)
+def test_random_numbers():
+    names = "drops_others", "drops_in_parts", "drops_turned", "drops_less"
+    found = compare("drops", *names, dtype="float64")
+    others, parts, turned, less = found.others
+    assert (others.same, parts.same, turned.same, less.same) == (True, True, True, False)
+    assert others.notes == ("they draw other random numbers: compared with the same ones",)
+    assert parts.notes == ()  # they are the same numbers
+    (note,) = turned.notes
+    assert note.startswith("compared with the means of random operations, which draw in other")
+    assert note.endswith(
+        "given the same numbers (keeps 0.5); what multiplies noise is not compared"
+    )
+    note = "random operations are given other numbers: keeps 0.8; the reference's keeps 0.5"
+    assert less.notes == (note,)
+    assert (less.first.phase, less.first.module) == ("forward", "")
+
+
+def test_noise_of_another_size_is_seen():
+    assert not compare("noisy", "noisier", dtype="float64")
 
 
 def test_numbers_that_are_not_finite():
@@ -77,10 +111,10 @@ def test_numbers_that_are_not_finite():
     assert "after step 2 both have numbers that are not finite" in repr(found)
 
 
-def test_the_json():
-    found = json.loads(compare("training", "other_eps", "sdpa", dtype="float64").to_json())
+def test_the_json(others):
+    found = json.loads(others.to_json())
     assert found["reference"] == HERE + "training"
-    other, same = found["others"]
+    *_, other, same = found["others"]
     assert (other["name"], other["same"], same["same"]) == (HERE + "other_eps", False, True)
     assert {*other["first"]} == {"phase", "module", "file", "line", "step", "text"}
     assert {"dtype", "step", "array", "ratio", "threshold"} <= {*other["results"][0]}

@@ -129,21 +129,25 @@ def _poison(model, i):
 poisoned = variant(after=_poison)
 
 
-def dropping(p):
-    """A training whose forward draws; the other one draws first as well."""
+def dropping(p, *, first=False, turned=False, pieces=1):
+    """A training whose forward drops; another one draws something else first, or in turned axes."""
 
-    def drops(first):
-        def between(x):
-            if first:
-                torch.rand(3)
-            return F.dropout(x, p, training=True)
+    def between(x):
+        if first:
+            torch.rand(3)
+        x = F.dropout(x.mT.contiguous() if turned else x, p, training=True)
+        return x.mT if turned else x
 
-        return variant(between=between)
-
-    return drops(False), drops(True)
+    return variant(between=between, pieces=pieces)
 
 
-drops, drops_others = dropping(0.5)
+drops = dropping(0.5)
+drops_others = dropping(0.5, first=True)
+drops_turned = dropping(0.5, turned=True)
+drops_less = dropping(0.2)
+drops_in_parts = dropping(0.5, pieces=4)
+noisy = variant(between=lambda x: x + 0.1 * torch.randn_like(x))
+noisier = variant(between=lambda x: x + 0.2 * torch.randn_like(x))
 
 
 def raising():

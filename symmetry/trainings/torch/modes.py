@@ -1,6 +1,7 @@
 """What happens to single operations of a run: promotion to float64, and means instead of noise."""
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -81,24 +82,28 @@ class Arithmetic(TorchDispatchMode):
     """Stands before every operation, backward's and the optimiser's included.
 
     ``inside`` tells the model's random numbers from the user's data; ``seen`` is called with the
-    name and the place of each random operation of the model. ``promote``: perform everything in
-    float64. Tensors that are made come out as float64, with the values that they have in fewer
-    bits; so do conversions to fewer bits. ``noise``: leave the model's random operations as they
-    are. ``nudge``: change results in bfloat16 and float16, copies apart, by up to one ulp.
+    name, the place and the numbers that it is given of each random operation of the model.
+    ``promote``: perform everything in float64. Tensors that are made come out as float64, with the
+    values that they have in fewer bits; so do conversions to fewer bits. ``noise``: leave the
+    model's random operations as they are. ``alike``: let each of them draw from a stream of its own
+    kind and shape, which any other training draws from, too. ``nudge``: change results in bfloat16
+    and float16, copies apart, by up to one ulp.
     """
 
     def __init__(
         self,
         inside: Inside,
-        seen: Callable[[str, str], None],
+        seen: Callable[[str, str, str], None],
         *,
         promote: bool,
         noise: bool,
+        alike: Counter[Any] | None = None,
         nudge: torch.Generator | None = None,
     ) -> None:
         super().__init__()
         self._inside, self._seen = inside, seen
         self._promote, self._noise, self._nudge = promote, noise, nudge
+        self._alike = alike
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -106,8 +111,11 @@ class Arithmetic(TorchDispatchMode):
         perform: Callable[..., Any] = func
         drops = random.drops(func, args)
         if (name in random.NOISE or drops) and self._inside.draws():
-            self._seen("native_dropout" if drops else name, user_place())
-            if not self._noise:
+            given = random.numbers_given(name, args, drops)
+            self._seen("native_dropout" if drops else name, user_place(), given)
+            if self._alike is not None:
+                perform = random.drawing_alike(func, name, args, self._alike)
+            elif not self._noise:
                 perform = (
                     random.without_dropping(func, drops) if drops else random.with_mean(func, name)
                 )

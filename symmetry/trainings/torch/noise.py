@@ -6,6 +6,8 @@ which has no mean and stays as it is, like data; or one that calls others of the
 """
 
 import math
+import zlib
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -59,6 +61,38 @@ def without_dropping(func: Any, places: tuple[int, ...]) -> Callable[..., Any]:
         return func(*(0.0 if n in places else a for n, a in enumerate(args)), **kwargs)
 
     return kept
+
+
+def numbers_given(name: str, args: Any, places: tuple[int, ...]) -> str:
+    """Say which numbers a random operation is given; what drops says what it keeps."""
+    if places or name in _MASKED:
+        kept = 1 - args[places[0]] if places else args[1]
+        return f"keeps {kept if name == '_fused_dropout' or places else 1 - kept:.6g}"
+    given = [value for value in args[1:] if isinstance(value, int | float)]
+    if name == "bernoulli":
+        return f"keeps {given[0]:.6g}" if given else "keeps 0.5"
+    return " ".join([name, *(f"{value:.6g}" for value in given)])
+
+
+def drawing_alike(func: Any, name: str, args: Any, known: Counter[Any]) -> Callable[..., Any]:
+    """Return the operation as it draws from a stream of its kind and shape, which ``known`` counts.
+
+    What others draw does not change that, and it changes nothing of what others draw.
+    """
+    first = args[0] if args else ()
+    key = name, tuple(first.shape if isinstance(first, torch.Tensor) else first)
+    known[key] += 1
+    seed = zlib.crc32(repr((key, known[key])).encode())
+
+    def alike(*args: Any, **kwargs: Any) -> Any:
+        before = torch.get_rng_state()
+        torch.default_generator.manual_seed(seed)
+        try:
+            return func(*args, **{**kwargs, **dict.fromkeys(kwargs.keys() & {"generator"})})
+        finally:
+            torch.set_rng_state(before)
+
+    return alike
 
 
 def with_mean(func: Any, name: str) -> Callable[..., Any]:

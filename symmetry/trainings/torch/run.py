@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from copy import deepcopy
@@ -28,7 +29,7 @@ from symmetry.trainings.torch.objects import Objects, generators_of, gpu_hint, m
 from symmetry.trainings.torch.settings import SETTINGS, frames
 from symmetry.trainings.torch.state import held, parameters_of, write
 from symmetry.trainings.torch.trace import Tracer
-from symmetry.trainings.torch.watch import Watch
+from symmetry.trainings.torch.watch import Lines, Watch
 from symmetry.trainings.trace import Trace, weights
 from symmetry.units.state import Array
 
@@ -53,6 +54,8 @@ class TorchRun(Hooked):
         super().__init__(objects, parameters, inside)
         self.name, self.dtype, self.taken = name, dtype, 0
         self.random: dict[tuple[str, str], None] = {}
+        self.random_numbers: dict[str, None] = {}
+        self._alike: Counter[Any] | None = None
         self.order: Array | None = None
         # Draws what results in bfloat16 and float16 are changed by: at most one ulp.
         self.nudge: torch.Generator | None = None
@@ -115,6 +118,15 @@ class TorchRun(Hooked):
     def close(self) -> None:
         """Close the step, if it can be closed: a script is suspended in one."""
         getattr(self.objects.step, "close", lambda: None)()
+
+    def draw_alike(self) -> None:
+        """Let the model's random operations draw what those of other trainings draw."""
+        self._alike = Counter()
+
+    @property
+    def drawn(self) -> Mapping[Any, int]:
+        """How often they drew, by kind and shape."""
+        return self._alike or {}
 
     def nudge_by(self, seed: int) -> None:
         """Change what results in bfloat16 and float16 by up to one ulp, at random."""
@@ -202,16 +214,20 @@ class TorchRun(Hooked):
         """Take the next step; return what it shows beside the state."""
         scalers = (x for x in self.objects.extras.values() if isinstance(x, torch.amp.GradScaler))
         scaler = next((scaler for scaler in scalers if scaler.is_enabled()), None)
-        watch = Watch(self.objects.model, self.parameters, scaler)
+        lines = Lines()
+        watch = Watch(self.objects.model, self.parameters, scaler, lines)
         kept = self.on_loss, self.after_backward, self.before_update
         self.on_loss, self.after_backward = watch.on_loss, watch.after_backward
         self.before_update = lambda rates: watch.before_update(rates.optimizer)
+        # Nothing compiles under a mode: what compiles, in runs without modes, shows no lines.
+        as_written = self.dtype == "float32" and self._noise and self._alike is None
+        compiled = as_written and frames() > 0
         try:
-            with watch.hooked():
+            with nullcontext() if compiled else Recorder(lines), watch.hooked():
                 self.step()
         finally:
             self.on_loss, self.after_backward, self.before_update = kept
-        return watch.shown(self.loss)
+        return watch.shown(self.loss, self.tensors())
 
     def states(self, steps: int, *, copy: bool = True) -> Iterator[dict[str, Array]]:
         """Yield the state after each of so many further steps."""
@@ -264,7 +280,8 @@ class TorchRun(Hooked):
         """
         with ExitStack() as stack:
             promote = self.dtype == "float64"
-            changes = promote or not self._noise or self.nudge is not None
+            draws = self._noise and self._alike is None
+            changes = promote or not draws or self.nudge is not None
             looks: list[Any] = [
                 *([] if self._fixed is None else [self._fixed]),
                 *self._batches.modes,
@@ -275,7 +292,12 @@ class TorchRun(Hooked):
                 if promote:
                     stack.enter_context(Mixed())
                 mode = Arithmetic(
-                    self._inside, self._see, promote=promote, noise=self._noise, nudge=self.nudge
+                    self._inside,
+                    self._see,
+                    promote=promote,
+                    noise=self._noise,
+                    alike=self._alike,
+                    nudge=self.nudge,
                 )
                 stack.enter_context(mode)
             for look in looks:
@@ -303,8 +325,9 @@ class TorchRun(Hooked):
         """Hide other tokens in the steps that follow; see how they may be known on request."""
         return self._batches.replace_hidden(look=look)
 
-    def _see(self, name: str, place: str) -> None:
+    def _see(self, name: str, place: str, numbers: str) -> None:
         self.random[name, place] = None
+        self.random_numbers[numbers] = None
 
     @contextmanager
     def _own_random_states(self) -> Iterator[None]:

@@ -9,26 +9,62 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._pytree import tree_leaves
 
-from symmetry.trainings.shown import Call, Key, Shown, bare
+from symmetry.base.user_code import shorten
+from symmetry.observe.place import Place, Places
+from symmetry.observe.torch import Operation
+from symmetry.trainings.shown import USED, Call, Key, Shown, bare
 from symmetry.trainings.torch.objects import held_by
-from symmetry.trainings.torch.state import as_array
+from symmetry.trainings.torch.state import as_array, is_distributed
 from symmetry.units.state import Array
+
+
+class Lines:
+    """An ``Observer`` that knows which line of the user's code wrote last into each memory."""
+
+    def __init__(self) -> None:
+        self._places = Places()
+        self._last: dict[int, tuple[StorageWeakRef, Place]] = {}
+
+    def before(self, operation: Operation) -> None:
+        """Do nothing: nothing is written yet."""
+
+    def after(self, operation: Operation) -> None:
+        """Remember where what is written was asked for; no line asks for sums of gradients."""
+        place = self._places.here(asking=False)  # of each: backward asks for its forward's
+        known = [_memory(tensor) for tensor in operation.operands if operation.view]
+        for tensor in (*operation.results, *operation.written):
+            memory = _memory(tensor)
+            if memory and memory not in known:  # a view may be a copy: aten.to
+                self._last[memory] = StorageWeakRef(tensor.untyped_storage()), place
+
+    def of(self, tensor: Tensor) -> tuple[str, int] | None:
+        """Return file and line; None where they are not known."""
+        memory = 0 if is_distributed(tensor) else _memory(tensor)
+        reference, place = self._last.get(memory, (None, None))
+        if reference is None or reference.expired() or place is None or not place.file:
+            return None
+        return shorten(place.file), place.line
 
 
 class Watch:
     """Hooks on modules, tensors and optimisers for one step.
 
     What torch.compile has compiled shows nothing inside of it. A forward that checkpointing runs
-    again, inside a backward, shows nothing again.
+    again, inside a backward, shows nothing again. ``lines`` knows where tensors were made.
     """
 
     def __init__(
-        self, model: nn.Module, parameters: Mapping[str, nn.Parameter], scaler: Any
+        self,
+        model: nn.Module,
+        parameters: Mapping[str, nn.Parameter],
+        scaler: Any,
+        lines: Lines,
     ) -> None:
         self._model, self._parameters, self._scaler = model, parameters, scaler
-        self._seen = Shown()
+        self._lines, self._seen = lines, Shown()
         # Open calls: module, inputs. Tensors by id, kept so that no other gets the same id.
         self._open: list[tuple[str, tuple[Key, ...]]] = []
         self._known: dict[int, tuple[Tensor, int, Key]] = {}
@@ -69,7 +105,7 @@ class Watch:
             self._first = name
         if name == self._first:
             for number, tensor in enumerate(tensors):
-                self._add(Key("data", f"input {number}"), as_exact(tensor))
+                self._add(Key("data", f"input {number}"), as_exact(tensor), tensor)
         floats = [t for t in tensors if t.is_floating_point()]
         keys = tuple(
             self._key_of(tensor, Key("forward", f"{name} input{_index(number)}"))
@@ -86,7 +122,7 @@ class Watch:
             key = Key("forward", f"{name}{_index(number)}")
             known = self._known.get(id(tensor))
             if known is not None and known[1] == tensor._version:  # a child has returned it
-                self._add(key, self._seen.parts[known[2]][-1])
+                self._add(key, self._seen.parts[known[2]][-1], tensor)
             else:
                 self._key_of(tensor, key)
             outputs.append(key)
@@ -101,37 +137,47 @@ class Watch:
         if known is not None and known[1] == tensor._version:
             return known[2]
         self._known[id(tensor)] = tensor, tensor._version, key
-        self._add(key, as_array(tensor))
+        self._add(key, as_array(tensor), tensor)
         if tensor.requires_grad and not isinstance(tensor, torch.nn.Parameter):
             there, number = Key("backward", key.name), self._numbers[key]
             tensor.register_hook(lambda g: self._see_gradient(there, number, g))
         return key
 
-    def _add(self, key: Key, array: Array) -> None:
+    def _add(self, key: Key, array: Array, tensor: Tensor) -> None:
         self._numbers[key] = self._numbers.get(key, 0) + 1
         self._seen.parts.setdefault(key, []).append(array)
+        self._made(key, tensor)
+
+    def _made(self, key: Key, tensor: Tensor) -> None:
+        """Remember the line that made what was seen first of a key."""
+        if (line := self._lines.of(tensor)) is not None:
+            self._seen.lines.setdefault(key, line)
 
     def _see_gradient(self, key: Key, number: int, gradient: Tensor) -> None:
         if not gradient.is_sparse and not _unreadable(gradient):
             self._seen.parts.setdefault(key, [])  # its place in the order
+            self._made(key, gradient)
             kept, array = self._gradients.setdefault(key, {}), as_array(gradient) / self._scale()
             kept[number] = kept[number] + array if number in kept else array
 
     def on_loss(self, loss: Tensor) -> None:
         """See a loss before its backward."""
         self._seen.parts.setdefault(Key("loss", ""), [])
+        self._made(Key("loss", ""), loss)
         self._losses.append(float(loss.detach().double().sum()) / self._scale())
 
     def after_backward(self) -> None:
         """See the gradients that a backward has left."""
         scale = self._scale()
         self._left |= {name: array / scale for name, array in self._gradients_of().items()}
+        self._gradients_made("")
 
     def before_update(self, optimizer: Any) -> None:
         """See what an optimiser is given."""
         mine = {id(parameter) for parameter in held_by(optimizer)}
         for name, array in self._gradients_of(mine).items():
             self._used.setdefault(name, array)
+        self._gradients_made(USED)
         kind = type(optimizer).__name__
         for number, group in enumerate(optimizer.param_groups):
             facts = {k: v for k, v in group.items() if isinstance(v, bool | int | float)}
@@ -150,9 +196,16 @@ class Watch:
             if parameter.grad is not None and (ids is None or id(parameter) in ids)
         }
 
-    def shown(self, loss: float | None) -> Shown:
-        """Return what was seen of a step that has this loss."""
+    def _gradients_made(self, which: str) -> None:
+        for name, parameter in self._parameters.items():
+            if parameter.grad is not None:
+                self._made(Key("gradient", f"{name}{which}"), parameter.grad)
+
+    def shown(self, loss: float | None, state: Mapping[str, Tensor]) -> Shown:
+        """Return what was seen of a step that has this loss and ends in this state."""
         parts = self._seen.parts
+        for name, tensor in state.items():
+            self._made(Key("update", name), tensor)
         for key, numbered in self._gradients.items():
             parts[key] = [numbered[number] for number in sorted(numbered)]
         if loss is not None:
@@ -163,8 +216,13 @@ class Watch:
             left = self._left.get(name)
             if left is not None and np.array_equal(array, left):
                 array = left  # once in memory
-            parts[Key("gradient", f"{name} used")] = [array]
+            parts[Key("gradient", f"{name}{USED}")] = [array]
         return self._seen
+
+
+def _memory(tensor: Tensor) -> int:
+    """Return where a tensor's numbers lie; 0 if they lie in no one piece."""
+    return tensor.untyped_storage().data_ptr() if tensor.layout is torch.strided else 0
 
 
 def as_exact(tensor: Tensor) -> Array:
