@@ -57,7 +57,6 @@ def explain_splits(watched: WatchedStart, steps: int, *, first: str = "") -> Exp
     """
     splits, compared = _splits(watched, steps)
     splits.sort(key=lambda split: (split.units.name != first, -split.apart))
-    watched = watched.tried() if splits else watched
     found: list[Explained] = []
     for split in splits[:_GROUPS]:
         found.append(_explain_split(watched, split, compared))
@@ -74,7 +73,7 @@ def explain_exchange(watched: WatchedStart, steps: int, *, first: str = "") -> E
         unfair = _unfair_exchange(watched, units, steps)
         if unfair is not None:
             there, a, b, array = unfair
-            run = watch(there.tried(), units, steps)
+            run = watch(there, units, steps)
             runs = ExchangedRuns(run, a, b, a, 0)
             runs.compare()
             return _concluded(_unexplained(run, steps, steps, array), runs, runs.judge()[0])

@@ -75,10 +75,15 @@ class WatchedRun:
 
 
 def watch(watched: WatchedStart, units: Units, steps: int, earlier: int = 0) -> WatchedRun:
-    """Watch the run in which units begin equal."""
+    """Watch the run in which units begin equal, in another way if it does not work in the first."""
     events: list[Event] = []
     tape = Tape(events.append)
-    after = [(tape.count, state) for state in watched.states(watched.state, steps, tape)]
+    try:
+        after = [(tape.count, state) for state in watched.states(watched.state, steps, tape)]
+    except TargetError:
+        if (other := watched.otherwise()) is None:
+            raise
+        return watch(other, units, steps, earlier)
     groups = _groups(units, watched.state, after[-1][1], watched.coarse)
     ends = [count for count, _ in after]
     return WatchedRun(watched, units, events, ends, groups, earlier)
@@ -273,8 +278,14 @@ class ExchangedRuns:
             event.call.place = wanted.call.place  # of a backward only the whole run tells the line
             arrays = [array.copy() for array in event.arrays]
             found.append(replace(event, arrays=arrays, makers=wanted.makers, number=wanted.number))
+            if self.run.watched.can_end:
+                raise TargetError("the rest of the run is of no use")
 
-        self._watch(start, sink, only={wanted.turn})
+        try:
+            self._watch(start, sink, only={wanted.turn})
+        except TargetError:
+            if not found:
+                raise
         return found[0]
 
     def _watch(self, start: State, sink: Sink, **options: Any) -> tuple[State, int]:

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from symmetry.base.errors import TargetError
 from symmetry.culprit.watched import WatchedStart
 from symmetry.observe.numpy import observed
 from symmetry.observe.place import Places
@@ -31,6 +30,8 @@ _NOT_TAKEN = (
 
 class WatchedStep(WatchedStart):
     """A step ``step(x, y, w1, w2, lr)`` from one start."""
+
+    can_end = True
 
     def __init__(self, target: StepTarget, start: StepStart) -> None:
         self.name, self.state = target.name, {"w1": start.w1, "w2": start.w2}
@@ -55,16 +56,13 @@ class WatchedStep(WatchedStart):
                 start = self._two_layer.at(start).step(Run(step))
                 yield start
 
-    def tried(self) -> WatchedStart:
-        """Return the step as it can be watched: given arrays that report, if it takes them."""
-        try:
-            self.last(self.state, 1, Tape(lambda _: None))
-        except TargetError:
-            plain = copy.copy(self)
-            plain._hand = np.asarray
-            plain.remarks = (_NOT_TAKEN,)
-            return plain
-        return self
+    def otherwise(self) -> WatchedStart | None:
+        """Return the step given arrays that do not report, if it was given others."""
+        if self._hand is np.asarray:
+            return None
+        plain = copy.copy(self)
+        plain._hand, plain.remarks = np.asarray, (_NOT_TAKEN,)
+        return plain
 
     def scale(self, array: str) -> float:
         """Return what gives pre-activations and logits of order 1."""

@@ -31,6 +31,8 @@ class WatchedStart(ABC):
         Units this close, of the largest entry, count as equal; 0 if only equal bits do.
     forgets
         Whether a run keeps nothing but the state, so that it may go on from any state.
+    can_end
+        Whether a run may be ended inside of a step: nothing waits for the rest.
     remarks
         What else a reader should know about how it is watched.
     """
@@ -41,6 +43,7 @@ class WatchedStart(ABC):
     limit: float
     coarse = 0.0
     forgets = False
+    can_end = False
     remarks: tuple[str, ...] = ()
 
     @abstractmethod
@@ -57,9 +60,9 @@ class WatchedStart(ABC):
         there.state = start
         return there
 
-    def tried(self) -> WatchedStart:
-        """Return the target as it can be watched, after a try where there are two ways to."""
-        return self
+    def otherwise(self) -> WatchedStart | None:
+        """Return the target watched in another way, if it may raise only because it is watched."""
+        return None
 
     def scale(self, array: str) -> float:  # noqa: ARG002
         """Return how large the entries of an array usually are."""

@@ -26,6 +26,7 @@ _METHODS = (
     *("nonzero", "prod", "ptp", "ravel", "repeat", "reshape", "round", "searchsorted", "squeeze"),
     *("std", "sum", "take", "trace", "var"),
 )
+_BLANK = ("empty", "empty_like")
 _WRITING_METHODS = ("fill", "partition", "put", "sort")
 _WRITING = ("copyto", "fill_diagonal", "place", "put", "put_along_axis", "putmask")
 
@@ -117,23 +118,25 @@ def report(
     ``written`` are the arguments that it changes, apart from those given as ``out``. ``path`` is
     how a script calls the function, or a format with a place for each argument.
     """
-    taken = _Arguments()
-    template, keywords = taken.take(args), {k: taken.take(v) for k, v in kwargs.items()}
-
-    def perform(arrays: Sequence[Array]) -> Any:
-        return function(*fill(template, arrays), **fill(keywords, arrays))
-
     if (listening := _listening.get()) is None:
-        return perform(taken.arrays)
+        return function(*_plain(args), **{k: _plain(v) for k, v in kwargs.items()})
+    tape, places = listening
     out = kwargs.get("out")
     listed = out if isinstance(out, tuple) else (out,)
     outs = [array for array in listed if isinstance(array, np.ndarray)]
-    tape, places = listening
-    made = []
-    with unreported():  # what the function calls in its turn belongs to it
+    blank = name in _BLANK
+    made: list[Handle] = []
+    token = _listening.set(None)  # what the function calls in its turn belongs to it
+    try:
         if tape.skips():
-            results = perform(taken.arrays)
+            results = function(*_plain(args), **{k: _plain(v) for k, v in kwargs.items()})
         else:
+            taken = _Arguments()
+            template, keywords = taken.take(args), {k: taken.take(v) for k, v in kwargs.items()}
+
+            def perform(arrays: Sequence[Array]) -> Any:
+                return function(*fill(template, arrays), **fill(keywords, arrays))
+
             call = Call(
                 library="numpy",
                 name=name,
@@ -143,7 +146,7 @@ def report(
                 perform=lambda arrays: _arrays(perform(arrays)),
                 random=random,
                 written=tuple(dict.fromkeys(taken.number(a) for a in [*written, *outs] if a.size)),
-                blank=name in ("empty", "empty_like"),
+                blank=blank,
                 args=template,
                 kwargs=keywords,
                 path=path,
@@ -153,11 +156,24 @@ def report(
             results = perform(taken.arrays)
             made = [handle(array) for array in _arrays(results)]
             tape.after(call, changed, made)
+    finally:
+        _listening.reset(token)
+    if blank and isinstance(results, np.ndarray):
+        results.fill(0)  # what happens to lie in the memory is another thing in each run
     if made and isinstance(results, np.generic):
         return made[0].values[()]  # as the tape leaves it
     if outs:
         return outs[0] if len(listed) == 1 else out
     return _wrap(results)
+
+
+def _plain(value: Any) -> Any:
+    """Return arguments of a call with arrays that report nothing."""
+    if isinstance(value, np.ndarray):
+        return value.view(np.ndarray)
+    if type(value) in (list, tuple):
+        return type(value)(map(_plain, value))
+    return value
 
 
 class _Arguments:

@@ -75,3 +75,16 @@ def test_a_number_that_all_units_are_divided_by_is_used():
 
 def test_the_same_twice():
     assert explained(faulty(hidden=dropout)) == explained(faulty(hidden=dropout))
+
+
+def test_what_happens_to_lie_in_fresh_memory_is_no_difference():
+    def column_by_column(hidden):
+        filled = np.empty_like(hidden)  # what is written over is another thing in each run
+        for unit in range(hidden.shape[1]):
+            filled[:, unit] = np.tanh(hidden[:, unit])
+        return filled
+
+    assert explained(faulty(hidden=column_by_column)).outcome == "nothing split"
+    broken = faulty(hidden=column_by_column, g1=changed(multiply_last_unit))
+    for _ in range(3):
+        assert culprit(broken, start("cloned")).operation == "multiply"

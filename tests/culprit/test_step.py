@@ -74,3 +74,26 @@ def test_a_compiled_core_is_one_operation():
 
 def explain_core():
     return explain_step(resolve("numba"), start())
+
+
+def test_a_run_ends_where_its_rest_is_of_no_use():
+    ends = []
+
+    def counted(x, y, w1, w2, lr):
+        result = faulty(g1=changed(multiply_last_unit))(x, y, w1, w2, lr)
+        ends.append(type(x))
+        return result
+
+    assert explained(counted).culprits[0].operation == "multiply"
+    began = []
+
+    def caught(x, y, w1, w2, lr):
+        began.append(type(x))
+        try:
+            return counted(x, y, w1, w2, lr)
+        except Exception:
+            return w1, w2
+
+    ends.clear()
+    assert explained(caught).culprits[0].operation == "multiply"
+    assert len(began) - len(ends) == 3  # those that look at one operation

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from symmetry.observe.numpy import Observed, observed
+from symmetry.observe.substitutes import substituted
 from tests.observe.tape import Tape, reporting_to
 
 
@@ -104,3 +105,13 @@ def test_numba_takes_observed_arrays():
     expected = step(x, y, w1, w2, 0.5)
     assert (np.asarray(new_w1) == expected[0]).all()
     assert (np.asarray(new_w2) == expected[1]).all()
+
+
+@pytest.mark.parametrize("skipped", [False, True])
+def test_fresh_memory_holds_zeros(skipped):
+    tape = Tape()
+    tape.skips = lambda: skipped
+    with reporting_to(tape), substituted([]):
+        np.full(1000, 3.0)  # what may come to lie there
+        assert not np.empty(1000).any()
+        assert not np.empty_like(observed(A)).any()
