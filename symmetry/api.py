@@ -88,7 +88,7 @@ class Report(Checked):
         """Return what the command prints with ``--no-explain``."""
         failed = (text for lines in report.failures(self) for text in ("", *lines))
         before = (*self.heading, "", *map(report.line, self.verdicts), *failed)
-        return "\n".join((*before, "", *report.remarks(self), report.last_line(self.verdicts)))
+        return "\n".join((*before, "", *report.remarks(self), report.last_line(self)))
 
     def _repr_html_(self) -> str:
         """Return the verdicts as a table, for a notebook."""

@@ -107,7 +107,7 @@ class InvariantCheck:
             pytest.xfail(reasons[0])
             pytest.fail(_text(checked), pytrace=False)  # only under --runxfail
         if any(verdict.unproved for verdict in verdicts):
-            pytest.fail(conclusion(verdicts), pytrace=False)
+            pytest.fail(conclusion(checked), pytrace=False)
         if not any(verdict.kind in ("holds", "rounding") for verdict in verdicts):
             pytest.skip("; ".join(map(line, verdicts)))
 

@@ -13,6 +13,7 @@ from symmetry.checker.examiner import Examiner, verdict_of
 from symmetry.checker.plan import Plan
 from symmetry.checker.progress import Progress
 from symmetry.checker.verdict import Verdict
+from symmetry.finding.naming import module_of
 from symmetry.invariants.catalogue import Invariant, OfTrainings
 from symmetry.trainings.start import TrainingStart
 from symmetry.trainings.training import TrainingTarget
@@ -106,11 +107,12 @@ class TrainingExaminer(Examiner):
             notes.append(self._why_none)
         if self.coverage is not None:
             groups = count(len(self.coverage.groups), "group")
+            told = {layer.module for layer in self.coverage.without_units}
             notes.append(f"{self.coverage.model}: {groups} of equal units")
             notes += [
                 f"{units.name}: only {units.count} of {room} are treated equally; explain says why"
                 for units, room in zip(self.coverage.groups, self.coverage.room, strict=True)
-                if room > units.count
+                if room > units.count and told.isdisjoint(map(module_of, units.arrays))
             ]
         return notes
 

@@ -212,8 +212,8 @@ def _check_one(name: str, options: Options, explained: bool, files: Files) -> in
         why = "a training has no script" if of_training else "there is nothing to reproduce"
         say(f"{why}: {files.script} was not written")
     if (code := exit_code(found.verdicts)) == FAILED:
-        raise SymmetryError(conclusion(found.verdicts))
-    say(last_line(found.verdicts))
+        raise SymmetryError(conclusion(found))
+    say(last_line(found))
     return code
 
 

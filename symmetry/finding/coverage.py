@@ -10,6 +10,11 @@ from symmetry.units.units import Units
 # What does not treat units alike: a constant has a number of its own for each of them; a reshape
 # ties entries of different ones; something takes them one by one.
 Cause = Literal["constant", "reshape", "place"]
+_CONSTANTS = {
+    "mul": "multiplies each by a number of its own",
+    "add": "adds a number of its own to each",
+}
+
 Tell = Callable[[str, int, int], None]  # what is being done, its number, and of how many
 
 
@@ -61,6 +66,17 @@ class Unequal:
     cause: Cause
     operation: str
     place: Place
+
+    @property
+    def why(self) -> str:
+        """What makes them unequal, in a sentence: the line, and what it does."""
+        name = self.operation.rpartition(".")[2].strip("_")
+        does = {
+            "constant": _CONSTANTS.get(name, f"has a number of its own for each ({name})"),
+            "reshape": f"ties entries of different units ({name})",
+            "place": f"treats them by their places ({name})",
+        }
+        return f"{self.place} {does[self.cause]}" if self.place.file else does[self.cause]
 
 
 @dataclass(frozen=True)

@@ -35,9 +35,14 @@ class Place:
         """The text of the line, or an empty string where it cannot be read."""
         return linecache.getline(self.file, self.line).strip()
 
+    @property
+    def shown(self) -> str:
+        """The file's path as it is shown, or an empty string."""
+        return shorten(self.file) if self.file else ""
+
     def __str__(self) -> str:
         if self.file:
-            return f"{shorten(self.file)}:{self.line}"
+            return f"{self.shown}:{self.line}"
         return f"module {self.module}" if self.module else ""
 
 

@@ -49,7 +49,7 @@ def render_checked(checked: Checked, command: str) -> Report:
         checked=checked,
         training=training,
         command=command,
-        summary=last_line(checked.verdicts),
+        summary=last_line(checked),
         invariants=[
             i for i in catalogue_of("trainings" if training else "steps") if i.name in names
         ],

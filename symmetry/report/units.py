@@ -2,10 +2,14 @@
 
 import html
 import json
+from collections.abc import Sequence
+from typing import Any
 
-from symmetry.finding.coverage import Coverage
+from symmetry.finding.coverage import Coverage, Unequal
 from symmetry.units.units import Part
 from symmetry.units.words import count
+
+_NAMED = 3  # layers of which one line tells
 
 
 def lines(coverage: Coverage) -> list[str]:
@@ -19,10 +23,46 @@ def lines(coverage: Coverage) -> list[str]:
     if coverage.uncovered:
         found.append("in no group")
         found += [f"  {u.size:>9}  {u.array} axis {u.axis}: {u.why}" for u in coverage.uncovered]
-    if coverage.random:
-        found.append("random operations, replaced by their means")
-        found += [f"             {operation}" for operation in coverage.random]
+    for heading, texts in (
+        ("layers without equal units", without_units(coverage.without_units)),
+        ("modules without gradient", coverage.without_gradient),
+        ("random operations, replaced by their means", coverage.random),
+    ):
+        found += [heading, *(f"             {text}" for text in texts)] if texts else []
     return found
+
+
+def without_units(layers: Sequence[Unequal]) -> list[str]:
+    """Return a line for each layer whose units are not all equal; those of one cause share it."""
+    alike: dict[tuple[int, int, str], list[str]] = {}
+    for layer in layers:
+        name = f"{'layer ' * layer.module.replace('.', '').isdigit()}{layer.module or 'the model'}"
+        alike.setdefault((layer.units, layer.equal, layer.why), []).append(name)
+    return [
+        f"{several(names)}: {count(units, 'unit')}{' each' * (len(names) > 1)}, "
+        f"{f'only {equal}' if equal else 'none'} equal: {why}"
+        for (units, equal, why), names in alike.items()
+    ]
+
+
+def several(names: Sequence[str]) -> str:
+    """Return the first of some names, and how many more there are."""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
+def layers_record(layers: Sequence[Unequal]) -> list[dict[str, Any]]:
+    """Return the layers whose units are not all equal as JSON has them."""
+    return [
+        {
+            "module": layer.module,
+            "units": layer.units,
+            "why": layer.why,
+            "file": layer.place.shown,
+            "line": layer.place.line,
+        }
+        for layer in layers
+    ]
 
 
 def to_json(coverage: Coverage) -> str:
@@ -42,6 +82,8 @@ def to_json(coverage: Coverage) -> str:
         "groups": groups,
         "uncovered": [vars(slices) for slices in coverage.uncovered],
         "random": [*coverage.random],
+        "without_units": layers_record(coverage.without_units),
+        "without_gradient": [*coverage.without_gradient],
     }
     return json.dumps(content, indent=2) + "\n"
 

@@ -13,9 +13,11 @@ from typing import Any, get_args
 from symmetry.base import ranks
 from symmetry.base.records import dump
 from symmetry.checker.verdict import Checked, Kind, Verdict, exit_code
+from symmetry.finding.coverage import Unequal
 from symmetry.invariants.catalogue import BY_NAME, catalogue_of
 from symmetry.invariants.measurement import Violation
 from symmetry.report.filling import command_line, fill_in
+from symmetry.report.units import layers_record, several, without_units
 from symmetry.steps.case import Case
 from symmetry.units.words import count, in_ulps
 
@@ -200,8 +202,9 @@ def summary(verdicts: Sequence[Verdict]) -> str:
     return ", ".join(f"{n} {several.get(kind, kind) if n > 1 else kind}" for n, kind in found)
 
 
-def conclusion(verdicts: Sequence[Verdict]) -> str:
+def conclusion(checked: Checked) -> str:
     """Return what all verdicts mean together, in a few words."""
+    verdicts = checked.verdicts
     code = exit_code(verdicts)
     if code == 1:
         return _gating(verdicts)
@@ -209,6 +212,7 @@ def conclusion(verdicts: Sequence[Verdict]) -> str:
         skips = " ".join(f"--skip {name}" for name in _names(unproved))
         reason = unproved[0].message.removeprefix("no equal units were found: ")
         reason = reason.removeprefix("no equal units were looked for: ")
+        reason = next(iter(without_units(_layers(checked))), reason)
         return f"no equal units were checked: {reason}; {skips} lets it pass"
     if code == 2:
         why = dict.fromkeys(verdict.message.partition(" (")[0] for verdict in verdicts)
@@ -218,17 +222,34 @@ def conclusion(verdicts: Sequence[Verdict]) -> str:
         return "no equal units were checked"
     expected = len(_names(v for v in verdicts if v.kind == "expected failure"))
     sound = "sound but for " + count(expected, "expected failure") if expected else "sound"
-    return sound + " up to rounding" * any(v.kind == "rounding" for v in verdicts)
+    sound += " up to rounding" * any(v.kind == "rounding" for v in verdicts)
+    if layers := _layers(checked):
+        but = "and" if expected else "but"
+        sound += f", {but} for {count(len(layers), 'layer')} without equal units"
+    return sound
+
+
+def _layers(checked: Checked) -> Sequence[Unequal]:
+    """Return the layers that the check of a training says nothing of: their units are not equal."""
+    return checked.coverage.without_units if checked.coverage is not None else ()
+
+
+def _idle(checked: Checked) -> Sequence[str]:
+    """Return the modules of a training that no gradient reaches."""
+    return checked.coverage.without_gradient if checked.coverage is not None else ()
 
 
 def remarks(checked: Checked) -> tuple[str, ...]:
     """Return what is to be said beside the verdicts, in lines: first what the target warns of."""
-    return (*(f"warning: {text}" for text in checked.warnings), *checked.notes)
+    warnings = (f"warning: {text}" for text in checked.warnings)
+    idle = _idle(checked)
+    silent = (f"no gradient reaches {several(idle)}",) if idle else ()
+    return *warnings, *checked.notes, *silent, *without_units(_layers(checked))
 
 
-def last_line(verdicts: Sequence[Verdict]) -> str:
+def last_line(checked: Checked) -> str:
     """Return the line that ends what is printed: what it means, and how many verdicts there are."""
-    return f"{conclusion(verdicts)} ({summary(verdicts)})"
+    return f"{conclusion(checked)} ({summary(checked.verdicts)})"
 
 
 def to_json(checked: Checked) -> str:
@@ -250,6 +271,8 @@ def record(checked: Checked) -> dict[str, Any]:
         "results": [_result(checked.target, verdict) for verdict in checked.verdicts],
         "complete": checked.complete,
         "warnings": [*checked.warnings],
+        "without_units": layers_record(_layers(checked)),
+        "without_gradient": [*_idle(checked)],
     }
 
 

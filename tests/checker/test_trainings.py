@@ -84,9 +84,7 @@ def test_an_error_is_told_once_and_a_run_that_fails_only_in_float64_does_not_app
     (verdict,) = found.verdicts
     assert (verdict.kind, verdict.invariant) == ("error", "symmetry/repeatable")
     assert "step(0) raised ValueError: no data" in verdict.message
-    assert conclusion(found.verdicts).startswith(
-        "the training fails: step(0) raised ValueError: no"
-    )
+    assert conclusion(found).startswith("the training fails: step(0) raised ValueError: no")
 
     def insist(model):
         if model[0].weight.dtype != torch.float32:

@@ -101,6 +101,62 @@ def test_a_training_without_equal_units_does_not_pass(folder):
     assert check(folder, "linear.py:training", *quick, *skips.split()).returncode == 0
 
 
+SCALED = """
+    import torch
+    from torch import nn
+
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.l1, self.l2, self.out = nn.Linear(5, 16), nn.Linear(16, 6), nn.Linear(6, 3)
+            self.unused = nn.Linear(2, 2)
+
+        def forward(self, x):
+            h = torch.relu(self.l1(x))
+            h = h * torch.linspace(1, 1.001, 16)
+            return self.out(torch.tanh(self.l2(h)))
+
+
+    def training():
+        model = Net()
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+        x, y = torch.randn(8, 5), torch.randint(3, (8,))
+
+        def step(i):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(x), y).backward()
+            optimizer.step()
+
+        return model, step
+"""
+NAMED = "l1: 16 units, none equal: scaled.py:14 multiplies each by a number of its own"
+
+
+def test_a_layer_without_equal_units_is_told_with_its_line(folder):
+    (folder / "scaled.py").write_text(textwrap.dedent(SCALED))
+    only = ("--only", "symmetry/permutation", "--dtype", "float32", "--json", "found.json")
+    done = check(folder, "scaled.py:training", *only)
+    assert done.returncode == 0, done.stderr
+    *_, silent, named, _, last = done.stdout.splitlines()
+    assert (silent, named) == ("no gradient reaches unused", NAMED)
+    assert last == "sound, but for 1 layer without equal units (1 holds)"
+    found = json.loads((folder / "found.json").read_text())
+    layer = {"module": "l1", "units": 16, "why": NAMED.rpartition(": ")[2]}
+    assert found["without_units"] == [{**layer, "file": "scaled.py", "line": 14}]
+    assert found["without_gradient"] == ["unused"]
+
+
+def test_where_no_other_layer_has_units_the_line_is_the_reason(folder):
+    alone = SCALED.replace("self.out(torch.tanh(self.l2(h)))", "self.out(h[:, :6])")
+    (folder / "scaled.py").write_text(textwrap.dedent(alone))
+    done = check(folder, "scaled.py:training", "--only", "symmetry/permutation")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == (
+        f"error: no equal units were checked: {NAMED}; --skip symmetry/permutation lets it pass"
+    )
+
+
 def test_pytest_fails_where_there_are_no_equal_units(folder):
     (folder / "test_linear.py").write_text(
         textwrap.dedent("""

@@ -28,6 +28,14 @@ def made(loss, model=None):
     return model, step
 
 
+def scaled():
+    def forward(model, x):
+        hidden = model[0](x) * torch.linspace(1, 2, 4)
+        return (model[2:](hidden) * torch.arange(1, 3)).square().mean().backward()
+
+    return made(forward)
+
+
 def sound():
     return made(lambda model, x: (model(x) * torch.arange(1, 3)).square().mean().backward())
 
@@ -86,10 +94,11 @@ def test_the_groups_and_the_rest_are_listed(cwd: Path) -> None:
         "          2  model.3.weight axis 0: output",
         "          2  model.3.bias axis 0: output",
         "random operations, replaced by their means",
-        "             bernoulli at mine.py:15",
+        "             bernoulli at mine.py:23",
     ]
     found = json.loads((cwd / "units.json").read_text())
-    assert [*found] == ["model", "groups", "uncovered", "random"]
+    assert [*found][:4] == ["model", "groups", "uncovered", "random"]
+    assert (found["without_units"], found["without_gradient"]) == ([], [])
     (group,) = found["groups"]
     assert (group["name"], group["units"], group["of"]) == ("layer 0 units", 4, 4)
     assert [(part["array"], part["axis"]) for part in group["parts"]] == [
@@ -103,6 +112,18 @@ def test_the_groups_and_the_rest_are_listed(cwd: Path) -> None:
         "size": 3,
         "why": "input",
     }
+
+
+def test_layers_without_equal_units_are_listed_with_their_line(cwd: Path) -> None:
+    finished = symmetry("units", "mine.py:scaled", "--json", "units.json", cwd=cwd)
+    place = "mine.py:16 multiplies each by a number of its own"
+    assert finished.out.splitlines()[-2:] == [
+        "layers without equal units",
+        f"             layer 0: 4 units, none equal: {place}",
+    ]
+    assert "4  model.0.weight axis 0: a constant for each" in finished.out
+    (layer,) = json.loads((cwd / "units.json").read_text())["without_units"]
+    assert (layer["module"], layer["why"], layer["line"]) == ("0", place, 16)
 
 
 def test_what_cannot_be_found_is_one_line(cwd: Path) -> None:

@@ -6,11 +6,14 @@ import json
 from dataclasses import replace
 
 from symmetry.checker.verdict import Checked, Verdict, exit_code
+from symmetry.finding.coverage import Coverage, Unequal
 from symmetry.invariants.measurement import Violation
+from symmetry.observe.place import Place
 from symmetry.report.table import (
     by_suspicion,
     changed,
     ended,
+    in_short,
     line_of,
     render_models,
     sum_up,
@@ -93,6 +96,16 @@ def test_the_most_suspicious_comes_first():
         "vacuous",
         "sound",
     ]
+
+
+def test_what_a_training_does_not_prove_is_suspicious():
+    place = Place("/where/train.py", 24)
+    layer = Unequal("fc1", 16, 0, "constant", "aten.mul", place)
+    scaled = Coverage("Net", (), (), (), without_units=(layer,), without_gradient=("pool",))
+    idle = replace(scaled, without_units=())
+    lines = [line_of(Checked("x", 0, None, (HOLDS,), coverage=c)) for c in (scaled, idle)]
+    assert [*map(suspicion, lines)] == ["layers without units", "modules without gradient"]
+    assert in_short(lines[0]) == "sound, but for 1 layer without equal units"
 
 
 def test_what_has_changed():

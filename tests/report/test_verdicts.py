@@ -9,12 +9,15 @@ from dataclasses import replace
 import pytest
 
 from symmetry.checker.verdict import Checked
+from symmetry.finding.coverage import Coverage, Unequal
+from symmetry.observe.place import Place
 from symmetry.report.verdicts import (
     command_for,
     conclusion,
     details,
     last_line,
     line,
+    remarks,
     summary,
     to_json,
 )
@@ -199,7 +202,7 @@ def test_the_summary_counts_by_kind():
     assert summary(verdicts) == (
         "1 violated, 1 error, 1 expected failure, 2 hold, 1 vacuous, 1 not applicable"
     )
-    assert last_line([HOLDS, HOLDS]) == "sound (2 hold)"
+    assert last_line(Checked("numpy", 0, 100, (HOLDS, HOLDS))) == "sound (2 hold)"
 
 
 CLONES = replace(VACUOUS, invariant="symmetry/clones")
@@ -224,7 +227,79 @@ RANDOM = replace(VIOLATED, invariant="symmetry/repeatable")
     ],
 )
 def test_the_last_line_says_what_it_all_means(verdicts, text):
-    assert conclusion(verdicts) == text
+    assert conclusion(Checked("numpy", 0, 100, tuple(verdicts))) == text
+
+
+LINE = Place("/where/train.py", 24)
+SCALED = Unequal("fc1", 16, 0, "constant", "aten.mul", LINE)
+TIED = Unequal("v", 30, 10, "reshape", "aten.view", LINE)
+GATE = Unequal("0", 2, 0, "place", "aten.slice", Place("", 0))
+
+
+def of_layers(*layers, verdicts=(HOLDS,), idle=()):
+    coverage = Coverage("Net", (), (), (), without_units=layers, without_gradient=idle)
+    return Checked("train.py:train", 0, None, tuple(verdicts), coverage=coverage)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "layers", "text"),
+    [
+        ([HOLDS], [SCALED], "sound, but for 1 layer without equal units"),
+        ([HOLDS], [SCALED, TIED], "sound, but for 2 layers without equal units"),
+        (
+            [HOLDS, replace(VIOLATED, kind="rounding")],
+            [TIED],
+            "sound up to rounding, but for 1 layer without equal units",
+        ),
+        (
+            [HOLDS, EXPECTED],
+            [TIED],
+            "sound but for 1 expected failure, and for 1 layer without equal units",
+        ),
+        ([VIOLATED], [TIED], "1 invariant violated: look at symmetry/w2-rows"),
+        (
+            [HOLDS, replace(CLONES, unproved=True)],
+            [SCALED],
+            (
+                "no equal units were checked: fc1: 16 units, none equal: /where/train.py:24 "
+                "multiplies each by a number of its own; --skip symmetry/clones lets it pass"
+            ),
+        ),
+    ],
+)
+def test_layers_without_equal_units_are_counted_at_the_end(verdicts, layers, text):
+    assert conclusion(of_layers(*layers, verdicts=verdicts)) == text
+
+
+def test_layers_without_equal_units_are_told_with_their_line():
+    added = replace(SCALED, operation="aten.add_")
+    others = [replace(SCALED, module=f"fc{n}", operation="aten.div") for n in range(2, 7)]
+    assert remarks(of_layers(added, TIED, GATE, *others)) == (
+        "fc1: 16 units, none equal: /where/train.py:24 adds a number of its own to each",
+        "v: 30 units, only 10 equal: /where/train.py:24 ties entries of different units (view)",
+        "layer 0: 2 units, none equal: treats them by their places (slice)",
+        (
+            "fc2, fc3, fc4 and 2 more: 16 units each, none equal: /where/train.py:24 has a number "
+            "of its own for each (div)"
+        ),
+    )
+
+
+def test_modules_without_gradient_are_told():
+    assert remarks(of_layers(idle=("pool",))) == ("no gradient reaches pool",)
+    found = of_layers(idle=tuple("abcde"))
+    assert remarks(found) == ("no gradient reaches a, b, c and 2 more",)
+    assert json.loads(to_json(found))["without_gradient"] == [*"abcde"]
+
+
+def test_json_has_layers_without_equal_units():
+    found = json.loads(to_json(of_layers(SCALED)))["without_units"]
+    why = "/where/train.py:24 multiplies each by a number of its own"
+    assert found == [
+        {"module": "fc1", "units": 16, "why": why, "file": "/where/train.py", "line": 24}
+    ]
+    of_step = json.loads(to_json(Checked("numpy", 0, 100, (HOLDS,))))
+    assert (of_step["without_units"], of_step["without_gradient"]) == ([], [])
 
 
 def test_json():
