@@ -37,7 +37,7 @@ from symmetry.targets.names import RECORDED, split_tail, with_arguments
 _FIRST = 5  # times as long as any other may a first call take: it may import and compile
 _START = 60  # seconds until a process has begun: what it imports then is ours, on a busy machine
 _MOST_PRINTED = 10_000  # bytes of what a target prints
-_RUNS, _STEPS = 40, 100  # that a check of a training makes, about
+_RUNS, _STEPS = 60, 120  # that a check of a training makes, about
 _SLOW, _SHORT, _LONG = 5, 10, 120  # seconds before the first step of a script; of checks
 _PATIENCE = 2  # hangs, until first calls get no more time; ends between cases, until nothing is run
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import builtins
 import gc
 import importlib.util
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -23,8 +22,8 @@ from symmetry.base.errors import TrainingError
 from symmetry.base.raised import in_one_line, place_of
 from symmetry.trainings.torch.objects import gpu_hint
 from symmetry.trainings.torch.script.coroutine import Coroutine, modes
-from symmetry.trainings.torch.script.mirror import Mirror, code_of
-from symmetry.trainings.torch.script.originals import Originals
+from symmetry.trainings.torch.script.mirror import code_of
+from symmetry.trainings.torch.script.mirrors import Mirrors
 from symmetry.trainings.torch.script.source import Source
 from symmetry.trainings.torch.script.watch import NoOptimizer, Watch
 from symmetry.trainings.torch.script.world import World
@@ -47,8 +46,8 @@ class Execution:
         The script.
     by_hand
         Whether it updates without an optimiser.
-    originals
-        The user's files as they were before the first run.
+    mirrors
+        Where it takes a mirror of its folders from, and gives it back to.
 
     Raises
     ------
@@ -58,25 +57,23 @@ class Execution:
         If it has to be begun again ``by_hand``.
     """
 
-    def __init__(self, source: Source, *, by_hand: bool, originals: Originals) -> None:
+    def __init__(self, source: Source, *, by_hand: bool, mirrors: Mirrors) -> None:
         self._source, self._main = source, ModuleType("__main__")
-        self._mirror = Mirror(*source.homes, told=_tell, originals=originals)
+        self._mirrors, self._mirror = mirrors, mirrors.take()
         self._file = source.script
         if isinstance(source.script, Path):
             self._file = self._main.__file__ = self._mirror.of(source.script)
-        temporary = self._mirror.of("/.temporary")
-        os.mkdir(temporary)
         homes = [str(home) for home in source.homes]
         self._world = World(
             [str(self._file), *source.arguments],
             [self._mirror.of(homes[0]), *(p for p in sys.path if p not in ("", *homes))],
             folder=self._mirror.of(source.folder),
-            temporary=temporary,
+            temporary=self._mirror.temporary,
             main=self._main,
             mirror=self._mirror.top,
             homes=homes,
         )
-        self._coroutine = Coroutine(self._run)
+        self._coroutine, self._closed = Coroutine(self._run), False
         self._watch = Watch(self._coroutine.suspend, by_hand=by_hand)
         began = time.perf_counter()
         try:
@@ -115,17 +112,20 @@ class Execution:
 
     def close(self) -> None:
         """End it where it is, and remove what it has written."""
-        if self._coroutine in _left:
+        if self._closed:
             return
+        self._closed = True
         with calling("closing", self._source.name, counts=False):
             for _ in range(_THROWS):
                 if not self._coroutine.ended:
                     with suppress(BaseException):
                         self._resume(Closed)
-        if not self._coroutine.ended:
-            self._empty()
-        self._mirror.remove()
         self._mirror.forget_imports()
+        if self._coroutine.ended:
+            self._mirrors.give(self._mirror)
+        else:
+            self._empty()
+            self._mirror.remove()
 
     def _empty(self) -> None:
         """Free what is large of a script that cannot be ended."""
@@ -246,10 +246,3 @@ def _found(module: str, main: ModuleType) -> Any:
     main.__spec__, main.__package__, main.__file__ = spec, spec.parent, spec.origin
     sys.argv[0] = spec.origin or module
     return spec.loader.get_code(spec.name)  # type: ignore[attr-defined]
-
-
-def _tell(path: str, told: set[str] = set()) -> None:  # noqa: B006
-    """Say once which file a script writes that is not in the mirror."""
-    if path not in told:
-        told.add(path)
-        print(f"the script writes {path}", file=sys.__stderr__)

@@ -12,6 +12,7 @@ import importlib.machinery
 import io
 import os
 import shutil
+import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -44,6 +45,9 @@ _WRITERS = (
     ("safetensors.numpy", "serialize_file", -2),
 )
 
+_Entry = tuple[int, int, int, int]  # mode, number, time of the last change, size
+_NOTHING: _Entry = (0, 0, 0, 0)
+
 _codes: dict[tuple[str, Known | None], CodeType] = {}
 _open, _open_by_number = builtins.open, os.open
 _remove, _make_folder, _symlink = os.unlink, os.mkdir, os.symlink  # as they are outside of runs
@@ -55,6 +59,15 @@ class Mirror:
     Small files are copies, code apart: it is linked, and told from what a script has written. Where
     a link is opened for writing a copy takes its place. Of paths into the folders the patches
     make paths into the mirror, so that what ``Path(__file__).resolve()`` leads to is in it, too.
+
+    Attributes
+    ----------
+    top
+        The folder that stands for the root of the file system.
+    temporary
+        A folder for temporary files.
+    remove
+        Removes the mirror.
     """
 
     def __init__(
@@ -73,6 +86,25 @@ class Mirror:
             self._fill(folder)
             for above in [*folder.parents][:_ABOVE]:
                 self._link_beside(above)
+        self.temporary = self.of(f"{os.sep}.temporary")
+        _make_folder(self.temporary)
+        self._made = dict(_entries(self.top))
+
+    def restore(self) -> None:
+        """Make it what it was at first, whatever has been done in it: another run may have it."""
+        now = dict(_entries(self.top))
+        for path in sorted(now.keys() | self._made.keys()):  # folders before what is in them
+            made, kind = self._made.get(path), stat.S_IFMT(self._made.get(path, _NOTHING)[0])
+            if made == now.get(path):
+                continue
+            if os.path.lexists(path):
+                (_remove if os.path.islink(path) or os.path.isfile(path) else shutil.rmtree)(path)
+            if stat.S_ISDIR(kind):
+                _make_folder(path)
+            elif made is not None:
+                source = self._drive + path.removeprefix(self.top)
+                shutil.copy2(source, path) if stat.S_ISREG(kind) else _link(source, path)
+                self._made[path] = _known(os.lstat(path))
 
     def of(self, path: str | Path) -> str:
         """Return where a path outside is in the mirror."""
@@ -255,6 +287,21 @@ def code_of(file: str) -> CodeType:
         with _open(file, "rb") as source:
             _codes[key] = compile(source.read(), file, "exec", dont_inherit=True)
     return _codes[key]
+
+
+def _entries(folder: str) -> Iterator[tuple[str, _Entry]]:
+    """Yield all that is below a folder, with what it is known by."""
+    with os.scandir(folder) as found:
+        for entry in found:
+            yield entry.path, _known(entry.stat(follow_symlinks=False))
+            if entry.is_dir(follow_symlinks=False):
+                yield from _entries(entry.path)
+
+
+def _known(found: os.stat_result) -> _Entry:
+    if stat.S_ISDIR(found.st_mode):  # what is in it is known for itself
+        return found.st_mode, 0, 0, 0
+    return found.st_mode, found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def _link(source: str, target: str) -> None:

@@ -12,7 +12,7 @@ from symmetry.base import generators
 from symmetry.base.calls import calling
 from symmetry.base.errors import SymmetryError, TrainingError
 from symmetry.base.raised import silenced
-from symmetry.trainings.torch.script.originals import Originals
+from symmetry.trainings.torch.script.mirrors import Mirrors
 from symmetry.trainings.torch.script.source import Source
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Script:
         self._by_hand = False  # whether it updates without an optimiser
         self._unused: list[Execution] = []
         self._alive: weakref.WeakSet[Execution] = weakref.WeakSet()
-        self._originals = Originals()
+        self._mirrors = Mirrors(*source.homes)
         self._begun = 0
 
     def prepare(self) -> None:
@@ -60,7 +60,7 @@ class Script:
         with generators.kept(generators.shared()), silenced():
             generators.seed_all(0)
             try:
-                execution = Execution(self._source, by_hand=False, originals=self._originals)
+                execution = Execution(self._source, by_hand=False, mirrors=self._mirrors)
             except NoOptimizer:
                 self._by_hand = True
                 return
@@ -78,7 +78,7 @@ class Script:
         while self._unused:
             self._unused.pop().close()
         self._collect()
-        execution = Execution(self._source, by_hand=self._by_hand, originals=self._originals)
+        execution = Execution(self._source, by_hand=self._by_hand, mirrors=self._mirrors)
         self._alive.add(execution)
         step = Step(execution)
         weakref.finalize(step, self._unused.append, execution).atexit = False
@@ -95,12 +95,13 @@ class Script:
         for execution in (*self._unused, *self._alive):
             execution.close()
         self._unused.clear()
+        self._mirrors.remove()
         if changed := self._changed():
             raise SymmetryError(changed)
 
     def _changed(self) -> str:
         """Say which of the user's files have changed since the first run, if any has."""
-        first, *others = self._originals.changed() or [""]
+        first, *others = self._mirrors.originals.changed() or [""]
         more = f" and {len(others)} more files" if others else ""
         return first and (
             f"{self._source.name}: {first}{more} changed while it ran: if it writes there by other "
