@@ -65,13 +65,14 @@ def command(target: str, json: Path | None, script: Path | None, **given: Any) -
     as far as the code lets arrays through; JAX's one by one instead of compiled. The operation is
     then repeated alone; with --script, its operands are saved beside a short script that does so.
     Where no equal units split, the first operation is named that does more than exchange two units
-    that differ when they are exchanged.
+    that differ when they are exchanged; where there is none, either, the line of the forward that
+    makes units of a layer unequal.
 
     With a case, or with generated data, libraries are limited to one thread, as in `symmetry
     check`.
 
-    Exit status: 0 nothing split, or units of a training by rounding only; 1 something split; 2 the
-    command could not do its work.
+    Exit status: 0 nothing split, or units of a training by rounding only; 1 something split, or a
+    line makes units unequal; 2 the command could not do its work.
     """
     from symmetry.base.files import writable_files, write_all
     from symmetry.culprit.explain import explain_training
@@ -109,7 +110,8 @@ def command(target: str, json: Path | None, script: Path | None, **given: Any) -
     if script is not None and written is None:
         say(f"no operation can be done again alone: {script} was not written")
     rounds = isinstance(found, TrainingTarget) and explanation.outcome == "rounding"
-    return OK if explanation.step is None or rounds else FOUND
+    splits = explanation.step is not None or explanation.outcome == "unequal"
+    return FOUND if splits and not rounds else OK
 
 
 def _explain_step(

@@ -168,6 +168,7 @@ def _explain_later(
                 if found.outcome == "explained":
                     size = f"{ROUNDING}: {NOT_THE_CAUSE}"
                     first = rounding.culprits[0]
+                    assert first.difference is not None  # it was watched
                     first = replace(first, difference=replace(first.difference, size=size))
                     return replace(found, culprits=(*found.culprits, first))
     return rounding

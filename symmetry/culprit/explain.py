@@ -15,10 +15,11 @@ from symmetry.base.errors import SymmetryError, TargetError
 from symmetry.checker.threads import one_thread
 from symmetry.checker.verdict import Verdict
 from symmetry.culprit.answer import explain_exchange, explain_splits
-from symmetry.culprit.explained import Explained
+from symmetry.culprit.explained import Culprit, Explained
 from symmetry.culprit.starts import cloned, with_different
 from symmetry.culprit.step import WatchedStep
 from symmetry.culprit.watched import WatchedStart
+from symmetry.finding.coverage import Cause, Unequal
 from symmetry.invariants.batches import samples as judge_samples
 from symmetry.steps.case import Case, with_distinct_sizes
 from symmetry.steps.recipes import start_of_case
@@ -37,6 +38,10 @@ _FEW_SAMPLES, _FEW_INPUTS = 100, 20  # that an explanation begins with
 _NOT_FROM_ZERO = "from zero weights they do not move, so units started equal but not at zero"
 _FROM_ZERO = ("symmetry/w1-columns", "symmetry/w2-rows")
 _SAMPLES = "symmetry/samples"
+_PROOFS: dict[Cause, str] = {
+    "constant": "with the entries of its constant exchanged as well, the units may be exchanged",
+    "reshape": "with two axes transposed there, the units may be exchanged one by one",
+}
 _EXPLAINED = (*_FROM_ZERO, "symmetry/clones", "symmetry/permutation")
 
 
@@ -140,11 +145,15 @@ def explain_training(
     from symmetry.finding.find import find
 
     try:
-        groups = find(training).groups if units is None else units
+        coverage = find(training) if units is None else None
+        groups = units if coverage is None else coverage.groups
+        unequal = None if coverage is None else _explain_unequal(training, coverage.without_units)
         if not groups:
             of_samples = explain_samples(training, seed)
             if of_samples is not None:
                 return of_samples
+            if unequal is not None:
+                return unequal
             raise SymmetryError(f"{training.name} has no equal units, so there is nothing to split")
         found: list[Explained] = []
         # Of clones of what a step chooses between it rightly takes the first one.
@@ -170,9 +179,42 @@ def explain_training(
                 return replace(supposed, remarks=(*supposed.remarks, remark))
         if units is None and (of_samples := explain_samples(training, seed)) is not None:
             return of_samples
+        if unequal is not None:
+            return unequal
     except TargetError as error:
         raise SymmetryError(f"{training.name}: {error}") from error
     return next((each for each in reversed(found) if each.step is not None), found[-1])
+
+
+def _explain_unequal(training: TrainingTarget, layers: Sequence[Unequal]) -> Explained | None:
+    """Name the lines that make units of layers unequal: they were found with the equal ones.
+
+    What takes units one by one, as a mixture does with its gates, may do so. None if there is no
+    other.
+    """
+    told = {layer.place: layer for layer in reversed(layers) if layer.cause != "place"}
+    culprits = [
+        Culprit(
+            operation=layer.operation,
+            file=place.shown,
+            line=place.line,
+            source=place.source,
+            phase="forward",
+            module=layer.module,
+            parameter="",
+            rows="",
+            step=1,
+            cause=f"it {layer.does}",
+            operands=(),
+            result=None,
+            difference=None,
+            evidence=(_PROOFS[layer.cause],),
+        )
+        for place, layer in reversed(told.items())
+    ]
+    unequal = tuple(layer for layer in layers if layer.cause != "place")
+    found = Explained(training.name, "unequal", 0, culprits=tuple(culprits), without_units=unequal)
+    return found if unequal else None
 
 
 def explain_samples(training: TrainingTarget, seed: int = 0) -> Explained | None:

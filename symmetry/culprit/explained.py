@@ -5,6 +5,7 @@ from typing import Literal
 
 from symmetry.base.user_code import Phase
 from symmetry.culprit.script import Script
+from symmetry.finding.coverage import Unequal
 
 Outcome = Literal[
     "nothing split",
@@ -14,6 +15,7 @@ Outcome = Literal[
     "not reached",
     "compiled only",
     "not while observed",
+    "unequal",
 ]
 
 
@@ -87,9 +89,10 @@ class Culprit:
     cause
         What it did, in a sentence.
     operands, result
-        The arrays that went into it, and the one that tells the units apart.
+        The arrays that went into it, and the one that tells the units apart; None if no run was
+        watched.
     difference
-        How far the units of the result are apart.
+        How far the units of the result are apart; None if no run was watched.
     remarks
         Where operands come from.
     evidence
@@ -109,8 +112,8 @@ class Culprit:
     step: int
     cause: str
     operands: tuple[Operand, ...]
-    result: Operand
-    difference: Difference
+    result: Operand | None
+    difference: Difference | None
     remarks: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
     script: Script | None = field(default=None, compare=False)
@@ -129,7 +132,8 @@ class Explained:
         splits the units is of the size of rounding. *another way*: it cannot be told, the run takes
         another way when units differ. *not reached*: no operation that was seen splits them.
         *compiled only*: only the compiled step splits them. *not while observed*: they split, but
-        not while the run was watched.
+        not while the run was watched. *unequal*: no equal units of the training split, but the
+        culprits make units of layers unequal.
     steps
         How many steps were compared.
     step
@@ -147,6 +151,8 @@ class Explained:
         The operations that split them, the first one first; one that may be rounding comes last.
     remarks
         What else a reader should know.
+    without_units
+        The layers whose units are unequal, if that is the outcome.
     """
 
     target: str
@@ -159,3 +165,4 @@ class Explained:
     observed: int = 0
     culprits: tuple[Culprit, ...] = ()
     remarks: tuple[str, ...] = ()
+    without_units: tuple[Unequal, ...] = ()

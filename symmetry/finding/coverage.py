@@ -68,15 +68,18 @@ class Unequal:
     place: Place
 
     @property
+    def does(self) -> str:
+        """What the operation does to them, without saying which one it is."""
+        name = self.operation.rpartition(".")[2].strip("_")
+        if self.cause == "constant":
+            return _CONSTANTS.get(name, f"has a number of its own for each ({name})")
+        ties = self.cause == "reshape"
+        return f"{'ties entries of different units' if ties else 'takes them one by one'} ({name})"
+
+    @property
     def why(self) -> str:
         """What makes them unequal, in a sentence: the line, and what it does."""
-        name = self.operation.rpartition(".")[2].strip("_")
-        does = {
-            "constant": _CONSTANTS.get(name, f"has a number of its own for each ({name})"),
-            "reshape": f"ties entries of different units ({name})",
-            "place": f"treats them by their places ({name})",
-        }
-        return f"{self.place} {does[self.cause]}" if self.place.file else does[self.cause]
+        return f"{self.place} {self.does}".strip()
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 from symmetry.base.records import dump
 from symmetry.culprit.explained import Culprit, Difference, Explained, Operand
+from symmetry.report.units import layers_record, without_units
 from symmetry.units.words import count, in_ulps
 
 _PHASES = {"forward": "forward: ", "backward": "backward: ", "optimizer": "optimiser: "}
@@ -18,6 +19,10 @@ _WITHOUT_CULPRIT = {
 
 def headline(explained: Explained) -> str:
     """Return what came out, in one line."""
+    if explained.outcome == "unequal":
+        first, *more = without_units(explained.without_units)
+        others = f"; and {count(len(more), 'more line')}" * bool(more)
+        return f"{explained.target}: {first}{others}"
     if explained.step is None:
         steps = count(explained.steps, "step")
         return f"{explained.target}: nothing split: in {steps} all equal units stayed equal"
@@ -47,6 +52,7 @@ def to_json(explained: Explained) -> str:
     """Return the text of the file that ``symmetry explain --json`` writes."""
     content = asdict(explained)
     content = {"trainer": content.pop("target"), **content}
+    content["without_units"] = layers_record(explained.without_units)
     for culprit in content["culprits"]:
         culprit["script"] = culprit["script"] and culprit["script"]["text"]
     return dump(content) + "\n"
@@ -83,9 +89,10 @@ def _facts(culprit: Culprit, units: str) -> Iterator[tuple[str, str]]:
     yield "cause", culprit.cause
     yield "step", str(culprit.step)
     yield from ((f"operand {i}", _array(operand)) for i, operand in enumerate(culprit.operands, 1))
-    yield "result", _array(culprit.result)
-    yield "samples" if units == "samples" else "units", _distance(culprit.difference)
-    yield "size", culprit.difference.size
+    if culprit.result is not None and culprit.difference is not None:
+        yield "result", _array(culprit.result)
+        yield "samples" if units == "samples" else "units", _distance(culprit.difference)
+        yield "size", culprit.difference.size
     yield from (("origin", remark) for remark in culprit.remarks)
     yield from (("evidence", evidence) for evidence in culprit.evidence)
 

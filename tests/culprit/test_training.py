@@ -45,7 +45,14 @@ FAULTY = {
     "clipped_after_a_wrong_axis": "backward: sum, ",
     "frozen_expert": "aten.zero_ on the gradient of weight, row 2, ",
 }
-SOUND = ("sound_net", "sound_convolution", "sound_attention", "sound_lstm", "rare_classes")
+SOUND = (
+    "sound_net",
+    "sound_convolution",
+    "sound_attention",
+    "sound_lstm",
+    "rare_classes",
+    "unlike_experts",
+)
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +98,23 @@ def test_units_that_the_forward_treats_differently_were_supposed_to_be_equal(
 ) -> None:
     explanation = explain(getattr(trainings, name))
     assert "were proved equal, and all were supposed to be" in explanation.remarks[-1]
+
+
+@pytest.mark.parametrize(
+    ("name", "starts"),
+    [
+        ("scaled_layer", "forward: mul of fc1, "),
+        ("scaled_layer_beside_another", "forward: add of fc1, "),
+        ("heads_not_transposed_back", "forward: view of qkv, "),
+    ],
+)
+def test_the_line_that_makes_units_unequal_is_named(name: str, starts: str, trainings: Any) -> None:
+    explanation = explain(getattr(trainings, name))
+    (culprit,) = explanation.culprits
+    assert explanation.outcome == "unequal"
+    assert culprit.source.endswith("# wrong")
+    assert culprit.file == "tests/culprit/trainings.py"
+    assert named(culprit).startswith(starts)
 
 
 def test_the_module_is_named_where_the_forward_keeps_its_statistics(trainings: Any) -> None:

@@ -293,6 +293,57 @@ def scaled_unit():
     return training(Scaled())
 
 
+def scaled_layer():
+    """No two units of the layer are equal."""
+
+    class Scaled(Net):
+        def hidden(self, x):
+            return super().hidden(x) * torch.linspace(1, 1.001, UNITS)  # wrong
+
+    return training(Scaled())
+
+
+def scaled_layer_beside_another():
+    class Scaled(Net):
+        def __init__(self):
+            super().__init__()
+            self.fc0 = nn.Linear(6, 6)
+
+        def hidden(self, x):
+            h = self.fc1(torch.tanh(self.fc0(x)))
+            return torch.tanh(h + torch.arange(UNITS) / 100)  # wrong
+
+    return training(Scaled())
+
+
+def heads_not_transposed_back():
+    class Mixed(Attention):
+        def forward(self, x):
+            x = self.embedding(x)
+            q, k, v = self.qkv(x).view(*x.shape[:2], 3, 4, 4).permute(2, 0, 3, 1, 4)
+            mixed = torch.softmax(q @ k.transpose(-1, -2) / 2, -1) @ v
+            joined = mixed.reshape(x.shape)  # wrong
+            return self.fc((x + self.projection(joined)).mean(1))
+
+    return training(Mixed(), sequences)
+
+
+def unlike_experts():
+    """A gate is taken for each expert, and these are not alike."""
+
+    class Mixture(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.gate, self.one, self.other = (nn.Linear(6, n) for n in (2, 5, 5))
+            self.out = nn.Linear(5, 4)
+
+        def forward(self, x):
+            first, second = self.gate(x).softmax(-1).unbind(-1)
+            return self.out(first[:, None] * self.one(x) + second[:, None] * self.other(x).tanh())
+
+    return training(Mixture())
+
+
 class Damped(nn.Module):
     def __init__(self):
         super().__init__()

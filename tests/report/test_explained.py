@@ -7,6 +7,8 @@ from dataclasses import replace
 
 from symmetry import Explanation
 from symmetry.culprit.explained import Culprit, Difference, Operand
+from symmetry.finding.coverage import Unequal
+from symmetry.observe.place import Place
 from symmetry.report.explained import named
 
 APART = Difference("even units | odd units", 3, 2.5e-7, "a jump: 7 times what rounding can come to")
@@ -74,6 +76,32 @@ numba: nothing split: in 5 steps all equal units stayed equal
 
 note        one core"""
     )
+
+
+def test_a_line_that_makes_units_unequal() -> None:
+    place = Place("/where/train.py", 14)
+    layers = tuple(Unequal(n, 16, 0, "constant", "aten.mul", place) for n in ("l1", "l2"))
+    cause = "it multiplies each by a number of its own"
+    scale = replace(FOUND, operation="aten.mul", phase="forward", module="l1", parameter="")
+    scale = replace(scale, rows="", step=1, file="train.py", line=14, source="h * linspace(1, 2)")
+    scale = replace(scale, cause=cause, operands=(), result=None, difference=None)
+    scale = replace(scale, remarks=(), evidence=("the units may be exchanged",))
+    found = Explanation("mine", "unequal", 0, culprits=(scale,), without_units=layers)
+    assert (
+        text(found)
+        == """\
+mine: l1, l2: 16 units each, none equal: /where/train.py:14 multiplies each by a number of its own
+
+culprit     forward: mul of l1, train.py:14
+              h * linspace(1, 2)
+cause       it multiplies each by a number of its own
+step        1
+evidence    the units may be exchanged
+"""
+    )
+    content = json.loads(found.to_json())
+    assert (content["outcome"], content["culprits"][0]["result"]) == ("unequal", None)
+    assert [layer["module"] for layer in content["without_units"]] == ["l1", "l2"]
 
 
 def test_what_could_not_be_found_is_said() -> None:

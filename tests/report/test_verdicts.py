@@ -277,7 +277,7 @@ def test_layers_without_equal_units_are_told_with_their_line():
     assert remarks(of_layers(added, TIED, GATE, *others)) == (
         "fc1: 16 units, none equal: /where/train.py:24 adds a number of its own to each",
         "v: 30 units, only 10 equal: /where/train.py:24 ties entries of different units (view)",
-        "layer 0: 2 units, none equal: treats them by their places (slice)",
+        "layer 0: 2 units, none equal: takes them one by one (slice)",
         (
             "fc2, fc3, fc4 and 2 more: 16 units each, none equal: /where/train.py:24 has a number "
             "of its own for each (div)"
