@@ -40,11 +40,15 @@ class TemporaryFolder:
     """
 
     def __init__(self, inside: str | None = None) -> None:
-        self.path = os.path.realpath(tempfile.mkdtemp(prefix=PREFIX, dir=inside))
-        lock = None if inside else _lock(self.path)
-        self.remove = weakref.finalize(self, _remove, self.path, lock)
+        made = os.path.realpath(tempfile.mkdtemp(prefix=PREFIX, dir=inside))
+        lock = None if inside else _lock(made)
+        self.remove = weakref.finalize(self, _remove, made, lock)
+        self.path = made
         if not inside:
-            _remove_left_behind(Path(self.path).parent)
+            files = Path(made, "files")  # whoever writes files locks their folder: not this one
+            files.mkdir()
+            self.path = str(files)
+            _remove_left_behind(Path(made).parent)
 
     def __enter__(self) -> str:
         return self.path

@@ -31,7 +31,7 @@ def test_a_folder_is_removed_with_what_is_in_it(place):
     with TemporaryFolder() as path:
         (Path(path) / "inner").mkdir()
         (Path(path) / "inner" / "file").touch()
-        assert Path(path).parent == place
+        assert Path(path).parents[1] == place
     assert not [*place.iterdir()]
 
 
@@ -39,6 +39,15 @@ def test_one_inside_of_another_is_made_there(place):
     with TemporaryFolder() as outer, TemporaryFolder(outer) as inner:
         assert Path(inner).parent == Path(outer)
     assert not [*place.iterdir()]
+
+
+def test_files_are_written_to_it_as_to_any_other(place):
+    writing = "import sys; from pathlib import Path; from symmetry.base.files import write_all; "
+    with TemporaryFolder() as path:
+        code = writing + "write_all({Path(sys.argv[1]): 'text'})"
+        file = Path(path) / "file"
+        subprocess.run([sys.executable, "-c", code, str(file)], check=True, timeout=60)
+        assert file.read_text("utf-8") == "text"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="nothing is known of owners")
@@ -50,7 +59,7 @@ def test_what_a_killed_process_leaves_is_removed_by_the_next(place):
         env={**os.environ, "TMPDIR": str(place), "PYTHONPATH": str(Path(__file__).parents[2])},
     )
     assert owner.stdout is not None
-    left = Path(owner.stdout.readline().strip())
+    left = Path(owner.stdout.readline().strip()).parent
     os.utime(left, (0, 0))
     with TemporaryFolder():
         assert left.is_dir()  # its owner is alive
