@@ -8,7 +8,16 @@ from typing import Any
 import click
 
 from symmetry.base.errors import FAILED, SymmetryError
-from symmetry.cli.options import DTYPE, FROM_ZERO, PATH, WHOLE, flag, option
+from symmetry.cli.options import (
+    DTYPE,
+    FROM_ZERO,
+    PATH,
+    WHOLE,
+    as_typed,
+    flag,
+    option,
+    read_cases,
+)
 from symmetry.cli.parent import Isolated
 from symmetry.cli.screen import current, say, terminal
 from symmetry.targets.names import RECORDED
@@ -25,44 +34,68 @@ from symmetry.targets.names import RECORDED
     "A regular expression on names of the others' arrays, and what it becomes. Repeatable.",
     multiple=True,
 )
+@option(
+    "--examples", "N", "Of two-layer steps: how many cases are drawn in each dtype.", 100, WHOLE
+)
+@option("--case", "JSON|FILE", "Run this case, or those in a file, one a line, instead of a list.")
 @flag("--own-start", "Let each begin from its own numbers, not from the first's.")
 @option("--json", "FILE", "Write it there, for programs.", kind=PATH)
+@option("--output", "DIR", "Write there comparison.md, with ratios by module.", kind=PATH)
 @flag("--quiet", "Print nothing but errors.")
 def command(
     targets: tuple[str, ...],
     rename: tuple[str, ...],
+    case: str | None,
     json: Path | None,
+    output: Path | None,
     quiet: bool,
     **options: Any,
 ) -> int:
     """Say whether trainings are the same as the first one, up to rounding.
 
-    FIRST and each OTHER is a training, as `symmetry check` takes it; FIRST may be a file that
-    `symmetry record` has written. All begin from the first's
-    parameters and take the same steps. A deviation is divided by the response: what one ulp in the
-    parameters does to the same array in the same step. Where they differ, the first difference is
-    named: the data, the forward, the loss, the backward, the gradients or the update, and the
-    module.
+    FIRST and each OTHER is a training, as `symmetry check` takes it, or a file that `symmetry
+    record` has written. All begin from the first's parameters and take the same steps. A deviation
+    is divided by the response: what one ulp in the parameters does to the same array in the same
+    step. Where they differ, the first difference is named: the data, the forward, the loss, the
+    backward, the gradients or the update, the module and the line.
+
+    Or all of them are two-layer steps. These are compared on the same cases, and the smallest case
+    that differs is shown.
 
     Exit status: 0 they are the same, 1 one differs or does not run, 2 they could not be compared.
     """
-    from symmetry.base.files import writable_files, write_all
+    from symmetry.base import ranks
+    from symmetry.base.files import writable_directory, writable_files, write_all
     from symmetry.comparison.compare import compare_all
     from symmetry.comparison.options import Options
     from symmetry.report.compared import exit_code, lines, to_json, unjudged
+    from symmetry.report.inner import MARKDOWN, render_compared
 
     writable_files(json)
+    if output is not None:
+        writable_directory(output, MARKDOWN)
     names = [name for name in targets if not name.endswith(RECORDED)]
     for name in names:
         current().enter(name)
     known, _ = current().learnt(names[-1]) if names else ({}, "")
     with terminal(quiet=quiet) as screen:
-        asked = Options(rename=rename, progress=screen, known=known, **options)
+        cases = None if case is None else read_cases(case)
+        asked = Options(
+            **options,
+            rename=rename,
+            cases=cases,
+            pictured=output is not None,
+            progress=screen,
+            known=known,
+        )
         found = compare_all(targets, asked)
         for line in lines(found):
             say(line)
-    if json is not None:
-        write_all({json: to_json(found)})
+    contents: dict[Path, str | bytes] = {} if json is None else {json: to_json(found)}
+    if output is not None:
+        contents |= render_compared(found, as_typed()).contents(output)
+    if ranks.rank() == 0:
+        write_all(contents)
     code = exit_code(found.others)
     if code == FAILED:
         raise SymmetryError(unjudged(found.others))

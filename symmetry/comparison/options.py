@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 
 from symmetry.base.errors import SymmetryError, TrainingError
+from symmetry.base.ranks import world
 from symmetry.checker.progress import Progress
 from symmetry.checker.verdict import Verdict
 from symmetry.steps.case import EXAMPLES, Case
@@ -44,6 +45,10 @@ class Options:
         for dtype in wanted:
             if dtype not in DTYPES:
                 raise SymmetryError(f"dtype must be one of {', '.join(DTYPES)}, not {dtype!r}")
+        if world() > 1:  # what exchanges gradients was made for the dtype that it saw
+            if "float64" in wanted:
+                raise SymmetryError("under torchrun trainings are compared as written: in float32")
+            wanted = ("float32",)
         self.dtypes = tuple(dtype for dtype in DTYPES if dtype in wanted or not wanted)
         self.renames = tuple(map(_renaming, _several(self.rename)))
 

@@ -109,8 +109,9 @@ class _Step:
         what = f"the gradient of {_several([n.removesuffix(USED) for n in names])}"
         text = f"{what} in step {self.number}"
         if used:
-            why = "backward leaves the same one, the update uses another: clipped or scaled?"
-            return None, f"{text}: {why}"
+            left = any(k.phase == "gradient" and not k.name.endswith(USED) for k in self.good)
+            same = "backward leaves the same one, the update uses another: clipped or scaled?"
+            return None, f"{text}: {same if left else 'the update uses another one'}"
         return _owner(name), f"{text}: outputs and their gradients agree"
 
     def _update(self, _: str) -> tuple[str | None, str]:

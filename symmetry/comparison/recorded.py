@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from symmetry.base.errors import SymmetryError
+from symmetry.base.ranks import rank
 from symmetry.comparison.side import Draws, Here, Responses, Side
 from symmetry.trainings.shown import Call, Key, Shown
 from symmetry.trainings.start import MORE_DRAWS
@@ -141,7 +142,8 @@ def write(file: Path, sides: Iterable[Here], max_size: float) -> tuple[str, ...]
         "sides": {side.dtype: _described(side, arrays, out) for side in sides},
     }
     about["digest"] = _digest(arrays.numbered)
-    file.write_bytes(save(arrays.numbered, {_KEY: json.dumps(about)}))
+    if rank() == 0:  # the others have taken part in the runs
+        file.write_bytes(save(arrays.numbered, {_KEY: json.dumps(about)}))
     return tuple(left_out)
 
 

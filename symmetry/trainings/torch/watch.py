@@ -17,7 +17,7 @@ from symmetry.observe.place import Place, Places
 from symmetry.observe.torch import Operation
 from symmetry.trainings.shown import USED, Call, Key, Shown, bare
 from symmetry.trainings.torch.objects import held_by
-from symmetry.trainings.torch.state import as_array, is_distributed
+from symmetry.trainings.torch.state import as_array
 from symmetry.units.state import Array
 
 
@@ -42,8 +42,7 @@ class Lines:
 
     def of(self, tensor: Tensor) -> tuple[str, int] | None:
         """Return file and line; None where they are not known."""
-        memory = 0 if is_distributed(tensor) else _memory(tensor)
-        reference, place = self._last.get(memory, (None, None))
+        reference, place = self._last.get(_memory(tensor), (None, None))
         if reference is None or reference.expired() or place is None or not place.file:
             return None
         return shorten(place.file), place.line
@@ -221,8 +220,13 @@ class Watch:
 
 
 def _memory(tensor: Tensor) -> int:
-    """Return where a tensor's numbers lie; 0 if they lie in no one piece."""
-    return tensor.untyped_storage().data_ptr() if tensor.layout is torch.strided else 0
+    """Return where a tensor's numbers lie; 0 if they lie in no one piece, or on several ranks."""
+    if tensor.layout is not torch.strided:
+        return 0
+    try:
+        return int(tensor.untyped_storage().data_ptr())
+    except RuntimeError:  # one that only wraps others
+        return 0
 
 
 def as_exact(tensor: Tensor) -> Array:
