@@ -1,4 +1,4 @@
-"""The report of a comparison: the same bytes each time, and a picture where modules were watched."""
+"""The report of a comparison: the same bytes each time, and a picture of watched modules."""
 
 from __future__ import annotations
 
