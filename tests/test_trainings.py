@@ -9,6 +9,7 @@ import importlib.util
 
 import pytest
 
+from symmetry import find_units
 from symmetry.trainings.training import TrainingTarget
 from tests.checking import check_target
 from tests.conftest import needs
@@ -16,9 +17,9 @@ from tests.conftest import needs
 pytestmark = needs("torch")
 
 if importlib.util.find_spec("torch") is None:
-    FAULTS, SOUND = (), {}
+    FAULTS, TOLD, SOUND = (), (), {}
 else:
-    from tests.faulty.trainings import FAULTS
+    from tests.faulty.trainings import FAULTS, TOLD
     from tests.sound.trainings.steps import SOUND
 
 
@@ -29,12 +30,18 @@ def test_a_fault_is_caught_by_what_is_meant_to_catch_it(fault):
     assert caught >= set(fault.caught_by)
 
 
+@pytest.mark.parametrize("told", TOLD, ids=lambda told: told.name)
+def test_what_makes_units_unequal_is_told(told):
+    assert told.is_told(find_units(told.make))
+
+
 @pytest.mark.parametrize("name", SOUND)
 def test_a_sound_training_is_not_accused(name):
     checked = check_target(TrainingTarget(name, SOUND[name]))
     assert [v for v in checked.verdicts if v.gates] == []
     assert checked.coverage is not None
     assert checked.coverage.groups
+    assert checked.coverage.without_units == checked.coverage.without_gradient == ()
     judged = [v for v in checked.verdicts if v.invariant == "symmetry/permutation"]
     assert "holds" in {verdict.kind for verdict in judged}
 

@@ -9,6 +9,7 @@ from symmetry.invariants.catalogue import catalogue_of
 from symmetry.report.files import Figure, plain
 from symmetry.report.filling import environment, fill_paragraphs
 from symmetry.trainings.start import THRESHOLDS
+from tests.faulty.trainings import TOLD
 from tests.faulty.trainings.survey import Fared
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def section(found: tuple[Fared, ...]) -> str:
         broken=broken,
         sound=sound,
         caught=sum(fared.as_it_should_be for fared in broken),
+        told=TOLD,
         accused=[fared.name for fared in sound if fared.caught_by],
         invariants=catalogue_of("trainings"),
         short=lambda name: name.partition("/")[2],

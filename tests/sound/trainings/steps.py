@@ -792,3 +792,16 @@ def first_forward_that_initialises() -> Any:
         return z.square().mean() - model[3].scale.abs().log().mean()
 
     return plain(model, optimizer, loss)
+
+
+@sound
+def frames_side_by_side() -> Any:
+    """A reshape joins two frames, as models of speech do: it ties no entries of different units."""
+    first, second = nn.Linear(6, 5), nn.Linear(10, 4)
+    model = nn.Sequential(first, nn.Tanh(), nn.Unflatten(1, (2, 2)), nn.Flatten(2), second)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    return plain(
+        model,
+        optimizer,
+        lambda i: F.cross_entropy(model(numbers(8, 4, 6, seed=i)).mean(1), labels(8, 4, seed=i)),
+    )
