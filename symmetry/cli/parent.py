@@ -196,6 +196,8 @@ class _Work:
 
     def _tell(self, run: int, step: int, took: float, setup: float) -> None:
         """Say how far a training has come, and once if its runs are slow."""
+        if self._order.arguments[:1] != ["check"]:  # another command makes fewer runs
+            return
         whole = setup * _RUNS + took * _STEPS
         if run and self._doing:
             what, number, of, _, bar = self._doing

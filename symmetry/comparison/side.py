@@ -86,6 +86,7 @@ class Here(Side):
     random: dict[tuple[str, str], None] = field(default_factory=dict)  # its random operations
     random_numbers: dict[str, None] = field(default_factory=dict)  # that these are given
     drawn: dict[Any, int] = field(default_factory=dict)  # how often, by kind and shape
+    idle: bool = False  # whether it asks for a compiler, which compiles nothing
     _compiles: bool = False  # what is compiled runs nothing where results are nudged
     _eps: dict[str, float] = field(default_factory=dict)  # of the trained parameters
     _response: Responses = field(default_factory=list)
@@ -153,6 +154,7 @@ class Here(Side):
         if draw is None:
             precision = run.precision()
             self._compiles = run.compiles
+            self.idle = run.asks_to_compile and not run.compiles
             self._eps = {name: precision[name] for name in run.trained}
 
     def _step(self, run: Run) -> Shown:

@@ -190,6 +190,12 @@ class _Pair:
     def _judged(self, reference: Side, other: Side) -> Judged:
         self._must_fit(reference, other)
         judged = judge(reference, other)
+        for side in (reference, other):
+            if isinstance(side, Here) and side.idle and side.dtype == "float32":
+                note = (
+                    f"{side.name} calls compile(), and torch.compile finds nothing in it to compile"
+                )
+                self._notes[note] = None
         mine, theirs = reference.held, other.held
         self._only = tuple(sorted(mine - theirs)), tuple(sorted(theirs - mine))
         return judged

@@ -162,6 +162,11 @@ class Run(Protocol):
         ...
 
     @property
+    def asks_to_compile(self) -> bool:
+        """Whether a module of the model was to be compiled in place, be it done or not."""
+        ...
+
+    @property
     def loss(self) -> float | None:
         """The sum of the last step's losses; None if it had none."""
         ...

@@ -52,7 +52,7 @@ def test_the_same_is_quiet_on_request():
     ],
 )
 def test_what_a_training_can_do(other, phrase):
-    done = compare("training", other, "--dtype=float32", "--timeout=6")
+    done = compare("training", other, "--dtype=float32", "--timeout=3")
     assert done.status == 1, done.err
     assert f"{HERE}{other} does not run: " in done.out
     assert phrase in done.out
@@ -64,7 +64,41 @@ def test_what_a_training_can_do(other, phrase):
         ("crashing", "training", "SIGABRT"),
         ("training", "unrelated", "no parameter in common"),
         ("training", "missing", "has no attribute"),
+        ("still", "still", "still: cannot judge: nothing moves"),
     ],
 )
 def test_what_cannot_be_compared(first, other, phrase):
     assert_one_line(compare(first, other, "--dtype=float32"), phrase)
+
+
+@pytest.mark.parametrize(
+    ("data", "phrase"), [(b"cut", "it may be cut off"), (None, "cannot read missing.safetensors")]
+)
+def test_a_file_that_is_no_recorded_run(tmp_path, data, phrase):
+    if data is not None:
+        (tmp_path / "missing.safetensors").write_bytes(data)
+    assert_one_line(symmetry("compare", "missing.safetensors", "numpy", cwd=tmp_path), phrase)
+
+
+def test_two_layer_steps(tmp_path):
+    steps = [f"tests.comparison.steps:{name}" for name in ("step", "in_another_order", "tanh")]
+    asked = "compare", *steps, "--examples", 10, "--dtype", "float64", "--output", tmp_path
+    done = symmetry(*asked, cwd=ROOT)
+    assert done.status == 1, done.err
+    assert f"{steps[1]} is the same training as {steps[0]}, up to rounding" in done.out
+    assert "  first    the forward of step 1: the bias row of w2 moves otherwise" in done.out
+    assert "after step 1 of the case {" in done.out
+    assert f"## `{steps[2]}`" in (tmp_path / "comparison.md").read_text()
+
+
+def test_the_report_has_the_same_bytes(tmp_path):
+    names = HERE + "training", HERE + "sdpa"
+    asked = "compare", *names, "--steps", 1, "--dtype", "float32", "--output", "report"
+    written = []
+    for where in ("a", "b"):
+        (tmp_path / where).mkdir()
+        done = symmetry(*asked, cwd=tmp_path / where)
+        assert done.status == 0, done.err
+        written.append({p.name: p.read_bytes() for p in (tmp_path / where / "report").iterdir()})
+    assert written[0] == written[1]
+    assert written[0].keys() == {"comparison.md", "comparison.png"}

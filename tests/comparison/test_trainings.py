@@ -111,6 +111,12 @@ def test_numbers_that_are_not_finite():
     assert "after step 2 both have numbers that are not finite" in repr(found)
 
 
+def test_what_compiles_nothing_is_told():
+    found = compare("compiled_in_place", "compiled_in_place", dtype="float32")
+    assert found
+    assert "calls compile(), and torch.compile finds nothing in it to compile" in repr(found)
+
+
 def test_the_json(others):
     found = json.loads(others.to_json())
     assert found["reference"] == HERE + "training"
@@ -147,6 +153,25 @@ def test_what_cannot_be_compared(first, other, phrase):
         compare(first, other)
     assert phrase in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_nothing_can_be_judged():
+    found = compare("still", "still", dtype="float32")
+    assert not found
+    assert found.others[0].same is None
+    assert "could not be compared with" in repr(found)
+    assert "cannot judge: nothing moves" in repr(found)
+
+
+def test_steps_and_trainings_are_not_compared():
+    from symmetry import SymmetryError, compare
+
+    for targets, phrase in (
+        (("numpy", HERE + "training"), "numpy is a two-layer step and tests.comparison.train"),
+        ((HERE + "training",), "give at least two targets"),
+    ):
+        with pytest.raises(SymmetryError, match=phrase):
+            compare(*targets)
 
 
 def test_options_that_make_no_sense():

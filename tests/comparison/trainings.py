@@ -150,6 +150,19 @@ noisy = variant(between=lambda x: x + 0.1 * torch.randn_like(x))
 noisier = variant(between=lambda x: x + 0.2 * torch.randn_like(x))
 
 
+def compiled_in_place():
+    model = nn.Sequential(nn.Linear(WIDTH, 5), nn.Tanh(), nn.Linear(5, CLASSES))
+    model.compile(backend="eager")
+    update = torch.optim.SGD(model.parameters(), 0.1)
+
+    def step(i):
+        update.zero_grad()
+        model(batch(i)[0]).square().mean().backward()
+        update.step()
+
+    return model, step
+
+
 def raising():
     model, step = training()
 
@@ -181,6 +194,11 @@ def unseeded():
             model.fc.bias.add_(torch.rand(12, generator=drawn), alpha=1e-3)
 
     return model, noisy
+
+
+def still():
+    model, _ = training()
+    return model, lambda i: model(batch(i)[0]).square().mean().backward()
 
 
 def wide():

@@ -205,6 +205,12 @@ class TorchRun(Hooked):
         """Whether torch.compile has had something to do since it began."""
         return frames() != self._frames
 
+    @property
+    def asks_to_compile(self) -> bool:
+        """Whether ``nn.Module.compile`` was called, which leaves out what is all PyTorch's own."""
+        modules = self.objects.model.modules()
+        return any(getattr(m, "_compiled_call_impl", None) is not None for m in modules)
+
     def turned_by(self, setting: str) -> AbstractContextManager[Callable[[], bool]]:
         """Turn a setting of PyTorch while the block runs: see ``settings``."""
         context: AbstractContextManager[Callable[[], bool]] = SETTINGS[setting](self.objects)
