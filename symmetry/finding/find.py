@@ -44,6 +44,12 @@ def find(training: TrainingTarget, progress: Tell = lambda *_: None) -> Coverage
     progress("modules in lists", 0, 1)
     reasons = Reasons(solver, search.unused, trained, rehearsal.reached, rehearsal.layers)
     free = [slot for slot, _ in reasons.left(groups) if reasons.has_gradient(slot[0])]
+    free += [  # buffers, as the biases of routers
+        (name, axis)
+        for name in rehearsal.steps.buffers
+        for axis in range(len(shapes[name]))
+        if not any(units.along(name, axis) for units in groups)
+    ]
 
     def holds(units: Units) -> bool:
         if len(idle(units, reached)) == units.count:

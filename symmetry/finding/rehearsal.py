@@ -87,6 +87,11 @@ class Gradients:
         """How many entries received one."""
         return sum(map(np.count_nonzero, self.entries.values()))
 
+    @property
+    def everywhere(self) -> bool:
+        """Whether all entries did, and there are some."""
+        return bool(self.entries) and all(reached.all() for reached in self.entries.values())
+
 
 @dataclass(frozen=True)
 class First:
@@ -393,13 +398,19 @@ def _generic(steps: Steps, start: State, names: Collection[str]) -> tuple[State,
 
     Units that are dead there, as those of a ReLU may be, do not show where they lie. How many
     entries receive a gradient at the training's own start does not matter: units may be dead there.
+    Where two starts that are far from each other agree on what is reached, no other reaches more.
     With it comes what is seen of gradients from there.
     """
     best, most = start, Gradients({}, STEPS, ())
     for moved in _candidates(start, names):
         reached = _reached(steps, moved)
-        if reached is not None and (best is start or reached.count > most.count):
+        if reached is None:
+            continue
+        agreed = 0 < reached.count and _same_entries(reached, most)
+        if best is start or reached.count > most.count:
             best, most = moved, reached
+        if agreed or most.everywhere:
+            return best, most
     for _ in range(_REVIVALS):
         moved = _revived(best, most.entries)
         reached = _reached(steps, moved)
@@ -407,6 +418,12 @@ def _generic(steps: Steps, start: State, names: Collection[str]) -> tuple[State,
             break
         best, most = moved, reached
     return best, most
+
+
+def _same_entries(one: Gradients, other: Gradients) -> bool:
+    return one.entries.keys() == other.entries.keys() and all(
+        np.array_equal(reached, other.entries[name]) for name, reached in one.entries.items()
+    )
 
 
 def _reached(steps: Steps, start: State) -> Gradients | None:

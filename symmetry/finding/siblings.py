@@ -1,7 +1,7 @@
-"""Units that are whole modules: experts, twin critics. They are guessed by names, and then proved.
+"""Units that are whole modules, or slices of stacked arrays: experts, twin critics.
 
-Following an exchange through the operations does not find them: a loop over experts performs other
-operations for each, and an array becomes another array.
+They are guessed by names, and then proved. Following an exchange through the operations does not
+find them: a loop over experts performs other operations for each, and an array becomes another one.
 """
 
 import itertools
@@ -15,33 +15,37 @@ Holds = Callable[[Units], bool]
 
 
 def siblings(shapes: Shapes, free: Sequence[tuple[str, int]], holds: Holds) -> Iterator[Units]:
-    """Yield groups of modules that may be exchanged.
+    """Yield groups of modules, or of slices of stacked arrays, that may be exchanged.
 
     Parameters
     ----------
     shapes
         Of all arrays of the model, by their names.
     free
-        Arrays and axes of parameters with a gradient that lie in no group: of a router, say.
+        Arrays and axes that lie in no group: of parameters with a gradient, as a router's, and of
+        buffers.
     holds
         Proves a group.
     """
     found: set[frozenset[str]] = set()
-    for path, count, fixed in (*_alike(shapes), *_runs(shapes)):
-        arrays = frozenset(name for part in fixed for name in part.arrays)
-        if arrays in found:  # in shorter runs
+    taken: set[str] = set()
+    for path, count, fixed in (*_alike(shapes), *_runs(shapes), *_stacked(shapes, free)):
+        arrays = frozenset(name for part in fixed for name in part.names)
+        stacked = not fixed[0].arrays
+        if arrays in found or (stacked and not taken.isdisjoint(arrays)):  # in shorter runs
             continue
-        around = f"{path.rpartition('.')[0]}."
+        around = f"{path.rpartition('.')[0] or path}."
         along = [
             Part(array, axis)
             for array, axis in free
-            if shapes[array][axis] == count and array.startswith(around)
+            if shapes[array][axis] == count and array.startswith(around) and array not in arrays
         ]
         by_module = itertools.groupby(along, lambda part: part.array.rpartition(".")[0])
         for more in ((), *(tuple(parts) for _, parts in by_module), tuple(along)):
             units = Units("", count, (*fixed, *more), chosen=True)
             if holds(units):
                 found.add(arrays)
+                taken.update(units.arrays)
                 yield units
                 break
 
@@ -84,6 +88,25 @@ def _runs(shapes: Shapes) -> Iterator[tuple[str, int, tuple[Part, ...]]]:
             kinds = {tuple((rest, shapes[n]) for rest, n in m.items()) for m in members}
             if len(kinds) == 1:
                 yield f"{path}.", len(members), _side_by_side(members)
+
+
+def _stacked(
+    shapes: Shapes, free: Sequence[tuple[str, int]]
+) -> Iterator[tuple[str, int, tuple[Part, ...]]]:
+    """Yield the same of arrays that stack one matrix for each expert along their first axis.
+
+    All of a module belong together, or else of the one that it lies in; and so do their vectors.
+    """
+    first = [name for name, axis in free if axis == 0 and shapes[name][0] > 1]
+    homes = {name: name.rpartition(".")[0] for name in first}
+    stacks = [name for name in first if len(shapes[name]) > 2]
+    for above in (False, True):
+        paths = [homes[n].rpartition(".")[0] if above else homes[n] for n in stacks]
+        pairs = ((path, shapes[name][0]) for path, name in zip(paths, stacks, strict=True) if path)
+        for path, count in dict.fromkeys(pairs):
+            inside = {homes[name] for name in stacks if name.startswith(f"{path}.")}
+            own = [n for n in first if homes[n] in inside and shapes[n][0] == count]
+            yield path, count, tuple(Part(name, 0) for name in own)
 
 
 def _side_by_side(members: Sequence[Mapping[str, str]]) -> tuple[Part, ...]:

@@ -538,6 +538,34 @@ def stacked_experts():
     return classify(model, normal(12, 4), 3)
 
 
+def looped_experts():
+    """As ``stacked_experts``, but each sample is handed to its best two, in a loop.
+
+    A buffer has a number for each expert.
+    """
+
+    def forward(m, x):
+        x = m.embed(x)
+        weights, chosen = (m.router(x) + m.bias).softmax(-1).topk(2)
+        out = torch.zeros_like(x)
+        for number in chosen.unique():
+            sample, place = torch.where(chosen == number)
+            hidden = F.gelu(x[sample] @ m.w1[number]) @ m.w2[number]
+            out.index_add_(0, sample, hidden * weights[sample, place, None])
+        return m.head(x + out)
+
+    model = Model(
+        forward,
+        embed=nn.Linear(4, 6),
+        router=nn.Linear(6, 3),
+        w1=nn.Parameter(torch.randn(3, 6, 5)),
+        w2=nn.Parameter(torch.randn(3, 5, 6)),
+        head=nn.Linear(6, 3),
+    )
+    model.register_buffer("bias", torch.tensor([0.1, -0.1, 0.0]))
+    return classify(model, normal(40, 4), 3)
+
+
 def glu():
     """Units that lie in both halves of a matrix, and hidden units."""
     layers = nn.Linear(5, 12), nn.GLU(), nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 3)
@@ -1195,6 +1223,7 @@ COUNTED = {
     vae: 3,
     graph_attention: 5,
     stacked_experts: 5,
+    looped_experts: 5,
     experts: 6,
     top_experts: 6,
     glu: 2,

@@ -29,6 +29,19 @@ def test_modules_in_a_list_are_exchanged_with_what_has_a_slice_for_each():
     assert units.parts[-1] == ROUTER
 
 
+def test_stacked_arrays_are_exchanged_with_what_has_a_slice_for_each():
+    shapes = {
+        "model.mlp.gate.weight": (3, 4),
+        "model.mlp.experts.up": (3, 4, 5),
+        "model.mlp.experts.up_bias": (3, 5),
+        "model.mlp.experts.down": (3, 5, 4),
+    }
+    free = [(name, 0) for name in shapes]
+    (units,) = found(shapes, free, lambda units: {p.array for p in units.parts} == {*shapes})
+    assert units.count == 3
+    assert units.chosen
+
+
 def test_the_first_of_several_guesses_that_holds_is_taken():
     (units,) = found(SHAPES, [("model.router.weight", 0)], lambda _: True)
     assert ROUTER not in units.parts

@@ -1,5 +1,6 @@
 """What happens to single operations of a run: promotion to float64, and means instead of noise."""
 
+import math
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -228,6 +229,8 @@ def _promoted(func: Any, perform: Callable[..., Any], args: Any, kwargs: dict[st
     """Perform an operation in float64; what it writes into keeps its dtype."""
     if kwargs.get("dtype") in _WIDE and any(map(_is_tensor, (*args, *kwargs.values()))):
         kwargs = {**kwargs, "dtype": _WIDE[kwargs["dtype"]]}
+    elif any(map(_overflows, args)) and "dtype" in {a.name for a in func._schema.arguments}:
+        kwargs = {**kwargs, "dtype": torch.float64}  # the smallest number of float64, as a mask
     written = [(low, widened(low)) for low in filter(_is_low, written_by(func, args, kwargs))]
     doubles = {id(low): high for low, high in written}
 
@@ -258,6 +261,10 @@ def _double(value: Any) -> Any:
 
 def _is_low(value: Any) -> bool:
     return isinstance(value, Tensor) and value.dtype in _WIDE
+
+
+def _overflows(value: Any) -> bool:
+    return isinstance(value, float) and torch.finfo(torch.float32).max < abs(value) < math.inf
 
 
 def _is_tensor(value: Any) -> bool:

@@ -302,6 +302,17 @@ def one_expert_favoured() -> Any:
     )
 
 
+@fault("symmetry/permutation", wrong="of stacked experts in a loop one is trained at half the rate")
+def one_looped_expert_left_behind() -> Any:
+    model = models.RoutedExperts()
+    return between(
+        model,
+        torch.optim.SGD(model.parameters(), 0.1),
+        lambda i: classify(model, i),
+        before=lambda: [p.grad[0].div_(2) for p in (model.up, model.down)],
+    )
+
+
 @fault(*UNEQUAL, wrong="gradients are accumulated in bfloat16 for the first four units")
 def accumulated_in_bfloat16() -> Any:
     model = models.MLP()

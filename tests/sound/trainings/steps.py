@@ -416,6 +416,13 @@ def soft_experts() -> Any:
 
 
 @sound
+def stacked_experts_in_a_loop() -> Any:
+    model = models.RoutedExperts()
+    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+    return plain(model, optimizer, lambda i: classify(model, i))
+
+
+@sound
 def graph_convolution() -> Any:
     model = models.Graph()
     optimizer = torch.optim.SGD(model.parameters(), 0.1)
