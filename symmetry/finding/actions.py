@@ -7,6 +7,7 @@ they stand: what argmax yields names other units then. The empty action leaves t
 """
 
 import itertools
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -60,7 +61,7 @@ def changed(old: Array, new: Array, tolerance: float = TOLERANCE) -> NDArray[np.
     if old.dtype.kind not in "fc":
         return np.asarray(old != new)
     old, new = _levelled(old, new)
-    return np.asarray(abs(old - new) > tolerance * (abs(old).max(initial=0.0) + _TINY))
+    return _apart(old, new, tolerance)
 
 
 def same(old: Array, new: Array, tolerance: float = TOLERANCE) -> bool:
@@ -83,15 +84,23 @@ def derive(old: Array, new: Array, hints: Iterable[Action] = ()) -> Action | Non
     """
     if old.shape != new.shape:
         return None
-    mask = changed(old, new)
+    integers = old.dtype.kind == "i"
+    old, new = _levelled(old, new)
+    mask = _apart(old, new)
     if not mask.any():
         return ()
-    guesses = _guesses(old, new, positions(mask), [*dict.fromkeys(hints)])
-    return next((a for a in guesses if _fits(old.shape, a) and same(moved(old, a), new)), None)
+    guesses = _guesses(old, new, positions(mask), [*dict.fromkeys(hints)], labels=integers)
+    fitting = (action for action in guesses if _fits(old.shape, action))
+    return next((a for a in fitting if not _apart(moved(old, a), new).any()), None)
 
 
 def _guesses(
-    old: Array, new: Array, places: Sequence[tuple[int, ...]], hints: Sequence[Action]
+    old: Array,
+    new: Array,
+    places: Sequence[tuple[int, ...]],
+    hints: Sequence[Action],
+    *,
+    labels: bool,
 ) -> Iterator[Action]:
     """Yield actions that may make ``new`` of ``old``, which differ in places of each axis.
 
@@ -99,16 +108,43 @@ def _guesses(
     """
     yield from (hint for hint in hints if len(hint) == 1)
     limited = [(a, p) for a, p in enumerate(places) if len(p) < old.shape[a]]
-    for axis in range(old.ndim):
+    for axis in _axes(old, new):
         for where in dict.fromkeys([(), tuple(limit for limit in limited if limit[0] != axis)]):
             pairs = _exchanged(old, new, axis, places[axis], where)
             if pairs:
                 yield ((axis, pairs, where),)
-    if old.dtype.kind == "i":
+    if labels:
         known = sorted({factor[1] for hint in hints for factor in hint})
         yield from (((LABELS, pairs, ()),) for pairs in known)
     found = [(a, _exchanged(old, new, a, p, (), several=True), ()) for a, p in enumerate(places)]
     yield tuple(factor for factor in found if factor[1])
+
+
+def _apart(old: Array, new: Array, tolerance: float = TOLERANCE) -> NDArray[np.bool_]:
+    """Return where two arrays differ that are on one scale."""
+    if old.dtype.kind == "i":
+        return np.asarray(old != new)
+    change = old - new
+    sizes = np.abs(change, out=change) if change.dtype.kind == "f" and change.ndim else abs(change)
+    return np.asarray(sizes > tolerance * (_largest(old) + _TINY))
+
+
+def _largest(array: Array) -> float:
+    """Return the largest absolute value; without a temporary array, for arrays are large."""
+    if array.dtype.kind == "c":
+        return float(abs(array).max(initial=0.0))
+    return float(max(array.max(initial=0), -array.min(initial=0)))
+
+
+def _axes(old: Array, new: Array) -> Sequence[int]:
+    """Return the axes along which slices may be exchanged: all other slices keep their sums."""
+    change, axes = new - old, range(old.ndim)
+    size = old.size * TOLERANCE * (_largest(old) + _TINY)
+    kept = [
+        (abs(change.sum((*axes[:a], *axes[a + 1 :]))) * count <= size).all()
+        for a, count in enumerate(old.shape)
+    ]
+    return [axis for axis in axes if all(kept[:axis]) and all(kept[axis + 1 :])]
 
 
 def _levelled(old: Array, new: Array) -> list[Array]:
@@ -118,7 +154,7 @@ def _levelled(old: Array, new: Array) -> list[Array]:
     """
     if old.dtype.kind not in "fc":
         return [side.astype(np.int64) for side in (old, new)]
-    if all(abs(side).max(initial=0.0) < _FAR for side in (old, new)):  # not so if there is a NaN
+    if all(_largest(side) < _FAR for side in (old, new)):  # not so if there is a NaN
         return [old, new]
     return [np.arcsinh(np.nan_to_num(side, nan=_FAR)) for side in (old, new)]
 
@@ -147,16 +183,28 @@ def _exchanged(
     Slices are matched by one number each: they are sorted by it on both sides. With ``several``,
     their own entries may be in another order: along other axes slices are exchanged, too.
     """
-    limits = {**dict(where), axis: places}
-    grid = np.ix_(*(limits.get(a, range(size)) for a, size in enumerate(old.shape)))
-    before, after = (
-        np.moveaxis(side[grid], axis, 0).reshape(len(places), -1) for side in _levelled(old, new)
-    )
-    if several:
-        before, after = np.sort(before), np.sort(after)
-    weights = np.cos(np.arange(before.shape[1]) * 1.3 + 0.4)
-    left, right = ((rows @ weights).argsort(kind="stable").tolist() for rows in (before, after))
-    source = dict(zip(right, left, strict=True))
-    if any(source[source[i]] != i for i in source):
+    for a, limit in (*where, (axis, places)):
+        if len(limit) < old.shape[a]:
+            old, new = old.take(limit, a), new.take(limit, a)
+    number = _unordered if several else _numbers
+    left, right = (number(side, axis).argsort(kind="stable") for side in (old, new))
+    source = np.empty_like(left)
+    source[right] = left
+    if (source[source] != np.arange(len(places))).any():
         return ()
-    return tuple((places[i], places[j]) for i, j in sorted(source.items()) if i < j)
+    return tuple((places[i], places[j]) for i, j in enumerate(source.tolist()) if i < j)
+
+
+def _numbers(array: Array, axis: int) -> Array:
+    """Return one number for each slice of an axis, by which slices are matched."""
+    before, after = math.prod(array.shape[:axis]), math.prod(array.shape[axis + 1 :])
+    left, right = (np.cos(np.arange(n) * step + 0.4) for n, step in ((before, 0.7), (after, 1.3)))
+    numbers: Array = left @ (array.reshape(before, array.shape[axis], after) @ right)
+    return numbers
+
+
+def _unordered(array: Array, axis: int) -> Array:
+    """Return such a number that does not depend on the order within a slice."""
+    spread = array / (_largest(array) + _TINY) + 0.3
+    numbers: Array = (spread * spread * spread).sum((*range(axis), *range(axis + 1, array.ndim)))
+    return numbers

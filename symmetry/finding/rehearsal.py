@@ -406,7 +406,7 @@ def _generic(steps: Steps, start: State, names: Collection[str]) -> tuple[State,
         reached = _reached(steps, moved)
         if reached is None:
             continue
-        agreed = 0 < reached.count and _same_entries(reached, most)
+        agreed = reached.count > 0 and _same_entries(reached, most)
         if best is start or reached.count > most.count:
             best, most = moved, reached
         if agreed or most.everywhere:

@@ -25,6 +25,7 @@ _MORE = 60  # attempts to make one operation fit with one factor more, or with t
 Actions = dict[int, Action]  # by value
 Known = tuple[int, Factor]  # by slot
 Place = tuple[int, int]  # a slot and an axis
+Outcome = tuple[dict[str, Action], bool]  # what the leaves do, and whether that changes labels
 
 
 class Stuck(Exception):  # noqa: N818
@@ -65,6 +66,11 @@ class Solver:
         self._spots = cache(self._find_spots)
         self._left = self._work = 0
         self._pinned: Actions = {}
+        self._sources = _sources(trace)
+        # What values cannot be made to do, and with how many attempts.
+        self._failed: dict[tuple[int, Action], int] = {}
+        # By what leaves do: how their exchange ends, and the work that it may take to find out.
+        self._outcomes: dict[frozenset[tuple[int, Action]], tuple[Outcome | Stuck, int]] = {}
 
     def solve(self, leaves: Actions, *, alone: bool = False) -> tuple[dict[str, Action], bool]:
         """Return actions of the leaves that include these and leave the loss alone.
@@ -77,8 +83,26 @@ class Solver:
         Stuck
             When there are none, or they are not found.
         """
-        self._work = _WORK
         self._pinned = leaves if alone else {}
+        self._work, passed = _WORK, list[tuple[frozenset[tuple[int, Action]], int]]()
+        try:
+            outcome: Outcome | Stuck = self._completed(leaves, passed)
+        except Stuck as stuck:
+            outcome = stuck
+        for key, work in () if alone else passed:
+            self._outcomes[key] = outcome, work if self._work <= 0 else _WORK
+        if isinstance(outcome, Stuck):
+            raise outcome
+        return outcome
+
+    def _completed(
+        self, leaves: Actions, passed: list[tuple[frozenset[tuple[int, Action]], int]]
+    ) -> Outcome:
+        """Follow an exchange of leaves through the trace, with more leaves where it gets stuck.
+
+        Whatever it began with, what leaves do decides on how it ends. What they did each time that
+        it got stuck, and the work that was left, goes into ``passed``.
+        """
         acts: Actions = {}
         todo: set[int] = set()
 
@@ -101,6 +125,13 @@ class Solver:
             elif self.kept.isdisjoint(node.outputs):
                 continue
             else:
+                key = frozenset(leaves.items())
+                outcome, work = self._outcomes.get(key, (None, 0))
+                if outcome is not None and self._work <= work and not self._pinned:
+                    if isinstance(outcome, Stuck):
+                        raise outcome
+                    return outcome
+                passed.append((key, self._work))
                 more = self._repaired(k, given, acts, leaves)
                 todo.add(k)
             leaves = {**leaves, **more}
@@ -247,7 +278,11 @@ class Solver:
         return {i: a for i, a in new.items() if i in self.trace.names}
 
     def _require(self, value: int, action: Action, acts: Actions, new: Actions) -> bool:
-        """Decide in ``new`` what leaves have to do so that a value carries an action."""
+        """Decide in ``new`` what leaves have to do so that a value carries an action.
+
+        Where nothing is decided yet of the leaves that the value comes from, what cannot be done
+        once can never be done: not with as few attempts as were left then.
+        """
         if new.get(value, acts.get(value, ())) == action:
             return True
         if value in self.trace.names:
@@ -256,6 +291,19 @@ class Solver:
         if value not in self.reached:
             array = self.trace.arrays[value]
             return actions.same(actions.moved(array, action), array)
+        left, key = self._left, (value, action)
+        free = self._sources[value].isdisjoint(
+            i for which in (acts, new) for i in which if which[i]
+        )
+        if free and left <= self._failed.get(key, -1):
+            return False
+        done = self._pulled_back(value, action, acts, new)
+        if free and not done:
+            self._failed[key] = left if self._left < 0 else _PULLS
+        return done
+
+    def _pulled_back(self, value: int, action: Action, acts: Actions, new: Actions) -> bool:
+        """Do the same through the operation that makes the value."""
         self._left -= 1
         self._work -= 1
         if self._left < 0:
@@ -414,6 +462,16 @@ class Solver:
             for size, places in zip(mask.shape, actions.positions(mask), strict=True)
             if 0 < len(places) < size
         ]
+
+
+def _sources(trace: Trace) -> dict[int, frozenset[int]]:
+    """Return the leaves that each value comes from; values of the same leaves share a set."""
+    found = {i: frozenset([i]) for i in trace.names}
+    shared: dict[frozenset[int], frozenset[int]] = {}
+    for node in trace.nodes:
+        own = frozenset().union(*(found.get(i, ()) for i in node.inputs))
+        found |= dict.fromkeys(node.outputs, shared.setdefault(own, own))
+    return defaultdict(frozenset, found)
 
 
 def _is_floating(array: Array) -> bool:
