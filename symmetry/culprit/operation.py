@@ -340,12 +340,15 @@ class CapturedOperation:
     def _elsewhere(self) -> Sequence[int]:
         """Return an operand whose units lie at other indices than those of the one before it.
 
-        Both are returned, the later one first; nothing if there are none.
+        Both are returned, the later one first; nothing if there are none. A result of the same
+        shape may fit by chance, where all its values have one size.
         """
         along = [(n, s) for n, s in enumerate(self._operands) if s is not None and s.kind == "axis"]
+        fits = self._location.both and self._location.fits
         for (before, one), (position, other) in pairwise(along):
-            fits = self._location.both and self._location.fits
-            if (one.i, one.j) != (other.i, other.j) and not fits:
+            moved = (one.i, one.j) != (other.i, other.j)
+            alike = one.axis == other.axis and one.shape == other.shape == self._location.shape
+            if moved and (alike or not fits):
                 return position, before
         return ()
 

@@ -15,6 +15,7 @@ from tests.culprit.steps import (
     culprit,
     cumulative,
     dropout,
+    explained,
     faulty,
     loop_over_blocks,
     multiply_last_unit,
@@ -202,3 +203,17 @@ def test_units_at_the_places_of_others_are_named_where_they_meet(data):
 def line_of(function, text):
     lines, first = inspect.getsourcelines(function)
     return first + next(n for n, line in enumerate(lines) if text in line)
+
+
+def test_units_at_the_places_of_others_are_named_where_all_values_have_one_size():
+    """Of the first gradient and its root mean square the quotients are 1 and -1."""
+
+    def scaled(x, y, w1, w2, lr):
+        new_w1, new_w2 = step(x, y, w1, w2, lr)
+        g2 = w2 - new_w2
+        square = np.roll(g2 * g2, 1, axis=0)
+        return new_w1, w2 - g2 / (np.sqrt(square) + np.float32(1e-8))
+
+    found = explained(scaled).culprits[0]
+    assert found.operation == "roll"
+    assert found.cause == "operand 2 holds the units at other positions"
