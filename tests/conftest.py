@@ -17,22 +17,32 @@ settings.load_profile("symmetry")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Set where the frameworks must be there: then nothing is skipped for want of one, and only the
-# tests that need one are run, since all the others have been run without.
+# Set where the libraries must be there: then nothing is skipped for want of one.
 FRAMEWORKS = bool(os.environ.get("CI_FRAMEWORKS"))
 
 
 def needs(module: str) -> pytest.MarkDecorator:
-    """Skip without the library on a user's machine; in CI let the import fail loudly."""
-    missing = importlib.util.find_spec(module) is None
-    if missing and FRAMEWORKS:
+    """Skip without the library on a user's machine; in CI let the import fail loudly.
+
+    ``pytest -m needs`` runs what is skipped elsewhere, and nothing else.
+    """
+    if FRAMEWORKS and not _is_there(module):
         raise RuntimeError(f"{module} must be installed where CI_FRAMEWORKS is set")
-    return pytest.mark.skipif(missing, reason=f"{module} is not installed")
+    return pytest.mark.needs(module)
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests that need no framework, where that is asked for."""
-    if FRAMEWORKS:
-        others = [item for item in items if item.get_closest_marker("skipif") is None]
-        config.hook.pytest_deselected(items=others)
-        items[:] = [item for item in items if item not in set(others)]
+def _is_there(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the mark of what needs a library."""
+    config.addinivalue_line("markers", "needs(module): it is skipped without this library")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs a library that is not installed."""
+    for item in items:
+        needed = [str(mark.args[0]) for mark in item.iter_markers("needs")]
+        if missing := next((module for module in needed if not _is_there(module)), None):
+            item.add_marker(pytest.mark.skip(reason=f"{missing} is not installed"))

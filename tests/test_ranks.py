@@ -13,7 +13,7 @@ from tests.cli.process import Finished, environment
 from tests.conftest import needs
 from tests.trainings.torch.script import scripts
 
-pytestmark = needs("torch")
+pytestmark = [needs("torch"), pytest.mark.xdist_group("ranks")]  # one worker runs the commands
 
 ROOT = Path(__file__).parents[1]
 OF_TRAININGS = ("--only", "training/*", "--skip", "training/units")
@@ -32,7 +32,6 @@ COMMANDS = {
 
 
 def torchrun(*module: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    pytest.importorskip("torch.distributed")
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     return subprocess.run(
         [*command, "-m", *map(str, module)],

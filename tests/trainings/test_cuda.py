@@ -13,7 +13,8 @@ pytestmark = needs("torch")
 
 @pytest.fixture(autouse=True)
 def gpu() -> None:
-    torch = pytest.importorskip("torch")
+    import torch
+
     if not torch.cuda.is_available():
         pytest.skip("there is no GPU")
 

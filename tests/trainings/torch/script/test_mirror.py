@@ -12,6 +12,7 @@ from unittest.mock import patch
 import pytest
 
 from symmetry.trainings.torch.script.mirror import Mirror
+from tests.conftest import needs
 
 
 @pytest.fixture
@@ -114,9 +115,12 @@ def many_files(folder):
     return folder
 
 
+@needs("torch")
+@needs("safetensors")
 def test_what_other_languages_write_leaves_the_users_file(work, told, monkeypatch):
-    torch = pytest.importorskip("torch")
-    tensors = pytest.importorskip("safetensors.torch")
+    import torch
+    from safetensors import torch as tensors
+
     for name in ("model.pt", "model.safetensors"):
         (work / name).write_text("theirs")
     mirror = Mirror(work, told=told.append)
