@@ -22,6 +22,9 @@ def resume(start: TrainingStart) -> Measurement:
     run = start.begin(noise=True)
     if not isinstance(run, Saving):
         return Measurement(counted=False, note="its runs cannot be saved", applies=False)
+    if start.target.sequential and not (isinstance(run, Updating) and run.optimizers):
+        note = "it has no optimiser, and what else it saves is not known"
+        return Measurement(counted=False, note=note, applies=False)
     states: list[State] = []
     saves: list[Any] = []
     for _ in range(start.steps):
@@ -43,9 +46,12 @@ def resume(start: TrainingStart) -> Measurement:
         return Measurement(counted=False, note=note)
     if not violation.array:
         return Measurement.violated(violation)
+    carried = "what it carries on from step to step, such as a hidden state, is not saved"
+    if not start.target.sequential:
+        carried = "of a shuffled loader: make the batch a function of i"
     why = (
-        "some of its state is in no state_dict(), and a saved run does not go on the same (of a "
-        "shuffled loader: make the batch a function of i)"
+        "some of its state is in no state_dict(), and a saved run does not go on the same "
+        f"({carried})"
         if _after_loading(start, saves[0], states, gradients=True)
         else "the gradients of earlier steps are added up: zero_grad() is missing or comes too late"
     )

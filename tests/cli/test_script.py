@@ -77,6 +77,13 @@ def test_units_of_a_script(folder):
     assert "6  first units" in done.out
 
 
+def test_an_error_from_the_depths_of_pytorch_ends_no_process(folder):
+    (folder / "train.py").write_text(scripts.ADDS_NONE)
+    done = run(folder, "units", "train.py")
+    assert done.status == 0, done
+    assert "4  layer 0 units" in done.out
+
+
 def test_units_of_a_module_are_explained_and_expected(folder):
     (folder / "package").mkdir()
     (folder / "train.py").rename(folder / "package" / "train.py")

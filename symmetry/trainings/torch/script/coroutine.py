@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextvars import copy_context
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -17,6 +18,7 @@ from torch.utils._python_dispatch import (
 )
 
 _DEVICES = ("cpu", "cuda")
+_TIMES = 32  # each is at least two frames of C
 
 
 class Coroutine:
@@ -28,7 +30,7 @@ class Coroutine:
     """
 
     def __init__(self, function: Callable[[], None]) -> None:
-        self._stack = greenlet(function)
+        self._stack = greenlet(partial(_called_from_c, function))
         self._stack.gr_context = copy_context()  # it would begin with an empty one
         self._own: ThreadState | None = None
 
@@ -67,6 +69,18 @@ class Coroutine:
         """Go on with whoever resumed it; called on its own stack."""
         assert self._stack.parent is not None
         self._stack.parent.switch()
+
+
+def _called_from_c(function: Callable[[], None], times: int = _TIMES) -> None:
+    """Call a function below so many frames of C that no backtrace reaches the end of the stack.
+
+    Each error that PyTorch raises from C++ looks through 64 frames. Above the stack of a greenlet
+    lies whatever the thread has put there since; to read a return address there is a crash.
+    """
+    if times:
+        next(map(partial(_called_from_c, function), (times - 1,)))
+    else:
+        function()
 
 
 class ThreadState:

@@ -84,6 +84,18 @@ for _ in range(6):
         parameter.data -= 0.1 * parameter.grad
 """
 
+ADDS_NONE = """
+import torch
+
+net = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 1))
+for _ in range(6):
+    net.zero_grad()
+    x = torch.randn(8, 3)
+    (net(x) - x.sum(1, keepdim=True)).square().mean().backward()
+    for parameter in net.parameters():
+        parameter.data.add_(parameter.grad, alpha=-0.1)  # an error from C++ without a gradient
+"""
+
 WRITES_IN_C = """
 import ctypes
 
