@@ -35,6 +35,25 @@ FLOORS = (
 )
 FLOOR = {wing: floor for floor, wings in enumerate(FLOORS) for wing in wings}
 MOST = 13  # modules in a folder; `report` has one for each thing that is rendered
+LONG = 60  # lines; a longer module has a test file of its name, or a reason why it has none
+WITHOUT_TESTS = {
+    "culprit.explained": "records",
+    "comparison.outcome": "records",
+    "culprit.watched": "what watched starts promise",
+    "trainings.run": "what runs promise",
+    "units.start": "what starts promise",
+    **dict.fromkeys(
+        (
+            f"comparison.{name}"
+            for name in ("compare", "judge", "options", "phase", "place", "side")
+        ),
+        "whole trainings are compared: tests/comparison",
+    ),
+    **dict.fromkeys(
+        (f"trainings.torch.script.{name}" for name in ("coroutine", "execution", "watch", "world")),
+        "whole scripts are run: tests/trainings/torch/script/test_script.py",
+    ),
+}
 FRAMEWORKS = {"torch", "jax"}
 CONTRIBUTING = (Path(__file__).parents[1] / ".github" / "CONTRIBUTING.md").read_text()
 _MAY = re.search(r"Only (.*?) import torch or jax", CONTRIBUTING, re.DOTALL)
@@ -135,6 +154,16 @@ def floor(name: str) -> int:
 
 def test_the_house_is_as_it_is_meant() -> None:
     assert House(ROOT).faults() == []
+
+
+def test_long_modules_have_a_test_file_of_their_name() -> None:
+    tests, house = Path(__file__).parent, House(ROOT)
+    inside = {name.removeprefix("symmetry."): file for name, file in house.files.items()}
+    assert WITHOUT_TESTS.keys() <= inside.keys()
+    for name, file in inside.items():
+        if file.stem[:2] != "__" and len(file.read_text().splitlines()) > LONG:
+            place = tests.joinpath(*name.split("."))
+            assert name in WITHOUT_TESTS or place.with_name(f"test_{place.name}.py").is_file(), name
 
 
 @pytest.fixture

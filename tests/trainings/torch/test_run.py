@@ -1,4 +1,4 @@
-"""A run of a training: fresh objects, seeds, state by name, losses, promotion and means."""
+"""A run of a training: fresh objects, seeds, promotion and means."""
 
 from __future__ import annotations
 
@@ -8,22 +8,10 @@ import numpy as np
 import pytest
 
 from symmetry.base.errors import TrainingError
-from symmetry.trainings.training import TrainingTarget
 from tests.conftest import needs
+from tests.trainings.torch.runs import after, data, run, same, training
 
 pytestmark = needs("torch")
-
-
-def run(make, **options):
-    return TrainingTarget("training", make).start(**options)
-
-
-def data():
-    import torch
-
-    generator = torch.Generator().manual_seed(0)
-    x = torch.randn(12, 5, generator=generator)
-    return x, torch.randint(0, 3, (12,), generator=generator)
 
 
 def unreadable(i):
@@ -32,48 +20,6 @@ def unreadable(i):
             raise self
 
     raise Unreadable
-
-
-def training(make_optimizer=None, extras=None, before=lambda i: None, inner=None):
-    """Return a training of a small network; the arguments vary it."""
-
-    def make():
-        import torch
-        from torch import nn
-
-        x, y = data()
-        layers = [nn.Linear(5, 4), nn.Tanh(), *([inner()] if inner else []), nn.Linear(4, 3)]
-        model = nn.Sequential(*layers)
-        optimizer = (make_optimizer or torch.optim.Adam)(model.parameters(), 0.1)
-
-        def step(i):
-            before(i)
-            optimizer.zero_grad()
-            nn.functional.cross_entropy(model(x), y).backward()
-            optimizer.step()
-
-        return (model, step) if extras is None else (model, step, extras(model, optimizer))
-
-    return make
-
-
-def after(steps, make, **options):
-    """Return the state after steps of a fresh run."""
-    taken = run(make, **options)
-    for _ in range(steps):
-        taken.step()
-    return taken.state()
-
-
-def same(a, b):
-    return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
-
-
-def test_state_is_every_floating_tensor_by_name():
-    names = [f"{layer}.{kind}" for layer in (0, 2) for kind in ("weight", "bias")]
-    assert list(run(training()).state()) == [f"model.{name}" for name in names]
-    kept = [f"optimizer.{key}.{n}" for n in names for key in ("step", "exp_avg", "exp_avg_sq")]
-    assert list(after(1, training())) == [*(f"model.{name}" for name in names), *kept]
 
 
 def test_runs_are_fresh_and_seeded():
@@ -103,75 +49,6 @@ def test_runs_that_take_turns_do_not_disturb_each_other_or_anybody():
         taken.step()
     assert same(a.state(), b.state())
     assert random.random() == expected
-
-
-def test_a_state_is_loaded_into_the_same_tensors():
-    first, second = run(training()), run(training(), seed=1)
-    for _ in range(2):
-        first.step()
-        second.step()
-    second.load(first.state())
-    first.step()
-    second.step()
-    assert same(first.state(), second.state())
-
-
-def test_numbers_of_16_bits_are_exact_in_float32():
-    import torch
-
-    def make():
-        return torch.nn.Linear(2, 2).bfloat16(), lambda i: None
-
-    taken = run(make)
-    state = taken.state()
-    assert {array.dtype for array in state.values()} == {np.dtype(np.float32)}
-    taken.load({name: array * 2 for name, array in state.items()})
-    assert same(taken.state(), {name: array * 2 for name, array in state.items()})
-
-
-def test_everything_with_a_state_is_found():
-    import torch
-
-    def make():
-        model = torch.nn.Linear(2, 2)
-        optimizer = torch.optim.SGD(model.parameters(), 0.1)
-        other = torch.optim.SGD([torch.nn.Parameter(torch.ones(3))], 0.1)
-        torch.optim.lr_scheduler.StepLR(optimizer, 1)
-        torch.amp.GradScaler("cpu")
-        ema = torch.optim.swa_utils.AveragedModel(model)
-        return model, lambda i: None, {"ema": ema, "second": other}
-
-    taken = run(make)
-    assert list(taken.objects.optimizers) == ["second", "optimizer"]
-    assert sorted(taken.objects.extras) == ["ema", "scaler", "scheduler"]
-    assert list(taken.state()) == [
-        "model.weight",
-        "model.bias",
-        "second.held.0",
-        "ema.weight",
-        "ema.bias",
-    ]
-
-
-def test_lbfgs_keeps_one_array_for_each_parameter():
-    import torch
-
-    def make():
-        x, y = data()
-        model = torch.nn.Linear(5, 3)
-        optimizer = torch.optim.LBFGS(model.parameters(), max_iter=2)
-
-        def closure():
-            optimizer.zero_grad()
-            loss = torch.nn.functional.cross_entropy(model(x), y)
-            loss.backward()
-            return loss
-
-        return model, lambda i: optimizer.step(closure)
-
-    state = after(1, make)
-    assert state["optimizer.d.weight"].shape == state["model.weight"].shape
-    assert state["optimizer.prev_flat_grad.bias"].shape == state["model.bias"].shape
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -274,7 +151,7 @@ def test_noise_in_a_forward_is_replaced_by_its_mean_and_told():
     taken.step()
     taken.step()
     assert [name for name, _ in taken.random] == ["bernoulli"]
-    assert next(place for _, place in taken.random).startswith("test_run.py:")
+    assert next(place for _, place in taken.random).startswith("runs.py:")
     ways = [{"noise": True}, {"noise": False}]
     noisy_state, quiet = (after(1, noisy(True), **way) for way in ways)
     assert not same(noisy_state, quiet)
@@ -311,59 +188,6 @@ def test_what_methods_of_modules_draw_is_noise_and_what_the_model_draws_is_data(
     taken = run(make, noise=False)
     taken.step()
     assert (drawn == [0.0]) == bool(taken.random) == (owner != "model")
-
-
-def test_losses_are_those_of_backward_or_of_grad_or_what_is_returned():
-    import torch
-
-    def make():
-        model = torch.nn.Linear(1, 1)
-
-        def step(i):
-            loss = model(torch.ones(1, 1)).sum()
-            if i == 0:
-                return loss
-            if i == 2:
-                torch.autograd.grad(3 * loss, model.weight)
-                return loss
-            (2 * loss).backward()
-            loss.detach().requires_grad_().backward()
-            return loss
-
-        return model, step
-
-    taken = run(make)
-    taken.step()
-    assert len(taken.losses) == 1
-    first = taken.loss
-    taken.step()
-    assert len(taken.losses) == 2
-    assert taken.loss == pytest.approx(3 * first)
-    taken.step()
-    assert (len(taken.losses), taken.backwards, taken.grads) == (1, 0, 1)
-    assert taken.loss == pytest.approx(3 * first)
-
-
-def test_samples_can_be_rearranged_where_the_batch_is_given():
-    import torch
-
-    def make():
-        model = torch.nn.Linear(1, 1)
-        x = torch.arange(3.0)[:, None]
-        return (
-            model,
-            lambda batch: seen.append(batch["x"][:, 0].tolist()),
-            {"batch": lambda i: {"x": x + i, "more": "words"}},
-        )
-
-    seen = []
-    taken = run(make)
-    assert taken.samples() == 3
-    taken.step()
-    taken.order = np.array([2, 0, 1])
-    taken.step()
-    assert seen == [[0, 1, 2], [3, 1, 2]]
-    assert run(training()).samples() is None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,72 @@
+"""How processes start, talk and end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from symmetry.base.processes import command, ending, start
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (0, "exit status 0"),
+        (7, "exit status 7"),
+        (-int(signal.SIGTERM), "signal SIGTERM"),
+        (-250, "signal 250"),
+    ],
+)
+def test_endings_in_words(status: int, words: str) -> None:
+    assert ending(status) == words
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Yield a folder with a package that is imported here, and work in another one."""
+    (tmp_path / "talking").mkdir()
+    (tmp_path / "talking" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    __import__("talking")
+    yield tmp_path
+    sys.modules.pop("talking", None)
+
+
+def test_the_working_directory_holds_no_libraries(package: Path) -> None:
+    Path("json.py").write_text("raise SystemExit('taken for a library')")
+    (package / "talking" / "answer.py").write_text(
+        "import json, sys\ndef main():\n    print(json.dumps(sys.argv[1:]))\n"
+    )
+    words = command("talking.answer", "one", "two")
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stdout == '["one", "two"]\n'
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sessions are POSIX's")
+def test_the_pipes_are_for_messages_and_all_else_goes_to_standard_error(package: Path) -> None:
+    (package / "talking" / "answer.py").write_text(
+        "import os, sys\n"
+        "from symmetry.base.processes import take_pipes\n"
+        "def main():\n"
+        "    questions, answers = take_pipes()\n"
+        "    print('printed')\n"
+        "    os.write(1, b'written')\n"
+        "    answers.write(questions.read() + sys.stdin.read().encode() + b'!')\n"
+        "    answers.flush()\n"
+    )
+    root = str(Path(__file__).parents[2])
+    environment = {**os.environ, "PYTHONPATH": root}
+    process = start("talking.answer", stderr=subprocess.PIPE, env=environment)
+    assert os.getsid(process.pid) != os.getsid(0)
+    out, err = process.communicate(b"asked", timeout=60)
+    assert out == b"asked!"
+    assert b"printed" in err
+    assert b"written" in err

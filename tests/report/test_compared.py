@@ -1,0 +1,85 @@
+"""What a comparison says, and with which exit status it ends."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from symmetry.comparison.outcome import Compared, First, Other, Result
+from symmetry.report.compared import exit_code, headline, in_words, lines, to_json, unjudged
+
+SAME = Result("float32", 2, "model.w", 0.5, 30.0, arrays=3, steps=2)
+DIFFERS = Result("float64", 1, "model.b", 4e7, 1000.0, arrays=1, steps=2)
+UNJUDGED = Result("float32", None, None, None, 30.0, note="nothing moves")
+FIRST = First("loss", None, "train.py", 7, 1, "the loss of step 1 differs")
+
+
+@pytest.mark.parametrize(
+    ("result", "text"),
+    [
+        (SAME, "at most 0.5 responses (limit 30) in 3 arrays over 2 steps: model.w"),
+        (replace(SAME, ratio=0.0), "at most 0 responses (limit 30) in 3 arrays over 2 steps"),
+        (replace(SAME, cases=9), "at most 0.5 responses (limit 30) in 9 cases: model.w"),
+        (DIFFERS, "4e+07 responses (limit 1000): model.b after step 1"),
+        (
+            replace(DIFFERS, case="{}", note="a note"),
+            "4e+07 responses (limit 1000): model.b after step 1 of the case {}; a note",
+        ),
+        (UNJUDGED, "nothing moves"),
+    ],
+)
+def test_a_result_in_words(result, text):
+    assert in_words(result) == text
+
+
+@pytest.mark.parametrize(
+    ("other", "text"),
+    [
+        (Other("b", True), "b is the same training as a, up to rounding"),
+        (Other("b", False), "b is another training than a"),
+        (Other("b", None), "b could not be compared with a"),
+        (Other("b", False, error="no such file"), "b does not run: no such file"),
+    ],
+)
+def test_the_headline(other, text):
+    assert headline("a", other) == text
+
+
+def test_a_paragraph_for_each_of_the_others():
+    names = tuple(f"model.{name}" for name in "pqrst")
+    other = Other("b", False, FIRST, (SAME, DIFFERS), names, (), ("a note",))
+    text = [*lines(Compared("a", (other, Other("c", True))))]
+    assert text == [
+        "b is another training than a",
+        "  first    the loss of step 1 differs (train.py:7)",
+        f"  float32  {in_words(SAME)}",
+        f"  float64  {in_words(DIFFERS)}",
+        "  only in  a: model.p, model.q, model.r and 2 more",
+        "  note     a note",
+        "",
+        "c is the same training as a, up to rounding",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("same", "status"), [([True, True], 0), ([True, None], 2), ([None, False], 1)]
+)
+def test_the_exit_status(same, status):
+    assert exit_code(Other("b", each) for each in same) == status
+
+
+def test_why_one_could_not_be_compared():
+    others = [Other("b", True), Other("c", None, results=(UNJUDGED, UNJUDGED))]
+    assert unjudged(others) == "c: nothing moves; nothing moves"
+
+
+def test_json_has_what_the_lines_say():
+    infinite = replace(DIFFERS, ratio=float("inf"))
+    found = json.loads(to_json(Compared("a", (Other("b", False, FIRST, (infinite,)),))))
+    (other,) = found["others"]
+    assert (found["reference"], other["same"], other["error"]) == ("a", False, None)
+    assert other["first"]["phase"] == "loss"
+    assert other["results"][0]["ratio"] == "inf"
+    assert other["results"][0]["case"] is None
