@@ -7,6 +7,7 @@ entries of different units if the exchange is completed once two axes are transp
 
 import itertools
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -16,10 +17,13 @@ import numpy as np
 from symmetry.finding.actions import Array
 from symmetry.finding.coverage import Cause
 from symmetry.finding.solver import Actions, Solver, Stuck
+from symmetry.observe.place import Place
 from symmetry.trainings.trace import Node, Trace
 
 _CONSTANT = "#"  # before the number of a constant, which has no name
-_RESHAPES = 3  # that an exchange may get stuck at one after the other
+_RESHAPES = 2  # that an exchange may get stuck at one after the other
+_TRIALS = 40  # of transposing axes at reshapes, for one exchange
+_NUMBERS = re.compile(r"\d+")
 
 Shape = tuple[int, ...]
 
@@ -37,6 +41,7 @@ class Stops:
 
     def __init__(self, solver: Solver) -> None:
         self._solver, self._trace = solver, solver.trace
+        self._ties: dict[object, Place | None] = {}  # where what was tried is tied
 
     def find(self, leaves: Actions, stuck: Stuck) -> Stop | None:
         """Return what stops an exchange of leaves; None where it is not known to be the step.
@@ -53,9 +58,23 @@ class Stops:
         return self.tie(leaves)
 
     def tie(self, leaves: Actions) -> Stop | None:
-        """Return the reshape without which an exchange of these leaves alone could be completed."""
-        transposed = _transposed_for(self._solver, leaves, _RESHAPES) if self.reshapes else ()
-        return Stop(transposed[0], "reshape") if transposed else None
+        """Return the reshape without which an exchange of these leaves alone could be completed.
+
+        What is tried of a layer is not tried again of others that have the same name but for
+        numbers: they do the same.
+        """
+        if not self.reshapes:
+            return None
+        names = (_NUMBERS.sub("", self._trace.names[leaf]) for leaf in leaves)
+        key = (*zip(names, leaves.values(), strict=True),)
+        if key not in self._ties:
+            trials = iter(range(_TRIALS))
+            transposed = _transposed_for(self._solver, leaves, _RESHAPES, trials)
+            self._ties[key] = self._trace.nodes[transposed[0]].place if transposed else None
+        place, moved = self._ties[key], self._trace.downstream({*leaves})
+        nodes = ((k, self._trace.nodes[k]) for k in sorted(self.reshapes) if place is not None)
+        own = (k for k, n in nodes if n.place == place and not moved.isdisjoint(n.inputs))
+        return next((Stop(k, "reshape") for k in own), None)
 
     def numbers(self, k: int) -> set[int]:
         """Return the whole numbers that a node reads, as an embedding does."""
@@ -162,11 +181,12 @@ def _scrambles(old: Shape, new: Shape) -> bool:
     return False
 
 
-def _transposed_for(solver: Solver, leaves: Actions, most: int) -> tuple[int, ...] | None:
+def _transposed_for(
+    solver: Solver, leaves: Actions, most: int, trials: Iterator[int]
+) -> tuple[int, ...] | None:
     """Return up to so many reshapes at which two axes are to be transposed to complete an exchange.
 
-    None where that does not complete it. Those that the same line does alike are transposed alike:
-    of queries, keys and values.
+    None where that does not complete it, or there are no trials left.
     """
     try:
         solver.solve(leaves, alone=True)
@@ -176,16 +196,20 @@ def _transposed_for(solver: Solver, leaves: Actions, most: int) -> tuple[int, ..
         moved = solver.trace.downstream({*leaves})
         for k in range(stuck.node + 1):
             if not moved.isdisjoint(solver.trace.nodes[k].inputs) and _is_reshape(solver, k):
-                for trace in _transposed(solver, k):
-                    more = _transposed_for(Solver(trace), leaves, most - 1)
+                for trace in _transposed(solver, k, trials):
+                    more = _transposed_for(Solver(trace), leaves, most - 1, trials)
                     if more is not None:
                         return (k, *more)
         return None
     return ()
 
 
-def _transposed(solver: Solver, k: int) -> Iterator[Trace]:
-    """Yield traces in which two axes are transposed before a reshape, or after it."""
+def _transposed(solver: Solver, k: int, trials: Iterator[int]) -> Iterator[Trace]:
+    """Yield traces in which two axes are transposed before a reshape, or after it.
+
+    Reshapes that the same line does alike are transposed alike: of queries, keys and values. The
+    inner axes come first: samples, which usually have the first one, are hardly in its place.
+    """
     trace = solver.trace
     old, new = _shapes(trace, k)
     alike = [
@@ -195,12 +219,17 @@ def _transposed(solver: Solver, k: int) -> Iterator[Trace]:
         and _shapes(trace, n) == (old, new)
         and _is_reshape(solver, n)
     ]
-    for shape, change in ((old, _transposed_before), (new, _transposed_after)):
-        for i, j in itertools.combinations(range(len(shape)), 2):
-            if min(shape[i], shape[j]) > 1:
-                changed = _changed(trace, alike, partial(change, new, i, j))
-                if changed is not None:
-                    yield changed
+    choices = [
+        (i == 0, j - i, partial(change, new, i, j))
+        for shape, change in ((old, _transposed_before), (new, _transposed_after))
+        for i, j in itertools.combinations(range(len(shape)), 2)
+        if min(shape[i], shape[j]) > 1
+    ]
+    for *_, change in sorted(choices, key=lambda choice: choice[:2]):
+        if next(trials, None) is not None:
+            changed = _changed(trace, alike, change)
+            if changed is not None:
+                yield changed
 
 
 def _shapes(trace: Trace, k: int) -> tuple[Shape, Shape]:
