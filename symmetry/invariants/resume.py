@@ -8,8 +8,10 @@ from symmetry.base.errors import TrainingError
 from symmetry.invariants.law import first_difference, judge
 from symmetry.invariants.measurement import Measurement, Violation
 from symmetry.trainings.run import Saving, Turning, Updating
-from symmetry.trainings.start import JUDGED, TrainingStart
+from symmetry.trainings.start import JUDGED, States, TrainingStart
 from symmetry.units.state import State, has_moved
+
+_APART = 1000  # ulps between starts at which a setting is judged, once it seems to matter
 
 
 def resume(start: TrainingStart) -> Measurement:
@@ -96,7 +98,20 @@ def unaffected(start: TrainingStart, setting: str, words: str, has: str) -> Meas
     if setting == "scale" and run.updates != _updates(start):
         note = "cannot judge: the scale decides which steps are left out"
         return Measurement(counted=False, note=note)
-    return judge(start, lambda _: (states, start.result), f"this start {words}", "the run as it is")
+
+    def sides(number: int) -> tuple[States, States]:
+        if not number:
+            return states, start.result
+        # Where an activation is almost zero, or two are almost one maximum, rounding decides what
+        # is trained. That is where the start happens to lie.
+        changed = start.nearby(number, _APART)
+        other = start.begin(changed)
+        assert isinstance(other, Turning)  # as the first one is
+        with other.turned_by(setting):
+            found = list(other.states(JUDGED))
+        return found, start.states(changed)
+
+    return judge(start, sides, f"this start {words}", "the run as it is")
 
 
 def _updates(start: TrainingStart) -> int:

@@ -345,9 +345,12 @@ class TrainingStart:
         seen = run.follow_samples(len(order))
         return list(run.states(JUDGED)), seen
 
-    def nearby(self, draw: int) -> State:
-        """Return parameters moved by up to one ulp and eps of the largest entry, by number."""
-        eps = {name: self.fresh.precision[name] for name in self.fresh.trained}
+    def nearby(self, draw: int, times: float = 1.0) -> State:
+        """Return parameters moved by up to one ulp and eps of the largest entry, by number.
+
+        By so many times as much on request.
+        """
+        eps = {name: times * self.fresh.precision[name] for name in self.fresh.trained}
         return nearby(self.state, eps, self.scale, Random(self.seed, NUDGES, draw))
 
 
