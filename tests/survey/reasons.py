@@ -17,4 +17,17 @@ class Reason:
     text: str
 
 
-REASONS: dict[str, Reason] = {}
+_MADE_LATE = Reason(
+    BUG,
+    "the first forward of a text too short for its blocks makes new modules, which draws random "
+    "numbers: after loading, dropout draws others (set_attention_type)",
+)
+_LARGEST_TOKEN = Reason(
+    PROPERTY,
+    "with eos_token_id 2 its output is read at the largest token, whether it is hidden or not",
+)
+REASONS: dict[str, Reason] = {
+    "big_bird": _MADE_LATE,
+    "bigbird_pegasus": _MADE_LATE,
+    "clip_text_model": _LARGEST_TOKEN,
+}
