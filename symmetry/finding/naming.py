@@ -29,17 +29,22 @@ def named(groups: Sequence[Units], shapes: Shapes, turned: Set[str] = frozenset(
         for u in groups
     ]
     outer = [_surrounding(units, groups) for units in groups]
-    around = {found[0] for found in outer if found is not None}
+    inside: dict[int, set[str]] = {}  # by the number of a group: arrays of units that it holds
+    for units, found in zip(groups, outer, strict=True):
+        if found is not None:
+            inside.setdefault(found[0], set()).update(units.arrays)
 
     def name(number: int) -> str:
         units, found = groups[number], outer[number]
-        kind = _kind(units, shapes, turned, number in around)
+        kind = _kind(units, shapes, turned, inside.get(number, set()))
         if found is None or any(part.arrays for part in groups[found[0]].parts):
             return f"{_path(units, shapes, turned, kind)} {kind}"
         whole = Units(name(found[0]), 0, ())
         if kind == "units" and whole.name.endswith("heads"):
             taken = _modules(units, shapes, turned, makers=False)
             kind = "value/output dimensions" if taken else "query/key dimensions"
+            if any(len(shapes[part.array]) > 2 for part in units.parts):  # which axis makes them?
+                kind = "dimensions"
         return f"{whole.one} {found[1]} {kind}"
 
     names = [name(number) for number in range(len(groups))]
@@ -50,18 +55,24 @@ def named(groups: Sequence[Units], shapes: Shapes, turned: Set[str] = frozenset(
     ]
 
 
-def _kind(units: Units, shapes: Shapes, turned: Set[str], around: bool) -> str:
-    """Return what the units are, by where they lie; ``around``: others lie inside of them."""
+def _kind(units: Units, shapes: Shapes, turned: Set[str], inside: Set[str]) -> str:
+    """Return what the units are, by where they lie; ``inside``: arrays of others inside of them.
+
+    An expert has a row of a router, in which nothing lies inside of it; a head has nothing else.
+    """
     if any(part.arrays for part in units.parts):
         return "modules"
     deep = any(
         len(shapes[p.array]) > (2 if p.array.endswith(".weight") else 3) for p in units.parts
     )
+    if _rotated(units, shapes):
+        return "rotary pairs"
     made = _modules(units, shapes, turned, makers=True)
     if any(p.block > 1 and _module(p) in made for p in units.parts):
         return "groups" if deep else "heads"
-    if around:
-        return "experts"
+    stacked = any(part.axis == 0 and len(shapes[part.array]) > 2 for part in units.parts)
+    if inside or (stacked and units.chosen):
+        return "heads" if inside >= {*units.arrays} else "experts"
     if deep:
         return "channels"
     taken = _modules(units, shapes, turned, makers=False)
@@ -69,6 +80,15 @@ def _kind(units: Units, shapes: Shapes, turned: Set[str], around: bool) -> str:
         return "residual stream"
     axes = [{p.axis for p in units.parts if p.array == array} for array in units.arrays]
     return "recurrent units" if any(len(found) > 1 for found in axes) else "units"
+
+
+def _rotated(units: Units, shapes: Shapes) -> bool:
+    """Return whether units are pairs of dimensions of several heads, to be rotated alike.
+
+    Then they lie more than once in each matrix: in queries and in keys.
+    """
+    along = [(p.array, p.axis) for p in units.parts if len(shapes[p.array]) == 2 and not p.where]
+    return len({*along}) > 1 and all(along.count(slot) > 1 for slot in along)
 
 
 def _path(units: Units, shapes: Shapes, turned: Set[str], kind: str) -> str:
@@ -80,6 +100,8 @@ def _path(units: Units, shapes: Shapes, turned: Set[str], kind: str) -> str:
     """
     makers = _modules(units, shapes, turned, makers=True)
     modules = [_module(part) for part in units.parts]
+    if kind == "rotary pairs":  # frequencies are a buffer of another module
+        modules = [_module(part) for part in units.parts if len(shapes[part.array]) > 1]
     if len(makers) == 1 and kind != "heads":
         modules = makers
     first_of_each = next((part.arrays for part in units.parts if part.arrays), ())

@@ -20,6 +20,12 @@ SHAPES = {
     "model.attention.qkv.weight": (12, 4),
     "model.attention.out.weight": (4, 4),
     "model.experts": (2, 4, 6),
+    "model.router.weight": (2, 4),
+    "model.rel.q": (16, 2, 8),
+    "model.rel.o": (16, 2, 8),
+    "model.rope.frequencies": (2,),
+    "model.rotary.q.weight": (8, 4),
+    "model.rotary.k.weight": (4, 4),
 }
 
 
@@ -59,6 +65,23 @@ def test_what_lies_in_one_head_is_named_after_it():
     )
     inside = 2, Part("model.attention.qkv.weight", 0, 2), Part("model.attention.qkv.weight", 0, 2)
     assert names(whole, inside) == ["attention heads", "attention head 1 query/key dimensions"]
+
+
+def test_what_holds_others_and_has_a_router_is_an_expert_and_else_a_head():
+    inner = [(6, Part("model.experts", 2, where=((0, e, e + 1),))) for e in range(2)]
+    experts = names((2, Part("model.experts", 0), Part("model.router.weight", 0)), *inner)
+    assert experts[0].endswith(" experts")
+    inner = [(8, Part("model.rel.q", 2, where=((1, h, h + 1),))) for h in range(2)]
+    inner += [(8, Part("model.rel.o", 2, where=((1, h, h + 1),))) for h in range(2)]
+    heads = names((2, Part("model.rel.q", 1), Part("model.rel.o", 1)), *inner)
+    assert heads[:2] == ["rel heads", "rel head 0 dimensions"]
+
+
+def test_what_lies_in_all_queries_and_keys_more_than_once_is_a_rotary_pair():
+    queries = [Part("model.rotary.q.weight", 0, first) for first in (0, 2, 4, 6)]
+    keys = [Part("model.rotary.k.weight", 0, first) for first in (0, 2)]
+    found = names((2, Part("model.rope.frequencies", 0), *queries, *keys))
+    assert found == ["rotary rotary pairs"]
 
 
 def test_groups_of_one_name_are_numbered():

@@ -17,7 +17,7 @@ def performed(operation, *, promote=False, noise=False, inside=True):
 
     seen = []
     watch = Inside(torch.nn.Sequential(torch.nn.Linear(1, 1), torch.nn.ReLU()))
-    mode = Arithmetic(watch, lambda name, _: seen.append(name), promote=promote, noise=noise)
+    mode = Arithmetic(watch, lambda name, *_: seen.append(name), promote=promote, noise=noise)
     watch.depth = int(inside)
     with mode:
         return operation(torch), seen
@@ -63,6 +63,15 @@ def test_everything_with_fewer_bits_becomes_float64_and_whole_numbers_stay():
     assert str(floats.dtype) == "torch.float64"
     assert floats.tolist() == [1.1, 1.1]
     assert str(whole.dtype) == "torch.int64"
+
+
+def test_a_number_that_float32_cannot_hold_is_made_in_float64():
+    def operation(torch):
+        return torch.full((), torch.finfo(torch.float64).min)
+
+    result, _ = performed(operation, promote=True)
+    assert str(result.dtype) == "torch.float64"
+    assert result.item() == -1.7976931348623157e308
 
 
 def test_tensors_that_are_frozen_are_not_written_into():
