@@ -173,12 +173,15 @@ class Mirror:
         _link(path, self.of(path))
 
     def _link_beside(self, folder: Path) -> None:
-        """Link the entries of a folder that are not in the mirror."""
+        """Link the entries of a folder that are not in the mirror.
+
+        Where that is not allowed they are not there: to copy them may take for ever.
+        """
         os.makedirs(self.of(folder), exist_ok=True)
         with suppress(OSError), os.scandir(folder) as entries:
             for entry, _ in zip(entries, range(_FILES), strict=False):
                 if not (os.path.lexists(self.of(entry.path)) or self.top.startswith(entry.path)):
-                    _link(entry.path, self.of(entry.path))
+                    _symlink(entry.path, self.of(entry.path))
 
     def _inside(self, path: Any) -> Any:
         """Return the path in the mirror of a path into one of the folders; others as they are."""

@@ -105,6 +105,25 @@ def test_where_links_are_not_allowed_there_are_copies(work, told):
     copy = Path(mirror.of(work / "data" / "text.txt"))
     assert not copy.is_symlink()
     assert copy.read_text() == "old"
+    assert not Path(mirror.of(work.parent / "beside")).exists()
+    mirror.remove()
+
+
+def test_copies_of_code_have_the_names_of_the_users_files_too(work, told, monkeypatch):
+    with patch("symmetry.trainings.torch.script.mirror._symlink", side_effect=OSError):
+        mirror = Mirror(work, told=told.append)
+        code = Path(mirror.of(work / "part.py"))
+        assert not code.is_symlink()
+        assert mirror.original(str(code)) == str(work / "part.py")
+        code.write_text("x = 1")
+        assert mirror.original(str(code)) == str(code)
+        mirror.restore()
+        assert code.read_text() == (work / "part.py").read_text()
+    with monkeypatch.context() as changed:
+        for owner, name, value in mirror.patches():
+            changed.setattr(owner, name, value)
+        Path(mirror.of(work / "data" / "text.txt")).write_text("new")
+    assert (work / "data" / "text.txt").read_text() == "old"
     mirror.remove()
 
 
