@@ -17,7 +17,7 @@ from symmetry.checker.verdict import Verdict
 from symmetry.culprit.answer import explain_exchange, explain_splits
 from symmetry.culprit.explained import Culprit, Explained
 from symmetry.culprit.starts import cloned, with_different
-from symmetry.culprit.step import WatchedStep
+from symmetry.culprit.step import WatchedStep, with_data
 from symmetry.culprit.watched import WatchedStart
 from symmetry.finding.coverage import Cause, Unequal
 from symmetry.invariants.batches import samples as judge_samples
@@ -36,6 +36,7 @@ _RUNS = 15  # that an explanation takes, about
 CASE = Case(200, 20, 200, 10, 0.01, 10, "float32", "pixels", "zero", 0)
 _FEW_SAMPLES, _FEW_INPUTS = 100, 20  # that an explanation begins with
 _NOT_FROM_ZERO = "from zero weights they do not move, so units started equal but not at zero"
+_UNITS_ONLY = "of samples, inputs and classes nothing is said here: check names their line"
 _FROM_ZERO = ("symmetry/w1-columns", "symmetry/w2-rows")
 _SAMPLES = "symmetry/samples"
 _PROOFS: dict[Cause, str] = {
@@ -43,6 +44,7 @@ _PROOFS: dict[Cause, str] = {
     "reshape": "with two axes transposed there, the units may be exchanged one by one",
 }
 _EXPLAINED = (*_FROM_ZERO, "symmetry/clones", "symmetry/permutation")
+_OF_DATA = {f"symmetry/{kind}": kind for kind in ("samples", "inputs", "classes")}  # of steps
 
 
 @one_thread()
@@ -123,9 +125,30 @@ def _explain_step(target: StepTarget, start: StepStart) -> Explained:
         if found.outcome != "nothing split":
             return found
         steps = STEPS if isinstance(target.target, type) else 1  # a function keeps no state
-        return explain_exchange(watched, min(start.iterations, steps)) or found
+        unfair = explain_exchange(watched, min(start.iterations, steps))
+        return unfair or replace(found, remarks=(*found.remarks, _UNITS_ONLY))
     except TargetError as error:
         raise SymmetryError(f"{target.name}: {error}") from error
+
+
+@one_thread()
+def explain_data(target: StepTarget, case: Case, kind: str) -> Explained | None:
+    """Explain why rearranged samples, inputs or classes change a two-layer step, from a case.
+
+    Returns None if they do not, from starts at which all weights differ: in float64 if the step
+    takes it, where rounding hides nothing.
+    """
+    dtype = "float64" if "float64" in target.dtypes else case.dtype
+    case = replace(case, dtype=dtype, weights="scaled")
+    varied = replace(case, data="normals")  # of equal numbers nobody can tell which were exchanged
+    try:
+        for sized in dict.fromkeys((*map(with_distinct_sizes, (varied, case)), case)):
+            watched = with_data(target, start_of_case(sized), kind)
+            if (found := explain_exchange(watched, 1)) is not None:
+                return found
+    except TargetError as error:
+        raise SymmetryError(f"{target.name}: {error}") from error
+    return None
 
 
 @one_thread()
@@ -276,18 +299,17 @@ def explain_verdict(
     budget: int,
     units: Sequence[Units] | None = None,
 ) -> Explained | None:
-    """Explain a violation that repeats and speaks of units, or of a training's samples.
+    """Explain a violation that repeats and speaks of units, samples, inputs or classes.
 
     ``units`` are the groups that the check has found. Returns None if there is nothing to explain,
     or it takes more work than the ``budget``: samples times inputs times units times iterations.
     """
-    of_samples = isinstance(target, TrainingTarget) and verdict.invariant == _SAMPLES
     if verdict.kind != "violated" or not verdict.repeats:
         return None
-    if verdict.invariant not in _EXPLAINED and not of_samples:
+    if verdict.invariant not in (*_EXPLAINED, *_OF_DATA):
         return None
     try:
-        if isinstance(target, TrainingTarget) and of_samples:
+        if isinstance(target, TrainingTarget) and verdict.invariant == _SAMPLES:
             return explain_samples(target)
         if isinstance(target, TrainingTarget):
             found = explain_training(target, units, first=verdict.group or "")
@@ -296,6 +318,8 @@ def explain_verdict(
         case = verdict.case
         if case is None or case.n * case.i * case.h * case.iterations * _RUNS > budget:
             return None
+        if verdict.invariant in _OF_DATA:
+            return explain_data(target, case, _OF_DATA[verdict.invariant])
         if verdict.invariant in _FROM_ZERO:
             case = replace(case, weights="zero")
         return explain_case(target, case)

@@ -21,6 +21,7 @@ from symmetry.units.state import Array
 from symmetry.units.words import groups_in_words, places_in_words
 
 _ROUNDING = 1e-4  # of a difference is left in float64 where it is of rounding; else all is left
+_ONE = {"samples": "sample", "inputs": "input", "classes": "class"}
 _MASKS = ("bernoulli", "dropout")
 _SHAPES = ("_like", "new_")  # in names of operations that take nothing but the shape of an operand
 
@@ -109,7 +110,8 @@ class CapturedOperation:
 
     def _of(self, text: str) -> str:
         """Return a text about units as one about samples, if these are what was exchanged."""
-        return text.replace("unit", "sample") if self._runs.run.units.name == "samples" else text
+        name = self._runs.run.units.name
+        return text.replace("units", name).replace("unit", _ONE[name]) if name in _ONE else text
 
     def _operand(self, array: Array, dtype: str, location: Location | None) -> Operand:
         strides = tuple(stride // array.itemsize for stride in array.strides)

@@ -372,7 +372,7 @@ def _groups(units: Units, start: State, state: State, coarse: float) -> tuple[Gr
         return ()
     exact = units.groups(state)
     for now in [_near_groups(units, state, coarse), exact] if coarse else [exact]:
-        for clones in units.groups(start):
+        for clones in units.groups({name: start[name] for name in start if name in state}):
             pieces = tuple(piece for group in now if (piece := tuple(sorted({*group} & {*clones}))))
             if len(pieces) > 1:
                 return pieces

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -18,14 +19,34 @@ from symmetry.observe.tape import Tape
 from symmetry.steps.start import StepStart
 from symmetry.steps.step import Run, StepTarget
 from symmetry.units.state import Array, State
+from symmetry.units.units import Part
 
 # As many responses as the law allows a step, but at least so many: the law takes the largest of 18
 # perturbed runs, and here one perturbed run tells how far rounding moves an array.
 _LEAST_LIMIT = 32.0
+_ORDER = "the order of the data"  # a name that no array of a step has
+_MOVED = {  # arrays of the data, each with the axis along which its units lie
+    "samples": (("x", 0), ("y", 0)),
+    "inputs": (("x", 1),),
+    "classes": (("y", 1),),
+}
 _NOT_TAKEN = (
     "the step does not take a subclass of NumPy's arrays, "
     "so what it does with NumPy was observed only where it makes arrays itself"
 )
+
+
+def with_data(target: StepTarget, start: StepStart, kind: str) -> WatchedStep:
+    """Return a step whose units are its samples, inputs or classes.
+
+    The order of the data is part of its state, so that the data themselves stay what they are.
+    """
+    watched = WatchedStep(target, start)
+    units = start.units(kind)
+    own = [part for part in units.parts if part.array in watched.state]
+    watched.groups = (replace(units, parts=(Part(_ORDER, axis=0), *own)),)
+    watched.state = {**watched.state, _ORDER: np.arange(units.count)}
+    return watched
 
 
 class WatchedStep(WatchedStart):
@@ -52,9 +73,19 @@ class WatchedStep(WatchedStart):
         with seeded(function):
             with watching():
                 run = self._target.start()
+            here = self._two_layer.at(self._placed(start))
             for _ in range(steps):
-                start = self._two_layer.at(start).step(Run(step))
-                yield start
+                weights = here.step(Run(step))
+                yield weights
+                here = here.at(weights)
+
+    def _placed(self, start: State) -> State:
+        """Return the weights of a start, and the data in the order that it has, if it has one."""
+        arrays = {name: array for name, array in start.items() if name != _ORDER}
+        if _ORDER in start:
+            data, (units,) = self._two_layer.state, self.groups
+            arrays |= {n: data[n].take(start[_ORDER], axis) for n, axis in _MOVED[units.name]}
+        return arrays
 
     def otherwise(self) -> WatchedStart | None:
         """Return the step given arrays that do not report, if it was given others."""

@@ -9,6 +9,7 @@ from symmetry.report.units import layers_record, without_units
 from symmetry.units.words import count, in_ulps
 
 _PHASES = {"forward": "forward: ", "backward": "backward: ", "optimizer": "optimiser: "}
+_DATA = ("samples", "inputs", "classes")
 _WITHOUT_CULPRIT = {
     "another way": ", and the run takes another way when units differ",
     "compiled only": ": compiled only; its operations one by one do not split them",
@@ -91,7 +92,7 @@ def _facts(culprit: Culprit, units: str) -> Iterator[tuple[str, str]]:
     yield from ((f"operand {i}", _array(operand)) for i, operand in enumerate(culprit.operands, 1))
     if culprit.result is not None and culprit.difference is not None:
         yield "result", _array(culprit.result)
-        yield "samples" if units == "samples" else "units", _distance(culprit.difference)
+        yield units if units in _DATA else "units", _distance(culprit.difference)
         yield "size", culprit.difference.size
     yield from (("origin", remark) for remark in culprit.remarks)
     yield from (("evidence", evidence) for evidence in culprit.evidence)

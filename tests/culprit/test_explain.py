@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from symmetry.base.errors import SymmetryError
-from symmetry.culprit.explain import explain_case
+from symmetry.culprit.explain import explain_case, explain_data
 from symmetry.steps.case import Case
 from symmetry.steps.recipes import start_of_case
 from symmetry.targets.resolve import as_step_target
@@ -208,3 +208,37 @@ def test_the_zoo_is_explained(fault):
 def test_sound_trainers_are_not_accused(sound):
     dtype = getattr(sound.trainer, "dtypes", ["float32"])[0]
     assert explained(sound.trainer, start(dtype=dtype)).outcome == "nothing split"
+
+
+def halve_last_row(array):
+    array[-1] *= 0.5
+
+
+def halve_last_column(array):
+    array[:, -1] *= 0.5
+
+
+OF_DATA = [
+    ("samples", faulty(hidden=changed(halve_last_row)), "array[-1] *= 0.5"),
+    ("inputs", faulty(g1=changed(halve_last_row)), "array[-1] *= 0.5"),
+    ("classes", faulty(g2=changed(halve_last_column)), "array[:, -1] *= 0.5"),
+]
+
+
+@pytest.mark.parametrize(("kind", "wrong", "line"), OF_DATA, ids=["samples", "inputs", "classes"])
+@pytest.mark.parametrize("sizes", [(1, 1, 2, 2), (6, 4, 5, 3)])
+def test_samples_inputs_and_classes_have_their_line(kind, wrong, line, sizes):
+    case = Case(*sizes, 0.5, 1, "float32", "constant", "zero", 0)
+    assert explain_data(as_step_target(step, "step"), case, kind) is None
+    found = explain_data(as_step_target(wrong, "step"), case, kind)
+    assert (found.outcome, found.units, found.difference) == ("explained", kind, None)
+    (culprit,) = found.culprits
+    assert (culprit.operation, culprit.source) == ("multiply", line)
+    texts = [culprit.cause, culprit.result.units, culprit.difference.groups]
+    assert not any("unit" in text for text in texts)
+
+
+def test_what_nothing_is_said_of_is_told():
+    assert explained(step).remarks == (
+        "of samples, inputs and classes nothing is said here: check names their line",
+    )
