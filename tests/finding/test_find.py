@@ -83,6 +83,18 @@ def test_the_places_within_a_patch_are_inputs():
     assert reasons == {1: "input", 2: "input", 3: "input"}
 
 
+def test_lazy_modules_have_their_units_after_their_first_call():
+    def lazy():
+        model = torch.nn.Sequential(torch.nn.LazyLinear(6), torch.nn.Tanh(), torch.nn.LazyLinear(3))
+        return models.classify(model, models.normal(9, 5), 3)
+
+    coverage = find(TrainingTarget("lazy", lazy))
+    assert [(units.name, units.count) for units in coverage.groups] == [("layer 0 units", 6)]
+    run = TrainingTarget("lazy", lazy).start()
+    assert run.taken == 0
+    assert run.state()["model.0.weight"].shape == (6, 5)
+
+
 def test_a_search_that_finds_nothing_ends():
     assert find(TrainingTarget("empty_memory", models.empty_memory)).groups  # took hours
 

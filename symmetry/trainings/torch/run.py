@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from symmetry.base import generators
 from symmetry.base.calls import calling, running
@@ -100,9 +101,12 @@ class TorchRun(Hooked):
         kind = ("training", name, dtype)
         with generators.kept(generators.shared()):
             generators.seed_all(seed)
+            remembering = nullcontext() if drawn is None else Drawn(drawn)
+            with _readable(f"{name}()"), calling(*kind), remembering:
+                objects = make_objects(name, make)
+            if any(map(is_lazy, objects.model.parameters())):
+                cls._call_lazy(name, objects)
             with _readable(f"{name}()"), calling(*kind):
-                with nullcontext() if drawn is None else Drawn(drawn):
-                    objects = make_objects(name, make)
                 if dtype == "float64":
                     _promote(objects)
             random_states = generators.states_of(generators.shared())
@@ -114,6 +118,16 @@ class TorchRun(Hooked):
             if parameter.is_meta:
                 raise TrainingError(f"{name}: {each} is on the device meta, without numbers")
         return cls(name, objects, parameters, random_states, dtype=dtype, noise=noise)
+
+    @classmethod
+    def _call_lazy(cls, name: str, objects: Objects) -> None:
+        """Give lazy modules their parameters, as their first call does: up to the first backward.
+
+        Then the run begins with the same batch, and the same random numbers.
+        """
+        states = generators.states_of(generators.shared())
+        cls(name, objects, {}, states, dtype="float32", noise=True).rehearse(1, 0)
+        running.step = 0
 
     def close(self) -> None:
         """Close the step, if it can be closed: a script is suspended in one."""

@@ -423,6 +423,14 @@ def stacked_experts_in_a_loop() -> Any:
 
 
 @sound
+def lazy_modules() -> Any:
+    """Modules have their parameters after their first call."""
+    model = nn.Sequential(nn.LazyLinear(9), nn.Tanh(), nn.LazyLinear(4))
+    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+    return plain(model, optimizer, lambda i: classify(model, i))
+
+
+@sound
 def graph_convolution() -> Any:
     model = models.Graph()
     optimizer = torch.optim.SGD(model.parameters(), 0.1)
