@@ -43,15 +43,8 @@ WITHOUT_TESTS = {
     "trainings.run": "what runs promise",
     "units.start": "what starts promise",
     **dict.fromkeys(
-        (
-            f"comparison.{name}"
-            for name in ("compare", "judge", "options", "phase", "place", "side")
-        ),
+        (f"comparison.{name}" for name in ("compare", "judge", "side")),
         "whole trainings are compared: tests/comparison",
-    ),
-    **dict.fromkeys(
-        (f"trainings.torch.script.{name}" for name in ("coroutine", "execution", "watch", "world")),
-        "whole scripts are run: tests/trainings/torch/script/test_script.py",
     ),
 }
 FRAMEWORKS = {"torch", "jax"}

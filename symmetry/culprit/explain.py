@@ -52,7 +52,7 @@ def explain_case(target: StepTarget, case: Case) -> Explained:
     """Explain a two-layer step from a case.
 
     Where its sizes are alike, it begins with larger ones, if units split then, too: of an array of
-    two by two nobody can tell which of its axes has the units. Units that all differ are cloned.
+    two by two it cannot be told which of its axes has the units. Units that all differ are cloned.
     """
     for sized in dict.fromkeys((with_distinct_sizes(case), case)):
         start = start_of_case(sized)
@@ -140,7 +140,7 @@ def explain_data(target: StepTarget, case: Case, kind: str) -> Explained | None:
     """
     dtype = "float64" if "float64" in target.dtypes else case.dtype
     case = replace(case, dtype=dtype, weights="scaled")
-    varied = replace(case, data="normals")  # of equal numbers nobody can tell which were exchanged
+    varied = replace(case, data="normals")  # exchanging equal numbers changes nothing
     try:
         for sized in dict.fromkeys((*map(with_distinct_sizes, (varied, case)), case)):
             watched = with_data(target, start_of_case(sized), kind)

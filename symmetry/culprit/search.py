@@ -199,7 +199,7 @@ class ExchangedRuns:
 
         A sum that takes units one after the other holds a without b for some time, and in the end
         both: all that is made of it either is such an event again or depends on neither. What is
-        written into a part of an array is none of these: nobody knows what becomes of the rest.
+        written into a part of an array is none of these: it is not known what becomes of the rest.
         """
         located = {number for (number, _), _ in self._located()}
         both = {number for (number, _), location in self._located() if location.both}

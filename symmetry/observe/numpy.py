@@ -158,7 +158,7 @@ def report(
             tape.after(call, changed, made)
     finally:
         _listening.reset(token)
-    if blank and isinstance(results, np.ndarray):
+    if blank and isinstance(results, np.ndarray) and results.dtype.kind in "biufc":
         results.fill(0)  # what happens to lie in the memory is another thing in each run
     if made and isinstance(results, np.generic):
         return made[0].values[()]  # as the tape leaves it

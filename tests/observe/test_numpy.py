@@ -115,3 +115,4 @@ def test_fresh_memory_holds_zeros(skipped):
         np.full(1000, 3.0)  # what may come to lie there
         assert not np.empty(1000).any()
         assert not np.empty_like(observed(A)).any()
+        assert np.empty(2, object).tolist() == [None, None]  # as ever
