@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,12 +28,18 @@ class Judged:
     ratios: Ratios
 
 
-def judge(reference: Side, other: Side, most: int = MORE_DRAWS) -> Judged:
+def judge(
+    reference: Side,
+    other: Side,
+    again: Iterable[tuple[Side, Side]] = (),
+    most: int = MORE_DRAWS,
+) -> Judged:
     """Divide the other side's deviations by the response; escalate before an accusation.
 
     The response is the larger one of both sides: the other may be less accurate by design. Its own
     is only asked for where the reference's does not explain a deviation, and more draws of both
-    only where that does not, either: ``most`` of them.
+    only where that does not, either: ``most`` of them. What still deviates has to do so ``again``,
+    from starts close by: rounding may push one number over a kink, but hardly ever there, too.
     """
     limit = THRESHOLDS[reference.dtype]
     deviations, ended = _deviations(reference, other)
@@ -45,7 +51,13 @@ def judge(reference: Side, other: Side, most: int = MORE_DRAWS) -> Judged:
     ):
         ratios = _ratios(deviations, sides, draws)
         if max((r for step in ratios for r in step.values()), default=0.0) <= limit:
-            break
+            return Judged(_result(reference, ratios, ended), ratios)
+    for pair in again:
+        nearby = _ratios(_deviations(*pair)[0], (reference, other), most)
+        ratios = [
+            {key: min(ratio, near[key]) for key, ratio in each.items() if key in near}
+            for each, near in zip(ratios, nearby, strict=False)
+        ]
     return Judged(_result(reference, ratios, ended), ratios)
 
 

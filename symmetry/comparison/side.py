@@ -15,7 +15,7 @@ from symmetry.base.random import Random
 from symmetry.base.ranks import world
 from symmetry.trainings.run import Run, Showing
 from symmetry.trainings.shown import USED, Key, Shown, bare, together
-from symmetry.trainings.start import DRAWS, NUDGES, nearby
+from symmetry.trainings.start import APART, DRAWS, NUDGES, nearby
 from symmetry.trainings.training import TrainingTarget
 from symmetry.units.compare import equal
 from symmetry.units.state import Array, State, difference, largest
@@ -178,6 +178,13 @@ class Here(Side):
         if self.reseeded:
             run.reseed(self.seed)
         return run
+
+    def near(self, draw: int) -> State:
+        """Return a start close by, where kinks lie elsewhere, under the names that are compared."""
+        start = {**self.start, **(self.given or {})}
+        eps = {self.names(name): APART * eps for name, eps in self._eps.items()}
+        scale = {key.name: size for key, size in self.scale[-1].items() if key.phase == "update"}
+        return {**start, **nearby(start, eps, scale, Random(self.seed, NUDGES, draw))}
 
     def _compared(self, key: Key) -> Key:
         return key._replace(name=self.names(key.name))

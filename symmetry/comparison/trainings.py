@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from symmetry.base.errors import SymmetryError, TrainingError
@@ -14,7 +15,7 @@ from symmetry.comparison.outcome import Compared, First, Other, Ratio, Result
 from symmetry.comparison.place import place
 from symmetry.comparison.recorded import Recording, made_with
 from symmetry.comparison.side import Draws, Here, Side
-from symmetry.trainings.start import DRAWS, MORE_DRAWS, THRESHOLDS
+from symmetry.trainings.start import ATTEMPTS, DRAWS, MORE_DRAWS, THRESHOLDS
 from symmetry.trainings.training import TrainingTarget
 from symmetry.units.state import State, identical
 
@@ -159,13 +160,13 @@ class _Pair:
         means of what they draw, if it is drawn alike.
         """
         asked = Asked(dtype, self._seed, self._steps, self._reseeded)
-        first = self._judged(*self._sides(asked)).result
+        first = self._judged(asked).result
         if not first.differs:
             return first, "own"
         alike = self._sides(asked._replace(draws="same"))
         if not _draw(*alike):
             return first, "own"
-        same = judge(*alike).result
+        same = judge(*alike, self._nearby(*alike)).result
         if same.ratio is not None and not same.differs:
             self._notes["they draw other random numbers: compared with the same ones"] = None
             return same, "same"
@@ -177,7 +178,8 @@ class _Pair:
                 f"reference's {', '.join(given) or 'none'}"
             ] = None
         elif mine.drawn != theirs.drawn:
-            quiet = judge(*self._sides(asked._replace(draws="means"))).result
+            plain = self._sides(asked._replace(draws="means"))
+            quiet = judge(*plain, self._nearby(*plain)).result
             if quiet.ratio is not None and not quiet.differs:
                 self._notes[
                     "compared with the means of random operations, which draw in other shapes; "
@@ -187,9 +189,10 @@ class _Pair:
                 return quiet, "means"
         return (first, "own") if same.ratio is None else (same, "same")
 
-    def _judged(self, reference: Side, other: Side) -> Judged:
+    def _judged(self, asked: Asked) -> Judged:
+        reference, other = self._sides(asked)
         self._must_fit(reference, other)
-        judged = judge(reference, other)
+        judged = judge(reference, other, self._nearby(reference, other))
         for side in (reference, other):
             if isinstance(side, Here) and side.idle and side.dtype == "float32":
                 note = (
@@ -208,6 +211,15 @@ class _Pair:
         reference = self._reference_side(asked)
         renamed = self._options.renamed
         return reference, here(self._other, asked, self._options, reference.start, renamed)
+
+    def _nearby(self, reference: Side, other: Side) -> Iterator[tuple[Side, Side]]:
+        """Yield both from starts close by; a recorded run has but one."""
+        own = self._options.own_start
+        if own or not (isinstance(reference, Here) and isinstance(other, Here)):
+            return
+        for draw in range(MORE_DRAWS, MORE_DRAWS + ATTEMPTS - 1):
+            start = reference.near(draw)
+            yield replace(reference, given=start), replace(other, given=start)
 
     def _reference_side(self, asked: Asked, given: State | None = None) -> Side:
         try:
@@ -271,7 +283,7 @@ class _Pair:
         reference, other = self._sides(asked)
         # That they differ is known; where they do, float64 shows with few draws.
         most = DRAWS if dtype == "float64" else MORE_DRAWS
-        ratios = judge(reference, other, most).ratios
+        ratios = judge(reference, other, most=most).ratios
         self._watched = dtype
         self._ratios = tuple(
             Ratio(step, key.phase, key.name, found)

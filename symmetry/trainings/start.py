@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -27,6 +27,8 @@ from symmetry.units.units import Order, Units
 THRESHOLDS = {"float32": 30.0, "float64": 1000.0}
 JUDGED = 2  # steps: a bug on odd steps shows, and chaos has no time to grow
 DRAWS, MORE_DRAWS = 4, 12  # of the response, before and after a suspicion
+APART = 1000  # ulps between starts at which two trainings are judged, once they seem to differ
+ATTEMPTS = 3  # that all have to violate an invariant
 POWER = 0.01  # of its largest entry; an array that one ulp moves by more is not judged
 
 _ORDERS, NUDGES, _SAMPLES = 110, 111, 112  # streams of the seed
@@ -74,7 +76,7 @@ class TrainingStart:
     # Responses by the number of draws: what was drawn is kept.
     _drawn: dict[int, list[dict[str, float]]] = field(default_factory=dict)
 
-    attempts = 3
+    attempts = ATTEMPTS
 
     @property
     def limit(self) -> float:
@@ -106,6 +108,19 @@ class TrainingStart:
         other = self._but("random", "groups", _drawn={})
         vars(other)["fresh"] = self.fresh._replace(states=[])
         return other
+
+    def responding(self, states: Sequence[State], near: Iterable[Sequence[State]]) -> TrainingStart:
+        """Return the same start, whose arrays respond at least as much as those of another run.
+
+        These are its states, and those of runs from starts close by: it may be less accurate.
+        """
+        drawn = [dict(response) for response in self._response(MORE_DRAWS)]
+        for others in near:
+            for response, state, other in zip(drawn, states, others, strict=True):
+                for name in response.keys() & state.keys():
+                    gap = difference(state[name], other.get(name))
+                    response[name] = max(response[name], gap)
+        return self._but("random", "groups", "result", _drawn={MORE_DRAWS: drawn})
 
     def _but(self, *kept: str, **fields: Any) -> TrainingStart:
         """Return the same start with other fields; these properties stay, if they are known."""

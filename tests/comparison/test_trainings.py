@@ -186,3 +186,26 @@ def test_options_that_make_no_sense():
         with pytest.raises(SymmetryError) as raised:
             compare("training", "sdpa", **options)
         assert phrase in str(raised.value)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_pair_that_agrees_takes_few_steps(dtype):
+    from symmetry import compare
+    from tests.comparison.trainings import sdpa, training
+
+    taken = []
+
+    def counted(make):
+        def counting():
+            model, step = make()
+
+            def count(i):
+                taken.append(i)
+                step(i)
+
+            return model, count
+
+        return counting
+
+    assert compare(counted(training), counted(sdpa), dtype=dtype)
+    assert len(taken) <= 24  # of both, the repeated run and four perturbed ones among them

@@ -120,3 +120,14 @@ def test_states_that_were_let_go_come_again():
     assert without.result is not before
     for one, other in zip(before, without.result, strict=True):
         assert identical(one, other)
+
+
+@torch_is_needed
+def test_a_start_that_responds_as_another_run_does():
+    plain = start()
+    name = "model.0.weight"
+    far = [{**state, name: state[name] + 1} for state in plain.result]
+    before = plain.responses(closely=True)[0]
+    after = plain.responding(far, [plain.result]).responses(closely=True)[0]
+    assert name not in after  # what one ulp moves by more than 1 % is not judged
+    assert {n: response for n, response in before.items() if n != name} == after
