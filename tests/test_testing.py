@@ -9,6 +9,8 @@ from symmetry import parametrize_invariants
 from symmetry.invariants.catalogue import catalogue_of, select
 from symmetry.targets.resolve import resolve_step
 from tests.checking import plan_of
+from tests.conftest import needs
+from tests.trainings.torch.script import scripts
 
 pytest_plugins = "pytester"
 
@@ -230,3 +232,37 @@ def test_the_cases_are_those_of_the_command_line():
     plan = plan_of(given.target, only="*/pure", examples=10, seed=3)
     assert given.target.target is resolve_step("numba").target
     assert given == next(plan.each())
+
+
+FORMS = """
+import symmetry
+
+few = {"only": ["training/moves", "*/repeatable"]}
+script = symmetry.script("train.py", ["--epochs", "1"])
+module = symmetry.script(module="train", arguments=["--epochs", "1"])
+
+
+@symmetry.parametrize_invariants(script, **few)
+def test_path(invariant_check):
+    invariant_check()
+
+
+@symmetry.parametrize_invariants(module, **few)
+def test_module(invariant_check):
+    invariant_check()
+
+
+@symmetry.parametrize_invariants("train.py --epochs 1", **few)
+def test_name(invariant_check):
+    invariant_check()
+"""
+
+
+@needs("torch")
+@needs("greenlet")
+def test_a_script_is_a_training(pytester):
+    pytester.makepyfile(train=scripts.PLAIN, network=scripts.NETWORK, test_mine=FORMS)
+    # A process of its own: PyTorch is not imported twice.
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:xdist")
+    result.assert_outcomes(passed=6)
+    assert not (pytester.path / "log.txt").exists()

@@ -160,7 +160,7 @@ class Execution:
                     f"{self._source.name}: it exits with {end.code!r}{last}"
                 ) from None
         except Exception as raised:
-            if not modes():  # as it is written
+            if error is None and not modes():  # as it is written
                 for line in self._world.printed:
                     print(line, file=sys.__stderr__)
             text = f"{in_one_line(raised)}{place_of(raised)}"
