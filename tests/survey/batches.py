@@ -116,12 +116,17 @@ class Headed(nn.Module):
         self.head = nn.Linear(out.shape[self.axis], CLASSES)
 
     def forward(self, **batch: Tensor) -> Tensor:
-        """Return the mean cross-entropy; each place of a sample has the class of the sample."""
-        classes = batch.pop("classes")
+        """Return the mean cross-entropy; each place of a sample has the class of the sample.
+
+        Places that an attention mask hides have none.
+        """
+        classes, mask = batch.pop("classes"), batch.get("attention_mask")
         out = first_output(self.body(**batch, **self.extra)).movedim(self.axis, -1)
         logits = self.head(out).flatten(0, -2)
-        places = len(logits) // len(classes)
-        return nn.functional.cross_entropy(logits, classes.repeat_interleave(places))
+        labels = classes.repeat_interleave(len(logits) // len(classes))
+        if mask is not None and mask.numel() == len(labels):
+            labels = labels.masked_fill(mask.flatten() == 0, -100)
+        return nn.functional.cross_entropy(logits, labels)
 
 
 def _text(config: PreTrainedConfig, seed: int) -> Tensor:

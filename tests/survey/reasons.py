@@ -22,12 +22,9 @@ _MADE_LATE = Reason(
     "the first forward of a text too short for its blocks makes new modules, which draws random "
     "numbers: after loading, dropout draws others (set_attention_type)",
 )
-_LARGEST_TOKEN = Reason(
-    PROPERTY,
-    "with eos_token_id 2 its output is read at the largest token, whether it is hidden or not",
-)
+_CONVOLUTION = Reason(PROPERTY, "its convolutions over tokens see hidden ones, too")
 REASONS: dict[str, Reason] = {
     "big_bird": _MADE_LATE,
     "bigbird_pegasus": _MADE_LATE,
-    "clip_text_model": _LARGEST_TOKEN,
+    "convbert": _CONVOLUTION,
 }

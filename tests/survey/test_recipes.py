@@ -61,6 +61,22 @@ def test_a_mask_hides_tokens_that_nothing_is_learned_from() -> None:
     assert ((batch["labels"] == -100) == (batch["attention_mask"] == 0)).all()
 
 
+def test_a_head_of_ours_learns_nothing_from_hidden_tokens() -> None:
+    import torch
+
+    from tests.survey.language import model_types, recipe_of
+
+    recipe = recipe_of("clip_text_model", model_types()["clip_text_model"])
+    assert recipe.headed
+    model, _, extras = recipe.training()
+    given = extras["batch"](1)
+    hidden = given["attention_mask"] == 0
+    other = given["input_ids"].masked_fill(hidden, 5)
+    assert not torch.equal(other, given["input_ids"])
+    model.eval()
+    assert torch.equal(model(**given), model(**given | {"input_ids": other}))
+
+
 def test_a_module_of_timm_is_trained() -> None:
     from tests.survey.images import trainings
 
