@@ -1,0 +1,30 @@
+"""The report of sound pairs: it shows what was measured, and none is above its limit."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from symmetry.trainings.start import THRESHOLDS
+from tests.comparison.__main__ import MEASURED, report
+from tests.conftest import needs
+
+pytestmark = needs("torch")
+
+REPORTS = Path(__file__).parents[2] / "reports"
+MEASUREMENTS = json.loads((REPORTS / MEASURED).read_text("utf-8"))
+
+
+def test_the_report_shows_what_was_measured():
+    assert report(MEASUREMENTS).differences(REPORTS) == ()
+
+
+def test_no_sound_pair_is_above_its_limit():
+    ratios = [row["ratio"] for row in MEASUREMENTS["settings"] if row["ratio"] is not None]
+    assert len(ratios) > 100
+    assert max(ratios) < THRESHOLDS["float32"]
+    attention = MEASUREMENTS["attention"]
+    assert len(attention) >= 40
+    for row in attention:
+        assert row["same"], row
+        assert all(row["ratios"][dtype] < limit for dtype, limit in THRESHOLDS.items())
