@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -47,11 +48,22 @@ def adopt_orphans() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def end_children() -> None:
-    """End all that this process is the parent of, and what becomes orphaned by that: on Linux."""
+def children() -> set[int]:
+    """Return the numbers of the processes that this one is the parent of: on Linux."""
+    found = set[int]()
     with suppress(OSError):
-        while found := [n for file in _TASKS.glob("*/children") for n in file.read_text().split()]:
-            for number in map(int, found):
+        for file in _TASKS.glob("*/children"):
+            found.update(map(int, file.read_text().split()))
+    return found
+
+
+def end_children(but: Collection[int]) -> None:
+    """End the children of this process but some, and what becomes orphaned by that: on Linux."""
+    seen = {*but}
+    while found := children() - seen:
+        seen |= found
+        for number in found:
+            with suppress(OSError):
                 os.kill(number, signal.SIGKILL)
                 os.waitpid(number, 0)
 

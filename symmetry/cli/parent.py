@@ -27,7 +27,7 @@ from symmetry.base import ranks
 from symmetry.base.errors import SymmetryError
 from symmetry.base.folders import TemporaryFolder
 from symmetry.base.limits import Limits
-from symmetry.base.processes import FOLDER, adopt_orphans, end_children, ending, start
+from symmetry.base.processes import FOLDER, adopt_orphans, children, end_children, ending, start
 from symmetry.cli import child
 from symmetry.cli.child import Order, verdicts_of
 from symmetry.cli.options import flag, option
@@ -257,6 +257,7 @@ class _Process:
         self._token = order.token.encode()
         environment = {**os.environ, FOLDER: folder}
         adopt_orphans()
+        self._others = children()
         self._process = start("symmetry.cli.worker", stderr=subprocess.PIPE, env=environment)
         assert self._process.stdin
         assert self._process.stdout
@@ -280,7 +281,7 @@ class _Process:
                 os.killpg(self._process.pid, signal.SIGKILL)
         self._process.kill()
         self._process.wait()
-        end_children()  # in sessions of their own
+        end_children(self._others)  # what it has started in sessions of their own
         for thread, pipe in zip(self._threads, self._pipes, strict=True):
             thread.join(timeout=0.2)  # for what it has printed last
             if not thread.is_alive():  # else a process that it has started holds the pipe

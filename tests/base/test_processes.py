@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from symmetry.base.processes import command, ending, start
+from symmetry.base.processes import children, command, end_children, ending, start
 
 
 @pytest.mark.parametrize(
@@ -70,3 +70,17 @@ def test_the_pipes_are_for_messages_and_all_else_goes_to_standard_error(package:
     assert out == b"asked!"
     assert b"printed" in err
     assert b"written" in err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="nobody knows its children there")
+def test_children_are_ended_but_those_that_were_there() -> None:
+    before = children()
+    waits = [sys.executable, "-c", "import time; time.sleep(1000)"]
+    kept, ended = (subprocess.Popen(waits, start_new_session=True) for _ in range(2))
+    assert children() == before | {kept.pid, ended.pid}
+    end_children(before | {kept.pid})
+    assert children() == before | {kept.pid}
+    assert kept.poll() is None
+    kept.kill()
+    kept.wait()
+    ended.wait()
