@@ -18,6 +18,7 @@ from symmetry.trainings.start import DRAWS, MORE_DRAWS, POWER, THRESHOLDS
 from symmetry.units.state import State, identical
 
 Ratios = list[dict[Key, float]]  # by step, of what can be judged
+FAR = 1e6  # times the limit: beyond it more draws of the response change nothing
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,10 @@ def judge(
     """Divide the other side's deviations by the response; escalate before an accusation.
 
     The response is the larger one of both sides: the other may be less accurate by design. Its own
-    is only asked for where the reference's does not explain a deviation, and more draws of both
-    only where that does not, either: ``most`` of them. What still deviates has to do so ``again``,
-    from starts close by: rounding may push one number over a kink, but hardly ever there, too.
+    is only asked for where the reference's does not explain a deviation, and more draws of both,
+    ``most`` of them, only where that does not, either, and the deviation is not far beyond. What
+    still deviates has to do so ``again``, from starts close by: rounding may push one number over a
+    kink, but hardly ever there, too.
     """
     limit = THRESHOLDS[reference.dtype]
     deviations, ended = _deviations(reference, other)
@@ -50,10 +52,13 @@ def judge(
         (most, (reference, other)),
     ):
         ratios = _ratios(deviations, sides, draws)
-        if max((r for step in ratios for r in step.values()), default=0.0) <= limit:
+        worst = max((r for step in ratios for r in step.values()), default=0.0)
+        if worst <= limit:
             return Judged(_result(reference, ratios, ended), ratios)
+        if len(sides) > 1 and FAR * limit < worst < math.inf:
+            break
     for pair in again:
-        nearby = _ratios(_deviations(*pair)[0], (reference, other), most)
+        nearby = _ratios(_deviations(*pair)[0], (reference, other), draws)
         ratios = [
             {key: min(ratio, near[key]) for key, ratio in each.items() if key in near}
             for each, near in zip(ratios, nearby, strict=False)
