@@ -93,7 +93,7 @@ def unaffected(start: TrainingStart, setting: str, words: str, has: str) -> Meas
             states = list(run.states(JUDGED))
     except TrainingError as error:
         return Measurement(counted=False, note=f"cannot judge: {words}, {error}")
-    if not turned():
+    if not turned() or (setting == "eager" and not start.fresh.compiles):  # others may, beside it
         return Measurement(counted=False, note=f"it has no {has}", applies=False)
     if setting == "scale" and run.updates != _updates(start):
         note = "cannot judge: the scale decides which steps are left out"
