@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -14,9 +16,13 @@ import pytest
 from tests.conftest import needs
 from tests.survey import __main__ as survey
 
-pytestmark = pytest.mark.skipif(
-    "fork" not in multiprocessing.get_all_start_methods(), reason="this system copies no process"
-)
+pytestmark = [
+    pytest.mark.skipif(
+        "fork" not in multiprocessing.get_all_start_methods(),
+        reason="this system copies no process",
+    ),
+    pytest.mark.filterwarnings("ignore:os.fork"),  # of JAX, if another test has imported it
+]
 
 
 def fine(target: str, file: Path) -> None:
@@ -44,11 +50,20 @@ def test_a_model_has_its_line(monkeypatch: pytest.MonkeyPatch, child: Any, error
     assert line["seconds"] < 60
 
 
+SCRIPT = """
+import json, sys
+from tests.survey.__main__ import checked
+print(json.dumps(checked(sys.argv[1], 200)))
+"""
+
+
 @needs("torch")
 def test_a_line_is_what_the_command_writes(tmp_path: Path) -> None:
     file = tmp_path / "training.py"
     file.write_text("def nothing(): pass\n", "utf-8")
-    line = survey.checked(f"{file}:nothing", 200)
+    command = [sys.executable, "-c", SCRIPT, f"{file}:nothing"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    line = json.loads(done.stdout)
     [result] = line["results"]
     assert (result["verdict"], line["table"]["exit_code"]) == ("error", 1)
     assert "returned None, expected" in result["message"]
