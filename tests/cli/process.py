@@ -10,6 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SYMMETRY = (sys.executable, "-m", "symmetry")
+# A process in the background ignores Ctrl-C, and so do those that it starts. (Popen's preexec_fn
+# forks, and JAX warns of every fork once it is imported.)
+_INTERRUPTIBLE = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("symmetry", run_name="__main__", alter_sys=True)
+"""
+INTERRUPTIBLE = (sys.executable, "-c", _INTERRUPTIBLE)
 
 
 @dataclass(frozen=True)

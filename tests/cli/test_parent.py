@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.process import SYMMETRY, Finished, assert_one_line, environment, symmetry
+from tests.cli.process import INTERRUPTIBLE, Finished, assert_one_line, environment, symmetry
 from tests.conftest import needs
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and forks are sent and made")
@@ -169,13 +169,11 @@ def test_both_processes_end_at_once(sent: signal.Signals, tmp_path: Path) -> Non
         "    time.sleep(1000)\n"
     )
     process = subprocess.Popen(
-        [*SYMMETRY, "check", "target.py:step"],
+        [*INTERRUPTIBLE, "check", "target.py:step"],
         cwd=tmp_path,
         env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        # A shell lets its background jobs ignore it, and these tests may be one.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     pid = tmp_path / "pid"
     while process.poll() is None and not (pid.exists() and pid.read_text()):

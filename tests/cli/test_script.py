@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import pytest
 
 from symmetry.base.folders import TemporaryFolder
-from tests.cli.process import SYMMETRY, assert_one_line, environment, symmetry
+from tests.cli.process import INTERRUPTIBLE, assert_one_line, environment, symmetry
 from tests.conftest import needs
 from tests.trainings.torch.script import scripts
 
@@ -179,13 +179,12 @@ def waiting(folder):
     temporary = folder.parent / "temporary"
     pids = temporary / "pids"
     process = subprocess.Popen(
-        [*SYMMETRY, "check", "train.py", "--only", "training/moves"],
+        [*INTERRUPTIBLE, "check", "train.py", "--only", "training/moves"],
         cwd=folder,
         env=environment(TMPDIR=str(temporary), PIDS=str(pids)),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while process.poll() is None and not (pids.exists() and pids.read_text().endswith("\n")):
         time.sleep(0.05)
