@@ -118,6 +118,9 @@ class Execution:
         with calling("closing", self._source.name, counts=False):
             for _ in range(_THROWS):
                 if not self._coroutine.ended:
+                    # A script that goes on may never update again: promoted parameters, say, fit
+                    # no data where nothing promotes these.
+                    self._watch.arm()
                     with suppress(BaseException):
                         self._resume(Closed)
         self._mirror.forget_imports()

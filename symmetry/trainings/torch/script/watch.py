@@ -118,6 +118,10 @@ class Watch:
 
         return seen_call
 
+    def arm(self) -> None:
+        """Let the next call of a trained module suspend the script, updated or not."""
+        self._armed = True
+
     def _updated(self) -> None:
         self.updates += 1
         self._armed = True

@@ -13,9 +13,10 @@ from tests.trainings.torch.script.helpers import steps_of, written
 pytestmark = [needs("torch"), needs("greenlet")]
 
 
-def test_a_script_that_catches_everything_is_left_alone_and_holds_nothing(folder):
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_script_that_catches_everything_is_left_alone_and_holds_nothing(folder, dtype):
     training = written(folder, scripts.SWALLOWS)
-    run = training.start()
+    run = training.start(dtype=dtype)
     run.step()
     tensors = [*run.parameters.values()]
     run.close()
