@@ -46,7 +46,7 @@ def check(step: str, *arguments: object, cwd: Path, **changes: str) -> Finished:
         ("interrupts", "the target raised KeyboardInterrupt"),
         ("stops_the_clock", "the target did not return within"),
         ("forgets_the_modules", "the check itself raised "),
-        ("replaces_builtins", "the target ended its process (exit status 1)"),
+        ("replaces_builtins", "process was killed (signal SIGKILL"),
     ],
 )
 def test_a_step_that_misbehaves_is_an_error_and_the_rest_is_checked(
