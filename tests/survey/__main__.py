@@ -83,6 +83,8 @@ def checked(target: str, limit: int) -> dict[str, Any]:
         except OSError:
             why = f"it did not end within {limit} seconds" if child.exitcode == -9 else "it died"
             line = {"trainer": target, "error": why, "results": []}
+    # Without what is null: half of the file.
+    line["results"] = [{k: v for k, v in r.items() if v is not None} for r in line["results"]]
     seconds = round(time.monotonic() - began, 2)
     return {"target": target, **line, "seconds": seconds, "ended": ended(line)}
 

@@ -17,6 +17,7 @@ class Reason:
     text: str
 
 
+SLOW = Reason(WEAKNESS, "a whole check takes too long")
 _MADE_LATE = Reason(
     BUG,
     "the first forward of a text too short for its blocks makes new modules, which draws random "

@@ -13,7 +13,7 @@ from symmetry.report.files import Report
 from symmetry.report.filling import environment, fill_paragraphs
 from symmetry.report.table import by_suspicion, in_short, render_models, suspicion
 from tests.survey import kept
-from tests.survey.reasons import REASONS, Reason
+from tests.survey.reasons import REASONS, SLOW, Reason
 
 LIBRARIES = "transformers", "timm"
 COMMAND = "python -m tests.survey"
@@ -34,14 +34,15 @@ def largest_ratio(line: Line) -> float | None:
     held = [
         result["ratio"] / result["threshold"]
         for result in line["results"]
-        if result["verdict"] == "holds" and result["ratio"] is not None and result["threshold"]
+        if result["verdict"] == "holds" and result.get("ratio") and result.get("threshold")
     ]
     return max(held, default=None)
 
 
 def reason_of(line: Line) -> Reason | None:
     """Return why a model is not sound, as far as a person looked into it."""
-    return REASONS.get(name_of(line))
+    slow = SLOW if "did not end within" in line.get("error", "") else None
+    return REASONS.get(name_of(line), slow)
 
 
 def said(line: Line) -> str:
@@ -55,15 +56,19 @@ def findings() -> list[tuple[str, ...]]:
     return _FINDING.findall(FINDINGS.read_text("utf-8"))
 
 
-def not_built() -> list[str]:
-    """Return the names of the models that no recipe makes."""
-    found = (kept.recipes(library).items() for library in LIBRARIES)
-    return sorted(name for each in found for name, recipe in each if isinstance(recipe, str))
+def tried() -> tuple[list[str], list[str]]:
+    """Return the names of the models that a recipe makes, and of those that none does."""
+    found: tuple[list[str], list[str]] = [], []
+    for library in LIBRARIES:
+        for name, recipe in kept.recipes(library).items():
+            found[isinstance(recipe, str)].append(name)
+    return found
 
 
 def render(lines: Sequence[Line]) -> Report:
     """Return the report of all models, and the table that is sorted by a click."""
     lines = by_suspicion(lines)
+    built, not_built = tried()
     templates = environment(Path(__file__).parent)
     words = (name_of, suspicion, in_short, said, largest_ratio, reason_of)
     templates.globals |= {word.__name__: word for word in words}
@@ -71,7 +76,8 @@ def render(lines: Sequence[Line]) -> Report:
         command=COMMAND,
         versions=[f"{name} {version(name)}" for name in (*LIBRARIES, "torch")],
         lines=lines,
-        not_built=not_built(),
+        built=len(built),
+        not_built=sorted(not_built),
         counts=Counter(map(suspicion, lines)),
         doubtful=[line for line in lines if suspicion(line) not in _SOUND],
         findings=findings(),

@@ -30,7 +30,8 @@ def line(name: str, verdict: str, ratio: float | None = None, **more: Any) -> di
 @pytest.fixture
 def text(monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(report, "version", lambda name: "1.2")
-    recipes = {"transformers": {"good": {}, "bad": {}, "none": "ValueError: no"}, "timm": {}}
+    recipes = {"transformers": {"good": {}, "bad": {}, "none": "ValueError: no"}}
+    recipes["timm"] = {"odd": [], "new": []}
     monkeypatch.setattr(kept, "recipes", recipes.__getitem__)
     monkeypatch.setitem(report.REASONS, "bad", Reason(BUG, "its mask is ignored"))
     lines = [line("good", "holds", 15.0), line("bad", "violated"), line("odd", "error")]
@@ -42,7 +43,9 @@ def text(monkeypatch: pytest.MonkeyPatch) -> str:
 
 def test_the_head_says_how_many_there_are_and_what_was_found(text: str) -> None:
     assert "# 3 architectures, each trained and checked" in text
-    assert "Of 4 that were tried 3 could be built" in " ".join(text.split())
+    assert "Of 5 that were tried 4 could be built; 3 of these have been checked so far" in " ".join(
+        text.split()
+    )
     assert "| violated | 1 |\n| error | 1 |\n| sound | 1 |\n" in text
     assert "(findings/yoso.md)" in text
 
