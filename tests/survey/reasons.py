@@ -24,8 +24,12 @@ _MADE_LATE = Reason(
     "numbers: after loading, dropout draws others (set_attention_type)",
 )
 _CONVOLUTION = Reason(PROPERTY, "its convolutions over tokens see hidden ones, too")
+_MEAN = Reason(
+    PROPERTY, "its head takes the mean over all tokens, hidden ones, too (modeling_imagegpt.py 803)"
+)
 REASONS: dict[str, Reason] = {
     "big_bird": _MADE_LATE,
     "bigbird_pegasus": _MADE_LATE,
     "convbert": _CONVOLUTION,
+    "imagegpt": _MEAN,
 }
