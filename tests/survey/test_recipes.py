@@ -90,7 +90,7 @@ def test_a_training_starts_from_the_same_weights_every_time() -> None:
 
     from tests.survey.targets import trainings
 
-    for name in ("bert", "timm.vgg"):
+    for name in ("bert", "timm.resnet"):
         training = dict(trainings())[name]
         first, second = training()[0], training()[0]
         assert all(map(torch.equal, first.parameters(), second.parameters()))
@@ -101,7 +101,7 @@ def test_what_cannot_be_built_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(language, "LARGEST", 10)
     with pytest.raises(language.NotBuiltError, match="parameters"):
-        language.recipe_of("opt", "CAUSAL_LM")
+        language.find_recipe("opt", "CAUSAL_LM")
 
 
 def test_targets_are_named_and_not_built() -> None:
