@@ -18,15 +18,16 @@ try:
 except ImportError:  # on Windows nothing is known of an owner
     fcntl = None
 
-PREFIX = "symmetry-"
+PREFIX, INNER = "symmetry-run-", "files"
 _rmtree = shutil.rmtree  # a script may find another one
 _NEW = 60  # seconds in which a folder may be without its lock: it is just being made
 
 
 class TemporaryFolder:
-    """A new folder that its owner holds a lock on, which ends with the process whatever ends it.
+    """A new folder in one that this process locks; the system unlocks it whatever ends the process.
 
-    Folders without a lock that lie beside it, and are as old as they are left behind, are removed.
+    Those beside it whose processes have been killed are removed: what nobody locks, is named like
+    them, and holds such a folder alone.
 
     Parameters
     ----------
@@ -36,7 +37,7 @@ class TemporaryFolder:
     Attributes
     ----------
     path
-        Its real path.
+        Its real path. It is not locked itself, since whoever writes files locks their folder.
     """
 
     def __init__(self, inside: str | None = None) -> None:
@@ -45,9 +46,9 @@ class TemporaryFolder:
         self.remove = weakref.finalize(self, _remove, made, lock)
         self.path = made
         if not inside:
-            files = Path(made, "files")  # whoever writes files locks their folder: not this one
-            files.mkdir()
-            self.path = str(files)
+            inner = Path(made, INNER)
+            inner.mkdir()
+            self.path = str(inner)
             _remove_left_behind(Path(made).parent)
 
     def __enter__(self) -> str:
@@ -91,6 +92,8 @@ def _remove_left_behind(folder: Path) -> None:
             if not entry.name.startswith(PREFIX) or not entry.is_dir(follow_symlinks=False):
                 continue
             with suppress(OSError):
+                if any(inner.name != INNER for inner in Path(entry.path).iterdir()):
+                    continue  # somebody else's
                 known = entry.stat(follow_symlinks=False)
                 old = time.time() - known.st_mtime > _NEW
                 if old and known.st_uid == os.getuid() and (lock := _lock(entry.path)) is not None:

@@ -71,9 +71,12 @@ def test_what_a_killed_process_leaves_is_removed_by_the_next(place):
 
 
 def test_a_young_folder_and_those_of_others_stay(place):
-    for name in ("symmetry-young", "other"):
-        (place / name).mkdir()
-    os.utime(place / "other", (0, 0))
+    names = ["other", "symmetry-0", "symmetry-run-mine", "symmetry-run-young"]
+    for name in names:
+        (place / name / "files").mkdir(parents=True)
+    (place / "symmetry-run-mine" / "more").touch()
+    for name in names[:-1]:
+        os.utime(place / name, (0, 0))
     with TemporaryFolder():
         pass
-    assert sorted(path.name for path in place.iterdir()) == ["other", "symmetry-young"]
+    assert sorted(path.name for path in place.iterdir()) == names
