@@ -69,7 +69,7 @@ def command(
     from symmetry.comparison.compare import compare_all
     from symmetry.comparison.options import Options
     from symmetry.report.compared import exit_code, lines, to_json, unjudged
-    from symmetry.report.inner import MARKDOWN, render_compared
+    from symmetry.report.comparison import MARKDOWN, render_compared
 
     writable_files(json)
     if output is not None:

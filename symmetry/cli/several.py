@@ -123,7 +123,7 @@ def check_all(
             line, text = _result(future, missing[futures.index(future)])
             known[line["target"]] = line
             if results is not None:
-                append(results, line)
+                _append(results, line)
             say(text)
             current().doing("targets", number, len(missing))
     return [known[target] for target in targets]
@@ -151,7 +151,7 @@ def read_lines(file: Path) -> dict[str, Line]:
     return lines
 
 
-def append(file: Path, line: Mapping[str, Any]) -> None:
+def _append(file: Path, line: Mapping[str, Any]) -> None:
     """Append a line, behind the end of a line that was not finished."""
     with file.open("a+b") as opened:
         if opened.tell():

@@ -518,6 +518,18 @@ def top_experts():
     return classify(model, normal(40, 4), 3)
 
 
+def of_stacked_experts(forward):
+    """Return a model with three experts, whose weights are stacked."""
+    return Model(
+        forward,
+        embed=nn.Linear(4, 6),
+        router=nn.Linear(6, 3),
+        w1=nn.Parameter(torch.randn(3, 6, 5)),
+        w2=nn.Parameter(torch.randn(3, 5, 6)),
+        head=nn.Linear(6, 3),
+    )
+
+
 def stacked_experts():
     """The residual stream, the hidden units of three experts, and the experts."""
 
@@ -527,14 +539,7 @@ def stacked_experts():
         results = torch.einsum("beh,ehd->bed", hidden, m.w2)
         return m.head(x + (m.router(x).softmax(-1)[..., None] * results).sum(1))
 
-    model = Model(
-        forward,
-        embed=nn.Linear(4, 6),
-        router=nn.Linear(6, 3),
-        w1=nn.Parameter(torch.randn(3, 6, 5)),
-        w2=nn.Parameter(torch.randn(3, 5, 6)),
-        head=nn.Linear(6, 3),
-    )
+    model = of_stacked_experts(forward)
     return classify(model, normal(12, 4), 3)
 
 
@@ -554,14 +559,7 @@ def looped_experts():
             out.index_add_(0, sample, hidden * weights[sample, place, None])
         return m.head(x + out)
 
-    model = Model(
-        forward,
-        embed=nn.Linear(4, 6),
-        router=nn.Linear(6, 3),
-        w1=nn.Parameter(torch.randn(3, 6, 5)),
-        w2=nn.Parameter(torch.randn(3, 5, 6)),
-        head=nn.Linear(6, 3),
-    )
+    model = of_stacked_experts(forward)
     model.register_buffer("bias", torch.tensor([0.1, -0.1, 0.0]))
     return classify(model, normal(40, 4), 3)
 

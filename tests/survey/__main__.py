@@ -11,17 +11,17 @@ import argparse
 import json
 import multiprocessing
 import os
+import signal
 import sys
-import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from symmetry.base.folders import TemporaryFolder
 from symmetry.cli import main as symmetry
-from symmetry.cli.several import append, read_lines
+from symmetry.cli.several import Line, Work, check_all, read_lines
 from symmetry.report.table import ended, in_short
 from tests.survey.report import COMMAND, LINES, render
 
@@ -44,7 +44,11 @@ def main() -> int:
         return 0
     results = given.output / LINES
     if not given.render:
-        check_all(results, given.jobs, given.time_limit)
+        from tests.survey.targets import trainings
+
+        names = [f"{TARGETS}:{name}" for name, _ in trainings()]
+        work = Copies((), "", given.time_limit)
+        check_all(names, work, jobs=given.jobs, results=results, scheduler=None)
     lines = list(read_lines(results).values())
     render(lines).write(given.output)
     middle, high = np.percentile([line.get("cpu_seconds", 0) for line in lines], [50, 95])
@@ -52,41 +56,34 @@ def main() -> int:
     return 0
 
 
-def check_all(results: Path, jobs: int, limit: int) -> None:
-    """Check what has no line yet, each in a process of its own; append its line."""
-    from tests.survey.targets import trainings
+@dataclass(frozen=True)
+class Copies(Work):
+    """Checks each target in a copy of this process, for so many seconds at most."""
 
-    names = [f"{TARGETS}:{name}" for name, _ in trainings()]
-    known = read_lines(results) if results.exists() else {}
-    missing = [name for name in names if name not in known]
-    with ThreadPoolExecutor(jobs) as executor:
-        futures = [executor.submit(checked, name, limit) for name in missing]
-        for number, future in enumerate(as_completed(futures), 1):
-            line = future.result()
-            append(results, line)
-            print(f"{number} of {len(missing)}: {line['target']}: {in_short(line)}", flush=True)
+    limit: int = 0
 
-
-def checked(target: str, limit: int) -> dict[str, Any]:
-    """Check one target in a copy of this process; return its line."""
-    began = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "line.json")
-        child = multiprocessing.get_context("fork").Process(target=_check, args=(target, file))
-        child.start()
-        child.join(limit)
-        if child.is_alive():
-            child.kill()
-            child.join()
-        try:
-            line = json.loads(file.read_text("utf-8"))
-        except OSError:
-            why = f"it did not end within {limit} seconds" if child.exitcode == -9 else "it died"
-            line = {"trainer": target, "error": why, "results": []}
-    # Without what is null: half of the file.
-    line["results"] = [{k: v for k, v in r.items() if v is not None} for r in line["results"]]
-    seconds = round(time.monotonic() - began, 2)
-    return {"target": target, **line, "seconds": seconds, "ended": ended(line)}
+    def check(self, target: str) -> tuple[Line, str]:
+        """Return a target's line, and what it comes to."""
+        began = time.monotonic()
+        with TemporaryFolder() as folder:
+            file = Path(folder, "line.json")
+            child = multiprocessing.get_context("fork").Process(target=_check, args=(target, file))
+            child.start()
+            child.join(self.limit)
+            if child.is_alive():
+                child.kill()
+                child.join()
+            try:
+                line = json.loads(file.read_text("utf-8"))
+            except OSError:
+                late = f"it did not end within {self.limit} seconds"
+                why = late if child.exitcode == -signal.SIGKILL else "it died"
+                line = {"trainer": target, "error": why, "results": []}
+        # Without what is null: half of the file.
+        line["results"] = [{k: v for k, v in r.items() if v is not None} for r in line["results"]]
+        seconds = round(time.monotonic() - began, 2)
+        line |= {"target": target, "seconds": seconds, "ended": ended(line)}
+        return line, f"{target}: {in_short(line)}"
 
 
 def _check(target: str, file: Path) -> None:

@@ -26,7 +26,8 @@ pytestmark = [
 
 
 def fine(target: str, file: Path) -> None:
-    file.write_text(json.dumps({"trainer": target, "results": []}), "utf-8")
+    line = {"trainer": target, "results": [], "table": {"in_short": "sound"}}
+    file.write_text(json.dumps(line), "utf-8")
 
 
 def hangs(target: str, file: Path) -> None:
@@ -44,7 +45,7 @@ def dies(target: str, file: Path) -> None:
 )
 def test_a_model_has_its_line(monkeypatch: pytest.MonkeyPatch, child: Any, error: str) -> None:
     monkeypatch.setattr(survey, "_check", child)
-    line = survey.checked("some.py:training", 1 if child is hangs else 100)
+    line, _ = survey.Copies((), "", 1 if child is hangs else 100).check("some.py:training")
     assert line["target"] == line["trainer"] == "some.py:training"
     assert line.get("error") == error
     assert line["seconds"] < 60
@@ -52,8 +53,8 @@ def test_a_model_has_its_line(monkeypatch: pytest.MonkeyPatch, child: Any, error
 
 SCRIPT = """
 import json, sys
-from tests.survey.__main__ import checked
-print(json.dumps(checked(sys.argv[1], 200)))
+from tests.survey.__main__ import Copies
+print(json.dumps(Copies((), "", 200).check(sys.argv[1])[0]))
 """
 
 

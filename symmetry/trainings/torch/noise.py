@@ -65,9 +65,10 @@ def without_dropping(func: Any, places: tuple[int, ...]) -> Callable[..., Any]:
 
 def numbers_given(name: str, args: Any, places: tuple[int, ...]) -> str:
     """Say which numbers a random operation is given; what drops says what it keeps."""
-    if places or name in _MASKED:
-        kept = 1 - args[places[0]] if places else args[1]
-        return f"keeps {kept if name == '_fused_dropout' or places else 1 - kept:.6g}"
+    if places:
+        return f"keeps {1 - args[places[0]]:.6g}"
+    if name in _MASKED:
+        return f"keeps {args[1] if name == '_fused_dropout' else 1 - args[1]:.6g}"
     given = [value for value in args[1:] if isinstance(value, int | float)]
     if name == "bernoulli":
         return f"keeps {given[0]:.6g}" if given else "keeps 0.5"

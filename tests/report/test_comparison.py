@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from symmetry.comparison.outcome import Compared, First, Other, Ratio, Result
-from symmetry.report.inner import MARKDOWN, render_compared
+from symmetry.report.comparison import MARKDOWN, render_compared
 
 SAME = Other("a", True, results=(Result("float32", 1, "model.w", 0.5, 30.0, 4, 2),))
 ANOTHER = Other(
