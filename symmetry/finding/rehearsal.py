@@ -28,6 +28,7 @@ _LOSS, _NOISES = 1e-12, 30  # relative; and multiples of what one ulp in the par
 _BYTES = 80  # at the peak, for each parameter: ten copies in float64
 _SCALES = 0.1, 0.01  # of how far the generic start is from the training's own, if 1 is too far
 _ALIVE = 0.75  # times what biases grow by where units are to be alive
+_FELT = 1e-9  # gradients, relative to the largest: smaller ones change no loss but by rounding
 _REVIVALS = 3  # times that the biases of units that are dead all the same grow once more
 
 
@@ -337,24 +338,29 @@ def _first_steps(training: TrainingTarget) -> First:
     return first
 
 
-def _gradients(run: Run) -> Gradients:
-    """Take steps as they are written; return which entries of parameters receive a gradient."""
-    entries: dict[str, NDArray[np.bool_]] = {}
+def _gradients(run: Run, least: float = 0.0) -> Gradients:
+    """Take steps as they are written; return which entries of parameters receive a gradient.
+
+    That is one of more than ``least``, relative to the largest of all.
+    """
+    sizes: dict[str, Array] = {}
 
     def note() -> None:
         if isinstance(run, Differentiating):
-            for name, array in run.parameter_arrays().items() if not entries else ():
-                entries[name] = np.zeros(array.shape, bool)  # complex ones are pairs there
+            for name, array in run.parameter_arrays().items() if not sizes else ():
+                sizes[name] = np.zeros(array.shape)  # complex ones are pairs there
             for name, gradient in run.gradients().items():
-                entries[name] |= gradient != 0
+                np.maximum(sizes[name], abs(gradient), out=sizes[name])
 
     run.after_backward = note
     counts, ends = list[int](), list[tuple[int, int]]()
     for _ in range(STEPS):
         run.step()
-        counts.append(sum(bool(reached.any()) for reached in entries.values()))
+        counts.append(sum(bool(size.any()) for size in sizes.values()))
         ends.append((run.backwards, run.grads))
     run.after_backward = lambda: None  # or the run would keep itself
+    felt = least * max((size.max(initial=0.0) for size in sizes.values()), default=0.0)
+    entries = {name: size > felt for name, size in sizes.items()}
     return Gradients(entries, 1 + counts.index(counts[-1]), ends)
 
 
@@ -427,11 +433,11 @@ def _same_entries(one: Gradients, other: Gradients) -> bool:
 
 
 def _reached(steps: Steps, start: State) -> Gradients | None:
-    """Return which entries receive a gradient from a start; None if its losses are not finite."""
+    """Return which entries receive a gradient that matters; None if losses are not finite."""
     if not steps.take(start).finite:
         return None
     try:
-        return _gradients(steps.run(start))
+        return _gradients(steps.run(start), _FELT)
     except TrainingError:  # an update may refuse what this start leads to
         return Gradients({}, STEPS, ())
 
