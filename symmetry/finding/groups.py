@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
@@ -42,6 +43,7 @@ class Groups:
         self._start = {name: self._trace.arrays[i] for name, i in self._trace.leaves.items()}
         finals = {n: i for n, i in self._trace.finals.items() if i not in self._trace.names}
         self._ends = {name: self._trace.arrays[i] for name, i in finals.items()}
+        self._used_beside = cache(self._find_used_beside)
         self._taken: dict[tuple[str, int], set[int]] = defaultdict(set)
         self._counts: list[int] = []  # of units in the groups that were found last
 
@@ -171,7 +173,7 @@ class Groups:
             if slot is not None:
                 self.failures.setdefault(slot, stuck)
             return None
-        pair = Units("", 2, self._parts(solution), chosen)
+        pair = self._widened(Units("", 2, self._parts(solution), chosen))
         if not pair.parts or not solution.keys() & self._trainable:
             return None
         own = _exchange(pair, 0, 1)
@@ -220,6 +222,26 @@ class Groups:
             for first, stride, block in _runs(pairs)
         )
         return tuple(p for p in parts if not p.where or replace(p, where=()) not in parts)
+
+    def _widened(self, pair: Units) -> Units:
+        """Let a pair that lies everywhere else, too, lie in experts that no sample has chosen.
+
+        From another start samples may choose them.
+        """
+        if all(part.where for part in pair.parts):
+            return pair
+        parts = (
+            replace(p, where=tuple(limit for limit in p.where if self._used_beside(p.array, limit)))
+            for p in pair.parts
+        )
+        return replace(pair, parts=tuple(parts))
+
+    def _find_used_beside(self, name: str, limit: tuple[int, int, int]) -> bool:
+        """Return whether the loss depends on what an array has beside a block of an axis."""
+        axis, first, last = limit
+        size = self._start[name].shape[axis]
+        beside = (*range(first), *range(last, size))
+        return self.matters(Units("", len(beside), (Part(name, axis, 0, indices=beside),)))
 
     # Extent
 

@@ -120,6 +120,8 @@ class Solver:
             given = tuple(acts.get(i, ()) for i in node.inputs)
             results = self.forward(k, given)
             if results is not None:
+                if self._passes_over(k, given, results):
+                    raise Stuck(k, given)
                 put(dict(zip(node.outputs, results, strict=True)))
                 more = self._starts(node.outputs, acts, leaves)
             elif self.kept.isdisjoint(node.outputs):
@@ -138,6 +140,16 @@ class Solver:
             put(more)
         chosen = any(axis == actions.LABELS for a in acts.values() for axis, _, _ in a)
         return {self.trace.names[i]: a for i, a in leaves.items() if a}, chosen
+
+    def _passes_over(self, k: int, given: tuple[Action, ...], results: list[Action]) -> bool:
+        """Return whether an operation numbers others than what is exchanged, as top-k may.
+
+        From another start it may number one of the two: nobody knows what has to go along then.
+        """
+        return any(given) and any(
+            not action and value in self.kept and self.trace.arrays[value].dtype.kind == "i"
+            for value, action in zip(self.trace.nodes[k].outputs, results, strict=True)
+        )
 
     def pulled(self, value: int, action: Action) -> Actions | None:
         """Return actions of leaves that give a value this action; None where there are none."""

@@ -65,6 +65,17 @@ def test_units_of_stacked_experts_are_groups_in_each_expert():
     assert [u.count for u in search.found if u not in inner] == [2]
 
 
+def test_a_stream_goes_through_experts_that_no_sample_chose():
+    steps = Steps(embedding=normal(6, 4), inside=normal(5, 4, 3), out=normal(3, 2))
+    stream = steps.apply(lambda e: e[[0, 1, 2, 3, 4, 5, 1, 2]], steps.embedding)
+    hidden = steps.apply(lambda s, w: np.tanh(s @ w[2]), stream, steps.inside)
+    y = steps.apply(np.matmul, hidden, steps.out)
+    search = searched(steps.end(steps.apply(square_error, y, steps.data(normal(8, 2)))))
+    stream, hidden = search.found
+    assert stream.parts == (Part("embedding", axis=1), Part("inside", axis=1))
+    assert hidden.parts == (Part("inside", axis=2), Part("out", axis=0))
+
+
 def test_slices_that_the_loss_does_not_depend_on_are_no_units():
     steps = Steps(w=normal(3, 4), out=normal(4, 2), unused=normal(5, 5))
     hidden = steps.apply(np.tanh, steps.apply(np.matmul, steps.data(normal(6, 3)), steps.w))

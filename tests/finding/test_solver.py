@@ -100,6 +100,32 @@ def test_units_that_a_step_chooses_between_change_labels():
     assert solver.forward(1, (exchanged(1, 1, 2),)) == [((LABELS, ((1, 2),), ()),)]
 
 
+def test_experts_that_no_sample_chose_are_no_units_a_start_may_choose_them():
+    steps = Steps(router=normal(3, 4), bias=np.array([9.0, 8.0, -9.0, -9.0]), values=normal(4, 2))
+    scores = steps.apply(np.matmul, steps.data(normal(9, 3)), steps.router)
+    chosen = steps.apply(lambda s, b: (s + b).argmax(1), scores, steps.bias)
+    y = steps.apply(lambda v, c: v[c], steps.values, chosen)
+    trace = steps.end(steps.apply(square_error, y, steps.data(normal(9, 2))))
+    assert trace.arrays[chosen].max() < 2
+    with pytest.raises(Stuck) as raised:
+        solved(trace, "router", exchanged(1, 2, 3))
+    assert raised.value.node == 1
+    assert solved(trace, "router", exchanged(1, 0, 1)).keys() == {"router", "bias", "values"}
+
+
+def test_numbers_that_move_along_with_units_choose_none_of_them():
+    steps = Steps(w=normal(3, 4), out=normal(4, 2))
+    hidden = steps.apply(np.matmul, steps.data(normal(9, 3)), steps.w)
+    places = steps.apply(lambda h: h.argmax(0), hidden)  # as max-pooling has them
+    peaks = steps.apply(lambda h, p: h[p, np.arange(4)][None], hidden, places)
+    y = steps.apply(np.matmul, peaks, steps.out)
+    trace = steps.end(steps.apply(square_error, y, steps.data(normal(1, 2))))
+    assert Solver(trace).solve({steps.w: exchanged(1)}) == (
+        {"w": exchanged(1), "out": exchanged(0)},
+        False,
+    )
+
+
 def test_what_only_moves_elements_is_told_from_what_computes():
     steps = Steps(w=normal(3, 4))
     turned = steps.apply(np.transpose, steps.w)
