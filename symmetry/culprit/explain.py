@@ -250,7 +250,7 @@ def explain_samples(training: TrainingTarget, seed: int = 0) -> Explained | None
     start = TrainingStart(training, "float64", seed)
     if judge_samples(start).violation is None:
         return None
-    count = start.begin(noise=True).samples()
+    count = start.fresh.samples
     assert count is not None  # else they are not judged
     return explain_exchange(with_samples(start, count), STEPS)
 

@@ -59,8 +59,7 @@ class WatchedTraining(WatchedStart):
     def states(self, start: State, steps: int, tape: Tape | None = None) -> Iterator[State]:
         """Yield the state after each step of fresh objects."""
         arrays = {name: array for name, array in start.items() if name != _ORDER}
-        run = self._training.begin(arrays, noise=False)
-        run.order = start.get(_ORDER)
+        run = self._training.begin(arrays, noise=False, order=start.get(_ORDER))
         assert isinstance(run, TorchRun)  # the only framework whose operations are recorded
         self._run = run
         places = Places({id(module): name for name, module in run.model.named_modules()})

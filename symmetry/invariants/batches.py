@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from symmetry.base.errors import TrainingError
 from symmetry.base.random import Random
 from symmetry.invariants.law import holds, judge
 from symmetry.invariants.measurement import Measurement
@@ -12,6 +13,7 @@ from symmetry.trainings.start import JUDGED, TrainingStart, cycle
 from symmetry.units.state import Array
 from symmetry.units.units import Order
 
+_NOT_GIVEN = "is not given as extras['batch']"
 _PIECES = 113  # stream of the seed
 _MANY = 4  # pieces can be put in an order that does not shift them all by one distance
 
@@ -25,18 +27,20 @@ def samples(start: TrainingStart) -> Measurement:
     them alike: those that draw numbers for each sample, and those that take samples together, as
     micro-batches that are normalised, or as pairs.
     """
-    if start.target.sequential:
-        note = "a script makes its batches itself"
-        return Measurement(counted=False, note=note, applies=False)
-    count = start.begin(noise=True).samples()
+    count = start.fresh.samples
     if count is None or count < 2:
-        note = "its batch is not given as extras['batch'], or has no axis of at least two samples"
+        given = "comes from no DataLoader" if start.target.sequential else _NOT_GIVEN
+        note = f"its batch {given}, or has no axis of at least two samples"
         return Measurement(counted=False, note=note, applies=False)
 
     def sides(number: int) -> tuple[States, States]:
         return start.resampled(start.sample_order(count, number)), start.result
 
-    found = judge(start, sides, "rearranged samples", "the run as it is")
+    try:
+        found = judge(start, sides, "rearranged samples", "the run as it is")
+    except TrainingError as error:  # of samples that it wants sorted, say
+        note = f"cannot judge: with rearranged samples, {error}"
+        return Measurement(counted=False, note=note)
     if found.violation is not None and (why := _excuse(start, count)):
         return Measurement(counted=False, note=f"cannot judge: {why}", random=found.random)
     return found

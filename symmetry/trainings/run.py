@@ -82,7 +82,8 @@ class Run(Protocol):
     taken
         How many steps were taken.
     order
-        In which order the samples of each batch are put; None leaves them as they are.
+        In which order the samples of each batch are put; None leaves them as they are. A script
+        has to begin with it: it has made its first batch by then.
     backwards, grads
         How often the last step asked for gradients: those that are kept, and those that are
         returned, with respect to parameters.

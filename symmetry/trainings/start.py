@@ -45,6 +45,7 @@ class Fresh(NamedTuple):
     trained: frozenset[str]  # the parameters that are trained
     moved: frozenset[str]  # the arrays that the first steps change
     size: int  # bytes of a state after the steps
+    samples: int | None  # in each batch; None where that is not known to be one number
     on_gpu: bool  # which may add in another order each time
     compiles: bool  # by something that compiles nothing where results are nudged
     warnings: tuple[str, ...]  # of what it is written with; none in float64, where it is not
@@ -166,7 +167,7 @@ class TrainingStart:
         moved = frozenset(
             n for n, a in start.items() if n in last and has_moved({n: a}, [{n: last[n]}])
         )
-        kind = run.on_gpu, run.compiles
+        kind = run.samples(), run.on_gpu, run.compiles
         return Fresh(start, states, precision, run.trained, moved, size, *kind, ())
 
     @cached_property
@@ -249,15 +250,21 @@ class TrainingStart:
                 scale[name] = max(scale.get(name, 0.0), largest(array))
         return scale
 
-    def begin(self, changed: State | None = None, *, noise: bool | None = None) -> Run:
+    def begin(
+        self,
+        changed: State | None = None,
+        *,
+        noise: bool | None = None,
+        order: Order | None = None,
+    ) -> Run:
         """Begin a fresh run from the start, in which these arrays are changed.
 
         ``noise`` says whether the model's random operations stay as they are; by default they are
-        left out where there are any.
+        left out where there are any. The samples of each batch are put in an ``order``.
         """
         if noise is None:  # a run that passes through modes need not be as it is written
             noise = self.dtype == "float32" and not self.random
-        run = self.target.start(dtype=self.dtype, seed=self.seed, noise=noise)
+        run = self.target.start(dtype=self.dtype, seed=self.seed, noise=noise, order=order)
         run.load({**self.changed, **(changed or {})})
         if self.levelled:
             run.level(self.levelled)
@@ -346,17 +353,14 @@ class TrainingStart:
 
     def resampled(self, order: Order) -> States:
         """Return the states of a run whose samples are in another order in each batch."""
-        run = self.begin()
-        run.order = order
-        return list(run.states(JUDGED))
+        return list(self.begin(order=order).states(JUDGED))
 
     def resampled_with_draws(self, order: Order) -> tuple[States, Mapping[str, bool]]:
         """Return the same with what the step draws for each sample in that order, too.
 
         With it comes what ``Run.follow_samples`` sees.
         """
-        run = self.begin()
-        run.order = order
+        run = self.begin(order=order)
         seen = run.follow_samples(len(order))
         return list(run.states(JUDGED)), seen
 

@@ -24,11 +24,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from symmetry.base.errors import TrainingError
 from symmetry.trainings.run import Run
 from symmetry.units.state import DTYPES
+from symmetry.units.units import Order
 
 
 @dataclass(frozen=True)
@@ -69,13 +71,20 @@ class TrainingTarget:
             f'such as {{"fc1": 33}}, but it is {pins!r}'
         )
 
-    def start(self, *, dtype: str = "float32", seed: int = 0, noise: bool = True) -> Run:
+    def start(
+        self,
+        *,
+        dtype: str = "float32",
+        seed: int = 0,
+        noise: bool = True,
+        order: Order | None = None,
+    ) -> Run:
         """Make fresh objects, under the same seeds of all random numbers every time.
 
         In float32 the training is as it is written. In float64 everything that has fewer bits is
         promoted; random numbers are the same ones. Without ``noise`` the results of random
         operations inside a module's forward, such as dropout, are replaced by their means; see
-        ``Run.random``.
+        ``Run.random``. With an ``order`` the samples of each batch are rearranged.
 
         Raises
         ------
@@ -86,8 +95,12 @@ class TrainingTarget:
 
         getattr(self.make, "prepare", lambda: None)()
         drawn = None if self.sequential else self.drawn  # what else a script does draws, too
+        # A script has made its first batch before its run begins.
+        make: Callable[..., Any] = self.make
+        if self.sequential:
+            make = partial(make, order)
         return TorchRun.begin(
-            self.name, self.make, dtype=dtype, seed=seed, noise=noise, drawn=drawn
+            self.name, make, dtype=dtype, seed=seed, noise=noise, drawn=drawn, order=order
         )
 
     def close(self) -> None:

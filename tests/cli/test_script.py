@@ -48,6 +48,7 @@ def test_a_sound_script_passes_and_leaves_nothing(folder):
         "symmetry/repeatable",
         "symmetry/permutation",
         "symmetry/clones",
+        "symmetry/samples",
         "training/resume",
         "training/zero-rate",
         "training/moves",

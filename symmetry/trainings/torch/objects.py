@@ -26,6 +26,7 @@ _FOUND: dict[type, str] = {
 }
 _GENERATORS = (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)
 _DEPTH = 4  # of containers and objects in which random generators are looked for
+_LONG = 10_000  # entries: such a list holds data
 _SIGNATURE = "a function without parameters that returns (model, step) or (model, step, extras)"
 
 
@@ -98,8 +99,13 @@ def generators_of(objects: Objects) -> list[Any]:
 
     They are looked for in what functions enclose, and in lists, dictionaries and objects in there.
     """
-    known: dict[int, Any] = {}
-    level = [objects.step, objects.batch]
+    return generators_in([objects.step, objects.batch])
+
+
+def generators_in(values: Iterable[Any]) -> list[Any]:
+    """Return the random generators that these values hold."""
+    level = [*values]
+    known: dict[int, Any] = {id(value): value for value in level}
     for _ in range(_DEPTH):
         level = [v for value in level for v in _held_in(value) if id(v) not in known]
         known |= {id(value): value for value in level}
@@ -115,7 +121,7 @@ def _held_in(value: Any) -> Iterable[Any]:
     if inspect.ismethod(value):
         return (value.__self__,)
     if isinstance(value, list | tuple):
-        return value
+        return value if len(value) <= _LONG else ()
     return (value if isinstance(value, Mapping) else getattr(value, "__dict__", {})).values()
 
 

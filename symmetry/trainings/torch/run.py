@@ -33,6 +33,7 @@ from symmetry.trainings.torch.trace import Tracer
 from symmetry.trainings.torch.watch import Lines, Watch
 from symmetry.trainings.trace import Trace, weights
 from symmetry.units.state import Array
+from symmetry.units.units import Order
 
 
 class TorchRun(Hooked):
@@ -57,7 +58,7 @@ class TorchRun(Hooked):
         self.random: dict[tuple[str, str], None] = {}
         self.random_numbers: dict[str, None] = {}
         self._alike: Counter[Any] | None = None
-        self.order: Array | None = None
+        self.order: Order | None = None
         # Draws what results in bfloat16 and float16 are changed by: at most one ulp.
         self.nudge: torch.Generator | None = None
         self._fixed: FixedTensors | None = None
@@ -75,6 +76,7 @@ class TorchRun(Hooked):
         seed: int = 0,
         noise: bool = True,
         drawn: dict[Any, Any] | None = None,
+        order: Order | None = None,
     ) -> TorchRun:
         """Call a function that makes a training, under seeds of all random numbers.
 
@@ -85,7 +87,7 @@ class TorchRun(Hooked):
         dtype
             ``"float32"``: as it is written; ``"float64"``: everything that has fewer bits is
             promoted.
-        seed, noise
+        seed, noise, order
             See ``TrainingTarget.start``.
         drawn
             What runs of this training remember of the random numbers that their models start from;
@@ -117,7 +119,9 @@ class TorchRun(Hooked):
         for each, parameter in parameters.items():
             if parameter.is_meta:
                 raise TrainingError(f"{name}: {each} is on the device meta, without numbers")
-        return cls(name, objects, parameters, random_states, dtype=dtype, noise=noise)
+        run = cls(name, objects, parameters, random_states, dtype=dtype, noise=noise)
+        run.order = order
+        return run
 
     @classmethod
     def _call_lazy(cls, name: str, objects: Objects) -> None:

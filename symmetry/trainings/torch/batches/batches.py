@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -21,6 +22,7 @@ from symmetry.trainings.torch.batches.padding import (
 )
 from symmetry.trainings.torch.modes import Inside
 from symmetry.trainings.torch.objects import Objects, generators_of
+from symmetry.trainings.torch.script.script import Step
 from symmetry.units.units import Order
 
 
@@ -73,6 +75,8 @@ class Batches:
 
     def samples(self) -> int | None:
         """Return how many samples each batch has; None where that is not known to be one number."""
+        if isinstance(self._objects.step, Step):
+            return self._objects.step.samples.count
         if self._objects.batch is None:
             return None
         tensors = tensors_in(self._objects.batch(0))
@@ -85,12 +89,14 @@ class Batches:
     def follow_samples(self, count: int, order: Order | None) -> Mapping[str, bool]:
         """Put what steps draw for each of so many samples in their order; return what is seen."""
         self._draws = SampleDraws(count, order, self._inside)
+        if isinstance(self._objects.step, Step):
+            return ChainMap(self._objects.step.samples.drawn, self._draws.seen)
         return self._draws.seen
 
     @contextmanager
     def other_draws(self) -> Iterator[None]:
         """Tell the mode that follows samples of what generators other than PyTorch's draw."""
-        if self._draws is None:
+        if self._draws is None or isinstance(self._objects.step, Step):  # it knows its loaders
             yield
             return
         shared = [g for g in generators.shared() if not isinstance(g, torch.Generator)]

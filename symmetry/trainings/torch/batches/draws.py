@@ -14,6 +14,7 @@ from symmetry.units.units import Order
 # They fill a tensor with numbers that depend on nothing else.
 _FILLS = {"rand", "rand_like", "randn", "randn_like", "normal", "uniform", "exponential"}
 _FILLS |= {"cauchy", "log_normal", "geometric", "randint", "randint_like", "random", "bernoulli"}
+BY_OTHERS = "by NumPy or Python"
 _OF_WHOLE = {"randint", "randint_like", "random"}  # numbers that may be those of samples
 
 
@@ -57,8 +58,8 @@ class SampleDraws(TorchDispatchMode):
     def see_other(self, before: Iterable[Any], after: Iterable[Any]) -> None:
         """Note draws of NumPy or Python, whose generators had these states around the step."""
         pairs = zip(before, after, strict=True)
-        if not all(_same(a, b) for a, b in pairs):
-            self.seen["by NumPy or Python"] = False
+        if not all(same(a, b) for a, b in pairs):
+            self.seen[BY_OTHERS] = False
 
     def _see(self, follows: bool) -> None:
         place = user_place()
@@ -74,11 +75,14 @@ class SampleDraws(TorchDispatchMode):
         )
 
 
-def _same(a: Any, b: Any) -> bool:
+def same(a: Any, b: Any) -> bool:
+    """Return whether two states of generators are equal."""
+    if isinstance(a, Tensor):
+        return bool(torch.equal(a, b))
     if isinstance(a, np.ndarray):
         return bool(np.array_equal(a, b))
     if isinstance(a, tuple | list):
-        return len(a) == len(b) and all(map(_same, a, b))
+        return len(a) == len(b) and all(map(same, a, b))
     if isinstance(a, dict):
-        return all(_same(value, b[key]) for key, value in a.items())
+        return all(same(value, b[key]) for key, value in a.items())
     return bool(a == b)

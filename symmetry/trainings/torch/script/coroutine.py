@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextvars import copy_context
 from functools import partial
@@ -41,8 +42,9 @@ class Coroutine:
 
     @property
     def frames(self) -> Iterator[FrameType]:
-        """The frames of what is suspended, the innermost first."""
-        frame: FrameType | None = self._stack.gr_frame
+        """The frames of the function, the innermost first; those that call this if it runs now."""
+        running = getcurrent() is self._stack
+        frame: FrameType | None = sys._getframe(1) if running else self._stack.gr_frame
         while frame is not None:
             yield frame
             frame = frame.f_back

@@ -24,9 +24,11 @@ from symmetry.trainings.torch.objects import gpu_hint
 from symmetry.trainings.torch.script.coroutine import Coroutine, modes
 from symmetry.trainings.torch.script.mirror import code_of
 from symmetry.trainings.torch.script.mirrors import Mirrors
+from symmetry.trainings.torch.script.samples import Samples
 from symmetry.trainings.torch.script.source import Source
 from symmetry.trainings.torch.script.watch import NoOptimizer, Watch
 from symmetry.trainings.torch.script.world import World
+from symmetry.units.units import Order
 
 _NO_NAMES = {"self", "module", *dir(nn.ModuleDict)}
 _THROWS = 3  # until a script that catches everything is left alone
@@ -48,6 +50,15 @@ class Execution:
         Whether it updates without an optimiser.
     mirrors
         Where it takes a mirror of its folders from, and gives it back to.
+    order
+        Of the samples in each batch; None leaves them as they are.
+
+    Attributes
+    ----------
+    model
+        What it trains.
+    samples
+        Those of its batches.
 
     Raises
     ------
@@ -57,7 +68,9 @@ class Execution:
         If it has to be begun again ``by_hand``.
     """
 
-    def __init__(self, source: Source, *, by_hand: bool, mirrors: Mirrors) -> None:
+    def __init__(
+        self, source: Source, *, by_hand: bool, mirrors: Mirrors, order: Order | None = None
+    ) -> None:
         self._source, self._main = source, ModuleType("__main__")
         self._mirrors, self._mirror = mirrors, mirrors.take()
         self._file = source.script
@@ -74,11 +87,13 @@ class Execution:
             homes=homes,
         )
         self._coroutine, self._closed = Coroutine(self._run), False
-        self._watch = Watch(self._coroutine.suspend, by_hand=by_hand)
+        self.samples = Samples(order, self._coroutine, self._main)
+        self._watch = Watch(self._coroutine.suspend, self.samples, by_hand=by_hand)
         began = time.perf_counter()
         try:
             with calling("script", running.run):  # each begins anew, and may take as long
                 self._resume()
+            self.samples.look(torch_too=True)
             if self._coroutine.ended:
                 raise TrainingError(f"{source.name}: {self._why_no_training()}")
             self.model = self._model()
@@ -104,6 +119,7 @@ class Execution:
         updates = self._watch.updates
         if not self._coroutine.ended:
             self._resume()
+        self.samples.look()
         if self._watch.updates == updates:
             done = f"it ends after {self._watch.updates} updates"
             raise TrainingError(

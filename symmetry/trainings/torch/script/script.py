@@ -14,9 +14,11 @@ from symmetry.base.errors import SymmetryError, TrainingError
 from symmetry.base.raised import silenced
 from symmetry.trainings.torch.script.mirrors import Mirrors
 from symmetry.trainings.torch.script.source import Source
+from symmetry.units.units import Order
 
 if TYPE_CHECKING:
     from symmetry.trainings.torch.script.execution import Execution
+    from symmetry.trainings.torch.script.samples import Samples
 
 
 class Script:
@@ -69,8 +71,11 @@ class Script:
             execution.close()
         self._by_hand = execution.by_hand
 
-    def __call__(self) -> tuple[Any, Step]:
-        """Return what a training returns: the model, and the step."""
+    def __call__(self, order: Order | None = None) -> tuple[Any, Step]:
+        """Return what a training returns: the model, and the step.
+
+        The samples of each batch are in this ``order``; None leaves them as they are.
+        """
         from symmetry.trainings.torch.script.execution import Execution
 
         if self._begun == 1 and (changed := self._changed()):  # not to go on doing so
@@ -78,7 +83,9 @@ class Script:
         while self._unused:
             self._unused.pop().close()
         self._collect()
-        execution = Execution(self._source, by_hand=self._by_hand, mirrors=self._mirrors)
+        execution = Execution(
+            self._source, by_hand=self._by_hand, mirrors=self._mirrors, order=order
+        )
         self._alive.add(execution)
         step = Step(execution)
         weakref.finalize(step, self._unused.append, execution).atexit = False
@@ -136,6 +143,11 @@ class Step:
                 for hook in [*optimizer._optimizer_step_pre_hooks.values()]:
                     hook(optimizer, (), {})
         self._execution.step()
+
+    @property
+    def samples(self) -> Samples:
+        """The samples of its batches."""
+        return self._execution.samples
 
     def close(self) -> None:
         """End the script where it is."""

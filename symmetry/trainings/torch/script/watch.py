@@ -21,6 +21,7 @@ from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from symmetry.base.errors import TrainingError
 from symmetry.trainings.torch.script.coroutine import ThreadState, leave_modes
+from symmetry.trainings.torch.script.samples import Samples
 
 _call, _call_impl = nn.Module.__call__, nn.Module._call_impl
 
@@ -37,13 +38,13 @@ class Watch:
     what follows it is unknown.
     """
 
-    def __init__(self, suspend: Callable[[], None], *, by_hand: bool) -> None:
+    def __init__(self, suspend: Callable[[], None], samples: Samples, *, by_hand: bool) -> None:
         self.optimizers: list[Any] = []
         self.modules: list[weakref.ref[Any]] = []  # in the order in which they were made
         self.inside: list[Any] = []  # the optimisers whose update is going on
         self.updates = 0
         self.backwards = 0
-        self._suspend, self._by_hand = suspend, by_hand
+        self._suspend, self._samples, self._by_hand = suspend, samples, by_hand
         self._armed = True  # whether the next call of such a module ends a step
 
     @property
@@ -93,7 +94,7 @@ class Watch:
                 ),
                 (nn.Module, "__call__", self._seen_call if self._armed else _call),
                 (DataLoader, "_get_iterator", _without_workers(DataLoader._get_iterator)),
-                (_BaseDataLoaderIter, "__next__", _apart(_BaseDataLoaderIter.__next__)),
+                (_BaseDataLoaderIter, "__next__", self._apart(_BaseDataLoaderIter.__next__)),
                 (torch.multiprocessing, "spawn", _refused),
                 *_of_ranks(),
             ):
@@ -117,6 +118,22 @@ class Watch:
             return _call(module, *args, **kwargs)
 
         return seen_call
+
+    def _apart(self, following: Callable[..., Any]) -> Callable[..., Any]:
+        """Make a batch as the script does: it is data, and neither promoted nor recorded."""
+
+        def made(iterator: Any) -> Any:
+            state, call = ThreadState(), nn.Module._call_impl
+            leave_modes()
+            nn.Module._call_impl = _call_impl
+            try:
+                with self._samples.moving(iterator):
+                    return following(iterator)
+            finally:
+                nn.Module._call_impl = call
+                state.put()
+
+        return made
 
     def arm(self) -> None:
         """Let the next call of a trained module suspend the script, updated or not."""
@@ -154,22 +171,6 @@ def _without_workers(get: Callable[..., Any]) -> Callable[..., Any]:
         return get(loader)
 
     return in_this_process
-
-
-def _apart(following: Callable[..., Any]) -> Callable[..., Any]:
-    """Make a batch as the script does: it is data, and neither promoted nor recorded."""
-
-    def made(iterator: Any) -> Any:
-        state, call = ThreadState(), nn.Module._call_impl
-        leave_modes()
-        nn.Module._call_impl = _call_impl
-        try:
-            return following(iterator)
-        finally:
-            nn.Module._call_impl = call
-            state.put()
-
-    return made
 
 
 def _of_ranks() -> Iterator[tuple[Any, str, Any]]:

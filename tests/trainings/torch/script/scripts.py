@@ -227,3 +227,72 @@ def training():
 
     return net, step
 """
+
+# Fill in the ``loss`` of a batch ``n``, ``x``, ``y``, and how it is put together.
+LOADER = """
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, Dataset, default_collate
+
+entropy = nn.functional.cross_entropy
+numbers, generator = np.random.default_rng(0), torch.Generator().manual_seed(1)
+
+
+class Data(Dataset):
+    def __init__(self, x):
+        self.x = x
+
+    def __len__(self):
+        return len(self.x)
+
+    def __getitem__(self, k):
+        return k, self.x[k], int(self.x[k].sum() > 0)
+
+
+def other(count):
+    return torch.from_numpy(numbers.normal(size=(count, 5))).float()
+
+
+def own(count):
+    return torch.randn(count, 5, generator=generator)
+
+
+def mixed(samples):
+    n, x, y = default_collate(samples)
+    return n, x + x[torch.randperm(len(x))], y
+
+
+def time_first(samples):
+    n, x, y = default_collate(samples)
+    return n, x.T, y
+
+
+def sorted_or_raise(n):
+    if n.tolist() != sorted(n.tolist()):
+        raise ValueError("not sorted")
+    return 1
+
+
+data = Data(torch.randn(43, 5))
+net = nn.Sequential(nn.Linear(5, 6), nn.Tanh(), nn.Linear(6, 2))
+optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
+for _ in DataLoader(data, batch_size=43):
+    pass
+for n, x, y in DataLoader(data, batch_size=8, collate_fn={collate}):
+    optimizer.zero_grad()
+    ({loss}).backward()
+    optimizer.step()
+"""
+
+WHOLE_BATCHES = """
+import torch
+from torch.utils.data import DataLoader
+
+net = torch.nn.Linear(3, 1)
+optimizer = torch.optim.SGD(net.parameters(), 0.1)
+for x in DataLoader(torch.randn(6, 8, 3), batch_size=None):
+    optimizer.zero_grad()
+    net(x).square().mean().backward()
+    optimizer.step()
+"""
