@@ -8,7 +8,7 @@ from symmetry.base.errors import TrainingError
 from symmetry.invariants.law import first_difference, judge
 from symmetry.invariants.measurement import Measurement, Violation
 from symmetry.trainings.run import Saving, Turning, Updating
-from symmetry.trainings.start import APART, JUDGED, MORE_DRAWS, States, TrainingStart
+from symmetry.trainings.start import APART, JUDGED, LACKED, MORE_DRAWS, States, TrainingStart
 from symmetry.units.state import State, has_moved
 
 
@@ -85,6 +85,9 @@ def unaffected(start: TrainingStart, setting: str, words: str, has: str) -> Meas
 
     Witness: the state moved.
     """
+    lacks = Measurement(counted=False, note=f"it has no {has}", applies=False)
+    if setting in LACKED - start.turnable or (setting == "eager" and not start.fresh.compiles):
+        return lacks
     run = start.begin()
     if not isinstance(run, Turning):
         return Measurement(counted=False, note=f"its runs cannot be taken {words}", applies=False)
@@ -93,8 +96,8 @@ def unaffected(start: TrainingStart, setting: str, words: str, has: str) -> Meas
             states = list(run.states(JUDGED))
     except TrainingError as error:
         return Measurement(counted=False, note=f"cannot judge: {words}, {error}")
-    if not turned() or (setting == "eager" and not start.fresh.compiles):  # others may, beside it
-        return Measurement(counted=False, note=f"it has no {has}", applies=False)
+    if not turned():
+        return lacks
     if setting == "scale" and run.updates != _updates(start):
         note = "cannot judge: the scale decides which steps are left out"
         return Measurement(counted=False, note=note)

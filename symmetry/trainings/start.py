@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -15,7 +16,7 @@ from symmetry.base.errors import TrainingError
 from symmetry.base.raised import heard
 from symmetry.base.random import Random
 from symmetry.trainings.following import comparable, following, frozen_copies, mark
-from symmetry.trainings.run import Run
+from symmetry.trainings.run import Run, Turning
 from symmetry.trainings.training import TrainingTarget
 from symmetry.units.start import Orders
 from symmetry.units.state import Array, State, difference, has_moved, identical, largest
@@ -25,6 +26,7 @@ from symmetry.units.units import Order, Units
 # float32 and 9 in float64 with few draws, the weakest of 32 planted bugs by 33 and by 1e10. In
 # float64 nothing is lost by a wide margin.
 THRESHOLDS = {"float32": 30.0, "float64": 1000.0}
+LACKED = frozenset({"scale", "attention", "checkpoint", "kernels"})  # by many trainings
 JUDGED = 2  # steps: a bug on odd steps shows, and chaos has no time to grow
 DRAWS, MORE_DRAWS = 4, 12  # of the response, before and after a suspicion
 APART = 1000  # ulps between starts at which two trainings are judged, once they seem to differ
@@ -45,6 +47,7 @@ class Fresh(NamedTuple):
     trained: frozenset[str]  # the parameters that are trained
     moved: frozenset[str]  # the arrays that the first steps change
     size: int  # bytes of a state after the steps
+    random: tuple[tuple[str, str], ...]  # operations of the model, where that is promoted
     samples: int | None  # in each batch; None where that is not known to be one number
     on_gpu: bool  # which may add in another order each time
     compiles: bool  # by something that compiles nothing where results are nudged
@@ -106,7 +109,9 @@ class TrainingStart:
 
     def without_states(self) -> TrainingStart:
         """Return the same start without the states of runs: a model may be large."""
-        other = self._but("random", "groups", _drawn={})
+        other = self._but("random", "scale", "groups", _drawn={})
+        if vars(other).pop("_plain", None) is not None:  # what follows from it is small
+            vars(other).update(random=self.random, scale=self.scale)
         vars(other)["fresh"] = self.fresh._replace(states=[])
         return other
 
@@ -126,7 +131,8 @@ class TrainingStart:
     def _but(self, *kept: str, **fields: Any) -> TrainingStart:
         """Return the same start with other fields; these properties stay, if they are known."""
         other = replace(self, **fields)
-        vars(other).update({k: vars(self)[k] for k in ("fresh", *kept) if k in vars(self)})
+        known = ("fresh", "_plain", "turnable", *kept)
+        vars(other).update({k: vars(self)[k] for k in known if k in vars(self)})
         return other
 
     @cached_property
@@ -167,7 +173,7 @@ class TrainingStart:
         moved = frozenset(
             n for n, a in start.items() if n in last and has_moved({n: a}, [{n: last[n]}])
         )
-        kind = run.samples(), run.on_gpu, run.compiles
+        kind = tuple(run.random), run.samples(), run.on_gpu, run.compiles
         return Fresh(start, states, precision, run.trained, moved, size, *kind, ())
 
     @cached_property
@@ -187,14 +193,34 @@ class TrainingStart:
 
     @cached_property
     def _plain(self) -> _Plain:
-        run = self.begin(noise=False)
-        states = list(run.states(JUDGED))
-        if not run.random:
+        # Of a promoted run every operation is seen, its noise as well.
+        written, random = self.dtype == "float32", self.fresh.random
+        if written or random:
+            run = self.begin(noise=False)
+            states = list(run.states(JUDGED))
+            random = tuple(run.random)
+        if not random:
             # The first run is the same; and what torch.compile has made runs only outside of the
             # modes that look for random numbers.
-            written = self.dtype == "float32"
             states = self.fresh.states or list(self.begin(noise=written).states(JUDGED))
-        return _Plain(states, tuple(run.random))
+        return _Plain(states, random)
+
+    @cached_property
+    def turnable(self) -> frozenset[str]:
+        """The settings that many trainings lack, and that there may be something to turn of here.
+
+        All are turned at once, in one run; where that cannot be done it may be any.
+        """
+        run = self.begin()
+        if not isinstance(run, Turning):
+            return LACKED
+        try:
+            with ExitStack() as stack:
+                turned = {name: stack.enter_context(run.turned_by(name)) for name in sorted(LACKED)}
+                deque(run.states(JUDGED, copy=False), maxlen=0)
+        except TrainingError:
+            return LACKED
+        return frozenset(name for name, was in turned.items() if was())
 
     def states(self, changed: State) -> States:
         """Return the states of a run from a start in which these arrays are replaced."""
