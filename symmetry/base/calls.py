@@ -7,6 +7,7 @@ thread reports it to the parent process, which ends a call that goes on for too 
 import os
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 _seen: set[Hashable] = set()
 
@@ -26,10 +27,15 @@ class Running:
         Whether it loads the target: it may import a framework.
     run, step
         Of a training: how often it was begun, and the step that its last run takes.
-    took
-        The seconds that its last step took.
+    spent
+        The seconds that all its runs took, but for the imports of a script's first one.
     setup
         The seconds that a run of a script needs before its first step.
+    evaluations, evaluated
+        How often a script has called a model without gradients, in all its runs, and the seconds
+        that this took.
+    evaluates
+        ``file:line`` of the first such call.
     """
 
     calls = 0
@@ -37,7 +43,26 @@ class Running:
     first = False
     loading = False
     run = step = 0
-    took = setup = 0.0
+    spent = setup = evaluated = 0.0
+    evaluations = 0
+    evaluates = ""
+
+    @property
+    def pace(self) -> "Pace":
+        """How far a training has come, and what has taken how long."""
+        return Pace(*(getattr(self, name) for name in Pace._fields))
+
+
+class Pace(NamedTuple):
+    """How far a training has come, and what has taken how long: see ``Running``."""
+
+    run: int
+    step: int
+    spent: float
+    setup: float = 0.0
+    evaluations: int = 0
+    evaluated: float = 0.0
+    evaluates: str = ""
 
 
 running = Running()

@@ -24,6 +24,7 @@ from typing import IO, Any
 import click
 
 from symmetry.base import ranks
+from symmetry.base.calls import Pace
 from symmetry.base.errors import SymmetryError
 from symmetry.base.folders import TemporaryFolder
 from symmetry.base.limits import Limits
@@ -37,7 +38,7 @@ from symmetry.targets.names import RECORDED, split_tail, with_arguments
 _FIRST = 5  # times as long as any other may a first call take: it may import and compile
 _START = 60  # seconds until a process has begun: what it imports then is ours, on a busy machine
 _MOST_PRINTED = 10_000  # bytes of what a target prints
-_RUNS, _STEPS = 60, 120  # that a check of a training makes, about
+_RUNS = 45  # that a check of a training makes, about
 _SLOW, _SHORT, _LONG = 5, 10, 120  # seconds before the first step of a script; of checks
 _PATIENCE = 2  # hangs, until first calls get no more time; ends between cases, until nothing is run
 
@@ -151,8 +152,8 @@ class _Work:
             if over := self._limits.exceeded(values[-1] if kind == "call" else 0):
                 return over
             if kind == "call":
-                returned, inside, first_of_its_kind, loads, script, _ = values
-                self._tell(*script)
+                returned, inside, first_of_its_kind, loads, pace, _ = values
+                self._tell(Pace(*pace))
                 if returned == calls and inside:
                     first, loading, kind = first_of_its_kind, loads, "silence"
                 else:
@@ -194,32 +195,19 @@ class _Work:
                 self._returned += calls
                 return values[0] if kind == "end" else str(values[0])
 
-    def _tell(self, run: int, step: int, took: float, setup: float) -> None:
+    def _tell(self, pace: Pace) -> None:
         """Say how far a training has come, and once if its runs are slow."""
         if self._order.arguments[:1] != ["check"]:  # another command makes fewer runs
             return
-        whole = setup * _RUNS + took * _STEPS
-        if run and self._doing:
+        if pace.run and self._doing:
             what, number, of, _, bar = self._doing
-            note = f"run {run} of about {_RUNS}, step {step}"
-            if whole > _SHORT:
+            note = f"run {pace.run} of about {_RUNS}, step {pace.step}"
+            if (whole := _whole(pace)) > _SHORT:
                 note += f", about {whole / 60:.1f} min in all"
             self._screen.doing(what, number, of, note, bar)
-        if took * _STEPS > _LONG and not self._warned:
+        if not self._warned and (why := why_slow(pace)):
             self._warned = True
-            self._screen.text(
-                f"a step takes {took:.0f} seconds, and a check makes about {_STEPS} in {_RUNS} "
-                f"runs: {whole / 60:.0f} min; a smaller batch or model, or --only make it shorter",
-                err=True,
-            )
-        if setup > _SLOW and not self._warned:
-            self._warned = True
-            self._screen.text(
-                f"a run needs {setup:.0f} seconds before its first step, and a check makes about "
-                f"{_RUNS}: {setup * _RUNS / 60:.0f} min; less data, by arguments of the script, or "
-                "--only make it shorter",
-                err=True,
-            )
+            self._screen.text(why, err=True)
 
     def _learn(self, message: str) -> None:
         """Remember how a process ended, so that the next one does not end in the same way."""
@@ -312,3 +300,28 @@ class _Process:
             return f"the target ended its process ({ending(status)})"
         memory = ", as the system does when memory runs out" if -status == signal.SIGKILL else ""
         return f"the target's process was killed ({ending(status)}{memory})"
+
+
+def _whole(pace: Pace) -> float:
+    """Return the seconds that a check takes, about."""
+    return max(pace.spent, pace.evaluated) / max(pace.run, 1) * _RUNS
+
+
+def why_slow(pace: Pace) -> str:
+    """Say what makes a check slow, and what to do about it; nothing if it is not, or not known."""
+    whole = _whole(pace)
+    if pace.run < 2 or (whole < _LONG and pace.setup < _SLOW):
+        return ""
+    if pace.evaluated > pace.spent / 2:
+        often, long = pace.evaluations // pace.run, pace.evaluated / pace.run
+        what = f"a run calls models without gradients {often:,} times ({pace.evaluates})"
+        what, cure = f"{what}: {long:.0f} seconds", "less evaluation, by arguments of the script,"
+    elif pace.setup * pace.run > pace.spent / 2:
+        what = f"a run needs {pace.setup:.0f} seconds before its first step"
+        cure = "less data, by arguments of the script,"
+    else:
+        what, cure = f"a run takes {pace.spent / pace.run:.0f} seconds", "a smaller batch or model,"
+    return (
+        f"{what}, and a check makes about {_RUNS}: {whole / 60:.0f} min; {cure} or --only make it "
+        "shorter"
+    )

@@ -49,6 +49,5 @@ def _beat(remote: Remote) -> None:
     """Give signs of life, and say whether a call of the code under test is running."""
     while True:
         call = running.calls, running.inside, running.first, running.loading
-        script = running.run, running.step, running.took, running.setup
-        remote.send("call", *call, script, peak())
+        remote.send("call", *call, running.pace, peak())
         _sleep(SECONDS)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from symmetry.base.calls import Pace
+from symmetry.cli.parent import why_slow
 from tests.cli.process import INTERRUPTIBLE, Finished, assert_one_line, environment, symmetry
 from tests.conftest import needs
 
@@ -204,3 +206,29 @@ def test_the_waiting_process_imports_nothing_heavy(tmp_path: Path) -> None:
         command, cwd=tmp_path, env=environment(), stderr=subprocess.DEVNULL, text=True
     )
     assert out.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    ("pace", "what", "cure"),
+    [
+        (Pace(4, 1, 40.0), "a run takes 10 seconds", "a smaller batch or model,"),
+        (
+            Pace(4, 1, 40.0, setup=9.0),
+            "a run needs 9 seconds before its first step",
+            "less data, by arguments of the script,",
+        ),
+        (
+            Pace(4, 1, 40.0, evaluations=1200, evaluated=36.0, evaluates="train.py:7"),
+            "a run calls models without gradients 300 times (train.py:7): 9 seconds",
+            "less evaluation, by arguments of the script,",
+        ),
+    ],
+)
+def test_what_makes_a_check_slow_is_told(pace: Pace, what: str, cure: str) -> None:
+    about = "and a check makes about 45: 8 min"
+    assert why_slow(pace) == f"{what}, {about}; {cure} or --only make it shorter"
+
+
+@pytest.mark.parametrize("pace", [Pace(1, 2, 600.0), Pace(4, 1, 8.0)])
+def test_what_is_fast_or_not_yet_known_is_not_told(pace: Pace) -> None:
+    assert why_slow(pace) == ""

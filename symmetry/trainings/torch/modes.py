@@ -49,7 +49,7 @@ class Inside:
         return self.depth > 0 or any(
             f.f_code.co_filename == nn.functional.__file__
             or id(f.f_locals.get("self")) in self._modules
-            for f in _frames()
+            for f in callers()
         )
 
     @contextmanager
@@ -277,11 +277,11 @@ def _is_view(func: Any) -> bool:
 
 def user_place() -> str:
     """Return ``file:line`` of the innermost line that is the user's own."""
-    own = (f for f in _frames() if is_user_code(f.f_code.co_filename))
+    own = (f for f in callers() if is_user_code(f.f_code.co_filename))
     return next((f"{Path(f.f_code.co_filename).name}:{f.f_lineno}" for f in own), "")
 
 
-def _frames() -> Iterator[FrameType]:
+def callers() -> Iterator[FrameType]:
     """Yield the frames of what is being run, the innermost first."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:

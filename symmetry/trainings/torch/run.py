@@ -210,7 +210,7 @@ class TorchRun(Hooked):
                     returned = self.objects.step(given)
             self._step_ends(returned)
         self.taken += 1
-        running.took = time.perf_counter() - began
+        running.spent += time.perf_counter() - began
 
     def reseed(self, seed: int) -> None:
         """Go on with the random numbers of a seed, however many the function has drawn."""

@@ -99,6 +99,7 @@ class Execution:
             self.model = self._model()
             if running.run > 1:  # the first imports libraries
                 running.setup = time.perf_counter() - began
+                running.spent += running.setup
         except BaseException:
             self.close()
             raise

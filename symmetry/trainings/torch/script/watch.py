@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import os
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,7 +21,10 @@ from torch.optim.optimizer import (
 from torch.utils.data import DataLoader
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
+from symmetry.base.calls import running
 from symmetry.base.errors import TrainingError
+from symmetry.base.user_code import is_user_code
+from symmetry.trainings.torch.modes import callers
 from symmetry.trainings.torch.script.coroutine import ThreadState, leave_modes
 from symmetry.trainings.torch.script.samples import Samples
 
@@ -46,6 +51,7 @@ class Watch:
         self.backwards = 0
         self._suspend, self._samples, self._by_hand = suspend, samples, by_hand
         self._armed = True  # whether the next call of such a module ends a step
+        self._evaluating = False  # whether a model is being called without gradients
 
     @property
     def trained(self) -> set[int]:
@@ -106,6 +112,9 @@ class Watch:
     @property
     def _seen_call(self) -> Callable[..., Any]:
         def seen_call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+            if not (torch.is_grad_enabled() or self._evaluating):
+                with self._evaluated():
+                    return _call(module, *args, **kwargs)
             if (
                 self._armed
                 and torch.is_grad_enabled()
@@ -118,6 +127,18 @@ class Watch:
             return _call(module, *args, **kwargs)
 
         return seen_call
+
+    @contextmanager
+    def _evaluated(self) -> Iterator[None]:
+        """Count a call of a model without gradients, and the seconds that it takes."""
+        running.evaluates = running.evaluates or _place()
+        began, self._evaluating = time.perf_counter(), True
+        try:
+            yield
+        finally:
+            self._evaluating = False
+            running.evaluations += 1
+            running.evaluated += time.perf_counter() - began
 
     def _apart(self, following: Callable[..., Any]) -> Callable[..., Any]:
         """Make a batch as the script does: it is data, and neither promoted nor recorded."""
@@ -143,6 +164,15 @@ class Watch:
         self.updates += 1
         self._armed = True
         nn.Module.__call__ = self._seen_call
+
+
+def _place() -> str:
+    """Return ``file:line`` of the user's innermost line that is in no module's method."""
+    for frame in callers():
+        file = frame.f_code.co_filename
+        if is_user_code(file) and not isinstance(frame.f_locals.get("self"), nn.Module):
+            return f"{os.path.basename(file)}:{frame.f_lineno}"
+    return ""
 
 
 def _noting(method: Callable[..., Any], note: Callable[[Any], None]) -> Callable[..., Any]:

@@ -296,3 +296,26 @@ for x in DataLoader(torch.randn(6, 8, 3), batch_size=None):
     net(x).square().mean().backward()
     optimizer.step()
 """
+
+EVALUATED = """
+import torch
+
+net = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 1))
+optimizer = torch.optim.SGD(net.parameters(), 0.1)
+
+
+def evaluate(times):
+    found = 0
+    with torch.no_grad():
+        for x in torch.randn(times, 8, 3):
+            found += net(x).sum().item()
+    return found
+
+
+for step in range(6):
+    net(torch.randn(8, 3)).square().mean().backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    if step % 5 == 0:
+        print(evaluate(4) + evaluate(2))
+"""

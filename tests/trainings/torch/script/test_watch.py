@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from symmetry.base.calls import Running
 from tests.conftest import needs
 from tests.trainings.torch.script import scripts
 from tests.trainings.torch.script.helpers import steps_of, written
@@ -42,3 +43,18 @@ def test_a_closure_belongs_to_its_update(folder):
     assert (run.backwards, run.updates) == (3, 1)
     assert len(begun) == 2  # the first was under way, and so is the next
     assert run.pending  # the next update goes on with what it has read of its state
+
+
+def test_calls_without_gradients_are_counted_with_their_line(folder, monkeypatch):
+    from symmetry.trainings.torch.script import watch
+
+    seen = Running()
+    monkeypatch.setattr(watch, "running", seen)
+    run = written(folder, scripts.EVALUATED).start()
+    before = seen.evaluations  # a first step was taken to see whether an optimiser steps
+    run.step()
+    assert seen.evaluations == before + 6
+    line = 1 + scripts.EVALUATED.splitlines().index("            found += net(x).sum().item()")
+    assert seen.evaluates == f"other.py:{line}"
+    assert seen.evaluated > 0
+    run.close()
