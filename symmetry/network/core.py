@@ -132,9 +132,11 @@ class Chunk:
         """The dense blocks by panel, input (that of ones first) and sample."""
         inputs = self._x.shape[1] + 1
         panel = panel_for(self._dtype)
-        shape = -(-kernels.BLOCK // panel), -(-inputs // kernels.INPUTS) * kernels.INPUTS
+        count, height = -(-kernels.BLOCK // panel), -(-inputs // kernels.INPUTS) * kernels.INPUTS
         dense = np.flatnonzero(self._is_dense) * kernels.BLOCK
-        panels = aligned_zeros((len(dense), *shape, panel), self._dtype)
+        beyond = kernels.PANELS - 1  # which may be read with the last one, but are of no effect
+        memory = aligned_zeros((len(dense) * count + beyond, height, panel), self._dtype)
+        panels = memory[: len(dense) * count].reshape(len(dense), count, height, panel)
         for block, start in zip(panels, dense, strict=True):
             rows = self._x[start : start + kernels.BLOCK]
             for first in range(0, len(rows), panel):
@@ -213,15 +215,15 @@ def room_for(weights: kernels.Weights) -> kernels.Room:
     """Return room for a block."""
     tiles, classes, tile = weights.w2_back.shape
     class_tiles, _, class_tile = weights.w2.shape
-    samples = kernels.BLOCK + panel_for(weights.w1.dtype)  # and those that pad panels
+    beyond = kernels.PANELS * panel_for(weights.w1.dtype)  # samples that pad panels
     shapes = (
-        (tiles, samples, tile),
+        (tiles, kernels.BLOCK + beyond, tile),
         (class_tiles, kernels.BLOCK, class_tile),
         (classes, kernels.BLOCK),
         (kernels.BLOCK, classes),
         (kernels.SUB_BLOCK, tile),
         (3, kernels.BLOCK),
-        (tile, samples),
+        (tile, kernels.BLOCK + beyond),
     )
     return kernels.Room(*(aligned_zeros(shape, weights.w1.dtype) for shape in shapes))
 

@@ -55,7 +55,9 @@ hidden units is stored tile by tile, padded with zeros:
 - Forward: a block of samples, a tile, a part of the inputs; within it sample by sample.
 - Backward: the samples' deltas replace their activations in place; a sub-block of samples, a tile;
   within it input by input.
-- All of a block is done before the next, so no activation travels to main memory.
+- All of a block is done before the next, so no activation travels to main memory. Few units of a
+  dense block are done in shorter stretches, whose inputs are still in the second-level cache when
+  the backward pass reads them: they come from memory once.
 - Where most inputs are zero, both passes run over lists of nonzeros (`add_lists`): an empty list is
   not there, and a gradient has rows only for inputs that its chunk has.
 - A dense block is multiplied as a matrix: `LINES` lines of units for `TOTALS` samples, or inputs,
@@ -64,7 +66,7 @@ hidden units is stored tile by tile, padded with zeros:
   multiplied, too, which changes no finite sum; weights or deltas that are not finite are multiplied
   by nonzeros alone.
 
-Cutting changes no order above: parts, blocks and sub-blocks are visited in ascending
+Cutting changes no order above: parts, blocks, stretches and sub-blocks are visited in ascending
 order and their running totals are stored and taken up again, which rounds nothing.
 """
 
@@ -96,14 +98,16 @@ LINES, TOTALS = (3, 8) if AVX512 else (1, 6)
 WIDE_BYTES = LINES * LINE_BYTES
 PANEL_BYTES, UNITS = (64, 8) if AVX512 else (96, 4)
 FEW_BYTES, INPUTS = LINE_BYTES // 2, 2 * TOTALS
+ALONE = 2  # units, at most, that read the panels one after the other, and so many side by side:
+PANELS = 8 if AVX512 else 4
+ABREAST_BYTES = PANELS * PANEL_BYTES
+STRETCH_BYTES = 320 * 1024  # of panels that stay in the second-level cache
 BLOCK = 256  # samples
 SUB_BLOCK = 64  # samples whose deltas stay in the first-level cache with one row of gradients
 PART_BYTES = 72 * 416  # of rows that stay there
 PART = 192 if AVX512 else 160  # rows of which that many lines stay there, with a panel's values
 DELTAS = 128 if AVX512 else 256  # samples of which that many lines stay there
-PART_OF_PANELS = (
-    384  # bytes of each panel's column: a block's panels stay in the second-level cache
-)
+PART_OF_PANELS = 384  # bytes of each panel's column: a block's stay in the second-level cache
 
 # NumPy's error model: a division by zero gives inf, as IEEE-754 says, and does not keep loops from
 # being vectorised. Never fastmath: it would allow another order of sums. Kernels allocate nothing,
@@ -143,7 +147,7 @@ class Room(NamedTuple):
     by_row: Array  # (`BLOCK`, classes), the latter by sample
     sums: Array  # (`SUB_BLOCK`, tile)
     by_sample: Array  # (3, `BLOCK`), of `softmax`
-    by_unit: Array  # (tile, `BLOCK`), of `activate_dense` where units are few
+    by_unit: Array  # (tile, `BLOCK`), of `activate_few`
 
 
 class Nonzeros(NamedTuple):
@@ -334,7 +338,8 @@ def multiply_add(
     first line are those of the tiles that follow. Lanes must be contiguous, and so must be the
     front axis of `values` if it is longer than `FEW`, unless they come as panels (terms / panel,
     totals, panel); other strides are free. Rows of unsigned integers are converted to the dtype
-    of the total, which is exact for bytes.
+    of the total, which is exact for bytes. If `rows` alone have that axis of tiles, these are
+    panels, and their lanes follow one another in `total`.
 
     Written in LLVM's own terms because no plain loop keeps that many totals in registers: one
     vector for each cache line of a row (and one for the rest).
@@ -373,11 +378,15 @@ def multiply_add(
         *tile_apart, row_length, _ = strides("rows", row_itemsize)
         between = before_lanes[-1] if before_lanes else integer(0)
         total_apart = before_lanes[:-1]
+        tile_bytes = PANEL_BYTES if tile_apart and not before_lanes else LINE_BYTES
+        line = math.gcd(tile_bytes, LINE_BYTES) // itemsize
 
-        def across(tile: list[Any], lane: int) -> Any:
+        def across(apart: list[Any], lane: int) -> Any:
             """Return where a lane stands, given how far tiles are apart, if they are."""
-            line = LINE_BYTES // itemsize
-            return builder.mul(tile[0], integer(lane // line)) if tile else integer(lane)
+            if not apart:
+                return integer(lane)
+            tile, within = divmod(lane, tile_bytes // itemsize)
+            return builder.add(builder.mul(apart[0], integer(tile)), integer(within))
 
         def at(pointer: Any, offset: Any, lanes: int) -> Any:
             vector = ir.VectorType(pointer.type.pointee, lanes)
@@ -415,7 +424,7 @@ def multiply_add(
 
         def loop_of(width: int) -> None:
             """Write the loop for one width, from where the builder stands on."""
-            lanes, line = width // itemsize, LINE_BYTES // itemsize
+            lanes = width // itemsize
             cuts = [(lane, min(line, lanes - lane)) for lane in range(0, lanes, line)]
             pieces = [(k, lane, n) for k in range(count) for lane, n in cuts]
             places = [
@@ -601,47 +610,71 @@ def list_by_input(x: Array, dense: Array, sub_block: int, lists: Nonzeros) -> in
 
 
 @njit(**ONCE)
-def activate(block: int, inputs: Inputs, weights: Weights, samples: int, room: Room) -> None:
-    """Compute the hidden layer of a block into `room.hidden` (tiles, `BLOCK`, tile).
+def activate(start: int, inputs: Inputs, weights: Weights, samples: int, room: Room) -> None:
+    """Compute the hidden layer of a block, or a stretch, into `room.hidden`.
 
     In NumPy: ``hidden = formulas.sigmoid(formulas.prepend_bias(x) @ w1)``
     """
     hidden, parts = room.hidden, (len(inputs.lists.groups) - 1) // len(inputs.dense)
-    one = hidden.dtype.type(1)
+    block, units = start // BLOCK, weights.w2.shape[1] - 1
     for tile in range(len(hidden)):
         clear(hidden[tile], samples)
     if inputs.dense[block] >= 0:
-        activate_dense(inputs.panels[inputs.dense[block]], weights, samples, room)
+        panels = inputs.panels[inputs.dense[block], start % BLOCK // inputs.panels.shape[3] :]
+        if weights.finite and 2 * units <= hidden.shape[2]:
+            activate_few(panels, weights, units, samples, room)
+            return
+        activate_dense(panels, weights, samples, hidden)
     else:
         for tile in range(len(hidden)):
             for q in range(parts):
                 rows = weights.w1[tile, q * inputs.part :]
                 add_lists(hidden[tile], inputs.lists, block * parts + q, rows)
     for tile in range(len(hidden)):
-        for s in range(samples):
-            row = hidden[tile, s]
-            for lane in range(len(row)):
-                row[lane] = one / (one + exp(-row[lane]))
+        squash(hidden[tile], samples, hidden.shape[2])
+
+
+@njit(**INNER)
+def squash(totals: Array, count: int, lanes: int) -> None:
+    """Replace the first rows by their sigmoid."""
+    one = totals.dtype.type(1)
+    for r in range(count):
+        row = totals[r]
+        for lane in range(lanes):
+            row[lane] = one / (one + exp(-row[lane]))
 
 
 @njit(**ONCE)
-def activate_dense(panels: Array, weights: Weights, samples: int, room: Room) -> None:
-    """Add a dense block's products with w1 to `room.hidden`."""
-    hidden, w1, by_unit, panel = room.hidden, weights.w1, room.by_unit, panels.shape[2]
-    terms, units = w1.shape[1], weights.w2.shape[1] - 1
-    if not weights.finite:
-        for tile in range(len(w1)):
-            for s in range(0, samples, panel):
-                add_products_of_nonzeros(hidden[tile, s:], panels[s // panel].T, w1[tile])
-    elif 2 * units <= hidden.shape[2]:
-        clear(by_unit, units)
+def activate_few(panels: Array, weights: Weights, units: int, samples: int, room: Room) -> None:
+    """Compute the hidden layer of a dense stretch of few units, whose other lanes stay zero."""
+    w1, by_unit, panel = weights.w1, room.by_unit, panels.shape[2]
+    terms = w1.shape[1]
+    clear(by_unit, units)
+    if units <= ALONE:
+        for s in range(0, samples, PANELS * panel):
+            for unit in range(units):
+                to, values, rows = by_unit[unit, s:], w1[0, :, unit], panels[s // panel :]
+                multiply_add(to, values, None, 0, terms, rows, ABREAST_BYTES, 1)
+    else:
         for s in range(0, samples, panel):
             for unit in range(0, units, UNITS):
                 to, values, rows = by_unit[unit:, s:], w1[0, :, unit:].T, panels[s // panel]
                 multiply_add(to, values, None, 0, terms, rows, PANEL_BYTES, UNITS)
-        for s in range(samples):
-            for unit in range(units):
-                hidden[0, s, unit] = by_unit[unit, s]
+    squash(by_unit, units, samples)
+    for s in range(samples):
+        for unit in range(units):
+            room.hidden[0, s, unit] = by_unit[unit, s]
+
+
+@njit(**ONCE)
+def activate_dense(panels: Array, weights: Weights, samples: int, hidden: Array) -> None:
+    """Add a dense block's products with w1 to its hidden layer."""
+    w1, panel = weights.w1, panels.shape[2]
+    terms = w1.shape[1]
+    if not weights.finite:
+        for tile in range(len(w1)):
+            for s in range(0, samples, panel):
+                add_products_of_nonzeros(hidden[tile, s:], panels[s // panel].T, w1[tile])
     else:
         wide = len(w1) - len(w1) % LINES
         part = -(-terms // -(-terms // PART))
@@ -752,43 +785,42 @@ def propagate(delta: Array, w2: Array, samples: int, room: Array, hidden: Array)
 
 @njit(**ONCE)
 def add_input_gradient(
-    block: int, inputs: Inputs, by_input: ByInput, delta: Array, samples: int, units: int, w1: Array
+    start: int, inputs: Inputs, by_input: ByInput, delta: Array, samples: int, units: int, w1: Array
 ) -> None:
-    """Add a block's gradients by w1; `delta` is shaped like the hidden layer.
+    """Add gradients by w1 of a block or a stretch; `delta` is shaped like the hidden layer.
 
     In NumPy: ``g1 += formulas.prepend_bias(x).T @ delta``
     """
+    block = start // BLOCK
     if inputs.dense[block] < 0:
         for first in range(0, samples, by_input.sub_block):
-            group = (block * BLOCK + first) // by_input.sub_block
+            group = (start + first) // by_input.sub_block
             for tile in range(len(w1)):
                 add_lists(w1[tile], by_input.lists, group, delta[tile, first:])
         return
-    panels = inputs.panels[inputs.dense[block]]
+    panels = inputs.panels[inputs.dense[block], start % BLOCK // inputs.panels.shape[3] :]
     panel = panels.shape[2]
     if not all_finite(delta, samples):
         for tile in range(len(w1)):
             for s in range(0, samples, panel):
                 add_products_of_nonzeros(w1[tile], panels[s // panel], delta[tile, s:])
     elif 2 * units <= delta.shape[2]:
-        for first in range(0, samples, panel):
-            last = min(samples, first + panel)
-            for k in range(0, panels.shape[1], INPUTS):
-                to, values = w1[0, k:], panels[:, k:]
-                multiply_add(to, values, None, first, last, delta[0], FEW_BYTES, INPUTS)
+        for k in range(0, panels.shape[1], INPUTS):
+            to, values = w1[0, k:], panels[:, k:]
+            multiply_add(to, values, None, 0, samples, delta[0], FEW_BYTES, INPUTS)
     else:
         wide = len(w1) - len(w1) % LINES
         part = PART_OF_PANELS // delta.itemsize
         for first in range(0, samples, DELTAS):
             last = min(samples, first + DELTAS)
-            for start in range(0, panels.shape[1], part):
-                stop = min(panels.shape[1], start + part)
+            for top in range(0, panels.shape[1], part):
+                bottom = min(panels.shape[1], top + part)
                 for tile in range(0, wide, LINES):
-                    for k in range(start, stop, TOTALS):
+                    for k in range(top, bottom, TOTALS):
                         to, values, rows = w1[tile:, k:], panels[:, k:], delta[tile:]
                         multiply_add(to, values, None, first, last, rows, WIDE_BYTES, TOTALS)
                 for tile in range(wide, len(w1)):
-                    for k in range(start, stop, TOTALS):
+                    for k in range(top, bottom, TOTALS):
                         to, values, rows = w1[tile, k:], panels[:, k:], delta[tile]
                         multiply_add(to, values, None, first, last, rows, LINE_BYTES, TOTALS)
 
@@ -822,25 +854,30 @@ def visit(
     Those that are empty arrays are not wanted. One function for all, since it compiles once.
     """
     hidden, scores, delta, by_row, sums, by_sample, _ = room
-    one = hidden.dtype.type(1)
+    one, units = hidden.dtype.type(1), weights.w2.shape[1] - 1
     loss = 0.0
     for block in range(len(inputs.dense)):
-        truth = labels[block * BLOCK : (block + 1) * BLOCK]
-        samples = len(truth)
-        activate(block, inputs, weights, samples, room)
-        score(hidden, weights.w2, samples, scores, delta)
-        loss = softmax(delta, truth, loss, by_sample)
-        if len(predictions) > 0:
-            classify(delta, predictions[block * BLOCK : (block + 1) * BLOCK])
-        if len(gradients.b2) > 0:
-            for s in range(samples):
-                delta[truth[s], s] -= one
-                for k in range(len(delta)):
-                    by_row[s, k] = delta[k, s]
-            add_output_gradient(hidden, by_row, samples, gradients)
-            propagate(delta, weights.w2_back, samples, sums, hidden)
-            units = weights.w2.shape[1] - 1
-            add_input_gradient(block, inputs, by_input, hidden, samples, units, gradients.w1)
+        end, stretch = min(len(labels), (block + 1) * BLOCK), BLOCK
+        if inputs.dense[block] >= 0 and 2 * units <= hidden.shape[2]:
+            _, _, terms, panel = inputs.panels.shape
+            stretch = max(1, STRETCH_BYTES // (terms * ABREAST_BYTES)) * PANELS * panel
+        for start in range(block * BLOCK, end, stretch):
+            stop = min(end, start + stretch)
+            truth = labels[start:stop]
+            samples = len(truth)
+            activate(start, inputs, weights, samples, room)
+            score(hidden, weights.w2, samples, scores, delta)
+            loss = softmax(delta, truth, loss, by_sample)
+            if len(predictions) > 0:
+                classify(delta, predictions[start:stop])
+            if len(gradients.b2) > 0:
+                for s in range(samples):
+                    delta[truth[s], s] -= one
+                    for k in range(len(delta)):
+                        by_row[s, k] = delta[k, s]
+                add_output_gradient(hidden, by_row, samples, gradients)
+                propagate(delta, weights.w2_back, samples, sums, hidden)
+                add_input_gradient(start, inputs, by_input, hidden, samples, units, gradients.w1)
     return loss
 
 

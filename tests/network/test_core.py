@@ -229,17 +229,48 @@ def test_dense_blocks_come_to_the_bits_of_the_lists(dtype, hidden, share, monkey
     assert all(result == results[0] for result in results)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("hidden", [1, 2, 3, 4])
+@pytest.mark.parametrize("inputs", [40, 800])  # a stretch is a block, or less
+@pytest.mark.parametrize("other", [False, True])
+def test_stretches_come_to_the_bits_of_whole_blocks(
+    dtype, hidden, inputs, other, other_kernels, monkeypatch
+):
+    if other:
+        monkeypatch.setattr(core, "kernels", other_kernels)
+    tiles = core.kernels.TILES
+    for n in (69, 255, 1500, 5600):  # the last have chunks of one block and of two
+        x, labels, w1, w2 = draw_arrays(n, inputs, hidden, 3, dtype, True, n)
+        x -= x.mean()
+        x[::7, ::3] = 0
+        results = []
+        for tile in tiles[:2]:  # dense blocks, then lists, whose passes are over whole blocks
+            monkeypatch.setattr(core, "tile_for", lambda *_, tile=tile: tile)
+            network = Core(x, labels, classes=3, hidden=hidden, dtype=dtype, threads=1)
+            with np.errstate(invalid="ignore"):
+                network.gradient(w1 * np.nan, w2)  # what it leaves behind is of no effect
+            loss, (g1, g2) = network.gradient(w1, w2)
+            evaluated, predictions = network.evaluate(w1, w2)
+            assert evaluated == loss
+            results.append((loss, g1.tobytes(), g2.tobytes(), predictions.tobytes()))
+        assert (network.chunks[0].inputs.dense < 0).all()
+        assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("hidden", [4, 20])
 @pytest.mark.parametrize("where", [(0, 3), (7, 2)])
 @pytest.mark.parametrize("value", [np.inf, np.nan])
-def test_zeros_are_left_out_of_dense_blocks_where_weights_are_not_finite(where, value, monkeypatch):
+def test_zeros_are_left_out_of_dense_blocks_where_weights_are_not_finite(
+    where, value, hidden, monkeypatch
+):
     rng = np.random.default_rng(7)
     x = rng.normal(size=(300, 40)) * (rng.random((300, 40)) < 0.9)
-    _, labels, w1, w2 = draw_arrays(300, 40, 20, 3, "float32", True, 8)
+    _, labels, w1, w2 = draw_arrays(300, 40, hidden, 3, "float32", True, 8)
     w1[where] = value
     gradients = []
     for tile in kernels.TILES[:2]:
         monkeypatch.setattr(core, "tile_for", lambda *_, tile=tile: tile)
-        network = Core(x.astype("float32"), labels, classes=3, hidden=20)
+        network = Core(x.astype("float32"), labels, classes=3, hidden=hidden)
         gradients.append(network.gradient(w1, w2)[1])
     assert same_bits(gradients[0][0], gradients[1][0])
     assert same_bits(gradients[0][1], gradients[1][1])

@@ -87,6 +87,21 @@ def test_multiply_add_takes_lines_in_tiles_of_their_own(dtype, in_panels):
     assert total.tobytes() == expected.tobytes()
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_multiply_add_takes_panels_side_by_side(dtype):
+    rng = np.random.default_rng(5)
+    call, panel, terms = _caller(kernels.ABREAST_BYTES, 1), core.panel_for(dtype), 7
+    panels = rng.normal(size=(kernels.PANELS + 1, terms + 2, panel)).astype(dtype)
+    values = rng.normal(size=(terms, 3)).astype(dtype)[:, 1]
+    total = rng.normal(size=kernels.PANELS * panel + 3).astype(dtype)
+    expected = total.copy()
+    for p in range(2, terms):
+        row = np.concatenate([*panels[: kernels.PANELS, p]])
+        expected[:-3] = fused(values[p], row, expected[:-3])
+    call(total, values, None, 2, terms, panels)
+    assert total.tobytes() == expected.tobytes()
+
+
 @pytest.mark.parametrize("width", kernels.TILES)
 def test_multiply_add_takes_a_width_that_only_the_running_code_knows(width):
     rng = np.random.default_rng(3)
