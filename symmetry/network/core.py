@@ -132,7 +132,7 @@ class Chunk:
         """The dense blocks by panel, input (that of ones first) and sample."""
         inputs = self._x.shape[1] + 1
         panel = panel_for(self._dtype)
-        count, height = -(-kernels.BLOCK // panel), -(-inputs // kernels.INPUTS) * kernels.INPUTS
+        count, height = -(-kernels.BLOCK // panel), -(-inputs // kernels.ACROSS) * kernels.ACROSS
         dense = np.flatnonzero(self._is_dense) * kernels.BLOCK
         beyond = kernels.PANELS - 1  # which may be read with the last one, but are of no effect
         memory = aligned_zeros((len(dense) * count + beyond, height, panel), self._dtype)

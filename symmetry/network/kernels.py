@@ -62,9 +62,10 @@ hidden units is stored tile by tile, padded with zeros:
   not there, and a gradient has rows only for inputs that its chunk has.
 - A dense block is multiplied as a matrix: `LINES` lines of units for `TOTALS` samples, or inputs,
   at a time, whose values lie in *panels* of samples that serve both passes. Forward, few units
-  trade places with samples, which fill the lanes then; backward, their line is cut short. Zeros are
-  multiplied, too, which changes no finite sum; weights or deltas that are not finite are multiplied
-  by nonzeros alone.
+  trade places with samples, which fill the lanes then; backward, their line is cut short, and the
+  lanes of a single unit are inputs, whose panels are transposed in registers. Zeros are multiplied,
+  too, which changes no finite sum; weights or deltas that are not finite are multiplied by nonzeros
+  alone.
 
 Cutting changes no order above: parts, blocks, stretches and sub-blocks are visited in ascending
 order and their running totals are stored and taken up again, which rounds nothing.
@@ -98,9 +99,10 @@ LINES, TOTALS = (3, 8) if AVX512 else (1, 6)
 WIDE_BYTES = LINES * LINE_BYTES
 PANEL_BYTES, UNITS = (64, 8) if AVX512 else (96, 4)
 FEW_BYTES, INPUTS = LINE_BYTES // 2, 2 * TOTALS
-ALONE = 2  # units, at most, that read the panels one after the other, and so many side by side:
-PANELS = 8 if AVX512 else 4
+ALONE = 2  # units, at most, that read the panels one unit after the other
+PANELS = 8 if AVX512 else 4  # that are side by side then
 ABREAST_BYTES = PANELS * PANEL_BYTES
+ACROSS = 16 if AVX512 else 24  # inputs side by side in the gradient of a single unit
 STRETCH_BYTES = 320 * 1024  # of panels that stay in the second-level cache
 BLOCK = 256  # samples
 SUB_BLOCK = 64  # samples whose deltas stay in the first-level cache with one row of gradients
@@ -147,7 +149,7 @@ class Room(NamedTuple):
     by_row: Array  # (`BLOCK`, classes), the latter by sample
     sums: Array  # (`SUB_BLOCK`, tile)
     by_sample: Array  # (3, `BLOCK`), of `softmax`
-    by_unit: Array  # (tile, `BLOCK`), of `activate_few`
+    by_unit: Array  # (tile, `BLOCK`), of `activate_few` and `add_alone`
 
 
 class Nonzeros(NamedTuple):
@@ -166,7 +168,7 @@ class Inputs(NamedTuple):
     lists: Nonzeros
     part: int  # inputs of a part, from whose first the indices count
     dense: Array  # (blocks,) int64: the number of a dense block among such, or -1
-    panels: Array  # (dense blocks, panels, inputs + 1 up to a multiple of `INPUTS`, panel)
+    panels: Array  # (dense blocks, panels, inputs + 1 up to a multiple of `ACROSS`, panel)
 
 
 class ByInput(NamedTuple):
@@ -309,6 +311,19 @@ def log(x: float) -> float:
     return n * _LN2_HIGH - ((half - (s * (half + series) + n * _LN2_LOW)) - f)
 
 
+def _at(builder: Any, pointer: Any, offset: Any, lanes: int) -> Any:
+    """Return a pointer to so many lanes."""
+    vector = ir.VectorType(pointer.type.pointee, lanes)
+    return builder.bitcast(builder.gep(pointer, [offset]), vector.as_pointer())
+
+
+def _fused(builder: Any, a: Any, b: Any, c: Any) -> Any:
+    """Return a * b + c of vectors; `builder.fma` takes scalars only."""
+    name = f"llvm.fma.v{a.type.count}{a.type.element.intrinsic_name}"
+    found, kind = builder.module.globals.get(name), ir.FunctionType(a.type, [a.type] * 3)
+    return builder.call(found or ir.Function(builder.module, kind, name), [a, b, c])
+
+
 @intrinsic(prefer_literal=True)
 def multiply_add(
     _: Any,
@@ -362,11 +377,8 @@ def multiply_add(
 
         def strides(name: str, itemsize: int) -> list[Any]:
             found = array(name).strides
-            count = len(found.type)
-            return [
-                builder.sdiv(builder.extract_value(found, axis), integer(itemsize))
-                for axis in range(count)
-            ]
+            each = (builder.extract_value(found, axis) for axis in range(len(found.type)))
+            return [builder.sdiv(stride, integer(itemsize)) for stride in each]
 
         scalar = context.get_data_type(signature.args[0].dtype)
         total, values, rows = (array(name).data for name in ("total", "values", "rows"))
@@ -388,10 +400,6 @@ def multiply_add(
             tile, within = divmod(lane, tile_bytes // itemsize)
             return builder.add(builder.mul(apart[0], integer(tile)), integer(within))
 
-        def at(pointer: Any, offset: Any, lanes: int) -> Any:
-            vector = ir.VectorType(pointer.type.pointee, lanes)
-            return builder.bitcast(builder.gep(pointer, [offset]), vector.as_pointer())
-
         def phis(initial: list[Any], block: Any) -> list[Any]:
             made = [builder.phi(value.type) for value in initial]
             for phi, value in zip(made, initial, strict=True):
@@ -405,15 +413,9 @@ def multiply_add(
             return builder.shuffle_vector(first, undefined, zeros)
 
         def factor(row: Any, lane: int, n: int) -> Any:
-            there = at(rows, builder.add(row, across(tile_apart, lane)), n)
+            there = _at(builder, rows, builder.add(row, across(tile_apart, lane)), n)
             loaded = builder.load(there, align=row_itemsize)
             return builder.uitofp(loaded, ir.VectorType(scalar, n)) if convert else loaded
-
-        def fused(a: Any, b: Any, c: Any) -> Any:
-            name = f"llvm.fma.v{a.type.count}f{8 * itemsize}"  # `builder.fma` takes scalars only
-            found = builder.module.globals.get(name)
-            kind = ir.FunctionType(a.type, [a.type] * 3)
-            return builder.call(found or ir.Function(builder.module, kind, name), [a, b, c])
 
         def prefetch(row: Any) -> None:
             byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
@@ -427,14 +429,10 @@ def multiply_add(
             lanes = width // itemsize
             cuts = [(lane, min(line, lanes - lane)) for lane in range(0, lanes, line)]
             pieces = [(k, lane, n) for k in range(count) for lane, n in cuts]
-            places = [
-                at(
-                    total,
-                    builder.add(builder.mul(between, integer(k)), across(total_apart, lane)),
-                    n,
-                )
-                for k, lane, n in pieces
-            ]
+            places = []
+            for k, lane, n in pieces:
+                row = builder.mul(between, integer(k))
+                places.append(_at(builder, total, builder.add(row, across(total_apart, lane)), n))
             before = builder.block
             loop, after = (builder.append_basic_block(name) for name in ("loop", "after"))
             found = [builder.load(place, align=itemsize) for place in places]
@@ -461,7 +459,7 @@ def multiply_add(
             ]
             numbers = [builder.load(builder.gep(values, [offset])) for offset in offsets]
             sums = [
-                fused(spread(numbers[k], n), factors[lane], partial)
+                _fused(builder, spread(numbers[k], n), factors[lane], partial)
                 for (k, lane, n), partial in zip(pieces, running, strict=True)
             ]
             following = builder.add(p, integer(1))
@@ -490,6 +488,66 @@ def multiply_add(
         return context.get_dummy_value()
 
     return signature, generate
+
+
+@intrinsic
+def multiply_add_across(_: Any, total: Any, values: Any, factors: Any) -> Any:
+    """Add multiples of samples to totals of `ACROSS` inputs, which are the lanes.
+
+    In plain Python, with `values` a panel (inputs, panel) from a sample on, and `factors` a column
+    of a tile of one line::
+
+        for s in range(FEW_BYTES // itemsize):
+            for k in range(ACROSS):
+                total[k] = fma(values[k, s], factors[s], total[k])
+
+    Squares of inputs by samples are transposed in registers, since a panel's lanes are samples.
+    """
+    itemsize, integer = total.dtype.bitwidth // 8, ir.IntType(64)
+    lanes, panel = FEW_BYTES // itemsize, PANEL_BYTES // itemsize
+    half, quarter = lanes // 2, lanes // 4
+    both = (0, lanes)  # the first lane of each of two vectors
+    halves = [*range(lanes)]
+    lower, upper = (  # lanes of both in turn, from the lower or the upper part of each half
+        [k + of for s in (first, half + first) for k in range(s, s + quarter) for of in both]
+        for first in (0, quarter)
+    )
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        total, values, factors = (
+            context.make_array(kind)(context, builder, array).data
+            for kind, array in zip(signature.args, arguments, strict=True)
+        )
+
+        def load(pointer: Any, offset: int, n: int) -> Any:
+            return builder.load(_at(builder, pointer, integer(offset), n), align=itemsize)
+
+        def chosen(a: Any, b: Any, lanes: list[int]) -> Any:
+            mask = ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), lanes)
+            return builder.shuffle_vector(a, b, mask)
+
+        def by_sample(first: int) -> list[Any]:
+            """Return a square's samples, whose lanes are inputs from there on."""
+            found = []
+            for s in (0, half):
+                rows = [load(values, (first + k) * panel + s, half) for k in range(lanes)]
+                rows = [chosen(rows[k], rows[k + half], halves) for k in range(half)]
+                for _ in range(half.bit_length() - 1):
+                    pairs = list(zip(rows[: half // 2], rows[half // 2 :], strict=True))
+                    rows = [chosen(a, b, part) for a, b in pairs for part in (lower, upper)]
+                found += rows
+            return found
+
+        numbers = [load(factors, s * LINE_BYTES // itemsize, 1) for s in range(lanes)]
+        spread = [chosen(number, number, [0] * lanes) for number in numbers]
+        for first in range(0, ACROSS, lanes):
+            running = load(total, first, lanes)
+            for factor, column in zip(spread, by_sample(first), strict=True):
+                running = _fused(builder, column, factor, running)
+            builder.store(running, _at(builder, total, integer(first), lanes), align=itemsize)
+        return context.get_dummy_value()
+
+    return types.void(total, values, factors), generate
 
 
 # ---------------------------------------------------------------------------------- the products
@@ -783,15 +841,34 @@ def propagate(delta: Array, w2: Array, samples: int, room: Array, hidden: Array)
                     row[lane] = total[lane] * row[lane] * (one - row[lane])
 
 
+@njit(**INNER)
+def add_alone(panels: Array, delta: Array, samples: int, sums: Array, w1: Array) -> int:
+    """Add a dense stretch's gradients of a single unit; return how many samples are done.
+
+    The others are less than a vector. `delta` and `w1` are (samples or inputs, tile); in `sums` is
+    room for some inputs.
+    """
+    lanes, panel = FEW_BYTES // w1.itemsize, panels.shape[2]
+    whole: int = samples - samples % lanes
+    for k in range(0, panels.shape[1], ACROSS):
+        for j in range(ACROSS):
+            sums[j] = w1[k + j, 0]
+        for s in range(0, whole, lanes):
+            multiply_add_across(sums, panels[s // panel, k:, s % panel :], delta[s:, 0])
+        for j in range(ACROSS):
+            w1[k + j, 0] = sums[j]
+    return whole
+
+
 @njit(**ONCE)
 def add_input_gradient(
-    start: int, inputs: Inputs, by_input: ByInput, delta: Array, samples: int, units: int, w1: Array
+    start: int, inputs: Inputs, by_input: ByInput, units: int, samples: int, room: Room, w1: Array
 ) -> None:
-    """Add gradients by w1 of a block or a stretch; `delta` is shaped like the hidden layer.
+    """Add gradients by w1 of a block or a stretch, whose deltas are in `room.hidden`.
 
     In NumPy: ``g1 += formulas.prepend_bias(x).T @ delta``
     """
-    block = start // BLOCK
+    block, delta, by_unit = start // BLOCK, room.hidden, room.by_unit
     if inputs.dense[block] < 0:
         for first in range(0, samples, by_input.sub_block):
             group = (start + first) // by_input.sub_block
@@ -805,9 +882,10 @@ def add_input_gradient(
             for s in range(0, samples, panel):
                 add_products_of_nonzeros(w1[tile], panels[s // panel], delta[tile, s:])
     elif 2 * units <= delta.shape[2]:
+        done = add_alone(panels, delta[0], samples, by_unit[0], w1[0]) if units == 1 else 0
         for k in range(0, panels.shape[1], INPUTS):
             to, values = w1[0, k:], panels[:, k:]
-            multiply_add(to, values, None, 0, samples, delta[0], FEW_BYTES, INPUTS)
+            multiply_add(to, values, None, done, samples, delta[0], FEW_BYTES, INPUTS)
     else:
         wide = len(w1) - len(w1) % LINES
         part = PART_OF_PANELS // delta.itemsize
@@ -877,7 +955,7 @@ def visit(
                         by_row[s, k] = delta[k, s]
                 add_output_gradient(hidden, by_row, samples, gradients)
                 propagate(delta, weights.w2_back, samples, sums, hidden)
-                add_input_gradient(start, inputs, by_input, hidden, samples, units, gradients.w1)
+                add_input_gradient(start, inputs, by_input, units, samples, room, gradients.w1)
     return loss
 
 

@@ -102,6 +102,27 @@ def test_multiply_add_takes_panels_side_by_side(dtype):
     assert total.tobytes() == expected.tobytes()
 
 
+@njit
+def _call_across(total, values, factors):
+    kernels.multiply_add_across(total, values, factors)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_multiply_add_across_means_what_its_docstring_says(dtype):
+    rng = np.random.default_rng(6)
+    samples, line = (size // np.dtype(dtype).itemsize for size in (kernels.FEW_BYTES, core.LINE))
+    panel = rng.normal(size=(kernels.ACROSS + 5, core.panel_for(dtype))).astype(dtype)
+    factors = rng.normal(size=(samples, line)).astype(dtype)
+    total = rng.normal(size=kernels.ACROSS + 2).astype(dtype)
+    for first in range(0, panel.shape[1], samples):
+        expected = total.copy()
+        for s in range(samples):
+            values = panel[3:-2, first + s]
+            expected[:-2] = fused(values, factors[s, 0], expected[:-2])
+        _call_across(total, panel[3:, first:], factors[:, 0])
+        assert total.tobytes() == expected.tobytes()
+
+
 @pytest.mark.parametrize("width", kernels.TILES)
 def test_multiply_add_takes_a_width_that_only_the_running_code_knows(width):
     rng = np.random.default_rng(3)
