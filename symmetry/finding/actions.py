@@ -23,6 +23,7 @@ Action = tuple[Factor, ...]
 LABELS = -1
 TOLERANCE = 1e-9  # of the largest entry: below it, two float64 arrays are the same
 _TINY = 1e-30
+_LARGE, _FEW = 30_000, 4_000  # entries: of as many, so many are compared first
 _FAR = 1e6  # arrays with larger entries are compared by the logarithms of those
 
 
@@ -38,11 +39,11 @@ def moved(array: Array, action: Action) -> Array:
             continue
         view, limits = np.moveaxis(array, axis, 0), dict(where)
         rest = [limits.get(a, range(size)) for a, size in enumerate(array.shape) if a != axis]
-        to, source = (
-            np.ix_(places, *rest) if where else ([*places],)
-            for places in (first + second, second + first)
-        )
-        view[to] = view[source]
+        if all(own == (*range(own[0], own[-1] + 1),) for own in limits.values()):  # this is fast
+            view = view[:, *(slice(own[0], own[-1] + 1) for own in rest)] if where else view
+            view[[*first, *second]] = view[[*second, *first]]
+        else:
+            view[np.ix_(first + second, *rest)] = view[np.ix_(second + first, *rest)]
     return array
 
 
@@ -60,13 +61,28 @@ def changed(old: Array, new: Array, tolerance: float = TOLERANCE) -> NDArray[np.
     """Return where two arrays of one shape differ: if they are no integers, by the tolerance."""
     if old.dtype.kind not in "fc":
         return np.asarray(old != new)
-    old, new = _levelled(old, new)
-    return _apart(old, new, tolerance)
+    far, largest = _scale(old, new)
+    return _beyond(old, new, far=far, limit=tolerance * (largest + _TINY))
 
 
 def same(old: Array, new: Array, tolerance: float = TOLERANCE) -> bool:
     """Return whether two arrays have one shape and the same entries."""
-    return old.shape == new.shape and not changed(old, new, tolerance).any()
+    if old.shape != new.shape:
+        return False
+    if old.dtype.kind not in "fc":
+        return not (old != new).any()
+    far, largest = _scale(old, new)
+    limit = tolerance * (largest + _TINY)
+    looks = (_beyond(*sides, far=far, limit=limit) for sides in _looked_at(old, new))
+    return not any(beyond.any() for beyond in looks)
+
+
+def _looked_at(old: Array, new: Array) -> Iterator[tuple[Array, Array]]:
+    """Yield a few entries of two large arrays, which mostly tell them apart, and then all."""
+    if old.size > _LARGE and old.flags.c_contiguous and new.flags.c_contiguous:
+        step = old.size // _FEW | 1  # odd, or it may see one slice alone
+        yield old.reshape(-1)[::step], new.reshape(-1)[::step]
+    yield old, new
 
 
 def positions(mask: NDArray[np.bool_]) -> list[tuple[int, ...]]:
@@ -120,13 +136,33 @@ def _guesses(
     yield tuple(factor for factor in found if factor[1])
 
 
-def _apart(old: Array, new: Array, tolerance: float = TOLERANCE) -> NDArray[np.bool_]:
+def _apart(old: Array, new: Array) -> NDArray[np.bool_]:
     """Return where two arrays differ that are on one scale."""
     if old.dtype.kind == "i":
         return np.asarray(old != new)
-    change = old - new
+    return _beyond(old, new, far=False, limit=TOLERANCE * (_largest(old) + _TINY))
+
+
+def _beyond(old: Array, new: Array, *, far: bool, limit: float) -> NDArray[np.bool_]:
+    """Return where two arrays differ by more than a limit, on the scale that ``far`` tells."""
+    change = _level(old) - _level(new) if far else old - new
     sizes = np.abs(change, out=change) if change.dtype.kind == "f" and change.ndim else abs(change)
-    return np.asarray(sizes > tolerance * (_largest(old) + _TINY))
+    return np.asarray(sizes > limit)
+
+
+def _scale(old: Array, new: Array) -> tuple[bool, float]:
+    """Return whether two arrays are to be levelled, and the largest entry of the first then."""
+    largest = _largest(old)
+    if largest < _FAR and _largest(new) < _FAR:  # not so if there is a NaN
+        return False, largest
+    if math.isfinite(largest) and old.dtype.kind == "f":
+        return True, math.asinh(largest)
+    return True, _largest(_level(old))
+
+
+def _level(array: Array) -> Array:
+    levelled: Array = np.arcsinh(np.nan_to_num(array, nan=_FAR))
+    return levelled
 
 
 def _largest(array: Array) -> float:
@@ -154,9 +190,7 @@ def _levelled(old: Array, new: Array) -> list[Array]:
     """
     if old.dtype.kind not in "fc":
         return [side.astype(np.int64) for side in (old, new)]
-    if all(_largest(side) < _FAR for side in (old, new)):  # not so if there is a NaN
-        return [old, new]
-    return [np.arcsinh(np.nan_to_num(side, nan=_FAR)) for side in (old, new)]
+    return [*map(_level, (old, new))] if _scale(old, new)[0] else [old, new]
 
 
 def _fits(shape: Sequence[int], action: Action) -> bool:

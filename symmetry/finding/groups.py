@@ -12,6 +12,7 @@ import numpy as np
 
 from symmetry.finding import actions
 from symmetry.finding.actions import Action, Array, Pairs
+from symmetry.finding.apart import apart_by_data
 from symmetry.finding.coverage import Tell
 from symmetry.finding.solver import Actions, Solver, Stuck
 from symmetry.units.units import Part, Units
@@ -148,11 +149,13 @@ class Groups:
     def _blocks(self) -> Iterator[tuple[int, int, int, int]]:
         """Yield values, with an axis, the size of the blocks along it and their number."""
         trace, solver = self._trace, self._solver
+        apart = apart_by_data(trace)
         for k, node in enumerate(trace.nodes):
             for q, value in enumerate(node.outputs if solver.movement(k) else ()):
                 if value in solver.reached:
                     for axis, size in enumerate(trace.arrays[value].shape):
-                        if size > 1 and self._is_new(k, q, axis):
+                        told = size < 2 or (value, axis) in apart
+                        if not told and self._is_new(k, q, axis):
                             yield value, axis, 1, size
             for value in {*node.inputs} & trace.names.keys():
                 size = trace.arrays[value].shape[0] if trace.arrays[value].ndim else 0

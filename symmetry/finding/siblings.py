@@ -41,7 +41,8 @@ def siblings(shapes: Shapes, free: Sequence[tuple[str, int]], holds: Holds) -> I
             if shapes[array][axis] == count and array.startswith(around) and array not in arrays
         ]
         by_module = itertools.groupby(along, lambda part: part.array.rpartition(".")[0])
-        for more in ((), *(tuple(parts) for _, parts in by_module), tuple(along)):
+        several = dict.fromkeys(((), *(tuple(parts) for _, parts in by_module), tuple(along)))
+        for more in several:
             units = Units("", count, (*fixed, *more), chosen=True)
             if holds(units):
                 found.add(arrays)

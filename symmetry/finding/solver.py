@@ -8,7 +8,7 @@ import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -164,6 +164,18 @@ class Solver:
             is not None
             for y, factor in self._singles(k, known, given, data=True)
         )
+
+    @cached_property
+    def chooses(self) -> bool:
+        """Whether the step looks at what it makes of leaves: others may lead to other operations.
+
+        It looks at whole numbers and truth values, and at what it takes out of a tensor.
+        """
+        arrays = self.trace.arrays
+        made = (
+            node.outputs for node in self.trace.nodes if not self.reached.isdisjoint(node.inputs)
+        )
+        return any(not own or any(arrays[o].dtype.kind not in "fc" for o in own) for own in made)
 
     # What one operation does
 

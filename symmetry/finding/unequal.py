@@ -8,6 +8,7 @@ entries of different units if the exchange is completed once two axes are transp
 import itertools
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -23,6 +24,7 @@ from symmetry.trainings.trace import Node, Trace
 _CONSTANT = "#"  # before the number of a constant, which has no name
 _RESHAPES = 2  # that an exchange may get stuck at one after the other
 _TRIALS = 40  # of transposing axes at reshapes, for one exchange
+_VAIN = 2  # exchanges of a layer that are tried in vain before it is tried no more
 _NUMBERS = re.compile(r"\d+")
 
 Shape = tuple[int, ...]
@@ -42,6 +44,7 @@ class Stops:
     def __init__(self, solver: Solver) -> None:
         self._solver, self._trace = solver, solver.trace
         self._ties: dict[object, Place | None] = {}  # where what was tried is tied
+        self._vain: Counter[object] = Counter()  # by the layers' names
 
     def find(self, leaves: Actions, stuck: Stuck) -> Stop | None:
         """Return what stops an exchange of leaves; None where it is not known to be the step.
@@ -65,12 +68,13 @@ class Stops:
         """
         if not self.reshapes:
             return None
-        names = (_NUMBERS.sub("", self._trace.names[leaf]) for leaf in leaves)
+        names = tuple(_NUMBERS.sub("", self._trace.names[leaf]) for leaf in leaves)
         key = (*zip(names, leaves.values(), strict=True),)
         if key not in self._ties:
-            trials = iter(range(_TRIALS))
+            trials = iter(range(_TRIALS if self._vain[names] < _VAIN else 0))
             transposed = _transposed_for(self._solver, leaves, _RESHAPES, trials)
             self._ties[key] = self._trace.nodes[transposed[0]].place if transposed else None
+            self._vain[names] += not transposed
         place, moved = self._ties[key], self._trace.downstream({*leaves})
         nodes = ((k, self._trace.nodes[k]) for k in sorted(self.reshapes) if place is not None)
         own = (k for k, n in nodes if n.place == place and not moved.isdisjoint(n.inputs))

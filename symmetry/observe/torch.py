@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Protocol
 
 import torch
@@ -177,12 +177,22 @@ def tensors_in(value: Any) -> list[torch.Tensor]:
 
 def written_by(func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> list[torch.Tensor]:
     """Return what an operation declares to write into."""
-    if not func._schema.is_mutable:
+    into = _written_arguments(func)
+    if not into:
         return []
-    arguments = func._schema.arguments
-    given = {a.name: v for a, v in zip(arguments, args, strict=False)} | kwargs
-    into = [a.name for a in arguments if a.alias_info is not None and a.alias_info.is_write]
-    return tensors_in([given.get(name) for name in into])
+    given = [args[n] if n < len(args) else kwargs.get(name) for n, name in into]
+    return tensors_in(given)
+
+
+@cache  # schemes are slow to read, and there are few operations
+def _written_arguments(func: Any) -> tuple[tuple[int, str], ...]:
+    """Return the places and names of the arguments that an operation declares to write into."""
+    arguments = func._schema.arguments if func._schema.is_mutable else ()
+    return tuple(
+        (n, a.name)
+        for n, a in enumerate(arguments)
+        if a.alias_info is not None and a.alias_info.is_write
+    )
 
 
 def _operation(func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Operation:

@@ -3,8 +3,9 @@
 import math
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from types import FrameType
@@ -23,6 +24,8 @@ from symmetry.trainings.torch import noise as random
 
 _HALF = frozenset({torch.bfloat16, torch.float16})
 _WIDE = {torch.complex64: torch.complex128} | dict.fromkeys({*_HALF, torch.float32}, torch.float64)
+_WIDEST = frozenset(_WIDE.values())
+_LARGEST = torch.finfo(torch.float32).max
 _DRAWS = torch.ops.aten.normal_.default, torch.ops.aten.uniform_.default
 _MANY = 10_000  # entries: to draw fewer takes no time
 _COPIES = {"_to_copy", "copy", "clone", "detach", "lift_fresh", "alias", "empty", "empty_like"}
@@ -108,7 +111,7 @@ class Arithmetic(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        name = func._schema.name.split("::")[1].rstrip("_")
+        name = _name_of(func)
         perform: Callable[..., Any] = func
         drops = random.drops(func, args)
         if (name in random.NOISE or drops) and self._inside.draws():
@@ -198,10 +201,8 @@ class Mixed(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        found: set[torch.dtype] = set()
-        given = *args, *kwargs.values()
-        _mapped(lambda v: found.add(v.dtype) if isinstance(v, Tensor) else None, given)
-        if found & {*_WIDE.values()} and found & _WIDE.keys() and _computes(func):
+        found = {*_dtypes_in(args), *_dtypes_in(kwargs.values())}
+        if len(found) > 1 and found & _WIDEST and found & _WIDE.keys() and _computes(func):
             args, kwargs = tree_map(_double, (args, kwargs))
         if torch.float64 in found and getattr(func, "__name__", "").endswith("grouped_mm"):
             func = _products_by_group
@@ -220,6 +221,27 @@ def widened(tensor: Tensor) -> Tensor:
     return tensor.to(_WIDE.get(tensor.dtype, tensor.dtype))
 
 
+@cache  # schemes are slow to read, and there are few operations
+def _name_of(func: Any) -> str:
+    """Return the name of an operation, whether it writes in place or not."""
+    name: str = func._schema.name.split("::")[1].rstrip("_")
+    return name
+
+
+@cache
+def _takes_dtype(func: Any) -> bool:
+    return "dtype" in {argument.name for argument in func._schema.arguments}
+
+
+def _dtypes_in(values: Iterable[Any]) -> Iterator[torch.dtype]:
+    """Yield the dtypes of tensors, also of those in lists and tuples."""
+    for value in values:
+        if isinstance(value, Tensor):
+            yield value.dtype
+        elif isinstance(value, (list, tuple)):
+            yield from _dtypes_in(value)
+
+
 def _computes(func: Any) -> bool:
     name = getattr(func, "__name__", "")
     return not name.endswith("_") and name not in {"backward", "grad", "__get__", "__set__", "to"}
@@ -229,28 +251,30 @@ def _promoted(func: Any, perform: Callable[..., Any], args: Any, kwargs: dict[st
     """Perform an operation in float64; what it writes into keeps its dtype."""
     if kwargs.get("dtype") in _WIDE and any(map(_is_tensor, (*args, *kwargs.values()))):
         kwargs = {**kwargs, "dtype": _WIDE[kwargs["dtype"]]}
-    elif any(map(_overflows, args)) and "dtype" in {a.name for a in func._schema.arguments}:
+    elif any(map(_overflows, args)) and _takes_dtype(func):
         kwargs = {**kwargs, "dtype": torch.float64}  # the smallest number of float64, as a mask
     written = [(low, widened(low)) for low in filter(_is_low, written_by(func, args, kwargs))]
-    doubles = {id(low): high for low, high in written}
-
-    def double(value: Any) -> Any:
-        return doubles[id(value)] if id(value) in doubles else _double(value)
-
+    double = _double_but_for({id(low): high for low, high in written})
     named = {name: _mapped(double, value) for name, value in kwargs.items()}
     wide = _mapped(double, args)
-    if "fake_quantize" in func._schema.name and _is_tensor(args[1]):
+    if "fake_quantize" in _name_of(func) and _is_tensor(args[1]):
         wide = wide[0], wide[1].float(), *wide[2:]  # of its scales the kernels take no float64
     result = perform(*wide, **named)
-    originals = {id(high): low for low, high in written}
     for low, high in written:
         low.copy_(high)
-    return _mapped(lambda v: originals[id(v)] if id(v) in originals else _double(v), result)
+    return _mapped(_double_but_for({id(high): low for low, high in written}), result)
+
+
+def _double_but_for(others: Mapping[int, Tensor]) -> Callable[[Any], Any]:
+    """Return what widens values, but puts others in the place of some, which are given by id."""
+    if not others:
+        return _double
+    return lambda value: others[id(value)] if id(value) in others else _double(value)
 
 
 def _mapped(change: Callable[[Any], Any], value: Any) -> Any:
     """Apply a function to a value, or to all in a list or tuple: operations take nothing deeper."""
-    if isinstance(value, list | tuple) and not isinstance(value, torch.Size):
+    if isinstance(value, (list, tuple)) and not isinstance(value, torch.Size):
         return type(value)([_mapped(change, each) for each in value])
     return change(value)
 
@@ -264,7 +288,7 @@ def _is_low(value: Any) -> bool:
 
 
 def _overflows(value: Any) -> bool:
-    return isinstance(value, float) and torch.finfo(torch.float32).max < abs(value) < math.inf
+    return isinstance(value, float) and _LARGEST < abs(value) < math.inf
 
 
 def _is_tensor(value: Any) -> bool:

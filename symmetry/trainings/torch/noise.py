@@ -9,6 +9,7 @@ import math
 import zlib
 from collections import Counter
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import torch
@@ -47,11 +48,13 @@ NOISE = {*MEANS, *_MASKED, *_SLOPES}
 
 def drops(func: Any, args: Any) -> tuple[int, ...]:
     """Return the places of the arguments by which an operation drops some of its inputs."""
-    return tuple(
-        place
-        for place, argument in enumerate(func._schema.arguments)
-        if argument.name in ("dropout", "dropout_p") and args[place:] and args[place]
-    )
+    return tuple(place for place in _may_drop(func) if args[place:] and args[place])
+
+
+@cache  # schemes are slow to read, and there are few operations
+def _may_drop(func: Any) -> tuple[int, ...]:
+    names = [argument.name for argument in func._schema.arguments]
+    return tuple(n for n, name in enumerate(names) if name in ("dropout", "dropout_p"))
 
 
 def without_dropping(func: Any, places: tuple[int, ...]) -> Callable[..., Any]:
