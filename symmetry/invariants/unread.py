@@ -29,8 +29,9 @@ def unless_unread(
 
     The measurement is repeated with each such tensor made equal for all units. If nothing is
     violated then, nothing else tells them apart. That settles it for noise, which the step draws
-    for each unit anew. Tensors read by the same line are treated alike: where it reads masks, the
-    mask of a bias, which marks some units only, is made equal as the others are.
+    for each unit anew; where it draws the same numbers in each step, it is not known what they are.
+    Tensors read by the same line are treated alike: where it reads masks, the mask of a bias, which
+    marks some units only, is made equal as the others are.
     """
 
     def judged(start: TrainingStart) -> Measurement:
@@ -41,7 +42,7 @@ def unless_unread(
         own = [u for u, axes in unread if axes and _is_of_units(u, axes, start)]
         if not own:
             return found
-        fixed = [u for u in own if not u.drawn]
+        fixed = [u for u in own if not u.drawn or u.repeats]
         places = {u.place for u in fixed}
         level = {u.number: axes for u, axes in unread if axes and (u in own or u.place in places)}
         levelled = measure(start.levelling(level))
@@ -81,6 +82,8 @@ def _not_known(fixed: Sequence[FixedArray]) -> str:
     hint = "; named in extras as its parameter is, it moves along"
     if first.varies:
         hint = "; drawn by PyTorch, noise is left out"
+    if first.drawn:
+        hint = "; noise is to be another one in each step"
     return (
         f"cannot judge: {first} {verb} units apart, and no forward reads it, so it is not known "
         f"which of its entries belong to which unit{'' if first.name else hint}"

@@ -32,6 +32,8 @@ class FixedArray(Protocol):
         Whether a backward reads it.
     varies
         Whether what is read there is another one in other steps.
+    repeats
+        Whether it is read there in several steps, each time with the same numbers.
     """
 
     number: int
@@ -40,6 +42,7 @@ class FixedArray(Protocol):
     drawn: bool
     backward: bool
     varies: bool
+    repeats: bool
 
     @property
     def array(self) -> Array:

@@ -133,6 +133,18 @@ def noisy(model):
     return add, lambda _: None
 
 
+def noisy_alike(model):
+    import torch
+
+    def add(_):
+        generator = torch.Generator().manual_seed(0)
+        weight = model[0].weight
+        noise = torch.randn(weight.shape, generator=generator).to(weight.dtype)
+        weight.grad += 1e-3 * noise
+
+    return add
+
+
 def noisy_gradients(model):
     import torch
 
@@ -268,8 +280,16 @@ def scaled_anew(model):
         (beside(masked), r"a fixed tensor of shape \(6, 5\)"),
         (beside(noisy_by_numpy), r"a tensor that each step has anew, .* drawn by PyTorch, noise"),
         (beside(flat_noise_by_numpy), r"a tensor that each step has anew, of shape \(57,\)"),
+        (beside(noisy_alike), r"draws from the same seed, .* noise is to be another one"),
     ],
-    ids=["by the backward", "by the update", "masks", "noise of others", "flat noise of others"],
+    ids=[
+        "by the backward",
+        "by the update",
+        "masks",
+        "noise of others",
+        "flat noise of others",
+        "noise of a fixed seed",
+    ],
 )
 def test_fixed_numbers_that_no_forward_reads_leave_nothing_to_judge(make, named):
     found, _ = verdicts(make, *LAW)

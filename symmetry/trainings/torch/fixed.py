@@ -35,6 +35,7 @@ class FixedTensor:
     written: bool = False  # whether anything is written into it
     step: int = 0  # in which it was first read
     varies: bool = False  # whether what is read there is another one in other steps
+    repeats: bool = False  # whether the same numbers are read there in several steps
     # Of each reading in this step that is not a backward's, how many backwards came before it.
     beside: list[int] = field(default_factory=list)
 
@@ -45,6 +46,8 @@ class FixedTensor:
 
     def __str__(self) -> str:
         kind = "tensor that each step has anew," if self.varies else "fixed tensor"
+        if self.drawn and self.repeats:
+            kind = "tensor that each step draws from the same seed,"
         name = self.name or f"a {kind} of shape {self.array.shape}"
         return f"{name} (read at {self.place})"
 
@@ -83,9 +86,11 @@ class FixedTensors(TorchDispatchMode):
             seen.name = named.get(_memory(seen.tensor))
             here = places.setdefault(seen.place, [[] for _ in range(self._step)])
             here[seen.step].append(seen.tensor)
-        varying = {place for place, steps in places.items() if _vary([*filter(None, steps)])}
+        read = {place: [*filter(None, steps)] for place, steps in places.items()}
+        varying = {place for place, steps in read.items() if _vary(steps)}
         for seen in found:
             seen.varies = seen.place in varying
+            seen.repeats = len(read[seen.place]) > 1 and not seen.varies
         return found
 
     def backward_begins(self) -> None:
