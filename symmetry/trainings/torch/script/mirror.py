@@ -39,14 +39,22 @@ _WRITERS = (
     ("os", "truncate", -1),
     ("os", "chmod", -1),
     ("os", "utime", -1),
+    ("sqlite3", "connect", -1),
     ("torch", "save", -2),
     ("torch.jit", "save", -2),
     ("safetensors.torch", "serialize_file", -2),
     ("safetensors.numpy", "serialize_file", -2),
 )
 
+# What libraries in C write: by a path that is not the mirror's they would change a copied file's
+# original. Of other small files nothing is said: the check's own output may be one.
+_OF_LIBRARIES = (".db", ".sqlite", ".sqlite3", ".h5", ".hdf5", ".mdb", ".nc")
+
 _Entry = tuple[int, int, int, int]  # mode, number, time of the last change, size
 _NOTHING: _Entry = (0, 0, 0, 0)
+
+with suppress(ImportError):  # some builds have none; a script that has not begun may import it
+    import sqlite3  # noqa: F401
 
 _codes: dict[tuple[str, Known | None], CodeType] = {}
 _open, _open_by_number = builtins.open, os.open
@@ -163,6 +171,8 @@ class Mirror:
         if size > _SMALL or size + self._copied > _ALL_SMALL:
             return False
         self._copied += size
+        if entry.name.endswith(_OF_LIBRARIES):
+            self._originals.note(entry.path)
         shutil.copy2(entry.path, self.of(entry.path))
         return True
 

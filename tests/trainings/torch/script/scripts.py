@@ -319,3 +319,21 @@ for step in range(6):
     if step % 5 == 0:
         print(evaluate(4) + evaluate(2))
 """
+
+# Fill in the ``folder`` of the database.
+DATABASE = """
+import sqlite3
+
+import torch
+
+database = sqlite3.connect("{folder}/data.db")
+net = torch.nn.Linear(3, 1)
+optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+for step in range(6):
+    optimizer.zero_grad()
+    loss = net(torch.randn(8, 3)).square().mean()
+    loss.backward()
+    optimizer.step()
+    database.execute("insert into losses values (?, ?)", (step, loss.item()))
+    database.commit()
+"""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 import os
+import sqlite3
 import sys
 import weakref
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -61,6 +63,29 @@ def test_a_large_file_that_changes_is_told(folder):
     with pytest.raises(TrainingError, match=message):
         training.start()
     with pytest.raises(SymmetryError, match=message):
+        training.close()
+
+
+def test_a_database_named_by_its_whole_path_is_a_copy(folder):
+    with closing(sqlite3.connect(folder / "data.db")) as database:
+        database.execute("create table losses (step, loss)")
+        database.commit()
+    before = (folder / "data.db").read_bytes()
+    training = written(folder, scripts.DATABASE.format(folder=folder))
+    for _ in range(2):
+        run = training.start()
+        run.step()
+        run.step()
+    training.close()
+    assert (folder / "data.db").read_bytes() == before
+
+
+def test_a_small_file_of_a_library_that_changes_by_its_whole_path_is_told(folder):
+    (folder / "data.h5").write_bytes(b"theirs")
+    text = scripts.WRITES_IN_C.replace("data.bin", str(folder / "data.h5"))
+    training = written(folder, text)
+    training.start().step()
+    with pytest.raises(SymmetryError, match=f"{folder / 'data.h5'} changed while it ran"):
         training.close()
 
 
