@@ -27,9 +27,19 @@ _CONVOLUTION = Reason(PROPERTY, "its convolutions over tokens see hidden ones, t
 _MEAN = Reason(
     PROPERTY, "its head takes the mean over all tokens, hidden ones, too (modeling_imagegpt.py 803)"
 )
+_NEIGHBOURS = Reason(
+    PROPERTY,
+    "it joins the embeddings of each token's neighbours, hidden ones, too "
+    "(modeling_mobilebert.py 122)",
+)
+_LANDMARKS = Reason(
+    BUG, "landmarks and convolution see hidden tokens: see findings/nystromformer.md"
+)
 REASONS: dict[str, Reason] = {
     "big_bird": _MADE_LATE,
     "bigbird_pegasus": _MADE_LATE,
     "convbert": _CONVOLUTION,
     "imagegpt": _MEAN,
+    "mobilebert": _NEIGHBOURS,
+    "nystromformer": _LANDMARKS,
 }
