@@ -100,25 +100,14 @@ def derive(old: Array, new: Array, hints: Iterable[Action] = ()) -> Action | Non
     """
     if old.shape != new.shape:
         return None
-    integers, hints = old.dtype.kind == "i", [*dict.fromkeys(hints)]
+    integers = old.dtype.kind == "i"
     old, new = _levelled(old, new)
     mask = _apart(old, new)
     if not mask.any():
-        return _exactly(old, new, hints)
-    guesses = _guesses(old, new, positions(mask), hints, labels=integers)
+        return ()
+    guesses = _guesses(old, new, positions(mask), [*dict.fromkeys(hints)], labels=integers)
     fitting = (action for action in guesses if _fits(old.shape, action))
     return next((a for a in fitting if not _apart(moved(old, a), new).any()), None)
-
-
-def _exactly(old: Array, new: Array, hints: Sequence[Action]) -> Action:
-    """Return the hint that makes ``new`` of ``old`` to the bit, where rounding could do it as well.
-
-    The statistics of a normalisation that hardly vary are such: units differ in their last bits.
-    """
-    if not (old != new).any():
-        return ()
-    fitting = (hint for hint in hints if len(hint) == 1 and _fits(old.shape, hint))
-    return next((hint for hint in fitting if not (moved(old, hint) != new).any()), ())
 
 
 def _guesses(
