@@ -24,7 +24,7 @@ from symmetry.trainings.trace import Node, Trace
 _CONSTANT = "#"  # before the number of a constant, which has no name
 _RESHAPES = 2  # that an exchange may get stuck at one after the other
 _TRIALS = 40  # of transposing axes at reshapes, for one exchange
-_VAIN = 2  # exchanges of a layer that are tried in vain before it is tried no more
+_VAIN = 8  # exchanges of a layer that are tried in vain before it is tried no more
 _NUMBERS = re.compile(r"\d+")
 
 Shape = tuple[int, ...]
