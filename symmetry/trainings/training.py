@@ -25,12 +25,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from symmetry.base.errors import TrainingError
+from symmetry.base.errors import SymmetryError, TrainingError
 from symmetry.trainings.run import Run
 from symmetry.units.state import DTYPES
 from symmetry.units.units import Order
+
+OLDEST = 2, 6  # PyTorch
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,10 @@ class TrainingTarget:
         ------
         TrainingError
             If the function raises, or returns anything but a training.
+        SymmetryError
+            If PyTorch is too old.
         """
+        _refuse_older()
         from symmetry.trainings.torch.run import TorchRun
 
         getattr(self.make, "prepare", lambda: None)()
@@ -112,3 +118,17 @@ class TrainingTarget:
             If a script has changed a file of the user's.
         """
         getattr(self.make, "close", lambda: None)()
+
+
+def _refuse_older() -> None:
+    """Raise SymmetryError if PyTorch is older: some of what is asked of it is not there."""
+    try:
+        found = version("torch")
+    except PackageNotFoundError:  # importing it tells more
+        return
+    if tuple(map(int, found.split(".")[:2])) < OLDEST:
+        oldest = ".".join(map(str, OLDEST))
+        raise SymmetryError(
+            f"PyTorch {found} is too old: a training needs {oldest} or newer "
+            "(pip install 'unit-symmetry[torch]')"
+        )
