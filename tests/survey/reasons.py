@@ -40,6 +40,12 @@ _TOO_CLOSE = Reason(
     "at the start at which units are found the variances of two channels agree to 14 digits: they "
     "are taken for a group of their own, without that buffer, which then deviates by 5e-13",
 )
+_PAIRS = Reason(
+    PROPERTY,
+    "the output from which our head learns compares each video with each text of the batch: its "
+    "columns are samples",
+)
+_IGNORED = Reason(BUG, "the attention mask is ignored: see findings/yoso.md")
 REASONS: dict[str, Reason] = {
     "big_bird": _MADE_LATE,
     "bigbird_pegasus": _MADE_LATE,
@@ -48,4 +54,6 @@ REASONS: dict[str, Reason] = {
     "mobilebert": _NEIGHBOURS,
     "mobilevit": _TOO_CLOSE,
     "nystromformer": _LANDMARKS,
+    "videoprism": _PAIRS,
+    "yoso": _IGNORED,
 }
