@@ -126,6 +126,17 @@ def test_numbers_that_move_along_with_units_choose_none_of_them():
     )
 
 
+def test_a_step_chooses_where_integers_or_truth_values_come_of_leaves():
+    assert not Solver(network((3, 4, 2))).chooses
+    steps = Steps(router=normal(3, 4), values=normal(4, 2))
+    scores = steps.apply(np.matmul, steps.data(normal(9, 3)), steps.router)
+    y = steps.apply(lambda v, c: v[c], steps.values, steps.apply(lambda s: s.argmax(1), scores))
+    assert Solver(steps.end(steps.apply(square_error, y, steps.data(normal(9, 2))))).chooses
+    steps = Steps(w=normal(3, 4))
+    steps.apply(lambda x: x > 0, steps.data(normal(6, 3)))  # of data alone
+    assert not Solver(steps.end(steps.apply(np.sum, steps.apply(np.tanh, steps.w)))).chooses
+
+
 def test_what_only_moves_elements_is_told_from_what_computes():
     steps = Steps(w=normal(3, 4))
     turned = steps.apply(np.transpose, steps.w)

@@ -37,8 +37,8 @@ _LANDMARKS = Reason(
 )
 _TOO_CLOSE = Reason(
     WEAKNESS,
-    "at the start at which units are found the variances of two channels agree to 14 digits: they "
-    "are taken for a group of their own, without that buffer, which then deviates by 5e-13",
+    "where units are found, the variances of two channels are the same within its tolerance of "
+    "1e-9: they become a group of their own, without that buffer, which then deviates by 5e-13",
 )
 _PAIRS = Reason(
     PROPERTY,

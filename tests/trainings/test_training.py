@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
+
 import pytest
 
-from symmetry.base.errors import TrainingError
-from symmetry.trainings.training import TrainingTarget
+from symmetry.base.errors import SymmetryError, TrainingError
+from symmetry.trainings import training
+from symmetry.trainings.training import OLDEST, TrainingTarget
 
 
 @pytest.mark.parametrize("pins", [3, {"fc1": "many"}, {1: 2}])
@@ -36,3 +40,19 @@ def test_what_runs_remember_does_not_make_another_target_of_it():
     one.drawn["normal"] = 1
     assert one == other
     assert "drawn" not in repr(one)
+
+
+def test_an_older_pytorch_is_refused_in_one_line(monkeypatch):
+    monkeypatch.setattr(training, "version", lambda _: "2.5.1+cpu")
+    with pytest.raises(SymmetryError) as raised:
+        TrainingTarget("train.py:training", lambda: None).start()
+    assert str(raised.value) == (
+        "PyTorch 2.5.1+cpu is too old: a training needs 2.6 or newer "
+        "(pip install 'unit-symmetry[torch]')"
+    )
+
+
+def test_the_oldest_pytorch_is_the_one_that_the_extra_installs():
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))
+    extra = project["project"]["optional-dependencies"]["torch"]
+    assert f"torch>={OLDEST[0]}.{OLDEST[1]}" in extra

@@ -52,7 +52,7 @@ class Inside:
         return self.depth > 0 or any(
             f.f_code.co_filename == nn.functional.__file__
             or id(f.f_locals.get("self")) in self._modules
-            for f in callers()
+            for f in _callers()
         )
 
     @contextmanager
@@ -299,13 +299,17 @@ def _is_view(func: Any) -> bool:
     return any(result.alias_info is not None for result in func._schema.returns)
 
 
-def user_place() -> str:
-    """Return ``file:line`` of the innermost line that is the user's own."""
-    own = (f for f in callers() if is_user_code(f.f_code.co_filename))
+def user_place(outside: type | tuple[type, ...] = ()) -> str:
+    """Return ``file:line`` of the innermost line that is the user's own, in no method of these."""
+    own = (
+        f
+        for f in _callers()
+        if is_user_code(f.f_code.co_filename) and not isinstance(f.f_locals.get("self"), outside)
+    )
     return next((f"{Path(f.f_code.co_filename).name}:{f.f_lineno}" for f in own), "")
 
 
-def callers() -> Iterator[FrameType]:
+def _callers() -> Iterator[FrameType]:
     """Yield the frames of what is being run, the innermost first."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:

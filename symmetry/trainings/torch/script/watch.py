@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import time
 import weakref
 from collections.abc import Callable, Iterator
@@ -23,8 +22,7 @@ from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from symmetry.base.calls import running
 from symmetry.base.errors import TrainingError
-from symmetry.base.user_code import is_user_code
-from symmetry.trainings.torch.modes import callers
+from symmetry.trainings.torch.modes import user_place
 from symmetry.trainings.torch.script.coroutine import ThreadState, leave_modes
 from symmetry.trainings.torch.script.samples import Samples
 
@@ -131,7 +129,7 @@ class Watch:
     @contextmanager
     def _evaluated(self) -> Iterator[None]:
         """Count a call of a model without gradients, and the seconds that it takes."""
-        running.evaluates = running.evaluates or _place()
+        running.evaluates = running.evaluates or user_place(outside=nn.Module)
         began, self._evaluating = time.perf_counter(), True
         try:
             yield
@@ -164,15 +162,6 @@ class Watch:
         self.updates += 1
         self._armed = True
         nn.Module.__call__ = self._seen_call
-
-
-def _place() -> str:
-    """Return ``file:line`` of the user's innermost line that is in no module's method."""
-    for frame in callers():
-        file = frame.f_code.co_filename
-        if is_user_code(file) and not isinstance(frame.f_locals.get("self"), nn.Module):
-            return f"{os.path.basename(file)}:{frame.f_lineno}"
-    return ""
 
 
 def _noting(method: Callable[..., Any], note: Callable[[Any], None]) -> Callable[..., Any]:
