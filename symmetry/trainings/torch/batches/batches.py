@@ -39,6 +39,8 @@ class Batches:
 
     def __init__(self, objects: Objects, inside: Inside) -> None:
         self._objects, self._inside = objects, inside
+        # What a script's loaders know of its samples.
+        self._loaded = objects.step.samples if isinstance(objects.step, Step) else None
         self._draws: SampleDraws | None = None
         self._padding: Padding | None = None
         self._hides_others = False
@@ -75,8 +77,8 @@ class Batches:
 
     def samples(self) -> int | None:
         """Return how many samples each batch has; None where that is not known to be one number."""
-        if isinstance(self._objects.step, Step):
-            return self._objects.step.samples.count
+        if self._loaded is not None:
+            return self._loaded.count
         if self._objects.batch is None:
             return None
         tensors = tensors_in(self._objects.batch(0))
@@ -89,14 +91,14 @@ class Batches:
     def follow_samples(self, count: int, order: Order | None) -> Mapping[str, bool]:
         """Put what steps draw for each of so many samples in their order; return what is seen."""
         self._draws = SampleDraws(count, order, self._inside)
-        if isinstance(self._objects.step, Step):
-            return ChainMap(self._objects.step.samples.drawn, self._draws.seen)
+        if self._loaded is not None:
+            return ChainMap(self._loaded.drawn, self._draws.seen)
         return self._draws.seen
 
     @contextmanager
     def other_draws(self) -> Iterator[None]:
         """Tell the mode that follows samples of what generators other than PyTorch's draw."""
-        if self._draws is None or isinstance(self._objects.step, Step):  # it knows its loaders
+        if self._draws is None or self._loaded is not None:  # which sees them itself
             yield
             return
         shared = [g for g in generators.shared() if not isinstance(g, torch.Generator)]
