@@ -49,6 +49,16 @@ def symmetry(
     return Finished(finished.returncode, finished.stdout, finished.stderr)
 
 
+def is_alive(number: int) -> bool:
+    """Return whether a process runs: one that has ended may wait for its parent to ask for it."""
+    try:
+        os.kill(number, 0)
+        stat = Path(f"/proc/{number}/stat")
+        return not Path("/proc/self/stat").exists() or ") Z " not in stat.read_text()
+    except (ProcessLookupError, FileNotFoundError):
+        return False
+
+
 def assert_one_line(finished: Finished, *phrases: str) -> None:
     """Assert that a command failed with one readable line, its progress apart."""
     assert finished.status == 2, finished

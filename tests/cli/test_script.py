@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import pytest
 
 from symmetry.base.folders import TemporaryFolder
-from tests.cli.process import INTERRUPTIBLE, assert_one_line, environment, symmetry
+from tests.cli.process import INTERRUPTIBLE, assert_one_line, environment, is_alive, symmetry
 from tests.conftest import needs
 from tests.trainings.torch.script import scripts
 
@@ -161,14 +161,6 @@ with open(os.environ["PIDS"], "a") as file:
     print(os.getpid(), file=file)
 time.sleep(1000)
 """
-
-
-def is_alive(number):
-    try:
-        os.kill(number, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 @contextmanager
