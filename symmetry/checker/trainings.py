@@ -111,8 +111,8 @@ class TrainingExaminer(Examiner):
             notes.append(f"{self.coverage.model}: {groups} of equal units")
             notes += [
                 f"{units.name}: only {units.count} of {room} are treated equally; explain says why"
-                for units, room in zip(self.coverage.groups, self.coverage.room, strict=True)
-                if room > units.count and told.isdisjoint(map(module_of, units.arrays))
+                for units, room in self.coverage.incomplete
+                if told.isdisjoint(map(module_of, units.arrays))
             ]
         return notes
 

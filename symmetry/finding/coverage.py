@@ -14,6 +14,8 @@ _CONSTANTS = {
     "mul": "multiplies each by a number of its own",
     "add": "adds a number of its own to each",
 }
+# Why the data tell units apart, as the tokens of a vocabulary: nothing is wrong with the step.
+_BY_DATA = {"input", "output", "positions", "fixed by the data"}
 
 Tell = Callable[[str, int, int], None]  # what is being done, its number, and of how many
 
@@ -118,3 +120,14 @@ class Coverage:
     without_units: tuple[Unequal, ...] = ()
     without_gradient: tuple[str, ...] = ()
     parameters: int = 0
+
+    @property
+    def incomplete(self) -> list[tuple[Units, int]]:
+        """The groups that lack units, with their room, where it is not the data that tell."""
+        by_data = {(each.array, each.axis) for each in self.uncovered if each.why in _BY_DATA}
+        return [
+            (units, room)
+            for units, room in zip(self.groups, self.room, strict=True)
+            if room > units.count
+            and by_data.isdisjoint((part.array, part.axis) for part in units.parts)
+        ]

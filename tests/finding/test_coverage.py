@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from symmetry.finding.coverage import Unequal
+from symmetry.finding.coverage import Coverage, Uncovered, Unequal
 from symmetry.observe.place import Place
+from symmetry.units.units import Part, Units
 
 
 @pytest.mark.parametrize(
@@ -27,3 +30,20 @@ def test_the_line_and_what_it_does(cause, operation, does):
 def test_where_no_line_is_known_it_says_what_is_done():
     layer = Unequal("fc", 8, 0, "place", "aten.select", Place("", 0))
     assert layer.why == "takes them one by one (select)"
+
+
+def test_a_group_lacks_units_unless_the_data_tell_them_apart():
+    """Tokens that occur are no units, and nothing is wrong with the step."""
+    tokens = Units("tokens", 19, (Part("model.wte.weight", 0),))
+    hidden = Units("hidden", 14, (Part("model.fc.weight", 0), Part("model.out.weight", 1)))
+    whole = Units("whole", 4, (Part("model.w", 0),))
+    odd = Uncovered("model.fc.weight", 0, 2, "unlike the others")
+    found = Coverage(
+        "Net",
+        (tokens, hidden, whole),
+        (30, 16, 4),
+        (Uncovered("model.wte.weight", 0, 11, "fixed by the data"), odd),
+    )
+    assert found.incomplete == [(hidden, 16)]
+    by_output = replace(found, uncovered=(*found.uncovered, replace(odd, why="output")))
+    assert not by_output.incomplete
