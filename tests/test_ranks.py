@@ -13,7 +13,7 @@ from tests.cli.process import Finished, environment
 from tests.conftest import needs
 from tests.trainings.torch.script import scripts
 
-pytestmark = [needs("torch"), pytest.mark.xdist_group("ranks")]  # one worker runs the commands
+pytestmark = needs("torch")
 
 ROOT = Path(__file__).parents[1]
 OF_TRAININGS = ("--only", "training/*", "--skip", "training/units")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import signal
 import threading
 import time
 
@@ -42,11 +41,6 @@ def _in_float64(act):
     return lambda _, model: act() if model[0].weight.dtype == torch.float64 else None
 
 
-def _loop():
-    while True:
-        pass
-
-
 def _hold_the_lock():
     ctypes.PyDLL(None).sleep(1000)
 
@@ -70,15 +64,10 @@ def _at_the_ninth():
         os._exit(0)
 
 
-exits = _training(_late(_exit))
 exits_in_float64 = _training(_in_float64(_exit))
 exits_now_and_then = _training(made=_at_the_ninth)
 exits_in_a_thread = _training(_late(_exit_from_a_thread))
 exits_when_made = _training(made=_exit)
 crashes = _training(_late(lambda: ctypes.string_at(0)))
-aborts = _training(_late(os.abort))
-kills_itself = _training(_late(lambda: os.kill(os.getpid(), signal.SIGKILL)))
-loops = _training(_late(_loop))
 holds_the_lock = _training(_late(_hold_the_lock))
-sleeps = _training(_late(lambda: time.sleep(1000)))
 closes = _training(_late(lambda: os.closerange(0, 64)))

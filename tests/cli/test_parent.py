@@ -80,17 +80,12 @@ def test_a_step_that_misbehaves_is_an_error_and_the_rest_is_checked(
 @pytest.mark.parametrize(
     "training",
     [
-        "exits",
         "exits_in_float64",
         "exits_now_and_then",
         "exits_in_a_thread",
         "exits_when_made",
         "crashes",
-        "aborts",
-        "kills_itself",
-        "loops",
         "holds_the_lock",
-        "sleeps",
         "closes",
     ],
 )
