@@ -29,7 +29,7 @@ class Groups:
     ``tolerance`` is by how much the loss may change, relative. A group has a part in one of the
     ``trainable`` leaves. ``failures`` tells why the last seed along an axis of a leaf failed.
     ``excused`` are buffers that a forward writes, but not for all units alike, and no loss reads.
-    ``unused`` are axes of leaves whose slices may be exchanged since the loss does not read them.
+    ``unused`` are slices of leaves, by axis, that the loss was seen not to depend on.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Groups:
         self.found: list[Units] = []
         self.failures: dict[tuple[str, int], Stuck] = {}
         self.excused: set[str] = set()
-        self.unused: set[tuple[str, int]] = set()
+        self.unused: dict[tuple[str, int], set[int]] = defaultdict(set)
         self._solver, self._trace = solver, solver.trace
         self._tolerance, self._trainable, self._progress = tolerance, trainable, progress
         self._start = {name: self._trace.arrays[i] for name, i in self._trace.leaves.items()}
@@ -134,6 +134,7 @@ class Groups:
                 place += 1
             else:
                 idle = self._idle(name, axis, place)
+                self.unused[slot].update(range(place, place + idle))
                 failed += not idle
                 place = place + idle if idle else max(size // 2, place + 1)
 
@@ -182,10 +183,8 @@ class Groups:
         own = _exchange(pair, 0, 1)
         units = next((known for known in self.found if _includes(own, known)), None)
         if units is None:
-            matters = self.matters(pair)
-            units = self._extended(pair) if matters else None
+            units = self._extended(pair) if self.matters(pair) else None
             if units is None:
-                self.unused |= {slot} if slot and not matters else set()
                 return None
             self.found = [h for h in self.found if not _within(own, _exchange(h, 0, 1))]
             self.found += self._apart(units)

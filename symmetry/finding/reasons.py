@@ -33,7 +33,7 @@ class Reasons:
     solver
         Completes exchanges.
     unused
-        The axes of leaves whose slices can be exchanged, but the loss does not depend on them.
+        By axis of a leaf, slices that the loss does not depend on.
     trained, reached
         The parameters that are trained, and which entries of them received a gradient; the latter
         is empty where gradients were not all seen.
@@ -42,7 +42,7 @@ class Reasons:
     """
 
     solver: Solver
-    unused: Collection[Slot]
+    unused: Mapping[Slot, Collection[int]]
     trained: Collection[str]
     reached: Mapping[str, NDArray[np.bool_]]
     layers: Mapping[str, tuple[int, int]]
@@ -50,7 +50,12 @@ class Reasons:
     def uncovered(self, groups: Sequence[Units]) -> Iterator[Uncovered]:
         """Yield the slices of parameters that belong to no group, each axis with its reason."""
         for slot, places in self.left(groups):
-            yield Uncovered(*slot, len(places), self._why(slot, places))
+            silent = self._silent(slot, places)
+            rest = [place for place in places if place not in silent]
+            if silent:
+                yield Uncovered(*slot, len(silent), "no gradient")
+            if rest:
+                yield Uncovered(*slot, len(rest), self._why(slot, rest))
 
     def without_units(self, groups: Sequence[Units]) -> Iterator[Unequal]:
         """Yield the layers that have units in no group where the step does not treat them alike.
@@ -88,10 +93,20 @@ class Reasons:
         live = trace.leaves[name] in self.solver.live and bool(trace.arrays[trace.loss].any())
         return live and not silent
 
+    def _silent(self, slot: Slot, places: Sequence[int]) -> set[int]:
+        """Return those of some slices that no gradient comes to, or that no loss depends on."""
+        name, axis = slot
+        if not self.has_gradient(name):
+            return {*places}
+        reached = self.reached.get(name)
+        silent = {*self.unused.get(slot, ())}
+        if reached is not None:
+            others = tuple(other for other in range(reached.ndim) if other != axis)
+            silent.update(np.flatnonzero(~reached.any(axis=others)).tolist())
+        return silent.intersection(places)
+
     def _why(self, slot: Slot, places: Sequence[int]) -> str:
         """Say why slices of an axis have no group."""
-        if not self.has_gradient(slot[0]) or slot in self.unused:
-            return "no gradient"
         if self._size(slot) == 1:
             return "a single slice"
         leaves, stuck = self._exchange(slot, places)
@@ -121,9 +136,11 @@ class Reasons:
 
         That is so at outputs, where no gradient comes, and where the data have a meaning.
         """
-        unequal = self._why(slot, places) in _SAYS.values()
-        leaves, stuck = self._exchange(slot, places)
-        return self._stops.find(leaves, stuck) if unequal and stuck else None
+        rest = sorted({*places} - self._silent(slot, places))
+        if not rest or self._why(slot, rest) not in _SAYS.values():
+            return None
+        leaves, stuck = self._exchange(slot, rest)
+        return self._stops.find(leaves, stuck) if stuck else None
 
     def _ties(self, groups: Sequence[Units]) -> Iterator[tuple[Slot, Stop | None]]:
         """Yield what ties several slices of a layer to one unit, which are no block of it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from symmetry.finding.coverage import Uncovered
 from symmetry.finding.groups import Groups
 from symmetry.finding.reasons import Reasons, idle, room, without_gradient
 from symmetry.finding.solver import Solver
@@ -11,13 +12,18 @@ from symmetry.units.units import Part, Units
 from tests.finding.traces import Steps, network, normal, square_error
 
 
-def reasons(trace, layers=(), reached=()):
-    """Return the reason of each axis that is in no group, by array and axis."""
+def uncovered(trace, layers=(), reached=()):
+    """Return what belongs to no group."""
     solver = Solver(trace)
     search = Groups(solver, 1e-12, {*trace.leaves}, lambda *_: None)
     groups = search.find()
     said = Reasons(solver, search.unused, {*trace.leaves}, dict(reached), dict(layers))
-    return {(u.array, u.axis): (u.size, u.why) for u in said.uncovered(groups)}
+    return [*said.uncovered(groups)]
+
+
+def reasons(trace, layers=(), reached=()):
+    """Return the reason of each axis that is in no group, by array and axis."""
+    return {(u.array, u.axis): (u.size, u.why) for u in uncovered(trace, layers, reached)}
 
 
 def test_inputs_and_outputs():
@@ -66,6 +72,30 @@ def test_what_the_loss_does_not_read_has_no_gradient():
     found = reasons(steps.end(steps.apply(square_error, y, steps.data(normal(6, 1, 2, seed=9)))))
     assert found["q", 1] == found["k", 1] == (4, "no gradient")
     assert ("v", 1) not in found
+
+
+def rows(table, numbers):
+    return table[numbers]
+
+
+def embedded():
+    """Return a trace in which three of eight tokens occur, behind two that do not."""
+    steps = Steps(table=normal(8, 4), out=normal(4, 2))
+    tokens = steps.data(np.array([2, 5, 3, 2, 5, 5]))
+    y = steps.apply(np.matmul, steps.apply(rows, steps.table, tokens), steps.out)
+    return steps.end(steps.apply(square_error, y, steps.data(normal(6, 2, seed=9))))
+
+
+def test_tokens_that_do_not_occur_have_no_gradient_and_others_are_fixed_by_the_data():
+    reached = np.zeros((8, 4), bool)
+    reached[[2, 3, 5]] = True
+    by_gradient = uncovered(embedded(), reached={"table": reached})
+    assert by_gradient[:2] == [
+        Uncovered("table", 0, 5, "no gradient"),
+        Uncovered("table", 0, 3, "fixed by the data"),
+    ]
+    by_loss = uncovered(embedded())[0]  # no more is tried than the first in a row, and the middle
+    assert by_loss == Uncovered("table", 0, 3, "no gradient")
 
 
 def scaled(make_scale, size=16):
