@@ -103,6 +103,9 @@ class Mirror:
         now = dict(_entries(self.top))
         for path in sorted(now.keys() | self._made.keys()):  # folders before what is in them
             made, kind = self._made.get(path), stat.S_IFMT(self._made.get(path, _NOTHING)[0])
+            above = os.path.dirname(path)
+            if not (above == self.top or stat.S_ISDIR(self._made.get(above, _NOTHING)[0])):
+                continue  # it went with what it was in; below a link it would be the user's own
             if made == now.get(path):
                 continue
             if os.path.lexists(path):

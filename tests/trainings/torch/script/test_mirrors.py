@@ -31,6 +31,16 @@ def seen(folder):
     }
 
 
+def write_into_a_link(here):
+    """Let a folder of links take the place of a linked one, as writing into it does."""
+    beside = here.parent / "beside"
+    users = beside.resolve()
+    beside.unlink()
+    beside.mkdir()
+    (beside / "file.txt").symlink_to(users / "file.txt")
+    (beside / "more.txt").write_text("more")
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -42,6 +52,7 @@ def seen(folder):
         lambda here: (here / "part.py").unlink() or (here / "part.py").mkdir(),
         lambda here: shutil.rmtree(here / "data") or (here / "data").write_text("a file"),
         lambda here: (here.parent / "beside").unlink() or (here.parent / "beside").mkdir(),
+        write_into_a_link,
     ],
 )
 def test_it_is_restored(work, change):
