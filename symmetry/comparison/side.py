@@ -17,8 +17,7 @@ from symmetry.trainings.run import Run, Showing
 from symmetry.trainings.shown import USED, Key, Shown, bare, together
 from symmetry.trainings.start import APART, DRAWS, NUDGES, nearby
 from symmetry.trainings.training import TrainingTarget
-from symmetry.units.compare import equal
-from symmetry.units.state import Array, State, difference, largest
+from symmetry.units.state import Array, State, difference, size
 
 # What random operations of modules give: what they draw, the same as those of others, or means.
 Draws = Literal["own", "same", "means"]
@@ -183,7 +182,7 @@ class Here(Side):
         """Return a start close by, where kinks lie elsewhere, under the names that are compared."""
         start = {**self.start, **(self.given or {})}
         eps = {self.names(name): APART * eps for name, eps in self._eps.items()}
-        scale = {key.name: size for key, size in self.scale[-1].items() if key.phase == "update"}
+        scale = {key.name: most for key, most in self.scale[-1].items() if key.phase == "update"}
         return {**start, **nearby(start, eps, scale, Random(self.seed, NUDGES, draw))}
 
     def _compared(self, key: Key) -> Key:
@@ -198,7 +197,7 @@ class Here(Side):
         return given is not None and given.shape == self.start[name].shape
 
     def _move(self, run: Run, draw: int) -> None:
-        later = {key.name: size for key, size in self.scale[-1].items() if key.phase == "update"}
+        later = {key.name: most for key, most in self.scale[-1].items() if key.phase == "update"}
         state, random = run.state(copy=False), Random(self.seed, NUDGES, draw)
         scale = {name: later.get(self.names(name), 0.0) for name in self._eps}
         run.load(nearby(state, self._eps, scale, random))
@@ -218,9 +217,9 @@ def _leave_out_own(shown: Shown, parameters: set[str]) -> None:
 
 def scales(start: State, kept: list[Shown]) -> Responses:
     """Return the largest entry of each array, by step; of the state in all steps and the start."""
-    state = {name: _size(array) for name, array in start.items()}
+    state = {name: size(array) for name, array in start.items()}
     found = [
-        {key: max(map(_size, parts), default=0.0) for key, parts in step.parts.items()}
+        {key: max(map(size, parts), default=0.0) for key, parts in step.parts.items()}
         for step in kept
     ]
     for sizes in found:
@@ -246,23 +245,7 @@ def apart(a: list[Array], b: list[Array] | None) -> float | None:
     pieces = None if b is None else together(a, b)
     if pieces is None:
         return None
-    return max((_difference(x, y) for x, y in zip(*pieces, strict=True)), default=0.0)
-
-
-def _difference(a: Array, b: Array) -> float:
-    gap = difference(a, b)
-    if math.isfinite(gap):
-        return gap
-    same = equal(a, b)
-    if not np.isfinite([a[~same], b[~same]]).all():
-        return math.inf
-    return largest(np.where(same, 0.0, np.where(same, 0.0, a) - np.where(same, 0.0, b)))
-
-
-def _size(array: Array) -> float:
-    """Return the largest finite magnitude."""
-    size = largest(array)
-    return size if size < math.inf else largest(np.where(np.isfinite(array), array, 0.0))
+    return max((difference(x, y) for x, y in zip(*pieces, strict=True)), default=0.0)
 
 
 def _floats(parts: list[Array]) -> bool:

@@ -163,7 +163,7 @@ def _explain_later(
         there = watched.at(before)
         state = there.last(before, 1)
         for later in _splits(there, 1)[0] if step > split.step else ():
-            if later.apart > _FARTHER * split.apart and finite(state):
+            if later.apart > _FARTHER * split.apart and finite(state, watched.state):
                 found = _explain_split(watched, replace(later, step=step, before=before), steps)
                 if found.outcome == "explained":
                     size = f"{ROUNDING}: {NOT_THE_CAUSE}"
@@ -194,7 +194,7 @@ def _splits(watched: WatchedStart, steps: int) -> tuple[list[_Split], int]:
                 first = first_of_group(units.groups(start), units.count)
                 apart = float(np.nanmax(abs(rows - rows[first]), initial=0))
                 splits.append(_Split(units, step, split.array, difference, before, apart))
-        if not finite(state) or all(follower.split is not None for _, follower in followers):
+        if not finite(state, start) or all(follower.split is not None for _, follower in followers):
             break
         before = state
     return splits, step

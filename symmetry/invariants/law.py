@@ -129,11 +129,11 @@ def judge(
 
 
 def _judged(start: Start, sides: Sides, changed: str, wanted: str, *, exact: bool) -> Measurement:
-    if not all(map(finite, start.result)):
+    if not all(finite(state, start.state) for state in start.result):
         note = "cannot judge: the run itself has numbers not finite"
         return Measurement(counted=False, note=note)
     found, expected = sides(0)
-    if not all(map(finite, found)):
+    if not all(finite(state, start.state) for state in found):
         note = f"cannot judge: the run from {changed} has numbers not finite"
         return Measurement(counted=False, note=note)
     responses = start.responses()

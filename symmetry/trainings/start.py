@@ -19,7 +19,7 @@ from symmetry.trainings.following import comparable, following, frozen_copies, m
 from symmetry.trainings.run import Run, Turning
 from symmetry.trainings.training import TrainingTarget
 from symmetry.units.start import Orders
-from symmetry.units.state import Array, State, difference, has_moved, identical, largest
+from symmetry.units.state import Array, State, difference, has_moved, identical, largest, size
 from symmetry.units.units import Order, Units
 
 # Responses that a sound training may deviate by. Of 188 sound trainings the worst deviates by 11 in
@@ -269,11 +269,11 @@ class TrainingStart:
 
     @cached_property
     def scale(self) -> Mapping[str, float]:
-        """The largest entry of each array, before or after the steps."""
+        """The largest finite entry of each array, before or after the steps."""
         scale: dict[str, float] = {}
         for state in (self.state, *self.result):
             for name, array in state.items():
-                scale[name] = max(scale.get(name, 0.0), largest(array))
+                scale[name] = max(scale.get(name, 0.0), size(array))
         return scale
 
     def begin(

@@ -30,8 +30,8 @@ class Follower:
     """Sees the state after each step of a run, and notices when clones split.
 
     Units are compared in all of their parts. Clones are those in one of the ``groups``; by default
-    those that are equal at the start. The first state with a number that is not finite is compared,
-    and no state after it.
+    those that are equal at the start. The first state with a number that is not finite, and was
+    finite at the start, is compared, and no state after it.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Follower:
         self._first = first_of_group(self._clones, units.count)
         self._shared = [unit for group in self._clones if len(group) > 1 for unit in group]
         self._start = [units.rows(start, part) for part in units.parts]
-        self._ended = False
+        self._state, self._ended = start, False
         self.steps = 0  # the last one that was compared
         self.moved = False  # whether an entry of a clone has become another finite number
         self.max_ulps = 0  # the largest distance of any two clones, at any step
@@ -62,7 +62,7 @@ class Follower:
         if self._ended:
             return
         self.steps = step
-        self._ended = not finite(state)
+        self._ended = not finite(state, self._state)
         rows = [self._units.rows(state, part) for part in self._units.parts]
         self.moved = self.moved or any(map(self._has_moved, rows, self._start))
         self.groups = self._clones

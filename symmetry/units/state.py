@@ -15,9 +15,16 @@ Array = NDArray[Any]
 State = Mapping[str, Array]
 
 
-def finite(state: State) -> bool:
-    """Return whether every entry of every array is a finite number."""
-    return all(bool(np.isfinite(array).all()) for array in state.values())
+def finite(state: State, start: State | None = None) -> bool:
+    """Return whether every entry of every array is a finite number.
+
+    Arrays that have others at the ``start``, such as a mask of infinities, are left out.
+    """
+    return all(
+        bool(np.isfinite(array).all())
+        or bool(start and name in start and not np.isfinite(start[name]).all())
+        for name, array in state.items()
+    )
 
 
 def identical(a: State, b: State) -> bool:
@@ -45,10 +52,22 @@ def largest(array: Array) -> float:
         return max(float(array.max(initial=0.0)), -float(array.min(initial=0.0)))
 
 
+def size(array: Array) -> float:
+    """Return the largest finite magnitude of an entry."""
+    found = largest(array)
+    return found if found < math.inf else largest(np.where(np.isfinite(array), array, 0.0))
+
+
 def difference(a: Array, b: Array | None) -> float:
-    """Return the largest absolute difference; infinity where one is missing or not finite."""
+    """Return the largest absolute difference.
+
+    It is infinite where one is missing, or an entry is not finite, and not the same in both.
+    """
     if b is None or a.shape != b.shape:
         return math.inf
     with np.errstate(all="ignore"):
         gap = largest(np.asarray(np.subtract(a, b)))  # of numbers that are close this is exact
+        if math.isfinite(gap):
+            return gap
+        gap = largest(np.where(compare.equal(a, b), 0.0, np.subtract(a, b)))
     return math.inf if math.isnan(gap) else gap

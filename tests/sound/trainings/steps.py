@@ -820,3 +820,29 @@ def frames_side_by_side() -> Any:
         optimizer,
         lambda i: F.cross_entropy(model(numbers(8, 4, 6, seed=i)).mean(1), labels(8, 4, seed=i)),
     )
+
+
+class _Causal(nn.Module):
+    """Attends to what came before, by a mask of infinities that it keeps as a buffer."""
+
+    def __init__(self, size: int, length: int) -> None:
+        super().__init__()
+        self.qkv, self.out = nn.Linear(size, 3 * size), nn.Linear(size, 4)
+        self.register_buffer("mask", torch.full((length, length), -torch.inf).triu(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        q, k, v = self.qkv(x).chunk(3, -1)
+        out: Tensor = self.out((q @ k.mT + self.mask).softmax(-1) @ v)
+        return out
+
+
+@sound
+def mask_of_infinities() -> Any:
+    """A buffer that is not finite from the start, and stays as it is."""
+    model = _Causal(6, 5)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1, momentum=0.9)
+    return plain(
+        model,
+        optimizer,
+        lambda i: F.cross_entropy(model(numbers(8, 5, 6, seed=i)).mean(1), labels(8, 4, seed=i)),
+    )
