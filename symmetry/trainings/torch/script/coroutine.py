@@ -102,6 +102,7 @@ class ThreadState:
             for device in _DEVICES
         }
         self._cached = torch.is_autocast_cache_enabled()
+        self._nested = _nesting()
 
     def put(self, below: ThreadState | None = None) -> None:
         """Make it the thread's state, with the modes of another one below its own."""
@@ -116,6 +117,17 @@ class ThreadState:
             torch.set_autocast_enabled(device, on)
             torch.set_autocast_dtype(device, dtype)
         torch.set_autocast_cache_enabled(self._cached)
+        for _ in range(_nesting(), self._nested):
+            torch.autocast_increment_nesting()
+        for _ in range(self._nested, _nesting()):
+            torch.autocast_decrement_nesting()
+        torch.clear_autocast_cache()  # of weights that may get other values meanwhile
+
+
+def _nesting() -> int:
+    """Return in how many blocks of autocast the thread is; behind the last its cache is cleared."""
+    torch.autocast_increment_nesting()
+    return int(torch.autocast_decrement_nesting())
 
 
 def modes() -> list[Any]:

@@ -138,3 +138,25 @@ def test_an_error_from_c_that_is_caught_far_from_where_it_began():
     for depth in (20, 0, 40, 3):
         below(depth)
     assert len(caught) == 3
+
+
+def test_weights_are_cast_anew_where_others_are_suspended_under_autocast():
+    weight, seen = torch.nn.Parameter(torch.ones(1, 1)), []
+
+    def function():
+        for _ in range(2):
+            with torch.autocast("cpu", torch.bfloat16):
+                coroutine.suspend()
+                seen.append(torch.nn.functional.linear(torch.ones(1, 1), weight).item())
+
+    def waiting():
+        with torch.autocast("cpu", torch.bfloat16):
+            other.suspend()
+
+    other, coroutine = Coroutine(waiting), Coroutine(function)
+    for each in (other, coroutine, coroutine):
+        each.resume()
+    weight.data.fill_(2)
+    coroutine.resume()
+    assert seen == [1, 2]
+    other.resume()
