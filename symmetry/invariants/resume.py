@@ -15,9 +15,9 @@ from symmetry.units.state import State, has_moved
 def resume(start: TrainingStart) -> Measurement:
     """Save after a step, load into a fresh training, go on, and compare the bits.
 
-    A sequential training first goes to the same place, from a start nearby. Its graph may reach
-    over that place, as a generator's does over the update of its critic: one where loading works
-    is enough.
+    A sequential training first goes to the same place, from a start nearby: far enough for what it
+    computes on the way, and does not save, to be something else. Its graph may reach over that
+    place, as a generator's does over the update of its critic: one where loading works is enough.
     """
     run = start.begin(noise=True)
     if not isinstance(run, Saving):
@@ -63,7 +63,7 @@ def _after_loading(
 ) -> Violation | None:
     """Go on from what was saved; return the first array that is not as it was in these states."""
     sequential = start.target.sequential
-    again = start.begin(start.nearby(0) if sequential else None, noise=True)
+    again = start.begin(start.nearby(0, APART) if sequential else None, noise=True)
     assert isinstance(again, Saving)  # as the one that was saved is
     which = f"a run saved after step {saved.taken} and loaded again"
     try:
