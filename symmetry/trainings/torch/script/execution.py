@@ -140,6 +140,7 @@ class Execution:
                     self._watch.arm()
                     with suppress(BaseException):
                         self._resume(Closed)
+        self._world.close_logs()
         self._mirror.forget_imports()
         if self._coroutine.ended:
             self._mirrors.give(self._mirror)
@@ -205,6 +206,8 @@ class Execution:
             meant = " or ".join(map(repr, self._source.functions[:3]))
             meant = f"; did you mean {meant}?" if meant else ""
             return f"it ends, and makes no PyTorch module and calls no backward{meant}"
+        if watch.transformed:
+            return "it calls what it trains inside of torch.func alone, where it cannot be stopped"
         if watch.updates:
             return "it calls no module that an optimiser trains"
         return "it ends without a training forward: no module with a trained parameter is called"
@@ -239,15 +242,21 @@ class Execution:
         ]
 
     def _variable(self, module: nn.Module) -> str:
-        """Return the name that the script has for a module."""
-        scopes = [frame.f_locals for frame in self._coroutine.frames]
+        """Return the name that the script has for a module: of a variable, or of an attribute."""
+        scopes = [*(frame.f_locals for frame in self._coroutine.frames), vars(self._main)]
+        objects = [value for scope in scopes for value in scope.values() if _is_object(value)]
         names = (
             name
-            for scope in (*scopes, vars(self._main))
+            for scope in (*scopes, *map(vars, objects))
             for name, value in scope.items()
             if value is module and name not in _NO_NAMES
         )
         return next(names, type(module).__name__.lower())
+
+
+def _is_object(value: Any) -> bool:
+    """Return whether a value is an object with attributes, and no module of either kind."""
+    return hasattr(value, "__dict__") and not isinstance(value, ModuleType | type | nn.Module)
 
 
 def _hint(text: str) -> str:

@@ -47,6 +47,7 @@ class Watch:
         self.inside: list[Any] = []  # the optimisers whose update is going on
         self.updates = 0
         self.backwards = 0
+        self.transformed = False  # whether modules are called in a transform, such as vmap
         self._suspend, self._samples, self._by_hand = suspend, samples, by_hand
         self._armed = True  # whether the next call of such a module ends a step
         self._evaluating = False  # whether a model is being called without gradients
@@ -117,11 +118,13 @@ class Watch:
                 self._armed
                 and torch.is_grad_enabled()
                 and torch._C._current_autograd_node() is None
-                and self.trains(module)
             ):
-                self._armed = False
-                nn.Module.__call__ = _call  # what torch.compile makes has to find the usual one
-                self._suspend()
+                if torch._C._functorch.maybe_current_level() is not None:
+                    self.transformed = True  # what it is called with, too, is not what it seems
+                elif self.trains(module):
+                    self._armed = False
+                    nn.Module.__call__ = _call  # torch.compile has to find the usual one
+                    self._suspend()
             return _call(module, *args, **kwargs)
 
         return seen_call

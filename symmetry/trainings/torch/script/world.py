@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
 import getpass
 import io
+import logging
 import multiprocessing.context
 import os
+import signal
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -16,6 +22,7 @@ import torch
 
 from symmetry.base.processes import FOLDER
 from symmetry.base.user_code import is_user_code
+from symmetry.trainings.torch.script.clock import Clock
 
 _ENVIRONMENT = {
     "WANDB_MODE": "disabled",
@@ -64,11 +71,13 @@ class World:
         self._output = _Output()
         output: Any = self._output
         stream = io.TextIOWrapper(output, "utf-8", errors="replace", write_through=True)
-        own = _OwnModules(mirror, tuple(homes))
+        own, self._clock = _OwnModules(mirror, tuple(homes)), Clock()
         shared = os.environ.get(FOLDER, tempfile.gettempdir())  # by all runs
         cache = os.path.join(shared, f"torchinductor_{getpass.getuser()}")
         environment = {"TORCHINDUCTOR_CACHE_DIR": cache, **os.environ, **_ENVIRONMENT}
         environment.pop(FOLDER, None)
+        logs = _handlers()
+        self._theirs = {id(handler) for handlers in logs.values() for handler in handlers}
         entries: list[tuple[Switch, Any]] = [
             (_attribute(sys, "argv"), [*arguments]),
             (_attribute(sys, "path"), [*path]),
@@ -83,6 +92,10 @@ class World:
             ((_shared, _set_shared), {}),
             # Setting it twice is an error.
             (_attribute(multiprocessing.context._default_context, "_actual_context"), None),
+            (_attribute(atexit, "register"), _leaving_out_users(atexit.register)),
+            *((_attribute(time, name), of) for name, of in self._clock.functions()),
+            ((_handlers, _set_handlers), logs | {logging.root: []}),
+            ((_on_signals, _set_on_signals), _on_signals()),
             *((switch, switch[0]()) for switch in _OF_TORCH),
         ]
         self._switches = [switch for switch, _ in entries]
@@ -96,11 +109,22 @@ class World:
 
     def exchange(self) -> None:
         """Put all as it was before the last exchange, and keep what is there now."""
+        self._clock.turn()
         for number, (get, put) in enumerate(self._switches):
             now = get()
             if now is not self._others[number]:
                 put(self._others[number])
             self._others[number] = now
+
+    def close_logs(self) -> None:
+        """Close the handlers that the script has added, as Python does at its end."""
+        self.exchange()
+        try:
+            for handler in (handler for handlers in _handlers().values() for handler in handlers):
+                if id(handler) not in self._theirs:
+                    handler.close()
+        finally:
+            self.exchange()
 
 
 class _Output(io.RawIOBase):
@@ -174,6 +198,43 @@ def _set_shared(states: Mapping[tuple[str, str], Any]) -> None:
     for (name, kind), state in _shared().items():
         owner = getattr(sys.modules[name], kind)
         owner._shared_state = states.get((name, kind), type(state)())
+
+
+def _leaving_out_users(register: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what registers nothing for a script: it would run behind its end, in no mirror."""
+
+    @wraps(register)
+    def registered(function: Any, *args: Any, **kwargs: Any) -> Any:
+        if not is_user_code(sys._getframe(1).f_code.co_filename):
+            register(function, *args, **kwargs)
+        return function
+
+    return registered
+
+
+def _handlers() -> dict[logging.Logger, list[logging.Handler]]:
+    """Return the handlers of all loggers: a script adds its own, and they hold what it has."""
+    named = logging.Logger.manager.loggerDict.values()
+    loggers = [logging.root, *(each for each in named if isinstance(each, logging.Logger))]
+    return {logger: [*logger.handlers] for logger in loggers}
+
+
+def _set_handlers(handlers: Mapping[logging.Logger, list[logging.Handler]]) -> None:
+    for logger, before in _handlers().items():
+        if before != (own := handlers.get(logger, [])):
+            logger.handlers = own
+
+
+def _on_signals() -> dict[int, Any]:
+    """Return what is done on each signal."""
+    return {number: signal.getsignal(number) for number in signal.valid_signals()}
+
+
+def _set_on_signals(actions: Mapping[int, Any]) -> None:
+    if threading.current_thread() is threading.main_thread():  # another one may not
+        for number, action in actions.items():
+            if action is not None and action != signal.getsignal(number):
+                signal.signal(number, action)
 
 
 def _nowhere(found: list[int] = []) -> int:  # noqa: B006

@@ -134,6 +134,41 @@ for _ in range(4):
     of_generator.step()
 """
 
+AGENT = """
+import torch
+
+
+class Agent:
+    def __init__(self):
+        self.actor, self.critic = torch.nn.Linear(3, 2), torch.nn.Linear(5, 1)
+        held = [*self.actor.parameters(), *self.critic.parameters()]
+        self.optimizer = torch.optim.SGD(held, 0.1)
+
+    def update(self, seen):
+        self.optimizer.zero_grad()
+        self.critic(torch.cat([seen, self.actor(seen)], 1)).mean().backward()
+        self.optimizer.step()
+
+
+agent = Agent()
+for _ in range(6):
+    agent.update(torch.randn(4, 3))
+"""
+
+TRANSFORMED = """
+import torch
+from torch.func import functional_call, vmap
+
+net = torch.nn.Linear(3, 1)
+optimizer = torch.optim.SGD(net.parameters(), 0.1)
+for _ in range(6):
+    optimizer.zero_grad()
+    held = dict(net.named_parameters())
+    loss = vmap(lambda x: functional_call(net, held, (x,)).square().mean())(torch.randn(2, 8, 3))
+    loss.mean().backward()
+    optimizer.step()
+"""
+
 CLOSURE = """
 import torch
 

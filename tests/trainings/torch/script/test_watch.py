@@ -29,6 +29,13 @@ def test_each_update_of_two_networks_is_a_step(folder):
     assert len(steps_of(training)) == 8
 
 
+def test_networks_have_the_names_of_attributes_too(folder):
+    training = written(folder, scripts.AGENT)
+    run = training.start()
+    assert {name.split(".")[1] for name in run.parameters} == {"actor", "critic"}
+    training.close()
+
+
 def test_accumulated_backwards_are_one_step(folder):
     run = written(folder, scripts.ACCUMULATED).start()
     run.step()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib.util
+import logging
 import os
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -105,3 +108,39 @@ def test_its_own_modules_are_seen_by_nobody_else(world, tmp_path):
     world.exchange()
     assert "a_module_of_its_own" in sys.modules
     world.exchange()
+
+
+def test_handlers_of_logs_and_signals_are_its_own(world, tmp_path):
+    log, before = logging.getLogger("a log of a script"), signal.getsignal(signal.SIGTERM)
+    for _ in range(2):
+        world.exchange()
+        try:
+            logging.basicConfig(filename=tmp_path / "log.txt")
+            assert [type(h) for h in logging.root.handlers] == [logging.FileHandler]
+            if not log.handlers:
+                log.addHandler(logging.StreamHandler())
+            assert len(log.handlers) == 1
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        finally:
+            world.exchange()
+        assert log.handlers == []
+        assert not any(type(h) is logging.FileHandler for h in logging.root.handlers)
+        assert signal.getsignal(signal.SIGTERM) is before
+    world.close_logs()  # or its file would be left open, which is an error here
+
+
+def test_what_it_does_at_exit_is_left_out(world):
+    count = atexit._ncallbacks()
+    world.exchange()
+    try:
+
+        @atexit.register
+        def own():
+            """Write a file."""
+
+        exec(compile("import atexit; atexit.register(print)", logging.__file__, "exec"))
+    finally:
+        world.exchange()
+    assert callable(own)
+    assert atexit._ncallbacks() == count + 1
+    atexit.unregister(print)
