@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # The imports fill the list.
-from tests.faulty.trainings import runs, settings, told, units  # noqa: F401
+from tests.faulty.trainings import runs, scripts, settings, told, units  # noqa: F401
 from tests.faulty.trainings.fault import ENTRIES, Fault
 
 FAULTS: tuple[Fault, ...] = tuple(ENTRIES)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from symmetry.trainings.training import TrainingTarget
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -13,7 +15,7 @@ class Fault:
 
     Attributes
     ----------
-    make
+    target
         The training; its name says what is wrong.
     caught_by
         The invariants that must catch it.
@@ -23,14 +25,14 @@ class Fault:
         Where a bug of this kind was published; empty for our own.
     """
 
-    make: Callable[[], Any]
+    target: TrainingTarget
     caught_by: tuple[str, ...]
     wrong: str
-    source: str
+    source: str = ""
 
     @property
     def name(self) -> str:
-        return self.make.__name__
+        return self.target.name
 
     @property
     def needed(self) -> tuple[str, ...]:
@@ -45,7 +47,8 @@ def fault(*caught_by: str, wrong: str, source: str = "") -> Callable[..., Any]:
     """Enter the decorated training into the zoo and leave it as it is."""
 
     def enter(make: Callable[[], Any]) -> Callable[[], Any]:
-        ENTRIES.append(Fault(make, caught_by, wrong, source))
+        target = TrainingTarget(make.__name__, make)
+        ENTRIES.append(Fault(target, caught_by, wrong, source))
         return make
 
     return enter

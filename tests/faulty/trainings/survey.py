@@ -6,10 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from symmetry.checker.verdict import Verdict
-from symmetry.trainings.training import TrainingTarget
 from tests.checking import check_target
 from tests.faulty.trainings import FAULTS, Fault
-from tests.sound.trainings.steps import SOUND
+from tests.sound.trainings import TARGETS
 
 OF_UNITS = ("symmetry/permutation", "symmetry/clones", "symmetry/samples")
 
@@ -55,14 +54,14 @@ def survey(on_result: Callable[[Fared], None]) -> tuple[Fared, ...]:
     found = []
     for fault in FAULTS:
         only = ("*",) if "training/gradient" in fault.caught_by else ()
-        checked = check_target(TrainingTarget(fault.name, fault.make), only=only)
+        checked = check_target(fault.target, only=only)
         found.append(Fared(fault.name, fault.wrong, fault, checked.verdicts))
         on_result(found[-1])
-    for name, make in SOUND.items():
-        checked = check_target(TrainingTarget(name, make))
+    for target in TARGETS:
+        checked = check_target(target)
         assert checked.coverage is not None
         groups = len(checked.coverage.groups)
         about = f"{checked.coverage.model}, {groups} group{'s' * (groups > 1)} of units"
-        found.append(Fared(name, about, None, checked.verdicts))
+        found.append(Fared(target.name, about, None, checked.verdicts))
         on_result(found[-1])
     return tuple(found)

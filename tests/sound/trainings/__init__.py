@@ -1,1 +1,9 @@
-"""Sound PyTorch trainings, each a function without parameters; none of them may be accused."""
+"""Sound PyTorch trainings, functions without parameters and scripts; none may be accused."""
+
+from __future__ import annotations
+
+from symmetry.trainings.training import TrainingTarget
+from tests.sound.trainings.scripts import SCRIPTS
+from tests.sound.trainings.steps import SOUND
+
+TARGETS = (*(TrainingTarget(name, make) for name, make in SOUND.items()), *SCRIPTS)

@@ -1,0 +1,51 @@
+"""Broken scripts, as people have them: each is a file in ``tests/faulty/scripts``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from symmetry.trainings.torch.script.script import Script
+from symmetry.trainings.torch.script.source import Source
+from symmetry.trainings.training import TrainingTarget
+from tests.faulty.trainings.fault import ENTRIES, Fault
+
+FOLDER = Path(__file__).parents[1] / "scripts"
+
+
+def _enter(name: str, *caught_by: str, wrong: str) -> None:
+    file = FOLDER / f"{name}.py"
+    script = Script(Source(file.name, file, folder=FOLDER))
+    ENTRIES.append(Fault(TrainingTarget(file.name, script), caught_by, wrong))
+
+
+_enter(
+    "head_replaced",
+    "training/moves",
+    wrong="the head is replaced after the optimiser was made",
+)
+_enter(
+    "last_sample_left_out",
+    "symmetry/samples",
+    wrong="the last sample of each of the loader's batches is left out",
+)
+_enter(
+    "clipped_but_for_one_row",
+    "symmetry/permutation",
+    "symmetry/clones",
+    wrong="gradients are clipped from the second row on",
+)
+_enter(
+    "running_mean_not_saved",
+    "training/resume",
+    wrong="losses are divided by running means, numbers that no state dictionary knows",
+)
+_enter(
+    "decay_beside_the_optimizer",
+    "training/zero-rate",
+    wrong="the weights of one of two networks shrink by hand, whatever the rate",
+)
+_enter(
+    "noise_unseeded",
+    "symmetry/repeatable",
+    wrong="noise is drawn by a generator that nobody seeds",
+)
