@@ -88,7 +88,7 @@ def test_only_what_has_changed_is_shown(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "limit", "ended", "said"),
     [
-        ("sleeps", ("--time-limit", 8), "time", "took more than 8 seconds (--time-limit)"),
+        ("sleeps", ("--time-limit", 12), "time", "took more than 12 seconds (--time-limit)"),
         ("grows", ("--memory", 0.8), "memory", "took more than 0.8 GiB (--memory)"),
     ],
 )
