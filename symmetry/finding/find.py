@@ -55,7 +55,8 @@ def find(training: TrainingTarget, progress: Tell = lambda *_: None) -> Coverage
         if len(idle(units, reached)) == units.count:
             return False
         # A loop over experts does not perform the same where one that no sample chose has some.
-        chosen = solver.chooses and any(not part.arrays for part in units.parts)
+        # What a router makes of them is another array.
+        chosen = solver.chooses and any(not part.arrays for part in units.parts[1:])
         holds = chosen or search.holds(units)
         return holds and bool(rehearsal.survivors([units], groups, search.excused))
 

@@ -6,9 +6,9 @@ Whole steps are only taken to see which entries of the parameters receive a grad
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -63,6 +63,9 @@ class Outcome:
     def finite(self) -> bool:
         """Whether all losses are numbers."""
         return all(map(math.isfinite, self.losses))
+
+
+Ends = Callable[[Outcome], bool]  # whether no more steps are to be taken
 
 
 @dataclass(frozen=True)
@@ -144,14 +147,14 @@ class Steps:
                 " its loss"
             )
 
-    def take(self, start: State | None = None) -> Outcome:
-        """Take all steps from a start."""
-        return self.go_on(self.run(start))
+    def take(self, start: State | None = None, until: Ends = lambda _: False) -> Outcome:
+        """Take all steps from a start, or those until an outcome so far ends them."""
+        return self.go_on(self.run(start), until)
 
-    def go_on(self, run: Run) -> Outcome:
-        """Take all steps of a run that has begun."""
+    def go_on(self, run: Run, until: Ends = lambda _: False) -> Outcome:
+        """Take all steps of a run that has begun, or those until an outcome so far ends them."""
         outcome = Outcome([], [])
-        for _ in range(STEPS):
+        while len(outcome.losses) < STEPS and not until(outcome):
             self.step(run)
             sums = run.loss_sums()
             outcome.losses.append(
@@ -314,10 +317,14 @@ class Rehearsal:
         At the later start buffers may hold nothing but rounding, such as the means of what has the
         mean zero: there the losses alone are compared.
         """
-        found = self.steps.take(_rotated(groups, self.later))
-        if _difference(self.at_later, found) > self.tolerance:
+
+        def differs(base: Outcome, found: Outcome) -> bool:
+            return _difference(base, found) > self.tolerance
+
+        found = self.steps.take(_rotated(groups, self.later), partial(differs, self.at_later))
+        if differs(self.at_later, found):
             return False
-        found = self.steps.take(_rotated(groups, self.generic))
+        found = self.steps.take(_rotated(groups, self.generic), partial(differs, self.base))
         return _difference(self.base, found) <= self.tolerance and all(
             actions.same(array, after[name])
             for before, after in zip(self.base.buffers, found.buffers, strict=True)
@@ -496,7 +503,6 @@ def _rotated(groups: Sequence[Units], state: State) -> State:
 
 
 def _difference(one: Outcome, other: Outcome) -> float:
-    """Return the largest relative difference of losses."""
-    return max(
-        abs(a - b) / (abs(a) + 1e-300) for a, b in zip(one.losses, other.losses, strict=True)
-    )
+    """Return the largest relative difference of losses, of as many steps as the other took."""
+    pairs = zip(one.losses, other.losses, strict=False)
+    return max((abs(a - b) / (abs(a) + 1e-300) for a, b in pairs), default=0.0)
