@@ -14,10 +14,12 @@ from symmetry.finding import actions
 from symmetry.finding.actions import Action, Array, Pairs
 from symmetry.finding.apart import apart_by_data
 from symmetry.finding.coverage import Tell
+from symmetry.finding.naming import module_of
 from symmetry.finding.solver import Actions, Solver, Stuck
 from symmetry.units.units import Part, Units
 
 _HINTS = 4  # numbers of units that are tried first
+_AXES = 8  # choices of an axis of each part, along which units may lie in slices
 _PROOF = 1000.0  # tolerances: units by which the loss changes less cannot be told from others
 
 Piece = tuple[str, int, int, int, tuple[tuple[int, int, int], ...]]  # array, axis, i, j, where
@@ -44,6 +46,10 @@ class Groups:
         self._start = {name: self._trace.arrays[i] for name, i in self._trace.leaves.items()}
         finals = {n: i for n, i in self._trace.finals.items() if i not in self._trace.names}
         self._ends = {name: self._trace.arrays[i] for name, i in finals.items()}
+        self._written = defaultdict[str, list[str]](list)  # buffers, by their modules
+        for name, i in self._trace.leaves.items():
+            if self._trace.finals[name] != i:
+                self._written[module_of(name)].append(name)
         self._used_beside = cache(self._find_used_beside)
         self._taken: dict[tuple[str, int], set[int]] = defaultdict(set)
         self._counts: list[int] = []  # of units in the groups that were found last
@@ -177,7 +183,7 @@ class Groups:
             if slot is not None:
                 self.failures.setdefault(slot, stuck)
             return None
-        pair = self._widened(Units("", 2, self._parts(solution), chosen))
+        pair = self._with_buffers(self._widened(Units("", 2, self._parts(solution), chosen)))
         if not pair.parts or not solution.keys() & self._trainable:
             return None
         own = _exchange(pair, 0, 1)
@@ -237,6 +243,20 @@ class Groups:
             for p in pair.parts
         )
         return replace(pair, parts=tuple(parts))
+
+    def _with_buffers(self, pair: Units) -> Units:
+        """Return a pair with all buffers of its modules that may be exchanged along with it.
+
+        Running statistics that hardly depend on what is normalised, at this start, could as well
+        stay where they are: from another start they could not.
+        """
+        for part in pair.parts:
+            for name in self._written[module_of(part.array)]:
+                like = self._start[name].shape == self._start[part.array].shape
+                if like and name not in pair.arrays:
+                    more = replace(pair, parts=(*pair.parts, replace(part, array=name)))
+                    pair = more if self.holds(more) else pair
+        return pair
 
     def _find_used_beside(self, name: str, limit: tuple[int, int, int]) -> bool:
         """Return whether the loss depends on what an array has beside a block of an axis."""
@@ -306,24 +326,22 @@ class Groups:
         """
         if len(units.parts) == 1 or any(part.where for part in units.parts):
             return [units]
-        others: list[dict[int, int]] = [  # axes by their sizes
-            {n: a for a, n in enumerate(self._start[p.array].shape) if n > 1 and a != p.axis}
-            for p in units.parts
-        ]
-        for size in set.intersection(*map(set, others)):
-            axes = [own[size] for own in others]
-            slices = [
-                replace(
-                    units,
-                    parts=tuple(
-                        replace(part, where=((axis, place, place + 1),))
-                        for part, axis in zip(units.parts, axes, strict=True)
-                    ),
-                )
-                for place in range(size)
-            ]
+        others: list[dict[int, list[int]]] = []  # axes by their sizes
+        for part in units.parts:
+            own = defaultdict[int, list[int]](list)
+            for axis, size in enumerate(self._start[part.array].shape):
+                if size > 1 and axis != part.axis:
+                    own[size].append(axis)
+            others.append(own)
+        choices = (
+            (size, axes)
+            for size in set.intersection(*map(set, others))
+            for axes in itertools.product(*(own[size] for own in others))
+        )
+        for size, axes in itertools.islice(choices, _AXES):
+            slices = (_within_slices(units, axes, place) for place in range(size))
             if all(map(self.holds, slices)):
-                return slices
+                return [_within_slices(units, axes, place) for place in range(size)]
         return [units]
 
     def _reach(self, pair: Units) -> int:
@@ -356,6 +374,15 @@ def _some(pair: Units, units: Sequence[int]) -> Units:
             for p in pair.parts
         ]
     return replace(pair, count=count, parts=tuple(parts))
+
+
+def _within_slices(units: Units, axes: Sequence[int], place: int) -> Units:
+    """Return units that lie in one slice only of an axis of each part."""
+    parts = (
+        replace(part, where=((axis, place, place + 1),))
+        for part, axis in zip(units.parts, axes, strict=True)
+    )
+    return replace(units, parts=tuple(parts))
 
 
 def _exchange(units: Units, u: int, v: int) -> list[Piece]:

@@ -82,3 +82,18 @@ def test_slices_that_the_loss_does_not_depend_on_are_no_units():
     y = steps.apply(np.matmul, hidden, steps.out)
     search = searched(steps.end(steps.apply(square_error, y, steps.data(normal(6, 2)))))
     assert [units.arrays for units in search.found] == [("w", "out")]
+
+
+def test_statistics_that_hardly_depend_on_units_move_along_with_them():
+    gain, variance = "model.norm.weight", "model.norm.variance"
+    leaves = {gain: normal(4), variance: 1 + normal(4, seed=1) ** 2}
+    steps = Steps(w=normal(3, 4), out=normal(4, 2), **leaves)
+    hidden = steps.apply(lambda x, w: 1e-7 * x @ w, steps.data(normal(6, 3)), steps.w)
+    steps.trace.finals[variance] = steps.apply(
+        lambda v, h: 0.9 * v + 0.1 * h.var(0), getattr(steps, variance), hidden
+    )
+    scaled = steps.apply(lambda h, g: np.tanh(h / h.std(0) * g), hidden, getattr(steps, gain))
+    y = steps.apply(np.matmul, scaled, steps.out)
+    (units,) = searched(steps.end(steps.apply(square_error, y, steps.data(normal(6, 2))))).found
+    assert units.count == 4
+    assert {*units.arrays} == {"w", gain, variance, "out"}
