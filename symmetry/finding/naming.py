@@ -68,10 +68,11 @@ def _kind(units: Units, shapes: Shapes, turned: Set[str], inside: Set[str]) -> s
     if _rotated(units, shapes):
         return "rotary pairs"
     made = _modules(units, shapes, turned, makers=True)
-    if any(p.block > 1 and _module(p) in made for p in units.parts):
-        return "groups" if deep else "heads"
     stacked = any(part.axis == 0 and len(shapes[part.array]) > 2 for part in units.parts)
-    if inside or (stacked and units.chosen):
+    experts = stacked and units.chosen
+    if any(p.block > 1 and _module(p) in made for p in units.parts):
+        return "expert groups" if experts else "groups" if deep else "heads"
+    if inside or experts:
         return "heads" if inside >= {*units.arrays} else "experts"
     if deep:
         return "channels"

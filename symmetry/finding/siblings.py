@@ -7,6 +7,7 @@ find them: a loop over experts performs other operations for each, and an array 
 import itertools
 from collections import ChainMap, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from symmetry.units.units import Part, Units
 
@@ -35,20 +36,54 @@ def siblings(shapes: Shapes, free: Sequence[tuple[str, int]], holds: Holds) -> I
         if arrays in found or (stacked and not taken.isdisjoint(arrays)):  # in shorter runs
             continue
         around = f"{path.rpartition('.')[0] or path}."
-        along = [
-            Part(array, axis)
-            for array, axis in free
-            if shapes[array][axis] == count and array.startswith(around) and array not in arrays
+        along = defaultdict[str, list[Part]](list)
+        for array, axis in free:
+            if shapes[array][axis] == count and array.startswith(around) and array not in arrays:
+                along[array].append(Part(array, axis))
+        several = dict.fromkeys(((), *_choices([*along.values()])))
+        guesses = [Units("", count, (*fixed, *more), chosen=True) for more in several]
+        proved = next(([units] for units in guesses if holds(units)), [])
+        if stacked and not proved:
+            proved = next(filter(None, (_in_blocks(units, holds) for units in guesses)), [])
+        if proved:
+            found.add(arrays)
+            taken.update(proved[0].arrays)
+            yield from proved
+
+
+def _choices(along: Sequence[Sequence[Part]]) -> Iterator[tuple[Part, ...]]:
+    """Yield what may be exchanged along, of arrays with one axis or more that fit: by module, all.
+
+    A router makes as many numbers as there are experts, and may by chance take as many: it is
+    asked for its first axis, for its last one, and for both.
+    """
+    every = [part for parts in along for part in parts]
+    for chosen in ([parts[0] for parts in along], [parts[-1] for parts in along], every):
+        by_module = itertools.groupby(chosen, lambda part: part.array.rpartition(".")[0])
+        yield from (tuple(parts) for _, parts in by_module)
+        yield tuple(chosen)
+
+
+def _in_blocks(experts: Units, holds: Holds) -> list[Units]:
+    """Return the groups within the largest blocks of experts that hold, and that of the blocks.
+
+    A router may choose blocks of experts first, and only then experts within them.
+    """
+    for size in (n for n in range(experts.count // 2, 1, -1) if experts.count % n == 0):
+        blocks = experts.count // size
+        within = [
+            replace(
+                experts,
+                count=size,
+                parts=tuple(replace(part, first=block * size) for part in experts.parts),
+            )
+            for block in range(blocks)
         ]
-        by_module = itertools.groupby(along, lambda part: part.array.rpartition(".")[0])
-        several = dict.fromkeys(((), *(tuple(parts) for _, parts in by_module), tuple(along)))
-        for more in several:
-            units = Units("", count, (*fixed, *more), chosen=True)
-            if holds(units):
-                found.add(arrays)
-                taken.update(units.arrays)
-                yield units
-                break
+        if all(map(holds, within)):
+            parts = tuple(replace(part, stride=size, block=size) for part in experts.parts)
+            whole = replace(experts, count=blocks, parts=parts)
+            return [*within, *filter(holds, [whole])]
+    return []
 
 
 def _alike(shapes: Shapes) -> Iterator[tuple[str, int, tuple[Part, ...]]]:

@@ -518,14 +518,14 @@ def top_experts():
     return classify(model, normal(40, 4), 3)
 
 
-def of_stacked_experts(forward):
-    """Return a model with three experts, whose weights are stacked."""
+def of_stacked_experts(forward, count=3):
+    """Return a model with so many experts, whose weights are stacked."""
     return Model(
         forward,
         embed=nn.Linear(4, 6),
-        router=nn.Linear(6, 3),
-        w1=nn.Parameter(torch.randn(3, 6, 5)),
-        w2=nn.Parameter(torch.randn(3, 5, 6)),
+        router=nn.Linear(6, count),
+        w1=nn.Parameter(torch.randn(count, 6, 5)),
+        w2=nn.Parameter(torch.randn(count, 5, 6)),
         head=nn.Linear(6, 3),
     )
 
@@ -562,6 +562,28 @@ def looped_experts():
     model = of_stacked_experts(forward)
     model.register_buffer("bias", torch.tensor([0.1, -0.1, 0.0]))
     return classify(model, normal(40, 4), 3)
+
+
+def experts_in_groups():
+    """The stream, the hidden units of six experts, three groups of experts, and two in each.
+
+    As in DeepSeek's models: each sample chooses two groups, and then two experts of these.
+    """
+
+    def forward(m, x):
+        x = m.embed(x)
+        scores = m.router(x).sigmoid()
+        groups = scores.view(-1, 3, 2).sum(-1).topk(2).indices
+        allowed = torch.zeros(len(x), 3).scatter(1, groups, 1.0).bool().repeat_interleave(2, 1)
+        weights, chosen = scores.masked_fill(~allowed, -torch.inf).topk(2)
+        out = torch.zeros_like(x)
+        for number in chosen.unique():
+            sample, place = torch.where(chosen == number)
+            hidden = F.gelu(x[sample] @ m.w1[number]) @ m.w2[number]
+            out.index_add_(0, sample, hidden * weights[sample, place, None])
+        return m.head(x + out)
+
+    return classify(of_stacked_experts(forward, 6), normal(60, 4), 3)
 
 
 def glu():
@@ -1222,6 +1244,7 @@ COUNTED = {
     graph_attention: 5,
     stacked_experts: 5,
     looped_experts: 5,
+    experts_in_groups: 11,
     experts: 6,
     top_experts: 6,
     glu: 2,

@@ -77,6 +77,14 @@ def test_what_holds_others_and_has_a_router_is_an_expert_and_else_a_head():
     assert heads[:2] == ["rel heads", "rel head 0 dimensions"]
 
 
+def test_experts_that_are_chosen_in_groups_are_named_after_theirs():
+    shapes = {"model.moe.up": (4, 6, 5), "model.moe.gate": (4, 6)}
+    blocks = Units("", 2, tuple(Part(a, 0, stride=2, block=2) for a in shapes), chosen=True)
+    inside = Units("", 2, tuple(Part(a, 0, first=2) for a in shapes), chosen=True)
+    found = [units.name for units in named([blocks, inside], shapes)]
+    assert found == ["moe expert groups", "moe expert group 1 experts"]
+
+
 def test_what_lies_in_all_queries_and_keys_more_than_once_is_a_rotary_pair():
     queries = [Part("model.rotary.q.weight", 0, first) for first in (0, 2, 4, 6)]
     keys = [Part("model.rotary.k.weight", 0, first) for first in (0, 2)]

@@ -61,3 +61,27 @@ def test_runs_of_layers_in_one_module_are_networks_in_turn():
         ("model.net.0.weight", "model.net.2.weight"),
         ("model.net.1.weight", "model.net.3.weight"),
     ]
+
+
+def test_a_router_may_choose_blocks_of_experts_and_then_experts_in_them():
+    shapes = {"model.gate.weight": (12, 4), "model.experts.up": (12, 4, 5)}
+    free = [(name, 0) for name in shapes]
+
+    def holds(units):  # three blocks of four
+        part = units.parts[0]
+        whole = part.block == 4 or (units.count <= 4 and part.block == 1 and part.first % 4 == 0)
+        return len(units.parts) == 2 and whole
+
+    *inside, blocks = found(shapes, free, holds)
+    assert [(units.count, units.parts[0].first) for units in inside] == [(4, 0), (4, 4), (4, 8)]
+    assert blocks.count == 3
+    assert {*blocks.parts} == {Part(name, 0, stride=4, block=4) for name in shapes}
+    assert all(units.chosen for units in (*inside, blocks))
+
+
+def test_a_router_may_take_as_many_numbers_as_there_are_experts():
+    shapes = {"model.gate.weight": (3, 3), "model.experts.up": (3, 4, 5)}
+    free = [("model.gate.weight", 0), ("model.gate.weight", 1), ("model.experts.up", 0)]
+    router = Part("model.gate.weight", 0)
+    (units,) = found(shapes, free, lambda units: [*units.parts[1:]] == [router])
+    assert units.count == 3

@@ -313,6 +313,17 @@ def one_looped_expert_left_behind() -> Any:
     )
 
 
+@fault("symmetry/permutation", wrong="of experts chosen by groups one is trained at half the rate")
+def one_expert_of_a_group_left_behind() -> Any:
+    model = models.GroupedExperts()
+    return between(
+        model,
+        torch.optim.SGD(model.parameters(), 0.1),
+        lambda i: classify(model, i, 40, 6),
+        before=lambda: [p.grad[5].div_(2) for p in (model.up, model.down)],
+    )
+
+
 @fault(*UNEQUAL, wrong="gradients are accumulated in bfloat16 for the first four units")
 def accumulated_in_bfloat16() -> Any:
     model = models.MLP()

@@ -230,11 +230,11 @@ class VAE(nn.Module):
 class Experts(nn.Module):
     """Experts in one stacked tensor, mixed by a soft router."""
 
-    def __init__(self) -> None:
+    def __init__(self, count: int = 3) -> None:
         super().__init__()
-        self.router = nn.Linear(6, 3)
-        self.up = nn.Parameter(0.4 * numbers(3, 6, 5))
-        self.down = nn.Parameter(0.4 * numbers(3, 5, 4, seed=1))
+        self.router = nn.Linear(6, count)
+        self.up = nn.Parameter(0.4 * numbers(count, 6, 5))
+        self.down = nn.Parameter(0.4 * numbers(count, 5, 4, seed=1))
 
     def forward(self, x: Tensor) -> Tensor:
         hidden = F.gelu(torch.einsum("bi,eih->beh", x, self.up))
@@ -245,14 +245,33 @@ class Experts(nn.Module):
 class RoutedExperts(Experts):
     """The same, but each sample is handed to its best two, in a loop."""
 
-    def forward(self, x: Tensor) -> Tensor:
+    def choose(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the weights and the numbers of the best two."""
         weights, chosen = self.router(x).softmax(-1).topk(2)
+        return weights, chosen
+
+    def forward(self, x: Tensor) -> Tensor:
+        weights, chosen = self.choose(x)
         out = torch.zeros(len(x), 4)
         for number in chosen.unique():
             sample, place = torch.where(chosen == number)
             hidden = F.gelu(x[sample] @ self.up[number]) @ self.down[number]
             out.index_add_(0, sample, hidden * weights[sample, place, None])
         return out
+
+
+class GroupedExperts(RoutedExperts):
+    """Six experts in three groups: of the best two groups the best two, as in DeepSeek-V3."""
+
+    def __init__(self) -> None:
+        super().__init__(6)
+
+    def choose(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        scores = self.router(x).sigmoid()
+        groups = scores.view(-1, 3, 2).sum(-1).topk(2).indices
+        allowed = torch.zeros(len(x), 3).scatter(1, groups, 1.0).bool().repeat_interleave(2, 1)
+        weights, chosen = scores.masked_fill(~allowed, -torch.inf).topk(2)
+        return weights, chosen
 
 
 class Graph(nn.Module):

@@ -222,6 +222,19 @@ def cnn_autocast() -> Any:
 
 
 @sound
+def cnn_of_small_inputs() -> Any:
+    """Variances of 1e-10 hardly move the running ones, which belong to channels all the same."""
+    model = models.CNN()
+    model.conv1.register_parameter("bias", None)  # it would drown what it is added to
+    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+
+    def loss(i: int) -> Tensor:
+        return F.cross_entropy(model(1e-5 * numbers(6, 2, 8, 8, seed=i)), labels(6, 4, seed=i))
+
+    return plain(model, optimizer, loss)
+
+
+@sound
 def residual_scaled() -> Any:
     """Gradients scaled, unscaled and clipped."""
     model = models.Residual()
@@ -420,6 +433,13 @@ def stacked_experts_in_a_loop() -> Any:
     model = models.RoutedExperts()
     optimizer = torch.optim.Adam(model.parameters(), 1e-2)
     return plain(model, optimizer, lambda i: classify(model, i))
+
+
+@sound
+def experts_chosen_by_groups() -> Any:
+    model = models.GroupedExperts()
+    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+    return plain(model, optimizer, lambda i: classify(model, i, 40, 6))
 
 
 @sound
