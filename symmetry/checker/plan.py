@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from symmetry.base.errors import SymmetryError
+from symmetry.base.ranks import world
 from symmetry.checker.threads import in_words
 from symmetry.checker.verdict import Verdict
 from symmetry.invariants.catalogue import Invariant, Of, catalogue_of, select
@@ -101,6 +102,10 @@ def make_plan(
     _refuse_numbers(options, dtypes)
     dtypes = tuple(dtype for dtype in DTYPES if dtype in dtypes or not dtypes)
     kind: Of = "trainings" if isinstance(target, TrainingTarget) else "steps"
+    if kind == "trainings" and world() > 1:  # what averages gradients was made for other dtypes
+        if options.dtype and "float32" not in dtypes:
+            raise SymmetryError("under torchrun a training is checked as written: in float32")
+        dtypes = ("float32",)
     notes: tuple[str, ...] = ()
     if isinstance(target, TrainingTarget):
         if options.cases is not None:

@@ -32,7 +32,7 @@ _OF_FAILURES = "iteration", "matrix", "units", "entry", "relative", "groups", "g
 _NAME = max(len(invariant.name) for invariant in catalogue_of("steps"))
 _KIND = max(map(len, KINDS))
 _REPEATABLE, _SAMPLES = "symmetry/repeatable", "symmetry/samples"
-_UNITS = "treats equal units differently"
+_UNITS, _SETTING = "treats equal units differently", "depends on what must not matter"
 _UNLIKE = {_SAMPLES: "treats samples differently", "training/padding": "reads what a mask hides"}
 _OF_UNITS = {"symmetry/clones", "symmetry/permutation"}
 
@@ -329,9 +329,9 @@ def _meaning(verdict: Verdict) -> str:
         times = f"{verdict.margin:.3g}".replace("inf", "infinitely many")
         return f", by {times} times what rounding explains"
     if violation.rounding is False:
-        return (
-            f", by more than rounding explains: the step {_UNLIKE.get(verdict.invariant, _UNITS)}"
-        )
+        usual = _SETTING if verdict.invariant.startswith("training/") else _UNITS
+        unlike = _UNLIKE.get(verdict.invariant, usual)
+        return f", by more than rounding explains: the step {unlike}"
     return f", and rounding is no excuse: a sound {what} never does this"
 
 

@@ -116,6 +116,14 @@ data pixels, weights zero, seed 0
             replace(VIOLATED, violation=replace(VIOLATION, rounding=None)),
             "violated, and rounding is no excuse: a sound step never does this",
         ),
+        (
+            replace(
+                VIOLATED,
+                invariant="training/loops",
+                violation=replace(VIOLATION, rounding=False),
+            ),
+            "violated, by more than rounding explains: the step depends on what must not matter",
+        ),
     ],
 )
 def test_the_first_line_of_a_failure_says_what_it_means(verdict, meaning):

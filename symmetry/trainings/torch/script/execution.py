@@ -209,7 +209,10 @@ class Execution:
         if watch.transformed:
             return "it calls what it trains inside of torch.func alone, where it cannot be stopped"
         if watch.updates:
-            return "it calls no module that an optimiser trains"
+            return (
+                "no module that it calls holds what its optimisers train: was a model replaced "
+                "after its optimiser was made?"
+            )
         return "it ends without a training forward: no module with a trained parameter is called"
 
     def _model(self) -> nn.Module:

@@ -155,6 +155,18 @@ for _ in range(6):
     agent.update(torch.randn(4, 3))
 """
 
+REPLACED = """
+import torch
+
+net = torch.nn.Linear(3, 1)
+optimizer = torch.optim.SGD(net.parameters(), 0.1)
+net = torch.nn.Linear(3, 1)
+for _ in range(6):
+    optimizer.zero_grad()
+    net(torch.randn(8, 3)).mean().backward()
+    optimizer.step()
+"""
+
 TRANSFORMED = """
 import torch
 from torch.func import functional_call, vmap

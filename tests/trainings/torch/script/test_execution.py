@@ -38,6 +38,7 @@ def test_a_script_that_catches_everything_is_left_alone_and_holds_nothing(folder
             "other.py: it ends without a training forward",
         ),
         ("input()", "EOFError"),
+        (scripts.REPLACED, "was a model replaced after its optimiser was made?"),
         (scripts.TRANSFORMED, "inside of torch.func alone, where it cannot be stopped"),
     ],
 )
