@@ -53,10 +53,13 @@ def calls_target(code: CodeType) -> bool:
     return name in ("", code.co_name)
 
 
-def shorten(file: str) -> str:
-    """Return the path below the working directory or the import path, so that it reads well."""
+def shorten(file: str, folder: Path | None = None) -> str:
+    """Return the path below a folder or the import path, so that it reads well.
+
+    The folder is the working directory if none is given.
+    """
     path = Path(file)
-    for folder in (Path.cwd(), _PACKAGE.parent, *map(Path, filter(None, sys.path))):
-        if path.is_relative_to(folder):
-            return path.relative_to(folder).as_posix()
+    for above in (folder or Path.cwd(), _PACKAGE.parent, *map(Path, filter(None, sys.path))):
+        if path.is_relative_to(above):
+            return path.relative_to(above).as_posix()
     return path.as_posix()

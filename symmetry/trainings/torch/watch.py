@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ class Lines:
     """An ``Observer`` that knows which line of the user's code wrote last into each memory."""
 
     def __init__(self) -> None:
-        self._places = Places()
+        self._places, self._folder = Places(), Path.cwd()  # a script works in another folder
         self._last: dict[int, tuple[StorageWeakRef, Place]] = {}
 
     def before(self, operation: Operation) -> None:
@@ -45,7 +46,7 @@ class Lines:
         reference, place = self._last.get(_memory(tensor), (None, None))
         if reference is None or reference.expired() or place is None or not place.file:
             return None
-        return shorten(place.file), place.line
+        return shorten(place.file, self._folder), place.line
 
 
 class Watch:

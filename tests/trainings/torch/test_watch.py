@@ -17,6 +17,9 @@ if importlib.util.find_spec("torch") is not None:
     import torch
     from torch import nn
 
+    from symmetry.observe.torch import Recorder
+    from symmetry.trainings.torch.watch import Lines
+
 X = np.arange(12, dtype=np.float32).reshape(4, 3) / 7
 
 
@@ -135,3 +138,13 @@ def test_what_is_computed_again_in_a_backward_shows_once():
 
     seen = shown(checkpointed)
     assert {len(parts) for key, parts in seen.parts.items() if key.phase == "forward"} == {1}
+
+
+def test_a_line_is_named_from_the_folder_where_it_began(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    lines, found = Lines(), {"torch": torch}
+    (tmp_path / "mirror").mkdir()
+    monkeypatch.chdir("mirror")  # as a script does
+    with Recorder(lines):
+        exec(compile("made = torch.ones(2) + 1", tmp_path / "train.py", "exec"), found)
+    assert lines.of(found["made"]) == ("train.py", 1)
