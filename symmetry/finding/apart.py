@@ -6,16 +6,16 @@ one slice changes and its neighbour does not. Units come of the same data.
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from symmetry.finding import actions
 from symmetry.finding.actions import Array
 from symmetry.trainings.trace import Trace
 
 Slot = tuple[int, int]  # a value and an axis
-Places = Sequence[int]  # along an axis: slices that come of the data that are replaced
 
 _MOST = 3  # axes of the data that are looked at: samples, and positions
 
@@ -29,66 +29,43 @@ def apart_by_data(trace: Trace) -> frozenset[Slot]:
     equal ones stay equal.
     """
     found: set[Slot] = set()
-    for axis, data in itertools.islice(_data(trace), _MOST):
-        for slot, places in _followed(trace, axis, data):
-            if axis == 0 or 1 in places:
-                found.add(slot)
+    for replaced_axis, replaced in itertools.islice(_replaced(trace), _MOST):
+        for value, mask in _changes(trace, replaced):
+            for axis in range(mask.ndim):
+                others = mask if replaced_axis == 0 else mask.take([0, 1][: mask.shape[axis]], axis)
+                if (others != mask.take([0], axis)).any():
+                    found.add((value, axis))
     return frozenset(found)
 
 
-def _data(trace: Trace) -> Iterator[tuple[int, dict[int, Places]]]:
-    """Yield an axis, and slices of data along it, by value: for each size that it has."""
-    found: dict[tuple[int, int], dict[int, Places]] = defaultdict(dict)
+def _replaced(trace: Trace) -> Iterator[tuple[int, dict[int, Array]]]:
+    """Yield an axis, and data that are others along it, by value: for each size that it has."""
+    others: dict[tuple[int, int], dict[int, Array]] = defaultdict(dict)
     for value, array in enumerate(trace.arrays):
         if array.size and value not in trace.maker and value not in trace.names:
             for axis, size in enumerate(array.shape):
                 slices = np.moveaxis(array, axis, 0).reshape(size, -1)
                 unlike = [*np.flatnonzero((slices != slices[:1]).any(axis=1))]
                 if unlike:
-                    alike = np.flatnonzero((slices == slices[unlike[0]]).all(axis=1))
-                    found[axis, size][value] = alike.tolist()
-    yield from ((axis, found[axis, size]) for axis, size in sorted(found, key=lambda k: k[0]))
+                    alike = (slices == slices[unlike[0]]).all(axis=1)
+                    other = np.array(array, order="C")
+                    np.moveaxis(other, axis, 0)[alike] = array.take(0, axis)
+                    others[axis, size][value] = other
+    yield from ((axis, others[axis, size]) for axis, size in sorted(others, key=lambda k: k[0]))
 
 
-def _followed(trace: Trace, axis: int, data: Mapping[int, Places]) -> Iterator[tuple[Slot, Places]]:
-    """Yield values with an axis, and slices along it that come of other data than slice 0.
-
-    Each operation is asked by itself, and of one input and axis at a time: where attention takes
-    everything into account, positions are still those of the queries.
-    """
-    known: dict[int, dict[int, Places]] = defaultdict(dict)
-    for value, places in data.items():
-        known[value][axis] = places
+def _changes(
+    trace: Trace, replaced: Mapping[int, Array]
+) -> Iterator[tuple[int, NDArray[np.bool_]]]:
+    """Yield the values that change with the data, with where they do."""
+    new = dict(replaced)
     for k, node in enumerate(trace.nodes):
-        for x, i in enumerate(node.inputs):
-            for along, places in known[i].items() if i in known else ():
-                replaced = _replaced(trace.arrays[i], along, places)
-                results = trace.perform(k, {x: replaced}) or ()
-                for value, result in zip(node.outputs, results, strict=False):
-                    for own, unlike in _unlike_first(trace.arrays[value], result):
-                        if own not in known[value]:
-                            known[value][own] = unlike
-                            yield (value, own), unlike
-
-
-def _replaced(array: Array, axis: int, places: Places) -> Array:
-    """Return an array whose slices in some places are its slice 0."""
-    other = np.array(array, order="C")
-    np.moveaxis(other, axis, 0)[[*places]] = array.take(0, axis)
-    return other
-
-
-def _unlike_first(old: Array, new: Array) -> Iterator[tuple[int, Places]]:
-    """Yield the axes along which some slices do not change as slice 0 does, with these.
-
-    Zeros tell nothing: a ReLU or a mask may have made them, of whatever there was.
-    """
-    if old.shape != new.shape:
-        return
-    changes = actions.changed(old, new)
-    stays = ~changes & (old != 0)
-    for axis in range(old.ndim) if changes.any() else ():
-        unlike = (changes & stays.take([0], axis)) | (stays & changes.take([0], axis))
-        places = np.flatnonzero(unlike.any(tuple({*range(old.ndim)} - {axis})))
-        if len(places):
-            yield axis, places.tolist()
+        given = {x: new[i] for x, i in enumerate(node.inputs) if i in new}
+        results = trace.perform(k, given) if given else None
+        for value, result in zip(node.outputs, results or (), strict=False):
+            old = trace.arrays[value]
+            if old.shape == result.shape:
+                mask = actions.changed(old, result)
+                if mask.any():
+                    new[value] = result
+                    yield value, mask

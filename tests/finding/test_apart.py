@@ -47,24 +47,3 @@ def test_units_that_a_constant_multiplies_alike_are_not_told_apart():
     heads = steps.apply(lambda h: h.reshape(7, 2, 2), scaled)
     trace = steps.end(steps.apply(lambda h: square_error(np.tanh(h), 0.3), heads))
     assert {axis for value, axis in apart_by_data(trace) if value == heads} == {0, 2}
-
-
-def test_positions_stay_apart_where_attention_takes_them_all_into_account():
-    """Each layer of attention makes every position of all of them: of one query each."""
-    steps = Steps(w=normal(6, 6))
-    hidden = steps.data(normal(3, 4, 6))
-    for _ in range(3):
-        values = steps.apply(np.matmul, hidden, steps.w)
-        scores = steps.apply(lambda h: np.arctan(h @ h.swapaxes(1, 2)), hidden)
-        hidden = steps.apply(np.matmul, scores, values)
-    heads = steps.apply(lambda h: h.reshape(3, 4, 2, 3).swapaxes(1, 2), hidden)
-    trace = steps.end(steps.apply(lambda h: square_error(np.tanh(h), 0.3), heads))
-    assert {axis for value, axis in apart_by_data(trace) if value == heads} == {0, 2}
-
-
-def test_units_that_some_samples_switch_off_are_not_told_apart():
-    steps = Steps(w=normal(5, 8))
-    hidden = steps.apply(np.matmul, steps.data(normal(7, 5)), steps.w)
-    heads = steps.apply(lambda h: np.maximum(h, 0).reshape(7, 2, 4), hidden)
-    trace = steps.end(steps.apply(lambda h: square_error(np.tanh(h), 0.3), heads))
-    assert {axis for value, axis in apart_by_data(trace) if value == heads} == {0}
