@@ -123,11 +123,11 @@ class Coverage:
 
     @property
     def incomplete(self) -> list[tuple[Units, int]]:
-        """The groups that lack units, with their room, where it is not the data that tell."""
-        by_data = {(each.array, each.axis) for each in self.uncovered if each.why in _BY_DATA}
+        """The groups that lack units, with their room, where it is not the data alone that tell."""
+        odd = {(each.array, each.axis) for each in self.uncovered if each.why not in _BY_DATA}
         return [
             (units, room)
             for units, room in zip(self.groups, self.room, strict=True)
             if room > units.count
-            and by_data.isdisjoint((part.array, part.axis) for part in units.parts)
+            and not odd.isdisjoint((part.array, part.axis) for part in units.parts)
         ]

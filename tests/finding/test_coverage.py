@@ -38,12 +38,8 @@ def test_a_group_lacks_units_unless_the_data_tell_them_apart():
     hidden = Units("hidden", 14, (Part("model.fc.weight", 0), Part("model.out.weight", 1)))
     whole = Units("whole", 4, (Part("model.w", 0),))
     odd = Uncovered("model.fc.weight", 0, 2, "unlike the others")
-    found = Coverage(
-        "Net",
-        (tokens, hidden, whole),
-        (30, 16, 4),
-        (Uncovered("model.wte.weight", 0, 11, "fixed by the data"), odd),
-    )
+    last = Uncovered("model.out.weight", 1, 2, "output")
+    by_data = (Uncovered("model.wte.weight", 0, 11, "fixed by the data"), last)
+    found = Coverage("Net", (tokens, hidden, whole), (30, 16, 4), (*by_data, odd))
     assert found.incomplete == [(hidden, 16)]
-    by_output = replace(found, uncovered=(*found.uncovered, replace(odd, why="output")))
-    assert not by_output.incomplete
+    assert not replace(found, uncovered=by_data).incomplete
