@@ -407,7 +407,7 @@ def bag():
     return classify(model, integers(10, 8, 5), 3)
 
 
-def gan():
+def gan(*, freezes=False):
     """The hidden units of generator and discriminator."""
     g = nn.Sequential(nn.Linear(3, 6), nn.ReLU(), nn.Linear(6, 4))
     d = nn.Sequential(nn.Linear(4, 7), nn.LeakyReLU(), nn.Linear(7, 1))
@@ -417,15 +417,22 @@ def gan():
     def step(i):
         generator = torch.Generator().manual_seed(i)
         real, noise = (torch.randn(8, n, generator=generator) for n in (4, 3))
+        d.requires_grad_(True)
         optimizer_d.zero_grad()
         loss = judge(d(real), torch.ones(8, 1)) + judge(d(g(noise).detach()), torch.zeros(8, 1))
         loss.backward()
         optimizer_d.step()
+        d.requires_grad_(not freezes)
         optimizer_g.zero_grad()
         judge(d(g(noise)), torch.ones(8, 1)).backward()
         optimizer_g.step()
 
     return nn.ModuleDict({"g": g, "d": d}), step
+
+
+def gan_that_freezes():
+    """The same: the discriminator is frozen while the generator learns."""
+    return gan(freezes=True)
 
 
 def autoencoder():
@@ -1239,6 +1246,7 @@ COUNTED = {
     own_cell: 1,
     bag: 2,
     gan: 2,
+    gan_that_freezes: 2,
     autoencoder: 1,
     vae: 3,
     graph_attention: 5,

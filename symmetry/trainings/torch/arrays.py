@@ -49,8 +49,11 @@ class Arrays:
 
     @property
     def trained(self) -> frozenset[str]:
-        """The parameters that a gradient has come to by now, or that an optimiser holds."""
-        return self.trainable & (self._reached | self.held) or self.trainable
+        """The parameters that a gradient has come to by now, or that an optimiser holds.
+
+        The former may be frozen at the end of a step, as a critic is while a generator learns.
+        """
+        return self._reached | (self.trainable & self.held) or self.trainable
 
     @property
     def held(self) -> frozenset[str]:
