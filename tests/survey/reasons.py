@@ -35,11 +35,6 @@ _NEIGHBOURS = Reason(
 _LANDMARKS = Reason(
     BUG, "landmarks and convolution see hidden tokens: see findings/nystromformer.md"
 )
-_TOO_CLOSE = Reason(
-    WEAKNESS,
-    "where units are found, the variances of two channels are the same within its tolerance of "
-    "1e-9: they become a group of their own, without that buffer, which then deviates by 5e-13",
-)
 _PAIRS = Reason(
     PROPERTY,
     "the output from which our head learns compares each video with each text of the batch: its "
@@ -52,7 +47,6 @@ REASONS: dict[str, Reason] = {
     "convbert": _CONVOLUTION,
     "imagegpt": _MEAN,
     "mobilebert": _NEIGHBOURS,
-    "mobilevit": _TOO_CLOSE,
     "nystromformer": _LANDMARKS,
     "videoprism": _PAIRS,
     "yoso": _IGNORED,
