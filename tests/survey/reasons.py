@@ -35,6 +35,10 @@ _NEIGHBOURS = Reason(
 _LANDMARKS = Reason(
     BUG, "landmarks and convolution see hidden tokens: see findings/nystromformer.md"
 )
+_POOLED = Reason(
+    PROPERTY,
+    "it takes the mean of neighbouring tokens, hidden ones, too (modeling_funnel.py 277)",
+)
 _PAIRS = Reason(
     PROPERTY,
     "the output from which our head learns compares each video with each text of the batch: its "
@@ -45,6 +49,7 @@ REASONS: dict[str, Reason] = {
     "big_bird": _MADE_LATE,
     "bigbird_pegasus": _MADE_LATE,
     "convbert": _CONVOLUTION,
+    "funnel": _POOLED,
     "imagegpt": _MEAN,
     "mobilebert": _NEIGHBOURS,
     "nystromformer": _LANDMARKS,

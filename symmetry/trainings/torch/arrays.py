@@ -53,7 +53,7 @@ class Arrays:
 
         The former may be frozen at the end of a step, as a critic is while a generator learns.
         """
-        return self._reached | (self.trainable & self.held) or self.trainable
+        return (self.trainable & self.held) | self._reached or self.trainable
 
     @property
     def held(self) -> frozenset[str]:
