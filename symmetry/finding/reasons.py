@@ -48,10 +48,8 @@ class Reasons:
     layers: Mapping[str, tuple[int, int]]
 
     def uncovered(self, groups: Sequence[Units]) -> Iterator[Uncovered]:
-        """Yield the slices of parameters that belong to no group, each axis with its reason."""
-        for slot, places in self.left(groups):
-            silent = self._silent(slot, places)
-            rest = [place for place in places if place not in silent]
+        """Yield the slices of parameters that belong to no group, with the reasons."""
+        for slot, silent, rest in self._parted(groups):
             if silent:
                 yield Uncovered(*slot, len(silent), "no gradient")
             if rest:
@@ -65,7 +63,7 @@ class Reasons:
         """
         told: set[str] = set()
         stops = itertools.chain(
-            ((slot, self._stop(slot, places)) for slot, places in self.left(groups)),
+            ((slot, self._stop(slot, rest)) for slot, _, rest in self._parted(groups) if rest),
             ((slot, stop) for slot, stop in self._ties(groups)),
         )
         for (name, axis), stop in stops:
@@ -93,17 +91,20 @@ class Reasons:
         live = trace.leaves[name] in self.solver.live and bool(trace.arrays[trace.loss].any())
         return live and not silent
 
-    def _silent(self, slot: Slot, places: Sequence[int]) -> set[int]:
-        """Return those of some slices that no gradient comes to, or that no loss depends on."""
-        name, axis = slot
-        if not self.has_gradient(name):
-            return {*places}
-        reached = self.reached.get(name)
-        silent = {*self.unused.get(slot, ())}
-        if reached is not None:
-            others = tuple(other for other in range(reached.ndim) if other != axis)
-            silent.update(np.flatnonzero(~reached.any(axis=others)).tolist())
-        return silent.intersection(places)
+    def _parted(self, groups: Sequence[Units]) -> Iterator[tuple[Slot, list[int], list[int]]]:
+        """Yield the axes of parameters that have places in no group: the silent ones, the others.
+
+        No gradient comes to those that are silent, or no loss depends on them.
+        """
+        for (name, axis), places in self.left(groups):
+            silent = {*self.unused.get((name, axis), ())}
+            if not self.has_gradient(name):
+                silent.update(places)
+            elif (reached := self.reached.get(name)) is not None:
+                others = tuple(other for other in range(reached.ndim) if other != axis)
+                silent.update(np.flatnonzero(~reached.any(axis=others)).tolist())
+            rest = [place for place in places if place not in silent]
+            yield (name, axis), [place for place in places if place in silent], rest
 
     def _why(self, slot: Slot, places: Sequence[int]) -> str:
         """Say why slices of an axis have no group."""
@@ -134,13 +135,11 @@ class Reasons:
     def _stop(self, slot: Slot, places: Sequence[int]) -> Stop | None:
         """Return what does not treat slices alike; None where they have no group for other reasons.
 
-        That is so at outputs, where no gradient comes, and where the data have a meaning.
+        That is so at outputs, and where the data have a meaning.
         """
-        rest = sorted({*places} - self._silent(slot, places))
-        if not rest or self._why(slot, rest) not in _SAYS.values():
-            return None
-        leaves, stuck = self._exchange(slot, rest)
-        return self._stops.find(leaves, stuck) if stuck else None
+        unequal = self._why(slot, places) in _SAYS.values()
+        leaves, stuck = self._exchange(slot, places)
+        return self._stops.find(leaves, stuck) if unequal and stuck else None
 
     def _ties(self, groups: Sequence[Units]) -> Iterator[tuple[Slot, Stop | None]]:
         """Yield what ties several slices of a layer to one unit, which are no block of it."""

@@ -325,7 +325,7 @@ class Rehearsal:
         if differs(self.at_later, found):
             return False
         found = self.steps.take(_rotated(groups, self.generic), partial(differs, self.base))
-        return _difference(self.base, found) <= self.tolerance and all(
+        return not differs(self.base, found) and all(
             actions.same(array, after[name])
             for before, after in zip(self.base.buffers, found.buffers, strict=True)
             for name, array in _rotated(groups, before).items()

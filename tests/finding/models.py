@@ -550,15 +550,15 @@ def stacked_experts():
     return classify(model, normal(12, 4), 3)
 
 
-def looped_experts():
-    """As ``stacked_experts``, but each sample is handed to its best two, in a loop.
+def in_a_loop(choose):
+    """Return a forward that hands each sample to the experts that ``choose`` gives it, in a loop.
 
-    A buffer has a number for each expert.
+    ``choose`` returns their weights and numbers.
     """
 
     def forward(m, x):
         x = m.embed(x)
-        weights, chosen = (m.router(x) + m.bias).softmax(-1).topk(2)
+        weights, chosen = choose(m, x)
         out = torch.zeros_like(x)
         for number in chosen.unique():
             sample, place = torch.where(chosen == number)
@@ -566,7 +566,16 @@ def looped_experts():
             out.index_add_(0, sample, hidden * weights[sample, place, None])
         return m.head(x + out)
 
-    model = of_stacked_experts(forward)
+    return forward
+
+
+def looped_experts():
+    """As ``stacked_experts``, but each sample is handed to its best two, in a loop.
+
+    A buffer has a number for each expert.
+    """
+    best = in_a_loop(lambda m, x: (m.router(x) + m.bias).softmax(-1).topk(2))
+    model = of_stacked_experts(best)
     model.register_buffer("bias", torch.tensor([0.1, -0.1, 0.0]))
     return classify(model, normal(40, 4), 3)
 
@@ -577,20 +586,13 @@ def experts_in_groups():
     As in DeepSeek's models: each sample chooses two groups, and then two experts of these.
     """
 
-    def forward(m, x):
-        x = m.embed(x)
+    def choose(m, x):
         scores = m.router(x).sigmoid()
         groups = scores.view(-1, 3, 2).sum(-1).topk(2).indices
         allowed = torch.zeros(len(x), 3).scatter(1, groups, 1.0).bool().repeat_interleave(2, 1)
-        weights, chosen = scores.masked_fill(~allowed, -torch.inf).topk(2)
-        out = torch.zeros_like(x)
-        for number in chosen.unique():
-            sample, place = torch.where(chosen == number)
-            hidden = F.gelu(x[sample] @ m.w1[number]) @ m.w2[number]
-            out.index_add_(0, sample, hidden * weights[sample, place, None])
-        return m.head(x + out)
+        return scores.masked_fill(~allowed, -torch.inf).topk(2)
 
-    return classify(of_stacked_experts(forward, 6), normal(60, 4), 3)
+    return classify(of_stacked_experts(in_a_loop(choose), 6), normal(60, 4), 3)
 
 
 def glu():

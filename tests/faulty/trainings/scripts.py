@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from symmetry.trainings.torch.script.script import Script
-from symmetry.trainings.torch.script.source import Source
-from symmetry.trainings.training import TrainingTarget
 from tests.faulty.trainings.fault import ENTRIES, Fault
+from tests.sound.trainings.scripts import script
 
 FOLDER = Path(__file__).parents[1] / "scripts"
 
 
 def _enter(name: str, *caught_by: str, wrong: str) -> None:
-    file = FOLDER / f"{name}.py"
-    script = Script(Source(file.name, file, folder=FOLDER))
-    ENTRIES.append(Fault(TrainingTarget(file.name, script), caught_by, wrong))
+    ENTRIES.append(Fault(script(FOLDER / f"{name}.py"), caught_by, wrong))
 
 
 _enter(

@@ -9,7 +9,11 @@ from symmetry.trainings.torch.script.source import Source
 from symmetry.trainings.training import TrainingTarget
 
 FOLDER = Path(__file__).parents[1] / "scripts"
-SCRIPTS = tuple(
-    TrainingTarget(file.name, Script(Source(file.name, file, folder=FOLDER)))
-    for file in sorted(FOLDER.glob("*.py"))
-)
+
+
+def script(file: Path) -> TrainingTarget:
+    """Return the training of a script that has its folder for a working directory."""
+    return TrainingTarget(file.name, Script(Source(file.name, file, folder=file.parent)))
+
+
+SCRIPTS = tuple(map(script, sorted(FOLDER.glob("*.py"))))
