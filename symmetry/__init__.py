@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from symmetry.base.errors import SymmetryError as SymmetryError
     from symmetry.checker.progress import Progress as Progress
     from symmetry.checker.verdict import Verdict as Verdict
-    from symmetry.steps.case import Case as Case
+    from symmetry.law.case import Case as Case
     from symmetry.steps.from_module import from_module as from_module
     from symmetry.targets.script import script as script
     from symmetry.testing import parametrize_invariants as parametrize_invariants
 
 # Imported only when asked for: ``symmetry --help`` must stay quick, and torch may not be there.
 _HOMES = {
-    "Case": "symmetry.steps.case",
+    "Case": "symmetry.law.case",
     "Comparison": "symmetry.api",
     "Coverage": "symmetry.api",
     "Explanation": "symmetry.api",

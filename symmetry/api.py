@@ -9,6 +9,7 @@ from typing import Any
 
 from symmetry.base.errors import SymmetryError, TrainingError
 from symmetry.base.files import writable_files
+from symmetry.base.names import RECORDED
 from symmetry.checker.plan import Options, Patterns, Plan, make_plan
 from symmetry.checker.progress import Progress
 from symmetry.checker.run import run
@@ -16,17 +17,16 @@ from symmetry.checker.verdict import Checked, Verdict, exit_code
 from symmetry.comparison import compare as comparison
 from symmetry.comparison import options as compared_by
 from symmetry.comparison.outcome import Compared, First
-from symmetry.culprit import explain as culprit
-from symmetry.culprit.explained import Explained
+from symmetry.explanation import explain as culprit
+from symmetry.explanation.explained import Explained
 from symmetry.finding import coverage
+from symmetry.law.case import Case
 from symmetry.report import compared, explained
 from symmetry.report import units as units_report
 from symmetry.report import verdicts as report
-from symmetry.steps.case import Case
-from symmetry.targets.names import RECORDED
 from symmetry.targets.resolve import resolve
-from symmetry.trainings.start import JUDGED
-from symmetry.trainings.training import TrainingTarget
+from symmetry.training.start import JUDGED
+from symmetry.training.target import TrainingTarget
 from symmetry.units.state import DTYPES
 from symmetry.units.words import a_kind
 

@@ -22,8 +22,8 @@ from symmetry.base.errors import SymmetryError
 from symmetry.checker.plan import Options, Patterns, Plan, make_plan
 from symmetry.checker.run import run
 from symmetry.checker.verdict import Checked
+from symmetry.law.case import Case, CaseError, parse_case
 from symmetry.report.verdicts import conclusion, failures, line, remarks
-from symmetry.steps.case import Case, CaseError, parse_case
 from symmetry.targets.resolve import as_target, resolve
 
 

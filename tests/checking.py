@@ -11,9 +11,9 @@ from symmetry.checker.progress import Progress
 from symmetry.checker.run import run
 from symmetry.checker.verdict import Checked, Verdict
 from symmetry.invariants.catalogue import Invariant
-from symmetry.steps.case import Case
+from symmetry.law.case import Case
 from symmetry.steps.step import StepTarget
-from symmetry.trainings.training import TrainingTarget
+from symmetry.training.target import TrainingTarget
 
 
 def plan_of(target: StepTarget | TrainingTarget, **options: Any) -> Plan:

@@ -12,9 +12,9 @@ import pytest
 import symmetry
 from symmetry import Report, SymmetryError, Verdict, check
 from symmetry.checker.progress import Progress
-from tests.checker import steps
 from tests.cli.process import symmetry as command
 from tests.conftest import needs
+from tests.steps import checked as steps
 
 VIOLATED = """
 def step(x, y, w1, w2, lr):

@@ -120,7 +120,7 @@ def test_the_recipe_for_an_invariant(tree: Path) -> None:
 
 
 def test_the_recipe_for_a_target(tree: Path) -> None:
-    (tree / "symmetry" / "builtin" / "plain.py").write_text(
+    (tree / "symmetry" / "steps" / "builtin" / "plain.py").write_text(
         '"""The formulas again."""\n\nfrom symmetry.network.formulas import step\n\n'
         '__all__ = ["step"]\n'
     )

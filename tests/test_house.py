@@ -189,12 +189,12 @@ def copy(tmp_path: Path) -> Path:
         (
             "data/idx.py",
             "def late():\n    from ..network import core\n",
-            "symmetry.data.idx (floor 2) imports symmetry.network.core (floor 2)",
+            "symmetry.experiment.data.idx (floor 2) imports symmetry.network.core (floor 2)",
         ),
         (
             "steps/case.py",
             "import importlib\nimportlib.import_module('symmetry.api')\n",
-            "symmetry.steps.case (floor 3) imports symmetry.api (floor 9)",
+            "symmetry.law.case (floor 3) imports symmetry.api (floor 9)",
         ),
         (
             "units/compare.py",

@@ -11,7 +11,7 @@ import pytest
 
 from tests.cli.process import Finished, environment
 from tests.conftest import needs
-from tests.trainings.torch.script import scripts
+from tests.torch.script import scripts
 
 pytestmark = needs("torch")
 

@@ -9,8 +9,8 @@ import symmetry
 
 ROOT = Path(symmetry.__file__).parent
 FRAMEWORKS = {"torch", "jax", "flax", "tensorflow"}
-AROUND = ["units", "finding", "invariants", "checker", "trainings"]
-CHOOSES = "symmetry.trainings.training"  # begins runs of the right kind
+AROUND = ["units", "finding", "invariants", "checker", "training"]
+CHOOSES = "symmetry.training.target"  # begins runs of the right kind
 
 
 def imported(path):
@@ -51,5 +51,5 @@ def test_the_search_the_law_and_the_checker_import_no_framework():
 
 
 def test_a_run_of_the_framework_is_begun_in_one_place():
-    path = ROOT / "trainings" / "training.py"
-    assert "symmetry.trainings.torch.run" in imported(path)
+    path = ROOT / "training" / "target.py"
+    assert "symmetry.torch.run" in imported(path)

@@ -10,7 +10,7 @@ from symmetry.invariants.catalogue import catalogue_of, select
 from symmetry.targets.resolve import resolve_step
 from tests.checking import plan_of
 from tests.conftest import needs
-from tests.trainings.torch.script import scripts
+from tests.torch.script import scripts
 
 pytest_plugins = "pytester"
 
@@ -205,7 +205,7 @@ def loud(x, y, w1, w2, lr):
 def test_hypothesis_settings_are_neither_read_nor_changed(pytester):
     decorator = """
 from hypothesis import HealthCheck, Verbosity, given, settings, strategies as st
-from symmetry.steps.strategies import draw_cases
+from symmetry.steps.cases.strategies import draw_cases
 
 settings.register_profile("odd", max_examples=1, verbosity=Verbosity.debug, derandomize=True)
 settings.load_profile("odd")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from symmetry.invariants.catalogue import catalogue_of, select
-from symmetry.steps.strategies import draw_cases
+from symmetry.steps.cases.strategies import draw_cases
 from symmetry.targets.resolve import as_step_target
 from tests.checking import check
 from tests.faulty import FAULTY

@@ -12,9 +12,9 @@ Phase = Literal["forward", "backward", "optimizer", "other"]
 _PACKAGE = Path(__file__).parents[1]
 _INSTALLED = {"site-packages", "dist-packages"}
 _LIBRARIES = ("torch", "numpy", "jax", "jaxlib", "numba")
-_OUR_STEPS = ("builtin", "network")  # folders of the package with steps that are checked
+_OUR_STEPS = (("steps", "builtin"), ("network",))  # our folders with steps that are checked
 # What calls the user's step, by file: any function of it, or the one of this name.
-_CALLERS = {("steps", "step.py"): "", ("trainings", "torch", "run.py"): "step"}
+_CALLERS: dict[tuple[str, ...], str] = {("steps", "step.py"): "", ("torch", "run.py"): "step"}
 PHASES: dict[str, Phase] = {
     "torch/autograd": "backward",
     "torch/optim": "optimizer",
@@ -36,7 +36,8 @@ def kind_of(file: str) -> Any:
     path = Path(file)
     if path.is_relative_to(_PACKAGE):
         ours = path.relative_to(_PACKAGE).parts
-        return "user" if ours[0] in _OUR_STEPS else "caller" * (ours in _CALLERS)
+        checked = any(ours[: len(folder)] == folder for folder in _OUR_STEPS)
+        return "user" if checked else "caller" * (ours in _CALLERS)
     if not _INSTALLED.isdisjoint(path.parts):
         below = path.parts[max(path.parts.index(name) for name in _INSTALLED & {*path.parts}) + 1 :]
         if below[0] not in _LIBRARIES:

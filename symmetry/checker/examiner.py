@@ -11,7 +11,7 @@ from symmetry.checker.progress import Progress
 from symmetry.checker.verdict import Kind, Verdict
 from symmetry.finding.coverage import Coverage
 from symmetry.invariants.catalogue import Invariant
-from symmetry.invariants.measurement import Measurement
+from symmetry.law.measurement import Measurement
 
 
 class Examiner(ABC):

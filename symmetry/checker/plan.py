@@ -10,9 +10,9 @@ from symmetry.base.ranks import world
 from symmetry.checker.threads import in_words
 from symmetry.checker.verdict import Verdict
 from symmetry.invariants.catalogue import Invariant, Of, catalogue_of, select
-from symmetry.steps.case import EXAMPLES, Case
+from symmetry.law.case import EXAMPLES, Case
 from symmetry.steps.step import StepTarget
-from symmetry.trainings.training import TrainingTarget
+from symmetry.training.target import TrainingTarget
 from symmetry.units.state import DTYPES
 from symmetry.units.words import count
 
@@ -146,7 +146,7 @@ def _list_cases(options: Options, dtypes: Sequence[str]) -> tuple[Case, ...]:
     """Draw cases unless they were given, which are taken as they are."""
     cases = options.cases
     if cases is None:
-        from symmetry.steps.strategies import draw_cases  # imports Hypothesis
+        from symmetry.steps.cases.strategies import draw_cases  # imports Hypothesis
 
         drawn = draw_cases(options.examples, options.seed, dtypes)
         cases = [replace(case, n=max(case.n, options.min_samples)) for case in drawn]

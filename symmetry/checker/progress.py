@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from symmetry.checker.verdict import Verdict
-    from symmetry.steps.case import Case
+    from symmetry.law.case import Case
 
 
 class Progress:

@@ -3,11 +3,11 @@
 from symmetry.checker.examiner import Examiner
 from symmetry.checker.plan import Plan
 from symmetry.checker.progress import Progress
-from symmetry.checker.steps import StepExaminer
 from symmetry.checker.threads import one_thread
 from symmetry.checker.trainings import TrainingExaminer
 from symmetry.checker.verdict import Checked, Verdict, settled
-from symmetry.trainings.training import TrainingTarget
+from symmetry.steps.examiner import StepExaminer
+from symmetry.training.target import TrainingTarget
 
 
 def run(plan: Plan, progress: Progress | None = None) -> Checked:

@@ -15,8 +15,8 @@ from symmetry.checker.progress import Progress
 from symmetry.checker.verdict import Verdict
 from symmetry.finding.naming import module_of
 from symmetry.invariants.catalogue import Invariant, OfTrainings
-from symmetry.trainings.start import TrainingStart
-from symmetry.trainings.training import TrainingTarget
+from symmetry.training.start import TrainingStart
+from symmetry.training.target import TrainingTarget
 from symmetry.units.words import count
 
 _PROMOTED = 10  # copies of the state that little can be judged without in float64

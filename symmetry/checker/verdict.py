@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from symmetry.finding.coverage import Coverage
-from symmetry.invariants.measurement import Violation
-from symmetry.steps.case import Case
+from symmetry.law.case import Case
+from symmetry.law.measurement import Violation
 
 Kind = Literal[
     "violated", "error", "rounding", "expected failure", "holds", "vacuous", "not applicable"

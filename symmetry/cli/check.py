@@ -13,6 +13,7 @@ from symmetry.base import ranks
 from symmetry.base.errors import FAILED, OK, SymmetryError
 from symmetry.base.memory import used
 from symmetry.base.records import dump
+from symmetry.cli.isolation.parent import Isolated
 from symmetry.cli.options import (
     DTYPE,
     FROM_TWO,
@@ -25,7 +26,6 @@ from symmetry.cli.options import (
     option,
     read_cases,
 )
-from symmetry.cli.parent import Isolated
 from symmetry.cli.screen import current, say, terminal
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def command(
         if script or ranks.world() > 1:
             what = "torchrun" if ranks.world() > 1 else "--script"
             raise click.UsageError(f"{what} is for one target, and these may be several.")
-        from symmetry.cli.several import check_several
+        from symmetry.cli.campaign.several import check_several
 
         return check_several(names, left_out, json=json, output=output, **several)
     asked = Options(
@@ -250,7 +250,7 @@ def _explained(report: Report) -> Iterable[str]:
             violated.setdefault((verdict.invariant, verdict.case), verdict)  # once in both dtypes
     if not violated:
         return ()
-    from symmetry.culprit.explain import explain_verdict
+    from symmetry.explanation.explain import explain_verdict
     from symmetry.report.explained import lines
     from symmetry.targets.resolve import resolve
 

@@ -8,6 +8,8 @@ from typing import Any
 import click
 
 from symmetry.base.errors import FAILED, SymmetryError
+from symmetry.base.names import RECORDED
+from symmetry.cli.isolation.parent import Isolated
 from symmetry.cli.options import (
     DTYPE,
     FROM_ZERO,
@@ -18,9 +20,7 @@ from symmetry.cli.options import (
     option,
     read_cases,
 )
-from symmetry.cli.parent import Isolated
 from symmetry.cli.screen import current, say, terminal
-from symmetry.targets.names import RECORDED
 
 
 @click.command("compare", cls=Isolated, short_help="Is it still the same training?")

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from symmetry.base.errors import FOUND, OK
+from symmetry.cli.isolation.parent import Isolated
 from symmetry.cli.options import DTYPE, FROM_ZERO, PATH, RATE, WHOLE, option, read_case
-from symmetry.cli.parent import Isolated
 from symmetry.cli.screen import current, say
 
 if TYPE_CHECKING:
-    from symmetry.culprit.explained import Explained
+    from symmetry.explanation.explained import Explained
 
 # The options of steps, and what a case calls them.
 _KEYS = {"hidden": "h", "samples": "n", "inputs": "i", "classes": "c"}
@@ -75,10 +75,10 @@ def command(target: str, json: Path | None, script: Path | None, **given: Any) -
     line makes units unequal; 2 the command could not do its work.
     """
     from symmetry.base.files import writable_files, write_all
-    from symmetry.culprit.explain import explain_training
+    from symmetry.explanation.explain import explain_training
     from symmetry.report.explained import lines, to_json
     from symmetry.targets.resolve import resolve
-    from symmetry.trainings.training import TrainingTarget
+    from symmetry.training.target import TrainingTarget
 
     given = {name: value for name, value in given.items() if value is not None}
     if "case" in given and len(given) > 1:
@@ -119,10 +119,10 @@ def _explain_step(
 ) -> tuple[Explained, str | None]:
     """Explain a two-layer step; on small data with one thread, which is said."""
     from symmetry.checker.threads import in_words
-    from symmetry.culprit.explain import explain_case, explain_step
-    from symmetry.data.mnist import load_mnist
-    from symmetry.steps.case import Case
-    from symmetry.steps.recipes import start_of_dataset
+    from symmetry.experiment.data.mnist import load_mnist
+    from symmetry.explanation.explain import explain_case, explain_step
+    from symmetry.law.case import Case
+    from symmetry.steps.cases.recipes import start_of_dataset
 
     kind = dtype or ("float32" if "float32" in target.dtypes else target.dtypes[0])
     small = case is not None or "inputs" in given or "classes" in given

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from symmetry.base.errors import SymmetryError
-from symmetry.targets.names import split_tail
+from symmetry.base.names import split_tail
 
 if TYPE_CHECKING:
-    from symmetry.data.dataset import Dataset
+    from symmetry.experiment.data.dataset import Dataset
     from symmetry.experiment.settings import Settings
-    from symmetry.steps.case import Case
+    from symmetry.law.case import Case
 
 Decorator = Callable[[Any], Any]
 
@@ -101,8 +101,8 @@ report_options = _together(
 
 def load_data(directory: Path | None, classes: int) -> Dataset:
     """Load the data set that ``--data`` and ``--classes`` name, unless it is damaged."""
-    from symmetry.data.dataset import load_dataset
-    from symmetry.data.mnist import load_mnist
+    from symmetry.experiment.data.dataset import load_dataset
+    from symmetry.experiment.data.mnist import load_mnist
 
     return load_mnist(classes) if directory is None else load_dataset(directory, classes)
 
@@ -148,7 +148,7 @@ def typed_options(without: Collection[str]) -> tuple[str, ...]:
 
 def read_cases(text: str) -> tuple[Case, ...]:
     """Parse the cases in an argument ``--case``, or in the file it names."""
-    from symmetry.steps.case import CaseError, parse_cases
+    from symmetry.law.case import CaseError, parse_cases
 
     where = "--case"
     if not text.lstrip().startswith(("{", "[")):

@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from symmetry.base.errors import OK
+from symmetry.cli.isolation.parent import Isolated
 from symmetry.cli.options import DTYPE, FROM_ZERO, PATH, WHOLE, option
-from symmetry.cli.parent import Isolated
 from symmetry.cli.screen import current, say, terminal
 
 

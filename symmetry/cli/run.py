@@ -76,9 +76,9 @@ def command(
 
     loading = ThreadPoolExecutor(1).submit(load_data, data, classes)  # while Numba is imported
     from symmetry.base.files import writable_directory, writable_files
+    from symmetry.experiment.report import render_experiment
     from symmetry.experiment.run import run_experiment
     from symmetry.experiment.settings import Settings
-    from symmetry.report.experiment import render_experiment
 
     settings = Settings(**options, control=not no_control)
     usual = is_usual(settings, data, classes)
@@ -144,7 +144,7 @@ def _weights(experiment: Experiment, path: Path | None) -> dict[Path, bytes]:
 
 def _summarise(experiment: Experiment) -> None:
     """Say what was found."""
-    from symmetry.report.experiment import in_short
+    from symmetry.experiment.report import in_short
     from symmetry.report.filling import percent
     from symmetry.units.words import count
 

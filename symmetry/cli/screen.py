@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from symmetry.checker.verdict import Verdict
     from symmetry.experiment.run import Point
-    from symmetry.steps.case import Case
+    from symmetry.law.case import Case
 
 _STYLES: dict[str, dict[str, Any]] = {
     "holds": {"fg": "green"},

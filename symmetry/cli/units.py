@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from symmetry.base.errors import OK
+from symmetry.cli.isolation.parent import Isolated
 from symmetry.cli.options import PATH, option
-from symmetry.cli.parent import Isolated
 from symmetry.cli.screen import current, say, terminal
 
 

@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from symmetry.base.errors import SymmetryError, TrainingError
+from symmetry.base.names import RECORDED
 from symmetry.checker.threads import one_thread
 from symmetry.comparison.options import Options
 from symmetry.comparison.outcome import Compared
 from symmetry.comparison.recorded import Recording, read, write
-from symmetry.comparison.steps import compare_steps
 from symmetry.comparison.trainings import Asked, Reference, compare_trainings, here
+from symmetry.steps.compare import compare_steps
 from symmetry.steps.step import StepTarget
-from symmetry.targets.names import RECORDED
 from symmetry.targets.resolve import resolve
-from symmetry.trainings.training import TrainingTarget
+from symmetry.training.target import TrainingTarget
 
 Target = str | Callable[..., Any]
 

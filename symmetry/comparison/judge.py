@@ -12,9 +12,9 @@ import numpy as np
 from symmetry.base.ranks import world
 from symmetry.comparison.outcome import Result
 from symmetry.comparison.side import Side, apart
-from symmetry.invariants.law import ratio
-from symmetry.trainings.shown import Key, Shown
-from symmetry.trainings.start import DRAWS, MORE_DRAWS, POWER, THRESHOLDS
+from symmetry.law.equivariance import ratio
+from symmetry.training.shown import Key, Shown
+from symmetry.training.start import DRAWS, MORE_DRAWS, POWER, THRESHOLDS
 from symmetry.units.state import State, identical
 
 Ratios = list[dict[Key, float]]  # by step, of what can be judged
@@ -119,7 +119,7 @@ def _on_all_ranks(mine: list[dict[Key, float]]) -> list[dict[Key, float]]:
     """Return by step and key the largest number of all ranks: they have to decide alike."""
     if world() == 1:
         return mine
-    from symmetry.trainings.torch.replicas import gathered
+    from symmetry.torch.replicas import gathered
 
     everyone: list[Any] = gathered(mine)
     return [

@@ -10,8 +10,8 @@ from symmetry.base.errors import SymmetryError, TrainingError
 from symmetry.base.ranks import world
 from symmetry.checker.progress import Progress
 from symmetry.checker.verdict import Verdict
-from symmetry.steps.case import EXAMPLES, Case
-from symmetry.trainings.start import JUDGED
+from symmetry.law.case import EXAMPLES, Case
+from symmetry.training.start import JUDGED
 from symmetry.units.state import DTYPES
 
 
@@ -61,7 +61,7 @@ class Options:
     def cases_in(self, dtype: str) -> tuple[Case, ...]:
         """Return the cases of one dtype: those that were given, else drawn ones."""
         if self.cases is None:
-            from symmetry.steps.strategies import draw_cases  # imports Hypothesis
+            from symmetry.steps.cases.strategies import draw_cases  # imports Hypothesis
 
             return draw_cases(self.examples, self.seed, (dtype,))
         return tuple(case for case in self.cases if case.dtype == dtype)

@@ -9,8 +9,8 @@ from typing import Any
 from symmetry.comparison.judge import Ratios
 from symmetry.comparison.outcome import First
 from symmetry.comparison.side import Side
-from symmetry.trainings.shown import USED, Key, Shown
-from symmetry.trainings.start import THRESHOLDS
+from symmetry.training.shown import USED, Key, Shown
+from symmetry.training.start import THRESHOLDS
 from symmetry.units.words import count
 
 _GIVEN = " input"  # at the end of names

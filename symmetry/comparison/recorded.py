@@ -28,8 +28,8 @@ import numpy as np
 from symmetry.base.errors import SymmetryError
 from symmetry.base.ranks import rank
 from symmetry.comparison.side import Draws, Here, Responses, Side
-from symmetry.trainings.shown import Call, Key, Shown
-from symmetry.trainings.start import MORE_DRAWS
+from symmetry.training.shown import Call, Key, Shown
+from symmetry.training.start import MORE_DRAWS
 from symmetry.units.state import Array, State
 
 FORMAT = 2

@@ -13,10 +13,10 @@ import numpy as np
 
 from symmetry.base.random import Random
 from symmetry.base.ranks import world
-from symmetry.trainings.run import Run, Showing
-from symmetry.trainings.shown import USED, Key, Shown, bare, together
-from symmetry.trainings.start import APART, DRAWS, NUDGES, nearby
-from symmetry.trainings.training import TrainingTarget
+from symmetry.training.run import Run, Showing
+from symmetry.training.shown import USED, Key, Shown, bare, together
+from symmetry.training.start import APART, DRAWS, NUDGES, nearby
+from symmetry.training.target import TrainingTarget
 from symmetry.units.state import Array, State, difference, size
 
 # What random operations of modules give: what they draw, the same as those of others, or means.

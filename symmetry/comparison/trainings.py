@@ -15,8 +15,8 @@ from symmetry.comparison.outcome import Compared, First, Other, Ratio, Result
 from symmetry.comparison.place import place
 from symmetry.comparison.recorded import Recording, made_with
 from symmetry.comparison.side import Draws, Here, Side
-from symmetry.trainings.start import ATTEMPTS, DRAWS, MORE_DRAWS, THRESHOLDS
-from symmetry.trainings.training import TrainingTarget
+from symmetry.training.start import ATTEMPTS, DRAWS, MORE_DRAWS, THRESHOLDS
+from symmetry.training.target import TrainingTarget
 from symmetry.units.state import State, identical
 
 Compares = TrainingTarget | Recording

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from symmetry.base.memory import bytes_to_train, refuse_beyond_memory
 from symmetry.base.random import Random
-from symmetry.data.dataset import Dataset
+from symmetry.experiment.data.dataset import Dataset
 from symmetry.experiment.settings import Settings
 from symmetry.experiment.watch import Outcome, Watch
 from symmetry.network import formulas

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from symmetry.finding import actions
 from symmetry.finding.actions import Array
-from symmetry.trainings.trace import Trace
+from symmetry.training.trace import Trace
 
 Slot = tuple[int, int]  # a value and an axis
 

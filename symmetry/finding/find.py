@@ -11,7 +11,7 @@ from symmetry.finding.reasons import Reasons, idle, room, without_gradient
 from symmetry.finding.rehearsal import Rehearsal
 from symmetry.finding.siblings import siblings
 from symmetry.finding.solver import Solver
-from symmetry.trainings.training import TrainingTarget
+from symmetry.training.target import TrainingTarget
 from symmetry.units.units import Units
 
 

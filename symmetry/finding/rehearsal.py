@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from symmetry.base.errors import TrainingError
 from symmetry.base.memory import refuse_beyond_memory
 from symmetry.finding import actions
-from symmetry.trainings.run import Differentiating, Run
-from symmetry.trainings.trace import Trace, weights
-from symmetry.trainings.training import TrainingTarget
+from symmetry.training.run import Differentiating, Run
+from symmetry.training.target import TrainingTarget
+from symmetry.training.trace import Trace, weights
 from symmetry.units.state import Array, State
 from symmetry.units.units import Units
 

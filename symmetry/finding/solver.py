@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from symmetry.finding import actions
 from symmetry.finding.actions import Action, Array, Factor, Pairs, Where
-from symmetry.trainings.trace import Trace
+from symmetry.training.trace import Trace
 
 _PULLS = 200  # operations that one request may be pulled back through
 _WORK = 2000  # such operations, and such attempts, for one exchange: it ends, whatever they undo

@@ -19,7 +19,7 @@ from symmetry.finding.actions import Array
 from symmetry.finding.coverage import Cause
 from symmetry.finding.solver import Actions, Solver, Stuck
 from symmetry.observe.place import Place
-from symmetry.trainings.trace import Node, Trace
+from symmetry.training.trace import Node, Trace
 
 _CONSTANT = "#"  # before the number of a constant, which has no name
 _RESHAPES = 2  # that an exchange may get stuck at one after the other

@@ -7,9 +7,9 @@ import numpy as np
 
 from symmetry.base.errors import TrainingError
 from symmetry.base.random import Random
-from symmetry.invariants.law import holds, judge
-from symmetry.invariants.measurement import Measurement
-from symmetry.trainings.start import JUDGED, TrainingStart, cycle
+from symmetry.law.equivariance import holds, judge
+from symmetry.law.measurement import Measurement
+from symmetry.training.start import JUDGED, TrainingStart, cycle
 from symmetry.units.state import Array
 from symmetry.units.units import Order
 

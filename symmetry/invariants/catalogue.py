@@ -14,22 +14,13 @@ from typing import Literal
 
 from symmetry.base import ranks
 from symmetry.base.errors import SymmetryError
-from symmetry.invariants import (
-    batches,
-    gradient,
-    law,
-    network,
-    pins,
-    replicas,
-    resume,
-    splits,
-    two_layer,
-    updates,
-)
-from symmetry.invariants.measurement import Measurement
+from symmetry.invariants import batches, gradient, pins, replicas, resume, updates
 from symmetry.invariants.unread import unless_initialised, unless_unread
+from symmetry.law import equivariance as law
+from symmetry.law.measurement import Measurement
+from symmetry.steps.invariants import network, splits, two_layer
 from symmetry.steps.start import StepStart
-from symmetry.trainings.start import TrainingStart
+from symmetry.training.start import TrainingStart
 from symmetry.units.state import DTYPES
 
 # Bit for bit, but +0 equals -0 and NaN equals NaN; with a float64 step, within its error bound; in

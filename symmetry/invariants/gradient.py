@@ -6,9 +6,9 @@ import numpy as np
 
 from symmetry.base import ranks
 from symmetry.base.random import Random
-from symmetry.invariants.measurement import Measurement, Violation
-from symmetry.trainings.run import Differentiating
-from symmetry.trainings.start import TrainingStart
+from symmetry.law.measurement import Measurement, Violation
+from symmetry.training.run import Differentiating
+from symmetry.training.start import TrainingStart
 from symmetry.units.state import Array, largest
 
 _DIRECTIONS = 120  # stream of the seed

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from symmetry.invariants.measurement import Measurement, Violation
-from symmetry.trainings.start import TrainingStart
+from symmetry.law.measurement import Measurement, Violation
+from symmetry.training.start import TrainingStart
 from symmetry.units.units import Units
 
 

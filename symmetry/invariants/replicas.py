@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from symmetry.base import ranks
-from symmetry.invariants.measurement import Measurement, Violation
-from symmetry.trainings.run import Replicated
-from symmetry.trainings.start import TrainingStart
+from symmetry.law.measurement import Measurement, Violation
+from symmetry.training.run import Replicated
+from symmetry.training.start import TrainingStart
 
 
 def replicas(start: TrainingStart) -> Measurement:

@@ -5,10 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 from symmetry.base.errors import TrainingError
-from symmetry.invariants.law import first_difference, judge
-from symmetry.invariants.measurement import Measurement, Violation
-from symmetry.trainings.run import Saving, Turning, Updating
-from symmetry.trainings.start import APART, JUDGED, LACKED, MORE_DRAWS, States, TrainingStart
+from symmetry.law.equivariance import first_difference, judge
+from symmetry.law.measurement import Measurement, Violation
+from symmetry.training.run import Saving, Turning, Updating
+from symmetry.training.start import APART, JUDGED, LACKED, MORE_DRAWS, States, TrainingStart
 from symmetry.units.state import State, has_moved
 
 

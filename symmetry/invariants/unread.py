@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from symmetry.invariants.measurement import Measurement
-from symmetry.trainings.run import FixedArray
-from symmetry.trainings.start import JUDGED, TrainingStart
+from symmetry.law.measurement import Measurement
+from symmetry.training.run import FixedArray
+from symmetry.training.start import JUDGED, TrainingStart
 from symmetry.units import compare
 from symmetry.units.state import Array
 

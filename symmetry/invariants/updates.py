@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from symmetry.invariants.measurement import Measurement, Violation
-from symmetry.trainings.run import Updating
-from symmetry.trainings.start import TrainingStart
+from symmetry.law.measurement import Measurement, Violation
+from symmetry.training.run import Updating
+from symmetry.training.start import TrainingStart
 from symmetry.units import compare
 from symmetry.units.state import Array, difference, has_moved, largest
 

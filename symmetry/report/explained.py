@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from symmetry.base.records import dump
-from symmetry.culprit.explained import Culprit, Difference, Explained, Operand
+from symmetry.explanation.explained import Culprit, Difference, Explained, Operand
 from symmetry.report.units import layers_record, without_units
 from symmetry.units.words import count, in_ulps
 

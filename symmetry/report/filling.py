@@ -8,7 +8,7 @@ from typing import Any
 
 import jinja2
 
-from symmetry.targets.names import typed
+from symmetry.base.names import typed
 from symmetry.units.words import count, groups_in_words, in_ulps
 
 
@@ -73,13 +73,14 @@ def environment(*folders: Path) -> jinja2.Environment:
     return templates
 
 
-def fill_in(template: str, *words: Callable[..., Any], **facts: Any) -> str:
-    """Fill in a template, which may call the functions ``words`` by their names."""
+def fill_in(template: str | Path, *words: Callable[..., Any], **facts: Any) -> str:
+    """Fill in a template, by name or file, which may call the functions ``words`` by name."""
     named = {word.__name__.lstrip("_"): word for word in words}
-    return environment().get_template(template).render(named | facts)
+    file = Path(template)
+    return environment(file.parent).get_template(file.name).render(named | facts)
 
 
-def render(template: str, *words: Callable[..., Any], **facts: Any) -> str:
+def render(template: str | Path, *words: Callable[..., Any], **facts: Any) -> str:
     """Fill in a template of Markdown, and then its paragraphs."""
     return fill_paragraphs(fill_in(template, *words, **facts))
 

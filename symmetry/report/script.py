@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from symmetry.base.errors import SymmetryError
 from symmetry.checker.verdict import Verdict
-from symmetry.invariants.two_layer import without_dead_rows
 from symmetry.report.filling import fill_in
 from symmetry.report.verdicts import command_for
-from symmetry.steps.recipes import make_start
+from symmetry.steps.cases.recipes import make_start
+from symmetry.steps.invariants.two_layer import without_dead_rows
 from symmetry.steps.start import StepStart
 from symmetry.targets.load import name_in_package
 from symmetry.targets.resolve import BUILTIN
@@ -64,7 +64,7 @@ def _moves(verdict: Verdict, start: StepStart) -> dict[str, Any]:
 def _place(target: str) -> dict[str, Any]:
     """Say how the target is imported: folders to look in, first and last, module, attribute."""
     if target in BUILTIN:
-        name = f"symmetry.builtin.{target.replace('-', '_')}"
+        name = f"symmetry.steps.builtin.{target.replace('-', '_')}"
         return {"first": [], "last": [], "module": name, "attribute": "step"}
     source, _, attribute = target.rpartition(":")
     if not source.endswith(".py"):

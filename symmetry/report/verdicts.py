@@ -15,10 +15,10 @@ from symmetry.base.records import dump
 from symmetry.checker.verdict import Checked, Kind, Verdict, exit_code
 from symmetry.finding.coverage import Unequal
 from symmetry.invariants.catalogue import BY_NAME, catalogue_of
-from symmetry.invariants.measurement import Violation
+from symmetry.law.case import Case
+from symmetry.law.measurement import Violation
 from symmetry.report.filling import command_line, fill_in
 from symmetry.report.units import layers_record, several, without_units
-from symmetry.steps.case import Case
 from symmetry.units.words import count, in_ulps
 
 Fact = tuple[str, str | None]

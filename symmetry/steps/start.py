@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from symmetry.base.random import Random
+from symmetry.law.start import Orders
 from symmetry.steps.response import perturbations, response
 from symmetry.steps.step import Run, StepTarget
 from symmetry.units.compare import Floats
-from symmetry.units.start import Orders
 from symmetry.units.state import Array, State, finite, identical
 from symmetry.units.units import Part, Units
 
@@ -36,7 +36,7 @@ def hidden_units(h: int) -> Units:
 class StepStart:
     """A start of a two-layer step. Nobody writes into its arrays: a run hands out copies.
 
-    It is a ``symmetry.units.start.Start``: what the methods of that name promise is said there.
+    It is a ``symmetry.law.start.Start``: what the methods of that name promise is said there.
     """
 
     x: Floats  # inputs without the column of ones, shape (n, i)

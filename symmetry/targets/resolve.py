@@ -12,11 +12,11 @@ from types import ModuleType
 from typing import Any
 
 from symmetry.base.errors import SymmetryError
+from symmetry.base.names import words_of
 from symmetry.steps.step import StepTarget
 from symmetry.targets.load import defined_in, load_file, load_module, nearest, readable
-from symmetry.targets.names import words_of
 from symmetry.targets.script import script_named
-from symmetry.trainings.training import TrainingTarget
+from symmetry.training.target import TrainingTarget
 from symmetry.units.state import DTYPES
 
 BUILTIN = ("numba", "numpy", "torch", "torch-autograd", "jax")
@@ -246,7 +246,7 @@ def as_step_target(step: Callable[..., Any], name: str | None = None) -> StepTar
 
 
 def _builtin_module(name: str) -> ModuleType:
-    module = f"symmetry.builtin.{name.replace('-', '_')}"
+    module = f"symmetry.steps.builtin.{name.replace('-', '_')}"
     with readable(name, f"importing {module}"):
         try:
             return importlib.import_module(module)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from symmetry.base.errors import SymmetryError
 from symmetry.targets.load import defined_in, nearest
-from symmetry.trainings.torch.script.script import Script
-from symmetry.trainings.torch.script.source import Source
-from symmetry.trainings.training import TrainingTarget
+from symmetry.torch.script.script import Script
+from symmetry.torch.script.source import Source
+from symmetry.training.target import TrainingTarget
 
 _NEEDED = ("torch", "greenlet")
 

@@ -7,7 +7,7 @@ import pytest
 from symmetry.checker.examiner import verdict_of
 from symmetry.checker.verdict import Verdict
 from symmetry.invariants.catalogue import select
-from symmetry.invariants.measurement import Measurement, Violation
+from symmetry.law.measurement import Measurement, Violation
 
 (INVARIANT,) = select(["symmetry/clones"])
 VIOLATED = Measurement.violated(Violation("unit 1 differs", 2, "w1", ulps=7))

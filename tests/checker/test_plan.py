@@ -8,11 +8,11 @@ import pytest
 
 from symmetry.base.errors import SymmetryError
 from symmetry.invariants.catalogue import catalogue_of, select
-from symmetry.steps.case import Case
-from symmetry.steps.strategies import draw_cases
+from symmetry.law.case import Case
+from symmetry.steps.cases.strategies import draw_cases
 from symmetry.targets.resolve import as_step_target, resolve_step
-from tests.checker import steps
 from tests.checking import check_target, plan_of
+from tests.steps import checked as steps
 
 CASE = Case(9, 4, 5, 3, 0.5, 3, "float32", "pixels", "scaled", 0)
 OWN = as_step_target(steps.sound, "mine")

@@ -8,10 +8,10 @@ from symmetry.base import memory
 from symmetry.base.errors import SymmetryError
 from symmetry.invariants.catalogue import select
 from symmetry.report.verdicts import conclusion, failures
-from symmetry.trainings.training import TrainingTarget
+from symmetry.training.target import TrainingTarget
 from tests.checking import plan_of
 from tests.conftest import needs
-from tests.trainings.small import checked, kinds, training
+from tests.training.small import checked, kinds, training
 
 pytestmark = needs("torch")
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from symmetry.checker.verdict import Verdict, exit_code, settled
-from symmetry.invariants.measurement import Violation
+from symmetry.law.measurement import Violation
 
 KINDS = ("violated", "error", "rounding", "expected failure", "holds", "vacuous", "not applicable")
 

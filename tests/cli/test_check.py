@@ -14,8 +14,8 @@ import pytest
 
 from symmetry.cli import execute
 from symmetry.invariants.catalogue import catalogue_of, select
-from symmetry.steps.case import Case
-from symmetry.steps.strategies import draw_cases
+from symmetry.law.case import Case
+from symmetry.steps.cases.strategies import draw_cases
 from tests.cli.process import SYMMETRY, Finished, assert_one_line, environment, symmetry
 from tests.conftest import needs
 

@@ -81,7 +81,7 @@ def test_a_file_that_is_no_recorded_run(tmp_path, data, phrase):
 
 
 def test_two_layer_steps(tmp_path):
-    steps = [f"tests.comparison.steps:{name}" for name in ("step", "in_another_order", "tanh")]
+    steps = [f"tests.steps.compared:{name}" for name in ("step", "in_another_order", "tanh")]
     asked = "compare", *steps, "--examples", 10, "--dtype", "float64", "--output", tmp_path
     done = symmetry(*asked, cwd=ROOT)
     assert done.status == 1, done.err

@@ -17,7 +17,7 @@ from symmetry.cli.options import (
     read_cases,
 )
 from symmetry.experiment.settings import Settings
-from symmetry.steps.case import Case
+from symmetry.law.case import Case
 
 CASE = Case(4, 3, 2, 2, 0.5, 1, "float32", "unit", "zero", 0)
 

@@ -20,7 +20,7 @@ import pytest
 import symmetry.cli as cli
 from symmetry.experiment import run as experiment
 from tests.cli.process import SYMMETRY, Finished, assert_one_line, environment, symmetry
-from tests.data.files import NAMES, idx_bytes, sample_files, write_files
+from tests.experiment.data.files import NAMES, idx_bytes, sample_files, write_files
 from tests.tiny import LastUnitCore
 
 FILES = ["mnist-confusion.png", "mnist-curves.png", "mnist-w1.png", "mnist.json", "mnist.md"]

@@ -8,8 +8,8 @@ from typing import Any
 
 from symmetry import SymmetryError, compare
 from symmetry.invariants.catalogue import CATALOGUE, Invariant
-from symmetry.trainings.start import TrainingStart
-from symmetry.trainings.training import TrainingTarget
+from symmetry.training.start import TrainingStart
+from symmetry.training.target import TrainingTarget
 from tests.sound.trainings.steps import SOUND
 
 LEAST = 45  # model types of transformers
@@ -44,7 +44,7 @@ def attended() -> Iterator[Row]:
     """Yield how SDPA compares with eager attention, for model types that take a mask."""
     import transformers
 
-    from tests.survey.language import NotBuiltError, Recipe, model_types, recipe_of
+    from tests.studies.survey.language import NotBuiltError, Recipe, model_types, recipe_of
 
     @dataclass(frozen=True)
     class Attending(Recipe):

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from symmetry.comparison.judge import judge
 from symmetry.comparison.side import Side, scales
-from symmetry.trainings.shown import Key, Shown
-from symmetry.trainings.start import DRAWS, MORE_DRAWS
+from symmetry.training.shown import Key, Shown
+from symmetry.training.start import DRAWS, MORE_DRAWS
 
 WEIGHT = Key("update", "model.weight")
 START = np.array([1.0, 2.0])

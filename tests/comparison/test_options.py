@@ -7,7 +7,7 @@ import pytest
 from symmetry.base.errors import SymmetryError, TrainingError
 from symmetry.checker.verdict import Verdict
 from symmetry.comparison.options import Options
-from symmetry.steps.case import Case
+from symmetry.law.case import Case
 
 
 @pytest.mark.parametrize(

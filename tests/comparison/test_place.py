@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from symmetry.comparison.place import place
-from symmetry.trainings.shown import Call, Key, Shown
+from symmetry.training.shown import Call, Key, Shown
 
 DATA, INNER, OUTER = Key("data", "input 0"), Key("forward", "fc1"), Key("forward", "fc2")
 LOSS, BACK, FIRST = Key("loss", ""), Key("backward", "fc2"), Key("backward", "fc1")

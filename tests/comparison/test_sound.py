@@ -6,13 +6,13 @@ import importlib.util
 import json
 from pathlib import Path
 
-from symmetry.trainings.start import THRESHOLDS
+from symmetry.training.start import THRESHOLDS
 from tests.conftest import needs
 
 pytestmark = needs("torch")
 
 if importlib.util.find_spec("torch") is not None:
-    from tests.comparison.__main__ import report
+    from tests.studies.comparison.__main__ import report
 
 REPORTS = Path(__file__).parents[2] / "reports"
 MEASUREMENTS = json.loads((REPORTS / "comparisons.json").read_text("utf-8"))

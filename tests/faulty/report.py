@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from symmetry.invariants.catalogue import Invariant, catalogue_of, select
+from symmetry.law.case import EXAMPLES
 from symmetry.report.filling import environment, fill_paragraphs
-from symmetry.steps.case import EXAMPLES
 from tests.faulty.fault import DEEPCRIME, OTHERS, Fault
 from tests.faulty.survey import Acquittal, Catch, Survey
 from tests.sound import Sound

@@ -9,8 +9,8 @@ from functools import partial
 
 from symmetry.checker.verdict import Verdict
 from symmetry.invariants.catalogue import catalogue_of, select
-from symmetry.steps.case import Case
-from symmetry.steps.strategies import draw_cases
+from symmetry.law.case import Case
+from symmetry.steps.cases.strategies import draw_cases
 from symmetry.targets.resolve import as_step_target
 from tests.checking import check
 from tests.faulty import FAULTY, Fault

@@ -8,7 +8,7 @@ import pytest
 
 from symmetry.checker.verdict import Verdict
 from symmetry.report.files import Figure
-from symmetry.steps.strategies import draw_cases
+from symmetry.steps.cases.strategies import draw_cases
 from tests.conftest import needs
 from tests.faulty import FAULTY
 from tests.faulty.report import render

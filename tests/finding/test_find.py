@@ -20,7 +20,7 @@ if importlib.util.find_spec("torch") is not None:
     import torch
 
     from symmetry.finding.find import find
-    from symmetry.trainings.training import TrainingTarget
+    from symmetry.training.target import TrainingTarget
     from tests.finding import models
 
     MODELS = models.COUNTED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from symmetry.trainings.training import TrainingTarget
+from symmetry.training.target import TrainingTarget
 from symmetry.units.units import Part, Units
 from tests.conftest import needs
 

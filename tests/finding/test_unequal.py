@@ -16,7 +16,7 @@ if importlib.util.find_spec("torch") is not None:
     from torch import nn
 
     from symmetry.finding.find import find
-    from symmetry.trainings.training import TrainingTarget
+    from symmetry.training.target import TrainingTarget
     from tests.finding.models import Model, classify, normal
 
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from symmetry.trainings.trace import Node, Trace
+from symmetry.training.trace import Node, Trace
 
 
 class Steps:

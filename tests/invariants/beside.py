@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from symmetry.trainings.training import TrainingTarget
+from symmetry.training.target import TrainingTarget
 from tests.checking import check_target
 
 

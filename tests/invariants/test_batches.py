@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from symmetry.trainings.training import TrainingTarget
+from symmetry.training.target import TrainingTarget
 from tests.checking import check_target
 from tests.conftest import needs
-from tests.trainings.small import checked
+from tests.training.small import checked
 
 pytestmark = needs("torch")
 

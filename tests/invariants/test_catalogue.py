@@ -7,7 +7,7 @@ import pytest
 
 from symmetry.base.errors import SymmetryError, TargetError
 from symmetry.invariants.catalogue import catalogue_of, select
-from symmetry.invariants.splits import elaborated
+from symmetry.steps.invariants.splits import elaborated
 from tests.invariants.helpers import (
     exact_step,
     make_problem,

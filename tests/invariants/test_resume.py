@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.conftest import needs
-from tests.trainings.small import checked, kinds
+from tests.training.small import checked, kinds
 
 pytestmark = needs("torch")
 

@@ -6,10 +6,10 @@ import re
 
 import pytest
 
-from symmetry.invariants.measurement import Measurement, Violation
 from symmetry.invariants.unread import unless_initialised
-from symmetry.trainings.start import TrainingStart
-from symmetry.trainings.training import TrainingTarget
+from symmetry.law.measurement import Measurement, Violation
+from symmetry.training.start import TrainingStart
+from symmetry.training.target import TrainingTarget
 from tests.conftest import needs
 from tests.invariants.beside import beside, noisy_by_numpy, stepping, verdicts
 

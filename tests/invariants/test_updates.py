@@ -6,7 +6,7 @@ import pytest
 
 from tests.conftest import needs
 from tests.invariants.beside import beside, noisy_by_numpy, verdicts
-from tests.trainings.small import checked, kinds, training
+from tests.training.small import checked, kinds, training
 
 pytestmark = needs("torch")
 

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from symmetry.base.random import Random
-from symmetry.data.dataset import Dataset
-from symmetry.data.mnist import load_mnist
+from symmetry.experiment.data.dataset import Dataset
+from symmetry.experiment.data.mnist import load_mnist
 from symmetry.network import formulas
 from symmetry.network.collapsed import CollapsedCore
 from symmetry.network.core import Core

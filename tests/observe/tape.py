@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from symmetry.observe.call import Call
-from symmetry.observe.numpy import observing
 from symmetry.observe.place import Places
+from symmetry.steps.observe.numpy import observing
 
 
 class Tape:

@@ -16,7 +16,7 @@ if importlib.util.find_spec("torch") is not None:
     import torch
     from torch import nn
 
-    from symmetry.observe.torch import observing
+    from symmetry.torch.modes.recorder import observing
 
 HERE = str(Path(__file__))
 

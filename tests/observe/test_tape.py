@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from symmetry.observe.numpy import observed, observing
 from symmetry.observe.place import Places
 from symmetry.observe.tape import Tape
+from symmetry.steps.observe.numpy import observed, observing
 
 
 def recorded(function, **options):

@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 from symmetry import Explanation
-from symmetry.culprit.explained import Culprit, Difference, Operand
+from symmetry.explanation.explained import Culprit, Difference, Operand
 from symmetry.finding.coverage import Unequal
 from symmetry.observe.place import Place
 from symmetry.report.explained import named

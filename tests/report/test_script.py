@@ -10,9 +10,9 @@ import pytest
 from symmetry.base.errors import SymmetryError
 from symmetry.checker.verdict import Verdict
 from symmetry.invariants.catalogue import catalogue_of, select
+from symmetry.law.case import Case
 from symmetry.report import script
 from symmetry.report.script import render_script
-from symmetry.steps.case import Case
 from symmetry.targets.resolve import resolve
 from tests.checking import check
 
@@ -164,7 +164,7 @@ def test_a_module_is_looked_for_in_the_working_directory(tmp_path, monkeypatch):
 def test_a_built_in_trainer_is_imported_from_its_module():
     verdict = verdict_of_builtin()
     text = render_script("torch-autograd", verdict)
-    assert "importlib.import_module('symmetry.builtin.torch_autograd').step" in text
+    assert "importlib.import_module('symmetry.steps.builtin.torch_autograd').step" in text
     assert "sys.path" not in text
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from symmetry.checker.verdict import Checked, Verdict, exit_code
 from symmetry.finding.coverage import Coverage, Unequal
-from symmetry.invariants.measurement import Violation
+from symmetry.law.measurement import Violation
 from symmetry.observe.place import Place
 from symmetry.report.table import (
     by_suspicion,

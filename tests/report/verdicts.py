@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from symmetry.checker.verdict import Verdict
-from symmetry.invariants.measurement import Violation
-from symmetry.steps.case import Case
+from symmetry.law.case import Case
+from symmetry.law.measurement import Violation
 
 CASE = Case(8, 1, 2, 10, 0.5, 3, "float32", "pixels", "zero", 0)
 

@@ -7,8 +7,8 @@ import pytest
 
 from symmetry import explain
 from symmetry.base.errors import SymmetryError, TargetError
+from symmetry.law.case import Case
 from symmetry.network import formulas
-from symmetry.steps.case import Case
 from symmetry.targets.resolve import as_step_target, resolve
 from tests.conftest import needs
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from symmetry.steps.case import Case
-from symmetry.steps.recipes import start_of_case
+from symmetry.law.case import Case
+from symmetry.steps.cases.recipes import start_of_case
 from symmetry.steps.step import StepTarget
 from symmetry.units.state import identical
 

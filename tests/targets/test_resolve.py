@@ -13,9 +13,9 @@ import pytest
 from symmetry.base.errors import SymmetryError
 from symmetry.steps.step import StepTarget
 from symmetry.targets.resolve import as_step_target, expand, resolve, resolve_step
-from symmetry.trainings.training import TrainingTarget
-from tests.builtin.each import EACH_BUILTIN
+from symmetry.training.target import TrainingTarget
 from tests.conftest import needs
+from tests.steps.builtin.each import EACH_BUILTIN
 from tests.targets.files import message, write
 
 
@@ -51,7 +51,7 @@ def test_a_missing_framework_names_the_extra(folder, monkeypatch):
     for module in ("torch", "jax"):
         monkeypatch.setitem(sys.modules, module, None)
     for module in ("torch", "torch_autograd", "jax"):
-        monkeypatch.delitem(sys.modules, f"symmetry.builtin.{module}", raising=False)
+        monkeypatch.delitem(sys.modules, f"symmetry.steps.builtin.{module}", raising=False)
     for name, framework in (("torch", "torch"), ("torch-autograd", "torch"), ("jax", "jax")):
         text = message(name)
         assert text.startswith(
@@ -62,12 +62,12 @@ def test_a_missing_framework_names_the_extra(folder, monkeypatch):
 
 def test_a_broken_framework_is_not_called_missing(folder, monkeypatch):
     write(folder / "jax.py", "raise OSError('libjax.so: undefined symbol')")
-    monkeypatch.delitem(sys.modules, "symmetry.builtin.jax", raising=False)
+    monkeypatch.delitem(sys.modules, "symmetry.steps.builtin.jax", raising=False)
     for name in [m for m in sys.modules if m.partition(".")[0] == "jax"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.syspath_prepend(folder)
     assert message("jax") == (
-        "'jax': importing symmetry.builtin.jax raised OSError: "
+        "'jax': importing symmetry.steps.builtin.jax raised OSError: "
         "libjax.so: undefined symbol (jax.py, line 1)"
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from symmetry.trainings.training import TrainingTarget
+from symmetry.training.target import TrainingTarget
 
 
 @dataclass(frozen=True)

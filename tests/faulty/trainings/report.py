@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from symmetry.invariants.catalogue import catalogue_of
 from symmetry.report.files import Figure, plain
 from symmetry.report.filling import environment, fill_paragraphs
-from symmetry.trainings.start import THRESHOLDS
+from symmetry.training.start import THRESHOLDS
 from tests.faulty.trainings import TOLD
 from tests.faulty.trainings.survey import Fared
 

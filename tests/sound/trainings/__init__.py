@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from symmetry.trainings.training import TrainingTarget
+from symmetry.training.target import TrainingTarget
 from tests.sound.trainings.scripts import SCRIPTS
 from tests.sound.trainings.steps import SOUND
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from symmetry.trainings.torch.script.script import Script
-from symmetry.trainings.torch.script.source import Source
-from symmetry.trainings.training import TrainingTarget
+from symmetry.torch.script.script import Script
+from symmetry.torch.script.source import Source
+from symmetry.training.target import TrainingTarget
 
 FOLDER = Path(__file__).parents[1] / "scripts"
 

@@ -1,0 +1,1 @@
+"""Checks of several targets, side by side or on a cluster."""

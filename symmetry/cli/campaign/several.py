@@ -1,0 +1,184 @@
+"""Many targets: each is checked by a process of its own, on this machine or on others.
+
+A target is sent by its name. What comes back is one line of JSON: what ``check --json`` writes,
+with the target's name, the seconds that it took, its memory, and how it ended.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from symmetry.base.errors import SymmetryError
+from symmetry.base.folders import TemporaryFolder
+from symmetry.base.processes import command
+from symmetry.cli.options import as_typed, typed_options
+from symmetry.cli.screen import current, say
+
+_OURS = ("jobs", "results", "since", "scheduler", "json", "output", "in_process", "line", "script")
+Line = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a worker is told: a command line but for the target, and where it is obeyed."""
+
+    options: tuple[str, ...]
+    folder: str
+
+    def check(self, target: str) -> tuple[Line, str]:
+        """Check one target in a process of its own; return its line, and what was printed."""
+        from symmetry.base.names import typed
+        from symmetry.report.table import ended
+
+        words, behind = typed(target)
+        began = time.monotonic()
+        with TemporaryFolder() as folder:
+            file = Path(folder) / "line.json"
+            options = (*self.options, "--line", str(file))
+            done = subprocess.run(
+                command("symmetry.cli", "check", *words, *options, "--", *behind),
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                check=False,
+            )
+            try:
+                line = json.loads(file.read_text("utf-8"))
+            except (OSError, ValueError):  # it could not do its work
+                *_, why = done.stderr.strip().splitlines() or ["it said nothing"]
+                why = why.removeprefix("error: ")
+                line = {"trainer": target, "error": why, "results": []}
+        seconds = round(time.monotonic() - began, 2)
+        whole = {"target": target, **line, "seconds": seconds, "ended": ended(line)}
+        printed = done.stdout if "error" not in line else f"{done.stdout}error: {line['error']}\n"
+        return whole, printed
+
+
+def check_several(
+    names: Sequence[str],
+    left_out: Sequence[str],
+    *,
+    json: Path | None,
+    output: Path | None,
+    since: Path | None,
+    **how: Any,
+) -> int:
+    """Check the targets of these names; print and write their table, and return the exit status."""
+    from symmetry.base.files import writable_directory, writable_files, write_all
+    from symmetry.report import table
+
+    writable_files(json)
+    if output is not None:
+        writable_directory(output, table.MARKDOWN)
+    before = read_lines(since) if since is not None else {}
+    lines = check_all(names, Work(typed_options(_OURS), str(Path.cwd())), **how)
+    shown = table.by_suspicion(lines)
+    if since is not None:
+        shown = table.changed(shown, before)
+        say(f"{len(shown)} of {len(lines)} targets have changed since {since}")
+    for text in (*table.table_lines(shown, left_out), ""):
+        say(text)
+    contents: dict[Path, str | bytes] = {}
+    if json is not None:
+        contents[json] = table.table_json(lines)
+    if output is not None:
+        contents |= table.render_models(lines, left_out, as_typed()).contents(output)
+    write_all(contents)
+    for file in contents:
+        say(f"wrote {file}")
+    say(table.sum_up(lines))
+    return table.worst_code(lines)
+
+
+def check_all(
+    targets: Sequence[str],
+    work: Work,
+    *,
+    jobs: int,
+    results: Path | None,
+    scheduler: str | None,
+) -> list[Line]:
+    """Check targets side by side; return their lines, in the order of the targets.
+
+    Each line is appended to ``results`` as soon as it is there. Targets that have a line there are
+    not checked again.
+    """
+    known = read_lines(results) if results is not None and results.exists() else {}
+    missing = [target for target in targets if target not in known]
+    if len(missing) < len(targets):
+        say(f"{len(targets) - len(missing)} of {len(targets)} targets are in {results} already\n")
+    with _executor(jobs, scheduler) as executor:
+        futures = [executor.submit(work.check, target) for target in missing]
+        for number, future in enumerate(as_completed(futures), 1):
+            line, text = _result(future, missing[futures.index(future)])
+            known[line["target"]] = line
+            if results is not None:
+                _append(results, line)
+            say(text)
+            current().doing("targets", number, len(missing))
+    return [known[target] for target in targets]
+
+
+def read_lines(file: Path) -> dict[str, Line]:
+    """Return the lines of a file of results, by target; the last of a target counts.
+
+    A line that a killed process has not finished is none.
+
+    Raises
+    ------
+    SymmetryError
+        If the file cannot be read.
+    """
+    try:
+        texts = file.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SymmetryError(f"{file} cannot be read: {error}") from None
+    lines = {}
+    for text in texts:
+        with suppress(ValueError, KeyError, TypeError):
+            line = json.loads(text)
+            lines[line["target"]] = line
+    return lines
+
+
+def _append(file: Path, line: Mapping[str, Any]) -> None:
+    """Append a line, behind the end of a line that was not finished."""
+    with file.open("a+b") as opened:
+        if opened.tell():
+            opened.seek(-1, 2)
+            if opened.read(1) != b"\n":
+                opened.write(b"\n")
+        opened.write(json.dumps(line).encode() + b"\n")
+
+
+def _result(future: Any, target: str) -> tuple[Line, str]:
+    """Return what a worker has found, or that it ended."""
+    try:
+        found: tuple[Line, str] = future.result()
+    except Exception as error:  # of a cluster: a worker that died more often than it may
+        why = f"no worker could check it: {type(error).__name__}: {error}"
+        return {"target": target, "trainer": target, "error": why, "results": []}, f"error: {why}"
+    return found
+
+
+@contextmanager
+def _executor(jobs: int, scheduler: str | None) -> Iterator[Executor]:
+    """Yield what runs functions: threads here, each of which waits for a process; or a cluster."""
+    if scheduler is None:
+        with ThreadPoolExecutor(jobs) as executor:
+            yield executor
+        return
+    from symmetry.cli.campaign.cluster import connected
+
+    with connected(scheduler) as executor:
+        yield executor

@@ -1,0 +1,329 @@
+"""Runs a command in another process, and believes nothing but a finished report.
+
+The command executes code under test, which may do anything. The other process (``child.py``) obeys
+the same command line. If it ends without a report, hangs or is killed, that is the verdict on the
+case that was running, and a new process takes up the rest. Nothing heavy is imported here.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import os
+import pickle
+import queue
+import signal
+import subprocess
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import closing, suppress
+from typing import IO, Any
+
+import click
+
+from symmetry.base import ranks
+from symmetry.base.calls import Pace
+from symmetry.base.errors import SymmetryError
+from symmetry.base.folders import TemporaryFolder
+from symmetry.base.limits import Limits
+from symmetry.base.names import RECORDED, split_tail, with_arguments
+from symmetry.base.processes import FOLDER, adopt_orphans, children, end_children, ending, start
+from symmetry.cli.isolation import child
+from symmetry.cli.isolation.child import Order, verdicts_of
+from symmetry.cli.options import flag, option
+from symmetry.cli.screen import Screen, current, terminal
+
+_FIRST = 5  # times as long as any other may a first call take: it may import and compile
+_START = 60  # seconds until a process has begun: what it imports then is ours, on a busy machine
+_MOST_PRINTED = 10_000  # bytes of what a target prints
+_RUNS = 45  # that a check of a training makes, about
+_SLOW, _SHORT, _LONG = 5, 10, 120  # seconds before the first step of a script; of checks
+_PATIENCE = 2  # hangs, until first calls get no more time; ends between cases, until nothing is run
+
+
+class Isolated(click.Command):
+    """A command that runs in another process, unless --in-process or torchrun says otherwise.
+
+    Its arguments are names of targets. A module that is run as a script may be given as ``-m
+    MODULE``; what follows ``--`` are the arguments of scripts.
+    """
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        what = "Seconds that one call of the target may take, a first one five times as many."
+        option("--timeout", "S", what, 60, click.FloatRange(min=0, min_open=True))(self)
+        what = "Run the target in this process, for debuggers; nothing protects it then."
+        flag("--in-process", what)(self)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        own, tail = split_tail(args)
+        rest = super().parse_args(ctx, own)
+        names = {
+            argument.name: ctx.params[argument.name]
+            for argument in self.params
+            if isinstance(argument, click.Argument) and argument.type is click.STRING
+        }
+        if tail and not any(names.values()):
+            raise click.UsageError("-- is followed by the arguments of a script: name one before.")
+        for argument, given in names.items():
+            if isinstance(given, str):
+                ctx.params[argument] = with_arguments(given, tail)
+            elif given is not None:
+                ctx.params[argument] = tuple(
+                    n if n.endswith(RECORDED) else with_arguments(n, tail) for n in given
+                )
+        return rest
+
+    def invoke(self, ctx: click.Context) -> Any:
+        timeout, in_process = ctx.params.pop("timeout"), ctx.params.pop("in_process")
+        limits = Limits()
+        if ctx.params.get("line"):  # one target; what checks several has no limits itself
+            limits = Limits(ctx.params["time_limit"], ctx.params["memory"])
+        if in_process or isinstance(current(), child.Remote):
+            return super().invoke(ctx)
+        if ranks.world() > 1:  # torchrun starts the processes, and ends them
+            with terminal(quiet=ranks.rank() > 0):
+                return super().invoke(ctx)
+        for name in ("SIGTERM", "SIGHUP"):  # as Ctrl-C: the other process ends with this one
+            number = getattr(signal, name, None)
+            if number and signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, signal.default_int_handler)
+        with (
+            terminal() as screen,
+            TemporaryFolder() as folder,
+        ):
+            work = _Work(ctx.find_root().obj, timeout, limits, screen, folder)
+            try:
+                return work.finish()
+            except KeyboardInterrupt:
+                self.interrupted(ctx.params, work.known())
+                raise
+
+    def interrupted(self, params: Mapping[str, Any], known: Mapping[str, list[Any]]) -> None:
+        """Do what is left to do after a Ctrl-C, with the verdicts that are known by target."""
+
+
+class _Work:
+    """A command line, what became of it so far, and how to go on."""
+
+    def __init__(
+        self, arguments: list[str], timeout: float, limits: Limits, screen: Screen, folder: str
+    ) -> None:
+        self._order = Order(os.urandom(8).hex(), list(arguments), screen.live)
+        self._limits = limits
+        self._timeout, self._screen, self._folder = timeout, screen, folder
+        self._left = _MOST_PRINTED
+        self._shown: list[Any] = []
+        self._target = ""
+        # What is being run, and the verdict on it if the process ends, as ``known`` has them.
+        self._running: tuple[Any, str] | None = None
+        self._idle: Counter[str] = Counter()
+        self._returned = 0  # calls of the target
+        self._hung = 0
+        self._doing: list[Any] = []  # what was last said of it
+        self._warned = False  # whether it was said that runs are slow to begin
+
+    def known(self) -> dict[str, list[Any]]:
+        """Return the verdicts so far, by target."""
+        found: dict[str, list[Any]] = {}
+        for target, *_ in self._order.known:
+            found[target] = list(verdicts_of(self._order, target).values())
+        return found
+
+    def finish(self) -> int:
+        """Start processes until one reports the command's exit status; return that."""
+        self._screen.doing("starting", 0, None)
+        while True:
+            self._target, self._running = "", None
+            with closing(_Process(self._order, self._pass_on, self._folder)) as process:
+                finished = self._follow(process)
+            if isinstance(finished, int):
+                return finished
+            self._learn(finished)
+
+    def _follow(self, process: _Process) -> int | str:
+        """Return the exit status that a process reports, or say how it ended without one."""
+        shown = iter(tuple(self._shown))  # what was said before is not said again
+        calls, since, first, loading = 0, time.monotonic(), True, True
+        while True:
+            kind, *values = process.receive() or ["silence"]
+            if over := self._limits.exceeded(values[-1] if kind == "call" else 0):
+                return over
+            if kind == "call":
+                returned, inside, first_of_its_kind, loads, pace, _ = values
+                self._tell(Pace(*pace))
+                if returned == calls and inside:
+                    first, loading, kind = first_of_its_kind, loads, "silence"
+                else:
+                    calls, first, loading = returned, True, False  # until the next call is known
+            if kind == "silence":  # a sign of life during a call is none that it will return
+                patient = loading or (first and self._hung < _PATIENCE)
+                limit = self._timeout * (_FIRST if patient else 1)
+                if not self._target:
+                    limit = max(limit, _START)
+                if time.monotonic() - since < limit:
+                    continue
+                if not self._target:
+                    return f"nothing was heard of it for {limit:g} seconds"
+                self._hung += 1
+                known = {target for (target, *_), (_, end) in self._order.known.items() if not end}
+                if self._running and not self._returned + calls and self._target not in known:
+                    why = (
+                        f"not run: no call has ever returned, within {limit:g} seconds (--timeout)"
+                    )
+                    self._order.stopped[self._target] = why
+                return f"the target did not return within {limit:g} seconds (--timeout)"
+            since = time.monotonic()
+            if kind == "text":
+                if values != next(shown, None):
+                    shown = iter(())
+                    self._shown.append(values)
+                    self._screen.text(*values)
+            elif kind == "doing":
+                self._doing = values
+                self._screen.doing(*values)
+            elif kind == "target":
+                self._target, self._running = values[0], None
+            elif kind == "attempt":
+                self._running = tuple(values[0]), values[1]
+            elif kind == "examined":
+                self._order.known[tuple(values[0])] = values[1], None
+                self._running = None
+            elif kind in ("end", "failed", "gone"):
+                self._returned += calls
+                return values[0] if kind == "end" else str(values[0])
+
+    def _tell(self, pace: Pace) -> None:
+        """Say how far a training has come, and once if its runs are slow."""
+        if self._order.arguments[:1] != ["check"]:  # another command makes fewer runs
+            return
+        if pace.run and self._doing:
+            what, number, of, _, bar = self._doing
+            note = f"run {pace.run} of about {_RUNS}, step {pace.step}"
+            if (whole := _whole(pace)) > _SHORT:
+                note += f", about {whole / 60:.1f} min in all"
+            self._screen.doing(what, number, of, note, bar)
+        if not self._warned and (why := why_slow(pace)):
+            self._warned = True
+            self._screen.text(why, err=True)
+
+    def _learn(self, message: str) -> None:
+        """Remember how a process ended, so that the next one does not end in the same way."""
+        order, target, running = self._order, self._target, self._running
+        if not target:
+            raise SymmetryError(f"the process that checks could not begin: {message}")
+        if self._limits.over:
+            order.stopped[target] = f"not run: {message}"
+        if running and running[0] not in order.known:
+            order.known[running[0]] = running[1], message
+            return
+        self._idle[target] += 1
+        begun = any(key[0] == target for key in order.known)
+        if not begun or self._idle[target] > _PATIENCE:
+            order.broken[target] = f"{target}: {message}"
+        elif self._idle[target] == _PATIENCE:
+            order.stopped[target] = f"not run: {message}"
+
+    def _pass_on(self, pipe: IO[bytes]) -> None:
+        """Read all that the target prints, so that it need not wait, and show the beginning."""
+        decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        with suppress(OSError, ValueError):
+            while data := os.read(pipe.fileno(), 1 << 16):
+                if self._left:
+                    click.echo(decoder.decode(data[: self._left]), nl=False, err=True)
+                    if len(data) > self._left:
+                        click.echo("\n(the target prints more, which is not shown)", err=True)
+                    self._left = max(self._left - len(data), 0)
+
+
+class _Process:
+    """A child: a Ctrl-C comes to us alone, and we end it at once."""
+
+    def __init__(self, order: Order, pass_on: Callable[[IO[bytes]], None], folder: str) -> None:
+        self._token = order.token.encode()
+        environment = {**os.environ, FOLDER: folder}
+        adopt_orphans()
+        self._others = children()
+        self._process = start(
+            "symmetry.cli.isolation.worker", stderr=subprocess.PIPE, env=environment
+        )
+        assert self._process.stdin
+        assert self._process.stdout
+        assert self._process.stderr
+        self._messages: queue.SimpleQueue[list[Any] | None] = queue.SimpleQueue()
+        with suppress(BrokenPipeError):  # it ended already, which is noticed in a moment
+            pickle.dump(order, self._process.stdin)
+            self._process.stdin.close()
+        self._pipes = self._process.stdout, self._process.stderr
+        self._threads = [
+            threading.Thread(target=target, args=(pipe,), daemon=True)
+            for target, pipe in zip((self._read, pass_on), self._pipes, strict=True)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> None:
+        """End it and what it has started, in the middle of whatever they do."""
+        if hasattr(os, "killpg"):
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.kill()
+        self._process.wait()
+        end_children(self._others)  # what it has started in sessions of their own
+        for thread, pipe in zip(self._threads, self._pipes, strict=True):
+            thread.join(timeout=0.2)  # for what it has printed last
+            if not thread.is_alive():  # else a process that it has started holds the pipe
+                pipe.close()
+
+    def receive(self) -> list[Any] | None:
+        """Return the next message, ["gone", why] after the last; None if none comes for a while."""
+        try:
+            message = self._messages.get(timeout=child.SECONDS)
+        except queue.Empty:
+            return None
+        return message or ["gone", self._death()]
+
+    def _read(self, pipe: IO[bytes]) -> None:
+        """Queue messages until there are no more; what is none of ours ends them, too."""
+        with suppress(OSError, ValueError):
+            while (line := pipe.readline()).startswith(self._token):
+                self._messages.put(json.loads(line.removeprefix(self._token)))
+        self._messages.put(None)
+
+    def _death(self) -> str:
+        """Say how it ended."""
+        try:
+            status = self._process.wait(timeout=1)
+        except subprocess.TimeoutExpired:  # it has closed its pipes, and goes on
+            return "the target closed or used files that are not its own"
+        if status >= 0:
+            return f"the target ended its process ({ending(status)})"
+        memory = ", as the system does when memory runs out" if -status == signal.SIGKILL else ""
+        return f"the target's process was killed ({ending(status)}{memory})"
+
+
+def _whole(pace: Pace) -> float:
+    """Return the seconds that a check takes, about."""
+    return max(pace.spent, pace.evaluated) / max(pace.run, 1) * _RUNS
+
+
+def why_slow(pace: Pace) -> str:
+    """Say what makes a check slow, and what to do about it; nothing if it is not, or not known."""
+    whole = _whole(pace)
+    if pace.run < 2 or (whole < _LONG and pace.setup < _SLOW):
+        return ""
+    if pace.evaluated > pace.spent / 2:
+        often, long = pace.evaluations // pace.run, pace.evaluated / pace.run
+        what = f"a run calls models without gradients {often:,} times ({pace.evaluates})"
+        what, cure = f"{what}: {long:.0f} seconds", "less evaluation, by arguments of the script,"
+    elif pace.setup * pace.run > pace.spent / 2:
+        what = f"a run needs {pace.setup:.0f} seconds before its first step"
+        cure = "less data, by arguments of the script,"
+    else:
+        what, cure = f"a run takes {pace.spent / pace.run:.0f} seconds", "a smaller batch or model,"
+    return (
+        f"{what}, and a check makes about {_RUNS}: {whole / 60:.0f} min; {cure} or --only make it "
+        "shorter"
+    )

@@ -1,0 +1,168 @@
+"""The record of what watching a target came to: the operations that split its equal units."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from symmetry.base.user_code import Phase
+from symmetry.explanation.replay import Script
+from symmetry.finding.coverage import Unequal
+
+Outcome = Literal[
+    "nothing split",
+    "explained",
+    "rounding",
+    "another way",
+    "not reached",
+    "compiled only",
+    "not while observed",
+    "unequal",
+]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far units of one array are apart that should be equal.
+
+    Attributes
+    ----------
+    groups
+        In words: which units form which group.
+    ulps
+        The largest distance; None for numbers without ulps.
+    relative
+        The largest relative distance.
+    size
+        Against what came before: a jump, or of the size of rounding.
+    """
+
+    groups: str
+    ulps: int | None
+    relative: float
+    size: str
+
+
+@dataclass(frozen=True)
+class Operand:
+    """An array that went into an operation, or came out of it.
+
+    Attributes
+    ----------
+    dtype
+        As its library calls it.
+    shape
+        Its lengths.
+    strides
+        In entries, not in bytes.
+    memory
+        Contiguous, transposed or strided.
+    units
+        Where its units are, and whether they are equal.
+    """
+
+    dtype: str
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    memory: str
+    units: str
+
+
+@dataclass(frozen=True)
+class Culprit:
+    """An operation that made units different which were equal.
+
+    Attributes
+    ----------
+    operation
+        Its name, as in ``aten.mm`` or ``matmul``.
+    file, line, source
+        Where the user's code asks for it, and the text of that line.
+    phase
+        What the training was at.
+    module
+        The path of the module whose forward it belongs to.
+    parameter
+        The array of the state that it writes into, in the user's terms; empty if that is not known.
+    rows
+        Which places of that array.
+    step
+        The step of the run, from 1.
+    cause
+        What it did, in a sentence.
+    operands, result
+        The arrays that went into it, and the one that tells the units apart; None if no run was
+        watched.
+    difference
+        How far the units of the result are apart; None if no run was watched.
+    remarks
+        Where operands come from.
+    evidence
+        What repeating it, and making its result equal, came to.
+    script
+        Does it again alone; None if that cannot be written.
+    """
+
+    operation: str
+    file: str
+    line: int
+    source: str
+    phase: Phase
+    module: str
+    parameter: str
+    rows: str
+    step: int
+    cause: str
+    operands: tuple[Operand, ...]
+    result: Operand | None
+    difference: Difference | None
+    remarks: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
+    script: Script | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What watching a target came to.
+
+    Attributes
+    ----------
+    target
+        The target's name.
+    outcome
+        *nothing split*: equal units stayed equal. *explained*: there is a culprit. *rounding*: what
+        splits the units is of the size of rounding. *another way*: it cannot be told, the run takes
+        another way when units differ. *not reached*: no operation that was seen splits them.
+        *compiled only*: only the compiled step splits them. *not while observed*: they split, but
+        not while the run was watched. *unequal*: no equal units of the training split, but the
+        culprits make units of layers unequal.
+    steps
+        How many steps were compared.
+    step
+        The first one after which units differ; None if they stay equal.
+    units
+        The name of their group.
+    array
+        The array of the state that shows it first.
+    difference
+        How far the units are; None if equal units stay equal, but an exchange of two units that
+        differ does more than exchange them.
+    observed
+        How many array operations were seen.
+    culprits
+        The operations that split them, the first one first; one that may be rounding comes last.
+    remarks
+        What else a reader should know.
+    without_units
+        The layers whose units are unequal, if that is the outcome.
+    """
+
+    target: str
+    outcome: Outcome
+    steps: int
+    step: int | None = None
+    units: str = ""
+    array: str = ""
+    difference: Difference | None = None
+    observed: int = 0
+    culprits: tuple[Culprit, ...] = ()
+    remarks: tuple[str, ...] = ()
+    without_units: tuple[Unequal, ...] = ()

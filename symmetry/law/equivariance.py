@@ -1,0 +1,258 @@
+"""The law, step(g·s) = g·step(s), on the start of any target.
+
+*Rearrangement*: g moves units that differ; both sides are computed and compared, in multiples of
+the response to a change of one ulp. *Clones*: g exchanges units that start with the same bits, so
+g·s is s, and the state after every step must be the same under g. *Repeatable*: g does nothing, and
+the same run gives the same bits.
+"""
+
+import math
+from collections import deque
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from symmetry.law.measurement import Measurement, Violation
+from symmetry.law.start import Orders, Start
+from symmetry.units import compare
+from symmetry.units.merge import Pair, merged, sources
+from symmetry.units.state import Array, State, difference, finite, has_moved
+from symmetry.units.units import Units
+from symmetry.units.words import in_ulps
+
+_NO_UNITS = "no equal units were found"
+
+Key = tuple[int, str]  # a step, from 0, and an array
+States = Sequence[Mapping[str, Array]]
+Sides = Callable[[int], tuple[States, States]]
+
+
+def permutation(start: Start) -> Measurement:
+    """Compare a run from rearranged units with the rearranged result, all groups at once."""
+    return rearranged(start, start.groups, "units")
+
+
+def rearranged(start: Start, groups: Sequence[Units], kind: str) -> Measurement:
+    """Compare a run from rearranged units of these groups with the rearranged result.
+
+    Witness: differing units are moved; the state moved.
+    """
+    if not groups:
+        return Measurement(counted=False, note=_NO_UNITS, unproved=True)
+    if not start.orders(groups, 0):
+        return Measurement(counted=False, note=f"all {kind} are equal")
+
+    def sides(number: int) -> tuple[States, States]:
+        return _exchanged(start, start.orders(groups, number))
+
+    found = judge(start, sides, f"rearranged {kind}", "the rearranged result")
+    if found.violation is None:
+        return found
+    return replace(found, violation=_blamed(start, groups, found.violation))
+
+
+def clones(start: Start) -> Measurement:
+    """Make units of each group copies of others, and compare them after every step.
+
+    In each group the last unit becomes a copy of the first; of at least five units, the one after
+    the middle a copy of the middle one. Where groups overlap, all that the copies together make
+    equal is made equal.
+    """
+    groups = [units for units in start.groups if not units.chosen]
+    if not groups:
+        return Measurement(counted=False, note=_NO_UNITS, unproved=not start.groups)
+    pairs = [
+        (units, a, b)
+        for units in groups
+        for a, b in ((0, units.count - 1), (units.count // 2, units.count // 2 + 1))
+        if a == 0 or units.count > 4
+    ]
+    source = sources(pairs, {**start.state, **start.result[-1]})
+    changed = {name: array for name, array in start.state.items() if name in source}
+    cloned = start.at(merged(changed, source))
+
+    def sides(_: int) -> tuple[States, States]:
+        return cloned.result, [merged(state, source) for state in cloned.result]
+
+    found = judge(cloned, sides, "clones", "its clone", exact=True)
+    if found.violation is None:
+        return found
+    return replace(found, violation=_split(pairs, found.violation))
+
+
+def repeatable(start: Start) -> Measurement:
+    """Compare a run with a second one, and with a third after other runs in between.
+
+    The first step with a number that is not finite is compared, too.
+
+    Witness: something moved.
+    """
+    first = start.first
+    violation = first_difference(first, start.again(), "a second run")
+    if violation is None:
+        for states in start.others():
+            deque(states, maxlen=0)
+        violation = first_difference(first, start.again(), "a run after other ones")
+    counted = has_moved(start.state, first)
+    if violation is None:
+        return Measurement(counted)
+    message = violation.message + start.remedy
+    violated = Measurement.violated(replace(violation, message=message))
+    return replace(violated, counted=counted)
+
+
+def first_difference(
+    first: Iterable[State], other: Iterable[State], which: str, *, begin: int = 1
+) -> Violation | None:
+    """Return where another run gives other bits than the first one; both begin with this step."""
+    for step, (expected, found) in enumerate(zip(first, other, strict=False), start=begin):
+        for array, a in expected.items():
+            if array not in found or found[array].shape != a.shape:
+                text = f"in step {step} {which} has no {array} of this shape"
+                return Violation(text, step, array)
+            if not compare.identical(a, found[array]):
+                text = f"in step {step} {which} gives another {{array}}: {{at}} is {{ulps}} from "
+                return Violation.between(a, found[array], text + "the first run's", step, array)
+    return None
+
+
+def judge(
+    start: Start, sides: Sides, changed: str, wanted: str, *, exact: bool = False
+) -> Measurement:
+    """Compare two sides in multiples of the response; look closely at what seems a violation.
+
+    ``sides`` returns what was found and what was expected, for rearrangements by number. Those of
+    an ``exact`` comparison are all the same, and whatever differs violates it, if only by rounding.
+    """
+    return replace(_judged(start, sides, changed, wanted, exact=exact), random=tuple(start.random))
+
+
+def _judged(start: Start, sides: Sides, changed: str, wanted: str, *, exact: bool) -> Measurement:
+    if not all(finite(state, start.state) for state in start.result):
+        note = "cannot judge: the run itself has numbers not finite"
+        return Measurement(counted=False, note=note)
+    found, expected = sides(0)
+    if not all(finite(state, start.state) for state in found):
+        note = f"cannot judge: the run from {changed} has numbers not finite"
+        return Measurement(counted=False, note=note)
+    responses = start.responses()
+    ratios = _ratios(found, expected, responses)
+    if max(ratios.values(), default=0.0) > start.limit:
+        responses = start.responses(closely=True)
+        for number in range(1 if exact else start.attempts):
+            pair = sides(number) if number else (found, expected)
+            again = _ratios(*pair, responses)
+            ratios = {key: min(ratio, again[key]) for key, ratio in ratios.items() if key in again}
+    lies = {array for units in start.groups for array in units.arrays}
+    if not any(step == 0 and (name in lies or not lies) for step, name in ratios):
+        note = "cannot judge: one ulp in the parameters moves the arrays by 1 % and more"
+        return Measurement(counted=False, note=note)
+    step, array = key = _worst(ratios, start.limit)
+    text = (
+        f"after step {step + 1} of a run from {changed}, {{at}} is {{a!s}}, {wanted} is {{b!s}}: "
+        f"{ratios[key]:.3g} times the response to one ulp, limit {start.limit:.0f}"
+    )
+    measured = Measurement(
+        has_moved(start.state, start.result),
+        margin=ratios[key] / start.limit,
+        ratio=ratios[key],
+        threshold=start.limit,
+        array=array,
+    )
+    a, b = found[step][array], expected[step][array]
+    if compare.identical(a, b):
+        return measured
+    entry = compare.largest_entry(abs(np.subtract(a, b, dtype=np.float64)))
+    rounding, allowed = ratios[key] <= start.limit, responses[step][array] * start.limit
+    violation = Violation.between(
+        a, b, text, step + 1, array, entry=entry, allowed=allowed, rounding=rounding
+    )
+    violated = not rounding or (exact and measured.counted)
+    return replace(
+        measured, max_ulps=violation.ulps or 0, violation=violation if violated else None
+    )
+
+
+def _worst(ratios: Mapping[Key, float], limit: float) -> Key:
+    """Return where the largest ratio is: of those above the limit, in the first step.
+
+    What a reader knows by name says more than what an optimiser keeps for it.
+    """
+    over = [key for key, ratio in ratios.items() if ratio > limit]
+    first = [key for key in over if key[0] == min(over)[0]]
+    return max(first or ratios, key=lambda k: (k in over and "model." in k[1][:6], ratios[k]))
+
+
+def _ratios(
+    found: States, expected: States, responses: Sequence[Mapping[str, float]]
+) -> dict[Key, float]:
+    """Return deviation by response of each array that can be judged, by step and name."""
+    return {
+        (step, name): ratio(difference(array, found[step].get(name)), response[name])
+        for step, response in enumerate(responses)
+        for name, array in expected[step].items()
+        if name in response
+    }
+
+
+def holds(start: Start, found: States, beside: Container[str] = ()) -> bool:
+    """Return whether the states of another run are the result, up to rounding looked at closely.
+
+    The arrays ``beside`` do not count.
+    """
+    ratios = _ratios(found, start.result, start.responses(closely=True))
+    counting = (ratio for (_, name), ratio in ratios.items() if name not in beside)
+    return all(map(finite, found)) and max(counting, default=0.0) <= start.limit
+
+
+def ratio(deviation: float, response: float) -> float:
+    """Return how many times the response a deviation is."""
+    if deviation == 0:
+        return 0.0
+    return deviation / response if response else math.inf
+
+
+def _exchanged(start: Start, orders: Orders) -> tuple[States, States]:
+    """Return the states of a run from the rearranged start, and the rearranged ones."""
+
+    def change(state: State) -> State:
+        for units, order in orders:
+            state = units.rearranged(state, order)
+        return state
+
+    state = change(start.state)
+    moved = {name: array for name, array in state.items() if array is not start.state[name]}
+    return start.states(moved), [dict(change(state)) for state in start.result]
+
+
+def _blamed(start: Start, groups: Sequence[Units], violation: Violation) -> Violation:
+    """Name the group of units: of those in the array, the one that violates most on its own."""
+    worst, blamed = 0.0, violation
+    for units in groups:
+        if len(groups) > 1 and violation.array not in units.arrays:
+            continue
+        orders = start.orders([units])
+        own = math.inf
+        if len(groups) > 1:
+            ratios = _ratios(*_exchanged(start, orders), start.responses())
+            own = ratios.get((violation.iteration - 1, violation.array), 0.0)
+        if own > worst:
+            pair = units.pair_at(violation.array, violation.entry or (), orders[0][1])
+            worst, blamed = own, replace(violation, group=units.name, units=pair)
+    return blamed
+
+
+def _split(pairs: Sequence[Pair], violation: Violation) -> Violation:
+    """Say which units of which group are no longer equal."""
+    entry = violation.entry or ()
+    for units, usual, odd in pairs:
+        if units.unit_at(violation.array, entry) == odd:
+            how_far = violation.message.rpartition(": ")[2]
+            message = (
+                f"after step {violation.iteration} unit {odd} of {units.name} is no longer equal "
+                f"to unit {usual}: {violation.array}{list(entry)} is "
+                f"{in_ulps(violation.ulps or 0)} off, {how_far}"
+            )
+            return replace(violation, message=message, group=units.name, units=(odd, usual))
+    return violation

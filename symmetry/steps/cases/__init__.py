@@ -1,0 +1,1 @@
+"""Cases of two-layer steps: drawn, shrunk, and made into starts."""

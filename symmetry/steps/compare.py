@@ -1,0 +1,235 @@
+"""Comparing two-layer steps with a reference: on drawn cases, and the smallest that differs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from symmetry.base.errors import SymmetryError, TargetError
+from symmetry.base.random import Random
+from symmetry.comparison.options import Options
+from symmetry.comparison.outcome import Compared, First, Other, Result
+from symmetry.law.case import Case, with_distinct_sizes
+from symmetry.law.equivariance import ratio
+from symmetry.steps.cases.recipes import make_start
+from symmetry.steps.cases.shrink import shrink
+from symmetry.steps.phase import phase_of
+from symmetry.steps.response import response
+from symmetry.steps.start import StepStart
+from symmetry.steps.step import StepTarget
+from symmetry.training.start import POWER
+from symmetry.units.state import (
+    Array,
+    State,
+    difference,
+    finite,
+    has_moved,
+    identical,
+    largest,
+)
+
+_NEARBY = 121  # a stream of a case's seed
+
+States = list[dict[str, Array]]
+
+
+def compare_steps(
+    reference: StepTarget, others: Sequence[StepTarget], options: Options
+) -> Compared:
+    """Compare each of the others with the reference, on the same cases.
+
+    Raises
+    ------
+    SymmetryError
+        If the reference does not run or does not repeat itself, or takes no dtype that is asked
+        for.
+    """
+    found = tuple(_Pair(reference, other, options).compared() for other in others)
+    return Compared(reference.name, found)
+
+
+@dataclass(frozen=True)
+class Found:
+    """The largest deviation on one case, of what can be judged.
+
+    Attributes
+    ----------
+    step
+        From 1.
+    array
+        ``"w1"`` or ``"w2"``.
+    ratio
+        The deviation divided by the response.
+    limit
+        What rounding explains, on a case of these sizes.
+    """
+
+    case: Case
+    step: int
+    array: str
+    ratio: float
+    limit: float
+
+    @property
+    def differs(self) -> bool:
+        """Whether it is more than rounding explains."""
+        return self.ratio > self.limit
+
+
+class _Pair:
+    """A step, and the reference that it is compared with."""
+
+    def __init__(self, reference: StepTarget, other: StepTarget, options: Options) -> None:
+        self._reference, self._other, self._options = reference, other, options
+
+    def compared(self) -> Other:
+        """Compare them in all dtypes; an error of the step is the outcome."""
+        takes = [*self._reference.dtypes, *self._other.dtypes]
+        dtypes = [dtype for dtype in self._options.dtypes if takes.count(dtype) == 2]
+        if not dtypes:
+            raise SymmetryError(
+                f"{self._reference.name} takes {' and '.join(self._reference.dtypes)}, and "
+                f"{self._other.name} takes {' and '.join(self._other.dtypes)}"
+            )
+        results, first = list[Result](), None
+        cases = {dtype: self._options.cases_in(dtype) for dtype in dtypes}
+        if not any(cases.values()):
+            raise SymmetryError(f"no case is in {' or '.join(dtypes)}")
+        for dtype in filter(cases.get, dtypes):
+            try:
+                result, place = self._result(dtype, cases[dtype])
+            except TargetError as error:
+                return Other(self._other.name, same=False, error=str(error))
+            results.append(result)
+            first = first or place
+        judged = any(result.ratio is not None for result in results)
+        same = not any(result.differs for result in results) if judged else None
+        return Other(self._other.name, same, first, tuple(results))
+
+    def _result(self, dtype: str, cases: Sequence[Case]) -> tuple[Result, First | None]:
+        """Judge all cases in one dtype, up to the first that differs."""
+        worst: Found | None = None
+        judged = 0
+        for number, case in enumerate(cases):
+            found = self._measured(case, number, len(cases))
+            if found is None:
+                continue
+            judged += 1
+            if found.differs:
+                smallest = self._shrunk(found)
+                return _result(dtype, smallest, number + 1), self._first(found, smallest)
+            if worst is None or found.ratio / found.limit > worst.ratio / worst.limit:
+                worst = found
+        if worst is None:
+            why = "cannot judge: nothing moves, or one ulp moves all by 1 % and more, in all cases"
+            return Result(dtype, None, None, None, math.inf, note=why), None
+        return _result(dtype, worst, judged), None
+
+    def _measured(self, case: Case, number: int = 0, of: int = 1) -> Found | None:
+        """Return the largest ratio on a case; None if nothing of it can be judged."""
+        steps = min(case.iterations, self._options.steps)
+        start = replace(make_start(case), iterations=steps)
+        mine = replace(start, target=self._reference)
+        theirs = replace(start, target=self._other)
+        a = self._run_reference(mine, case, number, of)
+        self._options.tell(self._other.name, case.dtype, number, of, case)
+        b = list(theirs.run())
+        if not has_moved(start.state, a):
+            return None
+        found = _largest(case, start.limit, a, b, _responses(mine, a, b))
+        differs = found is not None and found.differs
+        if (differs or not number) and not _same(a, self._run_reference(mine, case, number, of)):
+            raise SymmetryError(
+                f"{self._reference.name} does not repeat itself: a second run of the case "
+                f"{case.to_json()} gives other weights"
+            )
+        if differs:
+            found = _largest(case, start.limit, a, b, _larger(mine, theirs, a, b))
+        return found
+
+    def _run_reference(self, start: StepStart, case: Case, number: int, of: int) -> States:
+        self._options.tell(self._reference.name, case.dtype, number, of, case)
+        try:
+            return list(start.run())
+        except TargetError as error:
+            raise SymmetryError(f"the reference does not run: {error}") from error
+
+    def _shrunk(self, found: Found) -> Found:
+        """Return how the smallest case differs that was found; a given one stays as it is."""
+        if self._options.cases is not None:
+            return found
+
+        def fails(case: Case) -> Found | None:
+            again = self._measured(case)
+            return again if again is not None and again.differs else None
+
+        _, smallest = shrink(found.case, found, fails)
+        return smallest
+
+    def _first(self, found: Found, smallest: Found) -> First:
+        """Return where they first differ, on a case whose axes are all of another length."""
+        distinct = self._measured(with_distinct_sizes(smallest.case))
+        seen = distinct if distinct is not None and distinct.differs else found
+        start = replace(make_start(seen.case), iterations=seen.step)
+        mine, theirs = replace(start, target=self._reference), replace(start, target=self._other)
+        if seen.step > 1:
+            before = list(mine.run(seen.step - 1))[-1]
+            mine, theirs = mine.at(before), theirs.at(before)
+        a, b = list(mine.run(1)), list(theirs.run(1))
+        alone = _largest(seen.case, start.limit, a, b, _larger(mine, theirs, a, b))
+        phase, text = phase_of(
+            *(mine.state, a[0], b[0], _larger(mine, theirs, a, b)[0], start.limit),
+            alone=alone is not None and alone.differs,
+        )
+        return First(phase, None, None, None, seen.step, f"the {phase} of step {seen.step}: {text}")
+
+
+def _result(dtype: str, found: Found, cases: int) -> Result:
+    where = (dtype, found.step, found.array, found.ratio, found.limit)
+    case = found.case.to_json() if found.differs else ""
+    return Result(*where, arrays=2, steps=found.step, cases=cases, case=case)
+
+
+def _largest(
+    case: Case, limit: float, a: States, b: States, responses: Sequence[State | dict[str, float]]
+) -> Found | None:
+    """Return the largest ratio of what can be judged, of the first step that has one above."""
+    best: Found | None = None
+    for step, (mine, theirs, known) in enumerate(zip(a, b, responses, strict=False), start=1):
+        if not finite(mine) and not finite(theirs):
+            break
+        for name, array in mine.items():
+            gap = difference(array, theirs[name])
+            if gap == math.inf or (name in known and known[name] <= POWER * largest(array)):
+                found = Found(case, step, name, ratio(gap, float(known.get(name, 0.0))), limit)
+                best = found if best is None or found.ratio > best.ratio else best
+        if best is not None and best.differs:
+            break
+    return best
+
+
+def _responses(start: StepStart, a: States, b: States) -> list[dict[str, float]]:
+    """Return the response after each step; where nothing deviates, the least one is enough."""
+    if _same(a, b):
+        return [response(state, []) or {} for state in a]
+    near = [
+        (list(neighbour.run()), shift)
+        for neighbour, shift in start.nearby(Random(start.seed, _NEARBY))
+    ]
+    return [
+        response(state, [(run[step], shift) for run, shift in near]) or {}
+        if all(len(run) > step for run, _ in near)
+        else {}
+        for step, state in enumerate(a)
+    ]
+
+
+def _larger(mine: StepStart, theirs: StepStart, a: States, b: States) -> list[dict[str, float]]:
+    """Return the larger response of both: the other may be less accurate by design."""
+    both = zip(_responses(mine, a, b), _responses(theirs, b, a), strict=False)
+    return [{name: max(x[name], y[name]) for name in x if name in y} for x, y in both]
+
+
+def _same(a: States, b: States) -> bool:
+    return len(a) == len(b) and all(identical(x, y) for x, y in zip(a, b, strict=True))

@@ -1,0 +1,212 @@
+"""Checking a step: every invariant on every case, and the smallest case of what goes wrong."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+
+from symmetry.base.errors import TargetError
+from symmetry.base.raised import heard
+from symmetry.checker.examiner import Examiner, verdict_of
+from symmetry.checker.plan import Plan
+from symmetry.checker.progress import Progress
+from symmetry.checker.verdict import Verdict
+from symmetry.invariants.catalogue import Invariant, OfSteps
+from symmetry.law.case import WEIGHTS, Case
+from symmetry.steps.cases import recipes
+from symmetry.steps.cases.shrink import MAX_RUNS, shrink
+from symmetry.steps.diagnosis import diagnose
+from symmetry.steps.invariants.splits import elaborated, explained
+from symmetry.steps.start import StepStart
+from symmetry.steps.step import StepTarget
+from symmetry.units.words import count
+
+_ROUNDING_RUNS = 60  # to make its case smaller: each asks for many more, and it does not gate
+_RERUNS = 3  # of the smallest case, to see whether it fails every time
+_SPANS = ("n", "i", "h", "c", "lr", "iterations")
+
+
+def fit(case: Case, invariant: Invariant) -> Case:
+    """Return the case with a start that can have the invariant's witness.
+
+    Sizes, data and seed stay, and so does the start where it can have it.
+    """
+    cloned = case.weights.startswith("cloned")
+    start = case.weights if case.weights == "zero" else "cloned" if cloned else "random"
+    possible = _of(invariant).weights
+    if start in possible:
+        return case
+    if "zero" in possible:
+        return replace(case, weights="zero")
+    if "random" in possible:
+        return replace(case, weights="scaled")
+    weights = f"cloned-{case.weights}"
+    return replace(case, weights=weights if weights in WEIGHTS else "cloned")
+
+
+class StepExaminer(Examiner):
+    """A two-layer step, and its errors that were told.
+
+    Errors are the same if only the numbers in their messages differ, and each is told once. A step
+    that does not even work on a small case of common sizes gets no further verdict in that dtype.
+    """
+
+    def __init__(self, plan: Plan, progress: Progress) -> None:
+        assert isinstance(plan.target, StepTarget)
+        super().__init__(plan, progress)
+        self.target = plan.target
+        self.dtypes = tuple(dict.fromkeys(case.dtype for case in plan.cases))
+        self._told: set[str] = set()
+        self._works: dict[str, str] = {}  # how it does not work on a common case, by dtype
+
+    def notes(self, verdicts: Sequence[Verdict]) -> Sequence[str]:
+        """Say what is the matter where several verdicts have one cause."""
+        return *diagnose(self.target, verdicts), *self.plan.notes
+
+    def examine(self, invariant: Invariant, dtype: str) -> Verdict | None:
+        """Return the verdict that is known, or run the cases; None where that is hopeless."""
+        if self._hopeless(dtype):
+            return None
+        verdict = self.plan.known_of(invariant.name, dtype)
+        if verdict is None:
+            cases = [fit(case, invariant) for case in self.plan.cases if case.dtype == dtype]
+            with heard() as warned:
+                verdict = self._run(invariant, dtype, cases)
+            self.warnings = {**warned, **self.warnings}
+            self.progress.examined(verdict)
+        return verdict
+
+    def _hopeless(self, dtype: str) -> bool:
+        """Return whether an error that was told is all that can be got out of the step."""
+        if not self._told or dtype not in self.target.dtypes:
+            return False
+        if dtype not in self._works:
+            common = _start_of(self.target, replace(recipes.COMMON, dtype=dtype))
+            self._works[dtype] = ""
+            try:
+                deque(common.run(), maxlen=0)
+            except TargetError as error:
+                self._works[dtype] = _without_numbers(str(error))
+        return self._works[dtype] in self._told
+
+    def _run(self, invariant: Invariant, dtype: str, cases: Sequence[Case]) -> Verdict:
+        """Run the cases until one fails; but rounding and errors that were told hide nothing."""
+        verdict = Verdict(invariant.name, dtype, "holds")
+        if dtype not in self.target.dtypes:
+            message = f"the step takes {' and '.join(self.target.dtypes)} only"
+            return replace(verdict, kind="not applicable", message=message)
+        seen: list[Verdict] = []
+        failed: Verdict | None = None
+        for number, case in enumerate(cases):
+            self.progress.case(invariant.name, dtype, number, len(cases), case)
+            seen.append(found := self._measure(invariant, case))
+            if found.kind in ("holds", "vacuous") or self._knows(found):
+                continue
+            if found.kind != "rounding":
+                failed = found
+                break
+            failed = failed or found
+        counting = [v.case for v in seen if v.counted]
+        verdict = self._failed(invariant, failed) if failed else _passed(invariant, verdict, seen)
+        return replace(
+            verdict,
+            cases=number + 1,
+            counted=len(counting),
+            spans=tuple(_span([getattr(c, key) for c in counting]) for key in _SPANS if counting),
+        )
+
+    def _measure(self, invariant: Invariant, case: Case, start: StepStart | None = None) -> Verdict:
+        blank = Verdict(invariant.name, case.dtype, "holds", case=case)
+        start, of = start or _start_of(self.target, case), _of(invariant)
+        try:
+            measured = of.measure(start)
+            splits = of.splits and measured.violation is not None and not self.plan.options.exact
+            rounding = splits and explained(start)
+        except TargetError as error:
+            return replace(blank, kind="error", cases=1, message=str(error))
+        return verdict_of(blank, invariant, measured, runs=1, explained=rounding)
+
+    def _knows(self, failure: Verdict) -> bool:
+        return failure.kind == "error" and _without_numbers(failure.message) in self._told
+
+    def _failed(self, invariant: Invariant, failure: Verdict) -> Verdict:
+        """Describe a failure by the smallest case that fails in the same way."""
+        self._tell(failure)
+        if not self.plan.given:
+            failure = self._shrunk(invariant, failure)
+            self._tell(failure)
+        case, violation = failure.case, failure.violation
+        assert case is not None
+        fresh = (_bound(self.target, case) for _ in range(_RERUNS))
+        again = [self._measure(invariant, case, start).kind for start in fresh]
+        failures = again.count(failure.kind)
+        if (
+            violation is not None and _of(invariant).splits and failures == _RERUNS
+        ):  # or it is no growth
+            violation = elaborated(_start_of(self.target, case), violation)
+        return replace(failure, violation=violation, failures=failures, reruns=_RERUNS)
+
+    def _tell(self, failure: Verdict) -> None:
+        if failure.kind == "error":
+            self._told.add(_without_numbers(failure.message))
+
+    def _shrunk(self, invariant: Invariant, failure: Verdict) -> Verdict:
+        """Cut the run after the iteration that failed, then try everything else."""
+
+        def fails(candidate: Case) -> Verdict | None:
+            if candidate.n < self.plan.options.min_samples:
+                return None
+            found = self._measure(invariant, candidate)
+            return found if found.kind == failure.kind else None
+
+        case = failure.case
+        assert case is not None
+        if failure.violation:
+            shorter = replace(case, iterations=failure.violation.iteration)
+            failure = fails(shorter) or failure
+        runs = MAX_RUNS if failure.kind != "rounding" else _ROUNDING_RUNS
+        _, failure = shrink(failure.case or case, failure, fails, runs)
+        return failure
+
+
+def _passed(invariant: Invariant, verdict: Verdict, seen: Sequence[Verdict]) -> Verdict:
+    measured = [v for v in seen if v.kind != "error"]
+    message = ""
+    if not measured:
+        message = "the step works in no case, as an error above says"
+    elif not any(v.counted for v in measured):
+        of = _of(invariant)
+        normal = f" ({of.normal})" if of.normal else ""
+        message = f"{of.otherwise} in {count(len(seen), 'case')}{normal}"
+    return replace(
+        verdict,
+        kind="vacuous" if message else "holds",
+        max_ulps=max((v.max_ulps or 0 for v in measured), default=0),
+        margin=max((v.margin for v in measured if v.margin is not None), default=None),
+        message=message,
+    )
+
+
+def _of(invariant: Invariant) -> OfSteps:
+    assert invariant.steps is not None  # only those that speak of steps are selected
+    return invariant.steps
+
+
+def _bound(target: StepTarget, case: Case) -> StepStart:
+    return replace(recipes.make_start(case), target=target)
+
+
+_start_of = lru_cache(256)(_bound)  # the invariants share starts, and some of them a run as well
+
+
+def _span(values: Sequence[float]) -> str:
+    """Say between which values all of these are."""
+    least, largest = min(values), max(values)
+    return f"{least:g}" if least == largest else f"{least:g} to {largest:g}"
+
+
+def _without_numbers(message: str) -> str:
+    return re.sub(r"\d+", "0", message)

@@ -1,0 +1,1 @@
+"""The invariants of two-layer steps, and what measures them."""

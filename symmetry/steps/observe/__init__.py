@@ -1,0 +1,1 @@
+"""Recorders of what a two-layer step does, for NumPy and JAX."""

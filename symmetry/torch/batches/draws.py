@@ -1,0 +1,88 @@
+"""What a step draws for each of its samples: it belongs to them, and moves along with them."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from symmetry.torch.modes.dispatch import Inside, user_place
+from symmetry.units.units import Order
+
+# They fill a tensor with numbers that depend on nothing else.
+_FILLS = {"rand", "rand_like", "randn", "randn_like", "normal", "uniform", "exponential"}
+_FILLS |= {"cauchy", "log_normal", "geometric", "randint", "randint_like", "random", "bernoulli"}
+BY_OTHERS = "by NumPy or Python"
+_OF_WHOLE = {"randint", "randint_like", "random"}  # numbers that may be those of samples
+
+
+class SampleDraws(TorchDispatchMode):
+    """Puts what a step draws for each of ``count`` samples in the order of the samples.
+
+    The batch, and what the model's forward replaces by its mean, are not looked at. Numbers that
+    choose samples are not put in order: it is not known what they are used for.
+
+    Attributes
+    ----------
+    seen
+        By the user's line, whether all that was drawn there could be put in order.
+    paused
+        Whether nothing is looked at.
+    """
+
+    def __init__(self, count: int, order: Order | None, inside: Inside) -> None:
+        super().__init__()
+        self.seen: dict[str, bool] = {}
+        self.paused = False
+        self._count, self._order, self._inside = count, order, inside
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        name = func._schema.name.split("::")[1].rstrip("_")
+        draws = torch.Tag.nondeterministic_seeded in func.tags and "attention" not in name
+        if not draws or self.paused or self._inside.draws() or not isinstance(result, Tensor):
+            return result
+        if self._count in result.shape:
+            follows = name in _FILLS and not self._depends(func, args, name)
+            self._see(follows)
+            if follows and self._order is not None:
+                axis = result.shape.index(self._count)
+                order = torch.as_tensor(self._order, device=result.device)
+                result.copy_(result.index_select(axis, order))
+        elif any(n > 1 and 0 in (n % self._count, self._count % n) for n in result.shape):
+            self._see(False)  # of several batches at once, or of a piece of one
+        return result
+
+    def see_other(self, before: Iterable[Any], after: Iterable[Any]) -> None:
+        """Note draws of NumPy or Python, whose generators had these states around the step."""
+        pairs = zip(before, after, strict=True)
+        if not all(same(a, b) for a, b in pairs):
+            self.seen[BY_OTHERS] = False
+
+    def _see(self, follows: bool) -> None:
+        place = user_place()
+        self.seen[place] = self.seen.get(place, True) and follows
+
+    def _depends(self, func: Any, args: Any, name: str) -> bool:
+        """Return whether what is drawn depends on other tensors, or may be numbers of samples."""
+        tensors = [value for value in args[1:] if isinstance(value, Tensor)]
+        first = bool(args) and isinstance(args[0], Tensor)
+        template = name.endswith("_like") or func._schema.name.endswith("_")
+        return bool(
+            tensors or (first and not template) or (name in _OF_WHOLE and self._count in args)
+        )
+
+
+def same(a: Any, b: Any) -> bool:
+    """Return whether two states of generators are equal."""
+    if isinstance(a, Tensor):
+        return bool(torch.equal(a, b))
+    if isinstance(a, np.ndarray):
+        return bool(np.array_equal(a, b))
+    if isinstance(a, tuple | list):
+        return len(a) == len(b) and all(map(same, a, b))
+    if isinstance(a, dict):
+        return all(same(value, b[key]) for key, value in a.items())
+    return bool(a == b)

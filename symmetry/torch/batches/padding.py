@@ -1,0 +1,103 @@
+"""What an attention mask hides in a batch, and batches in which other tokens are hidden."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from symmetry.torch.modes.dispatch import user_place
+
+_TOKENS = ("input_ids", "inputs_embeds")
+_IGNORED = -100  # the label that PyTorch's losses leave out
+_LEFT = "tokens are hidden on the left, where a first position is pooled and a state begins"
+NO_MASK = "its batch is not given as a mapping with an attention_mask in extras['batch']"
+
+
+def why_none_hidden(batch: Any) -> str:
+    """Say why it is not known which tokens of a batch its mask hides; nothing if it is known."""
+    if not isinstance(batch, Mapping) or not isinstance(batch.get("attention_mask"), Tensor):
+        return NO_MASK
+    mask, named = batch["attention_mask"], [name for name in _TOKENS if _is_tensor(batch, name)]
+    if len(named) != 1 or mask.ndim != 2 or batch[named[0]].shape[:2] != mask.shape:
+        return "its batch has no input_ids or inputs_embeds of the shape of its attention_mask"
+    labels = _labels_of(batch)
+    if labels is not None and bool((labels[mask == 0] != _IGNORED).any()):
+        return f"its labels at hidden tokens are not {_IGNORED}"
+    return "" if bool((mask == 0).any()) else "the attention_mask of its batch hides nothing"
+
+
+def with_others_hidden(batch: Any) -> Any:
+    """Return a batch with other tokens where its mask hides them: visible ones from inside a row.
+
+    The first and the last visible token of a row may be marks that a model looks for.
+    """
+    mask, changed = batch["attention_mask"] != 0, dict(batch)
+    name, tokens = next(name for name in _TOKENS if _is_tensor(batch, name)), tokens_of(batch)
+    inner = mask.clone()
+    for row, visible in zip(inner, mask, strict=True):
+        places = visible.nonzero().ravel()
+        if len(places) > 2:
+            row[places[[0, -1]]] = False
+    others = tokens[inner if bool(inner.any()) else mask]
+    if not len(others):
+        return batch
+    changed[name] = tokens.clone()
+    for k, (row, column) in enumerate((~mask).nonzero().tolist()):
+        places = range(k, k + len(others))  # the first that is not what is hidden there
+        unlike = (others[p % len(others)] for p in places)
+        changed[name][row, column] = next(
+            (o for o in unlike if bool((o != tokens[row, column]).any())), others[k % len(others)]
+        )
+    return type(batch)(changed)
+
+
+class Padding(TorchDispatchMode):
+    """Sees how the hidden tokens of a batch may rightly be known beside its mask.
+
+    Attributes
+    ----------
+    found
+        What was seen, in words, and whether a sound model may know hidden tokens by it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: dict[str, bool] = {}
+        self._tokens: Tensor | None = None
+
+    def see(self, batch: Any) -> None:
+        """Look at a batch before its tokens are replaced."""
+        mask, labels = batch["attention_mask"] != 0, _labels_of(batch)
+        self._tokens = tokens_of(with_others_hidden(batch))
+        if labels is not None:
+            first = mask[:, 1:] & ~mask[:, :-1] & (labels[:, 1:] != _IGNORED)
+            if bool(first.any()):
+                self.found["the label of a first visible token stands next to a hidden one"] = True
+        if not bool(mask[:, 0].all()):
+            self.found[_LEFT] = False
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name, known = func._schema.name.split("::")[1].rstrip("_"), self._tokens
+        if name in ("eq", "ne") and known is not None and isinstance(args[0], Tensor):
+            same = args[0].shape == known.shape and not args[0].is_floating_point()
+            if same and bool((args[0] == known.to(args[0].device)).all()):
+                self.found[f"tokens are compared with a number ({user_place()})"] = True
+        return func(*args, **(kwargs or {}))
+
+
+def tokens_of(batch: Mapping[str, Any]) -> Tensor:
+    """Return the tokens of a batch, or their embeddings."""
+    found: Tensor = batch[next(name for name in _TOKENS if _is_tensor(batch, name))]
+    return found
+
+
+def _labels_of(batch: Mapping[str, Any]) -> Tensor | None:
+    """Return the labels of a batch, if there is one for each token."""
+    labels = batch.get("labels")
+    each = isinstance(labels, Tensor) and labels.shape == batch["attention_mask"].shape
+    return labels if each else None
+
+
+def _is_tensor(batch: Mapping[str, Any], name: str) -> bool:
+    return isinstance(batch.get(name), Tensor)

@@ -1,0 +1,1 @@
+"""Dispatch modes: what changes or records the operations of PyTorch."""

@@ -1,0 +1,36 @@
+"""Digests of what several ranks hold copies of, and gathering them from all ranks."""
+
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Any
+
+import torch
+from torch import distributed
+
+from symmetry.base import ranks
+from symmetry.torch.state import is_distributed
+
+
+def digests_of(parameters: Mapping[str, Any]) -> dict[str, str]:
+    """Return a digest of each parameter that is a copy: plain ones, and replicated ``DTensor``."""
+    found = {}
+    for name, tensor in parameters.items():
+        local = tensor.detach()
+        if is_distributed(local):
+            if not all(placement.is_replicate() for placement in local.placements):
+                continue
+            local = local.to_local()
+        data = local.cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
+        found[name] = blake2b(data.tobytes(), digest_size=16).hexdigest()
+    return found
+
+
+def gathered(mine: Any) -> list[Any]:
+    """Return the digests of all ranks, or whatever else each of them has."""
+    if not distributed.is_initialized():  # the training does not talk to its other ranks
+        distributed.init_process_group("gloo")
+    group = distributed.new_group(backend="gloo")  # not to disturb what the training sends
+    everyone: list[Any] = [None] * ranks.world()
+    distributed.all_gather_object(everyone, mine, group=group)
+    distributed.destroy_process_group(group)
+    return everyone

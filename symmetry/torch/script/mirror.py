@@ -1,0 +1,330 @@
+"""A folder that looks like those that a script works in: what it writes changes nothing there.
+
+A library that opens files by itself, in C say, is seen only if it is one of ``_WRITERS``: another
+one finds copies of small files, and what it writes through the link to a large one is told by
+``Originals``.
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib.machinery
+import io
+import os
+import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial, wraps
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+from symmetry.base.folders import TemporaryFolder
+from symmetry.base.processes import FOLDER
+from symmetry.torch.script.originals import Known, Originals, known_of
+
+_FILES = 1000  # that are mirrored one by one; a folder with more is one link
+_WHOLE = {".git", ".venv", "venv", "node_modules", "__pycache__"}  # one link each
+_SMALL, _ALL_SMALL = 1 << 20, 1 << 24  # bytes of a file that is copied, and of all of them
+_ABOVE = 2  # folders above a mirrored one whose other entries are links
+
+# What makes or removes entries of folders, with the number of paths that it takes.
+_ENTRIES = {"mkdir": 1, "rmdir": 1, "remove": 1, "unlink": 1, "rename": 2, "replace": 2}
+_ENTRIES |= {"link": 2, "symlink": 2}
+# What writes files without Python's ``open``. The path is the argument of the number -1 - n.
+_WRITERS = (
+    ("os", "truncate", -1),
+    ("os", "chmod", -1),
+    ("os", "utime", -1),
+    ("sqlite3", "connect", -1),
+    ("torch", "save", -2),
+    ("torch.jit", "save", -2),
+    ("safetensors.torch", "serialize_file", -2),
+    ("safetensors.numpy", "serialize_file", -2),
+)
+
+# What libraries in C write: by a path that is not the mirror's they would change a copied file's
+# original. Of other small files nothing is said: the check's own output may be one.
+_OF_LIBRARIES = (".db", ".sqlite", ".sqlite3", ".h5", ".hdf5", ".mdb", ".nc")
+
+_Entry = tuple[int, int, int, int]  # mode, number, time of the last change, size
+_NOTHING: _Entry = (0, 0, 0, 0)
+
+with suppress(ImportError):  # some builds have none; a script that has not begun may import it
+    import sqlite3  # noqa: F401
+
+_codes: dict[tuple[str, Known | None], CodeType] = {}
+_open, _open_by_number = builtins.open, os.open
+_remove, _make_folder, _symlink = os.unlink, os.mkdir, os.symlink  # as they are outside of runs
+
+
+class Mirror:
+    """Links to all files of some folders, at the same places below a temporary one.
+
+    Small files are copies, code apart: it is linked, and told from what a script has written. Where
+    a link is opened for writing a copy takes its place. Of paths into the folders the patches
+    make paths into the mirror, so that what ``Path(__file__).resolve()`` leads to is in it, too.
+
+    Attributes
+    ----------
+    top
+        The folder that stands for the root of the file system.
+    temporary
+        A folder for temporary files.
+    remove
+        Removes the mirror.
+    """
+
+    def __init__(
+        self, *folders: Path, told: Callable[[str], None], originals: Originals | None = None
+    ) -> None:
+        self._folder = TemporaryFolder(os.environ.get(FOLDER))
+        self.top, self.remove = self._folder.path, self._folder.remove
+        self._told, self._originals = told, originals or Originals()
+        self._drive = os.path.splitdrive(folders[0])[0]
+        self._copied = 0  # bytes
+        self._folders = [
+            f for f in folders if not any(f.is_relative_to(o) for o in folders if o != f)
+        ]
+        self._temporary = os.path.realpath(tempfile.gettempdir())
+        for folder in dict.fromkeys(self._folders):
+            self._fill(folder)
+            for above in [*folder.parents][:_ABOVE]:
+                self._link_beside(above)
+        self.temporary = self.of(f"{os.sep}.temporary")
+        _make_folder(self.temporary)
+        self._made = dict(_entries(self.top))
+
+    def restore(self) -> None:
+        """Make it what it was at first, whatever has been done in it: another run may have it."""
+        now = dict(_entries(self.top))
+        for path in sorted(now.keys() | self._made.keys()):  # folders before what is in them
+            made, kind = self._made.get(path), stat.S_IFMT(self._made.get(path, _NOTHING)[0])
+            above = os.path.dirname(path)
+            if not (above == self.top or stat.S_ISDIR(self._made.get(above, _NOTHING)[0])):
+                continue  # it went with what it was in; below a link it would be the user's own
+            if made == now.get(path):
+                continue
+            if os.path.lexists(path):
+                (_remove if os.path.islink(path) or os.path.isfile(path) else shutil.rmtree)(path)
+            if stat.S_ISDIR(kind):
+                _make_folder(path)
+            elif made is not None:
+                source = self._drive + path.removeprefix(self.top)
+                shutil.copy2(source, path) if stat.S_ISREG(kind) else _link(source, path)
+                self._made[path] = _known(os.lstat(path))
+
+    def of(self, path: str | Path) -> str:
+        """Return where a path outside is in the mirror."""
+        return self.top + os.path.splitdrive(path)[1]
+
+    def original(self, path: str) -> str:
+        """Return the user's file that one in the mirror stands for; itself if it is another one."""
+        if os.path.islink(path):
+            return os.readlink(path)
+        outside = self._drive + path.removeprefix(self.top)
+        return outside if known_of(outside) == known_of(path) else path
+
+    def patches(self) -> Iterator[tuple[Any, str, Any]]:
+        """Yield what has to be replaced while the script runs: owner, name, and the replacement."""
+        real = os.path.realpath
+        yield builtins, "open", self._opened
+        yield io, "open", self._opened
+        yield os, "open", self._opened_by_number
+        yield os.path, "realpath", lambda *args, **kwargs: self._inside(real(*args, **kwargs))
+        yield sys, "path_hooks", [self._finder, *sys.path_hooks]
+        yield shutil, "rmtree", self._guarded(shutil.rmtree, 1, self._own)
+        for name, paths in _ENTRIES.items():
+            yield os, name, self._guarded(getattr(os, name), paths, self._own_parents)
+        for module, name, number in _WRITERS:
+            if owner := sys.modules.get(module):
+                yield owner, name, self._guarded(getattr(owner, name), number, self._rewritten)
+
+    def forget_imports(self) -> None:
+        """Remove what Python remembers of imports from here."""
+        for path in [path for path in sys.path_importer_cache if path.startswith(self.top)]:
+            del sys.path_importer_cache[path]
+
+    def _fill(self, folder: Path) -> None:
+        """Mirror the files below a folder, those near its top first."""
+        left, waiting = _FILES, [str(folder)]
+        while waiting:
+            source = waiting.pop(0)
+            with suppress(OSError), os.scandir(source) as found:
+                entries = [*found]
+                if len(entries) > left and source != str(folder):
+                    self._link(source)
+                    continue
+                left -= len(entries)
+                os.makedirs(self.of(source), exist_ok=True)
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False) and entry.name not in _WHOLE:
+                        waiting.append(entry.path)
+                    elif not self._copy(entry):
+                        self._link(entry.path)
+
+    def _copy(self, entry: os.DirEntry[str]) -> bool:
+        """Copy a file if it is small, and no code; return whether it is."""
+        if not entry.is_file(follow_symlinks=False) or entry.name.endswith(".py"):
+            return False
+        size = entry.stat().st_size
+        if size > _SMALL or size + self._copied > _ALL_SMALL:
+            return False
+        self._copied += size
+        if entry.name.endswith(_OF_LIBRARIES):
+            self._originals.note(entry.path)
+        shutil.copy2(entry.path, self.of(entry.path))
+        return True
+
+    def _link(self, path: str) -> None:
+        """Link a file or folder of the user's, and remember what it was before a script ran."""
+        if os.path.basename(path) not in _WHOLE:
+            self._originals.note(path)
+        _link(path, self.of(path))
+
+    def _link_beside(self, folder: Path) -> None:
+        """Link the entries of a folder that are not in the mirror.
+
+        Where that is not allowed they are not there: to copy them may take for ever.
+        """
+        os.makedirs(self.of(folder), exist_ok=True)
+        with suppress(OSError), os.scandir(folder) as entries:
+            for entry, _ in zip(entries, range(_FILES), strict=False):
+                if not (os.path.lexists(self.of(entry.path)) or self.top.startswith(entry.path)):
+                    _symlink(entry.path, self.of(entry.path))
+
+    def _inside(self, path: Any) -> Any:
+        """Return the path in the mirror of a path into one of the folders; others as they are."""
+        if isinstance(path, str | os.PathLike) and not isinstance(name := os.fspath(path), bytes):
+            whole = os.path.abspath(name)
+            ours = whole.startswith(self.top + os.sep)
+            if not ours and any(Path(whole).is_relative_to(f) for f in self._folders):
+                return self.of(whole)
+        return path
+
+    def _guarded(self, call: Callable[..., Any], paths: int, own: Callable[[str], None]) -> Any:
+        """Return a function whose first arguments, or the one of a number below 0, are paths.
+
+        What it does to them is done in the mirror.
+        """
+        numbers = range(paths) if paths > 0 else (-1 - paths,)
+
+        @wraps(call)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            given = [*args]
+            beside = kwargs.keys() & {"dir_fd", "src_dir_fd", "dst_dir_fd"}  # a name in a folder
+            for number in () if any(kwargs[key] is not None for key in beside) else numbers:
+                if number < len(given):
+                    given[number] = self._inside(given[number])
+                    if isinstance(given[number], str | os.PathLike):
+                        own(os.path.abspath(os.fsdecode(given[number])))
+            return call(*given, **kwargs)
+
+        return guarded
+
+    def _opened(self, file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
+        """Open a file; one that is written in the mirror, with a copy in the place of a link."""
+        file = self._inside(file)
+        if not {*mode}.isdisjoint("wax+") and isinstance(file, str | os.PathLike):
+            path = os.path.abspath(os.fsdecode(file))
+            if path.startswith(self.top + os.sep):
+                self.unlink(path, keep="w" not in mode)
+            elif not path.startswith((self._temporary + os.sep, "/dev/")):
+                self._told(path)
+        return _open(file, mode, *args, **kwargs)
+
+    def _opened_by_number(self, path: Any, flags: int, *args: Any, **kwargs: Any) -> int:
+        """Open a file as ``os.open`` does; one that is written is a copy, as above."""
+        if kwargs.get("dir_fd") is None and isinstance(path, str | os.PathLike):
+            path = self._inside(path)
+            if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC):
+                self._rewritten(os.path.abspath(os.fsdecode(path)))
+        return _open_by_number(path, flags, *args, **kwargs)
+
+    def unlink(self, path: str, *, keep: bool = False) -> None:
+        """Let a copy, or nothing, take the place of a link in the mirror."""
+        self._own_parents(path)
+        if os.path.islink(path) and path.startswith(self.top + os.sep):
+            source = os.readlink(path)
+            _remove(path)
+            if keep and os.path.isfile(source):
+                with _open(source, "rb") as old, _open(path, "wb") as new:
+                    shutil.copyfileobj(old, new)
+
+    def _rewritten(self, path: str) -> None:
+        self.unlink(path, keep=True)
+
+    def _own_parents(self, path: str) -> None:
+        self._own(os.path.dirname(path))
+
+    def _own(self, path: str) -> None:
+        """Let folders of links take the place of the linked folders on the way to a path."""
+        if not path.startswith(self.top + os.sep):
+            return
+        way = self.top
+        for name in os.path.relpath(path, self.top).split(os.sep):
+            way = os.path.join(way, name)
+            if os.path.islink(way) and os.path.isdir(way):
+                source = os.readlink(way)
+                _remove(way)
+                _make_folder(way)
+                with os.scandir(source) as entries:
+                    for entry in entries:
+                        _link(entry.path, os.path.join(way, entry.name))
+
+    def _finder(self, path: str) -> Any:
+        """Find modules in the mirror; their code has the name of the file that was mirrored."""
+        if not path.startswith(self.top):
+            raise ImportError(path)
+        loader: Any = partial(_Loader, self)
+        return importlib.machinery.FileFinder(
+            path,
+            (importlib.machinery.ExtensionFileLoader, importlib.machinery.EXTENSION_SUFFIXES),
+            (loader, importlib.machinery.SOURCE_SUFFIXES),
+        )
+
+
+class _Loader(importlib.machinery.SourceFileLoader):
+    def __init__(self, mirror: Mirror, fullname: str, path: str) -> None:
+        super().__init__(fullname, path)
+        self._mirror = mirror
+
+    def get_code(self, fullname: str) -> CodeType:
+        return code_of(self._mirror.original(self.get_filename(fullname)))
+
+
+def code_of(file: str) -> CodeType:
+    """Compile a Python file: once for all runs."""
+    key = file, known_of(file)
+    if key not in _codes:
+        with _open(file, "rb") as source:
+            _codes[key] = compile(source.read(), file, "exec", dont_inherit=True)
+    return _codes[key]
+
+
+def _entries(folder: str) -> Iterator[tuple[str, _Entry]]:
+    """Yield all that is below a folder, with what it is known by."""
+    with os.scandir(folder) as found:
+        for entry in found:
+            yield entry.path, _known(entry.stat(follow_symlinks=False))
+            if entry.is_dir(follow_symlinks=False):
+                yield from _entries(entry.path)
+
+
+def _known(found: os.stat_result) -> _Entry:
+    if stat.S_ISDIR(found.st_mode):  # what is in it is known for itself
+        return found.st_mode, 0, 0, 0
+    return found.st_mode, found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _link(source: str, target: str) -> None:
+    """Link a file or folder; where that is not allowed, as on Windows, copy it."""
+    try:
+        _symlink(source, target)
+    except FileExistsError:
+        pass
+    except OSError:
+        (shutil.copytree if os.path.isdir(source) else shutil.copy2)(source, target)

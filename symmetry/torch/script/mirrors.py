@@ -1,0 +1,51 @@
+"""Mirrors for run after run: one that nobody needs any more is put in order, and used again."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from symmetry.torch.script.mirror import Mirror
+from symmetry.torch.script.originals import Originals
+
+
+class Mirrors:
+    """The mirrors of the runs of one script.
+
+    Attributes
+    ----------
+    originals
+        The user's files as they were before the first run.
+    """
+
+    def __init__(self, *folders: Path) -> None:
+        self._folders = folders
+        self._free: list[Mirror] = []
+        self._told: set[str] = set()
+        self.originals = Originals()
+
+    def take(self) -> Mirror:
+        """Return one that is as it was made."""
+        if self._free:
+            return self._free.pop()
+        return Mirror(*self._folders, told=self._tell, originals=self.originals)
+
+    def give(self, mirror: Mirror) -> None:
+        """Take one back, for the next run."""
+        try:
+            mirror.restore()
+        except OSError:  # a file of the user's is there no more
+            mirror.remove()
+        else:
+            self._free.append(mirror)
+
+    def remove(self) -> None:
+        """Remove those that nobody has."""
+        while self._free:
+            self._free.pop().remove()
+
+    def _tell(self, path: str) -> None:
+        """Say once which file a script writes that is not in a mirror."""
+        if path not in self._told:
+            self._told.add(path)
+            print(f"the script writes {path}", file=sys.__stderr__)

@@ -1,0 +1,119 @@
+"""The samples that a script's loaders put together into batches: how many, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+from unittest.mock import patch
+
+import torch
+
+from symmetry.base import generators
+from symmetry.base.user_code import is_user_code
+from symmetry.torch.batches.draws import BY_OTHERS, same
+from symmetry.torch.modes.recorder import tensors_in
+from symmetry.torch.objects import generators_in
+from symmetry.torch.script.coroutine import Coroutine
+from symmetry.units.units import Order
+
+_BEFORE_FORWARD = "between the first batch and the forward"
+_COLLATED = "where the batch is collated"
+
+
+class Samples:
+    """Puts the samples of each batch in another order, just before a loader collates them.
+
+    There they are a list, whatever becomes of them. What was drawn for a sample moves with it.
+
+    Parameters
+    ----------
+    order
+        Of a whole batch; a smaller one has the same order without the samples that it lacks. None
+        leaves the samples as they are.
+    coroutine, main
+        The script, whose variables may hold random generators.
+
+    Attributes
+    ----------
+    count
+        How many samples a whole batch of the last loader has; None if its batches have a tensor
+        without an axis of the samples.
+    drawn
+        Where random numbers were drawn that may belong to samples and did not move with them; by
+        place, always False. It is only looked for where there is an order.
+    """
+
+    def __init__(self, order: Order | None, coroutine: Coroutine, main: ModuleType) -> None:
+        self.count: int | None = None
+        self.drawn: dict[str, bool] = {}
+        self._order, self._coroutine, self._main = order, coroutine, main
+        self._loader: Any = None  # what has made the last batch
+        self._states: list[tuple[Any, Any]] = []  # generators after it
+
+    @contextmanager
+    def moving(self, iterator: Any) -> Iterator[None]:
+        """Rearrange the samples of the batch that a loader makes meanwhile."""
+        loader: Any = getattr(iterator, "_dataset_fetcher", None)
+        if not getattr(loader, "auto_collation", False):  # it makes no batches of samples
+            self.count = None
+            yield
+            return
+        self.look()
+        with patch.object(loader, "collate_fn", self._collating(loader, loader.collate_fn)):
+            yield
+        self._states = self._states_now()
+
+    def look(self, *, torch_too: bool = False) -> None:
+        """Note what was drawn since the last batch by NumPy or Python, and on request by PyTorch.
+
+        Between two batches PyTorch also draws what the model needs.
+        """
+        for generator, state in self._states:
+            of_torch = isinstance(generator, torch.Generator)
+            if (torch_too or not of_torch) and not same(state, _state_of(generator)):
+                self.drawn[_BEFORE_FORWARD if of_torch else BY_OTHERS] = False
+
+    def _collating(self, loader: Any, collate: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def collated(samples: Any) -> Any:
+            if not isinstance(samples, list):
+                self.count = None
+                return collate(samples)
+            before = self._states_now()
+            batch = collate(self._rearranged(samples))
+            if any(not same(state, _state_of(generator)) for generator, state in before):
+                self.drawn[_COLLATED] = False
+            known = self.count if loader is self._loader else None
+            whole = max(known or 0, len(samples))
+            self.count = whole if _has_axis(batch, len(samples)) else None
+            self._loader = loader
+            return batch
+
+        return collated
+
+    def _rearranged(self, samples: list[Any]) -> list[Any]:
+        if self._order is None:
+            return samples
+        count = len(samples)
+        return [*(samples[k] for k in self._order if k < count), *samples[len(self._order) :]]
+
+    def _states_now(self) -> list[tuple[Any, Any]]:
+        if self._order is None:
+            return []
+        own = (f for f in self._coroutine.frames if is_user_code(f.f_code.co_filename))
+        scopes = (*(frame.f_locals for frame in own), vars(self._main))
+        held = generators_in(value for scope in scopes for value in scope.values())
+        known = (*generators.shared(), *held)
+        return [(generator, _state_of(generator)) for generator in known]
+
+
+def _state_of(generator: Any) -> Any:
+    (state,) = generators.states_of([generator])
+    return state
+
+
+def _has_axis(batch: Any, count: int) -> bool:
+    """Return whether each tensor of a batch has an axis of its samples."""
+    tensors = tensors_in(dict(batch) if isinstance(batch, Mapping) else batch)
+    return bool(tensors) and all(count in tensor.shape for tensor in tensors)

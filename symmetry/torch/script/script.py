@@ -1,0 +1,154 @@
+"""A script as a function that makes a training, as users write them."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from symmetry.base import generators
+from symmetry.base.calls import calling
+from symmetry.base.errors import SymmetryError, TrainingError
+from symmetry.base.raised import silenced
+from symmetry.torch.script.mirrors import Mirrors
+from symmetry.torch.script.source import Source
+from symmetry.units.units import Order
+
+if TYPE_CHECKING:
+    from symmetry.torch.script.execution import Execution
+    from symmetry.torch.script.samples import Samples
+
+
+class Script:
+    """Runs a script from its start up to its first training step, each time it is called.
+
+    Runs that nobody has any more are ended before the next one begins: not while another script is
+    running, as a finaliser would.
+
+    Parameters
+    ----------
+    source
+        The script.
+    expect_units
+        How many units some groups must have, by the beginnings of their names.
+    """
+
+    sequential = True  # see ``TrainingTarget``
+
+    def __init__(self, source: Source, expect_units: Mapping[str, int] | None = None) -> None:
+        self.expect_units = dict(expect_units or {})
+        self._source = source
+        self._by_hand = False  # whether it updates without an optimiser
+        self._unused: list[Execution] = []
+        self._alive: weakref.WeakSet[Execution] = weakref.WeakSet()
+        self._mirrors = Mirrors(*source.homes)
+        self._begun = 0
+
+    def prepare(self) -> None:
+        """Take a first step once: no optimiser may ever step, as there is none or it is only made.
+
+        Raises
+        ------
+        TrainingError
+            If the script ends before it trains.
+        """
+        from symmetry.torch.script.execution import Execution
+        from symmetry.torch.script.watch import NoOptimizer
+
+        if self._begun:
+            return
+        with generators.kept(generators.shared()), silenced():
+            generators.seed_all(0)
+            try:
+                execution = Execution(self._source, by_hand=False, mirrors=self._mirrors)
+            except NoOptimizer:
+                self._by_hand = True
+                return
+            with suppress(TrainingError), calling("first step", self._source.name):
+                execution.step()  # or to its end
+            execution.close()
+        self._by_hand = execution.by_hand
+
+    def __call__(self, order: Order | None = None) -> tuple[Any, Step]:
+        """Return what a training returns: the model, and the step.
+
+        The samples of each batch are in this ``order``; None leaves them as they are.
+        """
+        from symmetry.torch.script.execution import Execution
+
+        if self._begun == 1 and (changed := self._changed()):  # not to go on doing so
+            raise TrainingError(changed)
+        while self._unused:
+            self._unused.pop().close()
+        self._collect()
+        execution = Execution(
+            self._source, by_hand=self._by_hand, mirrors=self._mirrors, order=order
+        )
+        self._alive.add(execution)
+        step = Step(execution)
+        weakref.finalize(step, self._unused.append, execution).atexit = False
+        return execution.model, step
+
+    def close(self) -> None:
+        """End all runs.
+
+        Raises
+        ------
+        SymmetryError
+            If a file of the user's has changed meanwhile.
+        """
+        for execution in (*self._unused, *self._alive):
+            execution.close()
+        self._unused.clear()
+        self._mirrors.remove()
+        if changed := self._changed():
+            raise SymmetryError(changed)
+
+    def _changed(self) -> str:
+        """Say which of the user's files have changed since the first run, if any has."""
+        first, *others = self._mirrors.originals.changed() or [""]
+        more = f" and {len(others)} more files" if others else ""
+        return first and (
+            f"{self._source.name}: {first}{more} changed while it ran: if it writes there by other "
+            "means than Python's own, check it in a copy of its folder"
+        )
+
+    def _collect(self) -> None:
+        """Free what earlier runs have left in circles, as a Lightning trainer does.
+
+        What libraries made when the first run imported them is not looked through every time.
+        """
+        if self._begun:
+            gc.collect()
+        if self._begun == 1:
+            gc.freeze()
+            weakref.finalize(self, gc.unfreeze)
+        self._begun += 1
+
+
+class Step:
+    """Lets a script go on to its next training step."""
+
+    __slots__ = ("__weakref__", "_execution")  # what the script holds is not looked through
+
+    def __init__(self, execution: Execution) -> None:
+        self._execution = execution
+
+    def __call__(self, number: int) -> None:
+        """Take the next step."""
+        if number == 0:  # the first update may have begun, before anybody could see it
+            for optimizer in self._execution.inside:
+                for hook in [*optimizer._optimizer_step_pre_hooks.values()]:
+                    hook(optimizer, (), {})
+        self._execution.step()
+
+    @property
+    def samples(self) -> Samples:
+        """The samples of its batches."""
+        return self._execution.samples
+
+    def close(self) -> None:
+        """End the script where it is."""
+        self._execution.close()

@@ -1,0 +1,210 @@
+"""Seeing what a script does to PyTorch: what it makes, and where its steps begin and end."""
+
+from __future__ import annotations
+
+import functools
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from unittest.mock import patch
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.optimizer import (
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+)
+from torch.utils.data import DataLoader
+from torch.utils.data.dataloader import _BaseDataLoaderIter
+
+from symmetry.base.calls import running
+from symmetry.base.errors import TrainingError
+from symmetry.torch.modes.dispatch import user_place
+from symmetry.torch.script.coroutine import ThreadState, leave_modes
+from symmetry.torch.script.samples import Samples
+
+_call, _call_impl = nn.Module.__call__, nn.Module._call_impl
+
+
+class NoOptimizer(BaseException):
+    """Ends a script that calls backward before it has made an optimiser."""
+
+
+class Watch:
+    """What one run of a script has made and done so far.
+
+    Between two steps the script is ``suspended``: where a module is called that is trained, the
+    first such call behind an update. Without an optimiser a backward counts as an update, since
+    what follows it is unknown.
+    """
+
+    def __init__(self, suspend: Callable[[], None], samples: Samples, *, by_hand: bool) -> None:
+        self.optimizers: list[Any] = []
+        self.modules: list[weakref.ref[Any]] = []  # in the order in which they were made
+        self.inside: list[Any] = []  # the optimisers whose update is going on
+        self.updates = 0
+        self.backwards = 0
+        self.transformed = False  # whether modules are called in a transform, such as vmap
+        self._suspend, self._samples, self._by_hand = suspend, samples, by_hand
+        self._armed = True  # whether the next call of such a module ends a step
+        self._evaluating = False  # whether a model is being called without gradients
+
+    @property
+    def trained(self) -> set[int]:
+        """The parameters that are trained, by ``id``; without an optimiser any may be."""
+        return {id(p) for o in self.optimizers for group in o.param_groups for p in group["params"]}
+
+    def trains(self, module: nn.Module) -> bool:
+        """Return whether a module, or one in it, has a parameter that is trained."""
+        if self._by_hand:
+            return any(p.requires_grad for p in module.parameters())
+        trained = self.trained
+        return bool(trained) and any(id(p) in trained for p in module.parameters())
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """See everything that is done meanwhile."""
+        backward = torch.autograd.backward
+
+        def seen_backward(*args: Any, **kwargs: Any) -> None:
+            if not self._by_hand and not self.optimizers:
+                raise NoOptimizer
+            backward(*args, **kwargs)
+            self.backwards += 1
+            if self._by_hand:
+                self._updated()
+
+        def begins(optimizer: Any, *_: Any) -> None:
+            self.inside.append(optimizer)
+
+        def ends(optimizer: Any, *_: Any) -> None:
+            if self.inside and self.inside[-1] is optimizer:
+                self.inside.pop()
+            if not self._by_hand:
+                self._updated()
+
+        modules, optimizers = self.modules, self.optimizers
+        with ExitStack() as stack:
+            for owner, name, value in (
+                (torch.autograd, "backward", seen_backward),
+                (Optimizer, "__init__", _noting(Optimizer.__init__, lambda o: _add(o, optimizers))),
+                (nn.Module, "__init__", _noting(nn.Module.__init__, lambda m: _note(m, modules))),
+                (
+                    nn.Module,
+                    "__setstate__",
+                    _noting(nn.Module.__setstate__, lambda m: _note(m, modules)),
+                ),
+                (nn.Module, "__call__", self._seen_call if self._armed else _call),
+                (DataLoader, "_get_iterator", _without_workers(DataLoader._get_iterator)),
+                (_BaseDataLoaderIter, "__next__", self._apart(_BaseDataLoaderIter.__next__)),
+                (torch.multiprocessing, "spawn", _refused),
+                *_of_ranks(),
+            ):
+                stack.enter_context(patch.object(owner, name, value))
+            stack.callback(register_optimizer_step_pre_hook(begins).remove)
+            stack.callback(register_optimizer_step_post_hook(ends).remove)
+            yield
+
+    @property
+    def _seen_call(self) -> Callable[..., Any]:
+        def seen_call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+            if not (torch.is_grad_enabled() or self._evaluating):
+                with self._evaluated():
+                    return _call(module, *args, **kwargs)
+            if (
+                self._armed
+                and torch.is_grad_enabled()
+                and torch._C._current_autograd_node() is None
+            ):
+                if torch._C._functorch.maybe_current_level() is not None:
+                    self.transformed = True  # what it is called with, too, is not what it seems
+                elif self.trains(module):
+                    self._armed = False
+                    nn.Module.__call__ = _call  # torch.compile has to find the usual one
+                    self._suspend()
+            return _call(module, *args, **kwargs)
+
+        return seen_call
+
+    @contextmanager
+    def _evaluated(self) -> Iterator[None]:
+        """Count a call of a model without gradients, and the seconds that it takes."""
+        running.evaluates = running.evaluates or user_place(outside=nn.Module)
+        began, self._evaluating = time.perf_counter(), True
+        try:
+            yield
+        finally:
+            self._evaluating = False
+            running.evaluations += 1
+            running.evaluated += time.perf_counter() - began
+
+    def _apart(self, following: Callable[..., Any]) -> Callable[..., Any]:
+        """Make a batch as the script does: it is data, and neither promoted nor recorded."""
+
+        def made(iterator: Any) -> Any:
+            state, call = ThreadState(), nn.Module._call_impl
+            leave_modes()
+            nn.Module._call_impl = _call_impl
+            try:
+                with self._samples.moving(iterator):
+                    return following(iterator)
+            finally:
+                nn.Module._call_impl = call
+                state.put()
+
+        return made
+
+    def arm(self) -> None:
+        """Let the next call of a trained module suspend the script, updated or not."""
+        self._armed = True
+
+    def _updated(self) -> None:
+        self.updates += 1
+        self._armed = True
+        nn.Module.__call__ = self._seen_call
+
+
+def _noting(method: Callable[..., Any], note: Callable[[Any], None]) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def noted(made: Any, *args: Any, **kwargs: Any) -> None:
+        method(made, *args, **kwargs)
+        note(made)
+
+    return noted
+
+
+def _add(optimizer: Any, optimizers: list[Any]) -> None:
+    if not any(optimizer is other for other in optimizers):
+        optimizers.append(optimizer)
+
+
+def _note(module: Any, modules: list[weakref.ref[Any]]) -> None:
+    modules.append(weakref.ref(module))
+
+
+def _without_workers(get: Callable[..., Any]) -> Callable[..., Any]:
+    """Make batches in this process: workers would be processes that nobody ends."""
+
+    def in_this_process(loader: Any) -> Any:
+        loader.num_workers, loader.timeout, loader.multiprocessing_context = 0, 0, None
+        return get(loader)
+
+    return in_this_process
+
+
+def _of_ranks() -> Iterator[tuple[Any, str, Any]]:
+    """Let all runs share one process group: they take turns, and one may end before others."""
+    if torch.distributed.is_available():
+        if torch.distributed.is_initialized():
+            yield torch.distributed, "init_process_group", lambda *_, **__: None
+        yield torch.distributed, "destroy_process_group", lambda *_, **__: None
+
+
+def _refused(*_: Any, **__: Any) -> None:
+    raise TrainingError(
+        "the script starts processes by itself (torch.multiprocessing.spawn): "
+        "check what it starts, under torchrun"
+    )

@@ -1,0 +1,253 @@
+"""What a process has only once, and a script may change: exchanged when a script is resumed."""
+
+from __future__ import annotations
+
+import atexit
+import getpass
+import io
+import logging
+import multiprocessing.context
+import os
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from types import ModuleType
+from typing import Any, ClassVar
+
+import torch
+
+from symmetry.base.processes import FOLDER
+from symmetry.base.user_code import is_user_code
+from symmetry.torch.script.clock import Clock
+
+_ENVIRONMENT = {
+    "WANDB_MODE": "disabled",
+    "COMET_MODE": "disabled",
+    "NEPTUNE_MODE": "debug",
+    "DISABLE_MLFLOW_INTEGRATION": "TRUE",
+    "MPLBACKEND": "Agg",
+    "TQDM_DISABLE": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+_PRINTED = 4000  # characters of what a script prints last, that are kept
+_LINES = 20
+_MAIN = "__main__"
+# Accelerate's objects share their attributes through these classes.
+_SHARED = {"accelerate.state": ("PartialState", "AcceleratorState", "GradientState")}
+
+Switch = tuple[Callable[[], Any], Callable[[Any], None]]  # reads it, and sets it
+
+
+class World:
+    """What one script sees; while the script is resumed, what everybody else does.
+
+    Parameters
+    ----------
+    arguments, path
+        Of ``sys``, as the script finds them.
+    folder, temporary
+        The working directory, and where temporary files go.
+    main
+        The module that the script is.
+    mirror, homes
+        Folders whose modules are the script's own: no run sees another one's.
+    """
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        path: Sequence[str],
+        *,
+        folder: str,
+        temporary: str,
+        main: ModuleType,
+        mirror: str,
+        homes: Sequence[str],
+    ) -> None:
+        self._output = _Output()
+        output: Any = self._output
+        stream = io.TextIOWrapper(output, "utf-8", errors="replace", write_through=True)
+        own, self._clock = _OwnModules(mirror, tuple(homes)), Clock()
+        shared = os.environ.get(FOLDER, tempfile.gettempdir())  # by all runs
+        cache = os.path.join(shared, f"torchinductor_{getpass.getuser()}")
+        environment = {"TORCHINDUCTOR_CACHE_DIR": cache, **os.environ, **_ENVIRONMENT}
+        environment.pop(FOLDER, None)
+        logs = _handlers()
+        self._theirs = {id(handler) for handlers in logs.values() for handler in handlers}
+        entries: list[tuple[Switch, Any]] = [
+            (_attribute(sys, "argv"), [*arguments]),
+            (_attribute(sys, "path"), [*path]),
+            (_attribute(sys, "dont_write_bytecode"), True),
+            (_attribute(sys, "stdin"), io.StringIO()),
+            (_attribute(sys, "stdout"), stream),
+            (_attribute(sys, "stderr"), stream),
+            (_attribute(tempfile, "tempdir"), temporary),
+            ((os.getcwd, os.chdir), folder),
+            ((lambda: dict(os.environ), _set_environment), environment),
+            ((own.get, own.put), {_MAIN: main}),
+            ((_shared, _set_shared), {}),
+            # Setting it twice is an error.
+            (_attribute(multiprocessing.context._default_context, "_actual_context"), None),
+            (_attribute(atexit, "register"), _leaving_out_users(atexit.register)),
+            *((_attribute(time, name), of) for name, of in self._clock.functions()),
+            ((_handlers, _set_handlers), logs | {logging.root: []}),
+            ((_on_signals, _set_on_signals), _on_signals()),
+            *((switch, switch[0]()) for switch in _OF_TORCH),
+        ]
+        self._switches = [switch for switch, _ in entries]
+        self._others = [value for _, value in entries]
+
+    @property
+    def printed(self) -> list[str]:
+        """The last lines that the script has printed."""
+        lines = self._output.last.decode(errors="replace").splitlines()
+        return [line.rstrip() for line in lines if line.strip()][-_LINES:]
+
+    def exchange(self) -> None:
+        """Put all as it was before the last exchange, and keep what is there now."""
+        self._clock.turn()
+        for number, (get, put) in enumerate(self._switches):
+            now = get()
+            if now is not self._others[number]:
+                put(self._others[number])
+            self._others[number] = now
+
+    def close_logs(self) -> None:
+        """Close the handlers that the script has added, as Python does at its end."""
+        self.exchange()
+        try:
+            for handler in (handler for handlers in _handlers().values() for handler in handlers):
+                if id(handler) not in self._theirs:
+                    handler.close()
+        finally:
+            self.exchange()
+
+
+class _Output(io.RawIOBase):
+    """Swallows what a script prints, and keeps the end of it."""
+
+    last = b""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self.last = (self.last + bytes(data))[-_PRINTED:]
+        return len(data)
+
+    def fileno(self) -> int:
+        return _nowhere()
+
+
+class _OwnModules:
+    """The modules of a script: ``__main__``, and those that are imported from some folders."""
+
+    _foreign: ClassVar[dict[tuple[str, ...], set[str]]] = {}  # names of others, by folders
+
+    def __init__(self, mirror: str, homes: tuple[str, ...]) -> None:
+        self._homes = tuple(f"{home}{os.sep}" for home in (mirror, *homes))
+        self._others = self._foreign.setdefault(homes, set())
+
+    def get(self) -> dict[str, ModuleType]:
+        """Return those that are imported."""
+        found = {}
+        for name in sys.modules.keys() - self._others:
+            if name == _MAIN or self._is_own(sys.modules[name]):
+                found[name] = sys.modules[name]
+            else:
+                self._others.add(name)
+        return found
+
+    def put(self, modules: Mapping[str, ModuleType]) -> None:
+        """Let these be those that are imported."""
+        for name in self.get():
+            del sys.modules[name]
+        sys.modules.update(modules)
+
+    def _is_own(self, module: ModuleType) -> bool:
+        file = getattr(module, "__file__", None) or next(iter(getattr(module, "__path__", ())), "")
+        if not isinstance(file, str) or not file.startswith(self._homes):
+            return False
+        return is_user_code(file) or not os.path.splitext(file)[1]  # a folder
+
+
+def _attribute(owner: Any, name: str) -> Switch:
+    return lambda: getattr(owner, name), lambda value: setattr(owner, name, value)
+
+
+def _set_environment(variables: Mapping[str, str]) -> None:
+    if dict(os.environ) != variables:
+        os.environ.clear()
+        os.environ.update(variables)
+
+
+def _shared() -> dict[tuple[str, str], Any]:
+    return {
+        (name, kind): getattr(sys.modules[name], kind)._shared_state
+        for name, kinds in _SHARED.items()
+        if name in sys.modules
+        for kind in kinds
+    }
+
+
+def _set_shared(states: Mapping[tuple[str, str], Any]) -> None:
+    for (name, kind), state in _shared().items():
+        owner = getattr(sys.modules[name], kind)
+        owner._shared_state = states.get((name, kind), type(state)())
+
+
+def _leaving_out_users(register: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what registers nothing for a script: it would run behind its end, in no mirror."""
+
+    @wraps(register)
+    def registered(function: Any, *args: Any, **kwargs: Any) -> Any:
+        if not is_user_code(sys._getframe(1).f_code.co_filename):
+            register(function, *args, **kwargs)
+        return function
+
+    return registered
+
+
+def _handlers() -> dict[logging.Logger, list[logging.Handler]]:
+    """Return the handlers of all loggers: a script adds its own, and they hold what it has."""
+    named = logging.Logger.manager.loggerDict.values()
+    loggers = [logging.root, *(each for each in named if isinstance(each, logging.Logger))]
+    return {logger: [*logger.handlers] for logger in loggers}
+
+
+def _set_handlers(handlers: Mapping[logging.Logger, list[logging.Handler]]) -> None:
+    for logger, before in _handlers().items():
+        if before != (own := handlers.get(logger, [])):
+            logger.handlers = own
+
+
+def _on_signals() -> dict[int, Any]:
+    """Return what is done on each signal."""
+    return {number: signal.getsignal(number) for number in signal.valid_signals()}
+
+
+def _set_on_signals(actions: Mapping[int, Any]) -> None:
+    if threading.current_thread() is threading.main_thread():  # another one may not
+        for number, action in actions.items():
+            if action is not None and action != signal.getsignal(number):
+                signal.signal(number, action)
+
+
+def _nowhere(found: list[int] = []) -> int:  # noqa: B006
+    """Return a file descriptor that leads nowhere, always the same one."""
+    if not found:
+        found.append(os.open(os.devnull, os.O_RDWR))
+    return found[0]
+
+
+_OF_TORCH: tuple[Switch, ...] = (
+    (torch.get_default_dtype, torch.set_default_dtype),
+    (torch.get_num_threads, torch.set_num_threads),
+    (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
+    (torch.get_deterministic_debug_mode, torch.set_deterministic_debug_mode),
+    (torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
+)

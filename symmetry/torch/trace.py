@@ -1,0 +1,193 @@
+"""Making a trace of the operations that PyTorch performs."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils._pytree import tree_leaves
+
+from symmetry.observe.place import NOWHERE, Place, asked_at
+from symmetry.torch.modes.recorder import Operation
+from symmetry.training.trace import Node, Trace
+from symmetry.units.state import Array
+
+_Again = Callable[[Sequence[torch.Tensor]], list[torch.Tensor]]  # performs an operation again
+
+
+class Tracer:
+    """Observes steps, and makes a trace of them.
+
+    A tensor that is written into is another value from then on. ``leaves``, the named tensors that
+    units may lie in, are given. ``trace`` is what there is of the trace so far.
+    """
+
+    def __init__(self, leaves: Mapping[str, torch.Tensor]) -> None:
+        self.trace = Trace()
+        self._tensors: list[torch.Tensor] = []  # the values, which share memory with the arrays
+        self._numbers: dict[int, int] = {}  # by id: every tensor that was seen is kept alive
+        self._memories: dict[int, int] = {}  # by id
+        self._alive: dict[int, list[torch.Tensor]] = defaultdict(list)  # by memory
+        self.trace.leaves = {name: self._value(tensor) for name, tensor in leaves.items()}
+
+    def before(self, operation: Operation) -> None:
+        """Take operands that come from outside."""
+        for tensor in operation.operands:
+            self._number(tensor)
+
+    def after(self, operation: Operation) -> None:
+        """Take what the operation yields."""
+        inputs = tuple(self._number(tensor) for tensor in operation.operands)
+        made, written = operation.made, operation.written
+        kept = replace(operation, operands=(), results=())  # lets go of the tensors
+
+        def again(tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+            done = kept.perform(tensors)
+            return [*done.made, *done.written]
+
+        if operation.blank or (operation.random and not self._repeats(again, inputs)):
+            for tensor in [*made, *written]:
+                self._value(tensor)
+            return
+        shown: Sequence[torch.Tensor | None] = [None] * (len(made) + len(written))
+        if operation.view:  # of the values, so that they share memory
+            shown = again([self._tensors[i] for i in inputs])
+        outputs = [self._value(t, v) for t, v in zip([*made, *written], shown, strict=True)]
+        whole = frozenset(a for a in tree_leaves(operation.arguments) if type(a) is int)
+        origin = operation.name, asked_at()
+        self._add(inputs, outputs, again, whole, origin)
+        for tensor in written:
+            self._update_aliases(tensor, origin)
+
+    def end(self, losses: Sequence[tuple[torch.Tensor, float]], leaves: Mapping[str, Any]) -> Trace:
+        """Add the sum of all entries of losses, each with a weight; return the whole trace.
+
+        ``leaves`` are the tensors of the leaves' names now: a step may give a buffer's name to
+        another one. The training's own tensors are let go of.
+        """
+        factors = [weight for _, weight in losses]
+
+        def again(tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+            sums = [t.double().sum() * w for t, w in zip(tensors, factors, strict=True)]
+            return [torch.stack(sums).sum()]
+
+        trace, inputs = self.trace, tuple(self._number(tensor) for tensor, _ in losses)
+        trace.loss = self._value(*again([self._tensors[i] for i in inputs]))
+        self._add(inputs, [trace.loss], again)
+        ends = {name: self._known(tensor) for name, tensor in leaves.items()}
+        trace.finals = trace.leaves | {name: i for name, i in ends.items() if i is not None}
+        self._alive.clear()
+        return trace
+
+    def _number(self, tensor: torch.Tensor) -> int:
+        known = self._known(tensor)
+        return self._value(tensor) if known is None else known
+
+    def _known(self, tensor: torch.Tensor) -> int | None:
+        """Return the number of the value that a tensor holds; None if it is a new one.
+
+        No operation tells of ``tensor.data``, nor of another tensor that is made a tensor's data:
+        what has the same memory and layout has the same value.
+        """
+        memory = _memory(tensor)
+        if self._memories.get(id(tensor)) != memory:
+            others = (t for t in self._alive[memory] if _layout(t) == _layout(tensor))
+            other = next(others, None)
+            if other is None:
+                return None
+            self._note(tensor, self._numbers[id(other)])
+        return self._numbers[id(tensor)]
+
+    def _value(self, tensor: torch.Tensor, value: torch.Tensor | None = None) -> int:
+        """Give a number to what a tensor holds now: a copy, if no value is given."""
+        value = tensor.detach().clone() if value is None else value
+        self._tensors.append(value)
+        self.trace.arrays.append(_to_array(value))
+        self._note(tensor, len(self._tensors) - 1)
+        return len(self._tensors) - 1
+
+    def _note(self, tensor: torch.Tensor, number: int) -> None:
+        old, memory = self._memories.get(id(tensor)), _memory(tensor)
+        if old != memory:
+            self._alive[memory].append(tensor)
+            if old is not None:
+                self._alive[old] = [t for t in self._alive[old] if t is not tensor]
+        self._numbers[id(tensor)], self._memories[id(tensor)] = number, memory
+
+    def _add(
+        self,
+        inputs: tuple[int, ...],
+        outputs: Sequence[int],
+        again: _Again,
+        integers: frozenset[int] = frozenset(),
+        origin: tuple[str, Place] = ("", NOWHERE),
+    ) -> None:
+        values = self._tensors
+
+        def perform(arrays: Mapping[int, Array]) -> list[Array]:
+            tensors = [
+                torch.from_numpy(arrays[x]) if x in arrays else values[i]
+                for x, i in enumerate(inputs)
+            ]
+            return [_to_array(tensor) for tensor in again(tensors)]
+
+        self.trace.add(Node(inputs, tuple(outputs), integers, perform, *origin))
+
+    def _repeats(self, again: _Again, inputs: Sequence[int]) -> bool:
+        """Return whether an operation that may be random does the same twice."""
+        with torch.random.fork_rng(devices=[]):
+            runs = [[*map(_to_array, again([self._tensors[i] for i in inputs]))] for _ in range(2)]
+        return all(map(_same, *runs))
+
+    def _update_aliases(self, written: torch.Tensor, origin: tuple[str, Place]) -> None:
+        """Give new values to other tensors that show the memory which was written to."""
+        number = self._number(written)
+        for other in self._alive[_memory(written)]:
+            old = self._numbers[id(other)]
+            if other is written or _same(_to_array(other.detach()), self.trace.arrays[old]):
+                continue
+            shown = _overlay(written, other)
+            self._add((number, old), [self._value(other)], shown, origin=origin)
+
+
+def _to_array(tensor: torch.Tensor) -> Array:
+    """Return the numbers of a tensor, without a copy where that is possible."""
+    tensor = tensor.detach()
+    if tensor.layout is not torch.strided:
+        tensor = tensor.to_dense()
+    if tensor.dtype is torch.bfloat16:
+        tensor = tensor.float()
+    array: Array = tensor.resolve_conj().resolve_neg().numpy()
+    return array
+
+
+def _same(old: Array, new: Array) -> bool:
+    return np.array_equal(old, new, equal_nan=True)
+
+
+def _memory(tensor: torch.Tensor) -> int:
+    strided = tensor.layout is torch.strided
+    return tensor.untyped_storage().data_ptr() if strided else id(tensor)
+
+
+def _layout(tensor: torch.Tensor) -> tuple[object, ...]:
+    strided = tensor.layout is torch.strided
+    where = (tensor.stride(), tensor.storage_offset()) if strided else ()
+    return tensor.dtype, tensor.shape, where
+
+
+def _overlay(written: torch.Tensor, other: torch.Tensor) -> _Again:
+    """Return the operation that shows in ``other`` what was written to the memory of both."""
+    entries = written.untyped_storage().nbytes() // written.element_size()
+    layouts = [(t.shape, t.stride(), t.storage_offset()) for t in (written, other)]
+
+    def again(tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        memory = torch.zeros(entries, dtype=tensors[1].dtype)
+        for (shape, stride, offset), tensor in reversed([*zip(layouts, tensors, strict=True)]):
+            memory.as_strided(shape, stride, offset).copy_(tensor)
+        shape, stride, offset = layouts[1]
+        return [memory.as_strided(shape, stride, offset).clone()]
+
+    return again

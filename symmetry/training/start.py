@@ -1,0 +1,437 @@
+"""The start of a training in one precision: its state and units, runs from it, their response."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from symmetry.base.errors import TrainingError
+from symmetry.base.raised import heard
+from symmetry.base.random import Random
+from symmetry.law.start import Orders
+from symmetry.training.following import comparable, following, frozen_copies, mark
+from symmetry.training.run import Run, Turning
+from symmetry.training.target import TrainingTarget
+from symmetry.units.state import Array, State, difference, has_moved, identical, largest, size
+from symmetry.units.units import Order, Units
+
+# Responses that a sound training may deviate by. Of 188 sound trainings the worst deviates by 11 in
+# float32 and 9 in float64 with few draws, the weakest of 32 planted bugs by 33 and by 1e10. In
+# float64 nothing is lost by a wide margin.
+THRESHOLDS = {"float32": 30.0, "float64": 1000.0}
+LACKED = frozenset({"scale", "attention", "checkpoint", "kernels"})  # by many trainings
+JUDGED = 2  # steps: a bug on odd steps shows, and chaos has no time to grow
+DRAWS, MORE_DRAWS = 4, 12  # of the response, before and after a suspicion
+APART = 1000  # ulps between starts at which two trainings are judged, once they seem to differ
+ATTEMPTS = 3  # that all have to violate an invariant
+POWER = 0.01  # of its largest entry; an array that one ulp moves by more is not judged
+
+_ORDERS, NUDGES, _SAMPLES = 110, 111, 112  # streams of the seed
+
+States = list[dict[str, Array]]
+
+
+class Fresh(NamedTuple):
+    """What is known of fresh objects and their first steps."""
+
+    state: State  # before the first step
+    states: States  # after each of the steps that are judged: the bits that every run must have
+    precision: Mapping[str, float]  # the eps of each array
+    trained: frozenset[str]  # the parameters that are trained
+    moved: frozenset[str]  # the arrays that the first steps change
+    size: int  # bytes of a state after the steps
+    random: tuple[tuple[str, str], ...]  # operations of the model, where that is promoted
+    samples: int | None  # in each batch; None where that is not known to be one number
+    on_gpu: bool  # which may add in another order each time
+    compiles: bool  # by something that compiles nothing where results are nudged
+    warnings: tuple[str, ...]  # of what it is written with; none in float64, where it is not
+
+
+class _Plain(NamedTuple):
+    """A run without the model's random operations."""
+
+    states: States
+    random: tuple[tuple[str, str], ...]  # their names and places
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingStart:
+    """A start of a training in one precision, and what is known from runs.
+
+    It is a ``symmetry.law.start.Start``: what the methods of that name promise is said there.
+    """
+
+    target: TrainingTarget
+    dtype: str  # "float32": as written; "float64": promoted
+    seed: int = 0  # of the training's random numbers, and of all choices made here
+    steps: int = 4  # that the runs of training/* take
+    changed: State = field(default_factory=dict)  # of the state: not as the training makes it
+    # The groups, with their parts in the model's own arrays, once they are found.
+    model_units: tuple[Units, ...] = ()
+    # The numbers of fixed tensors that its runs read as the same along these axes, or as zero.
+    levelled: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    # Responses by the number of draws: what was drawn is kept.
+    _drawn: dict[int, list[dict[str, float]]] = field(default_factory=dict)
+
+    attempts = ATTEMPTS
+
+    @property
+    def limit(self) -> float:
+        """How many responses a sound training may deviate by."""
+        return THRESHOLDS[self.dtype]
+
+    @property
+    def remedy(self) -> str:
+        """What makes sums of GPUs repeatable, where there is one."""
+        cure = "; torch.use_deterministic_algorithms(True) makes sums of GPUs repeatable"
+        return cure * self.fresh.on_gpu
+
+    def at(self, changed: State) -> TrainingStart:
+        """Return the same start with other arrays, and the same units."""
+        # A first guess of the response is dear enough to be shared; a suspicion adds own draws.
+        drawn = {DRAWS: self._response(DRAWS), **self._drawn}
+        return self._but("random", "groups", changed=changed, _drawn=drawn)
+
+    def levelling(self, fixed: Mapping[int, Sequence[int]]) -> TrainingStart:
+        """Return the same start with these fixed tensors levelled."""
+        return self._but("random", levelled=fixed, _drawn={})
+
+    def with_units(self, model_units: tuple[Units, ...]) -> TrainingStart:
+        """Return the same start with the groups of units of its model."""
+        return self._but("random", "result", model_units=model_units)
+
+    def without_states(self) -> TrainingStart:
+        """Return the same start without the states of runs: a model may be large."""
+        other = self._but("random", "scale", "groups", _drawn={})
+        if vars(other).pop("_plain", None) is not None:  # what follows from it is small
+            vars(other).update(random=self.random, scale=self.scale)
+        vars(other)["fresh"] = self.fresh._replace(states=[])
+        return other
+
+    def responding(self, states: Sequence[State], near: Iterable[Sequence[State]]) -> TrainingStart:
+        """Return the same start, whose arrays respond at least as much as those of another run.
+
+        These are its states, and those of runs from starts close by: it may be less accurate.
+        """
+        drawn = [dict(response) for response in self._response(MORE_DRAWS)]
+        for others in near:
+            for response, state, other in zip(drawn, states, others, strict=True):
+                for name in response.keys() & state.keys():
+                    gap = difference(state[name], other.get(name))
+                    response[name] = max(response[name], gap)
+        return self._but("random", "groups", "result", _drawn={MORE_DRAWS: drawn})
+
+    def _but(self, *kept: str, **fields: Any) -> TrainingStart:
+        """Return the same start with other fields; these properties stay, if they are known."""
+        other = replace(self, **fields)
+        known = ("fresh", "_plain", "turnable", *kept)
+        vars(other).update({k: vars(self)[k] for k in known if k in vars(self)})
+        return other
+
+    @cached_property
+    def fresh(self) -> Fresh:
+        """What is known of fresh objects, after their first steps.
+
+        That a step raises, a loss is not finite, or there is neither a loss nor a change, is a
+        ``TrainingError``.
+        """
+        if self.dtype != "float32":
+            return self._taken()
+        with heard() as warned:
+            fresh = self._taken()
+        return fresh._replace(warnings=tuple(warned.values()))
+
+    def _taken(self) -> Fresh:
+        """Return what is known of fresh objects, but for what they warn of."""
+        run = self.target.start(dtype=self.dtype, seed=self.seed)
+        start, precision, states, losses = run.state(), run.precision(), [], []
+        for state in run.states(JUDGED):
+            losses.append(run.loss)
+            states.append(state)
+            for name in sorted(run.parameters.keys() & start.keys()):
+                if state[name].shape != start[name].shape:
+                    raise TrainingError(
+                        f"{name} has the shape {start[name].shape} at the start and "
+                        f"{state[name].shape} after step {run.taken - 1}: what grows is not checked"
+                    )
+            if run.loss is not None and not math.isfinite(run.loss):
+                raise TrainingError(f"the loss of step {run.taken - 1} is {run.loss}")
+        if losses == [None] * JUDGED and not has_moved(start, states[-1:]):
+            raise TrainingError(
+                "its steps call no backward(), return no loss and change nothing: a step that "
+                "does without backward() returns its loss"
+            )
+        size = sum(array.nbytes for array in states[-1].values())
+        last = states[-1]
+        moved = frozenset(
+            n for n, a in start.items() if n in last and has_moved({n: a}, [{n: last[n]}])
+        )
+        kind = tuple(run.random), run.samples(), run.on_gpu, run.compiles
+        return Fresh(start, states, precision, run.trained, moved, size, *kind, ())
+
+    @cached_property
+    def state(self) -> State:
+        """The state before the first step."""
+        return {**self.fresh.state, **self.changed}
+
+    @cached_property
+    def result(self) -> States:
+        """The states after the steps that are judged, without the model's random operations."""
+        return self.states({}) if self.changed or self.levelled else self._plain.states
+
+    @cached_property
+    def random(self) -> tuple[tuple[str, str], ...]:
+        """Names and places of the random operations inside modules."""
+        return self._plain.random
+
+    @cached_property
+    def _plain(self) -> _Plain:
+        # Of a promoted run every operation is seen, its noise as well.
+        written, random = self.dtype == "float32", self.fresh.random
+        if written or random:
+            run = self.begin(noise=False)
+            states = list(run.states(JUDGED))
+            random = tuple(run.random)
+        if not random:
+            # The first run is the same; and what torch.compile has made runs only outside of the
+            # modes that look for random numbers.
+            states = self.fresh.states or list(self.begin(noise=written).states(JUDGED))
+        return _Plain(states, random)
+
+    @cached_property
+    def turnable(self) -> frozenset[str]:
+        """The settings that many trainings lack, and that there may be something to turn of here.
+
+        All are turned at once, in one run; where that cannot be done it may be any.
+        """
+        run = self.begin()
+        if not isinstance(run, Turning):
+            return LACKED
+        try:
+            with ExitStack() as stack:
+                turned = {name: stack.enter_context(run.turned_by(name)) for name in sorted(LACKED)}
+                deque(run.states(JUDGED, copy=False), maxlen=0)
+        except TrainingError:
+            return LACKED
+        return frozenset(name for name, was in turned.items() if was())
+
+    def states(self, changed: State) -> States:
+        """Return the states of a run from a start in which these arrays are replaced."""
+        return list(self.begin(changed).states(JUDGED))
+
+    @property
+    def first(self) -> States:
+        """The states of the first run, as the training is written."""
+        return self.fresh.states
+
+    def again(self) -> Iterator[State]:
+        """Yield the states of another run, as the training is written."""
+        return self.begin(noise=True).states(JUDGED, copy=False)
+
+    def others(self) -> Iterator[Iterator[State]]:
+        """Yield a run from another start, which is begun when it is asked for."""
+        yield self.begin(self.nearby(0), noise=True).states(JUDGED, copy=False)
+
+    @cached_property
+    def groups(self) -> tuple[Units, ...]:
+        """The groups, with parts in everything that follows the model's arrays."""
+        copies = frozen_copies(self.state, self.fresh.trained)
+        return following(self.model_units, {**self.state, **self.result[-1]}, copies)
+
+    @cached_property
+    def replicas(self) -> Mapping[str, object]:
+        """How each group begins, by its name, if all of them begin as copies of others do.
+
+        Replicas of one model are updated together, and stay copies only as a whole.
+        """
+        found = {
+            units.name: tuple(
+                (mark(self.state[p.array]), replace(p, array="", arrays=()))
+                for p in units.parts
+                if p.array in self.fresh.trained
+            )
+            for units in self.groups
+        }
+        return found if min(Counter(found.values()).values(), default=0) > 1 else {}
+
+    @cached_property
+    def peers(self) -> Mapping[str, tuple[str, ...]]:
+        """The arrays that each array may be exchanged with: it responds as much as any of them."""
+        parts = [part for units in self.groups for part in units.parts]
+        return {name: part.arrays for part in parts for name in part.arrays}
+
+    @cached_property
+    def scale(self) -> Mapping[str, float]:
+        """The largest finite entry of each array, before or after the steps."""
+        scale: dict[str, float] = {}
+        for state in (self.state, *self.result):
+            for name, array in state.items():
+                scale[name] = max(scale.get(name, 0.0), size(array))
+        return scale
+
+    def begin(
+        self,
+        changed: State | None = None,
+        *,
+        noise: bool | None = None,
+        order: Order | None = None,
+    ) -> Run:
+        """Begin a fresh run from the start, in which these arrays are changed.
+
+        ``noise`` says whether the model's random operations stay as they are; by default they are
+        left out where there are any. The samples of each batch are put in an ``order``.
+        """
+        if noise is None:  # a run that passes through modes need not be as it is written
+            noise = self.dtype == "float32" and not self.random
+        run = self.target.start(dtype=self.dtype, seed=self.seed, noise=noise, order=order)
+        run.load({**self.changed, **(changed or {})})
+        if self.levelled:
+            run.level(self.levelled)
+        return run
+
+    def responses(self, *, closely: bool = False) -> list[dict[str, float]]:
+        """Return for each step the response of each array that can be judged.
+
+        Where the response is large, a bug cannot be told from rounding. Of an array that changes
+        its shape nobody knows where the units lie.
+        """
+        lies = {array for units in self.groups for array in units.arrays}
+        found: list[dict[str, float]] = []
+        drawn = self._response(MORE_DRAWS if closely else DRAWS)
+        for state, response in zip(self.result, drawn, strict=True):
+            known = {
+                name: max(response[n] for n in self.peers.get(name, (name,)) if n in response)
+                for name, array in state.items()
+                if self.state.get(name, array).shape == array.shape
+                and comparable(name, state, lies)
+                and response[name] <= POWER * self.scale[name]
+            }
+            found.append(known)
+        return found
+
+    def _response(self, draws: int) -> list[dict[str, float]]:
+        """Return by step how far about one ulp in the parameters moves each array, at the most.
+
+        It is infinite where that leads to numbers that are not finite. More draws that are known
+        already are taken.
+        """
+        known = max(self._drawn, default=0)
+        if known >= draws:
+            return self._drawn[known]
+        eps = float(np.finfo(self.dtype).eps)
+        least = [{n: eps * self.scale[n] for n in state} for state in self.result]
+        found = [dict(step) for step in self._drawn.get(known, least)]
+        for draw in range(known, draws):
+            run = self.begin(self.nearby(draw))
+            if draws > DRAWS and not self.fresh.compiles:
+                run.nudge_by(draw)  # results in 16 bits, too
+            states = run.states(JUDGED, copy=False)
+            for response, state, other in zip(found, self.result, states, strict=True):
+                for name, array in state.items():
+                    response[name] = max(response[name], difference(array, other.get(name)))
+        self._drawn[draws] = found
+        return found
+
+    def orders(self, groups: Sequence[Units], *stream: int) -> Orders:
+        """Return an order without fixed points of each group; ``replicas`` have the same one.
+
+        None if all units of all groups are equal.
+        """
+        random, orders = Random(self.seed, _ORDERS, *stream), dict[object, Order]()
+        kinds = [self.replicas.get(units.name, units.name) for units in groups]
+        for kind, units in zip(kinds, groups, strict=True):
+            orders.setdefault(kind, cycle(units.count, random))
+        found = [(units, orders[kind]) for kind, units in zip(kinds, groups, strict=True)]
+        return found if any(self._moves(units, order) for units, order in found) else []
+
+    def _moves(self, units: Units, order: Order) -> bool:
+        """Return whether an order of units changes the start."""
+        return not identical(units.rearranged(self.state, order), self.state)
+
+    def with_others_hidden(self, *, look: bool = False) -> tuple[States, Mapping[str, bool]]:
+        """Return the states of a run in which other tokens are hidden by the masks of batches.
+
+        With them comes what ``Run.replace_hidden`` sees.
+        """
+        run = self.begin()
+        seen = run.replace_hidden(look=look)
+        return list(run.states(JUDGED)), seen
+
+    @property
+    def buffers(self) -> frozenset[str]:
+        """The arrays of the model that are not trained, such as running statistics."""
+        known = (name for name in self.fresh.state if name.startswith("model."))
+        return frozenset(known) - self.fresh.trained
+
+    def sample_order(self, count: int, number: int) -> Order:
+        """Return an order of samples that mixes them, by its number."""
+        random, order = Random(self.seed, _SAMPLES, number), None
+        while order is None or not _mixes(order):
+            order = cycle(count, random)
+        return order
+
+    def resampled(self, order: Order) -> States:
+        """Return the states of a run whose samples are in another order in each batch."""
+        return list(self.begin(order=order).states(JUDGED))
+
+    def resampled_with_draws(self, order: Order) -> tuple[States, Mapping[str, bool]]:
+        """Return the same with what the step draws for each sample in that order, too.
+
+        With it comes what ``Run.follow_samples`` sees.
+        """
+        run = self.begin(order=order)
+        seen = run.follow_samples(len(order))
+        return list(run.states(JUDGED)), seen
+
+    def nearby(self, draw: int, times: float = 1.0) -> State:
+        """Return parameters moved by up to one ulp and eps of the largest entry, by number.
+
+        By so many times as much on request.
+        """
+        eps = {name: times * self.fresh.precision[name] for name in self.fresh.trained}
+        return nearby(self.state, eps, self.scale, Random(self.seed, NUDGES, draw))
+
+
+def nearby(
+    start: State, precision: Mapping[str, float], scale: Mapping[str, float], random: Random
+) -> dict[str, Array]:
+    """Return arrays moved by up to one ulp and eps of their largest entry, at random.
+
+    These are the ones whose eps is given. One of zeros has the ``scale`` that it has later.
+    """
+    changed: dict[str, Array] = {}
+    for name, array in start.items():
+        if name in precision:
+            shift = random.uniform(array.shape, -1.0, 1.0)
+            shift *= abs(array) + (largest(array) or scale[name])
+            shift *= precision[name]
+            shift += array
+            changed[name] = shift.astype(array.dtype)
+    return changed
+
+
+def cycle(count: int, random: Random) -> Order:
+    """Return a random order that leaves nothing in its place.
+
+    Of four and more it does not shift all by one distance: what shifts units itself, as a wrong
+    index does, would go together with it.
+    """
+    while True:
+        line = random.permutation(count)
+        order = np.empty(count, dtype=np.int_)
+        order[line] = np.roll(line, 1)
+        if count < 4 or np.unique((order - np.arange(count)) % count).size > 1:
+            return order
+
+
+def _mixes(order: Order) -> bool:
+    """Return whether an order mixes pieces of a batch, into however many equal ones it is cut."""
+    sizes = [size for size in range(2, len(order)) if len(order) % size == 0]
+    return all(np.unique(order[:size] // size).size > 1 for size in sizes)

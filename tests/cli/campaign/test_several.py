@@ -1,0 +1,125 @@
+"""Many targets: each in a process of its own, their results in a file, their table."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from symmetry.cli.campaign.several import read_lines
+from tests.cli.process import symmetry
+
+ZOO = """
+import os, time
+import numpy as np
+
+def sound(x, y, w1, w2, lr):
+    return w1 + 1, w2 + 1
+
+def dies(x, y, w1, w2, lr):
+    os._exit(3)
+
+def sleeps(x, y, w1, w2, lr):
+    time.sleep(1)
+    return w1 + 1, w2 + 1
+
+def grows(x, y, w1, w2, lr):
+    kept = np.ones(2 * 10**8)
+    time.sleep(1)
+    return w1 + 1, w2 + 1
+
+def steps():
+    yield "sound", sound
+    yield "dies", dies
+    yield "also-sound", sound
+"""
+PURE = ("--only", "symmetry/pure", "--dtype", "float32", "--examples", 2)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "zoo.py").write_text(ZOO)
+    return tmp_path
+
+
+def test_a_target_that_ends_its_process_ends_no_other(folder: Path) -> None:
+    finished = symmetry(
+        "check", "zoo.py:steps", *PURE, "--jobs", 2, "--results", "all.jsonl", cwd=folder
+    )
+    assert finished.status == 1, finished
+    assert finished.out.splitlines()[-5:] == [
+        "zoo.py:steps:dies        the target does not work: look at symmetry/pure",
+        "zoo.py:steps:also-sound  sound",
+        "zoo.py:steps:sound       sound",
+        "",
+        "3 targets: 2 sound, 1 not",
+    ]
+    lines = read_lines(folder / "all.jsonl")
+    assert {line["ended"] for line in lines.values()} == {"whole"}
+    assert all(line["seconds"] > 0 and line["memory"] > 0 for line in lines.values())
+
+
+def test_a_second_run_goes_on_where_the_first_one_stopped(folder: Path) -> None:
+    whole = ("check", "zoo.py:steps", *PURE, "--results", "all.jsonl", "--output", ".")
+    symmetry(*whole, cwd=folder)
+    table, lines = (folder / "models.md").read_bytes(), (folder / "all.jsonl").read_text()
+    first, second, _ = lines.splitlines(keepends=True)
+    (folder / "all.jsonl").write_text(first + second[:50])  # as a kill leaves it
+    finished = symmetry(*whole, cwd=folder)
+    assert finished.out.startswith("1 of 3 targets are in all.jsonl already\n")
+    assert (folder / "models.md").read_bytes() == table
+    assert len(read_lines(folder / "all.jsonl")) == 3
+
+
+def test_only_what_has_changed_is_shown(folder: Path) -> None:
+    symmetry("check", "zoo.py:steps", *PURE, "--results", "before.jsonl", cwd=folder)
+    (folder / "zoo.py").write_text(ZOO.replace("os._exit(3)", "return w1 + 1, w2 + 1"))
+    finished = symmetry("check", "zoo.py:steps", *PURE, "--since", "before.jsonl", cwd=folder)
+    assert finished.status == 0
+    assert finished.out.splitlines()[-4:] == [
+        "1 of 3 targets have changed since before.jsonl",
+        "zoo.py:steps:dies  sound",
+        "",
+        "3 targets: 3 sound",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "limit", "ended", "said"),
+    [
+        ("sleeps", ("--time-limit", 12), "time", "took more than 12 seconds (--time-limit)"),
+        ("grows", ("--memory", 0.8), "memory", "took more than 0.8 GiB (--memory)"),
+    ],
+)
+def test_a_limit_keeps_the_verdicts_until_then(
+    name: str, limit: tuple[str, float], ended: str, said: str, folder: Path
+) -> None:
+    invariants = ("--only", "symmetry/pure", "--only", "symmetry/repeatable")
+    arguments = (*invariants, "--dtype", "float32", "--examples", 40, "--results", "one.jsonl")
+    finished = symmetry("check", f"zoo.py:{name}", *arguments, *limit, cwd=folder)
+    assert finished.status == 1, finished
+    line = json.loads((folder / "one.jsonl").read_text())
+    assert line["ended"] == ended
+    assert len(line["results"]) == 2
+    assert all(said in result["message"] for result in line["results"])
+
+
+def test_what_needs_equal_units_can_be_left_out(folder: Path) -> None:
+    few = ("--skip", "symmetry/w*", "--examples", 1, "--dtype", "float32")
+    finished = symmetry("check", "zoo.py:sound", "--fast", *few, cwd=folder)
+    assert "symmetry/pure" in finished.out
+    assert "symmetry/clones" not in finished.out
+    assert "symmetry/permutation" not in finished.out
+
+
+def test_a_script_is_written_for_one_target(folder: Path) -> None:
+    finished = symmetry("check", "zoo.py:steps", "--script", "again.py", cwd=folder)
+    assert finished.status == 2
+    assert "--script is for one target, and these may be several." in finished.err
+
+
+def test_results_that_cannot_be_read(folder: Path) -> None:
+    finished = symmetry("check", "zoo.py:sound", "--since", "nowhere.jsonl", *PURE, cwd=folder)
+    assert finished.status == 2
+    assert "nowhere.jsonl cannot be read" in finished.err

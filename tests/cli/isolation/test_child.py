@@ -1,0 +1,116 @@
+"""What a process that runs code under test tells the one that has started it."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import pickle
+from typing import Any
+
+import pytest
+
+from symmetry.base.errors import SymmetryError
+from symmetry.checker.verdict import Verdict
+from symmetry.cli.isolation import child
+from symmetry.cli.isolation.child import Order, Remote, verdicts_of
+
+HOLDS = Verdict("symmetry/clones", "float32", "holds", 2, 2)
+ENDED = Verdict("symmetry/pure", "float32", "error", 3)
+
+
+def packed(verdict: Verdict) -> str:
+    return base64.b64encode(pickle.dumps(verdict)).decode()
+
+
+def messages(pipe: io.BytesIO, token: str = "t") -> list[Any]:
+    lines = pipe.getvalue().decode().splitlines()
+    assert all(line.startswith(token) for line in lines)
+    return [json.loads(line.removeprefix(token)) for line in lines]
+
+
+def remote(order: Order | None = None, *, live: bool = True) -> tuple[Remote, io.BytesIO]:
+    pipe = io.BytesIO()
+    return Remote(order or Order("t", [], live), pipe), pipe
+
+
+def test_verdicts_of_earlier_processes_come_back_with_their_message() -> None:
+    known: dict[tuple[str, str, str], tuple[str, str | None]] = {
+        ("mine", HOLDS.invariant, "float32"): (packed(HOLDS), None),
+        ("mine", ENDED.invariant, "float32"): (packed(ENDED), "it ended"),
+        ("other", HOLDS.invariant, "float32"): (packed(HOLDS), None),
+    }
+    found = verdicts_of(Order("t", [], live=False, known=known), "mine")
+    assert found.keys() == {(HOLDS.invariant, "float32"), (ENDED.invariant, "float32")}
+    assert found[HOLDS.invariant, "float32"] == HOLDS
+    assert found[ENDED.invariant, "float32"].message == "it ended"
+
+
+def test_each_message_is_a_line_that_begins_with_the_token() -> None:
+    shown, pipe = remote()
+    shown.text("two\nlines")
+    shown.doing("symmetry/pure", 1, 4, "a note")
+    assert messages(pipe) == [
+        ["text", "two\nlines", False],
+        ["doing", "symmetry/pure", 1, 4, "a note", ""],
+    ]
+
+
+def test_nobody_is_told_of_progress_that_nobody_looks_at() -> None:
+    shown, pipe = remote(live=False)
+    shown.doing("symmetry/pure", 1, 4)
+    assert messages(pipe) == []
+
+
+def test_what_is_about_to_be_run_comes_with_the_verdict_if_it_ends_the_process() -> None:
+    shown, pipe = remote(live=False)
+    shown.enter("mine")
+    shown.case("symmetry/pure", "float32", 2, 100)
+    shown.examined(HOLDS)
+    target, attempt, examined = messages(pipe)
+    assert target == ["target", "mine"]
+    kind, key, blob = attempt
+    assert (kind, key) == ("attempt", ["mine", "symmetry/pure", "float32"])
+    assert pickle.loads(base64.b64decode(blob)) == ENDED
+    assert examined[:2] == ["examined", ["mine", HOLDS.invariant, "float32"]]
+
+
+def test_a_target_that_has_ended_a_process_is_not_loaded_again() -> None:
+    order = Order("t", [], live=False, broken={"mine": "it ended its process"})
+    shown, _ = remote(order)
+    with pytest.raises(SymmetryError, match="it ended its process"):
+        shown.enter("mine")
+    shown.enter("other")
+
+
+def test_why_nothing_else_is_run_is_known_by_target() -> None:
+    order = Order("t", [], live=False, stopped={"mine": "not run: it hangs"})
+    shown, _ = remote(order)
+    assert shown.learnt("mine") == ({}, "not run: it hangs")
+    assert shown.learnt("other") == ({}, "")
+
+
+def test_the_working_directory_is_that_of_the_command(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shown, _ = remote(live=False)
+    os.chdir("/")
+    shown.examined(HOLDS)
+    assert os.getcwd() == str(tmp_path)  # noqa: PTH109
+
+
+@pytest.mark.parametrize("trouble", ["a copy", "nobody reads"])
+def test_a_process_that_cannot_be_heard_ends(trouble: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def end(status: int) -> None:
+        raise SystemExit(status)
+
+    shown, pipe = remote()
+    monkeypatch.setattr(child, "_exit", end)
+    if trouble == "a copy":
+        monkeypatch.setattr(child, "_process", lambda: -1)
+    else:
+        pipe.close()
+    with pytest.raises(SystemExit, match="1"):
+        shown.text("anything")

@@ -1,0 +1,235 @@
+"""Whatever a target does to its process, the command ends as it should, and says what happened."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from symmetry.base.calls import Pace
+from symmetry.cli.isolation.parent import why_slow
+from tests.cli.process import (
+    INTERRUPTIBLE,
+    Finished,
+    assert_one_line,
+    environment,
+    is_alive,
+    symmetry,
+)
+from tests.conftest import needs
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and forks are sent and made")
+
+FEW = ("--dtype", "float32", "--examples", 2, "--timeout", 0.3)
+SOUND = {"holds", "rounding"}  # the steps are NumPy's, whose sums depend on the processor
+TWO = ("--only", "symmetry/w1-columns", "--only", "symmetry/permutation", "--only", "*/w2-rows")
+
+
+def check(step: str, *arguments: object, cwd: Path, **changes: str) -> Finished:
+    return symmetry("check", f"tests.cli.misbehaving:{step}", *arguments, cwd=cwd, **changes)
+
+
+@pytest.mark.parametrize(
+    ("step", "found"),
+    [
+        ("exits", "the target ended its process (exit status 0)"),
+        ("becomes_another", "the target ended its process (exit status 0)"),
+        ("crashes", "the target's process was killed (signal SIGSEGV)"),
+        ("aborts", "the target's process was killed (signal SIGABRT)"),
+        ("kills_itself", "the target's process was killed (signal SIGKILL, as the system does"),
+        ("kills_the_group", "the target's process was killed (signal SIGTERM)"),
+        ("loops", "the target did not return within"),
+        ("sleeps", "the target did not return within"),
+        ("holds_the_lock", "the target did not return within"),
+        ("stops", "the target did not return within"),
+        ("closes", "the target"),
+        ("writes_everywhere", "the target ended its process"),
+        ("replaces_exits", "the target ended its process (exit status 0)"),
+        ("exits_in_a_thread", "the target ended its process (exit status 0)"),
+        ("exits_when_read", "the target ended its process (exit status 0)"),
+        ("interrupts", "the target raised KeyboardInterrupt"),
+        ("stops_the_clock", "the target did not return within"),
+        ("forgets_the_modules", "the check itself raised "),
+        ("replaces_builtins", "process was killed (signal SIGKILL"),
+    ],
+)
+def test_a_step_that_misbehaves_is_an_error_and_the_rest_is_checked(
+    step: str, found: str, tmp_path: Path
+) -> None:
+    began = time.monotonic()
+    finished = check(step, *TWO, *FEW, cwd=tmp_path)
+    assert time.monotonic() - began < 60
+    assert finished.status == 1, finished
+    assert "Traceback" not in finished.out + finished.err
+    kinds = {line.split()[0]: line.split()[2] for line in finished.out.splitlines()[3:6]}
+    assert kinds.keys() == {"symmetry/w1-columns", "symmetry/w2-rows", "symmetry/permutation"}
+    assert kinds.pop("symmetry/permutation") == "error"
+    assert set(kinds.values()) <= SOUND
+    assert found in finished.out
+    assert "symmetry/permutation in float32: error" in finished.out
+    assert "--only symmetry/permutation --case '{" in finished.out
+    assert "--seed" not in finished.out
+
+
+@needs("torch")
+@pytest.mark.parametrize(
+    "training",
+    [
+        "exits_in_float64",
+        "exits_now_and_then",
+        "exits_in_a_thread",
+        "exits_when_made",
+        "crashes",
+        "holds_the_lock",
+        "closes",
+    ],
+)
+def test_a_training_that_misbehaves_is_an_error_and_the_rest_is_checked(
+    training: str, tmp_path: Path
+) -> None:
+    name = f"tests.cli.misbehaving_trainings:{training}"
+    few = ("--only", "symmetry/repeatable", "--only", "training/moves", "--only", "*/zero-rate")
+    finished = symmetry("check", name, *few, "--timeout", 3, cwd=tmp_path)
+    assert finished.status == 1, finished
+    assert "Traceback" not in finished.out + finished.err
+    lines = [line.split(maxsplit=3) for line in finished.out.splitlines()[3:7]]
+    errors = [line for line in lines if line and line[2] == "error"]
+    assert errors
+    assert all("the target" in message for *_, message in errors)
+    if training in ("exits_in_float64", "exits_now_and_then"):
+        assert any(line and line[2] == "holds" for line in lines)
+
+
+def test_a_copy_of_the_process_has_no_say(tmp_path: Path) -> None:
+    finished = check("forks", *TWO, *FEW, cwd=tmp_path)
+    assert finished.status == 1, finished
+    assert finished.out.count(" float32  violated ") == 3
+
+
+def test_threads_and_exit_handlers_that_are_left_change_nothing(tmp_path: Path) -> None:
+    finished = check("leaves_threads", *TWO, *FEW, cwd=tmp_path)
+    assert finished.status == 0, finished
+    assert finished.out.splitlines()[-1].startswith("sound")
+
+
+def test_a_step_cannot_say_in_our_place_that_all_is_done(tmp_path: Path) -> None:
+    finished = check("replaces_dumps", *TWO, *FEW, cwd=tmp_path)
+    assert finished.status == 1, finished
+    assert finished.out.count(" float32  violated ") == 3
+
+
+def test_little_of_what_is_printed_is_shown_and_on_standard_error(tmp_path: Path) -> None:
+    finished = check("prints", *TWO, *FEW, cwd=tmp_path)
+    assert finished.status == 0, finished
+    assert "aaa" not in finished.out
+    assert 10_000 < len(finished.err) < 10_200
+    assert finished.err.count("(the target prints more, which is not shown)") == 1
+
+
+def test_files_are_written_where_the_command_was_called(tmp_path: Path) -> None:
+    finished = check("moves_away", *TWO, *FEW, "--json", "a.json", cwd=tmp_path)
+    assert finished.status == 0, finished
+    assert (tmp_path / "a.json").exists()
+
+
+def test_a_target_that_never_returns_is_given_up_after_its_first_call(tmp_path: Path) -> None:
+    finished = check("HangsWhenMade", *TWO, *FEW, cwd=tmp_path)
+    assert finished.status == 1, finished
+    assert finished.out.count("did not return within 1.5 seconds (--timeout)") >= 1
+    assert "not run: no call has ever returned" in finished.out
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("import os; os._exit(0)", "ended its process (exit status 0)"),
+        ("import time; time.sleep(1000)", "did not return within 1.5 seconds"),
+        ("import ctypes; ctypes.string_at(0)", "killed (signal SIGSEGV)"),
+        ("raise SystemExit(0)", "importing target.py raised SystemExit: 0"),
+    ],
+)
+def test_a_target_that_cannot_be_imported(text: str, found: str, tmp_path: Path) -> None:
+    (tmp_path / "target.py").write_text(text)
+    assert_one_line(symmetry("check", "target.py:step", *FEW, cwd=tmp_path), found)
+    (tmp_path / "other.py").write_text("def step(x, y, w1, w2, lr):\n    return w1 + 1, w2 + 1\n")
+    several = ("check", "target.py:step", "other.py:step", *TWO, *FEW)
+    finished = symmetry(*several, cwd=tmp_path)
+    assert finished.status == 2, finished
+    assert found in finished.out
+    assert any(f"symmetry/w1-columns   float32  {verdict}" in finished.out for verdict in SOUND)
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_both_processes_end_at_once(sent: signal.Signals, tmp_path: Path) -> None:
+    (tmp_path / "target.py").write_text(
+        "import os, pathlib, time\n"
+        "def step(x, y, w1, w2, lr):\n"
+        "    pathlib.Path('pid').write_text(str(os.getpid()))\n"
+        "    time.sleep(1000)\n"
+    )
+    process = subprocess.Popen(
+        [*INTERRUPTIBLE, "check", "target.py:step"],
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    pid = tmp_path / "pid"
+    while process.poll() is None and not (pid.exists() and pid.read_text()):
+        time.sleep(0.05)
+    began = time.monotonic()
+    process.send_signal(sent)
+    _, err = process.communicate()
+    assert time.monotonic() - began < 2
+    assert process.returncode == 130
+    assert err == b"interrupted\n"
+    assert not is_alive(int(pid.read_text()))
+
+
+def test_in_process_nothing_is_between(tmp_path: Path) -> None:
+    finished = check("exits", *TWO, *FEW, "--in-process", cwd=tmp_path)
+    assert finished.status == 0  # that is what the other process is for
+
+
+def test_the_waiting_process_imports_nothing_heavy(tmp_path: Path) -> None:
+    code = (
+        "import sys; from symmetry.cli import execute; execute(sys.argv[1:]); "
+        "print([name for name in ('numpy', 'numba', 'hypothesis', 'rich') if name in sys.modules])"
+    )
+    target = ("check", "tests.cli.misbehaving:prints", *map(str, (*TWO, *FEW)))
+    command = [sys.executable, "-c", code, *target]
+    out = subprocess.check_output(
+        command, cwd=tmp_path, env=environment(), stderr=subprocess.DEVNULL, text=True
+    )
+    assert out.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    ("pace", "what", "cure"),
+    [
+        (Pace(4, 1, 40.0), "a run takes 10 seconds", "a smaller batch or model,"),
+        (
+            Pace(4, 1, 40.0, setup=9.0),
+            "a run needs 9 seconds before its first step",
+            "less data, by arguments of the script,",
+        ),
+        (
+            Pace(4, 1, 40.0, evaluations=1200, evaluated=36.0, evaluates="train.py:7"),
+            "a run calls models without gradients 300 times (train.py:7): 9 seconds",
+            "less evaluation, by arguments of the script,",
+        ),
+    ],
+)
+def test_what_makes_a_check_slow_is_told(pace: Pace, what: str, cure: str) -> None:
+    about = "and a check makes about 45: 8 min"
+    assert why_slow(pace) == f"{what}, {about}; {cure} or --only make it shorter"
+
+
+@pytest.mark.parametrize("pace", [Pace(1, 2, 600.0), Pace(4, 1, 8.0)])
+def test_what_is_fast_or_not_yet_known_is_not_told(pace: Pace) -> None:
+    assert why_slow(pace) == ""

@@ -1,0 +1,447 @@
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import re
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+from symmetry.experiment import run as experiment
+from symmetry.experiment.figures import experiment_figures
+from symmetry.experiment.report import render_experiment
+from symmetry.experiment.run import Experiment, run_experiment
+from symmetry.experiment.settings import Settings
+from symmetry.report.filling import fill_paragraphs
+from tests.tiny import FirstRowCore, LastUnitCore, LivingDeadCore, tiny_data
+
+SETTINGS = Settings(hidden=4, iterations=3)
+
+
+@cache
+def record(**changes: Any) -> Experiment:
+    """Return the record of a small run; what is no setting says which data."""
+    names = {field.name for field in dataclasses.fields(Settings)}
+    settings = {name: changes.pop(name) for name in names & set(changes)}
+    return run_experiment(tiny_data(**changes), dataclasses.replace(SETTINGS, **settings))
+
+
+def broken(core: type, monkeypatch: pytest.MonkeyPatch) -> Experiment:
+    monkeypatch.setattr(experiment, "Core", core)
+    return run_experiment(tiny_data(), SETTINGS)
+
+
+def markdown(run: Experiment) -> str:
+    return render_experiment(run).texts["mnist.md"]
+
+
+def flat(run: Experiment) -> str:
+    """Return the report with every run of blanks a single space, to look for sentences."""
+    return " ".join(markdown(run).split())
+
+
+def as_json(run: Experiment) -> Any:
+    return json.loads(render_experiment(run).texts["mnist.json"], parse_constant=pytest.fail)
+
+
+def test_the_same_record_gives_the_same_bytes() -> None:
+    first, second = (run_experiment(tiny_data(), SETTINGS) for _ in range(2))
+    assert render_experiment(first).texts == render_experiment(second).texts
+
+
+def test_the_finding_comes_first_in_two_sentences() -> None:
+    text = markdown(record())
+    finding = re.search(r"^# .*\n\n\*\*((?:.|\n)*?)\*\*\n", text, re.MULTILINE)
+    assert finding is not None
+    sentences = " ".join(finding[1].split())
+    assert sentences.count(". ") == 1
+    assert "all 4 columns of `w1` were identical, bit for bit, and so were all 4 hidden rows" in (
+        sentences
+    )
+    zero, control = record().history[-1], record().control
+    assert control is not None
+    assert f"{zero.accuracy:.2f} % of the test images" in sentences
+    assert f"reaches {control.history[-1].accuracy:.2f} %" in sentences
+
+
+def test_every_section_is_there() -> None:
+    headings = re.findall(r"^## (.*)", markdown(record()), re.MULTILINE)
+    assert headings == [
+        "Loss and accuracy",
+        "The verdicts",
+        "`w1` as a picture",
+        "The one feature",
+        "What it can tell apart",
+        "Rows 120 to 130",
+        "Which statement about `w2` is meant",
+        "Pixels that are never lit",
+        "One unit instead of 4",
+        "Settings and checksums",
+    ]
+
+
+def test_losses_are_those_of_the_record() -> None:
+    run = record()
+    assert run.control is not None
+    for point, control in zip(run.history, run.control.history, strict=True):
+        assert (
+            f"| {point.iteration} | {point.loss:.6f} | {point.accuracy:.2f} % "
+            f"| {control.loss:.6f} | {control.accuracy:.2f} % |\n"
+        ) in markdown(run)
+
+
+def test_long_histories_are_thinned_out() -> None:
+    lines = re.findall(r"^\| (\d+) \| \d\.\d{6} \|", markdown(record(iterations=45)), re.MULTILINE)
+    assert lines == ["1", "4", "8", "12", "16", "20", "24", "28", "32", "36", "40", "44", "45"]
+
+
+def test_the_verdicts_and_their_ulps() -> None:
+    text = markdown(record())
+    assert "| `symmetry/w1-columns` | 4 columns of `w1` | 3 | 0 ulps | 1 | **holds** |\n" in text
+    assert "| `symmetry/w2-rows` | 4 hidden rows of `w2` | 3 | 0 ulps | 1 | **holds** |\n" in text
+    assert "| `symmetry/dead-inputs` | 1 row of `w1` of pixels" in text
+    assert "in the control, `w1` has 4 distinct columns out of 4." in flat(record())
+    assert "After the first iteration 0 of the 28 entries of `w1` differ from zero" in flat(
+        record()
+    )
+    assert "violated" not in text
+
+
+def test_rows_120_to_130_with_both_ends() -> None:
+    run = record(shape=(12, 11), hidden=128)
+    text = markdown(run)
+    assert "`w1`:\n" in text
+    assert "`w2`, which ends with row 128:\n" in text
+    rows = re.findall(r"^row (\d+) +(\d+) distinct \[(.*)\]$", text, re.MULTILINE)
+    assert [int(number) for number, _, _ in rows] == [*range(120, 131), *range(120, 129)]
+    w1, w2 = run.last
+    for (number, distinct, values), weights in zip(rows, [w1] * 11 + [w2] * 9, strict=True):
+        row = weights[int(number)]
+        assert int(distinct) == len(np.unique(row))
+        numbers = [float(value) for value in values.split() if value != "..."]
+        assert ("..." in values) == (len(row) > 10)
+        shown = [*row[:3], *row[-3:]] if len(row) > 10 else row
+        np.testing.assert_allclose(numbers, shown, rtol=1e-6)
+
+
+def test_the_counterexample_to_the_other_reading() -> None:
+    run = record()
+    counts = np.bincount(run.data.train_labels)
+    assert "the first iteration leaves 3 distinct columns out of 3" in flat(run)
+    for label in range(3):
+        line = re.search(
+            rf"^\| {label} \| (\d+) \| (\S+) \| (\S+) \| (\S+) \|$", markdown(run), re.M
+        )
+        assert line is not None
+        assert int(line[1]) == counts[label]
+        assert np.float32(line[2]) == run.first[1][0, label]  # nine digits give the very number
+        assert np.float32(line[3]) == run.first[1][1, label]
+        assert np.float32(line[4]) == run.last[1][4, label]
+
+
+def test_never_lit_pixels_are_counted() -> None:
+    text = flat(record())
+    assert "Of 6 pixels, 1 are zero in all 12 training images." in text
+    assert "exactly zero at the end: 1 of these 1, and 0 of the other 5." in text
+    assert "Of 6 pixels, 0 are zero" in flat(record(dead=False))
+
+
+def test_the_collapsed_networks_difference() -> None:
+    differences = record().differences
+    assert differences is not None
+    for value in differences.values():
+        assert (f"{value:.1e}" if value else "0") in markdown(record())
+
+
+def test_settings_checksums_and_the_line_that_repeats_it() -> None:
+    run = record(seed=5, lr=0.25, dtype="float64")
+    text = markdown(run)
+    w1, w2 = run.last
+    assert f"{hashlib.sha256(w1.tobytes()).hexdigest()}  w1 (7x4)" in text
+    assert f"{hashlib.sha256(w2.tobytes()).hexdigest()}  w2 (5x3)" in text
+    assert f"{'0' * 64}  train-images-idx3-ubyte\n" in text
+    assert (
+        "```sh\nsymmetry run --data DIR --classes 3 --hidden 4 --iterations 3 --lr 0.25 "
+        "--dtype float64 --seed 5 --output REPORTS\n```\n"
+    ) in text
+
+
+VARIANTS: list[tuple[dict[str, Any], list[str]]] = [
+    (
+        {"init": "random"},
+        [
+            "# Starting at random: 4 hidden units",
+            "its units are expected to differ: in the end `w1` has 4 distinct columns",
+            "this run is one itself",
+            "not judged: the units did not start identical",
+            "differ from unit to unit, so there is no feature",
+            "stays where it started, here at a random number",
+            "4 values",
+            "no collapsed network was trained beside it",
+            "uniform between -0.01 and 0.01, seed 0",
+            "--init random",
+        ],
+    ),
+    (
+        {"collapsed": True},
+        [
+            "identical by construction, which is no evidence",
+            "only the collapsed network was trained",
+            "holds by construction",
+            "There is no full network beside it",
+            "--collapsed",
+        ],
+    ),
+    (
+        {"collapsed": True, "init": "random"},
+        ["holds by construction", "--init random --collapsed", "uniform between -0.01 and 0.01"],
+    ),
+    (
+        {"control": False},
+        [
+            "There is no control, a run from random weights: `--no-control` leaves it out.",
+            "| control | none |",
+            "--no-control",
+        ],
+    ),
+    (
+        {"hidden": 1},
+        [
+            "# Starting off wrong: a single hidden unit",
+            "with a single unit there is nothing to tell apart",
+            "vacuous",
+            "1 column of `w1`",
+        ],
+    ),
+    (
+        {"classes": 1},
+        [
+            "proves nothing",
+            "vacuous",
+            "the first iteration leaves 1 distinct column out of 1",
+            "still zero, so there is no feature",
+        ],
+    ),
+    (
+        {"iterations": 1},
+        [
+            "for 1 iteration, and after every one of them all 4 columns",
+            "still zero, so there is no feature",
+        ],
+    ),
+    (
+        {"balanced": True},
+        ["Here every class has the same number", "differ by nothing but rounding"],
+    ),
+    (
+        {"lr": 1e38, "iterations": 9},
+        [
+            "until they ceased to be finite in iteration 2 all 4 columns",
+            "The weights are no longer finite after iteration 2",
+            "not finite, so there is no feature that all have",
+        ],
+    ),
+    (
+        {},
+        [
+            "The images of this data set have 3x2 pixels, not 28x28",
+            "`w1` has no rows 120 to 130: it has 7 rows.",
+            "`w2` has no rows 120 to 130: it has 5 rows.",
+            "`symmetry check` tries the same invariants",
+        ],
+    ),
+    ({"classes": 40, "train": 90}, ["The classes are too many to be listed here."]),
+    (
+        {"shape": (28, 28)},
+        ["![The weights of a hidden unit", "What each of the 4 hidden units looks for"],
+    ),
+    ({"shape": (28, 28), "hidden": 1}, ["What the hidden unit looks for"]),
+]
+
+
+@pytest.mark.parametrize(("changes", "phrases"), VARIANTS, ids=lambda value: str(value)[:40])
+def test_sections_that_do_not_apply_say_so(changes: dict[str, Any], phrases: list[str]) -> None:
+    run = record(**changes)
+    text = flat(run)
+    for phrase in phrases:
+        assert phrase in text
+    assert "violated" not in text
+    assert not re.search(r"\bNone\b|Undefined|nan\b.*%", text)
+
+
+@pytest.mark.parametrize(("changes", "_"), VARIANTS, ids=lambda value: str(value)[:40])
+def test_the_markdown_is_tidy(changes: dict[str, Any], _: list[str]) -> None:
+    text = markdown(record(**changes))
+    assert not re.search(r"\n\n\n|[ \t]\n", text)
+    assert text.endswith("\n")
+    assert text.count("```") % 2 == 0
+    for line in text.splitlines():
+        assert len(line) <= 100 or line.startswith(("|", "row ", "![", "symmetry run"))
+        assert line.count("*") % 2 == 0 or not line.startswith("|")
+    for table in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
+        assert re.match(r".*\n\|-", table)
+        assert len({line.count("|") for line in table.splitlines()}) == 1
+
+
+@pytest.mark.parametrize(("changes", "_"), VARIANTS, ids=lambda value: str(value)[:40])
+def test_every_figure_is_shown(changes: dict[str, Any], _: list[str]) -> None:
+    shown = re.findall(r"!\[[^\]]+\]\(([^)]*\.png)\)", markdown(record(**changes)))
+    assert shown == [figure.name for figure in experiment_figures(record(**changes))]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"shape": (28, 28)},
+        {"init": "random"},
+        {"iterations": 1},
+        {"lr": 1e38, "iterations": 9},
+        {"classes": 40, "train": 90},
+    ],
+    ids=str,
+)
+def test_every_figure_can_be_drawn(changes: dict[str, Any]) -> None:
+    for figure in experiment_figures(record(**changes)):
+        assert figure.is_current(figure.png())
+
+
+def test_figures_change_with_what_they_show() -> None:
+    digests = {f.name: f.digest for f in experiment_figures(record())}
+    again = run_experiment(tiny_data(), SETTINGS)
+    assert digests == {f.name: f.digest for f in experiment_figures(again)}
+    others = {f.name: f.digest for f in experiment_figures(record(iterations=4))}
+    assert digests["mnist-curves.png"] != others["mnist-curves.png"]
+    assert digests["mnist-w1.png"] != others["mnist-w1.png"]
+
+
+@pytest.mark.parametrize(
+    ("core", "phrases"),
+    [
+        (
+            LastUnitCore,
+            [
+                "w1-columns` is violated in iteration 2 (the last 1 of 4), by up to",
+                "**violated in iteration 2 (the last 1 of 4)**",
+            ],
+        ),
+        (
+            FirstRowCore,
+            [
+                "and `symmetry/w2-rows` is violated in iteration 1 (the first 1 of 4), by up to",
+                "**violated in iteration 1 (the first 1 of 4)**",
+            ],
+        ),
+        (
+            LivingDeadCore,
+            [
+                "and `symmetry/dead-inputs` is violated in iteration 2, by up to",
+                "**violated in iteration 2**",
+            ],
+        ),
+    ],
+)
+def test_a_violation_is_reported(
+    core: type, phrases: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = broken(core, monkeypatch)
+    text = flat(run)
+    assert "# Starting off wrong: equal hidden units became different" in text
+    for phrase in phrases:
+        assert phrase in text
+    assert not re.search(r"is one unit written down|one unit at work|stripes", text)
+    assert [i["holds"] for i in as_json(run)["invariants"]].count(False) >= 1
+
+
+def test_json_has_the_promised_shape() -> None:
+    run = record()
+    data = as_json(run)
+    assert list(data) == [
+        "dataset",
+        "config",
+        "bits",
+        "history",
+        "weights",
+        "invariants",
+        "control",
+        "collapsed",
+    ]
+    assert data["dataset"] == {
+        "name": "tiny",
+        "files": {"train-images-idx3-ubyte": "0" * 64},
+        "train": 12,
+        "test": 5,
+    }
+    assert data["config"] == {
+        "hidden": 4,
+        "iterations": 3,
+        "lr": 0.01,
+        "dtype": "float32",
+        "init": "zero",
+        "seed": 0,
+        "collapsed": False,
+    }
+    assert data["history"] == [dataclasses.asdict(point) for point in run.history]
+    assert data["weights"] == {
+        "w1_sha256": hashlib.sha256(run.last[0].tobytes()).hexdigest(),
+        "w2_sha256": hashlib.sha256(run.last[1].tobytes()).hexdigest(),
+    }
+    assert data["invariants"] == [
+        {"name": name, "holds": True, "iterations": 3, "max_ulps": 0, "distinct": 1}
+        for name in ("symmetry/w1-columns", "symmetry/w2-rows", "symmetry/dead-inputs")
+    ]
+    assert run.control is not None
+    assert data["control"] == {
+        "seed": 0,
+        "history": [dataclasses.asdict(point) for point in run.control.history],
+        "distinct": 4,
+    }
+    assert run.differences is not None
+    assert data["collapsed"] == run.differences
+
+
+def test_json_without_control_and_collapsed_network() -> None:
+    data = as_json(record(init="random"))
+    assert data["control"] is None
+    assert data["collapsed"] is None
+    assert [i["holds"] for i in data["invariants"]] == [None, None]
+
+
+def test_numbers_that_json_has_not_are_strings() -> None:
+    run = record()
+    history = (
+        dataclasses.replace(run.history[0], loss=float("inf")),
+        dataclasses.replace(run.history[1], loss=float("-inf")),
+        dataclasses.replace(run.history[2], loss=float("nan")),
+    )
+    data = as_json(dataclasses.replace(run, history=history))
+    assert [point["loss"] for point in data["history"]] == ["inf", "-inf", "nan"]
+
+
+def test_json_has_a_line_for_each_iteration() -> None:
+    lines = render_experiment(record()).texts["mnist.json"].splitlines()
+    assert sum(line.startswith('    {"iteration": ') for line in lines) == 3
+    assert sum(line.startswith('      {"iteration": ') for line in lines) == 3
+
+
+@pytest.mark.parametrize("name", ["a|b", "`x`", "tab\there", "\udcff", "<b>", "new\nline"])
+def test_a_strange_name_of_the_data_set_does_no_harm(name: str) -> None:
+    data = dataclasses.replace(record().data, name=name)
+    run = dataclasses.replace(record(), data=data)
+    row = next(line for line in markdown(run).splitlines() if line.startswith("| data |"))
+    assert row.count("|") == 3
+    assert as_json(run)["dataset"]["name"] == name
+    render_experiment(run).texts["mnist.md"].encode()
+
+
+def test_paragraphs_are_filled_and_other_blocks_are_not() -> None:
+    words = " ".join(["word"] * 30)
+    text = (
+        f"\n\n# {words}\n\n\n{words}\n  next line\n\n| a |\n| b |\n\n```\nx\n  y\n```\n\n12.50\n%\n"
+    )
+    filled = fill_paragraphs(text)
+    assert filled.startswith(f"# {words}\n\nword word")
+    assert "\n\n| a |\n| b |\n\n```\nx\n  y\n```\n\n12.50 %\n" in filled
+    assert max(len(line) for line in filled.splitlines()[1:]) <= 100

@@ -1,0 +1,219 @@
+"""What is said of the operation that splits units: its cause, its operands, its script."""
+
+from __future__ import annotations
+
+import inspect
+
+import numpy as np
+import pytest
+
+from symmetry.explanation.answer import STAYS_SYMMETRIC
+from tests.explanation.steps import (
+    FACTOR,
+    add_to_one_entry,
+    changed,
+    culprit,
+    cumulative,
+    dropout,
+    explained,
+    faulty,
+    loop_over_blocks,
+    multiply_last_unit,
+    run_script,
+    start,
+    step,
+    unit_by_unit,
+    where_by_number,
+)
+
+MASK = np.array([1] * 5 + [0] + [1] * 20, dtype=np.float32)
+
+
+def add_to_one_unit(w1):
+    w1[:, 3] += np.float32(1e-7)
+
+
+def next_number(g1):
+    g1[:, 4] = np.nextafter(g1[:, 4], np.float32(1))
+
+
+def half_precision(g1):
+    g1[:, -4:] = g1[:, -4:].astype(np.float16)
+
+
+def by_index(g1):
+    g1[:, [2, 5]] *= FACTOR
+
+
+def clip_some(g1):
+    np.clip(g1[:, :5], -1e-4, 1e-4, out=g1[:, :5])
+
+
+def noise_built_first(w1):
+    noise = np.zeros(w1.shape[1], np.float32)
+    noise[3] = 1e-7
+    return w1 + noise
+
+
+def winner(hidden):
+    return hidden * (np.arange(hidden.shape[1]) == hidden.argmax(axis=1)[:, None])
+
+
+def padded(g1):
+    room = np.zeros((len(g1), -(-g1.shape[1] // 16) * 16), np.float32)
+    room[:, : g1.shape[1]] = g1
+    room = room + room
+    room[:, 8:] *= FACTOR
+    return room[:, : g1.shape[1]] / 2
+
+
+def flattened(g1):
+    flat = np.concatenate([g1.ravel(), g1.ravel()])
+    flat[3] += np.float32(1e-4)
+    return flat[: g1.size].reshape(g1.shape)
+
+
+def module_mask(hidden):
+    return hidden * MASK[: hidden.shape[1]]
+
+
+CASES = [
+    (faulty(g1=changed(multiply_last_unit)), "multiply", "the last 1 of 12"),
+    (faulty(weights=changed(add_to_one_unit)), "add", "unit 3 alone"),
+    (faulty(weights=changed(add_to_one_entry)), "setitem", "unit 3 alone"),
+    (faulty(weights=noise_built_first), "add", "unit 3 alone"),
+    (faulty(g1=changed(next_number)), "setitem", "unit 4 alone"),
+    (faulty(g1=changed(half_precision)), "setitem", "the last 4 of 12"),
+    (faulty(g1=changed(by_index)), "multiply", "units 0, 1, 3, 4, 6-11 | units 2, 5"),
+    (faulty(g1=changed(clip_some)), "clip", "the first 5 of 12"),
+    (faulty(g1=where_by_number), "where", "every 3rd unit from 0"),
+    (faulty(hidden=cumulative), "cumsum", "all 12 differ"),
+    (faulty(hidden=dropout), "random.random", "all 12 differ"),
+    (faulty(hidden=winner), "equal", "the first 1 of 12"),
+    (faulty(g1=padded), "multiply", "the last 4 of 12"),
+    (faulty(g1=flattened), "setitem", "unit 3 alone"),
+    (faulty(hidden=module_mask), "multiply", "unit 5 alone"),
+]
+
+
+def name_of(case):
+    return case if isinstance(case, str) else None
+
+
+@pytest.mark.parametrize(("faulty_step", "name", "groups"), CASES, ids=name_of)
+def test_the_operation_is_named_and_its_script_shows_it(faulty_step, name, groups, tmp_path):
+    found = culprit(faulty_step)
+    assert found.operation == name
+    assert found.difference.groups == groups
+    assert found.file in ("tests/explanation/test_operation.py", "tests/explanation/steps.py")
+    assert found.source
+    if not found.cause.startswith("unit "):  # one unit alone: there is nothing to make equal
+        assert STAYS_SYMMETRIC in found.evidence
+        assert found.difference.relative > 0
+    if found.operation != "getitem" and found.script is not None:
+        assert not run_script(found, tmp_path).endswith(("[]", "False", ": 0"))
+
+
+def test_a_block_with_another_argument():
+    found = culprit(faulty(g1=loop_over_blocks(FACTOR)))
+    assert found.operation == "multiply"
+    assert (
+        found.source
+        == "filled[:, first : first + 4] = block * (factor if first >= 8 else np.float32(1))"
+    )
+    assert found.cause.startswith("unit 8 goes through it, and unit ")
+    assert found.difference.groups == "the last 4 of 12"
+
+
+def test_a_unit_that_is_made_by_another_operation():
+    found = culprit(faulty(hidden=unit_by_unit(np.sin)))
+    assert found.operation == "sin"
+    assert found.cause == "unit 2 goes through it, and unit 5 through no such operation"
+
+
+def test_a_unit_that_gets_an_operation_more():
+    found = culprit(faulty(hidden=unit_by_unit(lambda column: np.tanh(column) * FACTOR)))
+    assert found.operation == "multiply"
+    assert found.cause == "unit 2 goes through it, and unit 5 through no such operation"
+
+
+def test_a_loop_that_forgets_the_last_unit():
+    def forget(g1):
+        filled = np.zeros_like(g1)
+        for unit in range(g1.shape[1] - 1):
+            filled[:, unit] = g1[:, unit]
+        return filled
+
+    found = culprit(faulty(g1=forget))
+    assert found.operation == "setitem"
+    assert found.cause == "unit 4 goes through it, and unit 11 through no such operation"
+    assert found.difference.groups == "the last 1 of 12"
+
+
+def test_where_a_constant_was_built():
+    found = culprit(faulty(weights=noise_built_first))
+    assert found.cause.endswith("operand 2, which differs between them")
+    assert found.remarks[0].startswith("operand 2 was made by setitem (tests/explanation/")
+
+
+def test_what_is_written_has_an_origin():
+    found = culprit(faulty(g1=changed(next_number)))
+    assert found.remarks[0].startswith("what it writes was made by nextafter (")
+
+
+def test_code_that_is_not_observed_is_told_as_such():
+    def leave_numpy(hidden):
+        content = bytearray(np.ascontiguousarray(hidden).tobytes())
+        array = np.frombuffer(content, hidden.dtype).reshape(hidden.shape)
+        array[:, 1] *= FACTOR
+        return array
+
+    found = culprit(faulty(hidden=leave_numpy))
+    assert found.operation == "concatenate"
+    assert found.cause == "operand 2 already differs; it comes from code that was not observed"
+
+
+def test_a_wrong_slice_is_a_part_of_a_symmetric_array():
+    def back(x, y, w1, w2, lr):
+        new_w1, new_w2 = step(x, y, w1, w2, lr)
+        return new_w1 + w2[:-1, 0], new_w2
+
+    found = culprit(back)
+    assert found.operation == "add"
+    assert found.difference.groups == "the first 1 of 12"
+
+
+def rows_of_others(x, y, w1, w2, lr):
+    """Take the slice that begins with the bias: each unit's gradient is that of another one."""
+    inputs = np.concatenate([np.ones_like(x[:, :1]), x], axis=1)
+    hidden = 1 / (1 + np.exp(-(inputs @ w1)))
+    delta = (hidden @ w2[1:] + w2[0] - y) / len(x)
+    back = (delta @ w2[:-1].T) * hidden * (1 - hidden)
+    g2 = np.vstack([delta.sum(0), hidden.T @ delta])
+    return w1 - w1.dtype.type(lr) * inputs.T @ back, w2 - w2.dtype.type(lr) * g2
+
+
+@pytest.mark.parametrize("data", ["unit", "pixels"])  # of pixels, the products are tiny
+def test_units_at_the_places_of_others_are_named_where_they_meet(data):
+    found = culprit(rows_of_others, start(hidden=100, n=50, data=data, lr=0.01))
+    assert (found.operation, found.line) == ("multiply", line_of(rows_of_others, "w2[:-1]"))
+    assert found.cause == "operand 2 holds the units at other positions"
+
+
+def line_of(function, text):
+    lines, first = inspect.getsourcelines(function)
+    return first + next(n for n, line in enumerate(lines) if text in line)
+
+
+def test_units_at_the_places_of_others_are_named_where_all_values_have_one_size():
+    """Of the first gradient and its root mean square the quotients are 1 and -1."""
+
+    def scaled(x, y, w1, w2, lr):
+        new_w1, new_w2 = step(x, y, w1, w2, lr)
+        g2 = w2 - new_w2
+        square = np.roll(g2 * g2, 1, axis=0)
+        return new_w1, w2 - g2 / (np.sqrt(square) + np.float32(1e-8))
+
+    found = explained(scaled).culprits[0]
+    assert found.operation == "roll"
+    assert found.cause == "operand 2 holds the units at other positions"

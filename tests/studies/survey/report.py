@@ -1,0 +1,86 @@
+"""The report ``survey.md``: what was found, then every model, the most suspicious first."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from symmetry.report.files import Report
+from symmetry.report.filling import environment, fill_paragraphs
+from symmetry.report.table import by_suspicion, in_short, render_models, suspicion
+from tests.studies.survey import kept
+from tests.studies.survey.reasons import REASONS, SLOW, Reason
+
+LIBRARIES = "transformers", "timm"
+COMMAND = "python -m tests.studies.survey"
+MARKDOWN, PAGE, LINES = "survey.md", "survey.html", "survey.jsonl"
+FINDINGS = Path("reports/findings/README.md")
+_SOUND = ("layers without units", "modules without gradient", "only some units are equal", "sound")
+_FINDING = re.compile(r"\| \[(.+?)\]\((.+?)\) \| (.+?) \| (.+?) \|")
+Line = Mapping[str, Any]
+
+
+def name_of(line: Line) -> str:
+    """Return a model's name, without the file that yields it."""
+    return str(line["trainer"]).rpartition(":")[2]
+
+
+def largest_ratio(line: Line) -> float | None:
+    """Return the largest deviation, in multiples of its limit, of what holds."""
+    held = [
+        result["ratio"] / result["threshold"]
+        for result in line["results"]
+        if result["verdict"] == "holds" and result.get("ratio") and result.get("threshold")
+    ]
+    return max(held, default=None)
+
+
+def reason_of(line: Line) -> Reason | None:
+    """Return why a model is not sound, as far as a person looked into it."""
+    slow = SLOW if "did not end within" in line.get("error", "") else None
+    return REASONS.get(name_of(line), slow)
+
+
+def said(line: Line) -> str:
+    """Return what was violated or failed, in a few words."""
+    violated = dict.fromkeys(r["name"] for r in line["results"] if r["verdict"] == "violated")
+    return ", ".join(violated) or in_short(line)
+
+
+def findings() -> list[tuple[str, ...]]:
+    """Return title, file, library and class of each finding."""
+    return _FINDING.findall(FINDINGS.read_text("utf-8"))
+
+
+def tried() -> tuple[list[str], list[str]]:
+    """Return the names of the models that a recipe makes, and of those that none does."""
+    found: tuple[list[str], list[str]] = [], []
+    for library in LIBRARIES:
+        for name, recipe in kept.recipes(library).items():
+            found[isinstance(recipe, str)].append(name)
+    return found
+
+
+def render(lines: Sequence[Line]) -> Report:
+    """Return the report of all models, and the table that is sorted by a click."""
+    lines = by_suspicion(lines)
+    built, not_built = tried()
+    templates = environment(Path(__file__).parent)
+    words = (name_of, suspicion, in_short, said, largest_ratio, reason_of)
+    templates.globals |= {word.__name__: word for word in words}
+    text = templates.get_template("survey.md.jinja").render(
+        command=COMMAND,
+        versions=[f"{name} {version(name)}" for name in (*LIBRARIES, "torch")],
+        lines=lines,
+        built=len(built),
+        not_built=sorted(not_built),
+        counts=Counter(map(suspicion, lines)),
+        doubtful=[line for line in lines if suspicion(line) not in _SOUND],
+        findings=findings(),
+    )
+    page = render_models(lines, (), COMMAND).texts["models.html"]
+    return Report({MARKDOWN: fill_paragraphs(text), PAGE: page})

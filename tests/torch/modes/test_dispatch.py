@@ -1,0 +1,101 @@
+"""Means instead of noise, and float64 instead of fewer bits, operation by operation."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conftest import needs
+
+pytestmark = needs("torch")
+
+
+def performed(operation, *, promote=False, noise=False, inside=True):
+    """Return what an operation results in, and the names of random operations that were seen."""
+    import torch
+
+    from symmetry.torch.modes.dispatch import Arithmetic, Inside
+
+    seen = []
+    watch = Inside(torch.nn.Sequential(torch.nn.Linear(1, 1), torch.nn.ReLU()))
+    mode = Arithmetic(watch, lambda name, *_: seen.append(name), promote=promote, noise=noise)
+    watch.depth = int(inside)
+    with mode:
+        return operation(torch), seen
+
+
+@pytest.mark.parametrize(
+    ("operation", "mean"),
+    [
+        (lambda t: t.empty(2).bernoulli_(0.25), 0.25),
+        (lambda t: t.bernoulli(t.full((2,), 0.25)), 0.25),
+        (lambda t: t.normal(t.full((2,), 3.0), 1.0), 3.0),
+        (lambda t: t.empty(2).normal_(2.0, 1.0), 2.0),
+        (lambda t: t.empty(2).uniform_(1.0, 3.0), 2.0),
+        (lambda t: t.empty(2).exponential_(4.0), 0.25),
+        (lambda t: t.randn(2), 0.0),
+        (lambda t: t.rand_like(t.zeros(2)), 0.5),
+        (lambda t: t.native_dropout(t.full((2,), 7.0), 0.5, True)[0], 7.0),
+    ],
+)
+def test_what_is_drawn_is_replaced_by_its_mean(operation, mean):
+    result, seen = performed(operation)
+    assert result.tolist() == [mean] * 2
+    assert len(seen) == 1
+
+
+def test_what_is_drawn_outside_of_modules_is_data():
+    result, seen = performed(lambda t: t.rand(50), inside=False)
+    assert result.unique().numel() > 1
+    assert seen == []
+
+
+def test_noise_may_stay_and_is_seen():
+    result, seen = performed(lambda t: t.rand(50), noise=True)
+    assert result.unique().numel() > 1
+    assert seen == ["rand"]
+
+
+def test_everything_with_fewer_bits_becomes_float64_and_whole_numbers_stay():
+    def operation(torch):
+        return torch.ones(2).bfloat16() + 0.1, torch.arange(2) + 1
+
+    (floats, whole), _ = performed(operation, promote=True)
+    assert str(floats.dtype) == "torch.float64"
+    assert floats.tolist() == [1.1, 1.1]
+    assert str(whole.dtype) == "torch.int64"
+
+
+def test_a_number_that_float32_cannot_hold_is_made_in_float64():
+    def operation(torch):
+        return torch.full((), torch.finfo(torch.float64).min)
+
+    result, _ = performed(operation, promote=True)
+    assert str(result.dtype) == "torch.float64"
+    assert result.item() == -1.7976931348623157e308
+
+
+def test_tensors_that_are_frozen_are_not_written_into():
+    import torch
+
+    from symmetry.torch.modes.dispatch import Frozen
+
+    kept, free = torch.zeros(2), torch.zeros(2)
+    with Frozen([kept]):
+        kept.add_(1)
+        free.add_(1)
+    assert kept.tolist() == [0, 0]
+    assert free.tolist() == [1, 1]
+
+
+def test_large_draws_are_remembered_and_the_generator_goes_on_as_if_they_were_made():
+    import torch
+
+    from symmetry.torch.modes.dispatch import Drawn
+
+    known, results = {}, []
+    for _ in range(2):
+        torch.manual_seed(3)
+        with Drawn(known):
+            results.append((torch.empty(200, 100).normal_(), torch.rand(3)))
+    assert len(known) == 1
+    assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))

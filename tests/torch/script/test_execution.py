@@ -1,0 +1,68 @@
+"""How a script is run, what is refused, and how it ends."""
+
+from __future__ import annotations
+
+import pytest
+
+from symmetry.base.errors import TrainingError
+from symmetry.targets.script import script
+from tests.conftest import needs
+from tests.torch.script import scripts
+from tests.torch.script.helpers import steps_of, written
+
+pytestmark = [needs("torch"), needs("greenlet")]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_script_that_catches_everything_is_left_alone_and_holds_nothing(folder, dtype):
+    training = written(folder, scripts.SWALLOWS)
+    run = training.start(dtype=dtype)
+    run.step()
+    tensors = [*run.parameters.values()]
+    run.close()
+    assert [tensor.numel() for tensor in tensors] == [0, 0]
+    other = training.start()
+    other.step()
+    training.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x = 1", "other.py: it ends, and makes no PyTorch module and calls no backward"),
+        ("def make(): ...", "calls no backward; did you mean 'other.py:make'?"),
+        ("import sys; sys.exit(0)", "other.py: it ends, and makes no PyTorch module"),
+        ("import sys; print('no data'); sys.exit(3)", "other.py: it exits with 3: no data"),
+        (
+            "import torch; n = torch.nn.Linear(2, 1); torch.optim.SGD(n.parameters(), 1)",
+            "other.py: it ends without a training forward",
+        ),
+        ("input()", "EOFError"),
+        (scripts.REPLACED, "was a model replaced after its optimiser was made?"),
+        (scripts.TRANSFORMED, "inside of torch.func alone, where it cannot be stopped"),
+    ],
+)
+def test_what_is_no_training_is_refused_in_one_line(folder, text, message):
+    with pytest.raises(TrainingError) as raised:
+        written(folder, text).start()
+    assert message in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_step_too_many_says_how_many_there_were(folder):
+    run = written(folder, scripts.ACCUMULATED).start()
+    for _ in range(6):
+        run.step()
+    with pytest.raises(TrainingError, match="it ends after 6 updates"):
+        run.step()
+
+
+def test_a_module_runs_as_python_does(folder):
+    package = folder / "package"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "network.py").write_text(scripts.NETWORK)
+    (package / "train.py").write_text(scripts.PLAIN.replace("from network", "from .network"))
+    training = script(module="package.train", arguments=["--epochs", "1"])
+    assert training.name == "-m package.train --epochs 1"
+    assert len(steps_of(training)) == 6

@@ -1,0 +1,182 @@
+"""What a script writes goes into the mirror, and is found there again."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shutil
+import sys
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+
+from symmetry.torch.script.mirror import Mirror
+from tests.conftest import needs
+
+
+@pytest.fixture
+def work(tmp_path):
+    work = tmp_path / "work"
+    (work / "data").mkdir(parents=True)
+    (work / "data" / "text.txt").write_text("old")
+    (work / "part.py").write_text("HERE = __file__\n\n\ndef fail():\n    raise ValueError(1)\n")
+    (tmp_path / "beside").mkdir()
+    (tmp_path / "beside" / "file.txt").write_text("beside")
+    return work
+
+
+@pytest.fixture
+def told():
+    return []
+
+
+@pytest.fixture
+def inside(work, told, monkeypatch):
+    """Yield the mirror, with everything replaced that a script finds replaced."""
+    mirror = Mirror(work, told=told.append)
+    with monkeypatch.context() as changed:
+        changed.chdir(mirror.of(work))
+        for owner, name, value in mirror.patches():
+            changed.setattr(owner, name, value)
+        yield mirror
+    mirror.remove()
+    assert not Path(mirror.top).exists()
+
+
+def test_a_file_that_is_written_is_a_copy(inside, work):
+    assert Path("data/text.txt").read_text() == "old"
+    with Path("data/text.txt").open("a") as file:
+        file.write(" and new")
+    assert Path("data/text.txt").read_text() == "old and new"
+    Path("data/more.txt").write_text("more")
+    assert (work / "data" / "text.txt").read_text() == "old and new"  # by its real name, too
+    (own,) = (work / "data").iterdir()
+    assert own.stat().st_size == len("old")
+
+
+def test_what_leads_outside_comes_back(inside, work):
+    here = Path("part.py").resolve().parent
+    assert str(here) == inside.of(work)
+    (work / "out").mkdir()
+    assert (here / "out").is_dir()
+    assert not os.path.lexists(str(work / "out"))
+
+
+def test_what_lies_beside_is_linked(inside):
+    assert Path("../beside/file.txt").read_text() == "beside"
+
+
+def test_a_file_elsewhere_is_told(inside, told, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "file.txt"
+    with patch.object(inside, "_temporary", "/nowhere"):
+        elsewhere.write_text("x")
+    assert told == [str(elsewhere)]
+
+
+def test_code_has_the_name_of_the_users_file(inside, work, monkeypatch):
+    monkeypatch.setattr(sys, "path", [inside.of(work), *sys.path])
+    part = importlib.import_module("part")
+    try:
+        assert inside.of(work / "part.py") == part.HERE
+        with pytest.raises(ValueError, match="1") as raised:
+            part.fail()
+        assert raised.traceback[-1].path == work / "part.py"
+    finally:
+        del sys.modules["part"]
+        inside.forget_imports()
+
+
+def test_folders_with_many_files_are_one_link(work, told):
+    many = work / "many"
+    many.mkdir()
+    for number in range(1100):
+        (many / str(number)).touch()
+    mirror = Mirror(work, told=told.append)
+    assert Path(mirror.of(many)).is_symlink()
+    assert not Path(mirror.of(work / "data")).is_symlink()
+    mirror.remove()
+    assert len([*many.iterdir()]) == 1100
+
+
+def test_where_links_are_not_allowed_there_are_copies(work, told):
+    with patch("symmetry.torch.script.mirror._symlink", side_effect=OSError):
+        mirror = Mirror(work, told=told.append)
+    copy = Path(mirror.of(work / "data" / "text.txt"))
+    assert not copy.is_symlink()
+    assert copy.read_text() == "old"
+    assert not Path(mirror.of(work.parent / "beside")).exists()
+    mirror.remove()
+
+
+def test_copies_of_code_have_the_names_of_the_users_files_too(work, told, monkeypatch):
+    with patch("symmetry.torch.script.mirror._symlink", side_effect=OSError):
+        mirror = Mirror(work, told=told.append)
+        code = Path(mirror.of(work / "part.py"))
+        assert not code.is_symlink()
+        assert mirror.original(str(code)) == str(work / "part.py")
+        code.write_text("x = 1")
+        assert mirror.original(str(code)) == str(code)
+        mirror.restore()
+        assert code.read_text() == (work / "part.py").read_text()
+    with monkeypatch.context() as changed:
+        for owner, name, value in mirror.patches():
+            changed.setattr(owner, name, value)
+        Path(mirror.of(work / "data" / "text.txt")).write_text("new")
+    assert (work / "data" / "text.txt").read_text() == "old"
+    mirror.remove()
+
+
+def many_files(folder):
+    folder.mkdir()
+    for number in range(1100):
+        (folder / str(number)).write_text("theirs")
+    return folder
+
+
+@needs("torch")
+@needs("safetensors")
+def test_what_other_languages_write_leaves_the_users_file(work, told, monkeypatch):
+    import torch
+    from safetensors import torch as tensors
+
+    for name in ("model.pt", "model.safetensors"):
+        (work / name).write_text("theirs")
+    mirror = Mirror(work, told=told.append)
+    with monkeypatch.context() as changed:
+        changed.chdir(mirror.of(work))
+        for owner, name, value in mirror.patches():
+            changed.setattr(owner, name, value)
+        torch.save({"a": torch.ones(2)}, "model.pt")
+        tensors.save_file({"a": torch.ones(2)}, "model.safetensors")
+        assert torch.load("model.pt")["a"].tolist() == [1, 1]
+        assert tensors.load_file("model.safetensors")["a"].tolist() == [1, 1]
+    for name in ("model.pt", "model.safetensors"):
+        assert (work / name).read_text() == "theirs"
+    mirror.remove()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda folder: (folder / "1").write_text("ours"),
+        lambda folder: (folder / "new").write_text("ours"),
+        lambda folder: (folder / "new").mkdir(),
+        lambda folder: (folder / "1").unlink(),
+        lambda folder: (folder / "1").rename(folder / "2"),
+        lambda folder: os.truncate(folder / "1", 0),
+        lambda folder: os.close(os.open(folder / "1", os.O_WRONLY | os.O_TRUNC)),
+        lambda folder: shutil.rmtree(folder),
+    ],
+)
+def test_a_linked_folder_is_never_changed(work, told, monkeypatch, change):
+    theirs = many_files(work.parent / "many")
+    mirror = Mirror(work, told=told.append)
+    with monkeypatch.context() as changed:
+        changed.chdir(mirror.of(work))
+        for owner, name, value in mirror.patches():
+            changed.setattr(owner, name, value)
+        change(Path("../many"))
+    assert len([*theirs.iterdir()]) == 1100
+    assert {file.read_text() for file in theirs.iterdir()} == {"theirs"}
+    mirror.remove()

@@ -1,0 +1,88 @@
+"""A mirror that is used again is what it was, whatever a run has done in it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from symmetry.torch.script.mirrors import Mirrors
+
+
+@pytest.fixture
+def work(tmp_path):
+    work = tmp_path / "work"
+    (work / "data").mkdir(parents=True)
+    (work / "data" / "text.txt").write_text("old")
+    (work / "part.py").write_text("x = 1")
+    (tmp_path / "beside").mkdir()
+    (tmp_path / "beside" / "file.txt").write_text("beside")
+    return work
+
+
+def seen(folder):
+    """Return all that is found in a folder, through links."""
+    return {
+        str(Path(top, name).relative_to(folder)): Path(top, name).read_text()
+        for top, _, names in os.walk(folder, followlinks=True)
+        for name in names
+    }
+
+
+def write_into_a_link(here):
+    """Let a folder of links take the place of a linked one, as writing into it does."""
+    beside = here.parent / "beside"
+    users = beside.resolve()
+    beside.unlink()
+    beside.mkdir()
+    (beside / "file.txt").symlink_to(users / "file.txt")
+    (beside / "more.txt").write_text("more")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda here: None,
+        lambda here: (here / "data" / "text.txt").write_text("new"),
+        lambda here: (here / "data" / "text.txt").unlink(),
+        lambda here: (here / "data" / "new" / "inner").mkdir(parents=True),
+        lambda here: shutil.rmtree(here / "data"),
+        lambda here: (here / "part.py").unlink() or (here / "part.py").mkdir(),
+        lambda here: shutil.rmtree(here / "data") or (here / "data").write_text("a file"),
+        lambda here: (here.parent / "beside").unlink() or (here.parent / "beside").mkdir(),
+        write_into_a_link,
+    ],
+)
+def test_it_is_restored(work, change):
+    mirrors = Mirrors(work)
+    mirror = mirrors.take()
+    here = Path(mirror.of(work))
+    before = seen(here.parent)
+    change(here)
+    mirrors.give(mirror)
+    assert mirrors.take() is mirror
+    assert seen(here.parent) == before
+    assert seen(work) == {"data/text.txt": "old", "part.py": "x = 1"}
+    mirrors.give(mirror)
+    mirrors.remove()
+    assert not Path(mirror.top).exists()
+
+
+def test_two_that_are_needed_are_two(work):
+    mirrors = Mirrors(work)
+    one, other = mirrors.take(), mirrors.take()
+    assert one.top != other.top
+    for mirror in (one, other):
+        mirrors.give(mirror)
+    mirrors.remove()
+
+
+def test_one_that_cannot_be_restored_is_removed(work):
+    mirrors = Mirrors(work)
+    mirror = mirrors.take()
+    for file in (work, Path(mirror.of(work))):
+        (file / "data" / "text.txt").unlink()
+    mirrors.give(mirror)
+    assert not Path(mirror.top).exists()

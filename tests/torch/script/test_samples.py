@@ -1,0 +1,112 @@
+"""The samples of a script: rearranged in its loaders, and what is drawn for them beside these."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from symmetry.api import check
+from symmetry.targets.script import script
+from tests.conftest import needs
+from tests.torch.script import scripts
+from tests.torch.script.helpers import written
+
+pytestmark = [needs("torch"), needs("greenlet")]
+
+
+def judged(training):
+    report = check(training, only="symmetry/samples")
+    found = {(v.kind, v.message) for v in report.verdicts}
+    assert len({kind for kind, _ in found}) == 1, found
+    return min(found)
+
+
+def with_loss(folder, loss, **options):
+    return written(folder, scripts.LOADER.format(loss=loss, **{"collate": "None", **options}))
+
+
+ENTROPY = "entropy(net(x), y)"
+
+
+def test_a_sound_script_does_not_know_their_order(folder):
+    assert judged(script("train.py"))[0] == "holds"
+    assert judged(with_loss(folder, ENTROPY))[0] == "holds"
+    assert judged(with_loss(folder, "entropy(net(x.T), y)", collate="time_first"))[0] == "holds"
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "entropy(net(x)[:-1], y[:-1])",
+        "(entropy(net(x), y, reduction='none') * torch.linspace(0.5, 1.5, len(x))).mean()",
+    ],
+)
+def test_a_sample_that_is_left_out_or_weighted_by_its_place_is_seen(folder, loss):
+    kind, message = judged(with_loss(folder, loss))
+    assert kind == "violated"
+    assert "after step 1 of a run from rearranged samples, " in message
+
+
+@pytest.mark.parametrize(
+    ("loss", "why"),
+    [
+        ("entropy(net(x + torch.randn(x.shape)), y)", "between the first batch and the forward"),
+        ("entropy(net(x + other(len(x))), y)", "by NumPy or Python"),
+        ("entropy(net(x + own(len(x))), y)", "between the first batch and the forward"),
+        ("net(x).sum() * 0 + entropy(net(x + torch.randn(x.shape)), y)", "(other.py:"),
+    ],
+)
+def test_what_draws_numbers_for_each_sample_is_not_judged(folder, loss, why):
+    kind, message = judged(with_loss(folder, loss))
+    assert kind == "vacuous"
+    assert message.startswith("cannot judge: the step draws numbers for each sample (")
+    assert why in message
+
+
+def test_what_mixes_samples_where_it_collates_them_is_not_judged(folder):
+    kind, message = judged(with_loss(folder, ENTROPY, collate="mixed"))
+    why = "the step draws numbers for each sample (where the batch is collated)"
+    assert (kind, message) == ("vacuous", f"cannot judge: {why}")
+
+
+def test_what_takes_samples_together_or_wants_them_sorted_is_not_judged(folder):
+    pairs = "(net(x)[::2] - net(x)[1::2]).square().mean()"
+    kind, message = judged(with_loss(folder, pairs))
+    assert kind == "vacuous"
+    assert "the step takes samples together, 2 at a time" in message
+    kind, message = judged(with_loss(folder, f"{ENTROPY} * sorted_or_raise(n)"))
+    assert kind == "vacuous"
+    assert message.startswith(
+        "cannot judge: with rearranged samples, other.py raised ValueError: not sorted"
+    )
+
+
+def test_numbers_drawn_by_a_dataset_move_with_their_sample(folder):
+    text = scripts.LOADER.replace(
+        "return k, self.x[k]", "return k, self.x[k] + float(numbers.normal())"
+    )
+    (folder / "other.py").write_text(text.format(loss=ENTROPY, collate="None"))
+    assert judged(script("other.py"))[0] == "holds"
+    dropped = text.format(loss="entropy(net(x)[:-1], y[:-1])", collate="None")
+    (folder / "other.py").write_text(dropped)
+    assert judged(script("other.py"))[0] == "violated"
+
+
+@pytest.mark.parametrize("text", [scripts.ACCUMULATED, scripts.WHOLE_BATCHES])
+def test_without_a_loader_of_samples_nothing_is_rearranged(folder, text):
+    kind, message = judged(written(folder, text))
+    assert kind == "not applicable"
+    assert message == "its batch comes from no DataLoader, or has no axis of at least two samples"
+
+
+def test_a_smaller_batch_has_the_same_order_without_the_samples_that_it_lacks(folder):
+    text = scripts.LOADER.format(loss=ENTROPY, collate="None") + "    print(n.tolist())\n"
+    run = written(folder, text).start(order=np.array([3, 5, 4, 0, 2, 1, 7, 6]))
+    run.step()
+    assert run.samples() == 8
+    for _ in range(5):
+        run.step()
+    printed = run.objects.step._execution._world.printed
+    assert printed[0] == "[3, 5, 4, 0, 2, 1, 7, 6]"
+    assert printed[-1] == "[40, 42, 41]"
+    run.close()

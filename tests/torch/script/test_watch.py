@@ -1,0 +1,67 @@
+"""Where the steps of a script begin and end."""
+
+from __future__ import annotations
+
+from symmetry.base.calls import Running
+from tests.conftest import needs
+from tests.torch.script import scripts
+from tests.torch.script.helpers import steps_of, written
+
+pytestmark = [needs("torch"), needs("greenlet")]
+
+
+def test_without_an_optimiser_each_backward_is_a_step(folder):
+    training = written(folder, scripts.BY_HAND)
+    assert len(steps_of(training)) == 6
+    assert next(iter(training.start().parameters)) == "model.0.weight"
+
+
+def test_an_optimiser_that_never_steps_is_none(folder):
+    training = written(folder, scripts.NEVER_STEPPED)
+    assert len(steps_of(training)) == 6
+    training.close()
+
+
+def test_each_update_of_two_networks_is_a_step(folder):
+    training = written(folder, scripts.GAN)
+    run = training.start()
+    assert {name.split(".")[1] for name in run.parameters} == {"generator", "critic"}
+    assert len(steps_of(training)) == 8
+
+
+def test_networks_have_the_names_of_attributes_too(folder):
+    training = written(folder, scripts.AGENT)
+    run = training.start()
+    assert {name.split(".")[1] for name in run.parameters} == {"actor", "critic"}
+    training.close()
+
+
+def test_accumulated_backwards_are_one_step(folder):
+    run = written(folder, scripts.ACCUMULATED).start()
+    run.step()
+    assert (run.backwards, run.updates) == (2, 1)
+
+
+def test_a_closure_belongs_to_its_update(folder):
+    run = written(folder, scripts.CLOSURE).start()
+    begun = []
+    run.before_update = begun.append
+    run.step()
+    assert (run.backwards, run.updates) == (3, 1)
+    assert len(begun) == 2  # the first was under way, and so is the next
+    assert run.pending  # the next update goes on with what it has read of its state
+
+
+def test_calls_without_gradients_are_counted_with_their_line(folder, monkeypatch):
+    from symmetry.torch.script import watch
+
+    seen = Running()
+    monkeypatch.setattr(watch, "running", seen)
+    run = written(folder, scripts.EVALUATED).start()
+    before = seen.evaluations  # a first step was taken to see whether an optimiser steps
+    run.step()
+    assert seen.evaluations == before + 6
+    line = 1 + scripts.EVALUATED.splitlines().index("            found += net(x).sum().item()")
+    assert seen.evaluates == f"other.py:{line}"
+    assert seen.evaluated > 0
+    run.close()

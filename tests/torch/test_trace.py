@@ -1,0 +1,82 @@
+"""Traces of what PyTorch performs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tests.conftest import needs
+
+pytestmark = needs("torch")
+
+
+def traced(leaves, forward):
+    """Return the trace of a forward whose result is the loss."""
+    from symmetry.torch.modes.recorder import Recorder
+    from symmetry.torch.trace import Tracer
+
+    tracer = Tracer(leaves)
+    with Recorder(tracer):
+        loss = forward(**leaves)
+    return tracer.end([(loss, 1.0)], leaves)
+
+
+def leaf(*shape):
+    import torch
+
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+
+def test_a_loss_is_performed_again_on_other_arrays():
+    w = leaf(3, 2)
+    trace = traced({"w": w}, lambda w: w.exp().sum())
+    values = dict(enumerate(trace.arrays))
+    values[0] = w.numpy() + 1
+    for k, node in enumerate(trace.nodes):
+        arrays = {x: values[i] for x, i in enumerate(node.inputs)}
+        values |= dict(zip(node.outputs, trace.perform(k, arrays), strict=True))
+    np.testing.assert_allclose(values[trace.loss], np.exp(w.numpy() + 1).sum())
+
+
+def test_what_is_written_into_is_another_value_and_so_is_what_shows_it():
+    w = leaf(4)
+
+    def forward(w):
+        shown = w[1:]
+        w.mul_(2)
+        return shown.sum()
+
+    before = w.numpy().copy()
+    trace = traced({"w": w}, forward)
+    assert trace.finals["w"] != trace.leaves["w"]
+    np.testing.assert_array_equal(trace.arrays[trace.leaves["w"]], before)
+    np.testing.assert_allclose(trace.arrays[trace.finals["w"]], 2 * before)
+    assert trace.loss in trace.downstream({trace.leaves["w"]})
+
+
+def test_random_numbers_are_data():
+    import torch
+
+    w = leaf(4)
+    trace = traced({"w": w}, lambda w: (w * torch.rand(4, dtype=torch.float64)).sum())
+    drawn = {i for node in trace.nodes for i in node.inputs} - {*trace.maker} - {0}
+    assert len(drawn) == 1
+
+
+def test_integers_among_the_arguments_are_noted():
+    trace = traced({"w": leaf(2, 6)}, lambda w: w.view(2, 2, 3).sum())
+    assert {2, 3} <= trace.nodes[0].integers
+
+
+def test_a_node_knows_its_operation_and_the_line_that_asked_for_it():
+    w = leaf(4)
+
+    def forward(w):
+        return w.exp().sum()
+
+    trace = traced({"w": w}, forward)
+    exp, total, loss = trace.nodes
+    assert (exp.operation, total.operation, loss.operation) == ("aten.exp", "aten.sum", "")
+    line = forward.__code__.co_firstlineno + 1
+    assert str(exp.place) == f"tests/torch/test_trace.py:{line}"
+    assert str(loss.place) == ""

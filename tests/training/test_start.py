@@ -1,0 +1,133 @@
+"""The start of a training: its runs, what is known of them, and their response to one ulp."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from symmetry.base.errors import TrainingError
+from symmetry.training.start import TrainingStart, difference, has_moved, largest
+from symmetry.training.target import TrainingTarget
+from symmetry.units.state import identical
+from symmetry.units.units import Part, Units
+from tests.conftest import needs
+from tests.training.small import training
+
+torch_is_needed = needs("torch")
+
+
+def start(step=None, inner=None, dtype="float32"):
+    def make():
+        import torch
+
+        layers = [torch.nn.Linear(3, 4), torch.nn.Tanh(), *([inner()] if inner else [])]
+        model = torch.nn.Sequential(*layers, torch.nn.Linear(4, 2))
+        optimizer = torch.optim.Adam(model.parameters(), 0.1)
+
+        def usual(i):
+            optimizer.zero_grad()
+            loss = model(torch.ones(5, 3)).square().mean()
+            loss.backward()
+            optimizer.step()
+
+        return model, usual if step is None else lambda i: step(model, i)
+
+    return TrainingStart(TrainingTarget("training", make), dtype)
+
+
+@torch_is_needed
+def test_runs_begin_where_arrays_are_changed_and_others_stay():
+    first = start()
+    other = first.at({"model.0.bias": np.zeros(4, np.float32)})
+    assert not other.begin().state()["model.0.bias"].any()
+    np.testing.assert_array_equal(
+        other.begin().state()["model.0.weight"], first.state["model.0.weight"]
+    )
+    assert other.fresh is first.fresh
+
+
+@torch_is_needed
+def test_units_lie_in_what_the_optimiser_keeps_as_well():
+    first = start().with_units((Units("0 units", 4, (Part("model.0.bias", 0),)),))
+    (units,) = first.groups
+    kept = ("optimizer.exp_avg.0.bias", "optimizer.exp_avg_sq.0.bias")
+    assert units.arrays == ("model.0.bias", *kept)
+
+
+@torch_is_needed
+def test_the_response_grows_with_draws_and_is_of_the_size_of_rounding():
+    first = start()
+    first = first.with_units((Units("0 units", 4, (Part("model.0.weight", 0),)),))
+    few, many = first.responses(), first.responses(closely=True)
+    assert all(many[0][name] >= few[0][name] for name in few[0])
+    assert 0 < many[0]["model.0.weight"] < 1e-2
+
+
+@torch_is_needed
+def test_nearby_parameters_are_an_ulp_away():
+    first = start(dtype="float64")
+    for name, array in first.nearby(0).items():
+        allowed = 2 * np.finfo(float).eps * largest(array)
+        assert 0 < difference(array, first.state[name]) <= allowed
+
+
+@torch_is_needed
+def test_noise_is_left_out_where_there_is_any():
+    import torch
+
+    first = start(inner=lambda: torch.nn.Dropout(0.5))
+    a, b = (next(first.begin(noise=True).states(1))["model.0.weight"] for _ in range(2))
+    assert len(first.result) == 2
+    (quiet,) = first.begin().states(1)
+    assert [name for name, _ in first.random] == ["bernoulli"]
+    np.testing.assert_array_equal(a, b)  # the same random numbers
+    assert not np.array_equal(a, quiet["model.0.weight"])
+
+
+@torch_is_needed
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        (lambda model, i: None, "call no backward"),
+        (lambda model, i: model[0].weight.sum() * math.inf, r"the loss of step 0 is (nan|-?inf)"),
+        (lambda model, i: 1 / 0, "ZeroDivisionError"),
+    ],
+)
+def test_what_cannot_be_checked_is_told(step, message):
+    with pytest.raises(TrainingError, match=message):
+        _ = start(step).fresh
+
+
+def test_differences_of_arrays():
+    a, b = np.array([1.0, 2.0]), np.array([1.0, 2.5])
+    assert difference(a, b) == 0.5
+    assert difference(a, np.zeros(3)) == math.inf
+    assert has_moved({"a": a}, [{"a": a, "more": b}, {"a": b}])
+    assert not has_moved({"a": a}, [{"a": a, "more": b}])
+    assert largest(np.array([-3.0, 2.0])) == 3
+
+
+@torch_is_needed
+def test_states_that_were_let_go_come_again():
+    start = TrainingStart(TrainingTarget("t", training()), dtype="float32")
+    before = start.result
+    without = start.without_states()
+    assert not without.fresh.states
+    size = sum(array.nbytes for array in before[-1].values())
+    assert without.fresh.size == start.fresh.size == size
+    assert without.result is not before
+    for one, other in zip(before, without.result, strict=True):
+        assert identical(one, other)
+
+
+@torch_is_needed
+def test_a_start_that_responds_as_another_run_does():
+    plain = start()
+    name = "model.0.weight"
+    far = [{**state, name: state[name] + 1} for state in plain.result]
+    before = plain.responses(closely=True)[0]
+    after = plain.responding(far, [plain.result]).responses(closely=True)[0]
+    assert name not in after  # what one ulp moves by more than 1 % is not judged
+    assert {n: response for n, response in before.items() if n != name} == after
