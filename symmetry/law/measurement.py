@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from symmetry.law.note import Note
 from symmetry.units import compare
 from symmetry.units.state import Array
 from symmetry.units.words import in_ulps
@@ -30,6 +31,8 @@ class Violation:
     # Iterations, each with the largest relative distance of the two units; the split comes first.
     growth: tuple[tuple[int, float], ...] = ()
     rounding: bool | None = None  # whether that of single steps can explain it; None: no question
+    file: str | None = None  # of the user's code, where the guilty line is known
+    line: int | None = None  # from 1
 
     @classmethod
     def between(
@@ -75,6 +78,7 @@ class Measurement:
     unproved: bool = False  # whether it speaks of units, and there are none
     random: tuple[tuple[str, str], ...] = ()  # operations that were replaced by their means, where
     noise: tuple[str, ...] = ()  # where noise is drawn without which it was judged
+    notes: tuple[Note, ...] = ()  # true facts that are usually mistakes
 
     @classmethod
     def violated(cls, violation: Violation) -> Measurement:
