@@ -69,6 +69,25 @@ def asked_at() -> Place:
     return _place(library.f_code.co_filename, library.f_lineno) if library else NOWHERE
 
 
+def users_line() -> Place:
+    """Return the innermost line of the user's own; a library's if the step has none.
+
+    Unlike ``asked_at`` it is not the library's line inside of a module that a library defines.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    library = NOWHERE
+    while frame is not None:
+        kind = kind_of(frame.f_code.co_filename)
+        if kind == "user":
+            return _place(frame.f_code.co_filename, frame.f_lineno)
+        if kind == "caller" and calls_target(frame.f_code):
+            break  # what is beyond asked for the check
+        if kind == "installed" and library is NOWHERE:
+            library = _place(frame.f_code.co_filename, frame.f_lineno)
+        frame = frame.f_back
+    return library
+
+
 class Places:
     """Finds the user's code on the stack, the forward behind a backward, and paths of modules."""
 

@@ -1,0 +1,1 @@
+"""What a step does to modules and losses, seen from outside, and done with other arguments."""

@@ -1,0 +1,123 @@
+"""The outermost module calls of a step: what modules are given and return."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_map
+
+
+@dataclass(frozen=True)
+class ModuleCall:
+    """One outermost call of a module.
+
+    Attributes
+    ----------
+    number
+        The calls of a run are counted from 0.
+    module
+        The module that is called.
+    args, kwargs
+        Its arguments: detached copies, since a forward may write into what it is given.
+    """
+
+    number: int
+    module: nn.Module
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+
+Before = Callable[[ModuleCall], tuple[Any, Any] | None]
+After = Callable[[ModuleCall, Any], None]
+
+
+class Calls:
+    """Hooks on the outermost calls of a model's modules, by a forward that records gradients.
+
+    A call inside of another one is not outermost. What a backward repeats, as checkpointing does,
+    and what runs without gradients, such as a teacher, is not counted. A callback may call modules
+    itself: it does not see its own calls.
+
+    Parameters
+    ----------
+    model
+        Its modules are hooked, itself included.
+    before
+        Called before the call. It may return other ``(args, kwargs)`` to call the module with.
+    after
+        Called with the output once the module has returned; not if it raises.
+    """
+
+    def __init__(
+        self, model: nn.Module, *, before: Before | None = None, after: After | None = None
+    ) -> None:
+        self._model, self._before, self._after = model, before, after
+        self._depth = self._number = 0
+        self._paused = False
+        self._call: ModuleCall | None = None  # the outermost call that is going on
+
+    @contextmanager
+    def hooked(self) -> Iterator[None]:
+        """See the calls while the block runs."""
+        with ExitStack() as stack:
+            for module in self._model.modules():
+                enter = module.register_forward_pre_hook(
+                    self._enter, with_kwargs=True, prepend=True
+                )
+                leave = module.register_forward_hook(
+                    self._leave, with_kwargs=True, always_call=True
+                )
+                stack.callback(enter.remove)
+                stack.callback(leave.remove)
+            yield
+
+    def _enter(self, module: nn.Module, args: Any, kwargs: Any) -> tuple[Any, Any] | None:
+        if self._paused or not in_forward():
+            return None
+        self._depth += 1
+        if self._depth > 1:
+            return None
+        self._call = ModuleCall(self._number, module, *copied((args, kwargs)))
+        self._number += 1
+        if self._before is None:
+            return None
+        with self._pause():
+            return self._before(self._call)
+
+    def _leave(self, _module: nn.Module, _args: Any, _kwargs: Any, output: Any) -> None:
+        if self._paused or not in_forward() or not self._depth:
+            return
+        self._depth -= 1
+        call = self._call
+        # Of a forward that raises, the hooks are called without an output.
+        if self._depth or call is None or self._after is None or output is None:
+            return
+        with self._pause():
+            self._after(call, output)
+
+    @contextmanager
+    def _pause(self) -> Iterator[None]:
+        self._paused = True
+        try:
+            yield
+        finally:
+            self._paused = False
+
+
+def in_forward() -> bool:
+    """Return whether gradients are recorded, by no backward and no compiler."""
+    return bool(
+        torch.is_grad_enabled()
+        and torch._C._current_graph_task_id() == -1
+        and not torch.compiler.is_compiling()
+    )
+
+
+def copied(value: Any) -> Any:
+    """Return a nested value with detached copies of its tensors."""
+    return tree_map(lambda v: v.detach().clone() if isinstance(v, Tensor) else v, value)

@@ -1,0 +1,102 @@
+"""The calls of loss functions in a step, with the user's line of each."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+
+from symmetry.observe.place import Place, users_line
+
+LOSSES = frozenset(
+    {
+        functional.binary_cross_entropy,
+        functional.binary_cross_entropy_with_logits,
+        functional.cosine_embedding_loss,
+        functional.cross_entropy,
+        functional.ctc_loss,
+        functional.gaussian_nll_loss,
+        functional.hinge_embedding_loss,
+        functional.huber_loss,
+        functional.kl_div,
+        functional.l1_loss,
+        functional.margin_ranking_loss,
+        functional.mse_loss,
+        functional.multi_margin_loss,
+        functional.multilabel_margin_loss,
+        functional.multilabel_soft_margin_loss,
+        functional.nll_loss,
+        functional.poisson_nll_loss,
+        functional.smooth_l1_loss,
+        functional.soft_margin_loss,
+        functional.triplet_margin_loss,
+    }
+)
+
+
+@dataclass(frozen=True)
+class FunctionCall:
+    """One call of a loss function of ``torch.nn.functional``.
+
+    Attributes
+    ----------
+    number
+        The calls of a run are counted from 0.
+    function
+        Its name: ``cross_entropy``.
+    arguments
+        All its arguments by name, those that were left out with their defaults.
+    place
+        The user's line.
+    """
+
+    number: int
+    function: str
+    arguments: dict[str, Any]
+    place: Place
+
+
+class Losses(TorchFunctionMode):
+    """Sees each call of a loss function before it is done; it may be done with other arguments.
+
+    Modules such as ``nn.CrossEntropyLoss`` and the models of libraries call these functions.
+
+    Parameters
+    ----------
+    see
+        Called with each call. It may return other arguments by name, which replace these.
+    """
+
+    def __init__(self, see: Callable[[FunctionCall], dict[str, Any] | None]) -> None:
+        super().__init__()
+        self._see, self._number = see, 0
+
+    @contextmanager
+    def seen(self) -> Iterator[None]:
+        """See the calls while the block runs."""
+        with self:
+            yield
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func not in LOSSES:
+            return func(*args, **kwargs)
+        bound = _signature(func).bind(*args, **kwargs)
+        bound.apply_defaults()
+        call = FunctionCall(self._number, func.__name__, dict(bound.arguments), users_line())
+        self._number += 1
+        others = self._see(call)
+        if others:
+            return func(**{**call.arguments, **others})
+        return func(*args, **kwargs)
+
+
+@cache
+def _signature(func: Any) -> inspect.Signature:
+    return inspect.signature(func)

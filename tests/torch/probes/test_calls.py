@@ -1,0 +1,111 @@
+"""The outermost calls of a model's modules: which are seen, and done with other arguments."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conftest import needs
+
+pytestmark = needs("torch")
+
+
+def network():
+    import torch
+
+    return torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 2))
+
+
+def numbers(*shape):
+    import torch
+
+    return torch.arange(float(torch.tensor(shape).prod())).reshape(shape) / 10
+
+
+def test_only_outermost_calls_are_seen_with_what_they_were_given_and_return():
+    from symmetry.torch.probes.calls import Calls
+
+    model, seen = network(), []
+    x = numbers(5, 3)
+    with Calls(model, after=lambda call, output: seen.append((call, output))).hooked():
+        whole = model(x)
+        part = model[0](input=x + 1)
+    model(x)
+    (first, a), (second, b) = seen
+    assert (first.number, first.module, a) == (0, model, whole)
+    assert (second.number, second.module, b) == (1, model[0], part)
+    assert first.args[0].equal(x)
+    assert second.kwargs["input"].equal(x + 1)
+
+
+def test_arguments_are_those_before_the_forward_writes_into_them():
+    import torch
+
+    from symmetry.torch.probes.calls import Calls
+
+    model, seen = torch.nn.Sequential(torch.nn.ReLU(inplace=True), torch.nn.Linear(3, 1)), []
+    x = -numbers(2, 3)
+    with Calls(model, after=lambda call, _: seen.append(call.args[0])).hooked():
+        model(x)
+    assert float(seen[0].min()) == pytest.approx(-0.5)
+    assert float(x.min()) == 0
+
+
+def test_a_call_is_done_with_the_arguments_that_replace_its_own():
+    from symmetry.torch.probes.calls import Calls
+
+    model, x = network(), numbers(5, 3)
+    with Calls(model, before=lambda call: ((-call.args[0],), call.kwargs)).hooked():
+        found = model(x)
+    assert found.equal(model(-x))
+
+
+def test_callbacks_do_not_see_their_own_calls():
+    from symmetry.torch.probes.calls import Calls
+
+    model, seen = network(), []
+
+    def after(call, output):
+        seen.append(call.number)
+        assert call.module(*call.args).equal(output)
+
+    with Calls(model, after=after).hooked():
+        model(numbers(5, 3))
+        model(numbers(5, 3))
+    assert seen == [0, 1]
+
+
+def test_what_a_backward_repeats_and_what_records_no_gradients_is_not_seen():
+    import torch
+    from torch.utils.checkpoint import checkpoint
+
+    from symmetry.torch.probes.calls import Calls
+
+    model, seen = network(), []
+    x = numbers(5, 3).requires_grad_()
+    with Calls(model, after=lambda call, _: seen.append(call.number)).hooked():
+        with torch.no_grad():
+            model(x)
+        checkpoint(model, x, use_reentrant=False).sum().backward()
+    assert seen == [0]
+
+
+def test_a_forward_that_raises_does_not_hide_the_next_call():
+    from symmetry.torch.probes.calls import Calls
+
+    model, seen = network(), []
+    with Calls(model, after=lambda call, _: seen.append(call.number)).hooked():
+        with pytest.raises(RuntimeError):
+            model(numbers(5, 7))
+        model(numbers(5, 3))
+    assert seen == [1]
+
+
+def test_a_wrapper_stands_for_what_it_wraps():
+    import torch
+
+    from symmetry.torch.probes.calls import Calls
+
+    model, seen = torch.nn.DataParallel(network()), []
+    with Calls(model, after=lambda call, _: seen.append(call.module)).hooked():
+        model(numbers(5, 3))
+    assert seen == [model]
