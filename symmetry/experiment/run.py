@@ -18,7 +18,7 @@ from symmetry.base.memory import bytes_to_train, refuse_beyond_memory
 from symmetry.base.random import Random
 from symmetry.experiment.data.dataset import Dataset
 from symmetry.experiment.settings import Settings
-from symmetry.experiment.watch import Outcome, Watch
+from symmetry.experiment.watch import Outcome, UnitWatch
 from symmetry.network import formulas
 from symmetry.network.collapsed import CollapsedCore
 from symmetry.network.core import AnyCore, Core, Weights
@@ -126,7 +126,7 @@ def _run(
     full = (data.inputs + 1, hidden), (hidden + 1, data.classes)  # w1 and w2
     alone = (data.inputs + 1,), (data.classes,), (data.classes,)  # u, b and v
     start = _start(settings, alone if collapsed else full)
-    watch = Watch(*_pair(start, few), data.never_lit, judged=zero or collapsed)
+    watch = UnitWatch(*_pair(start, few), data.never_lit, judged=zero or collapsed)
     iterations = prepared(CollapsedCore if collapsed else Core)(start)
     single_runs = prepared(CollapsedCore)(_start(settings, alone)) if beside else repeat(None)
     seen: list[Iteration] = []

@@ -28,7 +28,7 @@ class Outcome:
     split: Split | None  # where it first failed
 
 
-class Watch:
+class UnitWatch:
     """Follows a network's columns of w1, hidden rows of w2 and the rows of dead inputs.
 
     It is given the weights before the first step, and which inputs are ``dead``: zero in every

@@ -12,7 +12,7 @@ from symmetry.observe.place import Places
 from symmetry.observe.tape import Tape
 from symmetry.torch.modes.recorder import observing
 from symmetry.torch.run import TorchRun
-from symmetry.training.following import following, frozen_copies
+from symmetry.training.optimizer_state import find_copies, with_optimizer_state
 from symmetry.training.start import TrainingStart
 from symmetry.units.state import Array, State
 from symmetry.units.units import Part, Units
@@ -34,7 +34,7 @@ def with_clones(training: TrainingStart, groups: Sequence[Units], shift: int) ->
     """
     run = training.begin(noise=False)
     state = run.state()
-    units = following(groups, state, frozen_copies(state, run.trained))
+    units = with_optimizer_state(groups, state, find_copies(state, run.trained))
     # Groups that lie inside one unit of another come first: the other one then copies them.
     inner = sorted(units, key=lambda group: not any(part.where for part in group.parts))
     for number, group in enumerate(inner):

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from symmetry.law.measurement import Measurement
-from symmetry.training.run import FixedArray
+from symmetry.training.run import Constant
 from symmetry.training.start import JUDGED, TrainingStart
 from symmetry.units import compare
 from symmetry.units.state import Array
@@ -75,7 +75,7 @@ def unless_initialised(
     return judged
 
 
-def _not_known(fixed: Sequence[FixedArray]) -> str:
+def _not_known(fixed: Sequence[Constant]) -> str:
     """Say what tells units apart, and what to do about it."""
     first, more = fixed[0], len(fixed) - 1
     verb = f"and {more} more tell" if more else "tells"
@@ -94,7 +94,7 @@ def _accuses(found: Measurement) -> bool:
     return found.violation is not None and not found.violation.rounding
 
 
-def _axes(unread: FixedArray, start: TrainingStart) -> list[int]:
+def _axes(unread: Constant, start: TrainingStart) -> list[int]:
     """Return the axes of a tensor along which the units of some group may lie: flat ones, too."""
     state, parts = start.result[-1], [p for u in start.groups for p in u.parts if not p.arrays]
     lengths = {state[part.array].shape[part.axis] for part in parts}
@@ -103,7 +103,7 @@ def _axes(unread: FixedArray, start: TrainingStart) -> list[int]:
     return [axis for axis, length in enumerate(unread.array.shape) if length in lengths]
 
 
-def _is_of_units(unread: FixedArray, axes: Sequence[int], start: TrainingStart) -> bool:
+def _is_of_units(unread: Constant, axes: Sequence[int], start: TrainingStart) -> bool:
     """Return whether a tensor may hold different values per unit.
 
     Without a name it has not if it only marks some of the units. What an update alone reads is also

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from symmetry.base.errors import TrainingError
 from symmetry.torch.arrays import Arrays
-from symmetry.torch.modes.dispatch import Frozen, Inside
+from symmetry.torch.modes.copy_on_write import CopyOnWrite
+from symmetry.torch.modes.scope import ModuleScope
 from symmetry.torch.objects import Objects, can_be_hooked
 from symmetry.torch.rates import Rates
 
@@ -37,7 +38,7 @@ class Rehearsal:
     """
 
     def __init__(
-        self, backwards: int, grads: int, gradient: float | None, frozen: Frozen | None
+        self, backwards: int, grads: int, gradient: float | None, frozen: CopyOnWrite | None
     ) -> None:
         self._backwards, self._grads = backwards, 0 if backwards else grads
         self._gradient, self._frozen = gradient, frozen
@@ -76,7 +77,7 @@ class Hooked(Arrays):
     """
 
     def __init__(
-        self, objects: Objects, parameters: Mapping[str, nn.Parameter], inside: Inside
+        self, objects: Objects, parameters: Mapping[str, nn.Parameter], inside: ModuleScope
     ) -> None:
         super().__init__(objects, parameters)
         self.updates = self.backwards = self.grads = 0

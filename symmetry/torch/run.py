@@ -21,15 +21,20 @@ from symmetry.base.errors import TrainingError
 from symmetry.base.raised import raised_as
 from symmetry.torch.batches.batches import Batches
 from symmetry.torch.hooks import Hooked, Rehearsal, StepEnded
-from symmetry.torch.modes.dispatch import Arithmetic, Drawn, Frozen, Inside, Mixed, widened
-from symmetry.torch.modes.fixed import FixedTensors
+from symmetry.torch.modes.constants import Constants
+from symmetry.torch.modes.copy_on_write import CopyOnWrite
+from symmetry.torch.modes.dtypes import widened
+from symmetry.torch.modes.init_cache import InitCache
+from symmetry.torch.modes.mixed_dtypes import MixedDtypes
+from symmetry.torch.modes.promotion import Promotion
 from symmetry.torch.modes.recorder import Recorder, tensors_in
+from symmetry.torch.modes.scope import ModuleScope
+from symmetry.torch.module_hooks import Lines, ModuleHooks
 from symmetry.torch.objects import Objects, generators_of, gpu_hint, make_objects
 from symmetry.torch.settings import SETTINGS, frames
 from symmetry.torch.state import held, parameters_of, write
 from symmetry.torch.trace import Tracer
-from symmetry.torch.watch import Lines, Watch
-from symmetry.training.run import FixedArray
+from symmetry.training.run import Constant
 from symmetry.training.shown import Shown
 from symmetry.training.trace import Trace, weights
 from symmetry.units.state import Array
@@ -52,7 +57,7 @@ class TorchRun(Hooked):
         dtype: str,
         noise: bool,
     ) -> None:
-        inside = Inside(objects.model)
+        inside = ModuleScope(objects.model)
         super().__init__(objects, parameters, inside)
         self.name, self.dtype, self.taken = name, dtype, 0
         self.random: dict[tuple[str, str], None] = {}
@@ -61,7 +66,7 @@ class TorchRun(Hooked):
         self.order: Order | None = None
         # Draws what results in bfloat16 and float16 are changed by: at most one ulp.
         self.nudge: torch.Generator | None = None
-        self._fixed: FixedTensors | None = None
+        self._fixed: Constants | None = None
         self._batches = Batches(objects, inside)
         self._noise, self._frames = noise, frames()
         self._random_states = random_states
@@ -103,7 +108,7 @@ class TorchRun(Hooked):
         kind = ("training", name, dtype)
         with generators.kept(generators.shared()):
             generators.seed_all(seed)
-            remembering = nullcontext() if drawn is None else Drawn(drawn)
+            remembering = nullcontext() if drawn is None else InitCache(drawn)
             with _readable(f"{name}()"), calling(*kind), remembering:
                 objects = make_objects(name, make)
             if any(map(is_lazy, objects.model.parameters())):
@@ -155,11 +160,11 @@ class TorchRun(Hooked):
 
         They are given by the numbers that ``unread`` has for them.
         """
-        self._fixed = FixedTensors(self._inside, fixed)
+        self._fixed = Constants(self._inside, fixed)
 
-    def unread(self, steps: int) -> Sequence[FixedArray]:
+    def unread(self, steps: int) -> Sequence[Constant]:
         """Take so many steps; return the fixed tensors that are read, and by no forward."""
-        seen = self._fixed = FixedTensors(self._inside)
+        seen = self._fixed = Constants(self._inside)
         self.on_loss = lambda _: seen.backward_begins()
         self.after_backward = seen.backward_ends
         for _ in range(steps):
@@ -239,7 +244,7 @@ class TorchRun(Hooked):
         scalers = (x for x in self.objects.extras.values() if isinstance(x, torch.amp.GradScaler))
         scaler = next((scaler for scaler in scalers if scaler.is_enabled()), None)
         lines = Lines()
-        watch = Watch(self.objects.model, self.parameters, scaler, lines)
+        watch = ModuleHooks(self.objects.model, self.parameters, scaler, lines)
         kept = self.on_loss, self.after_backward, self.before_update
         self.on_loss, self.after_backward = watch.on_loss, watch.after_backward
         self.before_update = lambda rates: watch.before_update(rates.optimizer)
@@ -272,7 +277,7 @@ class TorchRun(Hooked):
         """
         taken, ends = self.taken, bool(backwards or grads)
         kept = [(parameter, parameter.data) for parameter in self.parameters.values() if whole]
-        frozen = Frozen(p for p in self.parameters.values() if p.requires_grad and not ends)
+        frozen = CopyOnWrite(p for p in self.parameters.values() if p.requires_grad and not ends)
         self._rehearsal = Rehearsal(backwards, grads, gradient, frozen if whole else None)
         try:
             with suppress(StepEnded), nullcontext() if ends and not whole else frozen:
@@ -314,8 +319,8 @@ class TorchRun(Hooked):
                 stack.enter_context(self._inside.watching(promote=promote))
             if changes:
                 if promote:
-                    stack.enter_context(Mixed())
-                mode = Arithmetic(
+                    stack.enter_context(MixedDtypes())
+                mode = Promotion(
                     self._inside,
                     self._see,
                     promote=promote,

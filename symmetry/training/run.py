@@ -15,7 +15,7 @@ from symmetry.training.trace import Trace
 from symmetry.units.state import Array, State
 
 
-class FixedArray(Protocol):
+class Constant(Protocol):
     """An array of a run that no operation makes from others, or that is drawn at random.
 
     Attributes
@@ -282,7 +282,7 @@ class Run(Protocol):
         """
         ...
 
-    def unread(self, steps: int) -> Sequence[FixedArray]:
+    def unread(self, steps: int) -> Sequence[Constant]:
         """Take so many steps; return the fixed arrays that are read, and by no forward."""
         ...
 

@@ -16,7 +16,7 @@ from symmetry.base.errors import TrainingError
 from symmetry.base.raised import heard
 from symmetry.base.random import Random
 from symmetry.law.start import Orders
-from symmetry.training.following import comparable, following, frozen_copies, mark
+from symmetry.training.optimizer_state import comparable, find_copies, mark, with_optimizer_state
 from symmetry.training.run import Run, Turning
 from symmetry.training.target import TrainingTarget
 from symmetry.units.state import Array, State, difference, has_moved, identical, largest, size
@@ -242,8 +242,8 @@ class TrainingStart:
     @cached_property
     def groups(self) -> tuple[Units, ...]:
         """The groups, with parts in everything that follows the model's arrays."""
-        copies = frozen_copies(self.state, self.fresh.trained)
-        return following(self.model_units, {**self.state, **self.result[-1]}, copies)
+        copies = find_copies(self.state, self.fresh.trained)
+        return with_optimizer_state(self.model_units, {**self.state, **self.result[-1]}, copies)
 
     @cached_property
     def replicas(self) -> Mapping[str, object]:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from symmetry.experiment.watch import Watch
+from symmetry.experiment.watch import UnitWatch
 
 DEAD = np.array([True, False, False])
 
@@ -18,20 +18,20 @@ def moved() -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_nothing_that_moves_proves_nothing() -> None:
-    watch = Watch(*zeros(), DEAD)
+    watch = UnitWatch(*zeros(), DEAD)
     watch.see(1, *zeros())
     assert all(o.holds and not o.counted for o in watch.outcomes())
 
 
 def test_equal_units_that_move_count() -> None:
-    watch = Watch(*zeros(), DEAD)
+    watch = UnitWatch(*zeros(), DEAD)
     watch.see(1, *zeros())
     watch.see(2, *moved())
     assert all(o.holds and o.counted and o.iterations == 2 for o in watch.outcomes())
 
 
 def test_one_bit_of_one_entry_is_enough() -> None:
-    watch = Watch(*zeros(), DEAD)
+    watch = UnitWatch(*zeros(), DEAD)
     w1, w2 = moved()
     w1[3, 1] = np.nextafter(w1[3, 1], np.float32(1))
     watch.see(1, *moved())
@@ -48,7 +48,7 @@ def test_one_bit_of_one_entry_is_enough() -> None:
 
 
 def test_the_bias_row_of_w2_is_no_unit() -> None:
-    watch = Watch(*zeros(), DEAD)
+    watch = UnitWatch(*zeros(), DEAD)
     w1, w2 = moved()
     w2[0] = [3, 4]
     watch.see(1, w1, w2)
@@ -56,7 +56,7 @@ def test_the_bias_row_of_w2_is_no_unit() -> None:
 
 
 def test_a_zero_row_that_moves() -> None:
-    watch = Watch(*zeros(), DEAD)
+    watch = UnitWatch(*zeros(), DEAD)
     w1, w2 = moved()
     w1[1] = 1e-45  # the smallest subnormal, the same in every unit
     watch.see(1, w1, w2)
@@ -67,18 +67,18 @@ def test_a_zero_row_that_moves() -> None:
 
 
 def test_without_dead_inputs_nothing_is_said_about_them() -> None:
-    watch = Watch(*zeros(), np.array([False, False, False]))
+    watch = UnitWatch(*zeros(), np.array([False, False, False]))
     assert len(watch.outcomes()) == 2
 
 
 def test_dead_inputs_that_start_elsewhere_are_not_watched() -> None:
     w1, w2 = zeros()
-    watch = Watch(w1 + 1, w2, DEAD)
+    watch = UnitWatch(w1 + 1, w2, DEAD)
     assert len(watch.outcomes()) == 2
 
 
 def test_the_first_iteration_that_is_not_finite_is_the_last() -> None:
-    watch = Watch(*zeros(), DEAD)
+    watch = UnitWatch(*zeros(), DEAD)
     w1, w2 = moved()
     w1[2] = np.nan
     broken = moved()
@@ -92,7 +92,7 @@ def test_the_first_iteration_that_is_not_finite_is_the_last() -> None:
 
 
 def test_a_nan_in_one_unit_only_is_a_difference() -> None:
-    watch = Watch(*zeros(), DEAD)
+    watch = UnitWatch(*zeros(), DEAD)
     w1, w2 = moved()
     w1[2, 0] = np.nan
     watch.see(1, w1, w2)
@@ -102,7 +102,7 @@ def test_a_nan_in_one_unit_only_is_a_difference() -> None:
 def test_units_that_start_differently_are_not_judged() -> None:
     w1, w2 = moved()
     w1[3] = [1, 2, 3]
-    watch = Watch(w1, w2, DEAD, judged=False)
+    watch = UnitWatch(w1, w2, DEAD, judged=False)
     watch.see(1, w1, w2)
     columns, rows, *_ = watch.outcomes()
     assert (columns.holds, columns.counted, columns.split) == (None, False, None)

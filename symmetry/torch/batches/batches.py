@@ -19,8 +19,8 @@ from symmetry.torch.batches.padding import (
     why_none_hidden,
     with_others_hidden,
 )
-from symmetry.torch.modes.dispatch import Inside
 from symmetry.torch.modes.recorder import tensors_in
+from symmetry.torch.modes.scope import ModuleScope
 from symmetry.torch.objects import Objects, generators_of
 from symmetry.torch.script.script import Step
 from symmetry.units.units import Order
@@ -37,7 +37,7 @@ class Batches:
         Knows whether the model is being run: what it draws belongs to no sample.
     """
 
-    def __init__(self, objects: Objects, inside: Inside) -> None:
+    def __init__(self, objects: Objects, inside: ModuleScope) -> None:
         self._objects, self._inside = objects, inside
         # What a script's loaders know of its samples.
         self._loaded = objects.step.samples if isinstance(objects.step, Step) else None

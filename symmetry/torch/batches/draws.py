@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from symmetry.torch.modes.dispatch import Inside, user_place
+from symmetry.torch.modes.callers import user_place
+from symmetry.torch.modes.scope import ModuleScope
 from symmetry.units.units import Order
 
 # They fill a tensor with numbers that depend on nothing else.
@@ -32,7 +33,7 @@ class SampleDraws(TorchDispatchMode):
         Whether nothing is looked at.
     """
 
-    def __init__(self, count: int, order: Order | None, inside: Inside) -> None:
+    def __init__(self, count: int, order: Order | None, inside: ModuleScope) -> None:
         super().__init__()
         self.seen: dict[str, bool] = {}
         self.paused = False

@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from symmetry.torch.modes.dispatch import user_place
+from symmetry.torch.modes.callers import user_place
 
 _TOKENS = ("input_ids", "inputs_embeds")
 _IGNORED = -100  # the label that PyTorch's losses leave out

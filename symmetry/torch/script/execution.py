@@ -22,12 +22,12 @@ from symmetry.base.errors import TrainingError
 from symmetry.base.raised import in_one_line, place_of
 from symmetry.torch.objects import gpu_hint
 from symmetry.torch.script.coroutine import Coroutine, modes
-from symmetry.torch.script.mirror import code_of
-from symmetry.torch.script.mirrors import Mirrors
+from symmetry.torch.script.folder_mirror import code_of
+from symmetry.torch.script.mirror_pool import MirrorPool
+from symmetry.torch.script.process_state import ProcessState
 from symmetry.torch.script.samples import Samples
 from symmetry.torch.script.source import Source
-from symmetry.torch.script.watch import NoOptimizer, Watch
-from symmetry.torch.script.world import World
+from symmetry.torch.script.step_boundary import NoOptimizer, StepBoundary
 from symmetry.units.units import Order
 
 _NO_NAMES = {"self", "module", *dir(nn.ModuleDict)}
@@ -69,7 +69,7 @@ class Execution:
     """
 
     def __init__(
-        self, source: Source, *, by_hand: bool, mirrors: Mirrors, order: Order | None = None
+        self, source: Source, *, by_hand: bool, mirrors: MirrorPool, order: Order | None = None
     ) -> None:
         self._source, self._main = source, ModuleType("__main__")
         self._mirrors, self._mirror = mirrors, mirrors.take()
@@ -77,7 +77,7 @@ class Execution:
         if isinstance(source.script, Path):
             self._file = self._main.__file__ = self._mirror.of(source.script)
         homes = [str(home) for home in source.homes]
-        self._world = World(
+        self._process_state = ProcessState(
             [str(self._file), *source.arguments],
             [self._mirror.of(homes[0]), *(p for p in sys.path if p not in ("", *homes))],
             folder=self._mirror.of(source.folder),
@@ -88,7 +88,7 @@ class Execution:
         )
         self._coroutine, self._closed = Coroutine(self._run), False
         self.samples = Samples(order, self._coroutine, self._main)
-        self._watch = Watch(self._coroutine.suspend, self.samples, by_hand=by_hand)
+        self._boundary = StepBoundary(self._coroutine.suspend, self.samples, by_hand=by_hand)
         began = time.perf_counter()
         try:
             with calling("script", running.run):  # each begins anew, and may take as long
@@ -107,22 +107,22 @@ class Execution:
     @property
     def inside(self) -> list[Any]:
         """The optimisers in whose update it is suspended, as those that call a closure."""
-        return self._watch.inside
+        return self._boundary.inside
 
     @property
     def by_hand(self) -> bool:
         """Whether it has ended, has called backward, and no optimiser has stepped."""
-        watch = self._watch
-        return self._coroutine.ended and watch.backwards > 0 and not watch.updates
+        boundary = self._boundary
+        return self._coroutine.ended and boundary.backwards > 0 and not boundary.updates
 
     def step(self) -> None:
         """Go on to the first training forward behind the next update, or to the end."""
-        updates = self._watch.updates
+        updates = self._boundary.updates
         if not self._coroutine.ended:
             self._resume()
         self.samples.look()
-        if self._watch.updates == updates:
-            done = f"it ends after {self._watch.updates} updates"
+        if self._boundary.updates == updates:
+            done = f"it ends after {self._boundary.updates} updates"
             raise TrainingError(
                 f"{self._source.name}: {done}: a check takes more, give it more to do"
             )
@@ -137,10 +137,10 @@ class Execution:
                 if not self._coroutine.ended:
                     # A script that goes on may never update again: promoted parameters, say, fit
                     # no data where nothing promotes these.
-                    self._watch.arm()
+                    self._boundary.arm()
                     with suppress(BaseException):
                         self._resume(Closed)
-        self._world.close_logs()
+        self._process_state.close_logs()
         self._mirror.forget_imports()
         if self._coroutine.ended:
             self._mirrors.give(self._mirror)
@@ -152,10 +152,10 @@ class Execution:
         """Free what is large of a script that cannot be ended."""
         _left.append(self._coroutine)  # freeing it would throw into it once more
         vars(self._main).clear()
-        modules = filter(None, (ref() for ref in self._watch.modules))
+        modules = filter(None, (ref() for ref in self._boundary.modules))
         for tensor in (t for m in modules for t in (*m.parameters(False), *m.buffers(False))):
             tensor.grad, tensor.data = None, tensor.new_empty(0)
-        for optimizer in self._watch.optimizers:
+        for optimizer in self._boundary.optimizers:
             optimizer.state.clear()
 
     def _run(self) -> None:
@@ -176,13 +176,13 @@ class Execution:
             raise
         except SystemExit as end:
             if end.code not in (None, 0):
-                last = "".join(f": {line}" for line in self._world.printed[-1:])
+                last = "".join(f": {line}" for line in self._process_state.printed[-1:])
                 raise TrainingError(
                     f"{self._source.name}: it exits with {end.code!r}{last}"
                 ) from None
         except Exception as raised:
             if error is None and not modes():  # as it is written
-                for line in self._world.printed:
+                for line in self._process_state.printed:
                     print(line, file=sys.__stderr__)
             text = f"{in_one_line(raised)}{place_of(raised)}"
             raise TrainingError(f"{self._source.name} raised {text}{_hint(text)}") from raised
@@ -190,25 +190,25 @@ class Execution:
     @contextmanager
     def _in_place(self) -> Iterator[None]:
         """Let the script find what is its own, and see what it does."""
-        self._world.exchange()
+        self._process_state.exchange()
         try:
             with ExitStack() as stack:
                 for owner, attribute, value in self._mirror.patches():
                     stack.enter_context(patch.object(owner, attribute, value))
-                stack.enter_context(self._watch.watching())
+                stack.enter_context(self._boundary.watching())
                 yield
         finally:
-            self._world.exchange()
+            self._process_state.exchange()
 
     def _why_no_training(self) -> str:
-        watch = self._watch
-        if not (watch.modules or watch.backwards):
+        boundary = self._boundary
+        if not (boundary.modules or boundary.backwards):
             meant = " or ".join(map(repr, self._source.functions[:3]))
             meant = f"; did you mean {meant}?" if meant else ""
             return f"it ends, and makes no PyTorch module and calls no backward{meant}"
-        if watch.transformed:
+        if boundary.transformed:
             return "it calls what it trains inside of torch.func alone, where it cannot be stopped"
-        if watch.updates:
+        if boundary.updates:
             return (
                 "no module that it calls holds what its optimisers train: was a model replaced "
                 "after its optimiser was made?"
@@ -218,10 +218,10 @@ class Execution:
     def _model(self) -> nn.Module:
         """Return what it trains: the largest modules with trained parameters, then frozen ones."""
         roots = self._roots()
-        if any(not self._watch.trains(root) for root in roots):
+        if any(not self._boundary.trains(root) for root in roots):
             gc.collect()  # what it does not use any more may still be there
             roots = self._roots()
-        trained = [root for root in roots if self._watch.trains(root)]
+        trained = [root for root in roots if self._boundary.trains(root)]
         if not trained:
             raise TrainingError(f"{self._source.name}: no module holds what its optimisers train")
         if len(roots) == 1:
@@ -235,7 +235,7 @@ class Execution:
 
     def _roots(self) -> list[nn.Module]:
         """Return the modules with parameters that are in no other, in the order they were made."""
-        made = {id(m): m for ref in self._watch.modules if (m := ref()) is not None}
+        made = {id(m): m for ref in self._boundary.modules if (m := ref()) is not None}
         inner = {id(c) for module in made.values() for c in module.modules() if c is not module}
         return [
             module

@@ -12,7 +12,7 @@ from symmetry.base import generators
 from symmetry.base.calls import calling
 from symmetry.base.errors import SymmetryError, TrainingError
 from symmetry.base.raised import silenced
-from symmetry.torch.script.mirrors import Mirrors
+from symmetry.torch.script.mirror_pool import MirrorPool
 from symmetry.torch.script.source import Source
 from symmetry.units.units import Order
 
@@ -43,7 +43,7 @@ class Script:
         self._by_hand = False  # whether it updates without an optimiser
         self._unused: list[Execution] = []
         self._alive: weakref.WeakSet[Execution] = weakref.WeakSet()
-        self._mirrors = Mirrors(*source.homes)
+        self._mirrors = MirrorPool(*source.homes)
         self._begun = 0
 
     def prepare(self) -> None:
@@ -55,7 +55,7 @@ class Script:
             If the script ends before it trains.
         """
         from symmetry.torch.script.execution import Execution
-        from symmetry.torch.script.watch import NoOptimizer
+        from symmetry.torch.script.step_boundary import NoOptimizer
 
         if self._begun:
             return

@@ -16,7 +16,7 @@ if importlib.util.find_spec("torch") is not None:
     from torch import nn
 
     from symmetry.torch.batches.draws import SampleDraws
-    from symmetry.torch.modes.dispatch import Inside
+    from symmetry.torch.modes.scope import ModuleScope
 
 SAMPLES = 6
 ORDER = np.array([3, 0, 5, 1, 4, 2])
@@ -25,7 +25,7 @@ ORDER = np.array([3, 0, 5, 1, 4, 2])
 def drawn(draw, order=ORDER, *, paused=False):
     """Return what is drawn, as a list, and whether all of it could be put in order."""
     torch.manual_seed(0)
-    draws = SampleDraws(SAMPLES, order, Inside(nn.Linear(1, 1)))
+    draws = SampleDraws(SAMPLES, order, ModuleScope(nn.Linear(1, 1)))
     draws.paused = paused
     with draws:
         result = draw()
@@ -93,7 +93,10 @@ def test_one_line_that_draws_both_is_told_once():
 
 @pytest.mark.parametrize("draws", [False, True])
 def test_draws_of_other_generators_show_in_their_states(draws):
-    found, random = SampleDraws(SAMPLES, None, Inside(nn.Linear(1, 1))), np.random.RandomState(0)
+    found, random = (
+        SampleDraws(SAMPLES, None, ModuleScope(nn.Linear(1, 1))),
+        np.random.RandomState(0),
+    )
     before = [random.get_state(), {"a": np.zeros(2)}]
     if draws:
         random.rand()

@@ -22,7 +22,7 @@ from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from symmetry.base.calls import running
 from symmetry.base.errors import TrainingError
-from symmetry.torch.modes.dispatch import user_place
+from symmetry.torch.modes.callers import user_place
 from symmetry.torch.script.coroutine import ThreadState, leave_modes
 from symmetry.torch.script.samples import Samples
 
@@ -33,7 +33,7 @@ class NoOptimizer(BaseException):
     """Ends a script that calls backward before it has made an optimiser."""
 
 
-class Watch:
+class StepBoundary:
     """What one run of a script has made and done so far.
 
     Between two steps the script is ``suspended``: where a module is called that is trained, the

@@ -49,7 +49,7 @@ class Lines:
         return shorten(place.file, self._folder), place.line
 
 
-class Watch:
+class ModuleHooks:
     """Hooks on modules, tensors and optimisers for one step.
 
     What torch.compile has compiled shows nothing inside of it. A forward that checkpointing runs

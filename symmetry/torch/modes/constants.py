@@ -11,9 +11,10 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
 
-from symmetry.torch.modes.dispatch import Inside, user_place
+from symmetry.torch.modes.callers import user_place
 from symmetry.torch.modes.noise import MEANS
 from symmetry.torch.modes.recorder import tensors_in, written_by
+from symmetry.torch.modes.scope import ModuleScope
 from symmetry.torch.state import as_array
 from symmetry.units.state import Array
 
@@ -21,7 +22,7 @@ _COPIES = {"_to_copy", "clone", "lift_fresh"}
 
 
 @dataclass(eq=False)
-class FixedTensor:
+class Constant:
     """A tensor that was there before any operation on it, or that is drawn at random."""
 
     number: int  # among those of a run
@@ -52,7 +53,7 @@ class FixedTensor:
         return f"{name} (read at {self.place})"
 
 
-class FixedTensors(TorchDispatchMode):
+class Constants(TorchDispatchMode):
     """Sees which fixed tensors are read by a step, and where.
 
     They are numbered in the order in which they are seen: it is the same in all runs of a training.
@@ -60,16 +61,18 @@ class FixedTensors(TorchDispatchMode):
     zero where there are no axes.
     """
 
-    def __init__(self, inside: Inside, levelled: Mapping[int, Sequence[int]] | None = None) -> None:
+    def __init__(
+        self, inside: ModuleScope, levelled: Mapping[int, Sequence[int]] | None = None
+    ) -> None:
         super().__init__()
-        self._found: list[FixedTensor] = []
+        self._found: list[Constant] = []
         self._inside, self._levelled = inside, levelled or {}
         # By memory: the number, None if it is not fixed, and what tells when it is given up.
         self._numbers: dict[int, tuple[int | None, StorageWeakRef]] = {}
         self._step = self._backwards = 0  # the latter of this step, so far
         self._in_backward = False
 
-    def unread(self, names: Mapping[str, Tensor]) -> list[FixedTensor]:
+    def unread(self, names: Mapping[str, Tensor]) -> list[Constant]:
         """Return what is fixed, and read by nothing before the last backward but a backward.
 
         Which tensors have a name is said by ``names``.
@@ -149,12 +152,12 @@ class FixedTensors(TorchDispatchMode):
 
     def _add(self, tensor: Tensor, *, drawn: bool = False) -> None:
         self._know(tensor, len(self._found))
-        self._found.append(FixedTensor(len(self._found), tensor, drawn))
+        self._found.append(Constant(len(self._found), tensor, drawn))
 
     def _know(self, tensor: Tensor, number: int | None) -> None:
         self._numbers[_memory(tensor)] = number, StorageWeakRef(tensor.untyped_storage())
 
-    def _note(self, seen: FixedTensor) -> None:
+    def _note(self, seen: Constant) -> None:
         if not seen.place:
             seen.place, seen.step = user_place(), self._step
         if self._in_backward:

@@ -42,7 +42,7 @@ _SHARED = {"accelerate.state": ("PartialState", "AcceleratorState", "GradientSta
 Switch = tuple[Callable[[], Any], Callable[[Any], None]]  # reads it, and sets it
 
 
-class World:
+class ProcessState:
     """What one script sees; while the script is resumed, what everybody else does.
 
     Parameters

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from symmetry.training.following import comparable, following, frozen_copies
+from symmetry.training.optimizer_state import comparable, find_copies, with_optimizer_state
 from symmetry.units.units import Part, Units
 
 STATE = {
@@ -22,7 +22,7 @@ UNITS = Units("units", 4, (Part("model.fc.weight", 0), Part("model.fc.bias", 0))
 
 
 def test_parts_are_added_in_what_follows():
-    added = following([UNITS], STATE, {})[0].parts[2:]
+    added = with_optimizer_state([UNITS], STATE, {})[0].parts[2:]
     assert [(part.array, part.axis) for part in added] == [
         ("optimizer.exp_avg.fc.weight", 0),
         ("optimizer.row_var.fc.weight", 0),
@@ -33,7 +33,7 @@ def test_parts_are_added_in_what_follows():
 
 def test_conditions_follow_too_and_missing_axes_are_skipped():
     inside = Units("units", 3, (Part("model.fc.weight", 1, where=((0, 0, 2),)),))
-    added = following([inside], STATE, {})[0].parts[1:]
+    added = with_optimizer_state([inside], STATE, {})[0].parts[1:]
     assert [(p.array, p.axis, p.where) for p in added] == [
         ("optimizer.exp_avg.fc.weight", 1, ((0, 0, 2),)),
         ("optimizer.col.fc.weight", 0, ()),
@@ -46,7 +46,7 @@ def test_groups_that_a_copy_connects_are_one():
     hidden = Units("hidden", 3, (Part("model.online.weight", 1),))
     state = {f"model.{name}.weight": np.zeros((2, 3)) for name in ("p", "online", "target")}
     copies = {"model.target.weight": "model.online.weight"}
-    found = following([predicted, outputs, hidden], state, copies)
+    found = with_optimizer_state([predicted, outputs, hidden], state, copies)
     assert [units.count for units in found] == [2, 3]
     assert {*found[0].parts} == {*predicted.parts, *outputs.parts}
 
@@ -62,8 +62,8 @@ def test_what_an_optimiser_alone_holds_is_compared_where_units_lie_in_it():
     names = ["optimizer.held.0", "optimizer.exp_avg.optimizer.held.0"]
     state = {**STATE, **{name: np.zeros((4, 3)) for name in names}}
     held = Units("units", 4, (Part(names[0], 0),))
-    assert [part.array for part in following([held], state, {})[0].parts] == names
-    found = following([UNITS], state, {names[0]: "model.fc.weight"})[0].parts
+    assert [part.array for part in with_optimizer_state([held], state, {})[0].parts] == names
+    found = with_optimizer_state([UNITS], state, {names[0]: "model.fc.weight"})[0].parts
     assert {*names} < {part.array for part in found}  # it may be a copy as well
     for name in names:
         assert comparable(name, state, {*names})
@@ -79,7 +79,7 @@ def test_frozen_copies_are_found_by_their_bits_as_whole_modules():
         "model.target.bias": np.zeros(2),
         "model.constant": np.zeros(2),
     }
-    assert frozen_copies(start, {"model.online.weight", "model.online.bias"}) == {
+    assert find_copies(start, {"model.online.weight", "model.online.bias"}) == {
         "model.target.weight": "model.online.weight",
         "model.target.bias": "model.online.bias",
     }
@@ -96,7 +96,7 @@ def test_copies_in_lists_are_found_one_by_one():
         "slow.2": np.ones(2),
         "ema.weight": weight.copy(),
     }
-    assert frozen_copies(start, {"model.weight", "model.bias", "model.gain"}) == {
+    assert find_copies(start, {"model.weight", "model.bias", "model.gain"}) == {
         "slow.0": "model.weight",
         "slow.1": "model.bias",
     }
@@ -107,7 +107,7 @@ def test_what_is_copied_may_lie_in_several_modules():
     start = {f"model.{n}": np.arange(6.0) + ("head" in n) for n in names}
     start |= {f"model.{n.replace('weight', 'bias')}": np.zeros(2) for n in names}
     trained = {name for name in start if "target" not in name}
-    assert frozen_copies(start, trained) == {
+    assert find_copies(start, trained) == {
         "model.target.net.weight": "model.net.weight",
         "model.target.head.weight": "model.online.head.weight",
         "model.target.net.bias": "model.net.bias",
@@ -119,7 +119,7 @@ def test_what_an_optimiser_keeps_for_some_experts_only_follows_all_of_them():
     names = tuple(f"model.e.{k}.weight" for k in range(3))
     state = {name: np.zeros(2) for name in names} | {"adam.exp_avg.e.1.weight": np.zeros(2)}
     experts = Units("e modules", 3, (Part(names[0], 0, arrays=names),))
-    (followed,) = following([experts], state, {})
+    (followed,) = with_optimizer_state([experts], state, {})
     assert [part.arrays for part in followed.parts] == [
         names,
         tuple(f"adam.exp_avg.e.{k}.weight" for k in range(3)),

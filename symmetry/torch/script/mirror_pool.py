@@ -1,15 +1,15 @@
-"""Mirrors for run after run: one that nobody needs any more is put in order, and used again."""
+"""MirrorPool for run after run: one that nobody needs any more is put in order, and used again."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-from symmetry.torch.script.mirror import Mirror
+from symmetry.torch.script.folder_mirror import FolderMirror
 from symmetry.torch.script.originals import Originals
 
 
-class Mirrors:
+class MirrorPool:
     """The mirrors of the runs of one script.
 
     Attributes
@@ -20,17 +20,17 @@ class Mirrors:
 
     def __init__(self, *folders: Path) -> None:
         self._folders = folders
-        self._free: list[Mirror] = []
+        self._free: list[FolderMirror] = []
         self._told: set[str] = set()
         self.originals = Originals()
 
-    def take(self) -> Mirror:
+    def take(self) -> FolderMirror:
         """Return one that is as it was made."""
         if self._free:
             return self._free.pop()
-        return Mirror(*self._folders, told=self._tell, originals=self.originals)
+        return FolderMirror(*self._folders, told=self._tell, originals=self.originals)
 
-    def give(self, mirror: Mirror) -> None:
+    def give(self, mirror: FolderMirror) -> None:
         """Take one back, for the next run."""
         try:
             mirror.restore()

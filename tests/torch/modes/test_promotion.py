@@ -13,11 +13,12 @@ def performed(operation, *, promote=False, noise=False, inside=True):
     """Return what an operation results in, and the names of random operations that were seen."""
     import torch
 
-    from symmetry.torch.modes.dispatch import Arithmetic, Inside
+    from symmetry.torch.modes.promotion import Promotion
+    from symmetry.torch.modes.scope import ModuleScope
 
     seen = []
-    watch = Inside(torch.nn.Sequential(torch.nn.Linear(1, 1), torch.nn.ReLU()))
-    mode = Arithmetic(watch, lambda name, *_: seen.append(name), promote=promote, noise=noise)
+    watch = ModuleScope(torch.nn.Sequential(torch.nn.Linear(1, 1), torch.nn.ReLU()))
+    mode = Promotion(watch, lambda name, *_: seen.append(name), promote=promote, noise=noise)
     watch.depth = int(inside)
     with mode:
         return operation(torch), seen
@@ -72,30 +73,3 @@ def test_a_number_that_float32_cannot_hold_is_made_in_float64():
     result, _ = performed(operation, promote=True)
     assert str(result.dtype) == "torch.float64"
     assert result.item() == -1.7976931348623157e308
-
-
-def test_tensors_that_are_frozen_are_not_written_into():
-    import torch
-
-    from symmetry.torch.modes.dispatch import Frozen
-
-    kept, free = torch.zeros(2), torch.zeros(2)
-    with Frozen([kept]):
-        kept.add_(1)
-        free.add_(1)
-    assert kept.tolist() == [0, 0]
-    assert free.tolist() == [1, 1]
-
-
-def test_large_draws_are_remembered_and_the_generator_goes_on_as_if_they_were_made():
-    import torch
-
-    from symmetry.torch.modes.dispatch import Drawn
-
-    known, results = {}, []
-    for _ in range(2):
-        torch.manual_seed(3)
-        with Drawn(known):
-            results.append((torch.empty(200, 100).normal_(), torch.rand(3)))
-    assert len(known) == 1
-    assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))

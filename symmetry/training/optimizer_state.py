@@ -9,7 +9,7 @@ from symmetry.units.state import Array, State
 from symmetry.units.units import Part, Units
 
 
-def following(
+def with_optimizer_state(
     groups: Sequence[Units], state: State, copies: Mapping[str, str]
 ) -> tuple[Units, ...]:
     """Return groups of a model with the parts in what optimisers and extras keep for its arrays.
@@ -67,7 +67,7 @@ def _heads(name: str, other: str) -> tuple[str, str]:
     return ".".join(words), ".".join(others)
 
 
-def frozen_copies(start: State, trainable: Collection[str]) -> dict[str, str]:
+def find_copies(start: State, trainable: Collection[str]) -> dict[str, str]:
     """Return which arrays are copies of a model's parameters at the start, by the latter's names.
 
     They are what nobody trains and what has the bits of a trainable parameter: a target network, a

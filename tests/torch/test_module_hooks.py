@@ -18,7 +18,7 @@ if importlib.util.find_spec("torch") is not None:
     from torch import nn
 
     from symmetry.torch.modes.recorder import Recorder
-    from symmetry.torch.watch import Lines
+    from symmetry.torch.module_hooks import Lines
 
 X = np.arange(12, dtype=np.float32).reshape(4, 3) / 7
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from symmetry.torch.script.mirrors import Mirrors
+from symmetry.torch.script.mirror_pool import MirrorPool
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def write_into_a_link(here):
     ],
 )
 def test_it_is_restored(work, change):
-    mirrors = Mirrors(work)
+    mirrors = MirrorPool(work)
     mirror = mirrors.take()
     here = Path(mirror.of(work))
     before = seen(here.parent)
@@ -71,7 +71,7 @@ def test_it_is_restored(work, change):
 
 
 def test_two_that_are_needed_are_two(work):
-    mirrors = Mirrors(work)
+    mirrors = MirrorPool(work)
     one, other = mirrors.take(), mirrors.take()
     assert one.top != other.top
     for mirror in (one, other):
@@ -80,7 +80,7 @@ def test_two_that_are_needed_are_two(work):
 
 
 def test_one_that_cannot_be_restored_is_removed(work):
-    mirrors = Mirrors(work)
+    mirrors = MirrorPool(work)
     mirror = mirrors.take()
     for file in (work, Path(mirror.of(work))):
         (file / "data" / "text.txt").unlink()

@@ -1,4 +1,4 @@
-"""What a process has only once is the script's own while it is resumed."""
+"""What a process has only once is the script's process while it is resumed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.conftest import needs
 if importlib.util.find_spec("torch"):
     import torch
 
-    from symmetry.torch.script.world import World
+    from symmetry.torch.script.process_state import ProcessState
 
 pytestmark = needs("torch")
 
@@ -30,10 +30,10 @@ def main():
 
 
 @pytest.fixture
-def world(tmp_path, main):
+def process(tmp_path, main):
     folder = tmp_path / "folder"
     folder.mkdir()
-    return World(
+    return ProcessState(
         ["train.py", "--epochs", "1"],
         [str(folder), *sys.path],
         folder=str(folder),
@@ -58,9 +58,9 @@ def of_the_process():
     )
 
 
-def test_all_is_exchanged_and_put_back(world, main, tmp_path):
+def test_all_is_exchanged_and_put_back(process, main, tmp_path):
     before = of_the_process()
-    world.exchange()
+    process.exchange()
     try:
         assert sys.argv == ["train.py", "--epochs", "1"]
         assert Path.cwd() == tmp_path / "folder"
@@ -72,48 +72,48 @@ def test_all_is_exchanged_and_put_back(world, main, tmp_path):
         os.environ["OWN"] = "1"
         sys.argv.append("more")
     finally:
-        world.exchange()
+        process.exchange()
     assert of_the_process() == before
-    world.exchange()
+    process.exchange()
     try:
         assert torch.get_default_dtype() is torch.float64
         assert os.environ["OWN"] == "1"
         assert sys.argv[-1] == "more"
     finally:
-        world.exchange()
+        process.exchange()
     assert of_the_process() == before
 
 
-def test_the_last_lines_that_are_printed_are_kept(world, capsys):
-    world.exchange()
+def test_the_last_lines_that_are_printed_are_kept(process, capsys):
+    process.exchange()
     try:
         for number in range(30):
             print("line", number)
         print("on the other stream", file=sys.stderr)
     finally:
-        world.exchange()
-    assert world.printed[-2:] == ["line 29", "on the other stream"]
-    assert len(world.printed) == 20
+        process.exchange()
+    assert process.printed[-2:] == ["line 29", "on the other stream"]
+    assert len(process.printed) == 20
     assert capsys.readouterr() == ("", "")
 
 
-def test_its_own_modules_are_seen_by_nobody_else(world, tmp_path):
+def test_its_own_modules_are_seen_by_nobody_else(process, tmp_path):
     (tmp_path / "folder" / "a_module_of_its_own.py").write_text("x = 1")
-    world.exchange()
+    process.exchange()
     try:
         assert importlib.import_module("a_module_of_its_own").x == 1
     finally:
-        world.exchange()
+        process.exchange()
     assert "a_module_of_its_own" not in sys.modules
-    world.exchange()
+    process.exchange()
     assert "a_module_of_its_own" in sys.modules
-    world.exchange()
+    process.exchange()
 
 
-def test_handlers_of_logs_and_signals_are_its_own(world, tmp_path):
+def test_handlers_of_logs_and_signals_are_its_own(process, tmp_path):
     log, before = logging.getLogger("a log of a script"), signal.getsignal(signal.SIGTERM)
     for _ in range(2):
-        world.exchange()
+        process.exchange()
         try:
             logging.basicConfig(filename=tmp_path / "log.txt")
             assert [type(h) for h in logging.root.handlers] == [logging.FileHandler]
@@ -122,16 +122,16 @@ def test_handlers_of_logs_and_signals_are_its_own(world, tmp_path):
             assert len(log.handlers) == 1
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         finally:
-            world.exchange()
+            process.exchange()
         assert log.handlers == []
         assert not any(type(h) is logging.FileHandler for h in logging.root.handlers)
         assert signal.getsignal(signal.SIGTERM) is before
-    world.close_logs()  # or its file would be left open, which is an error here
+    process.close_logs()  # or its file would be left open, which is an error here
 
 
-def test_what_it_does_at_exit_is_left_out(world):
+def test_what_it_does_at_exit_is_left_out(process):
     count = atexit._ncallbacks()
-    world.exchange()
+    process.exchange()
     try:
 
         @atexit.register
@@ -140,7 +140,7 @@ def test_what_it_does_at_exit_is_left_out(world):
 
         exec(compile("import atexit; atexit.register(print)", logging.__file__, "exec"))
     finally:
-        world.exchange()
+        process.exchange()
     assert callable(own)
     assert atexit._ncallbacks() == count + 1
     atexit.unregister(print)

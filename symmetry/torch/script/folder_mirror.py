@@ -61,7 +61,7 @@ _open, _open_by_number = builtins.open, os.open
 _remove, _make_folder, _symlink = os.unlink, os.mkdir, os.symlink  # as they are outside of runs
 
 
-class Mirror:
+class FolderMirror:
     """Links to all files of some folders, at the same places below a temporary one.
 
     Small files are copies, code apart: it is linked, and told from what a script has written. Where
@@ -149,7 +149,7 @@ class Mirror:
             del sys.path_importer_cache[path]
 
     def _fill(self, folder: Path) -> None:
-        """Mirror the files below a folder, those near its top first."""
+        """FolderMirror the files below a folder, those near its top first."""
         left, waiting = _FILES, [str(folder)]
         while waiting:
             source = waiting.pop(0)
@@ -288,7 +288,7 @@ class Mirror:
 
 
 class _Loader(importlib.machinery.SourceFileLoader):
-    def __init__(self, mirror: Mirror, fullname: str, path: str) -> None:
+    def __init__(self, mirror: FolderMirror, fullname: str, path: str) -> None:
         super().__init__(fullname, path)
         self._mirror = mirror
 

@@ -53,10 +53,10 @@ def test_a_closure_belongs_to_its_update(folder):
 
 
 def test_calls_without_gradients_are_counted_with_their_line(folder, monkeypatch):
-    from symmetry.torch.script import watch
+    from symmetry.torch.script import step_boundary
 
     seen = Running()
-    monkeypatch.setattr(watch, "running", seen)
+    monkeypatch.setattr(step_boundary, "running", seen)
     run = written(folder, scripts.EVALUATED).start()
     before = seen.evaluations  # a first step was taken to see whether an optimiser steps
     run.step()

@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 import pytest
 
-from symmetry.torch.script.mirror import Mirror
+from symmetry.torch.script.folder_mirror import FolderMirror
 from tests.conftest import needs
 
 
@@ -34,7 +34,7 @@ def told():
 @pytest.fixture
 def inside(work, told, monkeypatch):
     """Yield the mirror, with everything replaced that a script finds replaced."""
-    mirror = Mirror(work, told=told.append)
+    mirror = FolderMirror(work, told=told.append)
     with monkeypatch.context() as changed:
         changed.chdir(mirror.of(work))
         for owner, name, value in mirror.patches():
@@ -92,7 +92,7 @@ def test_folders_with_many_files_are_one_link(work, told):
     many.mkdir()
     for number in range(1100):
         (many / str(number)).touch()
-    mirror = Mirror(work, told=told.append)
+    mirror = FolderMirror(work, told=told.append)
     assert Path(mirror.of(many)).is_symlink()
     assert not Path(mirror.of(work / "data")).is_symlink()
     mirror.remove()
@@ -100,8 +100,8 @@ def test_folders_with_many_files_are_one_link(work, told):
 
 
 def test_where_links_are_not_allowed_there_are_copies(work, told):
-    with patch("symmetry.torch.script.mirror._symlink", side_effect=OSError):
-        mirror = Mirror(work, told=told.append)
+    with patch("symmetry.torch.script.folder_mirror._symlink", side_effect=OSError):
+        mirror = FolderMirror(work, told=told.append)
     copy = Path(mirror.of(work / "data" / "text.txt"))
     assert not copy.is_symlink()
     assert copy.read_text() == "old"
@@ -110,8 +110,8 @@ def test_where_links_are_not_allowed_there_are_copies(work, told):
 
 
 def test_copies_of_code_have_the_names_of_the_users_files_too(work, told, monkeypatch):
-    with patch("symmetry.torch.script.mirror._symlink", side_effect=OSError):
-        mirror = Mirror(work, told=told.append)
+    with patch("symmetry.torch.script.folder_mirror._symlink", side_effect=OSError):
+        mirror = FolderMirror(work, told=told.append)
         code = Path(mirror.of(work / "part.py"))
         assert not code.is_symlink()
         assert mirror.original(str(code)) == str(work / "part.py")
@@ -142,7 +142,7 @@ def test_what_other_languages_write_leaves_the_users_file(work, told, monkeypatc
 
     for name in ("model.pt", "model.safetensors"):
         (work / name).write_text("theirs")
-    mirror = Mirror(work, told=told.append)
+    mirror = FolderMirror(work, told=told.append)
     with monkeypatch.context() as changed:
         changed.chdir(mirror.of(work))
         for owner, name, value in mirror.patches():
@@ -171,7 +171,7 @@ def test_what_other_languages_write_leaves_the_users_file(work, told, monkeypatc
 )
 def test_a_linked_folder_is_never_changed(work, told, monkeypatch, change):
     theirs = many_files(work.parent / "many")
-    mirror = Mirror(work, told=told.append)
+    mirror = FolderMirror(work, told=told.append)
     with monkeypatch.context() as changed:
         changed.chdir(mirror.of(work))
         for owner, name, value in mirror.patches():

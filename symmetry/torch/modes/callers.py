@@ -1,0 +1,26 @@
+"""The frames of what is being run, and the user's line among them."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+from symmetry.base.user_code import is_user_code
+
+
+def user_place(outside: type | tuple[type, ...] = ()) -> str:
+    """Return ``file:line`` of the innermost line that is the user's own, in no method of these."""
+    own = (
+        f
+        for f in callers()
+        if is_user_code(f.f_code.co_filename) and not isinstance(f.f_locals.get("self"), outside)
+    )
+    return next((f"{Path(f.f_code.co_filename).name}:{f.f_lineno}" for f in own), "")
+
+
+def callers() -> Iterator[FrameType]:
+    """Yield the frames of what is being run, the innermost first."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        yield frame
+        frame = frame.f_back

@@ -1,0 +1,116 @@
+"""Promotion of every operation to float64, and means instead of noise."""
+
+import math
+from collections import Counter
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from symmetry.torch.modes import noise as random
+from symmetry.torch.modes.callers import user_place
+from symmetry.torch.modes.dtypes import HALF, WIDE, is_low, mapped, widened, widened_but_for
+from symmetry.torch.modes.recorder import written_by
+from symmetry.torch.modes.scope import ModuleScope
+
+_LARGEST = torch.finfo(torch.float32).max
+_COPIES = {"_to_copy", "copy", "clone", "detach", "lift_fresh", "alias", "empty", "empty_like"}
+
+
+class Promotion(TorchDispatchMode):
+    """Stands before every operation, backward's and the optimiser's included.
+
+    ``inside`` tells the model's random numbers from the user's data; ``seen`` is called with the
+    name, the place and the numbers that it is given of each random operation of the model.
+    ``promote``: perform everything in float64. Tensors that are made come out as float64, with the
+    values that they have in fewer bits; so do conversions to fewer bits. ``noise``: leave the
+    model's random operations as they are. ``alike``: let each of them draw from a stream of its own
+    kind and shape, which any other training draws from, too. ``nudge``: change results in bfloat16
+    and float16, copies apart, by up to one ulp.
+    """
+
+    def __init__(
+        self,
+        inside: ModuleScope,
+        seen: Callable[[str, str, str], None],
+        *,
+        promote: bool,
+        noise: bool,
+        alike: Counter[Any] | None = None,
+        nudge: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        self._inside, self._seen = inside, seen
+        self._promote, self._noise, self._nudge = promote, noise, nudge
+        self._alike = alike
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        name = _name_of(func)
+        perform: Callable[..., Any] = func
+        drops = random.drops(func, args)
+        if (name in random.NOISE or drops) and self._inside.draws():
+            given = random.numbers_given(name, args, drops)
+            self._seen("native_dropout" if drops else name, user_place(), given)
+            if self._alike is not None:
+                perform = random.drawing_alike(func, name, args, self._alike)
+            elif not self._noise:
+                perform = (
+                    random.without_dropping(func, drops) if drops else random.with_mean(func, name)
+                )
+        if self._promote:
+            return _promoted(func, perform, args, kwargs)
+        result = perform(*args, **kwargs)
+        if self._nudge is not None and name not in _COPIES and not _is_view(func):
+            mapped(self._move, result)
+        return result
+
+    def _move(self, value: Any) -> None:
+        if isinstance(value, Tensor) and value.dtype in HALF:
+            sign = torch.randint(-1, 2, value.shape, generator=self._nudge).to(value)
+            value.detach().add_(value.detach() * sign * torch.finfo(value.dtype).eps / 2)
+
+
+@cache  # schemes are slow to read, and there are few operations
+def _name_of(func: Any) -> str:
+    """Return the name of an operation, whether it writes in place or not."""
+    name: str = func._schema.name.split("::")[1].rstrip("_")
+    return name
+
+
+@cache
+def _takes_dtype(func: Any) -> bool:
+    return "dtype" in {argument.name for argument in func._schema.arguments}
+
+
+def _promoted(func: Any, perform: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
+    """Perform an operation in float64; what it writes into keeps its dtype."""
+    if kwargs.get("dtype") in WIDE and any(map(_is_tensor, (*args, *kwargs.values()))):
+        kwargs = {**kwargs, "dtype": WIDE[kwargs["dtype"]]}
+    elif any(map(_overflows, args)) and _takes_dtype(func):
+        kwargs = {**kwargs, "dtype": torch.float64}  # the smallest number of float64, as a mask
+    written = [(low, widened(low)) for low in filter(is_low, written_by(func, args, kwargs))]
+    double = widened_but_for({id(low): high for low, high in written})
+    named = {name: mapped(double, value) for name, value in kwargs.items()}
+    wide = mapped(double, args)
+    if "fake_quantize" in _name_of(func) and _is_tensor(args[1]):
+        wide = wide[0], wide[1].float(), *wide[2:]  # of its scales the kernels take no float64
+    result = perform(*wide, **named)
+    for low, high in written:
+        low.copy_(high)
+    return mapped(widened_but_for({id(high): low for low, high in written}), result)
+
+
+def _overflows(value: Any) -> bool:
+    return isinstance(value, float) and _LARGEST < abs(value) < math.inf
+
+
+def _is_tensor(value: Any) -> bool:
+    return isinstance(value, Tensor)
+
+
+def _is_view(func: Any) -> bool:
+    return any(result.alias_info is not None for result in func._schema.returns)
