@@ -43,7 +43,7 @@ class UnitWatch:
         start = {"w1": w1, "w2": w2}
         units = hidden_units(w1.shape[1])
         self._columns, self._rows = (
-            Follower(units.within(name), start, [range(units.count)]) for name in start
+            Follower(units.only_in(name), start, [range(units.count)]) for name in start
         )
         self._dead = np.flatnonzero(dead) + 1  # row 0 of w1 is the bias
         self._live = np.flatnonzero(~dead) + 1

@@ -180,7 +180,7 @@ def explain_training(
             raise SymmetryError(f"{training.name} has no equal units, so there is nothing to split")
         found: list[Explained] = []
         # Of clones of what a step chooses between it rightly takes the first one.
-        unchosen = [group for group in groups if not group.chosen]
+        unchosen = [group for group in groups if not group.selectable]
         for kind in ("float64", "float32") if dtype is None else (dtype,):
             for watched in _starts(training, unchosen, kind, seed):
                 found.append(explain_splits(watched, steps, first=first))
@@ -274,7 +274,7 @@ def _widened(groups: Sequence[Units], state: State) -> list[Units]:
     """
     wide: dict[frozenset[tuple[str, int]], Units] = {}
     for group in groups:
-        if any(part.where or part.arrays for part in group.parts):
+        if any(part.within or part.arrays for part in group.parts):
             continue
         sharing = Counter((part.array, part.axis) for part in group.parts)  # such as gates
         if sum(state[array].ndim > 1 for array, _ in sharing) < 2:

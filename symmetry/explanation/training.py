@@ -36,7 +36,7 @@ def with_clones(training: TrainingStart, groups: Sequence[Units], shift: int) ->
     state = run.state()
     units = with_optimizer_state(groups, state, find_copies(state, run.trained))
     # Groups that lie inside one unit of another come first: the other one then copies them.
-    inner = sorted(units, key=lambda group: not any(part.where for part in group.parts))
+    inner = sorted(units, key=lambda group: not any(part.within for part in group.parts))
     for number, group in enumerate(inner):
         state = group.rearranged(state, cloned(group.count, shift + number))
     return WatchedTraining(training, state, units)

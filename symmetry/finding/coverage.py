@@ -94,13 +94,13 @@ class Coverage:
         The name of the model's class.
     groups
         The groups.
-    room
+    capacity
         For each group, how many units there could be: more than there are if one is odd.
     uncovered
         The slices of parameters that belong to no group.
     random
         The random operations that were seen inside modules, with the user's line.
-    idle
+    no_gradient
         By the name of a group, the numbers of its units that received no gradient in the first
         steps, as those of dead ReLUs. They are equal to the others all the same.
     without_units
@@ -113,21 +113,21 @@ class Coverage:
 
     model: str
     groups: tuple[Units, ...]
-    room: tuple[int, ...]
+    capacity: tuple[int, ...]
     uncovered: tuple[Uncovered, ...]
     random: tuple[str, ...] = ()
-    idle: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    no_gradient: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     without_units: tuple[Unequal, ...] = ()
     without_gradient: tuple[str, ...] = ()
     parameters: int = 0
 
     @property
     def incomplete(self) -> list[tuple[Units, int]]:
-        """The groups that lack units, with their room, where it is not the data alone that tell."""
+        """The groups that lack units, with their capacity, unless only the data differ."""
         odd = {(each.array, each.axis) for each in self.uncovered if each.why not in _BY_DATA}
         return [
-            (units, room)
-            for units, room in zip(self.groups, self.room, strict=True)
-            if room > units.count
+            (units, capacity)
+            for units, capacity in zip(self.groups, self.capacity, strict=True)
+            if capacity > units.count
             and not odd.isdisjoint((part.array, part.axis) for part in units.parts)
         ]

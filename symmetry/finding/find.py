@@ -7,7 +7,12 @@ import numpy as np
 from symmetry.finding.coverage import Coverage, Tell
 from symmetry.finding.groups import Groups
 from symmetry.finding.naming import named
-from symmetry.finding.reasons import Reasons, idle, room, without_gradient
+from symmetry.finding.reasons import (
+    Reasons,
+    capacity,
+    modules_without_gradient,
+    units_without_gradient,
+)
 from symmetry.finding.rehearsal import Rehearsal
 from symmetry.finding.siblings import siblings
 from symmetry.finding.solver import Solver
@@ -52,7 +57,7 @@ def find(training: TrainingTarget, progress: Tell = lambda *_: None) -> Coverage
     ]
 
     def holds(units: Units) -> bool:
-        if len(idle(units, reached)) == units.count:
+        if len(units_without_gradient(units, reached)) == units.count:
             return False
         # A loop over experts does not perform the same where one that no sample chose has some.
         # What a router makes of them is another array.
@@ -65,11 +70,11 @@ def find(training: TrainingTarget, progress: Tell = lambda *_: None) -> Coverage
     return Coverage(
         rehearsal.model,
         tuple(groups),
-        tuple(room(units, groups, shapes) for units in groups),
+        tuple(capacity(units, groups, shapes) for units in groups),
         tuple(reasons.uncovered(groups)),
         tuple(f"{name} at {place}" for name, place in rehearsal.random),
-        {units.name: idle(units, reached) for units in groups},
+        {units.name: units_without_gradient(units, reached) for units in groups},
         tuple(reasons.without_units(groups)),
-        without_gradient(trained, rehearsal.reached),
+        modules_without_gradient(trained, rehearsal.reached),
         sum(math.prod(shapes[name]) for name in trained if name in shapes),
     )

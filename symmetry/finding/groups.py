@@ -217,7 +217,7 @@ class Groups:
         Conditions that are no block are dropped: rows that a batch leaves out may go along.
         """
         parts = dict.fromkeys(
-            Part(name, axis, first, stride, block, where=limits)
+            Part(name, axis, first, stride, block, within=limits)
             for name, action in solution.items()
             for axis, pairs, where in action
             for limits in [
@@ -229,17 +229,19 @@ class Groups:
             ]
             for first, stride, block in _runs(pairs)
         )
-        return tuple(p for p in parts if not p.where or replace(p, where=()) not in parts)
+        return tuple(p for p in parts if not p.within or replace(p, within=()) not in parts)
 
     def _widened(self, pair: Units) -> Units:
         """Let a pair that lies everywhere else, too, lie in experts that no sample has chosen.
 
         From another start samples may choose them.
         """
-        if all(part.where for part in pair.parts):
+        if all(part.within for part in pair.parts):
             return pair
         parts = (
-            replace(p, where=tuple(limit for limit in p.where if self._used_beside(p.array, limit)))
+            replace(
+                p, within=tuple(limit for limit in p.within if self._used_beside(p.array, limit))
+            )
             for p in pair.parts
         )
         return replace(pair, parts=tuple(parts))
@@ -324,7 +326,7 @@ class Groups:
 
         Hidden units of stacked experts may: every array has an axis of the experts.
         """
-        if len(units.parts) == 1 or any(part.where for part in units.parts):
+        if len(units.parts) == 1 or any(part.within for part in units.parts):
             return [units]
         others: list[dict[int, list[int]]] = []  # axes by their sizes
         for part in units.parts:
@@ -351,7 +353,7 @@ class Groups:
             for p in pair.parts
         ]
         for p, q in itertools.permutations(pair.parts, 2):
-            if (p.array, p.axis, p.where, p.stride) == (q.array, q.axis, q.where, q.stride):
+            if (p.array, p.axis, p.within, p.stride) == (q.array, q.axis, q.within, q.stride):
                 gaps = {q.first - p.first + b - a for a in range(p.block) for b in range(q.block)}
                 room += [gap // p.stride for gap in gaps if gap > 0 and gap % p.stride == 0]
         return min(map(int, room))
@@ -379,7 +381,7 @@ def _some(pair: Units, units: Sequence[int]) -> Units:
 def _within_slices(units: Units, axes: Sequence[int], place: int) -> Units:
     """Return units that lie in one slice only of an axis of each part."""
     parts = (
-        replace(part, where=((axis, place, place + 1),))
+        replace(part, within=((axis, place, place + 1),))
         for part, axis in zip(units.parts, axes, strict=True)
     )
     return replace(units, parts=tuple(parts))
@@ -388,7 +390,7 @@ def _within_slices(units: Units, axes: Sequence[int], place: int) -> Units:
 def _exchange(units: Units, u: int, v: int) -> list[Piece]:
     """Return the exchange of two units slice by slice."""
     return [
-        (part.array, part.axis, int(i), int(j), part.where)
+        (part.array, part.axis, int(i), int(j), part.within)
         for part in units.parts
         for i, j in part.places(units.count)[[u, v]].T
     ]

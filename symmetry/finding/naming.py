@@ -69,7 +69,7 @@ def _kind(units: Units, shapes: Shapes, turned: Set[str], inside: Set[str]) -> s
         return "rotary pairs"
     made = _modules(units, shapes, turned, makers=True)
     stacked = any(part.axis == 0 and len(shapes[part.array]) > 2 for part in units.parts)
-    experts = stacked and units.chosen
+    experts = stacked and units.selectable
     if any(p.block > 1 and _module(p) in made for p in units.parts):
         return "expert groups" if experts else "groups" if deep else "heads"
     if inside or experts:
@@ -88,7 +88,7 @@ def _rotated(units: Units, shapes: Shapes) -> bool:
 
     Then they lie more than once in each matrix: in queries and in keys.
     """
-    along = [(p.array, p.axis) for p in units.parts if len(shapes[p.array]) == 2 and not p.where]
+    along = [(p.array, p.axis) for p in units.parts if len(shapes[p.array]) == 2 and not p.within]
     return len({*along}) > 1 and all(along.count(slot) > 1 for slot in along)
 
 
@@ -162,7 +162,7 @@ def _surrounding(units: Units, groups: Sequence[Units]) -> tuple[int, int] | Non
 def _places_of(part: Part, count: int, other: Units) -> Iterator[int]:
     """Yield which units of another group hold a part, by its axis or a condition."""
     places = part.places(count)
-    ranges = [(part.axis, int(places.min()), int(places.max()) + 1), *part.where]
+    ranges = [(part.axis, int(places.min()), int(places.max()) + 1), *part.within]
     for whole in other.parts:
         if whole.arrays:
             yield from (u for u, name in enumerate(whole.arrays) if [name] == [*part.names])

@@ -1,4 +1,4 @@
-"""Why slices of a parameter belong to no group, and how many units there is room for."""
+"""Why slices of a parameter belong to no group, and how many units could have room."""
 
 import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -197,7 +197,7 @@ class Reasons:
         return found
 
 
-def room(units: Units, groups: Sequence[Units], shapes: Mapping[str, tuple[int, ...]]) -> int:
+def capacity(units: Units, groups: Sequence[Units], shapes: Mapping[str, tuple[int, ...]]) -> int:
     """Return how many units there could be on the places that no other group takes."""
     free = []
     for part in (part for part in units.parts if not part.arrays):
@@ -207,7 +207,9 @@ def room(units: Units, groups: Sequence[Units], shapes: Mapping[str, tuple[int, 
     return max(units.count, min(free, default=0))
 
 
-def idle(units: Units, gradients: Mapping[str, NDArray[np.bool_]]) -> tuple[int, ...]:
+def units_without_gradient(
+    units: Units, gradients: Mapping[str, NDArray[np.bool_]]
+) -> tuple[int, ...]:
     """Return the numbers of the units that no gradient reached: of dead ReLUs, unused experts."""
     parts = [part for part in units.parts if {*part.names} <= gradients.keys()]
     if not parts:
@@ -221,7 +223,7 @@ def _places(groups: Sequence[Units], array: str, axis: int) -> set[int]:
     return {place for units in groups for place in units.along(array, axis)}
 
 
-def without_gradient(
+def modules_without_gradient(
     trained: Collection[str], reached: Mapping[str, NDArray[np.bool_]]
 ) -> tuple[str, ...]:
     """Return the paths of modules whose parameters are trained, but receive no gradient.

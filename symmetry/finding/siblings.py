@@ -41,7 +41,7 @@ def siblings(shapes: Shapes, free: Sequence[tuple[str, int]], holds: Holds) -> I
             if shapes[array][axis] == count and array.startswith(around) and array not in arrays:
                 along[array].append(Part(array, axis))
         several = dict.fromkeys(((), *_choices([*along.values()])))
-        guesses = [Units("", count, (*fixed, *more), chosen=True) for more in several]
+        guesses = [Units("", count, (*fixed, *more), selectable=True) for more in several]
         proved = next(([units] for units in guesses if holds(units)), [])
         if stacked and not proved:
             proved = next(filter(None, (_in_blocks(units, holds) for units in guesses)), [])

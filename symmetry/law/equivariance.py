@@ -59,7 +59,7 @@ def clones(start: Start) -> Measurement:
     the middle a copy of the middle one. Where groups overlap, all that the copies together make
     equal is made equal.
     """
-    groups = [units for units in start.groups if not units.chosen]
+    groups = [units for units in start.groups if not units.selectable]
     if not groups:
         return Measurement(counted=False, note=_NO_UNITS, unproved=not start.groups)
     pairs = [

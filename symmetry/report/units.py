@@ -15,10 +15,10 @@ _NAMED = 3  # layers of which one line tells
 def lines(coverage: Coverage) -> list[str]:
     """Return the text that ``symmetry units`` prints."""
     found = [f"{coverage.model}: {count(len(coverage.groups), 'group')} of equal units"]
-    for units, room in zip(coverage.groups, coverage.room, strict=True):
-        many = f"{units.count} of {room}" if room > units.count else f"{units.count}"
-        idle = coverage.idle.get(units.name, ())
-        note = f" ({len(idle)} of them without gradient)" if idle else ""
+    for units, capacity in zip(coverage.groups, coverage.capacity, strict=True):
+        many = f"{units.count} of {capacity}" if capacity > units.count else f"{units.count}"
+        dead = coverage.no_gradient.get(units.name, ())
+        note = f" ({len(dead)} of them without gradient)" if dead else ""
         found.append(f"  {many:>9}  {units.name}{note}")
     if coverage.uncovered:
         found.append("in no group")
@@ -71,11 +71,11 @@ def to_json(coverage: Coverage) -> str:
         {
             "name": units.name,
             "units": units.count,
-            "of": room,
-            "no_gradient": coverage.idle.get(units.name, ()),
+            "of": capacity,
+            "no_gradient": coverage.no_gradient.get(units.name, ()),
             "parts": [_part(part) for part in units.parts],
         }
-        for units, room in zip(coverage.groups, coverage.room, strict=True)
+        for units, capacity in zip(coverage.groups, coverage.capacity, strict=True)
     ]
     content = {
         "model": coverage.model,
@@ -94,5 +94,6 @@ def to_html(coverage: Coverage) -> str:
 
 
 def _part(part: Part) -> dict[str, object]:
-    """Return what JSON has of a part: ``arrays`` only where each unit is an array of its own."""
-    return {name: value for name, value in vars(part).items() if name != "arrays" or value}
+    """Return the JSON object of a part; ``arrays`` only if each unit is an array of its own."""
+    fields = {("where" if name == "within" else name): each for name, each in vars(part).items()}
+    return {name: each for name, each in fields.items() if name != "arrays" or each}

@@ -44,8 +44,8 @@ def _followers(units: Units, name: str, owner: str | None, state: State) -> Iter
             if name == next(array for array in beside.arrays if array in state):  # each part once
                 yield beside
         elif part.array == owner and part.axis in axes and not part.arrays:
-            where = tuple((axes[axis], a, b) for axis, a, b in part.where if axis in axes)
-            yield replace(part, array=name, axis=axes[part.axis], where=where)
+            within = tuple((axes[axis], a, b) for axis, a, b in part.within if axis in axes)
+            yield replace(part, array=name, axis=axes[part.axis], within=within)
 
 
 def _beside(part: Part, name: str, owner: str) -> Part:

@@ -38,7 +38,7 @@ class Part:
     indices
         The first index of each unit, where no stride fits: one of the places between has no unit.
         It replaces ``first`` and ``stride``.
-    where
+    within
         Triples of another axis, a start and a stop: the units lie only in that range of it (inside
         one head, or one group of a convolution).
     arrays
@@ -52,7 +52,7 @@ class Part:
     stride: int = 1
     block: int = 1
     indices: tuple[int, ...] | None = None
-    where: tuple[tuple[int, int, int], ...] = ()
+    within: tuple[tuple[int, int, int], ...] = ()
     arrays: tuple[str, ...] = ()
 
     @property
@@ -68,9 +68,9 @@ class Part:
         return np.asarray(firsts[:, None] + np.arange(self.block), dtype=np.int_)
 
     def view(self, array: Array) -> Array:
-        """Return the array within ``where``, the units' axis first. It is a view, not a copy."""
+        """Return the array within the ranges, the units' axis first. It is a view, not a copy."""
         ranges: list[slice] = [slice(None)] * array.ndim
-        for axis, start, stop in self.where:
+        for axis, start, stop in self.within:
             ranges[axis] = slice(start, stop)
         return np.moveaxis(array[tuple(ranges)], self.axis, 0)
 
@@ -91,7 +91,7 @@ class Units:
         How many there are.
     parts
         Where they lie.
-    chosen
+    selectable
         Whether a step may choose between them, as top-k does between experts: a sound one takes
         the first of equal units.
 
@@ -108,7 +108,7 @@ class Units:
     name: str
     count: int
     parts: tuple[Part, ...]
-    chosen: bool = False
+    selectable: bool = False
 
     @cached_property
     def arrays(self) -> tuple[str, ...]:
@@ -130,7 +130,7 @@ class Units:
             for place in places
         }
 
-    def within(self, *arrays: str) -> Units:
+    def only_in(self, *arrays: str) -> Units:
         """Return the same units with their parts in these arrays only."""
         kept = tuple(part for part in self.parts if part.array in arrays)
         return replace(self, parts=kept)
@@ -170,7 +170,7 @@ class Units:
             if part.array not in new:
                 continue
             whole, places = new[part.array], part.places(self.count)
-            if not part.where:
+            if not part.within:
                 index = np.arange(whole.shape[part.axis])
                 index[places.ravel()] = places[order].ravel()
                 new[part.array] = whole.take(index, part.axis)
@@ -204,7 +204,7 @@ class Units:
         view = part.view(state[part.array])
         offset, *index = map(int, np.unravel_index(position, (part.block, *view.shape[1:])))
         index.insert(part.axis, int(part.places(self.count)[unit, offset]))
-        for axis, start, _ in part.where:
+        for axis, start, _ in part.within:
             index[axis] += start
         return tuple(index)
 
@@ -213,7 +213,7 @@ class Units:
         for part in self.parts:
             if array in part.arrays:
                 return part.arrays.index(array)
-            if part.array == array and all(a <= entry[axis] < b for axis, a, b in part.where):
+            if part.array == array and all(a <= entry[axis] < b for axis, a, b in part.within):
                 units, _ = np.nonzero(part.places(self.count) == entry[part.axis])
                 if len(units):
                     return int(units[0])

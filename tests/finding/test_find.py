@@ -71,7 +71,7 @@ def test_units_without_gradient_are_told_and_stay_in_their_group():
 
     coverage = find_units(dead)
     assert [units.count for units in coverage.groups] == [7, 6]
-    assert coverage.idle == {"layer 0 units": (2,), "layer 2 units": ()}
+    assert coverage.no_gradient == {"layer 0 units": (2,), "layer 2 units": ()}
     assert "7  layer 0 units (1 of them without gradient)" in repr(coverage)
     first, second = json.loads(coverage.to_json())["groups"]
     assert (first["no_gradient"], second["no_gradient"]) == ([2], [])

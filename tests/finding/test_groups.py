@@ -59,9 +59,9 @@ def test_units_of_stacked_experts_are_groups_in_each_expert():
     each = steps.apply(np.matmul, hidden, steps.out)
     y = steps.apply(lambda g, e: (g.T[:, :, None] * e).sum(0), gates, each)
     search = searched(steps.end(steps.apply(square_error, y, steps.data(normal(6, 5)))))
-    inner = [u for u in search.found if any(part.where for part in u.parts)]
+    inner = [u for u in search.found if any(part.within for part in u.parts)]
     assert [units.count for units in inner] == [4, 4]
-    assert inner[0].parts[0] == Part("inside", axis=2, where=((0, 0, 1),))
+    assert inner[0].parts[0] == Part("inside", axis=2, within=((0, 0, 1),))
     assert [u.count for u in search.found if u not in inner] == [2]
 
 

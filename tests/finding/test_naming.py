@@ -68,19 +68,19 @@ def test_what_lies_in_one_head_is_named_after_it():
 
 
 def test_what_holds_others_and_has_a_router_is_an_expert_and_else_a_head():
-    inner = [(6, Part("model.experts", 2, where=((0, e, e + 1),))) for e in range(2)]
+    inner = [(6, Part("model.experts", 2, within=((0, e, e + 1),))) for e in range(2)]
     experts = names((2, Part("model.experts", 0), Part("model.router.weight", 0)), *inner)
     assert experts[0].endswith(" experts")
-    inner = [(8, Part("model.rel.q", 2, where=((1, h, h + 1),))) for h in range(2)]
-    inner += [(8, Part("model.rel.o", 2, where=((1, h, h + 1),))) for h in range(2)]
+    inner = [(8, Part("model.rel.q", 2, within=((1, h, h + 1),))) for h in range(2)]
+    inner += [(8, Part("model.rel.o", 2, within=((1, h, h + 1),))) for h in range(2)]
     heads = names((2, Part("model.rel.q", 1), Part("model.rel.o", 1)), *inner)
     assert heads[:2] == ["rel heads", "rel head 0 dimensions"]
 
 
 def test_experts_that_are_chosen_in_groups_are_named_after_theirs():
     shapes = {"model.moe.up": (4, 6, 5), "model.moe.gate": (4, 6)}
-    blocks = Units("", 2, tuple(Part(a, 0, stride=2, block=2) for a in shapes), chosen=True)
-    inside = Units("", 2, tuple(Part(a, 0, first=2) for a in shapes), chosen=True)
+    blocks = Units("", 2, tuple(Part(a, 0, stride=2, block=2) for a in shapes), selectable=True)
+    inside = Units("", 2, tuple(Part(a, 0, first=2) for a in shapes), selectable=True)
     found = [units.name for units in named([blocks, inside], shapes)]
     assert found == ["moe expert groups", "moe expert group 1 experts"]
 

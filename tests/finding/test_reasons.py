@@ -6,7 +6,12 @@ import numpy as np
 
 from symmetry.finding.coverage import Uncovered
 from symmetry.finding.groups import Groups
-from symmetry.finding.reasons import Reasons, idle, room, without_gradient
+from symmetry.finding.reasons import (
+    Reasons,
+    capacity,
+    modules_without_gradient,
+    units_without_gradient,
+)
 from symmetry.finding.solver import Solver
 from symmetry.units.units import Part, Units
 from tests.finding.traces import Steps, network, normal, square_error
@@ -45,15 +50,15 @@ def test_what_the_loss_does_not_depend_on_and_a_single_slice():
 def test_there_is_room_for_what_no_other_group_takes():
     shapes = {"w": (10, 3), "v": (8,)}
     units = Units("", 4, (Part("w", 0), Part("v", 0)))
-    assert room(units, [units], shapes) == 8
-    assert room(units, [units, Units("", 2, (Part("v", 0, 4),))], shapes) == 6
+    assert capacity(units, [units], shapes) == 8
+    assert capacity(units, [units, Units("", 2, (Part("v", 0, 4),))], shapes) == 6
 
 
 def test_units_are_idle_that_no_gradient_reaches():
     units = Units("", 3, (Part("w", 0), Part("b", 0)))
     reached = {"w": np.array([[True], [False], [False]]), "b": np.array([False, False, True])}
-    assert idle(units, reached) == (1,)
-    assert idle(units, {}) == ()
+    assert units_without_gradient(units, reached) == (1,)
+    assert units_without_gradient(units, {}) == ()
 
 
 def test_where_no_gradient_came_there_is_none():
@@ -133,5 +138,5 @@ def test_modules_without_gradient_are_the_outermost():
         "model.frozen.weight": silent,
     }
     trained = {*reached} - {"model.frozen.weight"}
-    assert without_gradient(trained, reached) == ("body.1", "pool")
-    assert without_gradient(trained, {}) == ()
+    assert modules_without_gradient(trained, reached) == ("body.1", "pool")
+    assert modules_without_gradient(trained, {}) == ()

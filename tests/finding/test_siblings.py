@@ -24,7 +24,7 @@ def test_modules_in_a_list_are_exchanged_with_what_has_a_slice_for_each():
 
     (units,) = found(SHAPES, [("model.router.weight", 0)], holds)
     assert units.count == 3
-    assert units.chosen
+    assert units.selectable
     assert units.parts[0].arrays == tuple(f"model.experts.{k}.inside.weight" for k in range(3))
     assert units.parts[-1] == ROUTER
 
@@ -39,7 +39,7 @@ def test_stacked_arrays_are_exchanged_with_what_has_a_slice_for_each():
     free = [(name, 0) for name in shapes]
     (units,) = found(shapes, free, lambda units: {p.array for p in units.parts} == {*shapes})
     assert units.count == 3
-    assert units.chosen
+    assert units.selectable
 
 
 def test_the_first_of_several_guesses_that_holds_is_taken():
@@ -76,7 +76,7 @@ def test_a_router_may_choose_blocks_of_experts_and_then_experts_in_them():
     assert [(units.count, units.parts[0].first) for units in inside] == [(4, 0), (4, 4), (4, 8)]
     assert blocks.count == 3
     assert {*blocks.parts} == {Part(name, 0, stride=4, block=4) for name in shapes}
-    assert all(units.chosen for units in (*inside, blocks))
+    assert all(units.selectable for units in (*inside, blocks))
 
 
 def test_a_router_may_take_as_many_numbers_as_there_are_experts():

@@ -19,7 +19,7 @@ FOUND = Coverage(
     (4, 5),
     (Uncovered("model.0.weight", 1, 7, "input"),),
     random=("dropout (train.py:3)",),
-    idle={"0 units": (1, 2)},
+    no_gradient={"0 units": (1, 2)},
 )
 
 

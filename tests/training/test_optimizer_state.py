@@ -32,9 +32,9 @@ def test_parts_are_added_in_what_follows():
 
 
 def test_conditions_follow_too_and_missing_axes_are_skipped():
-    inside = Units("units", 3, (Part("model.fc.weight", 1, where=((0, 0, 2),)),))
+    inside = Units("units", 3, (Part("model.fc.weight", 1, within=((0, 0, 2),)),))
     added = with_optimizer_state([inside], STATE, {})[0].parts[1:]
-    assert [(p.array, p.axis, p.where) for p in added] == [
+    assert [(p.array, p.axis, p.within) for p in added] == [
         ("optimizer.exp_avg.fc.weight", 1, ((0, 0, 2),)),
         ("optimizer.col.fc.weight", 0, ()),
     ]

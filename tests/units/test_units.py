@@ -62,7 +62,7 @@ def entries(found: Part, array: np.ndarray, unit: int) -> list[tuple[int, ...]]:
     """Return the indices of one unit's entries, one by one, from the definition."""
     first = found.indices[unit] if found.indices else found.first + unit * found.stride
     ranges = [range(size) for size in array.shape]
-    for axis, start, stop in found.where:
+    for axis, start, stop in found.within:
         ranges[axis] = range(start, stop)
     ranges[found.axis] = range(first, first + found.block)
     return list(product(*ranges))
@@ -170,7 +170,7 @@ def test_a_unit_on_two_axes_of_one_matrix_moves_along_both():
 def test_parts_within_some_arrays():
     units = Units("hidden units", 2, (Part("a", 0), Part("b", 1), Part("a", 1)))
     assert units.arrays == ("a", "b")
-    assert units.within("a") == Units("hidden units", 2, (Part("a", 0), Part("a", 1)))
+    assert units.only_in("a") == Units("hidden units", 2, (Part("a", 0), Part("a", 1)))
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def from_zero(start: StepStart, array: str) -> Measurement:
 @lru_cache(256)
 def _followed_from_zero(start: StepStart) -> dict[str, Follower]:
     units = start.hidden_units
-    followers = {name: Follower(units.within(name), start.state) for name in units.arrays}
+    followers = {name: Follower(units.only_in(name), start.state) for name in units.arrays}
     _follow(start, followers.values())
     return followers
 
