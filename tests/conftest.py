@@ -1,10 +1,16 @@
-"""What all tests share: one Hypothesis profile and a strict way to need a framework."""
+"""What all tests share: marks of what is not quick, what some need, and one Hypothesis profile."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import signal
+from collections import Counter
+from collections.abc import Generator
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -17,32 +23,100 @@ settings.load_profile("symmetry")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Set where the libraries must be there: then nothing is skipped for want of one.
-FRAMEWORKS = bool(os.environ.get("CI_FRAMEWORKS"))
+STUDIES = Path(__file__).parent / "studies"
+# Set in CI: a skipped test fails there, and only these may be missing.
+STRICT = bool(os.environ.get("CI_STRICT"))
+MAY_BE_MISSING = {"gpu", "redis-server", "transformers", "timm", "keras", "tinygrad"}
+INSTALLED = {"torch", "greenlet", "safetensors", "xdist", "mpmath"}
+LEFT_OUT = pytest.StashKey[Counter[str]]()
 
 
-def needs(module: str) -> pytest.MarkDecorator:
-    """Skip without the library on a user's machine; in CI let the import fail loudly.
+def needs(name: str) -> pytest.MarkDecorator:
+    """Mark what needs a library, a program or a GPU that the extra ``test`` does not install.
 
-    ``pytest -m needs`` runs what is skipped elsewhere, and nothing else.
+    It is no part of the quick tests. Where the thing is missing it is left out, and the last lines
+    of the output say so.
     """
-    if FRAMEWORKS and not _is_there(module):
-        raise RuntimeError(f"{module} must be installed where CI_FRAMEWORKS is set")
-    return pytest.mark.needs(module)
+    if name in INSTALLED:
+        raise ValueError(f"all tests may use {name}: the extra 'test' installs it")
+    return pytest.mark.needs(name)
 
 
-def _is_there(module: str) -> bool:
-    return importlib.util.find_spec(module) is not None
+@cache
+def is_there(name: str) -> bool:
+    """Return whether a library, a program or ``"gpu"`` is there."""
+    if name == "gpu":
+        import torch
+
+        return torch.cuda.is_available()
+    return importlib.util.find_spec(name.replace("-", "_")) is not None or bool(shutil.which(name))
+
+
+def missing(item: pytest.Item) -> str | None:
+    """Return the first thing that a test needs and that is not there."""
+    needed = [str(mark.args[0]) for mark in item.iter_markers("needs")]
+    return next((name for name in needed if not is_there(name)), None)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the mark of what needs a library."""
-    config.addinivalue_line("markers", "needs(module): it is skipped without this library")
+    config.stash[LEFT_OUT] = Counter()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs a library that is not installed."""
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> Generator[None]:
+    """Mark the studies; of what was then selected leave out what needs something missing."""
     for item in items:
-        needed = [str(mark.args[0]) for mark in item.iter_markers("needs")]
-        if missing := next((module for module in needed if not _is_there(module)), None):
-            item.add_marker(pytest.mark.skip(reason=f"{missing} is not installed"))
+        if STUDIES in item.path.parents:
+            item.add_marker("study")
+    yield
+    left_out = [item for item in items if missing(item)]
+    unmet = {name for item in left_out if (name := missing(item))} - MAY_BE_MISSING
+    if STRICT and unmet:
+        raise pytest.UsageError(f"CI must have {', '.join(sorted(unmet))}")
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not missing(item)]
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Count what is left out, by what it is."""
+    for item in items:
+        counted = item.config.stash[LEFT_OUT]
+        marks = [mark.name for mark in item.iter_markers() if mark.name in ("study", "slow")]
+        if name := next(item.iter_markers("needs"), None):
+            counted[f"needs {missing(item) or name.args[0]}"] += 1
+        elif marks:
+            counted[marks[0]] += 1
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let a skipped test fail in CI."""
+    report = yield
+    if STRICT and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped in CI: {report.longrepr}"
+    return report
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Give what was left out to the process that writes the summary."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left out"] = dict(session.config.stash[LEFT_OUT])
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_testnodedown(node: Any) -> None:
+    """Take it: each worker has left out the same."""
+    node.config.stash[LEFT_OUT] = Counter(getattr(node, "workeroutput", {}).get("left out", {}))
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say what was left out."""
+    if counted := config.stash[LEFT_OUT]:
+        numbers = ", ".join(f"{number} {name}" for name, number in sorted(counted.items()))
+        terminalreporter.write_line(f"left out: {numbers} (python -m pytest -m '' runs all)")

@@ -13,7 +13,6 @@ import symmetry
 from symmetry import Report, SymmetryError, Verdict, check
 from symmetry.checker.progress import Progress
 from tests.cli.process import symmetry as command
-from tests.conftest import needs
 from tests.steps import checked as steps
 
 VIOLATED = """
@@ -31,7 +30,6 @@ def test_every_public_name_is_there(name):
     assert name in dir(symmetry)
 
 
-@needs("torch")
 def test_the_public_names_of_torch_are_there():
     assert symmetry.from_module.__name__ == "from_module"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -98,8 +97,7 @@ def socket(tmp_path: Path) -> Iterator[Path]:
 
 
 @needs("redis")
-@needs("xdist")
-@pytest.mark.skipif(shutil.which("redis-server") is None, reason="there is no redis-server")
+@needs("redis-server")
 def test_one_worker_runs_first_what_another_has_found(
     pytester: pytest.Pytester, socket: Path
 ) -> None:

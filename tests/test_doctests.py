@@ -20,12 +20,9 @@ def module_of(file: Path) -> str:
 
 
 def examples() -> list:
-    """Return one parameter a module; those that speak of a framework need it."""
+    """Return one parameter a module; those that speak of JAX need it."""
     return [
-        pytest.param(
-            module_of(file),
-            marks=[needs(name) for name in ("torch", "jax") if name in file.read_text()],
-        )
+        pytest.param(module_of(file), marks=[needs("jax")] * ("jax" in file.read_text()))
         for file in FILES
     ]
 

@@ -10,10 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.process import Finished, environment
-from tests.conftest import needs
 from tests.torch.script import scripts
-
-pytestmark = needs("torch")
 
 ROOT = Path(__file__).parents[1]
 OF_TRAININGS = ("--only", "training/*", "--skip", "training/units")
@@ -130,7 +127,6 @@ def test_without_ranks_it_does_not_apply(tmp_path: Path) -> None:
     assert "not applicable    there is one process: run it under torchrun" in done.stdout
 
 
-@needs("greenlet")
 @pytest.mark.parametrize(("tail", "status"), [((), 0), (("--", "alone"), 1)])
 def test_a_script_on_two_ranks(tmp_path: Path, tail: tuple[str, ...], status: int) -> None:
     (tmp_path / "train.py").write_text(scripts.RANKS)

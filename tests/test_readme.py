@@ -13,7 +13,6 @@ import pytest
 import symmetry
 from symmetry.checker.verdict import Kind
 from tests.cli.process import symmetry as command
-from tests.conftest import needs
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -65,7 +64,6 @@ def test_the_first_two_commands_are_single_lines():
     assert "pytest" in fences[1][1]
 
 
-@needs("torch")
 def test_the_script_is_caught_and_its_line_named(tmp_path):
     (tmp_path / "train.py").write_text(block("train.py"))
     done = command("check", "train.py", cwd=tmp_path)
@@ -81,7 +79,6 @@ def test_the_script_is_caught_and_its_line_named(tmp_path):
             assert re.search(line, said), line
 
 
-@needs("torch")
 def test_trainings_are_compared(tmp_path):
     (tmp_path / "pairs.py").write_text(block("pairs.py"))
     output = next(text for text in OUTPUTS if text.startswith("$ symmetry compare pairs"))
@@ -92,7 +89,6 @@ def test_trainings_are_compared(tmp_path):
         assert re.search(line, done.out), line
 
 
-@needs("torch")
 @pytest.mark.filterwarnings("default")
 def test_the_function_is_sound_and_runs_under_pytest(tmp_path):
     (tmp_path / "test_training.py").write_text(block("test_training.py"))

@@ -9,7 +9,6 @@ from symmetry import parametrize_invariants
 from symmetry.invariants.catalogue import catalogue_of, select
 from symmetry.targets.resolve import resolve_step
 from tests.checking import plan_of
-from tests.conftest import needs
 from tests.torch.script import scripts
 
 pytest_plugins = "pytester"
@@ -258,8 +257,6 @@ def test_name(invariant_check):
 """
 
 
-@needs("torch")
-@needs("greenlet")
 def test_a_script_is_a_training(pytester):
     pytester.makepyfile(train=scripts.PLAIN, network=scripts.NETWORK, test_mine=FORMS)
     # A process of its own: PyTorch is not imported twice.

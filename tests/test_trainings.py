@@ -1,33 +1,19 @@
 """The checker against the zoo of trainings: each fault is caught, no sound training is accused.
 
-The table is in reports/faults.md, written by ``python -m tests.faulty``.
+The table is in reports/faults.md, written by ``python -m tests.studies.faults``.
 """
 
 from __future__ import annotations
-
-import importlib.util
 
 import pytest
 
 from symmetry import find_units
 from tests.checking import check_target
-from tests.conftest import needs
-
-pytestmark = needs("torch")
-
-if importlib.util.find_spec("torch") is None:
-    FAULTS, TOLD, TARGETS = (), (), ()
-else:
-    from tests.faulty.trainings import FAULTS, TOLD
-    from tests.sound.trainings import TARGETS
+from tests.faulty.trainings import FAULTS, TOLD
+from tests.sound.trainings import TARGETS
 
 
-def entry(what, target):
-    """Return an entry of the zoo for a test under its own name; scripts need greenlet."""
-    return pytest.param(what, id=target.name, marks=[needs("greenlet")] * target.sequential)
-
-
-@pytest.mark.parametrize("fault", [entry(fault, fault.target) for fault in FAULTS])
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_a_fault_is_caught_by_what_is_meant_to_catch_it(fault):
     found = check_target(fault.target, only=fault.needed)
     caught = {verdict.invariant for verdict in found.verdicts if verdict.gates}
@@ -39,7 +25,7 @@ def test_what_makes_units_unequal_is_told(told):
     assert told.is_told(find_units(told.make))
 
 
-@pytest.mark.parametrize("target", [entry(target, target) for target in TARGETS])
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
 def test_a_sound_training_is_not_accused(target):
     checked = check_target(target)
     assert [v for v in checked.verdicts if v.gates] == []

@@ -1,7 +1,7 @@
 """The checker against the zoo: each broken trainer is caught, no sound one is accused.
 
 The whole matrix of faults and invariants is in reports/faults.md, written by
-``python -m tests.faulty``; here each fault meets the invariants that are meant to catch it.
+``python -m tests.studies.faults``; here each fault meets the invariants that are meant to catch it.
 """
 
 from __future__ import annotations

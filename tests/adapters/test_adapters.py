@@ -22,22 +22,10 @@ OVERFLOWING = (
 )
 
 
-def optional(module: str) -> pytest.MarkDecorator:
-    """Skip without the library, in CI too, where it is not installed."""
-    missing = importlib.util.find_spec(module) is None
-    return pytest.mark.skipif(missing, reason=f"{module} is not installed")
+LIBRARIES = ("autograd", "flax", "sklearn", "keras", "tinygrad")
 
 
-@pytest.mark.parametrize(
-    "library",
-    [
-        pytest.param("autograd", marks=needs("autograd")),
-        pytest.param("flax", marks=needs("flax")),
-        pytest.param("sklearn", marks=needs("sklearn")),
-        pytest.param("keras", marks=optional("keras")),
-        pytest.param("tinygrad", marks=optional("tinygrad")),
-    ],
-)
+@pytest.mark.parametrize("library", [pytest.param(name, marks=needs(name)) for name in LIBRARIES])
 def test_the_step_is_sound(library: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     if library == "keras" and importlib.util.find_spec("tensorflow") is None:  # with PyTorch
         monkeypatch.setenv("KERAS_BACKEND", "torch")

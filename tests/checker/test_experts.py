@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
-
 import pytest
+import torch
 
 import symmetry
-from tests.conftest import needs
-
-pytestmark = needs("torch")
-
-if importlib.util.find_spec("torch") is not None:
-    import torch
-
-    from tests.finding import models
+from tests.finding import models
 
 
 @pytest.mark.parametrize("make", ["experts", "top_experts"])

@@ -7,7 +7,6 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from symmetry.checker.threads import in_words, one_thread
-from tests.conftest import needs
 
 
 def blas_threads():
@@ -26,7 +25,6 @@ def test_one_thread_within_and_as_before_afterwards():
         assert blas_threads() == before
 
 
-@needs("torch")
 def test_torch_as_well_when_it_is_there():
     import torch
 

@@ -10,10 +10,7 @@ from symmetry.invariants.catalogue import select
 from symmetry.report.verdicts import conclusion, failures
 from symmetry.training.target import TrainingTarget
 from tests.checking import plan_of
-from tests.conftest import needs
 from tests.training.small import checked, kinds, training
-
-pytestmark = needs("torch")
 
 
 def test_what_memory_cannot_hold_says_so_and_the_rest_is_checked(monkeypatch):

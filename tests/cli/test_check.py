@@ -17,7 +17,6 @@ from symmetry.invariants.catalogue import catalogue_of, select
 from symmetry.law.case import Case
 from symmetry.steps.cases.strategies import draw_cases
 from tests.cli.process import SYMMETRY, Finished, assert_one_line, environment, symmetry
-from tests.conftest import needs
 
 STEPS = """
 import numpy as np
@@ -440,7 +439,6 @@ def _read(terminal: int) -> bytes:
         return b""
 
 
-@needs("torch")
 def test_torch_splits_its_units_by_rounding_and_keeps_to_the_formulas(tmp_path: Path) -> None:
     """On processors whose kernels do not, there is nothing to see."""
     arguments = ("check", "torch", "--dtype", "float32", "--examples", 10)

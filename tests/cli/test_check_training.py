@@ -10,10 +10,6 @@ import textwrap
 
 import pytest
 
-from tests.conftest import needs
-
-pytestmark = needs("torch")
-
 TRAINING = """
     import torch
     from torch import nn

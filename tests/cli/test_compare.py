@@ -8,9 +8,6 @@ from pathlib import Path
 import pytest
 
 from tests.cli.process import assert_one_line, symmetry
-from tests.conftest import needs
-
-pytestmark = needs("torch")
 
 ROOT = Path(__file__).parents[2]
 HERE = "tests.comparison.trainings:"

@@ -10,7 +10,6 @@ import pytest
 
 import symmetry.cli as cli
 from tests.cli.process import Finished, assert_one_line, symmetry
-from tests.conftest import needs
 
 SMALL = ("--samples", "20", "--inputs", "4", "--classes", "3", "--hidden", "6", "--lr", "0.5")
 CASE = {
@@ -161,7 +160,6 @@ def test_two_cases_are_one_too_many(explain: Any, cwd: Path) -> None:
     assert_one_line(found, "one case is explained at a time, not 2")
 
 
-@needs("torch")
 def test_a_forward_that_makes_units_unequal_is_named(cwd: Path) -> None:
     (cwd / "scaled.py").write_text(
         "import torch\n"
@@ -189,7 +187,6 @@ def test_a_forward_that_makes_units_unequal_is_named(cwd: Path) -> None:
     assert (culprit["file"], culprit["line"], culprit["phase"]) == ("scaled.py", 10, "forward")
 
 
-@needs("torch")
 def test_dropout_in_a_module_is_a_random_mask(explain: Any, cwd: Path) -> None:
     (cwd / "net.py").write_text(
         "import torch\n"

@@ -14,10 +14,7 @@ import pytest
 
 from symmetry.base.folders import TemporaryFolder
 from tests.cli.process import INTERRUPTIBLE, assert_one_line, environment, is_alive, symmetry
-from tests.conftest import needs
 from tests.torch.script import scripts
-
-pytestmark = [needs("torch"), needs("greenlet")]
 
 
 @pytest.fixture

@@ -10,9 +10,6 @@ import pytest
 
 from symmetry import SymmetryError, find_units
 from tests.cli.process import assert_one_line, symmetry
-from tests.conftest import needs
-
-pytestmark = needs("torch")
 
 TRAININGS = """\
 import torch

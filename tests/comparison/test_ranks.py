@@ -7,10 +7,7 @@ import json
 import pytest
 
 from symmetry import record
-from tests.conftest import needs
 from tests.test_ranks import torchrun
-
-pytestmark = [needs("torch"), needs("safetensors")]
 
 HERE = "tests.comparison.ranks:"
 SAME = ("replicated", "sharded", "in_parts", "averaged")

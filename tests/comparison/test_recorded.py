@@ -11,9 +11,6 @@ import pytest
 from symmetry import SymmetryError, compare, record
 from symmetry.comparison.recorded import read
 from tests.cli.process import symmetry
-from tests.conftest import needs
-
-pytestmark = [needs("torch"), needs("safetensors")]
 
 HERE = "tests.comparison.trainings:"
 ROOT = Path(__file__).parents[2]

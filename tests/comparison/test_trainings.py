@@ -7,10 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import needs
-
-pytestmark = needs("torch")
-
 HERE = "tests.comparison.trainings:"
 
 

@@ -8,13 +8,10 @@ import numpy as np
 import pytest
 
 from symmetry.explanation.answer import ROUNDING
-from tests.conftest import needs
 from tests.explanation.steps import culprit, explained, run_script, start
 
 REPEATED = "repeated alone: the same unequal result"
 IN_FLOAT64 = "repeated alone in float64: the units are equal, up to the rounding of float64"
-
-pytestmark = needs("torch")
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -222,7 +219,8 @@ def test_the_built_in_trainer_names_the_product_of_its_gradient(torch):
 
     explanation = explain_step(resolve("torch"), start(n=1000, i=3, c=10, hidden=200))
     if explanation.outcome == "nothing split":
-        pytest.skip("PyTorch treats all units alike on this machine")
+        assert explanation.culprits == ()  # PyTorch treats all units alike on this machine
+        return
     found = explanation.culprits[0]
     assert found.operation in ("aten.mm", "aten.addmm", "aten.sum")
     assert found.file == "symmetry/steps/builtin/torch.py"

@@ -10,9 +10,6 @@ import pytest
 
 from symmetry import explain
 from symmetry.report.explained import named
-from tests.conftest import needs
-
-pytestmark = needs("torch")
 
 FAULTY = {
     "own_loop": "optimiser: mul_ on fc1.weight, rows 9 to 15, ",

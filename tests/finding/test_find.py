@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 
 import numpy as np
 import pytest
+import torch
 
 from symmetry import find_units
 from symmetry.base import memory
 from symmetry.base.errors import SymmetryError
+from symmetry.finding.find import find
+from symmetry.training.target import TrainingTarget
 from tests.checking import check_target
-from tests.conftest import needs
-
-pytestmark = needs("torch")
-
-if importlib.util.find_spec("torch") is not None:
-    import torch
-
-    from symmetry.finding.find import find
-    from symmetry.training.target import TrainingTarget
-    from tests.finding import models
-
-    MODELS = models.COUNTED
-else:
-    MODELS = {}
+from tests.finding import models
+from tests.finding.models import COUNTED
 
 
-@pytest.mark.parametrize("make", MODELS, ids=lambda make: make.__name__)
+@pytest.mark.parametrize("make", COUNTED, ids=lambda make: make.__name__)
 def test_groups_are_those_counted_by_hand(make):
     coverage = find(TrainingTarget(make.__name__, make))
-    assert len(coverage.groups) == MODELS[make], coverage
-    assert len({units.name for units in coverage.groups}) == MODELS[make]
+    assert len(coverage.groups) == COUNTED[make], coverage
+    assert len({units.name for units in coverage.groups}) == COUNTED[make]
     run = TrainingTarget(make.__name__, make).start(dtype="float64", noise=False)
     numbers, count = {}, 0
     for name, array in run.state().items():

@@ -6,9 +6,6 @@ from dataclasses import replace
 
 from symmetry.training.target import TrainingTarget
 from symmetry.units.units import Part, Units
-from tests.conftest import needs
-
-pytestmark = needs("torch")
 
 
 def gated():

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
-
 import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
 
-from tests.conftest import needs
-
-pytestmark = needs("torch")
-
-if importlib.util.find_spec("torch") is not None:
-    import torch
-    import torch.nn.functional as F
-    from torch import nn
-
-    from symmetry.finding.find import find
-    from symmetry.training.target import TrainingTarget
-    from tests.finding.models import Model, classify, normal
+from symmetry.finding.find import find
+from symmetry.training.target import TrainingTarget
+from tests.finding.models import Model, classify, normal
 
 
 def found(make):

@@ -6,10 +6,7 @@ import pytest
 
 from symmetry.training.target import TrainingTarget
 from tests.checking import check_target
-from tests.conftest import needs
 from tests.training.small import checked
-
-pytestmark = needs("torch")
 
 
 def judged(loss, *, normalised=False):

@@ -5,9 +5,6 @@ from __future__ import annotations
 import pytest
 
 from symmetry import check
-from tests.conftest import needs
-
-pytestmark = needs("torch")
 
 
 def pinned(pins, *, listed=False):

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from tests.conftest import needs
 from tests.training.small import checked, kinds
-
-pytestmark = needs("torch")
 
 
 def test_what_is_saved_has_no_history():

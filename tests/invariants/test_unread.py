@@ -10,10 +10,7 @@ from symmetry.invariants.unread import unless_initialised
 from symmetry.law.measurement import Measurement, Violation
 from symmetry.training.start import TrainingStart
 from symmetry.training.target import TrainingTarget
-from tests.conftest import needs
 from tests.invariants.beside import beside, noisy_by_numpy, stepping, verdicts
-
-pytestmark = needs("torch")
 
 
 def start(sets):

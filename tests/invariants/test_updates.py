@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conftest import needs
 from tests.invariants.beside import beside, noisy_by_numpy, verdicts
 from tests.training.small import checked, kinds, training
-
-pytestmark = needs("torch")
 
 
 def weights_noisy_by_numpy(model):

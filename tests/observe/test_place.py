@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from pathlib import Path
 
 import pytest
+import torch
+from torch import nn
 
 from symmetry.observe.place import Place, Places, asked_at
 from symmetry.observe.tape import Tape
-from tests.conftest import needs
-
-if importlib.util.find_spec("torch") is not None:
-    import torch
-    from torch import nn
-
-    from symmetry.torch.modes.recorder import observing
+from symmetry.torch.modes.recorder import observing
 
 HERE = str(Path(__file__))
 
@@ -58,7 +53,6 @@ def seen(run, modules=()):
     return found
 
 
-@needs("torch")
 def test_a_backward_has_the_line_of_its_forward_and_an_update_its_phase():
     model = nn.Sequential(nn.Linear(3, 2))
     optimizer = torch.optim.SGD(model.parameters(), 0.1)
@@ -76,7 +70,6 @@ def test_a_backward_has_the_line_of_its_forward_and_an_update_its_phase():
     assert [p.source for p in found.values() if p.phase == "optimizer"] == ["optimizer.step()"]
 
 
-@needs("torch")
 @pytest.mark.parametrize("known", [False, True])
 def test_modules_are_called_by_their_path_where_it_is_known(known):
     layer = nn.Linear(3, 2)

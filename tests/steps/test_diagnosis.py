@@ -9,7 +9,6 @@ import pytest
 
 from symmetry.targets.resolve import as_step_target
 from tests.checking import check_target
-from tests.conftest import needs
 from tests.steps import checked as steps
 
 
@@ -41,7 +40,6 @@ def test_what_draws_random_numbers_is_named():
     assert re.search(r"test_diagnosis\.py:\d+$", note)
 
 
-@needs("torch")
 def test_the_layer_that_draws_random_numbers_is_named():
     from torch import nn, optim
 

@@ -10,9 +10,6 @@ from symmetry.base.errors import SymmetryError, TargetError
 from symmetry.law.case import Case
 from symmetry.network import formulas
 from symmetry.targets.resolve import as_step_target, resolve
-from tests.conftest import needs
-
-pytestmark = needs("torch")
 
 LR = 0.25
 

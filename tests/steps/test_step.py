@@ -124,7 +124,6 @@ def test_nested_lists_are_arrays_of_float64():
     np.testing.assert_array_equal(result.w1, problem("float64")[2])
 
 
-@needs("torch")
 def test_torch_tensors_are_accepted_when_detached():
     import torch
 

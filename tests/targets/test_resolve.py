@@ -14,7 +14,6 @@ from symmetry.base.errors import SymmetryError
 from symmetry.steps.step import StepTarget
 from symmetry.targets.resolve import as_step_target, expand, resolve, resolve_step
 from symmetry.training.target import TrainingTarget
-from tests.conftest import needs
 from tests.steps.builtin.each import EACH_BUILTIN
 from tests.targets.files import message, write
 
@@ -183,7 +182,6 @@ def test_a_function_of_other_arguments_is_told_both_signatures(folder, signature
     )
 
 
-@needs("torch")
 @pytest.mark.parametrize("name", ["Model", "model"])
 def test_a_model_is_neither_a_step_nor_a_training(folder, name):
     write(

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tests.conftest import needs
 from tests.torch.runs import after, data, run, same, training
-
-pytestmark = needs("torch")
 
 
 def test_state_is_every_floating_tensor_by_name():

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conftest import needs
 from tests.torch.runs import run, same, training
-
-pytestmark = needs("torch")
 
 
 def test_losses_are_those_of_backward_or_of_grad_or_what_is_returned():

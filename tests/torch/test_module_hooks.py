@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
-
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
+from symmetry.torch.modes.recorder import Recorder
+from symmetry.torch.module_hooks import Lines
 from symmetry.training.shown import Key
 from symmetry.training.target import TrainingTarget
-from tests.conftest import needs
-
-pytestmark = needs("torch")
-
-if importlib.util.find_spec("torch") is not None:
-    import torch
-    from torch import nn
-
-    from symmetry.torch.modes.recorder import Recorder
-    from symmetry.torch.module_hooks import Lines
 
 X = np.arange(12, dtype=np.float32).reshape(4, 3) / 7
 

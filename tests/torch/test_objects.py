@@ -8,9 +8,6 @@ import numpy as np
 import pytest
 
 from symmetry.base.errors import TrainingError
-from tests.conftest import needs
-
-pytestmark = needs("torch")
 
 
 def objects(extras=None, step=lambda i: None):

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from tests.conftest import needs
-
-pytestmark = needs("torch")
-
 
 def test_rates_are_told_by_parameter_and_set_to_zero_for_a_while():
     import torch

@@ -8,10 +8,7 @@ import numpy as np
 import pytest
 
 from symmetry.base.errors import TrainingError
-from tests.conftest import needs
 from tests.torch.runs import after, data, run, same, training
-
-pytestmark = needs("torch")
 
 
 def unreadable(i):

@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
-
 import pytest
 
 from symmetry.training.target import TrainingTarget
 from tests.checking import check_target
-from tests.conftest import needs
-
-pytestmark = needs("torch")
-
-if importlib.util.find_spec("torch") is None:
-    SETTINGS = {}
-else:
-    from tests.faulty.trainings.settings import SETTINGS
+from tests.faulty.trainings.settings import SETTINGS
 
 
 def verdict_of(setting, training, wrong=False):

@@ -5,10 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.conftest import needs
-
-pytestmark = needs("torch")
-
 
 def arrays(model, optimizers=None, extras=None):
     from symmetry.torch.objects import Objects

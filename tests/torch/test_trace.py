@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from tests.conftest import needs
-
-pytestmark = needs("torch")
-
 
 def traced(leaves, forward):
     """Return the trace of a forward whose result is the loss."""

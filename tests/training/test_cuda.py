@@ -4,19 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from tests.conftest import needs
 
-pytestmark = needs("torch")
-
-
-@pytest.fixture(autouse=True)
-def gpu() -> None:
-    import torch
-
-    if not torch.cuda.is_available():
-        pytest.skip("there is no GPU")
+pytestmark = needs("gpu")
 
 
 def training(after: Any = lambda model: None) -> Any:

@@ -12,10 +12,7 @@ from symmetry.training.start import TrainingStart, difference, has_moved, larges
 from symmetry.training.target import TrainingTarget
 from symmetry.units.state import identical
 from symmetry.units.units import Part, Units
-from tests.conftest import needs
 from tests.training.small import training
-
-torch_is_needed = needs("torch")
 
 
 def start(step=None, inner=None, dtype="float32"):
@@ -37,7 +34,6 @@ def start(step=None, inner=None, dtype="float32"):
     return TrainingStart(TrainingTarget("training", make), dtype)
 
 
-@torch_is_needed
 def test_runs_begin_where_arrays_are_changed_and_others_stay():
     first = start()
     other = first.at({"model.0.bias": np.zeros(4, np.float32)})
@@ -48,7 +44,6 @@ def test_runs_begin_where_arrays_are_changed_and_others_stay():
     assert other.fresh is first.fresh
 
 
-@torch_is_needed
 def test_units_lie_in_what_the_optimiser_keeps_as_well():
     first = start().with_units((Units("0 units", 4, (Part("model.0.bias", 0),)),))
     (units,) = first.groups
@@ -56,7 +51,6 @@ def test_units_lie_in_what_the_optimiser_keeps_as_well():
     assert units.arrays == ("model.0.bias", *kept)
 
 
-@torch_is_needed
 def test_the_response_grows_with_draws_and_is_of_the_size_of_rounding():
     first = start()
     first = first.with_units((Units("0 units", 4, (Part("model.0.weight", 0),)),))
@@ -65,7 +59,6 @@ def test_the_response_grows_with_draws_and_is_of_the_size_of_rounding():
     assert 0 < many[0]["model.0.weight"] < 1e-2
 
 
-@torch_is_needed
 def test_nearby_parameters_are_an_ulp_away():
     first = start(dtype="float64")
     for name, array in first.nearby(0).items():
@@ -73,7 +66,6 @@ def test_nearby_parameters_are_an_ulp_away():
         assert 0 < difference(array, first.state[name]) <= allowed
 
 
-@torch_is_needed
 def test_noise_is_left_out_where_there_is_any():
     import torch
 
@@ -86,7 +78,6 @@ def test_noise_is_left_out_where_there_is_any():
     assert not np.array_equal(a, quiet["model.0.weight"])
 
 
-@torch_is_needed
 @pytest.mark.parametrize(
     ("step", "message"),
     [
@@ -109,7 +100,6 @@ def test_differences_of_arrays():
     assert largest(np.array([-3.0, 2.0])) == 3
 
 
-@torch_is_needed
 def test_states_that_were_let_go_come_again():
     start = TrainingStart(TrainingTarget("t", training()), dtype="float32")
     before = start.result
@@ -122,7 +112,6 @@ def test_states_that_were_let_go_come_again():
         assert identical(one, other)
 
 
-@torch_is_needed
 def test_a_start_that_responds_as_another_run_does():
     plain = start()
     name = "model.0.weight"

@@ -21,7 +21,6 @@ from tests.cli.process import (
     is_alive,
     symmetry,
 )
-from tests.conftest import needs
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and forks are sent and made")
 
@@ -76,7 +75,6 @@ def test_a_step_that_misbehaves_is_an_error_and_the_rest_is_checked(
     assert "--seed" not in finished.out
 
 
-@needs("torch")
 @pytest.mark.parametrize(
     "training",
     [

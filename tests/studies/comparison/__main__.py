@@ -16,9 +16,9 @@ from symmetry.checker.threads import one_thread
 from symmetry.report.files import Report
 from symmetry.report.filling import environment, fill_paragraphs
 from symmetry.training.start import THRESHOLDS
-from tests.comparison.sound import attended, settings, turned
+from tests.studies.comparison.sound import attended, settings, turned
 
-COMMAND = "python -m tests.comparison"
+COMMAND = "python -m tests.studies.comparison"
 MARKDOWN, MEASURED = "comparisons.md", "comparisons.json"
 STUDIES: dict[str, Callable[[], Iterator[dict[str, Any]]]] = {
     "settings": turned,

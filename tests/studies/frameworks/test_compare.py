@@ -206,7 +206,6 @@ def test_a_case_whose_units_do_not_start_identical() -> None:
         task_of_case(case)
 
 
-@needs("torch")
 def test_torch_with_settings() -> None:
     names = ("torch", "torch[deterministic,threads=2]", "torch-autograd")
     plain, deterministic, autograd = run(*names).runs

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import re
 import subprocess
 import sys
@@ -11,18 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import needs
+
 FINDINGS = sorted(
     file for file in Path("reports/findings").glob("*.md") if file.name != "README.md"
-)
-# CI installs no transformers.
-models = pytest.mark.skipif(
-    importlib.util.find_spec("transformers") is None, reason="transformers is not installed"
 )
 _BLOCKS = re.compile(r"```python\n(.*?)```.*?```text\n(.*?)```", re.DOTALL)
 _NOT_ZERO = re.compile(r"\d\.\de[-+]\d\d(?<!0\.0e\+00)")  # digits are of a processor
 
 
-@models
+@needs("transformers")
 @pytest.mark.parametrize("finding", FINDINGS, ids=lambda file: file.stem)
 def test_a_script_prints_what_its_finding_says(finding: Path) -> None:
     text = finding.read_text("utf-8")

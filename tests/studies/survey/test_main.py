@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import needs
 from tests.studies.survey import __main__ as survey
 
 pytestmark = [
@@ -58,7 +57,6 @@ print(json.dumps(Copies((), "", 200).check(sys.argv[1])[0]))
 """
 
 
-@needs("torch")
 def test_a_line_is_what_the_command_writes(tmp_path: Path) -> None:
     file = tmp_path / "training.py"
     file.write_text("def nothing(): pass\n", "utf-8")

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
-
 import pytest
 
-# CI installs neither.
-pytestmark = pytest.mark.skipif(
-    any(importlib.util.find_spec(name) is None for name in ("transformers", "timm", "torch")),
-    reason="transformers, timm or torch is not installed",
-)
+from tests.conftest import needs
+
+pytestmark = [needs("transformers"), needs("timm")]
 
 
 def test_a_configuration_becomes_tiny() -> None:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tests.conftest import needs
 from tests.torch.runs import run, training
-
-pytestmark = needs("torch")
 
 
 def test_samples_can_be_rearranged_where_the_batch_is_given():

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
-from tests.conftest import needs
-
-pytestmark = needs("torch")
-
-if importlib.util.find_spec("torch") is not None:
-    import torch
-    from torch import nn
-
-    from symmetry.torch.batches.draws import SampleDraws
-    from symmetry.torch.modes.scope import ModuleScope
+from symmetry.torch.batches.draws import SampleDraws
+from symmetry.torch.modes.scope import ModuleScope
 
 SAMPLES = 6
 ORDER = np.array([3, 0, 5, 1, 4, 2])
@@ -32,24 +24,21 @@ def drawn(draw, order=ORDER, *, paused=False):
     return result.tolist(), [*draws.seen.values()]
 
 
-if importlib.util.find_spec("torch") is None:
-    FOLLOW, REST = {}, {}
-else:
-    FOLLOW = {
-        "noise": lambda: torch.randn(SAMPLES, 2),
-        "along another axis": lambda: torch.rand(2, SAMPLES),
-        "in place": lambda: torch.empty(SAMPLES).uniform_(),
-        "of a template": lambda: torch.randn_like(torch.zeros(SAMPLES, 2)),
-        "whole numbers": lambda: torch.randint(0, 3, (SAMPLES,)),
-        "a mask": lambda: torch.zeros(SAMPLES, 2).bernoulli_(0.5),
-    }
-    REST = {
-        "an order of the samples": lambda: torch.randperm(SAMPLES),
-        "numbers of samples": lambda: torch.randint(0, SAMPLES, (SAMPLES,)),
-        "by tensors of means": lambda: torch.normal(torch.arange(float(SAMPLES)), 1.0),
-        "of two batches": lambda: torch.randn(2 * SAMPLES),
-        "of half a batch": lambda: torch.randn(SAMPLES // 2),
-    }
+FOLLOW = {
+    "noise": lambda: torch.randn(SAMPLES, 2),
+    "along another axis": lambda: torch.rand(2, SAMPLES),
+    "in place": lambda: torch.empty(SAMPLES).uniform_(),
+    "of a template": lambda: torch.randn_like(torch.zeros(SAMPLES, 2)),
+    "whole numbers": lambda: torch.randint(0, 3, (SAMPLES,)),
+    "a mask": lambda: torch.zeros(SAMPLES, 2).bernoulli_(0.5),
+}
+REST = {
+    "an order of the samples": lambda: torch.randperm(SAMPLES),
+    "numbers of samples": lambda: torch.randint(0, SAMPLES, (SAMPLES,)),
+    "by tensors of means": lambda: torch.normal(torch.arange(float(SAMPLES)), 1.0),
+    "of two batches": lambda: torch.randn(2 * SAMPLES),
+    "of half a batch": lambda: torch.randn(SAMPLES // 2),
+}
 
 
 @pytest.mark.parametrize("draw", FOLLOW.values(), ids=FOLLOW)

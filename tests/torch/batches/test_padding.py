@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
-
 import pytest
+import torch
+from torch import nn
 
+from symmetry.torch.batches.padding import (
+    NO_MASK,
+    tokens_of,
+    why_none_hidden,
+    with_others_hidden,
+)
 from symmetry.training.target import TrainingTarget
 from tests.checking import check_target
-from tests.conftest import needs
-
-pytestmark = needs("torch")
-
-if importlib.util.find_spec("torch") is not None:
-    import torch
-    from torch import nn
-
-    from symmetry.torch.batches.padding import (
-        NO_MASK,
-        tokens_of,
-        why_none_hidden,
-        with_others_hidden,
-    )
 
 
 def padded(*, masked=True, left=False, by_token=False, labels=None):

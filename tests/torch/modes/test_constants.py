@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from symmetry.training.target import TrainingTarget
-from tests.conftest import needs
-
-pytestmark = needs("torch")
 
 
 def begun(mask, *, drawn=False, forward=False):

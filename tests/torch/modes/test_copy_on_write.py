@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from tests.conftest import needs
-
-pytestmark = needs("torch")
-
 
 def test_tensors_that_are_frozen_are_not_written_into():
     import torch

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from tests.conftest import needs
-
-pytestmark = needs("torch")
-
 
 def test_large_draws_are_remembered_and_the_generator_goes_on_as_if_they_were_made():
     import torch

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conftest import needs
-
-pytestmark = needs("torch")
-
 # Random by their tag, and none that draw by themselves: a state of a generator, the choice of a
 # kernel, a mask that a test of PyTorch fills, a softmax over nested tensors.
 DRAW_NOTHING = {

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conftest import needs
-
-pytestmark = needs("torch")
-
 
 def performed(operation, *, promote=False, noise=False, inside=True):
     """Return what an operation results in, and the names of random operations that were seen."""

@@ -1,16 +1,10 @@
 from __future__ import annotations
 
-import importlib.util
 from typing import Any
 
-from tests.conftest import needs
+import torch
 
-pytestmark = needs("torch")
-
-if importlib.util.find_spec("torch") is not None:
-    import torch
-
-    from symmetry.torch.modes.recorder import Operation, Recorder
+from symmetry.torch.modes.recorder import Operation, Recorder
 
 
 class Seen(list[Any]):

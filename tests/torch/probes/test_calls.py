@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conftest import needs
-
-pytestmark = needs("torch")
-
 
 def network():
     import torch

@@ -6,8 +6,6 @@ import inspect
 
 from tests.conftest import needs
 
-pytestmark = needs("torch")
-
 
 def logits():
     import torch

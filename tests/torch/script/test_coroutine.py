@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import importlib.util
-
 import pytest
+import torch
+from torch.overrides import TorchFunctionMode
 
-from tests.conftest import needs
-
-if importlib.util.find_spec("torch") and importlib.util.find_spec("greenlet"):
-    import torch
-    from torch.overrides import TorchFunctionMode
-
-    from symmetry.torch.script.coroutine import Coroutine, leave_modes, modes
-
-    class Noted(TorchFunctionMode):
-        """Writes down its name at each function."""
-
-        def __init__(self, name, seen):
-            super().__init__()
-            self.name, self.seen = name, seen
-
-        def __torch_function__(self, func, types, args=(), kwargs=None):
-            self.seen.append(self.name)
-            return func(*args, **(kwargs or {}))
+from symmetry.torch.script.coroutine import Coroutine, leave_modes, modes
 
 
-pytestmark = [needs("torch"), needs("greenlet")]
+class Noted(TorchFunctionMode):
+    """Writes down its name at each function."""
+
+    def __init__(self, name, seen):
+        super().__init__()
+        self.name, self.seen = name, seen
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        self.seen.append(self.name)
+        return func(*args, **(kwargs or {}))
 
 
 def test_it_goes_on_where_it_was():

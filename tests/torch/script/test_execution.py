@@ -6,11 +6,8 @@ import pytest
 
 from symmetry.base.errors import TrainingError
 from symmetry.targets.script import script
-from tests.conftest import needs
 from tests.torch.script import scripts
 from tests.torch.script.helpers import steps_of, written
-
-pytestmark = [needs("torch"), needs("greenlet")]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

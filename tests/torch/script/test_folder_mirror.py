@@ -12,7 +12,6 @@ from unittest.mock import patch
 import pytest
 
 from symmetry.torch.script.folder_mirror import FolderMirror
-from tests.conftest import needs
 
 
 @pytest.fixture
@@ -134,8 +133,6 @@ def many_files(folder):
     return folder
 
 
-@needs("torch")
-@needs("safetensors")
 def test_what_other_languages_write_leaves_the_users_file(work, told, monkeypatch):
     import torch
     from safetensors import torch as tensors

@@ -13,15 +13,9 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import torch
 
-from tests.conftest import needs
-
-if importlib.util.find_spec("torch"):
-    import torch
-
-    from symmetry.torch.script.process_state import ProcessState
-
-pytestmark = needs("torch")
+from symmetry.torch.script.process_state import ProcessState
 
 
 @pytest.fixture

@@ -7,11 +7,8 @@ import pytest
 
 from symmetry.api import check
 from symmetry.targets.script import script
-from tests.conftest import needs
 from tests.torch.script import scripts
 from tests.torch.script.helpers import written
-
-pytestmark = [needs("torch"), needs("greenlet")]
 
 
 def judged(training):

@@ -14,11 +14,8 @@ import pytest
 
 from symmetry.base.errors import SymmetryError, TrainingError
 from symmetry.targets.script import script
-from tests.conftest import needs
 from tests.torch.script import scripts
 from tests.torch.script.helpers import steps_of, written
-
-pytestmark = [needs("torch"), needs("greenlet")]
 
 
 def test_steps_are_those_of_the_script(folder, capsys):

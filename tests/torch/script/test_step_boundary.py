@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from symmetry.base.calls import Running
-from tests.conftest import needs
 from tests.torch.script import scripts
 from tests.torch.script.helpers import steps_of, written
-
-pytestmark = [needs("torch"), needs("greenlet")]
 
 
 def test_without_an_optimiser_each_backward_is_a_step(folder):

@@ -10,7 +10,7 @@ from symmetry.report.files import Figure, plain
 from symmetry.report.filling import environment, fill_paragraphs
 from symmetry.training.start import THRESHOLDS
 from tests.faulty.trainings import TOLD
-from tests.faulty.trainings.survey import Fared
+from tests.studies.faults.trainings import Fared
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas

@@ -1,6 +1,6 @@
 """Trainings of well-known architectures, each tiny: what ``reports/models.md`` is written from.
 
-    symmetry check 'tests/architectures.py:train_*' --output reports
+    symmetry check 'tests/studies/architectures.py:train_*' --output reports
 
 They need torchvision, timm and transformers: ``pip install 'unit-symmetry[models]'``.
 """

@@ -8,11 +8,11 @@ from symmetry.invariants.catalogue import Invariant, catalogue_of, select
 from symmetry.law.case import EXAMPLES
 from symmetry.report.filling import environment, fill_paragraphs
 from tests.faulty.fault import DEEPCRIME, OTHERS, Fault
-from tests.faulty.survey import Acquittal, Catch, Survey
 from tests.sound import Sound
+from tests.studies.faults.steps import Acquittal, Catch, Survey
 
 MARKDOWN = "faults.md"
-COMMAND = "python -m tests.faulty"
+COMMAND = "python -m tests.studies.faults"
 
 
 def render(survey: Survey) -> str:

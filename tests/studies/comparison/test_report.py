@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 
 from symmetry.training.start import THRESHOLDS
-from tests.conftest import needs
+from tests.studies.comparison.__main__ import report
 
-pytestmark = needs("torch")
-
-if importlib.util.find_spec("torch") is not None:
-    from tests.studies.comparison.__main__ import report
-
-REPORTS = Path(__file__).parents[2] / "reports"
+REPORTS = Path(__file__).parents[3] / "reports"
 MEASUREMENTS = json.loads((REPORTS / "comparisons.json").read_text("utf-8"))
 
 

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from symmetry.base.errors import SymmetryError
 from symmetry.report.files import Report
-from tests.faulty.report import COMMAND, MARKDOWN, render
-from tests.faulty.survey import Acquittal, Catch, survey
-from tests.faulty.trainings import survey as trainings
-from tests.faulty.trainings.report import HEADING, figure, section
+from tests.studies.faults import trainings
+from tests.studies.faults.steps import Acquittal, Catch, survey
+from tests.studies.faults.steps_section import COMMAND, MARKDOWN, render
+from tests.studies.faults.trainings_section import HEADING, figure, section
 
-REPORTS = Path(__file__).parents[2] / "reports"
+REPORTS = Path(__file__).parents[3] / "reports"
 
 
 def main() -> int:

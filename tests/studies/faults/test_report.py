@@ -9,15 +9,14 @@ import pytest
 from symmetry.checker.verdict import Verdict
 from symmetry.report.files import Figure
 from symmetry.steps.cases.strategies import draw_cases
-from tests.conftest import needs
 from tests.faulty import FAULTY
-from tests.faulty.report import render
-from tests.faulty.survey import Acquittal, Catch, Survey
 from tests.sound import SOUND
+from tests.studies.faults.steps import Acquittal, Catch, Survey
+from tests.studies.faults.steps_section import render
 
 CASE = draw_cases(1)[0]
 FAULTS = {fault.name: fault for fault in FAULTY}
-COMMITTED = Path(__file__).parents[2] / "reports" / "faults.md"
+COMMITTED = Path(__file__).parents[3] / "reports" / "faults.md"
 
 
 def caught(name: str, *others: str, rounding: bool = False) -> Catch:
@@ -85,7 +84,7 @@ def test_the_committed_report_is_of_this_zoo():
 @pytest.fixture
 def quick(monkeypatch, tmp_path):
     """Let the command survey nothing much, and write elsewhere."""
-    from tests.faulty import __main__
+    from tests.studies.faults import __main__
 
     monkeypatch.setattr(__main__, "REPORTS", tmp_path)
     monkeypatch.setattr(__main__, "survey", lambda on_result: a_survey(caught("slope_forgotten")))
@@ -97,13 +96,12 @@ def quick(monkeypatch, tmp_path):
 
 
 def run(monkeypatch, *arguments: str) -> int:
-    from tests.faulty import __main__
+    from tests.studies.faults import __main__
 
     monkeypatch.setattr("sys.argv", ["faulty", *arguments])
     return __main__.main()
 
 
-@needs("torch")
 def test_check_writes_nothing_and_tells_a_difference(monkeypatch, quick, capsys):
     assert run(monkeypatch, "--check") == 1
     assert not list(quick.iterdir())

@@ -1,0 +1,1 @@
+"""The zoo before the whole catalogue: which invariant catches which fault, and when."""
