@@ -15,6 +15,9 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+# Threads that wait for each other in each worker cost more than the small arrays of the tests.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # Compilation trips any deadline; the only place where it is switched off for our own tests.
 settings.register_profile("symmetry", deadline=None, print_blob=False)
 settings.load_profile("symmetry")
