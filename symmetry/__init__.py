@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from symmetry.checker.progress import Progress as Progress
     from symmetry.checker.verdict import Verdict as Verdict
     from symmetry.law.case import Case as Case
-    from symmetry.steps.from_module import from_module as from_module
     from symmetry.targets.script import script as script
     from symmetry.testing import parametrize_invariants as parametrize_invariants
 
@@ -35,7 +34,6 @@ _HOMES = {
     "compare": "symmetry.api",
     "explain": "symmetry.api",
     "find_units": "symmetry.api",
-    "from_module": "symmetry.steps.from_module",
     "record": "symmetry.api",
     "parametrize_invariants": "symmetry.testing",
     "script": "symmetry.targets.script",

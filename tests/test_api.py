@@ -24,14 +24,10 @@ def step(x, y, w1, w2, lr):
 OPTIONS = {"only": "symmetry/w2-rows", "examples": 10, "dtype": "float32"}
 
 
-@pytest.mark.parametrize("name", sorted({*symmetry.__all__} - {"from_module", "find_units"}))
+@pytest.mark.parametrize("name", sorted({*symmetry.__all__} - {"find_units"}))
 def test_every_public_name_is_there(name):
     assert getattr(symmetry, name).__name__ == name
     assert name in dir(symmetry)
-
-
-def test_the_public_names_of_torch_are_there():
-    assert symmetry.from_module.__name__ == "from_module"
 
 
 def test_there_are_no_other_names():

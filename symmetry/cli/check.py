@@ -43,7 +43,6 @@ class Files:
     """What is written of the check of one target, each if it is asked for."""
 
     json: Path | None
-    script: Path | None
     output: Path | None  # a directory
     line: Path | None
 
@@ -103,7 +102,6 @@ class _Check(Isolated):
 @option("--case", "JSON|FILE", "Run this case, or those in a file, one a line, instead of a list.")
 @flag("--no-explain", "Do not look for the operation behind the first violation that repeats.")
 @option("--json", "FILE", "Write the verdicts there, for programs.", kind=PATH)
-@option("--script", "FILE", "Write a Python script there that reproduces a violation.", kind=PATH)
 @option("--output", "DIR", "Write there, in Markdown, what was checked.", kind=PATH)
 @flag("--list", "Print the invariants, and check nothing.", "list_")
 @flag("--fast", "Leave out what needs equal units: symmetry/clones and symmetry/permutation.")
@@ -122,7 +120,6 @@ def command(
     expect_units: tuple[str, ...],
     case: str | None,
     json: Path | None,
-    script: Path | None,
     output: Path | None,
     list_: bool,
     no_explain: bool,
@@ -164,9 +161,8 @@ def command(
     names, left_out = _expand(targets)
     apart = (several[name] for name in ("results", "since", "scheduler"))
     if line is None and (len(names) > 1 or names != targets or any(apart) or time_limit or memory):
-        if script or ranks.world() > 1:
-            what = "torchrun" if ranks.world() > 1 else "--script"
-            raise click.UsageError(f"{what} is for one target, and these may be several.")
+        if ranks.world() > 1:
+            raise click.UsageError("torchrun is for one target, and these may be several.")
         from symmetry.cli.campaign.several import check_several
 
         return check_several(names, left_out, json=json, output=output, **several)
@@ -176,7 +172,7 @@ def command(
         expect_units=dict(map(_pin, expect_units)),
         cases=None if case is None else read_cases(case),
     )
-    return _check_one(names[0], asked, not no_explain, Files(json, script, output, line))
+    return _check_one(names[0], asked, not no_explain, Files(json, output, line))
 
 
 def _check_one(name: str, options: Options, explained: bool, files: Files) -> int:
@@ -184,12 +180,11 @@ def _check_one(name: str, options: Options, explained: bool, files: Files) -> in
     from symmetry.base.files import writable_directory, writable_files, write_all
     from symmetry.checker.verdict import exit_code
     from symmetry.report.checked import MARKDOWN, render_checked
-    from symmetry.report.script import render_script
     from symmetry.report.table import line_of
     from symmetry.report.verdicts import conclusion, last_line, to_json
 
-    _refuse_one_path(files.json, files.script, files.output)
-    writable_files(files.json, files.script)
+    _refuse_one_path(files.json, files.output)
+    writable_files(files.json)
     if files.output is not None:
         writable_directory(files.output, MARKDOWN)
     found = _check(name, options, explained=explained)
@@ -198,19 +193,11 @@ def _check_one(name: str, options: Options, explained: bool, files: Files) -> in
         contents[files.json] = to_json(found)
     if files.output is not None:
         contents |= render_checked(found, as_typed()).contents(files.output)
-    failures = [v for v in found.verdicts if v.case is not None and v.repeats]
-    if files.script is not None and failures:  # the first, but one that gates comes before others
-        first = min(failures, key=lambda verdict: not verdict.gates)
-        contents[files.script] = render_script(found.target, first)
     write_all(contents)
     for file in contents:
         say(f"wrote {file}")
     if files.line is not None:
         write_all({files.line: dump({**line_of(found), **used()})})
-    if files.script is not None and files.script not in contents:
-        of_training = any(verdict.of_training for verdict in found.verdicts)
-        why = "a training has no script" if of_training else "there is nothing to reproduce"
-        say(f"{why}: {files.script} was not written")
     if (code := exit_code(found.verdicts)) == FAILED:
         raise SymmetryError(conclusion(found))
     say(last_line(found))
@@ -221,7 +208,7 @@ def _refuse_one_path(*paths: Path | None) -> None:
     """Refuse to write two things to one place."""
     given = [path.resolve() for path in paths if path is not None]
     if len({*given}) < len(given):
-        raise click.UsageError("--json, --script and --output are to be different paths.")
+        raise click.UsageError("--json and --output are to be different paths.")
 
 
 def _check(name: str, options: Options, *, explained: bool) -> Report:

@@ -1,1 +1,1 @@
-"""A two-layer step: what it is, its cases, its starts and their response, from_module."""
+"""A two-layer step: what it is, its cases, its starts and their response."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from symmetry.base.errors import TargetError
 from symmetry.checker.verdict import Verdict
@@ -55,15 +54,13 @@ def _draws(target: StepTarget, dtype: str) -> list[str]:
     def note(event: Event) -> None:
         call = event.call
         if call.random:
-            where = call.place.module or str(call.place) or "code that is in no file"
+            where = str(call.place) or "code that is in no file"
             texts[f"{call.name} draws random numbers in each step: {where}"] = None
 
     try:
         run = target.start()
-        run(*arguments)  # it may compile, or make its model
-        named: Any = getattr(getattr(run.step, "model", None), "named_modules", tuple)()
-        places = Places({id(m): f"module {name} ({type(m).__name__})" for name, m in named})
-        with observing(Tape(note), target.target, places):
+        run(*arguments)  # it may compile
+        with observing(Tape(note), target.target, Places()):
             run(*arguments)
     except TargetError:
         pass

@@ -6,7 +6,6 @@ import re
 import shlex
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -98,14 +97,13 @@ def test_the_core_by_default(tmp_path: Path) -> None:
 
 
 def test_a_violation_is_told_and_can_be_repeated(folder: Path) -> None:
-    arguments = ("check", "steps:broken", *W2_ROWS, "--json", "out.json", "--script", "again.py")
+    arguments = ("check", "steps:broken", *W2_ROWS, "--json", "out.json")
     finished = symmetry(*arguments, cwd=folder)
     assert finished.status == 1
     lines = finished.out.splitlines()
     assert any(t.startswith("symmetry/w2-rows in float32: violated, by more than") for t in lines)
-    assert lines[-3:] == [
+    assert lines[-2:] == [
         "wrote out.json",
-        "wrote again.py",
         "1 invariant violated: look at symmetry/w2-rows (1 violated)",
     ]
     result = results(folder)["symmetry/w2-rows", "float32"]
@@ -119,10 +117,6 @@ def test_a_violation_is_told_and_can_be_repeated(folder: Path) -> None:
     again = symmetry(*shlex.split(command)[1:], cwd=folder)
     assert again.status == 1
     assert next(line for line in lines if line.startswith("  found")) in again.out.splitlines()
-    script = subprocess.run(
-        [sys.executable, "again.py"], cwd=folder, env=environment(), capture_output=True, text=True
-    )
-    assert (script.returncode, script.stderr) == (1, "")
 
 
 def test_the_same_command_prints_the_same_bytes(folder: Path) -> None:
@@ -176,7 +170,7 @@ def test_nothing_was_checked(folder: Path) -> None:
 
 
 def test_a_step_that_raises(folder: Path) -> None:
-    arguments = ("check", "steps:raises", "--only", "*/pure", "--script", "again.py")
+    arguments = ("check", "steps:raises", "--only", "*/pure")
     finished = symmetry(*arguments, cwd=folder)
     assert finished.status == 1
     assert "error             the step raised ValueError: no (steps.py, line " in finished.out
@@ -185,13 +179,12 @@ def test_a_step_that_raises(folder: Path) -> None:
 
 
 def test_a_step_that_does_not_repeat_itself(folder: Path) -> None:
-    arguments = ("--examples", 10, "--dtype", "float32", "--script", "again.py")
+    arguments = ("--examples", 10, "--dtype", "float32")
     finished = symmetry("check", "steps:noisy", *arguments, cwd=folder)
     assert finished.status == 1
     assert "a second run gives another w1" in finished.out
     assert "violated: look at symmetry/repeatable first (" in finished.out.splitlines()[-1]
     assert "hypothesis" not in finished.out.lower()
-    assert (folder / "again.py").exists()
 
 
 def test_a_step_that_ends_its_process_passes_nothing_and_hides_nothing(folder: Path) -> None:
@@ -248,14 +241,6 @@ def test_another_seed_and_number_of_examples(folder: Path) -> None:
     )
     record = json.loads((folder / "out.json").read_text())
     assert (record["trainer"], record["seed"], record["examples"]) == ("steps:sound", 5, 3)
-
-
-def test_without_a_failure_there_is_no_script(folder: Path) -> None:
-    arguments = ("check", "--only", "*/pure", "--examples", 2, "--script", "again.py")
-    finished = symmetry(*arguments, cwd=folder)
-    assert finished.status == 0
-    assert "there is nothing to reproduce: again.py was not written" in finished.out
-    assert not (folder / "again.py").exists()
 
 
 MODELS = """
@@ -361,9 +346,7 @@ def test_the_list(tmp_path: Path) -> None:
         (["--case", "bad.jsonl"], "bad.jsonl: line 2: n must be an integer"),
         (["--case", "binary"], "cannot be read"),
         (["--json", "no/such/folder.json"], "cannot write no/such/folder.json"),
-        (["--script", "."], "cannot write"),
         (["--output", "steps.py"], "steps.py"),
-        (["numba", "numpy", "--script", "again.py"], "--script is for one target"),
         (["steps.py:no_*"], "nothing to check in 'steps.py:no_*': steps.py defines no such name"),
     ],
 )

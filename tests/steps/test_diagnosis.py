@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 
+from symmetry.base.user_code import shorten
 from symmetry.targets.resolve import as_step_target
 from tests.checking import check_target
 from tests.steps import checked as steps
@@ -40,18 +41,18 @@ def test_what_draws_random_numbers_is_named():
     assert re.search(r"test_diagnosis\.py:\d+$", note)
 
 
-def test_the_layer_that_draws_random_numbers_is_named():
-    from torch import nn, optim
+def test_the_line_of_a_layer_that_draws_random_numbers_is_named():
+    import torch
 
-    from symmetry import from_module
+    dropout = torch.nn.Dropout(0.5)
 
-    def make_model(inputs, hidden, classes):
-        first, second = nn.Linear(inputs, hidden), nn.Linear(hidden, classes)
-        return nn.Sequential(first, nn.Sigmoid(), nn.Dropout(0.5), second)
+    def dropping(x, y, w1, w2, lr):
+        w1, w2 = steps.sound(x, y, w1, w2, lr)
+        return dropout(torch.from_numpy(w1)).numpy(), w2
 
-    notes = notes_of(from_module(make_model, optim.Adam, nn.CrossEntropyLoss()))
-    assert len(notes) == 1
-    assert notes[0].endswith(" draws random numbers in each step: module 2 (Dropout)")
+    (note,) = notes_of(dropping)
+    line = dropping.__code__.co_firstlineno + 2
+    assert note.endswith(f" draws random numbers in each step: {shorten(__file__)}:{line}")
 
 
 @pytest.mark.parametrize(

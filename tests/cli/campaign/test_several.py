@@ -113,12 +113,6 @@ def test_what_needs_equal_units_can_be_left_out(folder: Path) -> None:
     assert "symmetry/permutation" not in finished.out
 
 
-def test_a_script_is_written_for_one_target(folder: Path) -> None:
-    finished = symmetry("check", "zoo.py:steps", "--script", "again.py", cwd=folder)
-    assert finished.status == 2
-    assert "--script is for one target, and these may be several." in finished.err
-
-
 def test_results_that_cannot_be_read(folder: Path) -> None:
     finished = symmetry("check", "zoo.py:sound", "--since", "nowhere.jsonl", *PURE, cwd=folder)
     assert finished.status == 2
