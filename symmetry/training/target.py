@@ -29,6 +29,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from symmetry.base.errors import SymmetryError, TrainingError
+from symmetry.training.events import Epochs
 from symmetry.training.run import Run
 from symmetry.units.state import DTYPES
 from symmetry.units.units import Order
@@ -108,6 +109,17 @@ class TrainingTarget:
         return TorchRun.begin(
             self.name, make, dtype=dtype, seed=seed, noise=noise, drawn=drawn, order=order
         )
+
+    def epochs(self, seed: int = 0) -> Epochs | None:
+        """Run a script over whole epochs, once; None if it is no script.
+
+        Raises
+        ------
+        TrainingError
+            If the script raises before its first update.
+        """
+        run = getattr(self.make, "epochs", None)
+        return None if run is None else run(seed)
 
     def close(self) -> None:
         """End all its runs, those of a script: nothing that they have written is left.

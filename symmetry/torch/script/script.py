@@ -14,6 +14,7 @@ from symmetry.base.errors import SymmetryError, TrainingError
 from symmetry.base.raised import silenced
 from symmetry.torch.script.mirror_pool import MirrorPool
 from symmetry.torch.script.source import Source
+from symmetry.training.events import Epochs
 from symmetry.units.units import Order
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Script:
         self._alive: weakref.WeakSet[Execution] = weakref.WeakSet()
         self._mirrors = MirrorPool(*source.homes)
         self._begun = 0
+        self._epochs: dict[int, Epochs] = {}
 
     def prepare(self) -> None:
         """Take a first step once: no optimiser may ever step, as there is none or it is only made.
@@ -90,6 +92,22 @@ class Script:
         step = Step(execution)
         weakref.finalize(step, self._unused.append, execution).atexit = False
         return execution.model, step
+
+    def epochs(self, seed: int = 0) -> Epochs:
+        """Run it over whole epochs; once for all who ask under the same seed.
+
+        Raises
+        ------
+        TrainingError
+            If it raises before its first update.
+        """
+        from symmetry.torch.script.epochs.whole import run_epochs
+
+        if seed not in self._epochs:
+            while self._unused:
+                self._unused.pop().close()
+            self._epochs[seed] = run_epochs(self._source, self._mirrors, seed)
+        return self._epochs[seed]
 
     def close(self) -> None:
         """End all runs.

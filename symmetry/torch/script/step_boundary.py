@@ -100,8 +100,8 @@ class StepBoundary:
                 (nn.Module, "__call__", self._seen_call if self._armed else _call),
                 (DataLoader, "_get_iterator", _without_workers(DataLoader._get_iterator)),
                 (_BaseDataLoaderIter, "__next__", self._apart(_BaseDataLoaderIter.__next__)),
-                (torch.multiprocessing, "spawn", _refused),
-                *_of_ranks(),
+                (torch.multiprocessing, "spawn", refuse_processes),
+                *of_ranks(),
             ):
                 stack.enter_context(patch.object(owner, name, value))
             stack.callback(register_optimizer_step_pre_hook(begins).remove)
@@ -195,7 +195,7 @@ def _without_workers(get: Callable[..., Any]) -> Callable[..., Any]:
     return in_this_process
 
 
-def _of_ranks() -> Iterator[tuple[Any, str, Any]]:
+def of_ranks() -> Iterator[tuple[Any, str, Any]]:
     """Let all runs share one process group: they take turns, and one may end before others."""
     if torch.distributed.is_available():
         if torch.distributed.is_initialized():
@@ -203,7 +203,8 @@ def _of_ranks() -> Iterator[tuple[Any, str, Any]]:
         yield torch.distributed, "destroy_process_group", lambda *_, **__: None
 
 
-def _refused(*_: Any, **__: Any) -> None:
+def refuse_processes(*_: Any, **__: Any) -> None:
+    """Raise TrainingError: what other processes do is not seen."""
     raise TrainingError(
         "the script starts processes by itself (torch.multiprocessing.spawn): "
         "check what it starts, under torchrun"

@@ -103,7 +103,7 @@ def test_a_smaller_batch_has_the_same_order_without_the_samples_that_it_lacks(fo
     assert run.samples() == 8
     for _ in range(5):
         run.step()
-    printed = run.objects.step._execution._process_state.printed
+    printed = run.objects.step._execution._sandbox.printed
     assert printed[0] == "[3, 5, 4, 0, 2, 1, 7, 6]"
     assert printed[-1] == "[40, 42, 41]"
     run.close()

@@ -1,0 +1,38 @@
+"""``loop/attributes``: attributes that are set on parameters, modules and optimisers are there.
+
+Python lets any attribute be set: ``p.require_grad = False`` freezes nothing. It is accused
+if its object has none of that name, has one that is written almost alike, and that one still has
+another value when the next update comes.
+"""
+
+from __future__ import annotations
+
+from symmetry.invariants.loop.judgement import Judgement
+from symmetry.training.events import Epochs, Misspelt
+
+
+def attributes(epochs: Epochs) -> Judgement:
+    """Judge the attributes that were set."""
+    judgement = Judgement()
+    for event in epochs.events:
+        if isinstance(event, Misspelt):
+            judgement.accuse(_text(event), event.at)
+    return judgement
+
+
+def _text(event: Misspelt) -> str:
+    owner = event.owner[0].upper() + event.owner[1:]
+    if event.owner.startswith("an optimiser"):
+        return (
+            f"{owner} has no attribute {event.name}: setting it changes nothing, and its groups "
+            f"still have {event.actual}. Set it in each group of optimizer.param_groups."
+        )
+    if event.name == event.meant:
+        return (
+            f"{owner} has no attribute {event.name}: setting it changes nothing, and its "
+            f"parameters still have {event.actual}. Call requires_grad_({event.value})."
+        )
+    return (
+        f"{owner} has no attribute {event.name}: setting it changes nothing, and {event.meant} is "
+        f"still {event.actual}. Set {event.meant}."
+    )

@@ -1,0 +1,130 @@
+"""``loop/batches``: updates learn from other batches, orders and random numbers than those before.
+
+Batches are compared by their bytes, orders by the indices that a sampler gives, random numbers by
+the states of the generators. Two trainings one after the other may well begin alike: only updates
+of one optimiser are compared.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from symmetry.invariants.loop.judgement import Judgement
+from symmetry.observe.place import Place
+from symmetry.training.events import Batch, Called, Epochs, Event, Loader, Seeded, States, Updated
+
+_FEW = 4  # batches that are equal
+_ORDER = 8  # samples that are in the same order
+
+
+def batches(epochs: Epochs) -> Judgement:
+    """Judge the batches, their order, and the random numbers of updates."""
+    judgement = Judgement()
+    training = [loader for loader in epochs.loaders if loader.number in epochs.training_loaders]
+    judgement.applies = bool(training) or bool(epochs.of(Seeded))
+    judgement.why = "" if judgement.applies else "it has no DataLoader, and seeds nothing"
+    for loader in training:
+        _judge_first_batches(epochs, loader, judgement)
+        _note_classes(loader, judgement)
+    _judge_seeds(epochs, judgement)
+    _judge_orders(epochs, training, judgement)
+    return judgement
+
+
+def _judge_first_batches(epochs: Epochs, loader: Loader, judgement: Judgement) -> None:
+    """Accuse a loop that makes a new iterator for each batch, and so sees the first one only."""
+    given = [e for e in epochs.events if isinstance(e, Batch) and e.loader == loader.number]
+    several = len(given) >= _FEW and (loader.batches or 0) > 1
+    anew = len({batch.iterator for batch in given}) == len(given)
+    equal = len({batch.digest for batch in given}) == 1 and given[0].digest
+    if several and anew and equal:
+        judgement.accuse(
+            f"every update sees the first of {loader.batches} batches: each call of iter() "
+            "begins anew. Make one iterator, and take the batches from that.",
+            given[-1].at,
+        )
+
+
+def _judge_orders(epochs: Epochs, training: list[Loader], judgement: Judgement) -> None:
+    """Accuse loaders that shuffle, and give two epochs in the same order to one optimiser."""
+    loaders = {loader.number: loader for loader in training if loader.shuffles}
+    seen: dict[object, int] = {}
+    for iterator, given, optimizer in _epochs_of(epochs):
+        loader = loaders.get(given[0].loader)
+        order = tuple(index for batch in given for index in batch.order or ())
+        if loader is None or optimizer is None or len(order) < _ORDER:
+            continue
+        key = loader.at, loader.source, optimizer, order
+        if seen.setdefault(key, iterator) != iterator:
+            cure = "Seed random numbers once, before the loop."
+            if loader.sampler == "DistributedSampler":
+                cure = "Call sampler.set_epoch(epoch) before each epoch."
+            elif judgement.accusations:
+                continue  # a seed in the loop explains it
+            text = "the loader shuffles, but two epochs come in the same order"
+            judgement.accuse(f"{text}. {cure}", loader.at)
+
+
+def _epochs_of(epochs: Epochs) -> list[tuple[int, list[Batch], int | None]]:
+    """Return each iterator with its batches, and the optimiser that steps behind the first."""
+    given: dict[int, list[Batch]] = defaultdict(list)
+    optimizers: dict[int, int] = {}
+    last: int | None = None
+    for event in epochs.events:
+        if isinstance(event, Batch):
+            last = event.iterator
+            given[last].append(event)
+        elif isinstance(event, Updated) and last is not None:
+            optimizers.setdefault(last, event.optimizer)
+    shortest = min((len(each) for each in given.values()), default=0)
+    return [
+        (number, each[: max(shortest, 1)], optimizers.get(number)) for number, each in given.items()
+    ]
+
+
+def _judge_seeds(epochs: Epochs, judgement: Judgement) -> None:
+    """Accuse seeds that let two updates of one optimiser draw the same random numbers."""
+    seen: set[tuple[int, str, str]] = set()
+    window: list[Event] = []
+    seeds: dict[str, Place] = {}
+    for event in epochs.events:
+        window.append(event)
+        if isinstance(event, Seeded):
+            seeds[event.generator] = event.at
+        if not isinstance(event, Updated):
+            continue
+        begin = _states_before_forward(window)
+        for generator, state in event.states.items() if begin else ():
+            key = event.optimizer, generator, begin[generator]
+            if state != begin[generator] and generator in seeds:
+                if key in seen:
+                    judgement.accuse(
+                        f"{generator}'s random numbers are seeded in the loop: several updates "
+                        "draw the same ones, for dropout, noise or augmentation. Seed once, before "
+                        "the loop.",
+                        seeds[generator],
+                    )
+                seen.add(key)
+        window = [event]
+
+
+def _states_before_forward(window: list[Event]) -> States:
+    """Return the states of the generators before what an update draws for its forward."""
+    states: States = {}
+    for event in window:
+        if isinstance(event, Called) and event.gradient:
+            break
+        if isinstance(event, Batch | Seeded | Updated):
+            states = event.states
+    return states
+
+
+def _note_classes(loader: Loader, judgement: Judgement) -> None:
+    """Note loaders whose batches have one class each."""
+    if len(set(loader.classes)) > 1:
+        judgement.note(
+            "loop/shuffle",
+            "the loader does not shuffle, and its data is sorted: whole batches have one label "
+            f"({', '.join(loader.classes)} in the first, middle and last one). Pass shuffle=True.",
+            loader.at,
+        )

@@ -1,0 +1,93 @@
+"""``loop/copies``: what is restored or saved is a copy, and not another name for the model.
+
+``model.state_dict()`` returns the model's own tensors. The updates that follow change them as well,
+so that ``best = model.state_dict()`` holds the last weights, and loading it restores nothing.
+"""
+
+from __future__ import annotations
+
+from symmetry.invariants.loop.judgement import Judgement
+from symmetry.training.events import Copy, Epochs, Restored, Saved
+from symmetry.units.words import count
+
+_CURE = "Take copy.deepcopy(model.state_dict())."
+_SEVERAL = 2  # tensors that one line copies, so that it copies a model
+_WARM = 2  # updates until an average takes little of the new weights
+_AVERAGED = 3  # updates at which the weights are looked at
+_MOST = 0.9  # of the new weights, in an average
+
+
+def copies(epochs: Epochs) -> Judgement:
+    """Judge the states that are loaded, copied and saved."""
+    judgement = Judgement()
+    judgement.applies = bool(epochs.of(Restored, Saved))
+    judgement.why = "" if judgement.applies else "it restores and saves no state"
+    for event in epochs.events:
+        if isinstance(event, Restored):
+            _judge_restored(event, judgement)
+        elif isinstance(event, Saved) and event.taken is not None:
+            judgement.accuse(
+                f"the state that is saved here was taken at {event.taken}, and "
+                f"{count(event.updates, 'update')} have changed its tensors since: they are the "
+                f"model's own, so that the last weights are saved. {_CURE}",
+                event.taken,
+            )
+    _note_position(epochs, judgement)
+    for copy in epochs.copies:
+        _note_copy(copy, judgement)
+    return judgement
+
+
+def _judge_restored(event: Restored, judgement: Judgement) -> None:
+    if event.model is not None and event.own and event.taken is not None:
+        # The last one taken may be the best one, in so short a run.
+        repeated = event.takes > 1 and event.own == event.tensors
+        if event.updates or event.loads or repeated:
+            judgement.accuse(
+                f"load_state_dict ({event.at}) restores nothing: {event.own} of {event.tensors} "
+                "tensors are the model's own, and each update or load since state_dict() returned "
+                f"them has changed them as well. {_CURE}",
+                event.taken,
+            )
+    elif event.model is None and event.updates and event.own == event.tensors >= _SEVERAL:
+        judgement.accuse(
+            f"each of the {event.tensors} tensors that are copied here is copied into itself: what "
+            "is copied shares its memory. Make the copy with copy.deepcopy or clone().",
+            event.at,
+        )
+
+
+def _note_position(epochs: Epochs, judgement: Judgement) -> None:
+    """Note checkpoints to go on from, which lack the state of an optimiser."""
+    saves = [event for event in epochs.events if isinstance(event, Saved)]
+    if any(event.optimizer for event in saves):
+        return
+    stateful = next((each.kind for each in epochs.optimizers if each.has_state), None)
+    for event in saves:
+        if event.position and event.model and stateful:
+            judgement.note(
+                "loop/checkpoint",
+                f"the checkpoint has a position ({', '.join(event.keys)}) and the model, but "
+                f"not the state of {stateful}: a run that goes on from it begins with an empty "
+                "one. Save optimizer.state_dict() as well.",
+                event.at,
+            )
+
+
+def _note_copy(copy: Copy, judgement: Judgement) -> None:
+    """Note averages of weights that average nothing, or leave buffers behind."""
+    late = copy.weights[_WARM:]
+    if len(late) >= _AVERAGED and all(_MOST < weight < 1 - 1e-9 for weight in late):
+        judgement.note(
+            "loop/average",
+            f"this average of {copy.of} takes {min(late):.3g} of the new weights at each update: "
+            "it is almost the model itself. Are the decay and 1 - decay exchanged?",
+            copy.at,
+        )
+    if copy.stale and copy.is_evaluated and copy.weights:
+        judgement.note(
+            "loop/average-buffers",
+            f"the weights of {copy.name} follow {copy.of}, but its buffers never change "
+            f"({copy.stale[0]}), and it is evaluated with them. Copy the buffers as well.",
+            copy.at,
+        )

@@ -1,0 +1,162 @@
+"""``loop/gradients``: an update reads each gradient before it is cleared, and what clips it.
+
+A backward counts as lost if all gradients that it left are cleared before any update, scaler, clip
+or line of the user's reads them. A backward that also reaches other leaves may be an attack on the
+inputs, and is not judged. Only what a line does again and again is accused.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from itertools import pairwise
+
+from symmetry.invariants.loop.judgement import Judgement
+from symmetry.invariants.loop.schedules import note_schedules
+from symmetry.observe.place import Place
+from symmetry.training.events import (
+    Backward,
+    Batch,
+    Cleared,
+    Clipped,
+    Epochs,
+    Event,
+    Exhausted,
+    Updated,
+)
+
+_AGAIN = 2  # times that a line has to do it
+# The last operation of a loss that is a mean, and is divided by nothing.
+_MEANS = {
+    "MeanBackward0",
+    "MeanBackward1",
+    "NllLossBackward0",
+    "NllLoss2DBackward0",
+    "MseLossBackward0",
+    "SmoothL1LossBackward0",
+    "HuberLossBackward0",
+    "BinaryCrossEntropyBackward0",
+    "BinaryCrossEntropyWithLogitsBackward0",
+}
+
+
+def gradients(epochs: Epochs) -> Judgement:
+    """Judge the backwards and the clips of a run."""
+    judgement = Judgement()
+    judgement.applies = bool(epochs.of(Backward))
+    judgement.why = "" if judgement.applies else "it calls no backward()"
+    _judge_lost(epochs, judgement)
+    _judge_leftover(epochs, judgement)
+    _judge_clips(epochs, judgement)
+    _note_sums(epochs, judgement)
+    note_schedules(epochs, judgement)
+    return judgement
+
+
+def _judge_lost(epochs: Epochs, judgement: Judgement) -> None:
+    """Accuse backwards that are cleared unread; note windows that an epoch's end leaves open."""
+    backwards = {e.number: (n, e) for n, e in enumerate(epochs.events) if isinstance(e, Backward)}
+    lost: dict[Place, list[Place]] = defaultdict(list)
+    left: dict[Place, Place] = {}
+    for position, event in enumerate(epochs.events):
+        for number in event.lost if isinstance(event, Cleared) else ():
+            began, backward = backwards[number]
+            ends = [e for e in epochs.events[began:position] if isinstance(e, Exhausted)]
+            if not ends:
+                lost[backward.at].append(event.at)
+            elif not any(end.cut for end in ends):
+                left[backward.at] = event.at
+    for at, cleared in lost.items():
+        if len(cleared) >= _AGAIN:
+            judgement.accuse(
+                f"the gradients of this backward() are cleared ({cleared[0]}) before any update "
+                f"has read them, {len(cleared)} times in {len(backwards)} backwards: what it "
+                "computes is lost. Call zero_grad() behind step(), or before the first backward of "
+                "an update.",
+                at,
+            )
+    for at, cleared_at in left.items():
+        if len(lost[at]) < _AGAIN:
+            judgement.note(
+                "loop/window",
+                "at the end of an epoch gradients are left that no update has read, and they are "
+                f"cleared ({cleared_at}). Update with the last batch as well.",
+                at,
+            )
+
+
+def _judge_leftover(epochs: Epochs, judgement: Judgement) -> None:
+    """Accuse updates that use the gradients of the one before once more, beside new ones."""
+    lines: dict[Place, int] = Counter(
+        e.at
+        for e in epochs.events
+        if isinstance(e, Updated) and 0 < len(e.again) < len(e.backwards)
+    )
+    for at, times in lines.items():
+        if times >= _AGAIN:
+            judgement.accuse(
+                "this update adds gradients that it has used before to the new ones: zero_grad() "
+                "is missing, or clears the gradients of other parameters. Call it before each "
+                "backward() that begins an update.",
+                at,
+            )
+
+
+def _judge_clips(epochs: Epochs, judgement: Judgement) -> None:
+    """Accuse clips that no update can notice."""
+    read = {number for e in epochs.events if isinstance(e, Updated) for number in e.clips}
+    last = max((n for n, e in enumerate(epochs.events) if isinstance(e, Updated)), default=-1)
+    lines: dict[Place, list[Clipped]] = defaultdict(list)
+    for event in epochs.events[: last + 1]:
+        if isinstance(event, Clipped) and math.isfinite(event.limit):
+            lines[event.at].append(event)
+    for at, clips in lines.items():
+        if any(clip.is_exhausted for clip in clips):
+            judgement.accuse(
+                "this clips nothing: the generator of parameters that it is given was used up "
+                "before. Pass model.parameters(), or a list.",
+                at,
+            )
+        elif len(clips) < _AGAIN or any(clip.number in read or clip.is_empty for clip in clips):
+            continue
+        elif not any(clip.gradients for clip in clips):
+            judgement.accuse(
+                "this clips nothing: no parameter has a gradient yet. Clip between backward() and "
+                "step().",
+                at,
+            )
+        elif all(clip.gradients for clip in clips):
+            judgement.accuse(
+                "gradients are clipped after step(), and cleared before the next one: no update "
+                "notices. Clip between backward() and step().",
+                at,
+            )
+
+
+def _note_sums(epochs: Epochs, judgement: Judgement) -> None:
+    """Note updates that sum up the means of several batches, which nothing divides."""
+    backwards = {e.number: e for e in epochs.events if isinstance(e, Backward)}
+    batches = _batches_before(epochs.events)
+    summed = [e for e in epochs.events if isinstance(e, Updated) and len(e.backwards) > 1]
+    alike = len({len(event.backwards) for event in summed}) == 1  # else it is zero_grad() missing
+    for event in summed if alike and len(summed) >= _AGAIN else ():
+        mine = [backwards[number] for number in event.backwards]
+        apart = all(batches[a.number] != batches[b.number] for a, b in pairwise(mine))
+        if apart and all(b.operation in _MEANS for b in mine) and len({b.at for b in mine}) == 1:
+            judgement.note(
+                "loop/accumulation",
+                f"this update sums the gradients of {len(mine)} batches, and nothing divides their "
+                f"mean losses ({mine[0].at}): it is {len(mine)} times as large as with one batch. "
+                f"Divide each loss by {len(mine)}.",
+                event.at,
+            )
+
+
+def _batches_before(events: tuple[Event, ...]) -> dict[int, int]:
+    """Return how many batches came before each backward."""
+    found, batches = {}, 0
+    for event in events:
+        batches += isinstance(event, Batch)
+        if isinstance(event, Backward):
+            found[event.number] = batches
+    return found

@@ -1,0 +1,91 @@
+"""What a law of the loop says about a run over whole epochs, and how that becomes a measurement."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from symmetry.law.measurement import Measurement, Violation
+from symmetry.law.note import Note
+from symmetry.observe.place import Place
+from symmetry.training.events import Epochs, Updated
+from symmetry.training.start import TrainingStart
+
+_NO_SCRIPT = "only a script has a loop that can be run"
+_NO_UPDATES = "the run over whole epochs made no update"
+
+
+@dataclass(frozen=True)
+class Accusation:
+    """A mistake that the events prove: one or two sentences with its cause and cure, and a line."""
+
+    text: str
+    at: Place
+
+
+@dataclass
+class Judgement:
+    """What a law says.
+
+    Attributes
+    ----------
+    accusations
+        Mistakes; the law holds without any.
+    notes
+        Facts that are usually mistakes.
+    applies
+        Whether there was anything in the run that the law speaks about.
+    why
+        Why it does not apply, or cannot judge.
+    """
+
+    accusations: list[Accusation] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+    applies: bool = True
+    why: str = ""
+
+    def accuse(self, text: str, at: Place) -> None:
+        """Add a mistake, once a line."""
+        if all(each.at != at for each in self.accusations):
+            self.accusations.append(Accusation(text, at))
+
+    def note(self, name: str, text: str, at: Place) -> None:
+        """Add a note, once."""
+        note = Note(name, text, at.shown or None, at.line or None)
+        if note not in self.notes:
+            self.notes.append(note)
+
+
+Law = Callable[[Epochs], Judgement]
+
+
+def measured(law: Law) -> Callable[[TrainingStart], Measurement]:
+    """Return the measure of a law: all of them look at one run over whole epochs."""
+
+    def measure(start: TrainingStart) -> Measurement:
+        epochs = start.target.epochs(start.seed)
+        if epochs is None:
+            return Measurement(counted=False, note=_NO_SCRIPT, applies=False)
+        if not epochs.of(Updated):
+            return Measurement(counted=False, note=_NO_UPDATES, applies=False)
+        return as_measurement(law(epochs))
+
+    return measure
+
+
+def as_measurement(judgement: Judgement) -> Measurement:
+    """Return the measurement of a judgement: its first mistake, with the lines of the others."""
+    notes = tuple(judgement.notes)
+    if judgement.accusations:
+        first, *others = judgement.accusations
+        text = first.text
+        if others:
+            text = f"{text} The same holds at {', '.join(str(each.at) for each in others)}."
+        file, line = first.at.shown or None, first.at.line or None
+        violation = Violation(text, 0, "", file=file, line=line)
+        return Measurement(counted=True, violation=violation, notes=notes)
+    if not judgement.applies:
+        return Measurement(counted=False, note=judgement.why, applies=False, notes=notes)
+    if judgement.why:
+        return Measurement(counted=False, note=f"cannot judge: {judgement.why}", notes=notes)
+    return Measurement(counted=True, notes=notes)

@@ -1,0 +1,115 @@
+"""``loop/modes``: a model that is trained in training mode at first stays in it.
+
+An evaluation calls ``eval()``; the updates that follow need ``train()`` again. Dropouts would be
+off for good, and running statistics would stand still. A model that goes on with some of them, as
+partial freezing does, is sound; so is an ``eval()`` without an evaluation behind it, as it may be
+meant.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from symmetry.invariants.loop.judgement import Judgement
+from symmetry.observe.place import Place
+from symmetry.training.events import Backward, Called, Epochs, Switched, Updated
+from symmetry.units.words import count
+
+
+@dataclass
+class _Mode:
+    """What is known of one model on the way through the events."""
+
+    trained_at: set[Place] = field(default_factory=set)  # lines that called it in training mode
+    eval_at: Place | None = None  # of the last eval(), if no train() came since
+    evaluated: bool = False  # since then
+    pending: list[Called] = field(default_factory=list)  # since the last update
+
+
+def modes(epochs: Epochs) -> Judgement:
+    """Judge the mode of each model at the calls that lead to an update."""
+    judgement, known = Judgement(), {m.number: _Mode() for m in epochs.models}
+    for event in epochs.events:
+        if isinstance(event, Switched):
+            mode = known[event.model]
+            mode.eval_at, mode.evaluated = None if event.training else event.at, False
+        elif isinstance(event, Called):
+            mode = known[event.model]
+            if event.gradient:
+                mode.pending.append(event)
+            elif mode.eval_at is not None:
+                mode.evaluated = True
+        elif isinstance(event, Updated):
+            for number, mode in known.items():
+                _judge(epochs, number, mode, judgement)
+                mode.pending = []
+    _note_eval_from_the_start(epochs, judgement)
+    _note_drift(epochs, judgement)
+    return judgement
+
+
+def _judge(epochs: Epochs, number: int, mode: _Mode, judgement: Judgement) -> None:
+    """Judge the calls of a model since the last update."""
+    active = [call for call in mode.pending if call.dropouts or call.statistics]
+    quiet = [call for call in mode.pending if not call.training]
+    if quiet and not active and mode.eval_at is not None and mode.evaluated:
+        model, call = epochs.models[number], quiet[-1]
+        if call.at in mode.trained_at and (model.dropouts or model.statistics):
+            judgement.accuse(
+                f"eval() is never undone: {call.at} trains {model.name} in training mode at first, "
+                f"and in evaluation mode after the first evaluation, so that {_off(model)}. "
+                "Call train() before each epoch.",
+                mode.eval_at,
+            )
+    mode.trained_at |= {call.at for call in active}
+
+
+def _off(model: object) -> str:
+    """Say what evaluation mode does to a model."""
+    texts = []
+    if dropouts := getattr(model, "dropouts", 0):
+        texts.append(f"{count(dropouts, 'dropout')} {'is' if dropouts == 1 else 'are'} off")
+    if statistics := getattr(model, "statistics", 0):
+        many = f"running statistics of {count(statistics, 'module')}"
+        texts.append(f"{many} stand still")
+    return " and ".join(texts)
+
+
+def _note_eval_from_the_start(epochs: Epochs, judgement: Judgement) -> None:
+    """Note models with dropouts that are trained in evaluation mode from first to last."""
+    for model in epochs.models:
+        calls = [c for c in epochs.events if isinstance(c, Called) and c.model == model.number]
+        training = [c for c in calls if c.gradient and _leads_to_backward(epochs, c)]
+        if not (training and model.is_trained and model.dropouts):
+            continue
+        if not any(c.training or c.dropouts or c.statistics for c in training):
+            judgement.note(
+                "loop/eval-mode",
+                f"{model.name} is trained in evaluation mode: {_off(model)}. "
+                "If this is not meant, call train() before the loop.",
+                training[0].at,
+            )
+
+
+def _leads_to_backward(epochs: Epochs, call: Called) -> bool:
+    """Return whether a backward comes before the next call of the same model."""
+    for event in epochs.events[epochs.events.index(call) + 1 :]:
+        if isinstance(event, Backward):
+            return event.held > 0
+        if isinstance(event, Called) and event.model == call.model:
+            return False
+    return False
+
+
+def _note_drift(epochs: Epochs, judgement: Judgement) -> None:
+    """Note frozen modules whose running statistics move."""
+    for model in epochs.models:
+        if model.drifting and model.called is not None:
+            more = f" and {len(model.drifting) - 1} more" if len(model.drifting) > 1 else ""
+            judgement.note(
+                "loop/frozen",
+                f"the parameters of {model.drifting[0]}{more} in {model.name} are frozen, but its "
+                "running statistics move with each batch. If all of it is to stay as it is, call "
+                "eval() on that part after train().",
+                model.called,
+            )

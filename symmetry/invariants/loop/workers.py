@@ -1,0 +1,40 @@
+"""``loop/workers``: the workers of a loader draw different random numbers, and share the work.
+
+Each worker has a copy of the data set. A random generator that is kept in it is in the same state
+in all copies; an iterable data set that does not look at ``get_worker_info()`` yields everything in
+each of them.
+"""
+
+from __future__ import annotations
+
+from symmetry.invariants.loop.judgement import Judgement
+from symmetry.training.events import Epochs
+
+_TEXTS = {
+    "numbers": (
+        "the {workers} workers of this loader draw the same random numbers: each has a copy of the "
+        "generator that {data} keeps, or is seeded alike. Seed it in worker_init_fn with "
+        "torch.initial_seed(), or draw with torch.rand."
+    ),
+    "samples": (
+        "each of the {workers} workers of this loader yields all samples of {data}, so that each "
+        "is seen {workers} times. Divide them by torch.utils.data.get_worker_info()."
+    ),
+}
+
+
+def workers(epochs: Epochs) -> Judgement:
+    """Judge the loaders that have several workers."""
+    judgement = Judgement()
+    several = [loader for loader in epochs.loaders if loader.workers > 1]
+    judgement.applies = any(not loader.why for loader in several)
+    judgement.why = next((loader.why for loader in several if loader.why), "")
+    if not several:
+        judgement.why = "no loader has two workers"
+    for loader in several:
+        if loader.shared:
+            text = _TEXTS[loader.shared]
+            judgement.accuse(text.format(workers=loader.workers, data=loader.data), loader.at)
+    if judgement.applies:
+        judgement.why = ""
+    return judgement

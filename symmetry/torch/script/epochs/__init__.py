@@ -1,0 +1,1 @@
+"""Runs a script once over whole, shortened epochs, and records what it does."""

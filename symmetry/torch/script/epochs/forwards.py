@@ -1,0 +1,164 @@
+"""The calls of a script's models: in which mode, on which batch, and whether the result is used."""
+
+from __future__ import annotations
+
+import dis
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from types import CodeType, FrameType
+from typing import Any
+
+import torch
+from torch import nn
+
+from symmetry.base.user_code import is_user_code
+from symmetry.observe.place import asked_at
+from symmetry.torch.script.epochs.drift import Drift
+from symmetry.torch.script.epochs.loaders import Loaders
+from symmetry.torch.script.epochs.log import Log, Numbers, Patch, shapes_of
+from symmetry.training.events import Called, Model, Switched
+
+_call, _call_impl = nn.Module.__call__, nn.Module._call_impl
+
+
+class Forwards:
+    """Sees the calls of modules that are in no other call, and their switches of mode.
+
+    Parameters
+    ----------
+    log
+        Where events go.
+    loaders
+        Whose batches they are called with.
+    held
+        Returns the ids of the parameters that optimisers hold.
+    """
+
+    def __init__(self, log: Log, loaders: Loaders, held: Callable[[], set[int]]) -> None:
+        self._log, self._loaders, self._held = log, loaders, held
+        self._models, self._drift = Numbers(), Drift()
+        self._inside = self._switching = False
+        self._thread = threading.get_ident()
+
+    def patches(self) -> Iterator[Patch]:
+        """Yield what has to be replaced while the script runs."""
+        yield nn.Module, "__call__", self._seen_call
+        yield nn.Module, "train", self._seen_train(nn.Module.train)
+
+    @property
+    def _seen_call(self) -> Callable[..., Any]:
+        def seen_call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+            if self._inside or self._log.ended or not self._counts(module):
+                return _call(module, *args, **kwargs)
+            self._see(module, args, kwargs)
+            self._inside = True
+            nn.Module.__call__ = _call  # what torch.compile looks for
+            try:
+                return _call(module, *args, **kwargs)
+            finally:
+                self._inside = False
+                nn.Module.__call__ = seen_call
+
+        return seen_call
+
+    def _counts(self, module: nn.Module) -> bool:
+        """Return whether a call is one of a model: not of a loss, nor computed again."""
+        if threading.get_ident() != self._thread or torch.compiler.is_compiling():
+            return False
+        if torch._C._current_autograd_node() is not None:
+            return False
+        return next(module.parameters(), None) is not None
+
+    def _see(self, module: nn.Module, args: Any, kwargs: Any) -> None:
+        at = asked_at()
+        batch, loader = self._loaders.batch_of((args, kwargs))
+        dropouts, statistics = reacting(module)
+        self._drift.see(module, at)
+        self._log.add(
+            Called,
+            at,
+            model=self._models.of(module),
+            gradient=torch.is_grad_enabled(),
+            training=module.training,
+            dropouts=tuple(name for name, m in dropouts if m.training),
+            statistics=tuple(name for name, m in statistics if m.training),
+            batch=batch,
+            loader=loader,
+            is_used=_is_used(),
+            shapes=shapes_of((args, kwargs)),
+        )
+
+    def _seen_train(self, train: Callable[..., Any]) -> Callable[..., Any]:
+        def seen_train(module: nn.Module, mode: bool = True) -> Any:
+            if self._switching or self._inside or threading.get_ident() != self._thread:
+                return train(module, mode)
+            self._switching = True
+            try:
+                switched = train(module, mode)
+            finally:
+                self._switching = False
+            if next(module.parameters(), None) is not None:
+                self._log.add(Switched, model=self._models.of(module), training=bool(mode))
+            return switched
+
+        return seen_train
+
+    def records(self) -> tuple[Model, ...]:
+        """Return what is known of the models."""
+        return tuple(self._record(number, m) for number, m in enumerate(self._models))
+
+    def _record(self, number: int, model: nn.Module) -> Model:
+        held = self._held()
+        dropouts, statistics = reacting(model)
+        drifting, called = self._drift.of(model)
+        return Model(
+            number=number,
+            name=type(model).__name__,
+            parameters=sum(p.numel() for p in model.parameters()),
+            is_trained=any(id(p) in held for p in model.parameters()),
+            dropouts=len(dropouts),
+            statistics=len(statistics),
+            drifting=drifting,
+            called=called,
+        )
+
+    def models(self) -> list[nn.Module]:
+        """Return the models that were called, or switched."""
+        return [*self._models]
+
+
+def reacting(
+    model: nn.Module,
+) -> tuple[list[tuple[str, nn.Module]], list[tuple[str, nn.Module]]]:
+    """Return the dropouts of a model, and its modules with running statistics, by name."""
+    dropouts, statistics = [], []
+    for name, module in model.named_modules():
+        if _drops_out(module):
+            dropouts.append((name, module))
+        elif isinstance(module, nn.modules.batchnorm._NormBase) and module.track_running_stats:
+            statistics.append((name, module))
+    return dropouts, statistics
+
+
+def _drops_out(module: nn.Module) -> bool:
+    if isinstance(module, nn.modules.dropout._DropoutNd):
+        return bool(module.p > 0)
+    return isinstance(module, nn.RNNBase | nn.MultiheadAttention) and bool(module.dropout)
+
+
+def _is_used() -> bool:
+    """Return whether the user's line does anything with what a call returns."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and not is_user_code(frame.f_code.co_filename):
+        frame = frame.f_back
+    return frame is None or not _throws_away(frame.f_code, frame.f_lasti)
+
+
+def _throws_away(code: CodeType, instruction: int) -> bool:
+    """Return whether the result of a call is popped off the stack right behind it."""
+    following = iter(dis.get_instructions(code))
+    for each in following:
+        if each.offset == instruction:
+            break
+    return next((each.opname == "POP_TOP" for each in following if each.opname != "CACHE"), False)

@@ -1,0 +1,322 @@
+"""Which backwards and clips an update reads, and which are lost before any does."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.amp import GradScaler
+from torch.nn.utils import clip_grad as clipping
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from symmetry.base.user_code import kind_of
+from symmetry.observe.place import asked_at
+from symmetry.torch.objects import held_by
+from symmetry.torch.script.epochs.log import Log, Numbers, Patch, states
+from symmetry.training.events import Backward, Cleared, Clipped, Scheduled, Updated
+from symmetry.training.events import Optimizer as Record
+
+_NODES = 20_000  # of a graph that are looked through for its leaves
+_CLIPS = ("clip_grad_norm_", "clip_grad_value_")
+_grad: Any = Tensor.grad
+
+
+class Gradients:
+    """Follows gradients from the backward that writes them to the update that reads them.
+
+    Parameters
+    ----------
+    log
+        Where events go.
+    """
+
+    def __init__(self, log: Log) -> None:
+        self._log, self._optimizers = log, Numbers()
+        self._stepped: dict[int, bool] = {}  # optimisers by number: whether they keep a state
+        # By parameter: the backwards and clips whose numbers are in its gradient now.
+        self._within: dict[int, set[int]] = {}
+        self._clipped: dict[int, set[int]] = {}
+        self._zero: dict[int, tuple[int, int]] = {}  # gradient and version when last seen not zero
+        self._alive: dict[int, int] = {}  # backwards that nothing has read: parameters with them
+        self._read_by: dict[int, set[int]] = {}  # by optimiser, the backwards that it has read
+        self._looked_at: set[int] = set()  # backwards whose gradients the user's code has read
+        self._clips = 0
+        self._quiet = False  # whether PyTorch reads gradients, not the user
+
+    def patches(self) -> Iterator[Patch]:
+        """Yield what has to be replaced while the script runs."""
+        yield torch.autograd, "backward", self._seen_backward(torch.autograd.backward)
+        yield torch.autograd, "grad", self._seen_grad(torch.autograd.grad)
+        yield Optimizer, "__init__", self._seen_init(Optimizer.__init__)
+        yield nn.Module, "zero_grad", self._seen_zero(nn.Module.zero_grad)
+        for kind in _family(Optimizer):
+            if "zero_grad" in vars(kind):
+                yield kind, "zero_grad", self._seen_zero(vars(kind)["zero_grad"])
+        for name in _CLIPS:
+            clip = self._seen_clip(getattr(clipping, name))
+            yield clipping, name, clip
+            yield nn.utils, name, clip
+        for name in ("step", "unscale_"):
+            yield GradScaler, name, self._seen_scaler(getattr(GradScaler, name))
+        for kind in _family(LRScheduler):
+            if "step" in vars(kind):
+                yield kind, "step", self._seen_schedule(vars(kind)["step"])
+
+    @property
+    def held(self) -> set[int]:
+        """The ids of the parameters that optimisers hold."""
+        return {id(p) for optimizer in self._optimizers for p in held_by(optimizer)}
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        """The parameters that optimisers hold."""
+        known = {id(p): p for optimizer in self._optimizers for p in held_by(optimizer)}
+        return [*known.values()]
+
+    def read(self, parameter: Tensor) -> None:
+        """Note that the user's code reads the gradient of a parameter: nothing in it is lost."""
+        if not self._quiet:
+            for number in self._within.get(id(parameter), ()):
+                self._alive.pop(number, None)
+                self._looked_at.add(number)
+
+    def updates(self) -> None:
+        """See an optimiser before its step."""
+        self._look()
+        self._quiet = True
+
+    def updated(self, optimizer: Any) -> None:
+        """See an optimiser after its step."""
+        self._quiet = False
+        number = self._optimizers.of(optimizer)
+        self._stepped[number] = bool(optimizer.state)
+        mine = [p for p in held_by(optimizer) if _grad.__get__(p) is not None]
+        before = self._read_by.setdefault(number, set())
+        backwards = {n for p in mine for n in self._within.get(id(p), ())}
+        clips = {n for p in mine for n in self._clipped.get(id(p), ())}
+        for each in backwards:
+            self._alive.pop(each, None)
+        again = backwards & before - self._looked_at
+        before |= backwards
+        self._log.updates += 1
+        self._log.add(
+            Updated,
+            optimizer=number,
+            rates=_rates(optimizer),
+            backwards=tuple(sorted(backwards)),
+            again=tuple(sorted(again)),
+            clips=tuple(sorted(clips)),
+            states=states(),
+        )
+
+    def records(self) -> tuple[Record, ...]:
+        """Return what is known of the optimisers that stepped."""
+        return tuple(
+            Record(
+                number=number,
+                kind=type(optimizer).__name__,
+                parameters=len(held_by(optimizer)),
+                has_state=self._stepped[number],
+            )
+            for number, optimizer in enumerate(self._optimizers)
+            if number in self._stepped
+        )
+
+    def _seen_init(self, init: Callable[..., None]) -> Callable[..., None]:
+        def seen_init(optimizer: Any, *args: Any, **kwargs: Any) -> None:
+            init(optimizer, *args, **kwargs)
+            self._optimizers.of(optimizer)
+
+        return seen_init
+
+    def _seen_backward(self, backward: Callable[..., Any]) -> Callable[..., Any]:
+        def seen_backward(tensors: Any, *args: Any, **kwargs: Any) -> None:
+            if self._log.ended or torch._C._current_graph_task_id() != -1:
+                backward(tensors, *args, **kwargs)
+                return
+            self._look()
+            at, roots = asked_at(), [tensors] if isinstance(tensors, Tensor) else [*tensors]
+            beside, number = _reaches_others(roots, self.held), self._log.backwards
+            before = {id(p): _version(p) for p in self.parameters}
+            backward(tensors, *args, **kwargs)
+            self._log.backwards += 1
+            reached = [p for p in self.parameters if _version(p) != before.get(id(p))]
+            for p in reached:
+                self._within.setdefault(id(p), set()).add(number)
+                self._zero[id(p)] = _version(p)
+            if reached and not beside:
+                self._alive[number] = len(reached)
+            names = [root.grad_fn.name() for root in roots if root.grad_fn is not None]
+            self._log.add(
+                Backward,
+                at,
+                number=number,
+                held=len(reached),
+                beside=beside,
+                operation=names[0] if names else "",
+            )
+
+        return seen_backward
+
+    def _seen_grad(self, grad: Callable[..., Any]) -> Callable[..., Any]:
+        def seen_grad(*args: Any, **kwargs: Any) -> Any:
+            found = grad(*args, **kwargs)
+            if not self._log.ended and torch._C._current_graph_task_id() == -1:
+                number = self._log.backwards
+                self._log.backwards += 1
+                facts = {"number": number, "held": 0, "beside": True, "operation": ""}
+                self._log.add(Backward, **facts)
+            return found
+
+        return seen_grad
+
+    def _seen_zero(self, zero: Callable[..., Any]) -> Callable[..., Any]:
+        def seen_zero(owner: Any, *args: Any, **kwargs: Any) -> Any:
+            if self._quiet or self._log.ended:
+                return zero(owner, *args, **kwargs)
+            self._look()
+            self._quiet = True
+            try:
+                return zero(owner, *args, **kwargs)
+            finally:
+                self._quiet = False
+                mine = held_by(owner) if isinstance(owner, Optimizer) else owner.parameters()
+                self._clear(mine)
+
+        return seen_zero
+
+    def _seen_clip(self, clip: Callable[..., Any]) -> Callable[..., Any]:
+        def seen_clip(parameters: Any, limit: Any, *args: Any, **kwargs: Any) -> Any:
+            if self._quiet or self._log.ended:
+                return clip(parameters, limit, *args, **kwargs)
+            used_up = inspect.isgenerator(parameters) and parameters.gi_frame is None
+            given = [parameters] if isinstance(parameters, Tensor) else [*parameters]
+            number, at = self._clips, asked_at()
+            self._clips += 1
+            self._quiet = True
+            try:
+                return clip(given, limit, *args, **kwargs)
+            finally:
+                self._quiet = False
+                with_gradient = [p for p in given if _grad.__get__(p) is not None]
+                for p in with_gradient:
+                    self._clipped.setdefault(id(p), set()).add(number)
+                    self._zero[id(p)] = _version(p)
+                    # A loop that looks at the norm may leave out the update.
+                    for each in self._within.get(id(p), ()):
+                        self._alive.pop(each, None)
+                self._log.add(
+                    Clipped,
+                    at,
+                    number=number,
+                    limit=float(limit) if not isinstance(limit, Tensor) else math.inf,
+                    gradients=len(with_gradient),
+                    is_empty=not given,
+                    is_exhausted=used_up,
+                )
+
+        return seen_clip
+
+    def _seen_scaler(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        """Count what a gradient scaler looks at as read: it may leave out the update."""
+
+        def seen(scaler: Any, optimizer: Any, *args: Any, **kwargs: Any) -> Any:
+            for p in held_by(optimizer):
+                self.read(p)
+            return method(scaler, optimizer, *args, **kwargs)
+
+        return seen
+
+    def _seen_schedule(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        inside = False
+
+        def seen(scheduler: Any, *args: Any, **kwargs: Any) -> Any:
+            nonlocal inside
+            if inside or "_last_lr" not in vars(scheduler):  # its first step is its own
+                return step(scheduler, *args, **kwargs)
+            inside = True
+            try:
+                return step(scheduler, *args, **kwargs)
+            finally:
+                inside = False
+                kind, rates = type(scheduler).__name__, _rates(scheduler.optimizer)
+                self._log.add(Scheduled, kind=kind, rates=rates)
+
+        return seen
+
+    def _look(self) -> None:
+        """See which gradients were cleared by hand: set to None, or to zero."""
+        gone = []
+        for p in self.parameters:
+            if not self._within.get(id(p)):
+                continue
+            gradient = _grad.__get__(p)
+            changed = gradient is not None and _version(p) != self._zero.get(id(p))
+            if gradient is None or (changed and not bool(gradient.any())):
+                gone.append(p)
+        if gone:
+            self._clear(gone)
+
+    def _clear(self, parameters: Iterable[Any]) -> None:
+        """Forget what was in these gradients; tell which backwards are lost by that."""
+        lost = []
+        for p in parameters:
+            self._clipped.pop(id(p), None)
+            for number in self._within.pop(id(p), ()):
+                if number in self._alive:
+                    self._alive[number] -= 1
+                    if not self._alive[number]:
+                        del self._alive[number]
+                        lost.append(number)
+        self._log.add(Cleared, lost=tuple(sorted(lost)))
+
+
+def gradient_property(gradients: Gradients) -> property:
+    """Return a property that stands for ``Parameter.grad``, and sees who reads it."""
+
+    def get(parameter: Tensor) -> Any:
+        if kind_of(sys._getframe(1).f_code.co_filename) in ("user", "installed"):
+            gradients.read(parameter)
+        return _grad.__get__(parameter)
+
+    return property(get, _grad.__set__, _grad.__delete__)
+
+
+def _family(kind: type) -> Iterator[type]:
+    yield kind
+    children: list[type] = kind.__subclasses__()
+    for below in children:
+        yield from _family(below)
+
+
+def _rates(optimizer: Any) -> tuple[float, ...]:
+    return tuple(float(group.get("lr", math.nan)) for group in optimizer.param_groups)
+
+
+def _version(parameter: Tensor) -> tuple[int, int]:
+    """Return what changes as soon as something is written into a parameter's gradient."""
+    gradient = _grad.__get__(parameter)
+    return (0, 0) if gradient is None else (id(gradient), gradient._version)
+
+
+def _reaches_others(roots: list[Tensor], held: set[int]) -> bool:
+    """Return whether a graph has leaves that no optimiser holds, or is too large to tell."""
+    waiting = [root.grad_fn for root in roots if root.grad_fn is not None]
+    seen = set(waiting)
+    while waiting:
+        node: Any = waiting.pop()
+        leaf = getattr(node, "variable", None)
+        if leaf is not None and id(leaf) not in held:
+            return True
+        following = {n for n, _ in node.next_functions if n is not None} - seen
+        seen |= following
+        waiting += following
+        if len(seen) > _NODES:
+            return True
+    return False

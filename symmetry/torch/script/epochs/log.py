@@ -1,0 +1,144 @@
+"""The events of one run, as they come, and when the run has seen enough."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from symmetry.observe.place import Place, asked_at
+from symmetry.torch.modes.recorder import tensors_in
+from symmetry.training.events import Event, States
+
+UPDATES = 40  # that a run takes at most
+
+Patch = tuple[Any, str, Any]  # owner, name, and what is put there
+
+
+class Enough(Exception):  # noqa: N818
+    """The run has seen enough."""
+
+
+class Log:
+    """Collects events, and suspends the script once it has seen enough.
+
+    Parameters
+    ----------
+    suspend
+        Suspends the script.
+    seconds
+        The CPU seconds that the run may take.
+
+    Attributes
+    ----------
+    events
+        All so far.
+    updates, backwards
+        How many there were.
+    ended
+        Why the run ended, or an empty string.
+    """
+
+    def __init__(self, suspend: Callable[[], None], seconds: float) -> None:
+        self.events: list[Event] = []
+        self.updates = self.backwards = 0
+        self.ended = ""
+        self._suspend, self._seconds = suspend, seconds
+        self._began, self._thread = time.process_time(), threading.get_ident()
+
+    @property
+    def seconds(self) -> float:
+        """The CPU seconds since it began."""
+        return time.process_time() - self._began
+
+    def add(self, kind: Callable[..., Event], at: Place | None = None, /, **facts: Any) -> None:
+        """Add an event; suspend the script for good if it is the last one."""
+        if self.ended or threading.get_ident() != self._thread:  # one that fetches batches, say
+            return
+        self.events.append(kind(at=at or asked_at(), update=self.updates, **facts))
+        if self.updates >= UPDATES:
+            self._end(f"after {UPDATES} updates")
+        elif self.seconds > self._seconds:
+            self._end(f"after {self._seconds:.0f} CPU seconds")
+
+    def _end(self, why: str) -> None:
+        self.ended = why
+        self._suspend()
+
+
+class Numbers:
+    """Numbers of objects, in the order in which they are first seen; it keeps them alive."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[int, int] = {}
+        self.objects: list[Any] = []
+
+    def of(self, thing: Any) -> int:
+        """Return the number of an object."""
+        if id(thing) not in self._numbers:
+            self._numbers[id(thing)] = len(self.objects)
+            self.objects.append(thing)
+        return self._numbers[id(thing)]
+
+    def known(self, thing: Any) -> int | None:
+        """Return the number of an object that was seen before."""
+        return self._numbers.get(id(thing))
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.objects)
+
+
+def states() -> States:
+    """Return a digest of the state of each shared random generator."""
+    return {
+        "PyTorch": _digest(torch.default_generator.get_state().numpy().tobytes()),
+        "NumPy": _digest(repr(np.random.get_state()).encode() + _words_of_numpy()),
+        "Python": _digest(repr(random.getstate()).encode()),
+    }
+
+
+def _words_of_numpy() -> bytes:
+    state: Any = np.random.get_state()
+    return bytes(state[1].tobytes())
+
+
+def tensors_of(value: Any) -> list[Tensor]:
+    """Return the tensors in a nested value; libraries have mappings of their own for batches."""
+    return tensors_in(dict(value) if isinstance(value, Mapping) else value)
+
+
+def digest_of(batch: Any) -> str:
+    """Return a digest of the bytes of all tensors in a batch; nothing if there are none."""
+    tensors = [t for t in tensors_of(batch) if t.layout is torch.strided and not t.is_meta]
+    if not tensors:
+        return ""
+    return _digest(b"".join(_bytes_of(t) for t in tensors))
+
+
+def _bytes_of(tensor: Tensor) -> bytes:
+    plain = tensor.detach().cpu().contiguous()
+    return bytes(plain.flatten().view(torch.uint8).numpy().tobytes()) if plain.numel() else b""
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=8).hexdigest()
+
+
+def shapes_of(value: Any) -> tuple[str, ...]:
+    """Return the shapes of the tensors within: ``32 x 3 x 8 x 8``."""
+    return tuple(" x ".join(map(str, t.shape)) or "scalar" for t in tensors_of(value))
+
+
+def memory_of(tensor: Tensor) -> int:
+    """Return where the memory of a tensor begins; 0 if it has none of its own."""
+    try:
+        return int(tensor.untyped_storage().data_ptr())
+    except (RuntimeError, NotImplementedError):
+        return 0

@@ -1,0 +1,186 @@
+"""What a script copies, saves and loads, and whether a copy is more than another name."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from symmetry.observe.place import Place, asked_at
+from symmetry.torch.modes.recorder import tensors_in
+from symmetry.torch.script.epochs.log import Log, Numbers, Patch, memory_of
+from symmetry.training.events import Restored, Saved
+
+_POSITION = ("epoch", "step", "iter", "global_step", "iteration", "n_iter")
+_Place = tuple[int, tuple[int, ...], int]  # memory, shape and offset of a tensor
+
+
+class _Taken(NamedTuple):
+    """A state that ``state_dict()`` returned."""
+
+    tensor: Tensor  # kept, so that its id stays its own
+    at: Place
+    update: int
+    loads: int  # into the same model before
+
+
+class Restoring:
+    """Sees where states are taken from models, and written back.
+
+    Parameters
+    ----------
+    log
+        Where events go.
+    held
+        Returns the parameters that optimisers hold.
+    """
+
+    def __init__(self, log: Log, held: Callable[[], list[Tensor]]) -> None:
+        self._log, self._held = log, held
+        self._taken: dict[int, _Taken] = {}
+        self._models = Numbers()
+        self._loads: Counter[int] = Counter()  # by model
+        self._takes: defaultdict[Place, set[int]] = defaultdict(set)  # updates, by line
+        self._quiet = False
+        self._copied: tuple[Place, int, int, int] | None = None  # line, update, tensors, own ones
+        self._lines: dict[Place, int] = {}  # at which update each line copied last
+        self._memory: set[int] = set()
+        self._memory_at = -1
+
+    def patches(self) -> Iterator[Patch]:
+        """Yield what has to be replaced while the script runs."""
+        yield nn.Module, "state_dict", self._seen_state(nn.Module.state_dict)
+        yield nn.Module, "load_state_dict", self._seen_load(nn.Module.load_state_dict)
+        yield Tensor, "copy_", self._seen_copy(Tensor.copy_)
+        yield torch, "save", self._seen_save(torch.save)
+
+    def _seen_state(self, state_dict: Callable[..., Any]) -> Callable[..., Any]:
+        def seen_state(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+            state = state_dict(module, *args, **kwargs)
+            if not (self._quiet or args or "destination" in kwargs):
+                at, loads = asked_at(), self._loads[self._models.of(module)]
+                self._takes[at].add(self._log.updates)
+                for tensor in state.values():
+                    if isinstance(tensor, Tensor):
+                        self._taken[id(tensor)] = _Taken(tensor, at, self._log.updates, loads)
+            return state
+
+        return seen_state
+
+    def _seen_load(self, load: Callable[..., Any]) -> Callable[..., Any]:
+        def seen_load(module: nn.Module, state: Any, *args: Any, **kwargs: Any) -> Any:
+            at, own = asked_at(), {name: _where(t) for name, t in _state_of(module)}
+            tensors = {n: t for n, t in _items(state) if isinstance(t, Tensor) and t.numel()}
+            shared = [n for n, t in tensors.items() if n in own and _where(t) == own[n]]
+            taken = self._when(tensors.values())
+            self._quiet = True
+            try:
+                return load(module, state, *args, **kwargs)
+            finally:
+                self._quiet = False
+                model = self._models.of(module)
+                self._loads[model] += 1
+                self._log.add(
+                    Restored,
+                    at,
+                    model=model,
+                    tensors=len(tensors),
+                    own=len(shared),
+                    taken=taken.at if taken else None,
+                    updates=self._log.updates - taken.update if taken else 0,
+                    loads=self._loads[model] - 1 - taken.loads if taken else 0,
+                    takes=len(self._takes[taken.at]) if taken else 0,
+                )
+
+        return seen_load
+
+    def _seen_copy(self, copy: Callable[..., Any]) -> Callable[..., Any]:
+        def seen_copy(into: Tensor, source: Any, *args: Any, **kwargs: Any) -> Any:
+            if not self._quiet and isinstance(source, Tensor) and self._is_trained(into):
+                self._note_copy(_where(source) == _where(into))
+            return copy(into, source, *args, **kwargs)
+
+        return seen_copy
+
+    def _is_trained(self, tensor: Tensor) -> bool:
+        """Return whether a tensor lies where a parameter does that an optimiser holds."""
+        if tensor.numel() == 0 or tensor.layout is not torch.strided:
+            return False
+        if self._memory_at != self._log.updates:
+            self._memory_at = self._log.updates
+            self._memory = {memory_of(p) for p in self._held()}
+        return memory_of(tensor) in self._memory
+
+    def _note_copy(self, own: bool) -> None:
+        """Count what a line copies into trained parameters, up to the next update or line."""
+        at, update = asked_at(), self._log.updates
+        if self._copied is not None and self._copied[:2] != (at, update):
+            self.flush()
+        _, _, tensors, before = self._copied or (at, update, 0, 0)
+        self._copied = at, update, tensors + 1, before + own
+
+    def flush(self) -> None:
+        """Add the event of the copies that one line has made."""
+        if self._copied is None:
+            return
+        at, update, tensors, own = self._copied
+        self._copied = None
+        since = update - self._lines.get(at, 0)
+        self._lines[at] = update
+        facts = {"tensors": tensors, "own": own, "taken": None, "updates": since}
+        self._log.add(Restored, at, model=None, **facts)
+
+    def _seen_save(self, save: Callable[..., Any]) -> Callable[..., Any]:
+        def seen_save(saved: Any, *args: Any, **kwargs: Any) -> Any:
+            at = asked_at()
+            written = save(saved, *args, **kwargs)
+            self._log.add(Saved, at, **self._facts_of(saved))
+            return written
+
+        return seen_save
+
+    def _facts_of(self, saved: Any) -> dict[str, Any]:
+        top = saved if isinstance(saved, Mapping) else {}
+        tensors = tensors_in(saved.state_dict() if isinstance(saved, nn.Module) else saved)
+        taken = self._when(tensors)
+        older = taken is not None and 0 < taken.update < self._log.updates
+        return {
+            "keys": tuple(map(str, top))[:12],
+            "position": any(str(key).lower() in _POSITION for key in top),
+            "model": taken is not None or isinstance(saved, nn.Module),
+            "optimizer": _has_optimizer(saved),
+            "taken": taken.at if older and taken else None,
+            "updates": self._log.updates - taken.update if older and taken else 0,
+        }
+
+    def _when(self, tensors: Any) -> _Taken | None:
+        """Return when these tensors were taken by ``state_dict()``, if they were."""
+        return next((self._taken[id(t)] for t in tensors if id(t) in self._taken), None)
+
+
+def _where(tensor: Tensor) -> _Place:
+    return memory_of(tensor), tuple(tensor.shape), int(tensor.storage_offset())
+
+
+def _state_of(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    for name, tensor in (*module.named_parameters(), *module.named_buffers()):
+        if tensor.numel() and tensor.layout is torch.strided:
+            yield name, tensor
+
+
+def _items(state: Any) -> list[tuple[str, Any]]:
+    return [*state.items()] if isinstance(state, Mapping) else []
+
+
+def _has_optimizer(saved: Any, depth: int = 3) -> bool:
+    """Return whether the state of an optimiser is somewhere in what is saved."""
+    if isinstance(saved, Mapping):
+        if "param_groups" in saved:
+            return True
+        return bool(depth) and any(_has_optimizer(v, depth - 1) for v in saved.values())
+    if isinstance(saved, list | tuple):
+        return bool(depth) and any(_has_optimizer(v, depth - 1) for v in saved[:20])
+    return isinstance(saved, torch.optim.Optimizer)

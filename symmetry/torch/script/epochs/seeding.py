@@ -1,0 +1,42 @@
+"""Where a script seeds the random generators that all code shares."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from symmetry.torch.script.epochs.log import Log, Patch, states
+from symmetry.training.events import Seeded
+
+
+class Seeding:
+    """Sees calls of the functions that seed shared generators.
+
+    Parameters
+    ----------
+    log
+        Where events go.
+    """
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+
+    def patches(self) -> Iterator[Patch]:
+        """Yield what has to be replaced while the script runs."""
+        yield torch, "manual_seed", self._seen(torch.manual_seed, "PyTorch")
+        yield torch.random, "manual_seed", self._seen(torch.random.manual_seed, "PyTorch")
+        yield np.random, "seed", self._seen(np.random.seed, "NumPy")
+        yield random, "seed", self._seen(random.seed, "Python")
+
+    def _seen(self, seed: Callable[..., Any], generator: str) -> Callable[..., Any]:
+        def seen(*args: Any, **kwargs: Any) -> Any:
+            found = seed(*args, **kwargs)
+            if args or kwargs:
+                self._log.add(Seeded, generator=generator, states=states())
+            return found
+
+        return seen

@@ -1,0 +1,177 @@
+"""A script on a stack of its own, in its mirror and with its own process state."""
+
+from __future__ import annotations
+
+import builtins
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from unittest.mock import patch
+
+from symmetry.base.calls import calling
+from symmetry.base.errors import TrainingError
+from symmetry.base.raised import in_one_line, place_of
+from symmetry.torch.objects import gpu_hint
+from symmetry.torch.script.coroutine import Coroutine, modes
+from symmetry.torch.script.folder_mirror import code_of
+from symmetry.torch.script.mirror_pool import MirrorPool
+from symmetry.torch.script.process_state import ProcessState
+from symmetry.torch.script.source import Source
+
+_THROWS = 3  # until a script that catches everything is left alone
+_left: list[Coroutine] = []  # those, as long as this process
+
+
+class Closed(BaseException):
+    """Ends a script where it is suspended: ``except Exception`` does not catch it."""
+
+
+class Sandbox:
+    """Runs a script up to where it suspends itself, contained: it changes nothing of the user's.
+
+    Parameters
+    ----------
+    source
+        The script.
+    mirrors
+        Where it takes a mirror of its folders from, and gives it back to.
+    watching
+        Entered each time that the script goes on: it sees what the script does.
+
+    Attributes
+    ----------
+    main
+        The module that the script is.
+    coroutine
+        The stack that it runs on.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        mirrors: MirrorPool,
+        watching: Callable[[], AbstractContextManager[None]],
+    ) -> None:
+        self.main = ModuleType("__main__")
+        self._source = source
+        self._watching: Callable[[], AbstractContextManager[None]] = watching
+        self._mirrors, self._mirror = mirrors, mirrors.take()
+        self._file = source.script
+        if isinstance(source.script, Path):
+            self._file = self.main.__file__ = self._mirror.of(source.script)
+        homes = [str(home) for home in source.homes]
+        self._process_state = ProcessState(
+            [str(self._file), *source.arguments],
+            [self._mirror.of(homes[0]), *(p for p in sys.path if p not in ("", *homes))],
+            folder=self._mirror.of(source.folder),
+            temporary=self._mirror.temporary,
+            main=self.main,
+            mirror=self._mirror.top,
+            homes=homes,
+        )
+        self.coroutine, self._closed = Coroutine(self._run), False
+
+    @property
+    def printed(self) -> list[str]:
+        """The last lines that the script has printed."""
+        return self._process_state.printed
+
+    def resume(self, error: type[BaseException] | None = None) -> None:
+        """Let the script run until it suspends itself or ends; ``error`` is raised in it.
+
+        Raises
+        ------
+        TrainingError
+            If the script raises an exception, or exits with a status.
+        """
+        try:
+            with self._in_place():
+                self.coroutine.resume(error)
+        except (TrainingError, Closed):
+            raise
+        except SystemExit as end:
+            if end.code not in (None, 0):
+                last = "".join(f": {line}" for line in self.printed[-1:])
+                raise TrainingError(
+                    f"{self._source.name}: it exits with {end.code!r}{last}"
+                ) from None
+        except Exception as raised:
+            if error is None and not modes():  # as it is written
+                for line in self.printed:
+                    print(line, file=sys.__stderr__)
+            text = f"{in_one_line(raised)}{place_of(raised)}"
+            raise TrainingError(f"{self._source.name} raised {text}{_hint(text)}") from raised
+
+    def close(self, throwing: Callable[[], None], free: Callable[[], None]) -> None:
+        """End the script where it is, and remove what it has written.
+
+        Parameters
+        ----------
+        throwing
+            Called before each attempt to end it.
+        free
+            Called if it cannot be ended: frees what is large.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        with calling("closing", self._source.name, counts=False):
+            for _ in range(_THROWS):
+                if not self.coroutine.ended:
+                    throwing()
+                    with suppress(BaseException):
+                        self.resume(Closed)
+        self._watching = nullcontext  # what is suspended in a circle of objects is never freed
+        self._process_state.close_logs()
+        self._mirror.forget_imports()
+        if self.coroutine.ended:
+            self._mirrors.give(self._mirror)
+        else:
+            _left.append(self.coroutine)  # freeing it would throw into it once more
+            vars(self.main).clear()
+            free()
+            self._mirror.remove()
+
+    def _run(self) -> None:
+        """Execute the script, on its own stack."""
+        if isinstance(self._source.script, Path):
+            code = code_of(self._mirror.original(str(self._file)))
+        else:
+            code = _found(self._source.script, self.main)
+        self.main.__builtins__ = builtins  # type: ignore[attr-defined]
+        exec(code, vars(self.main))
+
+    @contextmanager
+    def _in_place(self) -> Iterator[None]:
+        """Let the script find what is its own, and see what it does."""
+        self._process_state.exchange()
+        try:
+            with ExitStack() as stack:
+                for owner, attribute, value in self._mirror.patches():
+                    stack.enter_context(patch.object(owner, attribute, value))
+                stack.enter_context(self._watching())
+                yield
+        finally:
+            self._process_state.exchange()
+
+
+def _hint(text: str) -> str:
+    if text.startswith("EOFError"):
+        return "; it finds nothing in standard input: give it what it asks for by its arguments"
+    return gpu_hint(text)
+
+
+def _found(module: str, main: ModuleType) -> Any:
+    """Make a module ``__main__``, as ``python -m`` does, and return its code."""
+    spec = importlib.util.find_spec(module)
+    if spec is not None and spec.submodule_search_locations is not None:
+        spec = importlib.util.find_spec(f"{module}.__main__")
+    if spec is None or spec.loader is None:
+        raise ModuleNotFoundError(f"No module named {module}")
+    main.__spec__, main.__package__, main.__file__ = spec, spec.parent, spec.origin
+    sys.argv[0] = spec.origin or module
+    return spec.loader.get_code(spec.name)  # type: ignore[attr-defined]

@@ -1,0 +1,350 @@
+"""The events of a run over whole epochs: what a script did, in the order in which it did it.
+
+All numbers of loaders, iterators, models, optimisers, backwards and clips count from 0, each in the
+order in which they were first seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from symmetry.observe.place import Place
+
+States = Mapping[str, str]  # a digest of the state of each shared random generator, by its name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Something that a script did.
+
+    Attributes
+    ----------
+    at
+        The line of the user's code.
+    update
+        How many updates came before it.
+    """
+
+    at: Place
+    update: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch(Event):
+    """A loader gave a batch."""
+
+    loader: int
+    iterator: int
+    number: int  # in this iterator, from 1
+    digest: str  # of its bytes; empty if it holds no tensors
+    order: tuple[int, ...] | None  # the indices of its samples; None if the data set has none
+    shapes: tuple[str, ...]  # of its tensors
+    states: States  # after it was made
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exhausted(Event):
+    """An iterator of a loader gave no further batch."""
+
+    loader: int
+    iterator: int
+    cut: bool  # whether this run ended it early
+
+
+@dataclass(frozen=True, kw_only=True)
+class Called(Event):
+    """A module was called that is in no other call."""
+
+    model: int
+    gradient: bool  # whether gradients are recorded
+    training: bool  # the module's own flag
+    dropouts: tuple[str, ...]  # names of those that are active
+    statistics: tuple[str, ...]  # names of the running statistics that the call changes
+    batch: int | None  # the number of the batch event that the call is given; None if none
+    loader: int | None  # whose batch is the last one
+    is_used: bool  # whether the line does anything with the result
+    shapes: tuple[str, ...]  # of the tensors it is called with
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backward(Event):
+    """A loss was differentiated."""
+
+    number: int
+    held: int  # how many parameters of optimisers it reached
+    beside: bool  # whether it reaches other leaves, such as inputs, or may do so
+    operation: str  # that made the loss: "MeanBackward0"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cleared(Event):
+    """Gradients were set to zero or None."""
+
+    lost: tuple[int, ...]  # the backwards that nothing has read, and nothing can read any more
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clipped(Event):
+    """Gradients were clipped."""
+
+    number: int
+    limit: float
+    gradients: int  # how many there were to clip
+    is_empty: bool  # whether it was given no parameters
+    is_exhausted: bool  # whether it was given a generator that was used up
+
+
+@dataclass(frozen=True, kw_only=True)
+class Updated(Event):
+    """An optimiser has stepped."""
+
+    optimizer: int
+    rates: tuple[float, ...]  # the learning rate of each group
+    backwards: tuple[int, ...]  # those whose gradients it read
+    again: tuple[int, ...]  # those of them that the step before read, and the user's code did not
+    clips: tuple[int, ...]  # those whose gradients it read
+    states: States
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scheduled(Event):
+    """A scheduler has stepped."""
+
+    kind: str
+    rates: tuple[float, ...]  # the new ones
+
+
+@dataclass(frozen=True, kw_only=True)
+class Switched(Event):
+    """``train()`` or ``eval()`` was called on a module that is not inside another such call."""
+
+    model: int
+    training: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seeded(Event):
+    """A shared random generator was seeded."""
+
+    generator: str
+    states: States  # afterwards
+
+
+@dataclass(frozen=True, kw_only=True)
+class Restored(Event):
+    """Tensors were written into a model: by ``load_state_dict``, or one after the other by a line.
+
+    Attributes
+    ----------
+    model
+        The number of the model, if ``load_state_dict`` was called.
+    tensors, own
+        How many tensors there are, and how many of them share memory with what they are written
+        into.
+    taken
+        Where ``state_dict()`` returned them; None if it is not known.
+    updates, loads
+        How many updates, and loads into the same model, came since.
+    takes
+        At how many different updates that line took a state.
+    """
+
+    model: int | None
+    tensors: int
+    own: int
+    taken: Place | None
+    updates: int
+    loads: int = 0
+    takes: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Saved(Event):
+    """``torch.save`` was called.
+
+    Attributes
+    ----------
+    keys
+        Those of the dictionary that was saved.
+    position, model, optimizer
+        Whether there is an epoch or step in it, a state of a model, of an optimiser.
+    taken
+        Where the state of the model was taken, if that was at an earlier update.
+    updates
+        How many updates came since.
+    """
+
+    keys: tuple[str, ...]
+    position: bool
+    model: bool
+    optimizer: bool
+    taken: Place | None = None
+    updates: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Misspelt(Event):
+    """An attribute was set that its object does not have, and that is close to one that it has.
+
+    Attributes
+    ----------
+    owner
+        What it was set on, in words: "a Parameter".
+    name, meant
+        The attribute, and the one that is there.
+    value, actual
+        What it was set to, and what the attribute that is there has at the next update.
+    """
+
+    owner: str
+    name: str
+    meant: str
+    value: str
+    actual: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loader:
+    """A loader that gave batches.
+
+    Attributes
+    ----------
+    data, samples, batches, size
+        The class of its data set, how many samples and batches there are, None if that is not
+        known, and the largest number of samples in a batch.
+    sampler, shuffles
+        The class of its sampler, and whether that puts the samples into a random order.
+    workers
+        How many worker processes it asks for.
+    shared
+        What two of its workers have in common, if they were emulated: "numbers" if they draw the
+        same ones, "samples" if each yields all of them, "" if neither.
+    why
+        Why its workers were not emulated.
+    source, indices
+        A number of the data set below all subsets, and which of its samples are loaded; None if it
+        is all of them.
+    classes
+        Labels of the first, middle and last batch, if they come in order and have one label each.
+    """
+
+    number: int
+    at: Place
+    data: str
+    samples: int | None
+    batches: int | None
+    size: int | None
+    sampler: str
+    shuffles: bool
+    workers: int
+    shared: str = ""
+    why: str = ""
+    source: int = 0
+    indices: frozenset[int] | None = None
+    classes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A module that was called."""
+
+    number: int
+    name: str  # of its class
+    parameters: int  # how many numbers they have
+    is_trained: bool  # whether an optimiser holds one of them
+    dropouts: int  # how many modules drop out where they are in training mode
+    statistics: int  # how many keep running statistics
+    # Modules whose running statistics move, and whose parameters are frozen and do not.
+    drifting: tuple[str, ...] = ()
+    called: Place | None = None  # where it was called when they moved
+
+
+@dataclass(frozen=True, kw_only=True)
+class Copy:
+    """A module that follows a trained one, as an average of its weights does.
+
+    Attributes
+    ----------
+    name, of
+        The classes of both.
+    weights
+        Of each update, how much of the trained weights went into the copy: 0 none, 1 all.
+    stale
+        Names of buffers that the trained model changes, and the copy never takes over.
+    is_evaluated
+        Whether it is called in evaluation mode.
+    at
+        Where it was first written, or called.
+    """
+
+    name: str
+    of: str
+    weights: tuple[float, ...]
+    stale: tuple[str, ...]
+    is_evaluated: bool
+    at: Place
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optimizer:
+    """An optimiser that stepped."""
+
+    number: int
+    kind: str
+    parameters: int  # how many tensors it holds
+    has_state: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Epochs:
+    """A run over whole epochs: its events, and what took part in them.
+
+    Attributes
+    ----------
+    ended
+        Why it ended: "the script's end", for example.
+    is_whole
+        Whether the script came to its end.
+    shortened, unshortened
+        In words, the loaders whose epochs were cut, and those that were not, with the reason.
+    seconds
+        CPU seconds that it took.
+    """
+
+    name: str
+    events: tuple[Event, ...]
+    loaders: tuple[Loader, ...]
+    models: tuple[Model, ...]
+    optimizers: tuple[Optimizer, ...]
+    copies: tuple[Copy, ...] = ()
+    ended: str
+    is_whole: bool
+    shortened: tuple[str, ...] = ()
+    unshortened: tuple[str, ...] = ()
+    seconds: float = field(default=0.0, compare=False)
+
+    def of(self, *kinds: type[Event]) -> tuple[Event, ...]:
+        """Return the events of these kinds."""
+        return tuple(event for event in self.events if isinstance(event, kinds))
+
+    @property
+    def training_loaders(self) -> frozenset[int]:
+        """The loaders one of whose batches leads to a backward; others evaluate.
+
+        A batch leads to those that come before its iterator ends, unless all calls that batches of
+        its loader are given to record no gradients.
+        """
+        reached: set[int] = set()
+        unfinished: set[int] = set()
+        gradients: dict[int, bool] = {}
+        for event in self.events:
+            if isinstance(event, Batch):
+                unfinished.add(event.loader)
+            elif isinstance(event, Exhausted):
+                unfinished.discard(event.loader)
+            elif isinstance(event, Backward):
+                reached |= unfinished
+            elif isinstance(event, Called) and event.batch is not None and event.loader is not None:
+                gradients[event.loader] = gradients.get(event.loader, False) or event.gradient
+        return frozenset(loader for loader in reached if gradients.get(loader, True))
