@@ -11,6 +11,9 @@ from symmetry.training.run import Saving, Turning, Updating
 from symmetry.training.start import APART, JUDGED, LACKED, MORE_DRAWS, States, TrainingStart
 from symmetry.units.state import State, has_moved
 
+# How PyTorch says that a graph reaches over the place where parameters were loaded.
+_GRAPH = "modified by an inplace operation"
+
 
 def resume(start: TrainingStart) -> Measurement:
     """Save after a step, load into a fresh training, go on, and compare the bits.
@@ -35,16 +38,23 @@ def resume(start: TrainingStart) -> Measurement:
         if done and run.taken < start.steps and (start.target.sequential or not saves):
             saves.append(run.save())
         states.append(run.state() if saves else {})
-    violation: Violation | None = None
+    violated: list[tuple[Any, Violation]] = []
     for saved in saves:
         found = _after_loading(start, saved, states)
         if found is None:
             return Measurement(has_moved(states[saved.taken - 1], states[-1:]))
-        violation = violation or found
-    if violation is None:
+        violated.append((saved, found))
+    if not violated:
         note = f"in {start.steps} steps no gradient was used up by an optimiser before the last"
         return Measurement(counted=False, note=note)
+    # What goes on shows more than what raises: that may be in the middle of an iteration.
+    saved, violation = next((each for each in violated if each[1].array), violated[0])
     if not violation.array:
+        if start.target.sequential and _GRAPH in violation.message:
+            note = (
+                f"cannot judge: it was saved in the middle of an iteration, and {violation.message}"
+            )
+            return Measurement(counted=False, note=note)
         return Measurement.violated(violation)
     carried = "what it carries on from step to step, such as a hidden state, is not saved"
     if not start.target.sequential:
@@ -52,7 +62,7 @@ def resume(start: TrainingStart) -> Measurement:
     why = (
         "some of its state is in no state_dict(), and a saved run does not go on the same "
         f"({carried})"
-        if _after_loading(start, saves[0], states, gradients=True)
+        if _after_loading(start, saved, states, gradients=True)
         else "the gradients of earlier steps are added up: zero_grad() is missing or comes too late"
     )
     return Measurement.violated(replace(violation, message=f"{violation.message}: {why}"))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import wraps
 from typing import Any
 from unittest.mock import patch
 from weakref import proxy
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from symmetry.base.errors import TrainingError
 from symmetry.torch.arrays import Arrays
+from symmetry.torch.graph import leaves_of
 from symmetry.torch.modes.copy_on_write import CopyOnWrite
 from symmetry.torch.modes.scope import ModuleScope
 from symmetry.torch.objects import Objects, can_be_hooked
@@ -43,10 +45,17 @@ class Rehearsal:
         self._backwards, self._grads = backwards, 0 if backwards else grads
         self._gradient, self._frozen = gradient, frozen
 
-    def backward(self, number: int, held: Arrays) -> None:
-        """Leave gradients where none are, as a backward does; end the step at its last one."""
+    def backward(self, number: int, held: Arrays, losses: Iterable[Tensor]) -> None:
+        """Leave gradients where none are, as a backward does; end the step at its last one.
+
+        The step may take a step along those of its inputs: they get some in any case.
+        """
         if number == self._backwards:
             self._end(held)
+        parameters = {id(parameter) for parameter in held.parameters.values()}
+        for leaf in leaves_of(losses):
+            if id(leaf) not in parameters and leaf.grad is None:
+                leaf.grad = torch.ones_like(leaf)
         for parameter in held.parameters.values() if self._gradient is not None else ():
             if parameter.requires_grad and parameter.grad is None:
                 parameter.grad = torch.full_like(parameter, self._gradient)
@@ -133,13 +142,14 @@ class Hooked(Arrays):
             yield
 
     def _seen_backward(self, backward: Callable[..., Any]) -> Callable[..., None]:
+        @wraps(backward)
         def seen_backward(tensors: Any, *args: Any, **kwargs: Any) -> None:
             for loss in _tensors(tensors):
                 self.on_loss(loss)
                 self.losses.append(loss)
             self.backwards += 1
             if self._rehearsal is not None:
-                self._rehearsal.backward(self.backwards, self)
+                self._rehearsal.backward(self.backwards, self, _tensors(tensors))
                 return
             self.pending = True
             with self._inside.entered():
@@ -152,6 +162,7 @@ class Hooked(Arrays):
     def _seen_grad(self, grad: Callable[..., Any]) -> Callable[..., Any]:
         inner = False  # a function mode calls it again
 
+        @wraps(grad)  # a function mode sees it by its name
         def seen_grad(outputs: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
             nonlocal inner
             if inner:

@@ -320,14 +320,15 @@ class TrainingStart:
         """Return by step how far about one ulp in the parameters moves each array, at the most.
 
         It is infinite where that leads to numbers that are not finite. More draws that are known
-        already are taken.
+        already are taken. Where they were drawn another expert may have been chosen, and arrays of
+        this one's optimiser not been made: one ulp of these is the least.
         """
-        known = max(self._drawn, default=0)
-        if known >= draws:
-            return self._drawn[known]
-        eps = float(np.finfo(self.dtype).eps)
+        known, eps = max(self._drawn, default=0), float(np.finfo(self.dtype).eps)
         least = [{n: eps * self.scale[n] for n in state} for state in self.result]
-        found = [dict(step) for step in self._drawn.get(known, least)]
+        drawn = self._drawn.get(known, least)
+        found = [{**floor, **step} for floor, step in zip(least, drawn, strict=True)]
+        if known >= draws:
+            return found
         for draw in range(known, draws):
             run = self.begin(self.nearby(draw))
             if draws > DRAWS and not self.fresh.compiles:

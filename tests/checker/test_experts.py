@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
 import symmetry
 from tests.finding import models
@@ -29,3 +30,41 @@ def test_one_expert_that_is_treated_differently_is_seen(make: str, broken: bool)
     assert report.ok is not broken
     violated = {verdict.invariant for verdict in report if verdict.kind == "violated"}
     assert ("symmetry/permutation" in violated) is broken
+
+
+def test_an_expert_that_is_chosen_only_with_clones_is_not_accused() -> None:
+    """The optimiser of an expert makes its arrays when it is chosen first."""
+
+    class Mixture(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.router, self.head = nn.Linear(6, 8), nn.Linear(8, 6), nn.Linear(8, 3)
+            self.experts = nn.ModuleList(nn.Linear(8, 8) for _ in range(6))
+
+        def forward(self, x):
+            x = self.first(x)
+            weights = self.router(x).softmax(-1)
+            chosen, out = weights.argmax(-1), x.clone()
+            for number, expert in enumerate(self.experts):
+                mine = chosen == number
+                if mine.any():
+                    out[mine] += expert(x[mine]).tanh() * weights[mine, number : number + 1]
+            return self.head(out)
+
+    def training():
+        torch.manual_seed(1)
+        model = Mixture()
+        optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+
+        def step(i):
+            torch.manual_seed(i)
+            optimizer.zero_grad()
+            x, y = torch.randn(2, 6), torch.randint(3, (2,))
+            nn.functional.cross_entropy(model(x), y).backward()
+            optimizer.step()
+
+        return model, step
+
+    report = symmetry.check(training, only="symmetry/clones")
+    assert {verdict.kind for verdict in report} == {"vacuous"}
+    assert all("with clones it changes model.experts." in verdict.message for verdict in report)

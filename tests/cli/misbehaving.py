@@ -159,3 +159,7 @@ class HangsWhenMade:
 
     def __call__(self, x, y, w1, w2, lr):
         return w1, w2
+
+
+def names_its_wait_policy(x, y, w1, w2, lr):
+    raise ValueError(f"threads wait: {os.environ.get('OMP_WAIT_POLICY')}")

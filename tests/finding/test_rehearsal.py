@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
+from symmetry.base.errors import TrainingError
+from symmetry.finding.find import find
 from symmetry.training.target import TrainingTarget
 from symmetry.units.units import Part, Units
 
@@ -77,3 +81,24 @@ def test_a_group_holds_where_the_training_gets_to_as_well():
     right = Units("", 4, (*inside, *gate, Part("model.head.weight", 1)))
     assert rehearsal.survivors([wrong]) == []
     assert rehearsal.survivors([right]) == [right]
+
+
+@pytest.mark.parametrize("pause", [0, 1])
+def test_units_are_found_in_the_steps_that_have_a_loss(pause):
+    """A step that only collects data returns at once."""
+
+    def make():
+        model, step = faint()
+        return model, lambda i: None if i % 2 == pause else step(i)
+
+    (units,) = find(TrainingTarget("pausing", make)).groups
+    assert units.arrays == ("model.loud.weight", "model.loud.bias")
+
+
+def test_a_training_without_any_loss_has_no_units():
+    def make():
+        model, _ = faint()
+        return model, lambda i: None
+
+    with pytest.raises(TrainingError, match="neither calls backward"):
+        find(TrainingTarget("silent", make))

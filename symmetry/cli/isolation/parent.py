@@ -40,6 +40,9 @@ _START = 60  # seconds until a process has begun: what it imports then is ours, 
 _MOST_PRINTED = 10_000  # bytes of what a target prints
 _RUNS = 45  # that a check of a training makes, about
 _SLOW, _SHORT, _LONG = 5, 10, 120  # seconds before the first step of a script; of checks
+# OpenMP's threads wait for work in a loop, and so take the processor from others: a check of a
+# script takes three times the CPU seconds. It is read once, when a library is loaded.
+_IDLE_THREADS = {"OMP_WAIT_POLICY": "passive"}
 _PATIENCE = 2  # hangs, until first calls get no more time; ends between cases, until nothing is run
 
 
@@ -243,7 +246,7 @@ class _Process:
 
     def __init__(self, order: Order, pass_on: Callable[[IO[bytes]], None], folder: str) -> None:
         self._token = order.token.encode()
-        environment = {**os.environ, FOLDER: folder}
+        environment = {**_IDLE_THREADS, **os.environ, FOLDER: folder}
         adopt_orphans()
         self._others = children()
         self._process = start(

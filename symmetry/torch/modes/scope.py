@@ -9,7 +9,7 @@ from torch import nn
 from torch.utils._pytree import tree_map
 
 from symmetry.torch.modes.callers import callers
-from symmetry.torch.modes.dtypes import widened_value
+from symmetry.torch.modes.dtypes import is_low, widened, widened_value
 
 
 class ModuleScope:
@@ -46,7 +46,7 @@ class ModuleScope:
 
         def counted(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
             if promote:
-                args, kwargs = tree_map(widened_value, (args, kwargs))
+                args, kwargs = tree_map(_promoted, (args, kwargs))
             with self.entered():
                 return call(module, *args, **kwargs)
 
@@ -61,3 +61,14 @@ class ModuleScope:
             yield
         finally:
             self.depth -= 1
+
+
+def _promoted(value: Any) -> Any:
+    """Return a value in float64; a leaf that collects a gradient stays the same tensor.
+
+    A backward has no way back to fewer bits: that conversion is promoted, too.
+    """
+    if is_low(value) and value.is_leaf and value.requires_grad:
+        value.data, value.grad = widened(value.data), None
+        return value
+    return widened_value(value)

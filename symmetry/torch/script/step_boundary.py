@@ -36,9 +36,9 @@ class NoOptimizer(BaseException):
 class StepBoundary:
     """What one run of a script has made and done so far.
 
-    Between two steps the script is ``suspended``: where a module is called that is trained, the
-    first such call behind an update. Without an optimiser a backward counts as an update, since
-    what follows it is unknown.
+    Between two steps the script is ``suspended``: at the first call of a module behind an update
+    that may keep parameters for a backward. What a run loads then is in no graph yet. Without an
+    optimiser a backward counts as an update, since what follows it is unknown.
     """
 
     def __init__(self, suspend: Callable[[], None], samples: Samples, *, by_hand: bool) -> None:
@@ -63,6 +63,14 @@ class StepBoundary:
             return any(p.requires_grad for p in module.parameters())
         trained = self.trained
         return bool(trained) and any(id(p) in trained for p in module.parameters())
+
+    def _begins(self, module: nn.Module) -> bool:
+        """Return whether a call of a module may begin a step.
+
+        That of an encoder that no optimiser holds does: a trained head is called with its result.
+        """
+        trains = self._by_hand or bool(self.optimizers)
+        return trains and any(p.requires_grad for p in module.parameters())
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -121,7 +129,7 @@ class StepBoundary:
             ):
                 if torch._C._functorch.maybe_current_level() is not None:
                     self.transformed = True  # what it is called with, too, is not what it seems
-                elif self.trains(module):
+                elif self._begins(module):
                     self._armed = False
                     nn.Module.__call__ = _call  # torch.compile has to find the usual one
                     self._suspend()

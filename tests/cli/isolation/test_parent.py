@@ -75,6 +75,15 @@ def test_a_step_that_misbehaves_is_an_error_and_the_rest_is_checked(
     assert "--seed" not in finished.out
 
 
+@pytest.mark.parametrize("given", [None, "active"])
+def test_threads_without_work_sleep_unless_the_user_says_otherwise(
+    given: str | None, tmp_path: Path
+) -> None:
+    changes = {} if given is None else {"OMP_WAIT_POLICY": given}
+    finished = check("names_its_wait_policy", *TWO, *FEW, cwd=tmp_path, **changes)
+    assert f"threads wait: {given or 'passive'}" in finished.out
+
+
 @pytest.mark.parametrize(
     "training",
     [

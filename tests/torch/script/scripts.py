@@ -384,3 +384,34 @@ for step in range(6):
     database.execute("insert into losses values (?, ?)", (step, loss.item()))
     database.commit()
 """
+
+PROBE = """
+import torch
+from torch import nn
+
+encoder = nn.Sequential(nn.Linear(5, 6), nn.Tanh(), nn.Linear(6, 4))
+probe = nn.Linear(4, 2)
+optimizer = torch.optim.SGD(probe.parameters(), 0.1)
+for _ in range(8):
+    x = torch.randn(8, 5)
+    loss = probe(encoder(x)).square().mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+
+ADVERSARIAL = """
+import torch
+from torch import nn
+
+net = nn.Sequential(nn.Linear(5, 6), nn.Tanh(), nn.Linear(6, 3))
+optimizer = torch.optim.SGD(net.parameters(), 0.1)
+for _ in range(8):
+    x, y = torch.randn(8, 5), torch.randint(3, (8,))
+    x.requires_grad_()
+    loss = nn.functional.cross_entropy(net(x), y)
+    {attack}
+    optimizer.zero_grad()
+    nn.functional.cross_entropy(net((x + 0.1 * gradient).detach()), y).backward()
+    optimizer.step()
+"""

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from symmetry.base.errors import SymmetryError, TrainingError
+from symmetry.finding.find import find
 from symmetry.targets.script import script
 from tests.torch.script import scripts
 from tests.torch.script.helpers import steps_of, written
@@ -112,3 +113,19 @@ def test_there_must_be_a_script(folder, path, message):
     (folder / "odd.py").write_text("def step(:")
     with pytest.raises(SymmetryError, match=message):
         script(path)
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        "(gradient,) = torch.autograd.grad(loss, x)",
+        "loss.backward(); gradient = x.grad.sign()",
+        "loss.backward(); gradient = x.grad / x.grad.norm()",
+    ],
+)
+def test_inputs_are_attacked_in_float64_as_they_are_as_written(folder, attack):
+    training = written(folder, scripts.ADVERSARIAL.format(attack=attack))
+    losses = {dtype: steps_of(training, dtype=dtype) for dtype in ("float32", "float64")}
+    assert losses["float64"] == pytest.approx(losses["float32"], rel=1e-5)
+    assert find(training).groups
+    training.close()

@@ -49,6 +49,17 @@ def test_a_closure_belongs_to_its_update(folder):
     assert run.pending  # the next update goes on with what it has read of its state
 
 
+def test_an_encoder_that_no_optimiser_holds_is_loaded_before_it_is_called(folder):
+    run = written(folder, scripts.PROBE).start()
+    for _ in range(2):
+        changed = {name: array + 1 for name, array in run.state().items() if "encoder" in name}
+        assert changed
+        run.load(changed)
+        run.step()
+        assert all((run.state()[name] == array).all() for name, array in changed.items())
+    run.close()
+
+
 def test_calls_without_gradients_are_counted_with_their_line(folder, monkeypatch):
     from symmetry.torch.script import step_boundary
 
