@@ -15,6 +15,7 @@ from typing import Literal
 from symmetry.base import ranks
 from symmetry.base.errors import SymmetryError
 from symmetry.invariants import batches, gradient, pins, replicas, resume, updates
+from symmetry.invariants.losses import inputs, next_token, pairs
 from symmetry.invariants.unread import unless_initialised, unless_unread
 from symmetry.law import equivariance as law
 from symmetry.law.measurement import Measurement
@@ -32,7 +33,7 @@ ZERO = frozenset({"zero"})
 CLONED = frozenset({"cloned"})  # clones, and units that differ
 NONZERO = frozenset({"cloned", "random"})
 ANY = frozenset({"zero", "cloned", "random"})
-_WRITTEN = ("float32",)
+_WRITTEN, _PROMOTED = ("float32",), ("float64",)
 
 _NORMAL = "normal for tanh and ReLU from zero weights; symmetry/clones covers it"
 
@@ -366,6 +367,30 @@ CATALOGUE: tuple[Invariant, ...] = (
         witness="two ranks, and something that moved",
         targets="PyTorch trainings",
         trainings=OfTrainings(measure=replicas.replicas, dtypes=_WRITTEN, runs=1, ranks=True),
+    ),
+    Invariant(
+        name="loss/inputs",
+        statement="what reaches a loss is what the loss is defined on (float64)",
+        reason="probabilities are at least zero and sum to one, logits do not by chance",
+        witness="a loss of torch.nn.functional that depends on what is trained",
+        targets="PyTorch trainings",
+        trainings=OfTrainings(measure=inputs.inputs, dtypes=_PROMOTED, runs=1),
+    ),
+    Invariant(
+        name="loss/pairs",
+        statement="it matters which label belongs to which output (float64)",
+        reason="a loss that stays when the labels move by one sample can teach nothing about them",
+        witness="a loss of torch.nn.functional",
+        targets="PyTorch trainings",
+        trainings=OfTrainings(measure=pairs.pairs, dtypes=_PROMOTED),
+    ),
+    Invariant(
+        name="loss/next-token",
+        statement="no output sees the token that it is to predict, or a later one (float64)",
+        reason="with other tokens there it could not have changed",
+        witness="labels of a loss that are the tokens of a module call, some places later",
+        targets="PyTorch trainings on tokens",
+        trainings=OfTrainings(measure=next_token.next_token, dtypes=_PROMOTED),
     ),
     Invariant(
         name="training/gradient",

@@ -31,6 +31,7 @@ from symmetry.torch.modes.recorder import Recorder, tensors_in
 from symmetry.torch.modes.scope import ModuleScope
 from symmetry.torch.module_hooks import Lines, ModuleHooks
 from symmetry.torch.objects import Objects, generators_of, gpu_hint, make_objects
+from symmetry.torch.probes.probe import TorchProbe
 from symmetry.torch.settings import SETTINGS, frames
 from symmetry.torch.state import held, parameters_of, write
 from symmetry.torch.trace import Tracer
@@ -171,6 +172,11 @@ class TorchRun(Hooked):
             self.step()
             seen.step_ends()
         return seen.unread(self._all_tensors())
+
+    @property
+    def probe(self) -> TorchProbe:
+        """Sees the steps that are taken while one of its blocks runs."""
+        return TorchProbe(self.objects.model, lambda: self.taken)
 
     def save(self) -> Saved:
         """Return what a training saves: copies of all state dictionaries, and random states."""

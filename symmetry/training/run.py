@@ -10,6 +10,7 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, runtime_checkable
 
+from symmetry.training.probe import Probe
 from symmetry.training.shown import Shown
 from symmetry.training.trace import Trace
 from symmetry.units.state import Array, State
@@ -388,4 +389,14 @@ class Replicated(Run, Protocol):
 
     def gathered(self, mine: dict[str, str]) -> list[dict[str, str]]:
         """Return the digests of all ranks."""
+        ...
+
+
+@runtime_checkable
+class Probed(Run, Protocol):
+    """A run whose losses and module calls are seen, and may be given other numbers."""
+
+    @property
+    def probe(self) -> Probe:
+        """Sees the steps that are taken while one of its blocks runs."""
         ...

@@ -17,7 +17,8 @@ from symmetry.base.raised import heard
 from symmetry.base.random import Random
 from symmetry.law.start import Orders
 from symmetry.training.optimizer_state import comparable, find_copies, mark, with_optimizer_state
-from symmetry.training.run import Run, Turning
+from symmetry.training.probe import Observed
+from symmetry.training.run import Probed, Run, Turning
 from symmetry.training.target import TrainingTarget
 from symmetry.units.state import Array, State, difference, has_moved, identical, largest, size
 from symmetry.units.units import Order, Units
@@ -131,7 +132,7 @@ class TrainingStart:
     def _but(self, *kept: str, **fields: Any) -> TrainingStart:
         """Return the same start with other fields; these properties stay, if they are known."""
         other = replace(self, **fields)
-        known = ("fresh", "_plain", "turnable", *kept)
+        known = ("fresh", "_plain", "turnable", "observed", *kept)
         vars(other).update({k: vars(self)[k] for k in known if k in vars(self)})
         return other
 
@@ -221,6 +222,20 @@ class TrainingStart:
         except TrainingError:
             return LACKED
         return frozenset(name for name, was in turned.items() if was())
+
+    @cached_property
+    def observed(self) -> Observed | None:
+        """What the first steps show of losses and tokens, without the model's random operations.
+
+        None where runs show nothing of the kind.
+        """
+        run = self.begin(noise=False)
+        if not isinstance(run, Probed):
+            return None
+        with run.probe.observed() as found:
+            deque(run.states(JUDGED, copy=False), maxlen=0)
+        run.close()
+        return found
 
     def states(self, changed: State) -> States:
         """Return the states of a run from a start in which these arrays are replaced."""

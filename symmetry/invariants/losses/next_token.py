@@ -1,0 +1,189 @@
+"""``loss/next-token``: no output sees the token that it is to predict, or any later one.
+
+Example: the mask is missing, and the step is ``cross_entropy(model(text[:, :-1]), text[:, 1:])``.
+
+    text       4 7 1 9 3 8
+    labels     7 1 9 3 8        found in the text one place later: the loss asks for the next token
+    changed    4 7 1|5 2 6      other tokens of the batch, from the middle on
+    outputs    o o o|x x x      sound: only outputs at changed places move
+    outputs    o x o|x x x      violated: an output moves that comes before, so it reads ahead
+
+A label that is the token at its own place is copied, not predicted: *labels are not shifted*. That
+is meant in a model that reads both ways, but hardly ever in one that reads backwards alone. Labels
+that only occur two places later were shifted twice, by the model and by the step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from symmetry.base.errors import TrainingError
+from symmetry.invariants.losses.leak import first_leak
+from symmetry.invariants.losses.shift import Shift, shifts
+from symmetry.invariants.losses.verdicts import cannot_judge, not_applicable, note, violated
+from symmetry.law.measurement import Measurement
+from symmetry.observe.place import Place
+from symmetry.training.run import Probed
+from symmetry.training.start import TrainingStart
+from symmetry.units.state import Array
+
+NAME = "loss/next-token"
+
+_TOLERANCE = 1e-9  # of the largest score
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the outputs of a loss depend on, around one place of the text.
+
+    Attributes
+    ----------
+    ahead
+        The first place whose output depends on tokens from ``cut`` on, though it is to predict none
+        after that one; None if there is none.
+    moves
+        Whether any output depends on them.
+    own, behind
+        Whether the output at ``cut`` depends on its own token; whether outputs from there on depend
+        on tokens before it. They are only looked at where the labels are not shifted.
+    """
+
+    cut: int
+    ahead: int | None
+    moves: bool
+    own: bool = False
+    behind: bool = False
+
+
+def next_token(start: TrainingStart) -> Measurement:
+    """Judge the losses of the first step whose labels are tokens of a module call."""
+    observed = start.observed
+    if observed is None or not observed.tokens:
+        return not_applicable("no module is called with whole numbers of shape (batch, tokens)")
+    found = shifts(observed.losses, observed.tokens)
+    if not found:
+        return not_applicable("no labels of a loss are the tokens of a module call")
+    read: list[Shift] = []
+    notes = []
+    for shift in found:
+        try:
+            readings = list(_readings(start, shift))
+        except TrainingError as error:
+            return cannot_judge(f"with other tokens, {error}")
+        if not any(reading.moves for reading in readings):
+            continue  # an argument that holds labels
+        read.append(shift)
+        for reading in readings:
+            if (text := _wrong(shift, reading)) is not None:
+                place, text = _where(start, shift, reading, text)
+                return violated(text, place, array=f"{shift.loss.function}.input")
+        if shift.places == 0 and any(r.ahead is not None and r.moves for r in readings):
+            notes.append(note(NAME, _COPIED_BOTH_WAYS, shift.loss.place))
+    if read and min(shift.places for shift in read) > 1:
+        shift = min(read, key=lambda shift: shift.places)
+        text = _TWICE.format(places=shift.places)
+        return violated(text, shift.loss.place, array=f"{shift.loss.function}.target")
+    if not read:
+        return not_applicable("no output depends on the tokens that are labels, too")
+    return Measurement(counted=True, notes=tuple(dict.fromkeys(notes)))
+
+
+def _wrong(shift: Shift, reading: Reading) -> str | None:
+    """Say what is wrong with what outputs depend on; None if nothing is."""
+    if shift.places >= 1 and reading.ahead is not None:
+        return (
+            f"the labels are the next tokens, but the output at place {reading.ahead} changes with "
+            f"the tokens from place {reading.cut} on: it sees what it is to predict"
+        )
+    if shift.places == 0 and reading.ahead is None and reading.own and reading.behind:
+        return (
+            "the labels are not shifted: each output is asked for the token at its own place, "
+            "which it has seen, by a model that reads backwards alone. Compare the output at each "
+            "place with the next token: logits[:, :-1] with tokens[:, 1:]"
+        )
+    return None
+
+
+_COPIED_BOTH_WAYS = (
+    "the labels are the tokens that the model is given, at their own places, and it reads both "
+    "ways: nothing has to be predicted. Mask the tokens that it is asked for, or shift the labels"
+)
+_TWICE = (
+    "the labels lie {places} places later than the tokens that outputs have seen, so the next one "
+    "is never learned: they were shifted twice. Many models shift labels themselves: give them "
+    "labels that are not shifted"
+)
+
+
+def _where(start: TrainingStart, shift: Shift, reading: Reading, text: str) -> tuple[Place, str]:
+    """Return the line to blame, and the text with the module that reads ahead, if one is known."""
+    if reading.ahead is None:
+        return shift.loss.place, text
+    found = first_leak(start, shift, _changed(shift, reading.cut), reading.cut)
+    if found is None or not found.place.file:
+        cure = "Give its attention a causal mask, or shift the labels"
+        return shift.loss.place, f"{text}. {cure}"
+    name = f"{found.module} ({found.kind})" if found.module else found.kind
+    return found.place, f"{text}. The first module to mix them is {name}: give it a causal mask"
+
+
+def _readings(start: TrainingStart, shift: Shift) -> Iterator[Reading]:
+    """Yield what outputs depend on, for two places to cut the text at."""
+    plain = _outputs(start, shift, shift.text)
+    length = shift.text.shape[1]
+    for cut in dict.fromkeys((length // 2, length // 3)):
+        if plain is None or cut < 1:
+            return
+        moved = _moved(start, shift, plain, _changed(shift, cut))
+        if moved is None:
+            return
+        # What is to be predicted there lies at the cut or before it.
+        until = cut - max(shift.places, 1) + 1
+        before = np.flatnonzero((moved & shift.counts)[:, :until].any(0))
+        ahead = int(before[0]) if len(before) else None
+        reading = Reading(cut, ahead, bool(moved.any()))
+        if shift.places == 0 and reading.moves and ahead is None and cut < moved.shape[1]:
+            one = _moved(start, shift, plain, _changed(shift, cut, cut + 1))
+            past = _moved(start, shift, plain, _changed(shift, 0, cut))
+            own = one is not None and bool((one & shift.counts)[:, cut].any())
+            behind = past is not None and bool(past[:, cut:].any())
+            reading = replace(reading, own=own, behind=behind)
+        yield reading
+
+
+def _moved(start: TrainingStart, shift: Shift, plain: Array, text: Array) -> Array | None:
+    """Return which outputs another text moves, (batch, labels)."""
+    other = _outputs(start, shift, text)
+    if other is None or other.shape != plain.shape:
+        return None
+    largest = float(abs(plain[np.isfinite(plain)]).max(initial=0.0))
+    with np.errstate(invalid="ignore"):  # masked scores may be infinite in both
+        gaps = np.where(plain == other, 0.0, abs(plain - other))
+    moved: Array = np.nan_to_num(gaps, nan=0.0).max(-1) > _TOLERANCE * largest
+    return moved
+
+
+def _outputs(start: TrainingStart, shift: Shift, text: Array) -> Array | None:
+    """Return what the loss is given if the module is given another text."""
+    run = start.begin(noise=False)
+    assert isinstance(run, Probed)
+    with run.probe.outputs(shift.given(text)) as found:
+        run.rehearse(1, 0)
+    run.close()
+    scores = found.get(shift.loss.number)
+    return None if scores is None else shift.rows(scores)
+
+
+def _changed(shift: Shift, begin: int, end: int | None = None) -> Array:
+    """Return the text with other tokens of the batch from one place to another."""
+    text = shift.text.copy()
+    part = text[:, begin:end]
+    pool = shift.text.ravel()
+    other = pool[(np.arange(part.size) * 7 + 3) % len(pool)].reshape(part.shape)
+    for spare in (pool[0], pool[-1]):
+        other = np.where(other == part, spare, other)
+    text[:, begin:end] = other
+    return text

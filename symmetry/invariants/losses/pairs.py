@@ -1,0 +1,81 @@
+"""``loss/pairs``: it matters which label belongs to which output.
+
+Example: outputs of shape (n, 1) and labels of shape (n,). ``mse_loss(outputs, labels)`` broadcasts
+both to (n, n) and compares each output with the labels of all samples. What minimises that is the
+mean of the labels, whatever the inputs are.
+
+A second run moves the labels by one sample at this operation. If the loss stays the same in all its
+digits, though the labels differ, it does not know which label is whose.
+"""
+
+from __future__ import annotations
+
+from symmetry.base.errors import TrainingError
+from symmetry.invariants.losses.verdicts import cannot_judge, not_applicable, violated
+from symmetry.law.measurement import Measurement
+from symmetry.training.probe import Pair
+from symmetry.training.run import Probed
+from symmetry.training.start import TrainingStart
+
+_SAME = 1e-9  # of the loss
+# Up to these the outputs come from a linear layer, one by one.
+_ONE_BY_ONE = frozenset(
+    ("add", "clamp", "div", "elu", "exp", "gelu", "leakyrelu", "mul", "neg", "relu", "sigmoid")
+) | {"softplus", "sub", "tanh", "view"}
+
+
+def pairs(start: TrainingStart) -> Measurement:
+    """Judge the pairs of outputs and data in the first steps."""
+    observed = start.observed
+    if observed is None:
+        return not_applicable("its runs show no losses")
+    suspects = [pair for pair in observed.pairs if is_suspect(pair)]
+    if not suspects:
+        seen = bool(observed.losses)
+        return Measurement(counted=seen) if seen else not_applicable("its steps call no losses")
+    loss = _loss(start)
+    if loss is None:
+        return cannot_judge("the first step has no loss")
+    for place in dict.fromkeys(pair.place for pair in suspects):
+        first = next(pair for pair in suspects if pair.place == place)
+        rolled = _loss(start, first)
+        if rolled is not None and abs(rolled - loss) <= _SAME * abs(loss):
+            return violated(_text(first), place, array=first.operation)
+    return Measurement(counted=True)
+
+
+def is_suspect(pair: Pair) -> bool:
+    """Return whether a pair may be meant as one output and one label for each sample.
+
+    What a step makes a column of itself is meant to meet all others, as in a matrix of distances.
+    """
+    makers = [maker for maker in pair.makers if maker not in _ONE_BY_ONE]
+    return makers[:1] == ["linear"] and pair.varies and not pair.spread
+
+
+def _loss(start: TrainingStart, rolled: Pair | None = None) -> float | None:
+    """Return the first loss of a run, with the data of a pair moved by one sample."""
+    run = start.begin(noise=False)
+    assert isinstance(run, Probed)
+    try:
+        if rolled is None:
+            run.rehearse(1, 0)
+        else:
+            with run.probe.rolled(rolled):
+                run.rehearse(1, 0)
+    except TrainingError:
+        return None
+    loss = run.loss
+    run.close()
+    return loss
+
+
+def _text(pair: Pair) -> str:
+    n = pair.count
+    output, other = (f"({n}, 1)", f"({n},)") if pair.column_trained else (f"({n},)", f"({n}, 1)")
+    return (
+        f"{pair.operation} of outputs of shape {output} and data of shape {other} makes "
+        f"({n}, {n}): each output meets the data of all samples. Moved by one sample, the data "
+        "gives the same loss, so nothing can be learned of which is whose: give both the same "
+        "shape, with squeeze(1) or unsqueeze(1)"
+    )

@@ -1,0 +1,34 @@
+"""The measurements of laws about losses: each names a line and says why and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from symmetry.law.measurement import Measurement, Violation
+from symmetry.law.note import Note
+from symmetry.observe.place import Place
+
+
+def violated(text: str, place: Place, *, array: str, step: int = 0) -> Measurement:
+    """Return that a law is violated at this line, in a step counted from 0."""
+    file, line = _line(place)
+    return Measurement.violated(Violation(text, step + 1, array, file=file, line=line))
+
+
+def note(name: str, text: str, place: Place) -> Note:
+    """Return a note of this law about a line."""
+    return Note(name, text, *_line(place))
+
+
+def cannot_judge(why: str, notes: Sequence[Note] = ()) -> Measurement:
+    """Return that nothing could be judged, and why."""
+    return Measurement(counted=False, note=f"cannot judge: {why}", notes=tuple(notes))
+
+
+def not_applicable(why: str) -> Measurement:
+    """Return that the law does not speak of this training, and why."""
+    return Measurement(counted=False, applies=False, note=why)
+
+
+def _line(place: Place) -> tuple[str | None, int | None]:
+    return (place.shown, place.line) if place.file else (None, None)

@@ -1,0 +1,90 @@
+"""Operations that pair each entry of one tensor with all of another one: (n, 1) with (n,)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+
+from symmetry.observe.place import users_line
+from symmetry.torch.probes.provenance import makers
+from symmetry.torch.state import as_array
+from symmetry.training.probe import Pair
+
+_LOSSES = (
+    functional.huber_loss,
+    functional.l1_loss,
+    functional.mse_loss,
+    functional.smooth_l1_loss,
+)
+_ARITHMETIC = {
+    f"{before}{name}{after}"
+    for name in ("sub", "add", "mul")
+    for before, after in (("", ""), ("__", "__"), ("r", ""), ("__r", "__"))
+}
+
+
+class Pairs(TorchFunctionMode):
+    """Sees pairs of which one side depends on what is trained, and the other does not.
+
+    Parameters
+    ----------
+    see
+        Called with each pair, before the operation.
+    rolled
+        The number of the pair whose data is moved by one entry; None moves nothing.
+    """
+
+    def __init__(self, see: Callable[[Pair], None], rolled: int | None = None) -> None:
+        super().__init__()
+        self._see, self._rolled, self._number = see, rolled, 0
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        sides = _sides(func, args, kwargs)
+        if sides is None:
+            return func(*args, **kwargs)
+        trained, data = sides
+        number = self._number
+        self._number += 1
+        self._see(_pair(number, func.__name__, trained, data))
+        if number == self._rolled:
+            args = tuple(v.roll(1, 0) if v is data else v for v in args)
+            kwargs = {k: v.roll(1, 0) if v is data else v for k, v in kwargs.items()}
+        return func(*args, **kwargs)
+
+
+def _sides(func: Any, args: Any, kwargs: Any) -> tuple[Tensor, Tensor] | None:
+    """Return the side that is trained, and the data; None if there is no such pair."""
+    if func in _LOSSES:
+        operands = [*args, *kwargs.values()][:2]
+    elif getattr(func, "__name__", "") in _ARITHMETIC:
+        operands = args[:2]
+    else:
+        return None
+    if len(operands) < 2 or not all(isinstance(operand, Tensor) for operand in operands):
+        return None
+    a, b = operands
+    if {a.ndim, b.ndim} != {1, 2} or a.requires_grad == b.requires_grad:
+        return None
+    column, row = (a, b) if a.ndim == 2 else (b, a)
+    if column.shape[1] != 1 or not column.shape[0] == row.shape[0] >= 2:
+        return None
+    return (a, b) if a.requires_grad else (b, a)
+
+
+def _pair(number: int, operation: str, trained: Tensor, data: Tensor) -> Pair:
+    base = data._base if data._is_view() else None
+    return Pair(
+        number=number,
+        operation=operation.strip("_"),
+        count=len(data),
+        column_trained=trained.ndim == 2,
+        makers=makers(trained),
+        spread=data.ndim == 2 and base is not None and base.ndim < 2,
+        varies=bool((as_array(data.flatten()) != float(data.flatten()[0])).any()),
+        place=users_line(),
+    )

@@ -1,0 +1,156 @@
+"""The probe of a PyTorch run: see ``symmetry.training.probe``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils._pytree import tree_leaves, tree_map
+
+from symmetry.observe.place import Place
+from symmetry.torch.probes.calls import Calls, ModuleCall
+from symmetry.torch.probes.losses import FunctionCall, Losses
+from symmetry.torch.probes.pairs import Pairs
+from symmetry.torch.probes.positions import Positions
+from symmetry.torch.probes.provenance import makers
+from symmetry.torch.probes.sums import Sums
+from symmetry.torch.state import as_array, has_numbers
+from symmetry.training.probe import Argument, LossCall, Moved, Observed, Pair, Tokens
+from symmetry.units.state import Array
+
+_WHOLE = (torch.int64, torch.int32)
+_FEWEST = 3  # tokens in a row
+_CLASSES = ("cross_entropy", "nll_loss")
+
+
+class TorchProbe:
+    """Sees the steps of one run of a PyTorch training; it is a ``Probe``.
+
+    Parameters
+    ----------
+    model
+        What is trained.
+    step
+        Returns the number of the step that is being taken.
+    """
+
+    def __init__(self, model: nn.Module, step: Callable[[], int]) -> None:
+        self._model, self._step = model, step
+
+    @contextmanager
+    def observed(self) -> Iterator[Observed]:
+        """Collect facts about losses, pairs and tokens."""
+        found = Observed()
+
+        def see_loss(call: FunctionCall) -> None:
+            found.losses.append(_facts(call, self._step()))
+
+        def see_call(call: ModuleCall) -> None:
+            if self._step() == 0:
+                found.tokens += _tokens_of(call)
+
+        def see_sum(shape: tuple[int, ...], place: Place) -> None:
+            found.sums.append((shape, place))
+
+        with (
+            Calls(self._model, before=see_call).hooked(),
+            Losses(see_loss).seen(),
+            Pairs(found.pairs.append),
+            Sums(see_sum),
+        ):
+            yield found
+
+    @contextmanager
+    def rolled(self, pair: Pair) -> Iterator[None]:
+        """Move each entry of the data of a pair to the next sample, in this operation alone."""
+        with Pairs(lambda _: None, rolled=pair.number):
+            yield
+
+    @contextmanager
+    def outputs(self, tokens: Tokens) -> Iterator[dict[int, Array]]:
+        """Give a call these tokens; collect what losses of classes are given."""
+        found: dict[int, Array] = {}
+
+        def see(call: FunctionCall) -> None:
+            scores = call.arguments.get("input")
+            if call.function in _CLASSES and isinstance(scores, Tensor) and scores.requires_grad:
+                last = scores.movedim(1, -1) if scores.ndim > 1 else scores[None]
+                found[call.number] = as_array(last.flatten(0, -2))
+
+        with self._given(tokens), Losses(see).seen():
+            yield found
+
+    @contextmanager
+    def positions(self, tokens: Tokens) -> Iterator[list[tuple[Moved, Any, Any]]]:
+        """Give a call these tokens; collect each module call with its inputs and its output."""
+        positions = Positions(self._model, tokens.array.shape)
+        with self._given(tokens), positions.seen():
+            yield positions.found
+
+    @contextmanager
+    def _given(self, tokens: Tokens) -> Iterator[None]:
+        """Replace the tokens of one call, and let no call take statistics of its batch."""
+
+        def before(call: ModuleCall) -> tuple[Any, Any] | None:
+            for module in call.module.modules():
+                if isinstance(module, _BatchNorm):
+                    module.training = False
+            if call.number != tokens.call:
+                return None
+            return _replaced(call, tokens)
+
+        with Calls(self._model, before=before).hooked():
+            yield
+
+
+def _facts(call: FunctionCall, step: int) -> LossCall:
+    given = call.arguments.items()
+    tensors = {name: _argument(value) for name, value in given if isinstance(value, Tensor)}
+    arguments = {name: facts for name, facts in tensors.items() if facts is not None}
+    options = {name: value for name, value in given if name not in tensors}
+    return LossCall(call.number, step, call.function, arguments, options, call.place)
+
+
+def _argument(tensor: Tensor) -> Argument | None:
+    """Return the facts about a tensor; None if its numbers cannot be read."""
+    if tensor.layout is not torch.strided or torch._C._functorch.is_functorch_wrapped_tensor(
+        tensor
+    ):
+        return None
+    array = as_array(tensor, copy=False) if has_numbers(tensor) else _whole(tensor)
+    return Argument.of(array, trained=tensor.requires_grad, makers=makers(tensor))
+
+
+def _whole(tensor: Tensor) -> Array:
+    array: Array = tensor.detach().cpu().numpy()
+    return array
+
+
+def _tokens_of(call: ModuleCall) -> Sequence[Tokens]:
+    return [
+        Tokens(call.number, number, _whole(tensor))
+        for number, tensor in enumerate(_tensors((call.args, call.kwargs)))
+        if tensor.dtype in _WHOLE and tensor.ndim == 2 and tensor.shape[1] >= _FEWEST
+    ]
+
+
+def _tensors(value: Any) -> list[Tensor]:
+    return [leaf for leaf in tree_leaves(value) if isinstance(leaf, Tensor)]
+
+
+def _replaced(call: ModuleCall, tokens: Tokens) -> tuple[Any, Any]:
+    number = -1
+
+    def change(value: Any) -> Any:
+        nonlocal number
+        number += isinstance(value, Tensor)
+        if not isinstance(value, Tensor) or number != tokens.argument:
+            return value
+        return torch.as_tensor(tokens.array).to(value)
+
+    args, kwargs = tree_map(change, (call.args, call.kwargs))
+    return args, kwargs

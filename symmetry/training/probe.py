@@ -1,0 +1,234 @@
+"""What a run shows of its losses and module calls, as plain facts, and what can be put in place.
+
+A framework reads the facts off its tensors; the laws about losses judge them without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol, Self
+
+import numpy as np
+
+from symmetry.observe.place import Place
+from symmetry.units.state import Array
+
+_SUM = 1e-5  # how far probabilities may be from one in all
+_LOG_SUM = 1e-3  # how far the logarithm of that sum may be from zero
+
+
+@dataclass(frozen=True)
+class Argument:
+    """Facts about a tensor that a loss function is given.
+
+    Attributes
+    ----------
+    shape
+        Its lengths.
+    trained
+        Whether it requires a gradient: it depends on what is trained.
+    floating
+        Whether it has floating-point numbers.
+    least, most
+        Its smallest and largest entry; 0 if it has none.
+    whole
+        Whether all entries are whole numbers.
+    probabilities
+        The axes of at least two entries along which all are at least zero and sum to one.
+    log_probabilities
+        Those along which the exponentials sum to one.
+    makers
+        The operations that made it, the last one first, as ``symmetry.torch.probes.provenance``
+        names them. Of several operands the first is followed.
+    labels
+        The entries themselves, of whole numbers that are not floating-point; else None.
+    """
+
+    shape: tuple[int, ...]
+    trained: bool
+    floating: bool
+    least: float
+    most: float
+    whole: bool
+    probabilities: frozenset[int] = frozenset()
+    log_probabilities: frozenset[int] = frozenset()
+    makers: tuple[str, ...] = ()
+    labels: Array | None = None
+
+    @classmethod
+    def of(cls, array: Array, *, trained: bool = False, makers: Sequence[str] = ()) -> Self:
+        """Return the facts about an array."""
+        floating = array.dtype.kind == "f"
+        least, most = (float(array.min()), float(array.max())) if array.size else (0.0, 0.0)
+        wide = [axis for axis, length in enumerate(array.shape) if length > 1 and floating]
+        sums = [axis for axis in wide if least >= 0]
+        # Logarithms of probabilities that exceed zero do so by rounding alone.
+        logs = [axis for axis in wide if most <= _LOG_SUM]
+        return cls(
+            shape=array.shape,
+            trained=trained,
+            floating=floating,
+            least=least,
+            most=most,
+            whole=not floating or bool((array == np.round(array)).all()),
+            probabilities=frozenset(a for a in sums if _one(array.sum(a), _SUM)),
+            log_probabilities=frozenset(a for a in logs if _one(np.exp(array).sum(a), _LOG_SUM)),
+            makers=tuple(makers),
+            labels=None if floating else array.copy(),
+        )
+
+
+def _one(sums: Array, tolerance: float) -> bool:
+    return bool((abs(sums - 1) < tolerance).all())
+
+
+@dataclass(frozen=True)
+class LossCall:
+    """One call of a loss function.
+
+    Attributes
+    ----------
+    number
+        The calls of a run are counted from 0.
+    step
+        The step that it belongs to.
+    function
+        Its name: ``cross_entropy``.
+    arguments
+        Its tensors by name.
+    options
+        What else it is called with, by name: ``ignore_index``, ``reduction``.
+    place
+        The user's line.
+    """
+
+    number: int
+    step: int
+    function: str
+    arguments: Mapping[str, Argument]
+    options: Mapping[str, Any]
+    place: Place
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An operation on (n, 1) and (n,) that makes (n, n): each entry meets all others.
+
+    Attributes
+    ----------
+    number
+        Those of a run are counted from 0.
+    operation
+        Its name: ``mse_loss``, ``sub``.
+    count
+        The n.
+    column_trained
+        Whether the (n, 1) depends on what is trained; then the (n,) is data, else it is the other.
+    makers
+        What made the one that is trained; see ``Argument``.
+    spread
+        Whether the data is a (n, 1) that a step has made of an (n,): it means to pair all.
+    varies
+        Whether the entries of the data differ.
+    place
+        The user's line.
+    """
+
+    number: int
+    operation: str
+    count: int
+    column_trained: bool
+    makers: tuple[str, ...]
+    spread: bool
+    varies: bool
+    place: Place
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Whole numbers of shape (batch, tokens) that an outermost module call is given.
+
+    Attributes
+    ----------
+    call
+        The number of the call.
+    argument
+        Which of the tensors in its arguments it is.
+    array
+        The numbers.
+    """
+
+    call: int
+    argument: int
+    array: Array
+
+
+@dataclass
+class Observed:
+    """What the steps of a run showed.
+
+    Attributes
+    ----------
+    losses, pairs, tokens
+        In the order in which they came; tokens of the first step alone.
+    sums
+        Shape and line of each sum over all entries of something trained.
+    """
+
+    losses: list[LossCall] = field(default_factory=list)
+    pairs: list[Pair] = field(default_factory=list)
+    tokens: list[Tokens] = field(default_factory=list)
+    sums: list[tuple[tuple[int, ...], Place]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A module whose output depends on what its inputs do not depend on.
+
+    Attributes
+    ----------
+    module
+        Its path in the model; empty for the model itself.
+    kind
+        The name of its class.
+    place
+        The user's line that calls it.
+    """
+
+    module: str
+    kind: str
+    place: Place
+
+
+class Probe(Protocol):
+    """Sees the steps of one run, and puts other numbers in the place of some.
+
+    Steps are taken while one of these blocks runs. A run in which something was put in place is
+    thrown away afterwards.
+    """
+
+    def observed(self) -> AbstractContextManager[Observed]:
+        """Collect facts about losses, pairs and tokens."""
+        ...
+
+    def rolled(self, pair: Pair) -> AbstractContextManager[None]:
+        """Move each entry of the data of a pair to the next sample, in this operation alone."""
+        ...
+
+    def outputs(self, tokens: Tokens) -> AbstractContextManager[dict[int, Array]]:
+        """Give a call these tokens; collect what losses of classes are given, by their number.
+
+        The rows are samples and positions, as they come; the columns are classes. Batch
+        normalisation takes its running statistics: else all tokens of a batch depend on each other.
+        """
+        ...
+
+    def positions(self, tokens: Tokens) -> AbstractContextManager[list[tuple[Moved, Any, Any]]]:
+        """Give a call these tokens; collect each module call with its inputs and its output.
+
+        They come innermost first. Each is a mapping from a number to an array of shape (batch,
+        tokens): one number for each position, which moves if anything there does.
+        """
+        ...
