@@ -15,7 +15,7 @@ from typing import Literal
 from symmetry.base import ranks
 from symmetry.base.errors import SymmetryError
 from symmetry.invariants import batches, gradient, pins, replicas, resume, updates
-from symmetry.invariants.losses import inputs, next_token, pairs
+from symmetry.invariants.losses import inputs, next_token, pairs, scaling
 from symmetry.invariants.unread import unless_initialised, unless_unread
 from symmetry.law import equivariance as law
 from symmetry.law.measurement import Measurement
@@ -382,7 +382,7 @@ CATALOGUE: tuple[Invariant, ...] = (
         reason="a loss that stays when the labels move by one sample can teach nothing about them",
         witness="a loss of torch.nn.functional",
         targets="PyTorch trainings",
-        trainings=OfTrainings(measure=pairs.pairs, dtypes=_PROMOTED),
+        trainings=OfTrainings(measure=pairs.pairs, dtypes=_PROMOTED, runs=1),
     ),
     Invariant(
         name="loss/next-token",
@@ -390,7 +390,15 @@ CATALOGUE: tuple[Invariant, ...] = (
         reason="with other tokens there it could not have changed",
         witness="labels of a loss that are the tokens of a module call, some places later",
         targets="PyTorch trainings on tokens",
-        trainings=OfTrainings(measure=next_token.next_token, dtypes=_PROMOTED),
+        trainings=OfTrainings(measure=next_token.next_token, dtypes=_PROMOTED, runs=3),
+    ),
+    Invariant(
+        name="loss/scaling",
+        statement="all parts of the loss grow alike with the number of samples (float64)",
+        reason="sums and means, added up, change their balance with the size of the batch",
+        witness="a sum over all samples of a batch",
+        targets="PyTorch trainings; a note, no violation",
+        trainings=OfTrainings(measure=scaling.scaling, dtypes=_PROMOTED),
     ),
     Invariant(
         name="training/gradient",

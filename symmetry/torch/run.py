@@ -31,7 +31,7 @@ from symmetry.torch.modes.recorder import Recorder, tensors_in
 from symmetry.torch.modes.scope import ModuleScope
 from symmetry.torch.module_hooks import Lines, ModuleHooks
 from symmetry.torch.objects import Objects, generators_of, gpu_hint, make_objects
-from symmetry.torch.probes.probe import TorchProbe
+from symmetry.torch.probes.loss_probe import TorchLossProbe
 from symmetry.torch.settings import SETTINGS, frames
 from symmetry.torch.state import held, parameters_of, write
 from symmetry.torch.trace import Tracer
@@ -174,9 +174,9 @@ class TorchRun(Hooked):
         return seen.unread(self._all_tensors())
 
     @property
-    def probe(self) -> TorchProbe:
+    def loss_probe(self) -> TorchLossProbe:
         """Sees the steps that are taken while one of its blocks runs."""
-        return TorchProbe(self.objects.model, lambda: self.taken)
+        return TorchLossProbe(self.objects.model, lambda: self.taken)
 
     def save(self) -> Saved:
         """Return what a training saves: copies of all state dictionaries, and random states."""

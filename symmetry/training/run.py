@@ -10,7 +10,7 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, runtime_checkable
 
-from symmetry.training.probe import Probe
+from symmetry.training.losses import LossProbe
 from symmetry.training.shown import Shown
 from symmetry.training.trace import Trace
 from symmetry.units.state import Array, State
@@ -393,10 +393,10 @@ class Replicated(Run, Protocol):
 
 
 @runtime_checkable
-class Probed(Run, Protocol):
+class LossProbed(Run, Protocol):
     """A run whose losses and module calls are seen, and may be given other numbers."""
 
     @property
-    def probe(self) -> Probe:
+    def loss_probe(self) -> LossProbe:
         """Sees the steps that are taken while one of its blocks runs."""
         ...

@@ -16,9 +16,9 @@ from symmetry.base.errors import TrainingError
 from symmetry.base.raised import heard
 from symmetry.base.random import Random
 from symmetry.law.start import Orders
+from symmetry.training.losses import Observed
 from symmetry.training.optimizer_state import comparable, find_copies, mark, with_optimizer_state
-from symmetry.training.probe import Observed
-from symmetry.training.run import Probed, Run, Turning
+from symmetry.training.run import LossProbed, Run, Turning
 from symmetry.training.target import TrainingTarget
 from symmetry.units.state import Array, State, difference, has_moved, identical, largest, size
 from symmetry.units.units import Order, Units
@@ -53,6 +53,7 @@ class Fresh(NamedTuple):
     on_gpu: bool  # which may add in another order each time
     compiles: bool  # by something that compiles nothing where results are nudged
     warnings: tuple[str, ...]  # of what it is written with; none in float64, where it is not
+    observed: Observed | None  # its losses and tokens, where it is promoted
 
 
 class _Plain(NamedTuple):
@@ -132,7 +133,7 @@ class TrainingStart:
     def _but(self, *kept: str, **fields: Any) -> TrainingStart:
         """Return the same start with other fields; these properties stay, if they are known."""
         other = replace(self, **fields)
-        known = ("fresh", "_plain", "turnable", "observed", *kept)
+        known = ("fresh", "_plain", "turnable", *kept)
         vars(other).update({k: vars(self)[k] for k in known if k in vars(self)})
         return other
 
@@ -153,17 +154,14 @@ class TrainingStart:
         """Return what is known of fresh objects, but for what they warn of."""
         run = self.target.start(dtype=self.dtype, seed=self.seed)
         start, precision, states, losses = run.state(), run.precision(), [], []
-        for state in run.states(JUDGED):
-            losses.append(run.loss)
-            states.append(state)
-            for name in sorted(run.parameters.keys() & start.keys()):
-                if state[name].shape != start[name].shape:
-                    raise TrainingError(
-                        f"{name} has the shape {start[name].shape} at the start and "
-                        f"{state[name].shape} after step {run.taken - 1}: what grows is not checked"
-                    )
-            if run.loss is not None and not math.isfinite(run.loss):
-                raise TrainingError(f"the loss of step {run.taken - 1} is {run.loss}")
+        observed: Observed | None = None
+        with ExitStack() as stack:
+            if self.dtype == "float64" and isinstance(run, LossProbed):
+                observed = stack.enter_context(run.loss_probe.observed())
+            for state in run.states(JUDGED):
+                losses.append(run.loss)
+                states.append(state)
+                self._refuse_growth(run, start, state)
         if losses == [None] * JUDGED and not has_moved(start, states[-1:]):
             raise TrainingError(
                 "its steps call no backward(), return no loss and change nothing: a step that "
@@ -175,7 +173,18 @@ class TrainingStart:
             n for n, a in start.items() if n in last and has_moved({n: a}, [{n: last[n]}])
         )
         kind = tuple(run.random), run.samples(), run.on_gpu, run.compiles
-        return Fresh(start, states, precision, run.trained, moved, size, *kind, ())
+        return Fresh(start, states, precision, run.trained, moved, size, *kind, (), observed)
+
+    def _refuse_growth(self, run: Run, start: State, state: State) -> None:
+        """Raise TrainingError if the last step has changed a shape, or its loss is not finite."""
+        for name in sorted(run.parameters.keys() & start.keys()):
+            if state[name].shape != start[name].shape:
+                raise TrainingError(
+                    f"{name} has the shape {start[name].shape} at the start and "
+                    f"{state[name].shape} after step {run.taken - 1}: what grows is not checked"
+                )
+        if run.loss is not None and not math.isfinite(run.loss):
+            raise TrainingError(f"the loss of step {run.taken - 1} is {run.loss}")
 
     @cached_property
     def state(self) -> State:
@@ -222,20 +231,6 @@ class TrainingStart:
         except TrainingError:
             return LACKED
         return frozenset(name for name, was in turned.items() if was())
-
-    @cached_property
-    def observed(self) -> Observed | None:
-        """What the first steps show of losses and tokens, without the model's random operations.
-
-        None where runs show nothing of the kind.
-        """
-        run = self.begin(noise=False)
-        if not isinstance(run, Probed):
-            return None
-        with run.probe.observed() as found:
-            deque(run.states(JUDGED, copy=False), maxlen=0)
-        run.close()
-        return found
 
     def states(self, changed: State) -> States:
         """Return the states of a run from a start in which these arrays are replaced."""

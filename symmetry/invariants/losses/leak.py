@@ -9,8 +9,8 @@ import numpy as np
 
 from symmetry.base.errors import TrainingError
 from symmetry.invariants.losses.shift import Shift
-from symmetry.training.probe import Moved, Tokens
-from symmetry.training.run import Probed
+from symmetry.training.losses import Moved, Tokens
+from symmetry.training.run import LossProbed
 from symmetry.training.start import TrainingStart
 from symmetry.units.state import Array
 
@@ -35,8 +35,8 @@ def first_leak(start: TrainingStart, shift: Shift, text: Array, cut: int) -> Mov
 
 def _calls(start: TrainingStart, tokens: Tokens) -> list[tuple[Moved, Any, Any]]:
     run = start.begin(noise=False)
-    assert isinstance(run, Probed)
-    with run.probe.positions(tokens) as found:
+    assert isinstance(run, LossProbed)
+    with run.loss_probe.positions(tokens) as found:
         try:
             run.rehearse(1, 0)
         except TrainingError:

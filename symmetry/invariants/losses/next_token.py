@@ -26,7 +26,7 @@ from symmetry.invariants.losses.shift import Shift, shifts
 from symmetry.invariants.losses.verdicts import cannot_judge, not_applicable, note, violated
 from symmetry.law.measurement import Measurement
 from symmetry.observe.place import Place
-from symmetry.training.run import Probed
+from symmetry.training.run import LossProbed
 from symmetry.training.start import TrainingStart
 from symmetry.units.state import Array
 
@@ -60,7 +60,7 @@ class Reading:
 
 def next_token(start: TrainingStart) -> Measurement:
     """Judge the losses of the first step whose labels are tokens of a module call."""
-    observed = start.observed
+    observed = start.fresh.observed
     if observed is None or not observed.tokens:
         return not_applicable("no module is called with whole numbers of shape (batch, tokens)")
     found = shifts(observed.losses, observed.tokens)
@@ -79,13 +79,13 @@ def next_token(start: TrainingStart) -> Measurement:
         for reading in readings:
             if (text := _wrong(shift, reading)) is not None:
                 place, text = _where(start, shift, reading, text)
-                return violated(text, place, array=f"{shift.loss.function}.input")
+                return violated(text, place, f"{shift.loss.function}.input")
         if shift.places == 0 and any(r.ahead is not None and r.moves for r in readings):
             notes.append(note(NAME, _COPIED_BOTH_WAYS, shift.loss.place))
     if read and min(shift.places for shift in read) > 1:
         shift = min(read, key=lambda shift: shift.places)
         text = _TWICE.format(places=shift.places)
-        return violated(text, shift.loss.place, array=f"{shift.loss.function}.target")
+        return violated(text, shift.loss.place, f"{shift.loss.function}.target")
     if not read:
         return not_applicable("no output depends on the tokens that are labels, too")
     return Measurement(counted=True, notes=tuple(dict.fromkeys(notes)))
@@ -169,8 +169,8 @@ def _moved(start: TrainingStart, shift: Shift, plain: Array, text: Array) -> Arr
 def _outputs(start: TrainingStart, shift: Shift, text: Array) -> Array | None:
     """Return what the loss is given if the module is given another text."""
     run = start.begin(noise=False)
-    assert isinstance(run, Probed)
-    with run.probe.outputs(shift.given(text)) as found:
+    assert isinstance(run, LossProbed)
+    with run.loss_probe.outputs(shift.given(text)) as found:
         run.rehearse(1, 0)
     run.close()
     scores = found.get(shift.loss.number)

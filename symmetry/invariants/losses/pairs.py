@@ -13,8 +13,8 @@ from __future__ import annotations
 from symmetry.base.errors import TrainingError
 from symmetry.invariants.losses.verdicts import cannot_judge, not_applicable, violated
 from symmetry.law.measurement import Measurement
-from symmetry.training.probe import Pair
-from symmetry.training.run import Probed
+from symmetry.training.losses import Pair
+from symmetry.training.run import LossProbed
 from symmetry.training.start import TrainingStart
 
 _SAME = 1e-9  # of the loss
@@ -26,7 +26,7 @@ _ONE_BY_ONE = frozenset(
 
 def pairs(start: TrainingStart) -> Measurement:
     """Judge the pairs of outputs and data in the first steps."""
-    observed = start.observed
+    observed = start.fresh.observed
     if observed is None:
         return not_applicable("its runs show no losses")
     suspects = [pair for pair in observed.pairs if is_suspect(pair)]
@@ -40,7 +40,7 @@ def pairs(start: TrainingStart) -> Measurement:
         first = next(pair for pair in suspects if pair.place == place)
         rolled = _loss(start, first)
         if rolled is not None and abs(rolled - loss) <= _SAME * abs(loss):
-            return violated(_text(first), place, array=first.operation)
+            return violated(_text(first), place, first.operation)
     return Measurement(counted=True)
 
 
@@ -56,12 +56,12 @@ def is_suspect(pair: Pair) -> bool:
 def _loss(start: TrainingStart, rolled: Pair | None = None) -> float | None:
     """Return the first loss of a run, with the data of a pair moved by one sample."""
     run = start.begin(noise=False)
-    assert isinstance(run, Probed)
+    assert isinstance(run, LossProbed)
     try:
         if rolled is None:
             run.rehearse(1, 0)
         else:
-            with run.probe.rolled(rolled):
+            with run.loss_probe.rolled(rolled):
                 run.rehearse(1, 0)
     except TrainingError:
         return None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from symmetry.training.probe import LossCall, Tokens
+from symmetry.training.losses import LossCall, Tokens
 from symmetry.units.state import Array
 
 _CUT = 3  # tokens that labels may be shorter by, and the largest shift that is looked for

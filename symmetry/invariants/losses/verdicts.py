@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from symmetry.law.measurement import Measurement, Violation
 from symmetry.law.note import Note
 from symmetry.observe.place import Place
 
+Notes = tuple[Note, ...]
 
-def violated(text: str, place: Place, *, array: str, step: int = 0) -> Measurement:
+
+def violated(
+    text: str, place: Place, array: str, *, step: int = 0, notes: Notes = ()
+) -> Measurement:
     """Return that a law is violated at this line, in a step counted from 0."""
     file, line = _line(place)
-    return Measurement.violated(Violation(text, step + 1, array, file=file, line=line))
+    return Measurement(
+        True, violation=Violation(text, step + 1, array, file=file, line=line), notes=notes
+    )
 
 
 def note(name: str, text: str, place: Place) -> Note:
@@ -20,9 +24,9 @@ def note(name: str, text: str, place: Place) -> Note:
     return Note(name, text, *_line(place))
 
 
-def cannot_judge(why: str, notes: Sequence[Note] = ()) -> Measurement:
+def cannot_judge(why: str) -> Measurement:
     """Return that nothing could be judged, and why."""
-    return Measurement(counted=False, note=f"cannot judge: {why}", notes=tuple(notes))
+    return Measurement(counted=False, note=f"cannot judge: {why}")
 
 
 def not_applicable(why: str) -> Measurement:

@@ -57,7 +57,7 @@ class Calls:
         self, model: nn.Module, *, before: Before | None = None, after: After | None = None
     ) -> None:
         self._model, self._before, self._after = model, before, after
-        self._depth = self._number = 0
+        self._number = self._depth = 0
         self._paused = False
         self._call: ModuleCall | None = None  # the outermost call that is going on
 
@@ -65,7 +65,7 @@ class Calls:
     def hooked(self) -> Iterator[None]:
         """See the calls while the block runs."""
         with ExitStack() as stack:
-            for module in self._model.modules():
+            for module in filter(can_be_hooked, self._model.modules()):
                 enter = module.register_forward_pre_hook(
                     self._enter, with_kwargs=True, prepend=True
                 )
@@ -77,36 +77,44 @@ class Calls:
             yield
 
     def _enter(self, module: nn.Module, args: Any, kwargs: Any) -> tuple[Any, Any] | None:
+        if self._call is not None:
+            self._depth += module is self._call.module  # it may call itself
+            return None
         if self._paused or not in_forward():
             return None
-        self._depth += 1
-        if self._depth > 1:
-            return None
-        self._call = ModuleCall(self._number, module, *copied((args, kwargs)))
+        call = self._call = ModuleCall(self._number, module, *copied((args, kwargs)))
         self._number += 1
         if self._before is None:
             return None
         with self._pause():
-            return self._before(self._call)
+            return self._before(call)
 
-    def _leave(self, _module: nn.Module, _args: Any, _kwargs: Any, output: Any) -> None:
-        if self._paused or not in_forward() or not self._depth:
-            return
-        self._depth -= 1
+    def _leave(self, module: nn.Module, _args: Any, _kwargs: Any, output: Any) -> None:
         call = self._call
-        # Of a forward that raises, the hooks are called without an output.
-        if self._depth or call is None or self._after is None or output is None:
+        if self._paused or call is None or module is not call.module:
             return
-        with self._pause():
-            self._after(call, output)
+        if self._depth:
+            self._depth -= 1
+            return
+        self._call = None
+        # Of a forward that raises, the hooks are called without an output.
+        if self._after is not None and output is not None:
+            with self._pause():
+                self._after(call, output)
 
     @contextmanager
     def _pause(self) -> Iterator[None]:
-        self._paused = True
+        """Let a callback call modules: they are no calls of the step."""
+        call, self._paused, self._call = self._call, True, None
         try:
             yield
         finally:
-            self._paused = False
+            self._paused, self._call = False, call
+
+
+def can_be_hooked(module: nn.Module) -> bool:
+    """Return whether hooks with keyword arguments can be put on a module: not if it is scripted."""
+    return not isinstance(module, torch.jit.ScriptModule)
 
 
 def in_forward() -> bool:

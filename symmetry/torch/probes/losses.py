@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from torch.nn import functional
-from torch.overrides import TorchFunctionMode
 
 from symmetry.observe.place import Place, users_line
+from symmetry.torch.probes.watched import Watched
 
-LOSSES = frozenset(
+LOSSES: frozenset[Hashable] = frozenset(
     {
         functional.binary_cross_entropy,
         functional.binary_cross_entropy_with_logits,
@@ -62,10 +62,11 @@ class FunctionCall:
     place: Place
 
 
-class Losses(TorchFunctionMode):
+class Losses:
     """Sees each call of a loss function before it is done; it may be done with other arguments.
 
-    Modules such as ``nn.CrossEntropyLoss`` and the models of libraries call these functions.
+    It is a ``Watcher``. Modules such as ``nn.CrossEntropyLoss`` and the models of libraries call
+    these functions.
 
     Parameters
     ----------
@@ -73,28 +74,25 @@ class Losses(TorchFunctionMode):
         Called with each call. It may return other arguments by name, which replace these.
     """
 
+    functions = LOSSES
+
     def __init__(self, see: Callable[[FunctionCall], dict[str, Any] | None]) -> None:
-        super().__init__()
         self._see, self._number = see, 0
 
     @contextmanager
     def seen(self) -> Iterator[None]:
         """See the calls while the block runs."""
-        with self:
+        with Watched(self):
             yield
 
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        if func not in LOSSES:
-            return func(*args, **kwargs)
+    def see(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
+        """Return the arguments, some of them replaced."""
         bound = _signature(func).bind(*args, **kwargs)
         bound.apply_defaults()
         call = FunctionCall(self._number, func.__name__, dict(bound.arguments), users_line())
         self._number += 1
         others = self._see(call)
-        if others:
-            return func(**{**call.arguments, **others})
-        return func(*args, **kwargs)
+        return ((), {**call.arguments, **others}) if others else (args, kwargs)
 
 
 @cache

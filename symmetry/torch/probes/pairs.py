@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.overrides import TorchFunctionMode
 
 from symmetry.observe.place import users_line
 from symmetry.torch.probes.provenance import makers
 from symmetry.torch.state import as_array
-from symmetry.training.probe import Pair
+from symmetry.training.losses import Pair
 
 _LOSSES = (
     functional.huber_loss,
@@ -20,15 +20,14 @@ _LOSSES = (
     functional.mse_loss,
     functional.smooth_l1_loss,
 )
-_ARITHMETIC = {
-    f"{before}{name}{after}"
-    for name in ("sub", "add", "mul")
-    for before, after in (("", ""), ("__", "__"), ("r", ""), ("__r", "__"))
-}
+_NAMES = ("add", "mul", "multiply", "sub", "subtract")
+_ARITHMETIC = (getattr(owner, name) for owner in (torch, Tensor) for name in _NAMES)
 
 
-class Pairs(TorchFunctionMode):
+class Pairs:
     """Sees pairs of which one side depends on what is trained, and the other does not.
+
+    It is a ``Watcher``.
 
     Parameters
     ----------
@@ -38,33 +37,28 @@ class Pairs(TorchFunctionMode):
         The number of the pair whose data is moved by one entry; None moves nothing.
     """
 
+    functions: frozenset[Hashable] = frozenset((*_LOSSES, *_ARITHMETIC))
+
     def __init__(self, see: Callable[[Pair], None], rolled: int | None = None) -> None:
-        super().__init__()
         self._see, self._rolled, self._number = see, rolled, 0
 
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        sides = _sides(func, args, kwargs)
+    def see(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
+        """Return the arguments, the data of one pair moved."""
+        sides = _sides([*args, *kwargs.values()][:2])
         if sides is None:
-            return func(*args, **kwargs)
+            return args, kwargs
         trained, data = sides
         number = self._number
         self._number += 1
         self._see(_pair(number, func.__name__, trained, data))
-        if number == self._rolled:
-            args = tuple(v.roll(1, 0) if v is data else v for v in args)
-            kwargs = {k: v.roll(1, 0) if v is data else v for k, v in kwargs.items()}
-        return func(*args, **kwargs)
+        if number != self._rolled:
+            return args, kwargs
+        moved = tuple(v.roll(1, 0) if v is data else v for v in args)
+        return moved, {k: v.roll(1, 0) if v is data else v for k, v in kwargs.items()}
 
 
-def _sides(func: Any, args: Any, kwargs: Any) -> tuple[Tensor, Tensor] | None:
+def _sides(operands: Sequence[Any]) -> tuple[Tensor, Tensor] | None:
     """Return the side that is trained, and the data; None if there is no such pair."""
-    if func in _LOSSES:
-        operands = [*args, *kwargs.values()][:2]
-    elif getattr(func, "__name__", "") in _ARITHMETIC:
-        operands = args[:2]
-    else:
-        return None
     if len(operands) < 2 or not all(isinstance(operand, Tensor) for operand in operands):
         return None
     a, b = operands

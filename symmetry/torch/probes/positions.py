@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from symmetry.observe.place import users_line
-from symmetry.torch.probes.calls import in_forward
+from symmetry.torch.probes.calls import can_be_hooked, in_forward
 from symmetry.torch.state import as_array
-from symmetry.training.probe import Moved
+from symmetry.training.losses import Moved
 from symmetry.units.state import Array
 
 
@@ -44,7 +44,7 @@ class Positions:
         """See the calls while the block runs."""
         with ExitStack() as stack:
             for name, module in self._model.named_modules():
-                for hook in self._hooks(name, module):
+                for hook in self._hooks(name, module) if can_be_hooked(module) else ():
                     stack.callback(hook.remove)
             yield
 

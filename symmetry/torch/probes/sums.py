@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 
 from symmetry.observe.place import Place, users_line
 
-_SUMS = (torch.sum, Tensor.sum)
 
-
-class Sums(TorchFunctionMode):
-    """Sees sums over all entries of something trained.
+class Sums:
+    """Sees sums over all entries of something trained; it is a ``Watcher``.
 
     Parameters
     ----------
@@ -23,14 +20,16 @@ class Sums(TorchFunctionMode):
         Called with the shape that is summed and the user's line.
     """
 
+    functions: frozenset[Hashable] = frozenset((torch.sum, Tensor.sum))
+
     def __init__(self, see: Callable[[tuple[int, ...], Place], None]) -> None:
-        super().__init__()
         self._see = see
 
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        if func in _SUMS and args and isinstance(args[0], Tensor):
-            summed = args[0]
-            if summed.requires_grad and summed.ndim and result.ndim == 0:
+    def see(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:  # noqa: ARG002
+        """Return the arguments as they are."""
+        summed = args[0] if args else kwargs.get("input")
+        if isinstance(summed, Tensor) and summed.requires_grad and summed.ndim:
+            whole = len(args) < 2 and kwargs.get("dim") is None
+            if whole or summed.ndim == 1:
                 self._see(tuple(summed.shape), users_line())
-        return result
+        return args, kwargs

@@ -105,3 +105,24 @@ def test_a_wrapper_stands_for_what_it_wraps():
     with Calls(model, after=lambda call, _: seen.append(call.module)).hooked():
         model(numbers(5, 3))
     assert seen == [model]
+
+
+def test_a_module_that_calls_itself_and_a_scripted_one_are_seen_once():
+    import torch
+
+    from symmetry.torch.probes.calls import Calls
+
+    class Twice(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = torch.jit.script(torch.nn.Linear(3, 3))
+
+        def forward(self, x, again=True):
+            return self(self.inner(x), again=False) if again else x
+
+    model, seen = Twice(), []
+    with Calls(model, after=lambda call, output: seen.append((call.number, output))).hooked():
+        result = model(numbers(5, 3))
+        model(numbers(5, 3))
+    assert [number for number, _ in seen] == [0, 1]
+    assert seen[0][1] is result

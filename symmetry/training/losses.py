@@ -202,7 +202,7 @@ class Moved:
     place: Place
 
 
-class Probe(Protocol):
+class LossProbe(Protocol):
     """Sees the steps of one run, and puts other numbers in the place of some.
 
     Steps are taken while one of these blocks runs. A run in which something was put in place is

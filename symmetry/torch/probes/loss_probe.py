@@ -1,4 +1,4 @@
-"""The probe of a PyTorch run: see ``symmetry.training.probe``."""
+"""The probe of a PyTorch run: see ``symmetry.training.losses``."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from symmetry.torch.probes.pairs import Pairs
 from symmetry.torch.probes.positions import Positions
 from symmetry.torch.probes.provenance import makers
 from symmetry.torch.probes.sums import Sums
+from symmetry.torch.probes.watched import Watched
 from symmetry.torch.state import as_array, has_numbers
-from symmetry.training.probe import Argument, LossCall, Moved, Observed, Pair, Tokens
+from symmetry.training.losses import Argument, LossCall, Moved, Observed, Pair, Tokens
 from symmetry.units.state import Array
 
 _WHOLE = (torch.int64, torch.int32)
@@ -27,8 +28,8 @@ _FEWEST = 3  # tokens in a row
 _CLASSES = ("cross_entropy", "nll_loss")
 
 
-class TorchProbe:
-    """Sees the steps of one run of a PyTorch training; it is a ``Probe``.
+class TorchLossProbe:
+    """Sees the steps of one run of a PyTorch training; it is a ``LossProbe``.
 
     Parameters
     ----------
@@ -47,7 +48,8 @@ class TorchProbe:
         found = Observed()
 
         def see_loss(call: FunctionCall) -> None:
-            found.losses.append(_facts(call, self._step()))
+            facts = _facts(call, self._step())
+            found.losses += [] if facts is None else [facts]
 
         def see_call(call: ModuleCall) -> None:
             if self._step() == 0:
@@ -58,16 +60,14 @@ class TorchProbe:
 
         with (
             Calls(self._model, before=see_call).hooked(),
-            Losses(see_loss).seen(),
-            Pairs(found.pairs.append),
-            Sums(see_sum),
+            Watched(Losses(see_loss), Pairs(found.pairs.append), Sums(see_sum)),
         ):
             yield found
 
     @contextmanager
     def rolled(self, pair: Pair) -> Iterator[None]:
         """Move each entry of the data of a pair to the next sample, in this operation alone."""
-        with Pairs(lambda _: None, rolled=pair.number):
+        with Watched(Pairs(lambda _: None, rolled=pair.number)):
             yield
 
     @contextmanager
@@ -77,7 +77,7 @@ class TorchProbe:
 
         def see(call: FunctionCall) -> None:
             scores = call.arguments.get("input")
-            if call.function in _CLASSES and isinstance(scores, Tensor) and scores.requires_grad:
+            if call.function in _CLASSES and isinstance(scores, Tensor) and _readable(scores):
                 last = scores.movedim(1, -1) if scores.ndim > 1 else scores[None]
                 found[call.number] = as_array(last.flatten(0, -2))
 
@@ -107,20 +107,24 @@ class TorchProbe:
             yield
 
 
-def _facts(call: FunctionCall, step: int) -> LossCall:
+def _facts(call: FunctionCall, step: int) -> LossCall | None:
+    """Return the facts about a call; None if it is given numbers that cannot be read."""
     given = call.arguments.items()
-    tensors = {name: _argument(value) for name, value in given if isinstance(value, Tensor)}
-    arguments = {name: facts for name, facts in tensors.items() if facts is not None}
+    tensors = {name: value for name, value in given if isinstance(value, Tensor)}
+    if not all(map(_readable, tensors.values())):
+        return None
+    arguments = {name: _argument(tensor) for name, tensor in tensors.items()}
     options = {name: value for name, value in given if name not in tensors}
     return LossCall(call.number, step, call.function, arguments, options, call.place)
 
 
-def _argument(tensor: Tensor) -> Argument | None:
-    """Return the facts about a tensor; None if its numbers cannot be read."""
-    if tensor.layout is not torch.strided or torch._C._functorch.is_functorch_wrapped_tensor(
-        tensor
-    ):
-        return None
+def _readable(tensor: Tensor) -> bool:
+    """Return whether a tensor has numbers of its own: not inside of a transform, such as vmap."""
+    wrapped = torch._C._functorch.is_functorch_wrapped_tensor(tensor)
+    return tensor.layout is torch.strided and not (tensor.is_meta or wrapped)
+
+
+def _argument(tensor: Tensor) -> Argument:
     array = as_array(tensor, copy=False) if has_numbers(tensor) else _whole(tensor)
     return Argument.of(array, trained=tensor.requires_grad, makers=makers(tensor))
 
@@ -134,7 +138,10 @@ def _tokens_of(call: ModuleCall) -> Sequence[Tokens]:
     return [
         Tokens(call.number, number, _whole(tensor))
         for number, tensor in enumerate(_tensors((call.args, call.kwargs)))
-        if tensor.dtype in _WHOLE and tensor.ndim == 2 and tensor.shape[1] >= _FEWEST
+        if tensor.dtype in _WHOLE
+        and _readable(tensor)
+        and tensor.ndim == 2
+        and tensor.shape[1] >= _FEWEST
     ]
 
 
