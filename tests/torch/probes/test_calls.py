@@ -107,6 +107,7 @@ def test_a_wrapper_stands_for_what_it_wraps():
     assert seen == [model]
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 def test_a_module_that_calls_itself_and_a_scripted_one_are_seen_once():
     import torch
 
