@@ -16,6 +16,8 @@ from symmetry.base import ranks
 from symmetry.base.errors import SymmetryError
 from symmetry.invariants import batches, gradient, pins, replicas, resume, updates
 from symmetry.invariants.losses import inputs, next_token, pairs, scaling
+from symmetry.invariants.model import evaluation, functions
+from symmetry.invariants.model import samples as model_samples
 from symmetry.invariants.unread import unless_initialised, unless_unread
 from symmetry.law import equivariance as law
 from symmetry.law.measurement import Measurement
@@ -399,6 +401,32 @@ CATALOGUE: tuple[Invariant, ...] = (
         witness="a sum over all samples of a batch",
         targets="PyTorch trainings; a note, no violation",
         trainings=OfTrainings(measure=scaling.scaling, dtypes=_PROMOTED),
+    ),
+    Invariant(
+        name="model/evaluation",
+        statement="after model.eval() the model drops nothing out and writes no running statistics",
+        reason="in evaluation what a model makes of a sample depends on the sample alone",
+        witness="dropout or running statistics that are active in training",
+        targets="PyTorch trainings",
+        trainings=OfTrainings(measure=evaluation.evaluation, dtypes=_PROMOTED, runs=1),
+    ),
+    Invariant(
+        name="model/samples",
+        statement="in evaluation mode what the model makes of one sample does not depend on others",
+        reason="a model is evaluated on one sample at a time, or on any batch",
+        witness="two samples that differ, and outputs with an axis of the samples",
+        targets="PyTorch trainings",
+        trainings=OfTrainings(measure=model_samples.samples, dtypes=_PROMOTED, runs=3),
+    ),
+    Invariant(
+        name="model/functions",
+        statement="the backward of a custom function is the derivative of its forward (float64)",
+        reason="autograd multiplies by it as by a derivative",
+        witness="an autograd.Function of one's own that is smooth, with a slope above its error",
+        targets="PyTorch trainings",
+        trainings=OfTrainings(
+            measure=functions.functions, compared="bound", dtypes=_PROMOTED, runs=1
+        ),
     ),
     Invariant(
         name="training/gradient",

@@ -35,6 +35,7 @@ from symmetry.torch.probes.loss_probe import TorchLossProbe
 from symmetry.torch.settings import SETTINGS, frames
 from symmetry.torch.state import held, parameters_of, write
 from symmetry.torch.trace import Tracer
+from symmetry.torch.trials.trial import TorchTrial
 from symmetry.training.run import Constant
 from symmetry.training.shown import Shown
 from symmetry.training.trace import Trace, weights
@@ -263,6 +264,11 @@ class TorchRun(Hooked):
         finally:
             self.on_loss, self.after_backward, self.before_update = kept
         return watch.shown(self.loss, self.tensors())
+
+    @property
+    def trial(self) -> TorchTrial:
+        """Tries the model; the run is thrown away afterwards."""
+        return TorchTrial(self)
 
     def states(self, steps: int, *, copy: bool = True) -> Iterator[dict[str, Array]]:
         """Yield the state after each of so many further steps."""

@@ -13,6 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 from symmetry.training.losses import LossProbe
 from symmetry.training.shown import Shown
 from symmetry.training.trace import Trace
+from symmetry.training.trial import Trial
 from symmetry.units.state import Array, State
 
 
@@ -376,6 +377,16 @@ class Differentiating(Run, Protocol):
 
     def gradients(self) -> dict[str, Array]:
         """Return copies of the gradients that there are, by the names of their parameters."""
+        ...
+
+
+@runtime_checkable
+class Tried(Run, Protocol):
+    """A run whose model can be tried beside its steps."""
+
+    @property
+    def trial(self) -> Trial:
+        """Tries the model; the run is thrown away afterwards."""
         ...
 
 

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 # The imports fill the list.
-from tests.faulty.trainings import runs, scripts, settings, told, units  # noqa: F401
+from tests.faulty.trainings import (  # noqa: F401
+    evaluation,
+    functions,
+    runs,
+    samples,
+    scripts,
+    settings,
+    told,
+    units,
+)
 from tests.faulty.trainings.fault import ENTRIES, Fault
 
 FAULTS: tuple[Fault, ...] = tuple(ENTRIES)

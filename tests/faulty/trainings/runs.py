@@ -365,7 +365,11 @@ class _SlopeOff(torch.autograd.Function):
         return grad * (1 - x**2)
 
 
-@fault("training/gradient", wrong="a slope is computed from the input instead of the output")
+@fault(
+    "training/gradient",
+    "model/functions",
+    wrong="a slope is computed from the input instead of the output",
+)
 def slope_of_the_input() -> Any:
     class Activation(nn.Module):
         def forward(self, x: Tensor) -> Tensor:

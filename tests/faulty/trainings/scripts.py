@@ -45,3 +45,33 @@ _enter(
     "symmetry/repeatable",
     wrong="noise is drawn by a generator that nobody seeds",
 )
+_enter(
+    "dropout_in_the_forward",
+    "model/evaluation",
+    wrong="a dropout layer is made in each forward, so that eval() never reaches it",
+)
+_enter(
+    "functional_dropout",
+    "model/evaluation",
+    wrong="F.dropout2d is called without the mode",
+)
+_enter(
+    "gates_over_the_batch",
+    "model/samples",
+    wrong="the softmax of a gate runs over the batch",
+)
+_enter(
+    "tagger_over_the_batch",
+    "model/samples",
+    wrong="a recurrent layer reads along the batch: batch_first is missing",
+)
+_enter(
+    "swish_by_hand",
+    "model/functions",
+    wrong="the derivative of a custom activation lacks a term",
+)
+_enter(
+    "loss_by_hand",
+    "model/functions",
+    wrong="the gradient of a custom loss is not divided by the number of samples",
+)

@@ -1,0 +1,90 @@
+"""``model/evaluation``: nothing drops out, and no running statistics move, in evaluation mode."""
+
+from collections.abc import Iterator
+
+from symmetry.law.measurement import Measurement, Violation
+from symmetry.law.note import Note
+from symmetry.training.run import Tried
+from symmetry.training.start import TrainingStart
+from symmetry.training.trial import Active, Evaluation, EvaluationCall
+from symmetry.units.words import count
+
+_AGAIN = "two calls after model.eval() give different outputs"
+_NOT_REACHED = (
+    "is not one of the model's modules, so eval() does not reach it: make it in __init__, and hold "
+    "it in an attribute or an nn.ModuleList"
+)
+# What is wrong, by what acts and why; the cure follows.
+_WRONG = {
+    ("dropout", "function"): f"dropout is active in evaluation mode ({_AGAIN}): this call does "
+    "not say training=self.training, and True is the default",
+    ("dropout", "module"): f"dropout is active in evaluation mode ({_AGAIN}): this layer "
+    f"{_NOT_REACHED}",
+    ("attention", "function"): f"attention drops out in evaluation mode ({_AGAIN}): pass "
+    "dropout_p=self.p if self.training else 0.0",
+    ("attention", "module"): f"attention drops out in evaluation mode ({_AGAIN}): this layer "
+    f"{_NOT_REACHED}",
+    ("statistics", "function"): "running statistics are written in evaluation mode: this call of "
+    "batch_norm says training=True; pass training=self.training",
+    ("statistics", "module"): "running statistics are written in evaluation mode: this layer "
+    f"{_NOT_REACHED}",
+}
+
+
+def evaluation(start: TrainingStart) -> Measurement:
+    """Repeat the calls of a step in evaluation mode, and see what still acts."""
+    run = start.begin(noise=True)
+    found = run.trial.in_evaluation() if isinstance(run, Tried) else Evaluation()
+    if not found.calls:
+        note = "no module of its model is called before the first loss"
+        return Measurement(counted=False, note=note, applies=False)
+    violation = next(filter(None, map(_violation, found.calls)), None)
+    if violation is not None:
+        return Measurement.violated(violation)
+    raised = next((f"{c.module} raises {c.raised}" for c in found.calls if c.raised), "")
+    if raised:
+        return Measurement(counted=False, note=f"cannot judge: in evaluation mode {raised}")
+    note = "" if found.acts else "neither dropout nor running statistics are active in training"
+    return Measurement(counted=found.acts, note=note, notes=tuple(_notes(found)))
+
+
+def _violation(call: EvaluationCall) -> Violation | None:
+    """Return what is wrong with a call; dropout has to show in its outputs."""
+    for active in call.active:
+        text = _WRONG.get((active.kind, active.cause))
+        if text and (call.differs or active.kind == "statistics"):
+            return Violation(text, 1, "", file=active.place.file, line=active.place.line)
+    return None
+
+
+def _notes(found: Evaluation) -> Iterator[Note]:
+    if found.off:
+        layers = count(found.off, "layer")
+        text = (
+            f"it trains in evaluation mode: {layers} with dropout or running statistics "
+            f"{'is' if found.off == 1 else 'are'} off; call model.train() before training"
+        )
+        yield _note("model/evaluation-mode", text, found.calls[0])
+    for call in found.calls:
+        named = [active for active in call.active if active.cause == "named"]
+        if call.differs and named:
+            text = (
+                "dropout is active in evaluation mode, because the call says so: if that is not "
+                "meant (Monte Carlo dropout), pass training=self.training"
+            )
+            yield _note("model/kept-dropout", text, named[0])
+        elif call.differs:
+            text = (
+                f"{call.module} gives other outputs each time in evaluation mode: it draws random "
+                "numbers; if that is not meant, draw only if self.training"
+            )
+            yield Note("model/draws", text, *_line(call))
+
+
+def _note(name: str, text: str, of: Active | EvaluationCall) -> Note:
+    return Note(name, text, of.place.file, of.place.line)
+
+
+def _line(call: EvaluationCall) -> tuple[str, int]:
+    place = next(iter(call.draws), call.place)
+    return place.file, place.line

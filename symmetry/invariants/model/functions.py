@@ -1,0 +1,58 @@
+"""``model/functions``: the backward of a custom function, against differences of its forward."""
+
+from symmetry.law.measurement import Measurement, Violation
+from symmetry.training.run import Tried
+from symmetry.training.start import TrainingStart
+from symmetry.training.trial import CustomFunction, Slope
+
+_TOLERANCE = 1e-5  # of the magnitudes that a slope is the sum of
+_ZERO = 1e-9  # of them: a forward that changes by less does not depend on the argument
+
+
+def functions(start: TrainingStart) -> Measurement:
+    """Compare what the backward of each custom function claims with differences of its forward."""
+    run = start.begin(noise=False)
+    tried = run.trial.custom_functions() if isinstance(run, Tried) else ()
+    if not tried:
+        note = "it calls no autograd.Function of its own"
+        return Measurement(counted=False, note=note, applies=False)
+    reasons: dict[str, str] = {}
+    counted, worst = False, 0.0
+    for function in tried:
+        for slope in function.slopes:
+            deviation, allowed = abs(slope.claimed - slope.narrow), _allowed(slope)
+            if why_not := _why_not(slope):
+                reasons[function.name] = why_not
+            elif deviation > allowed:
+                return Measurement.violated(_violation(function, slope))
+            else:
+                counted = counted or abs(slope.narrow) > allowed
+                worst = max(worst, deviation / allowed if allowed else 0.0)
+        if function.why_not:
+            reasons[function.name] = function.why_not
+    told = "; ".join(f"{name}: {why}" for name, why in reasons.items())
+    return Measurement(counted, margin=worst, note=told and f"cannot judge {told}")
+
+
+def _allowed(slope: Slope) -> float:
+    return _TOLERANCE * slope.size + 10 * abs(slope.wide - slope.narrow)
+
+
+def _why_not(slope: Slope) -> str:
+    """Say why differences decide nothing here; nothing if they do."""
+    if abs(slope.wide - slope.narrow) > _TOLERANCE * slope.size:
+        return f"it is not smooth in {slope.argument} here"
+    if abs(slope.narrow) <= _ZERO * slope.size:
+        return f"its forward does not depend on {slope.argument}"
+    return ""
+
+
+def _violation(function: CustomFunction, slope: Slope) -> Violation:
+    message = (
+        f"the backward of {function.name} is not the derivative of its forward: it claims that "
+        f"{slope.argument} changes the result by {slope.claimed:.6g} along a direction, and "
+        f"differences of the forward over two distances agree on {slope.narrow:.6g}; derive it "
+        "again, and test it with torch.autograd.gradcheck"
+    )
+    file, line = function.place.file, function.place.line
+    return Violation(message, 1, "", allowed=_allowed(slope), file=file, line=line)

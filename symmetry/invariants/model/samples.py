@@ -1,0 +1,76 @@
+"""``model/samples``: in evaluation mode the outputs of a sample do not depend on the others."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from symmetry.law.measurement import Measurement, Violation
+from symmetry.law.note import Note
+from symmetry.training.run import Tried
+from symmetry.training.start import TrainingStart
+from symmetry.training.trial import Mixer, SampleCall
+from symmetry.units.units import Order
+
+_NO_BATCH = "its batch is not known, or has no axis of at least two samples"
+
+
+def samples(start: TrainingStart) -> Measurement:
+    """Replace one sample of a batch, and see in evaluation mode which outputs change."""
+    count = start.fresh.samples
+    run = start.begin(noise=True)
+    if count is None or count < 2 or not isinstance(run, Tried):
+        return Measurement(counted=False, note=_NO_BATCH, applies=False)
+    changed = {}
+    for sample in dict.fromkeys((count // 2, 0)):
+        other = start.begin(order=_replaced(count, sample), noise=True)
+        assert isinstance(other, Tried)  # as the first is
+        changed[sample] = other.trial.calls()
+    calls = run.trial.with_samples(changed, count)
+    for call in calls:
+        if call.mixer is not None and (text := _wrong(call.mixer)):
+            place = call.mixer.place
+            return Measurement.violated(Violation(text, 1, "", file=place.file, line=place.line))
+    why_not = next((f"cannot judge: {call.why_not}" for call in calls if call.why_not), "")
+    counted = any(call.alone for call in calls)
+    note = "" if counted else why_not or "no module of its model is given one sample"
+    return Measurement(counted, note=note, notes=tuple(_notes(calls)))
+
+
+def _replaced(count: int, sample: int) -> Order:
+    """Return places of samples of which one is another's: its own sample is not there."""
+    places = np.arange(count)
+    places[sample] = (sample + 1) % count
+    return places
+
+
+def _wrong(mixer: Mixer) -> str:
+    """Say what is wrong with what mixes samples; nothing if it may be meant."""
+    depend = "in evaluation mode the outputs of a sample depend on the others"
+    shape, axis = mixer.shape, mixer.axis
+    if mixer.kind == "layout":
+        cure = f"batch_first={mixer.samples == 0}"
+        return (
+            f"{depend}: {mixer.operation} takes axis {axis} of its input {shape} for the samples, "
+            f"which lie in axis {mixer.samples}; make it with {cure}"
+        )
+    if mixer.kind == "softmax":
+        return (
+            f"{depend}: this softmax runs over axis {axis} of {shape}, which is that of the "
+            "samples; give it the axis of the classes, dim=-1"
+        )
+    if mixer.kind == "view":
+        return (
+            f"{depend}: to view it as {shape} puts entries of different samples into one row; keep "
+            "the axis of the samples, and permute axes that have to change places"
+        )
+    return ""
+
+
+def _notes(calls: Sequence[SampleCall]) -> Iterator[Note]:
+    """Yield a note for each line that mixes samples and may be meant to."""
+    for mixer in dict.fromkeys(call.mixer for call in calls if call.mixer is not None):
+        text = (
+            "in evaluation mode the outputs of a sample depend on the others: first by "
+            f"{mixer.operation}; if that is not meant, it runs over the axis of the samples"
+        )
+        yield Note("model/mixed-samples", text, mixer.place.file, mixer.place.line)

@@ -1,0 +1,137 @@
+"""What acts in evaluation mode: dropout that is not switched off, running statistics written."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import linecache
+from collections.abc import Callable, Iterable
+from itertools import islice
+from types import FrameType
+from typing import Any, Literal
+
+import torch
+import torch.overrides
+from torch import nn
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from symmetry.observe.place import Place, users_line
+from symmetry.torch.modes.callers import callers
+from symmetry.training.trial import Active
+
+_DROPOUTS = {
+    functional.dropout,
+    functional.dropout1d,
+    functional.dropout2d,
+    functional.dropout3d,
+    functional.alpha_dropout,
+    functional.feature_alpha_dropout,
+}
+_INNER = {functional.__file__, torch.overrides.__file__, __file__}  # between a call and its mode
+_POSITIONAL = 2  # arguments of dropout before ``training``
+
+
+class Acting(TorchFunctionMode):
+    """Sees dropout and running statistics that are active.
+
+    Parameters
+    ----------
+    modules
+        Those that ``train()`` and ``eval()`` of the model reach.
+
+    Attributes
+    ----------
+    found
+        What is active, each once.
+    """
+
+    def __init__(self, modules: Iterable[nn.Module]) -> None:
+        super().__init__()
+        self.found: dict[Active, None] = {}
+        self._modules = {*map(id, modules)}
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func in _DROPOUTS:
+            given = _bound(func, args, kwargs)
+            if given["training"] and given["p"] > 0:
+                self._see("dropout", named=_names_training)
+        elif func is functional.multi_head_attention_forward:
+            given = _bound(func, args, kwargs)
+            if given["training"] and given["dropout_p"] > 0:
+                self._see("attention", named=_names_training)
+        elif func is functional.scaled_dot_product_attention:
+            if kwargs.get("dropout_p", args[4] if len(args) > 4 else 0.0):
+                self._see("attention", named=lambda _: False)
+        elif func is functional.batch_norm:
+            given = _bound(func, args, kwargs)
+            if given["training"] and given["running_mean"] is not None:
+                self._see("statistics", named=lambda _: False)
+        return func(*args, **kwargs)
+
+    def _see(
+        self,
+        kind: Literal["dropout", "attention", "statistics"],
+        named: Callable[[FrameType], bool],
+    ) -> None:
+        frame = next(f for f in callers() if f.f_code.co_filename not in _INNER)
+        module = frame.f_locals.get("self")
+        cause: Literal["function", "module", "named"] = "named" if named(frame) else "function"
+        if isinstance(module, nn.Module):
+            if id(module) not in self._modules:
+                cause = "module"
+            elif type(module).__module__.startswith("torch.nn."):  # which was put into this mode
+                cause = "named"
+        self.found[Active(kind, cause, users_line())] = None
+
+
+class Draws(TorchDispatchMode):
+    """Notes the user's lines that draw random numbers.
+
+    Attributes
+    ----------
+    found
+        The lines, each once.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: dict[Place, None] = {}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if torch.Tag.nondeterministic_seeded in func.tags and "attention" not in func.name():
+            self.found[users_line()] = None
+        return func(*args, **(kwargs or {}))
+
+
+def _bound(func: Callable[..., Any], args: Any, kwargs: Any) -> dict[str, Any]:
+    bound = inspect.signature(func).bind(*args, **kwargs)
+    bound.apply_defaults()
+    return bound.arguments
+
+
+def _names_training(frame: FrameType) -> bool:
+    """Return whether the call that a frame is in gives ``training``; True if it cannot be read."""
+    call = _call_in(frame)
+    if call is None or any(isinstance(argument, ast.Starred) for argument in call.args):
+        return True
+    named = any(keyword.arg in ("training", None) for keyword in call.keywords)
+    return named or len(call.args) > _POSITIONAL
+
+
+def _call_in(frame: FrameType) -> ast.Call | None:
+    """Return the call that a frame is in, as it is written; None if there is no source."""
+    positions = next(islice(frame.f_code.co_positions(), frame.f_lasti // 2, None))
+    line, last, column, end = positions
+    if line is None or last is None:
+        return None
+    lines = [linecache.getline(frame.f_code.co_filename, n).encode() for n in range(line, last + 1)]
+    lines[-1] = lines[-1][:end]
+    lines[0] = lines[0][column:]
+    try:
+        written = ast.parse(b"(" + b"".join(lines) + b")", mode="eval").body
+    except (SyntaxError, ValueError):
+        return None
+    return written if isinstance(written, ast.Call) else None

@@ -1,0 +1,224 @@
+"""Custom derivatives: what the backward of a user's ``autograd.Function`` claims, and differences.
+
+    class Double(torch.autograd.Function):
+        forward(ctx, x):  return 2 * x        differences of the forward along a direction d: 2 * d
+        backward(ctx, g): return g            what its backward claims:                       1 * d
+
+The arguments of the first call of each class are kept while a step is taken. Afterwards the class
+is called again on copies of them in float64.
+"""
+
+from __future__ import annotations
+
+import inspect
+import linecache
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+from unittest.mock import patch
+
+import torch
+from torch import Tensor
+from torch.autograd.function import Function, _SingleLevelFunction
+from torch.utils._pytree import tree_map
+
+from symmetry.base import generators
+from symmetry.base.raised import in_one_line
+from symmetry.base.user_code import is_user_code
+from symmetry.observe.place import Place
+from symmetry.torch.modes.dtypes import widened
+from symmetry.torch.modes.recorder import tensors_in
+from symmetry.torch.trials.smoothness import Operations
+from symmetry.training.trial import CustomFunction, Slope
+
+_H = 1e-5  # of the differences, by the largest entry
+_LEAST = 1e-3  # taken for the largest entry of an argument of zeros
+_DECORATORS = 8  # lines that are searched for ``def``
+# Function.apply calls it; what replaces it is also called by an ``apply`` that was kept before.
+_APPLY = torch._C._FunctionBase.__dict__["apply"]
+
+
+def any_defined() -> bool:
+    """Return whether there is an ``autograd.Function`` that is the user's own."""
+    level = Function.__subclasses__()
+    while level:
+        if any(is_user_code(_backward_of(kind).__code__.co_filename) for kind in level):
+            return True
+        level = [child for kind in level for child in kind.__subclasses__()]
+    return False
+
+
+class CustomFunctions:
+    """Keeps the first call of each ``autograd.Function`` that is the user's own."""
+
+    def __init__(self) -> None:
+        self._calls: dict[type[Function], _FirstCall] = {}
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Keep the first calls that are made meanwhile."""
+
+        def apply(cls: type[Function], *args: Any) -> Any:
+            new = cls not in self._calls and is_user_code(_backward_of(cls).__code__.co_filename)
+            if not new or not torch.is_grad_enabled() or not _asking(args):
+                return _APPLY.__get__(None, cls)(*args)
+            call = self._calls[cls] = _FirstCall(cls, args)
+            result = _APPLY.__get__(None, cls)(*args)
+            call.follow(result)
+            return result
+
+        with patch.object(_SingleLevelFunction, "apply", classmethod(apply), create=True):
+            yield
+
+    def tried(self) -> list[CustomFunction]:
+        """Call each class again; return what its backward claims, and what differences say."""
+        with generators.kept(generators.shared()):
+            return [call.tried() for call in self._calls.values()]
+
+
+class _FirstCall:
+    """The first call of a class: its arguments, and the gradients that its scalar results got."""
+
+    def __init__(self, function: type[Function], args: Sequence[Any]) -> None:
+        self._function, self._asking = function, _asking(args)
+        self._args = tree_map(_copied, tuple(args))
+        self._gradients: dict[int, Tensor] = {}
+
+    def follow(self, result: Any) -> None:
+        """Keep the gradients that scalar results get: a loss may count on it that they are 1."""
+        for number, tensor in enumerate(tensors_in(result)):
+            if tensor.requires_grad and tensor.numel() == 1:
+                tensor.register_hook(partial(self._keep, number))
+
+    def _keep(self, number: int, gradient: Tensor) -> None:
+        self._gradients.setdefault(number, gradient.detach().clone())
+
+    def tried(self) -> CustomFunction:
+        """Return what its backward claims along one direction of each argument."""
+        backward = _backward_of(self._function)
+        name = self._function.__name__
+        place = Place(backward.__code__.co_filename, _line_of(backward))
+        try:
+            return CustomFunction(name, place, *self._slopes())
+        except Exception as error:
+            text = f"it raises when it is called again: {in_one_line(error)}"
+            return CustomFunction(name, place, why_not=text)
+
+    def _slopes(self) -> tuple[tuple[Slope, ...], str]:
+        """Return the slopes; without any, why its backward need not be a derivative."""
+        values = [self._args[number] for number in self._asking]
+        leaves = [value.clone().requires_grad_() for value in values]
+        given = [leaf.clone() for leaf in leaves]  # it may write into them
+        forward, args = Operations(given), self._with(given)
+        with forward:
+            results = self._call(args)
+        if why_not := _why_not(forward, values, given, results):
+            return (), why_not
+        weights = self._weights(results)
+        backward = Operations([*weights.values()])
+        with backward:
+            gradients = torch.autograd.grad(
+                [results[k] for k in weights], leaves, [*weights.values()], allow_unused=True
+            )
+        if backward.reads_more(forward):
+            return (), "its backward reads what its forward does not"
+        return tuple(
+            self._slope(k, gradient.double(), values, weights)
+            for k, gradient in enumerate(gradients)
+            if gradient is not None
+        ), ""
+
+    def _with(self, given: Sequence[Tensor]) -> list[Any]:
+        """Return its arguments with other tensors where a gradient is asked for."""
+        args = list(tree_map(_copied, self._args))
+        for number, tensor in zip(self._asking, given, strict=True):
+            args[number] = tensor
+        return args
+
+    def _call(self, args: Sequence[Any]) -> list[Tensor]:
+        """Call it again, with the same random numbers each time; return its tensors."""
+        torch.manual_seed(0)
+        return tensors_in(_APPLY.__get__(None, self._function)(*args))
+
+    def _weights(self, results: Sequence[Tensor]) -> dict[int, Tensor]:
+        """Return the gradient that each result is given: at random, but for that of a scalar."""
+        random = torch.Generator().manual_seed(0)
+        weights = {}
+        for number, tensor in enumerate(results):
+            if tensor.requires_grad and tensor.is_floating_point():
+                known = self._gradients.get(number, torch.ones_like(tensor))
+                drawn = torch.randn(tensor.shape, generator=random, dtype=tensor.dtype)
+                weights[number] = known.to(tensor.dtype) if tensor.numel() == 1 else drawn
+        return weights
+
+    def _slope(
+        self, k: int, gradient: Tensor, values: Sequence[Tensor], weights: dict[int, Tensor]
+    ) -> Slope:
+        """Return the slope along a random direction of one of the values."""
+        random = torch.Generator().manual_seed(k)
+        direction = 2.0 * torch.randint(0, 2, values[k].shape, generator=random) - 1
+
+        def along(distance: float) -> float:
+            moved = [value.clone().requires_grad_() for value in values]
+            moved[k] = moved[k] + distance * direction
+            results = self._call(self._with([tensor.clone() for tensor in moved]))
+            return sum(float((results[n].detach() * w).sum()) for n, w in weights.items())
+
+        h = _H * max(float(values[k].abs().max()), _LEAST)
+        wide, narrow = ((along(d) - along(-d)) / (2 * d) for d in (h, h / 2))
+        terms = gradient * direction
+        size = float(terms.abs().sum()) + abs(narrow)
+        name = _argument(self._function, self._asking[k])
+        return Slope(name, float(terms.sum()), wide, narrow, size)
+
+
+def _why_not(
+    forward: Operations,
+    values: Sequence[Tensor],
+    given: Sequence[Tensor],
+    results: Sequence[Tensor],
+) -> str:
+    """Say why a backward need not be the derivative of a forward; nothing if it has to be."""
+    numbers = [t.detach() for t in results if t.is_floating_point()]
+    if not any(t.requires_grad for t in results):
+        return "its results require no gradient"
+    if forward.why_not:
+        return forward.why_not
+    if any(a.shape == b.shape and torch.equal(a, b) for a in numbers for b in values):
+        return "its forward hands an input on: what it does is done by its backward"
+    if any(t.numel() > 1 and not forward.reads(t) for t in given):
+        return "its backward reads what its forward does not"
+    return ""
+
+
+def _asking(args: Sequence[Any]) -> tuple[int, ...]:
+    """Return the numbers of the arguments that a gradient is asked of."""
+    tensors = ((k, a) for k, a in enumerate(args) if isinstance(a, Tensor) and a.requires_grad)
+    return tuple(k for k, tensor in tensors if tensor.is_floating_point() and tensor.numel())
+
+
+def _copied(value: Any) -> Any:
+    """Return a copy of a tensor in the widest dtype of its kind."""
+    return widened(value.detach()).clone() if isinstance(value, Tensor) else value
+
+
+def _backward_of(function: type[Function]) -> Callable[..., Any]:
+    """Return the function that computes the gradients, without what PyTorch wraps around it."""
+    name = "vjp" if function.backward is Function.backward else "backward"
+    backward: Callable[..., Any] = inspect.unwrap(getattr(function, name))
+    return backward
+
+
+def _line_of(function: Callable[..., Any]) -> int:
+    """Return the line of ``def``: a code object begins with its decorators."""
+    file, first = function.__code__.co_filename, function.__code__.co_firstlineno
+    lines = range(first, first + _DECORATORS)
+    return next((n for n in lines if linecache.getline(file, n).lstrip().startswith("def ")), first)
+
+
+def _argument(function: type[Function], number: int) -> str:
+    """Return the name of an argument of ``apply`` in the forward."""
+    names = [*inspect.signature(inspect.unwrap(function.forward)).parameters]
+    own = names if function.setup_context is not Function.setup_context else names[1:]
+    return own[number] if number < len(own) else own[-1]  # of *args

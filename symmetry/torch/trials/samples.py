@@ -1,0 +1,94 @@
+"""The first calls of a step in evaluation mode, with one sample of the batch replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from symmetry.base.raised import in_one_line
+from symmetry.torch.modes.recorder import tensors_in
+from symmetry.torch.trials.first_calls import FirstCall, Steps, at_first_loss
+from symmetry.torch.trials.mixing import Mixing
+from symmetry.torch.trials.rows import axes_of, differ, pairs_alone
+from symmetry.training.trial import SampleCall
+
+_QUANTISATION = "torch.ao.quantization"
+
+
+def with_samples(
+    run: Steps, changed: Mapping[int, Sequence[FirstCall]], count: int
+) -> list[SampleCall]:
+    """Take the next step up to its first loss; repeat its calls with one sample replaced."""
+    found: list[SampleCall | None] = []
+
+    def use(calls: list[FirstCall]) -> None:
+        run.model.eval()
+        for sample, others in changed.items():
+            pairs = zip(calls, others, strict=False)
+            found.extend(_judged(call, other, count, sample) for call, other in pairs)
+
+    at_first_loss(run, use)
+    return [call for call in found if call is not None]
+
+
+def _judged(call: FirstCall, other: FirstCall, count: int, sample: int) -> SampleCall | None:
+    """Say what one sample changes in a call; None if it is not given to this call."""
+    say = partial(SampleCall, call.name, call.place)
+    a, b = tensors_in(call.given), tensors_in(other.given)
+    if [t.shape for t in a] != [t.shape for t in b]:
+        return say(why_not="it is called with other shapes for another sample")
+    moved = [(x, y) for x, y in zip(a, b, strict=True) if differ(x, y)]
+    if not moved:
+        return None
+    if not all(axes_of(x, y, count, sample) for x, y in moved):
+        return say(why_not="its samples are combined before they reach the model")
+    if why_not := _excuse(call.module):
+        return say(why_not=why_not)
+    call.module.eval()
+    try:
+        own, others = tensors_in(call.again()), tensors_in(call.again(other.given))
+        alone = _alone(own, others, count, sample)
+        if alone is None:
+            return say(why_not="its outputs have no axis of the samples")
+        mixing = Mixing(call.module, count, sample)
+        mixer = None if alone else mixing.first(call.again, lambda: call.again(other.given))
+    except Exception as error:
+        return say(why_not=f"in evaluation mode it raises {in_one_line(error)}")
+    if not alone and mixer is None:
+        return say(why_not="no operation was found that takes its samples together")
+    return say(alone=alone, mixer=mixer)
+
+
+def _excuse(module: nn.Module) -> str:
+    """Say why outputs may rightly depend on the whole batch; nothing if nothing is known."""
+    for layer in module.modules():
+        if isinstance(layer, _BatchNorm) and layer.running_mean is None:
+            return "a batch normalisation without running statistics is in it"
+        if type(layer).__module__.startswith(_QUANTISATION):
+            return "fake quantisation takes its scale from the batch"
+    return ""
+
+
+def _alone(own: Sequence[Any], others: Sequence[Any], count: int, sample: int) -> bool | None:
+    """Return whether outputs differ at one sample alone; None if none has an axis of samples."""
+    known = [
+        _alone_in(a, b, count, sample)
+        for a, b in zip(own, others, strict=False)
+        if a.shape == b.shape
+    ]
+    judged = [alone for alone in known if alone is not None]
+    return all(judged) if judged else None
+
+
+def _alone_in(a: Tensor, b: Tensor, count: int, sample: int) -> bool | None:
+    if count not in a.shape and not any(n and n % count == 0 for n in a.shape):
+        return None
+    if not differ(a, b):
+        return None
+    found = bool(axes_of(a, b, count, sample)) or pairs_alone(a, b, count, sample)
+    # A length that is a multiple by chance accuses nothing.
+    return found or (False if count in a.shape else None)

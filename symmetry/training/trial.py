@@ -1,0 +1,207 @@
+"""What the trials of a run return: measured facts about its model, which invariants judge."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from symmetry.observe.place import Place
+
+
+@dataclass(frozen=True)
+class Slope:
+    """How a custom function's result changes along one direction of one of its arguments.
+
+    Attributes
+    ----------
+    argument
+        Its name in the forward.
+    claimed
+        What its backward says.
+    wide, narrow
+        What differences of its forward say, over a step and over half of it.
+    size
+        The sum of the magnitudes that ``claimed`` is the sum of, and that of ``narrow``.
+    """
+
+    argument: str
+    claimed: float
+    wide: float
+    narrow: float
+    size: float
+
+
+@dataclass(frozen=True)
+class CustomFunction:
+    """One ``autograd.Function`` of the user, tried on the arguments of its first call.
+
+    Attributes
+    ----------
+    name
+        That of its class.
+    place
+        Where its backward is defined.
+    slopes
+        One for each argument that backward returns a gradient of.
+    why_not
+        Why its backward need not be the derivative of its forward; empty if it has to be.
+    """
+
+    name: str
+    place: Place
+    slopes: tuple[Slope, ...] = ()
+    why_not: str = ""
+
+
+@dataclass(frozen=True)
+class Active:
+    """Something that acts in evaluation mode as in training mode.
+
+    Attributes
+    ----------
+    kind
+        Dropout of entries, dropout of attention weights, or the writing of running statistics.
+    cause
+        Why it does not follow the mode: ``"function"`` that is not given it, ``"module"`` that is
+        not one of the model's, or ``"named"``: the call itself says so.
+    place
+        The user's line.
+    """
+
+    kind: Literal["dropout", "attention", "statistics"]
+    cause: Literal["function", "module", "named"]
+    place: Place
+
+
+@dataclass(frozen=True)
+class EvaluationCall:
+    """The first call of a module, repeated in evaluation mode.
+
+    Attributes
+    ----------
+    module
+        The name of its class.
+    place
+        The user's line that calls it.
+    active
+        What acts all the same.
+    draws
+        Where random numbers are drawn.
+    differs
+        Whether another seed gives another output.
+    raised
+        What it raises in evaluation mode; empty if nothing.
+    """
+
+    module: str
+    place: Place
+    active: tuple[Active, ...] = ()
+    draws: tuple[Place, ...] = ()
+    differs: bool = False
+    raised: str = ""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What the modules of a step do in evaluation mode.
+
+    Attributes
+    ----------
+    calls
+        The first outermost call of each module.
+    acts
+        Whether dropout or running statistics are active in training.
+    off
+        How many layers with dropout or running statistics a training leaves in evaluation mode,
+        if it leaves the whole model so.
+    """
+
+    calls: tuple[EvaluationCall, ...] = ()
+    acts: bool = False
+    off: int = 0
+
+
+@dataclass(frozen=True)
+class Mixer:
+    """What first makes the outputs of a sample depend on another one.
+
+    Attributes
+    ----------
+    kind
+        ``"layout"``: a module takes another axis for that of the samples. ``"softmax"``: it runs
+        over the samples. ``"view"``: entries of different samples come to lie in one row.
+        ``"other"``: anything else.
+    operation
+        The module or the operation.
+    shape
+        That of the module's input, or of the operation's result.
+    axis, samples
+        The axis that a module takes for that of the samples, or that a softmax runs over; and that
+        which they lie in.
+    constant
+        Whether the operation combines samples with a tensor that no sample changes.
+    place
+        The user's line.
+    """
+
+    kind: Literal["layout", "softmax", "view", "other"]
+    operation: str
+    shape: tuple[int, ...]
+    axis: int
+    samples: int
+    constant: bool
+    place: Place
+
+
+@dataclass(frozen=True)
+class SampleCall:
+    """The first call of a module in evaluation mode, with one sample replaced by another one.
+
+    Attributes
+    ----------
+    module
+        The name of its class.
+    place
+        The user's line that calls it.
+    alone
+        Whether the outputs of this sample alone changed.
+    mixer
+        If others changed: what mixed them first.
+    why_not
+        Why nothing can be said; empty if something can.
+    """
+
+    module: str
+    place: Place
+    alone: bool = False
+    mixer: Mixer | None = None
+    why_not: str = ""
+
+
+class Trial(Protocol):
+    """Tries the model of one run, which is thrown away afterwards."""
+
+    def custom_functions(self) -> Sequence[CustomFunction]:
+        """Take the next step; return the custom functions that it calls, each tried once more."""
+        ...
+
+    def in_evaluation(self) -> Evaluation:
+        """Take the next step up to its first loss; repeat its calls in evaluation mode."""
+        ...
+
+    def calls(self) -> Any:
+        """Take the next step up to its first loss; return what its modules were called with."""
+        ...
+
+    def with_samples(self, changed: Mapping[int, Any], count: int) -> Sequence[SampleCall]:
+        """Take the next step up to its first loss; repeat its calls with one sample replaced.
+
+        Parameters
+        ----------
+        changed
+            By the number of a sample, the ``calls`` of a run whose batch has another one there.
+        count
+            How many samples a batch has.
+        """
+        ...

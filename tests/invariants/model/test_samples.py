@@ -1,0 +1,69 @@
+"""``model/samples``: what is said of models in which samples depend on each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from symmetry.invariants.model.samples import samples
+from symmetry.training.start import TrainingStart
+from symmetry.training.target import TrainingTarget
+from tests.faulty.trainings import samples as broken
+from tests.sound.trainings import samples as sound
+from tests.sound.trainings.steps import mlp_sgd
+
+BEGINS = "in evaluation mode the outputs of a sample depend on the others: "
+
+
+def measured(make):
+    return samples(TrainingStart(TrainingTarget("training", make), "float64"))
+
+
+@pytest.mark.parametrize(
+    ("make", "source", "said"),
+    [
+        (
+            broken.recurrence_over_the_samples,
+            "hidden, _ = self.rnn(x)",
+            (
+                "LSTM takes axis 1 of its input (6, 5, 8) for the samples, which lie in axis 0; "
+                "make it with batch_first=True"
+            ),
+        ),
+        (
+            broken.softmax_over_the_samples,
+            "gates = torch.softmax(self.gate(x), dim=0)",
+            (
+                "this softmax runs over axis 0 of (6, 3), which is that of the samples; give it "
+                "the axis of the classes, dim=-1"
+            ),
+        ),
+        (
+            broken.view_of_two_samples_in_a_row,
+            "hidden = torch.relu(self.into(x.mean(1).view(-1, 16)))",
+            (
+                "to view it as (3, 16) puts entries of different samples into one row; keep the "
+                "axis of the samples, and permute axes that have to change places"
+            ),
+        ),
+    ],
+)
+def test_the_line_and_the_cure_are_named(make, source, said):
+    violation = measured(make).violation
+    lines = Path(broken.__file__).read_text().splitlines()
+    assert violation.message == BEGINS + said
+    assert violation.file == broken.__file__
+    assert lines[violation.line - 1].strip() == source
+
+
+def test_what_may_be_meant_is_a_note():
+    (note,) = measured(sound.rows_of_a_table_attend_to_each_other).notes
+    assert note.text.startswith(f"{BEGINS}first by MultiheadAttention; ")
+    assert note.file == sound.__file__
+
+
+def test_without_a_batch_there_is_nothing_to_judge():
+    found = measured(mlp_sgd)
+    assert not found.applies
+    assert found.note == "its batch is not known, or has no axis of at least two samples"

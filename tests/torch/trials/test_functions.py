@@ -1,0 +1,124 @@
+"""Custom functions that are called again: what their backward claims, and differences."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch.autograd import Function
+
+from symmetry.torch.trials.functions import CustomFunctions, any_defined
+
+
+class Cube(Function):
+    @staticmethod
+    def forward(ctx, x, times):
+        ctx.save_for_backward(x)
+        ctx.times = times
+        return times * x**3
+
+    @staticmethod
+    def backward(ctx, grad):
+        (x,) = ctx.saved_tensors
+        return grad * 2 * ctx.times * x**2, None  # the derivative has a 3
+
+
+class Total(Function):
+    """Its backward takes for granted that its gradient is 1."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.shape = x.shape
+        return x.sum()
+
+    @staticmethod
+    def backward(ctx, grad):
+        return torch.ones(ctx.shape)
+
+
+def tried(call):
+    """Return the custom functions that a call makes, tried once more."""
+    functions = CustomFunctions()
+    with functions.watching():
+        call()
+    return functions.tried()
+
+
+def parameter(*shape):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(0)).requires_grad_()
+
+
+def test_a_slope_is_claimed_and_measured():
+    (cube,) = tried(lambda: Cube.apply(parameter(3, 2), 0.5))
+    (slope,) = cube.slopes
+    assert (cube.name, cube.why_not, slope.argument) == ("Cube", "", "x")
+    assert slope.narrow == pytest.approx(1.5 * slope.claimed)
+    assert slope.wide == pytest.approx(slope.narrow)
+
+
+def test_its_place_is_the_line_of_its_backward():
+    (cube,) = tried(lambda: Cube.apply(parameter(3), 2.0))
+    lines = Path(__file__).read_text().splitlines()
+    assert cube.place.file == __file__
+    assert lines[cube.place.line - 1].strip() == "def backward(ctx, grad):"
+
+
+def test_an_apply_that_was_kept_is_seen():
+    kept = Cube.apply
+    assert [function.name for function in tried(lambda: kept(parameter(2), 1.0))] == ["Cube"]
+
+
+def test_only_the_first_call_of_a_class_is_tried():
+    x = parameter(2)
+    assert len(tried(lambda: (Cube.apply(x, 1.0), Cube.apply(x, 2.0)))) == 1
+
+
+def test_calls_without_gradients_are_not_tried():
+    def call():
+        Cube.apply(parameter(2).detach(), 1.0)
+        with torch.no_grad():
+            Cube.apply(parameter(2), 1.0)
+
+    assert tried(call) == []
+
+
+def test_random_numbers_go_on_as_if_nothing_was_tried():
+    functions = CustomFunctions()
+    with functions.watching():
+        Cube.apply(parameter(2), 1.0)
+    before = torch.get_rng_state()
+    functions.tried()
+    assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.parametrize(("weight", "right"), [(1.0, True), (3.0, False)])
+def test_a_scalar_result_is_given_the_gradient_that_it_got(weight, right):
+    (total,) = tried(lambda: (weight * Total.apply(parameter(3))).backward())
+    (slope,) = total.slopes
+    assert (slope.claimed == pytest.approx(slope.narrow)) == right
+
+
+def test_a_function_that_cannot_be_called_again_says_why():
+    class Once(Function):
+        calls = 0
+
+        @staticmethod
+        def forward(ctx, x):
+            Once.calls += 1
+            if Once.calls > 1:
+                raise ValueError("only once")
+            return 2 * x
+
+        @staticmethod
+        def backward(ctx, grad):
+            return 2 * grad
+
+    (once,) = tried(lambda: Once.apply(parameter(2)))
+    assert once.slopes == ()
+    assert "raises when it is called again" in once.why_not
+    assert "only once" in once.why_not
+
+
+def test_functions_of_ones_own_are_known():
+    assert any_defined()

@@ -1,0 +1,137 @@
+"""The trial of a run: what its modules are called with, and calls that are repeated."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from symmetry.training.target import TrainingTarget
+
+COUNT, SAMPLE = 4, 2
+
+
+class Net(nn.Module):
+    """A model that is called as a whole, with a layer that mixes samples if one is given."""
+
+    def __init__(self, mix=lambda x: x):
+        super().__init__()
+        self.into, self.drop, self.out = nn.Linear(3, 5), nn.Dropout(0.5), nn.Linear(5, 2)
+        self.mix = mix
+
+    def forward(self, x):
+        return self.out(self.mix(self.drop(self.into(x))))
+
+
+def begun(model, order=None, updated=()):
+    """Return a run whose batch has four samples; updates are noted."""
+
+    def make():
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+
+        def step(x):
+            F.cross_entropy(model(x), torch.arange(len(x)) % 2).backward()
+            optimizer.step()
+            if updated != ():
+                updated.append(True)
+
+        draw = torch.Generator().manual_seed(0)
+        x = torch.randn(COUNT, 3, generator=draw)
+        return model, step, {"batch": lambda _: x}
+
+    return TrainingTarget("net", make).start(dtype="float64", order=order)
+
+
+def changed(model):
+    places = np.arange(COUNT)
+    places[SAMPLE] = 3
+    return begun(model, places).trial.calls()
+
+
+def repeated(model):
+    """Return what is said of the model with one sample replaced."""
+    other = changed(model)
+    return begun(model).trial.with_samples({SAMPLE: other}, COUNT)
+
+
+def test_a_step_ends_at_its_first_loss():
+    updated = []
+    (call,) = begun(Net(), updated=updated).trial.calls()
+    assert (call.name, updated) == ("Net", [])
+    assert call.place.source.startswith("F.cross_entropy(model(x)")
+
+
+def test_dropout_acts_in_training_and_not_in_evaluation():
+    found = begun(Net()).trial.in_evaluation()
+    (call,) = found.calls
+    assert (found.acts, found.off) == (True, 0)
+    assert (call.active, call.differs, call.raised) == ((), False, "")
+
+
+def test_layers_that_are_left_off_are_counted():
+    found = begun(Net().eval()).trial.in_evaluation()
+    assert (found.acts, found.off) == (False, 1)
+
+
+def test_what_cannot_be_called_in_evaluation_says_why():
+    class Training(Net):
+        def forward(self, x):
+            if not self.training:
+                raise RuntimeError("for training alone")
+            return super().forward(x)
+
+    (call,) = begun(Training()).trial.in_evaluation().calls
+    assert "for training alone" in call.raised
+
+
+def test_a_sample_that_stays_alone():
+    (call,) = repeated(Net())
+    assert (call.alone, call.mixer, call.why_not) == (True, None, "")
+
+
+@pytest.mark.parametrize(
+    ("mix", "kind", "operation", "constant"),
+    [
+        (lambda x: x.softmax(0), "softmax", "softmax", False),
+        (lambda x: x.view(2, 10).tanh().softmax(1).view(4, 5), "view", "view", False),
+        (lambda x: x.view(2, 10).tanh().view(4, 5) - x.mean(0), "other", "mean", False),
+        (lambda x: x - x.mean(0), "other", "mean", False),
+        (lambda x: x + torch.eye(4).roll(1, 0).to(x) @ x, "other", "mm", True),
+        (lambda x: x.flip(0), "other", "flip", False),
+    ],
+)
+def test_the_first_operation_that_mixes_samples_is_named(mix, kind, operation, constant):
+    (call,) = repeated(Net(mix))
+    mixer = call.mixer
+    assert not call.alone
+    assert (mixer.kind, mixer.operation, mixer.constant) == (kind, operation, constant)
+    assert mixer.place.file == __file__
+
+
+def test_a_view_that_is_taken_back_mixes_nothing():
+    (call,) = repeated(Net(lambda x: x.view(2, 10).tanh().view(4, 5)))
+    assert call.alone
+
+
+def test_a_layer_that_takes_another_axis_for_the_samples():
+    class Recurrent(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.rnn, self.out = nn.GRU(1, 5), nn.Linear(5, 2)
+
+        def forward(self, x):
+            return self.out(self.rnn(x.unsqueeze(-1))[0][:, -1])
+
+    (call,) = repeated(Recurrent())
+    mixer = call.mixer
+    assert (mixer.kind, mixer.operation) == ("layout", "GRU")
+    assert (mixer.shape, mixer.axis, mixer.samples) == ((4, 3, 1), 1, 0)
+
+
+def test_statistics_of_the_batch_are_an_excuse():
+    model = Net()
+    model.mix = nn.BatchNorm1d(5, track_running_stats=False)
+    (call,) = repeated(model)
+    assert call.why_not == "a batch normalisation without running statistics is in it"
