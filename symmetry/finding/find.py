@@ -1,54 +1,76 @@
-"""Finding the groups of equal units of a training, and what becomes of every parameter axis."""
+"""Finding the groups of interchangeable units of a training, and the reasons for all other axes."""
 
 import math
 
 import numpy as np
 
 from symmetry.finding.coverage import Coverage, Tell
-from symmetry.finding.groups import Groups
+from symmetry.finding.groups import GroupSearch
 from symmetry.finding.naming import named
-from symmetry.finding.reasons import (
-    Reasons,
-    capacity,
-    modules_without_gradient,
-    units_without_gradient,
-)
+from symmetry.finding.reasons import Reasons
 from symmetry.finding.rehearsal import Rehearsal
 from symmetry.finding.siblings import siblings
 from symmetry.finding.solver import Solver
+from symmetry.finding.tally import capacity, modules_without_gradient, units_without_gradient
 from symmetry.training.target import TrainingTarget
 from symmetry.units.units import Units
 
 
-@np.errstate(all="ignore")  # masks of -1e308, and slices that are moved far, overflow by rights
+@np.errstate(all="ignore")  # masks of -1e308, and slices that are moved far, may overflow
 def find(training: TrainingTarget, progress: Tell = lambda *_: None) -> Coverage:
-    """Find all groups of equal units in the parameters and buffers of a training's model.
+    """Find all groups of interchangeable units in a model's parameters and buffers.
 
     Parameters
     ----------
     training
         Its first two steps are taken several times, most of them only up to their losses.
     progress
-        Is told what is being done: the parameter whose slices are tried, its number, of how many.
+        Is called with each stage of the work: the parameter whose slices are tried, its number, and
+        how many there are.
 
     Raises
     ------
     TrainingError
-        When the training cannot be run, its step has no loss, or the loss is not finite; or when
-        ranks hold its parameters in parts, whose slices cannot be exchanged one by one.
+        If the training cannot be run, its step has no loss, or the loss is not finite; or if ranks
+        hold its parameters in parts, whose slices cannot be exchanged one by one.
     """
     progress("first steps", 0, 1)
     rehearsal = Rehearsal.begin(training)
-    trained, reached = rehearsal.first.trained, rehearsal.first.gradients.entries
+    trained, gradients = rehearsal.first.trained, rehearsal.first.gradients.entries
     solver = Solver(rehearsal.trace())
-    search = Groups(solver, rehearsal.tolerance, trained, progress)
-    candidates = [] if rehearsal.silent else search.find()
+    search = GroupSearch(solver, rehearsal.tolerance, trained, progress)
+    candidates = [] if rehearsal.silent else search.run()
     progress("all groups at once", 0, 1)
-    groups = rehearsal.survivors(candidates, excused=search.excused)
-    shapes = {name: array.shape for name, array in rehearsal.start.items()}
+    groups = rehearsal.survivors(candidates, excused=search.proof.excused)
     progress("modules in lists", 0, 1)
-    reasons = Reasons(solver, search.unused, trained, rehearsal.reached, rehearsal.layers)
-    free = [slot for slot, _ in reasons.left(groups) if reasons.has_gradient(slot[0])]
+    reasons = Reasons(solver, search.unused, trained, rehearsal.gradients, rehearsal.layers)
+    groups += _modules(rehearsal, solver, search, reasons, groups)
+    shapes = {name: array.shape for name, array in rehearsal.start.items()}
+    groups = named(groups, shapes, rehearsal.output_on_axis_1)
+    return Coverage(
+        rehearsal.model,
+        tuple(groups),
+        tuple(capacity(units, groups, shapes) for units in groups),
+        tuple(reasons.uncovered(groups)),
+        tuple(f"{name} at {place}" for name, place in rehearsal.random),
+        {units.name: units_without_gradient(units, gradients) for units in groups},
+        tuple(reasons.without_units(groups)),
+        modules_without_gradient(trained, rehearsal.gradients),
+        sum(math.prod(shapes[name]) for name in trained if name in shapes),
+    )
+
+
+def _modules(
+    rehearsal: Rehearsal,
+    solver: Solver,
+    search: GroupSearch,
+    reasons: Reasons,
+    groups: list[Units],
+) -> list[Units]:
+    """Return the groups of whole modules, and of stacked ones, beside the groups of a search."""
+    shapes = {name: array.shape for name, array in rehearsal.start.items()}
+    gradients = rehearsal.first.gradients.entries
+    free = [axis for axis, _ in reasons.free_axes(groups) if reasons.has_gradient(axis[0])]
     free += [  # buffers, as the biases of routers
         (name, axis)
         for name in rehearsal.steps.buffers
@@ -57,24 +79,12 @@ def find(training: TrainingTarget, progress: Tell = lambda *_: None) -> Coverage
     ]
 
     def holds(units: Units) -> bool:
-        if len(units_without_gradient(units, reached)) == units.count:
+        if len(units_without_gradient(units, gradients)) == units.count:
             return False
-        # A loop over experts does not perform the same where one that no sample chose has some.
-        # What a router makes of them is another array.
-        chosen = solver.chooses and any(not part.arrays for part in units.parts[1:])
-        holds = chosen or search.holds(units)
-        return holds and bool(rehearsal.survivors([units], groups, search.excused))
+        # The trace of a loop over experts skips those that no sample has selected, and cannot be
+        # repeated with others. Only the steps themselves can prove them.
+        unrepeatable = solver.selects and any(not part.arrays for part in units.parts[1:])
+        provable = unrepeatable or search.proof.holds(units)
+        return provable and bool(rehearsal.survivors([units], groups, search.proof.excused))
 
-    wholes = siblings(shapes, free, holds)
-    groups = named([*groups, *wholes], shapes, rehearsal.turned)
-    return Coverage(
-        rehearsal.model,
-        tuple(groups),
-        tuple(capacity(units, groups, shapes) for units in groups),
-        tuple(reasons.uncovered(groups)),
-        tuple(f"{name} at {place}" for name, place in rehearsal.random),
-        {units.name: units_without_gradient(units, reached) for units in groups},
-        tuple(reasons.without_units(groups)),
-        modules_without_gradient(trained, rehearsal.reached),
-        sum(math.prod(shapes[name]) for name in trained if name in shapes),
-    )
+    return [*siblings(shapes, free, holds)]

@@ -73,10 +73,27 @@ class Trace:
     maker: dict[int, int] = field(default_factory=dict)
     users: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
 
+    # These are computed once: the first look at them comes after the last ``add``.
+
     @cached_property
     def names(self) -> dict[int, str]:
         """The leaves' names, by their numbers."""
         return {number: name for name, number in self.leaves.items()}
+
+    @cached_property
+    def from_leaves(self) -> set[int]:
+        """The leaves, and the values that are computed from them."""
+        return self.downstream({*self.leaves.values()})
+
+    @cached_property
+    def into_loss(self) -> set[int]:
+        """The loss, and the values that it is computed from."""
+        return self.upstream({self.loss})
+
+    @cached_property
+    def into_results(self) -> set[int]:
+        """The loss, the final values of the leaves, and the values these are computed from."""
+        return self.upstream({self.loss, *map(self.finals.__getitem__, self.leaves)})
 
     def add(self, node: Node) -> None:
         """Add an operation: its inputs and outputs are among the values."""
@@ -97,20 +114,20 @@ class Trace:
             return None
 
     def upstream(self, values: set[int]) -> set[int]:
-        """Return the values that these are made of, themselves included."""
-        found = set(values)
+        """Return these values, and all that they are computed from."""
+        sources = set(values)
         for node in reversed(self.nodes):
-            if not found.isdisjoint(node.outputs):
-                found.update(node.inputs)
-        return found
+            if not sources.isdisjoint(node.outputs):
+                sources.update(node.inputs)
+        return sources
 
     def downstream(self, values: set[int]) -> set[int]:
-        """Return the values that are made of these, themselves included."""
-        found = set(values)
+        """Return these values, and all that is computed from them."""
+        results = set(values)
         for node in self.nodes:
-            if not found.isdisjoint(node.inputs):
-                found.update(node.outputs)
-        return found
+            if not results.isdisjoint(node.inputs):
+                results.update(node.outputs)
+        return results
 
 
 def weights(count: int) -> Sequence[float]:

@@ -3,37 +3,67 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from symmetry.finding.groups import Groups
+from symmetry.finding.exchange.endings import Stuck
+from symmetry.finding.groups import GroupSearch
 from symmetry.finding.solver import Solver
-from symmetry.units.units import Part
+from symmetry.units.units import Part, Units
 from tests.finding.traces import Steps, network, normal, square_error
 
 
 def searched(trace):
     """Return a search that has found all groups."""
-    search = Groups(Solver(trace), 1e-12, {*trace.leaves}, lambda *_: None)
-    search.find()
+    search = GroupSearch(Solver(trace), 1e-12, {*trace.leaves}, lambda *_: None)
+    search.run()
     return search
+
+
+def example(factors=1.0):
+    """Return the trace of the module's example, whose hidden units may be multiplied."""
+    steps = Steps(W1=normal(4, 3), b1=normal(4, 1), W2=normal(2, 4))
+    h = steps.apply(np.matmul, steps.W1, steps.data(normal(3, 6)))
+    total = steps.apply(np.add, h, steps.b1)
+    scaled = steps.apply(lambda t: np.tanh(t) * factors, total)
+    y = steps.apply(np.matmul, steps.W2, scaled)
+    return steps.end(steps.apply(square_error, y, steps.data(normal(2, 6))))
+
+
+def test_the_example_of_the_module():
+    """Each step does what the worked example says, and the answer is the one that it gives."""
+    parts = Part("W1", 0), Part("b1", 0), Part("W2", 1)
+    trace = example()
+    search = GroupSearch(Solver(trace), 1e-12, {"W1", "b1", "W2"}, lambda *_: None)
+    assert search.proof.matters(Units("", 2, parts))
+    assert search.proof.holds(Units("", 4, parts))
+    assert search.run() == [Units("", 4, parts)]
+    for name, axis in (("W1", 1), ("W2", 0)):
+        with pytest.raises(Stuck):
+            Solver(trace).solve({trace.leaves[name]: ((axis, ((0, 1),), ()),)})
+
+
+def test_the_example_of_the_module_with_an_odd_unit():
+    trace = example(np.array([[1.0], [1.0], [2.0], [1.0]]))
+    (units,) = searched(trace).groups
+    assert [*units.along("W1", 0)] == [*units.along("W2", 1)] == [0, 1, 3]
 
 
 @settings(max_examples=20)
 @given(st.lists(st.integers(2, 6), min_size=3, max_size=5))
 def test_each_hidden_layer_is_one_group(sizes):
-    assert [units.count for units in searched(network(sizes)).found] == sizes[1:-1]
+    assert [units.count for units in searched(network(sizes)).groups] == sizes[1:-1]
 
 
-def test_a_unit_that_is_unlike_the_others_is_left_out_and_told_why():
+def test_a_unit_that_is_unlike_the_others_is_left_out():
     def scaled(hidden):
         return hidden * np.array([1, 1, 3, 1, 1])
 
     search = searched(network((3, 5, 2), between=lambda h: np.tanh(scaled(h))))
-    (units,) = search.found
+    (units,) = search.groups
     assert units.count == 4
     assert [*units.along("w0", 1)] == [0, 1, 3, 4]
-    assert search.failures["w0", 0].node == 0
 
 
 def test_a_unit_whose_statistics_are_forgotten_stays_in_its_group():
@@ -47,8 +77,8 @@ def test_a_unit_whose_statistics_are_forgotten_stays_in_its_group():
     steps.trace.finals["mean"] = steps.apply(statistics, steps.mean, hidden)
     y = steps.apply(np.matmul, steps.apply(np.tanh, hidden), steps.out)
     search = searched(steps.end(steps.apply(square_error, y, steps.data(normal(6, 2)))))
-    assert [units.count for units in search.found] == [4]
-    assert search.excused == {"mean"}
+    assert [units.count for units in search.groups] == [4]
+    assert search.proof.excused == {"mean"}
 
 
 def test_units_of_stacked_experts_are_groups_in_each_expert():
@@ -59,10 +89,10 @@ def test_units_of_stacked_experts_are_groups_in_each_expert():
     each = steps.apply(np.matmul, hidden, steps.out)
     y = steps.apply(lambda g, e: (g.T[:, :, None] * e).sum(0), gates, each)
     search = searched(steps.end(steps.apply(square_error, y, steps.data(normal(6, 5)))))
-    inner = [u for u in search.found if any(part.within for part in u.parts)]
+    inner = [u for u in search.groups if any(part.within for part in u.parts)]
     assert [units.count for units in inner] == [4, 4]
     assert inner[0].parts[0] == Part("inside", axis=2, within=((0, 0, 1),))
-    assert [u.count for u in search.found if u not in inner] == [2]
+    assert [u.count for u in search.groups if u not in inner] == [2]
 
 
 def test_a_stream_goes_through_experts_that_no_sample_chose():
@@ -71,7 +101,7 @@ def test_a_stream_goes_through_experts_that_no_sample_chose():
     hidden = steps.apply(lambda s, w: np.tanh(s @ w[2]), stream, steps.inside)
     y = steps.apply(np.matmul, hidden, steps.out)
     search = searched(steps.end(steps.apply(square_error, y, steps.data(normal(8, 2)))))
-    stream, hidden = search.found
+    stream, hidden = search.groups
     assert stream.parts == (Part("embedding", axis=1), Part("inside", axis=1))
     assert hidden.parts == (Part("inside", axis=2), Part("out", axis=0))
 
@@ -81,7 +111,7 @@ def test_slices_that_the_loss_does_not_depend_on_are_no_units():
     hidden = steps.apply(np.tanh, steps.apply(np.matmul, steps.data(normal(6, 3)), steps.w))
     y = steps.apply(np.matmul, hidden, steps.out)
     search = searched(steps.end(steps.apply(square_error, y, steps.data(normal(6, 2)))))
-    assert [units.arrays for units in search.found] == [("w", "out")]
+    assert [units.arrays for units in search.groups] == [("w", "out")]
 
 
 def test_statistics_that_hardly_depend_on_units_move_along_with_them():
@@ -94,6 +124,6 @@ def test_statistics_that_hardly_depend_on_units_move_along_with_them():
     )
     scaled = steps.apply(lambda h, g: np.tanh(h / h.std(0) * g), hidden, getattr(steps, gain))
     y = steps.apply(np.matmul, scaled, steps.out)
-    (units,) = searched(steps.end(steps.apply(square_error, y, steps.data(normal(6, 2))))).found
+    (units,) = searched(steps.end(steps.apply(square_error, y, steps.data(normal(6, 2))))).groups
     assert units.count == 4
     assert {*units.arrays} == {"w", gain, variance, "out"}

@@ -5,23 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from symmetry.finding.coverage import Uncovered
-from symmetry.finding.groups import Groups
-from symmetry.finding.reasons import (
-    Reasons,
-    capacity,
-    modules_without_gradient,
-    units_without_gradient,
-)
+from symmetry.finding.groups import GroupSearch
+from symmetry.finding.reasons import Reasons
 from symmetry.finding.solver import Solver
-from symmetry.units.units import Part, Units
 from tests.finding.traces import Steps, network, normal, square_error
 
 
 def uncovered(trace, layers=(), reached=()):
     """Return what belongs to no group."""
     solver = Solver(trace)
-    search = Groups(solver, 1e-12, {*trace.leaves}, lambda *_: None)
-    groups = search.find()
+    search = GroupSearch(solver, 1e-12, {*trace.leaves}, lambda *_: None)
+    groups = search.run()
     said = Reasons(solver, search.unused, {*trace.leaves}, dict(reached), dict(layers))
     return [*said.uncovered(groups)]
 
@@ -45,20 +39,6 @@ def test_what_the_loss_does_not_depend_on_and_a_single_slice():
     found = reasons(steps.end(steps.apply(square_error, y, steps.data(normal(5, 1)))))
     assert found["w", 1] == (1, "a single slice")
     assert found["unused", 0] == (3, "no gradient")
-
-
-def test_there_is_room_for_what_no_other_group_takes():
-    shapes = {"w": (10, 3), "v": (8,)}
-    units = Units("", 4, (Part("w", 0), Part("v", 0)))
-    assert capacity(units, [units], shapes) == 8
-    assert capacity(units, [units, Units("", 2, (Part("v", 0, 4),))], shapes) == 6
-
-
-def test_units_are_idle_that_no_gradient_reaches():
-    units = Units("", 3, (Part("w", 0), Part("b", 0)))
-    reached = {"w": np.array([[True], [False], [False]]), "b": np.array([False, False, True])}
-    assert units_without_gradient(units, reached) == (1,)
-    assert units_without_gradient(units, {}) == ()
 
 
 def test_where_no_gradient_came_there_is_none():
@@ -125,18 +105,3 @@ def test_a_constant_with_a_number_of_its_own_for_each_unit():
 def test_what_has_the_samples_as_well_is_no_constant():
     found = reasons(scaled(lambda steps: steps.data(normal(7, 16))))
     assert found["w", 1] == (16, "input")
-
-
-def test_modules_without_gradient_are_the_outermost():
-    silent, live = np.zeros(2, bool), np.ones(2, bool)
-    reached = {
-        "model.head.weight": live,
-        "model.pool.fc.weight": silent,
-        "model.pool.fc.bias": silent,
-        "model.body.0.weight": live,
-        "model.body.1.weight": silent,
-        "model.frozen.weight": silent,
-    }
-    trained = {*reached} - {"model.frozen.weight"}
-    assert modules_without_gradient(trained, reached) == ("body.1", "pool")
-    assert modules_without_gradient(trained, {}) == ()

@@ -10,6 +10,7 @@ from symmetry.base.errors import TrainingError
 from symmetry.finding.find import find
 from symmetry.training.target import TrainingTarget
 from symmetry.units.units import Part, Units
+from tests.finding.first_steps.test_generic import faint
 
 
 def gated():
@@ -33,39 +34,6 @@ def gated():
         optimizer.step()
 
     return model, step
-
-
-def faint():
-    """Make a training whose second layer changes the loss by less than rounding does."""
-    import torch
-    from torch import nn
-
-    model = nn.ModuleDict({"loud": nn.Linear(5, 4), "faint": nn.Linear(5, 4)})
-    optimizer = torch.optim.SGD(model.parameters(), 0.1)
-
-    def step(i):
-        x = torch.randn(8, 5, generator=torch.Generator().manual_seed(i))
-        x = x.to(model["loud"].weight.dtype)
-        optimizer.zero_grad()
-        y = model["loud"](x) + 1e-14 * model["faint"](x)
-        y.square().mean().backward()
-        optimizer.step()
-
-    return model, step
-
-
-def test_a_gradient_of_the_size_of_rounding_does_not_count_for_a_start():
-    from symmetry.finding.rehearsal import Rehearsal, _reached
-
-    rehearsal = Rehearsal.begin(TrainingTarget("faint", faint))
-    assert rehearsal.first.gradients.everywhere
-    reached = _reached(rehearsal.steps, rehearsal.generic)
-    assert {name: entries.all() for name, entries in reached.entries.items()} == {
-        "model.loud.weight": True,
-        "model.loud.bias": True,
-        "model.faint.weight": False,
-        "model.faint.bias": False,
-    }
 
 
 def test_a_group_holds_where_the_training_gets_to_as_well():

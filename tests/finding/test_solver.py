@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from symmetry.finding.actions import LABELS
-from symmetry.finding.solver import Solver, Stuck
+from symmetry.finding.exchange.actions import LABELS
+from symmetry.finding.exchange.endings import Stuck
+from symmetry.finding.solver import Solver
 from tests.finding.traces import Steps, network, normal, square_error
 
 
@@ -20,6 +21,26 @@ def exchanged(axis, i=0, j=1, block=1):
 def solved(trace, name, action):
     solution, _ = Solver(trace).solve({trace.leaves[name]: action})
     return solution
+
+
+def test_the_example_of_the_module():
+    """Each node does what the worked example says, and the answer is the one that it gives."""
+    steps = Steps(W1=normal(4, 3), b1=normal(4, 1), W2=normal(2, 4))
+    h = steps.apply(np.matmul, steps.W1, steps.data(normal(3, 6)))
+    total = steps.apply(np.add, h, steps.b1)
+    y = steps.apply(np.matmul, steps.W2, steps.apply(np.tanh, total))
+    trace = steps.end(steps.apply(square_error, y, steps.data(normal(2, 6))))
+    solver, rows, columns = Solver(trace), exchanged(0), exchanged(1)
+    forward = solver.operations.forward
+    assert forward(0, (rows, ())) == [rows]
+    assert forward(1, (rows, ())) is None
+    assert solver.operations.tied_axes(1, 0, 0) == {0: 0, 1: 0, -1: 0}
+    assert forward(1, (rows, rows)) == [rows]
+    assert forward(2, (rows,)) == [rows]
+    assert forward(3, ((), rows)) is None
+    assert forward(3, (columns, rows)) == [()]
+    answer = {"W1": rows, "b1": rows, "W2": columns}
+    assert solver.solve({steps.W1: rows}) == (answer, False)
 
 
 @given(st.lists(st.integers(2, 6), min_size=3, max_size=5), st.data())
@@ -71,7 +92,7 @@ def test_heads_are_blocks():
     y = steps.apply(np.matmul, joined, steps.out)
     trace = steps.end(steps.apply(square_error, y, steps.data(normal(5, 2))))
     whole = {"inside": exchanged(1, block=3), "out": exchanged(0, block=3)}
-    found = Solver(trace).pulled(heads, exchanged(1))
+    found = Solver(trace).pulled_back(heads, exchanged(1))
     assert found == {steps.inside: whole["inside"]}
     assert Solver(trace).solve(found) == (whole, False)
 
@@ -97,7 +118,7 @@ def test_units_that_a_step_chooses_between_change_labels():
     solution, labels = solver.solve({steps.router: exchanged(1, 1, 2)})
     assert solution == {"router": exchanged(1, 1, 2), "values": exchanged(0, 1, 2)}
     assert labels
-    assert solver.forward(1, (exchanged(1, 1, 2),)) == [((LABELS, ((1, 2),), ()),)]
+    assert solver.operations.forward(1, (exchanged(1, 1, 2),)) == [((LABELS, ((1, 2),), ()),)]
 
 
 def test_experts_that_no_sample_chose_are_no_units_a_start_may_choose_them():
@@ -127,14 +148,14 @@ def test_numbers_that_move_along_with_units_choose_none_of_them():
 
 
 def test_a_step_chooses_where_integers_or_truth_values_come_of_leaves():
-    assert not Solver(network((3, 4, 2))).chooses
+    assert not Solver(network((3, 4, 2))).selects
     steps = Steps(router=normal(3, 4), values=normal(4, 2))
     scores = steps.apply(np.matmul, steps.data(normal(9, 3)), steps.router)
     y = steps.apply(lambda v, c: v[c], steps.values, steps.apply(lambda s: s.argmax(1), scores))
-    assert Solver(steps.end(steps.apply(square_error, y, steps.data(normal(9, 2))))).chooses
+    assert Solver(steps.end(steps.apply(square_error, y, steps.data(normal(9, 2))))).selects
     steps = Steps(w=normal(3, 4))
     steps.apply(lambda x: x > 0, steps.data(normal(6, 3)))  # of data alone
-    assert not Solver(steps.end(steps.apply(np.sum, steps.apply(np.tanh, steps.w)))).chooses
+    assert not Solver(steps.end(steps.apply(np.sum, steps.apply(np.tanh, steps.w)))).selects
 
 
 def test_what_only_moves_elements_is_told_from_what_computes():
@@ -143,8 +164,11 @@ def test_what_only_moves_elements_is_told_from_what_computes():
     shown = steps.apply(lambda a: a.reshape(2, 6), turned)
     trace = steps.end(steps.apply(np.sum, steps.apply(np.tanh, shown)))
     solver = Solver(trace)
-    assert [bool(solver.movement(k)) for k in range(4)] == [True, True, False, False]
-    assert solver.movement(0).outputs[0].tolist() == (np.arange(12).reshape(3, 4).T + 1).tolist()
+    assert [bool(solver.operations.movement(k)) for k in range(4)] == [True, True, False, False]
+    assert (
+        solver.operations.movement(0).outputs[0].tolist()
+        == (np.arange(12).reshape(3, 4).T + 1).tolist()
+    )
 
 
 def test_an_operation_that_does_not_take_other_arrays_is_none():

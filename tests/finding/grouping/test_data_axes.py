@@ -1,10 +1,10 @@
-"""What the data tell apart, in traces that are written by hand."""
+"""Axes along which slices come from different data, in traces that are written by hand."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from symmetry.finding.apart import apart_by_data
+from symmetry.finding.grouping.data_axes import data_axes
 from tests.finding.traces import Steps, normal, square_error
 
 
@@ -23,21 +23,21 @@ def attention(*, samples=None):
 
 def test_samples_and_positions_are_told_apart_heads_and_dimensions_are_not():
     trace, heads, scores, _ = attention()
-    apart = apart_by_data(trace)
-    assert {axis for value, axis in apart if value == heads} == {0, 2}
-    assert {axis for value, axis in apart if value == scores} == {0, 2, 3}
+    axes = data_axes(trace)
+    assert {axis for value, axis in axes if value == heads} == {0, 2}
+    assert {axis for value, axis in axes if value == scores} == {0, 2, 3}
 
 
 def test_heads_of_one_sample_are_told_from_those_of_others():
     trace, _, _, merged = attention()
-    assert (merged, 0) in apart_by_data(trace)
+    assert (merged, 0) in data_axes(trace)
 
 
 def test_equal_samples_are_not_told_apart():
     x = normal(3, 4, 6)
     x[1:] = x[0]
     trace, heads, *_ = attention(samples=x)
-    assert {axis for value, axis in apart_by_data(trace) if value == heads} == {2}
+    assert {axis for value, axis in data_axes(trace) if value == heads} == {2}
 
 
 def test_units_that_a_constant_multiplies_alike_are_not_told_apart():
@@ -46,4 +46,4 @@ def test_units_that_a_constant_multiplies_alike_are_not_told_apart():
     scaled = steps.apply(np.multiply, hidden, steps.data(np.array([1.0, 2.0, 1.0, 2.0])))
     heads = steps.apply(lambda h: h.reshape(7, 2, 2), scaled)
     trace = steps.end(steps.apply(lambda h: square_error(np.tanh(h), 0.3), heads))
-    assert {axis for value, axis in apart_by_data(trace) if value == heads} == {0, 2}
+    assert {axis for value, axis in data_axes(trace) if value == heads} == {0, 2}

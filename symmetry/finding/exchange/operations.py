@@ -1,0 +1,140 @@
+"""What the operations of a trace do to exchanges: found by performing them, not by their names."""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symmetry.finding.exchange import actions
+from symmetry.finding.exchange.actions import Action, Actions
+from symmetry.finding.exchange.derivation import derive
+from symmetry.finding.exchange.movement import Movement, find_movement, is_floating
+from symmetry.finding.exchange.tolerance import Array, changed, positions, same
+from symmetry.training.trace import Trace
+
+SlotAxis = tuple[int, int]
+
+
+class Operations:
+    """The operations of one trace, each of which can be performed on exchanged inputs.
+
+    Inputs and outputs of a node have *slots*: inputs 0, 1, ... and outputs -1, -2, ... in their
+    order, so that slot ``~q`` is output q. ``given`` are the actions of all inputs of a node.
+    Everything is computed once for each question.
+    """
+
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
+        self.forward = cache(self._forward)
+        self.backward = cache(self._backward)
+        self.yields = cache(self._yields)
+        self.movement = cache(self._movement)
+        self.ties = cache(self._ties)
+        self.changed_positions = cache(self._changed_positions)
+
+    def shape(self, k: int, slot: int) -> tuple[int, ...]:
+        """Return the shape of an input or output of a node."""
+        node = self.trace.nodes[k]
+        return self.trace.arrays[node.inputs[slot] if slot >= 0 else node.outputs[~slot]].shape
+
+    def tied_axes(self, k: int, slot: int, axis: int) -> dict[int, int]:
+        """Return the axis of each input and output, by slot, that is tied to one of them."""
+        tied, todo = {slot: axis}, [(slot, axis)]
+        ties = self.ties(k, self.shape(k, slot)[axis])
+        for place in todo:
+            for pair in ties:
+                for s, a in pair if place in pair else ():
+                    if s not in tied:
+                        tied[s] = a
+                        todo.append((s, a))
+        return tied
+
+    def is_new_axis(self, k: int, q: int, axis: int) -> bool:
+        """Return whether an axis of output q is tied to no input's axis: a view made it."""
+        size = self.shape(k, ~q)[axis]
+        return all((~q, axis) not in pair for pair in self.ties(k, size))
+
+    def _forward(self, k: int, given: tuple[Action, ...]) -> list[Action] | None:
+        """Return the actions of a node's outputs under those of its inputs; None if one has none.
+
+        Outputs that neither the loss nor a final value is computed from need no action.
+        """
+        node, outputs = self.trace.nodes[k], list[Action]()
+        if not any(given):
+            return [()] * len(node.outputs)
+        movement = self.movement(k)
+        if movement is not None and (exact := movement.forward(given)):
+            return exact
+        results = self.trace.perform(k, self._moved(k, given))
+        if results is None:
+            return None
+        for output, result in zip(node.outputs, results, strict=True):
+            action = derive(self.trace.arrays[output], result, [a for a in given if a])
+            if action is None and output in self.trace.into_results:
+                return None
+            outputs.append(action or ())
+        return outputs
+
+    def _backward(
+        self, k: int, q: int, action: Action, given: tuple[Action, ...]
+    ) -> Actions | None:
+        """Return actions of a node's inputs that give output q an action, if it moves elements."""
+        movement = self.movement(k)
+        return None if movement is None else movement.backward(q, action, given)
+
+    def _yields(self, k: int, q: int, action: Action, given: tuple[Action, ...]) -> bool:
+        """Return whether output q of a node has an action if the inputs have these."""
+        old = self.trace.arrays[self.trace.nodes[k].outputs[q]]
+        results = self.trace.perform(k, self._moved(k, given))
+        return results is not None and same(actions.moved(old, action), results[q])
+
+    def _movement(self, k: int) -> Movement | None:
+        return find_movement(self.trace, k)
+
+    def _ties(self, k: int, size: int) -> list[tuple[SlotAxis, SlotAxis]]:
+        """Return which axes of this size are tied: one of an input and one of an output.
+
+        Slice p of such an output depends on slice p of the input, and on none of its other slices.
+        It is tried out by changing the slice in the middle.
+        """
+        ties: list[tuple[SlotAxis, SlotAxis]] = []
+        for x, i in enumerate(self.trace.nodes[k].inputs):
+            array = self.trace.arrays[i]
+            if i not in self.trace.from_leaves or not is_floating(array) or size < 2:
+                continue
+            for axis in (a for a, own in enumerate(array.shape) if own == size):
+                place = (slice(None),) * axis + (size // 2,)
+                other = np.array(array, order="C")
+                other[place] = other[place] * 0.73 + 0.11
+                for q, mask in enumerate(self._changes(k, {x: other})):
+                    for b, places in enumerate(positions(mask)):
+                        if mask.shape[b] == size and places == (size // 2,):
+                            ties.append(((x, axis), (~q, b)))
+        return ties
+
+    def _changed_positions(
+        self, k: int, given: tuple[Action, ...]
+    ) -> list[tuple[int, tuple[int, ...]]]:
+        """Return sizes of output axes, each with the positions that change, if some do not."""
+        return [
+            (size, places)
+            for mask in self._changes(k, self._moved(k, given))
+            for size, places in zip(mask.shape, positions(mask), strict=True)
+            if 0 < len(places) < size
+        ]
+
+    def _changes(self, k: int, arrays: Mapping[int, Array]) -> list[NDArray[np.bool_]]:
+        """Return where outputs differ if some inputs, by position, hold other arrays."""
+        olds = [self.trace.arrays[o] for o in self.trace.nodes[k].outputs]
+        news = self.trace.perform(k, arrays) or olds
+        return [
+            changed(old, new) if old.shape == new.shape else np.zeros((), bool)
+            for old, new in zip(olds, news, strict=False)
+        ]
+
+    def _moved(self, k: int, given: Sequence[Action]) -> dict[int, Array]:
+        """Return the arrays of the inputs that have an action, by position, after it."""
+        inputs = self.trace.nodes[k].inputs
+        arrays = self.trace.arrays
+        return {x: actions.moved(arrays[inputs[x]], a) for x, a in enumerate(given) if a}

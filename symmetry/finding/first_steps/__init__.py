@@ -1,0 +1,1 @@
+"""A training's first steps: up to their losses, with gradients, and from a generic start."""

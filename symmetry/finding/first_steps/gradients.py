@@ -1,0 +1,132 @@
+"""Which entries of parameters receive a gradient, in steps as the training takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symmetry.base.errors import TrainingError
+from symmetry.base.memory import refuse_beyond_memory
+from symmetry.finding.first_steps.losses import STEPS
+from symmetry.training.run import Differentiating, Run
+from symmetry.training.target import TrainingTarget
+from symmetry.units.state import Array, State
+
+_BYTES = 80  # at the peak, for each parameter: ten copies in float64
+
+
+@dataclass(frozen=True)
+class ReceivedGradients:
+    """The gradients that were observed in a run's steps.
+
+    Attributes
+    ----------
+    entries
+        Which entries of the parameters received one; empty if no backward left any.
+    steps
+        The steps after which all parameters that receive one have had it.
+    ends
+        For each step, how many calls leave gradients in parameters, and how many return them.
+    """
+
+    entries: Mapping[str, NDArray[np.bool_]]
+    steps: int
+    ends: Sequence[tuple[int, int]]
+
+    @property
+    def count(self) -> int:
+        """The number of entries that received one."""
+        return sum(map(np.count_nonzero, self.entries.values()))
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether all entries received one, and there are some."""
+        return bool(self.entries) and all(entries.all() for entries in self.entries.values())
+
+    def has_same_entries(self, other: ReceivedGradients) -> bool:
+        """Return whether the same entries received one."""
+        return self.entries.keys() == other.entries.keys() and all(
+            np.array_equal(entries, other.entries[name]) for name, entries in self.entries.items()
+        )
+
+
+@dataclass(frozen=True)
+class FirstSteps:
+    """The first steps of a training, taken as they are written.
+
+    Attributes
+    ----------
+    trained
+        The parameters that are trained.
+    later
+        Parameters and buffers after these steps.
+    gradients
+        The gradients that the parameters received.
+    """
+
+    trained: frozenset[str]
+    later: State
+    gradients: ReceivedGradients
+
+
+def take_first_steps(training: TrainingTarget) -> FirstSteps:
+    """Take the first steps as they are written.
+
+    Raises
+    ------
+    TrainingError
+        If the training cannot be run, or ranks hold its parameters in parts.
+    SymmetryError
+        If there are so many parameters that memory cannot be enough.
+    """
+    run = training.start(dtype="float64", noise=False)
+    if run.sharded:
+        raise TrainingError(f"{training.name}: its ranks hold parameters in parts (DTensor)")
+    refuse_beyond_memory(_BYTES * sum(a.size for a in run.parameter_arrays().values()))
+    gradients = observe_gradients(run)
+    first = FirstSteps(run.trained, run.leaves(), gradients)
+    run.close()
+    return first
+
+
+def observe_gradients(run: Run, least: float = 0.0) -> ReceivedGradients:
+    """Take steps as they are written, and observe the gradients.
+
+    A gradient counts if it is larger than ``least``, relative to the largest of all.
+    """
+    sizes: dict[str, Array] = {}
+
+    def note() -> None:
+        if isinstance(run, Differentiating):
+            for name, array in run.parameter_arrays().items() if not sizes else ():
+                sizes[name] = np.zeros(array.shape)  # complex parameters are pairs there
+            for name, gradient in run.gradients().items():
+                np.maximum(sizes[name], abs(gradient), out=sizes[name])
+
+    run.after_backward = note
+    counts, ends = list[int](), list[tuple[int, int]]()
+    for _ in range(STEPS):
+        run.step()
+        counts.append(sum(bool(size.any()) for size in sizes.values()))
+        ends.append((run.backwards, run.grads))
+    run.after_backward = lambda: None  # or the run would refer to itself
+    bound = least * max((size.max(initial=0.0) for size in sizes.values()), default=0.0)
+    entries = {name: size > bound for name, size in sizes.items()}
+    return ReceivedGradients(entries, 1 + counts.index(counts[-1]), ends)
+
+
+def entries_in_any(*several: ReceivedGradients) -> dict[str, NDArray[np.bool_]]:
+    """Return which entries received a gradient in any of several runs.
+
+    Nothing if a step returns gradients, since these cannot be observed.
+    """
+    if any(returned for gradients in several for _, returned in gradients.ends):
+        return {}
+    union: dict[str, NDArray[np.bool_]] = {}
+    for gradients in several:
+        for name, entries in gradients.entries.items():
+            union[name] = entries | union.get(name, False)
+    return union if any(entries.any() for entries in union.values()) else {}

@@ -1,0 +1,150 @@
+"""Steps up to their losses, from any start, in float64 and without noise."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from symmetry.base.errors import TrainingError
+from symmetry.training.run import Run
+from symmetry.training.target import TrainingTarget
+from symmetry.training.trace import weights
+from symmetry.units.state import Array, State
+
+STEPS = 2  # a group has to hold on their batches: those that the invariants of units visit
+
+
+class Manner(NamedTuple):
+    """How a step is taken without backward.
+
+    Attributes
+    ----------
+    gradient
+        The number that the gradients are filled with: a step may need some, or divide by them.
+    whole
+        Whether the step goes on after its last loss: the next step may need what comes then.
+    """
+
+    gradient: float | None
+    whole: bool
+
+
+_MANNERS = Manner(None, False), Manner(0.0, False), Manner(1e-3, False), Manner(1e-3, True)
+_WHOLE_MANNERS = Manner(None, True), Manner(0.0, True), Manner(1e-3, True)
+
+
+@dataclass(frozen=True)
+class StepResults:
+    """The losses of the steps from one start, and the buffers after each step."""
+
+    losses: list[float]
+    buffers: list[dict[str, Array]]
+
+    @property
+    def finite(self) -> bool:
+        """Whether all losses are numbers."""
+        return all(map(math.isfinite, self.losses))
+
+
+def largest_difference(one: StepResults, other: StepResults) -> float:
+    """Return the largest relative difference of losses, over the steps that both have."""
+    pairs = zip(one.losses, other.losses, strict=False)
+    return max((abs(a - b) / (abs(a) + 1e-300) for a, b in pairs), default=0.0)
+
+
+Until = Callable[[StepResults], bool]  # whether no more steps are needed
+
+
+@dataclass(frozen=True)
+class LossSteps:
+    """Takes the first steps of a training from any start, without backward.
+
+    Attributes
+    ----------
+    training
+        The training.
+    ends
+        How many calls of backward, and of functions that return gradients, each step makes: where
+        its last loss is.
+    manner
+        How a step is taken.
+    buffers
+        The names of the model's buffers.
+    """
+
+    training: TrainingTarget
+    ends: Sequence[tuple[int, int]]
+    manner: Manner = _MANNERS[0]
+    buffers: tuple[str, ...] = ()
+
+    def run(self, start: State | None = None) -> Run:
+        """Begin a run from a start; from the training's own if there is none."""
+        run = self.training.start(dtype="float64", noise=False)
+        if start is not None:
+            run.load(start)
+        return run
+
+    def step(self, run: Run) -> None:
+        """Take the next step of a run.
+
+        Raises
+        ------
+        TrainingError
+            If it raises, or has no loss.
+        """
+        ends = self.ends[run.taken]
+        run.rehearse(*ends, self.manner.gradient, whole=self.manner.whole)
+        pauses = not any(ends) and any(map(any, self.ends))  # other steps have losses
+        if not run.loss_sums() and not pauses:
+            raise TrainingError(
+                f"{self.training.name}: step({run.taken - 1}) neither calls backward() nor returns"
+                " its loss"
+            )
+
+    def take(self, start: State, until: Until = lambda _: False) -> StepResults:
+        """Take the steps from a start, until their results suffice."""
+        return self.finish(self.run(start), until)
+
+    def finish(self, run: Run, until: Until = lambda _: False) -> StepResults:
+        """Take the steps of a run that has begun, until their results suffice; close it."""
+        results = StepResults([], [])
+        while len(results.losses) < STEPS and not until(results):
+            self.step(run)
+            sums = run.loss_sums()
+            results.losses.append(
+                sum(loss * w for loss, w in zip(sums, weights(len(sums)), strict=True))
+            )
+            results.buffers.append(run.leaves(self.buffers))
+        run.close()
+        return results
+
+
+def begin_steps(
+    training: TrainingTarget, ends: Sequence[tuple[int, int]]
+) -> tuple[LossSteps, Run, State, StepResults]:
+    """Find a manner in which the steps can be taken, by taking them from the training's start.
+
+    Return it with the run, the start and the results.
+
+    Raises
+    ------
+    TrainingError
+        If no manner can be used.
+    """
+    manners = _WHOLE_MANNERS if training.sequential else _MANNERS
+    for manner in manners:
+        run = training.start(dtype="float64", noise=False)
+        start = run.leaves()
+        buffers = tuple(name for name in start if name not in run.parameters)
+        steps = LossSteps(training, ends, manner, buffers)
+        try:
+            results = steps.finish(run)
+        except TrainingError:
+            if manner == manners[-1]:
+                raise
+        else:
+            if results.finite:
+                break
+    return steps, run, start, results

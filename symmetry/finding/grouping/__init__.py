@@ -1,0 +1,1 @@
+"""From an exchange of two units to the largest group: its parts, proofs and extension."""

@@ -1,0 +1,96 @@
+"""From a pair of units to the largest group."""
+
+import itertools
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from symmetry.finding.grouping.proof import Proof
+from symmetry.units.units import Part, Units
+
+_HINTS = 4  # sizes of other groups that are tried first
+
+
+class Extension:
+    """Extends pairs; a group that is too large fails its proof.
+
+    ``taken`` are the slices that other groups lie in, by array and axis.
+    """
+
+    def __init__(self, proof: Proof, taken: Mapping[tuple[str, int], set[int]]) -> None:
+        self._proof, self._taken = proof, taken
+        self._sizes: list[int] = []  # of the groups that were found last
+
+    def largest_group(self, pair: Units) -> Units | None:
+        """Return the largest group of the pair's first unit; None if it has no second one."""
+        ahead = self._interchangeable(pair, range(self._capacity(pair)))
+        back = self._units_before(pair)
+        before = range(-1, -back - 1, -1)
+        units = sorted([*self._interchangeable(pair, [0, *before]), *ahead[1:]])
+        everything = range(-back, self._capacity(pair))
+        everything = range(-back, self._capacity(pair))
+        odd = len(units) < len(everything)
+        if odd and self._proof.holds_but_for_buffers(_numbered(pair, everything)):
+            units = [*everything]
+        if len(units) < 2:
+            return None
+        self._sizes = [*dict.fromkeys([len(units), *self._sizes])][:_HINTS]
+        return _numbered(pair, units)
+
+    def _interchangeable(self, pair: Units, units: Sequence[int]) -> Sequence[int]:
+        """Return the units that are interchangeable with the first; one or two odd ones may fail.
+
+        Units are numbered from the first of the pair. A failing proof is expensive: it repeats the
+        whole trace. So the sizes of other groups are tried first, and no odd unit is looked for if
+        one of them fits.
+        """
+
+        def fails(count: int) -> bool:
+            return not self._proof.holds(_numbered(pair, units[:count]))
+
+        for count in self._sizes:
+            if 1 < count < len(units) and not fails(count) and fails(count + 1):
+                return units[:count]
+        if len(units) < 2 or not fails(len(units)):
+            return units
+        reach = bisect_left(range(2, len(units)), True, key=fails) + 1
+        for odd in (1, 2):
+            rest = [units[0], *units[reach + odd :]]
+            if len(rest) > 1 and self._proof.holds(_numbered(pair, rest[:2])):
+                return [*units[:reach], *self._interchangeable(pair, rest)[1:]]
+        return units[:reach]
+
+    def _units_before(self, pair: Units) -> int:
+        """Return how many units may lie before the pair: none if the nearest slices are taken."""
+        nearest = ((p, range(p.first - p.stride, p.first - p.stride + p.block)) for p in pair.parts)
+        if any(not self._taken[p.array, p.axis].isdisjoint(slices) for p, slices in nearest):
+            return 0
+        return min(part.first // part.stride for part in pair.parts)
+
+    def _capacity(self, pair: Units) -> int:
+        """Return how many units fit: into each array, and before they run into another part."""
+        sizes = [
+            (self._proof.start[p.array].shape[p.axis] - p.first - p.block) // p.stride + 1
+            for p in pair.parts
+        ]
+        for p, q in itertools.permutations(pair.parts, 2):
+            if _along(p) == _along(q):
+                gaps = {q.first - p.first + b - a for a in range(p.block) for b in range(q.block)}
+                sizes += [gap // p.stride for gap in gaps if gap > 0 and gap % p.stride == 0]
+        return min(map(int, sizes))
+
+
+def _along(part: Part) -> tuple[object, ...]:
+    return part.array, part.axis, part.within, part.stride
+
+
+def _numbered(pair: Units, units: Sequence[int]) -> Units:
+    """Return the group of some units, which are numbered from the first of the pair."""
+    first, count = units[0], len(units)
+    parts = [replace(p, first=p.first + first * p.stride) for p in pair.parts]
+    if units[-1] - first != count - 1:
+        parts = [
+            replace(p, first=0, stride=1, indices=tuple(p.first + u * p.stride for u in units))
+            for p in pair.parts
+        ]
+    return replace(pair, count=count, parts=tuple(parts))

@@ -1,0 +1,1 @@
+"""The operation that makes units unequal: a constant, a reshape, or a look at single units."""

@@ -1,0 +1,72 @@
+"""The effect of single operations on exchanges."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from symmetry.finding.exchange.operations import Operations
+from tests.finding.traces import Steps, normal
+
+ROWS = ((0, ((0, 1),), ()),)
+COLUMNS = ((1, ((0, 1),), ()),)
+
+
+def operations(function, *arrays, data=()):
+    """Return the operations of a trace of one node that takes leaves, and then data."""
+    steps = Steps(**{f"w{n}": array for n, array in enumerate(arrays)})
+    values = [*steps.trace.leaves.values(), *map(steps.data, data)]
+    return Operations(steps.end(steps.apply(function, *values)))
+
+
+def test_a_matrix_product_passes_outer_axes_on_and_sums_over_the_inner_one():
+    product = operations(np.matmul, normal(3, 4), normal(4, 5))
+    assert product.forward(0, (ROWS, ())) == [ROWS]
+    assert product.forward(0, ((), COLUMNS)) == [COLUMNS]
+    assert product.forward(0, (COLUMNS, ())) is None
+    assert product.forward(0, (COLUMNS, ROWS)) == [()]
+
+
+def test_axes_are_tied_if_slices_stay_by_themselves():
+    product = operations(np.matmul, normal(3, 4), normal(4, 5))
+    assert product.ties(0, 3) == [((0, 0), (-1, 0))]
+    assert product.ties(0, 4) == []
+    assert product.ties(0, 5) == [((1, 1), (-1, 1))]
+    assert product.tied_axes(0, 0, 0) == {0: 0, -1: 0}
+    assert operations(np.add, normal(2, 3), normal(3)).tied_axes(0, 0, 1) == {0: 1, 1: 0, -1: 1}
+
+
+def test_data_are_not_tied():
+    assert operations(np.add, normal(3), data=[normal(3, seed=1)]).tied_axes(0, 0, 0) == {
+        0: 0,
+        -1: 0,
+    }
+
+
+def test_a_view_makes_new_axes():
+    view = operations(lambda a: a.reshape(5, 2, 3), normal(5, 6))
+    assert [view.is_new_axis(0, 0, axis) for axis in range(3)] == [False, True, True]
+
+
+def test_an_output_has_an_action_or_not():
+    total = operations(np.add, normal(2, 3), normal(2, 3, seed=1))
+    assert total.yields(0, 0, COLUMNS, (COLUMNS, COLUMNS))
+    assert not total.yields(0, 0, COLUMNS, (COLUMNS, ()))
+    assert not total.yields(0, 0, ROWS, (COLUMNS, COLUMNS))
+
+
+def test_actions_are_pulled_back_through_movements_alone():
+    assert operations(np.transpose, normal(3, 4)).backward(0, 0, ROWS, ((),)) == {0: COLUMNS}
+    assert operations(np.tanh, normal(3, 4)).backward(0, 0, ROWS, ((),)) is None
+
+
+def test_positions_at_which_an_output_changes():
+    scaled = operations(np.multiply, normal(3, 4), normal(4))
+    assert scaled.changed_positions(0, ((), ROWS)) == [(4, (0, 1))]
+    assert scaled.changed_positions(0, ((), ())) == []
+
+
+def test_an_output_without_use_needs_no_action():
+    steps = Steps(w=normal(3, 4), v=normal(4, 5))
+    steps.apply(np.matmul, steps.w, steps.v)
+    trace = steps.end(steps.apply(np.sum, steps.w))
+    assert Operations(trace).forward(0, (COLUMNS, ())) == [()]

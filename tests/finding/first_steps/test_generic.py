@@ -1,0 +1,64 @@
+"""Generic starts, at which all units that can receive a gradient receive one."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from symmetry.finding.first_steps.generic import generic_start, gradients_at
+from symmetry.finding.first_steps.gradients import take_first_steps
+from symmetry.finding.first_steps.losses import begin_steps
+from symmetry.finding.rehearsal import Rehearsal
+from symmetry.training.target import TrainingTarget
+
+
+def faint():
+    """Make a training whose second layer changes the loss by less than rounding does."""
+    model = nn.ModuleDict({"loud": nn.Linear(5, 4), "faint": nn.Linear(5, 4)})
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+
+    def step(i):
+        x = torch.randn(8, 5, generator=torch.Generator().manual_seed(i))
+        x = x.to(model["loud"].weight.dtype)
+        optimizer.zero_grad()
+        y = model["loud"](x) + 1e-14 * model["faint"](x)
+        y.square().mean().backward()
+        optimizer.step()
+
+    return model, step
+
+
+def test_a_gradient_of_the_size_of_rounding_does_not_count_for_a_start():
+    rehearsal = Rehearsal.begin(TrainingTarget("faint", faint))
+    assert rehearsal.first.gradients.everywhere
+    gradients = gradients_at(rehearsal.steps, rehearsal.generic)
+    assert {name: entries.all() for name, entries in gradients.entries.items()} == {
+        "model.loud.weight": True,
+        "model.loud.bias": True,
+        "model.faint.weight": False,
+        "model.faint.bias": False,
+    }
+
+
+def dead():
+    """Make a training with a unit whose ReLU no sample passes."""
+    model = nn.Sequential(nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 3))
+    with torch.no_grad():
+        model[0].weight[1], model[0].bias[1] = 0.0, -0.3
+
+    def step(i):
+        x = torch.randn(8, 5, generator=torch.Generator().manual_seed(i))
+        x = x.to(model[0].weight.dtype)
+        model.zero_grad()
+        model(x).square().mean().backward()
+
+    return model, step
+
+
+def test_a_generic_start_revives_dead_units():
+    first = take_first_steps(TrainingTarget("dead", dead))
+    assert not first.gradients.entries["model.0.bias"][1]
+    steps, run, start, _ = begin_steps(TrainingTarget("dead", dead), first.gradients.ends)
+    moved, gradients = generic_start(steps, start, {*run.parameters})
+    assert gradients.everywhere
+    assert moved["model.0.bias"][1] > start["model.0.bias"][1]

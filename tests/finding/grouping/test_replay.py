@@ -1,0 +1,57 @@
+"""Traces that are repeated from other leaves."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from symmetry.finding.grouping.replay import Replay
+from tests.finding.traces import Steps, normal, square_error
+
+
+def counted():
+    """Return a trace of two branches, and the list of branches that are performed again."""
+    performed = []
+
+    def branch(name):
+        def function(x, w):
+            performed.append(name)
+            return np.tanh(x @ w)
+
+        return function
+
+    steps = Steps(a=normal(3, 4), b=normal(3, 4, seed=1))
+    x = steps.data(normal(6, 3))
+    left, right = (steps.apply(branch(n), x, getattr(steps, n)) for n in "ab")
+    total = steps.apply(np.add, left, right)
+    trace = steps.end(steps.apply(square_error, total, steps.data(normal(6, 4))))
+    performed.clear()
+    return trace, performed, left
+
+
+def test_only_what_comes_of_a_changed_leaf_is_performed_again():
+    trace, performed, _ = counted()
+    assert Replay(trace, 1e-12).loss_changes({trace.leaves["a"]: normal(3, 4, seed=5)}, 1.0)
+    assert performed == ["a"]
+
+
+def test_values_that_stay_end_the_replay():
+    trace, performed, left = counted()
+    same = trace.arrays[trace.leaves["a"]] * (1 + 1e-15)
+    changes = Replay(trace, 1e-12).changes({trace.leaves["a"]: same})
+    assert changes.keys() == {trace.leaves["a"]}
+    assert performed == ["a"]
+    assert left not in changes
+
+
+def test_a_loss_that_changes_by_little_is_allowed():
+    trace, *_ = counted()
+    moved = {trace.leaves["a"]: trace.arrays[trace.leaves["a"]] + 1e-8}
+    replay = Replay(trace, 1e-12)
+    assert replay.changes(moved) is None
+    assert replay.loss_changes(moved, 1000.0)
+    assert not replay.loss_changes(moved, 1e6)
+
+
+def test_operations_that_do_not_take_other_leaves_change_the_loss():
+    trace, *_ = counted()
+    assert Replay(trace, 1e-12).loss_changes({trace.leaves["a"]: normal(5, 5)}, 1.0)
