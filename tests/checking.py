@@ -35,7 +35,6 @@ def check(
     expected_failures: Mapping[str, str] | None = None,
     shrinking: bool = True,
     min_samples: int = 1,
-    known: Mapping[tuple[str, str], Verdict] | None = None,
     progress: Progress | None = None,
 ) -> tuple[Verdict, ...]:
     """Return the verdicts on given invariants and cases; cases that were not given are shrunk."""
@@ -46,6 +45,6 @@ def check(
         expected_failures=expected_failures,
         cases=None if shrinking else cases,
     )
-    plan = make_plan(target, asked, known)
+    plan = make_plan(target, asked)
     plan = replace(plan, invariants=tuple(invariants), cases=tuple(cases))
     return run(plan, progress).verdicts

@@ -31,6 +31,14 @@ class Examiner(ABC):
     def begin(self) -> None:  # noqa: B027
         """Run what has to be known before anything is examined: nothing, for most targets."""
 
+    def planned(self) -> tuple[Verdict, ...]:
+        """Return the verdicts to come, in their order: each says that it was not run."""
+        return tuple(
+            Verdict(invariant.name, dtype, "error", message="not run")
+            for invariant in self.invariants
+            for dtype in self.dtypes
+        )
+
     @abstractmethod
     def examine(self, invariant: Invariant, dtype: str) -> Verdict | None:
         """Return the verdict on an invariant in one dtype; None where there is nothing to tell."""

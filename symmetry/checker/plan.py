@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from symmetry.base.errors import SymmetryError
 from symmetry.base.ranks import world
 from symmetry.checker.threads import in_words
-from symmetry.checker.verdict import Verdict
 from symmetry.invariants.catalogue import Invariant, Of, catalogue_of, select
 from symmetry.law.case import EXAMPLES, Case
 from symmetry.steps.step import StepTarget
@@ -52,9 +51,6 @@ class Plan:
     invariants: tuple[Invariant, ...]
     cases: tuple[Case, ...] = ()  # that are run; a training has none
     notes: tuple[str, ...] = ()
-    # By invariant and dtype: nothing is run for them.
-    known: Mapping[tuple[str, str], Verdict] = field(default_factory=dict)
-    stopped: str = ""  # why nothing is run for anything else
 
     @property
     def given(self) -> bool:
@@ -81,19 +77,8 @@ class Plan:
         for invariant in self.invariants:
             yield replace(self, invariants=(invariant,), notes=())
 
-    def known_of(self, what: str, dtype: str) -> Verdict | None:
-        """Return the verdict on an invariant in one dtype if nothing is to be run for it."""
-        if found := self.known.get((what, dtype)):
-            return found
-        return Verdict(what, dtype, "error", message=self.stopped) if self.stopped else None
 
-
-def make_plan(
-    target: StepTarget | TrainingTarget,
-    options: Options,
-    known: Mapping[tuple[str, str], Verdict] | None = None,
-    stopped: str = "",
-) -> Plan:
+def make_plan(target: StepTarget | TrainingTarget, options: Options) -> Plan:
     """Return the plan for a target.
 
     Raises ``SymmetryError`` if an option makes no sense.
@@ -118,7 +103,7 @@ def make_plan(
     invariants = select(only, skip, kind)
     cases = _list_cases(options, dtypes) if kind == "steps" else ()
     _refuse_expectations(options.expected_failures or {}, kind)
-    return Plan(target, options, dtypes, invariants, cases, notes, known or {}, stopped)
+    return Plan(target, options, dtypes, invariants, cases, notes)
 
 
 def _refuse_numbers(options: Options, dtypes: Iterable[str]) -> None:

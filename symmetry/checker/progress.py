@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from symmetry.checker.verdict import Verdict
+    from symmetry.checker.verdict import Checked, Verdict
     from symmetry.law.case import Case
 
 
@@ -27,6 +27,9 @@ class Progress:
 
     def begin(self, heading: tuple[str, ...]) -> None:
         """Say what is about to be checked, in lines."""
+
+    def planned(self, record: Checked) -> None:
+        """Say which verdicts are to come: each of the record's says that it was not run."""
 
     def case(
         self, invariant: str, dtype: str, number: int, cases: int, case: Case | None = None

@@ -1,5 +1,7 @@
 """Running a plan: one verdict for each invariant and dtype."""
 
+from dataclasses import replace
+
 from symmetry.checker.examiner import Examiner
 from symmetry.checker.plan import Plan
 from symmetry.checker.progress import Progress
@@ -16,6 +18,15 @@ def run(plan: Plan, progress: Progress | None = None) -> Checked:
     progress.begin(plan.heading)
     make = TrainingExaminer if isinstance(plan.target, TrainingTarget) else StepExaminer
     examiner: Examiner = make(plan, progress)
+    examples = len(plan.cases) if plan.given else options.examples
+    record = Checked(
+        target=plan.target.name,
+        seed=None if plan.given else options.seed,
+        examples=examples if plan.cases else None,
+        verdicts=examiner.planned(),
+        heading=plan.heading,
+    )
+    progress.planned(record)
     verdicts: list[Verdict] = []
     with one_thread():
         examiner.begin()
@@ -27,13 +38,9 @@ def run(plan: Plan, progress: Progress | None = None) -> Checked:
                 verdicts.append(verdict)
         notes = tuple(examiner.notes(verdicts))
         examiner.end()
-    examples = len(plan.cases) if plan.given else options.examples
-    return Checked(
-        target=plan.target.name,
-        seed=None if plan.given else options.seed,
-        examples=examples if plan.cases else None,
+    return replace(
+        record,
         verdicts=tuple(verdicts),
-        heading=plan.heading,
         notes=notes,
         warnings=tuple(examiner.warnings.values()),
         coverage=examiner.coverage,

@@ -47,10 +47,9 @@ class TrainingExaminer(Examiner):
             for dtype in plan.dtypes
         }
         self._broken: dict[str, str] = {}  # dtypes in which not even a plain run works, and why
-        self._ended: set[str] = set()  # those in which it ended its process
         self._told = False  # whether it was said why a plain run does not work
         self._unjudged = ""  # why nothing else is judged
-        self._unfound: str | None = None  # how units could not be looked for; None: not yet tried
+        self._looked = False  # whether units were looked for
         self._why_none = ""  # why there are no units
         # Names and places of random operations inside modules, and where other noise is drawn.
         self._random: dict[tuple[str, str], None] = {}
@@ -61,6 +60,15 @@ class TrainingExaminer(Examiner):
         for dtype in self._starts:
             self._try(dtype)
 
+    def planned(self) -> tuple[Verdict, ...]:
+        """Return the verdicts to come: an invariant may speak of one dtype only."""
+        dtypes = {invariant.name: _of(invariant).dtypes for invariant in self.invariants}
+        return tuple(
+            replace(verdict, steps=self._starts[verdict.dtype].steps)
+            for verdict in super().planned()
+            if verdict.dtype in dtypes[verdict.invariant]
+        )
+
     def examine(self, invariant: Invariant, dtype: str) -> Verdict | None:
         """Judge an invariant in one dtype; None where it has none or an error was told already."""
         of = _of(invariant)
@@ -70,19 +78,13 @@ class TrainingExaminer(Examiner):
         if invariant.name not in _FIRST and any(_of(i).units for i in self.invariants):
             self._find_units()
         blank = Verdict(invariant.name, dtype, "vacuous", steps=self._starts[dtype].steps)
-        verdict = self.plan.known_of(invariant.name, dtype)
-        if verdict is not None:
-            verdict = replace(verdict, steps=blank.steps)
-        elif dtype in self._broken:
+        if dtype in self._broken:
             return self._broken_verdict(blank)
-        elif self._unjudged and self._unjudged != _FIRST.get(invariant.name):
+        if self._unjudged and self._unjudged != _FIRST.get(invariant.name):
             return replace(blank, message=f"not judged: {self._unjudged}")
-        elif self._unfound and of.units:
-            return replace(blank, kind="error", cases=1, message=self._unfound)
-        else:
-            self._tell(invariant.name, dtype)
-            verdict = self._measured(blank, invariant)
-            self.progress.examined(verdict)
+        self.progress.case(invariant.name, dtype, 0, 1)
+        verdict = self._measured(blank, invariant)
+        self.progress.examined(verdict)
         if verdict.kind == "violated":
             self._unjudged = self._unjudged or _FIRST.get(verdict.invariant, "")
         return verdict
@@ -117,10 +119,7 @@ class TrainingExaminer(Examiner):
         return notes
 
     def _try(self, dtype: str) -> None:
-        if (known := self._tell("first steps", dtype)) is not None:
-            self._broken[dtype] = known.message
-            self._ended.add(dtype)
-            return
+        self.progress.case("first steps", dtype, 0, 1)
         written = self._starts.get("float32")
         try:
             if dtype == "float64" and written is not None and "float32" not in self._broken:
@@ -134,16 +133,14 @@ class TrainingExaminer(Examiner):
 
     def _find_units(self) -> None:
         """Find the units, once; where they cannot be found, what needs none is checked."""
-        if self._unfound is not None:
+        if self._looked:
             return
-        self._unfound = ""
+        self._looked = True
         if self._unjudged or "float32" in self._broken:
             return
         from symmetry.finding.find import find
 
-        if (known := self._tell("finding units", "float64")) is not None:
-            self._unfound = f"while equal units were looked for, {known.message}"
-            return
+        self.progress.case("finding units", "float64", 0, 1)
         any_start, *_ = self._starts.values()
         try:
             self.coverage = find(any_start.target)
@@ -166,20 +163,13 @@ class TrainingExaminer(Examiner):
         reasons = dict.fromkeys(axis.why for axis in self.coverage.uncovered)
         return f"no equal units were found: {', '.join(reasons) or 'it has no parameters'}"
 
-    def _tell(self, what: str, dtype: str) -> Verdict | None:
-        """Say what is about to be done; return the verdict if nothing is to be run for it."""
-        known = self.plan.known_of(what, dtype)
-        if known is None:
-            self.progress.case(what, dtype, 0, 1, None)
-        return known
-
     def _broken_verdict(self, blank: Verdict) -> Verdict | None:
         """Tell an error once; what runs as written but not in float64 is not applicable there."""
         message, told = self._broken[blank.dtype], self._told
         error = replace(blank, kind="error", cases=1, message=message)
         self._told = True
         runs_as_written = "float32" in self._starts and "float32" not in self._broken
-        if blank.dtype in self._ended or not runs_as_written:
+        if not runs_as_written:
             return None if told else error
         text = f"it does not run in float64{'' if told else f': {message}'}"
         return replace(blank, kind="not applicable", message=text)

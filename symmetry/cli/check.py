@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +31,8 @@ from symmetry.cli.screen import current, say, terminal
 if TYPE_CHECKING:
     from symmetry.api import Report
     from symmetry.checker.plan import Options
-    from symmetry.checker.verdict import Verdict
+    from symmetry.checker.verdict import Checked, Verdict
+    from symmetry.cli.isolation.account import Account
 
 _OF_UNITS = ("symmetry/clones", "symmetry/permutation")
 _SEVERAL = ("jobs", "results", "since", "scheduler")  # options that several targets have
@@ -48,17 +49,32 @@ class Files:
 
 
 class _Check(Isolated):
-    """``symmetry check``: a Ctrl-C leaves the verdicts that there are, of several in --results."""
+    """``symmetry check``: a crash or a Ctrl-C leaves the verdicts so far."""
 
-    def interrupted(self, params: Mapping[str, Any], known: Mapping[str, list[Verdict]]) -> None:
+    def goes_on(self, params: Mapping[str, Any]) -> bool:
+        return len(params["targets"]) > 1
+
+    def ended(self, params: Mapping[str, Any], account: Account, message: str) -> int:
+        """Report the verdicts so far, the one on what was running, and what was not run."""
+        expected = dict(map(_expectation, params["expect_failure"]))
+        whole = account.ended(message, expected)
+        if whole is None:
+            return super().ended(params, account, message)
+        found, shown = whole
+        for verdict in found.verdicts[shown:]:
+            current().verdict(verdict)
+        _say_found(found)
+        return _conclude(found, Files(params["json"], params["output"], params["line"]))
+
+    def interrupted(self, params: Mapping[str, Any], account: Account) -> None:
         names = params["targets"] or ("numba",)
-        if params["json"] is None or len(names) > 1 or not {*known} <= {*names}:
+        if params["json"] is None or len(names) > 1 or account.target not in ("", *names):
             return
         from symmetry.base.files import write_all
         from symmetry.checker.verdict import Checked
         from symmetry.report.verdicts import to_json
 
-        verdicts = tuple(known.get(names[0], ()))
+        verdicts = account.verdicts()
         found = Checked(names[0], params["seed"], None, verdicts, complete=False)
         write_all({params["json"]: to_json(found)})
         say(f"wrote {params['json']}, incomplete", err=True)
@@ -177,17 +193,24 @@ def command(
 
 def _check_one(name: str, options: Options, explained: bool, files: Files) -> int:
     """Check one target, print what is found and write the files; return the exit status."""
-    from symmetry.base.files import writable_directory, writable_files, write_all
-    from symmetry.checker.verdict import exit_code
-    from symmetry.report.checked import MARKDOWN, render_checked
-    from symmetry.report.table import line_of
-    from symmetry.report.verdicts import conclusion, last_line, to_json
+    from symmetry.base.files import writable_directory, writable_files
+    from symmetry.report.checked import MARKDOWN
 
     _refuse_one_path(files.json, files.output)
     writable_files(files.json)
     if files.output is not None:
         writable_directory(files.output, MARKDOWN)
-    found = _check(name, options, explained=explained)
+    return _conclude(_check(name, options, explained=explained), files)
+
+
+def _conclude(found: Checked, files: Files) -> int:
+    """Write the files of a check and say what its verdicts mean; return the exit status."""
+    from symmetry.base.files import write_all
+    from symmetry.checker.verdict import exit_code
+    from symmetry.report.checked import render_checked
+    from symmetry.report.table import line_of
+    from symmetry.report.verdicts import conclusion, last_line, to_json
+
     contents: dict[Path, str | bytes] = {}
     if files.json is not None:
         contents[files.json] = to_json(found)
@@ -215,18 +238,24 @@ def _check(name: str, options: Options, *, explained: bool) -> Report:
     """Check one target; print its verdicts, what failed, and the operation behind it."""
     from symmetry.api import run_plan
     from symmetry.checker.plan import make_plan
-    from symmetry.report.verdicts import failures, remarks
     from symmetry.targets.resolve import resolve
 
     current().enter(name)
     with terminal() as screen:
-        report = run_plan(make_plan(resolve(name), options, *current().learnt(name)), screen)
-    for heading, *facts in failures(report):
+        report = run_plan(make_plan(resolve(name), options), screen)
+    _say_found(report, lambda: _explained(report) if explained else ())
+    return report
+
+
+def _say_found(found: Checked, explained: Callable[[], Iterable[str]] = tuple) -> None:
+    """Print what failed, the operation behind it, and what else there is to say."""
+    from symmetry.report.verdicts import failures, remarks
+
+    for heading, *facts in failures(found):
         for text in ("", click.style(heading, bold=True), *facts):
             say(text)
-    for text in (*(_explained(report) if explained else ()), "", *remarks(report)):
+    for text in (*explained(), "", *remarks(found)):
         say(text)
-    return report
 
 
 def _explained(report: Report) -> Iterable[str]:

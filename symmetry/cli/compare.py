@@ -77,7 +77,6 @@ def command(
     names = [name for name in targets if not name.endswith(RECORDED)]
     for name in names:
         current().enter(name)
-    known, _ = current().learnt(names[-1]) if names else ({}, "")
     with terminal(quiet=quiet) as screen:
         cases = None if case is None else read_cases(case)
         asked = Options(
@@ -86,7 +85,6 @@ def command(
             cases=cases,
             pictured=output is not None,
             progress=screen,
-            known=known,
         )
         found = compare_all(targets, asked)
         for line in lines(found):

@@ -38,6 +38,7 @@ class Screen(progress.Progress):
     """Prints plain lines; shows not what is being done, but which invariants are finished."""
 
     live = False  # whether anybody looks at what is being done
+    _finished = ""  # the last invariant that was said to be finished
 
     def text(self, text: str, err: bool = False) -> None:
         """Show a line, on a terminal in the style that its escape sequences ask for."""
@@ -52,12 +53,7 @@ class Screen(progress.Progress):
     def enter(self, target: str) -> None:
         """Learn that a target is about to be loaded."""
 
-    def learnt(self, target: str) -> tuple[dict[tuple[str, str], Verdict], str]:  # noqa: ARG002
-        """Return the verdicts on a target that are known already, and why nothing else is run."""
-        return {}, ""
-
     def begin(self, heading: tuple[str, ...]) -> None:
-        self._finished = ""
         for text in (*heading, ""):
             self.text(text)
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 
-from symmetry.base.errors import SymmetryError, TrainingError
+from symmetry.base.errors import SymmetryError
 from symmetry.base.ranks import world
 from symmetry.checker.progress import Progress
-from symmetry.checker.verdict import Verdict
 from symmetry.law.case import EXAMPLES, Case
 from symmetry.training.start import JUDGED
 from symmetry.units.state import DTYPES
@@ -29,7 +28,6 @@ class Options:
     cases: Sequence[Case] | None = None  # to be run instead
     pictured: bool = False  # whether inner ratios are wanted of those that are the same, too
     progress: Progress = field(default_factory=Progress)
-    known: Mapping[tuple[str, str], Verdict] = field(default_factory=dict)  # what ended a process
     dtypes: tuple[str, ...] = field(init=False)
     # Patterns on the names of the others' arrays, each with what it becomes.
     renames: tuple[tuple[re.Pattern[str], str], ...] = field(init=False)
@@ -69,11 +67,8 @@ class Options:
     def tell(
         self, name: str, dtype: str, number: int = 0, of: int = 1, case: Case | None = None
     ) -> None:
-        """Say what is about to run; raise what its process ended with if it ran before."""
-        what = f"comparing {name}"
-        if (known := self.known.get((what, dtype))) is not None:
-            raise TrainingError(known.message)
-        self.progress.case(what, dtype, number, of, case)
+        """Say what is about to run."""
+        self.progress.case(f"comparing {name}", dtype, number, of, case)
 
 
 def _renaming(text: str) -> tuple[re.Pattern[str], str]:

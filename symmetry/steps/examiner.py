@@ -67,16 +67,14 @@ class StepExaminer(Examiner):
         return *diagnose(self.target, verdicts), *self.plan.notes
 
     def examine(self, invariant: Invariant, dtype: str) -> Verdict | None:
-        """Return the verdict that is known, or run the cases; None where that is hopeless."""
+        """Run the cases of an invariant in one dtype; None where that is hopeless."""
         if self._hopeless(dtype):
             return None
-        verdict = self.plan.known_of(invariant.name, dtype)
-        if verdict is None:
-            cases = [fit(case, invariant) for case in self.plan.cases if case.dtype == dtype]
-            with heard() as warned:
-                verdict = self._run(invariant, dtype, cases)
-            self.warnings = {**warned, **self.warnings}
-            self.progress.examined(verdict)
+        cases = [fit(case, invariant) for case in self.plan.cases if case.dtype == dtype]
+        with heard() as warned:
+            verdict = self._run(invariant, dtype, cases)
+        self.warnings = {**warned, **self.warnings}
+        self.progress.examined(verdict)
         return verdict
 
     def _hopeless(self, dtype: str) -> bool:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from symmetry.base.errors import SymmetryError, TrainingError
-from symmetry.checker.verdict import Verdict
+from symmetry.base.errors import SymmetryError
 from symmetry.comparison.options import Options
 from symmetry.law.case import Case
 
@@ -59,11 +58,3 @@ def test_given_cases_are_those_of_their_dtype():
     drawn = Options(examples=3).cases_in("float32")
     assert len(drawn) == 3
     assert {case.dtype for case in drawn} == {"float32"}
-
-
-def test_what_ended_its_process_is_not_run_again():
-    ended = Verdict("comparing b", "float32", "error", message="it ended its process")
-    options = Options(known={("comparing b", "float32"): ended})
-    with pytest.raises(TrainingError, match="it ended its process"):
-        options.tell("b", "float32")
-    options.tell("b", "float64")

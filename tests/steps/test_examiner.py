@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from symmetry.checker.progress import Progress
-from symmetry.checker.verdict import Verdict, exit_code
+from symmetry.checker.verdict import exit_code
 from symmetry.invariants.catalogue import catalogue_of, select
 from symmetry.law.case import Case
 from symmetry.steps.cases.strategies import draw_cases
@@ -266,21 +266,6 @@ def test_what_happens_is_told_while_it_happens():
         "vacuous",
         *("symmetry/pure",) * 2,
     ]
-
-
-def test_nothing_is_run_for_a_verdict_that_is_known():
-    known = {
-        ("symmetry/pure", case.dtype): Verdict(
-            "symmetry/pure", case.dtype, "error", message="it died"
-        )
-        for case in FEW
-    }
-
-    def step(x, y, w1, w2, lr):
-        raise AssertionError
-
-    (verdict,) = check(as_step_target(step), select(["*/pure"]), FEW, known=known)
-    assert verdict.message == "it died"
 
 
 def test_the_smallest_case_has_as_many_samples_as_every_case_must():

@@ -1,58 +1,38 @@
-"""What the process that runs code under test is told, and what it tells the one that started it.
-
-Where a new process had to be started, because the last one ended too early, it is told what is
-known: it runs nothing again, and goes on behind the case that was running.
-"""
+"""Messages between a command and the child process that runs the user's code."""
 
 from __future__ import annotations
 
-import base64
 import json
 import os
-import pickle
 import signal
 import threading
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from symmetry.base.errors import SymmetryError
+from symmetry.cli.isolation.account import packed
 from symmetry.cli.screen import Screen
 
 if TYPE_CHECKING:
-    from symmetry.checker.verdict import Verdict
+    from symmetry.checker.verdict import Checked, Verdict
     from symmetry.law.case import Case
 
 SECONDS = 0.25  # between two signs of life
 # Code under test may replace them.
 _exit, _process = os._exit, os.getpid
-_json, _pickled = json.dumps, pickle.dumps
+_json = json.dumps
 
 
 @dataclass
 class Order:
-    """What a process is told when it starts."""
+    """What a process gets when it starts."""
 
     token: str  # begins each of its messages, so that no other bytes are taken for one
     arguments: list[str]  # the command line
-    live: bool  # whether anybody looks at how far it has come
-    # Verdicts so far, by target, invariant and dtype: each pickled and in base64; then its message
-    # where an earlier process ended too early or did not go on, else None.
-    known: dict[tuple[str, str, str], tuple[str, str | None]] = field(default_factory=dict)
-    broken: dict[str, str] = field(default_factory=dict)  # targets not to be loaded again, and why
-    stopped: dict[str, str] = field(default_factory=dict)  # those not to be run again, and why
-
-
-def verdicts_of(order: Order, target: str) -> dict[tuple[str, str], Verdict]:
-    """Return the verdicts on a target that an order knows."""
-    known: dict[tuple[str, str], Verdict] = {}
-    for (of, invariant, dtype), (blob, message) in order.known.items():
-        if of == target:
-            verdict: Verdict = pickle.loads(base64.b64decode(blob))
-            known[invariant, dtype] = (
-                verdict if message is None else replace(verdict, message=message)
-            )
-    return known
+    live: bool  # whether progress is shown
+    # Targets, of several, that end a process as they are loaded, and how.
+    broken: dict[str, str] = field(default_factory=dict)
 
 
 def _end() -> None:
@@ -68,7 +48,6 @@ class Remote(Screen):
     def __init__(self, order: Order, pipe: BinaryIO) -> None:
         self._order, self._pipe, self.live = order, pipe, order.live
         self._owner, self._lock = _process(), threading.Lock()
-        self._target = ""
         self._folder = os.getcwd()  # noqa: PTH109
 
     def send(self, kind: str, *values: Any) -> None:
@@ -91,7 +70,6 @@ class Remote(Screen):
 
     def enter(self, target: str) -> None:
         """Say that a target is about to be loaded; refuse it if that has ended a process before."""
-        self._target = target
         self.send("target", target)
         if target in self._order.broken:
             raise SymmetryError(self._order.broken[target])
@@ -103,18 +81,17 @@ class Remote(Screen):
         from symmetry.checker.verdict import Verdict
 
         super().case(invariant, dtype, number, cases)
-        self._send("attempt", Verdict(invariant, dtype, "error", number + 1, case=case))
+        self.send("attempt", packed(Verdict(invariant, dtype, "error", number + 1, case=case)))
+
+    def planned(self, record: Checked) -> None:
+        self.send("planned", packed(record))
 
     def examined(self, verdict: Verdict) -> None:
         super().examined(verdict)
-        self._send("examined", verdict)
+        self.send("examined", packed(verdict))
         with suppress(OSError):
             os.chdir(self._folder)  # whatever code under test has made of it
 
-    def learnt(self, target: str) -> tuple[dict[tuple[str, str], Verdict], str]:
-        """Return the verdicts that earlier processes have found, and why nothing else is run."""
-        return verdicts_of(self._order, target), self._order.stopped.get(target, "")
-
-    def _send(self, kind: str, verdict: Verdict) -> None:
-        blob = base64.b64encode(_pickled(verdict)).decode()
-        self.send(kind, (self._target, verdict.invariant, verdict.dtype), blob)
+    def verdict(self, verdict: Verdict) -> None:
+        super().verdict(verdict)
+        self.send("verdict", packed(verdict))

@@ -2,7 +2,7 @@
 
 The command executes code under test, which may do anything. The other process (``child.py``) obeys
 the same command line. If it ends without a report, hangs or is killed, that is the verdict on the
-case that was running, and a new process takes up the rest. Nothing heavy is imported here.
+case that was running, and the rest is not run. Nothing heavy is imported here.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import signal
 import subprocess
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from typing import IO, Any
@@ -31,7 +30,8 @@ from symmetry.base.limits import Limits
 from symmetry.base.names import RECORDED, split_tail, with_arguments
 from symmetry.base.processes import FOLDER, adopt_orphans, children, end_children, ending, start
 from symmetry.cli.isolation import child
-from symmetry.cli.isolation.child import Order, verdicts_of
+from symmetry.cli.isolation.account import Account
+from symmetry.cli.isolation.child import Order
 from symmetry.cli.options import flag, option
 from symmetry.cli.screen import Screen, current, terminal
 
@@ -43,7 +43,6 @@ _SLOW, _SHORT, _LONG = 5, 10, 120  # seconds before the first step of a script; 
 # OpenMP's threads wait for work in a loop, and so take the processor from others: a check of a
 # script takes three times the CPU seconds. It is read once, when a library is loaded.
 _IDLE_THREADS = {"OMP_WAIT_POLICY": "passive"}
-_PATIENCE = 2  # hangs, until first calls get no more time; ends between cases, until nothing is run
 
 
 class Isolated(click.Command):
@@ -99,17 +98,28 @@ class Isolated(click.Command):
         ):
             work = _Work(ctx.find_root().obj, timeout, limits, screen, folder)
             try:
-                return work.finish()
+                while isinstance(ended := work.run(), str):
+                    if not (self.goes_on(ctx.params) and work.leave_out(ended)):
+                        return self.ended(ctx.params, work.account, ended)
             except KeyboardInterrupt:
-                self.interrupted(ctx.params, work.known())
+                self.interrupted(ctx.params, work.account)
                 raise
+            return ended
 
-    def interrupted(self, params: Mapping[str, Any], known: Mapping[str, list[Any]]) -> None:
-        """Do what is left to do after a Ctrl-C, with the verdicts that are known by target."""
+    def goes_on(self, params: Mapping[str, Any]) -> bool:  # noqa: ARG002
+        """Return whether there are other targets, if one has ended the process as it was loaded."""
+        return False
+
+    def ended(self, params: Mapping[str, Any], account: Account, message: str) -> int:  # noqa: ARG002
+        """Report a process that ended early; return the exit status."""
+        raise SymmetryError(f"{account.doing()}: {message}")
+
+    def interrupted(self, params: Mapping[str, Any], account: Account) -> None:
+        """Write what there is after a Ctrl-C: nothing, for most commands."""
 
 
 class _Work:
-    """A command line, what became of it so far, and how to go on."""
+    """A command line, and the process that obeys it."""
 
     def __init__(
         self, arguments: list[str], timeout: float, limits: Limits, screen: Screen, folder: str
@@ -118,37 +128,29 @@ class _Work:
         self._limits = limits
         self._timeout, self._screen, self._folder = timeout, screen, folder
         self._left = _MOST_PRINTED
-        self._shown: list[Any] = []
-        self._target = ""
-        # What is being run, and the verdict on it if the process ends, as ``known`` has them.
-        self._running: tuple[Any, str] | None = None
-        self._idle: Counter[str] = Counter()
-        self._returned = 0  # calls of the target
-        self._hung = 0
+        self.account = Account()
         self._doing: list[Any] = []  # what was last said of it
         self._warned = False  # whether it was said that runs are slow to begin
 
-    def known(self) -> dict[str, list[Any]]:
-        """Return the verdicts so far, by target."""
-        found: dict[str, list[Any]] = {}
-        for target, *_ in self._order.known:
-            found[target] = list(verdicts_of(self._order, target).values())
-        return found
-
-    def finish(self) -> int:
-        """Start processes until one reports the command's exit status; return that."""
+    def run(self) -> int | str:
+        """Start a process; return its exit status, or say how it ended without one."""
         self._screen.doing("starting", 0, None)
-        while True:
-            self._target, self._running = "", None
-            with closing(_Process(self._order, self._pass_on, self._folder)) as process:
-                finished = self._follow(process)
-            if isinstance(finished, int):
-                return finished
-            self._learn(finished)
+        self.account = Account()
+        with closing(_Process(self._order, self._pass_on, self._folder)) as process:
+            ended = self._follow(process)
+        if isinstance(ended, str) and not self.account.target:
+            raise SymmetryError(f"the process that checks could not begin: {ended}")
+        return ended
+
+    def leave_out(self, message: str) -> bool:
+        """Let the next process refuse the target that has ended this one; False if it did."""
+        target = self.account.target
+        new = target not in self._order.broken
+        self._order.broken[target] = f"{target}: {message}"
+        return new
 
     def _follow(self, process: _Process) -> int | str:
         """Return the exit status that a process reports, or say how it ended without one."""
-        shown = iter(tuple(self._shown))  # what was said before is not said again
         calls, since, first, loading = 0, time.monotonic(), True, True
         while True:
             kind, *values = process.receive() or ["silence"]
@@ -162,41 +164,27 @@ class _Work:
                 else:
                     calls, first, loading = returned, True, False  # until the next call is known
             if kind == "silence":  # a sign of life during a call is none that it will return
-                patient = loading or (first and self._hung < _PATIENCE)
-                limit = self._timeout * (_FIRST if patient else 1)
-                if not self._target:
-                    limit = max(limit, _START)
-                if time.monotonic() - since < limit:
-                    continue
-                if not self._target:
-                    return f"nothing was heard of it for {limit:g} seconds"
-                self._hung += 1
-                known = {target for (target, *_), (_, end) in self._order.known.items() if not end}
-                if self._running and not self._returned + calls and self._target not in known:
-                    why = (
-                        f"not run: no call has ever returned, within {limit:g} seconds (--timeout)"
-                    )
-                    self._order.stopped[self._target] = why
-                return f"the target did not return within {limit:g} seconds (--timeout)"
+                limit = self._timeout * (_FIRST if loading or first else 1)
+                if time.monotonic() - since >= limit:
+                    if self.account.target:
+                        return f"the target did not return within {limit:g} seconds (--timeout)"
+                    if time.monotonic() - since >= (limit := max(limit, _START)):
+                        return f"nothing was heard of it for {limit:g} seconds"
+                continue
             since = time.monotonic()
-            if kind == "text":
-                if values != next(shown, None):
-                    shown = iter(())
-                    self._shown.append(values)
-                    self._screen.text(*values)
-            elif kind == "doing":
-                self._doing = values
-                self._screen.doing(*values)
-            elif kind == "target":
-                self._target, self._running = values[0], None
-            elif kind == "attempt":
-                self._running = tuple(values[0]), values[1]
-            elif kind == "examined":
-                self._order.known[tuple(values[0])] = values[1], None
-                self._running = None
-            elif kind in ("end", "failed", "gone"):
-                self._returned += calls
+            if kind in ("end", "failed", "gone"):
                 return values[0] if kind == "end" else str(values[0])
+            self._show(kind, *values)
+
+    def _show(self, kind: str, *values: Any) -> None:
+        """Show what a process says, or take account of it."""
+        if kind == "text":
+            self._screen.text(*values)
+        elif kind == "doing":
+            self._doing = [*values]
+            self._screen.doing(*values)
+        else:
+            self.account.hear(kind, *values)
 
     def _tell(self, pace: Pace) -> None:
         """Say how far a training has come, and once if its runs are slow."""
@@ -211,23 +199,6 @@ class _Work:
         if not self._warned and (why := why_slow(pace)):
             self._warned = True
             self._screen.text(why, err=True)
-
-    def _learn(self, message: str) -> None:
-        """Remember how a process ended, so that the next one does not end in the same way."""
-        order, target, running = self._order, self._target, self._running
-        if not target:
-            raise SymmetryError(f"the process that checks could not begin: {message}")
-        if self._limits.over:
-            order.stopped[target] = f"not run: {message}"
-        if running and running[0] not in order.known:
-            order.known[running[0]] = running[1], message
-            return
-        self._idle[target] += 1
-        begun = any(key[0] == target for key in order.known)
-        if not begun or self._idle[target] > _PATIENCE:
-            order.broken[target] = f"{target}: {message}"
-        elif self._idle[target] == _PATIENCE:
-            order.stopped[target] = f"not run: {message}"
 
     def _pass_on(self, pipe: IO[bytes]) -> None:
         """Read all that the target prints, so that it need not wait, and show the beginning."""

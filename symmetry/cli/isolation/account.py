@@ -1,0 +1,123 @@
+"""The check of one target as far as its process has reported it."""
+
+from __future__ import annotations
+
+import base64
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from symmetry.checker.verdict import Checked, Verdict
+
+_pickled = pickle.dumps  # code under test may replace it
+
+
+def packed(record: object) -> str:
+    """Return a record as text."""
+    return base64.b64encode(_pickled(record)).decode()
+
+
+def unpacked(text: str) -> Any:
+    """Return the record of a text."""
+    return pickle.loads(base64.b64decode(text))
+
+
+@dataclass
+class Account:
+    """What a process has reported of its target; the records are unpacked only when needed.
+
+    Attributes
+    ----------
+    target
+        The name of the target that is loaded or checked; empty before the first one.
+    planned
+        The check before it runs: each of its verdicts says that it was not run.
+    running
+        The verdict on what is being run, if that ends the process.
+    examined
+        Verdicts so far.
+    shown
+        Those that were shown, as they were: an expected failure, for example.
+    """
+
+    target: str = ""
+    planned: str = ""
+    running: str = ""
+    examined: list[str] = field(default_factory=list)
+    shown: list[str] = field(default_factory=list)
+
+    def hear(self, kind: str, *values: str) -> None:
+        """Take a message of the process, if it is about its target."""
+        if kind == "target":
+            self.target, self.running = values[0], ""
+        elif kind == "planned":
+            self.planned = values[0]
+        elif kind == "attempt":
+            self.running = values[0]
+        elif kind == "examined":
+            self.examined.append(values[0])
+            self.running = ""
+        elif kind == "verdict":
+            self.shown.append(values[0])
+
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """Return the verdicts so far."""
+        return tuple(map(unpacked, self.examined))
+
+    def doing(self) -> str:
+        """Name what was being run, or the target if nothing was."""
+        return unpacked(self.running).invariant if self.running else self.target
+
+    def ended(self, message: str, expected: Mapping[str, str]) -> tuple[Checked, int] | None:
+        """Return the whole check, and how many of its verdicts were shown; None without a plan.
+
+        The process has ended early: that is the verdict on what was running. The rest was not run.
+        """
+        if not self.planned:
+            return None
+        planned: Checked = unpacked(self.planned)
+        shown = {_key(verdict): verdict for verdict in map(unpacked, self.shown)}
+        found = {_key(verdict): verdict for verdict in self.verdicts()} | shown
+        first = self._first_missing(planned, found)
+        after = [verdict for verdict in planned.verdicts[:first] if _key(verdict) in found]
+        verdicts = [found[_key(verdict)] for verdict in after]
+        verdicts += self._not_run(planned.verdicts[first:], message)
+        new = [verdict for verdict in verdicts if _key(verdict) not in shown]
+        settled = _settled(new, expected)
+        notes = (*planned.notes, message) if first == len(planned.verdicts) else planned.notes
+        return replace(planned, verdicts=(*shown.values(), *settled), notes=notes), len(shown)
+
+    def _first_missing(self, planned: Checked, found: Mapping[tuple[str, str], Verdict]) -> int:
+        """Return the index of the verdict that was running, or of the one after the last."""
+        keys = [_key(verdict) for verdict in planned.verdicts]
+        if self.running and (running := _key(unpacked(self.running))) in keys:
+            return keys.index(running)
+        return max((index + 1 for index, key in enumerate(keys) if key in found), default=0)
+
+    def _not_run(self, planned: tuple[Verdict, ...], message: str) -> list[Verdict]:
+        """Return an error for the first of these, and for the others that they were not run."""
+        if not planned:
+            return []
+        first, *rest = planned
+        running: Verdict = unpacked(self.running) if self.running else first
+        if _key(running) == _key(first):
+            failed = replace(running, steps=first.steps, message=message)
+        else:  # what comes before any invariant: first steps, for example
+            failed = replace(first, message=f"{running.invariant}: {message}")
+        return [failed, *(replace(verdict, message=f"not run: {message}") for verdict in rest)]
+
+
+def _key(verdict: Verdict) -> tuple[str, str]:
+    return verdict.invariant, verdict.dtype
+
+
+def _settled(verdicts: list[Verdict], expected: Mapping[str, str]) -> list[Verdict]:
+    """Apply the expectations of failures."""
+    from symmetry.checker.verdict import settled
+
+    groups = groupby(verdicts, attrgetter("invariant"))
+    return [verdict for name, group in groups for verdict in settled([*group], expected.get(name))]

@@ -1,0 +1,84 @@
+"""The whole check of a target whose process has ended early."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from symmetry.checker.verdict import Checked, Verdict
+from symmetry.cli.isolation.account import Account, packed
+
+NAMES = ("symmetry/pure", "symmetry/clones", "symmetry/samples")
+PLANNED = tuple(Verdict(name, "float32", "error", message="not run", steps=4) for name in NAMES)
+HOLDS = Verdict("symmetry/pure", "float32", "holds", 2, 2)
+
+
+def account(*messages: tuple[str, object]) -> Account:
+    heard = Account()
+    heard.hear("target", "mine")
+    heard.hear("planned", packed(Checked("mine", 0, None, PLANNED)))
+    for kind, record in messages:
+        heard.hear(kind, packed(record))
+    return heard
+
+
+def attempt(name: str) -> tuple[str, object]:
+    return "attempt", Verdict(name, "float32", "error", 3)
+
+
+def verdicts(heard: Account, **expected: str) -> list[tuple[str, str, int]]:
+    whole = heard.ended("it died", expected)
+    assert whole is not None
+    return [(v.kind, v.message, v.cases) for v in whole[0].verdicts]
+
+
+def test_what_was_running_is_an_error_and_the_rest_was_not_run() -> None:
+    heard = account(attempt("symmetry/pure"), ("examined", HOLDS), attempt("symmetry/clones"))
+    assert verdicts(heard) == [
+        ("holds", "", 2),
+        ("error", "it died", 3),
+        ("error", "not run: it died", 0),
+    ]
+    assert heard.doing() == "symmetry/clones"
+
+
+def test_what_comes_before_any_invariant_is_named() -> None:
+    assert [text for _, text, _ in verdicts(account(attempt("first steps")))] == [
+        "first steps: it died",
+        "not run: it died",
+        "not run: it died",
+    ]
+
+
+def test_verdicts_that_were_left_out_are_not_made_up() -> None:
+    heard = account(("examined", HOLDS), attempt("symmetry/samples"))
+    assert verdicts(heard) == [("holds", "", 2), ("error", "it died", 3)]
+
+
+def test_verdicts_that_were_shown_stay_as_they_were_shown() -> None:
+    violated = replace(HOLDS, kind="violated")
+    expected = replace(violated, kind="expected failure", reason="known")
+    heard = account(("examined", violated), ("verdict", expected), attempt("symmetry/clones"))
+    whole = heard.ended("it died", {"symmetry/pure": "known", "symmetry/clones": "so"})
+    assert whole is not None
+    found, shown = whole
+    assert shown == 1
+    assert [(v.kind, v.reason) for v in found.verdicts] == [
+        ("expected failure", "known"),
+        ("error", "so"),
+        ("error", None),
+    ]
+
+
+def test_an_end_after_the_last_verdict_is_a_note() -> None:
+    examined = [("examined", replace(verdict, kind="holds")) for verdict in PLANNED]
+    whole = account(*examined).ended("it died", {})
+    assert whole is not None
+    assert [verdict.kind for verdict in whole[0].verdicts] == ["holds"] * 3
+    assert whole[0].notes == ("it died",)
+
+
+def test_without_a_plan_there_is_no_check() -> None:
+    heard = Account()
+    heard.hear("target", "mine")
+    assert heard.ended("it died", {}) is None
+    assert heard.doing() == "mine"
