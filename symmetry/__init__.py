@@ -3,6 +3,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from symmetry.torch import framework as _torch
+
 if TYPE_CHECKING:
     from symmetry.api import Comparison as Comparison
     from symmetry.api import Coverage as Coverage
@@ -39,6 +41,8 @@ _HOMES = {
     "script": "symmetry.targets.script",
 }
 __all__ = [*_HOMES]
+
+_torch.register()  # it imports PyTorch once a run begins
 
 
 def __getattr__(name: str) -> Any:

@@ -26,7 +26,7 @@ from symmetry.report import units as units_report
 from symmetry.report import verdicts as report
 from symmetry.targets.resolve import resolve
 from symmetry.training.start import JUDGED
-from symmetry.training.target import TrainingTarget
+from symmetry.training.target import Training
 from symmetry.units.state import DTYPES
 from symmetry.units.words import a_kind
 
@@ -184,9 +184,7 @@ def run_plan(plan: Plan, progress: Progress | None = None) -> Report:
     return Report(**found)
 
 
-def find_units(
-    training: Target | TrainingTarget, *, progress: coverage.Tell | None = None
-) -> Coverage:
+def find_units(training: Target | Training, *, progress: coverage.Tell | None = None) -> Coverage:
     """Find the groups of equal units in the model of a PyTorch training.
 
     Parameters
@@ -209,7 +207,7 @@ def find_units(
         finite: one readable line.
     """
     target = resolve(training)
-    if not isinstance(target, TrainingTarget):
+    if not isinstance(target, Training):
         raise SymmetryError(
             f"{target.name!r} is a two-layer step, expected a training: a function without "
             "parameters that returns (model, step)"
@@ -308,7 +306,7 @@ def explain(
     if not isinstance(steps, int) or steps < 1:
         raise SymmetryError(f"steps must be an integer of at least 1, not {steps!r}")
     resolved = resolve(target)
-    if isinstance(resolved, TrainingTarget):
+    if isinstance(resolved, Training):
         if case is not None:
             raise SymmetryError(f"{resolved.name} is a training: it has no cases to be run")
         with closing(resolved):
@@ -449,7 +447,7 @@ def record(
         argument makes no sense.
     """
     path, training = Path(file), resolve(target)
-    if not isinstance(training, TrainingTarget):
+    if not isinstance(training, Training):
         raise SymmetryError(f"{training.name} is a two-layer step: only trainings are recorded")
     if path.suffix != RECORDED:
         raise SymmetryError(f"a recorded run is a file that ends in {RECORDED}, not {path.name!r}")

@@ -13,15 +13,15 @@ from symmetry.checker.verdict import Checked, Verdict
 from symmetry.invariants.catalogue import Invariant
 from symmetry.law.case import Case
 from symmetry.steps.step import StepTarget
-from symmetry.training.target import TrainingTarget
+from symmetry.training.target import FunctionTraining
 
 
-def plan_of(target: StepTarget | TrainingTarget, **options: Any) -> Plan:
+def plan_of(target: StepTarget | FunctionTraining, **options: Any) -> Plan:
     """Return the plan for a target."""
     return make_plan(target, Options(**options))
 
 
-def check_target(target: StepTarget | TrainingTarget, **options: Any) -> Checked:
+def check_target(target: StepTarget | FunctionTraining, **options: Any) -> Checked:
     """Return what a check of a target came to."""
     return run(plan_of(target, **options))
 

@@ -1,4 +1,4 @@
-"""One place chooses the framework of a training: all around it imports none."""
+"""A framework registers itself with trainings: all around it imports none."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import symmetry
 ROOT = Path(symmetry.__file__).parent
 FRAMEWORKS = {"torch", "jax", "flax", "tensorflow"}
 AROUND = ["units", "finding", "invariants", "checker", "training"]
-CHOOSES = "symmetry.training.target"  # begins runs of the right kind
 
 
 def imported(path):
@@ -43,13 +42,12 @@ def of_a_framework():
 def test_the_search_the_law_and_the_checker_import_no_framework():
     own = of_a_framework()
     for folder in AROUND:
-        for path in (ROOT / folder).glob("*.py"):  # the frameworks have folders of their own
-            name = f"symmetry.{folder}.{path.stem}"
-            if name != CHOOSES:
-                assert name not in own
-                assert own.isdisjoint(imported(path)), name
+        for path in (ROOT / folder).rglob("*.py"):
+            name = ".".join(["symmetry", *path.relative_to(ROOT).with_suffix("").parts])
+            assert name not in own
+            assert own.isdisjoint(imported(path)), name
 
 
-def test_a_run_of_the_framework_is_begun_in_one_place():
-    path = ROOT / "training" / "target.py"
-    assert "symmetry.torch.run" in imported(path)
+def test_a_framework_registers_itself():
+    assert "symmetry.torch.framework" in imported(ROOT / "__init__.py")
+    assert "symmetry.training.frameworks" in imported(ROOT / "torch" / "framework.py")

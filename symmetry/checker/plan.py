@@ -11,7 +11,7 @@ from symmetry.checker.threads import in_words
 from symmetry.invariants.catalogue import Invariant, Of, catalogue_of, select
 from symmetry.law.case import EXAMPLES, Case
 from symmetry.steps.step import StepTarget
-from symmetry.training.target import TrainingTarget
+from symmetry.training.target import Training
 from symmetry.units.state import DTYPES
 from symmetry.units.words import count
 
@@ -45,7 +45,7 @@ class Options:
 class Plan:
     """A check that can be run: options that make sense for a target, and what follows from them."""
 
-    target: StepTarget | TrainingTarget
+    target: StepTarget | Training
     options: Options
     dtypes: tuple[str, ...]
     invariants: tuple[Invariant, ...]
@@ -61,7 +61,7 @@ class Plan:
     def heading(self) -> tuple[str, ...]:
         """What is checked, on what, and under which conditions."""
         seed = f", seed {self.options.seed}"
-        if isinstance(self.target, TrainingTarget):
+        if isinstance(self.target, Training):
             on = f"of a training, {' and '.join(_WHERE[dtype] for dtype in self.dtypes)}{seed}"
         elif self.given:
             on = f"on {count(len(self.cases), 'given case')}"
@@ -78,7 +78,7 @@ class Plan:
             yield replace(self, invariants=(invariant,), notes=())
 
 
-def make_plan(target: StepTarget | TrainingTarget, options: Options) -> Plan:
+def make_plan(target: StepTarget | Training, options: Options) -> Plan:
     """Return the plan for a target.
 
     Raises ``SymmetryError`` if an option makes no sense.
@@ -86,16 +86,16 @@ def make_plan(target: StepTarget | TrainingTarget, options: Options) -> Plan:
     only, skip, dtypes = map(_several, (options.only, options.skip, options.dtype))
     _refuse_numbers(options, dtypes)
     dtypes = tuple(dtype for dtype in DTYPES if dtype in dtypes or not dtypes)
-    kind: Of = "trainings" if isinstance(target, TrainingTarget) else "steps"
+    kind: Of = "trainings" if isinstance(target, Training) else "steps"
     if kind == "trainings" and world() > 1:  # what averages gradients was made for other dtypes
         if options.dtype and "float32" not in dtypes:
             raise SymmetryError("under torchrun a training is checked as written: in float32")
         dtypes = ("float32",)
     notes: tuple[str, ...] = ()
-    if isinstance(target, TrainingTarget):
+    if isinstance(target, Training):
         if options.cases is not None:
             raise SymmetryError(f"{target.name} is a training: it has no cases to be run")
-        target = replace(target, pins=options.expect_units)
+        target = target.expecting(options.expect_units)
     elif options.expect_units:
         raise SymmetryError(f"{target.name} is a two-layer step: no units are looked for in it")
     elif not only and not target.builtin:  # it need not be the network of these formulas

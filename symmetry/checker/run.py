@@ -9,14 +9,14 @@ from symmetry.checker.threads import one_thread
 from symmetry.checker.trainings import TrainingExaminer
 from symmetry.checker.verdict import Checked, Verdict, settled
 from symmetry.steps.examiner import StepExaminer
-from symmetry.training.target import TrainingTarget
+from symmetry.training.target import Training
 
 
 def run(plan: Plan, progress: Progress | None = None) -> Checked:
     """Check, and say what is wrong where several verdicts have one cause."""
     progress, options = progress or Progress(), plan.options
     progress.begin(plan.heading)
-    make = TrainingExaminer if isinstance(plan.target, TrainingTarget) else StepExaminer
+    make = TrainingExaminer if isinstance(plan.target, Training) else StepExaminer
     examiner: Examiner = make(plan, progress)
     examples = len(plan.cases) if plan.given else options.examples
     record = Checked(

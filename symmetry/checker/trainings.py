@@ -16,7 +16,7 @@ from symmetry.checker.verdict import Verdict
 from symmetry.finding.naming import module_of
 from symmetry.invariants.catalogue import Invariant, OfTrainings
 from symmetry.training.start import TrainingStart
-from symmetry.training.target import TrainingTarget
+from symmetry.training.target import Training
 from symmetry.units.words import count
 
 _PROMOTED = 10  # copies of the state that little can be judged without in float64
@@ -37,7 +37,7 @@ class TrainingExaminer(Examiner):
     """The starts of a training, and what went wrong in them."""
 
     def __init__(self, plan: Plan, progress: Progress) -> None:
-        assert isinstance(plan.target, TrainingTarget)
+        assert isinstance(plan.target, Training)
         self._training = plan.target
         super().__init__(plan, progress)
         first = [i for name in _FIRST for i in plan.invariants if i.name == name]

@@ -78,7 +78,7 @@ def command(target: str, json: Path | None, script: Path | None, **given: Any) -
     from symmetry.explanation.explain import explain_training
     from symmetry.report.explained import lines, to_json
     from symmetry.targets.resolve import resolve
-    from symmetry.training.target import TrainingTarget
+    from symmetry.training.target import Training
 
     given = {name: value for name, value in given.items() if value is not None}
     if "case" in given and len(given) > 1:
@@ -88,7 +88,7 @@ def command(target: str, json: Path | None, script: Path | None, **given: Any) -
     writable_files(json, script, script and script.with_suffix(".npz"))
     current().enter(target)
     found, threads = resolve(target), None
-    if isinstance(found, TrainingTarget):
+    if isinstance(found, Training):
         for name in ("case", *_KEYS):
             if name in given:
                 raise click.UsageError(f"--{name} is of two-layer steps, and this is a training.")
@@ -109,7 +109,7 @@ def command(target: str, json: Path | None, script: Path | None, **given: Any) -
         say(f"wrote {file}")
     if script is not None and written is None:
         say(f"no operation can be done again alone: {script} was not written")
-    rounds = isinstance(found, TrainingTarget) and explanation.outcome == "rounding"
+    rounds = isinstance(found, Training) and explanation.outcome == "rounding"
     splits = explanation.step is not None or explanation.outcome == "unequal"
     return FOUND if splits and not rounds else OK
 

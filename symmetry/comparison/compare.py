@@ -18,7 +18,7 @@ from symmetry.comparison.trainings import Asked, Reference, compare_trainings, h
 from symmetry.steps.compare import compare_steps
 from symmetry.steps.step import StepTarget
 from symmetry.targets.resolve import resolve
-from symmetry.training.target import TrainingTarget
+from symmetry.training.target import Training
 
 Target = str | Callable[..., Any]
 
@@ -43,16 +43,14 @@ def compare_all(targets: Sequence[Target], options: Options) -> Compared:
         )
     with _threads(), ExitStack() as ends:
         for each in found:
-            if isinstance(each, TrainingTarget):
+            if isinstance(each, Training):
                 ends.callback(each.close)
         if steps:
             return compare_steps(steps[0], steps[1:], options)
         return compare_trainings(others[0], others[1:], options)
 
 
-def record(
-    training: TrainingTarget, file: Path, options: Options, max_size: float
-) -> tuple[str, ...]:
+def record(training: Training, file: Path, options: Options, max_size: float) -> tuple[str, ...]:
     """Run a training and write all of it into a file; return the names of what is left out."""
     reference = Reference(training, options)
     sides = []
@@ -70,7 +68,7 @@ def record(
         return write(file, sides, max_size)
 
 
-def _resolved(target: Target) -> StepTarget | TrainingTarget | Recording:
+def _resolved(target: Target) -> StepTarget | Training | Recording:
     recorded = isinstance(target, str) and target.endswith(RECORDED)
     return read(Path(str(target))) if recorded else resolve(target)
 

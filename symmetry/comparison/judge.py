@@ -119,7 +119,7 @@ def _on_all_ranks(mine: list[dict[Key, float]]) -> list[dict[Key, float]]:
     """Return by step and key the largest number of all ranks: they have to decide alike."""
     if world() == 1:
         return mine
-    from symmetry.torch.replicas import gathered
+    from symmetry.torch.parts.replicas import gathered
 
     everyone: list[Any] = gathered(mine)
     return [

@@ -13,10 +13,13 @@ import numpy as np
 
 from symmetry.base.random import Random
 from symmetry.base.ranks import world
-from symmetry.training.run import Run, Showing
+from symmetry.training.capabilities.drawing import Drawing
+from symmetry.training.capabilities.observing import Observing
+from symmetry.training.capabilities.platform import Platform
+from symmetry.training.run import Run, needed
 from symmetry.training.shown import USED, Key, Shown, bare, together
 from symmetry.training.start import APART, DRAWS, NUDGES, nearby
-from symmetry.training.target import TrainingTarget
+from symmetry.training.target import Training
 from symmetry.units.state import Array, State, difference, size
 
 # What random operations of modules give: what they draw, the same as those of others, or means.
@@ -70,7 +73,7 @@ class Side(ABC):
 class Here(Side):
     """A side that is run here."""
 
-    training: TrainingTarget
+    training: Training
     dtype: str
     seed: int
     steps: int
@@ -147,18 +150,21 @@ class Here(Side):
                 _leave_out_own(each, {self.names(name) for name in run.parameters})
             yield each
         self.random |= run.random
-        self.random_numbers |= run.random_numbers
-        self.drawn = dict(run.drawn)
+        if (drawing := run.capability(Drawing)) is not None:
+            self.random_numbers |= drawing.random_numbers
+            self.drawn = dict(drawing.draws)
         self.held = frozenset({*self.start, *each.state})
         if draw is None:
             precision = run.precision()
-            self._compiles = run.compiles
-            self.idle = run.asks_to_compile and not run.compiles
+            if (platform := run.capability(Platform)) is not None:
+                self._compiles = platform.compiles
+                self.idle = platform.asks_to_compile and not platform.compiles
             self._eps = {name: precision[name] for name in run.trained}
 
     def _step(self, run: Run) -> Shown:
-        if self.watched and isinstance(run, Showing):
-            return run.show()
+        observing = run.capability(Observing) if self.watched else None
+        if observing is not None:
+            return observing.observe()
         run.step()
         return Shown()
 
@@ -166,16 +172,16 @@ class Here(Side):
         """Begin a fresh run from the start, under the same random numbers whatever made it."""
         self.tell(self.name, self.dtype)
         noise = self.draws != "means"
-        run = self.training.start(dtype=self.dtype, seed=self.seed, noise=noise)
+        run = self.training.begin(dtype=self.dtype, seed=self.seed, noise=noise)
         if self.draws == "same":
-            run.draw_alike()
+            needed(run, Drawing).draw_alike()
         if not self.start:
             self.start = {self.names(name): array for name, array in run.state().items()}
         if self.given is not None:
             own = {name: self.names(name) for name in run.state(copy=False)}
             run.load({name: self.given[n] for name, n in own.items() if self._fits(n)})
         if self.reseeded:
-            run.reseed(self.seed)
+            needed(run, Drawing).reseed(self.seed)
         return run
 
     def near(self, draw: int) -> State:

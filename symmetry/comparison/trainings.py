@@ -16,10 +16,10 @@ from symmetry.comparison.place import place
 from symmetry.comparison.recorded import Recording, made_with
 from symmetry.comparison.side import Draws, Here, Side
 from symmetry.training.start import ATTEMPTS, DRAWS, MORE_DRAWS, THRESHOLDS
-from symmetry.training.target import TrainingTarget
+from symmetry.training.target import Training
 from symmetry.units.state import State, identical
 
-Compares = TrainingTarget | Recording
+Compares = Training | Recording
 
 
 class Asked(NamedTuple):
@@ -65,7 +65,7 @@ class Reference:
 
 
 def here(
-    training: TrainingTarget,
+    training: Training,
     asked: Asked,
     options: Options,
     given: State | None = None,

@@ -26,7 +26,7 @@ from symmetry.steps.start import StepStart
 from symmetry.steps.step import StepTarget
 from symmetry.steps.watched import WatchedStep, with_data
 from symmetry.training.start import TrainingStart
-from symmetry.training.target import TrainingTarget
+from symmetry.training.target import Training
 from symmetry.units.state import State
 from symmetry.units.units import Part, Units
 
@@ -153,7 +153,7 @@ def explain_data(target: StepTarget, case: Case, kind: str) -> Explained | None:
 
 @one_thread()
 def explain_training(
-    training: TrainingTarget,
+    training: Training,
     units: Sequence[Units] | None = None,
     *,
     steps: int = STEPS,
@@ -209,7 +209,7 @@ def explain_training(
     return next((each for each in reversed(found) if each.step is not None), found[-1])
 
 
-def _explain_unequal(training: TrainingTarget, layers: Sequence[Unequal]) -> Explained | None:
+def _explain_unequal(training: Training, layers: Sequence[Unequal]) -> Explained | None:
     """Name the lines that make units of layers unequal: they were found with the equal ones.
 
     What takes units one by one, as a mixture does with its gates, may do so. None if there is no
@@ -240,7 +240,7 @@ def _explain_unequal(training: TrainingTarget, layers: Sequence[Unequal]) -> Exp
     return found if unequal else None
 
 
-def explain_samples(training: TrainingTarget, seed: int = 0) -> Explained | None:
+def explain_samples(training: Training, seed: int = 0) -> Explained | None:
     """Explain why rearranged samples change a training; None if they do not, or may.
 
     Whether they may is judged as `symmetry/samples` is.
@@ -256,7 +256,7 @@ def explain_samples(training: TrainingTarget, seed: int = 0) -> Explained | None
 
 
 def _starts(
-    training: TrainingTarget, groups: Sequence[Units], dtype: str, seed: int
+    training: Training, groups: Sequence[Units], dtype: str, seed: int
 ) -> Iterator[WatchedStart]:
     """Yield starts of a training with clones: each unit differs from its clones in one of them."""
     from symmetry.explanation.training import with_clones
@@ -294,7 +294,7 @@ def _widened(groups: Sequence[Units], state: State) -> list[Units]:
 
 
 def explain_verdict(
-    target: StepTarget | TrainingTarget,
+    target: StepTarget | Training,
     verdict: Verdict,
     budget: int,
     units: Sequence[Units] | None = None,
@@ -309,9 +309,9 @@ def explain_verdict(
     if verdict.invariant not in (*_EXPLAINED, *_OF_DATA):
         return None
     try:
-        if isinstance(target, TrainingTarget) and verdict.invariant == _SAMPLES:
+        if isinstance(target, Training) and verdict.invariant == _SAMPLES:
             return explain_samples(target)
-        if isinstance(target, TrainingTarget):
+        if isinstance(target, Training):
             found = explain_training(target, units, first=verdict.group or "")
             # What splits clones by rounding is not what is violated.
             return None if found.outcome == "rounding" else found

@@ -62,7 +62,7 @@ class WatchedTraining(WatchedStart):
         run = self._training.begin(arrays, noise=False, order=start.get(_ORDER))
         assert isinstance(run, TorchRun)  # the only framework whose operations are recorded
         self._run = run
-        places = Places({id(module): name for name, module in run.model.named_modules()})
+        places = Places({id(module): name for name, module in run.objects.model.named_modules()})
         for _ in range(steps):
             with nullcontext() if tape is None else observing(tape, places):
                 run.step()
@@ -70,7 +70,7 @@ class WatchedTraining(WatchedStart):
 
     def named(self, array: Array, memory: int) -> tuple[str, str]:
         """Return the name of the tensor that an array lies in, and the rows that it holds."""
-        held = {name.removeprefix("model."): t for name, t in self._run.tensors().items()}
+        held = {name.removeprefix("model."): t for name, t in self._run.arrays.tensors().items()}
         for name, parameter in self._run.parameters.items():
             if parameter.grad is not None:
                 held[f"the gradient of {name.removeprefix('model.')}"] = parameter.grad

@@ -12,12 +12,12 @@ from symmetry.finding.rehearsal import Rehearsal
 from symmetry.finding.siblings import siblings
 from symmetry.finding.solver import Solver
 from symmetry.finding.tally import capacity, modules_without_gradient, units_without_gradient
-from symmetry.training.target import TrainingTarget
+from symmetry.training.target import Training
 from symmetry.units.units import Units
 
 
 @np.errstate(all="ignore")  # masks of -1e308, and slices that are moved far, may overflow
-def find(training: TrainingTarget, progress: Tell = lambda *_: None) -> Coverage:
+def find(training: Training, progress: Tell = lambda *_: None) -> Coverage:
     """Find all groups of interchangeable units in a model's parameters and buffers.
 
     Parameters

@@ -23,7 +23,10 @@ from symmetry.finding.first_steps.losses import (
     begin_steps,
     largest_difference,
 )
-from symmetry.training.target import TrainingTarget
+from symmetry.training.capabilities.layered import Layered
+from symmetry.training.capabilities.rehearsing import Tracing
+from symmetry.training.run import needed
+from symmetry.training.target import Training
 from symmetry.training.trace import Trace
 from symmetry.units.state import State
 from symmetry.units.units import Units
@@ -71,7 +74,7 @@ class Rehearsal:
     gradients: Mapping[str, NDArray[np.bool_]]
 
     @classmethod
-    def begin(cls, training: TrainingTarget) -> Rehearsal:
+    def begin(cls, training: Training) -> Rehearsal:
         """Take the first steps of a training, and find a generic start.
 
         Raises
@@ -92,6 +95,7 @@ class Rehearsal:
         generic, gradients = generic_start(
             steps, start, {*run.parameters} | _written(start, steps.buffers, results)
         )
+        layered = needed(run, Layered)
         return cls(
             steps,
             first,
@@ -99,9 +103,9 @@ class Rehearsal:
             generic,
             gradients.steps,
             tuple(run.random),
-            run.model_name,
-            run.turned,
-            run.layers,
+            layered.model_name,
+            layered.output_on_axis_1,
+            layered.layers,
             entries_in_any(first.gradients, gradients),
         )
 
@@ -131,7 +135,7 @@ class Rehearsal:
         That is one step, unless some parameters receive their first gradient in a later one.
         """
         run = self.steps.run(self.generic)
-        trace = run.trace(self.start, lambda: self.steps.step(run), self.traced)
+        trace = needed(run, Tracing).trace(self.start, lambda: self.steps.step(run), self.traced)
         run.close()
         return trace
 

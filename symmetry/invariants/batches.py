@@ -9,6 +9,7 @@ from symmetry.base.errors import TrainingError
 from symmetry.base.random import Random
 from symmetry.law.equivariance import holds, judge
 from symmetry.law.measurement import Measurement
+from symmetry.training.capabilities.batching import Padding
 from symmetry.training.start import JUDGED, TrainingStart, cycle
 from symmetry.units.state import Array
 from symmetry.units.units import Order
@@ -51,8 +52,7 @@ def padding(start: TrainingStart) -> Measurement:
 
     It cannot be judged where padding is found by its token, or where a label stands next to it.
     """
-    why = "a script makes its batches itself"
-    if start.target.sequential or (why := start.begin(noise=True).padding(JUDGED)):
+    if why := _why_nothing_hidden(start):
         return Measurement(counted=False, note=why, applies=False)
     found, _ = start.with_others_hidden()
     measured = judge(
@@ -67,6 +67,14 @@ def padding(start: TrainingStart) -> Measurement:
             return Measurement(counted=False, note=note, random=measured.random)
     message = "; ".join((measured.violation.message, *seen))
     return replace(measured, violation=replace(measured.violation, message=message))
+
+
+def _why_nothing_hidden(start: TrainingStart) -> str:
+    """Say why no token that a mask hides can be replaced; nothing if that can be done."""
+    if start.target.sequential:
+        return "a script makes its batches itself"
+    padding = start.begin(noise=True).capability(Padding)
+    return "its runs do not show batches" if padding is None else padding.why_nothing_hidden(JUDGED)
 
 
 def _excuse(start: TrainingStart, count: int) -> str:

@@ -7,7 +7,10 @@ import numpy as np
 from symmetry.base import ranks
 from symmetry.base.random import Random
 from symmetry.law.measurement import Measurement, Violation
-from symmetry.training.run import Differentiating
+from symmetry.training.capabilities.differentiating import Differentiating
+from symmetry.training.capabilities.rehearsing import Rehearsing
+from symmetry.training.capabilities.step_events import StepEvents
+from symmetry.training.run import needed
 from symmetry.training.start import TrainingStart
 from symmetry.units.state import Array, largest
 
@@ -20,10 +23,16 @@ def gradient(start: TrainingStart) -> Measurement:
         note = "the gradients of several ranks are averaged, and their losses are not"
         return Measurement(False, applies=False, note=note)
     base = start.begin(noise=False)
-    if not isinstance(base, Differentiating):
+    differentiating = base.capability(Differentiating)
+    if differentiating is None:
         return Measurement(counted=False, note="its runs keep no gradients", applies=False)
     gradients: dict[str, Array] = {}
-    base.after_backward = lambda: None if gradients else gradients.update(base.gradients())
+
+    def keep_first() -> None:
+        if not gradients:
+            gradients.update(differentiating.gradients())
+
+    needed(base, StepEvents).after_backward = keep_first
     base.step()
     if not gradients:
         return Measurement(counted=False, note="its step calls no backward()", applies=False)
@@ -35,7 +44,7 @@ def gradient(start: TrainingStart) -> Measurement:
         for distance in (h, -h, h / 2, -h / 2):
             moved = {name: start.state[name] + distance * direction}
             run = start.begin(moved, noise=False)
-            run.rehearse(1, 0)
+            needed(run, Rehearsing).rehearse(1, 0)
             losses[distance] = math.nan if run.loss is None else run.loss
         wide, narrow = ((losses[x] - losses[-x]) / (2 * x) for x in (h, h / 2))
         claimed = float((array * direction).sum())

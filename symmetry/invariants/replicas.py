@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from symmetry.base import ranks
 from symmetry.law.measurement import Measurement, Violation
-from symmetry.training.run import Replicated
+from symmetry.training.capabilities.replicated import Replicated
 from symmetry.training.start import TrainingStart
 
 
@@ -17,15 +17,16 @@ def replicas(start: TrainingStart) -> Measurement:
     if ranks.world() == 1:
         return Measurement(False, applies=False, note="there is one process: run it under torchrun")
     run = start.begin(noise=True)
-    if not isinstance(run, Replicated):
+    replicated = run.capability(Replicated)
+    if replicated is None:
         return Measurement(False, applies=False, note="its runs do not know of ranks")
-    before = after = run.digests()
+    before = after = replicated.digests()
     for step in range(start.steps + 1):
-        if (found := _compare(step, run.gathered(after))) is not None:
+        if (found := _compare(step, replicated.gathered(after))) is not None:
             return Measurement.violated(found)
         if step < start.steps:
             run.step()
-            after = run.digests()
+            after = replicated.digests()
     if not before:
         return Measurement(False, note="no parameter is held by several ranks")
     return Measurement(after != before, note="no parameter moved" * (after == before))

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from symmetry.base.errors import TrainingError
 from symmetry.law.equivariance import first_difference, judge
 from symmetry.law.measurement import Measurement, Violation
-from symmetry.training.run import Saving, Turning, Updating
+from symmetry.training.capabilities.configuring import Configuring
+from symmetry.training.capabilities.optimizing import Optimizing
+from symmetry.training.capabilities.saving import SavedRun, Saving
+from symmetry.training.capabilities.step_events import StepEvents
+from symmetry.training.run import Run, needed
 from symmetry.training.start import APART, JUDGED, LACKED, MORE_DRAWS, States, TrainingStart
 from symmetry.units.state import State, has_moved
 
@@ -23,22 +26,24 @@ def resume(start: TrainingStart) -> Measurement:
     place, as a generator's does over the update of its critic: one where loading works is enough.
     """
     run = start.begin(noise=True)
-    if not isinstance(run, Saving):
+    saving = run.capability(Saving)
+    if saving is None:
         return Measurement(counted=False, note="its runs cannot be saved", applies=False)
-    if start.target.sequential and not (isinstance(run, Updating) and run.optimizers):
+    has_optimizers = _has_optimizers(run)
+    if start.target.sequential and not has_optimizers:
         note = "it has no optimiser, and what else it saves is not known"
         return Measurement(counted=False, note=note, applies=False)
     states: list[State] = []
-    saves: list[Any] = []
+    saves: list[SavedRun] = []
+    events = needed(run, StepEvents)
     for _ in range(start.steps):
-        updates = run.updates
+        updates = events.updates
         run.step()
-        done = run.updates > updates and not run.pending
-        done = done or not (isinstance(run, Updating) and run.optimizers)
+        done = (events.updates > updates and not events.pending) or not has_optimizers
         if done and run.taken < start.steps and (start.target.sequential or not saves):
-            saves.append(run.save())
+            saves.append(saving.save())
         states.append(run.state() if saves else {})
-    violated: list[tuple[Any, Violation]] = []
+    violated: list[tuple[SavedRun, Violation]] = []
     for saved in saves:
         found = _after_loading(start, saved, states)
         if found is None:
@@ -68,18 +73,22 @@ def resume(start: TrainingStart) -> Measurement:
     return Measurement.violated(replace(violation, message=f"{violation.message}: {why}"))
 
 
+def _has_optimizers(run: Run) -> bool:
+    optimizing = run.capability(Optimizing)
+    return optimizing is not None and bool(optimizing.optimizers)
+
+
 def _after_loading(
-    start: TrainingStart, saved: Any, states: Sequence[State], *, gradients: bool = False
+    start: TrainingStart, saved: SavedRun, states: Sequence[State], *, gradients: bool = False
 ) -> Violation | None:
     """Go on from what was saved; return the first array that is not as it was in these states."""
     sequential = start.target.sequential
     again = start.begin(start.nearby(0, APART) if sequential else None, noise=True)
-    assert isinstance(again, Saving)  # as the one that was saved is
     which = f"a run saved after step {saved.taken} and loaded again"
     try:
         for _ in range(saved.taken if sequential else 0):
             again.step()
-        again.restore(saved, gradients=gradients)
+        needed(again, Saving).restore(saved, gradients=gradients)
         further = again.states(start.steps - saved.taken)
         return first_difference(states[saved.taken :], further, which, begin=saved.taken + 1)
     except TrainingError as error:
@@ -99,16 +108,17 @@ def unaffected(start: TrainingStart, setting: str, words: str, has: str) -> Meas
     if setting in LACKED - start.turnable or (setting == "eager" and not start.fresh.compiles):
         return lacks
     run = start.begin()
-    if not isinstance(run, Turning):
+    configuring = run.capability(Configuring)
+    if configuring is None:
         return Measurement(counted=False, note=f"its runs cannot be taken {words}", applies=False)
     try:
-        with run.turned_by(setting) as turned:
+        with configuring.with_setting(setting) as changed:
             states = list(run.states(JUDGED))
     except TrainingError as error:
         return Measurement(counted=False, note=f"cannot judge: {words}, {error}")
-    if not turned():
+    if not changed():
         return lacks
-    if setting == "scale" and run.updates != _updates(start):
+    if setting == "scale" and needed(run, StepEvents).updates != _updates(start):
         note = "cannot judge: the scale decides which steps are left out"
         return Measurement(counted=False, note=note)
 
@@ -131,8 +141,7 @@ def unaffected(start: TrainingStart, setting: str, words: str, has: str) -> Meas
 def _turned(start: TrainingStart, setting: str, near: State) -> States:
     """Return the states of a run from a start close by in which a setting is turned."""
     run = start.begin(near)
-    assert isinstance(run, Turning)  # as the one before is
-    with run.turned_by(setting):
+    with needed(run, Configuring).with_setting(setting):
         return list(run.states(JUDGED))
 
 
@@ -141,4 +150,4 @@ def _updates(start: TrainingStart) -> int:
     run = start.begin()
     for _ in range(JUDGED):
         run.step()
-    return run.updates
+    return needed(run, StepEvents).updates

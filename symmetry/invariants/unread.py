@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from symmetry.law.measurement import Measurement
-from symmetry.training.run import Constant
+from symmetry.training.capabilities.step_events import StepEvents
+from symmetry.training.run import Constant, needed
 from symmetry.training.start import JUDGED, TrainingStart
 from symmetry.units import compare
 from symmetry.units.state import Array
@@ -38,7 +39,7 @@ def unless_unread(
         found = measure(start)
         if not _accuses(found):
             return found
-        unread = [(u, _axes(u, start)) for u in start.begin().unread(JUDGED)]
+        unread = [(u, _axes(u, start)) for u in start.begin().constants_outside_forward(JUDGED)]
         own = [u for u, axes in unread if axes and _is_of_units(u, axes, start)]
         if not own:
             return found
@@ -125,7 +126,7 @@ def _initialised(start: TrainingStart) -> list[str]:
     written: list[set[str]] = []
     for _ in range(JUDGED):
         before, changed = run.parameter_arrays(), set[str]()
-        run.on_loss = _comparing(run.parameter_arrays, before, changed)
+        needed(run, StepEvents).on_loss = _comparing(run.parameter_arrays, before, changed)
         run.step()
         written.append(changed)
     run.close()

@@ -8,7 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from symmetry.law.measurement import Measurement, Violation
-from symmetry.training.run import Updating
+from symmetry.training.capabilities.differentiating import Differentiating
+from symmetry.training.capabilities.optimizing import Optimizing
+from symmetry.training.capabilities.step_events import StepEvents
+from symmetry.training.run import Run, needed
 from symmetry.training.start import TrainingStart
 from symmetry.units import compare
 from symmetry.units.state import Array, difference, has_moved, largest
@@ -27,7 +30,7 @@ def zero_rate(start: TrainingStart) -> Measurement:
     found = _at_zero_rate(start)
     if found.violation is None:
         return found
-    unread = start.begin(noise=True).unread(start.steps)
+    unread = start.begin(noise=True).constants_outside_forward(start.steps)
     noise = [u for u in unread if u.drawn or (u.varies and u.array.ndim)]
     if not noise:
         return found
@@ -56,11 +59,13 @@ def _at_zero_rate(start: TrainingStart) -> Measurement:
     weights that are clipped, normalised or pruned stay when the same is done once more.
     """
     run = start.begin(noise=True)
-    if not isinstance(run, Updating) or not run.optimizers:
+    optimizing = run.capability(Optimizing)
+    if optimizing is None or not optimizing.optimizers:
         return Measurement(counted=False, note="it has no optimiser", applies=False)
-    if why := _without_rates(run):
+    if why := _without_rates(optimizing):
         return Measurement(counted=False, note=why, applies=False)
-    held, begun = [name for name in run.parameters if name in run.held], run.parameter_arrays()
+    held = [name for name in run.parameters if name in optimizing.held]
+    begun = run.parameter_arrays()
     projected: dict[str, tuple[float, Violation]] = {}  # in step 1, with how far
     for number, step in enumerate(_steps_at_zero_rate(run, start.steps), start=1):
         for name in held:
@@ -93,16 +98,16 @@ def _at_zero_rate(start: TrainingStart) -> Measurement:
     return Measurement(has_moved({n: begun[n] for n in held}, [true.parameter_arrays()]))
 
 
-def _without_rates(run: Updating) -> str:
+def _without_rates(optimizing: Optimizing) -> str:
     """Say why some rate of a training cannot be set to zero; nothing if all of them can."""
-    for name, optimizer in run.optimizers.items():
+    for name, optimizer in optimizing.optimizers.items():
         if optimizer.kind in _NO_RATE or None in optimizer.rates().values():
             why = _NO_RATE.get(optimizer.kind, "has no rate called lr")
             return f"{name} ({optimizer.kind}) {why}"
     return ""
 
 
-def _steps_at_zero_rate(run: Updating, steps: int) -> Iterator[_Step]:
+def _steps_at_zero_rate(run: Run, steps: int) -> Iterator[_Step]:
     """Take steps in which all rates are zero during each update, and only then."""
     forward: dict[str, Array] = {}
     scale: dict[str, float] = {}
@@ -112,14 +117,16 @@ def _steps_at_zero_rate(run: Updating, steps: int) -> Iterator[_Step]:
             forward.setdefault(name, array)
             scale[name] = max(scale.get(name, 0.0), largest(array))
 
-    run.before_update, run.after_update = methodcaller("zero_rates"), methodcaller("restore_rates")
-    run.on_loss = see
+    events = needed(run, StepEvents)
+    events.before_update = methodcaller("zero_rates")
+    events.after_update = methodcaller("restore_rates")
+    events.on_loss = see
     for _ in range(steps):
         before = run.parameter_arrays()
         forward.clear()
         scale.clear()
         run.step()
-        yield _Step(before, forward, run.parameter_arrays(), scale, run.backwards)
+        yield _Step(before, forward, run.parameter_arrays(), scale, events.backwards)
 
 
 def _comes_back(name: str, step: _Step, start: TrainingStart, *, again: bool) -> bool:
@@ -135,17 +142,18 @@ def _comes_back(name: str, step: _Step, start: TrainingStart, *, again: bool) ->
 def moves(start: TrainingStart) -> Measurement:
     """Look for a parameter that has a real gradient, and stays."""
     run = start.begin(noise=True)
-    if not isinstance(run, Updating) or not run.optimizers:
+    optimizing = run.capability(Optimizing)
+    if optimizing is None or not optimizing.optimizers:
         return Measurement(counted=False, note="it has no optimiser", applies=False)
-    held, begun = run.held, run.parameter_arrays()
-    trainable = [name for name in run.parameters if name in run.trainable]
+    held, begun = optimizing.held, run.parameter_arrays()
+    trainable = [name for name in run.parameters if name in optimizing.trainable]
     seen = _gradients_of(run, start.steps)
     end = run.parameter_arrays()
     still = [n for n in trainable if compare.identical(begun[n], end[n])]
     if still == trainable and held.isdisjoint(trainable):
         message = "nothing that the optimisers hold is a parameter of the model that can be trained"
         return Measurement.violated(Violation(message, 1, next(iter(begun))))
-    if not run.updates:
+    if not needed(run, StepEvents).updates:
         return Measurement(False, note=f"no optimiser stepped within {start.steps} steps")
     if seen.lost:
         message = (
@@ -193,7 +201,7 @@ class _Gradients(NamedTuple):
     lost: bool
 
 
-def _gradients_of(run: Any, steps: int) -> _Gradients:
+def _gradients_of(run: Run, steps: int) -> _Gradients:
     """Take steps, and see which gradients there are whenever an optimiser steps.
 
     That of a parameter that is held counts when its own optimiser steps: others may leave gradients
@@ -202,11 +210,13 @@ def _gradients_of(run: Any, steps: int) -> _Gradients:
     found: dict[str, Array] = {}
     rates: dict[str, float] = {}
     updating = left = used = False
-    held = run.held
+    held, differentiating = needed(run, Optimizing).held, needed(run, Differentiating)
 
     def see() -> None:
         nonlocal left, used
-        left = left or any(g.any() for name, g in run.gradients().items() if name in held)
+        left = left or any(
+            g.any() for name, g in differentiating.gradients().items() if name in held
+        )
         used = used or updating
 
     def end(_: Any) -> None:
@@ -218,11 +228,12 @@ def _gradients_of(run: Any, steps: int) -> _Gradients:
         updating, own = True, optimizer.rates()
         for name, rate in own.items():
             rates[name] = max(rates.get(name, 0.0), 1.0 if rate is None else rate)
-        for name, gradient in run.gradients().items():
+        for name, gradient in differentiating.gradients().items():
             if name not in found and (name in own or name not in held) and gradient.any():
                 found[name] = gradient
 
-    run.before_update, run.after_update, run.after_backward = look, end, see
+    events = needed(run, StepEvents)
+    events.before_update, events.after_update, events.after_backward = look, end, see
     for _ in range(steps):
         run.step()
     return _Gradients(found, rates, left and not used and found.keys().isdisjoint(held))

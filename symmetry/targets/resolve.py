@@ -16,13 +16,13 @@ from symmetry.base.names import words_of
 from symmetry.steps.step import StepTarget
 from symmetry.targets.load import defined_in, load_file, load_module, nearest, readable
 from symmetry.targets.script import script_named
-from symmetry.training.target import TrainingTarget
+from symmetry.training.target import FunctionTraining, Training
 from symmetry.units.state import DTYPES
 
 BUILTIN = ("numba", "numpy", "torch", "torch-autograd", "jax")
 _FRAMEWORKS = ("torch", "jax")  # that may not be installed
 
-Target = StepTarget | TrainingTarget
+Target = StepTarget | Training
 _ANYTHING = [inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD]
 _ARGUMENTS = ("x", "y", "w1", "w2", "lr")
 _CALL = f"step({', '.join(_ARGUMENTS)})"
@@ -58,7 +58,7 @@ def resolve(target: str | Callable[..., Any] | Target) -> Target:
 def resolve_step(target: str | Callable[..., Any] | Target) -> StepTarget:
     """Return the two-layer step of that name, as ``resolve`` does; a training is an error."""
     found = resolve(target)
-    if isinstance(found, TrainingTarget):
+    if isinstance(found, Training):
         raise SymmetryError(f"{found.name!r} is a training, expected a step, called as {_CALL}")
     return found
 
@@ -190,7 +190,7 @@ def _did_you_mean(names: Sequence[str]) -> str:
 def as_target(found: Any, name: str | None = None) -> Target:
     """Wrap what was found under a name, or a callable: see ``resolve``."""
     name = _name(found) if name is None else name
-    if isinstance(found, StepTarget | TrainingTarget):
+    if isinstance(found, StepTarget | Training):
         return found
     if inspect.isgeneratorfunction(found):
         raise SymmetryError(f"{name!r} yields trainings: name one, as '{name}:NAME'")
@@ -201,7 +201,7 @@ def as_target(found: Any, name: str | None = None) -> Target:
     if signature is None:
         return step or as_step_target(found, name)
     if not step and not any(map(_must_be_given, signature.parameters.values())):
-        return TrainingTarget(name, found)
+        return FunctionTraining(name, found)
     try:
         signature.bind(*_ARGUMENTS)
     except TypeError:

@@ -12,7 +12,7 @@ from symmetry.base.errors import SymmetryError
 from symmetry.targets.load import defined_in, nearest
 from symmetry.torch.script.script import Script
 from symmetry.torch.script.source import Source
-from symmetry.training.target import TrainingTarget
+from symmetry.torch.script.training import ScriptTraining
 
 _NEEDED = ("torch", "greenlet")
 
@@ -23,7 +23,7 @@ def script(
     *,
     module: str | None = None,
     expect_units: Mapping[str, int] | None = None,
-) -> TrainingTarget:
+) -> ScriptTraining:
     """Return a script as a training, for ``symmetry.check`` and all that takes a target.
 
     It runs unchanged, as ``python PATH ARGUMENTS`` does, in a mirror of its folders: what it writes
@@ -68,16 +68,15 @@ def script(
             raise SymmetryError(f"{name!r} is a notebook: export it as a script first")
         if not source.is_file():
             raise SymmetryError(f"{name!r}: there is no file {source}{nearest(source)}")
-        found = defined_in(source)
-        if found is None:
+        names = defined_in(source)
+        if names is None:
             raise SymmetryError(f"{name!r}: {source} is not valid Python")
-        functions = tuple(f"{path}:{function}" for function in found)
-    return TrainingTarget(
-        name, Script(Source(name, source, tuple(arguments), functions), expect_units)
-    )
+        functions = tuple(f"{path}:{function}" for function in names)
+    found = Script(Source(name, source, tuple(arguments), functions))
+    return ScriptTraining(name, found, dict(expect_units or {}))
 
 
-def script_named(words: Sequence[str]) -> TrainingTarget:
+def script_named(words: Sequence[str]) -> ScriptTraining:
     """Return the script of these words, those of ``words_of``."""
     if words[0] == "-m":
         return script(module=words[1], arguments=words[2:])

@@ -16,10 +16,13 @@ from symmetry.base.errors import TrainingError
 from symmetry.base.raised import heard
 from symmetry.base.random import Random
 from symmetry.law.start import Orders
-from symmetry.training.losses import Observed
+from symmetry.training.capabilities.batching import Padding, Reordering
+from symmetry.training.capabilities.configuring import Configuring
+from symmetry.training.capabilities.platform import Platform
+from symmetry.training.losses import LossProbe, Observed
 from symmetry.training.optimizer_state import comparable, find_copies, mark, with_optimizer_state
-from symmetry.training.run import LossProbed, Run, Turning
-from symmetry.training.target import TrainingTarget
+from symmetry.training.run import Run, needed
+from symmetry.training.target import Training
 from symmetry.units.state import Array, State, difference, has_moved, identical, largest, size
 from symmetry.units.units import Order, Units
 
@@ -70,7 +73,7 @@ class TrainingStart:
     It is a ``symmetry.law.start.Start``: what the methods of that name promise is said there.
     """
 
-    target: TrainingTarget
+    target: Training
     dtype: str  # "float32": as written; "float64": promoted
     seed: int = 0  # of the training's random numbers, and of all choices made here
     steps: int = 4  # that the runs of training/* take
@@ -152,12 +155,13 @@ class TrainingStart:
 
     def _taken(self) -> Fresh:
         """Return what is known of fresh objects, but for what they warn of."""
-        run = self.target.start(dtype=self.dtype, seed=self.seed)
+        run = self.target.begin(dtype=self.dtype, seed=self.seed)
         start, precision, states, losses = run.state(), run.precision(), [], []
         observed: Observed | None = None
         with ExitStack() as stack:
-            if self.dtype == "float64" and isinstance(run, LossProbed):
-                observed = stack.enter_context(run.loss_probe.observed())
+            probe = run.capability(LossProbe) if self.dtype == "float64" else None
+            if probe is not None:
+                observed = stack.enter_context(probe.observed())
             for state in run.states(JUDGED):
                 losses.append(run.loss)
                 states.append(state)
@@ -172,7 +176,10 @@ class TrainingStart:
         moved = frozenset(
             n for n, a in start.items() if n in last and has_moved({n: a}, [{n: last[n]}])
         )
-        kind = tuple(run.random), run.samples(), run.on_gpu, run.compiles
+        platform = run.capability(Platform)
+        on_gpu = platform is not None and platform.on_gpu
+        compiles = platform is not None and platform.compiles
+        kind = tuple(run.random), run.samples(), on_gpu, compiles
         return Fresh(start, states, precision, run.trained, moved, size, *kind, (), observed)
 
     def _refuse_growth(self, run: Run, start: State, state: State) -> None:
@@ -222,11 +229,15 @@ class TrainingStart:
         All are turned at once, in one run; where that cannot be done it may be any.
         """
         run = self.begin()
-        if not isinstance(run, Turning):
+        configuring = run.capability(Configuring)
+        if configuring is None:
             return LACKED
         try:
             with ExitStack() as stack:
-                turned = {name: stack.enter_context(run.turned_by(name)) for name in sorted(LACKED)}
+                turned = {
+                    name: stack.enter_context(configuring.with_setting(name))
+                    for name in sorted(LACKED)
+                }
                 deque(run.states(JUDGED, copy=False), maxlen=0)
         except TrainingError:
             return LACKED
@@ -300,10 +311,10 @@ class TrainingStart:
         """
         if noise is None:  # a run that passes through modes need not be as it is written
             noise = self.dtype == "float32" and not self.random
-        run = self.target.start(dtype=self.dtype, seed=self.seed, noise=noise, order=order)
+        run = self.target.begin(dtype=self.dtype, seed=self.seed, noise=noise, order=order)
         run.load({**self.changed, **(changed or {})})
         if self.levelled:
-            run.level(self.levelled)
+            run.average_constants(self.levelled)
         return run
 
     def responses(self, *, closely: bool = False) -> list[dict[str, float]]:
@@ -369,10 +380,10 @@ class TrainingStart:
     def with_others_hidden(self, *, look: bool = False) -> tuple[States, Mapping[str, bool]]:
         """Return the states of a run in which other tokens are hidden by the masks of batches.
 
-        With them comes what ``Run.replace_hidden`` sees.
+        With them comes what ``Padding.replace_hidden`` sees.
         """
         run = self.begin()
-        seen = run.replace_hidden(look=look)
+        seen = needed(run, Padding).replace_hidden(look=look)
         return list(run.states(JUDGED)), seen
 
     @property
@@ -395,10 +406,10 @@ class TrainingStart:
     def resampled_with_draws(self, order: Order) -> tuple[States, Mapping[str, bool]]:
         """Return the same with what the step draws for each sample in that order, too.
 
-        With it comes what ``Run.follow_samples`` sees.
+        With it comes what ``Reordering.follow_samples`` sees.
         """
         run = self.begin(order=order)
-        seen = run.follow_samples(len(order))
+        seen = needed(run, Reordering).follow_samples(len(order))
         return list(run.states(JUDGED)), seen
 
     def nearby(self, draw: int, times: float = 1.0) -> State:

@@ -1,4 +1,6 @@
-"""A PyTorch training as a target: a function without parameters that makes a model and its step.
+"""A training by name, of which runs begin.
+
+Given as a function without parameters, a training makes a model and its step:
 
     def training():
         model = Net()
@@ -8,53 +10,125 @@
 
         return model, step
 
-How the other floors use it (``Run`` is in ``symmetry.training.run``):
+Other floors use it so (``Run`` is in ``symmetry.training.run``):
 
-    run = TrainingTarget("train.py:training", training).start(dtype="float64", noise=False)
-    start = run.state()                     # {"model.fc1.weight": array, ...}; see ``state``
+    run = FunctionTraining("train.py:training", training).begin(dtype="float64", noise=False)
+    initial = run.state()                   # {"model.fc1.weight": array, ...}
     run.load({"model.fc1.weight": other})   # writes into the tensors that the objects hold
     run.step()                              # step 0; then 1, 2, ...
-    run.loss                                # of what it called backward on, or returned, there
+    run.loss                                # of what step 0 called backward on, or returned
 
-Runs know nothing of each other: each is made anew under the same seeds, and keeps random states of
-its own, so that steps of several runs may take turns.
+Runs are independent: each is made anew under the same seeds, and has random states of its own, so
+that steps of several runs may take turns.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import partial
-from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Self
 
-from symmetry.base.errors import SymmetryError, TrainingError
+from symmetry.base.errors import TrainingError
 from symmetry.training.events import Epochs
+from symmetry.training.frameworks import begin_of
 from symmetry.training.run import Run
 from symmetry.units.state import DTYPES
 from symmetry.units.units import Order
 
-OLDEST = 2, 6  # PyTorch
+
+class Training(ABC):
+    """A training by name. Runs of it begin on fresh objects.
+
+    Attributes
+    ----------
+    name
+        As the user typed it, or ``module:attribute`` of a callable.
+    sequential
+        Whether a run takes whole steps alone, one after the other from the first one on, as a
+        script does. Others can be restored at any step, and end in the middle of one.
+    """
+
+    name: str
+    sequential: ClassVar[bool] = False
+    dtypes: ClassVar[tuple[str, ...]] = DTYPES
+    builtin: ClassVar[bool] = False
+
+    @property
+    @abstractmethod
+    def expect_units(self) -> Mapping[str, int]:
+        """How many units some groups must have, by the beginnings of their names."""
+
+    @abstractmethod
+    def expecting(self, pins: Mapping[str, int]) -> Self:
+        """Return the same training, some of whose groups must have so many units as well."""
+
+    @abstractmethod
+    def begin(
+        self,
+        *,
+        dtype: str = "float32",
+        seed: int = 0,
+        noise: bool = True,
+        order: Order | None = None,
+    ) -> Run:
+        """Make fresh objects, under the same seeds of all random numbers every time.
+
+        In float32 the training is as it is written. In float64 everything that has fewer bits is
+        promoted; random numbers are the same ones. Without ``noise`` the results of random
+        operations inside a module's forward, such as dropout, are replaced by their means; see
+        ``Run.random``. With an ``order`` the samples of each batch are rearranged.
+
+        Raises
+        ------
+        TrainingError
+            If the training raises, or is none.
+        SymmetryError
+            If its framework is too old.
+        """
+
+    @abstractmethod
+    def epochs(self, seed: int = 0) -> Epochs | None:
+        """Run whole epochs, once; None if the training says nothing of epochs.
+
+        Raises
+        ------
+        TrainingError
+            If it raises before its first update.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """End all its runs: nothing that they have written is left.
+
+        Raises
+        ------
+        SymmetryError
+            If a script has changed a file of the user's.
+        """
 
 
 @dataclass(frozen=True)
-class TrainingTarget:
-    """A training by name."""
+class FunctionTraining(Training):
+    """A training that is given as a function.
 
-    name: str  # as the user typed it, or ``module:attribute`` of a callable
-    make: Callable[[], Any]  # returns ``(model, step)`` or ``(model, step, extras)``
-    # What its runs remember of the random numbers that their models start from.
-    drawn: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
-    # How many units some groups must have, beside what the function says.
+    Attributes
+    ----------
+    make
+        The function: it returns ``(model, step)`` or ``(model, step, extras)``.
+    pins
+        How many units some groups must have, beside those of the function's ``expect_units``.
+    framework
+        The name of the framework that it is written in.
+    cache
+        Where runs keep the random numbers that their models start from.
+    """
+
+    name: str
+    make: Callable[[], Any]
     pins: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
-
-    dtypes = DTYPES
-    builtin = False
-
-    @property
-    def sequential(self) -> bool:
-        """Whether a run can only go on from its first step, each step to its end: a script's."""
-        return bool(getattr(self.make, "sequential", False))
+    framework: str = "torch"
+    cache: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def expect_units(self) -> Mapping[str, int]:
@@ -75,7 +149,11 @@ class TrainingTarget:
             f'such as {{"fc1": 33}}, but it is {pins!r}'
         )
 
-    def start(
+    def expecting(self, pins: Mapping[str, int]) -> Self:
+        """Return the same training, some of whose groups must have so many units as well."""
+        return replace(self, pins={**self.pins, **pins})
+
+    def begin(
         self,
         *,
         dtype: str = "float32",
@@ -83,64 +161,20 @@ class TrainingTarget:
         noise: bool = True,
         order: Order | None = None,
     ) -> Run:
-        """Make fresh objects, under the same seeds of all random numbers every time.
-
-        In float32 the training is as it is written. In float64 everything that has fewer bits is
-        promoted; random numbers are the same ones. Without ``noise`` the results of random
-        operations inside a module's forward, such as dropout, are replaced by their means; see
-        ``Run.random``. With an ``order`` the samples of each batch are rearranged.
-
-        Raises
-        ------
-        TrainingError
-            If the function raises, or returns anything but a training.
-        SymmetryError
-            If PyTorch is too old.
-        """
-        _refuse_older()
-        from symmetry.torch.run import TorchRun
-
-        getattr(self.make, "prepare", lambda: None)()
-        drawn = None if self.sequential else self.drawn  # what else a script does draws, too
-        # A script has made its first batch before its run begins.
-        make: Callable[..., Any] = self.make
-        if self.sequential:
-            make = partial(make, order)
-        return TorchRun.begin(
-            self.name, make, dtype=dtype, seed=seed, noise=noise, drawn=drawn, order=order
+        """Call the function, and let its framework begin a run of what it makes."""
+        begin = begin_of(self.framework)
+        return begin(
+            self.name,
+            self.make,
+            dtype=dtype,
+            seed=seed,
+            noise=noise,
+            order=order,
+            cache=self.cache,
         )
 
-    def epochs(self, seed: int = 0) -> Epochs | None:
-        """Run a script over whole epochs, once; None if it is no script.
-
-        Raises
-        ------
-        TrainingError
-            If the script raises before its first update.
-        """
-        run = getattr(self.make, "epochs", None)
-        return None if run is None else run(seed)
+    def epochs(self, seed: int = 0) -> None:
+        """Return None: a function has steps alone."""
 
     def close(self) -> None:
-        """End all its runs, those of a script: nothing that they have written is left.
-
-        Raises
-        ------
-        SymmetryError
-            If a script has changed a file of the user's.
-        """
-        getattr(self.make, "close", lambda: None)()
-
-
-def _refuse_older() -> None:
-    """Raise SymmetryError if PyTorch is older: some of what is asked of it is not there."""
-    try:
-        found = version("torch")
-    except PackageNotFoundError:  # importing it tells more
-        return
-    if tuple(map(int, found.split(".")[:2])) < OLDEST:
-        oldest = ".".join(map(str, OLDEST))
-        raise SymmetryError(
-            f"PyTorch {found} is too old: a training needs {oldest} or newer "
-            "(pip install 'unit-symmetry[torch]')"
-        )
+        """Do nothing: a run of a function ends with its objects."""

@@ -8,7 +8,7 @@ from symmetry.base import memory
 from symmetry.base.errors import SymmetryError
 from symmetry.invariants.catalogue import select
 from symmetry.report.verdicts import conclusion, failures
-from symmetry.training.target import TrainingTarget
+from symmetry.training.target import FunctionTraining
 from tests.checking import plan_of
 from tests.training.small import checked, kinds, training
 
@@ -162,7 +162,7 @@ def test_expected_failures_are_met_or_stale():
 def test_what_is_planned_makes_sense():
     assert "training/gradient" not in [i.name for i in select()]
     assert [i.name for i in select(["training/gradient"])] == ["training/gradient"]
-    target = TrainingTarget("training", training())
+    target = FunctionTraining("training", training())
     for options, message in (
         ({"only": ["network/*"]}, "no invariant of trainings matches 'network/"),
         ({"skip": ["*"]}, "leave no invariant"),

@@ -12,7 +12,7 @@ from symmetry import find_units
 from symmetry.base import memory
 from symmetry.base.errors import SymmetryError
 from symmetry.finding.find import find
-from symmetry.training.target import TrainingTarget
+from symmetry.training.target import FunctionTraining
 from tests.checking import check_target
 from tests.finding import models
 from tests.finding.models import COUNTED
@@ -20,10 +20,10 @@ from tests.finding.models import COUNTED
 
 @pytest.mark.parametrize("make", COUNTED, ids=lambda make: make.__name__)
 def test_groups_are_those_counted_by_hand(make):
-    coverage = find(TrainingTarget(make.__name__, make))
+    coverage = find(FunctionTraining(make.__name__, make))
     assert len(coverage.groups) == COUNTED[make], coverage
     assert len({units.name for units in coverage.groups}) == COUNTED[make]
-    run = TrainingTarget(make.__name__, make).start(dtype="float64", noise=False)
+    run = FunctionTraining(make.__name__, make).begin(dtype="float64", noise=False)
     numbers, count = {}, 0
     for name, array in run.state().items():
         numbers[name] = np.arange(count, count + array.size).reshape(array.shape)
@@ -47,7 +47,7 @@ def test_units_are_named_by_what_makes_them():
         )
         return models.train(model, lambda m, x: m(x).square().mean(), models.normal(6, 3, 2, 2))
 
-    coverage = find(TrainingTarget("generator", generator))
+    coverage = find(FunctionTraining("generator", generator))
     assert coverage.parameters == 3 * 5 * 4 + 2 * 5 + 5 * 4 * 4 + 4 * 1 * 4
     assert [units.name for units in coverage.groups] == ["layer 0 channels", "layer 3 channels"]
 
@@ -68,7 +68,7 @@ def test_units_without_gradient_are_told_and_stay_in_their_group():
 
 
 def test_the_places_within_a_patch_are_inputs():
-    coverage = find(TrainingTarget("vit", models.vit))
+    coverage = find(FunctionTraining("vit", models.vit))
     reasons = {u.axis: u.why for u in coverage.uncovered if u.array == "model.patch.weight"}
     assert reasons == {1: "input", 2: "input", 3: "input"}
 
@@ -78,15 +78,15 @@ def test_lazy_modules_have_their_units_after_their_first_call():
         model = torch.nn.Sequential(torch.nn.LazyLinear(6), torch.nn.Tanh(), torch.nn.LazyLinear(3))
         return models.classify(model, models.normal(9, 5), 3)
 
-    coverage = find(TrainingTarget("lazy", lazy))
+    coverage = find(FunctionTraining("lazy", lazy))
     assert [(units.name, units.count) for units in coverage.groups] == [("layer 0 units", 6)]
-    run = TrainingTarget("lazy", lazy).start()
+    run = FunctionTraining("lazy", lazy).begin()
     assert run.taken == 0
     assert run.state()["model.0.weight"].shape == (6, 5)
 
 
 def test_a_search_that_finds_nothing_ends():
-    assert find(TrainingTarget("empty_memory", models.empty_memory)).groups  # took hours
+    assert find(FunctionTraining("empty_memory", models.empty_memory)).groups  # took hours
 
 
 def update(parameters, gradients):
@@ -139,8 +139,8 @@ def test_an_update_without_backward_makes_no_group_smaller(way):
 
         return model, step
 
-    usual = find(TrainingTarget("mlp", models.mlp))
-    assert [g.count for g in find(TrainingTarget(way, make)).groups] == [
+    usual = find(FunctionTraining("mlp", models.mlp))
+    assert [g.count for g in find(FunctionTraining(way, make)).groups] == [
         g.count for g in usual.groups
     ]
 
@@ -175,27 +175,27 @@ def busy():
 
 @pytest.mark.parametrize("make", [resizing, busy])
 def test_what_a_step_leaves_makes_no_group_smaller(make):
-    usual = find(TrainingTarget("mlp", models.mlp))
-    assert [g.count for g in find(TrainingTarget("made", make)).groups] == [
+    usual = find(FunctionTraining("mlp", models.mlp))
+    assert [g.count for g in find(FunctionTraining("made", make)).groups] == [
         g.count for g in usual.groups
     ]
 
 
 def test_what_changes_its_shape_is_not_compared():
     only = ["symmetry/permutation", "symmetry/clones", "symmetry/repeatable"]
-    report = check_target(TrainingTarget("resizing", resizing), only=only)
+    report = check_target(FunctionTraining("resizing", resizing), only=only)
     assert {verdict.kind for verdict in report.verdicts} <= {"holds", "rounding"}
 
 
 def test_modules_of_several_names_are_named_by_all_of_them():
-    coverage = find(TrainingTarget("twins", models.twin_critics))
+    coverage = find(FunctionTraining("twins", models.twin_critics))
     names = [units.name for units in coverage.groups]
     assert names == ["q1.0 units", "q2.0 units", "q1/q2 modules"]
-    coverage = find(TrainingTarget("twins", models.flat_twins))
+    coverage = find(FunctionTraining("twins", models.flat_twins))
     assert coverage.groups[-1].name == "l0/l3 modules"
 
 
 def test_what_does_not_fit_into_memory_is_refused_beforehand(monkeypatch):
     monkeypatch.setattr(memory, "limits", lambda: iter([1000]))
     with pytest.raises(SymmetryError, match=r"this would take 8\.\d KiB of memory"):
-        find(TrainingTarget("mlp", models.mlp))
+        find(FunctionTraining("mlp", models.mlp))

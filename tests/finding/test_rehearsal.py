@@ -8,7 +8,7 @@ import pytest
 
 from symmetry.base.errors import TrainingError
 from symmetry.finding.find import find
-from symmetry.training.target import TrainingTarget
+from symmetry.training.target import FunctionTraining
 from symmetry.units.units import Part, Units
 from tests.finding.first_steps.test_generic import faint
 
@@ -39,7 +39,7 @@ def gated():
 def test_a_group_holds_where_the_training_gets_to_as_well():
     from symmetry.finding.rehearsal import Rehearsal
 
-    rehearsal = Rehearsal.begin(TrainingTarget("gated", gated))
+    rehearsal = Rehearsal.begin(FunctionTraining("gated", gated))
     # At these numbers all gates are wide open.
     wide = {"model.gate.bias": rehearsal.start["model.gate.bias"] + 99}
     rehearsal = replace(rehearsal, generic={**rehearsal.generic, **wide})
@@ -59,7 +59,7 @@ def test_units_are_found_in_the_steps_that_have_a_loss(pause):
         model, step = faint()
         return model, lambda i: None if i % 2 == pause else step(i)
 
-    (units,) = find(TrainingTarget("pausing", make)).groups
+    (units,) = find(FunctionTraining("pausing", make)).groups
     assert units.arrays == ("model.loud.weight", "model.loud.bias")
 
 
@@ -69,4 +69,4 @@ def test_a_training_without_any_loss_has_no_units():
         return model, lambda i: None
 
     with pytest.raises(TrainingError, match="neither calls backward"):
-        find(TrainingTarget("silent", make))
+        find(FunctionTraining("silent", make))

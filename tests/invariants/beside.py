@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from symmetry.training.target import TrainingTarget
+from symmetry.training.target import FunctionTraining
 from tests.checking import check_target
 
 
@@ -55,5 +55,5 @@ def noisy_by_numpy(model):
 
 
 def verdicts(make, *only):
-    found = check_target(TrainingTarget("training", make), only=only)
+    found = check_target(FunctionTraining("training", make), only=only)
     return {(v.invariant, v.dtype): v for v in found.verdicts}, found.notes

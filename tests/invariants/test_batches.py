@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from symmetry.training.target import TrainingTarget
+from symmetry.training.target import FunctionTraining
 from tests.checking import check_target
 from tests.training.small import checked
 
@@ -31,7 +31,7 @@ def judged(loss, *, normalised=False):
         return model, step, {"batch": batch}
 
     only = ["symmetry/repeatable", "symmetry/samples"]
-    found = check_target(TrainingTarget("mine", make), only=only, dtype="float32")
+    found = check_target(FunctionTraining("mine", make), only=only, dtype="float32")
     return next(v for v in found.verdicts if v.invariant == "symmetry/samples")
 
 

@@ -9,7 +9,7 @@ import pytest
 from symmetry.invariants.unread import unless_initialised
 from symmetry.law.measurement import Measurement, Violation
 from symmetry.training.start import TrainingStart
-from symmetry.training.target import TrainingTarget
+from symmetry.training.target import FunctionTraining
 from tests.invariants.beside import beside, noisy_by_numpy, stepping, verdicts
 
 
@@ -32,7 +32,7 @@ def start(sets):
 
         return model, step
 
-    return TrainingStart(TrainingTarget("training", make), "float32")
+    return TrainingStart(FunctionTraining("training", make), "float32")
 
 
 def violated(_):

@@ -13,7 +13,7 @@ import pytest
 from symmetry.base.errors import SymmetryError
 from symmetry.steps.step import StepTarget
 from symmetry.targets.resolve import as_step_target, expand, resolve, resolve_step
-from symmetry.training.target import TrainingTarget
+from symmetry.training.target import FunctionTraining
 from tests.steps.builtin.each import EACH_BUILTIN
 from tests.targets.files import message, write
 
@@ -202,7 +202,7 @@ def test_a_model_is_neither_a_step_nor_a_training(folder, name):
 def test_a_function_without_required_parameters_is_a_training(folder, signature):
     write(folder / "train.py", f"def training({signature}): ...")
     target = resolve("train.py:training")
-    assert isinstance(target, TrainingTarget)
+    assert isinstance(target, FunctionTraining)
     assert target.name == "train.py:training"
     with pytest.raises(SymmetryError, match=r"is a training, expected a step, called as step\(x"):
         resolve_step("train.py:training")

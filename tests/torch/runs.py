@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from symmetry.training.target import TrainingTarget
+from symmetry.training.target import FunctionTraining
 
 
 def run(make, **options):
-    return TrainingTarget("training", make).start(**options)
+    return FunctionTraining("training", make).begin(**options)
 
 
 def data():

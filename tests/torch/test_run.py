@@ -68,7 +68,7 @@ def test_shapes_that_are_arguments_stay_shapes():
 
     promoted = run(make, dtype="float64")
     promoted.step()
-    assert promoted.losses[0].dtype == torch.float64
+    assert promoted.events.losses[0].dtype == torch.float64
 
 
 def test_promoted_run_leaves_out_autocast_scaling_and_conversions():
@@ -135,7 +135,7 @@ def test_products_by_group_that_have_no_kernel_for_float64_are_promoted():
     written.step()
     promoted.step()
     assert promoted.loss == pytest.approx(written.loss)
-    assert promoted.losses[0].dtype == torch.float64
+    assert promoted.events.losses[0].dtype == torch.float64
 
 
 def test_noise_in_a_forward_is_replaced_by_its_mean_and_told():

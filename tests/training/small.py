@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from symmetry.training.target import TrainingTarget
+from symmetry.training.target import FunctionTraining
 from tests.checking import check_target
 
 
@@ -32,7 +32,7 @@ def training(*, before=lambda i: None, after=lambda model: None, inner=None, ext
 
 
 def checked(make, **options):
-    return check_target(TrainingTarget("training", make), **options)
+    return check_target(FunctionTraining("training", make), **options)
 
 
 def kinds(found):

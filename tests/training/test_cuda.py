@@ -59,12 +59,12 @@ def test_a_faulty_one_is_found_out() -> None:
 def test_tf32_is_off_during_a_step_and_restored() -> None:
     import torch
 
-    from symmetry.training.target import TrainingTarget
+    from symmetry.training.target import FunctionTraining
 
     seen = []
     torch.backends.cudnn.allow_tf32 = True
-    TrainingTarget(
+    FunctionTraining(
         "mine", training(lambda _: seen.append(torch.backends.cudnn.allow_tf32))
-    ).start().step()
+    ).begin().step()
     assert seen == [False]
     assert torch.backends.cudnn.allow_tf32

@@ -9,7 +9,7 @@ import pytest
 
 from symmetry.base.errors import TrainingError
 from symmetry.training.start import TrainingStart, difference, has_moved, largest
-from symmetry.training.target import TrainingTarget
+from symmetry.training.target import FunctionTraining
 from symmetry.units.state import identical
 from symmetry.units.units import Part, Units
 from tests.training.small import training
@@ -31,7 +31,7 @@ def start(step=None, inner=None, dtype="float32"):
 
         return model, usual if step is None else lambda i: step(model, i)
 
-    return TrainingStart(TrainingTarget("training", make), dtype)
+    return TrainingStart(FunctionTraining("training", make), dtype)
 
 
 def test_runs_begin_where_arrays_are_changed_and_others_stay():
@@ -101,7 +101,7 @@ def test_differences_of_arrays():
 
 
 def test_states_that_were_let_go_come_again():
-    start = TrainingStart(TrainingTarget("t", training()), dtype="float32")
+    start = TrainingStart(FunctionTraining("t", training()), dtype="float32")
     before = start.result
     without = start.without_states()
     assert not without.fresh.states

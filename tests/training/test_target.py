@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
-from pathlib import Path
-
 import pytest
 
 from symmetry.base.errors import SymmetryError, TrainingError
-from symmetry.training import target as training
-from symmetry.training.target import OLDEST, TrainingTarget
+from symmetry.training import frameworks
+from symmetry.training.target import FunctionTraining
 
 
 @pytest.mark.parametrize("pins", [3, {"fc1": "many"}, {1: 2}])
@@ -19,40 +16,44 @@ def test_pins_are_numbers_by_name(pins):
 
     make.expect_units = pins
     with pytest.raises(TrainingError, match="must map names of units to their numbers"):
-        _ = TrainingTarget("training", make).expect_units
+        _ = FunctionTraining("training", make).expect_units
 
 
-def test_what_is_pinned_and_how_it_goes_on_comes_from_the_function():
+def test_pins_come_from_the_function_and_from_options():
     def make():
         return None
 
-    target = TrainingTarget("training", make)
+    target = FunctionTraining("training", make)
     assert (target.expect_units, target.sequential, target.builtin) == ({}, False, False)
-    make.expect_units, make.sequential = {"fc1": 3}, True
-    assert (target.expect_units, target.sequential) == ({"fc1": 3}, True)
+    make.expect_units = {"fc1": 3}
+    assert target.expect_units == {"fc1": 3}
+    assert target.expecting({"fc2": 4}).expect_units == {"fc1": 3, "fc2": 4}
+
+
+def test_its_framework_begins_its_runs(monkeypatch):
+    seen = {}
+    monkeypatch.setitem(frameworks._BEGINS, "paper", lambda *args, **kwargs: seen.update(kwargs))
+    target = FunctionTraining("training", lambda: None, framework="paper")
+    target.begin(dtype="float64", seed=3, noise=False)
+    assert seen == {
+        "dtype": "float64",
+        "seed": 3,
+        "noise": False,
+        "order": None,
+        "cache": target.cache,
+    }
+
+
+def test_a_framework_that_is_not_registered_is_an_error():
+    with pytest.raises(SymmetryError, match="no framework 'paper': registered are torch"):
+        FunctionTraining("training", lambda: None, framework="paper").begin()
 
 
 def test_what_runs_remember_does_not_make_another_target_of_it():
     def make():
         return None
 
-    one, other = TrainingTarget("training", make), TrainingTarget("training", make)
-    one.drawn["normal"] = 1
+    one, other = FunctionTraining("training", make), FunctionTraining("training", make)
+    one.cache["normal"] = 1
     assert one == other
-    assert "drawn" not in repr(one)
-
-
-def test_an_older_pytorch_is_refused_in_one_line(monkeypatch):
-    monkeypatch.setattr(training, "version", lambda _: "2.5.1+cpu")
-    with pytest.raises(SymmetryError) as raised:
-        TrainingTarget("train.py:training", lambda: None).start()
-    assert str(raised.value) == (
-        "PyTorch 2.5.1+cpu is too old: a training needs 2.6 or newer "
-        "(pip install 'unit-symmetry[torch]')"
-    )
-
-
-def test_the_oldest_pytorch_is_the_one_that_the_extra_installs():
-    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))
-    extra = project["project"]["optional-dependencies"]["torch"]
-    assert f"torch>={OLDEST[0]}.{OLDEST[1]}" in extra
+    assert "cache" not in repr(one)

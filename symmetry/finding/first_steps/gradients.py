@@ -11,8 +11,12 @@ from numpy.typing import NDArray
 from symmetry.base.errors import TrainingError
 from symmetry.base.memory import refuse_beyond_memory
 from symmetry.finding.first_steps.losses import STEPS
-from symmetry.training.run import Differentiating, Run
-from symmetry.training.target import TrainingTarget
+from symmetry.training.capabilities.differentiating import Differentiating
+from symmetry.training.capabilities.layered import Layered
+from symmetry.training.capabilities.rehearsing import Tracing
+from symmetry.training.capabilities.step_events import StepEvents
+from symmetry.training.run import Run, needed
+from symmetry.training.target import Training
 from symmetry.units.state import Array, State
 
 _BYTES = 80  # at the peak, for each parameter: ten copies in float64
@@ -72,7 +76,7 @@ class FirstSteps:
     gradients: ReceivedGradients
 
 
-def take_first_steps(training: TrainingTarget) -> FirstSteps:
+def take_first_steps(training: Training) -> FirstSteps:
     """Take the first steps as they are written.
 
     Raises
@@ -82,12 +86,12 @@ def take_first_steps(training: TrainingTarget) -> FirstSteps:
     SymmetryError
         If there are so many parameters that memory cannot be enough.
     """
-    run = training.start(dtype="float64", noise=False)
-    if run.sharded:
+    run = training.begin(dtype="float64", noise=False)
+    if needed(run, Layered).sharded:
         raise TrainingError(f"{training.name}: its ranks hold parameters in parts (DTensor)")
     refuse_beyond_memory(_BYTES * sum(a.size for a in run.parameter_arrays().values()))
     gradients = observe_gradients(run)
-    first = FirstSteps(run.trained, run.leaves(), gradients)
+    first = FirstSteps(run.trained, needed(run, Tracing).leaves(), gradients)
     run.close()
     return first
 
@@ -98,21 +102,22 @@ def observe_gradients(run: Run, least: float = 0.0) -> ReceivedGradients:
     A gradient counts if it is larger than ``least``, relative to the largest of all.
     """
     sizes: dict[str, Array] = {}
+    events, differentiating = needed(run, StepEvents), run.capability(Differentiating)
 
     def note() -> None:
-        if isinstance(run, Differentiating):
+        if differentiating is not None:
             for name, array in run.parameter_arrays().items() if not sizes else ():
                 sizes[name] = np.zeros(array.shape)  # complex parameters are pairs there
-            for name, gradient in run.gradients().items():
+            for name, gradient in differentiating.gradients().items():
                 np.maximum(sizes[name], abs(gradient), out=sizes[name])
 
-    run.after_backward = note
+    events.after_backward = note
     counts, ends = list[int](), list[tuple[int, int]]()
     for _ in range(STEPS):
         run.step()
         counts.append(sum(bool(size.any()) for size in sizes.values()))
-        ends.append((run.backwards, run.grads))
-    run.after_backward = lambda: None  # or the run would refer to itself
+        ends.append((events.backwards, events.grads))
+    events.after_backward = lambda: None  # or the run would refer to itself
     bound = least * max((size.max(initial=0.0) for size in sizes.values()), default=0.0)
     entries = {name: size > bound for name, size in sizes.items()}
     return ReceivedGradients(entries, 1 + counts.index(counts[-1]), ends)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from symmetry.base.errors import TrainingError
-from symmetry.training.run import Run
-from symmetry.training.target import TrainingTarget
+from symmetry.training.capabilities.rehearsing import Rehearsing, Tracing
+from symmetry.training.run import Run, needed
+from symmetry.training.target import Training
 from symmetry.training.trace import weights
 from symmetry.units.state import Array, State
 
@@ -74,14 +75,14 @@ class LossSteps:
         The names of the model's buffers.
     """
 
-    training: TrainingTarget
+    training: Training
     ends: Sequence[tuple[int, int]]
     manner: Manner = _MANNERS[0]
     buffers: tuple[str, ...] = ()
 
     def run(self, start: State | None = None) -> Run:
         """Begin a run from a start; from the training's own if there is none."""
-        run = self.training.start(dtype="float64", noise=False)
+        run = self.training.begin(dtype="float64", noise=False)
         if start is not None:
             run.load(start)
         return run
@@ -94,10 +95,10 @@ class LossSteps:
         TrainingError
             If it raises, or has no loss.
         """
-        ends = self.ends[run.taken]
-        run.rehearse(*ends, self.manner.gradient, whole=self.manner.whole)
+        ends, rehearsing = self.ends[run.taken], needed(run, Rehearsing)
+        rehearsing.rehearse(*ends, self.manner.gradient, whole=self.manner.whole)
         pauses = not any(ends) and any(map(any, self.ends))  # other steps have losses
-        if not run.loss_sums() and not pauses:
+        if not rehearsing.loss_sums() and not pauses:
             raise TrainingError(
                 f"{self.training.name}: step({run.taken - 1}) neither calls backward() nor returns"
                 " its loss"
@@ -112,17 +113,17 @@ class LossSteps:
         results = StepResults([], [])
         while len(results.losses) < STEPS and not until(results):
             self.step(run)
-            sums = run.loss_sums()
+            sums = needed(run, Rehearsing).loss_sums()
             results.losses.append(
                 sum(loss * w for loss, w in zip(sums, weights(len(sums)), strict=True))
             )
-            results.buffers.append(run.leaves(self.buffers))
+            results.buffers.append(needed(run, Tracing).leaves(self.buffers))
         run.close()
         return results
 
 
 def begin_steps(
-    training: TrainingTarget, ends: Sequence[tuple[int, int]]
+    training: Training, ends: Sequence[tuple[int, int]]
 ) -> tuple[LossSteps, Run, State, StepResults]:
     """Find a manner in which the steps can be taken, by taking them from the training's start.
 
@@ -135,8 +136,8 @@ def begin_steps(
     """
     manners = _WHOLE_MANNERS if training.sequential else _MANNERS
     for manner in manners:
-        run = training.start(dtype="float64", noise=False)
-        start = run.leaves()
+        run = training.begin(dtype="float64", noise=False)
+        start = needed(run, Tracing).leaves()
         buffers = tuple(name for name in start if name not in run.parameters)
         steps = LossSteps(training, ends, manner, buffers)
         try:

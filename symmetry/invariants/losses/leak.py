@@ -9,8 +9,9 @@ import numpy as np
 
 from symmetry.base.errors import TrainingError
 from symmetry.invariants.losses.shift import Shift
-from symmetry.training.losses import Moved, Tokens
-from symmetry.training.run import LossProbed
+from symmetry.training.capabilities.rehearsing import Rehearsing
+from symmetry.training.losses import LossProbe, Moved, Tokens
+from symmetry.training.run import needed
 from symmetry.training.start import TrainingStart
 from symmetry.units.state import Array
 
@@ -35,10 +36,9 @@ def first_leak(start: TrainingStart, shift: Shift, text: Array, cut: int) -> Mov
 
 def _calls(start: TrainingStart, tokens: Tokens) -> list[tuple[Moved, Any, Any]]:
     run = start.begin(noise=False)
-    assert isinstance(run, LossProbed)
-    with run.loss_probe.positions(tokens) as found:
+    with needed(run, LossProbe).positions(tokens) as found:
         try:
-            run.rehearse(1, 0)
+            needed(run, Rehearsing).rehearse(1, 0)
         except TrainingError:
             return []
     run.close()

@@ -26,7 +26,9 @@ from symmetry.invariants.losses.shift import Shift, shifts
 from symmetry.invariants.losses.verdicts import cannot_judge, not_applicable, note, violated
 from symmetry.law.measurement import Measurement
 from symmetry.observe.place import Place
-from symmetry.training.run import LossProbed
+from symmetry.training.capabilities.rehearsing import Rehearsing
+from symmetry.training.losses import LossProbe
+from symmetry.training.run import needed
 from symmetry.training.start import TrainingStart
 from symmetry.units.state import Array
 
@@ -169,9 +171,8 @@ def _moved(start: TrainingStart, shift: Shift, plain: Array, text: Array) -> Arr
 def _outputs(start: TrainingStart, shift: Shift, text: Array) -> Array | None:
     """Return what the loss is given if the module is given another text."""
     run = start.begin(noise=False)
-    assert isinstance(run, LossProbed)
-    with run.loss_probe.outputs(shift.given(text)) as found:
-        run.rehearse(1, 0)
+    with needed(run, LossProbe).outputs(shift.given(text)) as found:
+        needed(run, Rehearsing).rehearse(1, 0)
     run.close()
     scores = found.get(shift.loss.number)
     return None if scores is None else shift.rows(scores)

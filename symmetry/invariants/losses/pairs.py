@@ -13,8 +13,9 @@ from __future__ import annotations
 from symmetry.base.errors import TrainingError
 from symmetry.invariants.losses.verdicts import cannot_judge, not_applicable, violated
 from symmetry.law.measurement import Measurement
-from symmetry.training.losses import Pair
-from symmetry.training.run import LossProbed
+from symmetry.training.capabilities.rehearsing import Rehearsing
+from symmetry.training.losses import LossProbe, Pair
+from symmetry.training.run import needed
 from symmetry.training.start import TrainingStart
 
 _SAME = 1e-9  # of the loss
@@ -56,13 +57,12 @@ def is_suspect(pair: Pair) -> bool:
 def _loss(start: TrainingStart, rolled: Pair | None = None) -> float | None:
     """Return the first loss of a run, with the data of a pair moved by one sample."""
     run = start.begin(noise=False)
-    assert isinstance(run, LossProbed)
     try:
         if rolled is None:
-            run.rehearse(1, 0)
+            needed(run, Rehearsing).rehearse(1, 0)
         else:
-            with run.loss_probe.rolled(rolled):
-                run.rehearse(1, 0)
+            with needed(run, LossProbe).rolled(rolled):
+                needed(run, Rehearsing).rehearse(1, 0)
     except TrainingError:
         return None
     loss = run.loss

@@ -26,7 +26,10 @@ from symmetry.base.errors import TrainingError
 from symmetry.invariants.losses.verdicts import cannot_judge, not_applicable, note
 from symmetry.law.measurement import Measurement
 from symmetry.observe.place import Place
-from symmetry.training.run import Differentiating
+from symmetry.training.capabilities.batching import Reordering
+from symmetry.training.capabilities.differentiating import Differentiating
+from symmetry.training.capabilities.step_events import StepEvents
+from symmetry.training.run import needed
 from symmetry.training.start import TrainingStart
 from symmetry.units.state import Array
 from symmetry.units.units import Order
@@ -92,19 +95,19 @@ def _once_and_twice(start: TrainingStart, batch: Order) -> tuple[_Gradients, _Gr
 def _gradients(start: TrainingStart, order: Order) -> _Gradients:
     """Return the gradients that the first update finds, with these samples of the batch."""
     run = start.begin(noise=False, order=order)
-    assert isinstance(run, Differentiating)
+    differentiating, events = needed(run, Differentiating), needed(run, StepEvents)
     found: dict[str, Array] = {}
     updated = False
 
     def after_backward() -> None:
         if not updated:
-            found.update(run.gradients())
+            found.update(differentiating.gradients())
 
     def before_update(_: object) -> None:
         nonlocal updated
         updated = True
 
-    run.after_backward, run.before_update = after_backward, before_update
+    events.after_backward, events.before_update = after_backward, before_update
     run.step()
     run.close()
     return found
@@ -134,7 +137,7 @@ def _gap(a: _Gradients, b: _Gradients, times: float = 1.0) -> float:
 def _draws(start: TrainingStart, count: int) -> bool:
     """Return whether the step draws numbers that may belong to samples."""
     run = start.begin(noise=False, order=np.arange(count))
-    seen = run.follow_samples(count)
+    seen = needed(run, Reordering).follow_samples(count)
     run.step()
     run.close()
     return bool(seen)

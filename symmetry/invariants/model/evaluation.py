@@ -4,9 +4,8 @@ from collections.abc import Iterator
 
 from symmetry.law.measurement import Measurement, Violation
 from symmetry.law.note import Note
-from symmetry.training.run import Tried
 from symmetry.training.start import TrainingStart
-from symmetry.training.trial import Active, Evaluation, EvaluationCall
+from symmetry.training.trial import Active, Evaluation, EvaluationCall, Trial
 from symmetry.units.words import count
 
 _AGAIN = "two calls after model.eval() give different outputs"
@@ -34,7 +33,8 @@ _WRONG = {
 def evaluation(start: TrainingStart) -> Measurement:
     """Repeat the calls of a step in evaluation mode, and see what still acts."""
     run = start.begin(noise=True)
-    found = run.trial.in_evaluation() if isinstance(run, Tried) else Evaluation()
+    trial = run.capability(Trial)
+    found = Evaluation() if trial is None else trial.in_evaluation()
     if not found.calls:
         note = "no module of its model is called before the first loss"
         return Measurement(counted=False, note=note, applies=False)

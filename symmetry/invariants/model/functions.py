@@ -1,9 +1,8 @@
 """``model/functions``: the backward of a custom function, against differences of its forward."""
 
 from symmetry.law.measurement import Measurement, Violation
-from symmetry.training.run import Tried
 from symmetry.training.start import TrainingStart
-from symmetry.training.trial import CustomFunction, Slope
+from symmetry.training.trial import CustomFunction, Slope, Trial
 
 _TOLERANCE = 1e-5  # of the magnitudes that a slope is the sum of
 _ZERO = 1e-9  # of them: a forward that changes by less does not depend on the argument
@@ -12,7 +11,8 @@ _ZERO = 1e-9  # of them: a forward that changes by less does not depend on the a
 def functions(start: TrainingStart) -> Measurement:
     """Compare what the backward of each custom function claims with differences of its forward."""
     run = start.begin(noise=False)
-    tried = run.trial.custom_functions() if isinstance(run, Tried) else ()
+    trial = run.capability(Trial)
+    tried = () if trial is None else trial.custom_functions()
     if not tried:
         note = "it calls no autograd.Function of its own"
         return Measurement(counted=False, note=note, applies=False)

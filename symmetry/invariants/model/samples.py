@@ -6,9 +6,9 @@ import numpy as np
 
 from symmetry.law.measurement import Measurement, Violation
 from symmetry.law.note import Note
-from symmetry.training.run import Tried
+from symmetry.training.run import needed
 from symmetry.training.start import TrainingStart
-from symmetry.training.trial import Mixer, SampleCall
+from symmetry.training.trial import Mixer, SampleCall, Trial
 from symmetry.units.units import Order
 
 _NO_BATCH = "its batch is not known, or has no axis of at least two samples"
@@ -17,15 +17,14 @@ _NO_BATCH = "its batch is not known, or has no axis of at least two samples"
 def samples(start: TrainingStart) -> Measurement:
     """Replace one sample of a batch, and see in evaluation mode which outputs change."""
     count = start.fresh.samples
-    run = start.begin(noise=True)
-    if count is None or count < 2 or not isinstance(run, Tried):
+    trial = start.begin(noise=True).capability(Trial)
+    if count is None or count < 2 or trial is None:
         return Measurement(counted=False, note=_NO_BATCH, applies=False)
     changed = {}
     for sample in dict.fromkeys((count // 2, 0)):
         other = start.begin(order=_replaced(count, sample), noise=True)
-        assert isinstance(other, Tried)  # as the first is
-        changed[sample] = other.trial.calls()
-    calls = run.trial.with_samples(changed, count)
+        changed[sample] = needed(other, Trial).calls()
+    calls = trial.with_samples(changed, count)
     for call in calls:
         if call.mixer is not None and (text := _wrong(call.mixer)):
             place = call.mixer.place

@@ -15,61 +15,75 @@ from symmetry.base import generators
 from symmetry.torch.batches.draws import SampleDraws
 from symmetry.torch.batches.padding import (
     NO_MASK,
-    Padding,
+    PaddingClues,
     why_none_hidden,
     with_others_hidden,
 )
 from symmetry.torch.modes.recorder import tensors_in
 from symmetry.torch.modes.scope import ModuleScope
 from symmetry.torch.objects import Objects, generators_of
+from symmetry.torch.raising import readable
+from symmetry.torch.random_states import RandomStates
 from symmetry.torch.script.script import Step
+from symmetry.training.capabilities.batching import Padding, Reordering
 from symmetry.units.units import Order
 
 
-class Batches:
+class Batches(Reordering, Padding):
     """What the steps of one run are called with: a batch where the training gives it.
 
     Parameters
     ----------
     objects
         What the training made.
-    inside
-        Knows whether the model is being run: what it draws belongs to no sample.
+    scope
+        Tells whether the model is being run: what it draws belongs to no sample.
+    random_states
+        Those of the run, for batches that are made outside of its steps.
+    order
+        The order of the samples in each batch; None leaves them as they are.
     """
 
-    def __init__(self, objects: Objects, inside: ModuleScope) -> None:
-        self._objects, self._inside = objects, inside
+    def __init__(
+        self,
+        objects: Objects,
+        scope: ModuleScope,
+        random_states: RandomStates,
+        order: Order | None,
+    ) -> None:
+        self._objects, self._scope, self._order = objects, scope, order
+        self._random_states = random_states
         # What a script's loaders know of its samples.
         self._loaded = objects.step.samples if isinstance(objects.step, Step) else None
         self._draws: SampleDraws | None = None
-        self._padding: Padding | None = None
+        self._clues: PaddingClues | None = None
         self._hides_others = False
 
     @property
-    def modes(self) -> tuple[SampleDraws | Padding, ...]:
+    def modes(self) -> tuple[SampleDraws | PaddingClues, ...]:
         """What operations pass through to be followed."""
-        return tuple(mode for mode in (self._draws, self._padding) if mode is not None)
+        return tuple(mode for mode in (self._draws, self._clues) if mode is not None)
 
-    def given(self, i: int, order: Order | None) -> Any:
-        """Return what step ``i`` is called with: its number, or the batch in this order."""
+    def given(self, i: int) -> Any:
+        """Return what step ``i`` is called with: its number, or the batch in the run's order."""
         if self._objects.batch is None:
             return i
         if self._draws is None:
-            return self._changed(self._objects.batch(i), order)
+            return self._changed(self._objects.batch(i))
         self._draws.paused = True
         try:
-            return self._changed(self._objects.batch(i), order)
+            return self._changed(self._objects.batch(i))
         finally:
             self._draws.paused = False
 
-    def _changed(self, batch: Any, order: Order | None) -> Any:
-        if self._padding is not None:
-            self._padding.see(batch)
+    def _changed(self, batch: Any) -> Any:
+        if self._clues is not None:
+            self._clues.see(batch)
         if self._hides_others:
             batch = with_others_hidden(batch)
-        if order is None:
+        if self._order is None:
             return batch
-        axis, places = self._objects.batch_axis, torch.as_tensor(order)
+        axis, places = self._objects.batch_axis, torch.as_tensor(self._order)
         return tree_map(
             lambda t: t.index_select(axis, places.to(t.device)) if isinstance(t, Tensor) else t,
             batch,
@@ -81,16 +95,23 @@ class Batches:
             return self._loaded.count
         if self._objects.batch is None:
             return None
-        tensors = tensors_in(self._objects.batch(0))
+        with self._outside_of_steps("batch(0)"):
+            tensors = tensors_in(self._objects.batch(0))
         axis = self._objects.batch_axis
         if not tensors or any(not -t.ndim <= axis < t.ndim for t in tensors):
             return None
         lengths = {t.shape[axis] for t in tensors}
         return lengths.pop() if len(lengths) == 1 else None
 
-    def follow_samples(self, count: int, order: Order | None) -> Mapping[str, bool]:
+    @contextmanager
+    def _outside_of_steps(self, what: str) -> Iterator[None]:
+        """Make batches that no step is given: they use up no random numbers of the run."""
+        with self._random_states.own(), readable(what), generators.kept(generators.shared()):
+            yield
+
+    def follow_samples(self, count: int) -> Mapping[str, bool]:
         """Put what steps draw for each of so many samples in their order; return what is seen."""
-        self._draws = SampleDraws(count, order, self._inside)
+        self._draws = SampleDraws(count, self._order, self._scope)
         if self._loaded is not None:
             return ChainMap(self._loaded.drawn, self._draws.seen)
         return self._draws.seen
@@ -107,20 +128,18 @@ class Batches:
         yield
         self._draws.see_other(before, generators.states_of(others))
 
-    def padding(self, steps: int) -> str:
-        """Say why nothing that a mask hides can be replaced in so many batches; nothing if it can.
-
-        No step is taken.
-        """
+    def why_nothing_hidden(self, steps: int) -> str:
+        """Say why nothing that a mask hides can be replaced in so many batches; "" if it can."""
         if self._objects.batch is None:
             return NO_MASK
-        batches = [self._objects.batch(i) for i in range(steps)]
-        return next(filter(None, map(why_none_hidden, batches)), "")
+        with self._outside_of_steps("batch(i)"):
+            batches = [self._objects.batch(i) for i in range(steps)]
+            return next(filter(None, map(why_none_hidden, batches)), "")
 
     def replace_hidden(self, *, look: bool = False) -> Mapping[str, bool]:
         """Hide other tokens in the steps that follow; see how they may be known on request."""
         self._hides_others = True
         if not look:
             return {}
-        self._padding = Padding()
-        return self._padding.found
+        self._clues = PaddingClues()
+        return self._clues.found

@@ -52,8 +52,8 @@ def with_others_hidden(batch: Any) -> Any:
     return type(batch)(changed)
 
 
-class Padding(TorchDispatchMode):
-    """Sees how the hidden tokens of a batch may rightly be known beside its mask.
+class PaddingClues(TorchDispatchMode):
+    """Finds how a model may recognise padding without the mask, such as by the pad id.
 
     Attributes
     ----------

@@ -72,7 +72,7 @@ class Constants(TorchDispatchMode):
         self._step = self._backwards = 0  # the latter of this step, so far
         self._in_backward = False
 
-    def unread(self, names: Mapping[str, Tensor]) -> list[Constant]:
+    def outside_forward(self, names: Mapping[str, Tensor]) -> list[Constant]:
         """Return what is fixed, and read by nothing before the last backward but a backward.
 
         Which tensors have a name is said by ``names``.

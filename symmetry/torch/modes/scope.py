@@ -23,10 +23,10 @@ class ModuleScope:
     def __init__(self, model: nn.Module) -> None:
         self.depth = 0
         # The modules of the model but itself, by id. What wraps one and nothing else is the model.
-        self._modules = {*map(id, model.modules())} - {id(model)}
+        self._modules = {id(module): module for module in model.modules() if module is not model}
         while len(children := [*model.children()]) == 1:
             (model,) = children
-            self._modules.discard(id(model))
+            self._modules.pop(id(model), None)
 
     def draws(self) -> bool:
         """Return whether what is drawn now is the model's own, as all that functionals draw."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -32,14 +31,9 @@ class Script:
     ----------
     source
         The script.
-    expect_units
-        How many units some groups must have, by the beginnings of their names.
     """
 
-    sequential = True  # see ``TrainingTarget``
-
-    def __init__(self, source: Source, expect_units: Mapping[str, int] | None = None) -> None:
-        self.expect_units = dict(expect_units or {})
+    def __init__(self, source: Source) -> None:
         self._source = source
         self._by_hand = False  # whether it updates without an optimiser
         self._unused: list[Execution] = []

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from torch import nn
 
 from symmetry.base import generators
 from symmetry.observe.place import Place, users_line
-from symmetry.torch.hooks import StepEnded
 from symmetry.torch.modes.mixed_dtypes import MixedDtypes
 from symmetry.torch.probes.calls import Calls, ModuleCall, copied
+from symmetry.torch.raising import StepEnded
+from symmetry.training.capabilities.step_events import StepEvents
 
 _MOST = 8  # modules: a model that is called layer by layer may have many
 
@@ -48,23 +49,26 @@ class FirstCall:
         return self.module(*args, **kwargs)
 
 
-class Steps(Protocol):
-    """What a trial needs of a run."""
+@dataclass(frozen=True)
+class Steps:
+    """What a trial needs of a run.
 
-    on_loss: Callable[[Any], None]
+    Attributes
+    ----------
+    model
+        What it trains.
+    events
+        Those of its steps.
+    modes
+        Enters what every operation of a step passes through.
+    step
+        Takes the next step.
+    """
 
-    @property
-    def model(self) -> nn.Module:
-        """What it trains."""
-        ...
-
-    def modes(self) -> AbstractContextManager[None]:
-        """Enter what every operation of a step passes through."""
-        ...
-
-    def step(self) -> None:
-        """Take the next step."""
-        ...
+    model: nn.Module
+    events: StepEvents
+    modes: Callable[[], AbstractContextManager[None]]
+    step: Callable[[], None]
 
 
 def at_first_loss(run: Steps, use: Callable[[list[FirstCall]], None]) -> None:
@@ -86,7 +90,7 @@ def at_first_loss(run: Steps, use: Callable[[list[FirstCall]], None]) -> None:
                 use(calls)
             raise StepEnded
 
-        run.on_loss = first_loss
+        run.events.on_loss = first_loss
         stack.enter_context(Calls(run.model, after=after).hooked())
         with suppress(StepEnded):
             run.step()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from symmetry.training.target import TrainingTarget
+from symmetry.training.target import FunctionTraining
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Fault:
         Where a bug of this kind was published; empty for our own.
     """
 
-    target: TrainingTarget
+    target: FunctionTraining
     caught_by: tuple[str, ...]
     wrong: str
     source: str = ""
@@ -47,7 +47,7 @@ def fault(*caught_by: str, wrong: str, source: str = "") -> Callable[..., Any]:
     """Enter the decorated training into the zoo and leave it as it is."""
 
     def enter(make: Callable[[], Any]) -> Callable[[], Any]:
-        target = TrainingTarget(make.__name__, make)
+        target = FunctionTraining(make.__name__, make)
         ENTRIES.append(Fault(target, caught_by, wrong, source))
         return make
 

@@ -9,7 +9,7 @@ from symmetry.finding.first_steps.generic import generic_start, gradients_at
 from symmetry.finding.first_steps.gradients import take_first_steps
 from symmetry.finding.first_steps.losses import begin_steps
 from symmetry.finding.rehearsal import Rehearsal
-from symmetry.training.target import TrainingTarget
+from symmetry.training.target import FunctionTraining
 
 
 def faint():
@@ -29,7 +29,7 @@ def faint():
 
 
 def test_a_gradient_of_the_size_of_rounding_does_not_count_for_a_start():
-    rehearsal = Rehearsal.begin(TrainingTarget("faint", faint))
+    rehearsal = Rehearsal.begin(FunctionTraining("faint", faint))
     assert rehearsal.first.gradients.everywhere
     gradients = gradients_at(rehearsal.steps, rehearsal.generic)
     assert {name: entries.all() for name, entries in gradients.entries.items()} == {
@@ -56,9 +56,9 @@ def dead():
 
 
 def test_a_generic_start_revives_dead_units():
-    first = take_first_steps(TrainingTarget("dead", dead))
+    first = take_first_steps(FunctionTraining("dead", dead))
     assert not first.gradients.entries["model.0.bias"][1]
-    steps, run, start, _ = begin_steps(TrainingTarget("dead", dead), first.gradients.ends)
+    steps, run, start, _ = begin_steps(FunctionTraining("dead", dead), first.gradients.ends)
     moved, gradients = generic_start(steps, start, {*run.parameters})
     assert gradients.everywhere
     assert moved["model.0.bias"][1] > start["model.0.bias"][1]

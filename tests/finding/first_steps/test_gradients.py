@@ -11,7 +11,7 @@ from symmetry.finding.first_steps.gradients import (
     entries_in_any,
     take_first_steps,
 )
-from symmetry.training.target import TrainingTarget
+from symmetry.training.target import FunctionTraining
 
 FIRST, SECOND = np.array([True, False]), np.array([False, True])
 
@@ -56,7 +56,7 @@ def test_a_parameter_may_receive_its_first_gradient_in_the_second_step():
 
         return model, step
 
-    gradients = take_first_steps(TrainingTarget("late", make)).gradients
+    gradients = take_first_steps(FunctionTraining("late", make)).gradients
     assert gradients.steps == 2
     assert gradients.everywhere
     assert gradients.ends == [(1, 0), (1, 0)]

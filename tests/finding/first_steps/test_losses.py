@@ -8,7 +8,7 @@ from torch import nn
 
 from symmetry.base.errors import TrainingError
 from symmetry.finding.first_steps.losses import StepResults, begin_steps, largest_difference
-from symmetry.training.target import TrainingTarget
+from symmetry.training.target import FunctionTraining
 
 
 def test_differences_are_relative_and_over_common_steps():
@@ -41,7 +41,7 @@ def normalising(*, needs_gradients=True, sizes=(5, 3)):
 
 
 def test_a_manner_is_found_in_which_losses_are_finite():
-    target = TrainingTarget("normalising", normalising)
+    target = FunctionTraining("normalising", normalising)
     steps, _, start, results = begin_steps(target, [(2, 0), (2, 0)])
     assert steps.manner.gradient == 1e-3
     assert results.finite
@@ -51,7 +51,7 @@ def test_a_manner_is_found_in_which_losses_are_finite():
 
 
 def test_steps_end_once_their_results_suffice():
-    target = TrainingTarget("plain", lambda: normalising(needs_gradients=False))
+    target = FunctionTraining("plain", lambda: normalising(needs_gradients=False))
     steps, _, start, results = begin_steps(target, [(1, 0), (1, 0)])
     assert steps.manner.gradient is None
     assert steps.take(start, lambda so_far: bool(so_far.losses)).losses == results.losses[:1]
@@ -59,6 +59,6 @@ def test_steps_end_once_their_results_suffice():
 
 def test_a_step_without_loss_is_an_error():
 
-    target = TrainingTarget("idle", lambda: (torch.nn.Linear(2, 2), lambda i: None))
+    target = FunctionTraining("idle", lambda: (torch.nn.Linear(2, 2), lambda i: None))
     with pytest.raises(TrainingError, match=r"step\(0\) neither calls backward"):
         begin_steps(target, [(0, 0), (0, 0)])

@@ -8,13 +8,13 @@ import torch.nn.functional as F
 from torch import nn
 
 from symmetry.finding.find import find
-from symmetry.training.target import TrainingTarget
+from symmetry.training.target import FunctionTraining
 from tests.finding.models import Model, classify, normal
 
 
 def found(make):
     """Return what is said of each layer without units, its line by how far it is from the top."""
-    coverage = find(TrainingTarget("made", make))
+    coverage = find(FunctionTraining("made", make))
     first = make.__code__.co_firstlineno
     return [
         (u.module, u.units, u.equal, u.cause, u.operation, u.place.line - first)
@@ -173,4 +173,4 @@ def test_modules_without_gradient_are_named():
 
         return model, step
 
-    assert find(TrainingTarget("made", make)).without_gradient == ("l2",)
+    assert find(FunctionTraining("made", make)).without_gradient == ("l2",)

@@ -8,13 +8,13 @@ import pytest
 
 from symmetry.invariants.model.evaluation import evaluation
 from symmetry.training.start import TrainingStart
-from symmetry.training.target import TrainingTarget
+from symmetry.training.target import FunctionTraining
 from tests.faulty.trainings import evaluation as broken
 from tests.sound.trainings import evaluation as sound
 
 
 def measured(make):
-    return evaluation(TrainingStart(TrainingTarget("training", make), "float64"))
+    return evaluation(TrainingStart(FunctionTraining("training", make), "float64"))
 
 
 @pytest.mark.parametrize(

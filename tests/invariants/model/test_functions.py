@@ -9,7 +9,7 @@ from torch.autograd import Function
 
 from symmetry.invariants.model.functions import functions
 from symmetry.training.start import TrainingStart
-from symmetry.training.target import TrainingTarget
+from symmetry.training.target import FunctionTraining
 from tests.sound.trainings.functions import activated, gradient_is_reversed
 from tests.sound.trainings.steps import classify, plain
 
@@ -29,7 +29,7 @@ class Double(Function):
 
 
 def measured(make):
-    return functions(TrainingStart(TrainingTarget("training", make), "float64"))
+    return functions(TrainingStart(FunctionTraining("training", make), "float64"))
 
 
 def doubling():

@@ -8,7 +8,7 @@ import pytest
 
 from symmetry.invariants.model.samples import samples
 from symmetry.training.start import TrainingStart
-from symmetry.training.target import TrainingTarget
+from symmetry.training.target import FunctionTraining
 from tests.faulty.trainings import samples as broken
 from tests.sound.trainings import samples as sound
 from tests.sound.trainings.steps import mlp_sgd
@@ -17,7 +17,7 @@ BEGINS = "in evaluation mode the outputs of a sample depend on the others: "
 
 
 def measured(make):
-    return samples(TrainingStart(TrainingTarget("training", make), "float64"))
+    return samples(TrainingStart(FunctionTraining("training", make), "float64"))
 
 
 @pytest.mark.parametrize(

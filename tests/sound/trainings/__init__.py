@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from symmetry.training.target import TrainingTarget
+from symmetry.training.target import FunctionTraining
 from tests.sound.trainings import evaluation, functions, samples  # noqa: F401
 from tests.sound.trainings.nearly import ENTRIES, Nearly
 from tests.sound.trainings.scripts import SCRIPTS
 from tests.sound.trainings.steps import SOUND
 
-TARGETS = (*(TrainingTarget(name, make) for name, make in SOUND.items()), *SCRIPTS)
+TARGETS = (*(FunctionTraining(name, make) for name, make in SOUND.items()), *SCRIPTS)
 NEARLY: tuple[Nearly, ...] = tuple(ENTRIES)

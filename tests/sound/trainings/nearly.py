@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from symmetry.training.target import TrainingTarget
+from symmetry.training.target import FunctionTraining
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Nearly:
         The name of a note that it may get; empty if it gets none.
     """
 
-    target: TrainingTarget
+    target: FunctionTraining
     invariant: str
     kind: str
     note: str = ""
@@ -38,7 +38,7 @@ def nearly(invariant: str, kind: str = "holds", *, note: str = "") -> Callable[.
     """Enter the decorated training into the zoo and leave it as it is."""
 
     def enter(make: Callable[[], Any]) -> Callable[[], Any]:
-        target = TrainingTarget(make.__name__, make)
+        target = FunctionTraining(make.__name__, make)
         ENTRIES.append(Nearly(target, invariant, kind, note))
         return make
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from symmetry.torch.script.script import Script
 from symmetry.torch.script.source import Source
-from symmetry.training.target import TrainingTarget
+from symmetry.torch.script.training import ScriptTraining
 
 FOLDER = Path(__file__).parents[1] / "scripts"
 
 
-def script(file: Path) -> TrainingTarget:
+def script(file: Path) -> ScriptTraining:
     """Return the training of a script that has its folder for a working directory."""
-    return TrainingTarget(file.name, Script(Source(file.name, file, folder=file.parent)))
+    return ScriptTraining(file.name, Script(Source(file.name, file, folder=file.parent)))
 
 
 SCRIPTS = tuple(map(script, sorted(FOLDER.glob("*.py"))))

@@ -9,7 +9,7 @@ from typing import Any
 from symmetry import SymmetryError, compare
 from symmetry.invariants.catalogue import CATALOGUE, Invariant
 from symmetry.training.start import TrainingStart
-from symmetry.training.target import TrainingTarget
+from symmetry.training.target import FunctionTraining
 from tests.sound.trainings.steps import SOUND
 
 LEAST = 45  # model types of transformers
@@ -25,7 +25,7 @@ def settings() -> tuple[Invariant, ...]:
 def turned() -> Iterator[Row]:
     """Yield what each setting does to each sound training, as it is written."""
     for name, make in SOUND.items():
-        start = TrainingStart(TrainingTarget(name, make), "float32")
+        start = TrainingStart(FunctionTraining(name, make), "float32")
         assert start.fresh.states  # first as it is written: a compiler leaves out what modes saw
         for invariant in settings():
             assert invariant.trainings is not None

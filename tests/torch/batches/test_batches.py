@@ -20,10 +20,10 @@ def test_samples_can_be_rearranged_where_the_batch_is_given():
         )
 
     seen = []
-    taken = run(make)
+    taken, rearranged = run(make), run(make, order=np.array([2, 0, 1]))
     assert taken.samples() == 3
     taken.step()
-    taken.order = np.array([2, 0, 1])
-    taken.step()
+    rearranged.taken = 1
+    rearranged.step()
     assert seen == [[0, 1, 2], [3, 1, 2]]
     assert run(training()).samples() is None

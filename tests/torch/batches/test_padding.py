@@ -12,7 +12,7 @@ from symmetry.torch.batches.padding import (
     why_none_hidden,
     with_others_hidden,
 )
-from symmetry.training.target import TrainingTarget
+from symmetry.training.target import FunctionTraining
 from tests.checking import check_target
 
 
@@ -44,7 +44,7 @@ def padded(*, masked=True, left=False, by_token=False, labels=None):
 
         return model, step, {"batch": batch}
 
-    found = check_target(TrainingTarget("mine", make), only="training/padding", dtype="float32")
+    found = check_target(FunctionTraining("mine", make), only="training/padding", dtype="float32")
     return found.verdicts[0]
 
 
@@ -89,7 +89,7 @@ def padded_without_a_mask():
 
         return model, step, {"batch": lambda i: torch.ones(4, 3)}
 
-    found = check_target(TrainingTarget("mine", make), only="training/padding", dtype="float32")
+    found = check_target(FunctionTraining("mine", make), only="training/padding", dtype="float32")
     return found.verdicts[0]
 
 

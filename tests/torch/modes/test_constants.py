@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from symmetry.training.target import TrainingTarget
+from symmetry.training.target import FunctionTraining
 
 
 def begun(mask, *, drawn=False, forward=False):
@@ -22,11 +22,11 @@ def begun(mask, *, drawn=False, forward=False):
 
         return model, step
 
-    return TrainingTarget("masked", make).start()
+    return FunctionTraining("masked", make).begin()
 
 
 def test_what_an_update_alone_reads_is_told_with_its_line():
-    (unread,) = begun([1.0, 0.5]).unread(2)
+    (unread,) = begun([1.0, 0.5]).constants_outside_forward(2)
     assert unread.array.tolist() == [1, 0.5]
     assert unread.place.startswith("test_constants.py:")
     assert str(unread) == f"a fixed tensor of shape (2,) (read at {unread.place})"
@@ -34,11 +34,11 @@ def test_what_an_update_alone_reads_is_told_with_its_line():
 
 
 def test_what_a_forward_reads_is_known():
-    assert begun([1.0, 0.5], forward=True).unread(2) == []
+    assert begun([1.0, 0.5], forward=True).constants_outside_forward(2) == []
 
 
 def test_what_is_drawn_is_another_one_in_each_step():
-    first, second = begun([1.0, 0.5], drawn=True).unread(2)
+    first, second = begun([1.0, 0.5], drawn=True).constants_outside_forward(2)
     assert first.drawn
     assert first.varies
     assert (first.step, second.step) == (0, 1)
@@ -48,8 +48,8 @@ def test_a_levelled_tensor_is_read_as_the_same_for_all():
     moved = []
     for levelled in (False, True):
         run = begun([1.0, 0.5])
-        (unread,) = begun([1.0, 0.5]).unread(1)
-        run.level({unread.number: (0,)} if levelled else {})
+        (unread,) = begun([1.0, 0.5]).constants_outside_forward(1)
+        run.average_constants({unread.number: (0,)} if levelled else {})
         before = run.state()["model.bias"]
         run.step()
         moved.append(before - run.state()["model.bias"])

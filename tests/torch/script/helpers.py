@@ -14,7 +14,7 @@ def written(folder, text):
 
 
 def steps_of(training, **options):
-    run = training.start(**options)
+    run = training.begin(**options)
     losses: list[float] = []
     with pytest.raises(TrainingError, match="a check takes more"):
         losses.extend(run.loss for _ in run.states(100))

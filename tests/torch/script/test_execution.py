@@ -13,12 +13,12 @@ from tests.torch.script.helpers import steps_of, written
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_script_that_catches_everything_is_left_alone_and_holds_nothing(folder, dtype):
     training = written(folder, scripts.SWALLOWS)
-    run = training.start(dtype=dtype)
+    run = training.begin(dtype=dtype)
     run.step()
     tensors = [*run.parameters.values()]
     run.close()
     assert [tensor.numel() for tensor in tensors] == [0, 0]
-    other = training.start()
+    other = training.begin()
     other.step()
     training.close()
 
@@ -41,13 +41,13 @@ def test_a_script_that_catches_everything_is_left_alone_and_holds_nothing(folder
 )
 def test_what_is_no_training_is_refused_in_one_line(folder, text, message):
     with pytest.raises(TrainingError) as raised:
-        written(folder, text).start()
+        written(folder, text).begin()
     assert message in str(raised.value)
     assert "\n" not in str(raised.value)
 
 
 def test_a_step_too_many_says_how_many_there_were(folder):
-    run = written(folder, scripts.ACCUMULATED).start()
+    run = written(folder, scripts.ACCUMULATED).begin()
     for _ in range(6):
         run.step()
     with pytest.raises(TrainingError, match="it ends after 6 updates"):

@@ -32,9 +32,9 @@ def test_steps_are_those_of_the_script(folder, capsys):
 
 def test_nothing_changes_in_its_folder_nor_in_the_process(folder):
     before = sys.argv, [*sys.path], dict(os.environ), Path.cwd(), sys.modules["__main__"]
-    run = script("train.py").start()
+    run = script("train.py").begin()
     run.step()
-    other = script("train.py").start()  # runs take turns
+    other = script("train.py").begin()  # runs take turns
     run.step()
     other.step()
     assert (sys.argv, sys.path, dict(os.environ), Path.cwd(), sys.modules["__main__"]) == before
@@ -47,8 +47,8 @@ def test_nothing_changes_in_its_folder_nor_in_the_process(folder):
 def test_a_small_file_is_a_copy_whatever_writes_into_it(folder):
     (folder / "data.bin").write_bytes(b"theirs")
     training = written(folder, scripts.WRITES_IN_C)
-    training.start().step()
-    training.start().step()
+    training.begin().step()
+    training.begin().step()
     training.close()
     assert (folder / "data.bin").read_bytes() == b"theirs"
 
@@ -56,10 +56,10 @@ def test_a_small_file_is_a_copy_whatever_writes_into_it(folder):
 def test_a_large_file_that_changes_is_told(folder):
     (folder / "data.bin").write_bytes(bytes(2 << 20))
     training = written(folder, scripts.WRITES_IN_C)
-    training.start().step()
+    training.begin().step()
     message = f"other.py: {folder / 'data.bin'} changed while it ran"
     with pytest.raises(TrainingError, match=message):
-        training.start()
+        training.begin()
     with pytest.raises(SymmetryError, match=message):
         training.close()
 
@@ -71,7 +71,7 @@ def test_a_database_named_by_its_whole_path_is_a_copy(folder):
     before = (folder / "data.db").read_bytes()
     training = written(folder, scripts.DATABASE.format(folder=folder))
     for _ in range(2):
-        run = training.start()
+        run = training.begin()
         run.step()
         run.step()
     training.close()
@@ -82,7 +82,7 @@ def test_a_small_file_of_a_library_that_changes_by_its_whole_path_is_told(folder
     (folder / "data.h5").write_bytes(b"theirs")
     text = scripts.WRITES_IN_C.replace("data.bin", str(folder / "data.h5"))
     training = written(folder, text)
-    training.start().step()
+    training.begin().step()
     with pytest.raises(SymmetryError, match=f"{folder / 'data.h5'} changed while it ran"):
         training.close()
 
@@ -91,12 +91,12 @@ def test_runs_that_nobody_has_are_ended(folder):
     training = script("train.py")
     models = []
     for _ in range(5):
-        run = training.start()
+        run = training.begin()
         run.step()
-        models.append(weakref.ref(run.model))
+        models.append(weakref.ref(run.objects.model))
     del run
     gc.collect()
-    training.start().close()
+    training.begin().close()
     gc.collect()
     assert [ref() for ref in models] == [None] * 5
 

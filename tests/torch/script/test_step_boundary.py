@@ -10,7 +10,7 @@ from tests.torch.script.helpers import steps_of, written
 def test_without_an_optimiser_each_backward_is_a_step(folder):
     training = written(folder, scripts.BY_HAND)
     assert len(steps_of(training)) == 6
-    assert next(iter(training.start().parameters)) == "model.0.weight"
+    assert next(iter(training.begin().parameters)) == "model.0.weight"
 
 
 def test_an_optimiser_that_never_steps_is_none(folder):
@@ -21,36 +21,36 @@ def test_an_optimiser_that_never_steps_is_none(folder):
 
 def test_each_update_of_two_networks_is_a_step(folder):
     training = written(folder, scripts.GAN)
-    run = training.start()
+    run = training.begin()
     assert {name.split(".")[1] for name in run.parameters} == {"generator", "critic"}
     assert len(steps_of(training)) == 8
 
 
 def test_networks_have_the_names_of_attributes_too(folder):
     training = written(folder, scripts.AGENT)
-    run = training.start()
+    run = training.begin()
     assert {name.split(".")[1] for name in run.parameters} == {"actor", "critic"}
     training.close()
 
 
 def test_accumulated_backwards_are_one_step(folder):
-    run = written(folder, scripts.ACCUMULATED).start()
+    run = written(folder, scripts.ACCUMULATED).begin()
     run.step()
-    assert (run.backwards, run.updates) == (2, 1)
+    assert (run.events.backwards, run.events.updates) == (2, 1)
 
 
 def test_a_closure_belongs_to_its_update(folder):
-    run = written(folder, scripts.CLOSURE).start()
+    run = written(folder, scripts.CLOSURE).begin()
     begun = []
-    run.before_update = begun.append
+    run.events.before_update = begun.append
     run.step()
-    assert (run.backwards, run.updates) == (3, 1)
+    assert (run.events.backwards, run.events.updates) == (3, 1)
     assert len(begun) == 2  # the first was under way, and so is the next
-    assert run.pending  # the next update goes on with what it has read of its state
+    assert run.events.pending  # the next update goes on with what it has read of its state
 
 
 def test_an_encoder_that_no_optimiser_holds_is_loaded_before_it_is_called(folder):
-    run = written(folder, scripts.PROBE).start()
+    run = written(folder, scripts.PROBE).begin()
     for _ in range(2):
         changed = {name: array + 1 for name, array in run.state().items() if "encoder" in name}
         assert changed
@@ -65,7 +65,7 @@ def test_calls_without_gradients_are_counted_with_their_line(folder, monkeypatch
 
     seen = Running()
     monkeypatch.setattr(step_boundary, "running", seen)
-    run = written(folder, scripts.EVALUATED).start()
+    run = written(folder, scripts.EVALUATED).begin()
     before = seen.evaluations  # a first step was taken to see whether an optimiser steps
     run.step()
     assert seen.evaluations == before + 6

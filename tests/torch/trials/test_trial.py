@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from symmetry.training.target import TrainingTarget
+from symmetry.training.target import FunctionTraining
+from symmetry.training.trial import Trial
 
 COUNT, SAMPLE = 4, 2
 
@@ -41,37 +42,37 @@ def begun(model, order=None, updated=()):
         x = torch.randn(COUNT, 3, generator=draw)
         return model, step, {"batch": lambda _: x}
 
-    return TrainingTarget("net", make).start(dtype="float64", order=order)
+    return FunctionTraining("net", make).begin(dtype="float64", order=order)
 
 
 def changed(model):
     places = np.arange(COUNT)
     places[SAMPLE] = 3
-    return begun(model, places).trial.calls()
+    return begun(model, places).capability(Trial).calls()
 
 
 def repeated(model):
     """Return what is said of the model with one sample replaced."""
     other = changed(model)
-    return begun(model).trial.with_samples({SAMPLE: other}, COUNT)
+    return begun(model).capability(Trial).with_samples({SAMPLE: other}, COUNT)
 
 
 def test_a_step_ends_at_its_first_loss():
     updated = []
-    (call,) = begun(Net(), updated=updated).trial.calls()
+    (call,) = begun(Net(), updated=updated).capability(Trial).calls()
     assert (call.name, updated) == ("Net", [])
     assert call.place.source.startswith("F.cross_entropy(model(x)")
 
 
 def test_dropout_acts_in_training_and_not_in_evaluation():
-    found = begun(Net()).trial.in_evaluation()
+    found = begun(Net()).capability(Trial).in_evaluation()
     (call,) = found.calls
     assert (found.acts, found.off) == (True, 0)
     assert (call.active, call.differs, call.raised) == ((), False, "")
 
 
 def test_layers_that_are_left_off_are_counted():
-    found = begun(Net().eval()).trial.in_evaluation()
+    found = begun(Net().eval()).capability(Trial).in_evaluation()
     assert (found.acts, found.off) == (False, 1)
 
 
@@ -82,7 +83,7 @@ def test_what_cannot_be_called_in_evaluation_says_why():
                 raise RuntimeError("for training alone")
             return super().forward(x)
 
-    (call,) = begun(Training()).trial.in_evaluation().calls
+    (call,) = begun(Training()).capability(Trial).in_evaluation().calls
     assert "for training alone" in call.raised
 
 

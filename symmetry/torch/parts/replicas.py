@@ -9,6 +9,7 @@ from torch import distributed
 
 from symmetry.base import ranks
 from symmetry.torch.state import is_distributed
+from symmetry.training.capabilities.replicated import Replicated
 
 
 def digests_of(parameters: Mapping[str, Any]) -> dict[str, str]:
@@ -34,3 +35,18 @@ def gathered(mine: Any) -> list[Any]:
     distributed.all_gather_object(everyone, mine, group=group)
     distributed.destroy_process_group(group)
     return everyone
+
+
+class TorchReplicas(Replicated):
+    """The parameters of a run that several ranks hold copies of."""
+
+    def __init__(self, parameters: Mapping[str, Any]) -> None:
+        self._parameters = parameters
+
+    def digests(self) -> dict[str, str]:
+        """Return a digest of each parameter that is a copy."""
+        return digests_of(self._parameters)
+
+    def gathered(self, mine: Any) -> list[Any]:
+        """Return the digests of all ranks, or whatever else each of them has."""
+        return gathered(mine)

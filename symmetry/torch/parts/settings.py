@@ -1,13 +1,13 @@
-"""Settings of PyTorch that must not matter to a training, each turned for a while.
+"""Settings of PyTorch that must not matter to a training, each changed for a while.
 
-Each is a context that yields what tells, afterwards, whether there was anything to turn.
+Each is a context that yields a function: it returns, afterwards, whether there was anything to
+change.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
@@ -18,20 +18,16 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils import checkpoint
 
 from symmetry.torch.objects import Objects
+from symmetry.torch.parts.platform import frames
+from symmetry.training.capabilities.configuring import Configuring
 
 _SMALLER = 2.0**-6  # of a loss scale
 
-Turned = Callable[[], bool]
-
-
-def frames() -> int:
-    """Return how many frames torch.compile has looked at in this process."""
-    dynamo = sys.modules.get("torch._dynamo")
-    return 0 if dynamo is None else int(dynamo.utils.counters["frames"]["total"])
+Changed = Callable[[], bool]
 
 
 @contextmanager
-def _eager(_: Objects) -> Iterator[Turned]:
+def _eager(_: Objects) -> Iterator[Changed]:
     """Run what torch.compile has compiled as it is written."""
     compiled = frames() > 0
     with ExitStack() as stack:
@@ -41,7 +37,7 @@ def _eager(_: Objects) -> Iterator[Turned]:
 
 
 @contextmanager
-def _loops(objects: Objects) -> Iterator[Turned]:
+def _loops(objects: Objects) -> Iterator[Changed]:
     """Let optimisers go through parameters one by one, or all at once if they go one by one."""
     groups = [g for o in objects.optimizers.values() for g in o.param_groups if "foreach" in g]
     groups = [g for g in groups if not g.get("differentiable")]
@@ -54,7 +50,7 @@ def _loops(objects: Objects) -> Iterator[Turned]:
 
 
 @contextmanager
-def _scale(objects: Objects) -> Iterator[Turned]:
+def _scale(objects: Objects) -> Iterator[Changed]:
     """Make the scale of the loss smaller."""
     scalers = [s for s in objects.extras.values() if isinstance(s, torch.amp.GradScaler)]
     scalers = [scaler for scaler in scalers if scaler.is_enabled()]
@@ -66,7 +62,7 @@ def _scale(objects: Objects) -> Iterator[Turned]:
 
 
 @contextmanager
-def _attention(_: Objects) -> Iterator[Turned]:
+def _attention(_: Objects) -> Iterator[Changed]:
     """Compute attention by products and a softmax."""
     calls: list[None] = []
     attend = nn.functional.scaled_dot_product_attention
@@ -83,7 +79,7 @@ def _attention(_: Objects) -> Iterator[Turned]:
 
 
 @contextmanager
-def _checkpoint(_: Objects) -> Iterator[Turned]:
+def _checkpoint(_: Objects) -> Iterator[Changed]:
     """Let checkpointing keep what the forward makes, instead of computing it again."""
     calls: list[None] = []
 
@@ -103,7 +99,7 @@ def _checkpoint(_: Objects) -> Iterator[Turned]:
 
 
 @contextmanager
-def _kernels(objects: Objects) -> Iterator[Turned]:
+def _kernels(objects: Objects) -> Iterator[Changed]:
     """Compute convolutions, and on a GPU whatever cuDNN does, by PyTorch's own kernels."""
     there = any(isinstance(m, nn.modules.conv._ConvNd) for m in objects.model.modules())
     there = there or any(parameter.is_cuda for parameter in objects.model.parameters())
@@ -116,7 +112,7 @@ def _kernels(objects: Objects) -> Iterator[Turned]:
 
 
 @contextmanager
-def _threads(_: Objects) -> Iterator[Turned]:
+def _threads(_: Objects) -> Iterator[Changed]:
     """Take two threads instead of one, or one instead of several."""
     before = torch.get_num_threads()
     torch.set_num_threads(2 if before == 1 else 1)
@@ -135,3 +131,15 @@ SETTINGS: Mapping[str, Callable[[Objects], Any]] = {
     "kernels": _kernels,
     "threads": _threads,
 }
+
+
+class TorchSettings(Configuring):
+    """Changes settings of PyTorch while a run takes steps."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+
+    def with_setting(self, setting: str) -> AbstractContextManager[Callable[[], bool]]:
+        """Change a setting, one of ``SETTINGS``, while the block runs."""
+        context: AbstractContextManager[Callable[[], bool]] = SETTINGS[setting](self._objects)
+        return context

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from symmetry.training.target import TrainingTarget
+from symmetry.training.target import FunctionTraining
 from tests.checking import check_target
 from tests.faulty.trainings.settings import SETTINGS
 
 
 def verdict_of(setting, training, wrong=False):
-    target = TrainingTarget(training, lambda: SETTINGS[training](wrong=wrong))
+    target = FunctionTraining(training, lambda: SETTINGS[training](wrong=wrong))
     (verdict,) = check_target(target, only=f"training/{setting}").verdicts
     return verdict
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from symmetry.training.capabilities.rehearsing import Rehearsing
+from symmetry.training.run import needed
 from tests.torch.runs import run, same, training
 
 
@@ -28,31 +30,32 @@ def test_losses_are_those_of_backward_or_of_grad_or_what_is_returned():
 
     taken = run(make)
     taken.step()
-    assert len(taken.losses) == 1
+    assert len(taken.events.losses) == 1
     first = taken.loss
     taken.step()
-    assert len(taken.losses) == 2
+    assert len(taken.events.losses) == 2
     assert taken.loss == pytest.approx(3 * first)
     taken.step()
-    assert (len(taken.losses), taken.backwards, taken.grads) == (1, 0, 1)
+    assert (len(taken.events.losses), taken.events.backwards, taken.events.grads) == (1, 0, 1)
     assert taken.loss == pytest.approx(3 * first)
 
 
 def test_updates_use_up_gradients_that_are_pending():
     taken, seen = run(training()), []
-    taken.after_backward = lambda: seen.append(("backward", taken.pending))
-    taken.before_update = lambda optimizer: seen.append((optimizer.kind, taken.updates))
-    taken.after_update = lambda optimizer: seen.append((optimizer.kind, taken.updates))
+    events = taken.events
+    events.after_backward = lambda: seen.append(("backward", events.pending))
+    events.before_update = lambda optimizer: seen.append((optimizer.kind, events.updates))
+    events.after_update = lambda optimizer: seen.append((optimizer.kind, events.updates))
     taken.step()
     assert seen == [("backward", True), ("Adam", 0), ("Adam", 1)]
-    assert (taken.backwards, taken.updates, taken.pending) == (1, 1, False)
-    assert taken.trained == taken.held == taken.trainable
+    assert (events.backwards, events.updates, events.pending) == (1, 1, False)
+    assert taken.trained == taken.optimizers.held == taken.optimizers.trainable
 
 
 def test_a_rehearsal_ends_before_its_last_backward():
     taken, before = run(training()), run(training()).state()
-    taken.rehearse(1, 0)
+    needed(taken, Rehearsing).rehearse(1, 0)
     assert taken.loss is not None
-    assert (taken.backwards, taken.updates) == (1, 0)
-    assert taken.gradients() == {}
+    assert (taken.events.backwards, taken.events.updates) == (1, 0)
+    assert taken.arrays.gradients() == {}
     assert same(taken.state(), before)

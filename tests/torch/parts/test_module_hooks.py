@@ -8,9 +8,10 @@ import torch
 from torch import nn
 
 from symmetry.torch.modes.recorder import Recorder
-from symmetry.torch.module_hooks import Lines
+from symmetry.torch.parts.module_hooks import Lines
+from symmetry.training.capabilities.observing import Observing
 from symmetry.training.shown import Key
-from symmetry.training.target import TrainingTarget
+from symmetry.training.target import FunctionTraining
 
 X = np.arange(12, dtype=np.float32).reshape(4, 3) / 7
 
@@ -38,7 +39,7 @@ def shown(change=lambda model: model, *, parts=1, scaler=None, clip=False):
 
         return (model, step, {"scaler": scale}) if scale else (model, step)
 
-    return TrainingTarget("training", make).start().show()
+    return FunctionTraining("training", make).begin().capability(Observing).observe()
 
 
 def test_a_step_is_told_in_the_order_in_which_it_happens():

@@ -6,11 +6,11 @@ from __future__ import annotations
 def test_rates_are_told_by_parameter_and_set_to_zero_for_a_while():
     import torch
 
-    from symmetry.torch.rates import Rates
+    from symmetry.torch.parts.optimizers import TorchOptimizer
 
     a, b = torch.nn.Parameter(torch.ones(1)), torch.nn.Parameter(torch.ones(2))
     optimizer = torch.optim.SGD([{"params": [a], "lr": 0.5}, {"params": [b]}], 0.25)
-    rates = Rates(optimizer, {id(a): "model.a", id(b): "model.b"})
+    rates = TorchOptimizer(optimizer, {id(a): "model.a", id(b): "model.b"})
     assert rates.kind == "SGD"
     assert rates.rates() == {"model.a": 0.5, "model.b": 0.25}
     rates.zero_rates()

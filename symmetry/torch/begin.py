@@ -1,0 +1,102 @@
+"""Beginning a run: a training is called under seeds, and promoted if it is to run in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
+
+from torch import nn
+from torch.nn.parameter import is_lazy
+
+from symmetry.base import generators
+from symmetry.base.calls import calling, running
+from symmetry.base.errors import TrainingError
+from symmetry.torch.modes.dtypes import widened
+from symmetry.torch.modes.init_cache import InitCache
+from symmetry.torch.objects import Objects, make_objects
+from symmetry.torch.parts.platform import forget_compiled
+from symmetry.torch.parts.rehearsal import TorchRehearsing
+from symmetry.torch.raising import readable
+from symmetry.torch.random_states import RandomStates
+from symmetry.torch.run import TorchRun
+from symmetry.torch.state import held, parameters_of
+from symmetry.units.units import Order
+
+
+def begin(
+    name: str,
+    make: Callable[[], Any],
+    *,
+    dtype: str = "float32",
+    seed: int = 0,
+    noise: bool = True,
+    order: Order | None = None,
+    cache: dict[Any, Any] | None = None,
+) -> TorchRun:
+    """Call a function that makes a training, under seeds of all random numbers.
+
+    Parameters
+    ----------
+    name, make
+        The training's name, for messages, and the function.
+    dtype, seed, noise, order
+        See ``Training.begin``.
+    cache
+        Where runs of this training keep the random numbers that their models start from; None if
+        they keep nothing.
+
+    Raises
+    ------
+    TrainingError
+        If the function raises, or returns anything but a training.
+    """
+    forget_compiled()
+    running.run, running.step = running.run + 1, 0
+    kind = ("training", name, dtype)
+    with generators.kept(generators.shared()):
+        generators.seed_all(seed)
+        remembering = nullcontext() if cache is None else InitCache(cache)
+        with readable(f"{name}()"), calling(*kind), remembering:
+            objects = make_objects(name, make)
+        if any(map(is_lazy, objects.model.parameters())):
+            _call_lazy(name, objects)
+        with readable(f"{name}()"), calling(*kind):
+            if dtype == "float64":
+                _promote(objects)
+        random_states = RandomStates(generators.states_of(generators.shared()))
+    parameters = _parameters(name, objects)
+    return TorchRun(name, objects, parameters, random_states, dtype=dtype, noise=noise, order=order)
+
+
+def _call_lazy(name: str, objects: Objects) -> None:
+    """Give lazy modules their parameters, as their first call does: up to the first backward.
+
+    Then the run begins with the same batch, and the same random numbers.
+    """
+    states = RandomStates(generators.states_of(generators.shared()))
+    run = TorchRun(name, objects, {}, states, dtype="float32", noise=True)
+    TorchRehearsing(run, run.arrays, run.events).rehearse(1, 0)
+    running.step = 0
+
+
+def _promote(objects: Objects) -> None:
+    """Make every tensor float64 that exists before the first step; the objects stay theirs."""
+    for thing in objects.extras.values():
+        if hasattr(thing, "_enabled"):  # a gradient scaler has nothing to do in float64
+            thing._enabled = False
+    for _, tensor in held(objects):
+        if (wide := widened(tensor.data)).dtype != tensor.dtype:
+            tensor.data, tensor.grad = wide, None
+
+
+def _parameters(name: str, objects: Objects) -> dict[str, nn.Parameter]:
+    """Return the parameters by the names that the state has."""
+    with readable("reading its state"):
+        parameters = parameters_of(objects)
+    if not parameters:
+        raise TrainingError(f"{name}: the model has no parameters")
+    for each, parameter in parameters.items():
+        if parameter.is_meta:
+            raise TrainingError(f"{name}: {each} is on the device meta, without numbers")
+    return parameters

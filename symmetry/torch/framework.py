@@ -1,0 +1,50 @@
+"""PyTorch as a framework of trainings. To import this module does not import PyTorch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from symmetry.base.errors import SymmetryError
+from symmetry.training import frameworks
+
+if TYPE_CHECKING:
+    from symmetry.torch.run import TorchRun
+
+OLDEST = 2, 6
+
+
+def register() -> None:
+    """Let runs of PyTorch trainings begin here."""
+    frameworks.register("torch", begin)
+
+
+def begin(*args: Any, **kwargs: Any) -> TorchRun:
+    """Begin a run: see ``symmetry.torch.begin``.
+
+    Raises
+    ------
+    TrainingError
+        If the function raises, or returns anything but a training.
+    SymmetryError
+        If PyTorch is too old.
+    """
+    _refuse_older()
+    from symmetry.torch.begin import begin
+
+    return begin(*args, **kwargs)
+
+
+def _refuse_older() -> None:
+    """Raise SymmetryError if PyTorch is older: it may lack some of what a run uses."""
+    from importlib.metadata import PackageNotFoundError, version  # slow to import
+
+    try:
+        found = version("torch")
+    except PackageNotFoundError:  # importing it tells more
+        return
+    if tuple(map(int, found.split(".")[:2])) < OLDEST:
+        oldest = ".".join(map(str, OLDEST))
+        raise SymmetryError(
+            f"PyTorch {found} is too old: a training needs {oldest} or newer "
+            "(pip install 'unit-symmetry[torch]')"
+        )

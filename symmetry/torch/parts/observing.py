@@ -1,0 +1,46 @@
+"""Observing what happens inside of a step."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+
+import torch
+
+from symmetry.torch.modes.recorder import Recorder
+from symmetry.torch.parts.arrays import Arrays
+from symmetry.torch.parts.module_hooks import Lines, ModuleHooks
+from symmetry.torch.parts.operations import Operations
+from symmetry.torch.parts.platform import frames
+from symmetry.torch.parts.step_events import TorchStepEvents
+from symmetry.training.capabilities.observing import Observing
+from symmetry.training.run import Run
+from symmetry.training.shown import Shown
+
+
+class TorchObserving(Observing):
+    """Observes modules, losses, gradients and updates of a run's steps."""
+
+    def __init__(
+        self, run: Run, arrays: Arrays, events: TorchStepEvents, operations: Operations
+    ) -> None:
+        self._run, self._arrays = run, arrays
+        self._events, self._operations = events, operations
+
+    def observe(self) -> Shown:
+        """Take the next step; return what it shows beside the state."""
+        objects, events = self._arrays.objects, self._events
+        scalers = (x for x in objects.extras.values() if isinstance(x, torch.amp.GradScaler))
+        scaler = next((scaler for scaler in scalers if scaler.is_enabled()), None)
+        lines = Lines()
+        hooks = ModuleHooks(objects.model, self._arrays.parameters, scaler, lines)
+        kept = events.on_loss, events.after_backward, events.before_update
+        events.on_loss, events.after_backward = hooks.on_loss, hooks.after_backward
+        events.before_update = lambda given: hooks.before_update(given.optimizer)
+        # Nothing compiles under a mode: what compiles, in runs without modes, shows no lines.
+        compiled = self._operations.as_written and frames() > 0
+        try:
+            with nullcontext() if compiled else Recorder(lines), hooks.hooked():
+                self._run.step()
+        finally:
+            events.on_loss, events.after_backward, events.before_update = kept
+        return hooks.shown(self._run.loss, self._arrays.tensors())

@@ -1,0 +1,117 @@
+"""What every operation of a step passes through: the modes that a run's steps need."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+
+from symmetry.torch.batches.batches import Batches
+from symmetry.torch.modes.constants import Constants
+from symmetry.torch.modes.mixed_dtypes import MixedDtypes
+from symmetry.torch.modes.promotion import Promotion
+from symmetry.torch.modes.scope import ModuleScope
+from symmetry.torch.random_states import RandomStates
+from symmetry.training.capabilities.drawing import Drawing
+
+
+class Operations:
+    """The modes that the operations of a run's steps pass through.
+
+    Parameters
+    ----------
+    scope
+        Tells whether the model is being run.
+    batches
+        Those of the run, which may follow what is drawn for samples.
+    promote
+        Whether everything that has fewer bits becomes float64.
+    noise
+        Whether random operations of the model stay as they are, not replaced by their means.
+
+    Attributes
+    ----------
+    random, random_numbers
+        Random operations that were seen inside of the model, and the numbers they were given.
+    alike
+        Counts draws by kind and shape where they are those of other trainings, too; else None.
+    nudge
+        Draws what results in bfloat16 and float16 are changed by, at most one ulp; or None.
+    constants
+        Looks at constants, or averages them; None if they are of no interest.
+    """
+
+    def __init__(self, scope: ModuleScope, batches: Batches, *, promote: bool, noise: bool) -> None:
+        self._scope, self._batches, self._promote, self._noise = scope, batches, promote, noise
+        self.random: dict[tuple[str, str], None] = {}
+        self.random_numbers: dict[str, None] = {}
+        self.alike: Counter[Any] | None = None
+        self.nudge: torch.Generator | None = None
+        self.constants: Constants | None = None
+
+    @property
+    def as_written(self) -> bool:
+        """Whether operations compute what the training's code says."""
+        return not self._promote and self._noise and self.alike is None
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """Enter all modes that are needed.
+
+        There is nothing to enter for a training as it is written: ``torch.compile`` compiles only
+        where there is no mode.
+        """
+        changes = not self.as_written or self.nudge is not None
+        looks = [mode for mode in (self.constants, *self._batches.modes) if mode is not None]
+        with ExitStack() as stack:
+            if changes or looks:
+                stack.enter_context(self._scope.watching(promote=self._promote))
+            if changes and self._promote:
+                stack.enter_context(MixedDtypes())
+            if changes:
+                stack.enter_context(self._changing())
+            for look in looks:
+                stack.enter_context(look)
+            yield
+
+    def _changing(self) -> Promotion:
+        return Promotion(
+            self._scope,
+            self._see,
+            promote=self._promote,
+            noise=self._noise,
+            alike=self.alike,
+            nudge=self.nudge,
+        )
+
+    def _see(self, name: str, place: str, numbers: str) -> None:
+        self.random[name, place] = None
+        self.random_numbers[numbers] = None
+
+
+class TorchDrawing(Drawing):
+    """The random numbers that the operations of a run draw."""
+
+    def __init__(self, operations: Operations, random_states: RandomStates) -> None:
+        self._operations, self._random_states = operations, random_states
+
+    def reseed(self, seed: int) -> None:
+        """Continue with the random numbers of a seed, however many were drawn by now."""
+        self._random_states.reseed(seed)
+
+    def draw_alike(self) -> None:
+        """Let the model's random operations draw what those of other trainings draw."""
+        self._operations.alike = Counter()
+
+    @property
+    def draws(self) -> Mapping[Any, int]:
+        """With ``draw_alike``: the number of random draws by (operation, shape)."""
+        return self._operations.alike or {}
+
+    @property
+    def random_numbers(self) -> Mapping[str, None]:
+        """The numbers that random operations of the model are given, in words."""
+        return self._operations.random_numbers

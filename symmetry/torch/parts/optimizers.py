@@ -1,0 +1,78 @@
+"""The optimisers of a run, with their learning rates by the names of the parameters they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import nn
+
+from symmetry.torch.objects import Objects, held_by
+from symmetry.training.capabilities.optimizing import Optimizer, Optimizing
+
+
+class TorchOptimizer(Optimizer):
+    """An optimiser as a run shows it to others.
+
+    Attributes
+    ----------
+    optimizer
+        The object that the training made.
+    kind
+        The name of its class.
+    """
+
+    def __init__(self, optimizer: Any, names: Mapping[int, str]) -> None:
+        self.optimizer, self.kind = optimizer, type(optimizer).__name__
+        self._names = names  # of parameters, by id
+        self._kept: list[tuple[dict[str, Any], Any]] = []  # groups, with the rates that they had
+
+    def rates(self) -> dict[str, float | None]:
+        """Return the learning rate of each parameter that it holds; None where it has none."""
+        return {
+            self._names[id(parameter)]: None if group.get("lr") is None else float(group["lr"])
+            for group in self.optimizer.param_groups
+            for parameter in group["params"]
+            if id(parameter) in self._names
+        }
+
+    def zero_rates(self) -> None:
+        """Set all learning rates to zero, up to ``restore_rates``."""
+        self._kept = [(group, group["lr"]) for group in self.optimizer.param_groups]
+        for group, rate in self._kept:
+            group["lr"] = rate * 0
+
+    def restore_rates(self) -> None:
+        """Set the learning rates to what they were before ``zero_rates``."""
+        for group, rate in self._kept:
+            group["lr"] = rate
+
+
+class TorchOptimizers(Optimizing):
+    """The optimisers of a run."""
+
+    def __init__(self, objects: Objects, parameters: Mapping[str, nn.Parameter]) -> None:
+        self._parameters = parameters
+        self.names = {id(parameter): name for name, parameter in parameters.items()}
+        self._named = {n: TorchOptimizer(o, self.names) for n, o in objects.optimizers.items()}
+
+    @property
+    def optimizers(self) -> Mapping[str, TorchOptimizer]:
+        """The optimisers by name, in the order in which they were made."""
+        return self._named
+
+    @property
+    def held(self) -> frozenset[str]:
+        """The parameters that an optimiser holds."""
+        ids = {id(p) for o in self._named.values() for p in held_by(o.optimizer)}
+        return frozenset(name for name, p in self._parameters.items() if id(p) in ids)
+
+    @property
+    def trainable(self) -> frozenset[str]:
+        """The parameters that require a gradient."""
+        return frozenset(name for name, p in self._parameters.items() if p.requires_grad)
+
+    def of(self, optimizer: Any) -> TorchOptimizer:
+        """Return an optimiser as others see it; it may be one that has no name here."""
+        known = (o for o in self._named.values() if o.optimizer is optimizer)
+        return next(known, None) or TorchOptimizer(optimizer, self.names)

@@ -1,0 +1,67 @@
+"""A training that is given as a script."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import ClassVar, Self
+
+from symmetry.torch.framework import begin
+from symmetry.torch.script.script import Script
+from symmetry.training.events import Epochs
+from symmetry.training.run import Run
+from symmetry.training.target import Training
+from symmetry.units.units import Order
+
+
+@dataclass(frozen=True)
+class ScriptTraining(Training):
+    """A training that is given as a script, which runs unchanged up to each of its steps.
+
+    Attributes
+    ----------
+    script
+        Runs it.
+    pins
+        How many units some groups must have, by the beginnings of their names.
+    """
+
+    name: str
+    script: Script
+    pins: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
+    sequential: ClassVar[bool] = True
+
+    @property
+    def expect_units(self) -> Mapping[str, int]:
+        """How many units some groups must have, by the beginnings of their names."""
+        return self.pins
+
+    def expecting(self, pins: Mapping[str, int]) -> Self:
+        """Return the same training, some of whose groups must have so many units as well."""
+        return replace(self, pins={**self.pins, **pins})
+
+    def begin(
+        self,
+        *,
+        dtype: str = "float32",
+        seed: int = 0,
+        noise: bool = True,
+        order: Order | None = None,
+    ) -> Run:
+        """Run the script up to its first step.
+
+        It has made its first batch by then, in the ``order``. What its models start from is not
+        kept: whatever else a script does draws random numbers, too.
+        """
+        self.script.prepare()
+        make = partial(self.script, order)
+        return begin(self.name, make, dtype=dtype, seed=seed, noise=noise, order=order)
+
+    def epochs(self, seed: int = 0) -> Epochs | None:
+        """Run the script over whole epochs, once."""
+        return self.script.epochs(seed)
+
+    def close(self) -> None:
+        """End all its runs: nothing that they have written is left."""
+        self.script.close()

@@ -1,0 +1,30 @@
+"""``Drawing``: the random numbers of a run, made comparable with those of another training."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+
+class Drawing(ABC):
+    """The random numbers of a run."""
+
+    @abstractmethod
+    def reseed(self, seed: int) -> None:
+        """Continue with the random numbers of a seed, however many were drawn by now."""
+
+    @abstractmethod
+    def draw_alike(self) -> None:
+        """Let random operations of the model draw the same numbers as those of other trainings.
+
+        They draw by kind and shape, in the order in which they come.
+        """
+
+    @property
+    @abstractmethod
+    def draws(self) -> Mapping[Any, int]:
+        """With ``draw_alike``: the number of random draws by (operation, shape)."""
+
+    @property
+    @abstractmethod
+    def random_numbers(self) -> Mapping[str, None]:
+        """The numbers that random operations of the model are given, in words."""

@@ -1,0 +1,31 @@
+"""``Layered``: the layers of a model, as its framework's modules declare them."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+
+class Layered(ABC):
+    """The layers of a run's model."""
+
+    @property
+    @abstractmethod
+    def model_name(self) -> str:
+        """The name of the model's class."""
+
+    @property
+    @abstractmethod
+    def output_on_axis_1(self) -> frozenset[str]:
+        """Weights whose output axis is 1, not 0: embeddings, transposed convolutions."""
+
+    @property
+    @abstractmethod
+    def layers(self) -> Mapping[str, tuple[int, int]]:
+        """The matrices of linear, convolution, embedding and recurrent modules.
+
+        With each comes the axis along which it makes units, and how many those are.
+        """
+
+    @property
+    @abstractmethod
+    def sharded(self) -> bool:
+        """Whether ranks hold parameters in parts."""

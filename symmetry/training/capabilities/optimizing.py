@@ -1,0 +1,47 @@
+"""``Optimizing``: the optimisers of a run, and what they hold."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+
+class Optimizer(ABC):
+    """An optimiser of a run.
+
+    Attributes
+    ----------
+    kind
+        The name of its class.
+    """
+
+    kind: str
+
+    @abstractmethod
+    def rates(self) -> dict[str, float | None]:
+        """Return the learning rate of each parameter that it holds; None where it has none."""
+
+    @abstractmethod
+    def zero_rates(self) -> None:
+        """Set all learning rates to zero, up to ``restore_rates``."""
+
+    @abstractmethod
+    def restore_rates(self) -> None:
+        """Set the learning rates to what they were before ``zero_rates``."""
+
+
+class Optimizing(ABC):
+    """The optimisers of a run, with the parameters that they hold."""
+
+    @property
+    @abstractmethod
+    def optimizers(self) -> Mapping[str, Optimizer]:
+        """The optimisers by name, in the order in which they were made."""
+
+    @property
+    @abstractmethod
+    def held(self) -> frozenset[str]:
+        """The parameters that an optimiser holds."""
+
+    @property
+    @abstractmethod
+    def trainable(self) -> frozenset[str]:
+        """The parameters that require a gradient."""

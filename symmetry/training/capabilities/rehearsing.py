@@ -1,0 +1,50 @@
+"""``Rehearsing`` and ``Tracing``: steps up to their losses, from which units are found."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Container
+
+from symmetry.training.trace import Trace
+from symmetry.units.state import Array
+
+
+class Rehearsing(ABC):
+    """Takes steps up to their losses, without gradients and updates."""
+
+    @abstractmethod
+    def rehearse(
+        self, backwards: int, grads: int, gradient: float | None = None, *, whole: bool = False
+    ) -> None:
+        """Take the next step up to its losses, so that no gradient and no update comes of it.
+
+        Parameters
+        ----------
+        backwards, grads
+            How often the step asks for gradients when it is taken as it is. It ends there.
+        gradient
+            What is left in each entry of the gradients, for steps that do something with them.
+        whole
+            Whether the step goes on all the same. Then it writes into nothing that runs are
+            compared by.
+        """
+
+    @abstractmethod
+    def loss_sums(self) -> list[float]:
+        """Return the sum of all entries of each loss of the last step."""
+
+
+class Tracing(ABC):
+    """Records the operations of steps as a trace."""
+
+    @abstractmethod
+    def leaves(self, names: Container[str] | None = None) -> dict[str, Array]:
+        """Return copies of the arrays that units may lie in, or those of these names.
+
+        They are the parameters and the model's buffers.
+        """
+
+    @abstractmethod
+    def trace(self, names: Container[str], step: Callable[[], None], steps: int) -> Trace:
+        """Return the trace of so many steps, each taken by a call of ``step``.
+
+        Its leaves are those of these names, its loss is the weighted sum of all losses.
+        """

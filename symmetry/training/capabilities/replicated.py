@@ -1,0 +1,16 @@
+"""``Replicated``: copies of parameters on several ranks."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+
+class Replicated(ABC):
+    """A run on several ranks, each of which holds copies of the parameters."""
+
+    @abstractmethod
+    def digests(self) -> dict[str, str]:
+        """Return a digest of each parameter that is a copy."""
+
+    @abstractmethod
+    def gathered(self, mine: Any) -> list[Any]:
+        """Return the digests of all ranks, or whatever else each of them has."""

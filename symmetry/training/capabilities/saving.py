@@ -1,0 +1,39 @@
+"""``Saving``: a run is saved, and another one continues from there."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class SavedRun:
+    """A run as it was saved.
+
+    Attributes
+    ----------
+    taken
+        How many steps it had taken.
+    content
+        Whatever its framework needs to continue.
+    """
+
+    taken: int
+    content: Any
+
+
+class Saving(ABC):
+    """Saves a run, and lets a fresh one continue from there."""
+
+    @abstractmethod
+    def save(self) -> SavedRun:
+        """Return what a training saves: copies of all state dictionaries, and random states."""
+
+    @abstractmethod
+    def restore(self, saved: SavedRun, *, gradients: bool = False) -> None:
+        """Continue where another run of the same training was saved; with its gradients on request.
+
+        Raises
+        ------
+        TrainingError
+            If the objects do not take their state dictionaries back.
+        """

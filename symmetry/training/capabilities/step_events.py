@@ -1,0 +1,33 @@
+"""``StepEvents``: the losses, backwards and updates of steps, as they happen."""
+
+from collections.abc import Callable
+from typing import Any
+
+
+class StepEvents:
+    """Counts what happens in steps, and calls whoever listens.
+
+    A framework's subclass counts and calls; whoever takes the steps replaces the callables.
+
+    Attributes
+    ----------
+    backwards, grads
+        How often the last step asked for gradients: those that are kept, and those that are
+        returned, with respect to parameters.
+    updates, pending
+        How often optimisers stepped, and whether gradients have come since.
+    on_loss
+        Called with each loss before its backward. What it raises ends the step, passing through.
+    after_backward
+        Called after each backward: the gradients are there, and not used yet.
+    before_update, after_update
+        Called with an ``Optimizer`` just before and after its step.
+    """
+
+    def __init__(self) -> None:
+        self.backwards = self.grads = self.updates = 0
+        self.pending = False
+        self.on_loss: Callable[[Any], None] = lambda _: None
+        self.after_backward: Callable[[], None] = lambda: None
+        self.before_update: Callable[[Any], None] = lambda _: None
+        self.after_update: Callable[[Any], None] = lambda _: None
