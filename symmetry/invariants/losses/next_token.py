@@ -68,29 +68,37 @@ def next_token(start: TrainingStart) -> Measurement:
     found = shifts(observed.losses, observed.tokens)
     if not found:
         return not_applicable("no labels of a loss are the tokens of a module call")
-    read: list[Shift] = []
-    notes = []
+    read: list[tuple[Shift, list[Reading]]] = []
     for shift in found:
         try:
             readings = list(_readings(start, shift))
         except TrainingError as error:
             return cannot_judge(f"with other tokens, {error}")
-        if not any(reading.moves for reading in readings):
-            continue  # an argument that holds labels
-        read.append(shift)
         for reading in readings:
             if (text := _wrong(shift, reading)) is not None:
                 place, text = _where(start, shift, reading, text)
                 return violated(text, place, f"{shift.loss.function}.input")
-        if shift.places == 0 and any(r.ahead is not None and r.moves for r in readings):
-            notes.append(note(NAME, _COPIED_BOTH_WAYS, shift.loss.place))
-    if read and min(shift.places for shift in read) > 1:
-        shift = min(read, key=lambda shift: shift.places)
-        text = _TWICE.format(places=shift.places)
-        return violated(text, shift.loss.place, f"{shift.loss.function}.target")
+        if any(reading.moves for reading in readings):
+            read.append((shift, readings))  # else the argument only holds labels
     if not read:
         return not_applicable("no output depends on the tokens that are labels, too")
+    nearest = min((shift for shift, _ in read), key=lambda shift: shift.places)
+    if nearest.places > 1:
+        text = _TWICE.format(places=nearest.places)
+        return violated(text, nearest.loss.place, f"{nearest.loss.function}.target")
+    copied = [s for s, readings in read if s.places == 0 and any(map(_both_ways, readings))]
+    decoded = any(not any(map(_both_ways, readings)) for _, readings in read)
+    notes = () if decoded else (note(NAME, _COPIED, shift.loss.place) for shift in copied)
     return Measurement(counted=True, notes=tuple(dict.fromkeys(notes)))
+
+
+def _both_ways(reading: Reading) -> bool:
+    """Return whether an output depends on later tokens.
+
+    Where the labels are read by a decoder as well, which reads backwards, to say again what an
+    encoder has read is a task.
+    """
+    return reading.moves and reading.ahead is not None
 
 
 def _wrong(shift: Shift, reading: Reading) -> str | None:
@@ -109,7 +117,7 @@ def _wrong(shift: Shift, reading: Reading) -> str | None:
     return None
 
 
-_COPIED_BOTH_WAYS = (
+_COPIED = (
     "the labels are the tokens that the model is given, at their own places, and it reads both "
     "ways: nothing has to be predicted. Mask the tokens that it is asked for, or shift the labels"
 )
@@ -129,7 +137,16 @@ def _where(start: TrainingStart, shift: Shift, reading: Reading, text: str) -> t
         cure = "Give its attention a causal mask, or shift the labels"
         return shift.loss.place, f"{text}. {cure}"
     name = f"{found.module} ({found.kind})" if found.module else found.kind
-    return found.place, f"{text}. The first module to mix them is {name}: give it a causal mask"
+    return found.place, f"{text}. The first module to mix them is {name}: {_cure(found.kind)}"
+
+
+def _cure(kind: str) -> str:
+    """Say how a module of this class is kept from reading ahead."""
+    if "Conv" in kind:
+        return "pad its input on the left alone"
+    if any(name in kind for name in ("GRU", "LSTM", "RNN")):
+        return "let it read in one direction"
+    return "give it a causal mask"
 
 
 def _readings(start: TrainingStart, shift: Shift) -> Iterator[Reading]:

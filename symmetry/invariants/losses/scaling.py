@@ -56,7 +56,7 @@ def scaling(start: TrainingStart) -> Measurement:
         return not_applicable("its loss sums nothing over all samples")
     try:
         kind = _kind(start, count)
-        if kind == "mixed" and _draws(start, count):
+        if kind != "one" and _draws(start, count):
             return cannot_judge("the step draws numbers for each sample")
     except TrainingError as error:
         return cannot_judge(f"with each sample twice, {error}")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
@@ -16,6 +17,10 @@ from symmetry.torch.state import as_array
 from symmetry.training.losses import Moved
 from symmetry.units.state import Array
 
+# Which axes of a tensor may be those of samples and positions: (samples, positions, ...) as in
+# transformers, (positions, samples, ...) as in recurrent networks, (samples, channels, positions).
+_AXES = ((0, 1), (1, 0), (0, 2))
+
 
 class Positions:
     """Hooks on all modules that sum up each position of their inputs and outputs.
@@ -25,7 +30,7 @@ class Positions:
     model
         Its modules are hooked, itself included.
     shape
-        (batch, tokens): tensors that begin with these axes, in either order, have positions.
+        (batch, tokens): the lengths of the axes of samples and positions; see ``_AXES``.
 
     Attributes
     ----------
@@ -63,19 +68,20 @@ class Positions:
 
     def _summed(self, value: Any) -> dict[int, Array]:
         leaves = [leaf for leaf in tree_leaves(value) if isinstance(leaf, Tensor)]
-        return {n: self._sums(leaf) for n, leaf in enumerate(leaves) if self._has_positions(leaf)}
+        sums = {number: self._sums(leaf) for number, leaf in enumerate(leaves)}
+        return {number: array for number, array in sums.items() if array is not None}
 
-    def _has_positions(self, tensor: Tensor) -> bool:
-        first = tuple(tensor.shape[:2])
-        return first in (self._shape, self._shape[::-1]) and tensor.ndim in (2, 3)
+    def _sums(self, tensor: Tensor) -> Array | None:
+        """Return a sum of what belongs to each position, in which each entry has its own weight.
 
-    def _sums(self, tensor: Tensor) -> Array:
-        """Return a sum of the entries of each position, of which no two have the same weight."""
-        array = as_array(tensor.detach().double())
-        if array.shape[:2] != self._shape:
-            array = array.swapaxes(0, 1)
-        if array.ndim == 2:
-            return array
-        weights = torch.arange(1.0, array.shape[2] + 1, dtype=torch.float64).sqrt().numpy()
-        sums: Array = array @ weights
+        None if the tensor has no axes of samples and positions.
+        """
+        shape = dict(enumerate(tensor.shape))
+        fitting = (axes for axes in _AXES if tuple(map(shape.get, axes)) == self._shape)
+        axes = next(fitting, None)
+        if axes is None or tensor.layout is not torch.strided:
+            return None
+        array = np.moveaxis(as_array(tensor.detach().double()), axes, (0, 1))
+        flat = array.reshape(*self._shape, -1)
+        sums: Array = flat @ np.sqrt(np.arange(1.0, flat.shape[2] + 1))
         return sums

@@ -6,6 +6,7 @@ from __future__ import annotations
 from tests.faulty.trainings import (  # noqa: F401
     evaluation,
     functions,
+    losses,
     runs,
     samples,
     scripts,
@@ -17,3 +18,4 @@ from tests.faulty.trainings.fault import ENTRIES, Fault
 
 FAULTS: tuple[Fault, ...] = tuple(ENTRIES)
 TOLD: tuple[told.Told, ...] = tuple(told.ENTRIES)
+NOTED = (*losses.NOTED.values(), *scripts.NOTED)  # loss/scaling has a note about them

@@ -75,3 +75,34 @@ _enter(
     "model/functions",
     wrong="the gradient of a custom loss is not divided by the number of samples",
 )
+_enter(
+    "softmax_in_the_model",
+    "loss/inputs",
+    wrong="the network ends with a softmax, before a loss with one inside",
+)
+_enter(
+    "distilled_from_probabilities",
+    "loss/inputs",
+    wrong="kl_div is given probabilities, where it takes their logarithms",
+)
+_enter(
+    "house_prices",
+    "loss/pairs",
+    wrong="outputs (n, 1) are compared with targets (n,)",
+)
+_enter(
+    "values_of_states",
+    "loss/pairs",
+    wrong="targets (n, 1) are compared with outputs (n,)",
+)
+_enter(
+    "characters_both_ways",
+    "loss/next-token",
+    wrong="a language model that reads both ways",
+)
+_enter(
+    "labels_at_their_own_places",
+    "loss/next-token",
+    wrong="labels are not shifted",
+)
+NOTED = tuple(script(FOLDER / f"{name}.py") for name in ("divergence_summed", "two_tasks"))
