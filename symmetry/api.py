@@ -3,30 +3,26 @@
 import html
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from symmetry import session
 from symmetry.base.errors import SymmetryError, TrainingError
 from symmetry.base.files import writable_files
 from symmetry.base.names import RECORDED
-from symmetry.checker.plan import Options, Patterns, Plan, make_plan
+from symmetry.checker.plan import Options, Patterns, Plan
 from symmetry.checker.progress import Progress
-from symmetry.checker.run import run
 from symmetry.checker.verdict import Checked, Verdict, exit_code
-from symmetry.comparison import compare as comparison
 from symmetry.comparison import options as compared_by
 from symmetry.comparison.outcome import Compared, First
-from symmetry.explanation import explain as culprit
 from symmetry.explanation.explained import Explained
 from symmetry.finding import coverage
 from symmetry.law.case import Case
 from symmetry.report import compared, explained
 from symmetry.report import units as units_report
 from symmetry.report import verdicts as report
-from symmetry.targets.resolve import resolve
+from symmetry.targets.resolve import resolve_training
 from symmetry.training.start import JUDGED
-from symmetry.training.target import Training
 from symmetry.units.state import DTYPES
 from symmetry.units.words import a_kind
 
@@ -68,7 +64,7 @@ class Report(Checked):
     @property
     def ok(self) -> bool:
         """Whether the command would exit with 0."""
-        return exit_code(self.verdicts) == 0
+        return exit_code(self.verdicts, self.gating) == 0
 
     def __bool__(self) -> bool:
         """Return ``ok``, so that ``assert check(step)`` says what it seems to say."""
@@ -173,18 +169,18 @@ def check(
         cases=cases,
         steps=steps,
     )
-    return run_plan(make_plan(resolve(target), options), progress)
+    return run_plan(session.plan_check(target, options), progress)
 
 
 def run_plan(plan: Plan, progress: Progress | None = None) -> Report:
-    """Return what a plan came to, with the faces of what users get."""
-    found = vars(run(plan, progress))
-    if found["coverage"] is not None:
-        found = {**found, "coverage": Coverage(**vars(found["coverage"]))}
-    return Report(**found)
+    """Run a plan and wrap its records in the public classes, which add ``repr`` and HTML."""
+    checked = vars(session.check(plan, progress))
+    if checked["coverage"] is not None:
+        checked = {**checked, "coverage": Coverage(**vars(checked["coverage"]))}
+    return Report(**checked)
 
 
-def find_units(training: Target | Training, *, progress: coverage.Tell | None = None) -> Coverage:
+def find_units(training: Target, *, progress: coverage.Tell | None = None) -> Coverage:
     """Find the groups of equal units in the model of a PyTorch training.
 
     Parameters
@@ -206,12 +202,9 @@ def find_units(training: Target | Training, *, progress: coverage.Tell | None = 
         If there is no such training, it cannot be run, its step has no loss, or the loss is not
         finite: one readable line.
     """
-    target = resolve(training)
-    if not isinstance(target, Training):
-        raise SymmetryError(
-            f"{target.name!r} is a two-layer step, expected a training: a function without "
-            "parameters that returns (model, step)"
-        )
+    target = resolve_training(
+        training, "expected a training, a function without parameters that returns (model, step)"
+    )
     try:
         from symmetry.finding.find import find
     except ModuleNotFoundError as error:
@@ -221,7 +214,7 @@ def find_units(training: Target | Training, *, progress: coverage.Tell | None = 
         ) from error
     try:
         with closing(target):
-            return Coverage(**vars(find(target, progress or (lambda *_: None))))
+            return Coverage(**vars(find(target.training, progress or (lambda *_: None))))
     except TrainingError as error:
         message = str(error)
         named = message if message.startswith(target.name) else f"{target.name}: {message}"
@@ -267,8 +260,8 @@ def explain(
     *,
     case: Case | None = None,
     dtype: str | None = None,
-    steps: int = culprit.STEPS,
-    seed: int = 0,
+    steps: int | None = None,
+    seed: int | None = None,
 ) -> Explanation:
     """Name the first operation that splits equal units of a target.
 
@@ -282,9 +275,9 @@ def explain(
         ``"float32"`` or ``"float64"``. By default a training is looked at in float64, where
         rounding hides nothing, and then as it is written.
     steps
-        Of a training: the longest run.
+        Length of the longest run of a training; by default 2.
     seed
-        Of a training's random numbers.
+        Seed of a training's random numbers, or of generated data; by default 0.
 
     Returns
     -------
@@ -303,19 +296,10 @@ def explain(
     """
     if dtype not in (None, *DTYPES):
         raise SymmetryError(f"dtype must be one of {', '.join(DTYPES)}, not {dtype!r}")
-    if not isinstance(steps, int) or steps < 1:
+    if steps is not None and (not isinstance(steps, int) or steps < 1):
         raise SymmetryError(f"steps must be an integer of at least 1, not {steps!r}")
-    resolved = resolve(target)
-    if isinstance(resolved, Training):
-        if case is not None:
-            raise SymmetryError(f"{resolved.name} is a training: it has no cases to be run")
-        with closing(resolved):
-            found = culprit.explain_training(resolved, dtype=dtype, steps=steps, seed=seed)
-    else:
-        chosen = dtype or (resolved.dtypes[0] if case is None else case.dtype)
-        start = replace(culprit.CASE if case is None else case, dtype=chosen)
-        found = culprit.explain_case(resolved, start)
-    return Explanation(**vars(found))
+    explained = session.explain(target, case=case, dtype=dtype, steps=steps, seed=seed)
+    return Explanation(**vars(explained))
 
 
 class Comparison(Compared):
@@ -409,7 +393,7 @@ def compare(
     """
     options = {**locals(), "progress": progress or Progress()}
     targets = options.pop("first"), *options.pop("others")
-    return Comparison(**vars(comparison.compare_all(targets, compared_by.Options(**options))))
+    return Comparison(**vars(session.compare(targets, compared_by.Options(**options))))
 
 
 def record(
@@ -446,12 +430,10 @@ def record(
         If the training does not run or does not repeat itself, the file cannot be written, or an
         argument makes no sense.
     """
-    path, training = Path(file), resolve(target)
-    if not isinstance(training, Training):
-        raise SymmetryError(f"{training.name} is a two-layer step: only trainings are recorded")
+    path = Path(file)
     if path.suffix != RECORDED:
         raise SymmetryError(f"a recorded run is a file that ends in {RECORDED}, not {path.name!r}")
     writable_files(path)
     told = progress or Progress()
     options = compared_by.Options(steps=steps, dtype=dtype, seed=seed, progress=told)
-    return comparison.record(training, path, options, max_size)
+    return session.record(target, path, options, max_size)

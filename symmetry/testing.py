@@ -10,7 +10,7 @@ def test_my_step(invariant_check):
 import os
 import sys
 import sysconfig
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,13 @@ from typing import Any
 import pytest
 from hypothesis.database import ExampleDatabase
 
+from symmetry import session
 from symmetry.base.errors import SymmetryError
-from symmetry.checker.plan import Options, Patterns, Plan, make_plan
-from symmetry.checker.run import run
+from symmetry.checker.plan import Options, Patterns, Plan
 from symmetry.checker.verdict import Checked
+from symmetry.explanation.explained import Explained
 from symmetry.law.case import Case, CaseError, parse_case
+from symmetry.report.explained import lines as explained_lines
 from symmetry.report.verdicts import conclusion, failures, line, remarks
 from symmetry.targets.resolve import as_target, resolve
 
@@ -67,20 +69,20 @@ def parametrize_invariants(
     ... def test_core(invariant_check):
     ...     invariant_check()
     """
-    options = Options(
-        only=only,
-        skip=skip,
-        examples=examples,
-        seed=seed,
-        dtype=dtype,
-        exact=exact,
-        expected_failures=expected_failures,
-        min_samples=min_samples,
-        steps=steps,
-    )
     try:
-        found = resolve(step) if isinstance(step, str) else as_target(step, _name(step))
-        plan = make_plan(found, options)
+        options = Options(
+            only=only,
+            skip=skip,
+            examples=examples,
+            seed=seed,
+            dtype=dtype,
+            exact=exact,
+            expected_failures=expected_failures,
+            min_samples=min_samples,
+            steps=steps,
+        )
+        target = resolve(step) if isinstance(step, str) else as_target(step, _name(step))
+        plan = session.plan_check(target, options)
     except SymmetryError as error:
         # Pytest prints the message of this exception alone, without a traceback.
         raise pytest.Collector.CollectError(str(error)) from None
@@ -101,8 +103,9 @@ class InvariantCheck:
         """Check, and end the test as the verdicts say."""
         checked = self._run()
         verdicts = checked.verdicts
-        if any(verdict.gates for verdict in verdicts):
-            pytest.fail(_text(checked), pytrace=False)
+        if checked.gating or any(verdict.gates for verdict in verdicts):
+            explained = session.explain_check(self.plan, checked)
+            pytest.fail("\n".join((_text(checked), *_explained(explained))), pytrace=False)
         if reasons := [v.reason or "" for v in verdicts if v.kind == "expected failure"]:
             pytest.xfail(reasons[0])
             pytest.fail(_text(checked), pytrace=False)  # only under --runxfail
@@ -115,11 +118,11 @@ class InvariantCheck:
         """Run the cases that failed before, then the others; keep what fails, forget what holds."""
         plan, database = self.plan, self.database
         if database is None or not plan.cases:
-            return run(plan)
+            return session.check(plan)
         key = f"symmetry {plan.target.name} {plan.invariants[0].name}".encode()
         kept = dict(_kept(database, key))
         recalled = sorted((c for c in kept if c.dtype in plan.dtypes), key=lambda case: case.work)
-        checked = run(replace(plan, cases=(*recalled, *plan.cases)))
+        checked = session.check(replace(plan, cases=(*recalled, *plan.cases)))
         for verdict in checked.verdicts:
             if verdict.kind in ("holds", "rounding"):  # no case violates it
                 for case in recalled:
@@ -144,6 +147,11 @@ def _text(checked: Checked) -> str:
     failed = [text for lines in failures(checked) for text in (*lines, "")]
     lines = [*map(line, checked.verdicts), *failed, *remarks(checked), *checked.heading[1:]]
     return "\n".join(lines)
+
+
+def _explained(explained: Explained | None) -> Sequence[str]:
+    """Return the operation behind a violation and its line, as the command prints them."""
+    return () if explained is None else ("", *explained_lines(explained))
 
 
 def _name(step: Callable[..., Any]) -> str:

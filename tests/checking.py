@@ -10,18 +10,21 @@ from symmetry.checker.plan import Options, Plan, make_plan
 from symmetry.checker.progress import Progress
 from symmetry.checker.run import run
 from symmetry.checker.verdict import Checked, Verdict
-from symmetry.invariants.catalogue import Invariant
 from symmetry.law.case import Case
-from symmetry.steps.step import StepTarget
-from symmetry.training.target import FunctionTraining
+from symmetry.law.invariant import Invariant
+from symmetry.law.target import Target
+from symmetry.steps.target import StepTarget
+from symmetry.targets.training import TrainingTarget
 
 
-def plan_of(target: StepTarget | FunctionTraining, **options: Any) -> Plan:
-    """Return the plan for a target."""
+def plan_of(target: Any, **options: Any) -> Plan:
+    """Return the plan for a target, or for a training that is not yet one."""
+    if not isinstance(target, Target):
+        target = TrainingTarget(target)
     return make_plan(target, Options(**options))
 
 
-def check_target(target: StepTarget | FunctionTraining, **options: Any) -> Checked:
+def check_target(target: Any, **options: Any) -> Checked:
     """Return what a check of a target came to."""
     return run(plan_of(target, **options))
 

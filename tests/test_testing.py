@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from symmetry import parametrize_invariants
-from symmetry.invariants.catalogue import catalogue_of, select
-from symmetry.targets.resolve import resolve_step
+from symmetry.targets.resolve import resolve
+from tests.catalogues import STEPS, select
 from tests.checking import plan_of
 from tests.torch.script import scripts
 
@@ -54,7 +54,7 @@ def run(pytester, decorator, *options, test=TEST):
 def test_there_is_one_test_for_each_invariant_and_its_name_can_be_selected(pytester):
     decorator = "@parametrize_invariants('numba', examples=4)"
     result = run(pytester, decorator, "--collect-only", "-q")
-    result.stdout.fnmatch_lines([f"test_mine.py::test_it?{i.name}?" for i in catalogue_of("steps")])
+    result.stdout.fnmatch_lines([f"test_mine.py::test_it?{i.name}?" for i in STEPS])
     for expression, number in (
         ("clones", 1),
         ("symmetry/clones", 1),
@@ -63,7 +63,7 @@ def test_there_is_one_test_for_each_invariant_and_its_name_can_be_selected(pytes
         ("w1-columns or pure", 2),
     ):
         result = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-k", expression)
-        result.assert_outcomes(passed=number, deselected=len(catalogue_of("steps")) - number)
+        result.assert_outcomes(passed=number, deselected=len(STEPS) - number)
 
 
 def test_own_steps_are_checked_for_symmetry_unless_more_is_asked_for(pytester):
@@ -71,7 +71,7 @@ def test_own_steps_are_checked_for_symmetry_unless_more_is_asked_for(pytester):
         passed=len(SYMMETRY)
     )
     run(pytester, "@parametrize_invariants(sound, only='*', examples=4)").assert_outcomes(
-        passed=len(catalogue_of("steps"))
+        passed=len(STEPS)
     )
     decorator = "@parametrize_invariants(sound, only=['network/*'], skip='*/gradient', examples=4)"
     run(pytester, decorator).assert_outcomes(passed=2)
@@ -229,7 +229,7 @@ def test_the_cases_are_those_of_the_command_line():
     (parameter,) = mark.args[1]
     given = parameter.values[0].plan
     plan = plan_of(given.target, only="*/pure", examples=10, seed=3)
-    assert given.target.target is resolve_step("numba").target
+    assert given.target.target is resolve("numba").target
     assert given == next(plan.each())
 
 

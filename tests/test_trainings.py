@@ -8,8 +8,8 @@ from __future__ import annotations
 import pytest
 
 from symmetry import find_units
-from symmetry.invariants.catalogue import select
 from symmetry.training.start import TrainingStart
+from tests.catalogues import select_trainings
 from tests.checking import check_target
 from tests.faulty.trainings import FAULTS, TOLD
 from tests.sound.trainings import NEARLY, TARGETS
@@ -40,8 +40,8 @@ def test_a_sound_training_is_not_accused(target):
 
 @pytest.mark.parametrize("sound", NEARLY, ids=lambda sound: sound.target.name)
 def test_what_nearly_looks_broken_is_not_accused(sound):
-    (invariant,) = select([sound.invariant])
-    measured = invariant.trainings.measure(TrainingStart(sound.target, "float64"))
+    (invariant,) = select_trainings([sound.invariant])
+    measured = invariant.measure(TrainingStart(sound.target, "float64"))
     assert measured.violation is None
     assert measured.counted == (sound.kind == "holds")
     assert [note.name for note in measured.notes] == [sound.note] * bool(sound.note)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import pytest
 
-from symmetry.invariants.catalogue import catalogue_of, select
 from symmetry.steps.cases.strategies import draw_cases
 from symmetry.targets.resolve import as_step_target
+from tests.catalogues import STEPS, select
 from tests.checking import check
 from tests.faulty import FAULTY
 from tests.faulty.fault import DEEPCRIME, OTHERS
@@ -44,7 +44,7 @@ def test_a_sound_trainer_is_not_accused(sound):
 
 
 def test_the_zoo_is_in_order():
-    invariants = {invariant.name for invariant in catalogue_of("steps")}
+    invariants = {invariant.name for invariant in STEPS}
     for entries in (FAULTY, SOUND):
         assert len({entry.name for entry in entries}) == len(entries)
     assert {fault.operator for fault in FAULTY} == DEEPCRIME.keys() | OTHERS.keys()

@@ -10,7 +10,7 @@ from symmetry.checker.plan import Plan
 from symmetry.checker.progress import Progress
 from symmetry.checker.verdict import Kind, Verdict
 from symmetry.finding.coverage import Coverage
-from symmetry.invariants.catalogue import Invariant
+from symmetry.law.invariant import Invariant
 from symmetry.law.measurement import Measurement
 
 
@@ -34,7 +34,7 @@ class Examiner(ABC):
     def planned(self) -> tuple[Verdict, ...]:
         """Return the verdicts to come, in their order: each says that it was not run."""
         return tuple(
-            Verdict(invariant.name, dtype, "error", message="not run")
+            Verdict(invariant, dtype, "error", message="not run")
             for invariant in self.invariants
             for dtype in self.dtypes
         )
@@ -47,14 +47,12 @@ class Examiner(ABC):
         """Give up what is left of runs: nothing, for most targets."""
 
     @abstractmethod
-    def notes(self, verdicts: Sequence[Verdict]) -> Sequence[str]:
-        """Say what the verdicts do not, in lines."""
+    def remarks(self, verdicts: Sequence[Verdict]) -> Sequence[str]:
+        """Return conditions of the check, and causes of several verdicts, in lines."""
 
 
-def verdict_of(
-    blank: Verdict, invariant: Invariant, measured: Measurement, *, runs: int, explained: bool
-) -> Verdict:
-    """Return what a measurement means; of so many runs, and whether rounding excuses it."""
+def verdict_of(blank: Verdict, measured: Measurement, *, runs: int, explained: bool) -> Verdict:
+    """Return the verdict on a measurement of ``runs`` runs; rounding may have explained it."""
     violation = measured.violation
     kind: Kind = "holds" if measured.counted else "vacuous"
     if not measured.applies:
@@ -63,7 +61,7 @@ def verdict_of(
         kind = "rounding" if explained else "violated"
     message = violation.message if violation else measured.note
     if kind in ("vacuous", "not applicable"):
-        message = message or f"it could not have failed: it needs {invariant.witness}"
+        message = message or f"it could not have failed: it needs {blank.about.witness}"
     return replace(
         blank,
         kind=kind,
@@ -74,4 +72,5 @@ def verdict_of(
         violation=violation,
         message=message,
         unproved=measured.unproved,
+        notes=measured.notes,
     )

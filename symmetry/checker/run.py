@@ -1,23 +1,21 @@
 """Running a plan: one verdict for each invariant and dtype."""
 
+from collections.abc import Iterable
 from dataclasses import replace
+from fnmatch import fnmatchcase
 
-from symmetry.checker.examiner import Examiner
-from symmetry.checker.plan import Plan
+from symmetry.checker.plan import Options, Plan
 from symmetry.checker.progress import Progress
 from symmetry.checker.threads import one_thread
-from symmetry.checker.trainings import TrainingExaminer
 from symmetry.checker.verdict import Checked, Verdict, settled
-from symmetry.steps.examiner import StepExaminer
-from symmetry.training.target import Training
+from symmetry.law.note import Note
 
 
 def run(plan: Plan, progress: Progress | None = None) -> Checked:
-    """Check, and say what is wrong where several verdicts have one cause."""
+    """Run every invariant of the plan; return one verdict for each invariant and dtype."""
     progress, options = progress or Progress(), plan.options
     progress.begin(plan.heading)
-    make = TrainingExaminer if isinstance(plan.target, Training) else StepExaminer
-    examiner: Examiner = make(plan, progress)
+    examiner = plan.target.examiner(plan, progress)
     examples = len(plan.cases) if plan.given else options.examples
     record = Checked(
         target=plan.target.name,
@@ -31,17 +29,26 @@ def run(plan: Plan, progress: Progress | None = None) -> Checked:
     with one_thread():
         examiner.begin()
         for invariant in examiner.invariants:
-            found = (examiner.examine(invariant, dtype) for dtype in examiner.dtypes)
+            examined = (examiner.examine(invariant, dtype) for dtype in examiner.dtypes)
             reason = (options.expected_failures or {}).get(invariant.name)
-            for verdict in settled([v for v in found if v is not None], reason):
+            for verdict in settled([v for v in examined if v is not None], reason):
                 progress.verdict(verdict)
                 verdicts.append(verdict)
-        notes = tuple(examiner.notes(verdicts))
+        remarks = tuple(examiner.remarks(verdicts))
         examiner.end()
+    notes = tuple(dict.fromkeys(note for verdict in verdicts for note in verdict.notes))
     return replace(
         record,
         verdicts=tuple(verdicts),
+        remarks=remarks,
         notes=notes,
+        gating=tuple(_gating(notes, options)),
         warnings=tuple(examiner.warnings.values()),
         coverage=examiner.coverage,
     )
+
+
+def _gating(notes: Iterable[Note], options: Options) -> Iterable[Note]:
+    """Return the notes that fail the check: all in a strict one, else those that are named."""
+    patterns = ("*",) if options.strict else options.gate
+    return (note for note in notes if any(fnmatchcase(note.name, each) for each in patterns))

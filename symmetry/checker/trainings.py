@@ -14,18 +14,13 @@ from symmetry.checker.plan import Plan
 from symmetry.checker.progress import Progress
 from symmetry.checker.verdict import Verdict
 from symmetry.finding.naming import module_of
-from symmetry.invariants.catalogue import Invariant, OfTrainings
+from symmetry.invariants.catalogue import TrainingInvariant
+from symmetry.law.invariant import Invariant
 from symmetry.training.start import TrainingStart
 from symmetry.training.target import Training
 from symmetry.units.words import count
 
 _PROMOTED = 10  # copies of the state that little can be judged without in float64
-# Where one of these is violated nothing else is judged: it would mean nothing, and ranks that see
-# different numbers would wait for each other.
-_FIRST = {
-    "training/replicas": "its ranks do not hold the same parameters",
-    "symmetry/repeatable": "the training does not repeat itself",
-}
 _NOISE = {
     **dict.fromkeys(("bernoulli", "native_dropout"), "dropout"),
     **dict.fromkeys(("normal", "randn", "randn_like"), "normal noise"),
@@ -36,20 +31,19 @@ _NOISE = {
 class TrainingExaminer(Examiner):
     """The starts of a training, and what went wrong in them."""
 
-    def __init__(self, plan: Plan, progress: Progress) -> None:
-        assert isinstance(plan.target, Training)
-        self._training = plan.target
+    def __init__(self, training: Training, plan: Plan, progress: Progress) -> None:
         super().__init__(plan, progress)
-        first = [i for name in _FIRST for i in plan.invariants if i.name == name]
-        self.invariants = *first, *(i for i in plan.invariants if i not in first)
+        self._training = training
+        # Ranks that see different numbers would wait for each other in all that follows.
+        self.invariants = sorted(plan.invariants, key=lambda invariant: not invariant.stops)
         self._starts = {
-            dtype: TrainingStart(plan.target, dtype, plan.options.seed, plan.options.steps)
+            dtype: TrainingStart(training, dtype, plan.options.seed, plan.options.steps)
             for dtype in plan.dtypes
         }
         self._broken: dict[str, str] = {}  # dtypes in which not even a plain run works, and why
         self._told = False  # whether it was said why a plain run does not work
         self._unjudged = ""  # why nothing else is judged
-        self._looked = False  # whether units were looked for
+        self._searched = False  # whether units were looked for
         self._why_none = ""  # why there are no units
         # Names and places of random operations inside modules, and where other noise is drawn.
         self._random: dict[tuple[str, str], None] = {}
@@ -61,32 +55,31 @@ class TrainingExaminer(Examiner):
             self._try(dtype)
 
     def planned(self) -> tuple[Verdict, ...]:
-        """Return the verdicts to come: an invariant may speak of one dtype only."""
-        dtypes = {invariant.name: _of(invariant).dtypes for invariant in self.invariants}
+        """Return the verdicts to come: some invariants are judged in one dtype only."""
         return tuple(
             replace(verdict, steps=self._starts[verdict.dtype].steps)
             for verdict in super().planned()
-            if verdict.dtype in dtypes[verdict.invariant]
+            if verdict.dtype in _entry(verdict.about).dtypes
         )
 
     def examine(self, invariant: Invariant, dtype: str) -> Verdict | None:
         """Judge an invariant in one dtype; None where it has none or an error was told already."""
-        of = _of(invariant)
-        if dtype not in of.dtypes:
+        entry = _entry(invariant)
+        if dtype not in entry.dtypes:
             return None
-        # Units are found before anything asks for them.
-        if invariant.name not in _FIRST and any(_of(i).units for i in self.invariants):
+        # Units are found before an invariant needs them.
+        if not invariant.stops and any(each.units for each in self.invariants):
             self._find_units()
-        blank = Verdict(invariant.name, dtype, "vacuous", steps=self._starts[dtype].steps)
+        blank = Verdict(invariant, dtype, "vacuous", steps=self._starts[dtype].steps)
         if dtype in self._broken:
             return self._broken_verdict(blank)
-        if self._unjudged and self._unjudged != _FIRST.get(invariant.name):
+        if self._unjudged and self._unjudged != invariant.stops:
             return replace(blank, message=f"not judged: {self._unjudged}")
-        self.progress.case(invariant.name, dtype, 0, 1)
-        verdict = self._measured(blank, invariant)
+        self.progress.case(invariant.name, dtype, 0, 1, None)
+        verdict = self._measured(blank, entry)
         self.progress.examined(verdict)
         if verdict.kind == "violated":
-            self._unjudged = self._unjudged or _FIRST.get(verdict.invariant, "")
+            self._unjudged = self._unjudged or invariant.stops
         return verdict
 
     def end(self) -> None:
@@ -94,32 +87,32 @@ class TrainingExaminer(Examiner):
         self._starts.clear()
         self._training.close()
 
-    def notes(self, verdicts: Sequence[Verdict]) -> Sequence[str]:  # noqa: ARG002
+    def remarks(self, verdicts: Sequence[Verdict]) -> Sequence[str]:  # noqa: ARG002
         """Name random operations and noise, and the units that there are."""
-        notes = [
+        remarks = [
             f"{_NOISE.get(name, name)} is active in this step ({place}); the symmetry invariants "
             "are checked with its mean"
             for name, place in self._random
         ]
-        notes += [
+        remarks += [
             f"noise is drawn beside the model ({place}); what it violates is checked without it"
             for place in self._noise
         ]
         if self._why_none:
-            notes.append(self._why_none)
+            remarks.append(self._why_none)
         if self.coverage is not None:
             groups = count(len(self.coverage.groups), "group")
             told = {layer.module for layer in self.coverage.without_units}
-            notes.append(f"{self.coverage.model}: {groups} of equal units")
-            notes += [
+            remarks.append(f"{self.coverage.model}: {groups} of equal units")
+            remarks += [
                 f"{units.name}: only {units.count} of {room} are treated equally; explain says why"
                 for units, room in self.coverage.incomplete
                 if told.isdisjoint(map(module_of, units.arrays))
             ]
-        return notes
+        return remarks
 
     def _try(self, dtype: str) -> None:
-        self.progress.case("first steps", dtype, 0, 1)
+        self.progress.case("first steps", dtype, 0, 1, None)
         written = self._starts.get("float32")
         try:
             if dtype == "float64" and written is not None and "float32" not in self._broken:
@@ -132,15 +125,15 @@ class TrainingExaminer(Examiner):
             self._broken[dtype] = str(error)
 
     def _find_units(self) -> None:
-        """Find the units, once; where they cannot be found, what needs none is checked."""
-        if self._looked:
+        """Find the units, once; if they cannot be found, invariants without units are checked."""
+        if self._searched:
             return
-        self._looked = True
+        self._searched = True
         if self._unjudged or "float32" in self._broken:
             return
         from symmetry.finding.find import find
 
-        self.progress.case("finding units", "float64", 0, 1)
+        self.progress.case("finding units", "float64", 0, 1, None)
         any_start, *_ = self._starts.values()
         try:
             self.coverage = find(any_start.target)
@@ -174,18 +167,17 @@ class TrainingExaminer(Examiner):
         text = f"it does not run in float64{'' if told else f': {message}'}"
         return replace(blank, kind="not applicable", message=text)
 
-    def _measured(self, blank: Verdict, invariant: Invariant) -> Verdict:
-        of = _of(invariant)
-        if of.compared != "response" and invariant.name not in _FIRST:
+    def _measured(self, blank: Verdict, invariant: TrainingInvariant) -> Verdict:
+        if invariant.compared != "response" and not invariant.stops:
             # What compares the states of runs was checked before.
             self._starts[blank.dtype] = self._starts[blank.dtype].without_states()
         start = self._starts[blank.dtype]
         try:
-            refuse_beyond_memory(of.copies * start.fresh.size)
+            refuse_beyond_memory(invariant.copies * start.fresh.size)
         except SymmetryError as error:
             return replace(blank, kind="not applicable", message=str(error))
         try:
-            measured = of.measure(start)
+            measured = invariant.measure(start)
         except TargetError as error:
             return replace(blank, kind="error", cases=1, message=str(error))
         if measured.unproved:
@@ -196,9 +188,8 @@ class TrainingExaminer(Examiner):
         rounding = violation is not None and bool(violation.rounding)
         verdict = verdict_of(
             blank,
-            invariant,
             measured,
-            runs=of.runs,
+            runs=invariant.runs,
             explained=rounding and not self.plan.options.exact,
         )
         return replace(
@@ -210,6 +201,6 @@ class TrainingExaminer(Examiner):
         )
 
 
-def _of(invariant: Invariant) -> OfTrainings:
-    assert invariant.trainings is not None  # only those that speak of trainings are selected
-    return invariant.trainings
+def _entry(invariant: Invariant) -> TrainingInvariant:
+    assert isinstance(invariant, TrainingInvariant)  # the catalogue of trainings has no others
+    return invariant

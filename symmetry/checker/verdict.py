@@ -1,12 +1,14 @@
-"""The record of what checking one invariant in one dtype came to."""
+"""The outcome of a check: a verdict for each invariant and dtype."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from symmetry.finding.coverage import Coverage
 from symmetry.law.case import Case
-from symmetry.law.measurement import Violation
+from symmetry.law.invariant import Invariant
+from symmetry.law.measurement import Measurement, Violation
+from symmetry.law.note import Note
 
 Kind = Literal[
     "violated", "error", "rounding", "expected failure", "holds", "vacuous", "not applicable"
@@ -20,12 +22,14 @@ def _of_violation(name: str) -> property:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What checking one invariant in one dtype came to; everything printed is read from it.
+    """The outcome for one invariant in one dtype; everything printed is read from it.
 
     Attributes
     ----------
+    about
+        The invariant.
     invariant
-        Name of the invariant.
+        Its name.
     dtype
         ``"float32"`` or ``"float64"``.
     kind
@@ -57,7 +61,9 @@ class Verdict:
     failures, reruns
         How often the smallest case failed again when it was run again.
     unproved
-        It speaks of equal units, and there are none: passing would prove nothing.
+        It needs equal units, and there are none: passing would prove nothing.
+    notes
+        True facts about the target that are usually mistakes.
     iteration, matrix, units, entry, relative, groups, growth, rounding
         Of a failure: the step, from 1, and the array that show it, the units and the entry there,
         how far they are apart relative to their size, which units are equal still, how that went
@@ -68,7 +74,7 @@ class Verdict:
         largest ratio that rounding explains.
     """
 
-    invariant: str
+    about: Invariant
     dtype: str
     kind: Kind
     cases: int = 0
@@ -84,6 +90,7 @@ class Verdict:
     failures: int = 0
     reruns: int = 0
     unproved: bool = False
+    notes: tuple[Note, ...] = ()
     steps: int | None = None
     array: str | None = None
     group: str | None = None
@@ -96,6 +103,13 @@ class Verdict:
     relative = _of_violation("relative")
     groups = _of_violation("groups")
     rounding = _of_violation("rounding")
+    file = _of_violation("file")
+    line = _of_violation("line")
+
+    @property
+    def invariant(self) -> str:
+        """The name of the invariant."""
+        return self.about.name
 
     @property
     def growth(self) -> tuple[tuple[int, float], ...] | None:
@@ -105,17 +119,12 @@ class Verdict:
     @property
     def matrix(self) -> str | None:
         """The array that shows the failure of a two-layer step."""
-        return self.violation.array if self.violation and not self.of_training else None
+        return self.violation.array if self.violation and self.about.drawn else None
 
     @property
     def gates(self) -> bool:
         """Whether this verdict makes the whole check fail."""
         return self.kind in ("violated", "error") or self.stale
-
-    @property
-    def of_training(self) -> bool:
-        """Whether it is the verdict on a training, which has no cases."""
-        return self.steps is not None
 
     @property
     def repeats(self) -> bool:
@@ -132,7 +141,9 @@ class Checked:
     examples: int | None  # number of cases for each dtype
     verdicts: tuple[Verdict, ...]  # one for each invariant and dtype
     heading: tuple[str, ...] = ()  # what was checked, and under which conditions, in lines
-    notes: tuple[str, ...] = ()  # what is to be said beside the verdicts, in lines
+    remarks: tuple[str, ...] = ()  # conditions of the check, such as active dropout, in lines
+    notes: tuple[Note, ...] = ()  # true facts that are usually mistakes, each once
+    gating: tuple[Note, ...] = ()  # those of them that fail the check, as its options say
     warnings: tuple[str, ...] = ()  # of the target's libraries, each once
     complete: bool = True  # whether nothing interrupted it
     coverage: Coverage | None = None  # of a training; None where no units were looked for
@@ -155,13 +166,19 @@ def settled(verdicts: Sequence[Verdict], reason: str | None) -> list[Verdict]:
     ]
 
 
-def exit_code(verdicts: Iterable[Verdict]) -> int:
-    """Return 1 if a verdict gates; 2 if passing would prove nothing; else 0.
+def unfinished(name: str, dtype: str, message: str, **facts: Any) -> Verdict:
+    """Return the verdict on what was running, by its name, when the check ended too early."""
+    nothing = Invariant(name=name, statement="", reason="", witness="", measure=Measurement)
+    return Verdict(nothing, dtype, "error", message=message, **facts)
 
-    That is so if no case counted, or no equal units were found for what speaks of them.
+
+def exit_code(verdicts: Iterable[Verdict], gating: Sequence[Note] = ()) -> int:
+    """Return 1 if a verdict or a note gates; 2 if passing would prove nothing; else 0.
+
+    Passing proves nothing if no case counted, or if an invariant of units had no equal units.
     """
     verdicts = tuple(verdicts)
-    if any(verdict.gates for verdict in verdicts):
+    if gating or any(verdict.gates for verdict in verdicts):
         return 1
     proved = any(verdict.counted for verdict in verdicts)
     return 0 if proved and not any(verdict.unproved for verdict in verdicts) else 2

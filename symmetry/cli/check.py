@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,12 +31,10 @@ from symmetry.cli.screen import current, say, terminal
 if TYPE_CHECKING:
     from symmetry.api import Report
     from symmetry.checker.plan import Options
-    from symmetry.checker.verdict import Checked, Verdict
+    from symmetry.checker.verdict import Checked
     from symmetry.cli.isolation.account import Account
 
-_OF_UNITS = ("symmetry/clones", "symmetry/permutation")
 _SEVERAL = ("jobs", "results", "since", "scheduler")  # options that several targets have
-_WORK = 3 * 10**9  # that may be spent on explaining: samples times inputs times units times steps
 
 
 @dataclass(frozen=True)
@@ -169,9 +167,10 @@ def command(
     if list_:
         return _list(options["only"], options["skip"])
     from symmetry.checker.plan import Options
+    from symmetry.targets.kinds import invariants
 
     if fast:
-        options["skip"] += _OF_UNITS
+        options["skip"] += tuple(each.name for each in invariants() if each.units)
     several = {name: options.pop(name) for name in _SEVERAL}
     targets = targets or ("numba",)
     names, left_out = _expand(targets)
@@ -221,7 +220,7 @@ def _conclude(found: Checked, files: Files) -> int:
         say(f"wrote {file}")
     if files.line is not None:
         write_all({files.line: dump({**line_of(found), **used()})})
-    if (code := exit_code(found.verdicts)) == FAILED:
+    if (code := exit_code(found.verdicts, found.gating)) == FAILED:
         raise SymmetryError(conclusion(found))
     say(last_line(found))
     return code
@@ -236,46 +235,28 @@ def _refuse_one_path(*paths: Path | None) -> None:
 
 def _check(name: str, options: Options, *, explained: bool) -> Report:
     """Check one target; print its verdicts, what failed, and the operation behind it."""
+    from symmetry import session
     from symmetry.api import run_plan
-    from symmetry.checker.plan import make_plan
-    from symmetry.targets.resolve import resolve
+    from symmetry.report.explained import lines
 
     current().enter(name)
     with terminal() as screen:
-        report = run_plan(make_plan(resolve(name), options), screen)
-    _say_found(report, lambda: _explained(report) if explained else ())
+        plan = session.plan_check(name, options)
+        report = run_plan(plan, screen)
+    culprit = session.explain_check(plan, report) if explained else None
+    _say_found(report, () if culprit is None else ("", *lines(culprit)))
     return report
 
 
-def _say_found(found: Checked, explained: Callable[[], Iterable[str]] = tuple) -> None:
-    """Print what failed, the operation behind it, and what else there is to say."""
+def _say_found(found: Checked, explained: Iterable[str] = ()) -> None:
+    """Print what failed, the operation behind it, and the remarks."""
     from symmetry.report.verdicts import failures, remarks
 
     for heading, *facts in failures(found):
         for text in ("", click.style(heading, bold=True), *facts):
             say(text)
-    for text in (*explained(), "", *remarks(found)):
+    for text in (*explained, "", *remarks(found)):
         say(text)
-
-
-def _explained(report: Report) -> Iterable[str]:
-    """Return what there is to say of the operation behind the first violation that repeats."""
-    violated: dict[object, Verdict] = {}
-    for verdict in report:
-        if verdict.kind == "violated" and verdict.repeats:
-            violated.setdefault((verdict.invariant, verdict.case), verdict)  # once in both dtypes
-    if not violated:
-        return ()
-    from symmetry.explanation.explain import explain_verdict
-    from symmetry.report.explained import lines
-    from symmetry.targets.resolve import resolve
-
-    units = report.coverage.groups if report.coverage is not None else None
-    for verdict in violated.values():
-        found = explain_verdict(resolve(report.target), verdict, _WORK, units)
-        if found is not None:
-            return ("", *lines(found)) if found.step is not None else ()
-    return ()
 
 
 def _expand(given: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -296,9 +277,10 @@ def _expand(given: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def _list(only: tuple[str, ...], skip: tuple[str, ...]) -> int:
     """Print the invariants, of steps and of trainings."""
-    from symmetry.invariants.catalogue import select
+    from symmetry.law.invariant import select
+    from symmetry.targets.kinds import invariants
 
-    for invariant in select(only, skip):
+    for invariant in select(invariants(), only, skip):
         say(invariant.name)
         for label in ("statement", "reason", "witness", "targets", "compared"):
             say(f"  {label:<10} {getattr(invariant, label)}")

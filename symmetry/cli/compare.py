@@ -64,9 +64,9 @@ def command(
 
     Exit status: 0 they are the same, 1 one differs or does not run, 2 they could not be compared.
     """
+    from symmetry import session
     from symmetry.base import ranks
     from symmetry.base.files import writable_directory, writable_files, write_all
-    from symmetry.comparison.compare import compare_all
     from symmetry.comparison.options import Options
     from symmetry.report.compared import exit_code, lines, to_json, unjudged
     from symmetry.report.comparison import MARKDOWN, render_compared
@@ -86,7 +86,7 @@ def command(
             pictured=output is not None,
             progress=screen,
         )
-        found = compare_all(targets, asked)
+        found = session.compare(targets, asked)
         for line in lines(found):
             say(line)
     contents: dict[Path, str | bytes] = {} if json is None else {json: to_json(found)}

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -13,9 +11,6 @@ from symmetry.base.errors import FOUND, OK
 from symmetry.cli.isolation.parent import Isolated
 from symmetry.cli.options import DTYPE, FROM_ZERO, PATH, RATE, WHOLE, option, read_case
 from symmetry.cli.screen import current, say
-
-if TYPE_CHECKING:
-    from symmetry.explanation.explained import Explained
 
 # The options of steps, and what a case calls them.
 _KEYS = {"hidden": "h", "samples": "n", "inputs": "i", "classes": "c"}
@@ -74,11 +69,10 @@ def command(target: str, json: Path | None, script: Path | None, **given: Any) -
     Exit status: 0 nothing split, or units of a training by rounding only; 1 something split, or a
     line makes units unequal; 2 the command could not do its work.
     """
+    from symmetry import session
     from symmetry.base.files import writable_files, write_all
-    from symmetry.explanation.explain import explain_training
+    from symmetry.experiment.data.mnist import load_mnist
     from symmetry.report.explained import lines, to_json
-    from symmetry.targets.resolve import resolve
-    from symmetry.training.target import Training
 
     given = {name: value for name, value in given.items() if value is not None}
     if "case" in given and len(given) > 1:
@@ -87,19 +81,14 @@ def command(target: str, json: Path | None, script: Path | None, **given: Any) -
         raise click.UsageError("--script is a Python file; its operands go into an .npz beside it.")
     writable_files(json, script, script and script.with_suffix(".npz"))
     current().enter(target)
-    found, threads = resolve(target), None
-    if isinstance(found, Training):
-        for name in ("case", *_KEYS):
-            if name in given:
-                raise click.UsageError(f"--{name} is of two-layer steps, and this is a training.")
-        with closing(found):
-            explanation = explain_training(found, **given)
-    else:
-        explanation, threads = _explain_step(found, **given)
+    sizes = {key: given.pop(name) for name, key in _KEYS.items() if name in given}
+    if "case" in given:
+        given["case"] = read_case(given["case"], "explained")
+    explanation = session.explain(target, **given, sizes=sizes, data=load_mnist)
     for line in lines(explanation):
         say(line)
-    if threads is not None:
-        say(f"{'threads':<12}{threads}")
+    if explanation.threads:
+        say(f"{'threads':<12}{explanation.threads}")
     contents: dict[Path, str | bytes] = {json: to_json(explanation)} if json else {}
     written = next((c.script for c in explanation.culprits if c.script is not None), None)
     if script is not None and written is not None:
@@ -109,29 +98,4 @@ def command(target: str, json: Path | None, script: Path | None, **given: Any) -
         say(f"wrote {file}")
     if script is not None and written is None:
         say(f"no operation can be done again alone: {script} was not written")
-    rounds = isinstance(found, Training) and explanation.outcome == "rounding"
-    splits = explanation.step is not None or explanation.outcome == "unequal"
-    return FOUND if splits and not rounds else OK
-
-
-def _explain_step(
-    target: Any, *, case: str | None = None, dtype: str = "", seed: int | None = None, **given: Any
-) -> tuple[Explained, str | None]:
-    """Explain a two-layer step; on small data with one thread, which is said."""
-    from symmetry.checker.threads import in_words
-    from symmetry.experiment.data.mnist import load_mnist
-    from symmetry.explanation.explain import explain_case, explain_step
-    from symmetry.law.case import Case
-    from symmetry.steps.cases.recipes import start_of_dataset
-
-    kind = dtype or ("float32" if "float32" in target.dtypes else target.dtypes[0])
-    small = case is not None or "inputs" in given or "classes" in given
-    if seed is not None and not small:
-        raise click.UsageError("--seed is of generated data: give --inputs or --classes as well.")
-    drawn = Case(1000, 20, 200, 10, 0.01, 10, kind, "pixels", "zero", seed or 0)
-    drawn = replace(drawn, **{key: given[name] for name, key in _KEYS.items() if name in given})
-    if not small:
-        start = start_of_dataset(load_mnist(), given.get("samples"), drawn)
-        return explain_step(target, start, first=0 if "samples" in given else drawn.n), None
-    found = explain_case(target, drawn if case is None else read_case(case, "explained"))
-    return found, in_words()
+    return FOUND if explanation.splits else OK

@@ -56,14 +56,6 @@ class Options:
             name = pattern.sub(new, name)
         return name
 
-    def cases_in(self, dtype: str) -> tuple[Case, ...]:
-        """Return the cases of one dtype: those that were given, else drawn ones."""
-        if self.cases is None:
-            from symmetry.steps.cases.strategies import draw_cases  # imports Hypothesis
-
-            return draw_cases(self.examples, self.seed, (dtype,))
-        return tuple(case for case in self.cases if case.dtype == dtype)
-
     def tell(
         self, name: str, dtype: str, number: int = 0, of: int = 1, case: Case | None = None
     ) -> None:

@@ -6,6 +6,7 @@ import difflib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
 from symmetry.base.errors import SymmetryError, TrainingError
@@ -13,7 +14,7 @@ from symmetry.comparison.judge import Judged, judge
 from symmetry.comparison.options import Options
 from symmetry.comparison.outcome import Compared, First, Other, Ratio, Result
 from symmetry.comparison.place import place
-from symmetry.comparison.recorded import Recording, made_with
+from symmetry.comparison.recorded import Recording, made_with, write
 from symmetry.comparison.side import Draws, Here, Side
 from symmetry.training.start import ATTEMPTS, DRAWS, MORE_DRAWS, THRESHOLDS
 from symmetry.training.target import Training
@@ -340,3 +341,29 @@ def _differences(recordings: Sequence[Recording], steps: int, options: Options) 
         yield f"{steps} steps were recorded"
     if len({recording.seed for recording in recordings}) > 1:
         yield "they were recorded under other seeds"
+
+
+def record_training(
+    training: Compares, file: Path, options: Options, max_size: float
+) -> tuple[str, ...]:
+    """Run a training and write all of it into a file; return the names of what is left out.
+
+    Raises
+    ------
+    SymmetryError
+        If the training does not run as written, or the file cannot be written.
+    """
+    if isinstance(training, Recording):
+        raise SymmetryError(f"{training.name} is a recorded run already")
+    reference, sides = Reference(training, options), []
+    for dtype in options.dtypes:
+        asked = Asked(dtype, options.seed, options.steps, reseeded=not training.sequential)
+        try:
+            reference.side(asked)
+            side = here(training, asked._replace(watched=True), options)
+            if side.kept:  # which runs it
+                sides.append(side)
+        except TrainingError as error:
+            if dtype == options.dtypes[0]:
+                raise SymmetryError(f"it does not run: {error}") from error
+    return write(file, sides, max_size)

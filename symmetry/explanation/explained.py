@@ -153,6 +153,10 @@ class Explained:
         What else a reader should know.
     without_units
         The layers whose units are unequal, if that is the outcome.
+    excused
+        Whether a split by rounding is no failure: a training's arrays may differ by rounding.
+    threads
+        The limit of threads under which it was watched, in words.
     """
 
     target: str
@@ -166,3 +170,12 @@ class Explained:
     culprits: tuple[Culprit, ...] = ()
     remarks: tuple[str, ...] = ()
     without_units: tuple[Unequal, ...] = ()
+    excused: bool = False
+    threads: str = ""
+
+    @property
+    def splits(self) -> bool:
+        """Whether something makes equal units differ, or a layer's units unequal."""
+        if self.excused and self.outcome == "rounding":
+            return False
+        return self.step is not None or self.outcome == "unequal"

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from symmetry.base.random import Random
-from symmetry.steps.response import up_or_down
 from symmetry.units.state import Array, State
+from symmetry.units.ulps import up_or_down
 from symmetry.units.units import Units
 
 _ODD = 3  # one unit of so many stays different, and no more than all but two

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from symmetry.checker.verdict import Checked, Verdict
-from symmetry.invariants.catalogue import catalogue_of
 from symmetry.report.files import Figure, Report, plain
 from symmetry.report.filling import render
 from symmetry.report.verdicts import (
@@ -36,8 +35,8 @@ _LEAST = 1e-3  # of the limit; what is nearer to zero is drawn there
 
 def render_checked(checked: Checked, command: str) -> Report:
     """Return the files of a whole check; ``command`` is the line that writes them."""
-    training = any(verdict.of_training for verdict in checked.verdicts)
-    names = {verdict.invariant for verdict in checked.verdicts}
+    training = not any(verdict.about.drawn for verdict in checked.verdicts)
+    invariants = {verdict.invariant: verdict.about for verdict in checked.verdicts}
     measured = [verdict for verdict in checked.verdicts if verdict.ratio is not None]
     labels = [f"{verdict.invariant} {verdict.dtype}" for verdict in measured]
     margins = [f"{max(verdict.margin or 0.0, _LEAST):.2g}" for verdict in measured]
@@ -50,9 +49,7 @@ def render_checked(checked: Checked, command: str) -> Report:
         training=training,
         command=command,
         summary=last_line(checked),
-        invariants=[
-            i for i in catalogue_of("trainings" if training else "steps") if i.name in names
-        ],
+        invariants=list(invariants.values()),
         failures=failures(checked),
         compared=_COMPARED,
         sizes=_sizes(checked.verdicts),

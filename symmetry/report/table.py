@@ -47,7 +47,7 @@ def line_of(checked: Checked) -> dict[str, Any]:
         "largest": _largest(checked),
         "units": _units(checked),
         "parameters": checked.coverage.parameters if checked.coverage else None,
-        "notes": list(checked.notes),
+        "notes": list(checked.remarks),
     }
     return {**record(checked), "table": table}
 

@@ -14,9 +14,9 @@ from symmetry.base import ranks
 from symmetry.base.records import dump
 from symmetry.checker.verdict import Checked, Kind, Verdict, exit_code
 from symmetry.finding.coverage import Unequal
-from symmetry.invariants.catalogue import BY_NAME, catalogue_of
 from symmetry.law.case import Case
 from symmetry.law.measurement import Violation
+from symmetry.law.statements import REPEATABLE
 from symmetry.report.filling import command_line, fill_in
 from symmetry.report.units import layers_record, several, without_units
 from symmetry.units.words import count, in_ulps
@@ -29,12 +29,8 @@ SIGNATURE = (
 )
 # What JSON has of a failure.
 _OF_FAILURES = "iteration", "matrix", "units", "entry", "relative", "groups", "growth", "rounding"
-_NAME = max(len(invariant.name) for invariant in catalogue_of("steps"))
+_NAME = 20  # letters of a name in a column; a few are longer
 _KIND = max(map(len, KINDS))
-_REPEATABLE, _SAMPLES = "symmetry/repeatable", "symmetry/samples"
-_UNITS, _SETTING = "treats equal units differently", "depends on what must not matter"
-_UNLIKE = {_SAMPLES: "treats samples differently", "training/padding": "reads what a mask hides"}
-_OF_UNITS = {"symmetry/clones", "symmetry/permutation"}
 
 
 def line(verdict: Verdict) -> str:
@@ -44,9 +40,11 @@ def line(verdict: Verdict) -> str:
 
 def gist(verdict: Verdict) -> str:
     """Return what a verdict comes to, without saying of what."""
-    counted = f"{verdict.counted:,} of {count(verdict.cases, 'case')} could have failed; none did"
-    if verdict.of_training:
-        counted = f"{count(verdict.cases, 'run')} compared"
+    counted = f"{count(verdict.cases, 'run')} compared"
+    if verdict.about.drawn:
+        counted = (
+            f"{verdict.counted:,} of {count(verdict.cases, 'case')} could have failed; none did"
+        )
     if verdict.stale:
         tested = f"{counted}: drop the expectation"
         found = f"it was not tested: {verdict.message}" if verdict.kind == "vacuous" else tested
@@ -65,7 +63,7 @@ def deviation(verdict: Verdict) -> str:
     """Say how far a verdict that holds was from a violation."""
     if verdict.ratio is not None:
         return _ratio(verdict)
-    if BY_NAME[verdict.invariant].compared == "exact":
+    if verdict.about.compared == "exact":
         return "no bit differs"
     if not verdict.margin:
         return "no deviation"
@@ -92,9 +90,9 @@ def failures(checked: Checked) -> tuple[tuple[str, ...], ...]:
     """
     alike: dict[object, list[Verdict]] = {}
     for v in checked.verdicts:
-        key = v.message if v.kind == "error" else (v.invariant, v.kind, v.of_training or v.dtype)
+        key = v.message if v.kind == "error" else (v.invariant, v.kind, v.about.drawn and v.dtype)
         alike.setdefault(key, []).append(v)
-    broken = any(v.of_training and v.kind == "violated" and v.ratio for v in checked.verdicts)
+    broken = any(not v.about.drawn and v.kind == "violated" and v.ratio for v in checked.verdicts)
     told = (
         details(checked, *verdicts[: len(verdicts) if verdicts[0].kind != "error" else 1])
         for verdicts in alike.values()
@@ -106,14 +104,14 @@ def failures(checked: Checked) -> tuple[tuple[str, ...], ...]:
 def _failed(verdict: Verdict) -> bool:
     """Return whether there is something to be explained, and repeated."""
     failed = verdict.kind in ("violated", "rounding", "error")
-    return failed and (verdict.of_training or verdict.case is not None)
+    return failed and (not verdict.about.drawn or verdict.case is not None)
 
 
 def _facts(checked: Checked, verdict: Verdict, others: Sequence[Verdict]) -> Iterable[Fact]:
     """Yield what is to be told of a failure; what does not apply is empty."""
-    violation, case, training = verdict.violation, verdict.case, verdict.of_training
+    violation, case, training = verdict.violation, verdict.case, not verdict.about.drawn
     rounding = verdict.kind == "rounding"  # told in short: there is nothing to do about it
-    violated = BY_NAME[verdict.invariant] if verdict.kind == "violated" else None
+    violated = verdict.about if verdict.kind == "violated" else None
     yield "expected", SIGNATURE if verdict.kind == "error" and not training else ""
     yield "statement", violated.statement if violated else ""
     yield "found", verdict.message
@@ -122,9 +120,9 @@ def _facts(checked: Checked, verdict: Verdict, others: Sequence[Verdict]) -> Ite
     if verdict.ratio is not None:
         yield "ratio", "; in ".join((_ratio(verdict), *(f"{v.dtype} {_ratio(v)}" for v in others)))
     if case is not None:
-        if violated and violated.steps and violated.steps.rightly:
+        if violated and violated.rightly:
             leave = f"--skip {verdict.invariant} leaves it out"
-            yield "rightly", f"of a step that {violated.steps.rightly}: {leave}"
+            yield "rightly", f"of a step that {violated.rightly}: {leave}"
         yield "case", "" if rounding else _case_in_words(case)
         more = count(verdict.reruns, "more run")
         if not verdict.repeats:
@@ -139,7 +137,7 @@ def _facts(checked: Checked, verdict: Verdict, others: Sequence[Verdict]) -> Ite
 
 
 def _violation_facts(violation: Violation, verdict: Verdict) -> Iterable[Fact]:
-    if verdict.of_training:
+    if not verdict.about.drawn:
         if violation.iteration and violation.array:
             yield "where", f"step {violation.iteration}, {violation.array}"
         pair = ": {} and {}".format(*violation.units) if violation.units else ""
@@ -147,7 +145,7 @@ def _violation_facts(violation: Violation, verdict: Verdict) -> Iterable[Fact]:
     if violation.ulps is not None:
         relative = f", relative {violation.relative:.2g}" if violation.relative else ""
         yield "distance", in_ulps(violation.ulps) + relative
-    if verdict.of_training:
+    if not verdict.about.drawn:
         return
     if violation.allowed is not None:
         margin = verdict.margin if violation.allowed else None
@@ -185,8 +183,9 @@ def _next_step(checked: Checked, verdict: Verdict) -> str | None:
     """
     violation, case = verdict.violation, verdict.case
     if verdict.kind == "violated" and violation is not None:
-        splits = violation.group if verdict.of_training else violation.groups
-        if splits or (verdict.of_training and verdict.invariant == _SAMPLES):
+        of_data = verdict.about.explained not in ("", "units")
+        splits = violation.groups if verdict.about.drawn else violation.group or of_data
+        if splits:
             return command_line("explain", checked.target, case=case and case.to_json())
     works = any(other.counted for other in checked.verdicts if other.dtype == verdict.dtype)
     if verdict.kind == "error" and case is not None and case.n == 1 and works:
@@ -205,9 +204,9 @@ def summary(verdicts: Sequence[Verdict]) -> str:
 def conclusion(checked: Checked) -> str:
     """Return what all verdicts mean together, in a few words."""
     verdicts = checked.verdicts
-    code = exit_code(verdicts)
+    code = exit_code(verdicts, checked.gating)
     if code == 1:
-        return _gating(verdicts)
+        return _gating(checked)
     if code == 2 and (unproved := [v for v in verdicts if v.unproved]):
         skips = " ".join(f"--skip {name}" for name in _names(unproved))
         reason = unproved[0].message.removeprefix("no equal units were found: ")
@@ -217,7 +216,7 @@ def conclusion(checked: Checked) -> str:
     if code == 2:
         why = dict.fromkeys(verdict.message.partition(" (")[0] for verdict in verdicts)
         return f"nothing was checked: {'; '.join(why)}"
-    asked = [v for v in verdicts if v.invariant in _OF_UNITS and v.kind != "not applicable"]
+    asked = [v for v in verdicts if v.about.explained == "units" and v.kind != "not applicable"]
     if asked and not any(v.counted or v.kind == "expected failure" for v in asked):
         return "no equal units were checked"
     expected = len(_names(v for v in verdicts if v.kind == "expected failure"))
@@ -244,7 +243,7 @@ def remarks(checked: Checked) -> tuple[str, ...]:
     warnings = (f"warning: {text}" for text in checked.warnings)
     idle = _idle(checked)
     silent = (f"no gradient reaches {several(idle)}",) if idle else ()
-    return *warnings, *checked.notes, *silent, *without_units(_layers(checked))
+    return *warnings, *checked.remarks, *silent, *without_units(_layers(checked))
 
 
 def last_line(checked: Checked) -> str:
@@ -271,13 +270,14 @@ def record(checked: Checked) -> dict[str, Any]:
         "results": [_result(checked.target, verdict) for verdict in checked.verdicts],
         "complete": checked.complete,
         "warnings": [*checked.warnings],
+        "notes": [vars(note) for note in checked.notes],
         "without_units": layers_record(_layers(checked)),
         "without_gradient": [*_idle(checked)],
     }
 
 
 def _result(target: str, verdict: Verdict) -> dict[str, Any]:
-    more = ("steps", "array", "group", "ratio", "threshold") if verdict.of_training else ()
+    more = ("steps", "array", "group", "ratio", "threshold") if not verdict.about.drawn else ()
     return {
         "name": verdict.invariant,
         "dtype": verdict.dtype,
@@ -288,23 +288,29 @@ def _result(target: str, verdict: Verdict) -> dict[str, Any]:
         "case": json.loads(verdict.case.to_json()) if verdict.case else None,
         **{name: getattr(verdict, name) for name in _OF_FAILURES},
         "message": gist(verdict),
+        "file": verdict.file,
+        "line": verdict.line,
         "command": command_for(target, verdict),
         **{name: getattr(verdict, name) for name in more},
     }
 
 
-def _gating(verdicts: Sequence[Verdict]) -> str:
+def _gating(checked: Checked) -> str:
     """Say how many invariants failed, and where to look first."""
+    verdicts = checked.verdicts
     violated = _names(v for v in verdicts if v.kind == "violated")
     texts = []
     if error := next((verdict for verdict in verdicts if verdict.kind == "error"), None):
-        of_training = f"the training fails: {error.message}"
+        fails = f"the training fails: {error.message}"
         look = f"the target does not work: look at {error.invariant}"
-        texts.append(of_training if error.of_training else look)
+        texts.append(look if error.about.drawn else fails)
     if violated:
-        first = _REPEATABLE if _REPEATABLE in violated else violated[0]
+        first = REPEATABLE.name if REPEATABLE.name in violated else violated[0]
         look = first + (" first" if len(violated) > 1 else "")
         texts.append(f"{count(len(violated), 'invariant')} violated: look at {look}")
+    if checked.gating:
+        names = ", ".join(dict.fromkeys(note.name for note in checked.gating))
+        texts.append(f"{count(len(checked.gating), 'note')} that must not be there: {names}")
     if stale := _names(v for v in verdicts if v.stale):
         texts.append(f"expected to fail, but not failing: {', '.join(stale)}")
     return "; ".join(texts)
@@ -317,21 +323,19 @@ def _names(verdicts: Iterable[Verdict]) -> list[str]:
 
 def _meaning(verdict: Verdict) -> str:
     """Return what a failure means to somebody who has not read of the invariants."""
-    violation, what = verdict.violation, "training" if verdict.of_training else "step"
+    violation, what = verdict.violation, verdict.about.noun
     if verdict.kind == "error" or violation is None:
-        of_step = "the step does not work in this case"
-        return f", {'in the training itself' if what == 'training' else of_step}"
+        drawn = verdict.about.drawn
+        return ", the step does not work in this case" if drawn else ", in the training itself"
     if verdict.kind == "rounding":
         return ", no sign of a bug: one unit's sums are rounded differently from another's"
     if violation.rounding:
         return " because it must hold exactly, though by rounding alone: no sign of a bug"
-    if verdict.margin is not None and (violation.rounding is None or not verdict.of_training):
+    if verdict.margin is not None and (violation.rounding is None or verdict.about.drawn):
         times = f"{verdict.margin:.3g}".replace("inf", "infinitely many")
         return f", by {times} times what rounding explains"
     if violation.rounding is False:
-        usual = _SETTING if verdict.invariant.startswith("training/") else _UNITS
-        unlike = _UNLIKE.get(verdict.invariant, usual)
-        return f", by more than rounding explains: the step {unlike}"
+        return f", by more than rounding explains: the step {verdict.about.failure}"
     return f", and rounding is no excuse: a sound {what} never does this"
 
 

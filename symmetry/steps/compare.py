@@ -17,7 +17,7 @@ from symmetry.steps.cases.shrink import shrink
 from symmetry.steps.phase import phase_of
 from symmetry.steps.response import response
 from symmetry.steps.start import StepStart
-from symmetry.steps.step import StepTarget
+from symmetry.steps.step import Step
 from symmetry.training.start import POWER
 from symmetry.units.state import (
     Array,
@@ -34,9 +34,7 @@ _NEARBY = 121  # a stream of a case's seed
 States = list[dict[str, Array]]
 
 
-def compare_steps(
-    reference: StepTarget, others: Sequence[StepTarget], options: Options
-) -> Compared:
+def compare_steps(reference: Step, others: Sequence[Step], options: Options) -> Compared:
     """Compare each of the others with the reference, on the same cases.
 
     Raises
@@ -77,10 +75,19 @@ class Found:
         return self.ratio > self.limit
 
 
+def _cases_in(options: Options, dtype: str) -> tuple[Case, ...]:
+    """Return the cases of one dtype: the given ones, or else drawn ones."""
+    if options.cases is None:
+        from symmetry.steps.cases.strategies import draw_cases  # imports Hypothesis
+
+        return draw_cases(options.examples, options.seed, (dtype,))
+    return tuple(case for case in options.cases if case.dtype == dtype)
+
+
 class _Pair:
     """A step, and the reference that it is compared with."""
 
-    def __init__(self, reference: StepTarget, other: StepTarget, options: Options) -> None:
+    def __init__(self, reference: Step, other: Step, options: Options) -> None:
         self._reference, self._other, self._options = reference, other, options
 
     def compared(self) -> Other:
@@ -93,7 +100,7 @@ class _Pair:
                 f"{self._other.name} takes {' and '.join(self._other.dtypes)}"
             )
         results, first = list[Result](), None
-        cases = {dtype: self._options.cases_in(dtype) for dtype in dtypes}
+        cases = {dtype: _cases_in(self._options, dtype) for dtype in dtypes}
         if not any(cases.values()):
             raise SymmetryError(f"no case is in {' or '.join(dtypes)}")
         for dtype in filter(cases.get, dtypes):

@@ -5,14 +5,13 @@ from dataclasses import replace
 
 from symmetry.base.errors import TargetError
 from symmetry.checker.verdict import Verdict
+from symmetry.law.statements import REPEATABLE
 from symmetry.steps.cases.recipes import COMMON, make_start
-from symmetry.steps.step import StepTarget
+from symmetry.steps.step import Step
 from symmetry.units.state import finite, identical
 
-_REPEATABLE = "symmetry/repeatable"
 
-
-def diagnose(target: StepTarget, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
+def diagnose(target: Step, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
     """Return what is wrong with the step as a whole, in lines; none where its verdicts are good.
 
     Two steps from common numbers show it: 8 samples from 0 to 1, the same ones from other weights.
@@ -20,12 +19,12 @@ def diagnose(target: StepTarget, verdicts: Sequence[Verdict]) -> tuple[str, ...]
     """
     dtypes = dict.fromkeys(v.dtype for v in verdicts if v.kind in ("violated", "vacuous"))
     texts = [text for dtype in dtypes for text in _wrong(target, dtype)]
-    if any(v.invariant == _REPEATABLE and v.kind == "violated" for v in verdicts):
+    if any(v.invariant == REPEATABLE.name and v.kind == "violated" for v in verdicts):
         texts += _draws(target, next(iter(dtypes)))
     return tuple(dict.fromkeys(texts))
 
 
-def _wrong(target: StepTarget, dtype: str) -> tuple[str, ...]:
+def _wrong(target: Step, dtype: str) -> tuple[str, ...]:
     case = replace(COMMON, dtype=dtype)
     start, other = replace(make_start(case), target=target), make_start(replace(case, seed=1))
     try:
@@ -41,7 +40,7 @@ def _wrong(target: StepTarget, dtype: str) -> tuple[str, ...]:
     return ()
 
 
-def _draws(target: StepTarget, dtype: str) -> list[str]:
+def _draws(target: Step, dtype: str) -> list[str]:
     """Say which operations of a step draw random numbers, and where."""
     from symmetry.observe.place import Places
     from symmetry.observe.tape import Event, Tape

@@ -14,14 +14,15 @@ from symmetry.checker.examiner import Examiner, verdict_of
 from symmetry.checker.plan import Plan
 from symmetry.checker.progress import Progress
 from symmetry.checker.verdict import Verdict
-from symmetry.invariants.catalogue import Invariant, OfSteps
 from symmetry.law.case import WEIGHTS, Case
+from symmetry.law.invariant import Invariant
 from symmetry.steps.cases import recipes
 from symmetry.steps.cases.shrink import MAX_RUNS, shrink
+from symmetry.steps.catalogue import StepInvariant
 from symmetry.steps.diagnosis import diagnose
 from symmetry.steps.invariants.splits import elaborated, explained
 from symmetry.steps.start import StepStart
-from symmetry.steps.step import StepTarget
+from symmetry.steps.step import Step
 from symmetry.units.words import count
 
 _ROUNDING_RUNS = 60  # to make its case smaller: each asks for many more, and it does not gate
@@ -29,14 +30,14 @@ _RERUNS = 3  # of the smallest case, to see whether it fails every time
 _SPANS = ("n", "i", "h", "c", "lr", "iterations")
 
 
-def fit(case: Case, invariant: Invariant) -> Case:
+def fit(case: Case, invariant: StepInvariant) -> Case:
     """Return the case with a start that can have the invariant's witness.
 
     Sizes, data and seed stay, and so does the start where it can have it.
     """
     cloned = case.weights.startswith("cloned")
     start = case.weights if case.weights == "zero" else "cloned" if cloned else "random"
-    possible = _of(invariant).weights
+    possible = invariant.weights
     if start in possible:
         return case
     if "zero" in possible:
@@ -54,25 +55,25 @@ class StepExaminer(Examiner):
     that does not even work on a small case of common sizes gets no further verdict in that dtype.
     """
 
-    def __init__(self, plan: Plan, progress: Progress) -> None:
-        assert isinstance(plan.target, StepTarget)
+    def __init__(self, target: Step, plan: Plan, progress: Progress) -> None:
         super().__init__(plan, progress)
-        self.target = plan.target
+        self.target = target
         self.dtypes = tuple(dict.fromkeys(case.dtype for case in plan.cases))
         self._told: set[str] = set()
         self._works: dict[str, str] = {}  # how it does not work on a common case, by dtype
 
-    def notes(self, verdicts: Sequence[Verdict]) -> Sequence[str]:
-        """Say what is the matter where several verdicts have one cause."""
-        return *diagnose(self.target, verdicts), *self.plan.notes
+    def remarks(self, verdicts: Sequence[Verdict]) -> Sequence[str]:
+        """Return the causes that several verdicts share, and the remarks of the plan."""
+        return *diagnose(self.target, verdicts), *self.plan.remarks
 
     def examine(self, invariant: Invariant, dtype: str) -> Verdict | None:
-        """Run the cases of an invariant in one dtype; None where that is hopeless."""
+        """Run the cases and return the verdict; None where that is hopeless."""
         if self._hopeless(dtype):
             return None
-        cases = [fit(case, invariant) for case in self.plan.cases if case.dtype == dtype]
+        entry = _entry(invariant)
+        cases = [fit(case, entry) for case in self.plan.cases if case.dtype == dtype]
         with heard() as warned:
-            verdict = self._run(invariant, dtype, cases)
+            verdict = self._run(entry, dtype, cases)
         self.warnings = {**warned, **self.warnings}
         self.progress.examined(verdict)
         return verdict
@@ -90,9 +91,9 @@ class StepExaminer(Examiner):
                 self._works[dtype] = _without_numbers(str(error))
         return self._works[dtype] in self._told
 
-    def _run(self, invariant: Invariant, dtype: str, cases: Sequence[Case]) -> Verdict:
+    def _run(self, invariant: StepInvariant, dtype: str, cases: Sequence[Case]) -> Verdict:
         """Run the cases until one fails; but rounding and errors that were told hide nothing."""
-        verdict = Verdict(invariant.name, dtype, "holds")
+        verdict = Verdict(invariant, dtype, "holds")
         if dtype not in self.target.dtypes:
             message = f"the step takes {' and '.join(self.target.dtypes)} only"
             return replace(verdict, kind="not applicable", message=message)
@@ -108,7 +109,7 @@ class StepExaminer(Examiner):
                 break
             failed = failed or found
         counting = [v.case for v in seen if v.counted]
-        verdict = self._failed(invariant, failed) if failed else _passed(invariant, verdict, seen)
+        verdict = self._failed(invariant, failed) if failed else _passed(verdict, seen)
         return replace(
             verdict,
             cases=number + 1,
@@ -116,21 +117,25 @@ class StepExaminer(Examiner):
             spans=tuple(_span([getattr(c, key) for c in counting]) for key in _SPANS if counting),
         )
 
-    def _measure(self, invariant: Invariant, case: Case, start: StepStart | None = None) -> Verdict:
-        blank = Verdict(invariant.name, case.dtype, "holds", case=case)
-        start, of = start or _start_of(self.target, case), _of(invariant)
+    def _measure(
+        self, invariant: StepInvariant, case: Case, start: StepStart | None = None
+    ) -> Verdict:
+        blank = Verdict(invariant, case.dtype, "holds", case=case)
+        start = start or _start_of(self.target, case)
         try:
-            measured = of.measure(start)
-            splits = of.splits and measured.violation is not None and not self.plan.options.exact
+            measured = invariant.measure(start)
+            splits = (
+                invariant.splits and measured.violation is not None and not self.plan.options.exact
+            )
             rounding = splits and explained(start)
         except TargetError as error:
             return replace(blank, kind="error", cases=1, message=str(error))
-        return verdict_of(blank, invariant, measured, runs=1, explained=rounding)
+        return verdict_of(blank, measured, runs=1, explained=rounding)
 
     def _knows(self, failure: Verdict) -> bool:
         return failure.kind == "error" and _without_numbers(failure.message) in self._told
 
-    def _failed(self, invariant: Invariant, failure: Verdict) -> Verdict:
+    def _failed(self, invariant: StepInvariant, failure: Verdict) -> Verdict:
         """Describe a failure by the smallest case that fails in the same way."""
         self._tell(failure)
         if not self.plan.given:
@@ -141,9 +146,7 @@ class StepExaminer(Examiner):
         fresh = (_bound(self.target, case) for _ in range(_RERUNS))
         again = [self._measure(invariant, case, start).kind for start in fresh]
         failures = again.count(failure.kind)
-        if (
-            violation is not None and _of(invariant).splits and failures == _RERUNS
-        ):  # or it is no growth
+        if violation is not None and invariant.splits and failures == _RERUNS:  # or it is no growth
             violation = elaborated(_start_of(self.target, case), violation)
         return replace(failure, violation=violation, failures=failures, reruns=_RERUNS)
 
@@ -151,7 +154,7 @@ class StepExaminer(Examiner):
         if failure.kind == "error":
             self._told.add(_without_numbers(failure.message))
 
-    def _shrunk(self, invariant: Invariant, failure: Verdict) -> Verdict:
+    def _shrunk(self, invariant: StepInvariant, failure: Verdict) -> Verdict:
         """Cut the run after the iteration that failed, then try everything else."""
 
         def fails(candidate: Case) -> Verdict | None:
@@ -170,15 +173,15 @@ class StepExaminer(Examiner):
         return failure
 
 
-def _passed(invariant: Invariant, verdict: Verdict, seen: Sequence[Verdict]) -> Verdict:
+def _passed(verdict: Verdict, seen: Sequence[Verdict]) -> Verdict:
     measured = [v for v in seen if v.kind != "error"]
     message = ""
     if not measured:
         message = "the step works in no case, as an error above says"
     elif not any(v.counted for v in measured):
-        of = _of(invariant)
-        normal = f" ({of.normal})" if of.normal else ""
-        message = f"{of.otherwise} in {count(len(seen), 'case')}{normal}"
+        about = _entry(verdict.about)
+        normal = f" ({about.normal})" if about.normal else ""
+        message = f"{about.otherwise} in {count(len(seen), 'case')}{normal}"
     return replace(
         verdict,
         kind="vacuous" if message else "holds",
@@ -188,12 +191,12 @@ def _passed(invariant: Invariant, verdict: Verdict, seen: Sequence[Verdict]) -> 
     )
 
 
-def _of(invariant: Invariant) -> OfSteps:
-    assert invariant.steps is not None  # only those that speak of steps are selected
-    return invariant.steps
+def _entry(invariant: Invariant) -> StepInvariant:
+    assert isinstance(invariant, StepInvariant)  # the catalogue of steps has no others
+    return invariant
 
 
-def _bound(target: StepTarget, case: Case) -> StepStart:
+def _bound(target: Step, case: Case) -> StepStart:
     return replace(recipes.make_start(case), target=target)
 
 

@@ -26,6 +26,7 @@ import numpy as np
 from symmetry.base.random import Random
 from symmetry.units.compare import Floats
 from symmetry.units.state import Array, State, difference, finite
+from symmetry.units.ulps import signs, towards, up_or_down
 
 _RANDOM, _OUTPUTS, _LABELS = 4, 2, 4  # changes of a kind
 PERTURBATIONS = _RANDOM + 8 + _OUTPUTS + _LABELS
@@ -49,7 +50,7 @@ def perturbations(
         yield up_or_down(arrays, random), {}
     for outward in (True, False):
         moved = {
-            name: _towards(np.copysign(np.inf, a) if outward else np.zeros_like(a), a)
+            name: towards(np.copysign(np.inf, a) if outward else np.zeros_like(a), a)
             for name, a in arrays.items()
         }
         yield moved, {}
@@ -63,11 +64,6 @@ def perturbations(
         yield {"w2": shifted}, {"w2": np.subtract(shifted, w2, dtype=np.float64)}
     for _ in range(_LABELS):
         yield {"y": _relabelled(y, eps, random)}, {}
-
-
-def up_or_down(state: State, random: Random) -> dict[str, Array]:
-    """Return the arrays with every number one ulp up or down at random; zeros stay zeros."""
-    return {name: _towards(_signs(random, a.shape) * np.inf, a) for name, a in state.items()}
 
 
 def response(result: State, nearby: Sequence[tuple[State, State]]) -> dict[str, float] | None:
@@ -94,17 +90,7 @@ def _relabelled(y: Floats, eps: float, random: Random) -> Floats:
     if c > 1:
         rows, true = np.arange(n), y.argmax(axis=1)
         other = (true + 1 + random.integers(c - 1, (n,))) % c
-        step = (_signs(random, (n,)) * eps).astype(y.dtype)
+        step = (signs(random, (n,)) * eps).astype(y.dtype)
         moved[rows, true] -= step
         moved[rows, other] += step
     return moved
-
-
-def _signs(random: Random, shape: tuple[int, ...]) -> Array:
-    return np.where(random.integers(2, shape) == 1, 1.0, -1.0)
-
-
-def _towards(target: Array, a: Floats) -> Floats:
-    """Return the neighbours of all entries in the direction of a target; zeros stay zeros."""
-    with np.errstate(all="ignore"):
-        return np.where(a == 0, a, np.nextafter(a, target.astype(a.dtype)))

@@ -13,7 +13,7 @@ import numpy as np
 from symmetry.base.random import Random
 from symmetry.law.start import Orders
 from symmetry.steps.response import perturbations, response
-from symmetry.steps.step import Run, StepTarget
+from symmetry.steps.step import Run, Step
 from symmetry.units.compare import Floats
 from symmetry.units.state import Array, State, finite, identical
 from symmetry.units.units import Part, Units
@@ -46,7 +46,7 @@ class StepStart:
     lr: float  # learning rate
     iterations: int  # steps of a run
     seed: int  # feeds the random choices of an invariant (a rearrangement, perturbations)
-    target: StepTarget | None = None  # the step; None where nothing is to be run
+    target: Step | None = None  # the step; None where nothing is to be run
 
     attempts = 1
     random = ()

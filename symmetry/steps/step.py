@@ -22,12 +22,12 @@ from symmetry.units.compare import Floats
 from symmetry.units.state import DTYPES
 from symmetry.units.words import a_kind
 
-Step = Callable[[Floats, Floats, Floats, Floats, float], Any]
+StepFunction = Callable[[Floats, Floats, Floats, Floats, float], Any]
 
 
 @dataclass(frozen=True, eq=False)
-class StepTarget:
-    """A training step by name."""
+class Step:
+    """A two-layer step by name: how runs of it begin."""
 
     name: str  # as the user typed it, or ``module:attribute`` of a callable
     target: Callable[..., Any]  # or the class whose instances are called
@@ -61,7 +61,7 @@ class Result:
 class Run:
     """One training run: its steps are taken one after the other by the same callable."""
 
-    step: Step
+    step: StepFunction
 
     def __call__(self, x: Floats, y: Floats, w1: Floats, w2: Floats, lr: float) -> Result:
         """Take one step from copies of the arrays.

@@ -17,7 +17,7 @@ from symmetry.observe.tape import Tape
 from symmetry.steps.observe.numpy import observed
 from symmetry.steps.observe.running import observing, seeded
 from symmetry.steps.start import StepStart
-from symmetry.steps.step import Run, StepTarget
+from symmetry.steps.step import Run, Step
 from symmetry.units.state import Array, State
 from symmetry.units.units import Part
 
@@ -36,7 +36,7 @@ _NOT_TAKEN = (
 )
 
 
-def with_data(target: StepTarget, start: StepStart, kind: str) -> WatchedStep:
+def with_data(target: Step, start: StepStart, kind: str) -> WatchedStep:
     """Return a step whose units are its samples, inputs or classes.
 
     The order of the data is part of its state, so that the data themselves stay what they are.
@@ -54,7 +54,7 @@ class WatchedStep(WatchedStart):
 
     can_end = True
 
-    def __init__(self, target: StepTarget, start: StepStart) -> None:
+    def __init__(self, target: Step, start: StepStart) -> None:
         self.name, self.state = target.name, {"w1": start.w1, "w2": start.w2}
         self.groups, self.limit = (start.hidden_units,), max(_LEAST_LIMIT, start.limit)
         self.forgets = not isinstance(target.target, type)  # a class may keep a state of its own

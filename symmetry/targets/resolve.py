@@ -13,16 +13,17 @@ from typing import Any
 
 from symmetry.base.errors import SymmetryError
 from symmetry.base.names import words_of
-from symmetry.steps.step import StepTarget
+from symmetry.law.target import Target
+from symmetry.steps.target import StepTarget
 from symmetry.targets.load import defined_in, load_file, load_module, nearest, readable
 from symmetry.targets.script import script_named
+from symmetry.targets.training import TrainingTarget
 from symmetry.training.target import FunctionTraining, Training
 from symmetry.units.state import DTYPES
 
 BUILTIN = ("numba", "numpy", "torch", "torch-autograd", "jax")
 _FRAMEWORKS = ("torch", "jax")  # that may not be installed
 
-Target = StepTarget | Training
 _ANYTHING = [inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD]
 _ARGUMENTS = ("x", "y", "w1", "w2", "lr")
 _CALL = f"step({', '.join(_ARGUMENTS)})"
@@ -55,12 +56,15 @@ def resolve(target: str | Callable[..., Any] | Target) -> Target:
     return as_target(_yielded(target, found, item) if item else found, target)
 
 
-def resolve_step(target: str | Callable[..., Any] | Target) -> StepTarget:
-    """Return the two-layer step of that name, as ``resolve`` does; a training is an error."""
-    found = resolve(target)
-    if isinstance(found, Training):
-        raise SymmetryError(f"{found.name!r} is a training, expected a step, called as {_CALL}")
-    return found
+def resolve_training(target: str | Callable[..., Any] | Target, why: str) -> TrainingTarget:
+    """Return the training of that name, as ``resolve`` does.
+
+    Raises SymmetryError, which says ``why``, if it is a target of another kind.
+    """
+    resolved = resolve(target)
+    if not isinstance(resolved, TrainingTarget):
+        raise SymmetryError(f"{resolved.name!r} is a {resolved.noun}: {why}")
+    return resolved
 
 
 def expand(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -189,9 +193,11 @@ def _did_you_mean(names: Sequence[str]) -> str:
 
 def as_target(found: Any, name: str | None = None) -> Target:
     """Wrap what was found under a name, or a callable: see ``resolve``."""
-    name = _name(found) if name is None else name
-    if isinstance(found, StepTarget | Training):
+    if isinstance(found, Target):
         return found
+    if isinstance(found, Training):
+        return TrainingTarget(found)
+    name = _name(found) if name is None else name
     if inspect.isgeneratorfunction(found):
         raise SymmetryError(f"{name!r} yields trainings: name one, as '{name}:NAME'")
     if not callable(found):
@@ -201,7 +207,7 @@ def as_target(found: Any, name: str | None = None) -> Target:
     if signature is None:
         return step or as_step_target(found, name)
     if not step and not any(map(_must_be_given, signature.parameters.values())):
-        return FunctionTraining(name, found)
+        return TrainingTarget(FunctionTraining(name, found))
     try:
         signature.bind(*_ARGUMENTS)
     except TypeError:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from symmetry.base.errors import SymmetryError
 from symmetry.targets.load import defined_in, nearest
+from symmetry.targets.training import TrainingTarget
 from symmetry.torch.script.script import Script
 from symmetry.torch.script.source import Source
 from symmetry.torch.script.training import ScriptTraining
@@ -23,7 +24,7 @@ def script(
     *,
     module: str | None = None,
     expect_units: Mapping[str, int] | None = None,
-) -> ScriptTraining:
+) -> TrainingTarget:
     """Return a script as a training, for ``symmetry.check`` and all that takes a target.
 
     It runs unchanged, as ``python PATH ARGUMENTS`` does, in a mirror of its folders: what it writes
@@ -68,15 +69,15 @@ def script(
             raise SymmetryError(f"{name!r} is a notebook: export it as a script first")
         if not source.is_file():
             raise SymmetryError(f"{name!r}: there is no file {source}{nearest(source)}")
-        names = defined_in(source)
-        if names is None:
+        found = defined_in(source)
+        if found is None:
             raise SymmetryError(f"{name!r}: {source} is not valid Python")
-        functions = tuple(f"{path}:{function}" for function in names)
-    found = Script(Source(name, source, tuple(arguments), functions))
-    return ScriptTraining(name, found, dict(expect_units or {}))
+        functions = tuple(f"{path}:{function}" for function in found)
+    runs = Script(Source(name, source, tuple(arguments), functions))
+    return TrainingTarget(ScriptTraining(name, runs, dict(expect_units or {})))
 
 
-def script_named(words: Sequence[str]) -> ScriptTraining:
+def script_named(words: Sequence[str]) -> TrainingTarget:
     """Return the script of these words, those of ``words_of``."""
     if words[0] == "-m":
         return script(module=words[1], arguments=words[2:])

@@ -6,16 +6,16 @@ import pytest
 
 from symmetry.checker.examiner import verdict_of
 from symmetry.checker.verdict import Verdict
-from symmetry.invariants.catalogue import select
 from symmetry.law.measurement import Measurement, Violation
+from tests.catalogues import select
 
 (INVARIANT,) = select(["symmetry/clones"])
 VIOLATED = Measurement.violated(Violation("unit 1 differs", 2, "w1", ulps=7))
 
 
 def judged(measured, *, explained=False):
-    blank = Verdict(INVARIANT.name, "float32", "vacuous")
-    return verdict_of(blank, INVARIANT, measured, runs=3, explained=explained)
+    blank = Verdict(INVARIANT, "float32", "vacuous")
+    return verdict_of(blank, measured, runs=3, explained=explained)
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from symmetry.base.errors import SymmetryError
-from symmetry.invariants.catalogue import catalogue_of, select
 from symmetry.law.case import Case
 from symmetry.steps.cases.strategies import draw_cases
-from symmetry.targets.resolve import as_step_target, resolve_step
+from symmetry.targets.resolve import as_step_target, resolve
+from tests.catalogues import STEPS, select
 from tests.checking import check_target, plan_of
 from tests.steps import checked as steps
 
@@ -22,9 +22,9 @@ def test_what_is_applicable():
     def applicable(target, **patterns):
         return plan_of(target, examples=1, **patterns).invariants
 
-    assert applicable(resolve_step("numba")) == catalogue_of("steps")
+    assert applicable(resolve("numba")) == STEPS
     assert applicable(OWN) == select(["symmetry/*"])
-    assert applicable(OWN, only=["*"]) == catalogue_of("steps")
+    assert applicable(OWN, only=["*"]) == STEPS
     assert applicable(OWN, skip="*/pure") == select(["symmetry/*"], ["symmetry/pure"])
     with pytest.raises(SymmetryError, match="no invariant matches 'network'"):
         applicable(OWN, only=["network"])
@@ -62,8 +62,8 @@ def test_a_plan_that_is_run_says_what_it_checked():
     checked = check_target(OWN, only=["*/pure"], examples=2)
     assert (checked.target, checked.seed, checked.examples) == ("mine", 0, 2)
     assert [verdict.kind for verdict in checked.verdicts] == ["holds", "holds"]
-    assert checked.notes == ()
-    (note,) = plan_of(OWN, examples=1).notes
+    assert checked.remarks == ()
+    (note,) = plan_of(OWN, examples=1).remarks
     assert note.startswith("network/* not checked: add --only '*'")
 
 

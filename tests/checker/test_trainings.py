@@ -6,9 +6,9 @@ import pytest
 
 from symmetry.base import memory
 from symmetry.base.errors import SymmetryError
-from symmetry.invariants.catalogue import select
 from symmetry.report.verdicts import conclusion, failures
 from symmetry.training.target import FunctionTraining
+from tests.catalogues import select_trainings
 from tests.checking import plan_of
 from tests.training.small import checked, kinds, training
 
@@ -21,7 +21,7 @@ def test_what_memory_cannot_hold_says_so_and_the_rest_is_checked(monkeypatch):
         "it does not run in float64: this would take 3.0 KiB of memory, and there are 1.9 KiB"
     )
     assert messages["symmetry/clones", "float32"].startswith("this would take 2.4 KiB of memory")
-    assert "no equal units were looked for: this would take 3.0 KiB" in "".join(found.notes)
+    assert "no equal units were looked for: this would take 3.0 KiB" in "".join(found.remarks)
     assert kinds(found)["repeatable", "float32"] == kinds(found)["moves", "float32"] == "holds"
 
 
@@ -57,7 +57,9 @@ def test_noise_is_told_and_left_out():
 
     found = checked(training(inner=lambda: torch.nn.Dropout(0.5)), only=["symmetry/*"])
     assert not any(verdict.gates for verdict in found.verdicts)
-    assert any(note.startswith("dropout is active in this step (small.py:") for note in found.notes)
+    assert any(
+        text.startswith("dropout is active in this step (small.py:") for text in found.remarks
+    )
 
 
 def test_what_does_not_repeat_is_not_judged_further():
@@ -160,8 +162,9 @@ def test_expected_failures_are_met_or_stale():
 
 
 def test_what_is_planned_makes_sense():
-    assert "training/gradient" not in [i.name for i in select()]
-    assert [i.name for i in select(["training/gradient"])] == ["training/gradient"]
+    assert "training/gradient" not in [i.name for i in select_trainings()]
+    (invariant,) = select_trainings(["training/gradient"])
+    assert invariant.name == "training/gradient"
     target = FunctionTraining("training", training())
     for options, message in (
         ({"only": ["network/*"]}, "no invariant of trainings matches 'network/"),

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 
 from symmetry.checker.verdict import Verdict, exit_code, settled
 from symmetry.law.measurement import Violation
+from tests.catalogues import named
 
 KINDS = ("violated", "error", "rounding", "expected failure", "holds", "vacuous", "not applicable")
 
 
 def verdict(kind, counted=1, **facts):
-    return Verdict("symmetry/clones", "float32", kind, 1, counted, **facts)
+    return Verdict(named("symmetry/clones"), "float32", kind, 1, counted, **facts)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -69,8 +70,7 @@ def test_a_verdict_hands_on_what_its_violation_says():
         (1, 0),
         ((3, 0.5),),
     )
-    of_training = replace(found, steps=2)
-    assert of_training.of_training
+    of_training = replace(found, about=named("training/resume"))
     assert of_training.matrix is None  # its array has a name of its own
     assert verdict("holds").iteration is verdict("holds").growth is verdict("holds").matrix is None
 

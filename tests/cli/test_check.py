@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from symmetry.cli import execute
-from symmetry.invariants.catalogue import catalogue_of, select
 from symmetry.law.case import Case
 from symmetry.steps.cases.strategies import draw_cases
+from tests.catalogues import STEPS as CATALOGUE
+from tests.catalogues import select
 from tests.cli.process import SYMMETRY, Finished, assert_one_line, environment, symmetry
 
 STEPS = """
@@ -76,13 +77,13 @@ def test_the_core_by_default(tmp_path: Path) -> None:
     arguments = ("--exact", "--examples", 10, "--json", "out.json", "--output", "new/reports")
     finished = symmetry("check", *arguments, cwd=tmp_path)
     assert finished.status == 0
-    assert finished.err.splitlines() == [f"finished {i.name}" for i in catalogue_of("steps")]
+    assert finished.err.splitlines() == [f"finished {i.name}" for i in CATALOGUE]
     lines = finished.out.splitlines()
-    number = len(catalogue_of("steps"))
+    number = len(CATALOGUE)
     heading = f"numba: {number} invariants on 10 cases in float32 and in float64, seed 0, exactly"
     assert lines[0] == heading
     assert lines[1].startswith("one BLAS and OpenMP thread: ")
-    for place, invariant in enumerate(catalogue_of("steps")):
+    for place, invariant in enumerate(CATALOGUE):
         for dtype, text in zip(("float32", "float64"), lines[3 + 2 * place :], strict=False):
             assert text.split()[:3] == [invariant.name, dtype, "holds"]
     assert lines[3 + 2 * number :] == [
@@ -141,7 +142,7 @@ def test_own_steps_are_checked_for_symmetry_and_told_how_to_ask_for_more(folder:
     all_ = symmetry("check", "steps:sound", "--examples", 4, "--only", "*", cwd=folder)
     assert all_.status == 0
     assert "not checked" not in all_.out
-    number = len(catalogue_of("steps"))
+    number = len(CATALOGUE)
     assert f"sound ({2 * number} hold)" in all_.out
 
 
@@ -308,7 +309,7 @@ def test_the_other_targets_are_checked_whatever_becomes_of_one(folder: Path) -> 
 
 def test_the_list(tmp_path: Path) -> None:
     text = symmetry("check", "--list", cwd=tmp_path).out
-    for invariant in catalogue_of("steps"):
+    for invariant in CATALOGUE:
         assert f"{invariant.name}\n  statement  {invariant.statement}\n" in text
         for value in (invariant.reason, invariant.witness, invariant.targets, invariant.compared):
             assert value in text

@@ -12,9 +12,10 @@ from symmetry.checker.verdict import Verdict
 from symmetry.cli import screen
 from symmetry.cli.screen import Live, Screen, Silent, current, numbers, say, showing, terminal
 from symmetry.experiment.run import Point
+from tests.catalogues import named
 
-HOLDS = Verdict("symmetry/clones", "float32", "holds", 2, 2)
-VIOLATED = Verdict("symmetry/pure", "float32", "violated", 2, 2, message="x changed")
+HOLDS = Verdict(named("symmetry/clones"), "float32", "holds", 2, 2)
+VIOLATED = Verdict(named("symmetry/pure"), "float32", "violated", 2, 2, message="x changed")
 
 Capture = pytest.CaptureFixture[str]
 

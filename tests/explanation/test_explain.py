@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from symmetry.base.errors import SymmetryError
-from symmetry.explanation.explain import explain_case, explain_data
 from symmetry.law.case import Case
 from symmetry.steps.cases.recipes import start_of_case
+from symmetry.steps.explain import explain_case, explain_data
 from symmetry.targets.resolve import as_step_target
 from tests.explanation.steps import (
     FACTOR,

@@ -214,7 +214,7 @@ def test_the_built_in_trainer_names_the_product_of_its_gradient(torch):
     left = torch.full((200, 2), 0.5).T.contiguous().T
     products = torch.mm(left, torch.linspace(-1, 1, 10 * 2).reshape(2, 10))
     del products
-    from symmetry.explanation.explain import explain_step
+    from symmetry.steps.explain import explain_step
     from symmetry.targets.resolve import resolve
 
     explanation = explain_step(resolve("torch"), start(n=1000, i=3, c=10, hidden=200))

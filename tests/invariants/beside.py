@@ -56,4 +56,4 @@ def noisy_by_numpy(model):
 
 def verdicts(make, *only):
     found = check_target(FunctionTraining("training", make), only=only)
-    return {(v.invariant, v.dtype): v for v in found.verdicts}, found.notes
+    return {(v.invariant, v.dtype): v for v in found.verdicts}, found.remarks

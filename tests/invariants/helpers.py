@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from symmetry.invariants.catalogue import select
 from symmetry.network import formulas
 from symmetry.steps.start import StepStart
-from symmetry.steps.step import StepTarget
+from symmetry.steps.target import StepTarget
+from tests.catalogues import select
 
 DTYPES = ("float32", "float64")
 
@@ -62,7 +62,7 @@ def trainer(step, name="step"):
 
 def start_for(invariant, trainer, problem):
     """The trainer on the problem, from zero weights where the invariant speaks of them."""
-    if invariant.steps.weights == {"zero"}:
+    if invariant.weights == {"zero"}:
         problem = replace(problem, w1=0 * problem.w1, w2=0 * problem.w2)
     return replace(problem, target=trainer)
 
@@ -70,7 +70,7 @@ def start_for(invariant, trainer, problem):
 def measuring(name):
     """What measures an invariant of a trainer on a problem."""
     (invariant,) = select([name])
-    return lambda trainer, problem: invariant.steps.measure(start_for(invariant, trainer, problem))
+    return lambda trainer, problem: invariant.measure(start_for(invariant, trainer, problem))
 
 
 first_step, gradient, collapsed = map(

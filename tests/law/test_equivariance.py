@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from symmetry.base.random import Random
-from symmetry.invariants.catalogue import select
 from symmetry.law.equivariance import ratio
 from symmetry.law.measurement import Measurement
 from symmetry.steps.response import PERTURBATIONS, response
 from symmetry.units import compare
+from tests.catalogues import select
 from tests.invariants.helpers import (
     DTYPES,
     Adam,
@@ -317,5 +317,5 @@ def test_the_perturbed_runs_are_shared():
 
     start = replace(make_problem(), target=trainer(Counted))
     for invariant in select(NAMES):
-        assert invariant.steps.measure(start).counted
+        assert invariant.measure(start).counted
     assert len(made) == 1 + PERTURBATIONS + 4

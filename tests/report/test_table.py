@@ -22,10 +22,13 @@ from symmetry.report.table import (
     table_lines,
     worst_code,
 )
+from tests.catalogues import named
 
-HOLDS = Verdict("symmetry/pure", "float32", "holds", 10, 9, max_ulps=0)
-NEAR = replace(HOLDS, invariant="symmetry/permutation", dtype="float64", margin=0.1234)
-VACUOUS = Verdict("symmetry/pure", "float32", "vacuous", 10, message="nothing moved in 10 cases")
+HOLDS = Verdict(named("symmetry/pure"), "float32", "holds", 10, 9, max_ulps=0)
+NEAR = replace(HOLDS, about=named("symmetry/permutation"), dtype="float64", margin=0.1234)
+VACUOUS = Verdict(
+    named("symmetry/pure"), "float32", "vacuous", 10, message="nothing moved in 10 cases"
+)
 WHY = "importing x raised ValueError: a | b"
 ROWS = [
     line_of(Checked("models.py:train_a", 0, 10, (HOLDS, NEAR))),

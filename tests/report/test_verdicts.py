@@ -21,6 +21,7 @@ from symmetry.report.verdicts import (
     summary,
     to_json,
 )
+from tests.catalogues import named
 from tests.report.verdicts import (
     CASE,
     ERROR,
@@ -119,7 +120,7 @@ data pixels, weights zero, seed 0
         (
             replace(
                 VIOLATED,
-                invariant="training/loops",
+                about=named("training/loops"),
                 violation=replace(VIOLATION, rounding=False),
             ),
             "violated, by more than rounding explains: the step depends on what must not matter",
@@ -146,7 +147,7 @@ def test_an_error_of_a_single_sample_is_tried_with_two_where_the_step_works_othe
 
 
 def test_a_step_that_depends_on_the_order_rightly_is_told_what_to_leave_out():
-    lines = detailed(replace(VIOLATED, invariant="symmetry/samples"))
+    lines = detailed(replace(VIOLATED, about=named("symmetry/samples")))
     (line_,) = (line for line in lines if line.startswith("  rightly"))
     assert "draws samples" in line_
     assert line_.endswith("--skip symmetry/samples leaves it out")
@@ -213,10 +214,10 @@ def test_the_summary_counts_by_kind():
     assert last_line(Checked("numpy", 0, 100, (HOLDS, HOLDS))) == "sound (2 hold)"
 
 
-CLONES = replace(VACUOUS, invariant="symmetry/clones")
+CLONES = replace(VACUOUS, about=named("symmetry/clones"))
 
 
-RANDOM = replace(VIOLATED, invariant="symmetry/repeatable")
+RANDOM = replace(VIOLATED, about=named("symmetry/repeatable"))
 
 
 @pytest.mark.parametrize(
@@ -336,6 +337,8 @@ def test_json():
         "growth": [[3, 1.5e-07], [4, 2e-06], [7, 0.031], [35, "inf"]],
         "rounding": True,
         "message": VIOLATION.message,
+        "file": None,
+        "line": None,
         "command": COMMAND.replace("--only", "--exact --only"),
     }
     assert list(holds) == list(error) == list(violated)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from symmetry.checker.verdict import Verdict
 from symmetry.law.case import Case
 from symmetry.law.measurement import Violation
+from tests.catalogues import named
 
 CASE = Case(8, 1, 2, 10, 0.5, 3, "float32", "pixels", "zero", 0)
 
@@ -27,7 +28,7 @@ VIOLATION = Violation(
 
 
 VIOLATED = Verdict(
-    "symmetry/w2-rows",
+    named("symmetry/w2-rows"),
     "float32",
     "violated",
     cases=17,
@@ -44,10 +45,10 @@ VIOLATED = Verdict(
 SPANS = ("1 to 3000", "2", "1 to 257", "2 to 33", "1e-06 to 100", "2 to 40")
 
 
-HOLDS = Verdict("symmetry/pure", "float64", "holds", 100, 97, max_ulps=0, spans=SPANS)
+HOLDS = Verdict(named("symmetry/pure"), "float64", "holds", 100, 97, max_ulps=0, spans=SPANS)
 
 
-WITHIN = replace(HOLDS, invariant="network/gradient", max_ulps=715250, margin=0.60702)
+WITHIN = replace(HOLDS, about=named("network/gradient"), max_ulps=715250, margin=0.60702)
 
 
 VACUOUS = replace(
@@ -60,12 +61,12 @@ VACUOUS = replace(
 
 
 NOT_TAKEN = Verdict(
-    "symmetry/pure", "float64", "not applicable", message="the step takes float32 only"
+    named("symmetry/pure"), "float64", "not applicable", message="the step takes float32 only"
 )
 
 
 ERROR = Verdict(
-    "symmetry/pure",
+    named("symmetry/pure"),
     "float32",
     "error",
     cases=1,

@@ -7,11 +7,11 @@ import pytest
 
 from symmetry.checker.progress import Progress
 from symmetry.checker.verdict import exit_code
-from symmetry.invariants.catalogue import catalogue_of, select
 from symmetry.law.case import Case
 from symmetry.steps.cases.strategies import draw_cases
 from symmetry.steps.examiner import fit
 from symmetry.targets.resolve import as_step_target, resolve
+from tests.catalogues import STEPS, select
 from tests.checking import check
 from tests.steps import checked as steps
 
@@ -26,11 +26,9 @@ def verdict_of(step, name, cases=FEW, **options):
 
 
 def test_a_sound_step_holds_in_everything_and_every_dtype():
-    verdicts = check(resolve("numba"), catalogue_of("steps"), draw_cases(25, 0))
+    verdicts = check(resolve("numba"), STEPS, draw_cases(25, 0))
     assert [(v.invariant, v.dtype) for v in verdicts] == [
-        (invariant.name, dtype)
-        for invariant in catalogue_of("steps")
-        for dtype in ("float32", "float64")
+        (invariant.name, dtype) for invariant in STEPS for dtype in ("float32", "float64")
     ]
     assert {v.kind for v in verdicts} == {"holds"}
     for verdict in verdicts:
@@ -85,9 +83,7 @@ def test_without_shrinking_the_case_is_the_given_one():
 
 
 def test_the_same_check_gives_the_same_verdicts():
-    one, other = (
-        check(as_step_target(steps.last_unit_off), catalogue_of("steps"), BOTH) for _ in range(2)
-    )
+    one, other = (check(as_step_target(steps.last_unit_off), STEPS, BOTH) for _ in range(2))
     assert one == other
 
 
@@ -149,7 +145,7 @@ def test_a_step_that_raises_is_an_error_with_the_smallest_case():
     assert (verdict.kind, verdict.gates) == ("error", True)
     assert verdict.violation is None
     assert verdict.max_ulps is None
-    assert "ValueError: three is a crowd (steps.py, line" in verdict.message
+    assert "ValueError: three is a crowd (checked.py, line" in verdict.message
     assert (verdict.case.n, verdict.case.i, verdict.case.h, verdict.case.c) == (1, 1, 3, 1)
 
 
@@ -221,13 +217,13 @@ def test_an_error_is_not_the_failure_that_was_expected():
     assert (verdict.kind, verdict.gates) == ("error", True)
 
 
-@pytest.mark.parametrize("invariant", catalogue_of("steps"), ids=lambda invariant: invariant.name)
+@pytest.mark.parametrize("invariant", STEPS, ids=lambda invariant: invariant.name)
 @pytest.mark.parametrize("weights", ["zero", "scaled", "steep", "wide", "cloned", "cloned-wide"])
 def test_every_invariant_gets_a_start_that_can_have_its_witness(invariant, weights):
     case = replace(CASE, weights=weights)
     fitted = fit(case, invariant)
     kind = {"zero": "zero", "cloned": "cloned"}.get(fitted.weights.partition("-")[0], "random")
-    assert kind in invariant.steps.weights
+    assert kind in invariant.weights
     assert replace(fitted, weights=weights) == case
     assert fit(fitted, invariant) == fitted
 
@@ -279,7 +275,7 @@ def test_a_step_that_works_nowhere_is_told_once():
 
     (verdict,) = check(as_step_target(step), select(["symmetry/*"]), BOTH)
     assert (verdict.kind, verdict.case.n, verdict.case.i) == ("error", 1, 1)
-    assert (verdict.invariant, verdict.dtype) == (catalogue_of("steps")[0].name, "float32")
+    assert (verdict.invariant, verdict.dtype) == (STEPS[0].name, "float32")
 
 
 def test_a_step_that_works_in_one_dtype_is_checked_in_that():

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from symmetry.base.random import Random
-from symmetry.steps.response import PERTURBATIONS, perturbations, response, up_or_down
+from symmetry.steps.response import PERTURBATIONS, perturbations, response
+from symmetry.units.ulps import up_or_down
 
 START = {
     "x": np.array([[1.0, 0.0], [-2.0, 0.5]], np.float32),

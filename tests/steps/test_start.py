@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from symmetry.law.case import Case
 from symmetry.steps.cases.recipes import start_of_case
-from symmetry.steps.step import StepTarget
+from symmetry.steps.target import StepTarget
 from symmetry.units.state import identical
 
 

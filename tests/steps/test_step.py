@@ -12,7 +12,8 @@ import pytest
 
 from symmetry.base.errors import TargetError
 from symmetry.base.raised import in_one_line
-from symmetry.steps.step import Result, Run, StepTarget
+from symmetry.steps.step import Result, Run
+from symmetry.steps.target import StepTarget
 from tests.conftest import needs
 
 W1, W2 = (3, 4), (5, 2)  # two inputs, four hidden units, two classes

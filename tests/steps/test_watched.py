@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from symmetry.base.errors import SymmetryError
-from symmetry.explanation.explain import explain_step
+from symmetry.steps.explain import explain_step
 from symmetry.targets.resolve import resolve
 from tests.explanation.steps import (
     FACTOR,

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from symmetry.base.errors import SymmetryError
-from symmetry.steps.step import StepTarget
-from symmetry.targets.resolve import as_step_target, expand, resolve, resolve_step
-from symmetry.training.target import FunctionTraining
+from symmetry.steps.target import StepTarget
+from symmetry.targets.resolve import as_step_target, expand, resolve
+from symmetry.targets.training import TrainingTarget
 from tests.steps.builtin.each import EACH_BUILTIN
 from tests.targets.files import message, write
 
@@ -202,10 +202,8 @@ def test_a_model_is_neither_a_step_nor_a_training(folder, name):
 def test_a_function_without_required_parameters_is_a_training(folder, signature):
     write(folder / "train.py", f"def training({signature}): ...")
     target = resolve("train.py:training")
-    assert isinstance(target, FunctionTraining)
+    assert isinstance(target, TrainingTarget)
     assert target.name == "train.py:training"
-    with pytest.raises(SymmetryError, match=r"is a training, expected a step, called as step\(x"):
-        resolve_step("train.py:training")
 
 
 def test_class_without_call(folder):

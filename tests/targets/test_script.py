@@ -34,8 +34,8 @@ def test_it_is_named_as_it_is_typed_in_a_shell(train):
 
 def test_it_goes_on_only_from_its_first_step_and_may_be_pinned(train):
     found = script(train, expect_units={"fc1": 3})
-    assert found.sequential
-    assert found.expect_units == {"fc1": 3}
+    assert found.training.sequential
+    assert found.training.expect_units == {"fc1": 3}
 
 
 @pytest.mark.parametrize("given", [{}, {"path": "train.py", "module": "train"}])

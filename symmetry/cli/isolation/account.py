@@ -88,8 +88,9 @@ class Account:
         verdicts += self._not_run(planned.verdicts[first:], message)
         new = [verdict for verdict in verdicts if _key(verdict) not in shown]
         settled = _settled(new, expected)
-        notes = (*planned.notes, message) if first == len(planned.verdicts) else planned.notes
-        return replace(planned, verdicts=(*shown.values(), *settled), notes=notes), len(shown)
+        late = (message,) if first == len(planned.verdicts) else ()
+        remarks = (*planned.remarks, *late)
+        return replace(planned, verdicts=(*shown.values(), *settled), remarks=remarks), len(shown)
 
     def _first_missing(self, planned: Checked, found: Mapping[tuple[str, str], Verdict]) -> int:
         """Return the index of the verdict that was running, or of the one after the last."""
@@ -105,7 +106,7 @@ class Account:
         first, *rest = planned
         running: Verdict = unpacked(self.running) if self.running else first
         if _key(running) == _key(first):
-            failed = replace(running, steps=first.steps, message=message)
+            failed = replace(running, about=first.about, steps=first.steps, message=message)
         else:  # what comes before any invariant: first steps, for example
             failed = replace(first, message=f"{running.invariant}: {message}")
         return [failed, *(replace(verdict, message=f"not run: {message}") for verdict in rest)]

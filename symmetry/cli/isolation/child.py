@@ -78,10 +78,11 @@ class Remote(Screen):
         self, invariant: str, dtype: str, number: int, cases: int, case: Case | None = None
     ) -> None:
         """Say what is about to be run, by the verdict if it ends this process."""
-        from symmetry.checker.verdict import Verdict
+        from symmetry.checker.verdict import unfinished
 
         super().case(invariant, dtype, number, cases)
-        self.send("attempt", packed(Verdict(invariant, dtype, "error", number + 1, case=case)))
+        running = unfinished(invariant, dtype, "", cases=number + 1, case=case)
+        self.send("attempt", packed(running))
 
     def planned(self, record: Checked) -> None:
         self.send("planned", packed(record))

@@ -35,13 +35,13 @@ are at least two groups.
 import math
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from symmetry.base.memory import bytes_to_train, refuse_beyond_memory
 from symmetry.base.random import Random
-from symmetry.experiment.data.dataset import Dataset
 from symmetry.law.case import Case
 from symmetry.network.formulas import one_hot_encode
 from symmetry.steps.start import StepStart
@@ -65,6 +65,19 @@ _FACTORS = {  # of w1 and w2, by which pre-activations and logits of order 1 are
 }
 
 
+class Labelled(Protocol):
+    """A data set with labels: inputs of shape (n, i), labels of shape (n,)."""
+
+    train_x: NDArray[Any]
+    train_labels: NDArray[Any]
+    classes: int
+
+    @property
+    def inputs(self) -> int:
+        """The number i of inputs."""
+        ...
+
+
 def make_start(case: Case) -> StepStart:
     """Return the arrays of a case, all of its dtype and none of them writable."""
     x, labels = _data(case.data, case.n, case.i, case.c, case.seed)
@@ -82,7 +95,7 @@ def start_of_case(case: Case) -> StepStart:
     return make_start(case)
 
 
-def start_of_dataset(dataset: Dataset, samples: int | None, case: Case) -> StepStart:
+def start_of_dataset(dataset: Labelled, samples: int | None, case: Case) -> StepStart:
     """Return what a case says, but zero weights and the first samples of a data set, or all."""
     x, dtype = dataset.train_x[:samples], case.dtype
     _refuse((len(x), dataset.inputs, case.h, dataset.classes), dtype)

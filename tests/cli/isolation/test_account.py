@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from symmetry.checker.verdict import Checked, Verdict
+from symmetry.checker.verdict import Checked, Verdict, unfinished
 from symmetry.cli.isolation.account import Account, packed
+from tests.catalogues import named
 
 NAMES = ("symmetry/pure", "symmetry/clones", "symmetry/samples")
-PLANNED = tuple(Verdict(name, "float32", "error", message="not run", steps=4) for name in NAMES)
-HOLDS = Verdict("symmetry/pure", "float32", "holds", 2, 2)
+PLANNED = tuple(
+    Verdict(named(name), "float32", "error", message="not run", steps=4) for name in NAMES
+)
+HOLDS = Verdict(named("symmetry/pure"), "float32", "holds", 2, 2)
 
 
 def account(*messages: tuple[str, object]) -> Account:
@@ -22,7 +25,7 @@ def account(*messages: tuple[str, object]) -> Account:
 
 
 def attempt(name: str) -> tuple[str, object]:
-    return "attempt", Verdict(name, "float32", "error", 3)
+    return "attempt", unfinished(name, "float32", "", cases=3)
 
 
 def verdicts(heard: Account, **expected: str) -> list[tuple[str, str, int]]:
@@ -74,7 +77,7 @@ def test_an_end_after_the_last_verdict_is_a_note() -> None:
     whole = account(*examined).ended("it died", {})
     assert whole is not None
     assert [verdict.kind for verdict in whole[0].verdicts] == ["holds"] * 3
-    assert whole[0].notes == ("it died",)
+    assert whole[0].remarks == ("it died",)
 
 
 def test_without_a_plan_there_is_no_check() -> None:

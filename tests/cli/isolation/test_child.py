@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,9 +15,10 @@ from symmetry.checker.verdict import Verdict
 from symmetry.cli.isolation import child
 from symmetry.cli.isolation.account import unpacked
 from symmetry.cli.isolation.child import Order, Remote
+from tests.catalogues import named
 
-HOLDS = Verdict("symmetry/clones", "float32", "holds", 2, 2)
-ENDED = Verdict("symmetry/pure", "float32", "error", 3)
+HOLDS = Verdict(named("symmetry/clones"), "float32", "holds", 2, 2)
+ENDED = Verdict(named("symmetry/pure"), "float32", "error", 3)
 
 
 def messages(pipe: io.BytesIO, token: str = "t") -> list[Any]:
@@ -53,7 +55,9 @@ def test_what_is_about_to_be_run_comes_with_the_verdict_if_it_ends_the_process()
     shown.examined(HOLDS)
     target, attempt, examined = messages(pipe)
     assert target == ["target", "mine"]
-    assert (attempt[0], unpacked(attempt[1])) == ("attempt", ENDED)
+    running = unpacked(attempt[1])
+    assert (attempt[0], replace(running, about=ENDED.about)) == ("attempt", ENDED)
+    assert running.invariant == ENDED.invariant
     assert (examined[0], unpacked(examined[1])) == ("examined", HOLDS)
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from symmetry.base.calls import Pace
 from symmetry.cli.isolation.parent import why_slow
-from symmetry.invariants.catalogue import select
+from tests.catalogues import select
 from tests.cli.process import (
     INTERRUPTIBLE,
     Finished,
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and forks ar
 
 FEW = ("--dtype", "float32", "--examples", 2, "--timeout", 0.3)
 SOUND = {"holds", "rounding"}  # the steps are NumPy's, whose sums depend on the processor
-NAMES = [i.name for i in select(["*/w1-columns", "*/permutation", "*/w2-rows"], kind="steps")]
+NAMES = [i.name for i in select(["*/w1-columns", "*/permutation", "*/w2-rows"])]
 TWO = ("--only", "symmetry/w1-columns", "--only", "symmetry/permutation", "--only", "*/w2-rows")
 
 

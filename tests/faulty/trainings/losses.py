@@ -9,18 +9,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from symmetry.training.target import TrainingTarget
+from symmetry.training.target import FunctionTraining
 from tests.faulty.trainings.fault import fault
 from tests.sound.trainings import models
 from tests.sound.trainings.models import labels, numbers, tokens
 from tests.sound.trainings.steps import given, plain
 
-NOTED: dict[str, TrainingTarget] = {}  # trainings that loss/scaling has a note about
+NOTED: dict[str, FunctionTraining] = {}  # trainings that loss/scaling has a note about
 
 
 def noted(make: Callable[[], Any]) -> Callable[[], Any]:
     """Enter the decorated training among those with a note, and leave it as it is."""
-    NOTED[make.__name__] = TrainingTarget(make.__name__, make)
+    NOTED[make.__name__] = FunctionTraining(make.__name__, make)
     return make
 
 

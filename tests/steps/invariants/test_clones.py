@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from symmetry.invariants.catalogue import select
 from symmetry.law.measurement import Measurement
 from symmetry.steps.invariants.splits import elaborated
+from tests.catalogues import select
 from tests.invariants.helpers import (
     DTYPES,
     Adam,
@@ -173,7 +173,7 @@ def test_both_matrices_are_measured_in_one_run():
 def grown(name, steps, problem):
     (invariant,) = select([name])
     start = start_for(invariant, steps, problem)
-    return elaborated(start, invariant.steps.measure(start).violation)
+    return elaborated(start, invariant.measure(start).violation)
 
 
 def test_growth_is_noted_at_powers_of_two():

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from symmetry.invariants.catalogue import catalogue_of, select
 from symmetry.network import formulas
 from symmetry.steps.invariants.splits import elaborated, explained, rounding
+from tests.catalogues import STEPS, select
 from tests.invariants.helpers import (
     DTYPES,
     Adam,
@@ -66,7 +66,7 @@ def margins(step, problem):
     for name in ("symmetry/w1-columns", "symmetry/w2-rows", "symmetry/clones"):
         (invariant,) = select([name])
         start = start_for(invariant, trainer(step), problem)
-        if invariant.steps.measure(start).violation:
+        if invariant.measure(start).violation:
             yield rounding(start)
 
 
@@ -228,7 +228,7 @@ def test_without_a_deviation_there_is_nothing_to_explain():
 
 
 def test_no_other_invariant_is_excused_by_rounding():
-    assert [invariant.name for invariant in catalogue_of("steps") if invariant.steps.splits] == [
+    assert [invariant.name for invariant in STEPS if invariant.splits] == [
         "symmetry/w1-columns",
         "symmetry/w2-rows",
         "symmetry/clones",

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from symmetry import SymmetryError, compare
-from symmetry.invariants.catalogue import CATALOGUE, Invariant
+from symmetry.law.invariant import Invariant
 from symmetry.training.start import TrainingStart
 from symmetry.training.target import FunctionTraining
+from tests.catalogues import TRAININGS
 from tests.sound.trainings.steps import SOUND
 
 LEAST = 45  # model types of transformers
@@ -19,7 +20,7 @@ Row = dict[str, Any]
 def settings() -> tuple[Invariant, ...]:
     """Return the rows of what must not matter."""
     names = ["eager", "loops", "scale", "attention", "checkpoint", "kernels", "threads"]
-    return tuple(i for i in CATALOGUE if i.name in {f"training/{name}" for name in names})
+    return tuple(i for i in TRAININGS if i.name in {f"training/{name}" for name in names})
 
 
 def turned() -> Iterator[Row]:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from symmetry.checker.verdict import Verdict
-from symmetry.invariants.catalogue import catalogue_of, select
 from symmetry.law.case import Case
 from symmetry.steps.cases.strategies import draw_cases
 from symmetry.targets.resolve import as_step_target
+from tests.catalogues import STEPS, select
 from tests.checking import check
 from tests.faulty import FAULTY, Fault
 from tests.sound import SOUND, Sound
@@ -99,9 +99,7 @@ def _catch(index: int) -> Catch:
     trainer = as_step_target(fault.trainer)
     meant = select(fault.caught_by[:1])
     look = partial(check, trainer, cases=draw_cases(dtypes=trainer.dtypes))
-    alone = (
-        look([each], exact=True, shrinking=False) for each in catalogue_of("steps")
-    )  # errors in each
+    alone = (look([each], exact=True, shrinking=False) for each in STEPS)  # errors in each
     gating = [verdict for verdicts in alone for verdict in verdicts if verdict.gates]
     failing = [verdict for verdict in look(meant) if verdict.case]
     worst = min(failing, key=lambda verdict: verdict.kind == "rounding", default=None)

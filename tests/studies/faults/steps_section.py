@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from symmetry.invariants.catalogue import Invariant, catalogue_of, select
 from symmetry.law.case import EXAMPLES
+from symmetry.law.invariant import Invariant
 from symmetry.report.filling import environment, fill_paragraphs
+from tests.catalogues import STEPS, select
 from tests.faulty.fault import DEEPCRIME, OTHERS, Fault
 from tests.sound import Sound
 from tests.studies.faults.steps import Acquittal, Catch, Survey
@@ -27,7 +28,7 @@ def render(survey: Survey) -> str:
     text = templates.get_template("faults.md.jinja").render(
         command=COMMAND,
         budget=EXAMPLES,
-        invariants=catalogue_of("steps"),
+        invariants=STEPS,
         symmetric=select(["symmetry/*"]),
         catches=catches,
         caught=sum(catch.caught for catch in catches),

@@ -9,6 +9,7 @@ import pytest
 from symmetry.checker.verdict import Verdict
 from symmetry.report.files import Figure
 from symmetry.steps.cases.strategies import draw_cases
+from tests.catalogues import named
 from tests.faulty import FAULTY
 from tests.sound import SOUND
 from tests.studies.faults.steps import Acquittal, Catch, Survey
@@ -61,7 +62,7 @@ def test_the_size_of_a_counterexample_of_rounding_is_not_told():
 
 def test_a_missed_fault_and_an_accused_trainer_are_named():
     missed = Catch(FAULTS["slope_forgotten"], frozenset(), 0, None, False)
-    verdict = Verdict("symmetry/clones", "float32", "violated")
+    verdict = Verdict(named("symmetry/clones"), "float32", "violated")
     survey = a_survey(missed, accusing=(verdict,))
     assert not survey.as_it_should_be
     text = render(survey)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from symmetry.invariants.catalogue import catalogue_of
 from symmetry.report.files import Figure, plain
 from symmetry.report.filling import environment, fill_paragraphs
 from symmetry.training.start import THRESHOLDS
+from tests.catalogues import TRAININGS
 from tests.faulty.trainings import TOLD
 from tests.studies.faults.trainings import Fared
 
@@ -33,7 +33,7 @@ def section(found: tuple[Fared, ...]) -> str:
         caught=sum(fared.as_it_should_be for fared in broken),
         told=TOLD,
         accused=[fared.name for fared in sound if fared.caught_by],
-        invariants=catalogue_of("trainings"),
+        invariants=TRAININGS,
         short=lambda name: name.partition("/")[2],
         mark=_mark,
         ratio=_ratio,

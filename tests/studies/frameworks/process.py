@@ -20,8 +20,9 @@ from symmetry.base.processes import ending, start, take_pipes
 from symmetry.base.raised import in_one_line, place_of, silenced
 from symmetry.experiment.data.dataset import Dataset
 from symmetry.network.formulas import one_hot_encode
-from symmetry.steps.step import Run, StepTarget
-from symmetry.targets.resolve import resolve_step
+from symmetry.steps.step import Run
+from symmetry.steps.target import StepTarget
+from symmetry.targets.resolve import resolve
 from symmetry.units.compare import Floats
 from tests.studies.frameworks import contestants
 from tests.studies.frameworks.entrant import Entrant
@@ -127,7 +128,7 @@ def _work(entrant: Entrant, task: Task, cores: int | None) -> Iterator[Any]:
     shapes = (data.inputs + 1, settings.hidden), (settings.hidden + 1, data.classes)
     w1, w2 = (np.zeros(shape, settings.dtype) for shape in shapes)
     if entrant.step_only:
-        trainer = resolve_step(entrant.trainer)
+        trainer = resolve(entrant.trainer)
         if settings.dtype not in trainer.dtypes:
             takes = ", ".join(trainer.dtypes)
             raise SymmetryError(f"it takes {takes} only, not {settings.dtype}")

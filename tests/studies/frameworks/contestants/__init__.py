@@ -32,8 +32,8 @@ def contestant(name: str) -> Contestant:
 
     Raises SymmetryError if its framework is not installed.
     """
-    from symmetry.targets.resolve import resolve_step
+    from symmetry.targets.resolve import resolve
 
-    resolve_step(name)  # says what is missing
+    resolve(name)  # says what is missing
     found: Contestant = importlib.import_module(f"{__name__}.{name.replace('-', '_')}").contestant
     return found

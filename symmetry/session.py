@@ -1,0 +1,113 @@
+"""One use of targets: resolve, plan, run, explain, compare, close. All faces are built on it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from symmetry.base.errors import SymmetryError
+from symmetry.base.names import RECORDED
+from symmetry.checker.plan import Options, Plan, make_plan
+from symmetry.checker.progress import Progress
+from symmetry.checker.run import run
+from symmetry.checker.threads import one_thread
+from symmetry.checker.verdict import Checked, Verdict
+from symmetry.comparison import options as comparison
+from symmetry.comparison.outcome import Compared
+from symmetry.comparison.recorded import read
+from symmetry.comparison.trainings import record_training
+from symmetry.explanation.explained import Explained
+from symmetry.law.target import Target
+from symmetry.targets.resolve import resolve, resolve_training
+from symmetry.targets.training import RecordedRun
+
+Named = str | Callable[..., Any] | Target
+
+
+def plan_check(target: Named, options: Options) -> Plan:
+    """Return the plan of a check of a target, by name or as it is.
+
+    Raises
+    ------
+    SymmetryError
+        If there is no such target, or an option makes no sense for it.
+    """
+    return make_plan(resolve(target), options)
+
+
+def check(plan: Plan, progress: Progress | None = None) -> Checked:
+    """Run a plan, and end all runs of its target."""
+    with closing(plan.target):
+        return run(plan, progress)
+
+
+def explain_check(plan: Plan, checked: Checked) -> Explained | None:
+    """Return the explanation of the first violation that repeats and has one."""
+    violated: dict[object, Verdict] = {}
+    for verdict in checked.verdicts:
+        if verdict.kind == "violated" and verdict.repeats:
+            violated.setdefault((verdict.invariant, verdict.case), verdict)  # once in both dtypes
+    for verdict in violated.values():
+        explained: Explained | None = plan.target.explanation_of(verdict, checked.coverage)
+        if explained is not None:
+            return explained if explained.step is not None else None
+    return None
+
+
+def explain(target: Named, **options: Any) -> Explained:
+    """Explain a target; the options are those of ``Target.explanation``."""
+    explained: Explained = resolve(target).explanation(**options)
+    return explained
+
+
+def compare(targets: Sequence[Named], options: comparison.Options) -> Compared:
+    """Compare targets with the first: two-layer steps, or trainings and files of recorded runs.
+
+    Raises
+    ------
+    SymmetryError
+        If they are not of one kind, or cannot be compared.
+    """
+    if len(targets) < 2:
+        raise SymmetryError("give at least two targets: a reference, and one to compare")
+    sides = [_side(target) for target in targets]
+    with _threads(), ExitStack() as ends:
+        for side in sides:
+            ends.enter_context(closing(side))
+        first, other = sides[0], next((s for s in sides if s.noun != sides[0].noun), None)
+        if other is not None:
+            raise SymmetryError(
+                f"{first.name} is a {first.noun} and {other.name} is a {other.noun}: steps are "
+                "compared with steps, trainings and recorded runs with trainings and recorded runs"
+            )
+        compared: Compared = first.comparison(sides[1:], options)
+        return compared
+
+
+def record(
+    target: Named, file: Path, options: comparison.Options, max_size: float
+) -> tuple[str, ...]:
+    """Run a training and write all of it into a file; return the names of what is left out."""
+    training = resolve_training(target, "only trainings are recorded")
+    with _threads(), closing(training):
+        return record_training(training.side, file, options, max_size)
+
+
+def _side(target: Named) -> Any:
+    """Return a target, or the recorded run of a file."""
+    if isinstance(target, str) and target.endswith(RECORDED):
+        return RecordedRun(read(Path(target)))
+    return resolve(target)
+
+
+@contextmanager
+def _threads() -> Iterator[None]:
+    """Take as many threads as OMP_NUM_THREADS says, else one: they decide the order of sums."""
+    if "OMP_NUM_THREADS" in os.environ:
+        yield
+    else:
+        with one_thread():
+            yield

@@ -1,0 +1,133 @@
+"""A two-layer step as a target: how it is planned, examined, explained and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from symmetry.base.errors import SymmetryError
+from symmetry.checker.examiner import Examiner
+from symmetry.checker.plan import Options, Plan
+from symmetry.checker.progress import Progress
+from symmetry.checker.threads import in_words
+from symmetry.checker.verdict import Verdict
+from symmetry.comparison import options as comparison
+from symmetry.comparison.outcome import Compared
+from symmetry.explanation.explained import Explained
+from symmetry.finding.coverage import Coverage
+from symmetry.law.case import Case
+from symmetry.law.invariant import select
+from symmetry.steps.cases.recipes import Labelled, start_of_dataset
+from symmetry.steps.catalogue import CATALOGUE, StepInvariant
+from symmetry.steps.compare import compare_steps
+from symmetry.steps.examiner import StepExaminer
+from symmetry.steps.explain import CASE, explain_case, explain_step, explain_verdict
+from symmetry.steps.step import Step
+from symmetry.units.words import count
+
+_PARTLY = (
+    "network/* not checked: add --only '*' if your step is sigmoid, softmax and plain gradient "
+    "descent"
+)
+_FAMILY = "symmetry/*"  # checked for a step that need not be the network of our formulas
+_ON_DATA = Case(1000, 20, 200, 10, 0.01, 10, "float32", "pixels", "zero", 0)  # sizes by default
+
+
+@dataclass(frozen=True, eq=False)
+class StepTarget(Step):
+    """A two-layer step by name. It is a ``symmetry.law.target.Target``."""
+
+    noun = "two-layer step"
+
+    @property
+    def invariants(self) -> Sequence[StepInvariant]:
+        """The catalogue of two-layer steps."""
+        return CATALOGUE
+
+    def plan(self, options: Options) -> Plan:
+        """Return the plan of a check, with its cases."""
+        if options.expect_units:
+            raise SymmetryError(f"{self.name} is a two-layer step: no units are looked for in it")
+        only, remarks = tuple(options.only), tuple[str, ...]()
+        if not only and not self.builtin:
+            only, remarks = (_FAMILY,), (_PARTLY,)
+        invariants = select(CATALOGUE, only, tuple(options.skip))
+        cases = _cases(options)
+        on = f"on {count(len(cases), 'given case')}"
+        if options.cases is None:
+            dtypes = " and in ".join(options.dtypes)
+            on = f"on {count(options.examples, 'case')} in {dtypes}, seed {options.seed}"
+        return Plan(self, options, options.dtypes, invariants, on, cases, remarks)
+
+    def examiner(self, plan: Plan, progress: Progress) -> Examiner:
+        """Return the examiner of a plan."""
+        return StepExaminer(self, plan, progress)
+
+    def explanation(
+        self,
+        *,
+        case: Case | None = None,
+        dtype: str | None = None,
+        steps: int | None = None,
+        seed: int | None = None,
+        sizes: Mapping[str, Any] | None = None,
+        data: Callable[[], Labelled] | None = None,
+    ) -> Explained:
+        """Explain it from a case, from generated data of some sizes, or on a data set.
+
+        Parameters
+        ----------
+        case
+            The case. By default one of generated pixels and zero weights.
+        dtype
+            By default that of the case, or else the first that it takes.
+        steps, seed
+            A step has its iterations in ``sizes``; the seed belongs to generated data.
+        sizes
+            Fields of a case to be used instead of the usual ones.
+        data
+            Returns a data set, for zero weights on it: used unless ``sizes`` has inputs or classes.
+        """
+        if steps is not None:
+            raise SymmetryError(f"{self.name} is a two-layer step: it has iterations, not steps")
+        if case is not None:
+            case = replace(case, dtype=dtype or case.dtype)
+            return replace(explain_case(self, case), threads=in_words())
+        chosen = dtype or ("float32" if "float32" in self.dtypes else self.dtypes[0])
+        if data is None and not sizes:
+            return explain_case(self, replace(CASE, dtype=chosen, seed=seed or 0))
+        sizes = sizes or {}
+        drawn = replace(_ON_DATA, dtype=chosen, seed=seed or 0, **sizes)
+        if data is None or not {"i", "c"}.isdisjoint(sizes):
+            return replace(explain_case(self, drawn), threads=in_words())
+        if seed is not None:
+            raise SymmetryError("a seed is of generated data: give its inputs or classes as well")
+        samples = drawn.n if "n" in sizes else None
+        start = start_of_dataset(data(), samples, drawn)
+        return explain_step(self, start, first=0 if samples else drawn.n)
+
+    def explanation_of(self, verdict: Verdict, coverage: Coverage | None) -> Explained | None:  # noqa: ARG002
+        """Explain a verdict of its check; None if there is nothing to explain."""
+        return explain_verdict(self, verdict)
+
+    def comparison(self, others: Sequence[StepTarget], options: comparison.Options) -> Compared:
+        """Compare other two-layer steps with this one."""
+        return compare_steps(self, others, options)
+
+    def close(self) -> None:
+        """Do nothing: its runs hold nothing."""
+
+
+def _cases(options: Options) -> tuple[Case, ...]:
+    """Return the given cases as they are, or draw some."""
+    cases = options.cases
+    if cases is None:
+        from symmetry.steps.cases.strategies import draw_cases  # imports Hypothesis
+
+        drawn = draw_cases(options.examples, options.seed, options.dtypes)
+        cases = [replace(case, n=max(case.n, options.min_samples)) for case in drawn]
+    selected = tuple(case for case in cases if case.dtype in options.dtypes)
+    if not selected:
+        raise SymmetryError(f"no case is in {' or '.join(options.dtypes)}")
+    return selected

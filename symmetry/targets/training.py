@@ -1,0 +1,139 @@
+"""A training as a target: how it is planned, examined, explained and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Any
+
+from symmetry.base.errors import SymmetryError
+from symmetry.base.ranks import world
+from symmetry.checker.examiner import Examiner
+from symmetry.checker.plan import Options, Plan
+from symmetry.checker.progress import Progress
+from symmetry.checker.trainings import TrainingExaminer
+from symmetry.checker.verdict import Verdict
+from symmetry.comparison import options as comparison
+from symmetry.comparison.outcome import Compared
+from symmetry.comparison.recorded import Recording
+from symmetry.comparison.trainings import Compares, compare_trainings
+from symmetry.explanation.explain import STEPS, explain_training, explain_verdict
+from symmetry.explanation.explained import Explained
+from symmetry.finding.coverage import Coverage
+from symmetry.invariants.catalogue import TrainingInvariant, catalogue
+from symmetry.law.case import Case
+from symmetry.law.invariant import select
+from symmetry.training.target import Training
+
+_WHERE = {"float32": "as written", "float64": "in float64"}  # a training runs
+
+
+@dataclass(frozen=True)
+class TrainingTarget:
+    """A training by name. It is a ``symmetry.law.target.Target``."""
+
+    training: Training
+
+    noun = "training"
+
+    @property
+    def name(self) -> str:
+        """As the user typed it, or ``module:attribute`` of a callable."""
+        return self.training.name
+
+    @property
+    def dtypes(self) -> tuple[str, ...]:
+        """The precisions in which it is checked: as written, and promoted."""
+        return self.training.dtypes
+
+    @property
+    def invariants(self) -> Sequence[TrainingInvariant]:
+        """The catalogue of trainings."""
+        return catalogue()
+
+    def plan(self, options: Options) -> Plan:
+        """Return the plan of a check; the number of units may be pinned by an option."""
+        dtypes = options.dtypes
+        if world() > 1:  # the averaging of gradients was set up for the dtype as written
+            if options.dtype and "float32" not in dtypes:
+                raise SymmetryError("under torchrun a training is checked as written: in float32")
+            dtypes = ("float32",)
+        if options.cases is not None:
+            raise SymmetryError(f"{self.name} is a training: it has no cases to be run")
+        pinned = replace(self, training=self.training.expecting(options.expect_units))
+        invariants = select(
+            self.invariants, tuple(options.only), tuple(options.skip), "invariant of trainings"
+        )
+        where = " and ".join(_WHERE[dtype] for dtype in dtypes)
+        on = f"of a training, {where}, seed {options.seed}"
+        return Plan(pinned, options, dtypes, invariants, on)
+
+    def examiner(self, plan: Plan, progress: Progress) -> Examiner:
+        """Return the examiner of a plan."""
+        return TrainingExaminer(self.training, plan, progress)
+
+    def explanation(
+        self,
+        *,
+        case: Case | None = None,
+        dtype: str | None = None,
+        steps: int | None = None,
+        seed: int | None = None,
+        sizes: Mapping[str, Any] | None = None,
+        data: Any = None,  # noqa: ARG002
+    ) -> Explained:
+        """Explain it in float64, where rounding hides nothing, and then as it is written.
+
+        It has its own sizes and data.
+        """
+        if case is not None or sizes:
+            raise SymmetryError(f"{self.name} is a training: it has no cases and sizes to be run")
+        with closing(self.training):
+            explained = explain_training(
+                self.training, dtype=dtype, steps=STEPS if steps is None else steps, seed=seed or 0
+            )
+        return replace(explained, excused=True)
+
+    def explanation_of(self, verdict: Verdict, coverage: Coverage | None) -> Explained | None:
+        """Explain a verdict of its check; None if there is nothing to explain."""
+        groups = None if coverage is None else coverage.groups
+        with closing(self.training):
+            return explain_verdict(self.training, verdict, groups)
+
+    @property
+    def side(self) -> Compares:
+        """The side of a comparison that it is."""
+        return self.training
+
+    def comparison(self, others: Sequence[Sided], options: comparison.Options) -> Compared:
+        """Compare other trainings and recorded runs with this one."""
+        return compare_trainings(self.side, [other.side for other in others], options)
+
+    def close(self) -> None:
+        """End all its runs."""
+        self.training.close()
+
+
+@dataclass(frozen=True)
+class RecordedRun:
+    """The file of a recorded run: it stands for its training in comparisons."""
+
+    side: Recording
+
+    noun = "training"
+
+    @property
+    def name(self) -> str:
+        """The path of the file."""
+        return self.side.name
+
+    def comparison(self, others: Sequence[Sided], options: comparison.Options) -> Compared:
+        """Compare trainings and other recorded runs with this one."""
+        return compare_trainings(self.side, [other.side for other in others], options)
+
+    def close(self) -> None:
+        """Do nothing: nothing runs."""
+
+
+Sided = TrainingTarget | RecordedRun
