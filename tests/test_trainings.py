@@ -66,4 +66,7 @@ def test_the_zoo_is_in_order():
         "model/evaluation",
         "model/samples",
         "model/functions",
+        "loss/inputs",
+        "loss/pairs",
+        "loss/next-token",
     }

@@ -9,13 +9,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from symmetry.training.target import FunctionTraining
+from symmetry.training.target import FunctionTraining, Training
 from tests.faulty.trainings.fault import fault
 from tests.sound.trainings import models
 from tests.sound.trainings.models import labels, numbers, tokens
 from tests.sound.trainings.steps import given, plain
 
-NOTED: dict[str, FunctionTraining] = {}  # trainings that loss/scaling has a note about
+NOTED: dict[str, Training] = {}  # trainings that loss/scaling has a note about
 
 
 def noted(make: Callable[[], Any]) -> Callable[[], Any]:

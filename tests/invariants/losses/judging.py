@@ -7,14 +7,14 @@ import numpy as np
 from symmetry.observe.place import Place
 from symmetry.training.losses import Argument, LossCall
 from symmetry.training.start import TrainingStart
-from symmetry.training.target import FunctionTraining
+from symmetry.training.target import FunctionTraining, Training
 
 PLACE = Place("train.py", 12)
 
 
 def measured(law, make):
     """Return the measurement of a law on a training, or on a target."""
-    target = make if isinstance(make, FunctionTraining) else FunctionTraining("mine", make)
+    target = make if isinstance(make, Training) else FunctionTraining("mine", make)
     try:
         return law(TrainingStart(target, "float64"))
     finally:

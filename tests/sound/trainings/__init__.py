@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from symmetry.training.target import FunctionTraining
-from tests.sound.trainings import evaluation, functions, samples  # noqa: F401
+from tests.sound.trainings import evaluation, functions, losses, samples  # noqa: F401
 from tests.sound.trainings.nearly import ENTRIES, Nearly
 from tests.sound.trainings.scripts import SCRIPTS
 from tests.sound.trainings.steps import SOUND

@@ -11,15 +11,11 @@ from torch import Tensor, nn
 
 from tests.sound.trainings import models
 from tests.sound.trainings.models import tokens
+from tests.sound.trainings.nearly import nearly
 from tests.sound.trainings.steps import given, plain
 
-LOSSES: dict[str, Callable[[], Any]] = {}
-
-
-def sound(make: Callable[[], Any]) -> Callable[[], Any]:
-    """Enter the decorated training and leave it as it is."""
-    LOSSES[make.__name__] = make
-    return make
+_INPUTS, _PAIRS = "loss/inputs", "loss/pairs"
+_NEXT, _SCALING = "loss/next-token", "loss/scaling"
 
 
 def classifying(loss: Callable[[Tensor, Tensor], Tensor]) -> Any:
@@ -32,23 +28,23 @@ def soft(y: Tensor, like: Tensor) -> Tensor:
     return 0.9 * F.one_hot(y, 4).to(like.dtype) + 0.025
 
 
-@sound
+@nearly(_INPUTS)
 def logarithms_of_probabilities() -> Any:
     return classifying(lambda out, y: F.nll_loss(out.softmax(1).log(), y))
 
 
-@sound
+@nearly(_INPUTS)
 def cross_entropy_of_log_softmax() -> Any:
     """Softmax of the logarithms gives the probabilities again."""
     return classifying(lambda out, y: F.cross_entropy(F.log_softmax(out, 1), y))
 
 
-@sound
+@nearly(_INPUTS)
 def square_error_of_probabilities() -> Any:
     return classifying(lambda out, y: F.mse_loss(out.softmax(1), soft(y, out)))
 
 
-@sound
+@nearly(_INPUTS)
 def divergence_from_soft_labels() -> Any:
     def loss(out: Tensor, y: Tensor) -> Tensor:
         return F.kl_div(F.log_softmax(out / 2, 1), soft(y, out), reduction="batchmean")
@@ -56,7 +52,7 @@ def divergence_from_soft_labels() -> Any:
     return classifying(loss)
 
 
-@sound
+@nearly(_INPUTS)
 def divergence_from_logarithms() -> Any:
     def loss(out: Tensor, y: Tensor) -> Tensor:
         return F.kl_div(F.log_softmax(out, 1), soft(y, out).log(), log_target=True)
@@ -64,7 +60,7 @@ def divergence_from_logarithms() -> Any:
     return classifying(loss)
 
 
-@sound
+@nearly(_INPUTS)
 def probabilities_for_binary_cross_entropy() -> Any:
     def loss(out: Tensor, y: Tensor) -> Tensor:
         return F.binary_cross_entropy(torch.sigmoid(out), soft(y, out))
@@ -72,7 +68,7 @@ def probabilities_for_binary_cross_entropy() -> Any:
     return classifying(loss)
 
 
-@sound
+@nearly(_INPUTS)
 def soft_labels_beyond_one() -> Any:
     """GANs are trained so, against a critic that is too sure of itself."""
 
@@ -82,7 +78,7 @@ def soft_labels_beyond_one() -> Any:
     return classifying(loss)
 
 
-@sound
+@nearly(_INPUTS)
 def similarities_between_two_views() -> Any:
     model = models.MLP()
 
@@ -93,7 +89,7 @@ def similarities_between_two_views() -> Any:
     return given(model, loss)
 
 
-@sound
+@nearly(_INPUTS)
 def codes_between_samples() -> Any:
     """Assignments that sum to one over the samples as well are targets, and no outputs."""
     model = models.MLP()
@@ -116,17 +112,17 @@ def valued(loss: Callable[[Tensor, Tensor], Tensor], width: int = 1) -> Any:
     return given(model, lambda x, _: loss(model(x), x.square().sum(1).sin()))
 
 
-@sound
+@nearly(_PAIRS)
 def targets_with_their_axis() -> Any:
     return valued(lambda out, y: F.mse_loss(out, y.unsqueeze(1)))
 
 
-@sound
+@nearly(_PAIRS)
 def outputs_without_their_axis() -> Any:
     return valued(lambda out, y: F.l1_loss(out.squeeze(1), y))
 
 
-@sound
+@nearly(_PAIRS, "not applicable")
 def differences_of_all_pairs() -> Any:
     """Ranking: the step makes both columns itself, and each row meets all others on purpose."""
 
@@ -137,7 +133,7 @@ def differences_of_all_pairs() -> Any:
     return valued(loss)
 
 
-@sound
+@nearly(_PAIRS, "not applicable")
 def distances_to_all_values() -> Any:
     """A kernel between the distributions of outputs and values: which is whose does not matter."""
 
@@ -151,7 +147,7 @@ def distances_to_all_values() -> Any:
     return valued(loss)
 
 
-@sound
+@nearly(_PAIRS)
 def as_many_bins_as_samples() -> Any:
     """A soft histogram: outputs (n, 1) meet n centres, and each bin has a height of its own."""
     centres = torch.linspace(-1, 1, 12)
@@ -163,7 +159,7 @@ def as_many_bins_as_samples() -> Any:
     return valued(loss)
 
 
-@sound
+@nearly(_PAIRS)
 def as_many_features_as_samples() -> Any:
     """A gate (n, 1) times a constant (n,) of features, which a layer reads by their places."""
     gate, out = nn.Linear(6, 1), nn.Linear(12, 1)
@@ -212,7 +208,7 @@ def entropy(scores: Tensor, target: Tensor) -> Tensor:
     return F.cross_entropy(scores.flatten(0, 1), target.flatten())
 
 
-@sound
+@nearly(_NEXT)
 def labels_shifted_by_the_model() -> Any:
     model = Language(causal)
 
@@ -223,7 +219,7 @@ def labels_shifted_by_the_model() -> Any:
     return speaking(model, loss)
 
 
-@sound
+@nearly(_NEXT)
 def prefix_that_is_read_both_ways() -> Any:
     """The first four tokens see each other, and the loss asks for none of them."""
 
@@ -242,7 +238,7 @@ def prefix_that_is_read_both_ways() -> Any:
     return speaking(model, loss)
 
 
-@sound
+@nearly(_NEXT, "not applicable")
 def tokens_that_are_masked() -> Any:
     model = Language(everything)
 
@@ -253,13 +249,13 @@ def tokens_that_are_masked() -> Any:
     return speaking(model, loss)
 
 
-@sound
+@nearly(_NEXT, "not applicable")
 def tags_of_tokens() -> Any:
     model = Language(everything)
     return speaking(model, lambda text: entropy(model(text), (text * 7 + 1) % 12))
 
 
-@sound
+@nearly(_NEXT)
 def decoder_that_shifts_its_labels_to_the_right() -> Any:
     class Teacher(Language):
         def forward(self, labels: Tensor) -> Any:
@@ -269,7 +265,7 @@ def decoder_that_shifts_its_labels_to_the_right() -> Any:
     return speaking(model, lambda text: entropy(model(text), text))
 
 
-@sound
+@nearly(_NEXT)
 def two_tokens_ahead_as_well() -> Any:
     model = Language(causal, heads=2)
 
@@ -280,7 +276,7 @@ def two_tokens_ahead_as_well() -> Any:
     return speaking(model, loss)
 
 
-@sound
+@nearly(_NEXT)
 def positions_before_samples() -> Any:
     class Recurrent(nn.Module):
         def __init__(self) -> None:
@@ -303,12 +299,12 @@ def positions_before_samples() -> Any:
     return speaking(model, loss)
 
 
-@sound
+@nearly(_SCALING)
 def sum_divided_by_the_samples() -> Any:
     return classifying(lambda out, y: F.cross_entropy(out, y, reduction="sum") / len(y))
 
 
-@sound
+@nearly(_SCALING)
 def all_parts_are_sums() -> Any:
     def loss(out: Tensor, y: Tensor) -> Tensor:
         return F.cross_entropy(out, y, reduction="sum") + 1e-3 * out.square().sum()
@@ -316,7 +312,7 @@ def all_parts_are_sums() -> Any:
     return classifying(loss)
 
 
-@sound
+@nearly(_SCALING)
 def mean_beside_a_sum_over_weights() -> Any:
     model = nn.Sequential(nn.Linear(6, 12), nn.Tanh(), nn.Linear(12, 4))
 
@@ -327,7 +323,7 @@ def mean_beside_a_sum_over_weights() -> Any:
     return given(model, loss)
 
 
-@sound
+@nearly(_SCALING)
 def sum_beside_a_sum_over_weights() -> Any:
     model = nn.Sequential(nn.Linear(6, 12), nn.Tanh(), nn.Linear(12, 4))
 
@@ -338,7 +334,7 @@ def sum_beside_a_sum_over_weights() -> Any:
     return given(model, loss)
 
 
-@sound
+@nearly(_SCALING)
 def similarities_that_are_summed() -> Any:
     model = models.MLP()
 
@@ -349,7 +345,7 @@ def similarities_that_are_summed() -> Any:
     return given(model, loss)
 
 
-@sound
+@nearly(_SCALING, "vacuous")
 def noise_for_each_sample() -> Any:
     model = models.MLP()
 
