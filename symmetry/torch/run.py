@@ -1,4 +1,38 @@
-"""One run of a PyTorch training: fresh objects, and its steps taken one after the other."""
+"""One run of a PyTorch training: fresh objects, and its steps taken one after the other.
+
+Example: a training of a model with two lines.
+
+    def training():
+        model = nn.Linear(2, 1)
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+        def step(i):
+            optimizer.zero_grad()
+            model(torch.ones(1, 2)).sum().backward()
+            optimizer.step()
+        return model, step
+
+    run = begin("training", training, dtype="float64")
+
+      seeds         all shared random generators are seeded, and put back afterwards
+      objects       training() is called. Meanwhile each optimiser that is made is noted: it is not
+                    returned, but its state is part of the run's
+      promotion     weight and bias become float64; in float32 they would stay as they are
+      names         run.parameters: "model.weight", "model.bias"
+      numbers       run.random_states: what the generators have come to belongs to this run alone
+
+    run.step()
+
+      before        the run's random states are set; modes (here: promotion) and hooks are entered
+      zero_grad     nothing to see
+      model(...)    module scope: inside. The input of ones is float32: the operation gets float64
+      backward      on_loss(loss); then the true backward; then after_backward(): both parameters
+                    have received a gradient, so run.trained holds both
+      step          before_update(SGD); the update; after_update(SGD)
+      after         hooks and modes are left, random states are kept, run.taken is 1
+
+    run.loss        the loss that backward was called on: one number
+    run.state()     {"model.weight": ..., "model.bias": ...}, float64; SGD keeps nothing
+"""
 
 from __future__ import annotations
 
