@@ -116,8 +116,8 @@ class TrainingExaminer(Examiner):
         written = self._starts.get("float32")
         try:
             if dtype == "float64" and written is not None and "float32" not in self._broken:
-                refuse_beyond_memory(_PROMOTED * 2 * written.fresh.size)
-            warned = self._starts[dtype].fresh.warnings
+                refuse_beyond_memory(_PROMOTED * 2 * written.baseline.size)
+            warned = self._starts[dtype].baseline.warnings
             self.warnings |= {text: text for text in warned}
         except (SymmetryError, TargetError) as error:
             if dtype == "float32":  # that it cannot be promoted is the same on all ranks
@@ -173,7 +173,7 @@ class TrainingExaminer(Examiner):
             self._starts[blank.dtype] = self._starts[blank.dtype].without_states()
         start = self._starts[blank.dtype]
         try:
-            refuse_beyond_memory(invariant.copies * start.fresh.size)
+            refuse_beyond_memory(invariant.copies * start.baseline.size)
         except SymmetryError as error:
             return replace(blank, kind="not applicable", message=str(error))
         try:

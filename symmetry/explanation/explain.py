@@ -124,7 +124,7 @@ def explain_samples(training: Training, seed: int = 0) -> Explained | None:
     start = TrainingStart(training, "float64", seed)
     if judge_samples(start).violation is None:
         return None
-    count = start.fresh.samples
+    count = start.baseline.samples
     assert count is not None  # else they are not judged
     return explain_exchange(with_samples(start, count), STEPS)
 

@@ -28,7 +28,7 @@ def samples(start: TrainingStart) -> Measurement:
     them alike: those that draw numbers for each sample, and those that take samples together, as
     micro-batches that are normalised, or as pairs.
     """
-    count = start.fresh.samples
+    count = start.baseline.samples
     if count is None or count < 2:
         given = "comes from no DataLoader" if start.target.sequential else _NOT_GIVEN
         note = f"its batch {given}, or has no axis of at least two samples"

@@ -105,7 +105,7 @@ def unaffected(start: TrainingStart, setting: str, words: str, has: str) -> Meas
     Witness: the state moved.
     """
     lacks = Measurement(counted=False, note=f"it has no {has}", applies=False)
-    if setting in LACKED - start.turnable or (setting == "eager" and not start.fresh.compiles):
+    if setting in LACKED - start.turnable or (setting == "eager" and not start.baseline.compiles):
         return lacks
     run = start.begin()
     configuring = run.capability(Configuring)

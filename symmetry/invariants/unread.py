@@ -100,7 +100,7 @@ def _axes(unread: Constant, start: TrainingStart) -> list[int]:
     state, parts = start.result[-1], [p for u in start.groups for p in u.parts if not p.arrays]
     lengths = {state[part.array].shape[part.axis] for part in parts}
     lengths |= {state[part.array].size for part in parts}
-    lengths.add(sum(state[name].size for name in start.fresh.trained))
+    lengths.add(sum(state[name].size for name in start.baseline.trained))
     return [axis for axis, length in enumerate(unread.array.shape) if length in lengths]
 
 
@@ -116,7 +116,7 @@ def _is_of_units(unread: Constant, axes: Sequence[int], start: TrainingStart) ->
         return True
     if max(len(np.unique(array.swapaxes(0, axis), axis=0)) for axis in axes) <= _MARKED:
         return False
-    copied = any(np.array_equal(array, other) for other in start.fresh.state.values())
+    copied = any(np.array_equal(array, other) for other in start.baseline.state.values())
     return unread.backward or unread.varies or copied or bool(np.isin(array, (0, 1)).all())
 
 

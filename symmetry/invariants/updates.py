@@ -90,7 +90,7 @@ def _at_zero_rate(start: TrainingStart) -> Measurement:
     if projected:
         note = f"{next(iter(projected))} moves in step 1 alone, or to zero: clipped or pruned?"
         return Measurement(counted=False, note=note)
-    if not start.fresh.moved.isdisjoint(held):
+    if not start.baseline.moved.isdisjoint(held):
         return Measurement(counted=True)
     true = start.begin(noise=True)  # for longer: a rate may begin at zero
     for _ in range(start.steps):
@@ -135,7 +135,7 @@ def _comes_back(name: str, step: _Step, start: TrainingStart, *, again: bool) ->
     A step that looks ahead for its second loss takes it there and back; a projection that is done
     ``again`` rounds it anew.
     """
-    near = 2 * start.fresh.precision[name] * step.scale.get(name, 0.0)
+    near = 2 * start.baseline.precision[name] * step.scale.get(name, 0.0)
     return (step.backwards > 1 or again) and difference(step.before[name], step.after[name]) <= near
 
 
@@ -164,7 +164,7 @@ def moves(start: TrainingStart) -> Measurement:
     suspects = {n: seen.first[n] for n in still if n in seen.first and largest(seen.first[n]) > 0}
     responses = _responses_of(suspects, start)
     for name, gradient in suspects.items():
-        size, eps = largest(gradient), start.fresh.precision[name]
+        size, eps = largest(gradient), start.baseline.precision[name]
         if size <= max(responses[name], eps * 1e-3):
             continue
         if name not in held:

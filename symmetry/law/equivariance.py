@@ -98,16 +98,16 @@ def repeatable(start: Start) -> Measurement:
 
     Witness: something moved.
     """
-    first = start.first
-    violation = first_difference(first, start.again(), "a second run")
+    first = start.first_run
+    violation = first_difference(first, start.rerun(), "a second run")
     if violation is None:
-        for states in start.others():
+        for states in start.runs_from_other_starts():
             deque(states, maxlen=0)
-        violation = first_difference(first, start.again(), "a run after other ones")
+        violation = first_difference(first, start.rerun(), "a run after other ones")
     counted = has_moved(start.state, first)
     if violation is None:
         return Measurement(counted)
-    message = violation.message + start.remedy
+    message = violation.message + start.repeatability_hint
     violated = Measurement.violated(replace(violation, message=message))
     return replace(violated, counted=counted)
 

@@ -47,7 +47,7 @@ class Start(Protocol):
         """Names and places of the random operations that ``result`` leaves out."""
 
     @property
-    def remedy(self) -> str:
+    def repeatability_hint(self) -> str:
         """What may cure runs that do not repeat themselves: it ends a sentence."""
 
     def at(self, changed: State) -> Self:
@@ -69,11 +69,11 @@ class Start(Protocol):
         """
 
     @property
-    def first(self) -> Iterable[State]:
+    def first_run(self) -> Iterable[State]:
         """The states of a run of the target as it is written."""
 
-    def again(self) -> Iterator[State]:
+    def rerun(self) -> Iterator[State]:
         """Yield the states of another such run; an array is valid until the next state comes."""
 
-    def others(self) -> Iterator[Iterator[State]]:
+    def runs_from_other_starts(self) -> Iterator[Iterator[State]]:
         """Yield runs of the same target from other starts."""

@@ -50,7 +50,7 @@ class StepStart:
 
     attempts = 1
     random = ()
-    remedy = ""
+    repeatability_hint = ""
 
     @property
     def hidden(self) -> int:
@@ -144,11 +144,11 @@ class StepStart:
         return (self._response,)
 
     @property
-    def first(self) -> list[dict[str, Array]]:
+    def first_run(self) -> list[dict[str, Array]]:
         """The states of a run."""
         return list(self.run())
 
-    def again(self) -> Iterator[dict[str, Array]]:
+    def rerun(self) -> Iterator[dict[str, Array]]:
         """Yield the states of another run."""
         return self.run()
 
@@ -160,7 +160,7 @@ class StepStart:
         for changes, shift in perturbations(self.state, self.lr, random):
             yield replace(self, **changes), shift
 
-    def others(self) -> Iterator[Iterator[dict[str, Array]]]:
+    def runs_from_other_starts(self) -> Iterator[Iterator[dict[str, Array]]]:
         """Yield a run of other sizes, and one of the same sizes with other numbers.
 
         Code may keep what it should not under the shape of an array. The other sizes are nearly

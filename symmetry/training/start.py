@@ -42,8 +42,8 @@ _ORDERS, NUDGES, _SAMPLES = 110, 111, 112  # streams of the seed
 States = list[dict[str, Array]]
 
 
-class Fresh(NamedTuple):
-    """What is known of fresh objects and their first steps."""
+class Baseline(NamedTuple):
+    """The baseline: what the first run, on objects as the training makes them, showed."""
 
     state: State  # before the first step
     states: States  # after each of the steps that are judged: the bits that every run must have
@@ -59,7 +59,7 @@ class Fresh(NamedTuple):
     observed: Observed | None  # its losses and tokens, where it is promoted
 
 
-class _Plain(NamedTuple):
+class _NoiselessRun(NamedTuple):
     """A run without the model's random operations."""
 
     states: States
@@ -93,10 +93,10 @@ class TrainingStart:
         return THRESHOLDS[self.dtype]
 
     @property
-    def remedy(self) -> str:
+    def repeatability_hint(self) -> str:
         """What makes sums of GPUs repeatable, where there is one."""
         cure = "; torch.use_deterministic_algorithms(True) makes sums of GPUs repeatable"
-        return cure * self.fresh.on_gpu
+        return cure * self.baseline.on_gpu
 
     def at(self, changed: State) -> TrainingStart:
         """Return the same start with other arrays, and the same units."""
@@ -117,7 +117,7 @@ class TrainingStart:
         other = self._but("random", "scale", "groups", _drawn={})
         if vars(other).pop("_plain", None) is not None:  # what follows from it is small
             vars(other).update(random=self.random, scale=self.scale)
-        vars(other)["fresh"] = self.fresh._replace(states=[])
+        vars(other)["baseline"] = self.baseline._replace(states=[])
         return other
 
     def responding(self, states: Sequence[State], near: Iterable[Sequence[State]]) -> TrainingStart:
@@ -136,13 +136,13 @@ class TrainingStart:
     def _but(self, *kept: str, **fields: Any) -> TrainingStart:
         """Return the same start with other fields; these properties stay, if they are known."""
         other = replace(self, **fields)
-        known = ("fresh", "_plain", "turnable", *kept)
+        known = ("baseline", "_plain", "turnable", *kept)
         vars(other).update({k: vars(self)[k] for k in known if k in vars(self)})
         return other
 
     @cached_property
-    def fresh(self) -> Fresh:
-        """What is known of fresh objects, after their first steps.
+    def baseline(self) -> Baseline:
+        """What the first run showed.
 
         That a step raises, a loss is not finite, or there is neither a loss nor a change, is a
         ``TrainingError``.
@@ -150,11 +150,11 @@ class TrainingStart:
         if self.dtype != "float32":
             return self._taken()
         with heard() as warned:
-            fresh = self._taken()
-        return fresh._replace(warnings=tuple(warned.values()))
+            baseline = self._taken()
+        return baseline._replace(warnings=tuple(warned.values()))
 
-    def _taken(self) -> Fresh:
-        """Return what is known of fresh objects, but for what they warn of."""
+    def _taken(self) -> Baseline:
+        """Take the first run; leave out the warnings."""
         run = self.target.begin(dtype=self.dtype, seed=self.seed)
         start, precision, states, losses = run.state(), run.precision(), [], []
         observed: Observed | None = None
@@ -180,7 +180,7 @@ class TrainingStart:
         on_gpu = platform is not None and platform.on_gpu
         compiles = platform is not None and platform.compiles
         kind = tuple(run.random), run.samples(), on_gpu, compiles
-        return Fresh(start, states, precision, run.trained, moved, size, *kind, (), observed)
+        return Baseline(start, states, precision, run.trained, moved, size, *kind, (), observed)
 
     def _refuse_growth(self, run: Run, start: State, state: State) -> None:
         """Raise TrainingError if the last step has changed a shape, or its loss is not finite."""
@@ -196,7 +196,7 @@ class TrainingStart:
     @cached_property
     def state(self) -> State:
         """The state before the first step."""
-        return {**self.fresh.state, **self.changed}
+        return {**self.baseline.state, **self.changed}
 
     @cached_property
     def result(self) -> States:
@@ -209,9 +209,9 @@ class TrainingStart:
         return self._plain.random
 
     @cached_property
-    def _plain(self) -> _Plain:
+    def _plain(self) -> _NoiselessRun:
         # Of a promoted run every operation is seen, its noise as well.
-        written, random = self.dtype == "float32", self.fresh.random
+        written, random = self.dtype == "float32", self.baseline.random
         if written or random:
             run = self.begin(noise=False)
             states = list(run.states(JUDGED))
@@ -219,8 +219,8 @@ class TrainingStart:
         if not random:
             # The first run is the same; and what torch.compile has made runs only outside of the
             # modes that look for random numbers.
-            states = self.fresh.states or list(self.begin(noise=written).states(JUDGED))
-        return _Plain(states, random)
+            states = self.baseline.states or list(self.begin(noise=written).states(JUDGED))
+        return _NoiselessRun(states, random)
 
     @cached_property
     def turnable(self) -> frozenset[str]:
@@ -248,22 +248,22 @@ class TrainingStart:
         return list(self.begin(changed).states(JUDGED))
 
     @property
-    def first(self) -> States:
+    def first_run(self) -> States:
         """The states of the first run, as the training is written."""
-        return self.fresh.states
+        return self.baseline.states
 
-    def again(self) -> Iterator[State]:
+    def rerun(self) -> Iterator[State]:
         """Yield the states of another run, as the training is written."""
         return self.begin(noise=True).states(JUDGED, copy=False)
 
-    def others(self) -> Iterator[Iterator[State]]:
+    def runs_from_other_starts(self) -> Iterator[Iterator[State]]:
         """Yield a run from another start, which is begun when it is asked for."""
         yield self.begin(self.nearby(0), noise=True).states(JUDGED, copy=False)
 
     @cached_property
     def groups(self) -> tuple[Units, ...]:
         """The groups, with parts in everything that follows the model's arrays."""
-        copies = find_copies(self.state, self.fresh.trained)
+        copies = find_copies(self.state, self.baseline.trained)
         return with_optimizer_state(self.model_units, {**self.state, **self.result[-1]}, copies)
 
     @cached_property
@@ -276,7 +276,7 @@ class TrainingStart:
             units.name: tuple(
                 (mark(self.state[p.array]), replace(p, array="", arrays=()))
                 for p in units.parts
-                if p.array in self.fresh.trained
+                if p.array in self.baseline.trained
             )
             for units in self.groups
         }
@@ -352,7 +352,7 @@ class TrainingStart:
             return found
         for draw in range(known, draws):
             run = self.begin(self.nearby(draw))
-            if draws > DRAWS and not self.fresh.compiles:
+            if draws > DRAWS and not self.baseline.compiles:
                 run.nudge_by(draw)  # results in 16 bits, too
             states = run.states(JUDGED, copy=False)
             for response, state, other in zip(found, self.result, states, strict=True):
@@ -389,8 +389,8 @@ class TrainingStart:
     @property
     def buffers(self) -> frozenset[str]:
         """The arrays of the model that are not trained, such as running statistics."""
-        known = (name for name in self.fresh.state if name.startswith("model."))
-        return frozenset(known) - self.fresh.trained
+        known = (name for name in self.baseline.state if name.startswith("model."))
+        return frozenset(known) - self.baseline.trained
 
     def sample_order(self, count: int, number: int) -> Order:
         """Return an order of samples that mixes them, by its number."""
@@ -417,7 +417,7 @@ class TrainingStart:
 
         By so many times as much on request.
         """
-        eps = {name: times * self.fresh.precision[name] for name in self.fresh.trained}
+        eps = {name: times * self.baseline.precision[name] for name in self.baseline.trained}
         return nearby(self.state, eps, self.scale, Random(self.seed, NUDGES, draw))
 
 

@@ -41,7 +41,7 @@ def test_runs_begin_where_arrays_are_changed_and_others_stay():
     np.testing.assert_array_equal(
         other.begin().state()["model.0.weight"], first.state["model.0.weight"]
     )
-    assert other.fresh is first.fresh
+    assert other.baseline is first.baseline
 
 
 def test_units_lie_in_what_the_optimiser_keeps_as_well():
@@ -88,7 +88,7 @@ def test_noise_is_left_out_where_there_is_any():
 )
 def test_what_cannot_be_checked_is_told(step, message):
     with pytest.raises(TrainingError, match=message):
-        _ = start(step).fresh
+        _ = start(step).baseline
 
 
 def test_differences_of_arrays():
@@ -104,9 +104,9 @@ def test_states_that_were_let_go_come_again():
     start = TrainingStart(FunctionTraining("t", training()), dtype="float32")
     before = start.result
     without = start.without_states()
-    assert not without.fresh.states
+    assert not without.baseline.states
     size = sum(array.nbytes for array in before[-1].values())
-    assert without.fresh.size == start.fresh.size == size
+    assert without.baseline.size == start.baseline.size == size
     assert without.result is not before
     for one, other in zip(before, without.result, strict=True):
         assert identical(one, other)

@@ -16,7 +16,7 @@ NAME = "loss/inputs"
 
 def inputs(start: TrainingStart) -> Measurement:
     """Judge the losses of the first steps; the first violation counts, and all notes are told."""
-    observed = start.fresh.observed
+    observed = start.baseline.observed
     if observed is None or not observed.losses:
         return not_applicable("its steps call no loss function of torch.nn.functional")
     calls = [c for c in observed.losses if any(a.trained for a in c.arguments.values())]

@@ -62,7 +62,7 @@ class Reading:
 
 def next_token(start: TrainingStart) -> Measurement:
     """Judge the losses of the first step whose labels are tokens of a module call."""
-    observed = start.fresh.observed
+    observed = start.baseline.observed
     if observed is None or not observed.tokens:
         return not_applicable("no module is called with whole numbers of shape (batch, tokens)")
     found = shifts(observed.losses, observed.tokens)

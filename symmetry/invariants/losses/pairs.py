@@ -27,7 +27,7 @@ _ONE_BY_ONE = frozenset(
 
 def pairs(start: TrainingStart) -> Measurement:
     """Judge the pairs of outputs and data in the first steps."""
-    observed = start.fresh.observed
+    observed = start.baseline.observed
     if observed is None:
         return not_applicable("its runs show no losses")
     suspects = [pair for pair in observed.pairs if is_suspect(pair)]

@@ -48,7 +48,7 @@ _Gradients = Mapping[str, Array]
 
 def scaling(start: TrainingStart) -> Measurement:
     """Compare the gradient of a batch with that of the same batch twice, if anything is summed."""
-    count = start.fresh.samples
+    count = start.baseline.samples
     if count is None or count < 2:
         return not_applicable("its batch is not given, or has no axis of at least two samples")
     place = _sum_at(start, count)
@@ -145,7 +145,7 @@ def _draws(start: TrainingStart, count: int) -> bool:
 
 def _sum_at(start: TrainingStart, count: int) -> Place | None:
     """Return the line of the first sum over all samples in the first steps."""
-    observed = start.fresh.observed
+    observed = start.baseline.observed
     if observed is None:
         return None
     sums = [

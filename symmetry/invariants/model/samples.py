@@ -16,7 +16,7 @@ _NO_BATCH = "its batch is not known, or has no axis of at least two samples"
 
 def samples(start: TrainingStart) -> Measurement:
     """Replace one sample of a batch, and see in evaluation mode which outputs change."""
-    count = start.fresh.samples
+    count = start.baseline.samples
     trial = start.begin(noise=True).capability(Trial)
     if count is None or count < 2 or trial is None:
         return Measurement(counted=False, note=_NO_BATCH, applies=False)

@@ -1,4 +1,26 @@
-"""One run of a script from its start, suspended between its training steps."""
+"""One run of a script from its start, suspended between its training steps.
+
+Example: which lines of a script run when. The script has a stack of its own; it is suspended inside
+the first call of a trained module behind each update, before that module does anything.
+
+    net = nn.Linear(2, 1)              Execution(...)  runs down to the first call of net below,
+    sgd = SGD(net.parameters(), 0.1)                   in which the script is suspended.
+    for x, y in loader:                                model is net: what sgd holds lies in it.
+        loss = mse(net(x), y)          step()          runs from this call on: forward, backward,
+        loss.backward()                                update, zero_grad, the next batch, and down
+        sgd.step()                                     to the next call of net: one update.
+        sgd.zero_grad()                step()          the second batch: forward, backward, update.
+    torch.save(net, "net.pt")                          The loader has two batches, so the script
+                                                       goes on to its end, and writes into its
+                                                       mirror instead of the folder.
+                                       step()          no update has come: TrainingError.
+                                       close()         its files are removed; a script that is still
+                                                       suspended is ended first, by an exception.
+
+While it runs, the script has its own process state: arguments, folder, modules, streams. While it
+is suspended everything is as before, so several executions take turns. What changes its parameters
+between two steps, as ``Run.load`` does, is what its next forward sees.
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
+import numpy as np
 import pytest
 
 from symmetry.base.errors import TrainingError
@@ -63,3 +66,31 @@ def test_a_module_runs_as_python_does(folder):
     training = script(module="package.train", arguments=["--epochs", "1"])
     assert training.name == "-m package.train --epochs 1"
     assert len(steps_of(training)) == 6
+
+
+EXAMPLE = """
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+net = nn.Linear(2, 1)
+sgd = torch.optim.SGD(net.parameters(), 0.1)
+for x in DataLoader(torch.ones(4, 2), batch_size=2):
+    net(x).sum().backward()
+    sgd.step()
+    sgd.zero_grad()
+torch.save(net.state_dict(), "net.pt")
+"""
+
+
+def test_the_example_happens_as_it_is_told(folder):
+    run = written(folder, EXAMPLE).begin()
+    states = [run.state(), *run.states(2)]
+    assert [*states[0]] == ["model.weight", "model.bias"]
+    weights = [state["model.weight"] for state in states]
+    for before, after in pairwise(weights):
+        np.testing.assert_allclose(after, before - 0.2, rtol=1e-5)  # two samples, a rate of 0.1
+    with pytest.raises(TrainingError, match="it ends after 2 updates"):
+        run.step()
+    run.close()
+    assert not (folder / "net.pt").exists()
