@@ -1,4 +1,4 @@
-"""What is known of a training's units: the groups, and why the other parameter axes have none."""
+"""The coverage of a training: its groups of units, and the reasons for all other parameter axes."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -7,17 +7,17 @@ from typing import Literal
 from symmetry.observe.place import Place
 from symmetry.units.units import Units
 
-# What does not treat units alike: a constant has a number of its own for each of them; a reshape
-# ties entries of different ones; something takes them one by one.
+# Why an operation does not treat units equally: a constant holds a different number for each; a
+# reshape ties entries of different units; the operation takes units one by one.
 Cause = Literal["constant", "reshape", "place"]
 _CONSTANTS = {
     "mul": "multiplies each by a number of its own",
     "add": "adds a number of its own to each",
 }
-# Why the data tell units apart, as the tokens of a vocabulary: nothing is wrong with the step.
+# Reasons that lie in the data, as for the tokens of a vocabulary: nothing is wrong with the step.
 _BY_DATA = {"input", "output", "positions", "fixed by the data"}
 
-Tell = Callable[[str, int, int], None]  # what is being done, its number, and of how many
+Tell = Callable[[str, int, int], None]  # takes a stage of the work, its number, and their number
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Uncovered:
     array
         The parameter's name in the state.
     axis, size
-        The axis, and how many of its slices are meant.
+        The axis, and the number of its slices that have this reason.
     why
         The reason: ``"input"``, ``"output"``, ``"positions"``, ``"fixed by the data"``,
         ``"no gradient"``, ``"a single slice"``, ``"a constant for each"``, ``"tied by a reshape"``,
@@ -44,18 +44,18 @@ class Uncovered:
 
 @dataclass(frozen=True)
 class Unequal:
-    """A layer whose units are not all equal, since an operation does not treat them alike.
+    """A layer whose units are not all equal, since an operation does not treat them equally.
 
     Attributes
     ----------
     module
         Its path in the model.
     units
-        How many it has.
+        The number of its units.
     equal
-        How many of them are equal: the most in one group, or 0.
+        The number of equal ones: the size of the largest group, or 0.
     cause
-        What about the operation does not treat them alike.
+        Why the operation does not treat them equally.
     operation
         Its name, as in ``aten.mul``.
     place
@@ -71,7 +71,7 @@ class Unequal:
 
     @property
     def does(self) -> str:
-        """What the operation does to them, without saying which one it is."""
+        """The effect of the operation on the units, without its line."""
         name = self.operation.rpartition(".")[2].strip("_")
         if self.cause == "constant":
             return _CONSTANTS.get(name, f"has a number of its own for each ({name})")
@@ -80,13 +80,13 @@ class Unequal:
 
     @property
     def why(self) -> str:
-        """What makes them unequal, in a sentence: the line, and what it does."""
+        """The line that makes the units unequal, and its effect."""
         return f"{self.place} {self.does}".strip()
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """The groups of equal units of a training's model, each proved, and the rest of its parameters.
+    """The groups of equal units of a model, each proved, and the rest of its parameters.
 
     Attributes
     ----------
@@ -95,20 +95,20 @@ class Coverage:
     groups
         The groups.
     capacity
-        For each group, how many units there could be: more than there are if one is odd.
+        For each group, how many units could have room: more than it has if one is odd.
     uncovered
         The slices of parameters that belong to no group.
     random
-        The random operations that were seen inside modules, with the user's line.
+        The random operations inside modules, with the user's line.
     no_gradient
         By the name of a group, the numbers of its units that received no gradient in the first
-        steps, as those of dead ReLUs. They are equal to the others all the same.
+        steps, such as dead ReLUs. They still belong to the group.
     without_units
         The layers whose units are not all equal.
     without_gradient
-        The paths of the modules that no gradient reached.
+        The paths of the modules that receive no gradient.
     parameters
-        How many numbers are trained.
+        The number of trained numbers.
     """
 
     model: str

@@ -87,7 +87,7 @@ class GroupSearch:
             place = place + unused if unused else max(size // 2, place + 1)
 
     def _is_group(self, name: str, axis: int, place: int) -> bool:
-        """Return whether a slice or its neighbour lies in a group; the group may be found now."""
+        """Return whether a slice or its neighbour lies in a group: an old one, or a new one."""
         if not self._taken[name, axis].isdisjoint((place, place + 1)):
             return True
         leaf = self._solver.trace.leaves[name]

@@ -1,4 +1,4 @@
-"""Names for groups of units: the module that they belong to, and what they are."""
+"""Names for groups of units: the path of their module, and a noun."""
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence, Set
@@ -11,17 +11,19 @@ from symmetry.units.units import Part, Units
 Shapes = Mapping[str, tuple[int, ...]]
 
 
-def named(groups: Sequence[Units], shapes: Shapes, turned: Set[str] = frozenset()) -> list[Units]:
-    """Return the groups with names, each different, their parts in the order of the state.
+def named(
+    groups: Sequence[Units], shapes: Shapes, output_on_axis_1: Set[str] = frozenset()
+) -> list[Units]:
+    """Return the groups with different names, and with their parts in the order of the state.
 
     Parameters
     ----------
     groups
         Without names.
     shapes
-        Of all arrays, in the order of the state.
-    turned
-        Matrices that make units along their second axis: of embeddings, transposed convolutions.
+        The shapes of all arrays, in the order of the state.
+    output_on_axis_1
+        Weights whose output axis is 1, not 0: embeddings, transposed convolutions.
     """
     order = {name: number for number, name in enumerate(shapes)}
     groups = [
@@ -29,23 +31,25 @@ def named(groups: Sequence[Units], shapes: Shapes, turned: Set[str] = frozenset(
         for u in groups
     ]
     outer = [_surrounding(units, groups) for units in groups]
-    inside: dict[int, set[str]] = {}  # by the number of a group: arrays of units that it holds
-    for units, found in zip(groups, outer, strict=True):
-        if found is not None:
-            inside.setdefault(found[0], set()).update(units.arrays)
+    inside: dict[int, set[str]] = {}  # by the number of a group: arrays of smaller units in its own
+    for units, around in zip(groups, outer, strict=True):
+        if around is not None:
+            inside.setdefault(around[0], set()).update(units.arrays)
 
     def name(number: int) -> str:
-        units, found = groups[number], outer[number]
-        kind = _kind(units, shapes, turned, inside.get(number, set()))
-        if found is None or any(part.arrays for part in groups[found[0]].parts):
-            return f"{_path(units, shapes, turned, kind)} {kind}"
-        whole = Units(name(found[0]), 0, ())
+        units, around = groups[number], outer[number]
+        kind = _kind(units, shapes, output_on_axis_1, inside.get(number, set()))
+        if around is None or any(part.arrays for part in groups[around[0]].parts):
+            return f"{_path(units, shapes, output_on_axis_1, kind)} {kind}"
+        whole = Units(name(around[0]), 0, ())
         if kind == "units" and whole.name.endswith("heads"):
-            taken = _modules(units, shapes, turned, makers=False)
+            taken = _modules(units, shapes, output_on_axis_1, makers=False)
             kind = "value/output dimensions" if taken else "query/key dimensions"
-            if any(len(shapes[part.array]) > 2 for part in units.parts):  # which axis makes them?
+            if any(
+                len(shapes[part.array]) > 2 for part in units.parts
+            ):  # either axis may be output
                 kind = "dimensions"
-        return f"{whole.one} {found[1]} {kind}"
+        return f"{whole.one} {around[1]} {kind}"
 
     names = [name(number) for number in range(len(groups))]
     again = [names[:number].count(text) + 1 for number, text in enumerate(names)]
@@ -55,19 +59,20 @@ def named(groups: Sequence[Units], shapes: Shapes, turned: Set[str] = frozenset(
     ]
 
 
-def _kind(units: Units, shapes: Shapes, turned: Set[str], inside: Set[str]) -> str:
-    """Return what the units are, by where they lie; ``inside``: arrays of others inside of them.
+def _kind(units: Units, shapes: Shapes, output_on_axis_1: Set[str], inside: Set[str]) -> str:
+    """Return the noun for the units, which follows from where they lie.
 
-    An expert has a row of a router, in which nothing lies inside of it; a head has nothing else.
+    ``inside`` are the arrays of smaller units that lie in these. A head consists of its dimensions
+    in all its arrays. An expert has a row of the router as well, which holds no smaller units.
     """
     if any(part.arrays for part in units.parts):
         return "modules"
     deep = any(
         len(shapes[p.array]) > (2 if p.array.endswith(".weight") else 3) for p in units.parts
     )
-    if _rotated(units, shapes):
+    if _are_rotary(units, shapes):
         return "rotary pairs"
-    made = _modules(units, shapes, turned, makers=True)
+    made = _modules(units, shapes, output_on_axis_1, makers=True)
     stacked = any(part.axis == 0 and len(shapes[part.array]) > 2 for part in units.parts)
     experts = stacked and units.selectable
     if any(p.block > 1 and _module(p) in made for p in units.parts):
@@ -76,30 +81,30 @@ def _kind(units: Units, shapes: Shapes, turned: Set[str], inside: Set[str]) -> s
         return "heads" if inside >= {*units.arrays} else "experts"
     if deep:
         return "channels"
-    taken = _modules(units, shapes, turned, makers=False)
+    taken = _modules(units, shapes, output_on_axis_1, makers=False)
     if len({*made}.difference(taken)) > 1 and len({*taken}.difference(made)) > 1:
         return "residual stream"
     axes = [{p.axis for p in units.parts if p.array == array} for array in units.arrays]
-    return "recurrent units" if any(len(found) > 1 for found in axes) else "units"
+    return "recurrent units" if any(len(each) > 1 for each in axes) else "units"
 
 
-def _rotated(units: Units, shapes: Shapes) -> bool:
-    """Return whether units are pairs of dimensions of several heads, to be rotated alike.
+def _are_rotary(units: Units, shapes: Shapes) -> bool:
+    """Return whether units are pairs of dimensions that a rotary embedding rotates, in all heads.
 
-    Then they lie more than once in each matrix: in queries and in keys.
+    Such a pair has several slices in each matrix, of queries and of keys.
     """
     along = [(p.array, p.axis) for p in units.parts if len(shapes[p.array]) == 2 and not p.within]
     return len({*along}) > 1 and all(along.count(slot) > 1 for slot in along)
 
 
-def _path(units: Units, shapes: Shapes, turned: Set[str], kind: str) -> str:
-    """Return the module that makes the units; of several, what their paths begin with, or one.
+def _path(units: Units, shapes: Shapes, output_on_axis_1: Set[str], kind: str) -> str:
+    """Return the path of the module that makes the units.
 
-    Heads are those of the module that both makes and joins them, modules those of a list, or of
-    several names, as in ``q1/q2``. The path of a layer in a sequence, such as ``0``, must not be
-    taken for a number of units.
+    Several modules have the common beginning of their paths, or else the path of the first. Heads
+    belong to the module that both makes and joins them. Modules of a list have its path, others a
+    path as ``q1/q2``. A path such as ``0`` becomes ``layer 0``: it is no number of units.
     """
-    makers = _modules(units, shapes, turned, makers=True)
+    makers = _modules(units, shapes, output_on_axis_1, makers=True)
     modules = [_module(part) for part in units.parts]
     if kind == "rotary pairs":  # frequencies are a buffer of another module
         modules = [_module(part) for part in units.parts if len(shapes[part.array]) > 1]
@@ -117,38 +122,42 @@ def _path(units: Units, shapes: Shapes, turned: Set[str], kind: str) -> str:
     return f"layer {path}" if path.replace(".", "").isdigit() else path
 
 
-def _modules(units: Units, shapes: Shapes, turned: Set[str], *, makers: bool) -> list[str]:
-    """Return the modules whose matrices make the units, or those that take them.
+def _modules(
+    units: Units, shapes: Shapes, output_on_axis_1: Set[str], *, makers: bool
+) -> list[str]:
+    """Return the modules whose matrices make the units, or those whose matrices take them.
 
-    A module with vectors makes the units that lie in one: in its bias. Others have the units that
-    they make along the first axis of their matrix, or along the second if it is turned.
+    A module with vectors makes the units that lie in one of these: its bias. Any other module makes
+    the units along the output axis of its matrix.
     """
     vectors = {_module(part) for part in units.parts if len(shapes[part.array]) == 1}
     biased = {_module(Part(name, 0)) for name, shape in shapes.items() if len(shape) == 1}
 
     def makes(part: Part) -> bool:
         module = _module(part)
-        return module in vectors if module in biased else part.axis == (part.array in turned)
+        return (
+            module in vectors if module in biased else part.axis == (part.array in output_on_axis_1)
+        )
 
     matrices = [part for part in units.parts if len(shapes[part.array]) > 1]
     return [*dict.fromkeys(_module(part) for part in matrices if makes(part) == makers)]
 
 
 def _module(part: Part) -> str:
-    """Return the path of the module that a parameter belongs to, parametrised or not."""
+    """Return the path of the module that a part's parameter belongs to."""
     return module_of(part.array)
 
 
 def module_of(array: str) -> str:
-    """Return the path of the module that an array of the state belongs to."""
+    """Return the path of the module that an array of the state belongs to, parametrised or not."""
     words = array.split(".")[1:]
     end = words.index("parametrizations") if "parametrizations" in words else len(words) - 1
     return ".".join(words[:end])
 
 
 def _surrounding(units: Units, groups: Sequence[Units]) -> tuple[int, int] | None:
-    """Return the smallest group of which one unit holds all of these, and that unit: numbers."""
-    found = [
+    """Return the number of the smallest group of which one unit holds these, and that unit."""
+    around = [
         (number, place)
         for number, other in enumerate(groups)
         if other is not units
@@ -156,11 +165,11 @@ def _surrounding(units: Units, groups: Sequence[Units]) -> tuple[int, int] | Non
             *({*_places_of(part, units.count, other)} for part in units.parts)
         )
     ]
-    return min(found, key=lambda pair: groups[pair[0]].parts[0].block, default=None)
+    return min(around, key=lambda pair: groups[pair[0]].parts[0].block, default=None)
 
 
 def _places_of(part: Part, count: int, other: Units) -> Iterator[int]:
-    """Yield which units of another group hold a part, by its axis or a condition."""
+    """Yield the units of another group that hold a part, by its slices or by its ranges."""
     places = part.places(count)
     ranges = [(part.axis, int(places.min()), int(places.max()) + 1), *part.within]
     for whole in other.parts:

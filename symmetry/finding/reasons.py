@@ -122,15 +122,19 @@ class Reasons:
         if not takes and self._is_last(stuck.node):
             return "output"
         stop = self._stops.find(leaves, stuck)
-        return _REASONS[stop.cause] if stop else self._reason_in_data(slot, stuck.node, stuck.given)
+        return (
+            _REASONS[stop.cause]
+            if stop
+            else self._reason_in_data(slot, stuck.node, stuck.input_actions)
+        )
 
-    def _reason_in_data(self, slot: LeafAxis, node: int, given: tuple[Action, ...]) -> str:
+    def _reason_in_data(self, slot: LeafAxis, node: int, input_actions: tuple[Action, ...]) -> str:
         """Return how slices depend on the data, if an exchange of them got stuck at a node."""
         integers = self._stops.integers(node)
         moves = self.solver.operations.movement(node)
         if moves and not integers.isdisjoint(self._stops.constants.data):
             return "fixed by the data"
-        if self.solver.exchanges_data(node, given):
+        if self.solver.exchanges_data(node, input_actions):
             return "input"
         name, axis = slot
         making = {module_of(layer): making for layer, (making, _) in self.layers.items()}
@@ -139,13 +143,13 @@ class Reasons:
         return "unlike the others" if makes else "positions"
 
     def _stop(self, slot: LeafAxis, places: Sequence[int]) -> Stop | None:
-        """Return what does not treat slices equally; None if they have another reason."""
+        """Return the stop of an exchange of slices; None if they have another reason."""
         unequal = self._reason(slot, places) in _REASONS.values()
         leaves, stuck = self._exchange(slot, places)
         return self._stops.find(leaves, stuck) if unequal and stuck else None
 
     def _tied_units(self, groups: Sequence[Units]) -> Iterator[tuple[LeafAxis, Stop | None]]:
-        """Yield layers whose units have several slices that form no block, and what ties these."""
+        """Yield layers whose units have several slices that form no block, each with their stop."""
         for name, (axis, _) in self.layers.items() if self._stops.reshapes else ():
             own = [u for u in groups if len(u.along(name, axis)) > u.count]
             parts = ((u, p) for u in own for p in u.parts if (p.array, p.axis) == (name, axis))

@@ -118,7 +118,7 @@ class Rehearsal:
     def tolerance(self) -> float:
         """By how much an exchange may change the loss, relative.
 
-        It is a multiple of what one ulp in the parameters changes.
+        It is a multiple of the change that one ulp in the parameters causes.
         """
         random, effects = np.random.default_rng(0), [0.0]
         for _ in range(2):

@@ -1,7 +1,7 @@
 """Units that are whole modules, or slices of stacked arrays: experts, twin critics.
 
-They are guessed by names, and then proved. Following an exchange through the operations does not
-find them: a loop over experts performs other operations for each, and an array becomes another one.
+They are guessed by names, and then proved. The solver does not find them: it swaps slices of one
+array, and here whole arrays are swapped; and a loop performs separate operations for each expert.
 """
 
 import itertools
@@ -21,19 +21,22 @@ def siblings(shapes: Shapes, free: Sequence[tuple[str, int]], holds: Holds) -> I
     Parameters
     ----------
     shapes
-        Of all arrays of the model, by their names.
+        The shapes of all arrays of the model, by name.
     free
-        Arrays and axes that lie in no group: of parameters with a gradient, as a router's, and of
-        buffers.
+        Axes that lie in no group, of parameters with a gradient (as a router's) and of buffers.
     holds
         Proves a group.
     """
-    found: set[frozenset[str]] = set()
+    proved_arrays: set[frozenset[str]] = set()
     taken: set[str] = set()
-    for path, count, fixed in (*_alike(shapes), *_runs(shapes), *_stacked(shapes, free)):
+    for path, count, fixed in (
+        *_same_modules(shapes),
+        *_runs_of_layers(shapes),
+        *_stacked(shapes, free),
+    ):
         arrays = frozenset(name for part in fixed for name in part.names)
         stacked = not fixed[0].arrays
-        if arrays in found or (stacked and not taken.isdisjoint(arrays)):  # in shorter runs
+        if arrays in proved_arrays or (stacked and not taken.isdisjoint(arrays)):  # in shorter runs
             continue
         around = f"{path.rpartition('.')[0] or path}."
         along = defaultdict[str, list[Part]](list)
@@ -46,28 +49,28 @@ def siblings(shapes: Shapes, free: Sequence[tuple[str, int]], holds: Holds) -> I
         if stacked and not proved:
             proved = next(filter(None, (_in_blocks(units, holds) for units in guesses)), [])
         if proved:
-            found.add(arrays)
+            proved_arrays.add(arrays)
             taken.update(proved[0].arrays)
             yield from proved
 
 
 def _choices(along: Sequence[Sequence[Part]]) -> Iterator[tuple[Part, ...]]:
-    """Yield what may be exchanged along, of arrays with one axis or more that fit: by module, all.
+    """Yield parts that may be exchanged along: of one module after the other, then of all.
 
-    A router makes as many numbers as there are experts, and may by chance take as many: it is
-    asked for its first axis, for its last one, and for both.
+    ``along`` holds the fitting axes of each array. A router makes as many numbers as there are
+    experts, and by chance it may take as many, too: its first axis is tried, its last, and both.
     """
     every = [part for parts in along for part in parts]
-    for chosen in ([parts[0] for parts in along], [parts[-1] for parts in along], every):
-        by_module = itertools.groupby(chosen, lambda part: part.array.rpartition(".")[0])
+    for choice in ([parts[0] for parts in along], [parts[-1] for parts in along], every):
+        by_module = itertools.groupby(choice, lambda part: part.array.rpartition(".")[0])
         yield from (tuple(parts) for _, parts in by_module)
-        yield tuple(chosen)
+        yield tuple(choice)
 
 
 def _in_blocks(experts: Units, holds: Holds) -> list[Units]:
-    """Return the groups within the largest blocks of experts that hold, and that of the blocks.
+    """Return the groups of experts in the largest blocks that hold, and the group of the blocks.
 
-    A router may choose blocks of experts first, and only then experts within them.
+    A router may select blocks of experts first, and then experts within them.
     """
     for size in (n for n in range(experts.count // 2, 1, -1) if experts.count % n == 0):
         blocks = experts.count // size
@@ -86,10 +89,11 @@ def _in_blocks(experts: Units, holds: Holds) -> list[Units]:
     return []
 
 
-def _alike(shapes: Shapes) -> Iterator[tuple[str, int, tuple[Part, ...]]]:
-    """Yield the path, number and arrays, side by side, of modules in a module that look the same.
+def _same_modules(shapes: Shapes) -> Iterator[tuple[str, int, tuple[Part, ...]]]:
+    """Yield modules of one module that have arrays of the same names and shapes.
 
-    They are numbered, as in a list, or consist of modules themselves.
+    They are numbered, as in a list, or consist of modules themselves. Each comes with the path of
+    the module around them, their number, and a part for each of their arrays.
     """
     modules: dict[str, dict[str, str]] = defaultdict(dict)
     for name in (name for name in shapes if name.startswith("model.")):
@@ -97,17 +101,17 @@ def _alike(shapes: Shapes) -> Iterator[tuple[str, int, tuple[Part, ...]]]:
         for place in range(2, len(words) + 1):
             if words[place - 1].isdigit() or place < len(words) - 1:
                 modules[".".join(words[:place])][".".join(words[place:])] = name
-    alike: dict[tuple[str, object], list[dict[str, str]]] = defaultdict(list)
+    members_of: dict[tuple[str, object], list[dict[str, str]]] = defaultdict(list)
     for path, arrays in modules.items():
         kind = tuple((rest, shapes[name]) for rest, name in arrays.items())
-        alike[path.rpartition(".")[0], kind].append(arrays)
-    for (path, _), members in alike.items():
+        members_of[path.rpartition(".")[0], kind].append(arrays)
+    for (path, _), members in members_of.items():
         if len(members) > 1:
             yield path, len(members), _side_by_side(members)
 
 
-def _runs(shapes: Shapes) -> Iterator[tuple[str, int, tuple[Part, ...]]]:
-    """Yield the same of runs of layers, where one module holds several networks in turn."""
+def _runs_of_layers(shapes: Shapes) -> Iterator[tuple[str, int, tuple[Part, ...]]]:
+    """Yield the same for runs of layers, if one module holds several networks one after another."""
     modules: dict[str, dict[str, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
     for name in shapes:
         words = name.split(".")
@@ -129,9 +133,10 @@ def _runs(shapes: Shapes) -> Iterator[tuple[str, int, tuple[Part, ...]]]:
 def _stacked(
     shapes: Shapes, free: Sequence[tuple[str, int]]
 ) -> Iterator[tuple[str, int, tuple[Part, ...]]]:
-    """Yield the same of arrays that stack one matrix for each expert along their first axis.
+    """Yield the same for arrays that stack one matrix for each expert along their first axis.
 
-    All of a module belong together, or else of the one that it lies in; and so do their vectors.
+    The stacks of one module belong together, or those of the module around it, and so do vectors of
+    the same length.
     """
     first = [name for name, axis in free if axis == 0 and shapes[name][0] > 1]
     homes = {name: name.rpartition(".")[0] for name in first}

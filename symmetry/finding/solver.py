@@ -40,7 +40,7 @@ class Solver:
     trace
         The trace.
     operations
-        What its operations do to exchanges.
+        The effects of its operations on exchanges.
     """
 
     def __init__(self, trace: Trace) -> None:
@@ -53,10 +53,10 @@ class Solver:
         self._endings = Endings()
 
     def solve(self, leaves: Actions, *, alone: bool = False) -> Solution:
-        """Return actions of leaves that include the given ones and leave the loss unchanged.
+        """Return actions of leaves that include these, and leave the loss unchanged.
 
         It comes with whether the step selects between the units: then the actions swap numbers.
-        ``alone``: nothing else of the given leaves may be swapped.
+        ``alone``: nothing else of these leaves may be swapped.
 
         Raises
         ------
@@ -81,11 +81,11 @@ class Solver:
         self._budget.begin_exchange()
         return self._pullback.leaves({value: action}, {})
 
-    def exchanges_data(self, k: int, given: tuple[Action, ...]) -> bool:
+    def exchanges_data(self, k: int, input_actions: tuple[Action, ...]) -> bool:
         """Return whether a node's outputs would be exchanged if its data were exchanged, too."""
         return any(
             self.operations.forward(k, more) is not None
-            for more in self._candidates.with_data(k, given)
+            for more in self._candidates.with_data(k, input_actions)
         )
 
     @cached_property
@@ -112,11 +112,11 @@ class Solver:
         """
         exchange = Propagation(self.trace, leaves)
         while (k := exchange.next_node()) is not None:
-            outputs, given = self.trace.nodes[k].outputs, exchange.given(k)
-            results = self.operations.forward(k, given)
+            outputs, input_actions = self.trace.nodes[k].outputs, exchange.input_actions(k)
+            results = self.operations.forward(k, input_actions)
             if results is not None:
-                if self._ignores_selection(k, given, results):
-                    raise Stuck(k, given)
+                if self._ignores_selection(k, input_actions, results):
+                    raise Stuck(k, input_actions)
                 exchange.put(dict(zip(outputs, results, strict=True)))
                 more = self._initial_buffers(outputs, exchange.actions, leaves)
             elif self.trace.into_results.isdisjoint(outputs):
@@ -133,13 +133,15 @@ class Solver:
         selects = any(axis == LABELS for a in exchange.actions.values() for axis, _, _ in a)
         return {self.trace.names[i]: a for i, a in leaves.items() if a}, selects
 
-    def _ignores_selection(self, k: int, given: tuple[Action, ...], results: list[Action]) -> bool:
+    def _ignores_selection(
+        self, k: int, input_actions: tuple[Action, ...], results: list[Action]
+    ) -> bool:
         """Return whether integers that a node computes of exchanged values stay as they are.
 
         Top-k, for instance, may have selected other units in this step. After another start it may
-        select one of the two, and what has to be exchanged along then cannot be seen here.
+        select one of the two, and this trace does not show which others it then takes.
         """
-        return any(given) and any(
+        return any(input_actions) and any(
             not action
             and value in self.trace.into_results
             and self.trace.arrays[value].dtype.kind == "i"
@@ -159,14 +161,14 @@ class Solver:
     def _repair(self, k: int, exchange: Propagation, leaves: Actions, fixed: Actions) -> Actions:
         """Return more actions of leaves, under which a node's outputs are exchanged.
 
-        Raises Stuck if there are none. Each repair extends what the leaves do: that way it ends.
+        Raises Stuck if there are none. A repair only adds swaps, so the repairs end.
         """
-        inputs, given = self.trace.nodes[k].inputs, exchange.given(k)
+        inputs, input_actions = self.trace.nodes[k].inputs, exchange.input_actions(k)
         for wanted in itertools.islice(
-            self._candidates.repairs(k, given), max(self._budget.work, 0)
+            self._candidates.repairs(k, input_actions), max(self._budget.work, 0)
         ):
             self._budget.spend_repair()
-            carried = tuple(wanted.get(i, a) for i, a in zip(inputs, given, strict=True))
+            carried = tuple(wanted.get(i, a) for i, a in zip(inputs, input_actions, strict=True))
             if self.operations.forward(k, carried) is None:
                 continue
             new = self._pullback.leaves(wanted, exchange.actions)
@@ -176,4 +178,4 @@ class Solver:
                 continue
             if all(extends(a, leaves.get(i, ())) for i, a in new.items()):
                 return new
-        raise Stuck(k, given)
+        raise Stuck(k, input_actions)

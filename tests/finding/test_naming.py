@@ -29,8 +29,9 @@ SHAPES = {
 }
 
 
-def names(*groups, turned=frozenset()):
-    return [units.name for units in named([Units("", n, p) for n, *p in groups], SHAPES, turned)]
+def names(*groups, output_on_axis_1=frozenset()):
+    units = [Units("", count, parts) for count, *parts in groups]
+    return [each.name for each in named(units, SHAPES, output_on_axis_1)]
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,7 @@ def test_units_are_named_by_the_module_that_makes_them_and_by_what_they_are(coun
 def test_what_several_modules_make_and_take_is_the_residual_stream():
     parts = [Part("model.fc2.weight", 0), Part("model.words.weight", 1)]
     parts += [Part("model.fc1.weight", 1), Part("model.attention.qkv.weight", 1)]
-    assert names((4, *parts), turned={"model.words.weight"}) == ["fc1 residual stream"]
+    assert names((4, *parts), output_on_axis_1={"model.words.weight"}) == ["fc1 residual stream"]
 
 
 def test_what_lies_in_one_head_is_named_after_it():

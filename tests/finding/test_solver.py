@@ -63,7 +63,7 @@ def test_an_exchange_is_stuck_at_the_operation_that_knows_the_unit():
     with pytest.raises(Stuck) as caught:
         solved(trace, "w0", exchanged(1))
     assert caught.value.node == 2
-    assert caught.value.given == (exchanged(1),)
+    assert caught.value.input_actions == (exchanged(1),)
 
 
 @pytest.mark.parametrize(("name", "axis"), [("w0", 0), ("w1", 1), ("b1", 0)])

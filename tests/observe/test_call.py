@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from symmetry.observe.call import Call, Slot, fill
+from symmetry.observe.call import Call, Slot, fill, filler
 from symmetry.observe.place import Place
 
 
@@ -42,3 +42,18 @@ def test_what_has_no_text_cannot_be_written():
 
 def test_arrays_are_filled_into_their_slots():
     assert fill({"x": [Slot(1), (Slot(0), 5)]}, ["a", "b"]) == {"x": ["b", ("a", 5)]}
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        Slot(1),
+        {"x": [Slot(1), (Slot(0), 5)], "y": [2, 3], "z": "text"},
+        ((Slot(0), [Slot(1), Slot(0)], 1.5), {"dim": [0, 1]}),
+        ([1, 2], {}),
+    ],
+)
+def test_a_filler_fills_one_template_many_times(template):
+    filled = filler(template)
+    for arrays in (["a", "b"], ["c", "d"]):
+        assert filled(arrays) == fill(template, arrays)

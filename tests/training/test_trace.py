@@ -36,6 +36,21 @@ def test_what_values_are_made_of_and_what_is_made_of_them():
     assert trace.downstream({1}) == {1, 2}
 
 
+def test_values_from_leaves_and_into_loss_and_results():
+    trace = chain()
+    trace.arrays += [np.ones(2), np.ones(2)]
+    trace.add(Node((3,), (4,), frozenset(), lambda new: [new.get(3, trace.arrays[3])]))
+    trace.leaves["buffer"], trace.finals["buffer"] = 3, 4
+    assert trace.from_leaves == {0, 1, 2, 3, 4}
+    assert trace.into_loss == {0, 1, 2}
+    assert trace.into_results == {0, 1, 2, 3, 4}
+    trace = chain()
+    trace.arrays += [np.ones(2), np.ones(2)]  # a value from outside, of which nothing comes
+    trace.add(Node((0, 3), (4,), frozenset(), lambda new: [new.get(3, trace.arrays[3])]))
+    assert trace.from_leaves == {0, 1, 2, 4}
+    assert trace.into_results == {0, 1, 2}
+
+
 def test_an_operation_is_performed_on_other_arrays():
     trace = chain()
     assert trace.perform(1, {1: np.zeros(2)})[0].tolist() == [1, 1]

@@ -1,4 +1,4 @@
-"""Actions: what an exchange of units does to one array.
+"""Actions: the effect of an exchange of units on one array.
 
 An action is a sorted tuple of factors. A factor ``(axis, pairs, within)`` swaps slices i and j of
 an axis for each pair (i, j). ``within`` limits it to some positions of other axes: it holds pairs

@@ -34,81 +34,84 @@ class Candidates:
         self._operations = operations
         self._trace = operations.trace
 
-    def repairs(self, k: int, given: tuple[Action, ...]) -> Iterator[Actions]:
+    def repairs(self, k: int, input_actions: tuple[Action, ...]) -> Iterator[Actions]:
         """Yield candidates for a node whose outputs are not exchanged as its inputs are.
 
         The last ones are for exchanges that are not limited to positions of other axes.
         """
-        unlimited = tuple(tuple(sorted({(a, p, ()) for a, p, _ in action})) for action in given)
-        for base in dict.fromkeys((given, unlimited)):
+        unlimited = tuple(
+            tuple(sorted({(a, p, ()) for a, p, _ in action})) for action in input_actions
+        )
+        for base in dict.fromkeys((input_actions, unlimited)):
             yield from self._completions(k, _factors(base), base, most=2)
 
     def for_output(
-        self, k: int, q: int, action: Action, given: tuple[Action, ...]
+        self, k: int, q: int, action: Action, input_actions: tuple[Action, ...]
     ) -> Iterator[Actions]:
-        """Yield candidates that may give output q an action, beside those that are given."""
-        exact = self._operations.backward(k, q, action, given)
+        """Yield candidates that may give output q an action, beside the actions that they have."""
+        exact = self._operations.backward(k, q, action, input_actions)
         if exact is not None:
             yield exact
-        known = [(~q, factor) for factor in action]
-        yield from itertools.islice(self._completions(k, known, given, most=1), _PULLS)
+        factors = [(~q, factor) for factor in action]
+        yield from itertools.islice(self._completions(k, factors, input_actions, most=1), _PULLS)
 
-    def with_data(self, k: int, given: tuple[Action, ...]) -> Iterator[tuple[Action, ...]]:
+    def with_data(self, k: int, input_actions: tuple[Action, ...]) -> Iterator[tuple[Action, ...]]:
         """Yield actions of all inputs, of which one that comes from no leaf has a factor more."""
-        for y, factor in self._singles(k, _factors(given), given, data=True):
-            yield (*given[:y], with_factors(given[y], [factor]) or (), *given[y + 1 :])
+        for y, factor in self._singles(k, _factors(input_actions), input_actions, data=True):
+            more = with_factors(input_actions[y], [factor]) or ()
+            yield (*input_actions[:y], more, *input_actions[y + 1 :])
 
     def _completions(
-        self, k: int, known: list[SlotFactor], given: tuple[Action, ...], *, most: int
+        self, k: int, factors: list[SlotFactor], input_actions: tuple[Action, ...], *, most: int
     ) -> Iterator[Actions]:
-        """Yield what is tied to known factors, alone and with up to ``most`` single factors."""
-        yield self._tied(k, known, given)
-        singles = [*itertools.islice(self._singles(k, known, given), _FACTORS)]
+        """Yield the actions tied to factors, alone and with up to ``most`` single factors."""
+        yield self._tied(k, factors, input_actions)
+        singles = [*itertools.islice(self._singles(k, factors, input_actions), _FACTORS)]
         for number in range(1, most + 1):
             for more in itertools.islice(itertools.combinations(singles, number), _FACTORS):
-                yield self._tied(k, [*known, *more], given)
+                yield self._tied(k, [*factors, *more], input_actions)
 
-    def _tied(self, k: int, known: Sequence[SlotFactor], given: tuple[Action, ...]) -> Actions:
-        """Return the actions of all inputs that have an axis tied to one of known factors."""
+    def _tied(
+        self, k: int, factors: Sequence[SlotFactor], input_actions: tuple[Action, ...]
+    ) -> Actions:
+        """Return the actions of all inputs that have an axis tied to one of these factors."""
         inputs = self._trace.nodes[k].inputs
         more: dict[int, list[Factor]] = defaultdict(list)
-        for slot, (axis, pairs, within) in known:
+        for slot, (axis, pairs, within) in factors:
             limits = [(self._operations.tied_axes(k, slot, a), p) for a, p in within]
             for y, a in self._operations.tied_axes(k, slot, axis).items():
                 if y >= 0:
                     own = sorted((tied[y], p) for tied, p in limits if tied.get(y, a) != a)
                     more[y].append((a, pairs, tuple(own)))
-        joined = {inputs[y]: with_factors(given[y], factors) for y, factors in more.items()}
+        joined = {inputs[y]: with_factors(input_actions[y], new) for y, new in more.items()}
         return {i: a for i, a in joined.items() if a}
 
     def _singles(
         self,
         k: int,
-        known: Sequence[SlotFactor],
-        given: tuple[Action, ...],
+        factors: Sequence[SlotFactor],
+        input_actions: tuple[Action, ...],
         *,
         data: bool = False,
     ) -> Iterator[SlotFactor]:
-        """Yield single factors that may belong to known ones: on axes that are not tied to theirs.
+        """Yield single factors that may belong to others, although their axes are not tied.
 
         A factor may be limited to the positions at which the outputs change. ``data``: on inputs
         that come from no leaf.
         """
-        seen: set[SlotFactor] = set()
+        singles: set[SlotFactor] = set()
         targets = self._axes(k, data=data)
-        for (x, (axis, pairs, _)), (y, a) in itertools.product(known, targets):
+        for (x, (axis, pairs, _)), (y, a) in itertools.product(factors, targets):
             shape = self._operations.shape(k, y)
             labels = axis == actions.LABELS and max(map(max, pairs)) < shape[a]
             size = shape[a] if labels else self._operations.shape(k, x)[axis]
             choices = _counterparts(pairs, size, shape[a], same_axis=(x, axis) == (y, a))
-            limits = self._limits(k, given, shape, a) if choices else [()]
+            limits = self._limits(k, input_actions, shape, a) if choices else [()]
             for own, within in itertools.product(choices, limits):
                 single = y, (a, own, within)
-                if single not in seen and with_factors(given[y], [single[1]]) not in (
-                    None,
-                    given[y],
-                ):
-                    seen.add(single)
+                action = with_factors(input_actions[y], [single[1]])
+                if single not in singles and action not in (None, input_actions[y]):
+                    singles.add(single)
                     yield single
 
     def _axes(self, k: int, *, data: bool) -> list[tuple[int, int]]:
@@ -121,19 +124,19 @@ class Candidates:
         ]
 
     def _limits(
-        self, k: int, given: tuple[Action, ...], shape: tuple[int, ...], axis: int
+        self, k: int, input_actions: tuple[Action, ...], shape: tuple[int, ...], axis: int
     ) -> list[Within]:
         """Return limits for a factor along an axis: none, or changed positions of another axis."""
         limits: list[Within] = [()]
         for other in (b for b in range(len(shape)) if b != axis):
-            changed = self._operations.changed_positions(k, given)
+            changed = self._operations.changed_positions(k, input_actions)
             limits += [((other, p),) for n, p in changed if n == shape[other]]
         return limits
 
 
-def _factors(given: Sequence[Action]) -> list[SlotFactor]:
+def _factors(input_actions: Sequence[Action]) -> list[SlotFactor]:
     """Return the factors of all inputs, by slot."""
-    return [(x, factor) for x, action in enumerate(given) for factor in action]
+    return [(x, factor) for x, action in enumerate(input_actions) for factor in action]
 
 
 def _counterparts(pairs: Pairs, size: int, other: int, *, same_axis: bool) -> list[Pairs]:

@@ -15,14 +15,14 @@ class Stuck(Exception):  # noqa: N818
     ----------
     node
         The node that does not treat the units equally; None if it is not known.
-    given
+    input_actions
         The actions of its inputs.
     """
 
-    def __init__(self, node: int | None = None, given: tuple[Action, ...] = ()) -> None:
-        super().__init__(node, given)
+    def __init__(self, node: int | None = None, input_actions: tuple[Action, ...] = ()) -> None:
+        super().__init__(node, input_actions)
         self.node = node
-        self.given = given
+        self.input_actions = input_actions
 
 
 class Endings:
@@ -36,12 +36,12 @@ class Endings:
         self._endings: dict[frozenset[tuple[int, Action]], tuple[Solution | Stuck, float]] = {}
 
     def find(self, leaves: Actions, work: int) -> Solution | None:
-        """Return the solution of an exchange that has come to these actions; None if not known.
+        """Return the solution of an exchange with these actions of leaves; None if there is none.
 
         Raises
         ------
         Stuck
-            If it is known to get stuck.
+            If such an exchange got stuck before.
         """
         ending, most = self._endings.get(frozenset(leaves.items()), (None, 0.0))
         if ending is None or work > most:
@@ -55,7 +55,7 @@ class Endings:
     ) -> None:
         """Keep how an exchange ended for all its repairs: the leaves' actions and the work left.
 
-        ``work`` is what was left in the end.
+        ``work`` was left in the end.
         """
         for leaves, before in repaired:
             self._endings[frozenset(leaves.items())] = ending, before if work <= 0 else math.inf

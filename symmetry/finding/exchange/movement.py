@@ -38,20 +38,20 @@ class Movement:
     outputs: list[Numbers]
     count: int
 
-    def forward(self, given: Sequence[Action]) -> list[Action] | None:
+    def forward(self, input_actions: Sequence[Action]) -> list[Action] | None:
         """Return the actions of the outputs under those of the inputs; None if there are none."""
-        if any(a and i not in self.inputs for i, a in zip(self.values, given, strict=True)):
+        if any(a and i not in self.inputs for i, a in zip(self.values, input_actions, strict=True)):
             return None
-        numbers = self._moved(given)
+        numbers = self._moved(input_actions)
         outputs = [derive(output, numbers[output]) for output in self.outputs]
         return [a for a in outputs if a is not None] if None not in outputs else None
 
-    def backward(self, q: int, action: Action, given: Sequence[Action]) -> Actions | None:
+    def backward(self, q: int, action: Action, input_actions: Sequence[Action]) -> Actions | None:
         """Return the actions of the inputs that give output q an action; None if none do.
 
-        ``given`` are the actions that the inputs have already.
+        ``input_actions`` are the actions that the inputs have already.
         """
-        output, numbers = self.outputs[q], self._moved(given)
+        output, numbers = self.outputs[q], self._moved(input_actions)
         wanted = actions.moved(output, action)
         numbers[output] = wanted
         numbers[0] = 0
@@ -65,11 +65,11 @@ class Movement:
             inputs[i] = derived
         return inputs
 
-    def _moved(self, given: Sequence[Action]) -> Numbers:
+    def _moved(self, input_actions: Sequence[Action]) -> Numbers:
         """Return for each element the number of the one in its place under these actions."""
         numbers = np.arange(self.count)
         for i, own in self.inputs.items():
-            numbers[own] = actions.moved(own, given[self.values.index(i)])
+            numbers[own] = actions.moved(own, input_actions[self.values.index(i)])
         return numbers
 
 

@@ -1,4 +1,7 @@
-"""What the operations of a trace do to exchanges: found by performing them, not by their names."""
+"""The effects of a trace's operations on exchanges, learned by performing them.
+
+No operation is recognised by its name.
+"""
 
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -20,8 +23,8 @@ class Operations:
     """The operations of one trace, each of which can be performed on exchanged inputs.
 
     Inputs and outputs of a node have *slots*: inputs 0, 1, ... and outputs -1, -2, ... in their
-    order, so that slot ``~q`` is output q. ``given`` are the actions of all inputs of a node.
-    Everything is computed once for each question.
+    order, so that slot ``~q`` is output q. ``input_actions`` holds an action for each input.
+    All results are cached.
     """
 
     def __init__(self, trace: Trace) -> None:
@@ -55,38 +58,38 @@ class Operations:
         size = self.shape(k, ~q)[axis]
         return all((~q, axis) not in pair for pair in self.ties(k, size))
 
-    def _forward(self, k: int, given: tuple[Action, ...]) -> list[Action] | None:
+    def _forward(self, k: int, input_actions: tuple[Action, ...]) -> list[Action] | None:
         """Return the actions of a node's outputs under those of its inputs; None if one has none.
 
         Outputs that neither the loss nor a final value is computed from need no action.
         """
         node, outputs = self.trace.nodes[k], list[Action]()
-        if not any(given):
+        if not any(input_actions):
             return [()] * len(node.outputs)
         movement = self.movement(k)
-        if movement is not None and (exact := movement.forward(given)):
+        if movement is not None and (exact := movement.forward(input_actions)):
             return exact
-        results = self.trace.perform(k, self._moved(k, given))
+        results = self.trace.perform(k, self._moved(k, input_actions))
         if results is None:
             return None
         for output, result in zip(node.outputs, results, strict=True):
-            action = derive(self.trace.arrays[output], result, [a for a in given if a])
+            action = derive(self.trace.arrays[output], result, [a for a in input_actions if a])
             if action is None and output in self.trace.into_results:
                 return None
             outputs.append(action or ())
         return outputs
 
     def _backward(
-        self, k: int, q: int, action: Action, given: tuple[Action, ...]
+        self, k: int, q: int, action: Action, input_actions: tuple[Action, ...]
     ) -> Actions | None:
         """Return actions of a node's inputs that give output q an action, if it moves elements."""
         movement = self.movement(k)
-        return None if movement is None else movement.backward(q, action, given)
+        return None if movement is None else movement.backward(q, action, input_actions)
 
-    def _yields(self, k: int, q: int, action: Action, given: tuple[Action, ...]) -> bool:
+    def _yields(self, k: int, q: int, action: Action, input_actions: tuple[Action, ...]) -> bool:
         """Return whether output q of a node has an action if the inputs have these."""
         old = self.trace.arrays[self.trace.nodes[k].outputs[q]]
-        results = self.trace.perform(k, self._moved(k, given))
+        results = self.trace.perform(k, self._moved(k, input_actions))
         return results is not None and same(actions.moved(old, action), results[q])
 
     def _movement(self, k: int) -> Movement | None:
@@ -114,12 +117,12 @@ class Operations:
         return ties
 
     def _changed_positions(
-        self, k: int, given: tuple[Action, ...]
+        self, k: int, input_actions: tuple[Action, ...]
     ) -> list[tuple[int, tuple[int, ...]]]:
         """Return sizes of output axes, each with the positions that change, if some do not."""
         return [
             (size, places)
-            for mask in self._changes(k, self._moved(k, given))
+            for mask in self._changes(k, self._moved(k, input_actions))
             for size, places in zip(mask.shape, positions(mask), strict=True)
             if 0 < len(places) < size
         ]
@@ -133,8 +136,8 @@ class Operations:
             for old, new in zip(olds, news, strict=False)
         ]
 
-    def _moved(self, k: int, given: Sequence[Action]) -> dict[int, Array]:
+    def _moved(self, k: int, input_actions: Sequence[Action]) -> dict[int, Array]:
         """Return the arrays of the inputs that have an action, by position, after it."""
         inputs = self.trace.nodes[k].inputs
         arrays = self.trace.arrays
-        return {x: actions.moved(arrays[inputs[x]], a) for x, a in enumerate(given) if a}
+        return {x: actions.moved(arrays[inputs[x]], a) for x, a in enumerate(input_actions) if a}

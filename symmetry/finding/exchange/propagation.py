@@ -38,6 +38,6 @@ class Propagation:
         """Let a node wait once more."""
         self._waiting.add(k)
 
-    def given(self, k: int) -> tuple[Action, ...]:
+    def input_actions(self, k: int) -> tuple[Action, ...]:
         """Return the actions of a node's inputs."""
         return tuple(self.actions.get(i, ()) for i in self._trace.nodes[k].inputs)

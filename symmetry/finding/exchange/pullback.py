@@ -69,13 +69,15 @@ class Pullback:
         k = self._trace.maker[value]
         node = self._trace.nodes[k]
         q = node.outputs.index(value)
-        given = tuple(decided.get(i, present.get(i, ())) for i in node.inputs)
+        input_actions = tuple(decided.get(i, present.get(i, ())) for i in node.inputs)
         tried: list[Actions] = []
-        for wanted in self._candidates.for_output(k, q, action, given):
+        for wanted in self._candidates.for_output(k, q, action, input_actions):
             if wanted in tried:
                 continue
             tried.append(wanted)
-            inputs = tuple(wanted.get(i, a) for i, a in zip(node.inputs, given, strict=True))
+            inputs = tuple(
+                wanted.get(i, a) for i, a in zip(node.inputs, input_actions, strict=True)
+            )
             if not self._operations.yields(k, q, action, inputs):
                 continue
             attempt = {**decided, value: action}

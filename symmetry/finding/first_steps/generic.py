@@ -17,7 +17,7 @@ from symmetry.finding.first_steps.losses import STEPS, LossSteps
 from symmetry.units.state import Array, State
 
 _SCALES = 0.1, 0.01  # of smaller moves, if a move of scale 1 goes too far
-_ALIVE = 0.75  # times what biases grow by so that units are alive
+_ALIVE = 0.75  # how far biases grow, relative to a random number, so that units are alive
 _LEAST = 1e-9  # relative to the largest: smaller gradients change a loss by rounding only
 _REVIVALS = 3  # times that the biases of dead units grow once more
 

@@ -25,7 +25,7 @@ class Manner(NamedTuple):
     gradient
         The number that the gradients are filled with: a step may need some, or divide by them.
     whole
-        Whether the step goes on after its last loss: the next step may need what comes then.
+        Whether the step goes on after its last loss: the next step may need its results.
     """
 
     gradient: float | None

@@ -62,8 +62,8 @@ def _changes(
     """Yield the values that change with the data, and where they change."""
     new = dict(replaced)
     for k, node in enumerate(trace.nodes):
-        given = {x: new[i] for x, i in enumerate(node.inputs) if i in new}
-        results = trace.perform(k, given) if given else None
+        inputs = {x: new[i] for x, i in enumerate(node.inputs) if i in new}
+        results = trace.perform(k, inputs) if inputs else None
         for value, result in zip(node.outputs, results or (), strict=False):
             old = trace.arrays[value]
             if old.shape == result.shape:

@@ -19,7 +19,7 @@ class Extension:
 
     def __init__(self, proof: Proof, taken: Mapping[tuple[str, int], set[int]]) -> None:
         self._proof, self._taken = proof, taken
-        self._sizes: list[int] = []  # of the groups that were found last
+        self._sizes: list[int] = []  # of the latest groups
 
     def largest_group(self, pair: Units) -> Units | None:
         """Return the largest group of the pair's first unit; None if it has no second one."""

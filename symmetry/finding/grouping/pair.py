@@ -91,7 +91,7 @@ def _is_block(positions: tuple[int, ...], size: int) -> bool:
 
 
 def _runs(pairs: Pairs) -> Iterator[tuple[int, int, int]]:
-    """Yield the first index, stride and length of runs of neighbours that are swapped alike."""
+    """Yield the first index, stride and length of runs of neighbours with one stride."""
     firsts: dict[int, list[int]] = defaultdict(list)
     for i, j in pairs:
         firsts[j - i].append(i)

@@ -75,7 +75,7 @@ def _mixes_axes(old: Shape, new: Shape) -> bool:
 def _transposed(solver: Solver, k: int, trials: Iterator[int]) -> Iterator[Trace]:
     """Yield traces in which two axes are transposed before a reshape, or after it.
 
-    Reshapes of one line are transposed alike: those of queries, keys and values. The inner axes
+    Reshapes of one line are transposed together: those of queries, keys and values. The inner axes
     come first: the first one, which samples usually have, is rarely in the wrong place.
     """
     trace = solver.trace

@@ -1,4 +1,4 @@
-"""The operation that stops an exchange, found by removing whatever may stop it.
+"""The operation that stops an exchange, identified by removing possible causes.
 
 A constant holds a different number for each unit if the exchange of units is completed once the
 constant's entries may be exchanged, too. A reshape ties entries of different units if the exchange
@@ -42,7 +42,7 @@ class Stops:
         self._failures: Counter[object] = Counter()  # by the names of leaves, without numbers
 
     def find(self, leaves: Actions, stuck: Stuck) -> Stop | None:
-        """Return what stops an exchange of leaves; None if it may be the data.
+        """Return the stop of an exchange of leaves; None if it may be the data.
 
         Data tell units apart where these are inputs or positions: the step is not to blame.
         """
