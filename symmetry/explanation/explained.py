@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from symmetry.base.user_code import Phase
-from symmetry.explanation.replay import Script
+from symmetry.explanation.operation.replay import Script
 from symmetry.finding.coverage import Unequal
 
 Outcome = Literal[

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from symmetry.explanation.answer import NOT_THE_CAUSE, ROUNDING, STILL_SPLITS
+from symmetry.explanation.conclusion import NOT_THE_CAUSE, ROUNDING, STILL_SPLITS
 from tests.explanation.steps import (
     FACTOR,
     RNG,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from symmetry.explanation.answer import ROUNDING
+from symmetry.explanation.conclusion import ROUNDING
 from tests.explanation.steps import culprit, explained, run_script, start
 
 REPEATED = "repeated alone: the same unequal result"

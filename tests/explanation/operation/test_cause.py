@@ -7,7 +7,7 @@ import inspect
 import numpy as np
 import pytest
 
-from symmetry.explanation.answer import STAYS_SYMMETRIC
+from symmetry.explanation.conclusion import STAYS_SYMMETRIC
 from tests.explanation.steps import (
     FACTOR,
     add_to_one_entry,
@@ -105,7 +105,7 @@ def test_the_operation_is_named_and_its_script_shows_it(faulty_step, name, group
     found = culprit(faulty_step)
     assert found.operation == name
     assert found.difference.groups == groups
-    assert found.file in ("tests/explanation/test_operation.py", "tests/explanation/steps.py")
+    assert found.file in ("tests/explanation/operation/test_cause.py", "tests/explanation/steps.py")
     assert found.source
     if not found.cause.startswith("unit "):  # one unit alone: there is nothing to make equal
         assert STAYS_SYMMETRIC in found.evidence

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from symmetry.explanation.exchange import Exchange, apart
+from symmetry.explanation.search.exchange import Exchange
+from symmetry.explanation.search.inequality import apart
 from symmetry.observe.place import Places
 from symmetry.observe.tape import Tape
 from symmetry.steps.observe.numpy import observed, observing

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from symmetry.explanation.location import locate
+from symmetry.explanation.search.location import locate
 from symmetry.units.state import Array
 
 RANDOM = np.random.default_rng(0)

@@ -5,86 +5,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from operator import itemgetter
-from typing import Any, Literal
 
 import numpy as np
 
-from symmetry.explanation.location import Location, largest, locate, near, same, tolerance_of
+from symmetry.explanation.search.inequality import Inequality, Key, Piece, apart, roundings
+from symmetry.explanation.search.location import Location, locate, near, same, tolerance_of
 from symmetry.observe.tape import Event
-from symmetry.units.compare import equal
 from symmetry.units.state import Array
 
 _CLEAR = 100  # times what rounding was seen to do: it is none
-
-Key = tuple[int, int]  # the number of an event, the position of an array in it
-
-
-@dataclass
-class Piece:
-    """What an array holds for one unit.
-
-    Attributes
-    ----------
-    index, axis
-        Where in the array; without an index it is the whole array.
-    s, t
-        What is there in the run in which the two units differ, and in the one with them exchanged.
-    tolerance
-        How far rounding may move an entry.
-    name
-        That of the operation, if the array holds this unit alone.
-    r
-        What is there in the run in which all units begin equal.
-    """
-
-    index: int | None
-    axis: int
-    s: Array
-    t: Array
-    tolerance: float
-    name: str | None
-    r: Array | None = None
-
-    def of(self, array: Array) -> Array:
-        """Return what another array holds there."""
-        return array.copy() if self.index is None else array.take(self.index, self.axis)
-
-
-@dataclass(frozen=True)
-class Inequality:
-    """An array that tells the two units apart, although they are equal.
-
-    Attributes
-    ----------
-    kind
-        *differs*: both are there, with other bits; or, of units that are not equal, their exchange
-        does more to the array than exchange what is there. *alone*: the other one has no such
-        operation.
-    key
-        Which array it is, in the run with different units.
-    location
-        Where they are in it.
-    deviation
-        The largest difference of the two.
-    noise
-        How far rounding alone may bring them apart.
-    """
-
-    kind: Literal["differs", "alone"]
-    key: Key
-    location: Location
-    deviation: float = 0.0
-    noise: float = 0.0
-
-    @property
-    def event(self) -> int:
-        """The number of the event, in the run with different units."""
-        return self.key[0]
-
-    @property
-    def jumps(self) -> bool:
-        """Whether the two are further apart than rounding brings them."""
-        return self.kind == "alone" or self.deviation > self.noise
 
 
 @dataclass
@@ -95,7 +24,7 @@ class Exchange:
     ----------
     a, b
         The numbers of the units.
-    noise
+    rounding
         How far rounding moves each array.
     equal
         Whether the two are equal in the run in which all units begin equal, if any do.
@@ -111,7 +40,7 @@ class Exchange:
 
     a: int
     b: int
-    noise: Mapping[Key, float]
+    rounding: Mapping[Key, float]
     equal: bool = True
     locations: dict[Key, Location | None] = field(default_factory=dict)
     pieces: dict[Key, list[Piece]] = field(default_factory=dict)
@@ -120,11 +49,11 @@ class Exchange:
 
     def see(self, key: Key, event: Event, s: Array, t: Array) -> None:
         """Compare an array of the two runs with different units."""
-        noise = self.noise.get(key, 0.0)
-        location = locate(s, t, abs(self.b - self.a), noise)
+        rounding = self.rounding.get(key, 0.0)
+        location = locate(s, t, abs(self.b - self.a), rounding)
         if location is not None and not location.both:
             both, *self.meeting[key] = self._with_the_other(location, event) or [location]
-            location = None if _is_rounding(event, s, t, noise) else both
+            location = None if _is_rounding(event, s, t, rounding) else both
         if key[1] >= event.fresh:  # what a partial write wrote over
             if location is not None and location.both:
                 self.over[key] = location
@@ -137,7 +66,7 @@ class Exchange:
         if location is None or location.kind == "entries":
             return
         name = None if location.both else event.call.name
-        whole = Piece(None, location.axis, s, t, tolerance_of(s, t, noise), name)
+        whole = Piece(None, location.axis, s, t, tolerance_of(s, t, rounding), name)
         indices = [location.i, location.j][: 1 + location.both]
         pieces = [replace(whole, index=index) for index in indices]
         self.pieces[key] = [replace(piece, s=piece.of(s), t=piece.of(t)) for piece in pieces]
@@ -210,21 +139,21 @@ class Exchange:
                 yield self._differs(key, location, piece.r, rows[0])
 
     def _differs(self, key: Key, location: Location, one: Array, other: Array) -> Inequality:
-        noise = max(self.noise.get(key, 0.0), _roundings(one.dtype, one, other))
-        return Inequality("differs", key, location, apart(one, other), noise)
+        rounding = max(self.rounding.get(key, 0.0), roundings(one.dtype, one, other))
+        return Inequality("differs", key, location, apart(one, other), rounding)
 
 
-def _is_rounding(event: Event, s: Array, t: Array, noise: float) -> bool:
+def _is_rounding(event: Event, s: Array, t: Array, rounding: float) -> bool:
     """Return whether an array moves by no more than roundings of what it is made of.
 
     A product of large and small numbers moves by less; so it is no rounding either if it is far
-    above what rounding was seen to do, ``noise``.
+    above what rounding was seen to do, ``rounding``.
     """
     if s.dtype.kind != "f":
         return False
     floats = [h.values for h in event.call.operands if h.values.dtype.kind == "f"]
     moved = abs(s - t).max(initial=0)
-    return bool(moved <= _roundings(s.dtype, *floats)) and not 0 < _CLEAR * noise < moved
+    return bool(moved <= roundings(s.dtype, *floats)) and not 0 < _CLEAR * rounding < moved
 
 
 def _partners(pool: list[tuple[float, Piece]], piece: Piece) -> Iterator[Piece]:
@@ -240,20 +169,3 @@ def _partners(pool: list[tuple[float, Piece]], piece: Piece) -> Iterator[Piece]:
 
 def _sum(array: Array) -> float:
     return float(np.nansum(array, dtype=np.float64))
-
-
-def apart(one: Array, other: Array) -> float:
-    """Return the largest difference; an infinite one if not both are finite."""
-    if one.dtype.kind not in "fc":
-        return float("inf")
-    with np.errstate(all="ignore"):
-        far = abs(one.astype(np.result_type(one, np.float64)) - other)
-    far = np.where(equal(one, other), 0, far)
-    return float(np.nan_to_num(far, nan=np.inf, posinf=np.inf).max(initial=0))
-
-
-def _roundings(dtype: np.dtype[Any], *arrays: Array) -> float:
-    """Return 32 roundings of the largest entry of some arrays; 0 if the dtype has none."""
-    if dtype.kind != "f":
-        return 0.0
-    return 32 * max(map(largest, arrays), default=0.0) * float(np.finfo(dtype).eps)

@@ -76,14 +76,14 @@ class Location:
             array[...] = array.ravel()[source].reshape(array.shape)
 
 
-def locate(s: Array, t: Array, distance: int, noise: float = 0.0) -> Location | None:
+def locate(s: Array, t: Array, distance: int, rounding: float = 0.0) -> Location | None:
     """Find two units in an array, ``t`` in the run with the two exchanged; None if none is there.
 
-    The one lies ``distance`` behind the other in the state; ``noise`` is what rounding may move.
+    The one lies ``distance`` behind the other in the state; ``rounding`` is what rounding may move.
     """
     if s.shape != t.shape or np.array_equal(s, t):
         return None
-    tolerance = tolerance_of(s, t, noise)
+    tolerance = tolerance_of(s, t, rounding)
     moves = _far(s, t, tolerance)
     if not moves.any():
         return None
@@ -106,12 +106,12 @@ def locate(s: Array, t: Array, distance: int, noise: float = 0.0) -> Location | 
     return Location("alone", axis, int(moved[axis][0]), shape=s.shape)
 
 
-def tolerance_of(s: Array, t: Array, noise: float) -> float:
+def tolerance_of(s: Array, t: Array, rounding: float) -> float:
     """Return how far two entries may be apart that are the same up to rounding."""
     if s.dtype.kind not in "fc":
         return 0.0
     scale = max(largest(s), largest(t))
-    return max(noise, scale * _TOLERANCES.get(s.dtype.itemsize, 1e-7))
+    return max(rounding, scale * _TOLERANCES.get(s.dtype.itemsize, 1e-7))
 
 
 def largest(a: Array) -> float:

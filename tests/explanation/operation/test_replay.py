@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from symmetry.base.files import write_all
-from symmetry.explanation.replay import write
+from symmetry.explanation.operation.replay import write
 from symmetry.observe.place import Places
 from symmetry.observe.tape import Tape
 from symmetry.steps.observe.numpy import observed, observing

@@ -1,0 +1,1 @@
+"""The guilty operation: its arrays, its cause, its difference in words, its evidence."""

@@ -1,0 +1,1 @@
+"""The search: which arrays of exchanged runs hold two units, and where they are unequal."""

@@ -1,0 +1,99 @@
+"""Inequalities: arrays that hold other numbers for two units that are equal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from symmetry.explanation.search.location import Location, largest
+from symmetry.units.compare import equal
+from symmetry.units.state import Array
+
+Key = tuple[int, int]  # the number of an event, the position of an array in it
+
+
+@dataclass
+class Piece:
+    """What an array holds for one unit.
+
+    Attributes
+    ----------
+    index, axis
+        Where in the array; without an index it is the whole array.
+    s, t
+        What is there in the run in which the two units differ, and in the one with them exchanged.
+    tolerance
+        How far rounding may move an entry.
+    name
+        That of the operation, if the array holds this unit alone.
+    r
+        What is there in the run in which all units begin equal.
+    """
+
+    index: int | None
+    axis: int
+    s: Array
+    t: Array
+    tolerance: float
+    name: str | None
+    r: Array | None = None
+
+    def of(self, array: Array) -> Array:
+        """Return what another array holds there."""
+        return array.copy() if self.index is None else array.take(self.index, self.axis)
+
+
+@dataclass(frozen=True)
+class Inequality:
+    """An array that tells the two units apart, although they are equal.
+
+    Attributes
+    ----------
+    kind
+        *differs*: both are there, with other bits; or, of units that are not equal, their exchange
+        does more to the array than exchange what is there. *alone*: the other one has no such
+        operation.
+    key
+        Which array it is, in the run with different units.
+    location
+        Where they are in it.
+    deviation
+        The largest difference of the two.
+    rounding
+        How far rounding alone may bring them apart.
+    """
+
+    kind: Literal["differs", "alone"]
+    key: Key
+    location: Location
+    deviation: float = 0.0
+    rounding: float = 0.0
+
+    @property
+    def event(self) -> int:
+        """The number of the event, in the run with different units."""
+        return self.key[0]
+
+    @property
+    def jumps(self) -> bool:
+        """Whether the two are further apart than rounding brings them."""
+        return self.kind == "alone" or self.deviation > self.rounding
+
+
+def apart(one: Array, other: Array) -> float:
+    """Return the largest difference; an infinite one if not both are finite."""
+    if one.dtype.kind not in "fc":
+        return float("inf")
+    with np.errstate(all="ignore"):
+        far = abs(one.astype(np.result_type(one, np.float64)) - other)
+    far = np.where(equal(one, other), 0, far)
+    return float(np.nan_to_num(far, nan=np.inf, posinf=np.inf).max(initial=0))
+
+
+def roundings(dtype: np.dtype[Any], *arrays: Array) -> float:
+    """Return 32 roundings of the largest entry of some arrays; 0 if the dtype has none."""
+    if dtype.kind != "f":
+        return 0.0
+    return 32 * max(map(largest, arrays), default=0.0) * float(np.finfo(dtype).eps)
