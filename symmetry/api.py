@@ -22,6 +22,7 @@ from symmetry.report import compared, explained
 from symmetry.report import units as units_report
 from symmetry.report import verdicts as report
 from symmetry.targets.resolve import resolve_training
+from symmetry.training.events import Epochs
 from symmetry.training.start import JUDGED
 from symmetry.units.state import DTYPES
 from symmetry.units.words import a_kind
@@ -394,6 +395,29 @@ def compare(
     options = {**locals(), "progress": progress or Progress()}
     targets = options.pop("first"), *options.pop("others")
     return Comparison(**vars(session.compare(targets, compared_by.Options(**options))))
+
+
+def watch(script: Target, *, seed: int = 0) -> Epochs:
+    """Run a training script once over whole, shortened epochs; return what it did.
+
+    Parameters
+    ----------
+    script
+        Its path, or what ``symmetry.script`` returns.
+    seed
+        Seed for all random numbers.
+
+    Returns
+    -------
+    Epochs
+        Its events in order, and the loaders, models and optimisers that took part.
+
+    Raises
+    ------
+    SymmetryError
+        If it is no script, or does not train.
+    """
+    return session.watch(script, seed)
 
 
 def record(

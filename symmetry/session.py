@@ -8,7 +8,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from symmetry.base.errors import SymmetryError
+from symmetry.base.errors import SymmetryError, TargetError
 from symmetry.base.names import RECORDED
 from symmetry.checker.plan import Options, Plan, make_plan
 from symmetry.checker.progress import Progress
@@ -23,6 +23,7 @@ from symmetry.explanation.explained import Explained
 from symmetry.law.target import Target
 from symmetry.targets.resolve import resolve, resolve_training
 from symmetry.targets.training import RecordedRun
+from symmetry.training.events import Epochs
 
 Named = str | Callable[..., Any] | Target
 
@@ -55,6 +56,25 @@ def explain_check(plan: Plan, checked: Checked) -> Explained | None:
         if explained is not None:
             return explained if explained.step is not None else None
     return None
+
+
+def watch(script: Named, seed: int) -> Epochs:
+    """Return what a script does in a run over whole epochs.
+
+    Raises
+    ------
+    SymmetryError
+        If it is no script, or raises before its first update.
+    """
+    target = resolve_training(script, "only a script has epochs to watch")
+    try:
+        with closing(target), one_thread():
+            epochs = target.training.epochs(seed)
+    except TargetError as error:
+        raise SymmetryError(str(error)) from None
+    if epochs is None:
+        raise SymmetryError(f"{target.name!r} is a function: only a script has epochs to watch")
+    return epochs
 
 
 def explain(target: Named, **options: Any) -> Explained:

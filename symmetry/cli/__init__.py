@@ -10,14 +10,14 @@ from contextlib import suppress
 import click
 
 from symmetry.base.errors import FAILED, INTERRUPTED, OK, SymmetryError
-from symmetry.cli import check, compare, explain, record, run, units
+from symmetry.cli import check, compare, explain, record, run, units, watch
 from symmetry.cli.screen import say
 
 _LONGEST = 590  # characters of an error: it is one line, and people have to read it
 
 
 @click.group(
-    commands=[each.command for each in (run, check, compare, record, explain, units)],
+    commands=[each.command for each in (run, check, compare, record, explain, units, watch)],
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -5,16 +5,19 @@ An invariant is measured on a start of a training in one precision.
 
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import starmap
 from typing import ClassVar
 
 from symmetry.base import ranks
 from symmetry.invariants import batches, gradient, pins, replicas, resume, updates
+from symmetry.invariants.loop.judgement import Law, measured
+from symmetry.invariants.loop.laws import LAWS as LOOP_LAWS
 from symmetry.invariants.losses import inputs, next_token, pairs, scaling
 from symmetry.invariants.model import evaluation, functions
 from symmetry.invariants.model import samples as model_samples
 from symmetry.invariants.unread import unless_initialised, unless_unread
 from symmetry.law import equivariance
-from symmetry.law.invariant import Invariant
+from symmetry.law.invariant import Invariant, Statement
 from symmetry.law.statements import CLONES, PERMUTATION, REPEATABLE, SAMPLES
 from symmetry.units.state import DTYPES
 
@@ -62,6 +65,11 @@ def _setting(
         dtypes=_WRITTEN,
         copies=8,
     )
+
+
+def _loop(law: Law, said: Statement) -> TrainingInvariant:
+    """Return a law of the loop as an invariant: it is judged on one run over whole epochs."""
+    return TrainingInvariant(**vars(said), measure=measured(law), dtypes=_WRITTEN, runs=1)
 
 
 CATALOGUE: tuple[TrainingInvariant, ...] = (
@@ -273,6 +281,7 @@ CATALOGUE: tuple[TrainingInvariant, ...] = (
         dtypes=_PROMOTED,
         runs=1,
     ),
+    *starmap(_loop, LOOP_LAWS),
     TrainingInvariant(
         name="training/gradient",
         statement="the gradient that backward left is the loss's derivative (float64)",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from symmetry.invariants.loop.judgement import Judgement
 from symmetry.training.events import Copy, Epochs, Restored, Saved
-from symmetry.units.words import count
 
 _CURE = "Take copy.deepcopy(model.state_dict())."
 _SEVERAL = 2  # tensors that one line copies, so that it copies a model
@@ -26,10 +25,11 @@ def copies(epochs: Epochs) -> Judgement:
         if isinstance(event, Restored):
             _judge_restored(event, judgement)
         elif isinstance(event, Saved) and event.taken is not None:
+            since = "an update has" if event.updates == 1 else f"{event.updates} updates have"
             judgement.accuse(
-                f"the state that is saved here was taken at {event.taken}, and "
-                f"{count(event.updates, 'update')} have changed its tensors since: they are the "
-                f"model's own, so that the last weights are saved. {_CURE}",
+                f"the state that is saved at {event.at} was taken here, and {since} changed its "
+                "tensors since: they are the model's own, so that the last weights are saved. "
+                f"{_CURE}",
                 event.taken,
             )
     _note_position(epochs, judgement)

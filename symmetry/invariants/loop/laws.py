@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from symmetry.invariants.loop.attributes import attributes
 from symmetry.invariants.loop.batches import batches
 from symmetry.invariants.loop.copies import copies
@@ -12,75 +10,87 @@ from symmetry.invariants.loop.gradients import gradients
 from symmetry.invariants.loop.judgement import Law
 from symmetry.invariants.loop.modes import modes
 from symmetry.invariants.loop.workers import workers
+from symmetry.law.invariant import Statement
 
+_SCRIPTS = "scripts that train with PyTorch"
+_FAILURE = "goes wrong beyond its first steps"
 
-@dataclass(frozen=True, kw_only=True)
-class LoopLaw:
-    """A law of the loop.
-
-    Attributes
-    ----------
-    law
-        Judges a run over whole epochs.
-    name, statement, reason, witness
-        What the invariant has of these names.
-    """
-
-    law: Law
-    name: str
-    statement: str
-    reason: str
-    witness: str
-
-
-LAWS = (
-    LoopLaw(
-        law=modes,
-        name="loop/modes",
-        statement="a model that is trained in training mode at first stays in it",
-        reason="an evaluation that calls eval() is followed by train()",
-        witness="an update",
+LAWS: tuple[tuple[Law, Statement], ...] = (
+    (
+        modes,
+        Statement(
+            name="loop/modes",
+            statement="a model that is trained in training mode at first stays in it",
+            reason="an evaluation that calls eval() is followed by train()",
+            witness="an update",
+            targets=_SCRIPTS,
+            failure=_FAILURE,
+        ),
     ),
-    LoopLaw(
-        law=evaluation,
-        name="loop/evaluation",
-        statement="a trained model is evaluated in evaluation mode",
-        reason="dropouts make the result random, and running statistics learn from the data",
-        witness="a loader whose batches lead to no backward",
+    (
+        evaluation,
+        Statement(
+            name="loop/evaluation",
+            statement="a trained model is evaluated in evaluation mode",
+            reason="dropouts make the result random, and running statistics learn from the data",
+            witness="a loader whose batches lead to no backward",
+            targets=_SCRIPTS,
+            failure=_FAILURE,
+        ),
     ),
-    LoopLaw(
-        law=copies,
-        name="loop/copies",
-        statement="states that are restored or saved are copies of the model's",
-        reason="what shares the model's memory changes with each update",
-        witness="a state that is restored or saved",
+    (
+        copies,
+        Statement(
+            name="loop/copies",
+            statement="states that are restored or saved are copies of the model's",
+            reason="what shares the model's memory changes with each update",
+            witness="a state that is restored or saved",
+            targets=_SCRIPTS,
+            failure=_FAILURE,
+        ),
     ),
-    LoopLaw(
-        law=batches,
-        name="loop/batches",
-        statement="updates see other batches, orders and random numbers than those before",
-        reason="nothing is learnt from the same ones again, and seeds are set once",
-        witness="a DataLoader, or a seed",
+    (
+        batches,
+        Statement(
+            name="loop/batches",
+            statement="updates see other batches, orders and random numbers than those before",
+            reason="nothing is learnt from the same ones again, and seeds are set once",
+            witness="a DataLoader, or a seed",
+            targets=_SCRIPTS,
+            failure=_FAILURE,
+        ),
     ),
-    LoopLaw(
-        law=workers,
-        name="loop/workers",
-        statement="workers draw different random numbers, and share an iterable data set",
-        reason="each has a copy of the data set, with the generators in it",
-        witness="a loader with two workers",
+    (
+        workers,
+        Statement(
+            name="loop/workers",
+            statement="workers draw different random numbers, and share an iterable data set",
+            reason="each has a copy of the data set, with the generators in it",
+            witness="a loader with two workers",
+            targets=_SCRIPTS,
+            failure=_FAILURE,
+        ),
     ),
-    LoopLaw(
-        law=gradients,
-        name="loop/gradients",
-        statement="gradients are clipped and read by an update before they are cleared",
-        reason="a backward or a clip that no update reads does nothing",
-        witness="a backward",
+    (
+        gradients,
+        Statement(
+            name="loop/gradients",
+            statement="gradients are clipped and read by an update before they are cleared",
+            reason="a backward or a clip that no update reads does nothing",
+            witness="a backward",
+            targets=_SCRIPTS,
+            failure=_FAILURE,
+        ),
     ),
-    LoopLaw(
-        law=attributes,
-        name="loop/attributes",
-        statement="attributes that are set on parameters, modules and optimisers are there",
-        reason="Python lets any attribute be set, and PyTorch does not read it",
-        witness="an update",
+    (
+        attributes,
+        Statement(
+            name="loop/attributes",
+            statement="attributes that are set on parameters, modules and optimisers are there",
+            reason="Python lets any attribute be set, and PyTorch does not read it",
+            witness="an update",
+            targets=_SCRIPTS,
+            failure=_FAILURE,
+        ),
     ),
 )

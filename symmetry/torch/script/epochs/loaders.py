@@ -287,7 +287,7 @@ class Loaders:
         others: list[str] = []
         for known in self._known:
             (shortened if known.cut else others).append(f"the loader made at {known.at}")
-        return tuple(shortened), tuple(f"{text}: it ended by itself" for text in others)
+        return tuple(shortened), tuple(others)
 
 
 def _kinds(kind: type) -> Iterator[type]:

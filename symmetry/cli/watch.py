@@ -1,0 +1,44 @@
+"""``symmetry watch``: run a script over whole, shortened epochs, and show what it does."""
+
+from pathlib import Path
+
+import click
+
+from symmetry.base.errors import OK
+from symmetry.cli.isolation.parent import Isolated
+from symmetry.cli.options import FROM_ZERO, PATH, option
+from symmetry.cli.screen import current, say, terminal
+
+
+@click.command("watch", cls=Isolated, short_help="Show what a training script does, in order.")
+@click.argument("name")
+@option("--seed", "N", "Seed for all random numbers.", 0, FROM_ZERO)
+@option("--output", "FILE", "Write a page with a picture there (.html).", kind=PATH)
+def command(name: str, seed: int, output: Path | None) -> int:
+    """Run a training script once, and show what it does in which order.
+
+    NAME is a script, as `symmetry check` takes it; its arguments follow --. Each epoch ends after
+    two batches, and the run after 40 updates or half a minute, in a mirror of the script's folder.
+
+    The timeline has the epochs, batches, calls of models with their mode, backwards, clips,
+    updates with learning rates, schedulers, evaluations and checkpoints, each with its line. What
+    repeats stands once. Nothing is judged: `symmetry check` does that.
+
+    Exit status: 0 the timeline is printed, 2 the command could not do its work.
+    """
+    from symmetry.api import watch
+    from symmetry.base.files import writable_files, write_all
+    from symmetry.report.timeline import lines
+    from symmetry.report.timeline_page import to_page
+
+    writable_files(output)
+    current().enter(name)
+    with terminal():
+        current().doing("whole epochs", 0, None)
+        epochs = watch(name, seed=seed)
+    for line in lines(epochs):
+        say(line)
+    if output is not None:
+        write_all({output: to_page(epochs)})
+        say(f"wrote {output}")
+    return OK

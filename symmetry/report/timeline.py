@@ -1,0 +1,267 @@
+"""What a script did in a run over whole epochs, as a table: it judges nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import singledispatch
+
+from symmetry.observe.place import Place
+from symmetry.training.events import (
+    Backward,
+    Batch,
+    Called,
+    Clipped,
+    Epochs,
+    Event,
+    Exhausted,
+    Loader,
+    Misspelt,
+    Model,
+    Restored,
+    Saved,
+    Scheduled,
+    Seeded,
+    Switched,
+    Updated,
+)
+from symmetry.units.words import count
+
+_LONGEST = 60  # steps in a block that repeats
+_INDENT = 3
+
+
+@dataclass(frozen=True)
+class Step:
+    """A line of a timeline: where, what, and the learning rates, which change from time to time."""
+
+    at: Place
+    text: str
+    rates: tuple[float, ...] = field(default=(), compare=False)
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """Steps that come several times one after the other."""
+
+    times: int
+    steps: tuple[Step | Repeated, ...]
+
+
+Node = Step | Repeated
+
+
+def lines(epochs: Epochs) -> Iterator[str]:
+    """Yield the text that ``symmetry watch`` prints."""
+    updates = count(len(epochs.of(Updated)), "update")
+    yield f"{epochs.name}: {updates}, ended: {epochs.ended}"
+    for heading, rows in tables(epochs):
+        yield from ("", heading)
+        yield from _aligned(rows)
+    yield from ("", "timeline")
+    yield from _indented(fold(steps(epochs)), 1)
+
+
+def tables(epochs: Epochs) -> Iterator[tuple[str, list[tuple[str, ...]]]]:
+    """Yield what took part: a heading, and rows."""
+    if epochs.models:
+        yield "models", [_model_row(model) for model in epochs.models]
+    if epochs.optimizers:
+        yield (
+            "optimisers",
+            [(o.kind, count(o.parameters, "parameter tensor")) for o in epochs.optimizers],
+        )
+    if epochs.loaders:
+        yield "loaders", [_loader_row(epochs, loader) for loader in epochs.loaders]
+    if epochs.copies:
+        yield (
+            "copies",
+            [(copy.name, f"follows {copy.of}", _range(copy.weights)) for copy in epochs.copies],
+        )
+    rows: list[tuple[str, ...]] = [(text, "ended early") for text in epochs.shortened]
+    rows += [(text, "ended by itself") for text in epochs.unshortened]
+    if rows:
+        yield "epochs", rows
+
+
+def _model_row(model: Model) -> tuple[str, ...]:
+    return (
+        model.name,
+        count(model.parameters, "parameter"),
+        "trained" if model.is_trained else "not trained",
+        count(model.dropouts, "dropout"),
+        f"{count(model.statistics, 'module')} with running statistics",
+    )
+
+
+def _loader_row(epochs: Epochs, loader: Loader) -> tuple[str, ...]:
+    samples = "" if loader.samples is None else count(loader.samples, "sample")
+    batches = "" if loader.batches is None else count(loader.batches, "batch", "batches")
+    return (
+        f"loader {loader.number}",
+        str(loader.at),
+        "trains" if loader.number in epochs.training_loaders else "evaluates",
+        loader.data,
+        samples,
+        batches,
+        "shuffled" if loader.shuffles else loader.sampler,
+        count(loader.workers, "worker"),
+    )
+
+
+def steps(epochs: Epochs) -> list[Step]:
+    """Return a step for each event that says something."""
+    found = (Step(e.at, *_described(e, epochs)) for e in epochs.events)
+    return [step for step in found if step.text]
+
+
+def fold(nodes: Sequence[Node]) -> list[Node]:
+    """Let blocks that repeat stand once, the short ones first, so that they nest."""
+    folded = [*nodes]
+    for length in range(1, _LONGEST + 1):
+        folded = _folded(folded, length)
+    return folded
+
+
+def _folded(nodes: list[Node], length: int) -> list[Node]:
+    found: list[Node] = []
+    begin = 0
+    while begin < len(nodes):
+        block, times = nodes[begin : begin + length], 1
+        while nodes[begin + times * length : begin + (times + 1) * length] == block:
+            block = [*map(_merged, block, nodes[begin + times * length :])]
+            times += 1
+        if times > 1:
+            found.append(Repeated(times, tuple(block)))
+            begin += times * length
+        else:
+            found.append(nodes[begin])
+            begin += 1
+    return found
+
+
+def _merged(node: Node, other: Node) -> Node:
+    """Return one node for two that are equal: with the learning rates of both."""
+    if isinstance(node, Step) and isinstance(other, Step):
+        return replace(node, rates=(*node.rates, *other.rates))
+    assert isinstance(node, Repeated)
+    assert isinstance(other, Repeated)
+    return Repeated(node.times, tuple(map(_merged, node.steps, other.steps)))
+
+
+def _indented(nodes: Sequence[Node], depth: int) -> Iterator[str]:
+    indent = " " * _INDENT * depth
+    for node in nodes:
+        if isinstance(node, Repeated):
+            yield f"{indent}{node.times} times"
+            yield from _indented(node.steps, depth + 1)
+        else:
+            yield f"{indent}{node.at!s:<22}  {node.text}{_rates(node.rates)}"
+
+
+def _rates(rates: Sequence[float]) -> str:
+    return f", rate {_range(rates)}" if rates else ""
+
+
+def _range(numbers: Sequence[float]) -> str:
+    """Return the first, the largest or smallest between, and the last of some numbers."""
+    if not numbers:
+        return ""
+    first, last = numbers[0], numbers[-1]
+    inner = [n for n in numbers if not min(first, last) <= n <= max(first, last)]
+    parts = dict.fromkeys([first, *inner[:1], last])
+    return " to ".join(f"{number:.4g}" for number in parts)
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+        yield f"   {'  '.join(cells)}".rstrip()
+
+
+def _described(event: Event, epochs: Epochs) -> tuple[str, tuple[float, ...]]:
+    return (_text(event, epochs), event.rates if isinstance(event, Updated) else ())
+
+
+@singledispatch
+def _text(event: Event, epochs: Epochs) -> str:
+    """Return what an event says to a person; nothing if it goes without saying."""
+    del event, epochs
+    return ""
+
+
+@_text.register
+def _(event: Batch, epochs: Epochs) -> str:
+    del epochs
+    return f"batch of loader {event.loader} ({', '.join(event.shapes)})"
+
+
+@_text.register
+def _(event: Exhausted, epochs: Epochs) -> str:
+    del epochs
+    return f"loader {event.loader}: the epoch {'is cut here' if event.cut else 'ends'}"
+
+
+@_text.register
+def _(event: Called, epochs: Epochs) -> str:
+    mode = "training" if event.training else "evaluation"
+    gradient = "with" if event.gradient else "without"
+    name, shapes = epochs.models[event.model].name, ", ".join(event.shapes)
+    return f"{name}({shapes}) in {mode} mode, {gradient} gradients"
+
+
+@_text.register
+def _(event: Backward, epochs: Epochs) -> str:
+    del epochs
+    made = event.operation.partition("Backward")[0]
+    return f"backward of {made}" if made else "gradients by autograd.grad"
+
+
+@_text.register
+def _(event: Clipped, epochs: Epochs) -> str:
+    del epochs
+    return f"{count(event.gradients, 'gradient')} clipped to {event.limit:g}"
+
+
+@_text.register
+def _(event: Updated, epochs: Epochs) -> str:
+    kind = next((o.kind for o in epochs.optimizers if o.number == event.optimizer), "optimiser")
+    several = f" of {len(event.backwards)} backwards" if len(event.backwards) > 1 else ""
+    return f"update by {kind}{several}"
+
+
+@_text.register
+def _(event: Scheduled, epochs: Epochs) -> str:
+    del epochs
+    return f"{event.kind} steps"
+
+
+@_text.register
+def _(event: Switched, epochs: Epochs) -> str:
+    return f"{epochs.models[event.model].name}.{'train' if event.training else 'eval'}()"
+
+
+@_text.register
+def _(event: Seeded, epochs: Epochs) -> str:
+    del epochs
+    return f"{event.generator} is seeded"
+
+
+@_text.register
+def _(event: Restored, epochs: Epochs) -> str:
+    del epochs
+    how = "load_state_dict" if event.model is not None else "copies"
+    return f"{how}: {count(event.tensors, 'tensor')}"
+
+
+@_text.register
+def _(event: Saved, epochs: Epochs) -> str:
+    del epochs
+    return f"torch.save ({', '.join(event.keys)})" if event.position else "torch.save"
+
+
+@_text.register
+def _(event: Misspelt, epochs: Epochs) -> str:
+    del epochs
+    return f"{event.owner} gets {event.name} = {event.value}"

@@ -1,0 +1,114 @@
+"""The timeline of a script as a page: a picture of its events, and the tables below."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jinja2 import Environment, PackageLoader
+
+from symmetry.report.timeline import lines, tables
+from symmetry.training.events import (
+    Backward,
+    Batch,
+    Called,
+    Clipped,
+    Epochs,
+    Event,
+    Restored,
+    Saved,
+    Scheduled,
+    Switched,
+    Updated,
+)
+
+_WIDTH, _LEFT, _LANE, _MOST = 1100, 230, 24, 900  # pixels; and events that are drawn
+_COLOURS = {
+    "training": "#2b6cb0",
+    "evaluation": "#dd8a1f",
+    "other": "#4a5568",
+    "update": "#2f855a",
+}
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A mark of a picture: where it is, its colour, and what it says when it is pointed at."""
+
+    x: float
+    lane: int
+    colour: str
+    title: str
+
+
+def to_page(epochs: Epochs) -> str:
+    """Return the page as HTML; it needs no other file."""
+    environment = Environment(loader=PackageLoader("symmetry.report"), autoescape=True)
+    lanes, marks = picture(epochs)
+    return environment.get_template("timeline.html.jinja").render(
+        epochs=epochs,
+        lanes=lanes,
+        marks=marks,
+        rates=_rates(epochs),
+        tables=[*tables(epochs)],
+        text="\n".join(lines(epochs)),
+        width=_WIDTH,
+        left=_LEFT,
+        lane=_LANE,
+        colours=_COLOURS,
+    )
+
+
+def picture(epochs: Epochs) -> tuple[list[str], list[Mark]]:
+    """Return the names of the lanes, and the marks in them, from left to right in time."""
+    lanes: dict[str, int] = {}
+    marks: list[Mark] = []
+    for number, event in enumerate(epochs.events[:_MOST]):
+        if found := _lane_of(event, epochs):
+            name, colour, title = found
+            lane = lanes.setdefault(name, len(lanes))
+            marks.append(Mark(_x(number, epochs), lane, colour, f"{title} ({event.at})"))
+    return [*lanes], marks
+
+
+def _x(number: int, epochs: Epochs) -> float:
+    shown = min(len(epochs.events), _MOST)
+    return _LEFT + (number + 0.5) * (_WIDTH - _LEFT) / max(shown, 1)
+
+
+def _lane_of(event: Event, epochs: Epochs) -> tuple[str, str, str] | None:
+    """Return the lane of an event, its colour, and a few words; None if it has none."""
+    if isinstance(event, Batch):
+        trains = event.loader in epochs.training_loaders
+        colour = _COLOURS["training" if trains else "evaluation"]
+        return f"batches of loader {event.loader}", colour, ", ".join(event.shapes)
+    if isinstance(event, Called | Switched):
+        name = epochs.models[event.model].name
+        mode = "training" if event.training else "evaluation"
+        if isinstance(event, Switched):
+            return f"{name}: train(), eval()", _COLOURS[mode], f"{mode} mode"
+        gradient = "with" if event.gradient else "without"
+        return f"calls of {name}", _COLOURS[mode], f"{mode} mode, {gradient} gradients"
+    other = _COLOURS["other"]
+    if isinstance(event, Updated):
+        rates = ", ".join(f"{rate:.4g}" for rate in event.rates)
+        return "updates", _COLOURS["update"], f"update {event.update}, rate {rates}"
+    if isinstance(event, Backward):
+        return "backwards", other, event.operation
+    if isinstance(event, Clipped):
+        return "clips", other, f"to {event.limit:g}"
+    if isinstance(event, Scheduled):
+        return "schedulers", other, event.kind
+    if isinstance(event, Saved | Restored):
+        return "states saved, restored", other, type(event).__name__.lower()
+    return None
+
+
+def _rates(epochs: Epochs) -> list[tuple[float, float, float]]:
+    """Return the largest learning rate of each update: where, its share of the top, the rate."""
+    rates = [
+        (_x(number, epochs), max(event.rates, default=0.0))
+        for number, event in enumerate(epochs.events[:_MOST])
+        if isinstance(event, Updated)
+    ]
+    top = max((rate for _, rate in rates), default=0.0) or 1.0
+    return [(x, rate / top, rate) for x, rate in rates]

@@ -1,0 +1,1 @@
+"""The laws of the loop, on events and on scripts."""

@@ -1,0 +1,71 @@
+"""When batches, orders and random numbers come again, and when that is as it should be."""
+
+from __future__ import annotations
+
+from symmetry.invariants.loop.batches import batches
+from symmetry.training.events import Backward, Batch, Called, Exhausted, Seeded, Updated
+from tests.invariants.loop.made import at, epochs, event, loader
+
+ORDER = tuple(range(8))
+
+
+def epoch(iterator, order, *, optimizer=0, digest=""):
+    given = {"iterator": iterator, "order": order, "digest": digest or str(iterator)}
+    end = (event(Updated, 8, optimizer=optimizer), event(Exhausted, iterator=iterator))
+    return event(Batch, 4, **given), event(Called), event(Backward), *end
+
+
+def test_the_first_batch_again_and_again_is_accused():
+    steps = [each for n in range(4) for each in epoch(n, None, digest="same")]
+    (accusation,) = batches(epochs(*steps)).accusations
+    assert accusation.at == at(4)
+    assert accusation.text.startswith("every update sees the first of 32 batches")
+    one = (loader(0, batches=1), loader(1))
+    assert not batches(epochs(*steps, loaders=one)).accusations
+
+
+def test_two_shuffled_epochs_in_one_order_are_accused():
+    events = (*epoch(0, ORDER), *epoch(1, ORDER))
+    (accusation,) = batches(epochs(*events)).accusations
+    assert accusation.at == at(90)
+    assert "Seed random numbers once" in accusation.text
+    distributed = (loader(0, sampler="DistributedSampler"), loader(1))
+    (accusation,) = batches(epochs(*events, loaders=distributed)).accusations
+    assert "set_epoch(epoch)" in accusation.text
+
+
+def test_orders_may_be_equal_without_shuffling_and_for_another_optimiser():
+    events = (*epoch(0, ORDER), *epoch(1, ORDER))
+    assert not batches(epochs(*events, loaders=(loader(0, shuffles=False),))).accusations
+    others = (*epoch(0, ORDER), *epoch(1, ORDER, optimizer=1))
+    assert not batches(epochs(*others)).accusations
+    assert not batches(epochs(*epoch(0, ORDER), *epoch(1, ORDER[::-1]))).accusations
+
+
+def seeded(after, *, optimizer=0):
+    states = {"PyTorch": "seed"}
+    return (
+        event(Seeded, 2, generator="PyTorch", states=states),
+        event(Called),
+        event(Backward),
+        event(Updated, optimizer=optimizer, states={"PyTorch": after}),
+    )
+
+
+def test_a_seed_in_the_loop_is_accused_where_it_is_set():
+    (accusation,) = batches(epochs(*seeded("drawn"), *seeded("drawn"))).accusations
+    assert accusation.at == at(2)
+    assert accusation.text.startswith("PyTorch's random numbers are seeded in the loop")
+
+
+def test_a_seed_that_no_update_draws_from_and_one_of_another_training_are_sound():
+    assert not batches(epochs(*seeded("seed"), *seeded("seed"))).accusations
+    assert not batches(epochs(*seeded("drawn"), *seeded("drawn", optimizer=1))).accusations
+
+
+def test_batches_of_one_class_each_have_a_note():
+    sorted_ = (loader(0, shuffles=False, classes=("0", "1", "3")),)
+    (note,) = batches(epochs(*epoch(0, None), loaders=sorted_)).notes
+    assert (note.name, note.line) == ("loop/shuffle", 90)
+    one = (loader(0, shuffles=False, classes=("0", "0", "0")),)
+    assert not batches(epochs(*epoch(0, None), loaders=one)).notes

@@ -1,0 +1,110 @@
+"""Which backwards, clips and updates are accused or noted."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from symmetry.invariants.loop.gradients import gradients
+from symmetry.training.events import (
+    Backward,
+    Batch,
+    Cleared,
+    Clipped,
+    Exhausted,
+    Scheduled,
+    Updated,
+)
+from tests.invariants.loop.made import at, epochs, event, loader
+
+
+def lost(number, *between):
+    return event(Backward, 6, number=number), *between, event(Cleared, 9, lost=(number,))
+
+
+def test_backwards_that_are_cleared_unread_are_accused():
+    (accusation,) = gradients(epochs(*lost(0), *lost(1), event(Backward, number=2))).accusations
+    assert accusation.at == at(6)
+    assert accusation.text.startswith(
+        "the gradients of this backward() are cleared (train.py:9) before any update has read "
+        "them, 2 times in 3 backwards"
+    )
+    assert not gradients(epochs(*lost(0))).accusations  # it may be a trial
+
+
+def test_a_window_that_the_end_of_an_epoch_leaves_open_has_a_note():
+    judgement = gradients(epochs(*lost(0, event(Exhausted))))
+    assert [note.name for note in judgement.notes] == ["loop/window"]
+    cut = gradients(epochs(*lost(0, event(Exhausted, cut=True))))
+    assert not judgement.accusations
+    assert (cut.accusations, cut.notes) == ([], [])
+
+
+def clips(read=(), **facts):
+    steps = []
+    for number in range(2):
+        steps += [event(Backward, number=number), event(Clipped, 7, number=number, **facts)]
+        steps += [event(Updated, clips=read)]
+    return epochs(*steps)
+
+
+@pytest.mark.parametrize(
+    ("facts", "text"),
+    [
+        ({}, "gradients are clipped after step()"),
+        ({"gradients": 0}, "no parameter has a gradient yet"),
+        ({"gradients": 0, "is_exhausted": True}, "was used up before"),
+    ],
+)
+def test_clips_that_no_update_notices_are_accused(facts, text):
+    (accusation,) = gradients(clips(**facts)).accusations
+    assert accusation.at == at(7)
+    assert text in accusation.text
+
+
+def test_clips_that_are_read_or_only_measure_are_sound():
+    assert not gradients(clips(read=(1,))).accusations
+    assert not gradients(clips(limit=math.inf)).accusations
+
+
+def test_updates_with_gradients_of_earlier_ones_are_accused():
+    again = [event(Updated, 8, backwards=(0, 1), again=(0,))] * 2
+    (accusation,) = gradients(
+        epochs(event(Backward), event(Backward, number=1), *again)
+    ).accusations
+    assert accusation.at == at(8)
+    assert "zero_grad() is missing" in accusation.text
+    twice = [event(Updated, 8, backwards=(0,), again=(0,))] * 2  # two steps on one gradient
+    assert not gradients(epochs(event(Backward), *twice)).accusations
+
+
+def windows(operation, count=3):
+    steps = []
+    for first in (0, 3, 6)[:count]:
+        for number in range(first, first + 3):
+            steps += [event(Batch), event(Backward, 6, number=number, operation=operation)]
+        steps.append(event(Updated, 8, backwards=tuple(range(first, first + 3))))
+    return epochs(*steps)
+
+
+def test_sums_of_means_that_nothing_divides_have_a_note():
+    (note,) = gradients(windows("NllLossBackward0")).notes
+    assert (note.name, note.line) == ("loop/accumulation", 8)
+    assert "sums the gradients of 3 batches" in note.text
+    assert not gradients(windows("DivBackward0")).notes
+    assert not gradients(windows("NllLossBackward0", count=1)).notes
+
+
+def scheduled(rates, batches=32):
+    steps = [each for rate in rates for each in (event(Updated), event(Scheduled, rates=(rate,)))]
+    run = epochs(event(Batch), event(Backward), *steps, loaders=(loader(0, batches=batches),))
+    return [note.name for note in gradients(run).notes]
+
+
+def test_a_rate_that_vanishes_in_the_first_epoch_has_a_note():
+    falling = [0.1, 0.01, 1e-3, 1e-4]
+    assert scheduled([*falling, *[1e-5] * 6]) == ["loop/schedule"]
+    assert scheduled(falling) == []  # the script may be at its end
+    assert scheduled([*falling, *[1e-5] * 6], batches=6) == []  # in the first epoch but one
+    assert scheduled([1e-6, 0.01, 0.1, *[0.1] * 6]) == []  # a warm-up

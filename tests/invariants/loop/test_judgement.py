@@ -1,0 +1,38 @@
+"""How a judgement becomes a measurement."""
+
+from __future__ import annotations
+
+from symmetry.invariants.loop.judgement import Judgement, as_measurement
+from tests.invariants.loop.made import at
+
+
+def test_the_first_mistake_is_the_violation_and_names_the_lines_of_others():
+    judgement = Judgement()
+    judgement.accuse("it is wrong.", at(3))
+    judgement.accuse("it is wrong.", at(3))
+    judgement.accuse("it is wrong as well.", at(5))
+    violation = as_measurement(judgement).violation
+    assert violation is not None
+    assert violation.message == "it is wrong. The same holds at train.py:5."
+    assert (violation.file, violation.line) == ("train.py", 3)
+
+
+def test_what_does_not_apply_is_no_proof():
+    measured = as_measurement(Judgement(applies=False, why="there is no loader"))
+    assert (measured.applies, measured.counted) == (False, False)
+    assert measured.note == "there is no loader"
+
+
+def test_what_cannot_be_judged_says_why():
+    measured = as_measurement(Judgement(why="it is called twice"))
+    assert (measured.applies, measured.counted) == (True, False)
+    assert measured.note == "cannot judge: it is called twice"
+
+
+def test_notes_stay_once_beside_a_sound_loop():
+    judgement = Judgement()
+    judgement.note("loop/frozen", "it moves", at(2))
+    judgement.note("loop/frozen", "it moves", at(2))
+    measured = as_measurement(judgement)
+    assert measured.counted
+    assert [(n.name, n.line) for n in measured.notes] == [("loop/frozen", 2)]

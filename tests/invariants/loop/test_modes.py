@@ -1,0 +1,58 @@
+"""When a model that is left in evaluation mode is accused, and when that may be meant."""
+
+from __future__ import annotations
+
+from symmetry.invariants.loop.modes import modes
+from symmetry.training.events import Backward, Called, Switched, Updated
+from tests.invariants.loop.made import at, epochs, event, model
+
+TRAINED = (
+    event(Called, 5, dropouts=("drop",), statistics=("norm",)),
+    event(Backward, 6),
+    event(Updated, 7),
+)
+QUIET = (event(Called, 5, training=False), event(Backward, 6), event(Updated, 7))
+EVAL = event(Switched, 9, model=0, training=False)
+EVALUATED = event(Called, 10, gradient=False, training=False, loader=1)
+
+
+def test_an_evaluation_that_is_never_left_is_accused_at_eval():
+    (accusation,) = modes(epochs(*TRAINED, EVAL, EVALUATED, *QUIET)).accusations
+    assert accusation.at == at(9)
+    assert accusation.text == (
+        "eval() is never undone: train.py:5 trains Net in training mode at first, and in "
+        "evaluation mode after the first evaluation, so that 1 dropout is off and running "
+        "statistics of 2 modules stand still. Call train() before each epoch."
+    )
+
+
+def test_train_undoes_it():
+    train = event(Switched, 11, model=0, training=True)
+    assert not modes(epochs(*TRAINED, EVAL, EVALUATED, train, *TRAINED)).accusations
+
+
+def test_eval_without_an_evaluation_behind_it_may_be_meant():
+    assert not modes(epochs(*TRAINED, EVAL, *QUIET)).accusations
+
+
+def test_another_line_may_train_in_evaluation_mode():
+    other = (event(Called, 20, training=False), event(Updated, 21))
+    assert not modes(epochs(*TRAINED, EVAL, EVALUATED, *other)).accusations
+
+
+def test_a_frozen_part_alone_is_no_evaluation_mode():
+    partial = (event(Called, 5, training=False, dropouts=("drop",)), event(Updated, 7))
+    assert not modes(epochs(*TRAINED, EVAL, EVALUATED, *partial)).accusations
+
+
+def test_a_model_that_is_never_in_training_mode_has_a_note():
+    (note,) = modes(epochs(EVAL, *QUIET)).notes
+    assert (note.name, note.line) == ("loop/eval-mode", 5)
+    assert note.text.startswith("Net is trained in evaluation mode: 1 dropout is off")
+
+
+def test_frozen_statistics_that_move_have_a_note():
+    drifting = model(drifting=("body.1", "body.4"), called=at(30))
+    (note,) = modes(epochs(*TRAINED, models=(drifting,))).notes
+    assert (note.name, note.line) == ("loop/frozen", 30)
+    assert "the parameters of body.1 and 1 more in Net are frozen" in note.text

@@ -1,0 +1,36 @@
+"""The zoo of loops: broken ones are accused at the line that they mark, sound ones never."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.invariants.loop.helpers import judged, run_of
+
+_ZOO = Path(__file__).parents[2]
+FAULTY = sorted((_ZOO / "faulty" / "scripts" / "loop").glob("*.py"))
+SOUND = sorted((_ZOO / "sound" / "scripts" / "loop").glob("*.py"))
+
+
+@pytest.mark.parametrize("file", FAULTY, ids=lambda file: file.stem)
+def test_a_broken_loop_is_accused_at_the_line_that_it_marks(file):
+    expected = {
+        (match[1], number)
+        for number, line in enumerate(file.read_text().splitlines(), 1)
+        if (match := re.search(r"# (loop/\w+)$", line))
+    }
+    accused = {
+        (name, each.at.line)
+        for name, judgement in judged(run_of(file)).items()
+        for each in judgement.accusations
+    }
+    assert accused == expected
+
+
+@pytest.mark.parametrize("file", SOUND, ids=lambda file: file.stem)
+def test_a_sound_loop_is_not_accused_and_has_no_notes(file):
+    for judgement in judged(run_of(file)).values():
+        assert judgement.accusations == []
+        assert judgement.notes == []
