@@ -10,6 +10,8 @@ digits, though the labels differ, it does not know which label is whose.
 
 from __future__ import annotations
 
+import re
+
 from symmetry.base.errors import TrainingError
 from symmetry.invariants.losses.verdicts import cannot_judge, not_applicable, violated
 from symmetry.law.measurement import Measurement
@@ -19,10 +21,11 @@ from symmetry.training.run import needed
 from symmetry.training.start import TrainingStart
 
 _SAME = 1e-9  # of the loss
-# Up to these the outputs come from a linear layer, one by one.
-_ONE_BY_ONE = frozenset(
-    ("add", "clamp", "div", "elu", "exp", "gelu", "leakyrelu", "mul", "neg", "relu", "sigmoid")
-) | {"softplus", "sub", "tanh", "view"}
+# Between a linear layer and the pair these leave one output for each sample.
+_ONE_BY_ONE = re.compile(
+    "add|clamp|div|elu|exp|gather|gelu|leakyrelu|log|logsoftmax|mul|neg|relu|sigmoid|softmax|"
+    "softplus|sub|tanh|view"
+)
 
 
 def pairs(start: TrainingStart) -> Measurement:
@@ -50,7 +53,7 @@ def is_suspect(pair: Pair) -> bool:
 
     What a step makes a column of itself is meant to meet all others, as in a matrix of distances.
     """
-    makers = [maker for maker in pair.makers if maker not in _ONE_BY_ONE]
+    makers = [maker for maker in pair.makers if not _ONE_BY_ONE.fullmatch(maker)]
     return makers[:1] == ["linear"] and pair.varies and not pair.spread
 
 

@@ -131,6 +131,18 @@ def advantages_of_all_samples() -> Any:
     return plain(model, optimizer, loss)
 
 
+@fault("loss/pairs", wrong="values of chosen actions (n, 1) are compared with targets (n,)")
+def chosen_values_of_all_samples() -> Any:
+    model = models.MLP()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+
+    def loss(i: int) -> Tensor:
+        chosen = model(numbers(12, 6, seed=i)).gather(1, labels(12, 4, seed=i).unsqueeze(1))
+        return F.huber_loss(chosen, _values(i))
+
+    return plain(model, optimizer, loss)
+
+
 class Language(nn.Module):
     """An embedding, something that mixes tokens, and scores of the tokens."""
 

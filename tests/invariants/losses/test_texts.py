@@ -1,0 +1,72 @@
+"""What laws about losses say: what is wrong, why that is certain, and the cure."""
+
+from __future__ import annotations
+
+import pytest
+
+from symmetry.invariants.losses.next_token import next_token
+from symmetry.invariants.losses.pairs import pairs
+from symmetry.invariants.losses.scaling import scaling
+from tests.faulty.trainings import losses
+from tests.invariants.losses.judging import kind, measured
+
+
+def message(law, make):
+    return measured(law, make).violation.message
+
+
+def test_pairs_name_the_shapes_and_the_cure():
+    text = message(pairs, losses.targets_without_their_axis)
+    assert "outputs of shape (12, 1) and data of shape (12,) makes (12, 12)" in text
+    assert "squeeze(1)" in text
+
+
+@pytest.mark.parametrize(
+    ("make", "module", "cure"),
+    [
+        (losses.causal_mask_forgotten, "parts.0 (MultiheadAttention)", "a causal mask"),
+        (losses.recurrent_in_both_directions, "parts.0 (GRU)", "in one direction"),
+        (losses.convolution_sees_the_next_token, "parts.0 (Conv1d)", "on the left alone"),
+    ],
+)
+def test_a_leak_names_the_first_module_that_mixes_tokens(make, module, cure):
+    text = message(next_token, make)
+    assert f"The first module to mix them is {module}: " in text
+    assert text.endswith(cure)
+
+
+def test_labels_that_are_not_shifted_or_shifted_twice_are_told_apart():
+    assert "labels are not shifted" in message(next_token, losses.labels_not_shifted)
+    assert "2 places later" in message(next_token, losses.labels_shifted_twice)
+
+
+def reading_both_ways():
+    from torch import nn
+
+    rnn = nn.GRU(6, 5, batch_first=True, bidirectional=True)
+    model = losses.Language(lambda x: rnn(x)[0], rnn, width=10)
+    return losses.speaking(model, losses.same_tokens, given=slice(None))
+
+
+def test_tokens_that_are_copied_by_what_reads_both_ways_are_noted():
+    found = measured(next_token, reading_both_ways)
+    assert kind(found) == "holds"
+    (note,) = found.notes
+    assert "nothing has to be predicted" in note.text
+
+
+def test_scaling_says_why_it_does_not_apply():
+    found = measured(scaling, losses.targets_without_their_axis)
+    assert kind(found) == "not applicable"
+    assert "batch is not given" in found.note
+    found = measured(scaling, lambda: losses.given(*_mean()))
+    assert "sums nothing over all samples" in found.note
+
+
+def _mean():
+    from torch.nn import functional
+
+    from tests.sound.trainings import models
+
+    model = models.MLP()
+    return model, lambda x, y: functional.cross_entropy(model(x), y)

@@ -1,0 +1,70 @@
+"""Operations on (n, 1) and (n,): which are seen, and with moved data."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def column():
+    import torch
+
+    return torch.arange(5.0)[:, None].clone().requires_grad_()
+
+
+def row():
+    import torch
+
+    return torch.arange(5.0).sin()
+
+
+def seen(work, rolled=None):
+    from symmetry.torch.probes.pairs import Pairs
+    from symmetry.torch.probes.watched import Watched
+
+    found = []
+    with Watched(Pairs(found.append, rolled=rolled)):
+        result = work()
+    return found, result
+
+
+@pytest.mark.filterwarnings("ignore:Using a target size:UserWarning")
+def test_losses_and_arithmetic_are_seen():
+    import torch.nn.functional as F
+
+    def work():
+        F.mse_loss(column(), target=row())
+        row() * column()
+        return column() - row()
+
+    found, _ = seen(work)
+    assert [pair.operation for pair in found] == ["mse_loss", "mul", "sub"]
+    assert [pair.number for pair in found] == [0, 1, 2]
+    assert all(pair.column_trained and pair.varies and not pair.spread for pair in found)
+    assert {pair.count for pair in found} == {5}
+
+
+def test_equal_shapes_other_lengths_and_two_trained_sides_are_no_pairs():
+    def work():
+        column() - column()
+        column() - row()[:4]
+        column() - row().requires_grad_()
+        return row()[:, None] - row()
+
+    assert seen(work)[0] == []
+
+
+def test_a_column_that_is_made_on_purpose_is_spread():
+    (pair,), _ = seen(lambda: column().squeeze(1) - row()[:, None])
+    assert pair.spread
+    assert not pair.column_trained
+    (pair,), _ = seen(lambda: column().squeeze(1) - row()[:, None].clone())
+    assert not pair.spread
+
+
+def test_the_data_of_one_pair_is_moved_by_one_entry():
+    def work():
+        return column() - row(), column() * row()
+
+    _, (difference, product) = seen(work, rolled=1)
+    assert difference.equal(column() - row())
+    assert product.equal(column() * row().roll(1, 0))
