@@ -7,6 +7,7 @@ import numpy as np
 
 from symmetry.base.errors import TrainingError
 from symmetry.base.random import Random
+from symmetry.invariants.composed import by_place
 from symmetry.law.equivariance import holds, judge
 from symmetry.law.measurement import Measurement
 from symmetry.training.capabilities.batching import Padding
@@ -87,7 +88,7 @@ def _excuse(start: TrainingStart, count: int) -> str:
         # Running statistics know the order of micro-batches, by rights.
         if holds(start, start.resampled(order), start.buffers):
             return f"the step takes samples together, {size} at a time (normalised? pairs?)"
-    return ""
+    return by_place(start, count)
 
 
 def _orders_of_pieces(count: int, seed: int) -> Iterator[tuple[int, Order]]:

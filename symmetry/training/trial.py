@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from symmetry.observe.place import Place
+from symmetry.units.units import Order
 
 
 @dataclass(frozen=True)
@@ -139,8 +140,8 @@ class Mixer:
     axis, samples
         The axis that a module takes for that of the samples, or that a softmax runs over; and that
         which they lie in.
-    constant
-        Whether the operation combines samples with a tensor that no sample changes.
+    by_place
+        Whether it takes samples by their places: a product with a constant, or a selection.
     place
         The user's line.
     """
@@ -150,7 +151,7 @@ class Mixer:
     shape: tuple[int, ...]
     axis: int
     samples: int
-    constant: bool
+    by_place: bool
     place: Place
 
 
@@ -179,6 +180,51 @@ class SampleCall:
     why_not: str = ""
 
 
+class Given(Protocol):
+    """What the modules of a step are given, up to its first loss.
+
+    Attributes
+    ----------
+    calls
+        The first outermost call of each module.
+    loss
+        The sum of the first loss.
+    place
+        The user's line of the first call.
+    """
+
+    calls: Sequence[Any]
+    loss: float
+    place: Place
+
+    def reaches(self, count: int) -> bool:
+        """Return whether as many rows are given as a batch has samples."""
+        ...
+
+    def follows(self, other: Given, order: Order) -> bool:
+        """Return whether it is what another run gives, with its rows in this order."""
+        ...
+
+    def rows(self, other: Given, count: int) -> frozenset[int]:
+        """Return the samples whose rows differ between two runs."""
+        ...
+
+    def mixer(self, other: Given, count: int, sample: int) -> Mixer | None:
+        """Return what first takes samples together before the first call, if it was looked for.
+
+        The batches of the two runs differ in one sample.
+        """
+        ...
+
+
+class Slopes(Protocol):
+    """The gradients of a first loss with respect to what modules return."""
+
+    def rows(self, other: Slopes, count: int) -> frozenset[int]:
+        """Return the samples whose gradients differ between two runs."""
+        ...
+
+
 class Trial(Protocol):
     """Tries the model of one run, which is thrown away afterwards."""
 
@@ -190,17 +236,27 @@ class Trial(Protocol):
         """Take the next step up to its first loss; repeat its calls in evaluation mode."""
         ...
 
-    def calls(self) -> Any:
-        """Take the next step up to its first loss; return what its modules were called with."""
+    def given(self, *, operations: bool = False) -> Given:
+        """Take the next step up to its first loss; return what its modules are given.
+
+        On request it keeps the operations before the first call.
+        """
         ...
 
-    def with_samples(self, changed: Mapping[int, Any], count: int) -> Sequence[SampleCall]:
+    def slopes(self, given: Given) -> Slopes:
+        """Take the next step up to its first loss, with what another run gives its modules.
+
+        Returns the gradients of the loss with respect to what they return.
+        """
+        ...
+
+    def with_samples(self, changed: Mapping[int, Given], count: int) -> Sequence[SampleCall]:
         """Take the next step up to its first loss; repeat its calls with one sample replaced.
 
         Parameters
         ----------
         changed
-            By the number of a sample, the ``calls`` of a run whose batch has another one there.
+            By the number of a sample, what a run gives whose batch has another one there.
         count
             How many samples a batch has.
         """

@@ -2,14 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-
+from symmetry.invariants.composed import replaced
 from symmetry.law.measurement import Measurement, Violation
 from symmetry.law.note import Note
 from symmetry.training.run import needed
 from symmetry.training.start import TrainingStart
 from symmetry.training.trial import Mixer, SampleCall, Trial
-from symmetry.units.units import Order
 
 _NO_BATCH = "its batch is not known, or has no axis of at least two samples"
 
@@ -22,8 +20,8 @@ def samples(start: TrainingStart) -> Measurement:
         return Measurement(counted=False, note=_NO_BATCH, applies=False)
     changed = {}
     for sample in dict.fromkeys((count // 2, 0)):
-        other = start.begin(order=_replaced(count, sample), noise=True)
-        changed[sample] = needed(other, Trial).calls()
+        other = start.begin(order=replaced(count, sample), noise=True)
+        changed[sample] = needed(other, Trial).given()
     calls = trial.with_samples(changed, count)
     for call in calls:
         if call.mixer is not None and (text := _wrong(call.mixer)):
@@ -33,13 +31,6 @@ def samples(start: TrainingStart) -> Measurement:
     counted = any(call.alone for call in calls)
     note = "" if counted else why_not or "no module of its model is given one sample"
     return Measurement(counted, note=note, notes=tuple(_notes(calls)))
-
-
-def _replaced(count: int, sample: int) -> Order:
-    """Return places of samples of which one is another's: its own sample is not there."""
-    places = np.arange(count)
-    places[sample] = (sample + 1) % count
-    return places
 
 
 def _wrong(mixer: Mixer) -> str:

@@ -19,7 +19,7 @@ from symmetry.observe.tape import Tape
 from symmetry.units.state import Array
 
 _BLANK = {"empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided"}
-_IDLE = {"profiler", "prim"}  # namespaces whose operations compute nothing
+IDLE = {"profiler", "prim"}  # namespaces whose operations compute nothing
 _DECLARING = {"aten", "prims"}  # namespaces whose operations say what they write into
 _LEFT_OUT = ("device", "layout", "pin_memory", "generator")  # of what a script writes
 
@@ -114,7 +114,7 @@ class Recorder(TorchDispatchMode):
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None
     ) -> Any:
         kwargs = kwargs or {}
-        if func.namespace in _IDLE:
+        if func.namespace in IDLE:
             return func(*args, **kwargs)
         if not all(_plain(kind) for kind in types):
             return NotImplemented

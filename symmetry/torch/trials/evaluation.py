@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
@@ -22,7 +22,7 @@ def in_evaluation(run: Steps) -> Evaluation:
     found: list[EvaluationCall] = []
     off = 0
 
-    def use(calls: list[FirstCall]) -> None:
+    def use(calls: list[FirstCall], _loss: Tensor) -> None:
         nonlocal off
         off = sum(_left_off(call.module) for call in calls)
         run.model.eval()

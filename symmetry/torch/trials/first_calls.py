@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from symmetry.base import generators
 from symmetry.observe.place import Place, users_line
@@ -25,6 +25,8 @@ class FirstCall:
 
     Attributes
     ----------
+    number
+        That of the call among all outermost ones, from 0.
     module
         The module.
     given
@@ -33,6 +35,7 @@ class FirstCall:
         The user's line that calls it.
     """
 
+    number: int
     module: nn.Module
     given: Any
     place: Place
@@ -71,26 +74,32 @@ class Steps:
     step: Callable[[], None]
 
 
-def at_first_loss(run: Steps, use: Callable[[list[FirstCall]], None]) -> None:
-    """Take the next step up to its first loss, and there use the first calls of its modules.
+Use = Callable[[list[FirstCall], Tensor], None]
 
-    There a script finds what is its own. The step ends: what was called has left traces.
+
+def at_first_loss(run: Steps, use: Use, *, begins: Callable[[], None] = lambda: None) -> None:
+    """Take the next step up to its first loss, and there use it and the modules' first calls.
+
+    There a script finds what is its own. The step ends: what was called has left traces. Before
+    each outermost call ``begins`` is called.
     """
     calls: list[FirstCall] = []
 
     def after(call: ModuleCall, _output: Any) -> None:
         if len(calls) < _MOST and not any(call.module is known.module for known in calls):
-            calls.append(FirstCall(call.module, (call.args, call.kwargs), users_line()))
+            given = call.args, call.kwargs
+            calls.append(FirstCall(call.number, call.module, given, users_line()))
 
     with ExitStack() as stack:
 
-        def first_loss(_loss: Any) -> None:
+        def first_loss(loss: Tensor) -> None:
             stack.close()
             with MixedDtypes():  # it may be called where PyTorch has left this mode
-                use(calls)
+                use(calls, loss)
             raise StepEnded
 
         run.events.on_loss = first_loss
-        stack.enter_context(Calls(run.model, after=after).hooked())
+        hooks = Calls(run.model, before=lambda _: begins(), after=after)
+        stack.enter_context(hooks.hooked())
         with suppress(StepEnded):
             run.step()

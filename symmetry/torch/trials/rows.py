@@ -78,3 +78,14 @@ def _at_one(unequal: Tensor, axis: int, count: int, sample: int) -> bool:
     moved = places.nonzero().ravel()
     block = len(places) // count
     return bool((moved // block == sample).all()) or bool((moved % count == sample).all())
+
+
+def rows_of(tensor: Tensor, count: int) -> Tensor | None:
+    """Return a tensor with the samples along its first axis; None if no axis can be theirs.
+
+    It is the first axis of their number, or else of a multiple of it, taken for blocks.
+    """
+    exact = [axis for axis, length in enumerate(tensor.shape) if length == count]
+    blocks = [axis for axis, length in enumerate(tensor.shape) if length and length % count == 0]
+    axis = next(iter((*exact, *blocks)), None)
+    return None if axis is None else tensor.movedim(axis, 0).unflatten(0, (count, -1))

@@ -25,7 +25,7 @@ def with_samples(
     """Take the next step up to its first loss; repeat its calls with one sample replaced."""
     found: list[SampleCall | None] = []
 
-    def use(calls: list[FirstCall]) -> None:
+    def use(calls: list[FirstCall], _loss: Tensor) -> None:
         run.model.eval()
         for sample, others in changed.items():
             pairs = zip(calls, others, strict=False)
@@ -54,8 +54,8 @@ def _judged(call: FirstCall, other: FirstCall, count: int, sample: int) -> Sampl
         alone = _alone(own, others, count, sample)
         if alone is None:
             return say(why_not="its outputs have no axis of the samples")
-        mixing = Mixing(call.module, count, sample)
-        mixer = None if alone else mixing.first(call.again, lambda: call.again(other.given))
+        mixing, repeated = Mixing(count, sample), partial(call.again, other.given)
+        mixer = None if alone else mixing.first(call.module, call.again, repeated)
     except Exception as error:
         return say(why_not=f"in evaluation mode it raises {in_one_line(error)}")
     if not alone and mixer is None:

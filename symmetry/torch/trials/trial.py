@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from symmetry.torch.trials.evaluation import in_evaluation
-from symmetry.torch.trials.first_calls import FirstCall, Steps, at_first_loss
+from symmetry.torch.trials.first_calls import Steps
 from symmetry.torch.trials.functions import CustomFunctions, any_defined
+from symmetry.torch.trials.given import TorchGiven, TorchSlopes, given, slopes
 from symmetry.torch.trials.samples import with_samples
 from symmetry.training.trial import CustomFunction, Evaluation, SampleCall
 
@@ -37,14 +38,15 @@ class TorchTrial:
         """Take the next step up to its first loss; repeat its calls in evaluation mode."""
         return in_evaluation(self._run)
 
-    def calls(self) -> Sequence[FirstCall]:
-        """Take the next step up to its first loss; return what its modules were called with."""
-        found: list[FirstCall] = []
-        at_first_loss(self._run, found.extend)
-        return found
+    def given(self, *, operations: bool = False) -> TorchGiven:
+        """Take the next step up to its first loss; return what its modules are given."""
+        return given(self._run, operations=operations)
 
-    def with_samples(
-        self, changed: Mapping[int, Sequence[FirstCall]], count: int
-    ) -> Sequence[SampleCall]:
+    def slopes(self, given: TorchGiven) -> TorchSlopes:
+        """Take the next step up to its first loss, with what another run gives its modules."""
+        return slopes(self._run, given)
+
+    def with_samples(self, changed: Mapping[int, TorchGiven], count: int) -> Sequence[SampleCall]:
         """Take the next step up to its first loss; repeat its calls with one sample replaced."""
-        return with_samples(self._run, changed, count)
+        calls = {sample: given.calls for sample, given in changed.items()}
+        return with_samples(self._run, calls, count)

@@ -291,7 +291,7 @@ def copies_updated() -> Any:
     return plain(model, Copies(model.parameters(), 0.1), lambda i: classify(model, i))
 
 
-def given(loss: Any) -> Any:
+def given(loss: Any, count: int = 12) -> Any:
     """Return a training that gives its batches; ``loss(model, x, y)``."""
     model = models.MLP(nn.Tanh())
     optimizer = torch.optim.SGD(model.parameters(), 0.1)
@@ -301,7 +301,7 @@ def given(loss: Any) -> Any:
         loss(model, *batch).backward()
         optimizer.step()
 
-    return model, step, {"batch": lambda i: (numbers(12, 6, seed=i), labels(12, 4, seed=i))}
+    return model, step, {"batch": lambda i: (numbers(count, 6, seed=i), labels(count, 4, seed=i))}
 
 
 @fault("symmetry/samples", wrong="the last sample of each batch is left out")
@@ -325,6 +325,28 @@ def mean_over_padding() -> Any:
 @fault("symmetry/samples", wrong="inputs are mixed with their neighbours, labels are not")
 def inputs_mixed_with_neighbours() -> Any:
     return given(lambda model, x, y: F.cross_entropy(model((x + x.roll(1, 0)) / 2), y))
+
+
+@fault("symmetry/samples", wrong="inputs are mixed with the flipped batch, labels are not")
+def inputs_mixed_with_the_flipped_batch() -> Any:
+    def loss(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        return F.cross_entropy(model(0.7 * x + 0.3 * x.flip(0)), y)
+
+    return given(loss, 7)
+
+
+@fault("symmetry/samples", wrong="the first sample comes twice, the last one never")
+def first_sample_in_the_place_of_the_last() -> Any:
+    def loss(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        numbers = torch.arange(len(x)) % (len(x) - 1)
+        return F.cross_entropy(model(x[numbers]), y[numbers])
+
+    return given(loss)
+
+
+@fault("symmetry/samples", wrong="labels are those of the next sample")
+def labels_of_the_next_sample() -> Any:
+    return given(lambda model, x, y: F.cross_entropy(model(x), y.roll(1, 0)))
 
 
 @fault(

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from symmetry.training.target import FunctionTraining
-from tests.sound.trainings import evaluation, functions, losses, samples  # noqa: F401
+from tests.sound.trainings import (  # noqa: F401
+    composed,
+    evaluation,
+    functions,
+    losses,
+    samples,
+)
 from tests.sound.trainings.nearly import ENTRIES, Nearly
 from tests.sound.trainings.scripts import SCRIPTS
 from tests.sound.trainings.steps import SOUND

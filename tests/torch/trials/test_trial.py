@@ -48,7 +48,7 @@ def begun(model, order=None, updated=()):
 def changed(model):
     places = np.arange(COUNT)
     places[SAMPLE] = 3
-    return begun(model, places).capability(Trial).calls()
+    return begun(model, places).capability(Trial).given()
 
 
 def repeated(model):
@@ -59,7 +59,7 @@ def repeated(model):
 
 def test_a_step_ends_at_its_first_loss():
     updated = []
-    (call,) = begun(Net(), updated=updated).capability(Trial).calls()
+    (call,) = begun(Net(), updated=updated).capability(Trial).given().calls
     assert (call.name, updated) == ("Net", [])
     assert call.place.source.startswith("F.cross_entropy(model(x)")
 
@@ -93,7 +93,7 @@ def test_a_sample_that_stays_alone():
 
 
 @pytest.mark.parametrize(
-    ("mix", "kind", "operation", "constant"),
+    ("mix", "kind", "operation", "by_place"),
     [
         (lambda x: x.softmax(0), "softmax", "softmax", False),
         (lambda x: x.view(2, 10).tanh().softmax(1).view(4, 5), "view", "view", False),
@@ -103,11 +103,11 @@ def test_a_sample_that_stays_alone():
         (lambda x: x.flip(0), "other", "flip", False),
     ],
 )
-def test_the_first_operation_that_mixes_samples_is_named(mix, kind, operation, constant):
+def test_the_first_operation_that_mixes_samples_is_named(mix, kind, operation, by_place):
     (call,) = repeated(Net(mix))
     mixer = call.mixer
     assert not call.alone
-    assert (mixer.kind, mixer.operation, mixer.constant) == (kind, operation, constant)
+    assert (mixer.kind, mixer.operation, mixer.by_place) == (kind, operation, by_place)
     assert mixer.place.file == __file__
 
 

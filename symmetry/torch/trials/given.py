@@ -1,0 +1,147 @@
+"""What the modules of a step are given, held against what those of another run are given.
+
+A batch of four samples is mixed with itself, ``(x + x.flip(0)) / 2``, before a model is called. In
+a run whose sample 0 is another one, the model's rows 0 and 3 differ. If its labels are mixed alike,
+the gradients of these two rows differ, too, once the model is given the same rows in both runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from symmetry.observe.place import Place
+from symmetry.torch.modes.recorder import tensors_in
+from symmetry.torch.probes.calls import Calls, ModuleCall, copied
+from symmetry.torch.trials.first_calls import FirstCall, Steps, at_first_loss
+from symmetry.torch.trials.mixing import Mixing
+from symmetry.torch.trials.operations import Operations
+from symmetry.torch.trials.rows import differ, rows_of
+from symmetry.training.trial import Mixer
+from symmetry.units.units import Order
+
+
+class TorchGiven:
+    """What the modules of a step are given; it is a ``Given``.
+
+    Parameters
+    ----------
+    calls
+        The first outermost call of each module.
+    loss
+        The sum of the first loss.
+    before
+        The operations before the first call, if they were kept.
+    """
+
+    def __init__(self, calls: Sequence[FirstCall], loss: float, before: Operations | None) -> None:
+        self.calls, self.loss, self._before = calls, loss, before
+
+    @property
+    def place(self) -> Place:
+        """The user's line of the first call."""
+        return self.calls[0].place
+
+    @property
+    def _tensors(self) -> list[Tensor]:
+        return [tensor for call in self.calls for tensor in tensors_in(call.given)]
+
+    def reaches(self, count: int) -> bool:
+        """Return whether as many rows are given as a batch has samples."""
+        numbers = [tensor for tensor in self._tensors if tensor.ndim]
+        return bool(numbers) and all(rows_of(tensor, count) is not None for tensor in numbers)
+
+    def follows(self, other: TorchGiven, order: Order) -> bool:
+        """Return whether it is what another run gives, with its rows in this order."""
+        mine, others = self._tensors, other._tensors
+        if [t.shape for t in mine] != [t.shape for t in others]:
+            return False
+        places = torch.as_tensor(order)
+        for a, b in zip(mine, others, strict=True):
+            rows, moved = rows_of(a, len(places)), rows_of(b, len(places))
+            if rows is not None and moved is not None:
+                a, b = rows, moved[places.to(b.device)]
+            if differ(a, b):
+                return False
+        return True
+
+    def rows(self, other: TorchGiven, count: int) -> frozenset[int]:
+        """Return the samples whose rows differ between two runs."""
+        return _rows(self._tensors, other._tensors, count)
+
+    def mixer(self, other: TorchGiven, count: int, sample: int) -> Mixer | None:
+        """Return what first takes samples together before the first call."""
+        if self._before is None or other._before is None:
+            return None
+        return Mixing(count, sample).among(self._before.steps, other._before.steps)
+
+
+class TorchSlopes:
+    """The gradients of a first loss with respect to what modules return; it is a ``Slopes``."""
+
+    def __init__(self, gradients: Sequence[Tensor]) -> None:
+        self._gradients = gradients
+
+    def rows(self, other: TorchSlopes, count: int) -> frozenset[int]:
+        """Return the samples whose gradients differ between two runs."""
+        return _rows(self._gradients, other._gradients, count)
+
+
+def given(run: Steps, *, operations: bool) -> TorchGiven:
+    """Take the next step up to its first loss; return what its modules are given."""
+    before = Operations() if operations else None
+    found = TorchGiven((), 0.0, before)
+
+    def use(calls: list[FirstCall], loss: Tensor) -> None:
+        found.calls, found.loss = calls, float(loss.detach().double().sum())
+
+    with before or nullcontext():
+        at_first_loss(run, use, begins=_pausing(before))
+    return found
+
+
+def slopes(run: Steps, given: TorchGiven) -> TorchSlopes:
+    """Take the next step up to its first loss, with what another run gives its modules."""
+    inputs = {call.number: call.given for call in given.calls}
+    outputs: list[Tensor] = []
+    found: list[Tensor] = []
+
+    def before(call: ModuleCall) -> Any:
+        return copied(inputs[call.number]) if call.number in inputs else None
+
+    def after(call: ModuleCall, output: Any) -> None:
+        if call.number in inputs:
+            outputs.extend(t for t in tensors_in(output) if t.requires_grad)
+
+    def use(_calls: list[FirstCall], loss: Tensor) -> None:
+        if loss.requires_grad and outputs:
+            gradients = torch.autograd.grad(loss.sum(), outputs, allow_unused=True)
+            found.extend(g.detach() for g in gradients if g is not None)
+
+    with Calls(run.model, before=before, after=after).hooked():
+        at_first_loss(run, use)
+    return TorchSlopes(found)
+
+
+def _pausing(operations: Operations | None) -> Callable[[], None]:
+    def pause() -> None:
+        if operations is not None:
+            operations.paused = True
+
+    return pause
+
+
+def _rows(mine: Sequence[Tensor], others: Sequence[Tensor], count: int) -> frozenset[int]:
+    return frozenset(row for a, b in zip(mine, others, strict=False) for row in _moved(a, b, count))
+
+
+def _moved(a: Tensor, b: Tensor, count: int) -> Iterator[int]:
+    """Yield the samples at which two tensors differ; all where it is not known which rows."""
+    rows, others = rows_of(a, count), rows_of(b, count)
+    if a.shape != b.shape or rows is None or others is None:
+        return
+    yield from (row for row in range(count) if differ(rows[row], others[row]))

@@ -1,0 +1,78 @@
+"""The operations of a forward, with what each is given and makes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from symmetry.observe.place import Place, users_line
+from symmetry.torch.modes.callers import callers
+from symmetry.torch.modes.recorder import IDLE, tensors_in
+from symmetry.torch.probes.calls import copied
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation.
+
+    Attributes
+    ----------
+    name
+        That of PyTorch's operation.
+    given, made
+        Copies of the tensors that it is given and makes.
+    numbers
+        The whole numbers that it is given.
+    module
+        The class of the module of PyTorch's own that it belongs to; empty if it belongs to none.
+    place
+        The user's line.
+    """
+
+    name: str
+    given: Sequence[Tensor]
+    numbers: Sequence[int]
+    made: Sequence[Tensor]
+    module: str
+    place: Place
+
+
+class Operations(TorchDispatchMode):
+    """Keeps what each operation is given and makes.
+
+    Attributes
+    ----------
+    steps
+        The operations, in order.
+    paused
+        Whether none are kept.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.paused = False
+        self.steps: list[Operation] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if self.paused or func.namespace in IDLE:
+            return func(*args, **(kwargs or {}))
+        given = copied(tensors_in((args, kwargs or {})))
+        result = func(*args, **(kwargs or {}))
+        name = func._schema.name.split("::")[1]
+        numbers = [a for a in args if isinstance(a, int)]
+        made = copied(tensors_in(result))
+        self.steps.append(Operation(name, given, numbers, made, _innermost(), users_line()))
+        return result
+
+
+def _innermost() -> str:
+    """Return the class of the innermost module that PyTorch defines and that is called now."""
+    for frame in callers():
+        if frame.f_code.co_name == "_call_impl":
+            kind = type(frame.f_locals.get("self"))
+            return kind.__name__ if kind.__module__.startswith("torch.nn.") else ""
+    return ""
