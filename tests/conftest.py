@@ -45,6 +45,11 @@ def needs(name: str) -> pytest.MarkDecorator:
     return pytest.mark.needs(name)
 
 
+def slow(*values: Any) -> Any:
+    """Return the values of an expensive case of a parametrised test."""
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
 @cache
 def is_there(name: str) -> bool:
     """Return whether a library, a program or ``"gpu"`` is there."""

@@ -12,7 +12,7 @@ import pytest
 import symmetry
 from symmetry import Report, SymmetryError, Verdict, check
 from symmetry.checker.progress import Progress
-from tests.cli.process import symmetry as command
+from tests.cli.inside import symmetry as command
 from tests.steps import checked as steps
 
 VIOLATED = """

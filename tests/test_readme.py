@@ -12,7 +12,8 @@ import pytest
 
 import symmetry
 from symmetry.checker.verdict import Kind
-from tests.cli.process import symmetry as command
+from tests.cli.inside import symmetry as command
+from tests.cli.process import symmetry as process
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -83,7 +84,7 @@ def test_trainings_are_compared(tmp_path):
     (tmp_path / "pairs.py").write_text(block("pairs.py"))
     output = next(text for text in OUTPUTS if text.startswith("$ symmetry compare pairs"))
     asked, _, said = output.partition("\n")
-    done = command(*asked.split()[2:], cwd=tmp_path)
+    done = process(*asked.split()[2:], cwd=tmp_path)
     assert done.status == 1, done.err
     for line in shown(said.replace("\n  ", "\n")):
         assert re.search(line, done.out), line

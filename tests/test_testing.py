@@ -41,7 +41,7 @@ def test_it(invariant_check):
 """
 
 
-@parametrize_invariants("numba", examples=40, seed=1, exact=True)
+@parametrize_invariants("numba", examples=10, seed=1, exact=True)
 def test_the_core(invariant_check):
     invariant_check()
 
@@ -183,6 +183,7 @@ def test_a_mistake_in_the_arguments_is_one_line(pytester, arguments, message):
     assert "Traceback" not in result.stdout.str()
 
 
+@pytest.mark.slow
 def test_warnings_as_errors_and_several_workers(pytester):
     pytester.makepyfile(
         test_mine=f"""{HEADER}

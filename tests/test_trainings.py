@@ -5,7 +5,11 @@ The table is in reports/faults.md, written by ``python -m tests.studies.faults``
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
+
 import pytest
+from _pytest.mark import ParameterSet
 
 from symmetry import find_units
 from symmetry.training.start import TrainingStart
@@ -14,8 +18,49 @@ from tests.checking import check_target
 from tests.faulty.trainings import FAULTS, TOLD
 from tests.sound.trainings import NEARLY, TARGETS
 
+FEW = 2  # faults that the same invariants catch are quick
+QUICK = {  # sound trainings; the others are slow
+    "mlp_with_a_frozen_stage",
+    "mlp_adam",
+    "mlp_lbfgs",
+    "mlp_accumulation",
+    "mlp_given_batches",
+    "cnn_autocast",
+    "residual_rmsprop",
+    "unet_adadelta",
+    "gpt_adamw",
+    "encoder_with_dropout",
+    "vit_nadam",
+    "lstm_adam",
+    "embedding_bag",
+    "adversarial_pair",
+    "experts_chosen_by_groups",
+    "lazy_modules",
+    "spectral_norm",
+    "target_network",
+    "noise_on_inputs",
+    "micro_batches_that_are_normalised",
+    "mean_of_what_a_mask_leaves",
+    "classifier.py",
+}
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+
+def faults() -> Iterator[ParameterSet]:
+    """Yield the faults; those of a kind are slow but for a few."""
+    seen: Counter[tuple[str, ...]] = Counter()
+    for fault in FAULTS:
+        seen[fault.caught_by] += 1
+        marks = [pytest.mark.slow] * (seen[fault.caught_by] > FEW)
+        yield pytest.param(fault, id=fault.name, marks=marks)
+
+
+def sound() -> Iterator[ParameterSet]:
+    for target in TARGETS:
+        marks = [pytest.mark.slow] * (target.name not in QUICK)
+        yield pytest.param(target, id=target.name, marks=marks)
+
+
+@pytest.mark.parametrize("fault", [*faults()])
 def test_a_fault_is_caught_by_what_is_meant_to_catch_it(fault):
     found = check_target(fault.target, only=fault.needed)
     caught = {verdict.invariant for verdict in found.verdicts if verdict.gates}
@@ -27,7 +72,7 @@ def test_what_makes_units_unequal_is_told(told):
     assert told.is_told(find_units(told.make))
 
 
-@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
+@pytest.mark.parametrize("target", [*sound()])
 def test_a_sound_training_is_not_accused(target):
     checked = check_target(target)
     assert [v for v in checked.verdicts if v.gates] == []
@@ -51,6 +96,7 @@ def test_the_zoo_is_in_order():
     names = [fault.name for fault in FAULTS]
     assert len(set(names)) == len(names) >= 30
     assert len(TARGETS) >= 20
+    assert {target.name for target in TARGETS} >= QUICK
     caught = {name for fault in FAULTS for name in fault.caught_by}
     assert caught >= {
         "symmetry/repeatable",

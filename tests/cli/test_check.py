@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from symmetry.cli import execute
 from symmetry.law.case import Case
 from symmetry.steps.cases.strategies import draw_cases
 from tests.catalogues import STEPS as CATALOGUE
 from tests.catalogues import select
-from tests.cli.process import SYMMETRY, Finished, assert_one_line, environment, symmetry
+from tests.cli.inside import symmetry
+from tests.cli.process import SYMMETRY, assert_one_line, environment
+from tests.cli.process import symmetry as process
 
 STEPS = """
 import numpy as np
@@ -99,7 +100,7 @@ def test_the_core_by_default(tmp_path: Path) -> None:
 
 def test_a_violation_is_told_and_can_be_repeated(folder: Path) -> None:
     arguments = ("check", "steps:broken", *W2_ROWS, "--json", "out.json")
-    finished = symmetry(*arguments, cwd=folder)
+    finished = process(*arguments, cwd=folder)
     assert finished.status == 1
     lines = finished.out.splitlines()
     assert any(t.startswith("symmetry/w2-rows in float32: violated, by more than") for t in lines)
@@ -115,16 +116,16 @@ def test_a_violation_is_told_and_can_be_repeated(folder: Path) -> None:
 
     command = next(line for line in lines if line.startswith("  reproduce  ")).split(maxsplit=1)[1]
     assert command == result["command"]
-    again = symmetry(*shlex.split(command)[1:], cwd=folder)
+    again = process(*shlex.split(command)[1:], cwd=folder)
     assert again.status == 1
     assert next(line for line in lines if line.startswith("  found")) in again.out.splitlines()
 
 
 def test_the_same_command_prints_the_same_bytes(folder: Path) -> None:
     arguments = ("check", "steps.py:broken", "--examples", 2, "--only", "*", "--json", "out.json")
-    first = symmetry(*arguments, cwd=folder)
+    first = process(*arguments, cwd=folder)
     record = (folder / "out.json").read_bytes()
-    assert symmetry(*arguments, cwd=folder) == first
+    assert process(*arguments, cwd=folder) == first
     assert (folder / "out.json").read_bytes() == record
     assert "\x1b" not in first.out
     assert first.status == 1
@@ -191,7 +192,7 @@ def test_a_step_that_does_not_repeat_itself(folder: Path) -> None:
 def test_a_step_that_ends_its_process_passes_nothing_and_hides_nothing(folder: Path) -> None:
     arguments = ("--dtype", "float32", "--examples", 2, "--json", "out.json")
     few = ("--only", "symmetry/pure", "--only", "*/w1-columns", "--only", "symmetry/permutation")
-    finished = symmetry("check", "steps:exits", *few, *arguments, cwd=folder)
+    finished = process("check", "steps:exits", *few, *arguments, cwd=folder)
     assert finished.status == 1
     found = results(folder)
     assert {result["verdict"] for result in found.values()} == {"error"}
@@ -353,25 +354,19 @@ def test_the_list(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(
-    arguments: list[str],
-    phrase: str,
-    folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    arguments: list[str], phrase: str, folder: Path
 ) -> None:
     line = CASE.to_json()
     (folder / "bad.jsonl").write_text(f"{line}\n{line.replace('3', '0', 1)}\n")
     (folder / "binary").write_bytes(b"\xff\xfe\x00")
-    monkeypatch.chdir(folder)
-    status = execute(["check", *arguments])
-    out, err = capsys.readouterr()
-    assert_one_line(Finished(status, out, err), phrase)
-    assert out == ""
+    finished = symmetry("check", *arguments, cwd=folder)
+    assert_one_line(finished, phrase)
+    assert finished.out == ""
 
 
 def test_an_interruption_leaves_the_verdicts_that_there_are(folder: Path) -> None:
     arguments = ("check", "steps:slow", "--json", "out.json", "--output", ".")
-    process = subprocess.Popen(
+    started = subprocess.Popen(
         [*SYMMETRY, *arguments],
         cwd=folder,
         env=environment(),
@@ -380,13 +375,13 @@ def test_an_interruption_leaves_the_verdicts_that_there_are(folder: Path) -> Non
         text=True,
     )
     try:
-        while not (folder / "started").exists() and process.poll() is None:
+        while not (folder / "started").exists() and started.poll() is None:
             time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=30)
+        started.send_signal(signal.SIGINT)
+        _, err = started.communicate(timeout=30)
     finally:
-        process.kill()
-    assert (process.returncode, err) == (130, "wrote out.json, incomplete\ninterrupted\n")
+        started.kill()
+    assert (started.returncode, err) == (130, "wrote out.json, incomplete\ninterrupted\n")
     assert json.loads((folder / "out.json").read_text())["complete"] is False
     assert not list(folder.glob("*.md"))
 
@@ -395,7 +390,7 @@ def test_a_terminal_gets_colours_and_a_bar(folder: Path) -> None:
     pty = pytest.importorskip("pty")
     ours, theirs = pty.openpty()
     arguments = ("check", "steps:broken", *W2_ROWS, "--examples", "3")
-    process = subprocess.Popen(
+    started = subprocess.Popen(
         [*SYMMETRY, *arguments],
         cwd=folder,
         env=environment(TERM="xterm-256color"),
@@ -408,7 +403,7 @@ def test_a_terminal_gets_colours_and_a_bar(folder: Path) -> None:
     while part := _read(ours):
         out += part
     os.close(ours)
-    assert process.wait() == 1
+    assert started.wait() == 1
     text = out.decode()
     assert "\x1b[1;31m violated \x1b[0m" in text
     assert "symmetry/w2-rows float32" in text  # beside the bar

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 import symmetry.cli as cli
-from tests.cli.process import Finished, assert_one_line, symmetry
+from tests.cli.inside import symmetry
+from tests.cli.process import Finished, assert_one_line
 
 SMALL = ("--samples", "20", "--inputs", "4", "--classes", "3", "--hidden", "6", "--lr", "0.5")
 CASE = {

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from symmetry import SymmetryError, find_units
-from tests.cli.process import assert_one_line, symmetry
+from tests.cli.inside import symmetry
+from tests.cli.process import assert_one_line
 
 TRAININGS = """\
 import torch
@@ -147,7 +148,7 @@ def test_a_loss_of_zero_tells_nothing(cwd: Path) -> None:
         ("no_model", "returned a Tensor for the model"),
         ("no_number", "step(0) raised TypeError"),
         ("raising", "step(0) raised RuntimeError"),
-        ("step", "is a two-layer step, expected a training"),
+        ("step", "is a two-layer step: expected a training"),
         ("missing", "no attribute 'missing'"),
     ],
 )

@@ -9,6 +9,8 @@ import pytest
 from symmetry import record
 from tests.test_ranks import torchrun
 
+pytestmark = pytest.mark.slow  # tests/test_ranks.py is quick
+
 HERE = "tests.comparison.ranks:"
 SAME = ("replicated", "sharded", "in_parts", "averaged")
 OTHERS = {

@@ -11,6 +11,7 @@ import pytest
 from symmetry import SymmetryError, compare, record
 from symmetry.comparison.recorded import read
 from tests.cli.process import symmetry
+from tests.conftest import slow
 
 HERE = "tests.comparison.trainings:"
 ROOT = Path(__file__).parents[2]
@@ -51,7 +52,7 @@ def wrong(file):
     return path
 
 
-@pytest.mark.parametrize("first", ["training", "file"])
+@pytest.mark.parametrize("first", [slow("training"), "file"])
 def test_a_recorded_run_is_compared_with_others(file, wrong, first):
     name = str(file) if first == "file" else HERE + "training"
     found = compare(name, str(wrong), str(file))
@@ -62,6 +63,7 @@ def test_a_recorded_run_is_compared_with_others(file, wrong, first):
     assert other.first.file == "tests/comparison/trainings.py"  # the line was recorded, too
 
 
+@pytest.mark.slow
 def test_recorded_runs_from_other_starts(file):
     path = file.with_name("other.safetensors")
     record(HERE + "sdpa", path, dtype="float64", seed=4)

@@ -96,10 +96,12 @@ def test_random_numbers():
     assert (less.first.phase, less.first.module) == ("forward", "")
 
 
+@pytest.mark.slow
 def test_noise_of_another_size_is_seen():
     assert not compare("noisy", "noisier", dtype="float64")
 
 
+@pytest.mark.slow
 def test_numbers_that_are_not_finite():
     assert not compare("training", "poisoned")
     found = compare("poisoned", "poisoned")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import io
+import runpy
 from collections.abc import Callable
+from contextlib import chdir, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +48,9 @@ def run_script(found: Culprit, folder: Path) -> str:
     assert found.script is not None
     file = folder / "script.py"
     write_all(found.script.files(file))
-    done = subprocess.run([sys.executable, file], capture_output=True, text=True, check=True)
-    return done.stdout.strip()
+    with chdir(folder), redirect_stdout(io.StringIO()) as out:  # a process would import PyTorch
+        runpy.run_path(str(file), run_name="__main__")
+    return out.getvalue().strip()
 
 
 def culprit(step: Callable[..., Any], beginning: StepStart | None = None) -> Culprit:

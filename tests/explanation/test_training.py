@@ -10,6 +10,7 @@ import pytest
 
 from symmetry import explain
 from symmetry.report.explained import named
+from tests.conftest import slow
 
 FAULTY = {
     "own_loop": "optimiser: mul_ on fc1.weight, rows 9 to 15, ",
@@ -42,6 +43,7 @@ FAULTY = {
     "clipped_after_a_wrong_axis": "backward: sum, ",
     "frozen_expert": "aten.zero_ on the gradient of weight, row 2, ",
 }
+EXPENSIVE = {"masked_head", "scaled_head", "sound_attention", "unlike_experts"}
 SOUND = (
     "sound_net",
     "sound_convolution",
@@ -57,7 +59,7 @@ def trainings() -> Any:
     return importlib.import_module("tests.explanation.trainings")
 
 
-@pytest.mark.parametrize("name", FAULTY)
+@pytest.mark.parametrize("name", [slow(name) if name in EXPENSIVE else name for name in FAULTY])
 def test_the_line_is_named(name: str, trainings: Any) -> None:
     explanation = explain(getattr(trainings, name))
     culprit = explanation.culprits[0]
@@ -89,7 +91,7 @@ def test_units_that_stay_equal_are_told_apart_by_an_exchange(name: str, training
     assert culprit.difference.groups.endswith(", exchanged")
 
 
-@pytest.mark.parametrize("name", ["damped_units", "masked_head"])
+@pytest.mark.parametrize("name", ["damped_units", slow("masked_head")])
 def test_units_that_the_forward_treats_differently_were_supposed_to_be_equal(
     name: str, trainings: Any
 ) -> None:
@@ -121,7 +123,7 @@ def test_the_module_is_named_where_the_forward_keeps_its_statistics(trainings: A
     assert "were proved equal, and all were supposed to be" in explanation.remarks[-1]
 
 
-@pytest.mark.parametrize("name", SOUND)
+@pytest.mark.parametrize("name", [slow(name) if name in EXPENSIVE else name for name in SOUND])
 def test_no_operation_of_a_sound_training_is_accused(name: str, trainings: Any) -> None:
     explanation = explain(getattr(trainings, name))
     assert explanation.outcome in ("nothing split", "rounding")
@@ -144,6 +146,7 @@ def test_numbers_that_numpy_has_not_are_followed_as_well():
     assert "bfloat16().float()" in explanation.culprits[0].source
 
 
+@pytest.mark.slow
 def test_an_optimiser_that_keeps_all_units_in_one_vector_is_not_accused():
     from tests.sound.trainings.steps import mlp_lbfgs
 
