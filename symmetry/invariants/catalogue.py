@@ -15,6 +15,11 @@ from symmetry.invariants.loop.laws import LAWS as LOOP_LAWS
 from symmetry.invariants.losses import inputs, next_token, pairs, scaling
 from symmetry.invariants.model import evaluation, functions
 from symmetry.invariants.model import samples as model_samples
+from symmetry.invariants.movement.finite import finite
+from symmetry.invariants.movement.frozen import frozen
+from symmetry.invariants.movement.inplace import inplace
+from symmetry.invariants.movement.moves import moves
+from symmetry.invariants.stuck import stuck
 from symmetry.invariants.unread import unless_initialised, unless_unread
 from symmetry.law import equivariance
 from symmetry.law.invariant import Invariant, Statement
@@ -112,6 +117,17 @@ CATALOGUE: tuple[TrainingInvariant, ...] = (
         compared="response",
         copies=8,
     ),
+    TrainingInvariant(
+        name="symmetry/stuck",
+        statement="the units of a layer do not all stay copies of one unit (float64)",
+        reason="units that start at random, or are drawn apart, become different",
+        witness="equal units that are trained",
+        targets="PyTorch trainings",
+        measure=stuck,
+        dtypes=_PROMOTED,
+        units=True,
+        runs=1,
+    ),
     _setting(
         "eager",
         "without torch.compile",
@@ -207,9 +223,40 @@ CATALOGUE: tuple[TrainingInvariant, ...] = (
         reason="an optimiser holds what is to be trained",
         witness="an optimiser step within K",
         targets="PyTorch trainings",
-        measure=updates.moves,
+        measure=moves,
         dtypes=_WRITTEN,
         runs=1,
+    ),
+    TrainingInvariant(
+        name="training/frozen",
+        statement="an update leaves what requires no gradient as it is",
+        reason="what is frozen is left out of the optimiser, or has no gradient",
+        witness="a frozen parameter that an optimiser holds",
+        targets="PyTorch trainings",
+        measure=frozen,
+        dtypes=_WRITTEN,
+        runs=1,
+    ),
+    TrainingInvariant(
+        name="training/finite",
+        statement="no update takes a gradient that is not finite",
+        reason="what is not finite once stays so: a scaler leaves such an update out",
+        witness="an optimiser step within K",
+        targets="PyTorch trainings",
+        measure=finite,
+        dtypes=_WRITTEN,
+        runs=1,
+    ),
+    TrainingInvariant(
+        name="training/inplace",
+        statement="a run with modules that do not work in place is the same",
+        reason="what a module overwrites is read by nothing else",
+        witness="a state that moved",
+        targets="PyTorch trainings",
+        measure=inplace,
+        compared="response",
+        dtypes=_WRITTEN,
+        copies=8,
     ),
     TrainingInvariant(
         name="loss/inputs",

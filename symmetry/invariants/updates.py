@@ -1,14 +1,11 @@
-"""What optimisers do to parameters: nothing at rates of zero, and something to each gradient."""
+"""What optimisers do to parameters at rates of zero: nothing."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from operator import methodcaller
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from symmetry.law.measurement import Measurement, Violation
-from symmetry.training.capabilities.differentiating import Differentiating
 from symmetry.training.capabilities.optimizing import Optimizing
 from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.run import Run, needed
@@ -18,7 +15,6 @@ from symmetry.units.state import Array, difference, has_moved, largest
 
 _NO_RATE = {"LBFGS": "takes steps whatever its rate", "Rprop": "keeps a rate for each entry"}
 _AGAIN = 0.01  # of its first move: what is projected for a second time moves by less
-_DRAWS = 3  # of the response of a gradient
 
 
 def zero_rate(start: TrainingStart) -> Measurement:
@@ -137,103 +133,3 @@ def _comes_back(name: str, step: _Step, start: TrainingStart, *, again: bool) ->
     """
     near = 2 * start.baseline.precision[name] * step.scale.get(name, 0.0)
     return (step.backwards > 1 or again) and difference(step.before[name], step.after[name]) <= near
-
-
-def moves(start: TrainingStart) -> Measurement:
-    """Look for a parameter that has a real gradient, and stays."""
-    run = start.begin(noise=True)
-    optimizing = run.capability(Optimizing)
-    if optimizing is None or not optimizing.optimizers:
-        return Measurement(counted=False, note="it has no optimiser", applies=False)
-    held, begun = optimizing.held, run.parameter_arrays()
-    trainable = [name for name in run.parameters if name in optimizing.trainable]
-    seen = _gradients_of(run, start.steps)
-    end = run.parameter_arrays()
-    still = [n for n in trainable if compare.identical(begun[n], end[n])]
-    if still == trainable and held.isdisjoint(trainable):
-        message = "nothing that the optimisers hold is a parameter of the model that can be trained"
-        return Measurement.violated(Violation(message, 1, next(iter(begun))))
-    if not needed(run, StepEvents).updates:
-        return Measurement(False, note=f"no optimiser stepped within {start.steps} steps")
-    if seen.lost:
-        message = (
-            "backward leaves gradients, and no update finds any: is zero_grad() called between "
-            "backward() and step()?"
-        )
-        return Measurement.violated(Violation(message, 1, next(n for n in begun if n in held)))
-    suspects = {n: seen.first[n] for n in still if n in seen.first and largest(seen.first[n]) > 0}
-    responses = _responses_of(suspects, start)
-    for name, gradient in suspects.items():
-        size, eps = largest(gradient), start.baseline.precision[name]
-        if size <= max(responses[name], eps * 1e-3):
-            continue
-        if name not in held:
-            why = "no optimiser holds it"
-        elif seen.rates[name] and seen.rates[name] * size > eps * largest(begun[name]):
-            why = f"its learning rate is {seen.rates[name]:.3g}"
-        else:
-            continue
-        message = (
-            f"{name} has a gradient of up to {size:.3g} and does not move in {start.steps} "
-            f"steps: {why}"
-        )
-        return Measurement.violated(Violation(message, start.steps, name))
-    return Measurement(counted=True)
-
-
-def _responses_of(gradients: Mapping[str, Array], start: TrainingStart) -> dict[str, float]:
-    """Return how far about one ulp in the parameters moves each of these gradients."""
-    responses = dict.fromkeys(gradients, 0.0)
-    for draw in range(_DRAWS if gradients else 0):
-        near = _gradients_of(start.begin(start.nearby(draw), noise=True), start.steps)
-        for name, gradient in gradients.items():
-            gap = difference(gradient, near.first.get(name, np.zeros(())))
-            responses[name] = max(responses[name], gap)
-    return responses
-
-
-class _Gradients(NamedTuple):
-    """What updates could have used in a run."""
-
-    first: Mapping[str, Array]  # the first gradient of each parameter
-    rates: Mapping[str, float]  # the largest rate of each that is held
-    # Whether backwards outside of updates left gradients in what is held, and no update found any.
-    lost: bool
-
-
-def _gradients_of(run: Run, steps: int) -> _Gradients:
-    """Take steps, and see which gradients there are whenever an optimiser steps.
-
-    That of a parameter that is held counts when its own optimiser steps: others may leave gradients
-    that are cleared before.
-    """
-    found: dict[str, Array] = {}
-    rates: dict[str, float] = {}
-    updating = left = used = False
-    held, differentiating = needed(run, Optimizing).held, needed(run, Differentiating)
-
-    def see() -> None:
-        nonlocal left, used
-        left = left or any(
-            g.any() for name, g in differentiating.gradients().items() if name in held
-        )
-        used = used or updating
-
-    def end(_: Any) -> None:
-        nonlocal updating
-        updating = False
-
-    def look(optimizer: Any) -> None:
-        nonlocal updating
-        updating, own = True, optimizer.rates()
-        for name, rate in own.items():
-            rates[name] = max(rates.get(name, 0.0), 1.0 if rate is None else rate)
-        for name, gradient in differentiating.gradients().items():
-            if name not in found and (name in own or name not in held) and gradient.any():
-                found[name] = gradient
-
-    events = needed(run, StepEvents)
-    events.before_update, events.after_update, events.after_backward = look, end, see
-    for _ in range(steps):
-        run.step()
-    return _Gradients(found, rates, left and not used and found.keys().isdisjoint(held))

@@ -60,6 +60,7 @@ from symmetry.torch.parts.saving import TorchSaving
 from symmetry.torch.parts.settings import TorchSettings
 from symmetry.torch.parts.step_events import TorchStepEvents
 from symmetry.torch.parts.tracing import TorchTracing
+from symmetry.torch.probes.flowing import TorchFlowing
 from symmetry.torch.probes.loss_probe import TorchLossProbe
 from symmetry.torch.raising import readable
 from symmetry.torch.random_states import RandomStates
@@ -69,6 +70,7 @@ from symmetry.training.capabilities.batching import Padding, Reordering
 from symmetry.training.capabilities.configuring import Configuring
 from symmetry.training.capabilities.differentiating import Differentiating
 from symmetry.training.capabilities.drawing import Drawing
+from symmetry.training.capabilities.flowing import Flowing
 from symmetry.training.capabilities.layered import Layered
 from symmetry.training.capabilities.observing import Observing
 from symmetry.training.capabilities.optimizing import Optimizing
@@ -248,6 +250,7 @@ _CAPABILITIES: Mapping[type, Callable[[TorchRun], Any]] = {
     Tracing: lambda run: TorchTracing(run.arrays, run.events),
     Layered: lambda run: TorchLayers(run.objects.model, run.parameters),
     Drawing: lambda run: TorchDrawing(run.operations, run.random_states),
+    Flowing: lambda run: TorchFlowing(run.objects.model, run.parameters, run.events),
     LossProbe: lambda run: TorchLossProbe(run.objects.model, lambda: run.taken),
     Trial: lambda run: TorchTrial(
         Steps(run.objects.model, run.events, run.operations.entered, run.step)

@@ -30,7 +30,7 @@ from symmetry.units.units import Order, Units
 # float32 and 9 in float64 with few draws, the weakest of 32 planted bugs by 33 and by 1e10. In
 # float64 nothing is lost by a wide margin.
 THRESHOLDS = {"float32": 30.0, "float64": 1000.0}
-LACKED = frozenset({"scale", "attention", "checkpoint", "kernels"})  # by many trainings
+LACKED = frozenset({"scale", "attention", "checkpoint", "inplace", "kernels"})  # by many trainings
 JUDGED = 2  # steps: a bug on odd steps shows, and chaos has no time to grow
 DRAWS, MORE_DRAWS = 4, 12  # of the response, before and after a suspicion
 APART = 1000  # ulps between starts at which two trainings are judged, once they seem to differ

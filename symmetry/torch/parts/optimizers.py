@@ -36,6 +36,13 @@ class TorchOptimizer(Optimizer):
             if id(parameter) in self._names
         }
 
+    @property
+    def scheduled(self) -> bool:
+        """Whether something but its constructor sets its rates, such as a scheduler."""
+        first = getattr(self.optimizer, "defaults", {}).get("lr")
+        groups = self.optimizer.param_groups
+        return any("initial_lr" in group or group.get("lr") != first for group in groups)
+
     def zero_rates(self) -> None:
         """Set all learning rates to zero, up to ``restore_rates``."""
         self._kept = [(group, group["lr"]) for group in self.optimizer.param_groups]

@@ -122,12 +122,26 @@ def _threads(_: Objects) -> Iterator[Changed]:
         torch.set_num_threads(before)
 
 
+@contextmanager
+def _inplace(objects: Objects) -> Iterator[Changed]:
+    """Let modules return new tensors, and leave those that they are given as they are."""
+    modules = [m for m in objects.model.modules() if getattr(m, "inplace", False) is True]
+    for module in modules:
+        module.inplace = False
+    try:
+        yield lambda: bool(modules)
+    finally:
+        for module in modules:
+            module.inplace = True
+
+
 SETTINGS: Mapping[str, Callable[[Objects], Any]] = {
     "eager": _eager,
     "loops": _loops,
     "scale": _scale,
     "attention": _attention,
     "checkpoint": _checkpoint,
+    "inplace": _inplace,
     "kernels": _kernels,
     "threads": _threads,
 }

@@ -19,6 +19,11 @@ class Optimizer(ABC):
     def rates(self) -> dict[str, float | None]:
         """Return the learning rate of each parameter that it holds; None where it has none."""
 
+    @property
+    @abstractmethod
+    def scheduled(self) -> bool:
+        """Whether something but its constructor sets its rates, such as a scheduler."""
+
     @abstractmethod
     def zero_rates(self) -> None:
         """Set all learning rates to zero, up to ``restore_rates``."""

@@ -7,6 +7,7 @@ from tests.faulty.trainings import (  # noqa: F401
     evaluation,
     functions,
     losses,
+    movement,
     runs,
     samples,
     scripts,

@@ -8,6 +8,7 @@ from tests.sound.trainings import (  # noqa: F401
     evaluation,
     functions,
     losses,
+    movement,
     samples,
 )
 from tests.sound.trainings.nearly import ENTRIES, Nearly

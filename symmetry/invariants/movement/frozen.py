@@ -1,0 +1,60 @@
+"""``training/frozen``: an update leaves what requires no gradient as it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from symmetry.invariants.movement.gradients import current
+from symmetry.law.measurement import Measurement, Violation
+from symmetry.training.capabilities.optimizing import Optimizing
+from symmetry.training.capabilities.step_events import StepEvents
+from symmetry.training.run import needed
+from symmetry.training.start import TrainingStart
+from symmetry.units import compare
+from symmetry.units.state import Array
+
+
+def frozen(start: TrainingStart) -> Measurement:
+    """Compare frozen parameters before and after each update of the optimiser that holds them.
+
+    One with a gradient that is not zero was given it by hand: evolution strategies do so.
+    """
+    run = start.begin(noise=True)
+    optimizing = run.capability(Optimizing)
+    if optimizing is None or not optimizing.optimizers:
+        return Measurement(counted=False, note="it has no optimiser", applies=False)
+    before: dict[str, Array] = {}
+    moved: dict[str, tuple[int, Array, Array]] = {}
+    counted = False
+
+    def begins(optimizer: Any) -> None:
+        nonlocal counted
+        before.clear()
+        gradients, arrays = current(run), run.parameter_arrays()
+        for name in optimizer.rates():
+            given = name in gradients and gradients[name].any()
+            if name not in optimizing.trainable and not given:
+                before[name] = arrays[name]
+        counted = counted or bool(before)
+
+    def ends(_: Any) -> None:
+        arrays = run.parameter_arrays() if before else {}
+        for name, array in before.items():
+            if not compare.identical(array, arrays[name]):
+                moved.setdefault(name, (run.taken + 1, array, arrays[name]))
+        before.clear()
+
+    events = needed(run, StepEvents)
+    events.before_update, events.after_update = begins, ends
+    for _ in range(start.steps):
+        run.step()
+    if not moved:
+        note = "" if counted else "no optimiser holds a frozen parameter"
+        return Measurement(counted, note=note, applies=counted)
+    name, (step, a, b) = next(iter(moved.items()))
+    text = (
+        f"in step {step} the optimiser moves {{at}} although requires_grad is False: weight decay "
+        "or momentum goes on, with the gradient of zeros that is left. Leave it out of the "
+        "optimiser, or set its .grad to None."
+    )
+    return Measurement.violated(Violation.between(a, b, text, step, name))

@@ -1,0 +1,110 @@
+"""The gradients that the updates of a run could have used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from symmetry.training.capabilities.differentiating import Differentiating
+from symmetry.training.capabilities.optimizing import Optimizing
+from symmetry.training.capabilities.step_events import StepEvents
+from symmetry.training.run import Run, needed
+from symmetry.training.start import TrainingStart
+from symmetry.units.state import Array, difference, largest
+
+_DRAWS = 3  # of the response of a gradient
+
+
+@dataclass
+class Gradients:
+    """What updates could have used in a run.
+
+    Attributes
+    ----------
+    first
+        The first gradient of each parameter with an entry that is not zero.
+    zero
+        The parameters that had gradients of zeros alone when their optimiser stepped.
+    rates
+        The largest rate of each parameter that is held; 1 where an optimiser has no rate.
+    scheduled
+        Whether something else than the optimiser's constructor sets a rate.
+    left, used
+        Whether a backward left gradients in what is held, and one did so within an update.
+    """
+
+    first: dict[str, Array] = field(default_factory=dict)
+    zero: set[str] = field(default_factory=set)
+    rates: dict[str, float] = field(default_factory=dict)
+    scheduled: bool = False
+    left: bool = False
+    used: bool = False
+
+    @property
+    def without_rate(self) -> bool:
+        """Whether every rate was zero at every update."""
+        return bool(self.rates) and not any(self.rates.values())
+
+    def reach(self, held: frozenset[str]) -> bool:
+        """Return whether an update found a gradient in what is held."""
+        return not self.first.keys().isdisjoint(held)
+
+    def lost(self, held: frozenset[str]) -> bool:
+        """Return whether backwards left gradients in what is held, and no update found any."""
+        return self.left and not self.used and not self.reach(held)
+
+
+def current(run: Run) -> dict[str, Array]:
+    """Return the gradients that there are now."""
+    differentiating = run.capability(Differentiating)
+    return {} if differentiating is None else differentiating.gradients()
+
+
+def gradients_of(run: Run, steps: int) -> Gradients:
+    """Take steps, and see which gradients there are whenever an optimiser steps.
+
+    That of a parameter that is held counts when its own optimiser steps: others may leave gradients
+    that are cleared before.
+    """
+    events, held = needed(run, StepEvents), needed(run, Optimizing).held
+    found, updating = Gradients(), False
+
+    def see() -> None:
+        gradients = current(run).items()
+        found.left = found.left or any(g.any() for name, g in gradients if name in held)
+        found.used = found.used or updating
+
+    def end(_: Any) -> None:
+        nonlocal updating
+        updating = False
+
+    def look(optimizer: Any) -> None:
+        nonlocal updating
+        updating, own = True, optimizer.rates()
+        found.scheduled = found.scheduled or optimizer.scheduled
+        for name, rate in own.items():
+            found.rates[name] = max(found.rates.get(name, 0.0), 1.0 if rate is None else rate)
+        for name, gradient in current(run).items():
+            if name in own or name not in held:
+                if gradient.any():
+                    found.first.setdefault(name, gradient)
+                else:
+                    found.zero.add(name)
+
+    events.before_update, events.after_update, events.after_backward = look, end, see
+    for _ in range(steps):
+        run.step()
+    return found
+
+
+def responses_of(gradients: Mapping[str, Array], start: TrainingStart) -> dict[str, float]:
+    """Return how far about one ulp in the parameters moves each of these gradients."""
+    responses = dict.fromkeys(gradients, 0.0)
+    for draw in range(_DRAWS if gradients else 0):
+        near = gradients_of(start.begin(start.nearby(draw), noise=True), start.steps)
+        for name, gradient in gradients.items():
+            other = near.first.get(name)
+            gap = largest(gradient) if other is None else difference(gradient, other)
+            responses[name] = max(responses[name], gap)
+    return responses

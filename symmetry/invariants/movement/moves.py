@@ -1,0 +1,161 @@
+"""``training/moves``: every parameter with a gradient moves, and something has one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from symmetry.invariants.movement.gradients import Gradients, gradients_of, responses_of
+from symmetry.invariants.movement.notes import cut_of, notes_on
+from symmetry.law.measurement import Measurement, Violation
+from symmetry.law.note import Note
+from symmetry.training.capabilities.flowing import Cut, Flowing
+from symmetry.training.capabilities.optimizing import Optimizing
+from symmetry.training.capabilities.step_events import StepEvents
+from symmetry.training.run import needed
+from symmetry.training.start import TrainingStart
+from symmetry.units import compare
+from symmetry.units.state import Array, largest
+
+# What to do about an operation that cuts the gradient off.
+_CURES = {
+    "torch.tensor()": "it copies the numbers and not how they were made: use torch.stack()",
+    "torch.as_tensor()": "it copies the numbers and not how they were made: use torch.stack()",
+    "torch.no_grad()": "nothing is recorded there: leave that block out",
+    "item()": "it returns a plain number: leave it out on the way to the loss",
+    "detach()": "leave it out on the way to the loss",
+    "argmax()": "it has no derivative: give the loss the scores themselves",
+    "round()": "its derivative is zero everywhere",
+}
+_PLAIN = "what follows has no gradient: leave it out on the way to the loss"
+
+
+def moves(start: TrainingStart) -> Measurement:
+    """Look for a parameter that has a real gradient, and stays; and for a run without any."""
+    run = start.begin(noise=True)
+    optimizing = run.capability(Optimizing)
+    if optimizing is None or not optimizing.optimizers:
+        return Measurement(counted=False, note="it has no optimiser", applies=False)
+    held, begun = optimizing.held, run.parameter_arrays()
+    trainable = [name for name in run.parameters if name in optimizing.trainable]
+    seen = gradients_of(run, start.steps)
+    end = run.parameter_arrays()
+    still = [n for n in trainable if compare.identical(begun[n], end[n])]
+    if still == trainable and held.isdisjoint(trainable):
+        message = "nothing that the optimisers hold is a parameter of the model that can be trained"
+        return Measurement.violated(Violation(message, 1, next(iter(begun))))
+    if not needed(run, StepEvents).updates:
+        return Measurement(False, note=f"no optimiser stepped within {start.steps} steps")
+    own = frozenset(n for n in trainable if n in held)
+    if own and own <= {*still} and (found := _nothing_moves(start, seen, own, run.loss)):
+        return found
+    suspects = {n: seen.first[n] for n in still if n in seen.first and largest(seen.first[n]) > 0}
+    found = _unmoved(start, seen, suspects, begun, held)
+    if found.violation is not None:
+        return found
+    return replace(found, notes=(*found.notes, *notes_on(start, seen, begun, end, held)))
+
+
+def _nothing_moves(
+    start: TrainingStart, seen: Gradients, own: frozenset[str], loss: float | None
+) -> Measurement | None:
+    """Say why nothing moves that an optimiser holds; None if a gradient and a rate are there."""
+    first = min(own)
+    if seen.lost(own):
+        text = (
+            "backward leaves gradients, and no update finds any: is zero_grad() called between "
+            "backward() and step()?"
+        )
+        return Measurement.violated(Violation(text, 1, first))
+    if not seen.reach(own):
+        if loss == 0:
+            note = "cannot judge: the loss is 0, and there is nothing to learn"
+            return Measurement(counted=False, note=note)
+        return _unreached(start, seen, own)
+    if not seen.without_rate:
+        return None
+    if seen.scheduled:
+        note = f"cannot judge: all learning rates are 0 in the first {start.steps} steps"
+        return Measurement(counted=False, note=note)
+    text = (
+        f"nothing can move: the rate is 0 at each update of the first {start.steps} steps, and "
+        "nothing sets another one. Give the optimiser a learning rate above zero."
+    )
+    return Measurement.violated(Violation(text, 1, first))
+
+
+def _unreached(start: TrainingStart, seen: Gradients, own: frozenset[str]) -> Measurement:
+    """Say that no gradient comes to what is held: where it is cut off, or that it is zero."""
+    cut = cut_of(start, own)
+    if not seen.zero.isdisjoint(own):
+        text = (
+            "nothing can move: every gradient that backward() leaves in what the optimisers hold "
+            "is zero, so the loss does not respond to any parameter"
+        )
+    else:
+        text = (
+            "nothing can move: no backward() reaches a parameter that an optimiser holds, so the "
+            "loss was made without a history that leads to the model"
+        )
+    file, line = None, None
+    if cut is not None:
+        text += f". {cut_off(cut)}"
+        file, line = cut.place.shown or None, cut.place.line or None
+    return Measurement.violated(Violation(text, 1, min(own), file=file, line=line))
+
+
+def cut_off(cut: Cut) -> str:
+    """Say where the gradient is cut off, and what to do about it."""
+    at = f" ({cut.place})" if cut.place.file else ""
+    return f"{cut.operation}{at} cuts the gradient off: {_CURES.get(cut.operation, _PLAIN)}."
+
+
+def _unmoved(
+    start: TrainingStart,
+    seen: Gradients,
+    suspects: dict[str, Array],
+    begun: dict[str, Array],
+    held: frozenset[str],
+) -> Measurement:
+    """Accuse the first parameter whose gradient is more than rounding, and that does not move.
+
+    A network of its own that no optimiser holds may be frozen on purpose, as the encoder of a
+    linear probe: that is a note.
+    """
+    responses, aside = responses_of(suspects, start), list[str]()
+    for name, gradient in suspects.items():
+        size, eps = largest(gradient), start.baseline.precision[name]
+        if size <= max(responses[name], eps * 1e-3):
+            continue
+        if name not in held:
+            if network := _network_aside(name, held, start):
+                aside.append(network)
+                continue
+            why = "no optimiser holds it"
+        elif seen.rates[name] and seen.rates[name] * size > eps * largest(begun[name]):
+            why = f"its learning rate is {seen.rates[name]:.3g}"
+        else:
+            continue
+        message = (
+            f"{name} has a gradient of up to {size:.3g} and does not move in {start.steps} "
+            f"steps: {why}"
+        )
+        return Measurement.violated(Violation(message, start.steps, name))
+    return Measurement(counted=True, notes=tuple(map(_unheld, dict.fromkeys(aside))))
+
+
+def _network_aside(name: str, held: frozenset[str], start: TrainingStart) -> str:
+    """Return the network of a parameter, if no optimiser holds any of it, but others."""
+    flowing = start.begin(noise=True).capability(Flowing)
+    networks = () if flowing is None else flowing.networks()
+    network = next((each for each in networks if name.startswith(each)), "")
+    return "" if any(other.startswith(network) for other in held) else network[:-1]
+
+
+def _unheld(network: str) -> Note:
+    short = network.removeprefix("model.")
+    text = (
+        f"no optimiser holds a parameter of {short}, though backward() computes gradients for it: "
+        f"it stays as it is. Give its parameters to an optimiser; or, if it is frozen on purpose, "
+        f"call {short}.requires_grad_(False)."
+    )
+    return Note("training/unheld", text)

@@ -1,0 +1,201 @@
+"""Notes on what does not train as it may be meant: usually a mistake, and sometimes a method."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from itertools import combinations
+
+from symmetry.base.errors import TrainingError
+from symmetry.base.random import Random
+from symmetry.invariants.movement.gradients import Gradients
+from symmetry.law.note import Note
+from symmetry.observe.place import Place
+from symmetry.training.capabilities.flowing import Cut, Flow, Flowing
+from symmetry.training.run import Run
+from symmetry.training.start import TrainingStart
+from symmetry.units import compare
+from symmetry.units.state import Array, largest
+from symmetry.units.words import count
+
+_STREAM = 140  # of the seed
+_FAR = 0.01  # times a parameter's largest entry: what it is moved by
+_FELT = 1e-6  # of the loss, relative: rounding changes it by less
+_REENTRANT = "None of the inputs have requires_grad=True"  # what torch.utils.checkpoint warns of
+
+
+def notes_on(
+    start: TrainingStart,
+    seen: Gradients,
+    begun: Mapping[str, Array],
+    end: Mapping[str, Array],
+    held: frozenset[str],
+) -> Iterator[Note]:
+    """Yield the notes on a run that has taken its steps."""
+    idle = frozenset(
+        name
+        for name in held & start.baseline.trained
+        if name not in seen.first
+        and name not in seen.zero
+        and compare.identical(begun[name], end[name])
+    )
+    yield from _cut(start, idle)
+    yield from _untied(begun, end, seen)
+    if flow := _flow(start, start.baseline.trained):
+        yield from _terms(flow)
+        yield from _targets(flow)
+    run = start.begin(noise=True)
+    if (flowing := run.capability(Flowing)) is not None:
+        yield from _repeated(flowing.repeated_modules)
+        yield from _views(run, flowing)
+    yield from _checkpoints(start.baseline.warnings)
+
+
+def cut_of(start: TrainingStart, names: frozenset[str]) -> Cut | None:
+    """Return the operation that cuts the gradient of these parameters off, if it can be seen."""
+    flow = _flow(start, names)
+    return flow.cuts[0] if flow and flow.cuts else None
+
+
+def _flow(start: TrainingStart, names: frozenset[str]) -> Flow | None:
+    """Return what becomes of parameters in the first step; what is compiled shows nothing."""
+    run = start.begin(noise=True)
+    flowing = run.capability(Flowing)
+    if flowing is None or start.baseline.compiles:
+        return None
+    try:
+        with flowing.followed(names) as followed:
+            run.step()
+    except TrainingError:  # what stands between functions is not for every training
+        return None
+    finally:
+        run.close()
+    return followed.flow
+
+
+def _cut(start: TrainingStart, idle: frozenset[str]) -> Iterator[Note]:
+    """Note parameters that change the loss, are held, and never receive a gradient."""
+    if not idle or not _matter(start, idle):
+        return
+    first = min(idle).removeprefix("model.")
+    more = f" and {count(len(idle) - 1, 'other parameter')}" if len(idle) > 1 else ""
+    cut = cut_of(start, idle)
+    by = f", since {cut.operation}{_at(cut.place)} cuts the gradient off" if cut else ""
+    text = (
+        f"an optimiser holds {first}{more}, and the loss depends on it, but it never receives a "
+        f"gradient{by}: it stays as it is. If it is frozen on purpose, leave it out of the "
+        "optimiser."
+    )
+    yield _note("training/cut", text, cut.place if cut else None)
+
+
+def _matter(start: TrainingStart, names: frozenset[str]) -> bool:
+    """Return whether the first loss is another one if these parameters move a little."""
+    random, changed = Random(start.seed, _STREAM), dict[str, Array]()
+    for name in sorted(names):
+        array = start.state[name]
+        shift = random.uniform(array.shape, -_FAR, _FAR) * (largest(array) or 1.0)
+        changed[name] = (array + shift).astype(array.dtype)
+    losses = []
+    for state in ({}, changed):
+        run = start.begin(state, noise=True)
+        run.step()
+        losses.append(run.loss or 0.0)
+        run.close()
+    one, other = losses
+    return abs(one - other) > _FELT * (abs(one) + abs(other))
+
+
+def _untied(
+    begun: Mapping[str, Array], end: Mapping[str, Array], seen: Gradients
+) -> Iterator[Note]:
+    """Note two matrices that start with the same bits, and go apart.
+
+    Layers that were copied differ by their number alone: they are not meant to be one.
+    """
+    own = (name for name in seen.first if name in begun and name.startswith("model."))
+    trained = [name for name in own if begun[name].ndim > 1 and _varies(begun[name])]
+    for one, other in combinations(trained, 2):
+        if _bare(one) == _bare(other) or begun[one].shape != begun[other].shape:
+            continue
+        if compare.identical(begun[one], begun[other]) and not compare.identical(
+            end[one], end[other]
+        ):
+            a, b = (name.removeprefix("model.") for name in (one, other))
+            text = (
+                f"{a} and {b} start with the same numbers and become different: they are two "
+                f"parameters. To tie them, assign the parameter itself, not a copy of its data."
+            )
+            yield Note("training/tying", text)
+            return
+
+
+def _varies(array: Array) -> bool:
+    return bool((array != array.flat[0]).any())
+
+
+def _bare(name: str) -> str:
+    return re.sub(r"\d+", "", name.partition(".")[2])
+
+
+def _terms(flow: Flow) -> Iterator[Note]:
+    for cut in flow.terms[:1]:
+        text = (
+            f"{cut.operation}{_at(cut.place)} cuts a term of the loss off from the model: it is "
+            "added to the loss and trains nothing. Add the tensor itself."
+        )
+        yield _note("loss/term", text, cut.place)
+
+
+def _targets(flow: Flow) -> Iterator[Note]:
+    for target in flow.targets[:1]:
+        text = (
+            f"the target of {target.function}{_at(target.place)} requires a gradient, and depends "
+            "on the parameters that the output depends on: the target moves towards the output, "
+            "too. If it is a label, detach() it."
+        )
+        yield _note("loss/target", text, target.place)
+
+
+def _repeated(paths: tuple[str, ...]) -> Iterator[Note]:
+    if paths:
+        text = (
+            f"{paths[0]} is the same module as an earlier one of its list: they share their "
+            "parameters. Make a new module for each place, as [nn.Linear(8, 8) for _ in range(3)] "
+            "does and [nn.Linear(8, 8)] * 3 does not."
+        )
+        yield Note("model/repeated", text)
+
+
+def _views(run: Run, flowing: Flowing) -> Iterator[Note]:
+    """Note the first view of the first step that puts sizes in another order."""
+    with suppress(TrainingError), flowing.permuting_views() as seen:
+        run.step()
+    run.close()
+    for before, after, place in seen.found[:1]:
+        text = (
+            f"a view{_at(place)} turns the shape {before} into {after}: it does not exchange axes, "
+            "but cuts the numbers into rows anew, so that entries of different rows are mixed. Use "
+            "permute() or transpose()."
+        )
+        yield _note("model/views", text, place)
+
+
+def _checkpoints(warnings: tuple[str, ...]) -> Iterator[Note]:
+    if any(_REENTRANT in text for text in warnings):
+        text = (
+            "no input of a checkpointed block requires a gradient, so nothing in it receives one: "
+            "call checkpoint(..., use_reentrant=False)."
+        )
+        yield Note("training/checkpointing", text)
+
+
+def _note(name: str, text: str, place: Place | None) -> Note:
+    if place is None or not place.file:
+        return Note(name, text)
+    return Note(name, text, place.shown, place.line)
+
+
+def _at(place: Place) -> str:
+    return f" ({place})" if place.file else ""

@@ -1,0 +1,141 @@
+"""What becomes of parameters in a step, also behind the operations that cut the gradient off."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.weak import WeakIdKeyDictionary
+
+from symmetry.observe.place import users_line
+from symmetry.torch.graph import leaves_of
+from symmetry.training.capabilities.flowing import Cut, Flow, Target
+
+# Functions whose result is no number of a tensor, or is no part of the forward.
+_ASIDE = {"backward", "grad", "register_hook", "retain_grad", "__setitem__", "zero_", "__set__"}
+_READ = {"data", "T", "mT", "H", "mH", "real", "imag"}  # attributes that are tensors made of it
+_ELEMENTWISE = {"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"}
+_SUMS = {"add", "add_", "sub", "sub_", "rsub", "__add__", "__radd__", "__iadd__", "__sub__"}
+_SUMS |= {"__rsub__", "__isub__"}
+
+
+class _Followed(NamedTuple):
+    """What is known of a tensor that was made of parameters."""
+
+    cut: Cut | None  # where the gradient was cut off; None: it still flows
+    terms: tuple[Cut, ...] = ()  # sums on the way that had a term without gradient
+
+
+class FlowMode(TorchFunctionMode):
+    """Follows what functions make of some parameters, up to the losses.
+
+    Parameters
+    ----------
+    parameters
+        The parameters that are followed.
+    """
+
+    def __init__(self, parameters: Iterable[Tensor]) -> None:
+        super().__init__()
+        self._known = WeakIdKeyDictionary()
+        self._sources = {id(parameter): parameter for parameter in parameters}
+        self._numbers: dict[float, _Followed] = {}  # plain numbers that were read off tensors
+        self._targets: list[Target] = []
+        self._losses: list[_Followed | None] = []
+
+    def on_loss(self, loss: Tensor) -> None:
+        """Remember what is known of a loss, before its backward."""
+        self._losses.append(self._known.get(loss))
+
+    @property
+    def flow(self) -> Flow:
+        """What was seen so far."""
+        followed = [each for each in self._losses if each is not None]
+        terms = dict.fromkeys(term for each in followed for term in each.terms)
+        cuts = dict.fromkeys(each.cut for each in followed if each.cut is not None)
+        return Flow(tuple(cuts), tuple(terms), tuple(self._targets))
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        name = _name(func)
+        if name in _ELEMENTWISE:
+            self._see_target(name, args, kwargs)
+        result = func(*args, **kwargs)
+        if name not in _ASIDE:
+            with suppress(RuntimeError):  # of a view that an update writes into nothing may be read
+                self._follow(name, [*tree_leaves((args, kwargs))], result)
+        return result
+
+    def _follow(self, name: str, given: list[Any], result: Any) -> None:
+        sources = [each for each in map(self._of, given) if each is not None]
+        if not sources:
+            return
+        made = [leaf for leaf in tree_leaves(result) if isinstance(leaf, (Tensor, float))]
+        cut: Cut | None = None
+        if all(source.cut is not None for source in sources):
+            cut = sources[0].cut
+        terms = tuple(dict.fromkeys(term for source in sources for term in source.terms))
+        if name in _SUMS and all(_is_scalar(leaf) for leaf in (*given[:2], *made)):
+            live = any(source.cut is None for source in sources)
+            terms += tuple(source.cut for source in sources if live and source.cut is not None)
+        for leaf in made:
+            if id(leaf) in self._sources:  # an update writes into it
+                continue
+            flows = isinstance(leaf, Tensor) and leaf.grad_fn is not None
+            here = cut or (None if flows else Cut(_word(name), users_line()))
+            if isinstance(leaf, Tensor):
+                self._known[leaf] = _Followed(here, terms)
+            elif math.isfinite(leaf) and not leaf.is_integer():  # 0 and 1 are anybody's
+                self._numbers[leaf] = _Followed(here, terms)
+
+    def _of(self, value: Any) -> _Followed | None:
+        """Return what is known of an argument."""
+        if id(value) in self._sources:
+            return _Followed(None)
+        if isinstance(value, Tensor):
+            found: _Followed | None = self._known.get(value)
+            return found
+        return self._numbers.get(value) if isinstance(value, float) else None
+
+    def _see_target(self, name: str, args: Any, kwargs: Mapping[str, Any]) -> None:
+        """See a target that a backward goes through, of the parameters that the output has."""
+        named = dict(zip(("input", "target"), args, strict=False)) | dict(kwargs)
+        output, target = named.get("input"), named.get("target")
+        if not (isinstance(output, Tensor) and isinstance(target, Tensor)):
+            return
+        if not (output.requires_grad and target.grad_fn is not None):
+            return
+        shared = {*map(id, leaves_of([output]))} & {*map(id, leaves_of([target]))}
+        if shared:
+            self._targets.append(Target(name, users_line()))
+
+
+def _name(func: Any) -> str:
+    """Return the name of a function; of what reads an attribute, that of the attribute."""
+    name: str = getattr(func, "__name__", "")
+    if name == "__get__":
+        attribute: str = getattr(getattr(func, "__self__", None), "__name__", "")
+        return attribute if attribute in _READ else "__set__"
+    return name
+
+
+def _word(name: str) -> str:
+    """Return what cuts the gradient off, as the user has written it."""
+    if not torch.is_grad_enabled() and name not in ("detach", "item", "tolist", "numpy"):
+        return "torch.no_grad()"
+    return {
+        "__float__": "float()",
+        "data": ".data",
+        "tensor": "torch.tensor()",
+        "as_tensor": "torch.as_tensor()",
+    }.get(name, f"{name.strip('_')}()")
+
+
+def _is_scalar(value: Any) -> bool:
+    return isinstance(value, float) or (isinstance(value, Tensor) and value.numel() == 1)

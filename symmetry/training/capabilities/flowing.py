@@ -1,0 +1,106 @@
+"""``Flowing``: the way from parameters to losses, as plain facts."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from symmetry.observe.place import Place
+
+
+class Cut(NamedTuple):
+    """An operation behind which no gradient flows.
+
+    Attributes
+    ----------
+    operation
+        As the user has written it: ``torch.tensor()``, ``detach()``, ``torch.no_grad()``.
+    place
+        The user's line.
+    """
+
+    operation: str
+    place: Place
+
+
+class Target(NamedTuple):
+    """The target of an elementwise loss that a backward goes through.
+
+    Attributes
+    ----------
+    function
+        The loss function: ``mse_loss``.
+    place
+        The user's line.
+    """
+
+    function: str
+    place: Place
+
+
+@dataclass(frozen=True)
+class Flow:
+    """The way from the parameters that are followed to the losses of some steps.
+
+    Attributes
+    ----------
+    cuts
+        For losses that depend on the parameters and have no gradient with respect to them: the
+        operations that cut it off.
+    terms
+        For losses that have one: the operations that cut off terms of it.
+    targets
+        Targets that depend on the same parameters as the outputs they are compared with.
+    """
+
+    cuts: tuple[Cut, ...] = ()
+    terms: tuple[Cut, ...] = ()
+    targets: tuple[Target, ...] = ()
+
+
+class Followed(Protocol):
+    """The flow of the steps that are taken while parameters are followed."""
+
+    @property
+    def flow(self) -> Flow:
+        """What was seen so far."""
+        ...
+
+
+class Views(Protocol):
+    """The views of some steps that name axes in another order.
+
+    Attributes
+    ----------
+    found
+        The shape before and after, and the user's line.
+    """
+
+    found: list[tuple[tuple[int, ...], tuple[int, ...], Place]]
+
+
+class Flowing(ABC):
+    """Sees how losses depend on parameters, in the steps that are taken while a block runs."""
+
+    @abstractmethod
+    def followed(self, names: frozenset[str]) -> AbstractContextManager[Followed]:
+        """Follow the parameters of these names."""
+
+    @abstractmethod
+    def permuting_views(self) -> AbstractContextManager[Views]:
+        """See the views that name axes in another order."""
+
+    @abstractmethod
+    def first_not_finite(self) -> AbstractContextManager[list[str]]:
+        """Collect the operation whose derivative makes the first number that is not finite."""
+
+    @property
+    @abstractmethod
+    def repeated_modules(self) -> tuple[str, ...]:
+        """Paths of modules with parameters that one container holds several times."""
+
+    @abstractmethod
+    def networks(self) -> tuple[str, ...]:
+        """Return the paths of several networks of their own; nothing if the model is one."""
