@@ -1,4 +1,4 @@
-"""Prove or refute, bit by bit, that training code treats equal hidden units equally."""
+"""Find bugs in PyTorch training code without knowing the right result."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

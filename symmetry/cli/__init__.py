@@ -24,13 +24,14 @@ _LONGEST = 590  # characters of an error: it is one line, and people have to rea
 @click.version_option(package_name="unit-symmetry", prog_name="symmetry")
 @click.pass_context
 def group(context: click.Context) -> None:
-    """Prove or refute, bit by bit, that training code treats equal hidden units equally.
+    """Find bugs in PyTorch training code without knowing the right result.
 
-    Every layer has units that no sound training tells apart: hidden units, channels, attention
-    heads. `check` tests a PyTorch training, or a two-layer step of any library, for that; `units`
-    prints which units there are, `explain` names the operation that tells them apart. `compare`
-    says whether a training is still the same after a change. `run` repeats the experiment on MNIST
-    that this began with: from zero weights all hidden units stay equal.
+    Start with `symmetry check train.py`: it runs the script for a few updates, tests laws that
+    every correct training obeys, and names the lines that break one. `explain` names the operation
+    behind a violation, `watch` shows what a script does in which order, `units` lists the
+    interchangeable units of a model. `compare` says whether a training is still the same after a
+    change, `record` writes a run into a file to compare with later. `run` repeats the experiment on
+    MNIST that this began with: from zero weights all hidden units stay equal.
 
     Exit status: 0 all is as it should be, 1 an invariant is violated, 2 the command could not do
     its work, 130 interrupted.

@@ -39,7 +39,7 @@ _SEVERAL = ("jobs", "results", "since", "scheduler")  # options that several tar
 
 @dataclass(frozen=True)
 class Files:
-    """What is written of the check of one target, each if it is asked for."""
+    """The files to write after the check of one target; None where an option is not given."""
 
     json: Path | None
     output: Path | None  # a directory
@@ -86,47 +86,77 @@ class _Check(Isolated):
     "Check the invariants whose full name matches, such as 'network/*'. Repeatable.",
     multiple=True,
 )
-@option("--skip", "PATTERN", "Leave these out; wins over --only. Repeatable.", multiple=True)
+@option(
+    "--skip",
+    "PATTERN",
+    "Skip the invariants whose full name matches, even if --only names them. Repeatable.",
+    multiple=True,
+)
 @option("--examples", "N", "Number of cases for each dtype.", 100, WHOLE)
 @option(
     "--seed",
     "N",
-    "Seed of the list of cases, or of a training; another one explores others.",
+    "Seed for all random numbers; another seed explores other runs and cases.",
     0,
     FROM_ZERO,
 )
-@option("--dtype", None, "Repeatable.  [default: both]", kind=DTYPE, multiple=True)
+@option(
+    "--dtype",
+    None,
+    "Compute in this dtype. Repeatable.  [default: both]",
+    kind=DTYPE,
+    multiple=True,
+)
 @flag("--exact", "Units must stay equal bit for bit: a split by rounding alone is a violation.")
 @option(
     "--expect-failure",
     "NAME=REASON",
-    "This invariant is known to be violated; if it is not, that is an error. Repeatable.",
+    "Accept that this invariant is violated; fail once it no longer is. Repeatable.",
     multiple=True,
 )
-@option(
-    "--min-samples", "N", "Every case has at least so many samples; BatchNorm wants 2.", 1, WHOLE
-)
-@option("--steps", "K", "Of a training: how many steps the runs of training/* take.", 4, FROM_TWO)
+@option("--min-samples", "N", "Smallest number of samples in a case; BatchNorm needs 2.", 1, WHOLE)
+@option("--steps", "K", "Number of steps in the runs of training/* (trainings only).", 4, FROM_TWO)
 @option(
     "--expect-units",
     "NAME=N",
-    "Of a training: the module NAME has N equal units. Repeatable.",
+    "Require that the module NAME has N equal units (trainings only). Repeatable.",
     multiple=True,
 )
-@option("--case", "JSON|FILE", "Run this case, or those in a file, one a line, instead of a list.")
-@flag("--no-explain", "Do not look for the operation behind the first violation that repeats.")
-@option("--json", "FILE", "Write the verdicts there, for programs.", kind=PATH)
-@option("--output", "DIR", "Write there, in Markdown, what was checked.", kind=PATH)
-@flag("--list", "Print the invariants, and check nothing.", "list_")
-@flag("--fast", "Leave out what needs equal units: symmetry/clones and symmetry/permutation.")
-@option("--time-limit", "SECONDS", "Of one target; its verdicts until then stand.", kind=POSITIVE)
 @option(
-    "--memory", "GIB", "That one target may take; its verdicts until then stand.", kind=POSITIVE
+    "--case",
+    "JSON|FILE",
+    "Run this case, or those in FILE (one per line), instead of drawing cases.",
 )
-@option("--jobs", "N", "Of several targets: how many are checked side by side.", 1, WHOLE)
-@option("--results", "FILE", "Append a line of JSON as each target ends; go on there.", kind=PATH)
-@option("--since", "FILE", "Show what has changed since these results were written.", kind=PATH)
-@option("--scheduler", "ADDRESS", "Send the targets to the workers of this Dask cluster.")
+@flag("--no-explain", "Do not look for the operation behind the first violation that repeats.")
+@option("--json", "FILE", "Write the result to FILE as JSON.", kind=PATH)
+@option("--output", "DIR", "Write a report in Markdown into DIR.", kind=PATH)
+@flag("--list", "Print the invariants, and check nothing.", "list_")
+@flag("--fast", "Skip the invariants that need equal units: symmetry/clones, symmetry/permutation.")
+@option(
+    "--time-limit",
+    "SECONDS",
+    "Stop a target after SECONDS; keep the verdicts found by then.",
+    kind=POSITIVE,
+)
+@option(
+    "--memory",
+    "GIB",
+    "Stop a target that needs more memory; keep the verdicts found by then.",
+    kind=POSITIVE,
+)
+@option("--jobs", "N", "Check N targets in parallel.", 1, WHOLE)
+@option(
+    "--results",
+    "FILE",
+    "Append a line of JSON for each target that ends; skip targets that FILE has already.",
+    kind=PATH,
+)
+@option(
+    "--since", "FILE", "Show only targets whose result differs from the one in FILE.", kind=PATH
+)
+@option(
+    "--scheduler", "ADDRESS", "Check the targets on the workers of the Dask cluster at ADDRESS."
+)
 @click.option("--line", type=PATH, hidden=True)  # written for the process that checks several
 def command(
     targets: tuple[str, ...],
@@ -158,8 +188,7 @@ def command(
     them, FILE:FUNCTION:NAME is one. Several targets are checked by processes of their own; their
     table begins with what is most suspicious.
 
-    Of what fails the smallest case is printed, and the command that repeats it. The last line says
-    what all verdicts mean.
+    Prints the smallest case that fails, and the command that repeats it. The last line sums up.
 
     Exit status: 0 nothing is violated, 1 something is, or the target does not work; 2 the command
     could not do its work, or nothing was checked.

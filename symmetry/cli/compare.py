@@ -25,22 +25,30 @@ from symmetry.cli.screen import current, say, terminal
 
 @click.command("compare", cls=Isolated, short_help="Is it still the same training?")
 @click.argument("targets", nargs=-1, required=True, metavar="FIRST OTHER...")
-@option("--steps", "K", "How many steps are compared.", 2, WHOLE)
-@option("--dtype", None, "Repeatable.  [default: both]", kind=DTYPE, multiple=True)
-@option("--seed", "N", "Of all random numbers.", 0, FROM_ZERO)
+@option("--steps", "K", "Number of steps to compare.", 2, WHOLE)
+@option(
+    "--dtype",
+    None,
+    "Compute in this dtype. Repeatable.  [default: both]",
+    kind=DTYPE,
+    multiple=True,
+)
+@option("--seed", "N", "Seed for all random numbers.", 0, FROM_ZERO)
 @option(
     "--rename",
     "PATTERN=REPLACEMENT",
-    "A regular expression on names of the others' arrays, and what it becomes. Repeatable.",
+    "Rename arrays of the others: a regular expression, and its replacement. Repeatable.",
     multiple=True,
 )
+@option("--examples", "N", "Number of cases for each dtype (two-layer steps only).", 100, WHOLE)
 @option(
-    "--examples", "N", "Of two-layer steps: how many cases are drawn in each dtype.", 100, WHOLE
+    "--case",
+    "JSON|FILE",
+    "Run this case, or those in FILE (one per line), instead of drawing cases.",
 )
-@option("--case", "JSON|FILE", "Run this case, or those in a file, one a line, instead of a list.")
-@flag("--own-start", "Let each begin from its own numbers, not from the first's.")
-@option("--json", "FILE", "Write it there, for programs.", kind=PATH)
-@option("--output", "DIR", "Write there comparison.md, with ratios by module.", kind=PATH)
+@flag("--own-start", "Start each training from its own parameters, not from the ones of FIRST.")
+@option("--json", "FILE", "Write the result to FILE as JSON.", kind=PATH)
+@option("--output", "DIR", "Write a report, comparison.md, into DIR: ratios by module.", kind=PATH)
 @flag("--quiet", "Print nothing but errors.")
 def command(
     targets: tuple[str, ...],
@@ -55,7 +63,7 @@ def command(
 
     FIRST and each OTHER is a training, as `symmetry check` takes it, or a file that `symmetry
     record` has written. All begin from the first's parameters and take the same steps. A deviation
-    is divided by the response: what one ulp in the parameters does to the same array in the same
+    is divided by the response: how far one ulp in the parameters moves the same array in the same
     step. Where they differ, the first difference is named: the data, the forward, the loss, the
     backward, the gradients or the update, the module and the line.
 

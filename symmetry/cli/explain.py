@@ -1,4 +1,4 @@
-"""``symmetry explain``: name the operation that tells equal units apart."""
+"""``symmetry explain``: name the operation that treats equal units differently."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _KEYS |= {"iterations": "iterations", "lr": "lr"}
 
 
 @click.command(
-    "explain", cls=Isolated, short_help="Name the operation that tells equal units apart."
+    "explain", cls=Isolated, short_help="Name the operation that treats equal units differently."
 )
 @click.argument("target", metavar="NAME")
 @option(
-    "--case", "JSON|FILE", "A case as `symmetry check` prints it, instead of all other options."
+    "--case", "JSON|FILE", "Use a case as `symmetry check` prints it, instead of all other options."
 )
 @option("--hidden", "H", "Hidden units.  [default: 200]", kind=WHOLE)
 @option(
@@ -32,36 +32,36 @@ _KEYS |= {"iterations": "iterations", "lr": "lr"}
     "splits]",
     kind=WHOLE,
 )
-@option("--inputs", "I", "Generate data with so many inputs.", kind=WHOLE)
-@option("--classes", "C", "Generate data with so many classes.", kind=WHOLE)
+@option("--inputs", "I", "Generate data with I inputs.", kind=WHOLE)
+@option("--classes", "C", "Generate data with C classes.", kind=WHOLE)
 @option("--iterations", "T", "Steps to take if nothing splits before.  [default: 10]", kind=WHOLE)
 @option("--lr", "X", "Learning rate.  [default: 0.01]", kind=RATE)
-@option("--steps", "K", "Steps to take of a training.  [default: 2]", kind=WHOLE)
+@option("--steps", "K", "Number of steps (trainings only).  [default: 2]", kind=WHOLE)
 @option(
     "--dtype",
     None,
-    "In which everything is computed.  [default: float32; a training: float64, then float32]",
+    "Compute in this dtype.  [default: float32; a training: float64, then float32]",
     kind=DTYPE,
 )
-@option("--seed", "N", "Of generated data, or of a training.  [default: 0]", kind=FROM_ZERO)
-@option("--json", "FILE", "Write it there as well.", kind=PATH)
+@option("--seed", "N", "Seed for all random numbers.  [default: 0]", kind=FROM_ZERO)
+@option("--json", "FILE", "Write the result to FILE as JSON.", kind=PATH)
 @option(
     "--script",
     "FILE",
-    "Write a script there that does the operation alone, its operands beside it.",
+    "Write a script that repeats the operation alone; its operands go into a file next to it.",
     kind=PATH,
 )
 def command(target: str, json: Path | None, script: Path | None, **given: Any) -> int:
-    """Name the first array operation that tells equal units apart.
+    """Name the first array operation that treats equal units differently.
 
     NAME is a script, a training or a two-layer step, as `symmetry check` takes it. A training
     begins with most units of each group equal; a step with zero weights, on MNIST. Array operations
     are observed: PyTorch's as they reach the dispatcher, backward and optimisers included; NumPy's
     as far as the code lets arrays through; JAX's one by one instead of compiled. The operation is
     then repeated alone; with --script, its operands are saved beside a short script that does so.
-    Where no equal units split, the first operation is named that does more than exchange two units
-    that differ when they are exchanged; where there is none, either, the line of the forward that
-    makes units of a layer unequal.
+    If no equal units split, two different units are exchanged, and the first operation whose result
+    is not merely exchanged is named. If there is no such operation either, the line of the forward
+    that makes the units of a layer unequal is named.
 
     With a case, or with generated data, libraries are limited to one thread, as in `symmetry
     check`.

@@ -84,7 +84,7 @@ experiment_options = _together(
     option("--hidden", "H", "Number of hidden units.", 200, WHOLE),
     option("--iterations", "T", "Number of full-batch steps.", 100, WHOLE),
     option("--lr", "X", "Learning rate.", 0.01, RATE),
-    option("--dtype", None, "In which everything is computed.", "float32", DTYPE),
+    option("--dtype", None, "Compute in this dtype.", "float32", DTYPE),
 )
 
 # Where the report goes, and whether anything else is shown.
@@ -92,7 +92,7 @@ report_options = _together(
     option(
         "--output",
         "DIR",
-        "Where the report goes; must be given if anything is not the default.  [default: reports]",
+        "Write the report into DIR; needed if any setting is not the default.  [default: reports]",
         kind=PATH,
     ),
     flag("--quiet", "Print nothing but errors."),

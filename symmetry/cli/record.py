@@ -16,22 +16,28 @@ from symmetry.cli.screen import current, say, terminal
 @click.command("record", cls=Isolated, short_help="Record a run of a training, for compare.")
 @click.argument("target", metavar="NAME")
 @click.argument("file", metavar="FILE", type=PATH)
-@option("--steps", "K", "How many steps are recorded.", 2, WHOLE)
-@option("--dtype", None, "Repeatable.  [default: both]", kind=DTYPE, multiple=True)
-@option("--seed", "N", "Of all random numbers.", 0, FROM_ZERO)
+@option("--steps", "K", "Number of steps to record.", 2, WHOLE)
+@option(
+    "--dtype",
+    None,
+    "Compute in this dtype. Repeatable.  [default: both]",
+    kind=DTYPE,
+    multiple=True,
+)
+@option("--seed", "N", "Seed for all random numbers.", 0, FROM_ZERO)
 @option(
     "--max-size",
     "GIB",
-    "What exceeds it is left out, the largest first.",
+    "Largest size of the file; arrays are left out until it fits, the largest first.",
     1.0,
     click.FloatRange(min=0, min_open=True),
 )
 def command(target: str, file: Path, **options: Any) -> int:
-    """Record a run of a training, which `symmetry compare` takes for it anywhere.
+    """Record a run of a training, to compare with later or on another machine.
 
     NAME is a training, as `symmetry check` takes it. FILE ends in .safetensors: no code is in it.
-    It has the start, the states, the gradients, what modules are given and return, each with its
-    response to one ulp, and what it was made with.
+    It holds the start, the states, the gradients, the inputs and outputs of modules, the response
+    of each to one ulp, and the versions of the libraries.
 
     Exit status: 0 it was written, 2 the command could not do its work.
     """

@@ -34,7 +34,7 @@ _TEXTS = ("mnist.md", "mnist.json")
 @option(
     "--init",
     None,
-    "Where the weights start. Units that start at random ought to differ: never a violation.",
+    "Start of the weights. From random weights units become different: no violation.",
     "zero",
     click.Choice(["zero", "random"]),
 )
@@ -48,7 +48,10 @@ _TEXTS = ("mnist.md", "mnist.json")
     kind=WHOLE,
 )
 @option(
-    "--save-weights", "FILE.npz", "Write the final weights there, as arrays w1 and w2.", kind=PATH
+    "--save-weights",
+    "FILE.npz",
+    "Write the final weights to FILE.npz, as arrays w1 and w2.",
+    kind=PATH,
 )
 @flag("--check", "Write nothing; exit 1 if the report is missing or would change.")
 @report_options

@@ -84,7 +84,7 @@ class Screen(progress.Progress):
 
 
 class Silent(Screen):
-    """Shows nothing: nobody wants to see it, or another process shows it."""
+    """Shows nothing: the command is quiet, or another process shows the progress."""
 
     def text(self, text: str, err: bool = False) -> None:
         """Show nothing."""

@@ -16,7 +16,7 @@ from symmetry.cli.screen import current, say, terminal
     short_help="Find the groups of equal units in the model of a PyTorch training.",
 )
 @click.argument("name")
-@option("--json", "FILE", "Write them there as well.", kind=PATH)
+@option("--json", "FILE", "Write the groups to FILE as JSON.", kind=PATH)
 def command(name: str, json: Path | None) -> int:
     """Find the groups of equal units in the model of a PyTorch training.
 

@@ -13,16 +13,16 @@ from symmetry.cli.screen import current, say, terminal
 @click.command("watch", cls=Isolated, short_help="Show what a training script does, in order.")
 @click.argument("name")
 @option("--seed", "N", "Seed for all random numbers.", 0, FROM_ZERO)
-@option("--output", "FILE", "Write a page with a picture there (.html).", kind=PATH)
+@option("--output", "FILE", "Write the timeline as a page with a picture (.html).", kind=PATH)
 def command(name: str, seed: int, output: Path | None) -> int:
     """Run a training script once, and show what it does in which order.
 
     NAME is a script, as `symmetry check` takes it; its arguments follow --. Each epoch ends after
     two batches, and the run after 40 updates or half a minute, in a mirror of the script's folder.
 
-    The timeline has the epochs, batches, calls of models with their mode, backwards, clips,
-    updates with learning rates, schedulers, evaluations and checkpoints, each with its line. What
-    repeats stands once. Nothing is judged: `symmetry check` does that.
+    The timeline has the epochs, batches, calls of models with their mode, backwards, clips, updates
+    with learning rates, schedulers, evaluations and checkpoints, each with its line. Repetitions
+    are shown once. Nothing is judged: `symmetry check` does that.
 
     Exit status: 0 the timeline is printed, 2 the command could not do its work.
     """

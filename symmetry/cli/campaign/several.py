@@ -1,7 +1,7 @@
 """Many targets: each is checked by a process of its own, on this machine or on others.
 
-A target is sent by its name. What comes back is one line of JSON: what ``check --json`` writes,
-with the target's name, the seconds that it took, its memory, and how it ended.
+A target is sent by its name. The answer is one line of JSON: the verdicts as ``check --json``
+writes them, the target's name, the seconds that it took, its memory, and how it ended.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Line = dict[str, Any]
 
 @dataclass(frozen=True)
 class Work:
-    """What a worker is told: a command line but for the target, and where it is obeyed."""
+    """An order to a worker: a command line without the target, and the folder to run it in."""
 
     options: tuple[str, ...]
     folder: str
@@ -132,7 +132,7 @@ def check_all(
 def read_lines(file: Path) -> dict[str, Line]:
     """Return the lines of a file of results, by target; the last of a target counts.
 
-    A line that a killed process has not finished is none.
+    An incomplete last line, which a killed process leaves, is ignored.
 
     Raises
     ------

@@ -28,7 +28,7 @@ def unpacked(text: str) -> Any:
 
 @dataclass
 class Account:
-    """What a process has reported of its target; the records are unpacked only when needed.
+    """The messages of a process about its target; records are unpacked only when needed.
 
     Attributes
     ----------

@@ -26,7 +26,7 @@ _json = json.dumps
 
 @dataclass
 class Order:
-    """What a process gets when it starts."""
+    """The order that a process receives when it starts."""
 
     token: str  # begins each of its messages, so that no other bytes are taken for one
     arguments: list[str]  # the command line
@@ -51,7 +51,7 @@ class Remote(Screen):
         self._folder = os.getcwd()  # noqa: PTH109
 
     def send(self, kind: str, *values: Any) -> None:
-        """Send a message; end this process if nobody reads it, or if it is a copy of the sender."""
+        """Send a message; end this process if its reader is gone, or if it is a fork."""
         if _process() != self._owner:  # code under test has forked, and both came back
             _exit(1)
         try:

@@ -1,4 +1,4 @@
-"""Runs a command in another process, and believes nothing but a finished report.
+"""Runs a command in another process, and trusts only a finished report.
 
 The command executes code under test, which may do anything. The other process (``child.py``) obeys
 the same command line. If it ends without a report, hangs or is killed, that is the verdict on the
@@ -54,9 +54,9 @@ class Isolated(click.Command):
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
-        what = "Seconds that one call of the target may take, a first one five times as many."
+        what = "Stop a call of the target after S seconds; a first call after five times as many."
         option("--timeout", "S", what, 60, click.FloatRange(min=0, min_open=True))(self)
-        what = "Run the target in this process, for debuggers; nothing protects it then."
+        what = "Run the target in this process, for debuggers: a crash ends the command, too."
         flag("--in-process", what)(self)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -213,7 +213,7 @@ class _Work:
 
 
 class _Process:
-    """A child: a Ctrl-C comes to us alone, and we end it at once."""
+    """A child: only the parent receives a Ctrl-C, and ends the child at once."""
 
     def __init__(self, order: Order, pass_on: Callable[[IO[bytes]], None], folder: str) -> None:
         self._token = order.token.encode()
@@ -260,7 +260,7 @@ class _Process:
         return message or ["gone", self._death()]
 
     def _read(self, pipe: IO[bytes]) -> None:
-        """Queue messages until there are no more; what is none of ours ends them, too."""
+        """Queue messages until the pipe ends, or until a line without our token."""
         with suppress(OSError, ValueError):
             while (line := pipe.readline()).startswith(self._token):
                 self._messages.put(json.loads(line.removeprefix(self._token)))
