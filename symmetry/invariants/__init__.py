@@ -1,1 +1,1 @@
-"""What is checked: the invariants, the law that most of them are, and what rounding may do."""
+"""The invariants of trainings: their catalogue, and their measurements."""

@@ -1,4 +1,4 @@
-"""What of a batch must not matter: the order of its samples, and what its mask hides."""
+"""Changes of a batch that must not matter: the order of its samples, and its hidden tokens."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -25,9 +25,9 @@ States = Sequence[Mapping[str, Array]]
 def samples(start: TrainingStart) -> Measurement:
     """Compare a run whose batches are rearranged with the run as it is.
 
-    Some sound steps know their samples by their places, and it cannot be judged whether they treat
-    them alike: those that draw numbers for each sample, and those that take samples together, as
-    micro-batches that are normalised, or as pairs.
+    Some sound steps depend on the places of their samples and cannot be judged: those that draw
+    numbers for each sample, and those that combine samples, as micro-batches that are normalised,
+    or as pairs.
     """
     count = start.baseline.samples
     if count is None or count < 2:
@@ -94,8 +94,8 @@ def _excuse(start: TrainingStart, count: int) -> str:
 def _orders_of_pieces(count: int, seed: int) -> Iterator[tuple[int, Order]]:
     """Yield orders in which equal pieces of a batch stay together, by the size, large ones first.
 
-    Of few pieces the samples in each are rearranged as well: what confuses neighbours would not
-    show if all samples were shifted by one distance.
+    If there are few pieces, the samples in each are rearranged as well: a bug that confuses
+    neighbours would not show if all samples were shifted by one distance.
     """
     for size in [size for size in range(count // 2, 1, -1) if count % size == 0]:
         random = Random(seed, _PIECES, size)

@@ -40,7 +40,7 @@ class TrainingInvariant(Invariant):
     ranks
         Whether it compares ranks: with one rank it is checked only if it is selected.
     runs
-        Number of runs that it compares, without those of the response.
+        Number of runs that it compares, without the runs that measure the response.
     copies
         Peak memory in copies of the state, as measured on a GPT.
     """
@@ -290,7 +290,7 @@ CATALOGUE: tuple[TrainingInvariant, ...] = (
     ),
     TrainingInvariant(
         name="loss/scaling",
-        statement="all parts of the loss grow alike with the number of samples (float64)",
+        statement="all parts of the loss grow by one factor with the number of samples (float64)",
         reason="sums and means, added up, change their balance with the size of the batch",
         witness="a sum over all samples of a batch",
         targets="PyTorch trainings; a note, no violation",

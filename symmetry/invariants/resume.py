@@ -1,4 +1,4 @@
-"""What must not matter to a training: saving and loading it (``training/resume``), and settings."""
+"""Changes that must not matter to a training: saving and loading it, and settings."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,8 +21,8 @@ _GRAPH = "modified by an inplace operation"
 def resume(start: TrainingStart) -> Measurement:
     """Save after a step, load into a fresh training, go on, and compare the bits.
 
-    A sequential training first goes to the same place, from a start nearby: far enough for what it
-    computes on the way, and does not save, to be something else. Its graph may reach over that
+    A sequential training first goes to the same place, from a start nearby: far enough for values
+    that it computes on the way, and does not save, to be different. Its graph may reach over that
     place, as a generator's does over the update of its critic: one where loading works is enough.
     """
     run = start.begin(noise=True)

@@ -1,4 +1,4 @@
-"""What may tell units apart without being a bug: no code is accused for it.
+"""Tensors that may treat units differently without being a bug: they are no violation.
 
 Units are found by the forward, so it is not known how they lie in a tensor that only the backward
 reads, such as feedback that is fixed at random, or only the update. Nor is the start known of
@@ -29,10 +29,10 @@ def unless_unread(
     """Drop a violation of units that tensors read outside the forward explain.
 
     The measurement is repeated with each such tensor made equal for all units. If nothing is
-    violated then, nothing else tells them apart. That settles it for noise, which the step draws
-    for each unit anew; where it draws the same numbers in each step, it is not known what they are.
-    Tensors read by the same line are treated alike: where it reads masks, the mask of a bias, which
-    marks some units only, is made equal as the others are.
+    violated then, nothing else treats them differently. That settles it for noise, which the step
+    draws for each unit anew; where it draws the same numbers in each step, it is not known what
+    they are. Tensors read by the same line are handled together: where it reads masks, the mask of
+    a bias, which marks some units only, is made equal as the others are.
     """
 
     def judged(start: TrainingStart) -> Measurement:
@@ -107,9 +107,9 @@ def _axes(unread: Constant, start: TrainingStart) -> list[int]:
 def _is_of_units(unread: Constant, axes: Sequence[int], start: TrainingStart) -> bool:
     """Return whether a tensor may hold different values per unit.
 
-    Without a name it has not if it only marks some of the units. What an update alone reads is also
-    to be a mask of entries, a copy of a parameter as it was at the start, or another one in each
-    step, as noise is that others than PyTorch draw.
+    Without a name it has not if it only marks some of the units. If only an update reads it, it
+    must also be a mask of entries, a copy of a parameter as it was at the start, or differ from
+    step to step, as noise that other libraries draw.
     """
     array = unread.array
     if unread.name is not None or unread.drawn:

@@ -1,4 +1,4 @@
-"""What optimisers do to parameters at rates of zero: nothing."""
+"""Laws of updates: at learning rates of zero no parameter moves."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace

@@ -32,7 +32,7 @@ _SIGNATURE = "a function without parameters that returns (model, step) or (model
 
 @dataclass(frozen=True)
 class Objects:
-    """What a training made."""
+    """The objects of a training: model, step, optimisers and extras."""
 
     model: nn.Module
     step: Callable[[Any], Any]  # takes the number of the step, or a batch where ``batch`` is given
@@ -95,7 +95,7 @@ def make_objects(training: str, make: Callable[[], Any]) -> Objects:
 
 
 def generators_of(objects: Objects) -> list[Any]:
-    """Return the random generators that the step and the batch hold: those of PyTorch and others.
+    """Return the random generators that the step and the batch hold, PyTorch's and others.
 
     They are looked for in what functions enclose, and in lists, dictionaries and objects in there.
     """
@@ -162,7 +162,7 @@ def _sorted(
 
 
 def held_by(optimizer: Any) -> list[Any]:
-    """Return the parameters of an optimiser, those of all groups."""
+    """Return the parameters of an optimiser, from all of its groups."""
     return [p for group in optimizer.param_groups for p in group["params"]]
 
 

@@ -18,7 +18,7 @@ Example: a training of a model with two lines.
                     returned, but its state is part of the run's
       promotion     weight and bias become float64; in float32 they would stay as they are
       names         run.parameters: "model.weight", "model.bias"
-      numbers       run.random_states: what the generators have come to belongs to this run alone
+      numbers       run.random_states: the state of the generators belongs to this run alone
 
     run.step()
 
@@ -133,7 +133,7 @@ class TorchRun:
 
     @property
     def objects(self) -> Objects:
-        """What the training made."""
+        """The objects that the training made."""
         return self.arrays.objects
 
     @property
@@ -197,7 +197,7 @@ class TorchRun:
         running.spent += time.perf_counter() - began
 
     def states(self, steps: int, *, copy: bool = True) -> Iterator[dict[str, Array]]:
-        """Yield the state after each of so many further steps."""
+        """Yield the state after each of ``steps`` further steps."""
         for _ in range(steps):
             self.step()
             yield self.state(copy=copy)
@@ -211,7 +211,7 @@ class TorchRun:
         self.operations.constants = Constants(self._scope, constants)
 
     def constants_outside_forward(self, steps: int) -> Sequence[Constant]:
-        """Take so many steps; return the constants that a backward or an update alone reads."""
+        """Take ``steps`` steps; return the constants that only a backward or an update reads."""
         seen = self.operations.constants = Constants(self._scope)
         self.events.on_loss = lambda _: seen.backward_begins()
         self.events.after_backward = seen.backward_ends

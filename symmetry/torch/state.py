@@ -5,7 +5,7 @@
     optimizer.held.0             a parameter that only an optimiser holds
     ema.fc1.weight               what an averaged model or another extra holds
 
-Of several optimisers without a name the second is ``optimizer2``. A vector that an optimiser keeps
+If several optimisers have no name, the second is ``optimizer2``. A vector that an optimiser keeps
 over all of its parameters, as LBFGS does, is one array for each parameter.
 """
 
@@ -106,7 +106,7 @@ def layers_of(
     """Return the axis along which the matrix of each layer makes units, and how many.
 
     The ``turned`` ones make them along their second axis. Gates of recurrent layers are no units of
-    their own. What a matrix is parametrised by is a matrix as well.
+    their own. A matrix that parametrises another one counts as well.
     """
     found = {}
     for path, module in model.named_modules():

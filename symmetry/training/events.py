@@ -216,7 +216,7 @@ class Loader:
     sampler, shuffles
         The class of its sampler, and whether that puts the samples into a random order.
     workers
-        How many worker processes it asks for.
+        Its number of worker processes.
     shared
         What two of its workers have in common, if they were emulated: "numbers" if they draw the
         same ones, "samples" if each yields all of them, "" if neither.
@@ -269,7 +269,7 @@ class Copy:
     name, of
         The classes of both.
     weights
-        Of each update, how much of the trained weights went into the copy: 0 none, 1 all.
+        For each update, the share of the trained weights that went into the copy: 0 none, 1 all.
     stale
         Names of buffers that the trained model changes, and the copy never takes over.
     is_evaluated
@@ -305,7 +305,7 @@ class Epochs:
     ended
         Why it ended: "the script's end", for example.
     is_whole
-        Whether the script came to its end.
+        Whether the script reached its end.
     shortened, unshortened
         In words, the loaders whose epochs were cut, and those that were not, with the reason.
     seconds

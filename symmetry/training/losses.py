@@ -1,4 +1,4 @@
-"""What a run shows of its losses and module calls, as plain facts, and what can be put in place.
+"""Facts about the losses and module calls of a run, and arguments that can be replaced.
 
 A framework reads the facts off its tensors; the laws about losses judge them without it.
 """
@@ -41,9 +41,9 @@ class Argument:
         Those along which the exponentials sum to one.
     makers
         The operations that made it, the last one first, as ``symmetry.torch.probes.provenance``
-        names them. Of several operands the first is followed.
+        names them. If there are several operands, the first is followed.
     labels
-        The entries themselves, of whole numbers that are not floating-point; else None.
+        The entries, if they are integers or booleans; else None.
     """
 
     shape: tuple[int, ...]
@@ -167,7 +167,7 @@ class Tokens:
 
 @dataclass
 class Observed:
-    """What the steps of a run showed.
+    """Facts about the losses of a run's steps.
 
     Attributes
     ----------

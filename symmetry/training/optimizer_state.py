@@ -70,9 +70,9 @@ def _heads(name: str, other: str) -> tuple[str, str]:
 def find_copies(start: State, trainable: Collection[str]) -> dict[str, str]:
     """Return which arrays are copies of a model's parameters at the start, by the latter's names.
 
-    They are what nobody trains and what has the bits of a trainable parameter: a target network, a
-    momentum encoder, slow weights in a list, the master weights that an optimiser holds. Modules
-    are copied as a whole, so one such array tells of its neighbours.
+    A copy is not trained and has the bits of a trainable parameter: a target network, a momentum
+    encoder, slow weights in a list, the master weights that an optimiser holds. Modules are copied
+    as a whole, so the neighbours of one such array are copies, too.
     """
     trained = [n for n in start if n in trainable and n.startswith("model.")]
     frozen = [n for n in start if n not in trained and owner_of(n, start) is None]

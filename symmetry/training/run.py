@@ -32,7 +32,7 @@ class Constant(Protocol):
     Attributes
     ----------
     number
-        Its number among those of the run.
+        Its number among the constants of the run.
     name
         What the model or the extras call it; None if it is not theirs.
     place
@@ -87,7 +87,8 @@ class Run(Protocol):
     def trained(self) -> frozenset[str]:
         """The parameters that have received a gradient by now, or that an optimiser holds.
 
-        Those of a target network may require gradients as well. If there are none, all that do.
+        Those in a target network may require gradients, too, and are left out. If no parameter
+        qualifies, all that require a gradient are returned.
         """
         ...
 
@@ -117,7 +118,7 @@ class Run(Protocol):
         ...
 
     def load(self, state: State) -> None:
-        """Write arrays into those of these names; others stay."""
+        """Write arrays into the run's arrays of the same names; others stay."""
         ...
 
     def precision(self) -> dict[str, float]:
@@ -135,7 +136,7 @@ class Run(Protocol):
         ...
 
     def states(self, steps: int, *, copy: bool = True) -> Iterator[dict[str, Array]]:
-        """Yield the state after each of so many further steps."""
+        """Yield the state after each of ``steps`` further steps."""
         ...
 
     def samples(self) -> int | None:
@@ -150,7 +151,7 @@ class Run(Protocol):
         ...
 
     def constants_outside_forward(self, steps: int) -> Sequence[Constant]:
-        """Take so many steps; return the constants that a backward or an update alone reads."""
+        """Take ``steps`` steps; return the constants that only a backward or an update reads."""
         ...
 
     def nudge_by(self, seed: int) -> None:

@@ -1,4 +1,4 @@
-"""What a step of a run shows: module inputs and outputs, losses, gradients, and the state after it.
+"""Observations of a step: module inputs and outputs, losses, gradients, and the state after it.
 
     ("data", "input 0")                      what the first module is given
     ("forward", "blocks.1.fc input")         what a module is given, if no other module returned it
@@ -27,7 +27,7 @@ _WRAPPERS = re.compile(
 
 
 class Key(NamedTuple):
-    """What is shown: when it happens, and what it is."""
+    """The name of an observation: when it happens, and of which module or array."""
 
     phase: str  # data, forward, loss, backward, gradient or update
     name: str
@@ -44,7 +44,7 @@ class Call(NamedTuple):
 
 @dataclass
 class Shown:
-    """What one step shows."""
+    """The observations of one step."""
 
     # Of each key what was seen, call by call: accumulated batches come in parts.
     parts: dict[Key, list[Array]] = field(default_factory=dict)

@@ -94,7 +94,7 @@ class TrainingStart:
 
     @property
     def repeatability_hint(self) -> str:
-        """What makes sums of GPUs repeatable, where there is one."""
+        """The cure for sums on a GPU that are not repeatable; empty without a GPU."""
         cure = "; torch.use_deterministic_algorithms(True) makes sums of GPUs repeatable"
         return cure * self.baseline.on_gpu
 
@@ -121,9 +121,10 @@ class TrainingStart:
         return other
 
     def responding(self, states: Sequence[State], near: Iterable[Sequence[State]]) -> TrainingStart:
-        """Return the same start, whose arrays respond at least as much as those of another run.
+        """Return the same start, whose arrays respond at least as much as in another run.
 
-        These are its states, and those of runs from starts close by: it may be less accurate.
+        The arguments are the states of that run, and of runs from starts close by: it may be less
+        accurate.
         """
         drawn = [dict(response) for response in self._response(MORE_DRAWS)]
         for others in near:
@@ -142,10 +143,10 @@ class TrainingStart:
 
     @cached_property
     def baseline(self) -> Baseline:
-        """What the first run showed.
+        """The measurements of the first run.
 
-        That a step raises, a loss is not finite, or there is neither a loss nor a change, is a
-        ``TrainingError``.
+        Raises ``TrainingError`` if a step raises, a loss is not finite, or there is neither a loss
+        nor a change.
         """
         if self.dtype != "float32":
             return self._taken()
@@ -320,8 +321,8 @@ class TrainingStart:
     def responses(self, *, closely: bool = False) -> list[dict[str, float]]:
         """Return for each step the response of each array that can be judged.
 
-        Where the response is large, a bug cannot be told from rounding. Of an array that changes
-        its shape nobody knows where the units lie.
+        Where the response is large, a bug cannot be told from rounding. If an array changes its
+        shape, the places of its units are unknown.
         """
         lies = {array for units in self.groups for array in units.arrays}
         found: list[dict[str, float]] = []
@@ -415,7 +416,7 @@ class TrainingStart:
     def nearby(self, draw: int, times: float = 1.0) -> State:
         """Return parameters moved by up to one ulp and eps of the largest entry, by number.
 
-        By so many times as much on request.
+        ``times`` multiplies the distance.
         """
         eps = {name: times * self.baseline.precision[name] for name in self.baseline.trained}
         return nearby(self.state, eps, self.scale, Random(self.seed, NUDGES, draw))
@@ -442,8 +443,8 @@ def nearby(
 def cycle(count: int, random: Random) -> Order:
     """Return a random order that leaves nothing in its place.
 
-    Of four and more it does not shift all by one distance: what shifts units itself, as a wrong
-    index does, would go together with it.
+    With four or more it does not shift all by one distance: a bug that shifts units, as a wrong
+    index does, would commute with it.
     """
     while True:
         line = random.permutation(count)

@@ -61,7 +61,7 @@ class Training(ABC):
 
     @abstractmethod
     def expecting(self, pins: Mapping[str, int]) -> Self:
-        """Return the same training, some of whose groups must have so many units as well."""
+        """Return the same training, with required numbers of units for some modules."""
 
     @abstractmethod
     def begin(
@@ -82,7 +82,7 @@ class Training(ABC):
         Raises
         ------
         TrainingError
-            If the training raises, or is none.
+            If the training raises, or is not a training.
         SymmetryError
             If its framework is too old.
         """
@@ -117,11 +117,11 @@ class FunctionTraining(Training):
     make
         The function: it returns ``(model, step)`` or ``(model, step, extras)``.
     pins
-        How many units some groups must have, beside those of the function's ``expect_units``.
+        How many units some groups must have, in addition to the function's ``expect_units``.
     framework
         The name of the framework that it is written in.
     cache
-        Where runs keep the random numbers that their models start from.
+        Cache of the random numbers that the models of runs start from.
     """
 
     name: str
@@ -150,7 +150,7 @@ class FunctionTraining(Training):
         )
 
     def expecting(self, pins: Mapping[str, int]) -> Self:
-        """Return the same training, some of whose groups must have so many units as well."""
+        """Return the same training, with required numbers of units for some modules."""
         return replace(self, pins={**self.pins, **pins})
 
     def begin(

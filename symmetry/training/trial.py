@@ -1,4 +1,4 @@
-"""What the trials of a run return: measured facts about its model, which invariants judge."""
+"""Results of the trials of a run: measured facts about its model, which invariants judge."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Slope:
     argument
         Its name in the forward.
     claimed
-        What its backward says.
+        The derivative by its backward.
     wide, narrow
-        What differences of its forward say, over a step and over half of it.
+        The derivative by differences of its forward, over a step and over half of it.
     size
-        The sum of the magnitudes that ``claimed`` is the sum of, and that of ``narrow``.
+        The sums of the magnitudes of the terms of ``claimed`` and of ``narrow``.
     """
 
     argument: str
@@ -105,7 +105,7 @@ class EvaluationCall:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What the modules of a step do in evaluation mode.
+    """The behaviour of a step's modules in evaluation mode.
 
     Attributes
     ----------
@@ -125,21 +125,21 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Mixer:
-    """What first makes the outputs of a sample depend on another one.
+    """The first operation that makes the outputs of a sample depend on another one.
 
     Attributes
     ----------
     kind
-        ``"layout"``: a module takes another axis for that of the samples. ``"softmax"``: it runs
-        over the samples. ``"view"``: entries of different samples come to lie in one row.
+        ``"layout"``: a module treats another axis as the samples. ``"softmax"``: it runs
+        over the samples. ``"view"``: entries of different samples end up in one row.
         ``"other"``: anything else.
     operation
         The module or the operation.
     shape
-        That of the module's input, or of the operation's result.
+        The shape of the module's input, or of the operation's result.
     axis, samples
-        The axis that a module takes for that of the samples, or that a softmax runs over; and that
-        which they lie in.
+        The axis that a module treats as the samples, or that a softmax runs over; and the axis in
+        which the samples lie.
     by_place
         Whether it takes samples by their places: a product with a constant, or a selection.
     place
@@ -181,7 +181,7 @@ class SampleCall:
 
 
 class Given(Protocol):
-    """What the modules of a step are given, up to its first loss.
+    """The inputs of the modules of a step, up to its first loss.
 
     Attributes
     ----------

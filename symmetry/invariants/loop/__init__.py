@@ -1,1 +1,1 @@
-"""What holds of a sound training loop, as a run over whole epochs shows it: one law a file."""
+"""Laws that a sound training loop obeys, judged on one run over whole epochs: one law a file."""

@@ -1,8 +1,8 @@
 """``loop/attributes``: attributes that are set on parameters, modules and optimisers are there.
 
-Python lets any attribute be set: ``p.require_grad = False`` freezes nothing. It is accused
-if its object has none of that name, has one that is written almost alike, and that one still has
-another value when the next update comes.
+Python lets any attribute be set: ``p.require_grad = False`` freezes nothing. It is reported if its
+object has no attribute of that name but one of almost the same spelling, and that one still has
+another value at the next update.
 """
 
 from __future__ import annotations

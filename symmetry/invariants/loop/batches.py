@@ -1,8 +1,8 @@
 """``loop/batches``: updates learn from other batches, orders and random numbers than those before.
 
 Batches are compared by their bytes, orders by the indices that a sampler gives, random numbers by
-the states of the generators. Two trainings one after the other may well begin alike: only updates
-of one optimiser are compared.
+the states of the generators. Two trainings one after the other may well begin with the same ones:
+only updates of one optimiser are compared.
 """
 
 from __future__ import annotations

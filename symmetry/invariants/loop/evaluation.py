@@ -70,14 +70,14 @@ def _note_overlap(epochs: Epochs, judgement: Judgement) -> None:
                 judgement.note(
                     "loop/overlap",
                     f"{common} of the loader made at {one.at} are training samples, too (the "
-                    f"loader made at {other.at}). What is measured on them says nothing about "
+                    f"loader made at {other.at}). A score on them says nothing about "
                     "new data.",
                     one.at,
                 )
 
 
 def _common(one: Loader, other: Loader) -> str:
-    """Say how many samples two loaders of the same data share; nothing if there are none."""
+    """Say how many samples two loaders of the same data share; nothing if they share no sample."""
     if one.indices is None or other.indices is None:
         return "all samples" if one.indices is None and other.indices is None else "some samples"
     shared = len(one.indices & other.indices)

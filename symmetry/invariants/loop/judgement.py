@@ -1,4 +1,4 @@
-"""What a law of the loop says about a run over whole epochs, and how that becomes a measurement."""
+"""The judgement of a law on a run over whole epochs, and the measurement made from it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Accusation:
 
 @dataclass
 class Judgement:
-    """What a law says.
+    """The judgement of a law on a run.
 
     Attributes
     ----------

@@ -18,7 +18,7 @@ from symmetry.units.words import count
 
 @dataclass
 class _Mode:
-    """What is known of one model on the way through the events."""
+    """The mode and the calls of one model, while the events are read in order."""
 
     trained_at: set[Place] = field(default_factory=set)  # lines that called it in training mode
     eval_at: Place | None = None  # of the last eval(), if no train() came since

@@ -13,7 +13,7 @@ from symmetry.training.events import Epochs
 _TEXTS = {
     "numbers": (
         "the {workers} workers of this loader draw the same random numbers: each has a copy of the "
-        "generator that {data} keeps, or is seeded alike. Seed it in worker_init_fn with "
+        "generator that {data} keeps, or has the same seed. Seed it in worker_init_fn with "
         "torch.initial_seed(), or draw with torch.rand."
     ),
     "samples": (

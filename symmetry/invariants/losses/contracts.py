@@ -1,8 +1,8 @@
-"""What each loss function is defined on, and in words what is wrong with what it is given.
+"""The domain of each loss function, and in words the faults of arguments outside of it.
 
-Only arguments that depend on what is trained are judged. Numbers tell probabilities from logits:
-what a softmax returns is at least zero and sums to one, which the outputs of a linear layer do not
-do by chance in float64.
+Only arguments that depend on what is trained are judged. Probabilities are recognised by their
+numbers: they are at least zero and sum to one, and in float64 the outputs of a linear layer do not
+do so by chance.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _INF = math.inf
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong with an argument of a loss.
+    """A fault of an argument of a loss.
 
     Attributes
     ----------
@@ -136,7 +136,7 @@ def _class_axis(scores: Argument) -> int:
 
 
 def _other_axis(axes: frozenset[int], axis: int) -> str:
-    """Return which axis is normalised in the place of that of the classes; nothing if none is."""
+    """Return the axis that is normalised instead of the classes; nothing if no axis is."""
     return "" if axis in axes or not axes else str(min(axes))
 
 

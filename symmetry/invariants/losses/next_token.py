@@ -39,13 +39,13 @@ _TOLERANCE = 1e-9  # of the largest score
 
 @dataclass(frozen=True)
 class Reading:
-    """What the outputs of a loss depend on, around one place of the text.
+    """The tokens that the outputs of a loss depend on, around one place of the text.
 
     Attributes
     ----------
     ahead
         The first place whose output depends on tokens from ``cut`` on, though it is to predict none
-        after that one; None if there is none.
+        after that one; None if there is no such place.
     moves
         Whether any output depends on them.
     own, behind
@@ -106,7 +106,7 @@ def _wrong(shift: Shift, reading: Reading) -> str | None:
     if shift.places >= 1 and reading.ahead is not None:
         return (
             f"the labels are the next tokens, but the output at place {reading.ahead} changes with "
-            f"the tokens from place {reading.cut} on: it sees what it is to predict"
+            f"the tokens from place {reading.cut} on: it depends on the token that it is to predict"
         )
     if shift.places == 0 and reading.ahead is None and reading.own and reading.behind:
         return (

@@ -1,11 +1,11 @@
 """``loss/pairs``: it matters which label belongs to which output.
 
 Example: outputs of shape (n, 1) and labels of shape (n,). ``mse_loss(outputs, labels)`` broadcasts
-both to (n, n) and compares each output with the labels of all samples. What minimises that is the
-mean of the labels, whatever the inputs are.
+both to (n, n) and compares each output with the labels of all samples. The minimum of that is at
+the mean of the labels, whatever the inputs are.
 
 A second run moves the labels by one sample at this operation. If the loss stays the same in all its
-digits, though the labels differ, it does not know which label is whose.
+digits, though the labels differ, it does not depend on which label belongs to which output.
 """
 
 from __future__ import annotations

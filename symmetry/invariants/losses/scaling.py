@@ -1,11 +1,11 @@
-"""Note ``loss/scaling``: all parts of a loss grow alike with the number of samples.
+"""Note ``loss/scaling``: all parts of a loss grow by one factor with the number of samples.
 
 Example: ``mse_loss(out, x) + kl.sum()``. The first part is a mean over the samples, the second a
 sum. With twice as many samples the second counts twice as much, so a weight between both that is
 right for one batch size is wrong for all others.
 
 Each sample of a batch is taken twice. A mean keeps its gradient, a sum doubles it. A gradient that
-does neither, by one factor for all parameters, is that of a sum of both, unless
+does neither, by one factor for all parameters, belongs to a sum of both, unless
 
 - a part does not depend on the batch: a regulariser, ``weights.square().sum()``;
 - samples are taken together: in a contrastive loss the gradient with each sample three times is not
@@ -47,7 +47,7 @@ _Gradients = Mapping[str, Array]
 
 
 def scaling(start: TrainingStart) -> Measurement:
-    """Compare the gradient of a batch with that of the same batch twice, if anything is summed."""
+    """Compare the gradients of a batch and of the same batch twice, if anything is summed."""
     count = start.baseline.samples
     if count is None or count < 2:
         return not_applicable("its batch is not given, or has no axis of at least two samples")
@@ -70,8 +70,8 @@ def scaling(start: TrainingStart) -> Measurement:
 def _kind(start: TrainingStart, count: int) -> str:
     """Return how the gradient grows with the batch.
 
-    It is ``one`` if all parts grow alike, ``together`` if samples are taken together, ``mixed`` if
-    some parts are sums and others are means.
+    It is ``one`` if all parts grow by one factor, ``together`` if samples are taken together,
+    ``mixed`` if some parts are sums and others are means.
     """
     batch = np.arange(count)
     once, twice = _gradients(start, batch), _gradients(start, np.repeat(batch, 2))
@@ -129,7 +129,7 @@ def _factor(once: _Gradients, twice: _Gradients) -> float:
 
 
 def _gap(a: _Gradients, b: _Gradients, times: float = 1.0) -> float:
-    """Return the largest difference of two gradients, of which the first is taken so many times."""
+    """Return the largest difference between ``times`` the first gradient and the second."""
     gaps = _minus(a, b, times).values()
     return max((float(abs(gap).max(initial=0.0)) for gap in gaps), default=0.0)
 

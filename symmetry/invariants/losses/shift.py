@@ -89,7 +89,7 @@ def _shift(loss: LossCall, labels: Array, tokens: Tokens) -> Shift | None:
 
 
 def _lies(text: Array, labels: Array, counts: Array, places: int) -> bool:
-    """Return whether labels are the tokens so many places later, wherever they count."""
+    """Return whether labels are the tokens ``places`` places later, wherever they count."""
     length, number = text.shape[1], labels.shape[1]
     common = min(number, length - places)
     if common < 2 or not length - _CUT <= number <= length:

@@ -1,1 +1,1 @@
-"""What a model must do by itself: in evaluation, for each sample, in its custom functions."""
+"""Laws of a model alone: in evaluation, for each sample, in its custom functions."""

@@ -45,7 +45,7 @@ def _wrong(mixer: Mixer) -> str:
         )
     if mixer.kind == "softmax":
         return (
-            f"{depend}: this softmax runs over axis {axis} of {shape}, which is that of the "
+            f"{depend}: this softmax runs over axis {axis} of {shape}, the axis of the "
             "samples; give it the axis of the classes, dim=-1"
         )
     if mixer.kind == "view":

@@ -30,16 +30,16 @@ from symmetry.units.units import Order
 
 
 class Batches(Reordering, Padding):
-    """What the steps of one run are called with: a batch where the training gives it.
+    """The arguments of the steps of one run: a batch if the training gives it, else a number.
 
     Parameters
     ----------
     objects
         What the training made.
     scope
-        Tells whether the model is being run: what it draws belongs to no sample.
+        Whether the model is being run: its random draws belong to no sample.
     random_states
-        Those of the run, for batches that are made outside of its steps.
+        The random states of the run, for batches that are made outside of its steps.
     order
         The order of the samples in each batch; None leaves them as they are.
     """
@@ -61,7 +61,7 @@ class Batches(Reordering, Padding):
 
     @property
     def modes(self) -> tuple[SampleDraws | PaddingClues, ...]:
-        """What operations pass through to be followed."""
+        """The modes that follow operations."""
         return tuple(mode for mode in (self._draws, self._clues) if mode is not None)
 
     def given(self, i: int) -> Any:
@@ -110,7 +110,7 @@ class Batches(Reordering, Padding):
             yield
 
     def follow_samples(self, count: int) -> Mapping[str, bool]:
-        """Put what steps draw for each of so many samples in their order; return what is seen."""
+        """Reorder the steps' draws for each of ``count`` samples; return which lines did so."""
         self._draws = SampleDraws(count, self._order, self._scope)
         if self._loaded is not None:
             return ChainMap(self._loaded.drawn, self._draws.seen)
@@ -118,7 +118,7 @@ class Batches(Reordering, Padding):
 
     @contextmanager
     def other_draws(self) -> Iterator[None]:
-        """Tell the mode that follows samples of what generators other than PyTorch's draw."""
+        """Report draws of generators other than PyTorch's to the mode that follows samples."""
         if self._draws is None or self._loaded is not None:  # which sees them itself
             yield
             return
@@ -129,7 +129,7 @@ class Batches(Reordering, Padding):
         self._draws.see_other(before, generators.states_of(others))
 
     def why_nothing_hidden(self, steps: int) -> str:
-        """Say why nothing that a mask hides can be replaced in so many batches; "" if it can."""
+        """Say why no hidden token can be replaced in the first batches; "" if one can."""
         if self._objects.batch is None:
             return NO_MASK
         with self._outside_of_steps("batch(i)"):
@@ -137,7 +137,7 @@ class Batches(Reordering, Padding):
             return next(filter(None, map(why_none_hidden, batches)), "")
 
     def replace_hidden(self, *, look: bool = False) -> Mapping[str, bool]:
-        """Hide other tokens in the steps that follow; see how they may be known on request."""
+        """Hide other tokens in the steps that follow; with ``look``, find clues to them."""
         self._hides_others = True
         if not look:
             return {}

@@ -1,4 +1,4 @@
-"""What a step draws for each of its samples: it belongs to them, and moves along with them."""
+"""Random draws of a step for each of its samples: they move with the samples."""
 
 from collections.abc import Iterable
 from typing import Any

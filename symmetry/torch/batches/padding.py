@@ -1,4 +1,4 @@
-"""What an attention mask hides in a batch, and batches in which other tokens are hidden."""
+"""The tokens that an attention mask hides in a batch, and batches in which others are hidden."""
 
 from collections.abc import Mapping
 from typing import Any

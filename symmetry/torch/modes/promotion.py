@@ -23,8 +23,8 @@ _COPIES = {"_to_copy", "copy", "clone", "detach", "lift_fresh", "alias", "empty"
 class Promotion(TorchDispatchMode):
     """Stands before every operation, backward's and the optimiser's included.
 
-    ``inside`` tells the model's random numbers from the user's data; ``seen`` is called with the
-    name, the place and the numbers that it is given of each random operation of the model.
+    ``inside`` separates the model's random numbers from the user's data; ``seen`` is called with
+    the name, the place and the numbers that it is given of each random operation of the model.
     ``promote``: perform everything in float64. Tensors that are made come out as float64, with the
     values that they have in fewer bits; so do conversions to fewer bits. ``noise``: leave the
     model's random operations as they are. ``alike``: let each of them draw from a stream of its own

@@ -50,7 +50,7 @@ class Operation:
 
     @cached_property
     def blank(self) -> bool:
-        """Whether it returns memory that nobody has written to."""
+        """Whether it returns memory that was never written to."""
         return self.name.split(".")[1] in _BLANK
 
     @cached_property
@@ -273,7 +273,7 @@ def _handle(tensor: torch.Tensor) -> Handle:
 
 
 def _array(tensor: torch.Tensor) -> Array:
-    """Return the numbers without a copy; those of bfloat16, which NumPy has not, as float32."""
+    """Return the numbers without a copy; bfloat16, which NumPy lacks, as float32."""
     tensor = tensor.detach()
     array: Array = (tensor.float() if tensor.dtype is torch.bfloat16 else tensor).numpy()
     return array

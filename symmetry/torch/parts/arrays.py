@@ -42,7 +42,7 @@ class Arrays(Differentiating):
         return {**attributes, **self.tensors()}
 
     def leaves(self, names: Container[str] | None = None) -> dict[str, Tensor]:
-        """Return the parameters and buffers that have numbers, or those of these names."""
+        """Return the parameters and buffers that have numbers, or the ones with these names."""
         buffers = {f"model.{unwrapped(n)}": b for n, b in self.objects.model.named_buffers()}
         return {
             name: tensor

@@ -1,4 +1,4 @@
-"""Hooks that see what happens in a step: modules, losses, gradients, what optimisers are given."""
+"""Hooks on the modules, losses, gradients and optimisers of a step."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from symmetry.units.state import Array
 
 
 class Lines:
-    """An ``Observer`` that knows which line of the user's code wrote last into each memory."""
+    """An ``Observer`` that records which line of the user's code wrote last into each memory."""
 
     def __init__(self) -> None:
         self._places, self._folder = Places(), Path.cwd()  # a script works in another folder

@@ -1,4 +1,4 @@
-"""What every operation of a step passes through: the modes that a run's steps need."""
+"""The modes that every operation of a run's steps passes through."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Operations:
     Parameters
     ----------
     scope
-        Tells whether the model is being run.
+        Whether the model is being run.
     batches
-        Those of the run, which may follow what is drawn for samples.
+        The batches of the run, which may follow the draws for each sample.
     promote
         Whether everything that has fewer bits becomes float64.
     noise
@@ -37,9 +37,9 @@ class Operations:
     random, random_numbers
         Random operations that were seen inside of the model, and the numbers they were given.
     alike
-        Counts draws by kind and shape where they are those of other trainings, too; else None.
+        Counts draws by kind and shape if other trainings draw the same numbers; else None.
     nudge
-        Draws what results in bfloat16 and float16 are changed by, at most one ulp; or None.
+        Draws changes of at most one ulp for results in bfloat16 and float16; or None.
     constants
         Looks at constants, or averages them; None if they are of no interest.
     """
@@ -103,7 +103,7 @@ class TorchDrawing(Drawing):
         self._random_states.reseed(seed)
 
     def draw_alike(self) -> None:
-        """Let the model's random operations draw what those of other trainings draw."""
+        """Let the model's random operations draw the same numbers as in other trainings."""
         self._operations.alike = Counter()
 
     @property

@@ -13,7 +13,7 @@ from symmetry.training.capabilities.platform import Platform
 
 
 class TorchPlatform(Platform):
-    """Where and how PyTorch executes the steps of a run that has begun after so many frames."""
+    """Where and how PyTorch executes a run's steps; ``frames_before`` were compiled earlier."""
 
     def __init__(self, arrays: Arrays, frames_before: int) -> None:
         self._arrays, self._before = arrays, frames_before

@@ -23,14 +23,14 @@ class Rehearsal:
     Parameters
     ----------
     backwards, grads
-        The call of backward, or without any that of ``torch.autograd.grad``, at which it ends.
+        The step ends at this call of backward; without one, at this call of
+        ``torch.autograd.grad``.
     gradient
-        What is left in each entry of the gradients; None leaves none.
+        The value of each entry of the gradients; None leaves no gradients.
     arrays
-        Those of the run.
+        The arrays of the run.
     frozen
-        A step that goes on to its end writes into nothing more that this mode is given; None ends
-        it.
+        Lets the step go on to its end, with writes into copies only; None ends the step.
     """
 
     def __init__(
@@ -45,9 +45,9 @@ class Rehearsal:
         self._gradient, self._arrays, self._frozen = gradient, arrays, frozen
 
     def backward(self, number: int, losses: Iterable[Tensor]) -> None:
-        """Leave gradients where none are, as a backward does; end the step at its last one.
+        """Leave gradients where there are none, as a backward does; end the step at its last one.
 
-        The step may take a step along those of its inputs: they get some in any case.
+        Inputs get gradients in any case, since the step may move along them.
         """
         if number == self._backwards:
             self._end()

@@ -21,7 +21,7 @@ from symmetry.units.state import Array
 
 
 class _Content(NamedTuple):
-    """What is needed to go on with a training after its process has ended, and its gradients."""
+    """The state needed to continue a training in another process, and its gradients."""
 
     dicts: Mapping[str, Any]
     random_states: Any

@@ -1,4 +1,4 @@
-"""Hooks that see the losses, backwards and updates of a step: its events, and its boundaries."""
+"""Hooks on the losses, backwards and updates of a step: its events, and its boundaries."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from symmetry.training.capabilities.step_events import StepEvents
 
 
 class Replacement(Protocol):
-    """What takes the place of gradients in a step: see ``rehearsal``."""
+    """A substitute for the gradients of a step: see ``rehearsal``."""
 
     def backward(self, number: int, losses: Iterable[Tensor]) -> None:
         """Do what a call of backward is to do, given its number in the step, from 1."""

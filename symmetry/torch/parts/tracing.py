@@ -23,11 +23,11 @@ class TorchTracing(Tracing):
         self._arrays, self._events = arrays, events
 
     def leaves(self, names: Container[str] | None = None) -> dict[str, Array]:
-        """Return copies of the model's parameters and buffers, or of those of these names."""
+        """Return copies of the model's parameters and buffers, or of the ones with these names."""
         return {name: as_array(tensor) for name, tensor in self._arrays.leaves(names).items()}
 
     def trace(self, names: Container[str], step: Callable[[], None], steps: int) -> Trace:
-        """Return the trace of so many steps, each taken by a call of ``step``."""
+        """Return the trace of several steps, each taken by a call of ``step``."""
         tracer = Tracer(self._arrays.leaves(names))
         losses: list[Tensor] = []
         with Recorder(tracer):

@@ -1,1 +1,1 @@
-"""What a step does to modules and losses, seen from outside, and done with other arguments."""
+"""Calls of modules and losses in a step: observed, and repeated with other arguments."""

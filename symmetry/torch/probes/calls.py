@@ -39,9 +39,9 @@ After = Callable[[ModuleCall, Any], None]
 class Calls:
     """Hooks on the outermost calls of a model's modules, by a forward that records gradients.
 
-    A call inside of another one is not outermost. What a backward repeats, as checkpointing does,
-    and what runs without gradients, such as a teacher, is not counted. A callback may call modules
-    itself: it does not see its own calls.
+    A call inside of another one is not outermost. Calls that a backward repeats, as checkpointing
+    does, and calls without gradients, as of a teacher, are not counted. A callback may call modules
+    itself; its own calls are not reported to it.
 
     Parameters
     ----------

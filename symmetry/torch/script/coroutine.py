@@ -26,8 +26,8 @@ class Coroutine:
     """Runs a function until it suspends itself; whoever resumes it goes on where it did.
 
     It stays in the same thread, so that handlers of signals and everything that belongs to a thread
-    work. What PyTorch keeps for each thread is exchanged: whether gradients are recorded, autocast,
-    and the modes that operations pass through. The modes of whoever resumes it come first.
+    work. PyTorch's state of the thread is exchanged: whether gradients are recorded, autocast, and
+    the modes that operations pass through. The modes of whoever resumes it come first.
     """
 
     def __init__(self, function: Callable[[], None]) -> None:
@@ -74,7 +74,7 @@ class Coroutine:
 
 
 def _called_from_c(function: Callable[[], None], times: int = _TIMES) -> None:
-    """Call a function below so many frames of C that no backtrace reaches the end of the stack.
+    """Call a function below enough frames of C that no backtrace reaches the end of the stack.
 
     Each error that PyTorch raises from C++ looks through 64 frames. Above the stack of a greenlet
     lies whatever the thread has put there since; to read a return address there is a crash.
@@ -86,7 +86,7 @@ def _called_from_c(function: Callable[[], None], times: int = _TIMES) -> None:
 
 
 class ThreadState:
-    """What PyTorch keeps for the current thread; modes apart that belong to another state."""
+    """PyTorch's state of the current thread, without the modes of another state."""
 
     def __init__(self, without: ThreadState | None = None) -> None:
         others: list[Any] = [] if without is None else without._dispatch + without._function
@@ -136,7 +136,7 @@ def modes() -> list[Any]:
 
 
 def leave_modes() -> None:
-    """Leave all modes, those of functions and those of operations."""
+    """Leave all modes, of functions and of operations."""
     for _ in _get_current_dispatch_mode_stack():
         _pop_mode()
     for _ in _get_current_function_mode_stack():

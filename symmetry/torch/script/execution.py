@@ -18,8 +18,8 @@ the first call of a trained module behind each update, before that module does a
                                                        suspended is ended first, by an exception.
 
 While it runs, the script has its own process state: arguments, folder, modules, streams. While it
-is suspended everything is as before, so several executions take turns. What changes its parameters
-between two steps, as ``Run.load`` does, is what its next forward sees.
+is suspended everything is as before, so several executions take turns. Changes of its parameters
+between two steps, as by ``Run.load``, act on its next forward.
 """
 
 from __future__ import annotations
@@ -56,14 +56,14 @@ class Execution:
     mirrors
         Where it takes a mirror of its folders from, and gives it back to.
     order
-        Of the samples in each batch; None leaves them as they are.
+        The order of the samples in each batch; None leaves them as they are.
 
     Attributes
     ----------
     model
-        What it trains.
+        The model that it trains.
     samples
-        Those of its batches.
+        The samples of its batches.
 
     Raises
     ------

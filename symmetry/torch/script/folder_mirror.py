@@ -64,9 +64,10 @@ _remove, _make_folder, _symlink = os.unlink, os.mkdir, os.symlink  # as they are
 class FolderMirror:
     """Links to all files of some folders, at the same places below a temporary one.
 
-    Small files are copies, code apart: it is linked, and told from what a script has written. Where
-    a link is opened for writing a copy takes its place. Of paths into the folders the patches
-    make paths into the mirror, so that what ``Path(__file__).resolve()`` leads to is in it, too.
+    Small files are copies, except for code: it is linked, and so differs from files of the script.
+    Where a link is opened for writing a copy takes its place. The patches turn paths into the
+    folders into paths into the mirror, so that files next to ``Path(__file__).resolve()`` are in
+    it, too.
 
     Attributes
     ----------

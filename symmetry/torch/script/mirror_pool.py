@@ -1,4 +1,4 @@
-"""MirrorPool for run after run: one that nobody needs any more is put in order, and used again."""
+"""Mirrors for run after run: a mirror that is no longer needed is put in order, and used again."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class MirrorPool:
             self._free.append(mirror)
 
     def remove(self) -> None:
-        """Remove those that nobody has."""
+        """Remove the mirrors that no run uses."""
         while self._free:
             self._free.pop().remove()
 

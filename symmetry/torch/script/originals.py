@@ -1,7 +1,7 @@
 """The user's own files behind the links of a mirror: none of them may change while a script runs.
 
-A library that opens files by itself, in C say, may write through a link. What is small it finds as
-a copy; of what is large, and of files that such libraries write, it is seen afterwards.
+A library that opens files by itself, in C say, may write through a link. Small files are copies.
+Changes of large files, and of files that such libraries write, are found afterwards.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a process has only once, and a script may change: exchanged when a script is resumed."""
+"""State that a process has only once and a script may change; exchanged when one is resumed."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ Switch = tuple[Callable[[], Any], Callable[[Any], None]]  # reads it, and sets i
 
 
 class ProcessState:
-    """What one script sees; while the script is resumed, what everybody else does.
+    """The process-wide state of one script; while the script runs, the state of all other code.
 
     Parameters
     ----------
     arguments, path
-        Of ``sys``, as the script finds them.
+        ``sys.argv`` and ``sys.path`` at the start of the script.
     folder, temporary
         The working directory, and where temporary files go.
     main

@@ -25,13 +25,13 @@ _COLLATED = "where the batch is collated"
 class Samples:
     """Puts the samples of each batch in another order, just before a loader collates them.
 
-    There they are a list, whatever becomes of them. What was drawn for a sample moves with it.
+    There they are still a list. Numbers that were drawn for a sample move with it.
 
     Parameters
     ----------
     order
-        Of a whole batch; a smaller one has the same order without the samples that it lacks. None
-        leaves the samples as they are.
+        The order of a whole batch; a smaller one has the same order without the samples that it
+        lacks. None leaves the samples as they are.
     coroutine, main
         The script, whose variables may hold random generators.
 

@@ -40,7 +40,7 @@ class Sandbox:
     mirrors
         Where it takes a mirror of its folders from, and gives it back to.
     watching
-        Entered each time that the script goes on: it sees what the script does.
+        Entered each time that the script goes on, to observe it.
 
     Attributes
     ----------
@@ -161,7 +161,7 @@ class Sandbox:
 
 def _hint(text: str) -> str:
     if text.startswith("EOFError"):
-        return "; it finds nothing in standard input: give it what it asks for by its arguments"
+        return "; it reads standard input, which is empty here: pass the input by its arguments"
     return gpu_hint(text)
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Script:
     """Runs a script from its start up to its first training step, each time it is called.
 
-    Runs that nobody has any more are ended before the next one begins: not while another script is
+    Runs without a reference are ended before the next one begins: not while another script is
     running, as a finaliser would.
 
     Parameters
@@ -43,7 +43,7 @@ class Script:
         self._epochs: dict[int, Epochs] = {}
 
     def prepare(self) -> None:
-        """Take a first step once: no optimiser may ever step, as there is none or it is only made.
+        """Run the first step once, to learn whether the script updates without an optimiser.
 
         Raises
         ------

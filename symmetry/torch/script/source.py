@@ -1,4 +1,4 @@
-"""What a script is: a file or a module, its arguments, and where it runs."""
+"""A script as it is named: a file or a module, its arguments, and where it runs."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,11 +11,11 @@ class Source:
     Attributes
     ----------
     name
-        Of the training, for messages.
+        The name of the training, for messages.
     script
         The file; or the name of a module, which is run as ``python -m`` does.
     arguments
-        What follows it on the command line.
+        The words that follow it on the command line.
     functions
         Names of the functions that the file defines: targets that may be meant instead.
     folder

@@ -34,11 +34,11 @@ class NoOptimizer(BaseException):
 
 
 class StepBoundary:
-    """What one run of a script has made and done so far.
+    """The models, optimisers and updates of one run of a script so far.
 
     Between two steps the script is ``suspended``: at the first call of a module behind an update
-    that may keep parameters for a backward. What a run loads then is in no graph yet. Without an
-    optimiser a backward counts as an update, since what follows it is unknown.
+    that may keep parameters for a backward. State that is loaded then is in no graph yet. Without
+    an optimiser a backward counts as an update, since what follows it is unknown.
     """
 
     def __init__(self, suspend: Callable[[], None], samples: Samples, *, by_hand: bool) -> None:
@@ -194,7 +194,7 @@ def _note(module: Any, modules: list[weakref.ref[Any]]) -> None:
 
 
 def _without_workers(get: Callable[..., Any]) -> Callable[..., Any]:
-    """Make batches in this process: workers would be processes that nobody ends."""
+    """Make batches in this process: workers would be processes that nothing ends."""
 
     def in_this_process(loader: Any) -> Any:
         loader.num_workers, loader.timeout, loader.multiprocessing_context = 0, 0, None

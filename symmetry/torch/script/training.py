@@ -38,7 +38,7 @@ class ScriptTraining(Training):
         return self.pins
 
     def expecting(self, pins: Mapping[str, int]) -> Self:
-        """Return the same training, some of whose groups must have so many units as well."""
+        """Return the same training with required numbers of units for some modules."""
         return replace(self, pins={**self.pins, **pins})
 
     def begin(
@@ -51,8 +51,8 @@ class ScriptTraining(Training):
     ) -> Run:
         """Run the script up to its first step.
 
-        It has made its first batch by then, in the ``order``. What its models start from is not
-        kept: whatever else a script does draws random numbers, too.
+        It has made its first batch by then, in the ``order``. The initial parameters of its models
+        may differ: other parts of a script draw random numbers, too.
         """
         self.script.prepare()
         make = partial(self.script, order)

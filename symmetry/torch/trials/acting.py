@@ -1,4 +1,4 @@
-"""What acts in evaluation mode: dropout that is not switched off, running statistics written."""
+"""Effects in evaluation mode: dropout that is not switched off, running statistics written."""
 
 from __future__ import annotations
 

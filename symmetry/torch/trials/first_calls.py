@@ -54,16 +54,16 @@ class FirstCall:
 
 @dataclass(frozen=True)
 class Steps:
-    """What a trial needs of a run.
+    """The parts of a run that a trial needs.
 
     Attributes
     ----------
     model
-        What it trains.
+        The model that it trains.
     events
-        Those of its steps.
+        The events of its steps.
     modes
-        Enters what every operation of a step passes through.
+        Enters the modes that every operation of a step passes through.
     step
         Takes the next step.
     """

@@ -142,7 +142,7 @@ class _FirstCall:
         return tensors_in(_APPLY.__get__(None, self._function)(*args))
 
     def _weights(self, results: Sequence[Tensor]) -> dict[int, Tensor]:
-        """Return the gradient that each result is given: at random, but for that of a scalar."""
+        """Return a gradient for each result: random numbers, except for a scalar."""
         random = torch.Generator().manual_seed(0)
         weights = {}
         for number, tensor in enumerate(results):

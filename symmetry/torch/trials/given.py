@@ -1,8 +1,9 @@
-"""What the modules of a step are given, held against what those of another run are given.
+"""Inputs of the modules of a step, compared with their inputs in another run.
 
 A batch of four samples is mixed with itself, ``(x + x.flip(0)) / 2``, before a model is called. In
-a run whose sample 0 is another one, the model's rows 0 and 3 differ. If its labels are mixed alike,
-the gradients of these two rows differ, too, once the model is given the same rows in both runs.
+a run whose sample 0 is another one, the model's rows 0 and 3 differ. If its labels are mixed in the
+same way, the gradients of these two rows differ, too, once the model is given the same rows in both
+runs.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from symmetry.units.units import Order
 
 
 class TorchGiven:
-    """What the modules of a step are given; it is a ``Given``.
+    """The inputs of the modules of a step; it is a ``Given``.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What first mixes samples in a module: every operation of two calls, held against each other."""
+"""The first operation that mixes samples: all operations of two calls are compared in order."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Mixing:
     def _layout(
         self, module: nn.Module, given: Sequence[Tensor], others: Sequence[Tensor], place: Place
     ) -> Mixer | None:
-        """Return a mixer if a module takes another axis for that of the samples."""
+        """Return a mixer if a module treats another axis as the samples."""
         taken = 0 if _batch_first(module) else 1
         for a, b in zip(given, others, strict=False):
             axes = self._axes(a, b) if a.ndim == 3 and a.is_floating_point() else None

@@ -1,7 +1,8 @@
 """Where two tensors differ: at the entries of one sample alone, or at others.
 
-Of four samples the third was replaced. A tensor of shape (4, 5) differs at it alone along axis 0 if
-nothing but row 2 moved; one of shape (8, 5) may hold two rows of each sample, as 4·2 or 2·4.
+Example: the third of four samples was replaced. A tensor of shape (4, 5) differs at it alone along
+axis 0 if nothing but row 2 moved; one of shape (8, 5) may hold two rows of each sample, as 4·2 or
+2·4.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def axes_of(a: Tensor, b: Tensor, count: int, sample: int) -> list[int]:
     """Return the axes along which two tensors of one shape differ at one of the samples alone.
 
     An axis of samples has a length of ``count`` or a multiple of it. A run of axes may be one: a
-    batch that is cut into groups. Of those the first is returned.
+    batch that is cut into groups. The first of such axes is returned.
     """
     unequal = _unequal(a, b)
     return [

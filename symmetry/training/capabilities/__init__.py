@@ -1,1 +1,1 @@
-"""What a run may be able to do beside taking steps: one file a capability."""
+"""Capabilities of a run in addition to taking steps: one file each."""

@@ -9,10 +9,10 @@ class Reordering(ABC):
 
     @abstractmethod
     def follow_samples(self, count: int) -> Mapping[str, bool]:
-        """Put what steps draw for each of so many samples in the order of the samples.
+        """Reorder the steps' draws for each of ``count`` samples as the samples are.
 
         The steps that follow fill the mapping that is returned, by the user's line: whether all
-        that is drawn there for samples is put in their order.
+        draws there for samples are put in their order.
         """
 
 
@@ -21,7 +21,7 @@ class Padding(ABC):
 
     @abstractmethod
     def why_nothing_hidden(self, steps: int) -> str:
-        """Say why nothing that a mask hides can be replaced in so many batches; "" if it can.
+        """Say why no hidden token can be replaced in the first batches; "" if one can.
 
         No step is taken.
         """

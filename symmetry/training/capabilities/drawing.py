@@ -1,4 +1,4 @@
-"""``Drawing``: the random numbers of a run, made comparable with those of another training."""
+"""``Drawing``: the random numbers of a run, made comparable with another training's."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ class Drawing(ABC):
 
     @abstractmethod
     def draw_alike(self) -> None:
-        """Let random operations of the model draw the same numbers as those of other trainings.
+        """Let random operations of the model draw the same numbers as in other trainings.
 
         They draw by kind and shape, in the order in which they come.
         """

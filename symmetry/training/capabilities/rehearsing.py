@@ -14,17 +14,16 @@ class Rehearsing(ABC):
     def rehearse(
         self, backwards: int, grads: int, gradient: float | None = None, *, whole: bool = False
     ) -> None:
-        """Take the next step up to its losses, so that no gradient and no update comes of it.
+        """Take the next step up to its losses, without any gradient or update.
 
         Parameters
         ----------
         backwards, grads
-            How often the step asks for gradients when it is taken as it is. It ends there.
+            How often the step computes gradients when it is taken normally. It ends there.
         gradient
-            What is left in each entry of the gradients, for steps that do something with them.
+            The value of each entry of the gradients, for steps that do something with them.
         whole
-            Whether the step goes on all the same. Then it writes into nothing that runs are
-            compared by.
+            Whether the step goes on to its end. Then it changes no array that runs are compared by.
         """
 
     @abstractmethod
@@ -37,14 +36,14 @@ class Tracing(ABC):
 
     @abstractmethod
     def leaves(self, names: Container[str] | None = None) -> dict[str, Array]:
-        """Return copies of the arrays that units may lie in, or those of these names.
+        """Return copies of the arrays that units may lie in, or the ones with these names.
 
         They are the parameters and the model's buffers.
         """
 
     @abstractmethod
     def trace(self, names: Container[str], step: Callable[[], None], steps: int) -> Trace:
-        """Return the trace of so many steps, each taken by a call of ``step``.
+        """Return the trace of several steps, each taken by a call of ``step``.
 
-        Its leaves are those of these names, its loss is the weighted sum of all losses.
+        Its leaves are the arrays of these names, its loss is the weighted sum of all losses.
         """

@@ -5,19 +5,18 @@ from typing import Any
 
 
 class StepEvents:
-    """Counts what happens in steps, and calls whoever listens.
+    """Counts the events of steps, and calls listeners.
 
     A framework's subclass counts and calls; whoever takes the steps replaces the callables.
 
     Attributes
     ----------
     backwards, grads
-        How often the last step asked for gradients: those that are kept, and those that are
-        returned, with respect to parameters.
+        How often the last step computed gradients of parameters: kept ones, and returned ones.
     updates, pending
         How often optimisers stepped, and whether gradients have come since.
     on_loss
-        Called with each loss before its backward. What it raises ends the step, passing through.
+        Called with each loss before its backward. An exception that it raises ends the step.
     after_backward
         Called after each backward: the gradients are there, and not used yet.
     before_update, after_update

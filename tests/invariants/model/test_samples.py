@@ -35,7 +35,7 @@ def measured(make):
             broken.softmax_over_the_samples,
             "gates = torch.softmax(self.gate(x), dim=0)",
             (
-                "this softmax runs over axis 0 of (6, 3), which is that of the samples; give it "
+                "this softmax runs over axis 0 of (6, 3), the axis of the samples; give it "
                 "the axis of the classes, dim=-1"
             ),
         ),

@@ -43,7 +43,7 @@ _FETCHED = 3  # batches that may be fetched before the first of them is used
 
 @dataclass
 class _Iteration:
-    """What is known of an iterator: whose it is, and how far it has come."""
+    """The progress of an iterator, and its loader."""
 
     loader: int
     number: int
@@ -56,7 +56,7 @@ class _Iteration:
 
 @dataclass
 class _Known:
-    """What is remembered of a loader beside itself."""
+    """Facts about a loader: its line, its workers and its iterators."""
 
     at: Place
     workers: int
@@ -110,8 +110,8 @@ class Loaders:
     def batch_of(self, value: Any) -> tuple[int | None, int | None]:
         """Return the event of the batch that some arguments come from, and the loader.
 
-        They share memory with it, or have the shape of one of its tensors. The loader is that of
-        the last batch, if it is none of these; None where its iterator has ended.
+        They share memory with it, or have the shape of one of its tensors. Otherwise the loader of
+        the last batch is returned; None if its iterator has ended.
         """
         tensors = [t for t in tensors_of(value) if t.numel() > 1]
         places = {memory_of(t) for t in tensors} - {0}

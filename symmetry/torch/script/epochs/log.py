@@ -115,7 +115,7 @@ def tensors_of(value: Any) -> list[Tensor]:
 
 
 def digest_of(batch: Any) -> str:
-    """Return a digest of the bytes of all tensors in a batch; nothing if there are none."""
+    """Return a digest of the bytes of all tensors in a batch; nothing if there are no tensors."""
     tensors = [t for t in tensors_of(batch) if t.layout is torch.strided and not t.is_meta]
     if not tensors:
         return ""

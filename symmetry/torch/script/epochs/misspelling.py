@@ -1,4 +1,4 @@
-"""Attributes that are set on objects that do not have them, but have one that is written alike."""
+"""Attributes that are set on objects that have only one of a similar name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a script copies, saves and loads, and whether a copy is more than another name."""
+"""States that a script copies, saves and loads, and whether a copy is more than another name."""
 
 from __future__ import annotations
 
