@@ -12,7 +12,7 @@ import pytest
 import symmetry
 from symmetry.cli import group
 from tests.cli.process import symmetry as run
-from tests.test_house import House
+from tests.house import House
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(symmetry.__file__).parent  # an installed one has no tests beside it
@@ -72,7 +72,30 @@ def change(file: Path, old: str, new: str) -> None:
     file.write_text(text.replace(old, new))
 
 
-MEASURE = '''
+TRAINING_MEASURE = '''"""How large a step makes the parameters."""
+
+from symmetry.law.measurement import Measurement, Violation
+from symmetry.training.start import TrainingStart
+from symmetry.units import compare
+from symmetry.units.state import has_moved
+
+
+def small(start: TrainingStart) -> Measurement:
+    """Compare the state after a step with what it was: no entry gets a million times as large."""
+    run = start.begin()
+    run.step()
+    after = run.state()
+    if not has_moved(start.state, [after]):
+        return Measurement(counted=False)
+    for name, before in start.state.items():
+        entry = compare.largest_entry(abs(after[name]))
+        if abs(after[name][entry]) > 1e6 * max(1.0, float(abs(before).max())):
+            text = "{at} has become {b:.3g}"
+            found = Violation.between(before, after[name], text, 1, name, entry=entry)
+            return Measurement.violated(found)
+    return Measurement(counted=True)
+'''
+STEP_MEASURE = '''
 
 def small(start: StepStart) -> Measurement:
     """Compare the weights after a step with what they were: none gets a million times as large."""
@@ -87,13 +110,33 @@ def small(start: StepStart) -> Measurement:
     found = Violation.between(start.w2, after["w2"], text, 1, "w2", entry=entry)
     return Measurement.violated(found)
 '''
-ENTRY = """    Invariant(
-        name="symmetry/small",
+ENTRY = """    {kind}(
+        name="{family}/small",
         statement="no weight becomes a million times as large in one step",
         reason="a step is small",
         witness="a state that moved",
-        steps=OfSteps(measure=two_layer.small),
+        measure={measure}.small,
     ),
+"""
+TRAININGS = """import torch
+
+
+def sound(factor=1):
+    model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 2))
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+
+    def step(i):
+        optimizer.zero_grad()
+        model(torch.ones(5, 3)).square().mean().backward()
+        optimizer.step()
+        with torch.no_grad():
+            model[2].weight.mul_(factor)
+
+    return model, step
+
+
+def broken():
+    return sound(1e9)
 """
 STEPS = """from symmetry.network.formulas import step as sound
 
@@ -104,29 +147,49 @@ def broken(x, y, w1, w2, lr):
 """
 
 
-def test_the_recipe_for_an_invariant(tree: Path) -> None:
-    folder = tree / "symmetry" / "invariants"
-    with (folder / "two_layer.py").open("a") as file:
-        file.write(MEASURE)
-    head = "CATALOGUE: tuple[Invariant, ...] = (\n"
-    change(folder / "catalogue.py", head, head + ENTRY)
-    (tree / "steps.py").write_text(STEPS)
-    assert House(tree).faults() == []
-    options = ("--only", "symmetry/small", "--examples", 5, "--no-explain")
-    for step, status, verdict in (("broken", 1, "violated"), ("sound", 0, "holds")):
-        done = run("check", f"steps.py:{step}", *options, cwd=tree, PYTHONPATH=str(tree))
+def add_entry(file: Path, family: str, kind: str, measure: str) -> None:
+    head = f"CATALOGUE: tuple[{kind}, ...] = (\n"
+    change(file, head, head + ENTRY.format(family=family, kind=kind, measure=measure))
+
+
+def assert_checked(tree: Path, file: str, *options: object) -> None:
+    """Check what is broken and what is sound for the new invariant."""
+    for name, status, verdict in (("broken", 1, "violated"), ("sound", 0, "holds")):
+        asked = ("check", f"{file}:{name}", "--no-explain", *options)
+        done = run(*asked, cwd=tree, PYTHONPATH=str(tree))
         assert done.status == status, done.out + done.err
-        assert re.search(rf"^symmetry/small +float32 +{verdict}", done.out, re.MULTILINE)
+        assert re.search(rf"^\w+/small +float32 +{verdict}", done.out, re.MULTILINE)
 
 
-def test_the_recipe_for_a_target(tree: Path) -> None:
+def test_the_recipe_for_an_invariant_for_trainings(tree: Path) -> None:
+    folder = tree / "symmetry" / "invariants"
+    (folder / "small.py").write_text(TRAINING_MEASURE)
+    imports = "from symmetry.invariants import batches, gradient,"
+    change(folder / "catalogue.py", imports, imports.replace(" batches", " small, batches"))
+    add_entry(folder / "catalogue.py", "training", "TrainingInvariant", "small")
+    (tree / "trainings.py").write_text(TRAININGS)
+    assert House.read(tree).faults() == House.read(PACKAGE.parent).faults()
+    assert_checked(tree, "trainings.py", "--only", "training/small")
+
+
+def test_the_recipe_for_an_invariant_for_two_layer_steps(tree: Path) -> None:
+    folder = tree / "symmetry" / "steps"
+    with (folder / "invariants" / "two_layer.py").open("a") as file:
+        file.write(STEP_MEASURE)
+    add_entry(folder / "catalogue.py", "symmetry", "StepInvariant", "two_layer")
+    (tree / "steps.py").write_text(STEPS)
+    assert House.read(tree).faults() == House.read(PACKAGE.parent).faults()
+    assert_checked(tree, "steps.py", "--only", "symmetry/small", "--examples", 5)
+
+
+def test_the_recipe_for_a_built_in_step(tree: Path) -> None:
     (tree / "symmetry" / "steps" / "builtin" / "plain.py").write_text(
         '"""The formulas again."""\n\nfrom symmetry.network.formulas import step\n\n'
         '__all__ = ["step"]\n'
     )
     names = tree / "symmetry" / "targets" / "resolve.py"
     change(names, 'BUILTIN = ("numba",', 'BUILTIN = ("plain", "numba",')
-    assert House(tree).faults() == []
+    assert House.read(tree).faults() == House.read(PACKAGE.parent).faults()
     options = ("--only", "*/clones", "--only", "*/gradient", "--examples", 5)
     done = run("check", "plain", *options, cwd=tree, PYTHONPATH=str(tree))
     assert done.status == 0, done.out + done.err

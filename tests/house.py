@@ -1,0 +1,225 @@
+"""The house: which floor each folder is on, and all that its plan forbids.
+
+Imports inside of functions and those for type checkers count like all others: who moves code must
+be able to trust that a floor needs nothing above it.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+from symmetry.invariants import catalogue as trainings
+from symmetry.steps import catalogue as steps
+
+FLOORS = (
+    ("base",),
+    ("units",),
+    ("observe",),
+    ("law",),
+    ("training",),
+    ("torch",),
+    ("invariants", "finding"),
+    ("checker",),
+    ("comparison", "explanation"),
+    ("report",),
+    ("network",),
+    ("steps",),
+    ("experiment",),
+    ("targets",),
+    ("session",),
+    ("api",),
+    ("cli", "testing"),
+    ("__init__", "__main__"),  # the door
+)
+FLOOR = {wing: floor for floor, wings in enumerate(FLOORS) for wing in wings}
+MODULES = 13  # the most in a folder
+SHARE = 0.15  # of the package's lines, the most in a room
+KINDS = 3  # the most questions for the kind of a target
+FRAMEWORKS = {"torch", "jax", "flax", "tensorflow"}
+MAY_IMPORT = ("symmetry.torch.", "symmetry.steps.builtin.", "symmetry.steps.observe.")
+WITHOUT_TORCH = ("law", "training", "invariants", "finding", "checker")
+CATALOGUES = (
+    "symmetry.law.statements",
+    "symmetry.invariants.catalogue",
+    "symmetry.steps.catalogue",
+)
+ENTRIES = (*trainings.CATALOGUE, *steps.CATALOGUE)
+NAMES = re.compile("|".join(rf"\b{entry.name}\b" for entry in ENTRIES))
+KIND = re.compile(r"isinstance\(.*Target|of_training")
+
+Arrows = dict[str, set[str]]
+
+
+class House:
+    """The package as its sources have it, and the arrows from each module to what it imports."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        """Take the text of each file by its path: ``{"symmetry/units/state.py": ...}``."""
+        self.texts = {_dotted(path): text for path, text in texts.items()}
+        self.folders = {_dotted(path) for path in texts if path.endswith("/__init__.py")}
+        self.arrows = {name: set(self._imported(name)) for name in self.texts}
+
+    @classmethod
+    def read(cls, root: Path) -> House:
+        """Return the package that lies in a folder."""
+        files = sorted((root / "symmetry").rglob("*.py"))
+        return cls({file.relative_to(root).as_posix(): file.read_text() for file in files})
+
+    def _imported(self, name: str) -> Iterator[str]:
+        """Yield what a module imports: modules of the package, and names of other packages."""
+        for other in imports(self.texts[name], self.folder(name)):
+            if other.partition(".")[0] != "symmetry":
+                yield other.partition(".")[0]
+                continue
+            while other not in self.texts:  # the end may be what the module defines
+                other = other.rpartition(".")[0]
+            yield other
+
+    def folder(self, name: str) -> str:
+        """Return the folder that a module lies in; one that is a folder lies in itself."""
+        return name if name in self.folders else name.rpartition(".")[0]
+
+    def faults(self) -> list[str]:
+        """Return a line for each thing that is not as the house is meant."""
+        return [
+            *self._upward(),
+            *circles(self._inside()),
+            *circles(self._between_folders()),
+            *self._crowded(),
+            *self._large(),
+            *self._undescribed(),
+            *self._leaks(),
+            *self._literal_names(),
+            *self._questions(),
+        ]
+
+    def _inside(self) -> Arrows:
+        """Return the arrows that end in the package, without those from a module to itself."""
+        return {name: (to & self.texts.keys()) - {name} for name, to in self.arrows.items()}
+
+    def _upward(self) -> Iterator[str]:
+        for name, imported in self._inside().items():
+            for other in sorted(imported):
+                if wing(name) != wing(other) and floor(name) <= floor(other):
+                    yield f"{name} (floor {floor(name)}) imports {other} (floor {floor(other)})"
+
+    def _between_folders(self) -> Arrows:
+        """Return the arrows between the folders of one folder, each with all that is in it."""
+        arrows: Arrows = defaultdict(set)
+        for name, imported in self._inside().items():
+            for other in imported:
+                here, there = self.folder(name).split("."), self.folder(other).split(".")
+                same = next(
+                    (i for i, (a, b) in enumerate(zip(here, there, strict=False)) if a != b), None
+                )
+                if same is not None:  # or else one contains the other
+                    arrows[".".join(here[: same + 1])].add(".".join(there[: same + 1]))
+        return arrows
+
+    def _crowded(self) -> Iterator[str]:
+        modules = (name for name in self.texts if name not in self.folders)
+        for folder, number in Counter(map(self.folder, modules)).items():
+            if number > MODULES:
+                yield f"{folder} holds {number} modules"
+
+    def _large(self) -> Iterator[str]:
+        lines = {name: text.count("\n") for name, text in self.texts.items()}
+        rooms: Counter[str] = Counter()
+        for name, number in lines.items():
+            rooms[self.folder(name)] += number
+        for room, number in rooms.items():
+            if number > SHARE * sum(lines.values()):
+                share = number / sum(lines.values())
+                yield f"{room} is {share:.0%} of the package, more than {SHARE:.0%}"
+
+    def _undescribed(self) -> Iterator[str]:
+        for name, text in self.texts.items():
+            described = ast.get_docstring(parsed(text)) or ""
+            if not described or ("\n" in described and name in self.folders):
+                yield f"{name} does not say what it holds, in one line if it is a folder"
+
+    def _leaks(self) -> Iterator[str]:
+        for name, imported in self.arrows.items():
+            if imported & FRAMEWORKS and not name.startswith(MAY_IMPORT):
+                yield f"{name} imports {', '.join(imported & FRAMEWORKS)}"
+            if wing(name) in WITHOUT_TORCH and any(wing(other) == "torch" for other in imported):
+                yield f"{name} imports symmetry.torch, but works with any framework"
+
+    def _literal_names(self) -> Iterator[str]:
+        for name, text in self.texts.items():
+            found = {each for part in literals(text) for each in NAMES.findall(part)}
+            if found and name not in CATALOGUES:
+                yield f"{name} names {', '.join(sorted(found))}: only a catalogue may"
+
+    def _questions(self) -> Iterator[str]:
+        asking = [name for name, text in self.texts.items() for _ in KIND.findall(text)]
+        if len(asking) > KINDS:
+            yield f"{len(asking)} places ask for the kind of a target: {', '.join(asking)}"
+
+
+def wing(name: str) -> str:
+    """Return the folder, or the module, right below the package that a dotted name lies in."""
+    return name.split(".")[1] if "." in name else "__init__"
+
+
+def floor(name: str) -> int:
+    return FLOOR[wing(name)]
+
+
+def circles(arrows: Mapping[str, Iterable[str]]) -> Iterator[str]:
+    """Yield circles until the arrows that are left have none."""
+    left = {name: set(to) - {name} for name, to in arrows.items()}
+    while True:
+        try:
+            TopologicalSorter(left).prepare()
+            return
+        except CycleError as error:
+            circle = error.args[1]
+            yield f"a circle: {' <- '.join(circle)}"
+            left[circle[1]].remove(circle[0])
+
+
+@cache
+def parsed(text: str) -> ast.Module:
+    """Return the tree of a source; houses that differ in one file share those of all others."""
+    return ast.parse(text)
+
+
+@cache
+def imports(text: str, folder: str) -> frozenset[str]:
+    """Return the dotted names that a module in a folder imports, wherever it does so."""
+    return frozenset(_imports(text, folder))
+
+
+def _imports(text: str, folder: str) -> Iterator[str]:
+    for node in ast.walk(parsed(text)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = folder.split(".")[: -node.level + 1 or None] if node.level else []
+            source = ".".join([*above, *filter(None, [node.module])])
+            yield from (f"{source}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            yield from (arg.value for arg in node.args if _is_text(arg))
+
+
+@cache
+def literals(text: str) -> tuple[str, ...]:
+    """Return the texts in a source, but for those that stand alone, as docstrings do."""
+    nodes = [*ast.walk(parsed(text))]
+    alone = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    return tuple(node.value for node in nodes if _is_text(node) and id(node) not in alone)
+
+
+def _is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def _dotted(path: str) -> str:
+    return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
