@@ -47,10 +47,11 @@ WITHOUT_TORCH = ("law", "training", "invariants", "finding", "checker")
 CATALOGUES = (
     "symmetry.law.statements",
     "symmetry.invariants.catalogue",
+    "symmetry.invariants.loop.laws",
     "symmetry.steps.catalogue",
 )
 ENTRIES = (*trainings.CATALOGUE, *steps.CATALOGUE)
-NAMES = re.compile("|".join(rf"\b{entry.name}\b" for entry in ENTRIES))
+NAMES = re.compile("|".join(rf"\b{entry.name}(?![\w-])" for entry in ENTRIES))
 KIND = re.compile(r"isinstance\(.*Target|of_training")
 
 Arrows = dict[str, set[str]]

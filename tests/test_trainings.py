@@ -90,7 +90,7 @@ def test_what_nearly_looks_broken_is_not_accused(sound):
     start = TrainingStart(sound.target, "float64")
     if invariant.units:
         start = start.with_units(find(sound.target).groups)
-    measured = invariant.measure(start)
+    measured = invariant.measured(start)
     assert measured.violation is None
     assert measured.counted == (sound.kind == "holds")
     assert [note.name for note in measured.notes] == [sound.note] * bool(sound.note)

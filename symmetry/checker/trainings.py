@@ -177,7 +177,7 @@ class TrainingExaminer(Examiner):
         except SymmetryError as error:
             return replace(blank, kind="not applicable", message=str(error))
         try:
-            measured = invariant.measure(start)
+            measured = invariant.measured(start)
         except TargetError as error:
             return replace(blank, kind="error", cases=1, message=str(error))
         if measured.unproved:

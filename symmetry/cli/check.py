@@ -131,7 +131,7 @@ class _Check(Isolated):
 @option("--json", "FILE", "Write the result to FILE as JSON.", kind=PATH)
 @option("--output", "DIR", "Write a report in Markdown into DIR.", kind=PATH)
 @flag("--list", "Print the invariants, and check nothing.", "list_")
-@flag("--fast", "Skip the invariants that need equal units: symmetry/clones, symmetry/permutation.")
+@flag("--fast", "Skip the invariants that need equal units.")
 @option(
     "--time-limit",
     "SECONDS",

@@ -20,6 +20,7 @@ from symmetry.experiment.watch import Outcome
 from symmetry.network import BITS
 from symmetry.report.files import Report
 from symmetry.report.filling import command_line, render
+from symmetry.steps.catalogue import DEAD_INPUTS
 from symmetry.units import compare
 from symmetry.units.words import count, groups_in_words, in_ulps
 
@@ -41,12 +42,12 @@ def verdict(outcome: Outcome, settings: Settings) -> str:
     if outcome.holds is None:
         return "not judged: the units did not start identical"
     if outcome.split is not None:
-        dead = outcome.name == "symmetry/dead-inputs"
+        dead = outcome.name == DEAD_INPUTS
         where = "" if dead else f" ({groups_in_words(outcome.split.groups)})"
         return f"violated in iteration {outcome.split.step:,}{where}"
     if not outcome.counted:
         return "vacuous: nothing moved that could have become different"
-    if settings.collapsed and outcome.name != "symmetry/dead-inputs":
+    if settings.collapsed and outcome.name != DEAD_INPUTS:
         return "holds by construction"
     return "holds"
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from symmetry.steps.catalogue import DEAD_INPUTS, ZERO_START
 from symmetry.steps.start import hidden_units
 from symmetry.units.compare import Floats
 from symmetry.units.follow import Follower, Split
@@ -65,12 +66,13 @@ class UnitWatch:
 
     def outcomes(self) -> tuple[Outcome, ...]:
         """Return what was seen: two outcomes, and a third where there are dead inputs."""
+        columns, rows = ZERO_START
         found = [
-            _outcome("symmetry/w1-columns", self._columns, self._columns.moved, self._judged),
-            _outcome("symmetry/w2-rows", self._rows, self._rows.moved, self._judged),
+            _outcome(columns, self._columns, self._columns.moved, self._judged),
+            _outcome(rows, self._rows, self._rows.moved, self._judged),
         ]
         if self._dead_rows:
-            found.append(_outcome("symmetry/dead-inputs", self._dead_rows, self._live_moved))
+            found.append(_outcome(DEAD_INPUTS, self._dead_rows, self._live_moved))
         return tuple(found)
 
     def _with_zeros(self, w1: Floats) -> dict[str, Floats]:

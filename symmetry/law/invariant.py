@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any, ClassVar, Literal, TypeVar
@@ -78,6 +78,12 @@ class Invariant(Statement):
     stops: str = ""
     default: bool = True
     rightly: str = ""
+
+    def measured(self, start: Any) -> Measurement:
+        """Return the measurement on a start; its notes without a name get that of the invariant."""
+        measurement = self.measure(start)
+        notes = [n if n.name else replace(n, name=self.name) for n in measurement.notes]
+        return replace(measurement, notes=tuple(notes))
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the measure out: another process shows verdicts and measures nothing."""

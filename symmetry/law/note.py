@@ -10,7 +10,8 @@ class Note:
     Attributes
     ----------
     name
-        ``family/name``, such as ``loss/scaling``: what ``--gate`` takes.
+        ``family/name``, such as ``loss/scaling``: ``--gate`` takes it. Measures may leave it empty:
+        then it is the name of the invariant.
     text
         One or two sentences: the fact, and the usual cure.
     file, line

@@ -123,7 +123,7 @@ class StepExaminer(Examiner):
         blank = Verdict(invariant, case.dtype, "holds", case=case)
         start = start or _start_of(self.target, case)
         try:
-            measured = invariant.measure(start)
+            measured = invariant.measured(start)
             splits = (
                 invariant.splits and measured.violation is not None and not self.plan.options.exact
             )

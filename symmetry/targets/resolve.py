@@ -1,5 +1,7 @@
 """From a name to a target: a built-in one, one in an importable module, or one in a file."""
 
+from __future__ import annotations
+
 import difflib
 import importlib
 import inspect
@@ -9,17 +11,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from symmetry.base.errors import SymmetryError
 from symmetry.base.names import words_of
 from symmetry.law.target import Target
-from symmetry.steps.target import StepTarget
 from symmetry.targets.load import defined_in, load_file, load_module, nearest, readable
 from symmetry.targets.script import script_named
 from symmetry.targets.training import TrainingTarget
 from symmetry.training.target import FunctionTraining, Training
 from symmetry.units.state import DTYPES
+
+if TYPE_CHECKING:
+    from symmetry.steps.target import StepTarget
 
 BUILTIN = ("numba", "numpy", "torch", "torch-autograd", "jax")
 _FRAMEWORKS = ("torch", "jax")  # that may not be installed
@@ -47,6 +51,8 @@ def resolve(target: str | Callable[..., Any] | Target) -> Target:
     if not isinstance(target, str):
         return as_target(target)
     if target in BUILTIN:
+        from symmetry.steps.target import StepTarget
+
         return StepTarget(target, _builtin_module(target).step, builtin=True)
     if (words := words_of(target)) is not None:
         return script_named(words)
@@ -248,6 +254,9 @@ def as_step_target(step: Callable[..., Any], name: str | None = None) -> StepTar
             f"{name!r} is a class whose instances cannot be called: "
             "give it a method __call__(self, x, y, w1, w2, lr)"
         )
+    # Trainings need nothing of the wing of two-layer steps.
+    from symmetry.steps.target import StepTarget
+
     return StepTarget(name, step, _dtypes(name, step))
 
 

@@ -26,12 +26,12 @@ from symmetry.base import ranks
 from symmetry.base.calls import Pace
 from symmetry.base.errors import SymmetryError
 from symmetry.base.folders import TemporaryFolder
-from symmetry.base.limits import Limits
 from symmetry.base.names import RECORDED, split_tail, with_arguments
 from symmetry.base.processes import FOLDER, adopt_orphans, children, end_children, ending, start
 from symmetry.cli.isolation import child
 from symmetry.cli.isolation.account import Account
 from symmetry.cli.isolation.child import Order
+from symmetry.cli.isolation.limits import Limits
 from symmetry.cli.options import flag, option
 from symmetry.cli.screen import Screen, current, terminal
 

@@ -11,8 +11,6 @@ from symmetry.invariants.losses.verdicts import not_applicable, note, violated
 from symmetry.law.measurement import Measurement
 from symmetry.training.start import TrainingStart
 
-NAME = "loss/inputs"
-
 
 def inputs(start: TrainingStart) -> Measurement:
     """Judge the losses of the first steps; the first violation counts, and all notes are told."""
@@ -21,7 +19,7 @@ def inputs(start: TrainingStart) -> Measurement:
         return not_applicable("its steps call no loss function of torch.nn.functional")
     calls = [c for c in observed.losses if any(a.trained for a in c.arguments.values())]
     found = [(call, fault) for call in calls for fault in faults_of(call)]
-    notes = dict.fromkeys(note(NAME, f.text, call.place) for call, f in found if not f.certain)
+    notes = dict.fromkeys(note(f.text, call.place) for call, f in found if not f.certain)
     for call, fault in found:
         if fault.certain:
             array = f"{call.function}.{fault.argument}"

@@ -32,8 +32,6 @@ from symmetry.training.run import needed
 from symmetry.training.start import TrainingStart
 from symmetry.units.state import Array
 
-NAME = "loss/next-token"
-
 _TOLERANCE = 1e-9  # of the largest score
 
 
@@ -88,7 +86,7 @@ def next_token(start: TrainingStart) -> Measurement:
         return violated(text, nearest.loss.place, f"{nearest.loss.function}.target")
     copied = [s for s, readings in read if s.places == 0 and any(map(_both_ways, readings))]
     decoded = any(not any(map(_both_ways, readings)) for _, readings in read)
-    notes = () if decoded else (note(NAME, _COPIED, shift.loss.place) for shift in copied)
+    notes = () if decoded else (note(_COPIED, shift.loss.place) for shift in copied)
     return Measurement(counted=True, notes=tuple(dict.fromkeys(notes)))
 
 

@@ -34,8 +34,6 @@ from symmetry.training.start import TrainingStart
 from symmetry.units.state import Array
 from symmetry.units.units import Order
 
-NAME = "loss/scaling"
-
 _TOLERANCE = 1e-7  # of the largest entry of all gradients
 _TEXT = (
     "one part of the loss is summed over the batch (here) and another is a mean over it: twice as "
@@ -61,7 +59,7 @@ def scaling(start: TrainingStart) -> Measurement:
     except TrainingError as error:
         return cannot_judge(f"with each sample twice, {error}")
     if kind == "mixed":
-        return replace(cannot_judge("see the note"), notes=(note(NAME, _TEXT, place),))
+        return replace(cannot_judge("see the note"), notes=(note(_TEXT, place),))
     if kind == "together":
         return cannot_judge("the loss takes samples together")
     return Measurement(counted=True)

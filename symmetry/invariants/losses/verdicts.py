@@ -19,9 +19,9 @@ def violated(
     )
 
 
-def note(name: str, text: str, place: Place) -> Note:
-    """Return a note of this law about a line."""
-    return Note(name, text, *_line(place))
+def note(text: str, place: Place) -> Note:
+    """Return a note about a line, under the name of the law."""
+    return Note("", text, *_line(place))
 
 
 def cannot_judge(why: str) -> Measurement:

@@ -12,13 +12,13 @@ from torch import Tensor
 from torch.utils._pytree import tree_map
 
 from symmetry.base import generators
-from symmetry.torch.batches.draws import SampleDraws
 from symmetry.torch.batches.padding import (
     NO_MASK,
     PaddingClues,
     why_none_hidden,
     with_others_hidden,
 )
+from symmetry.torch.modes.draws import SampleDraws
 from symmetry.torch.modes.recorder import tensors_in
 from symmetry.torch.modes.scope import ModuleScope
 from symmetry.torch.objects import Objects, generators_of

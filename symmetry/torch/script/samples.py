@@ -12,7 +12,7 @@ import torch
 
 from symmetry.base import generators
 from symmetry.base.user_code import is_user_code
-from symmetry.torch.batches.draws import BY_OTHERS, same
+from symmetry.torch.modes.draws import BY_OTHERS, same
 from symmetry.torch.modes.recorder import tensors_in
 from symmetry.torch.objects import generators_in
 from symmetry.torch.script.coroutine import Coroutine

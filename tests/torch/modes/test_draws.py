@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from symmetry.torch.batches.draws import SampleDraws
+from symmetry.torch.modes.draws import SampleDraws
 from symmetry.torch.modes.scope import ModuleScope
 
 SAMPLES = 6
