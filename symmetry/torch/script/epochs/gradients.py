@@ -47,7 +47,7 @@ class Gradients:
         self._read_by: dict[int, set[int]] = {}  # by optimiser, the backwards that it has read
         self._looked_at: set[int] = set()  # backwards whose gradients the user's code has read
         self._clips = 0
-        self._quiet = False  # whether PyTorch reads gradients, not the user
+        self._quiet = False  # whether an update or PyTorch itself reads gradients, not the user
 
     def patches(self) -> Iterator[Patch]:
         """Yield what has to be replaced while the script runs."""
@@ -150,7 +150,7 @@ class Gradients:
             for p in reached:
                 self._within.setdefault(id(p), set()).add(number)
                 self._zero[id(p)] = _version(p)
-            if reached and not beside:
+            if reached and not beside and not self._quiet:  # a closure's optimiser reads it
                 self._alive[number] = len(reached)
             names = [root.grad_fn.name() for root in roots if root.grad_fn is not None]
             self._log.add(

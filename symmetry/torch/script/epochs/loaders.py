@@ -230,6 +230,8 @@ class Loaders:
         if self._batches is None or iteration.whole:
             return False
         log = self._log
+        if iteration.given >= self._count(iteration.loader):
+            return False  # it ends by itself
         if iteration.given >= _WINDOW:
             return True
         adds_up = log.backwards > iteration.backwards and log.updates == iteration.updates
@@ -253,6 +255,7 @@ class Loaders:
         return shown
 
     def _count(self, number: int) -> int:
+        """Return how many batches a loader has; more than a window where that is not known."""
         count = _length_of(self._numbers.objects[number])
         return _WINDOW + 1 if count is None else count
 
