@@ -50,7 +50,7 @@ class Log:
         self.events: list[Event] = []
         self.updates = self.backwards = 0
         self.ended = ""
-        self._suspend, self._seconds = suspend, seconds
+        self.suspend, self._seconds = suspend, seconds
         self._began, self._thread = time.process_time(), threading.get_ident()
 
     @property
@@ -70,7 +70,7 @@ class Log:
 
     def _end(self, why: str) -> None:
         self.ended = why
-        self._suspend()
+        self.suspend()
 
 
 class Numbers:

@@ -169,7 +169,8 @@ class _WholeRun:
             yield
 
     def _begins(self, *_: Any) -> None:
-        if self._log.ended:
+        if self._log.ended:  # a script that catches everything goes on
+            self._log.suspend()
             return
         self._misspelling.look()
         self._restoring.flush()
