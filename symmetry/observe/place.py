@@ -40,6 +40,11 @@ class Place:
         """The file's path as it is shown, or an empty string."""
         return shorten(self.file) if self.file else ""
 
+    @property
+    def reference(self) -> tuple[str, int] | tuple[None, None]:
+        """The file as it is shown, and the line: what records of violations and notes hold."""
+        return (self.shown, self.line) if self.file else (None, None)
+
     def __str__(self) -> str:
         if self.file:
             return f"{self.shown}:{self.line}"

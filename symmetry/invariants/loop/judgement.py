@@ -51,7 +51,7 @@ class Judgement:
 
     def note(self, name: str, text: str, at: Place) -> None:
         """Add a note, once."""
-        note = Note(name, text, at.shown or None, at.line or None)
+        note = Note(name, text, *at.reference)
         if note not in self.notes:
             self.notes.append(note)
 
@@ -81,7 +81,7 @@ def as_measurement(judgement: Judgement) -> Measurement:
         text = first.text
         if others:
             text = f"{text} The same holds at {', '.join(str(each.at) for each in others)}."
-        file, line = first.at.shown or None, first.at.line or None
+        file, line = first.at.reference
         violation = Violation(text, 0, "", file=file, line=line)
         return Measurement(counted=True, violation=violation, notes=notes)
     if not judgement.applies:

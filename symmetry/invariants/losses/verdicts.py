@@ -13,7 +13,7 @@ def violated(
     text: str, place: Place, array: str, *, step: int = 0, notes: Notes = ()
 ) -> Measurement:
     """Return that a law is violated at this line, in a step counted from 0."""
-    file, line = _line(place)
+    file, line = place.reference
     return Measurement(
         True, violation=Violation(text, step + 1, array, file=file, line=line), notes=notes
     )
@@ -21,7 +21,7 @@ def violated(
 
 def note(text: str, place: Place) -> Note:
     """Return a note about a line, under the name of the law."""
-    return Note("", text, *_line(place))
+    return Note("", text, *place.reference)
 
 
 def cannot_judge(why: str) -> Measurement:
@@ -32,7 +32,3 @@ def cannot_judge(why: str) -> Measurement:
 def not_applicable(why: str) -> Measurement:
     """Return that the law does not speak of this training, and why."""
     return Measurement(counted=False, applies=False, note=why)
-
-
-def _line(place: Place) -> tuple[str | None, int | None]:
-    return (place.shown, place.line) if place.file else (None, None)

@@ -53,7 +53,8 @@ def _violation(call: EvaluationCall) -> Violation | None:
     for active in call.active:
         text = _WRONG.get((active.kind, active.cause))
         if text and (call.differs or active.kind == "statistics"):
-            return Violation(text, 1, "", file=active.place.file, line=active.place.line)
+            file, line = active.place.reference
+            return Violation(text, 1, "", file=file, line=line)
     return None
 
 
@@ -78,13 +79,9 @@ def _notes(found: Evaluation) -> Iterator[Note]:
                 f"{call.module} gives other outputs each time in evaluation mode: it draws random "
                 "numbers; if that is not meant, draw only if self.training"
             )
-            yield Note("model/draws", text, *_line(call))
+            place = next(iter(call.draws), call.place)
+            yield Note("model/draws", text, *place.reference)
 
 
 def _note(name: str, text: str, of: Active | EvaluationCall) -> Note:
-    return Note(name, text, of.place.file, of.place.line)
-
-
-def _line(call: EvaluationCall) -> tuple[str, int]:
-    place = next(iter(call.draws), call.place)
-    return place.file, place.line
+    return Note(name, text, *of.place.reference)

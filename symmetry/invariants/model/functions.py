@@ -54,5 +54,5 @@ def _violation(function: CustomFunction, slope: Slope) -> Violation:
         f"differences of the forward over two distances agree on {slope.narrow:.6g}; derive it "
         "again, and test it with torch.autograd.gradcheck"
     )
-    file, line = function.place.file, function.place.line
+    file, line = function.place.reference
     return Violation(message, 1, "", allowed=_allowed(slope), file=file, line=line)

@@ -26,7 +26,8 @@ def samples(start: TrainingStart) -> Measurement:
     for call in calls:
         if call.mixer is not None and (text := _wrong(call.mixer)):
             place = call.mixer.place
-            return Measurement.violated(Violation(text, 1, "", file=place.file, line=place.line))
+            file, line = place.reference
+            return Measurement.violated(Violation(text, 1, "", file=file, line=line))
     why_not = next((f"cannot judge: {call.why_not}" for call in calls if call.why_not), "")
     counted = any(call.alone for call in calls)
     note = "" if counted else why_not or "no module of its model is given one sample"
@@ -63,4 +64,4 @@ def _notes(calls: Sequence[SampleCall]) -> Iterator[Note]:
             "in evaluation mode the outputs of a sample depend on the others: first by "
             f"{mixer.operation}; if that is not meant, it runs over the axis of the samples"
         )
-        yield Note("model/mixed-samples", text, mixer.place.file, mixer.place.line)
+        yield Note("model/mixed-samples", text, *mixer.place.reference)

@@ -192,9 +192,7 @@ def _checkpoints(warnings: tuple[str, ...]) -> Iterator[Note]:
 
 
 def _note(name: str, text: str, place: Place | None) -> Note:
-    if place is None or not place.file:
-        return Note(name, text)
-    return Note(name, text, place.shown, place.line)
+    return Note(name, text) if place is None else Note(name, text, *place.reference)
 
 
 def _at(place: Place) -> str:

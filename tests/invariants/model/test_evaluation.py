@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from symmetry.base.user_code import shorten
 from symmetry.invariants.model.evaluation import evaluation
 from symmetry.training.start import TrainingStart
 from symmetry.training.target import FunctionTraining
@@ -45,7 +46,7 @@ def measured(make):
 def test_the_line_and_the_cure_are_named(make, source, said):
     violation = measured(make).violation
     lines = Path(broken.__file__).read_text().splitlines()
-    assert violation.file == broken.__file__
+    assert violation.file == shorten(broken.__file__)
     assert lines[violation.line - 1].strip() == source
     assert said in violation.message
 
@@ -55,7 +56,7 @@ def test_dropout_of_a_call_that_names_the_mode_is_a_note():
     (note,) = found.notes
     assert found.counted
     assert note.text.startswith("dropout is active in evaluation mode, because the call says so")
-    assert note.file == sound.__file__
+    assert note.file == shorten(sound.__file__)
 
 
 def test_a_model_that_is_left_in_evaluation_mode_is_a_note():

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from symmetry.base.user_code import shorten
 from symmetry.invariants.model.samples import samples
 from symmetry.training.start import TrainingStart
 from symmetry.training.target import FunctionTraining
@@ -53,14 +54,14 @@ def test_the_line_and_the_cure_are_named(make, source, said):
     violation = measured(make).violation
     lines = Path(broken.__file__).read_text().splitlines()
     assert violation.message == BEGINS + said
-    assert violation.file == broken.__file__
+    assert violation.file == shorten(broken.__file__)
     assert lines[violation.line - 1].strip() == source
 
 
 def test_what_may_be_meant_is_a_note():
     (note,) = measured(sound.rows_of_a_table_attend_to_each_other).notes
     assert note.text.startswith(f"{BEGINS}first by MultiheadAttention; ")
-    assert note.file == sound.__file__
+    assert note.file == shorten(sound.__file__)
 
 
 def test_without_a_batch_there_is_nothing_to_judge():
