@@ -23,7 +23,7 @@ FAR = 1e6  # times the limit: beyond it more draws of the response change nothin
 
 @dataclass(frozen=True)
 class Judged:
-    """What judging came to."""
+    """The outcome of judging."""
 
     result: Result
     ratios: Ratios
@@ -39,9 +39,9 @@ def judge(
 
     The response is the larger one of both sides: the other may be less accurate by design. Its own
     is only asked for where the reference's does not explain a deviation, and more draws of both,
-    ``most`` of them, only where that does not, either, and the deviation is not far beyond. What
-    still deviates has to do so ``again``, from starts close by: rounding may push one number over a
-    kink, but hardly ever there, too.
+    ``most`` of them, only where that does not, either, and the deviation is not far beyond. An
+    array that still deviates has to do so ``again``, from starts close by: rounding may push one
+    number over a kink, but hardly ever there, too.
     """
     limit = THRESHOLDS[reference.dtype]
     deviations, ended = _deviations(reference, other)
@@ -116,7 +116,7 @@ def _ratios(deviations: Sequence[Mapping[Key, float]], sides: Sequence[Side], dr
 
 
 def _on_all_ranks(mine: list[dict[Key, float]]) -> list[dict[Key, float]]:
-    """Return by step and key the largest number of all ranks: they have to decide alike."""
+    """Return by step and key the largest number of all ranks: they have to decide the same."""
     if world() == 1:
         return mine
     from symmetry.torch.parts.replicas import gathered

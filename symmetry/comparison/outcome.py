@@ -43,7 +43,7 @@ class Ratio:
 
 @dataclass(frozen=True)
 class Result:
-    """What a comparison in one dtype came to.
+    """The result of a comparison in one dtype.
 
     Attributes
     ----------
@@ -52,13 +52,13 @@ class Result:
     step, array, ratio
         Where the largest ratio is, and how large; None where nothing could be judged.
     threshold
-        The largest ratio that rounding explains; of two-layer steps on the case of ``ratio``.
+        The largest ratio that rounding explains; for two-layer steps on the case of ``ratio``.
     arrays, steps
         How many arrays of the state were judged, in how many steps.
     note
-        Why nothing was judged, or what is to be said beside it.
+        Why nothing was judged, or a remark.
     cases, case
-        Of two-layer steps: how many cases were run, and the smallest that differs, in JSON.
+        For two-layer steps: how many cases were run, and the smallest that differs, in JSON.
     """
 
     dtype: str
@@ -80,7 +80,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Other:
-    """What comparing one training with the reference came to.
+    """The result of the comparison of one training with the reference.
 
     ``same``: nothing deviates by more than rounding explains; None where nothing could be judged.
     ``error``: why it does not run.

@@ -53,7 +53,7 @@ class Recorded(Side):
 
     @property
     def kept(self) -> list[Shown]:
-        """What each of its steps shows."""
+        """The observations of each of its steps."""
         return self.shown
 
     @property

@@ -28,7 +28,7 @@ Responses = list[dict[Key, float]]  # a number for each thing that is shown, by 
 
 
 class Side(ABC):
-    """What is known of one side, whether it is run here or was recorded.
+    """One side of a comparison, whether it is run here or was recorded.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class Side(ABC):
     dtype
         ``"float32"``: as written; ``"float64"``: promoted.
     draws
-        What random operations of modules give.
+        The results of random operations of modules.
     start
         The state at the start, by the names that are compared.
     held
@@ -53,7 +53,7 @@ class Side(ABC):
     @property
     @abstractmethod
     def kept(self) -> list[Shown]:
-        """What each of its steps shows."""
+        """The observations of each of its steps."""
 
     @property
     @abstractmethod
@@ -99,7 +99,7 @@ class Here(Side):
 
     @cached_property
     def kept(self) -> list[Shown]:
-        """What each of its steps shows."""
+        """The observations of each of its steps."""
         return list(self.run(copy=True))
 
     @cached_property
@@ -112,7 +112,7 @@ class Here(Side):
         return self.kept if "kept" in vars(self) else self.run()
 
     def response(self, draws: int) -> Responses:
-        """Return it by the kept run and so many that begin close by.
+        """Return the response by the kept run and ``draws`` runs that begin close by.
 
         It is infinite where that leads to numbers that are not finite.
         """

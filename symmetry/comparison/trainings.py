@@ -24,10 +24,10 @@ Compares = Training | Recording
 
 
 class Asked(NamedTuple):
-    """What is asked of a side, beside what it is a side of.
+    """The options of a side.
 
-    Random numbers are ``reseeded`` before the first step; a script has drawn its data by then, and
-    what is compared with one is not.
+    Random numbers are ``reseeded`` before the first step; a script has drawn its data by then, so
+    neither side of its comparison is reseeded.
     """
 
     dtype: str
@@ -39,7 +39,7 @@ class Asked(NamedTuple):
 
 
 class Reference:
-    """What others are compared with: its sides, each run once from each start."""
+    """The reference of a comparison: its sides, each run once from each start."""
 
     def __init__(self, compares: Compares, options: Options) -> None:
         self.name, self.compares, self._options = compares.name, compares, options
@@ -157,8 +157,8 @@ class _Pair:
         """Judge in one precision; return what random operations gave.
 
         Where trainings differ and draw, they may only draw other numbers: both draw the same ones
-        then. Where they do so in other shapes, which cannot be the same numbers, both take the
-        means of what they draw, if it is drawn alike.
+        then. Where they draw in other shapes, which cannot be the same numbers, both take the means
+        of their draws, if these have the same distributions.
         """
         asked = Asked(dtype, self._seed, self._steps, self._reseeded)
         first = self._judged(asked).result
@@ -205,7 +205,7 @@ class _Pair:
         return judged
 
     def _sides(self, asked: Asked) -> tuple[Side, Side]:
-        """Return both: from the reference's start, or from that of a recorded run."""
+        """Return both: from the reference's start, or from the start of a recorded run."""
         if isinstance(self._other, Recording):
             other = self._other.side(asked.dtype, asked.steps, self._options.renamed)
             return self._reference_side(asked, other.start), other
@@ -271,7 +271,7 @@ class _Pair:
             self._notes[note] = None
 
     def _first(self, differ: Sequence[tuple[Result, Draws]]) -> First | None:
-        """Return the first difference, in float64 where there is one: it sees more."""
+        """Return the first difference, in float64 if there is one there: it shows more."""
         for result, draws in reversed(differ):
             first = self._look(result.dtype, result.step or 1, draws)
             if first is not None:

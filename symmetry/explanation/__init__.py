@@ -1,1 +1,1 @@
-"""The guilty operation: the first one that tells equal units apart, found by exchanging two."""
+"""The guilty operation: the first that treats equal units differently, found by exchanging two."""

@@ -27,7 +27,7 @@ _FARTHER = 1000  # times what that step has set them apart
 
 
 def explain_splits(watched: WatchedStart, steps: int, *, first: str = "") -> Explained:
-    """Find the operation that splits equal units of a target in so many steps, if one does.
+    """Find the operation that splits equal units of a target within ``steps`` steps, if one does.
 
     The group of units that is named ``first`` is looked at before all others.
     """

@@ -1,4 +1,4 @@
-"""The record of what watching a target came to: the operations that split its equal units."""
+"""The record of an explanation: the operations that split the equal units of a target."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -21,7 +21,7 @@ Outcome = Literal[
 
 @dataclass(frozen=True)
 class Difference:
-    """How far units of one array are apart that should be equal.
+    """The deviation of units of one array that should be equal.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class Difference:
     relative
         The largest relative distance.
     size
-        Against what came before: a jump, or of the size of rounding.
+        Compared with the deviation before: a jump, or of the size of rounding.
     """
 
     groups: str
@@ -68,7 +68,7 @@ class Operand:
 
 @dataclass(frozen=True)
 class Culprit:
-    """An operation that made units different which were equal.
+    """An operation that made equal units different.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ class Culprit:
     file, line, source
         Where the user's code asks for it, and the text of that line.
     phase
-        What the training was at.
+        The phase of the training.
     module
         The path of the module whose forward it belongs to.
     parameter
@@ -89,14 +89,14 @@ class Culprit:
     cause
         What it did, in a sentence.
     operands, result
-        The arrays that went into it, and the one that tells the units apart; None if no run was
+        Its operands, and the array in which the units differ; None if no run was
         watched.
     difference
-        How far the units of the result are apart; None if no run was watched.
+        The deviation of the units in the result; None if no run was watched.
     remarks
         Where operands come from.
     evidence
-        What repeating it, and making its result equal, came to.
+        The results of repeating it, and of making its result equal.
     script
         Does it again alone; None if that cannot be written.
     """
@@ -121,7 +121,7 @@ class Culprit:
 
 @dataclass(frozen=True)
 class Explained:
-    """What watching a target came to.
+    """The explanation of a target.
 
     Attributes
     ----------

@@ -51,7 +51,7 @@ class WatchedStart(ABC):
         """Yield the state after each step of a fresh run; a tape watches its operations."""
 
     def last(self, start: State, steps: int, tape: Tape | None = None) -> State:
-        """Return the state after so many steps of a fresh run."""
+        """Return the state after the last of ``steps`` steps of a fresh run."""
         return deque(self.states(start, steps, tape), maxlen=1)[0]
 
     def at(self, start: State) -> WatchedStart:

@@ -118,7 +118,7 @@ class GroupSearch:
                 place += units.count
 
     def _try(self, leaves: Actions, seed: LeafAxis | None = None) -> Units | None:
-        """Return the group that an exchange belongs to, be it old or new; None if there is none."""
+        """Return the group that an exchange belongs to, be it old or new; None without a group."""
         try:
             solution, selectable = self._solver.solve(leaves)
         except Stuck:

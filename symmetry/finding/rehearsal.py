@@ -48,7 +48,7 @@ class Rehearsal:
         The parameters and buffers as the training makes them, in float64; without buffers that
         change their shape.
     generic
-        A start near it at which no two units are equal by chance.
+        A start near it at which all units are different.
     traced
         The steps from there until all parameters that receive a gradient have had one.
     random, model
@@ -82,7 +82,7 @@ class Rehearsal:
         TrainingError
             If the training cannot be run, its step has no loss, or the loss is not finite.
         SymmetryError
-            If there are so many parameters that memory cannot be enough.
+            If the parameters need more memory than there is.
         """
         first = take_first_steps(training)
         steps, run, start, results = begin_steps(training, first.gradients.ends)

@@ -56,9 +56,9 @@ def step_bounds(
 ) -> tuple[Bounded, Bounded]:
     """Return w1 and w2 after one step of gradient descent, with their bounds.
 
-    Their dtype is the one whose errors are to be bounded. Each column of w1 stands for so many
-    ``copies`` of a hidden unit: with h = 1 the logits of the collapsed network are
-    ``b + copies * v * h``.
+    Their dtype is the one whose errors are to be bounded. Each column of w1 stands for ``copies``
+    copies of a hidden unit: with h = 1 the logits of the collapsed network are ``b + copies * v *
+    h``.
     """
     fmt = _Format(w1.dtype)
     x, w1, w2 = (a.astype(np.float64) for a in (x, w1, w2))
@@ -138,7 +138,7 @@ def _softmax(logits: Doubles) -> tuple[Doubles, Doubles]:
 
 
 def _largest_other(a: Doubles, alone: float) -> Doubles:
-    """Return for each entry the largest other one of its row; ``alone`` where there is none."""
+    """Return for each entry the largest other one of its row; ``alone`` where there is no other."""
     if a.shape[1] == 1:
         return np.full_like(a, alone)
     rows, winner = np.arange(len(a)), a.argmax(axis=1)

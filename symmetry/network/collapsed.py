@@ -57,7 +57,7 @@ def fold_up(parts: Floats) -> Floats:
 class CollapsedCore(AnyCore):
     """The collapsed network: its weights are u (inputs + 1,), b (classes,) and v (classes,).
 
-    The gradient by v is that of one unit.
+    The gradient by v belongs to one unit.
     """
 
     def _hold(self, x: NDArray[Any], labels: NDArray[np.int64]) -> None:

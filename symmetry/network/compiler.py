@@ -86,7 +86,7 @@ def _cache(function: Callable[..., Any]) -> _Cache | None:
 def _directory(parent: str) -> str:
     """Return the user's own directory for a cache in ``parent``; say so where it has to be made.
 
-    What lies in it is executed: nobody else may have made it or write to it.
+    Its files are executed: no other user may have made it or write to it.
     """
     user = os.getuid() if hasattr(os, "getuid") else "cache"
     directory = Path(parent, f"symmetry-{user}")

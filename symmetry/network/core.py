@@ -81,9 +81,9 @@ MOST_INDEXED = 2**16  # inputs of a part
 
 
 def tile_for(hidden: int, itemsize: int, share: float) -> int:
-    """Return the tile for so many units and a share of inputs that are not zero.
+    """Return the tile for ``hidden`` units and a share of inputs that are not zero.
 
-    Of the tiles for lists it is the one with the fewest bytes to load, a list's start included.
+    Among the tiles for lists it is the one with the fewest bytes to load, a list's start included.
     """
     size = hidden * itemsize
     lists = min(kernels.TILES, key=lambda tile: -(-size // tile) * (tile + 128))
@@ -129,7 +129,7 @@ class Chunk:
 
     @cached_property
     def _panels(self) -> Floats:
-        """The dense blocks by panel, input (that of ones first) and sample."""
+        """The dense blocks by panel, input (the one of ones first) and sample."""
         inputs = self._x.shape[1] + 1
         panel = panel_for(self._dtype)
         count, height = -(-kernels.BLOCK // panel), -(-inputs // kernels.ACROSS) * kernels.ACROSS
@@ -160,7 +160,7 @@ class Chunk:
 
     @cached_property
     def inputs(self) -> kernels.Inputs:
-        """What the forward pass reads."""
+        """The inputs as the forward pass reads them."""
         n, inputs = len(self._x), self._x.shape[1] + 1
         share = self._nonzeros.sum() / self._x.size if self._x.size else 0
         fits = kernels.PART_BYTES // self._tile
@@ -205,7 +205,7 @@ class Chunk:
 
 
 def empty_gradients(weights: kernels.Weights, rows: int) -> kernels.Gradients:
-    """Return zeros for so many inputs."""
+    """Return zeros for ``rows`` inputs."""
     tiles, classes, tile = weights.w2_back.shape
     shapes = (tiles, rows, tile), (tiles, classes, tile), (classes,)
     return kernels.Gradients(*(aligned_zeros(shape, weights.w1.dtype) for shape in shapes))
@@ -377,7 +377,7 @@ class Core(AnyCore):
         lock, waiting, added = Lock(), dict[int, kernels.Gradients](), 0
 
         def add(position: int, gradients: kernels.Gradients) -> None:
-            """Add up what chunks come to in ascending order, whoever is done first."""
+            """Add up the results of chunks in ascending order, whichever is done first."""
             nonlocal added
             waiting[position] = gradients
             while added in waiting:
@@ -411,7 +411,7 @@ def step(
 ) -> tuple[Floats, Floats]:
     """Return the weights after one full-batch gradient step, as `formulas.step` does.
 
-    `y` is one-hot; the dtype is that of the weights.
+    `y` is one-hot; the dtype is the weights' own.
     """
     core = Core(
         x,

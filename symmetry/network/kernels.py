@@ -203,7 +203,7 @@ def reinterpret(_: Any, value: Any, dtype: Any) -> Any:
 
 
 class _Exp(NamedTuple):
-    """What the exponential needs to know about a dtype."""
+    """Constants of the exponential for a dtype."""
 
     dtype: Any
     integer: Any  # of as many bits
@@ -312,7 +312,7 @@ def log(x: float) -> float:
 
 
 def _at(builder: Any, pointer: Any, offset: Any, lanes: int) -> Any:
-    """Return a pointer to so many lanes."""
+    """Return a pointer to ``lanes`` lanes."""
     vector = ir.VectorType(pointer.type.pointee, lanes)
     return builder.bitcast(builder.gep(pointer, [offset]), vector.as_pointer())
 
@@ -345,8 +345,8 @@ def multiply_add(
                 total[lane] = fma(values[p], rows[indices[p], lane], total[lane])
 
     where ``indices`` None stands for p itself. If the constant `abreast` is above 1, `total` and
-    `values` have one more axis in front, and so many totals run side by side: they share the loads
-    of a row, and do not wait for each other's additions.
+    `values` have one more axis in front, and ``abreast`` totals run side by side: they share the
+    loads of a row, and do not wait for each other's additions.
 
     `width` is a constant, or one of `TILES` that is only known when the code runs. If `total` and
     `rows` have an axis of tiles in front of all others, a tile is a line, and lanes beyond the
@@ -394,7 +394,7 @@ def multiply_add(
         line = math.gcd(tile_bytes, LINE_BYTES) // itemsize
 
         def across(apart: list[Any], lane: int) -> Any:
-            """Return where a lane stands, given how far tiles are apart, if they are."""
+            """Return where a lane is, given the distances of the tiles, if there are several."""
             if not apart:
                 return integer(lane)
             tile, within = divmod(lane, tile_bytes // itemsize)

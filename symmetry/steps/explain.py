@@ -32,8 +32,8 @@ _UNITS_ONLY = "of samples, inputs and classes nothing is said here: check names 
 def explain_case(target: Step, case: Case) -> Explained:
     """Explain a two-layer step from a case.
 
-    Where its sizes are alike, it begins with larger ones, if units split then, too: of an array of
-    two by two it cannot be told which of its axes has the units. Units that all differ are cloned.
+    If some of its sizes are equal, it begins with larger ones, if units split then, too: an array
+    of two by two does not show which of its axes has the units. Units that all differ are cloned.
     """
     for sized in dict.fromkeys((with_distinct_sizes(case), case)):
         start = start_of_case(sized)
@@ -58,7 +58,7 @@ def explain_step(target: Step, start: StepStart, *, first: int = 0) -> Explained
     if start.w1.dtype.name not in target.dtypes:
         raise SymmetryError(f"{target.name} takes {', '.join(target.dtypes)} only")
     if all(len(group) == 1 for group in start.hidden_units.groups(start.state)):
-        raise SymmetryError("no two hidden units start equal, so there is no symmetry to break")
+        raise SymmetryError("all hidden units start different, so there is no symmetry to break")
     for few in _smaller(start):
         with suppress(SymmetryError):  # a step may be made for the sizes of the start
             found = _explain_step(target, few)

@@ -26,12 +26,12 @@ def phase_of(
     *,
     alone: bool,
 ) -> tuple[str, str]:
-    """Return the phase, and what tells it.
+    """Return the phase, and the evidence for it.
 
     Parameters
     ----------
     start, mine, theirs
-        The weights before the step, and after that of the reference and of the other: ``w1`` of
+        The weights before the step, and after the step of the reference and of the other: ``w1`` of
         shape (i + 1, h) and ``w2`` of shape (h + 1, c), row 0 of each the bias.
     responses, limit
         How far one ulp moves each array, and by how many of these the two may differ.

@@ -1,6 +1,6 @@
 """How far one step's result moves when its arguments move by one ulp.
 
-What rounding does to a step cannot be said without its code. But a step that answers changes of one
+The rounding of a step cannot be computed without its code. But a step that answers changes of one
 ulp in its arguments with changes of size R cannot be expected to compute anything to much better
 than R, whatever its activation, loss or optimiser. So deviations are measured in
 multiples of R, each array apart.
@@ -12,9 +12,9 @@ entry.
 Ulps of small weights are not all. A network's outputs are compared with labels of 0 and 1, and are
 rounded as such. From zero weights, or tiny ones, with as many samples in each class, that rounding
 is all that is left of the gradient; and no argument has an ulp of its size. So the outputs are
-moved as well: for all samples alike, by the bias row of w2, where this shift itself is taken off
-the result; and for each sample by itself, by its labels. An optimiser that divides by the size of
-the gradient makes a full step of such a remainder.
+moved as well: for all samples by the same amount, by the bias row of w2, where this shift itself is
+taken off the result; and for each sample by itself, by its labels. An optimiser that divides by the
+size of the gradient makes a full step of such a remainder.
 """
 
 import math
@@ -39,8 +39,8 @@ def perturbations(
 
     First come random ones, each nonzero entry of x, w1 and w2 one ulp up or down. Then one ulp
     outward, and inward, in all of x, w1 and w2; in w1 alone; in w2 alone; and lr * (1 ± eps). Then
-    eps is added to the bias of half of the classes, and taken from that of the others. At last, in
-    each sample, eps with a random sign moves from the label of the true class to another one.
+    eps is added to the bias of half of the classes, and taken from the bias of the others. At last,
+    in each sample, eps with a random sign moves from the label of the true class to another one.
 
     The second value is what has been added to an array and does not count as a change of it.
     """
@@ -67,7 +67,7 @@ def perturbations(
 
 
 def response(result: State, nearby: Sequence[tuple[State, State]]) -> dict[str, float] | None:
-    """Return R for each array of a step's result, given those of perturbed steps.
+    """Return R for each array of a step's result, given the results of perturbed steps.
 
     It is the largest change, but at least a quarter of the ulp of the largest entry. With each
     result comes the shift that the perturbation itself has added to arrays of it, which does not

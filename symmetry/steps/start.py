@@ -34,7 +34,7 @@ def hidden_units(h: int) -> Units:
 
 @dataclass(frozen=True, eq=False)
 class StepStart:
-    """A start of a two-layer step. Nobody writes into its arrays: a run hands out copies.
+    """A start of a two-layer step. Its arrays are never written to: a run hands out copies.
 
     It is a ``symmetry.law.start.Start``: what the methods of that name promise is said there.
     """
@@ -135,7 +135,7 @@ class StepStart:
 
     @cached_property
     def _response(self) -> Mapping[str, float]:
-        """What one ulp does to that step, by array; empty where not all numbers are finite."""
+        """The response of that step to one ulp, by array; empty if not all numbers are finite."""
         near = [(near.step(), shift) for near, shift in self.nearby(Random(self.seed, _RESPONSE))]
         return response(self.result[0], near) or {}
 

@@ -1,8 +1,8 @@
 """A training step, how it is called, and what it may return.
 
-A step is anything that can be called as ``step(x, y, w1, w2, lr)`` and returns the new
-``(w1, w2)``. What it does to the arrays, to warnings and to NumPy's error settings is undone after
-each call: only what the step itself keeps reaches the next one.
+A step is anything that can be called as ``step(x, y, w1, w2, lr)`` and returns the new ``(w1,
+w2)``. Changes of the arrays, of warnings and of NumPy's error settings are undone after each call:
+only state that the step itself keeps reaches the next one.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Result:
-    """What one step returned, and what it left behind."""
+    """The result of one step, and the state that it left behind."""
 
     w1: Floats  # the new weights: fresh arrays, shaped and typed like the old ones
     w2: Floats

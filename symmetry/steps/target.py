@@ -81,7 +81,7 @@ class StepTarget(Step):
         case
             The case. By default one of generated pixels and zero weights.
         dtype
-            By default that of the case, or else the first that it takes.
+            By default the dtype of the case, or else the first that it takes.
         steps, seed
             A step has its iterations in ``sizes``; the seed belongs to generated data.
         sizes

@@ -90,7 +90,7 @@ def test_a_fault_from_a_file(cwd: Path) -> None:
     done = subprocess.run(
         [sys.executable, cwd / "s.py"], capture_output=True, text=True, check=True
     )
-    assert done.stdout == "alone, the result is that of the run: True\n"
+    assert done.stdout == "alone, the result is the same as in the run: True\n"
 
 
 def test_the_same_command_prints_the_same_bytes(explain: Any) -> None:
@@ -139,7 +139,7 @@ def test_the_dtype_that_the_trainer_takes(explain: Any) -> None:
         (["mine.py:nothing"], "nothing"),
         ([], "Missing argument"),
         (["mine.py:step", "--hidden", "0"], "--hidden"),
-        (["mine.py:step", "--hidden", "1", "--samples", "3"], "no two hidden units start equal"),
+        (["mine.py:step", "--hidden", "1", "--samples", "3"], "all hidden units start different"),
         (["mine.py:step", "--lr", "-1"], "not finite and positive"),
         (["mine.py:step", "--case", "{}"], "missing key"),
         (["mine.py:step", "--case", "there-is-no-such-file"], "cannot be read: No such file"),

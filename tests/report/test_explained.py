@@ -11,7 +11,7 @@ from symmetry.finding.coverage import Unequal
 from symmetry.observe.place import Place
 from symmetry.report.explained import named
 
-APART = Difference("even units | odd units", 3, 2.5e-7, "a jump: 7 times what rounding can come to")
+APART = Difference("even units | odd units", 3, 2.5e-7, "a jump: 7 times what rounding can do")
 FOUND = Culprit(
     operation="aten.mul_",
     file="train.py",
@@ -52,7 +52,7 @@ step        2
 operand 1   float32 (4, 9), transposed (strides 1, 4); units along axis 0, equal
 result      float32 (4,), contiguous; units along axis 0, which differ
 units       even units | odd units; 3 ulps, a relative 2.5e-07 apart
-size        a jump: 7 times what rounding can come to
+size        a jump: 7 times what rounding can do
 origin      operand 1 was made by aten.copy_ (train.py:3)
 evidence    repeated alone: the same unequal result
 

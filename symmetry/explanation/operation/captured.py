@@ -25,7 +25,7 @@ class CapturedOperation:
     runs
         The runs that have shown it.
     inequality
-        The array of it that tells the units apart.
+        Its array in which the units differ.
     event
         The operation in the run with equal units, with its arrays.
     named
@@ -52,7 +52,7 @@ class CapturedOperation:
 
     @property
     def result(self) -> Array:
-        """The array that tells the units apart."""
+        """The array in which the units differ."""
         return self.event.arrays[self.position]
 
     @cached_property
@@ -75,7 +75,7 @@ class CapturedOperation:
 def capture(runs: ExchangedRuns, inequality: Inequality) -> CapturedOperation:
     """Run again with different units, exchanged ones and equal ones; keep what the operation took.
 
-    Its arrays are those of the run with equal units; the others show where its operands hold the
+    Its arrays come from the run with equal units; the others show where its operands hold the
     two.
     """
     seen, own = runs.seen[inequality.event], runs.run.events[runs.own[inequality.event]]

@@ -113,7 +113,7 @@ def _writes_into_some(operation: CapturedOperation) -> Cause | None:
 
 
 def _is_unfair(operation: CapturedOperation) -> Cause | None:
-    """Look whether no two units begin equal: then only their exchange shows anything."""
+    """Look whether all units begin different: then only their exchange shows anything."""
     if operation.runs.run.groups:
         return None
     return Cause("when its operands are exchanged, its result is not just exchanged")

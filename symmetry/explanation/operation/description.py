@@ -32,7 +32,7 @@ class Description:
     Attributes
     ----------
     inequality
-        The array of it that tells the units apart.
+        Its array in which the units differ.
     """
 
     def __init__(self, operation: CapturedOperation) -> None:

@@ -40,7 +40,7 @@ def jump(operation: CapturedOperation) -> str:
         if inequality.rounding == 0 or np.isinf(inequality.deviation):
             return "a jump: rounding cannot move it"
         times = inequality.deviation / inequality.rounding
-        return f"a jump: {times:.2g} times what rounding can come to"
+        return f"a jump: {times:.2g} times what rounding can do"
     if event.call.written:
         before, after = event.operands[event.call.written[0]], event.arrays[0]
         if before.dtype.kind in "fc":

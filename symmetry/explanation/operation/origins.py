@@ -66,7 +66,7 @@ def single_unit_origin(operation: CapturedOperation) -> int | None:
 
 
 def chooser(operation: CapturedOperation) -> Event | None:
-    """Return the event that made whole numbers which tell units apart, if it is given some."""
+    """Return the event that made whole numbers in which units differ, if an operand has some."""
     if operation.location.both:
         return None
     for array, location, maker in operation.taken:

@@ -20,7 +20,7 @@ print(f"units that differ from unit {units[0]}:", sorted(differ))
 """
 _ALONE = """\
 again = np.array_equal(result, saved["recorded"])
-print("alone, the result is that of the run:", again)
+print("alone, the result is the same as in the run:", again)
 """
 
 
@@ -41,8 +41,8 @@ class Script:
 def write(event: Event, q: int, entries: Mapping[int, Array], comment: str) -> Script | None:
     """Write the script; None if the operation cannot be written down.
 
-    Array ``q`` of the event tells units apart: these are the entries that belong to each unit, the
-    usual one first. There are none if the operation is that of one unit alone.
+    The units differ in array ``q`` of the event: ``entries`` belong to each unit, the usual one
+    first. There are no entries if the operation belongs to one unit alone.
     """
     call, names = event.call, [f"a{n}" for n in range(len(event.operands))]
     line = call.write(names)

@@ -74,7 +74,7 @@ class ExchangedRuns:
     own
         The numbers that these events have in the run with equal units.
     other_way
-        The first operation that one of the runs has and another lacks; None if there is none.
+        The first operation that one of the runs has and another lacks; None without one.
     leaves
         Its number in the run with equal units.
     matched

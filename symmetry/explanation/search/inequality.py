@@ -16,20 +16,20 @@ Key = tuple[int, int]  # the number of an event, the position of an array in it
 
 @dataclass
 class Piece:
-    """What an array holds for one unit.
+    """The entries of an array for one unit.
 
     Attributes
     ----------
     index, axis
-        Where in the array; without an index it is the whole array.
+        The place in the array; without an index it is the whole array.
     s, t
-        What is there in the run in which the two units differ, and in the one with them exchanged.
+        The entries in the run in which the two units differ, and in the one with them exchanged.
     tolerance
         How far rounding may move an entry.
     name
-        That of the operation, if the array holds this unit alone.
+        The operation's name, if the array holds this unit alone.
     r
-        What is there in the run in which all units begin equal.
+        The entries in the run in which all units begin equal.
     """
 
     index: int | None
@@ -47,13 +47,13 @@ class Piece:
 
 @dataclass(frozen=True)
 class Inequality:
-    """An array that tells the two units apart, although they are equal.
+    """An array in which the two units differ, although they begin equal.
 
     Attributes
     ----------
     kind
-        *differs*: both are there, with other bits; or, of units that are not equal, their exchange
-        does more to the array than exchange what is there. *alone*: the other one has no such
+        *differs*: both are there, with other bits; or, if the units begin different, their exchange
+        does more to the array than exchange their entries. *alone*: the other one has no such
         operation.
     key
         Which array it is, in the run with different units.
@@ -62,7 +62,7 @@ class Inequality:
     deviation
         The largest difference of the two.
     rounding
-        How far rounding alone may bring them apart.
+        The largest difference that rounding alone explains.
     """
 
     kind: Literal["differs", "alone"]

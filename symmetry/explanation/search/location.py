@@ -107,7 +107,7 @@ def locate(s: Array, t: Array, distance: int, rounding: float = 0.0) -> Location
 
 
 def tolerance_of(s: Array, t: Array, rounding: float) -> float:
-    """Return how far two entries may be apart that are the same up to rounding."""
+    """Return the largest difference of two entries that are the same up to rounding."""
     if s.dtype.kind not in "fc":
         return 0.0
     scale = max(largest(s), largest(t))
@@ -115,7 +115,7 @@ def tolerance_of(s: Array, t: Array, rounding: float) -> float:
 
 
 def largest(a: Array) -> float:
-    """Return the largest finite absolute value, 0 if there is none."""
+    """Return the largest finite absolute value, 0 without one."""
     if a.dtype.kind == "f":  # without a copy of the array
         top = max(float(a.max(initial=0)), -float(a.min(initial=0)))
         if np.isfinite(top):
@@ -155,7 +155,7 @@ def _along(axis: int, places: Array, s: Array, t: Array, tolerance: float) -> Lo
 
 
 def _paired(moves: Array, s: Array, t: Array, tolerance: float) -> Location | None:
-    """Return entry by entry which one comes to lie where the other was, if all do.
+    """Return entry by entry which one takes the place of the other, if all do.
 
     Units may lie along two axes, in blocks, or along an axis merged with others.
     """

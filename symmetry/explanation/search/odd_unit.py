@@ -31,7 +31,7 @@ def judge(runs: ExchangedRuns, mended: Sequence[Inequality] = ()) -> tuple[list[
 
 
 class OddUnit:
-    """What the odd unit goes through, and the usual one does not."""
+    """The operations on the odd unit that the usual one lacks."""
 
     def __init__(self, runs: ExchangedRuns) -> None:
         self._runs, self._located = runs, runs.located()
@@ -46,8 +46,8 @@ class OddUnit:
         """The events with one of the units alone, which later events make even.
 
         A sum that takes units one after the other holds a without b for some time, and in the end
-        both: all that is made of it either is such an event again or depends on neither. What is
-        written into a part of an array is none of these: it is not known what becomes of the rest.
+        both: all that is made of it either is such an event again or depends on neither. Events
+        that write into a part of an array are left out: the use of the rest is unknown.
         """
         located = {number for (number, _), _ in self._located}
         both = {number for (number, _), location in self._located if location.both}

@@ -19,7 +19,7 @@ from symmetry.finding.exchange.tolerance import (
 
 
 def derive(old: Array, new: Array, hints: Iterable[Action] = ()) -> Action | None:
-    """Return the action that makes ``new`` of ``old``; None if there is none.
+    """Return the action that makes ``new`` of ``old``; None if there is no such action.
 
     It is looked for along one axis, in the whole array or within the changed positions of other
     axes; among swaps of numbers, with the pairs of the hints; and along several axes at once, as a

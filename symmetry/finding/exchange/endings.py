@@ -36,7 +36,7 @@ class Endings:
         self._endings: dict[frozenset[tuple[int, Action]], tuple[Solution | Stuck, float]] = {}
 
     def find(self, leaves: Actions, work: int) -> Solution | None:
-        """Return the solution of an exchange with these actions of leaves; None if there is none.
+        """Return the solution of an exchange with these actions of leaves; None without a solution.
 
         Raises
         ------

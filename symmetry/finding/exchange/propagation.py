@@ -27,7 +27,7 @@ class Propagation:
                 self._waiting.update(self._trace.users.get(i, ()))
 
     def next_node(self) -> int | None:
-        """Return the first node that waits, which then waits no longer; None if there is none."""
+        """Return the first node that waits, which then waits no longer; None if no node waits."""
         if not self._waiting:
             return None
         k = min(self._waiting)

@@ -1,4 +1,4 @@
-"""A generic start: one at which no two units are equal by chance, and few are dead.
+"""A generic start: all units are different, and few are dead.
 
 A start of zeros, for instance, would accept any exchange.
 """

@@ -84,7 +84,7 @@ def take_first_steps(training: Training) -> FirstSteps:
     TrainingError
         If the training cannot be run, or ranks hold its parameters in parts.
     SymmetryError
-        If there are so many parameters that memory cannot be enough.
+        If the parameters need more memory than there is.
     """
     run = training.begin(dtype="float64", noise=False)
     if needed(run, Layered).sharded:

@@ -81,7 +81,7 @@ class LossSteps:
     buffers: tuple[str, ...] = ()
 
     def run(self, start: State | None = None) -> Run:
-        """Begin a run from a start; from the training's own if there is none."""
+        """Begin a run from a start; by default from the training's own."""
         run = self.training.begin(dtype="float64", noise=False)
         if start is not None:
             run.load(start)

@@ -19,7 +19,7 @@ def block_axes(operations: Operations) -> Iterator[Axis]:
     """Yield axes whose blocks may be units, although they are no single slices of a leaf.
 
     These are axes that a view of a leaf's value has made, as those of heads, and blocks whose
-    number is an argument of an operation, as that of a grouped convolution.
+    number is an argument of an operation, as in a grouped convolution.
     """
     trace = operations.trace
     by_data = data_axes(trace)

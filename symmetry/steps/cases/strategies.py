@@ -1,6 +1,6 @@
 """The list of cases that a check runs: some on purpose, the others drawn by Hypothesis.
 
-Of 100 cases 72 are drawn, 4 have the sizes of one of these again, 20 are edge cases and 4 are
+Out of 100 cases 72 are drawn, 4 have the sizes of one of these again, 20 are edge cases and 4 are
 large. Kernels break at the edges of vectors and blocks and at sizes a random draw seldom visits, so
 the edges are visited on purpose; small cases find most other faults, and are cheap.
 

@@ -1,4 +1,4 @@
-"""What is measured on two-layer steps alone: their inputs and classes, and their samples."""
+"""Measurements of two-layer steps alone: their inputs and classes, and their samples."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,7 +1,8 @@
 """Recording JAX: compilation is switched off, and every primitive is evaluated by itself.
 
-What ``jit`` would compile is then the sequence of primitives of its jaxpr, gradients and loops
-included. Fusing them is what the compiled step does on top of it, and that cannot be observed.
+The program that ``jit`` would compile is then the sequence of primitives of its jaxpr, gradients
+and loops included. Fusing them is what the compiled step does on top of it, and that cannot be
+observed.
 """
 
 import weakref
