@@ -134,7 +134,7 @@ class InvariantCheck:
 
 
 def _kept(database: ExampleDatabase, key: bytes) -> Iterator[tuple[Case, bytes]]:
-    """Yield the cases under a key; remove what is none, an older version's for example."""
+    """Yield the cases under a key; remove entries that are no cases, as of an older version."""
     for kept in tuple(database.fetch(key)):
         try:
             yield parse_case(kept.decode()), kept

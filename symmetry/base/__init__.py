@@ -1,1 +1,1 @@
-"""What every floor may need: errors, files, records, memory, processes, random numbers."""
+"""Basics for all floors: errors, files, records, memory, processes, random numbers."""

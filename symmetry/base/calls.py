@@ -13,7 +13,7 @@ _seen: set[Hashable] = set()
 
 
 class Running:
-    """What is running in this process.
+    """The calls of user code in this process: finished, and running.
 
     Attributes
     ----------
@@ -26,7 +26,7 @@ class Running:
     loading
         Whether it loads the target: it may import a framework.
     run, step
-        Of a training: how often it was begun, and the step that its last run takes.
+        How often a training was begun, and the step that its last run takes.
     spent
         The seconds that all its runs took, but for the imports of a script's first one.
     setup

@@ -26,8 +26,8 @@ _NEW = 60  # seconds in which a folder may be without its lock: it is just being
 class TemporaryFolder:
     """A new folder in one that this process locks; the system unlocks it whatever ends the process.
 
-    Those beside it whose processes have been killed are removed: what nobody locks, is named like
-    them, and holds such a folder alone.
+    Leftovers of killed processes next to it are removed: folders without a lock, of the same
+    pattern of names, that hold nothing but such a folder.
 
     Parameters
     ----------

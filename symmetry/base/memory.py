@@ -30,8 +30,9 @@ def bytes_to_train(
 ) -> int:
     """Return about how many bytes a training of the two-layer network takes.
 
-    It holds so many arrays as large as the inputs, as the hidden layer of all samples, and as both
-    weight matrices. The sizes are samples, inputs, hidden units and classes.
+    ``inputs``, ``layers`` and ``weights`` count its arrays of the size of the inputs, of the hidden
+    layer of all samples, and of both weight matrices. The sizes are samples, inputs, hidden units
+    and classes.
     """
     n, i, h, c = sizes
     numbers = inputs * n * (i + 1) + layers * n * h + weights * ((i + 1) * h + (h + 1) * c)

@@ -15,7 +15,7 @@ _MODULE = "-m"
 
 
 def words_of(name: str) -> list[str] | None:
-    """Return a script's file and its arguments, or ``-m``, a module and its; None if it is none.
+    """Return a script's file and arguments, or ``-m``, a module and arguments; None for others.
 
     A script is a name such as ``train.py``, ``train.py --epochs 1`` or ``-m package.train``.
     """

@@ -1,4 +1,4 @@
-"""What the processes that this package starts have in common: how they start, talk and end."""
+"""Processes that this package starts: how they start, exchange messages and end."""
 
 import os
 import signal

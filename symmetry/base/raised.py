@@ -1,4 +1,4 @@
-"""What the user's code raises, as one readable line that says where."""
+"""Exceptions of the user's code, as one readable line that says where."""
 
 import traceback
 import warnings

@@ -9,7 +9,7 @@ from typing import Any
 def dump(value: Any, indent: str = "") -> str:
     """Return JSON with one line for each innermost list or object.
 
-    Records within become objects. What JSON has no number for becomes a string: ``"inf"``,
+    Records within become objects. Numbers that JSON lacks become strings: ``"inf"``,
     ``"-inf"``, ``"nan"``.
     """
     if isinstance(value, float) and not math.isfinite(value):

@@ -1,4 +1,4 @@
-"""What puts the invariants of a plan to its target, and turns measurements into verdicts."""
+"""Measures the invariants of a plan on its target, and turns measurements into verdicts."""
 
 from __future__ import annotations
 

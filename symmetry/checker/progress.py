@@ -1,4 +1,4 @@
-"""What a check tells while it runs. Nothing heavy is imported for it."""
+"""The progress of a check while it runs. Nothing heavy is imported for it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 
 class Progress:
-    """What a check tells while it runs: nothing by itself.
+    """Listens to a check while it runs; does nothing by itself.
 
-    A subclass shows it: each method is called as the check goes on, and answers nothing. All
-    arguments can be pickled.
+    A subclass shows the progress: each method is called as the check goes on, and returns nothing.
+    All arguments can be pickled.
 
     Examples
     --------

@@ -40,38 +40,38 @@ class Verdict:
         failure*: violated, as announced. *error*: the target raised, or did not return what it has
         to return.
     cases, counted
-        Cases that were run, shrinking apart, and those of them that had the witness; of a training
+        Cases that were run, not counting shrinking, and how many had the witness; for a training,
         the runs that were compared.
     max_ulps
-        Largest deviation seen; of a failure, in its smallest case. None where nothing was measured.
+        Largest deviation; for a failure, in its smallest case. None where nothing was measured.
     margin
         Largest deviation divided by the allowed one; None where only equality is allowed.
     spans
         In words, between which values n, i, h, c, lr and iterations of the cases that counted lay.
     case
-        Of a failure, the smallest case found.
+        The smallest case that fails.
     violation
         What went wrong in that case; None for an error.
     message
         One sentence.
     reason
-        Why a failure was expected; None if none was.
+        Why a failure was expected; None if it was not.
     stale
         A failure was expected, but there is none in any dtype that was checked.
     failures, reruns
         How often the smallest case failed again when it was run again.
     unproved
-        It needs equal units, and there are none: passing would prove nothing.
+        It needs equal units, and the target has none: passing would prove nothing.
     notes
         True facts about the target that are usually mistakes.
     iteration, matrix, units, entry, relative, groups, growth, rounding
-        Of a failure: the step, from 1, and the array that show it, the units and the entry there,
-        how far they are apart relative to their size, which units are equal still, how that went
+        Facts of a failure: the step, from 1, and the array that show it, the units and the entry
+        there, their deviation relative to their size, which units are equal still, how that went
         on, and whether rounding explains it; None where nothing went wrong.
     steps, array, group, ratio, threshold
-        Of trainings, which have no cases: how many steps the runs of ``training/*`` take, where the
-        largest deviation is, the units it concerns, the deviation divided by the response, and the
-        largest ratio that rounding explains.
+        For trainings, which have no cases: how many steps the runs of ``training/*`` take, where
+        the largest deviation is, the units it concerns, the deviation divided by the response, and
+        the largest ratio that rounding explains.
     """
 
     about: Invariant
@@ -113,7 +113,7 @@ class Verdict:
 
     @property
     def growth(self) -> tuple[tuple[int, float], ...] | None:
-        """How far the units are apart, relative, after some steps."""
+        """The relative deviation of the units after some steps."""
         return (self.violation and self.violation.growth) or None
 
     @property

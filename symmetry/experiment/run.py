@@ -41,7 +41,7 @@ _LISTS = 3  # as large as the inputs: their nonzeros with indices, by sample and
 
 @dataclass(frozen=True)
 class Point:
-    """What the original prints after each iteration: training loss and test accuracy in percent."""
+    """Training loss, and test accuracy in percent: the original prints them after each iteration."""
 
     iteration: int
     loss: float
@@ -55,7 +55,7 @@ Listener = Callable[[str, Point | None, int], None]
 
 @dataclass(frozen=True, eq=False)
 class Experiment:
-    """What happened; ``control`` and ``differences`` are None where that part was not run."""
+    """The outcome; ``control`` and ``differences`` are None where that part was not run."""
 
     data: Dataset
     settings: Settings
@@ -170,7 +170,7 @@ def _prepare(
 
 
 def _pair(weights: Weights, hidden: int) -> Pair:
-    """Return w1 and w2, written out for so many hidden units where they are collapsed."""
+    """Return w1 and w2; a collapsed pair is written out for all hidden units."""
     if len(weights) == 2:
         return weights[0], weights[1]
     u, b, v = weights

@@ -9,7 +9,7 @@ from symmetry.base.errors import SymmetryError
 
 @dataclass(frozen=True)
 class Settings:
-    """What can be chosen; the defaults are the experiment's own."""
+    """The settings of the experiment; the defaults are its own."""
 
     hidden: int = 200
     iterations: int = 100

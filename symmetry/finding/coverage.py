@@ -59,7 +59,7 @@ class Unequal:
     operation
         Its name, as in ``aten.mul``.
     place
-        The line that asks for it.
+        The line that calls it.
     """
 
     module: str

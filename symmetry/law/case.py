@@ -155,9 +155,9 @@ def parse_cases(text: str) -> tuple[Case, ...]:
 
 
 def with_distinct_sizes(case: Case) -> Case:
-    """Return the case with sizes raised until no two axes of its arrays are equally long.
+    """Return the case with sizes raised until the axes of each array differ in length.
 
-    It has so many hidden units that some are left to compare odd ones with.
+    It has enough hidden units to compare an odd one with others.
     """
     taken: set[int] = set()
 

@@ -80,7 +80,7 @@ class Invariant(Statement):
     rightly: str = ""
 
     def measured(self, start: Any) -> Measurement:
-        """Return the measurement on a start; its notes without a name get that of the invariant."""
+        """Return the measurement on a start; its notes without a name get the invariant's."""
         measurement = self.measure(start)
         notes = [n if n.name else replace(n, name=self.name) for n in measurement.notes]
         return replace(measurement, notes=tuple(notes))

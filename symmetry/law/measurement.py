@@ -1,4 +1,4 @@
-"""What measuring one invariant on one start brings to light."""
+"""The measurement of one invariant on one start."""
 
 from __future__ import annotations
 

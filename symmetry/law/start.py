@@ -14,13 +14,13 @@ Orders = list[tuple[Units, Order]]
 class Start(Protocol):
     """A state, its equal units, and the states of runs from it.
 
-    ``StepStart`` is the start of a two-layer step's case, ``TrainingStart`` that of a training in
-    one precision. Runs know nothing of each other; nobody writes into the arrays of a state.
+    ``StepStart`` is the start of a two-layer step's case, ``TrainingStart`` the start of a training
+    in one precision. Runs share nothing, and the arrays of a state are never written to.
     """
 
     @property
     def seed(self) -> int:
-        """What all random choices of a measurement come from."""
+        """The seed of all random choices of a measurement."""
 
     @property
     def state(self) -> State:
@@ -48,7 +48,7 @@ class Start(Protocol):
 
     @property
     def repeatability_hint(self) -> str:
-        """What may cure runs that do not repeat themselves: it ends a sentence."""
+        """A cure for runs that do not repeat themselves, as the end of a sentence."""
 
     def at(self, changed: State) -> Self:
         """Return the same start with some arrays of its state replaced."""

@@ -1,4 +1,4 @@
-"""What can be checked: the interface that each wing implements for its kind of targets."""
+"""Anything that can be checked: the interface that each wing implements for its targets."""
 
 from __future__ import annotations
 

@@ -40,15 +40,15 @@ class Call:
     Attributes
     ----------
     library
-        What a script has to import: ``"torch"``, ``"numpy"`` or ``"jax"``.
+        The library that a script has to import: ``"torch"``, ``"numpy"`` or ``"jax"``.
     name
-        As people know it: ``"aten.mm"``, ``"matmul"``, ``"dot_general"``.
+        Its usual name: ``"aten.mm"``, ``"matmul"``, ``"dot_general"``.
     place
         Where the user's code asked for it.
     operands
         The arrays among its arguments, in their order; the tape lets go of them after the event.
     dtypes
-        Those of the operands, as the library calls them.
+        The dtypes of the operands, as the library calls them.
     perform
         Takes NumPy arrays for the operands, writes into those that are written, returns the
         results.
@@ -57,7 +57,7 @@ class Call:
     written
         Positions of the operands that it writes into.
     blank
-        Whether its result is memory that nobody has filled.
+        Whether its result is uninitialised memory.
     args, kwargs
         Its arguments, with a slot in the place of each operand.
     path

@@ -18,7 +18,7 @@ class Place:
     Attributes
     ----------
     file, line
-        The frame's; an empty file if there is none.
+        The frame's; an empty file if there is no such frame.
     phase
         What a training was at.
     module
@@ -101,11 +101,11 @@ class Places:
         self._forwards: dict[int, Place] = {}  # by the number of the node that autograd made
 
     def here(self, *, asking: bool = True) -> Place:
-        """Return the place of what is being done: the innermost code that is the user's own.
+        """Return the place of the running operation: the innermost code that is the user's own.
 
-        That is, code of no library; if there is none, of no library that is known here. Of what a
-        backward does without a forward behind it, it is the line that asks for the backward; unless
-        ``asking`` is false: then there is no place.
+        That is, code of no library; failing that, of no library that is listed here. In a backward
+        without a forward behind it, it is the line that calls the backward; unless ``asking`` is
+        false: then there is no place.
         """
         found, asked = self._on_stack()
         torch = sys.modules.get("torch")

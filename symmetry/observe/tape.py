@@ -30,13 +30,13 @@ class Event:
     call
         The operation.
     arrays
-        What it wrote into and made; then what a partial write wrote over.
+        The arrays that it wrote into and made; then copies that a partial write wrote over.
     fresh
         How many of ``arrays`` came out of it.
     signature
-        What it has in common in two runs; last, the shapes of ``arrays``.
+        Properties by which it is matched between two runs; last, the shapes of ``arrays``.
     makers
-        Of each operand the event that last wrote its memory; None if no event did.
+        For each operand the event that last wrote its memory; None if no event did.
     memories
         The numbers of the blocks of memory that hold ``arrays``.
     operands

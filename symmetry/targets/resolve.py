@@ -42,8 +42,8 @@ def resolve(target: str | Callable[..., Any] | Target) -> Target:
 
     A name is one of ``BUILTIN``; ``package.module:attribute``, looked for in the working directory
     first; or ``path/to/file.py:attribute``, which may import what lies beside it. The attribute may
-    be dotted. A class is a two-layer step. Of other callables one without required parameters is a
-    training, and one that takes five arguments a step.
+    be dotted. A class is a two-layer step. Another callable is a training if it has no required
+    parameters, and a step if it takes five arguments.
 
     Raises SymmetryError if there is no such thing, it cannot be imported, or it is neither; its one
     line says what was tried.
@@ -79,8 +79,8 @@ def expand(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     The attribute may be a pattern as of the shell: ``models.py:train_*`` stands for every step and
     every training of that name which the module itself defines. It may be a generator function that
     yields pairs of a name and a training: ``models.py:trainings`` stands for all of them, and
-    ``models.py:trainings:gpt*`` for some. If there is none, or the module cannot be imported, that
-    is a ``SymmetryError``.
+    ``models.py:trainings:gpt*`` for some. If there is no target, or the module cannot be imported,
+    that is a ``SymmetryError``.
     """
     if ":" not in name or words_of(name) is not None:
         return (name,), ()

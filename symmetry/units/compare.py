@@ -49,8 +49,8 @@ def ulp_distances(a: Floats, b: Floats) -> NDArray[np.uint64]:
     """Return the number of steps between representable numbers from ``a`` to ``b``.
 
     The distance between the largest numbers of both signs still fits: nothing overflows. Infinity
-    follows the largest finite number. A NaN is at a distance from every number that no two numbers
-    reach: 2**32 - 1 for float32 and 2**64 - 1 for float64.
+    follows the largest finite number. The distance between a NaN and a number is larger than
+    between any numbers: 2**32 - 1 for float32 and 2**64 - 1 for float64.
     """
     left, right = (ordered(side).astype(np.int64) for side in (a, b))
     # Unsigned subtraction wraps, so that the difference is right although its terms had signs.

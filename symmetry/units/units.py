@@ -190,7 +190,7 @@ class Units:
     def groups(self, state: State) -> tuple[Group, ...]:
         """Return which units are equal in all parts, in the order of their first members.
 
-        Equality is that of ``compare.equal``: bit for bit, zeros equal, NaNs equal.
+        Equality is defined as in ``compare.equal``: bit for bit, zeros equal, NaNs equal.
         """
         rows = [self.rows(state, part) for part in self.parts if part.array in state]
         if all(map(compare.all_equal, rows)):

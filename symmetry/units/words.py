@@ -120,7 +120,7 @@ def _members_in_words(group: Group) -> str:
 
 
 def _step(group: Group) -> int:
-    """Return the common distance of neighbours, or 0 where there is none."""
+    """Return the common distance of neighbours, or 0 if they have different ones."""
     steps = {b - a for a, b in pairwise(group)}
     return steps.pop() if len(steps) == 1 else 0
 

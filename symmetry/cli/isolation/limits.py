@@ -1,4 +1,4 @@
-"""What one target may take: time and memory."""
+"""Limits of one target: time and memory."""
 
 import time
 
@@ -11,7 +11,7 @@ class Limits:
         self._began = time.monotonic()
 
     def exceeded(self, memory: int) -> str:
-        """Return which limit a process exceeds that holds so many bytes; empty if none."""
+        """Return which limit a process with this memory exceeds; empty if it exceeds no limit."""
         if self._seconds is not None and time.monotonic() - self._began > self._seconds:
             return f"the target took more than {self._seconds:g} seconds (--time-limit)"
         if self._gib is not None and memory > self._gib * 2**30:

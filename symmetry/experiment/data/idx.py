@@ -48,9 +48,9 @@ def read_idx(path: Path, *, dimensions: int) -> tuple[NDArray[np.uint8], str]:
 
     It is inflated when its name ends in ``.gz``. Images must have 3 ``dimensions``, labels 1, and
     no length is zero. It is an error if the file cannot be read, is no sound IDX file, ends before
-    or after the end that its header claims, or claims more than memory holds. What the header
-    claims never makes memory be allocated: that grows with the bytes that are really there, and no
-    more than the claim and one byte is ever inflated.
+    or after the end that its header claims, or claims more than memory holds. The header's claim
+    allocates no memory: memory grows with the bytes that are really there, and no more than the
+    claim and one byte is ever inflated.
     """
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait forever
@@ -91,7 +91,7 @@ def _read(path: Path, file: BinaryIO, dimensions: int) -> tuple[bytearray, tuple
 
 
 def _inflating(path: Path, file: BinaryIO) -> Callable[[int], bytes | bytearray]:
-    """Return what reads so many bytes of the single gzip stream in a file, fewer at its end.
+    """Return a reader of the single gzip stream in a file; it takes a number of bytes.
 
     Python's ``GzipFile`` would pass over zero bytes after the stream and append further streams;
     here whatever follows the stream is an error.

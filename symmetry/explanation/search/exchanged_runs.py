@@ -29,8 +29,8 @@ All weights begin at 1. The units split: unit 2 is odd, units 0 and 1 are usual.
     rounding  One more run, S moved by one ulp, shows how far rounding moves each array. An
               inequality beyond that is a jump: rounding cannot explain it.
 
-S is kept, the others are compared as they go. Where nothing splits, no two units are equal in R: an
-array is an inequality if T is not S with the two places exchanged.
+S is kept, the others are compared as they go. Where nothing splits, all units differ in R: an array
+is an inequality if T is not S with the two places exchanged.
 """
 
 from collections.abc import Callable, Collection, Sequence

@@ -18,7 +18,7 @@ _DRAWS = 3  # of the response of a gradient
 
 @dataclass
 class Gradients:
-    """What updates could have used in a run.
+    """The gradients of a run that updates could have used.
 
     Attributes
     ----------

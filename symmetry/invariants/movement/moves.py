@@ -84,7 +84,7 @@ def _nothing_moves(
 
 
 def _unreached(start: TrainingStart, seen: Gradients, own: frozenset[str]) -> Measurement:
-    """Say that no gradient comes to what is held: where it is cut off, or that it is zero."""
+    """Say that no gradient reaches the held parameters: where it is cut off, or that it is zero."""
     cut = cut_of(start, own)
     if not seen.zero.isdisjoint(own):
         text = (

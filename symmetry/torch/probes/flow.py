@@ -1,4 +1,4 @@
-"""What becomes of parameters in a step, also behind the operations that cut the gradient off."""
+"""Follows parameters through a step, also behind operations that cut the gradient off."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _SUMS |= {"__rsub__", "__isub__"}
 
 
 class _Followed(NamedTuple):
-    """What is known of a tensor that was made of parameters."""
+    """A tensor that was computed from parameters: whether the gradient still flows."""
 
     cut: Cut | None  # where the gradient was cut off; None: it still flows
     terms: tuple[Cut, ...] = ()  # sums on the way that had a term without gradient
 
 
 class FlowMode(TorchFunctionMode):
-    """Follows what functions make of some parameters, up to the losses.
+    """Follows the results of functions on some parameters, up to the losses.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class FlowMode(TorchFunctionMode):
 
     @property
     def flow(self) -> Flow:
-        """What was seen so far."""
+        """The flow in the steps so far."""
         followed = [each for each in self._losses if each is not None]
         terms = dict.fromkeys(term for each in followed for term in each.terms)
         cuts = dict.fromkeys(each.cut for each in followed if each.cut is not None)
@@ -117,7 +117,7 @@ class FlowMode(TorchFunctionMode):
 
 
 def _name(func: Any) -> str:
-    """Return the name of a function; of what reads an attribute, that of the attribute."""
+    """Return the name of a function; for a getter, the name of its attribute."""
     name: str = getattr(func, "__name__", "")
     if name == "__get__":
         attribute: str = getattr(getattr(func, "__self__", None), "__name__", "")

@@ -65,7 +65,7 @@ class Followed(Protocol):
 
     @property
     def flow(self) -> Flow:
-        """What was seen so far."""
+        """The flow in the steps so far."""
         ...
 
 
