@@ -41,7 +41,7 @@ _LISTS = 3  # as large as the inputs: their nonzeros with indices, by sample and
 
 @dataclass(frozen=True)
 class Point:
-    """Training loss, and test accuracy in percent: the original prints them after each iteration."""
+    """Training loss and test accuracy in percent, as the original prints after each iteration."""
 
     iteration: int
     loss: float
