@@ -37,6 +37,7 @@ class Options:
     cases: Sequence[Case] | None = None
     steps: int = 4
     expect_units: Mapping[str, int] = field(default_factory=dict)
+    fast: bool = False
     strict: bool = False
     gate: Patterns = ()
 

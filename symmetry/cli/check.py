@@ -167,7 +167,6 @@ def command(
     output: Path | None,
     list_: bool,
     no_explain: bool,
-    fast: bool,
     time_limit: float | None,
     memory: float | None,
     line: Path | None,
@@ -196,10 +195,7 @@ def command(
     if list_:
         return _list(options["only"], options["skip"])
     from symmetry.checker.plan import Options
-    from symmetry.targets.kinds import invariants
 
-    if fast:
-        options["skip"] += tuple(each.name for each in invariants() if each.units)
     several = {name: options.pop(name) for name in _SEVERAL}
     targets = targets or ("numba",)
     names, left_out = _expand(targets)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any, ClassVar, Literal, TypeVar
@@ -72,7 +72,7 @@ class Invariant(Statement):
     noun: ClassVar[str] = "target"  # what it is measured on, in texts
     drawn: ClassVar[bool] = False  # whether it is measured on drawn cases
 
-    measure: Callable[[Any], Measurement]
+    measure: Callable[[Any], Measurement] = field(compare=False)
     compared: Compared = "exact"
     units: bool = False
     stops: str = ""
@@ -98,10 +98,13 @@ def select(
     only: Sequence[str] = (),
     skip: Sequence[str] = (),
     what: str = "invariant",
+    *,
+    units: bool = True,
 ) -> tuple[Entry, ...]:
     """Return the invariants whose full names match a pattern of ``only`` and none of ``skip``.
 
-    Without ``only`` those that are checked by default.
+    Without ``only`` those that are checked by default; without ``units`` none that needs equal
+    units.
 
     Raises
     ------
@@ -119,6 +122,7 @@ def select(
         for invariant in catalogue
         if (_any_matches(only, invariant.name) if only else invariant.default)
         and not _any_matches(skip, invariant.name)
+        and (units or not invariant.units)
     )
     if not selected:
         raise SymmetryError("the patterns to skip leave no invariant to check")

@@ -76,6 +76,7 @@ CATALOGUE: tuple[StepInvariant, ...] = (
     ),
     StepInvariant(
         **vars(CLONES),
+        units=True,
         measure=splits.clones,
         weights=CLONED,
         splits=True,
@@ -83,6 +84,7 @@ CATALOGUE: tuple[StepInvariant, ...] = (
     ),
     StepInvariant(
         **vars(PERMUTATION),
+        units=True,
         measure=equivariance.permutation,
         compared="response",
         otherwise="all hidden units were equal, or nothing moved",

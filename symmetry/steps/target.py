@@ -52,7 +52,7 @@ class StepTarget(Step):
         only, remarks = tuple(options.only), tuple[str, ...]()
         if not only and not self.builtin:
             only, remarks = (_FAMILY,), (_PARTLY,)
-        invariants = select(CATALOGUE, only, tuple(options.skip))
+        invariants = select(CATALOGUE, only, tuple(options.skip), units=not options.fast)
         cases = _cases(options)
         on = f"on {count(len(cases), 'given case')}"
         if options.cases is None:

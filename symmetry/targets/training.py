@@ -63,7 +63,11 @@ class TrainingTarget:
             raise SymmetryError(f"{self.name} is a training: it has no cases to be run")
         pinned = replace(self, training=self.training.expecting(options.expect_units))
         invariants = select(
-            self.invariants, tuple(options.only), tuple(options.skip), "invariant of trainings"
+            self.invariants,
+            tuple(options.only),
+            tuple(options.skip),
+            "invariant of trainings",
+            units=not options.fast,
         )
         where = " and ".join(_WHERE[dtype] for dtype in dtypes)
         on = f"of a training, {where}, seed {options.seed}"
