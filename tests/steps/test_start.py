@@ -85,7 +85,7 @@ def test_other_runs_have_other_sizes_and_other_numbers():
         return w1, w2
 
     found = start(noted)
-    for run in found.others():
+    for run in found.runs_from_other_starts():
         assert len([*run]) == 2
     assert shapes == [(3, 2, 5)] * 2 + [(6, 3, 4)] * 2
 

@@ -165,8 +165,8 @@ def test_both_matrices_are_measured_in_one_run():
 
     columns, rows = select(NAMES[:2])
     start = start_for(columns, trainer(Counted), make_problem())
-    assert columns.steps.measure(start).counted
-    assert rows.steps.measure(start).counted
+    assert columns.measure(start).counted
+    assert rows.measure(start).counted
     assert len(made) == 1
 
 

@@ -215,7 +215,7 @@ def test_a_step_that_refuses_to_overflow_ends_the_judgement_like_one_that_overfl
     (clones,) = select(["symmetry/clones"])
     start = start_for(clones, trainer(Refusing), problem)
     assert explained(start)
-    violation = elaborated(start, clones.steps.measure(start).violation)
+    violation = elaborated(start, clones.measure(start).violation)
     assert (violation.rounding, violation.growth) == (True, ())
 
 

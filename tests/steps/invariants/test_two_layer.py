@@ -239,7 +239,7 @@ def test_what_runs_in_between_has_other_numbers():
         seen.append((x, w1, w2))
         return w1, w2
 
-    for states in replace(make_problem(), target=trainer(step)).others():
+    for states in replace(make_problem(), target=trainer(step)).runs_from_other_starts():
         assert list(states)
     assert len({x.shape for x, *_ in seen}) == 2
     assert all(np.unique(array).size > 1 for arrays in seen for array in arrays)

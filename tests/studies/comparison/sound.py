@@ -30,7 +30,7 @@ def turned() -> Iterator[Row]:
         assert start.baseline.states  # first as it is written: a compiler leaves out what modes saw
         for invariant in settings():
             assert invariant.trainings is not None
-            found = invariant.trainings.measure(start)
+            found = invariant.measured(start)
             if found.applies:
                 yield {
                     "training": name,
