@@ -11,7 +11,14 @@ from symmetry.law.measurement import Measurement, Violation
 from symmetry.law.note import Note
 
 Kind = Literal[
-    "violated", "error", "rounding", "expected failure", "holds", "vacuous", "not applicable"
+    "violated",
+    "error",
+    "not finished",
+    "rounding",
+    "expected failure",
+    "holds",
+    "vacuous",
+    "not applicable",
 ]
 
 
@@ -38,7 +45,7 @@ class Verdict:
         is *violated*. *vacuous*: nothing deviated, but no case had the witness, so it proves
         nothing. *not applicable*: it says nothing of this target, in this dtype. *expected
         failure*: violated, as announced. *error*: the target raised, or did not return what it has
-        to return.
+        to return. *not finished*: a limit of time or memory came first.
     cases, counted
         Cases that were run, not counting shrinking, and how many had the witness; for a training,
         the runs that were compared.
@@ -152,16 +159,17 @@ class Checked:
 def settled(verdicts: Sequence[Verdict], reason: str | None) -> list[Verdict]:
     """Apply the expectation that an invariant fails, if there is one, to its verdicts.
 
-    A violation in any dtype meets it. It says nothing of a target that does not work.
+    A violation in any dtype meets it. It says nothing of a target that does not work, or if a limit
+    came first.
     """
     if reason is None:
         return list(verdicts)
     failures = ("violated", "rounding")
-    failed = any(verdict.kind in failures for verdict in verdicts)
+    undecided = any(verdict.kind in (*failures, "not finished") for verdict in verdicts)
     return [
         replace(v, kind="expected failure", reason=reason)
         if v.kind in failures
-        else replace(v, reason=reason, stale=not failed and v.kind in ("holds", "vacuous"))
+        else replace(v, reason=reason, stale=not undecided and v.kind in ("holds", "vacuous"))
         for v in verdicts
     ]
 
@@ -175,10 +183,12 @@ def unfinished(name: str, dtype: str, message: str, **facts: Any) -> Verdict:
 def exit_code(verdicts: Iterable[Verdict], gating: Sequence[Note] = ()) -> int:
     """Return 1 if a verdict or a note gates; 2 if passing would prove nothing; else 0.
 
-    Passing proves nothing if no case counted, or if an invariant of units had no equal units.
+    Passing proves nothing if no case counted, if an invariant of units had no equal units, or if a
+    limit came before the last verdict.
     """
     verdicts = tuple(verdicts)
     if gating or any(verdict.gates for verdict in verdicts):
         return 1
     proved = any(verdict.counted for verdict in verdicts)
-    return 0 if proved and not any(verdict.unproved for verdict in verdicts) else 2
+    without = any(verdict.unproved or verdict.kind == "not finished" for verdict in verdicts)
+    return 0 if proved and not without else 2

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from symmetry.api import Report
     from symmetry.checker.plan import Options
     from symmetry.checker.verdict import Checked
-    from symmetry.cli.isolation.account import Account
+    from symmetry.cli.isolation.account import Account, Ending
 
 _SEVERAL = ("jobs", "results", "since", "scheduler")  # options that several targets have
 
@@ -52,12 +52,12 @@ class _Check(Isolated):
     def goes_on(self, params: Mapping[str, Any]) -> bool:
         return len(params["targets"]) > 1
 
-    def ended(self, params: Mapping[str, Any], account: Account, message: str) -> int:
+    def ended(self, params: Mapping[str, Any], account: Account, end: Ending) -> int:
         """Report the verdicts so far, the one on what was running, and what was not run."""
         expected = dict(map(_expectation, params["expect_failure"]))
-        whole = account.ended(message, expected)
+        whole = account.ended(end, expected)
         if whole is None:
-            return super().ended(params, account, message)
+            return super().ended(params, account, end)
         found, shown = whole
         for verdict in found.verdicts[shown:]:
             current().verdict(verdict)
@@ -190,7 +190,7 @@ def command(
     Prints the smallest case that fails, and the command that repeats it. The last line sums up.
 
     Exit status: 0 nothing is violated, 1 something is, or the target does not work; 2 the command
-    could not do its work, or nothing was checked.
+    could not do its work, nothing was checked, or a limit came first.
     """
     if list_:
         return _list(options["only"], options["skip"])

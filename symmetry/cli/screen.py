@@ -27,6 +27,7 @@ _STYLES: dict[str, dict[str, Any]] = {
     "holds": {"fg": "green"},
     "violated": {"fg": "red", "bold": True},
     "error": {"fg": "red", "bold": True},
+    "not finished": {"fg": "yellow"},
     "rounding": {"fg": "yellow"},
     "vacuous": {"fg": "yellow"},
     "expected failure": {"fg": "cyan"},

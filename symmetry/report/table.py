@@ -23,6 +23,7 @@ MARKDOWN, PAGE = "models.md", "models.html"
 _SUSPICIONS = (  # the worst first
     "violated",
     "error",
+    "not finished",
     "layers without units",
     "modules without gradient",
     "only some units are equal",
@@ -64,6 +65,7 @@ def suspicion(line: Line) -> str:
     facts = (
         "violated" in kinds or (code == FOUND and "error" not in kinds),
         "error" in kinds or "error" in line,
+        "not finished" in kinds,
         line.get("without_units"),
         line.get("without_gradient"),
         any(": only " in note for note in line.get("table", {}).get("notes", ())),

@@ -205,8 +205,11 @@ def conclusion(checked: Checked) -> str:
     """Return what all verdicts mean together, in a few words."""
     verdicts = checked.verdicts
     code = exit_code(verdicts, checked.gating)
+    late = _late(verdicts)
     if code == 1:
-        return _gating(checked)
+        return "; ".join(filter(None, (_gating(checked), late)))
+    if late:
+        return f"{late}, and nothing is violated so far"
     if code == 2 and (unproved := [v for v in verdicts if v.unproved]):
         skips = " ".join(f"--skip {name}" for name in _names(unproved))
         reason = unproved[0].message.removeprefix("no equal units were found: ")
@@ -226,6 +229,15 @@ def conclusion(checked: Checked) -> str:
         but = "and" if expected else "but"
         sound += f", {but} for {count(len(layers), 'layer')} without equal units"
     return sound
+
+
+def _late(verdicts: Sequence[Verdict]) -> str:
+    """Say which limit came first, and how many verdicts there are; empty if none did."""
+    late = [verdict for verdict in verdicts if verdict.kind == "not finished"]
+    if not late:
+        return ""
+    there = f"{len(verdicts) - len(late)} of {count(len(verdicts), 'verdict')}"
+    return f"{late[0].message}: {there} are there"
 
 
 def _layers(checked: Checked) -> Sequence[Unequal]:

@@ -12,7 +12,16 @@ from symmetry.checker.verdict import Verdict, exit_code, settled
 from symmetry.law.measurement import Violation
 from tests.catalogues import named
 
-KINDS = ("violated", "error", "rounding", "expected failure", "holds", "vacuous", "not applicable")
+KINDS = (
+    "violated",
+    "error",
+    "not finished",
+    "rounding",
+    "expected failure",
+    "holds",
+    "vacuous",
+    "not applicable",
+)
 
 
 def verdict(kind, counted=1, **facts):
@@ -32,7 +41,7 @@ def test_no_check_passes_that_gates_or_proves_nothing(drawn):
     assert (status == 1) == any(v.gates for v in verdicts)
     if status == 0:
         assert any(v.counted for v in verdicts)
-        assert not any(v.unproved for v in verdicts)
+        assert not any(v.unproved or v.kind == "not finished" for v in verdicts)
 
 
 def test_the_exit_status():
@@ -40,6 +49,8 @@ def test_the_exit_status():
     assert exit_code([]) == exit_code([verdict("vacuous", 0)]) == 2
     assert exit_code([verdict("holds"), verdict("vacuous", 0, unproved=True)]) == 2
     assert exit_code([verdict("violated"), verdict("vacuous", 0, unproved=True)]) == 1
+    assert exit_code([verdict("holds"), verdict("not finished", 0)]) == 2
+    assert exit_code([verdict("violated"), verdict("not finished", 0)]) == 1
 
 
 def test_an_expectation_is_met_by_a_failure_in_any_dtype():
@@ -59,6 +70,9 @@ def test_an_expectation_says_nothing_of_what_does_not_work_or_is_not_asked():
     assert (error.kind, error.gates) == ("error", True)
     assert (beside.stale, beside.gates) == (False, False)
     assert settled([verdict("violated")], None) == [verdict("violated")]
+    held, late = settled([verdict("holds"), verdict("not finished")], "known")
+    assert not held.gates
+    assert not late.gates
 
 
 def test_a_verdict_hands_on_what_its_violation_says():

@@ -36,6 +36,7 @@ ROWS = [
     {"trainer": "x:y", "error": WHY, "results": []},
 ]
 BROKEN = replace(HOLDS, kind="violated", violation=Violation("split", 1, "w1"))
+LATE = replace(VACUOUS, kind="not finished", message="not finished within 3 seconds (--time-limit)")
 LEFT_OUT = ("models.py:train_data is of type int",)
 
 
@@ -89,10 +90,12 @@ def test_the_most_suspicious_comes_first():
     some = {**ROWS[0], "trainer": "d"}
     some["table"] = {**some["table"], "notes": ["l units: only 3 of 4 are treated equally"]}
     broken = line_of(Checked("e", 0, 10, (BROKEN,)))
-    lines = by_suspicion([ROWS[0], ROWS[1], some, idle, without, ROWS[2], broken])
+    late = line_of(Checked("f", 0, 10, (HOLDS, LATE)))
+    lines = by_suspicion([ROWS[0], ROWS[1], some, idle, late, without, ROWS[2], broken])
     assert [suspicion(line) for line in lines] == [
         "violated",
         "error",
+        "not finished",
         "layers without units",
         "modules without gradient",
         "only some units are equal",
@@ -120,10 +123,19 @@ def test_what_has_changed():
     assert changed([slower, broken, new], before) == [broken, new]
 
 
+def test_a_limit_is_told_for_what_it_is():
+    late = line_of(Checked("x", 0, 1, (HOLDS, LATE)))
+    there = "not finished within 3 seconds (--time-limit): 1 of 2 verdicts are there"
+    assert in_short(late) == f"{there}, and nothing is violated so far"
+    assert sum_up([late]) == "1 target: 0 sound, 1 not checked"
+    broken = line_of(Checked("x", 0, 1, (BROKEN, LATE)))
+    assert in_short(broken).startswith("1 invariant violated: look at ")
+    assert in_short(broken).endswith(f"; {there}")
+
+
 def test_how_a_check_ended():
-    late = replace(VACUOUS, kind="error", message="took more than 3 seconds (--time-limit)")
-    assert ended(line_of(Checked("x", 0, 1, (HOLDS, late)))) == "time"
-    large = {"trainer": "x", "error": "x: the target took more than 1 GiB (--memory)"}
+    assert ended(line_of(Checked("x", 0, 1, (HOLDS, LATE)))) == "time"
+    large = {"trainer": "x", "error": "x: not finished within 1 GiB (--memory)"}
     assert ended({**large, "results": []}) == "memory"
     assert ended(ROWS[0]) == ended(ROWS[2]) == "whole"
     dead = {"error": "x: the target's process was killed (signal SIGSEGV)", "results": []}

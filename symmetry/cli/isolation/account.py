@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from symmetry.checker.verdict import Checked, Verdict
+    from symmetry.checker.verdict import Checked, Kind, Verdict
 
 _pickled = pickle.dumps  # code under test may replace it
 
@@ -24,6 +24,32 @@ def packed(record: object) -> str:
 def unpacked(text: str) -> Any:
     """Return the record of a text."""
     return pickle.loads(base64.b64decode(text))
+
+
+@dataclass(frozen=True)
+class Ending:
+    """The end of a process that has not reported its exit status.
+
+    Attributes
+    ----------
+    why
+        Why it ended; if it reached a limit, "within" and the limit.
+    limited
+        Whether it reached a limit of the user. The target has not failed then.
+    """
+
+    why: str
+    limited: bool = False
+
+    @property
+    def message(self) -> str:
+        """What there is to say of whatever was running."""
+        return f"not finished {self.why}" if self.limited else self.why
+
+    @property
+    def of_the_rest(self) -> str:
+        """What there is to say of whatever would have been next."""
+        return f"not run {self.why}" if self.limited else f"not run: {self.why}"
 
 
 @dataclass
@@ -72,7 +98,7 @@ class Account:
         """Name what was being run, or the target if nothing was."""
         return unpacked(self.running).invariant if self.running else self.target
 
-    def ended(self, message: str, expected: Mapping[str, str]) -> tuple[Checked, int] | None:
+    def ended(self, end: Ending, expected: Mapping[str, str]) -> tuple[Checked, int] | None:
         """Return the whole check, and how many of its verdicts were shown; None without a plan.
 
         The process has ended early: that is the verdict on what was running. The rest was not run.
@@ -85,12 +111,14 @@ class Account:
         first = self._first_missing(planned, found)
         after = [verdict for verdict in planned.verdicts[:first] if _key(verdict) in found]
         verdicts = [found[_key(verdict)] for verdict in after]
-        verdicts += self._not_run(planned.verdicts[first:], message)
+        verdicts += self._not_run(planned.verdicts[first:], end)
         new = [verdict for verdict in verdicts if _key(verdict) not in shown]
         settled = _settled(new, expected)
-        late = (message,) if first == len(planned.verdicts) else ()
+        late = (end.message,) if first == len(planned.verdicts) else ()
         remarks = (*planned.remarks, *late)
-        return replace(planned, verdicts=(*shown.values(), *settled), remarks=remarks), len(shown)
+        whole = (*shown.values(), *settled)
+        complete = not end.limited
+        return replace(planned, verdicts=whole, remarks=remarks, complete=complete), len(shown)
 
     def _first_missing(self, planned: Checked, found: Mapping[tuple[str, str], Verdict]) -> int:
         """Return the index of the verdict that was running, or of the one after the last."""
@@ -99,17 +127,19 @@ class Account:
             return keys.index(running)
         return max((index + 1 for index, key in enumerate(keys) if key in found), default=0)
 
-    def _not_run(self, planned: tuple[Verdict, ...], message: str) -> list[Verdict]:
-        """Return an error for the first of these, and for the others that they were not run."""
+    def _not_run(self, planned: tuple[Verdict, ...], end: Ending) -> list[Verdict]:
+        """Return how the first of these ended, and for the others that they were not run."""
         if not planned:
             return []
-        first, *rest = planned
+        kind: Kind = "not finished" if end.limited else "error"
+        first, *rest = (replace(verdict, kind=kind) for verdict in planned)
         running: Verdict = unpacked(self.running) if self.running else first
         if _key(running) == _key(first):
-            failed = replace(running, about=first.about, steps=first.steps, message=message)
+            ended = replace(running, about=first.about, kind=kind, steps=first.steps)
+            ended = replace(ended, message=end.message)
         else:  # what comes before any invariant: first steps, for example
-            failed = replace(first, message=f"{running.invariant}: {message}")
-        return [failed, *(replace(verdict, message=f"not run: {message}") for verdict in rest)]
+            ended = replace(first, message=f"{running.invariant}: {end.message}")
+        return [ended, *(replace(verdict, message=end.of_the_rest) for verdict in rest)]
 
 
 def _key(verdict: Verdict) -> tuple[str, str]:

@@ -13,7 +13,7 @@ class Limits:
     def exceeded(self, memory: int) -> str:
         """Return which limit a process with this memory exceeds; empty if it exceeds no limit."""
         if self._seconds is not None and time.monotonic() - self._began > self._seconds:
-            return f"the target took more than {self._seconds:g} seconds (--time-limit)"
+            return f"within {self._seconds:g} seconds (--time-limit)"
         if self._gib is not None and memory > self._gib * 2**30:
-            return f"the target took more than {self._gib:g} GiB (--memory)"
+            return f"within {self._gib:g} GiB (--memory)"
         return ""

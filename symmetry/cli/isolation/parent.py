@@ -29,7 +29,7 @@ from symmetry.base.folders import TemporaryFolder
 from symmetry.base.names import RECORDED, split_tail, with_arguments
 from symmetry.base.processes import FOLDER, adopt_orphans, children, end_children, ending, start
 from symmetry.cli.isolation import child
-from symmetry.cli.isolation.account import Account
+from symmetry.cli.isolation.account import Account, Ending
 from symmetry.cli.isolation.child import Order
 from symmetry.cli.isolation.limits import Limits
 from symmetry.cli.options import flag, option
@@ -98,7 +98,7 @@ class Isolated(click.Command):
         ):
             work = _Work(ctx.find_root().obj, timeout, limits, screen, folder)
             try:
-                while isinstance(ended := work.run(), str):
+                while isinstance(ended := work.run(), Ending):
                     if not (self.goes_on(ctx.params) and work.leave_out(ended)):
                         return self.ended(ctx.params, work.account, ended)
             except KeyboardInterrupt:
@@ -110,9 +110,9 @@ class Isolated(click.Command):
         """Return whether there are other targets, if one has ended the process as it was loaded."""
         return False
 
-    def ended(self, params: Mapping[str, Any], account: Account, message: str) -> int:  # noqa: ARG002
+    def ended(self, params: Mapping[str, Any], account: Account, end: Ending) -> int:  # noqa: ARG002
         """Report a process that ended early; return the exit status."""
-        raise SymmetryError(f"{account.doing()}: {message}")
+        raise SymmetryError(f"{account.doing()}: {end.message}")
 
     def interrupted(self, params: Mapping[str, Any], account: Account) -> None:
         """Write what there is after a Ctrl-C: nothing, for most commands."""
@@ -132,30 +132,30 @@ class _Work:
         self._doing: list[Any] = []  # what was last said of it
         self._warned = False  # whether it was said that runs are slow to begin
 
-    def run(self) -> int | str:
+    def run(self) -> int | Ending:
         """Start a process; return its exit status, or say how it ended without one."""
         self._screen.doing("starting", 0, None)
         self.account = Account()
         with closing(_Process(self._order, self._pass_on, self._folder)) as process:
             ended = self._follow(process)
-        if isinstance(ended, str) and not self.account.target:
-            raise SymmetryError(f"the process that checks could not begin: {ended}")
+        if isinstance(ended, Ending) and not self.account.target:
+            raise SymmetryError(f"the process that checks could not begin: {ended.message}")
         return ended
 
-    def leave_out(self, message: str) -> bool:
+    def leave_out(self, end: Ending) -> bool:
         """Let the next process refuse the target that has ended this one; False if it did."""
         target = self.account.target
         new = target not in self._order.broken
-        self._order.broken[target] = f"{target}: {message}"
+        self._order.broken[target] = f"{target}: {end.message}"
         return new
 
-    def _follow(self, process: _Process) -> int | str:
+    def _follow(self, process: _Process) -> int | Ending:
         """Return the exit status that a process reports, or say how it ended without one."""
         calls, since, first, loading = 0, time.monotonic(), True, True
         while True:
             kind, *values = process.receive() or ["silence"]
             if over := self._limits.exceeded(values[-1] if kind == "call" else 0):
-                return over
+                return Ending(over, limited=True)
             if kind == "call":
                 returned, inside, first_of_its_kind, loads, pace, _ = values
                 self._tell(Pace(*pace))
@@ -167,13 +167,14 @@ class _Work:
                 limit = self._timeout * (_FIRST if loading or first else 1)
                 if time.monotonic() - since >= limit:
                     if self.account.target:
-                        return f"the target did not return within {limit:g} seconds (--timeout)"
+                        why = f"the target did not return within {limit:g} seconds (--timeout)"
+                        return Ending(why)
                     if time.monotonic() - since >= (limit := max(limit, _START)):
-                        return f"nothing was heard of it for {limit:g} seconds"
+                        return Ending(f"nothing was heard of it for {limit:g} seconds")
                 continue
             since = time.monotonic()
             if kind in ("end", "failed", "gone"):
-                return values[0] if kind == "end" else str(values[0])
+                return values[0] if kind == "end" else Ending(str(values[0]))
             self._show(kind, *values)
 
     def _show(self, kind: str, *values: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from symmetry.checker.verdict import Checked, Verdict, unfinished
-from symmetry.cli.isolation.account import Account, packed
+from symmetry.cli.isolation.account import Account, Ending, packed
 from tests.catalogues import named
 
 NAMES = ("symmetry/pure", "symmetry/clones", "symmetry/samples")
@@ -13,6 +13,10 @@ PLANNED = tuple(
     Verdict(named(name), "float32", "error", message="not run", steps=4) for name in NAMES
 )
 HOLDS = Verdict(named("symmetry/pure"), "float32", "holds", 2, 2)
+
+
+DIED = Ending("it died")
+LATE = Ending("within 3 seconds (--time-limit)", limited=True)
 
 
 def account(*messages: tuple[str, object]) -> Account:
@@ -28,8 +32,8 @@ def attempt(name: str) -> tuple[str, object]:
     return "attempt", unfinished(name, "float32", "", cases=3)
 
 
-def verdicts(heard: Account, **expected: str) -> list[tuple[str, str, int]]:
-    whole = heard.ended("it died", expected)
+def verdicts(heard: Account, end: Ending = DIED) -> list[tuple[str, str, int]]:
+    whole = heard.ended(end, {})
     assert whole is not None
     return [(v.kind, v.message, v.cases) for v in whole[0].verdicts]
 
@@ -52,6 +56,19 @@ def test_what_comes_before_any_invariant_is_named() -> None:
     ]
 
 
+def test_a_limit_is_no_error() -> None:
+    heard = account(attempt("symmetry/pure"), ("examined", HOLDS), attempt("symmetry/clones"))
+    assert verdicts(heard, LATE) == [
+        ("holds", "", 2),
+        ("not finished", "not finished within 3 seconds (--time-limit)", 3),
+        ("not finished", "not run within 3 seconds (--time-limit)", 0),
+    ]
+    whole = heard.ended(LATE, {"symmetry/clones": "known"})
+    assert whole is not None
+    assert not whole[0].complete
+    assert not any(verdict.gates for verdict in whole[0].verdicts)
+
+
 def test_verdicts_that_were_left_out_are_not_made_up() -> None:
     heard = account(("examined", HOLDS), attempt("symmetry/samples"))
     assert verdicts(heard) == [("holds", "", 2), ("error", "it died", 3)]
@@ -61,7 +78,7 @@ def test_verdicts_that_were_shown_stay_as_they_were_shown() -> None:
     violated = replace(HOLDS, kind="violated")
     expected = replace(violated, kind="expected failure", reason="known")
     heard = account(("examined", violated), ("verdict", expected), attempt("symmetry/clones"))
-    whole = heard.ended("it died", {"symmetry/pure": "known", "symmetry/clones": "so"})
+    whole = heard.ended(DIED, {"symmetry/pure": "known", "symmetry/clones": "so"})
     assert whole is not None
     found, shown = whole
     assert shown == 1
@@ -74,7 +91,7 @@ def test_verdicts_that_were_shown_stay_as_they_were_shown() -> None:
 
 def test_an_end_after_the_last_verdict_is_a_note() -> None:
     examined = [("examined", replace(verdict, kind="holds")) for verdict in PLANNED]
-    whole = account(*examined).ended("it died", {})
+    whole = account(*examined).ended(DIED, {})
     assert whole is not None
     assert [verdict.kind for verdict in whole[0].verdicts] == ["holds"] * 3
     assert whole[0].remarks == ("it died",)
@@ -83,5 +100,5 @@ def test_an_end_after_the_last_verdict_is_a_note() -> None:
 def test_without_a_plan_there_is_no_check() -> None:
     heard = Account()
     heard.hear("target", "mine")
-    assert heard.ended("it died", {}) is None
+    assert heard.ended(DIED, {}) is None
     assert heard.doing() == "mine"
