@@ -21,6 +21,7 @@ from symmetry.law.case import Case
 from symmetry.report import compared, explained
 from symmetry.report import units as units_report
 from symmetry.report import verdicts as report
+from symmetry.report.answers import answer
 from symmetry.targets.resolve import resolve_training
 from symmetry.training.events import Epochs
 from symmetry.training.start import JUDGED
@@ -83,13 +84,11 @@ class Report(Checked):
 
     def __repr__(self) -> str:
         """Return what the command prints with ``--no-explain``."""
-        failed = (text for lines in report.failures(self) for text in ("", *lines))
-        before = (*self.heading, "", *map(report.line, self.verdicts), *failed)
-        return "\n".join((*before, "", *report.remarks(self), report.last_line(self)))
+        return "\n".join(answer.lines(self))
 
     def _repr_html_(self) -> str:
-        """Return the verdicts as a table, for a notebook."""
-        return report.to_html(self)
+        """Return the answer for a notebook, and a table of the verdicts to unfold."""
+        return answer.to_html(self)
 
 
 def check(

@@ -10,7 +10,7 @@ def test_my_step(invariant_check):
 import os
 import sys
 import sysconfig
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,9 @@ from symmetry.checker.plan import Options, Patterns, Plan
 from symmetry.checker.verdict import Checked
 from symmetry.explanation.explained import Explained
 from symmetry.law.case import Case, CaseError, parse_case
+from symmetry.report.answers.answer import lines as answer_lines
 from symmetry.report.explained import lines as explained_lines
-from symmetry.report.verdicts import conclusion, failures, line, remarks
+from symmetry.report.verdicts import conclusion, failures, line
 from symmetry.targets.resolve import as_target, resolve
 
 
@@ -105,7 +106,7 @@ class InvariantCheck:
         verdicts = checked.verdicts
         if checked.gating or any(verdict.gates for verdict in verdicts):
             explained = session.explain_check(self.plan, checked)
-            pytest.fail("\n".join((_text(checked), *_explained(explained))), pytrace=False)
+            pytest.fail(_text(checked, explained), pytrace=False)
         if reasons := [v.reason or "" for v in verdicts if v.kind == "expected failure"]:
             pytest.xfail(reasons[0])
             pytest.fail(_text(checked), pytrace=False)  # only under --runxfail
@@ -142,16 +143,12 @@ def _kept(database: ExampleDatabase, key: bytes) -> Iterator[tuple[Case, bytes]]
             database.delete(key, kept)
 
 
-def _text(checked: Checked) -> str:
-    """Return what the command line prints, the verdicts first."""
-    failed = [text for lines in failures(checked) for text in (*lines, "")]
-    lines = [*map(line, checked.verdicts), *failed, *remarks(checked), *checked.heading[1:]]
-    return "\n".join(lines)
-
-
-def _explained(explained: Explained | None) -> Sequence[str]:
-    """Return the operation behind a violation and its line, as the command prints them."""
-    return () if explained is None else ("", *explained_lines(explained))
+def _text(checked: Checked, explained: Explained | None = None) -> str:
+    """Return what the command prints: the answer, then all that is known of each failure."""
+    details = [text for lines in failures(checked) for text in ("", *lines)]
+    culprit = () if explained is None else ("", *explained_lines(explained))
+    conditions = ("", *checked.remarks, *checked.heading[1:])
+    return "\n".join((*answer_lines(checked, explained), *details, *culprit, *conditions))
 
 
 def _name(step: Callable[..., Any]) -> str:

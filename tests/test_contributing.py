@@ -155,7 +155,7 @@ def add_entry(file: Path, family: str, kind: str, measure: str) -> None:
 def assert_checked(tree: Path, file: str, *options: object) -> None:
     """Check what is broken and what is sound for the new invariant."""
     for name, status, verdict in (("broken", 1, "violated"), ("sound", 0, "holds")):
-        asked = ("check", f"{file}:{name}", "--no-explain", *options)
+        asked = ("check", "--verbose", f"{file}:{name}", "--no-explain", *options)
         done = run(*asked, cwd=tree, PYTHONPATH=str(tree))
         assert done.status == status, done.out + done.err
         assert re.search(rf"^\w+/small +float32 +{verdict}", done.out, re.MULTILINE)
@@ -191,6 +191,6 @@ def test_the_recipe_for_a_built_in_step(tree: Path) -> None:
     change(names, 'BUILTIN = ("numba",', 'BUILTIN = ("plain", "numba",')
     assert House.read(tree).faults() == House.read(PACKAGE.parent).faults()
     options = ("--only", "*/clones", "--only", "*/gradient", "--examples", 5)
-    done = run("check", "plain", *options, cwd=tree, PYTHONPATH=str(tree))
+    done = run("check", "--verbose", "plain", *options, cwd=tree, PYTHONPATH=str(tree))
     assert done.status == 0, done.out + done.err
     assert re.search(r"^network/gradient +float64 +holds", done.out, re.MULTILINE)

@@ -49,7 +49,9 @@ def checked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Finished]:
     """
     file = tmp_path_factory.mktemp("ranks") / "commands.json"
     file.write_text(
-        json.dumps([["check", f"tests.ranks:{n}", *more] for n, *more in COMMANDS.values()])
+        json.dumps(
+            [["check", "--verbose", f"tests.ranks:{n}", *more] for n, *more in COMMANDS.values()]
+        )
     )
     done = torchrun("tests.commands", file)
     assert done.returncode == 0, done.stderr
@@ -98,7 +100,7 @@ def test_ranks_that_drift_do_not_wait_for_each_other(checked: dict[str, Finished
 
 
 def test_a_rank_that_raises_ends_all() -> None:
-    done = torchrun("symmetry", "check", "tests.ranks:raises")
+    done = torchrun("symmetry", "check", "--verbose", "tests.ranks:raises")
     assert done.returncode == 1
     assert "step(0) raised RuntimeError: no room on this rank" in done.stderr
 
@@ -115,7 +117,7 @@ def test_without_ranks_it_does_not_apply(tmp_path: Path) -> None:
         "        optimizer.step()\n"
         "    return model, step\n"
     )
-    command = [sys.executable, "-m", "symmetry", "check", "train.py:training"]
+    command = [sys.executable, "-m", "symmetry", "check", "--verbose", "train.py:training"]
     done = subprocess.run(
         [*command, "--only", "training/replicas"],
         cwd=tmp_path,
@@ -131,7 +133,7 @@ def test_without_ranks_it_does_not_apply(tmp_path: Path) -> None:
 def test_a_script_on_two_ranks(tmp_path: Path, tail: tuple[str, ...], status: int) -> None:
     (tmp_path / "train.py").write_text(scripts.RANKS)
     judged = ("--only", "training/replicas", "--only", "*/repeatable")
-    done = torchrun("symmetry", "check", "train.py", *judged, *tail, cwd=tmp_path)
+    done = torchrun("symmetry", "check", "--verbose", "train.py", *judged, *tail, cwd=tmp_path)
     assert done.returncode == status, done.stderr
     found = "after step 1 model.module.0.weight is not the same on all ranks: rank 1" in done.stdout
     assert found == bool(status)

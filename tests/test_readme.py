@@ -67,7 +67,7 @@ def test_the_first_two_commands_are_single_lines():
 
 def test_the_script_is_caught_and_its_line_named(tmp_path):
     (tmp_path / "train.py").write_text(block("train.py"))
-    done = command("check", "train.py", cwd=tmp_path)
+    done = command("check", "--verbose", "train.py", cwd=tmp_path)
     assert done.status == 1, done.err
     violated = re.findall(r"^(\S+) +float(?:32|64) +violated", done.out, re.MULTILINE)
     assert violated == ["symmetry/permutation"] * 2 + ["symmetry/clones"] * 2

@@ -83,7 +83,16 @@ def test_a_failure_reads_like_the_command_line_and_shows_no_frames(pytester):
     result.stdout.fnmatch_lines(
         [
             "____* test_it?symmetry/w2-rows? ____*",
-            "symmetry/w2-rows      float32  violated          after step 1 hidden unit 1 is no *",
+            "test_mine.py:broken: 1 problem (1 check)",
+            "",
+            "test_mine.py:* treats hidden unit 1 differently from hidden unit 0",
+            "      w2?-1? *= 1.5",
+            "  found by  symmetry/w2-rows",
+            "  operation multiply: *",
+            "  case      1 sample, 1 input, 2 hidden units, 2 classes; 1 iteration at *",
+            "  repeat    symmetry check test_mine.py:broken --only symmetry/w2-rows --case '{*}'",
+            "  more      symmetry explain test_mine.py:broken --case '{*}'",
+            "",
             "symmetry/w2-rows in float32: violated, by more than rounding explains: the step *",
             "  statement  from zero weights all hidden rows of w2 stay identical, after every step",
             "  found      after step 1 hidden unit 1 is no longer equal to unit 0: *",
@@ -95,6 +104,12 @@ def test_a_failure_reads_like_the_command_line_and_shows_no_frames(pytester):
             "  reproduce  symmetry check test_mine.py:broken --only symmetry/w2-rows --case '{*}'",
             "  next       symmetry explain test_mine.py:broken --case '{*}'",
             "",
+            "test_mine.py:broken: hidden units split in step 1 *, because of multiply, *",
+        ],
+        consecutive=True,
+    )
+    result.stdout.fnmatch_lines(
+        [
             "one BLAS and OpenMP thread: with more, sums may be taken in another order*",
             "=* short test summary info =*",
         ],
@@ -109,10 +124,13 @@ def test_the_printed_command_reproduces_the_failure(pytester):
     )
     assert command.startswith("check test_mine.py:broken --only symmetry/w2-rows --case '{")
     finished = subprocess.run(
-        f"{sys.executable} -m symmetry {command}", shell=True, capture_output=True, text=True
+        f"{sys.executable} -m symmetry {command} --verbose",
+        shell=True,
+        capture_output=True,
+        text=True,
     )
     assert finished.returncode == 1, finished
-    found = next(text for text in result.outlines if text.startswith("  found"))
+    found = next(text for text in result.outlines if text.startswith("  found  "))
     assert found in finished.stdout.splitlines()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 
 from symmetry.base.errors import SymmetryError
 from symmetry.checker.threads import in_words
@@ -116,8 +117,17 @@ def make_plan(target: Target, options: Options) -> Plan:
             )
         if not reason.strip():
             raise SymmetryError(f"an expected failure of {name} needs a reason")
+    _refuse_gates(options, [note for invariant in target.invariants for note in invariant.notes])
     checked: Plan = plan
     return checked
+
+
+def _refuse_gates(options: Options, notes: Sequence[str]) -> None:
+    """Refuse a note to gate that no invariant of the target gives."""
+    for pattern in options.gate:
+        if not any(fnmatchcase(note, pattern) for note in notes):
+            there_are = f"there are {', '.join(notes)}" if notes else "this target has none"
+            raise SymmetryError(f"no note matches {pattern!r}: {there_are}")
 
 
 def _several(value: Patterns) -> tuple[str, ...]:

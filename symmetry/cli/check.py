@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from symmetry.base import ranks
-from symmetry.base.errors import FAILED, OK, SymmetryError
-from symmetry.base.memory import used
-from symmetry.base.records import dump
+from symmetry.base.errors import OK, SymmetryError
 from symmetry.cli.isolation.parent import Isolated
 from symmetry.cli.options import (
     DTYPE,
@@ -21,7 +17,6 @@ from symmetry.cli.options import (
     PATH,
     POSITIVE,
     WHOLE,
-    as_typed,
     flag,
     option,
     read_cases,
@@ -31,19 +26,12 @@ from symmetry.cli.screen import current, say, terminal
 if TYPE_CHECKING:
     from symmetry.api import Report
     from symmetry.checker.plan import Options
-    from symmetry.checker.verdict import Checked
     from symmetry.cli.isolation.account import Account, Ending
+    from symmetry.cli.outcome import Output
+    from symmetry.explanation.explained import Explained
 
+_OUTPUT = ("verbose", "format_", "json", "output", "line")
 _SEVERAL = ("jobs", "results", "since", "scheduler")  # options that several targets have
-
-
-@dataclass(frozen=True)
-class Files:
-    """The files to write after the check of one target; None where an option is not given."""
-
-    json: Path | None
-    output: Path | None  # a directory
-    line: Path | None
 
 
 class _Check(Isolated):
@@ -58,11 +46,14 @@ class _Check(Isolated):
         whole = account.ended(end, expected)
         if whole is None:
             return super().ended(params, account, end)
+        from symmetry.cli.outcome import Output, conclude
+
         found, shown = whole
+        output = Output(**{name: params[name] for name in _OUTPUT})
+        current().listing = output.listing
         for verdict in found.verdicts[shown:]:
             current().verdict(verdict)
-        _say_found(found)
-        return _conclude(found, Files(params["json"], params["output"], params["line"]))
+        return conclude(found, None, output)
 
     def interrupted(self, params: Mapping[str, Any], account: Account) -> None:
         names = params["targets"] or ("numba",)
@@ -122,6 +113,18 @@ class _Check(Isolated):
     "Require that the module NAME has N equal units (trainings only). Repeatable.",
     multiple=True,
 )
+@flag("--verbose", "Print every verdict as it comes, and all that is known of a failure.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(("text", "json", "github", "sarif", "junit")),
+    default="text",
+    show_default=True,
+    help="Format of the printed result.",
+)
+@option("--about", "NAME", "Print the meaning of an invariant or a note, with examples.")
+@flag("--strict", "Fail if there is any note.")
+@option("--gate", "NAME", "Fail if there is a note of this name. Repeatable.", multiple=True)
 @option(
     "--case",
     "JSON|FILE",
@@ -163,13 +166,11 @@ def command(
     expect_failure: tuple[str, ...],
     expect_units: tuple[str, ...],
     case: str | None,
-    json: Path | None,
-    output: Path | None,
     list_: bool,
+    about: str | None,
     no_explain: bool,
     time_limit: float | None,
     memory: float | None,
-    line: Path | None,
     **options: Any,
 ) -> int:
     """Check PyTorch trainings, and two-layer training steps, against the invariants.
@@ -187,101 +188,64 @@ def command(
     them, FILE:FUNCTION:NAME is one. Several targets are checked by processes of their own; their
     table begins with what is most suspicious.
 
-    Prints the smallest case that fails, and the command that repeats it. The last line sums up.
+    The first line is the answer. Each problem follows with the line of the code, if it is known,
+    and the command that repeats it; then notes: facts that are usually mistakes.
 
     Exit status: 0 nothing is violated, 1 something is, or the target does not work; 2 the command
     could not do its work, nothing was checked, or a limit came first.
     """
     if list_:
         return _list(options["only"], options["skip"])
+    if about is not None:
+        return _about(about)
     from symmetry.checker.plan import Options
+    from symmetry.cli.outcome import Output
 
+    output = Output(**{name: options.pop(name) for name in _OUTPUT})
     several = {name: options.pop(name) for name in _SEVERAL}
     targets = targets or ("numba",)
     names, left_out = _expand(targets)
     apart = (several[name] for name in ("results", "since", "scheduler"))
-    if line is None and (len(names) > 1 or names != targets or any(apart) or time_limit or memory):
+    if output.line is None and (
+        len(names) > 1 or names != targets or any(apart) or time_limit or memory
+    ):
         if ranks.world() > 1:
             raise click.UsageError("torchrun is for one target, and these may be several.")
         from symmetry.cli.campaign.several import check_several
 
-        return check_several(names, left_out, json=json, output=output, **several)
+        return check_several(names, left_out, output, **several)
     asked = Options(
         **options,
         expected_failures=dict(map(_expectation, expect_failure)),
         expect_units=dict(map(_pin, expect_units)),
         cases=None if case is None else read_cases(case),
     )
-    return _check_one(names[0], asked, not no_explain, Files(json, output, line))
+    return _check_one(names[0], asked, output, explained=not no_explain)
 
 
-def _check_one(name: str, options: Options, explained: bool, files: Files) -> int:
-    """Check one target, print what is found and write the files; return the exit status."""
-    from symmetry.base.files import writable_directory, writable_files
+def _check_one(name: str, options: Options, output: Output, *, explained: bool) -> int:
+    """Check one target, print the answer and write the files; return the exit status."""
+    from symmetry.cli.outcome import conclude
     from symmetry.report.checked import MARKDOWN
 
-    _refuse_one_path(files.json, files.output)
-    writable_files(files.json)
-    if files.output is not None:
-        writable_directory(files.output, MARKDOWN)
-    return _conclude(_check(name, options, explained=explained), files)
+    output.refuse(MARKDOWN)
+    return conclude(*_check(name, options, explained=explained, listing=output.listing), output)
 
 
-def _conclude(found: Checked, files: Files) -> int:
-    """Write the files of a check and say what its verdicts mean; return the exit status."""
-    from symmetry.base.files import write_all
-    from symmetry.checker.verdict import exit_code
-    from symmetry.report.checked import render_checked
-    from symmetry.report.table import line_of
-    from symmetry.report.verdicts import conclusion, last_line, to_json
-
-    contents: dict[Path, str | bytes] = {}
-    if files.json is not None:
-        contents[files.json] = to_json(found)
-    if files.output is not None:
-        contents |= render_checked(found, as_typed()).contents(files.output)
-    write_all(contents)
-    for file in contents:
-        say(f"wrote {file}")
-    if files.line is not None:
-        write_all({files.line: dump({**line_of(found), **used()})})
-    if (code := exit_code(found.verdicts, found.gating)) == FAILED:
-        raise SymmetryError(conclusion(found))
-    say(last_line(found))
-    return code
-
-
-def _refuse_one_path(*paths: Path | None) -> None:
-    """Refuse to write two things to one place."""
-    given = [path.resolve() for path in paths if path is not None]
-    if len({*given}) < len(given):
-        raise click.UsageError("--json and --output are to be different paths.")
-
-
-def _check(name: str, options: Options, *, explained: bool) -> Report:
-    """Check one target; print its verdicts, what failed, and the operation behind it."""
+def _check(
+    name: str, options: Options, *, explained: bool, listing: bool
+) -> tuple[Report, Explained | None]:
+    """Check one target; return the report, and the operation behind its first violation."""
     from symmetry import session
     from symmetry.api import run_plan
-    from symmetry.report.explained import lines
 
     current().enter(name)
     with terminal() as screen:
+        screen.listing = listing
         plan = session.plan_check(name, options)
         report = run_plan(plan, screen)
-    culprit = session.explain_check(plan, report) if explained else None
-    _say_found(report, () if culprit is None else ("", *lines(culprit)))
-    return report
-
-
-def _say_found(found: Checked, explained: Iterable[str] = ()) -> None:
-    """Print what failed, the operation behind it, and the remarks."""
-    from symmetry.report.verdicts import failures, remarks
-
-    for heading, *facts in failures(found):
-        for text in ("", click.style(heading, bold=True), *facts):
-            say(text)
-    for text in (*explained, "", *remarks(found)):
-        say(text)
+        culprit = session.explain_check(plan, report) if explained else None
+    return report, culprit
 
 
 def _expand(given: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -309,6 +273,16 @@ def _list(only: tuple[str, ...], skip: tuple[str, ...]) -> int:
         say(invariant.name)
         for label in ("statement", "reason", "witness", "targets", "compared"):
             say(f"  {label:<10} {getattr(invariant, label)}")
+    return OK
+
+
+def _about(name: str) -> int:
+    """Print what an invariant means; a note is described with the invariant that gives it."""
+    from symmetry.report.answers.invariants import describe
+    from symmetry.targets.kinds import invariants
+
+    for line in describe(name, invariants()):
+        say(line)
     return OK
 
 

@@ -39,6 +39,7 @@ class Screen(progress.Progress):
     """Prints plain lines; shows not what is being done, but which invariants are finished."""
 
     live = False  # whether anybody looks at what is being done
+    listing = False  # whether each verdict is printed as it comes
     _finished = ""  # the last invariant that was said to be finished
 
     def text(self, text: str, err: bool = False) -> None:
@@ -55,7 +56,7 @@ class Screen(progress.Progress):
         """Learn that a target is about to be loaded."""
 
     def begin(self, heading: tuple[str, ...]) -> None:
-        for text in (*heading, ""):
+        for text in (*heading, "") if self.listing else ():
             self.text(text)
 
     def case(
@@ -78,7 +79,8 @@ class Screen(progress.Progress):
 
         style = {"fg": "red"} if verdict.stale else _STYLES[verdict.kind]
         kind = f" {verdict.kind} "
-        self.text(line(verdict).replace(kind, click.style(kind, **style), 1))
+        if self.listing:
+            self.text(line(verdict).replace(kind, click.style(kind, **style), 1))
         if not self.live and self._finished != verdict.invariant:
             self._finished = verdict.invariant
             self.text(f"finished {verdict.invariant}", err=True)

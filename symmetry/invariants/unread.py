@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ def unless_unread(
     a bias, which marks some units only, is made equal as the others are.
     """
 
+    @wraps(measure)
     def judged(start: TrainingStart) -> Measurement:
         found = measure(start)
         if not _accuses(found):
@@ -65,6 +67,7 @@ def unless_initialised(
     first step, whatever units hold, and an optimiser may make full steps of them.
     """
 
+    @wraps(measure)
     def judged(start: TrainingStart) -> Measurement:
         found = measure(start)
         names = _initialised(start) if _accuses(found) else ()

@@ -12,6 +12,7 @@ from typing import Any
 
 from symmetry.base.errors import SymmetryError
 from symmetry.units.state import DTYPES
+from symmetry.units.words import count
 
 EXAMPLES = 100  # for each dtype, where no number is given
 
@@ -115,6 +116,14 @@ class Case:
     def work(self) -> int:
         """The measure of effort that budgets count: n * i * h * iterations."""
         return self.n * self.i * self.h * self.iterations
+
+    def in_words(self) -> str:
+        """Return the case in one line for people."""
+        return (
+            f"{count(self.n, 'sample')}, {count(self.i, 'input')}, {count(self.h, 'hidden unit')}, "
+            f"{count(self.c, 'class', 'classes')}; {count(self.iterations, 'iteration')} at "
+            f"learning rate {self.lr:g}; data {self.data}, weights {self.weights}, seed {self.seed}"
+        )
 
     def to_json(self) -> str:
         """Return the case as one line of JSON; ``parse_case`` reads it back."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -36,6 +37,8 @@ class Statement:
         The meaning of a deviation beyond rounding: it completes "the step ...".
     explained
         What ``explain`` exchanges where it is violated; empty if it has nothing to say.
+    notes
+        Names of the notes that its measure can give.
     """
 
     name: str
@@ -45,6 +48,7 @@ class Statement:
     targets: str = "any activation, loss and elementwise optimiser"
     failure: str = "treats equal units differently"
     explained: Explained = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +82,16 @@ class Invariant(Statement):
     stops: str = ""
     default: bool = True
     rightly: str = ""
+
+    @property
+    def about(self) -> str:
+        """What it says, with examples: the documentation of the module that measures it."""
+        measure: Any = self.measure
+        while (
+            inner := getattr(measure, "func", getattr(measure, "__wrapped__", None))
+        ) is not None:
+            measure = inner
+        return inspect.getdoc(inspect.getmodule(measure)) or ""
 
     def measured(self, start: Any) -> Measurement:
         """Return the measurement on a start; its notes without a name get the invariant's."""

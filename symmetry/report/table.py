@@ -41,7 +41,7 @@ _ENDS = {  # what the messages say of a check that is not whole
 def line_of(checked: Checked) -> dict[str, Any]:
     """Return what is told of a check to the process that checks many targets."""
     table = {
-        "exit_code": exit_code(checked.verdicts),
+        "exit_code": exit_code(checked.verdicts, checked.gating),
         "in_short": conclusion(checked),
         "float32": _kinds(checked, "float32"),
         "float64": _kinds(checked, "float64"),

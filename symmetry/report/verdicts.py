@@ -14,10 +14,10 @@ from symmetry.base import ranks
 from symmetry.base.records import dump
 from symmetry.checker.verdict import Checked, Kind, Verdict, exit_code
 from symmetry.finding.coverage import Unequal
-from symmetry.law.case import Case
 from symmetry.law.measurement import Violation
+from symmetry.law.note import Note
 from symmetry.law.statements import REPEATABLE
-from symmetry.report.filling import command_line, fill_in
+from symmetry.report.filling import command_line
 from symmetry.report.units import layers_record, several, without_units
 from symmetry.units.words import count, in_ulps
 
@@ -123,7 +123,7 @@ def _facts(checked: Checked, verdict: Verdict, others: Sequence[Verdict]) -> Ite
         if violated and violated.rightly:
             leave = f"--skip {verdict.invariant} leaves it out"
             yield "rightly", f"of a step that {violated.rightly}: {leave}"
-        yield "case", "" if rounding else _case_in_words(case)
+        yield "case", "" if rounding else case.in_words()
         more = count(verdict.reruns, "more run")
         if not verdict.repeats:
             yield "again", f"not repeatable: failed in {verdict.failures} of {more}"
@@ -131,7 +131,7 @@ def _facts(checked: Checked, verdict: Verdict, others: Sequence[Verdict]) -> Ite
             yield "again", f"failed in each of {more}"
     if command := command_for(checked.target, verdict, *others):
         yield "reproduce", command
-        yield "next", _next_step(checked, verdict)
+        yield "next", next_step(checked, verdict)
     elif case is not None and verdict.repeats:
         yield "reproduce", f"with the case {case.to_json()}"
 
@@ -176,7 +176,7 @@ def command_for(target: str, verdict: Verdict, *others: Verdict) -> str | None:
     return f"torchrun --nproc-per-node {ranks.world()} -m {line}" if ranks.world() > 1 else line
 
 
-def _next_step(checked: Checked, verdict: Verdict) -> str | None:
+def next_step(checked: Checked, verdict: Verdict) -> str | None:
     """Return the command to try next: it names the operation which splits the units, for example.
 
     None where there is none: without a split, and of an error that more samples do not cure.
@@ -250,12 +250,31 @@ def _idle(checked: Checked) -> Sequence[str]:
     return checked.coverage.without_gradient if checked.coverage is not None else ()
 
 
+def note_line(note: Note) -> str:
+    """Return a note in one line: its name, the line of the user's code, and the fact."""
+    where = f"{note.file}:{note.line}: " if note.file else ""
+    return f"note: {note.name}: {where}{note.text}"
+
+
 def remarks(checked: Checked) -> tuple[str, ...]:
-    """Return what is to be said beside the verdicts, in lines: first what the target warns of."""
-    warnings = (f"warning: {text}" for text in checked.warnings)
+    """Return notes, warnings of the target and conditions of the check, in lines."""
+    notes = map(note_line, checked.notes)
+    return *notes, *_warnings(checked), *checked.remarks, *_limits(checked)
+
+
+def limits(checked: Checked) -> tuple[str, ...]:
+    """Return warnings of the target, and what a check does not cover, in lines."""
+    return *_warnings(checked), *_limits(checked)
+
+
+def _warnings(checked: Checked) -> tuple[str, ...]:
+    return tuple(f"warning: {text}" for text in checked.warnings)
+
+
+def _limits(checked: Checked) -> tuple[str, ...]:
     idle = _idle(checked)
     silent = (f"no gradient reaches {several(idle)}",) if idle else ()
-    return *warnings, *checked.remarks, *silent, *without_units(_layers(checked))
+    return *silent, *without_units(_layers(checked))
 
 
 def last_line(checked: Checked) -> str:
@@ -266,11 +285,6 @@ def last_line(checked: Checked) -> str:
 def to_json(checked: Checked) -> str:
     """Return a whole check for programs; the shape is a promise."""
     return dump(record(checked)) + "\n"
-
-
-def to_html(checked: Checked) -> str:
-    """Return the verdicts of a check as a table, for a notebook; what failed can be unfolded."""
-    return fill_in("table.html.jinja", details, gist, last_line, remarks, checked=checked)
 
 
 def record(checked: Checked) -> dict[str, Any]:
@@ -353,11 +367,3 @@ def _meaning(verdict: Verdict) -> str:
 
 def _ratio(verdict: Verdict) -> str:
     return f"{verdict.ratio:.2g} responses, limit {verdict.threshold:g}"
-
-
-def _case_in_words(case: Case) -> str:
-    return (
-        f"{count(case.n, 'sample')}, {count(case.i, 'input')}, {count(case.h, 'hidden unit')}, "
-        f"{count(case.c, 'class', 'classes')}; {count(case.iterations, 'iteration')} at learning "
-        f"rate {case.lr:g}; data {case.data}, weights {case.weights}, seed {case.seed}"
-    )

@@ -31,7 +31,7 @@ def test_the_step_is_sound(library: str, monkeypatch: pytest.MonkeyPatch, tmp_pa
         monkeypatch.setenv("KERAS_BACKEND", "torch")
     monkeypatch.setenv("DEV", "PYTHON")  # tinygrad's other devices need a compiler or a driver
     step = HERE / f"{library}_step.py:step"
-    done = symmetry("check", step, "--case", f"{CASE}\n{OVERFLOWING}", cwd=tmp_path)
+    done = symmetry("check", "--verbose", step, "--case", f"{CASE}\n{OVERFLOWING}", cwd=tmp_path)
     assert done.status == 0, done.out + done.err
     for invariant in ("clones", "permutation", "samples", "inputs", "classes"):
         assert re.search(rf"symmetry/{invariant} +float32 +(holds|rounding)", done.out)

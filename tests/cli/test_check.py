@@ -76,7 +76,7 @@ def results(folder: Path) -> dict[tuple[str, str], dict]:
 
 def test_the_core_by_default(tmp_path: Path) -> None:
     arguments = ("--exact", "--examples", 10, "--json", "out.json", "--output", "new/reports")
-    finished = symmetry("check", *arguments, cwd=tmp_path)
+    finished = symmetry("check", "--verbose", *arguments, cwd=tmp_path)
     assert finished.status == 0
     assert finished.err.splitlines() == [f"finished {i.name}" for i in CATALOGUE]
     lines = finished.out.splitlines()
@@ -95,11 +95,14 @@ def test_the_core_by_default(tmp_path: Path) -> None:
     ]
     assert len(results(tmp_path)) == 2 * number
     report = (tmp_path / "new/reports/invariants.md").read_text()
-    assert "`symmetry check --exact --examples 10 --json out.json --output new/reports`" in report
+    assert (
+        "`symmetry check --verbose --exact --examples 10 --json out.json --output new/reports`"
+        in report
+    )
 
 
 def test_a_violation_is_told_and_can_be_repeated(folder: Path) -> None:
-    arguments = ("check", "steps:broken", *W2_ROWS, "--json", "out.json")
+    arguments = ("check", "--verbose", "steps:broken", *W2_ROWS, "--json", "out.json")
     finished = process(*arguments, cwd=folder)
     assert finished.status == 1
     lines = finished.out.splitlines()
@@ -116,13 +119,23 @@ def test_a_violation_is_told_and_can_be_repeated(folder: Path) -> None:
 
     command = next(line for line in lines if line.startswith("  reproduce  ")).split(maxsplit=1)[1]
     assert command == result["command"]
-    again = process(*shlex.split(command)[1:], cwd=folder)
+    again = process(*shlex.split(command)[1:], "--verbose", cwd=folder)
     assert again.status == 1
     assert next(line for line in lines if line.startswith("  found")) in again.out.splitlines()
 
 
 def test_the_same_command_prints_the_same_bytes(folder: Path) -> None:
-    arguments = ("check", "steps.py:broken", "--examples", 2, "--only", "*", "--json", "out.json")
+    arguments = (
+        "check",
+        "--verbose",
+        "steps.py:broken",
+        "--examples",
+        2,
+        "--only",
+        "*",
+        "--json",
+        "out.json",
+    )
     first = process(*arguments, cwd=folder)
     record = (folder / "out.json").read_bytes()
     assert process(*arguments, cwd=folder) == first
@@ -136,11 +149,11 @@ def test_own_steps_are_checked_for_symmetry_and_told_how_to_ask_for_more(folder:
         "network/* not checked: add --only '*' if your step is sigmoid, softmax and plain gradient "
         "descent"
     )
-    few = symmetry("check", "steps:sound", "--examples", 4, cwd=folder)
+    few = symmetry("check", "--verbose", "steps:sound", "--examples", 4, cwd=folder)
     assert few.status == 0
     assert note in few.out.splitlines()
     assert f"sound ({2 * len(OWN)} hold)" in few.out
-    all_ = symmetry("check", "steps:sound", "--examples", 4, "--only", "*", cwd=folder)
+    all_ = symmetry("check", "--verbose", "steps:sound", "--examples", 4, "--only", "*", cwd=folder)
     assert all_.status == 0
     assert "not checked" not in all_.out
     number = len(CATALOGUE)
@@ -148,7 +161,16 @@ def test_own_steps_are_checked_for_symmetry_and_told_how_to_ask_for_more(folder:
 
 
 def test_rounding_passes_unless_all_must_hold_exactly(folder: Path) -> None:
-    arguments = ("check", "steps:rounded", *W2_ROWS, "--examples", 10, "--json", "out.json")
+    arguments = (
+        "check",
+        "--verbose",
+        "steps:rounded",
+        *W2_ROWS,
+        "--examples",
+        10,
+        "--json",
+        "out.json",
+    )
     passed = symmetry(*arguments, cwd=folder)
     assert passed.status == 0
     assert passed.out.endswith("\nsound up to rounding (1 rounding)\n")
@@ -163,16 +185,18 @@ def test_rounding_passes_unless_all_must_hold_exactly(folder: Path) -> None:
 
 
 def test_nothing_was_checked(folder: Path) -> None:
-    finished = symmetry("check", "steps:frozen", "--examples", 5, "--json", "out.json", cwd=folder)
+    finished = symmetry(
+        "check", "--verbose", "steps:frozen", "--examples", 5, "--json", "out.json", cwd=folder
+    )
     assert_one_line(finished, "nothing was checked")
     assert "the step returns w1 and w2 as they came" in finished.out.splitlines()
     assert {result["verdict"] for result in results(folder).values()} == {"vacuous"}
-    finished = symmetry("check", "steps:single", "--dtype", "float64", cwd=folder)
+    finished = symmetry("check", "--verbose", "steps:single", "--dtype", "float64", cwd=folder)
     assert_one_line(finished, "nothing was checked: the step takes float32 only")
 
 
 def test_a_step_that_raises(folder: Path) -> None:
-    arguments = ("check", "steps:raises", "--only", "*/pure")
+    arguments = ("check", "--verbose", "steps:raises", "--only", "*/pure")
     finished = symmetry(*arguments, cwd=folder)
     assert finished.status == 1
     assert "error             the step raised ValueError: no (steps.py, line " in finished.out
@@ -182,7 +206,7 @@ def test_a_step_that_raises(folder: Path) -> None:
 
 def test_a_step_that_does_not_repeat_itself(folder: Path) -> None:
     arguments = ("--examples", 10, "--dtype", "float32")
-    finished = symmetry("check", "steps:noisy", *arguments, cwd=folder)
+    finished = symmetry("check", "--verbose", "steps:noisy", *arguments, cwd=folder)
     assert finished.status == 1
     assert "a second run gives another w1" in finished.out
     assert "violated: look at symmetry/repeatable first (" in finished.out.splitlines()[-1]
@@ -192,7 +216,7 @@ def test_a_step_that_does_not_repeat_itself(folder: Path) -> None:
 def test_a_step_that_ends_its_process_passes_nothing_and_hides_nothing(folder: Path) -> None:
     arguments = ("--dtype", "float32", "--examples", 2, "--json", "out.json")
     few = ("--only", "symmetry/pure", "--only", "*/w1-columns", "--only", "symmetry/permutation")
-    finished = process("check", "steps:exits", *few, *arguments, cwd=folder)
+    finished = process("check", "--verbose", "steps:exits", *few, *arguments, cwd=folder)
     assert finished.status == 1
     found = results(folder)
     assert {result["verdict"] for result in found.values()} == {"error"}
@@ -205,10 +229,10 @@ def test_a_step_that_ends_its_process_passes_nothing_and_hides_nothing(folder: P
 
 def test_an_expected_failure(folder: Path) -> None:
     expected = ("--expect-failure", "symmetry/w2-rows=known = see #12")
-    finished = symmetry("check", "steps:broken", *W2_ROWS, *expected, cwd=folder)
+    finished = symmetry("check", "--verbose", "steps:broken", *W2_ROWS, *expected, cwd=folder)
     assert finished.status == 0
     assert "expected failure  known = see #12: after step 1 hidden unit " in finished.out
-    finished = symmetry("check", "steps:sound", *W2_ROWS, *expected, cwd=folder)
+    finished = symmetry("check", "--verbose", "steps:sound", *W2_ROWS, *expected, cwd=folder)
     assert finished.status == 1
     assert "was expected to fail (known = see #12), but" in finished.out
     assert "expected to fail, but not failing: symmetry/w2-rows (1 holds)" in finished.out
@@ -216,7 +240,14 @@ def test_an_expected_failure(folder: Path) -> None:
 
 def test_a_replayed_case_is_run_as_it_is(folder: Path) -> None:
     finished = symmetry(
-        "check", "steps:broken", "--case", CASE.to_json(), "--json", "out.json", cwd=folder
+        "check",
+        "--verbose",
+        "steps:broken",
+        "--case",
+        CASE.to_json(),
+        "--json",
+        "out.json",
+        cwd=folder,
     )
     assert finished.status == 1
     assert finished.out.startswith(f"steps:broken: {len(OWN)} invariants on 1 given case\n")
@@ -229,15 +260,27 @@ def test_a_replayed_case_is_run_as_it_is(folder: Path) -> None:
 def test_cases_come_from_a_file(folder: Path) -> None:
     cases = draw_cases(3, 0)
     (folder / "cases.jsonl").write_text("\n".join(case.to_json() for case in cases) + "\n")
-    finished = symmetry("check", "--only", "*/pure", "--case", "cases.jsonl", cwd=folder)
+    finished = symmetry(
+        "check", "--verbose", "--only", "*/pure", "--case", "cases.jsonl", cwd=folder
+    )
     assert finished.status == 0
     assert finished.out.startswith("numba: 1 invariant on 6 given cases\n")
     arguments = ("--only", "*/pure", "--case", "cases.jsonl", "--dtype", "float64")
-    assert " on 3 given cases\n" in symmetry("check", *arguments, cwd=folder).out
+    assert " on 3 given cases\n" in symmetry("check", "--verbose", *arguments, cwd=folder).out
 
 
 def test_another_seed_and_number_of_examples(folder: Path) -> None:
-    arguments = ("check", "steps:sound", "--only", "*/pure", "--seed", 5, "--examples", 3)
+    arguments = (
+        "check",
+        "--verbose",
+        "steps:sound",
+        "--only",
+        "*/pure",
+        "--seed",
+        5,
+        "--examples",
+        3,
+    )
     finished = symmetry(*arguments, "--json", "out.json", cwd=folder)
     assert finished.out.startswith(
         "steps:sound: 1 invariant on 3 cases in float32 and in float64, "
@@ -273,7 +316,16 @@ EXPECTED = (
 
 def test_a_pattern_stands_for_each_target_that_the_file_defines(folder: Path) -> None:
     (folder / "models.py").write_text(MODELS)
-    arguments = ("check", "models.py:train_*", *W2_ROWS, "--json", "out.json", "--output", ".")
+    arguments = (
+        "check",
+        "--verbose",
+        "models.py:train_*",
+        *W2_ROWS,
+        "--json",
+        "out.json",
+        "--output",
+        ".",
+    )
     finished = symmetry(*arguments, cwd=folder)
     assert finished.status == 1
     assert finished.out.splitlines()[-10:] == [
@@ -299,7 +351,7 @@ def test_a_pattern_stands_for_each_target_that_the_file_defines(folder: Path) ->
 
 def test_the_other_targets_are_checked_whatever_becomes_of_one(folder: Path) -> None:
     arguments = ("nowhere:step", "steps:frozen", "steps:sound", "--only", "*/pure")
-    finished = symmetry("check", *arguments, "--examples", 2, cwd=folder)
+    finished = symmetry("check", "--verbose", *arguments, "--examples", 2, cwd=folder)
     assert finished.status == 2
     lines = finished.out.splitlines()
     assert lines[-1] == "3 targets: 1 sound, 2 not checked"
@@ -309,17 +361,19 @@ def test_the_other_targets_are_checked_whatever_becomes_of_one(folder: Path) -> 
 
 
 def test_the_list(tmp_path: Path) -> None:
-    text = symmetry("check", "--list", cwd=tmp_path).out
+    text = symmetry("check", "--verbose", "--list", cwd=tmp_path).out
     for invariant in CATALOGUE:
         assert f"{invariant.name}\n  statement  {invariant.statement}\n" in text
         for value in (invariant.reason, invariant.witness, invariant.targets, invariant.compared):
             assert value in text
-    both = symmetry("check", "--list", "--only", "training/moves", "--only", "*/pure", cwd=tmp_path)
+    both = symmetry(
+        "check", "--verbose", "--list", "--only", "training/moves", "--only", "*/pure", cwd=tmp_path
+    )
     assert [line for line in both.out.splitlines() if not line.startswith(" ")] == [
         "symmetry/pure",
         "training/moves",
     ]
-    some = symmetry("check", "--list", "--only", "*/pure", cwd=tmp_path).out
+    some = symmetry("check", "--verbose", "--list", "--only", "*/pure", cwd=tmp_path).out
     assert some.startswith("symmetry/pure\n")
     assert len(some.splitlines()) == 6
 
@@ -365,7 +419,7 @@ def test_what_cannot_be_done_is_said_in_one_line(
 
 
 def test_an_interruption_leaves_the_verdicts_that_there_are(folder: Path) -> None:
-    arguments = ("check", "steps:slow", "--json", "out.json", "--output", ".")
+    arguments = ("check", "--verbose", "steps:slow", "--json", "out.json", "--output", ".")
     started = subprocess.Popen(
         [*SYMMETRY, *arguments],
         cwd=folder,
@@ -389,7 +443,7 @@ def test_an_interruption_leaves_the_verdicts_that_there_are(folder: Path) -> Non
 def test_a_terminal_gets_colours_and_a_bar(folder: Path) -> None:
     pty = pytest.importorskip("pty")
     ours, theirs = pty.openpty()
-    arguments = ("check", "steps:broken", *W2_ROWS, "--examples", "3")
+    arguments = ("check", "--verbose", "steps:broken", *W2_ROWS, "--examples", "3")
     started = subprocess.Popen(
         [*SYMMETRY, *arguments],
         cwd=folder,
@@ -421,7 +475,7 @@ def _read(terminal: int) -> bytes:
 
 def test_torch_splits_its_units_by_rounding_and_keeps_to_the_formulas(tmp_path: Path) -> None:
     """On processors whose kernels do not, there is nothing to see."""
-    arguments = ("check", "torch", "--dtype", "float32", "--examples", 10)
+    arguments = ("check", "--verbose", "torch", "--dtype", "float32", "--examples", 10)
     finished = symmetry(*arguments, "--json", "out.json", cwd=tmp_path)
     assert finished.status == 0
     verdicts = {name: result["verdict"] for (name, _), result in results(tmp_path).items()}
@@ -432,10 +486,12 @@ def test_torch_splits_its_units_by_rounding_and_keeps_to_the_formulas(tmp_path: 
 
 def test_the_culprit_of_a_violation_is_named(folder: Path) -> None:
     options = ("--examples", "5", "--dtype", "float32", "--only", "symmetry/clones")
-    finished = symmetry("check", "steps.py:broken", *options, cwd=folder)
+    finished = symmetry("check", "--verbose", "steps.py:broken", *options, cwd=folder)
     assert finished.status == 1
     assert "because of multiply, steps.py:7" in finished.out
     assert "  w2[-1] *= 1.5" in finished.out
-    finished = symmetry("check", "steps.py:broken", *options, "--no-explain", cwd=folder)
+    finished = symmetry(
+        "check", "--verbose", "steps.py:broken", *options, "--no-explain", cwd=folder
+    )
     assert finished.status == 1
     assert "because of" not in finished.out

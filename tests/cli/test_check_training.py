@@ -40,7 +40,7 @@ def folder(tmp_path):
 
 def check(folder, *arguments):
     return subprocess.run(
-        [sys.executable, "-m", "symmetry", "check", *arguments],
+        [sys.executable, "-m", "symmetry", "check", "--verbose", *arguments],
         cwd=folder,
         capture_output=True,
         text=True,

@@ -22,6 +22,7 @@ Capture = pytest.CaptureFixture[str]
 
 def test_a_pipe_gets_plain_lines_and_what_is_finished_beside(capsys: Capture) -> None:
     plain = Screen()
+    plain.listing = True
     plain.begin(("mine: 2 invariants",))
     for dtype in ("float32", "float64"):
         plain.case(HOLDS.invariant, dtype, 1, 2)  # shows nothing
@@ -41,6 +42,7 @@ def test_styles_are_taken_off_where_there_is_no_terminal(capsys: Capture) -> Non
 
 def test_silence(capsys: Capture) -> None:
     silent = Silent()
+    silent.listing = True
     silent.begin(("mine",))
     silent.verdict(HOLDS)
     assert capsys.readouterr().out == ""

@@ -34,7 +34,9 @@ def run(folder, *arguments):
 
 
 def test_a_sound_script_passes_and_leaves_nothing(folder):
-    done = run(folder, "check", "train.py", "--json", "found.json", "--", "--epochs", "1")
+    done = run(
+        folder, "check", "--verbose", "train.py", "--json", "found.json", "--", "--epochs", "1"
+    )
     assert done.status == 0, done
     assert done.out.splitlines()[0].startswith("train.py --epochs 1: ")
     assert "epoch 0" not in done.out + done.err
@@ -59,7 +61,17 @@ def test_a_sound_script_passes_and_leaves_nothing(folder):
 def test_a_broken_script_is_violated_and_explained(folder):
     (folder / "package").mkdir()
     (folder / "train.py").rename(folder / "package" / "train.py")
-    done = run(folder, "check", "-m", "package.train", "--only", "symmetry/clones", "--", "--bug")
+    done = run(
+        folder,
+        "check",
+        "--verbose",
+        "-m",
+        "package.train",
+        "--only",
+        "symmetry/clones",
+        "--",
+        "--bug",
+    )
     assert done.status == 1, done
     line = 1 + scripts.PLAIN.splitlines().index(
         "                net.first.weight.grad[:-1] *= 2  # here"
@@ -93,7 +105,7 @@ def test_units_of_a_module_are_explained_and_expected(folder):
     assert done.status == 0, done
     assert "rounding of float64" in done.out
     pinned = ("--only", "training/units", "--expect-units", "first=7")
-    done = run(folder, "check", *words, *pinned, "--", "--epochs", "1")
+    done = run(folder, "check", "--verbose", *words, *pinned, "--", "--epochs", "1")
     assert done.status == 1, done
     assert "first is to have 7 equal units, found 6 in first units" in done.out
     assert "training/units --expect-units first=7 --dtype float32 -- --epochs 1" in done.out
@@ -137,7 +149,7 @@ def test_a_script_that_misbehaves_is_an_error(folder, line, message):
     text = scripts.PLAIN.replace("parser = ", f"{line}\nparser = ", 1)
     (folder / "train.py").write_text(text)
     short = ("--timeout", "3") if "while" in line else ()
-    done = run(folder, "check", "train.py", *short, "--only", "training/moves")
+    done = run(folder, "check", "--verbose", "train.py", *short, "--only", "training/moves")
     assert done.status == 1, done
     assert message in done.out
 
@@ -146,7 +158,7 @@ def test_what_it_printed_last_is_shown_with_an_error(folder):
     text = scripts.PLAIN.replace("optimizer.step()", "raise ValueError('no')", 1)
     text = text.replace("optimizer.zero_grad()", "print('about to fail'); optimizer.zero_grad()")
     (folder / "train.py").write_text(text)
-    done = run(folder, "check", "train.py", "--only", "training/moves")
+    done = run(folder, "check", "--verbose", "train.py", "--only", "training/moves")
     assert done.status == 1, done
     assert "train.py raised ValueError: no (train.py, line " in done.out
     assert done.err.splitlines()[0] == "about to fail"
@@ -169,7 +181,7 @@ def waiting(folder):
     temporary = folder.parent / "temporary"
     pids = temporary / "pids"
     process = subprocess.Popen(
-        [*INTERRUPTIBLE, "check", "train.py", "--only", "training/moves"],
+        [*INTERRUPTIBLE, "check", "--verbose", "train.py", "--only", "training/moves"],
         cwd=folder,
         env=environment(TMPDIR=str(temporary), PIDS=str(pids)),
         stdout=subprocess.PIPE,
@@ -220,6 +232,6 @@ def test_processes_that_a_script_starts_end_with_it(folder, monkeypatch):
     (folder / "waits.py").write_text(WAITS)
     pids = folder.parent / "temporary" / "pids"
     monkeypatch.setenv("PIDS", str(pids))
-    done = run(folder, "check", "train.py", "--only", "symmetry/repeatable")
+    done = run(folder, "check", "--verbose", "train.py", "--only", "symmetry/repeatable")
     assert done.status == 0, done
     assert not any(map(is_alive, map(int, pids.read_text().split())))

@@ -9,18 +9,23 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import click
 
 from symmetry.base.errors import SymmetryError
 from symmetry.base.folders import TemporaryFolder
 from symmetry.base.processes import command
 from symmetry.cli.options import as_typed, typed_options
 from symmetry.cli.screen import current, say
+
+if TYPE_CHECKING:
+    from symmetry.cli.outcome import Output
 
 _OURS = ("jobs", "results", "since", "scheduler", "json", "output", "in_process", "line", "script")
 Line = dict[str, Any]
@@ -67,37 +72,65 @@ class Work:
 def check_several(
     names: Sequence[str],
     left_out: Sequence[str],
+    to: Output,
     *,
-    json: Path | None,
-    output: Path | None,
     since: Path | None,
     **how: Any,
 ) -> int:
     """Check the targets of these names; print and write their table, and return the exit status."""
-    from symmetry.base.files import writable_directory, writable_files, write_all
     from symmetry.report import table
 
-    writable_files(json)
-    if output is not None:
-        writable_directory(output, table.MARKDOWN)
+    to.refuse(table.MARKDOWN)
+    if not to.text and (since is not None or how["results"] is not None):
+        raise click.UsageError("--results and --since are for the format text.")
     before = read_lines(since) if since is not None else {}
-    lines = check_all(names, Work(typed_options(_OURS), str(Path.cwd())), **how)
+    work = Work(typed_options(_OURS), str(Path.cwd()))
+    printed: dict[str, str] = {}
+    show = (lambda _, text: say(text)) if to.text else printed.__setitem__
+    lines = check_all(names, work, show=show, **how)
+    if to.text:
+        _print_table(lines, left_out, since, before)
+    else:
+        _print_merged(lines, printed, to.format_)
+    contents: dict[Path, str | bytes] = {}
+    if to.json is not None:
+        contents[to.json] = table.table_json(lines)
+    if to.output is not None:
+        contents |= table.render_models(lines, left_out, as_typed()).contents(to.output)
+    to.write(contents)
+    if to.text:
+        say(table.sum_up(lines))
+    return table.worst_code(lines)
+
+
+def _print_table(
+    lines: Sequence[Line],
+    left_out: Sequence[str],
+    since: Path | None,
+    before: Mapping[str, Line],
+) -> None:
+    """Print a line for each target; with ``since``, for each that has changed."""
+    from symmetry.report import table
+
     shown = table.by_suspicion(lines)
     if since is not None:
         shown = table.changed(shown, before)
         say(f"{len(shown)} of {len(lines)} targets have changed since {since}")
     for text in (*table.table_lines(shown, left_out), ""):
         say(text)
-    contents: dict[Path, str | bytes] = {}
-    if json is not None:
-        contents[json] = table.table_json(lines)
-    if output is not None:
-        contents |= table.render_models(lines, left_out, as_typed()).contents(output)
-    write_all(contents)
-    for file in contents:
-        say(f"wrote {file}")
-    say(table.sum_up(lines))
-    return table.worst_code(lines)
+
+
+def _print_merged(lines: Sequence[Line], printed: Mapping[str, str], format_: str) -> None:
+    """Print what the processes have printed in one format as one text."""
+    from symmetry.report.formats.formats import merge
+    from symmetry.report.table import table_json
+
+    if format_ == "json":
+        say(table_json(lines).rstrip("\n"))
+        return
+    failed = [(line["trainer"], line["error"]) for line in lines if "error" in line]
+    texts = [printed[line["target"]].rstrip("\n") for line in lines if "error" not in line]
+    say(merge(format_, texts, failed))
 
 
 def check_all(
@@ -107,11 +140,12 @@ def check_all(
     jobs: int,
     results: Path | None,
     scheduler: str | None,
+    show: Callable[[str, str], None],
 ) -> list[Line]:
     """Check targets side by side; return their lines, in the order of the targets.
 
     Each line is appended to ``results`` as soon as it is there. Targets that have a line there are
-    not checked again.
+    not checked again. ``show`` gets each other target and what its process has printed.
     """
     known = read_lines(results) if results is not None and results.exists() else {}
     missing = [target for target in targets if target not in known]
@@ -124,7 +158,7 @@ def check_all(
             known[line["target"]] = line
             if results is not None:
                 _append(results, line)
-            say(text)
+            show(line["target"], text)
             current().doing("targets", number, len(missing))
     return [known[target] for target in targets]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import wraps
 
 from symmetry.law.measurement import Measurement, Violation
 from symmetry.law.note import Note
@@ -62,6 +63,7 @@ Law = Callable[[Epochs], Judgement]
 def measured(law: Law) -> Callable[[TrainingStart], Measurement]:
     """Return the measure of a law: all of them look at one run over whole epochs."""
 
+    @wraps(law)
     def measure(start: TrainingStart) -> Measurement:
         epochs = start.target.epochs(start.seed)
         if epochs is None:

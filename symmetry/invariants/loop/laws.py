@@ -25,6 +25,7 @@ LAWS: tuple[tuple[Law, Statement], ...] = (
             witness="an update",
             targets=_SCRIPTS,
             failure=_FAILURE,
+            notes=("loop/eval-mode", "loop/frozen"),
         ),
     ),
     (
@@ -36,6 +37,7 @@ LAWS: tuple[tuple[Law, Statement], ...] = (
             witness="a loader whose batches lead to no backward",
             targets=_SCRIPTS,
             failure=_FAILURE,
+            notes=("loop/overlap",),
         ),
     ),
     (
@@ -47,6 +49,7 @@ LAWS: tuple[tuple[Law, Statement], ...] = (
             witness="a state that is restored or saved",
             targets=_SCRIPTS,
             failure=_FAILURE,
+            notes=("loop/checkpoint", "loop/average", "loop/average-buffers"),
         ),
     ),
     (
@@ -58,6 +61,7 @@ LAWS: tuple[tuple[Law, Statement], ...] = (
             witness="a DataLoader, or a seed",
             targets=_SCRIPTS,
             failure=_FAILURE,
+            notes=("loop/shuffle",),
         ),
     ),
     (
@@ -80,6 +84,7 @@ LAWS: tuple[tuple[Law, Statement], ...] = (
             witness="a backward",
             targets=_SCRIPTS,
             failure=_FAILURE,
+            notes=("loop/window", "loop/accumulation", "loop/schedule"),
         ),
     ),
     (

@@ -109,7 +109,7 @@ def test_a_limit_keeps_the_verdicts_until_then(
 
 def test_what_needs_equal_units_can_be_left_out(folder: Path) -> None:
     few = ("--skip", "symmetry/w*", "--examples", 1, "--dtype", "float32")
-    finished = symmetry("check", "zoo.py:sound", "--fast", *few, cwd=folder)
+    finished = symmetry("check", "zoo.py:sound", "--fast", "--verbose", *few, cwd=folder)
     assert "symmetry/pure" in finished.out
     assert "symmetry/clones" not in finished.out
     assert "symmetry/permutation" not in finished.out

@@ -32,7 +32,9 @@ TWO = ("--only", "symmetry/w1-columns", "--only", "symmetry/permutation", "--onl
 
 
 def check(step: str, *arguments: object, cwd: Path, **changes: str) -> Finished:
-    return symmetry("check", f"tests.cli.misbehaving:{step}", *arguments, cwd=cwd, **changes)
+    return symmetry(
+        "check", "--verbose", f"tests.cli.misbehaving:{step}", *arguments, cwd=cwd, **changes
+    )
 
 
 @pytest.mark.parametrize(
@@ -102,7 +104,7 @@ def test_threads_without_work_sleep_unless_the_user_says_otherwise(
 def test_a_training_that_misbehaves_ends_its_check(training: str, tmp_path: Path) -> None:
     name = f"tests.cli.misbehaving_trainings:{training}"
     few = ("--only", "symmetry/repeatable", "--only", "training/moves", "--only", "*/zero-rate")
-    finished = symmetry("check", name, *few, "--timeout", 3, cwd=tmp_path)
+    finished = symmetry("check", "--verbose", name, *few, "--timeout", 3, cwd=tmp_path)
     assert finished.status == 1, finished
     assert "Traceback" not in finished.out + finished.err
     lines = [line.split(maxsplit=3) for line in finished.out.splitlines()[3:7]]
@@ -164,7 +166,7 @@ def test_a_target_that_never_returns_is_given_up_after_its_first_call(tmp_path: 
 )
 def test_a_target_that_cannot_be_imported(text: str, found: str, tmp_path: Path) -> None:
     (tmp_path / "target.py").write_text(text)
-    assert_one_line(symmetry("check", "target.py:step", *FEW, cwd=tmp_path), found)
+    assert_one_line(symmetry("check", "--verbose", "target.py:step", *FEW, cwd=tmp_path), found)
     (tmp_path / "other.py").write_text("def step(x, y, w1, w2, lr):\n    return w1 + 1, w2 + 1\n")
     several = ("check", "target.py:step", "other.py:step", *TWO, *FEW)
     finished = symmetry(*several, cwd=tmp_path)

@@ -1,0 +1,146 @@
+"""The outcome of a check on the screen and in files, and the exit status that it means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from symmetry.base.errors import FAILED, FOUND, OK, SymmetryError
+from symmetry.base.memory import used
+from symmetry.base.records import dump
+from symmetry.cli.options import as_typed
+from symmetry.cli.screen import say
+
+if TYPE_CHECKING:
+    from symmetry.checker.verdict import Checked
+    from symmetry.explanation.explained import Explained
+
+_COLORS = {OK: "green", FOUND: "red", FAILED: "yellow"}
+
+
+@dataclass(frozen=True)
+class Output:
+    """How a check is printed, and where it is written.
+
+    Attributes
+    ----------
+    verbose
+        Whether every verdict is printed.
+    format_
+        The format of the printed result.
+    json
+        File of the verdicts.
+    output
+        Directory of the Markdown report.
+    line
+        File of the line that a process sends to the one that checks several targets.
+    """
+
+    verbose: bool
+    format_: str
+    json: Path | None
+    output: Path | None
+    line: Path | None = None
+
+    @property
+    def text(self) -> bool:
+        """Whether the result is printed for people."""
+        return self.format_ == "text"
+
+    @property
+    def listing(self) -> bool:
+        """Whether each verdict is printed as it comes."""
+        return self.verbose and self.text
+
+    def refuse(self, report: str) -> None:
+        """Refuse files that cannot be written, before anything is checked."""
+        from symmetry.base.files import writable_directory, writable_files
+
+        if self.json and self.output and self.json.resolve() == self.output.resolve():
+            raise click.UsageError("--json and --output are to be different paths.")
+        writable_files(self.json)
+        if self.output is not None:
+            writable_directory(self.output, report)
+
+    def write(self, contents: Mapping[Path, str | bytes]) -> None:
+        """Write files and print their names: beside the result, if programs read that."""
+        from symmetry.base.files import write_all
+
+        write_all(contents)
+        for file in contents:
+            say(f"wrote {file}", err=not self.text)
+
+
+def conclude(checked: Checked, explained: Explained | None, output: Output) -> int:
+    """Print a check, write its files, and return the exit status.
+
+    Raises
+    ------
+    SymmetryError
+        If the check proved nothing.
+    """
+    from symmetry.checker.verdict import exit_code
+    from symmetry.report.formats.formats import render
+    from symmetry.report.verdicts import conclusion, last_line
+
+    if not output.text:
+        say(render(output.format_, checked, explained))
+    elif output.verbose:
+        _print_details(checked, explained)
+    else:
+        _print_answer(checked, explained)
+    _write(checked, output)
+    code = exit_code(checked.verdicts, checked.gating)
+    if code == FAILED:
+        raise SymmetryError(conclusion(checked))
+    if output.listing:
+        say(last_line(checked))
+    return code
+
+
+def _print_answer(checked: Checked, explained: Explained | None) -> None:
+    """Print the answer; the first lines of problems stand out on a terminal."""
+    from symmetry.checker.verdict import exit_code
+    from symmetry.report.answers.answer import blocks
+
+    code = exit_code(checked.verdicts, checked.gating)
+    (headline,), *others, rest = blocks(checked, explained)
+    say(click.style(headline, bold=True, fg=_COLORS[code]))
+    for first, *more in others:
+        for text in ("", click.style(first, bold=True), *more):
+            say(text)
+    for text in ("", *rest) if rest else ():
+        say(text)
+
+
+def _print_details(checked: Checked, explained: Explained | None) -> None:
+    """Print all that is known of failures, behind the table of verdicts."""
+    from symmetry.report.explained import lines
+    from symmetry.report.verdicts import failures, remarks
+
+    for heading, *facts in failures(checked):
+        for text in ("", click.style(heading, bold=True), *facts):
+            say(text)
+    for text in (*(() if explained is None else ("", *lines(explained))), "", *remarks(checked)):
+        say(text)
+
+
+def _write(checked: Checked, output: Output) -> None:
+    """Write the files that were asked for."""
+    from symmetry.base.files import write_all
+    from symmetry.report.checked import render_checked
+    from symmetry.report.table import line_of
+    from symmetry.report.verdicts import to_json
+
+    contents: dict[Path, str | bytes] = {}
+    if output.json is not None:
+        contents[output.json] = to_json(checked)
+    if output.output is not None:
+        contents |= render_checked(checked, as_typed()).contents(output.output)
+    output.write(contents)
+    if output.line is not None:
+        write_all({output.line: dump({**line_of(checked), **used()})})

@@ -1,0 +1,102 @@
+"""The answer of a check, as a person reads it: problems first, then notes, then what was tested."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+from symmetry.base.errors import FAILED, FOUND
+from symmetry.checker.verdict import Checked, Verdict, exit_code
+from symmetry.explanation.explained import Explained
+from symmetry.report.answers.problems import Problem, problems
+from symmetry.report.filling import fill_in
+from symmetry.report.verdicts import conclusion, details, gist, limits, note_line
+from symmetry.units.words import count
+
+_JUDGED = ("holds", "violated", "rounding", "expected failure", "error")
+
+
+def lines(checked: Checked, explained: Explained | None = None) -> Iterator[str]:
+    """Yield what a check prints, with an empty line between two blocks."""
+    first, *others = filter(None, blocks(checked, explained))
+    yield from first
+    for block in others:
+        yield from ("", *block)
+
+
+def blocks(checked: Checked, explained: Explained | None = None) -> Iterator[tuple[str, ...]]:
+    """Yield the answer in one line, each problem, the notes, and the rest."""
+    found = problems(checked, explained)
+    yield (headline(checked, found),)
+    yield from (tuple(problem_lines(problem)) for problem in found)
+    notes = tuple(note_line(note) for note in checked.notes if note not in checked.gating)
+    if notes:
+        yield notes
+    yield (*limits(checked), *_rest(checked.verdicts))
+
+
+def to_html(checked: Checked) -> str:
+    """Return a check for a notebook: the answer, then a table of all verdicts to unfold."""
+    answer = "\n".join(lines(checked))
+    return fill_in("table.html.jinja", details, gist, checked=checked, answer=answer)
+
+
+def headline(checked: Checked, found: tuple[Problem, ...]) -> str:
+    """Return the answer in one line: the target, the number of problems, and of checks.
+
+    A check that proved nothing fails with its reason in an error, which is not repeated here.
+    """
+    judged = {v.invariant for v in checked.verdicts if v.kind in _JUDGED}
+    code = exit_code(checked.verdicts, checked.gating)
+    answer = count(len(found), "problem") if code == FOUND else conclusion(checked)
+    if code == FAILED:
+        answer = answer.partition(":")[0]
+    return f"{checked.target}: {answer} ({count(len(judged), 'check')})"
+
+
+def problem_lines(problem: Problem) -> Iterator[str]:
+    """Yield a problem: its sentence begins with the line of the code, if that is known."""
+    yield problem.sentence
+    if problem.source:
+        yield f"      {problem.source}"
+    if problem.certainty:
+        yield f"  {problem.certainty}"
+    names = ", ".join(problem.invariants)
+    facts = [("found by", f"{names}, {problem.where}" if problem.where else names)]
+    facts += [*problem.facts, ("repeat", problem.repeat), ("more", problem.more)]
+    yield from (f"  {label:<9} {text}" for label, text in facts if text)
+
+
+def _rest(verdicts: Iterable[Verdict]) -> Iterator[str]:
+    """Count the verdicts of each kind; name those not tested, with a reason to act on."""
+    kinds: dict[str, set[str]] = {}
+    for verdict in verdicts:
+        kinds.setdefault(verdict.kind, set()).add(verdict.invariant)
+    settled = set(chain.from_iterable(kinds.get(kind, ()) for kind in _JUDGED))
+    reasons = {
+        v.invariant: v.message
+        for v in verdicts
+        if v.kind == "vacuous" and not v.stale and v.invariant not in settled
+    }
+    yield from (f"not tested: {name}: {reason}" for name, reason in reasons.items())
+    failed = kinds.get("violated", set()) | kinds.get("error", set())
+    holding = kinds.get("holds", set()) - failed
+    rounding = kinds.get("rounding", set()) - failed - holding
+    expected = kinds.get("expected failure", set()) - failed
+    idle = kinds.get("not applicable", set()) - settled
+    parts = []
+    if holding:
+        parts.append(f"{count(len(holding), 'check')} {_verb(holding, 'holds', 'hold')}.")
+    if rounding:
+        verb = _verb(rounding, "differs", "differ")
+        parts.append(f"{count(len(rounding), 'check')} {verb} by rounding alone.")
+    if expected:
+        parts.append(f"{len(expected)} {_verb(expected, 'fails', 'fail')} as expected.")
+    if idle:
+        parts.append(f"{len(idle)} {_verb(idle, 'does', 'do')} not apply: --verbose")
+    if parts:
+        yield " ".join(parts)
+
+
+def _verb(names: set[str], one: str, several: str) -> str:
+    return one if len(names) == 1 else several

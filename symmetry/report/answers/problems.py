@@ -1,0 +1,218 @@
+"""The problems of a check: verdicts of one cause together, each in plain words.
+
+A problem is described as a reader would: the line of the code that is wrong, how sure that is, and
+the command that repeats it. Terminal, pytest and the formats of CI systems render these records.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from symmetry.checker.verdict import Checked, Verdict
+from symmetry.explanation.explained import Culprit, Explained
+from symmetry.law.measurement import Violation
+from symmetry.report.filling import command_line
+from symmetry.report.verdicts import command_for, next_step
+
+_WORDS = ((1e9, "billion"), (1e6, "million"))
+_RAISED_AT = re.compile(r"(.*) \((.+), line (\d+)\)", re.DOTALL)  # how an error names its line
+_WRITTEN = {"float32": "as written", "float64": "in float64"}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Verdicts of one cause.
+
+    Attributes
+    ----------
+    text
+        A description in one or two sentences, without the line.
+    continues
+        Whether the text goes on where a line of the code is the subject: ``treats ...``.
+    file, line, source
+        The line of the user's code, if it is known.
+    certainty
+        How sure this is; empty if the text says it.
+    invariants
+        Names of the violated invariants.
+    where
+        The dtypes in which they are violated, if they hold in the other one.
+    repeat, more
+        Commands: one repeats the failure, one shows more; empty if there is none.
+    facts
+        Further lines: a label and a text each.
+    """
+
+    text: str
+    invariants: tuple[str, ...]
+    file: str | None = None
+    line: int | None = None
+    source: str = ""
+    certainty: str = ""
+    where: str = ""
+    repeat: str = ""
+    more: str = ""
+    facts: tuple[tuple[str, str], ...] = ()
+    continues: bool = False
+
+    @property
+    def place(self) -> str:
+        """``file:line``; empty if the line is not known."""
+        if self.file and self.line:
+            return f"{self.file}:{self.line}"
+        return self.file or ""
+
+    @property
+    def sentence(self) -> str:
+        """The text behind its line; it is the rest of a sentence if it begins with a verb."""
+        if not self.place:
+            return self.text
+        return f"{self.place} {self.text}" if self.continues else f"{self.place}: {self.text}"
+
+
+def problems(checked: Checked, explained: Explained | None = None) -> tuple[Problem, ...]:
+    """Return the problems of a check, the first violated one first.
+
+    ``explained`` is the explanation of its first violation that has one.
+    """
+    culprit = explained.culprits[0] if explained is not None and explained.culprits else None
+    groups: dict[object, list[Verdict]] = {}
+    for verdict in checked.verdicts:
+        if verdict.gates:
+            groups.setdefault(_cause(verdict), []).append(verdict)
+    found = [_problem(checked, verdicts, culprit) for verdicts in groups.values()]
+    notes = tuple(
+        Problem(note.text, (note.name,), file=note.file, line=note.line) for note in checked.gating
+    )
+    return (*found, *notes)
+
+
+def _cause(verdict: Verdict) -> object:
+    """Return what verdicts of one cause share.
+
+    Equal units that are told apart violate several invariants; an error is the same everywhere. A
+    two-layer step has a smallest case of its own for each verdict.
+    """
+    if verdict.kind == "error":
+        return verdict.message
+    if verdict.stale or verdict.about.drawn:
+        return verdict.invariant
+    if verdict.about.explained == "units":
+        return "units"
+    return (verdict.file, verdict.line) if verdict.file else verdict.invariant
+
+
+def _problem(checked: Checked, verdicts: Sequence[Verdict], culprit: Culprit | None) -> Problem:
+    first = verdicts[0]
+    names = tuple(dict.fromkeys(verdict.invariant for verdict in verdicts))
+    others = [v for v in verdicts[1:] if v.invariant == first.invariant]
+    repeat = command_for(checked.target, first, *others) or ""
+    more = (next_step(checked, first) or "") if repeat else ""
+    if first.kind == "error":
+        return _error(first, names, repeat, more)
+    if first.stale:
+        text = f"{first.invariant} was expected to fail ({first.reason}), but it does not"
+        return Problem(text, names, certainty="Remove the expectation.")
+    known = culprit if first.about.explained else None
+    violation = first.violation
+    file, line = (first.file, first.line) if known is None else (known.file, known.line)
+    text, continues = _sentence(verdicts, located=bool(file))
+    return Problem(
+        text,
+        names,
+        file=file or None,
+        line=line or None,
+        source=known.source if known else "",
+        certainty=_certainty(verdicts),
+        where=_where(checked, verdicts),
+        repeat=repeat,
+        more=more or (command_line("explain", checked.target) if known and repeat else ""),
+        facts=() if violation is None else tuple(_facts(first, known)),
+        continues=continues,
+    )
+
+
+def _error(verdict: Verdict, names: tuple[str, ...], repeat: str, more: str) -> Problem:
+    """Return an error; the target's own message says the most, and may end with its line."""
+    subject = "the step does not work" if verdict.about.drawn else "the training fails"
+    message, file, line = verdict.message, None, None
+    if at := _RAISED_AT.fullmatch(message):
+        message, file, line = at[1], at[2], int(at[3])
+    text = f"{subject}: {message}"
+    return Problem(text, names, file=file, line=line, repeat=repeat, more=more)
+
+
+def _sentence(verdicts: Sequence[Verdict], *, located: bool) -> tuple[str, bool]:
+    """Return the description of a violation, and whether a line of the code is its subject."""
+    clones = next((v for v in verdicts if v.violation and "clones" in v.invariant), verdicts[0])
+    violation, about = clones.violation, clones.about
+    if about.explained == "units" and violation is not None:
+        pair = _pair(violation, drawn=about.drawn)
+        return (f"treats {pair}", True) if located else (f"the {about.noun} treats {pair}", False)
+    if about.explained and located:
+        return about.failure, True
+    return verdicts[0].message, False
+
+
+def _pair(violation: Violation, *, drawn: bool) -> str:
+    """Name the odd unit and a usual one; the whole group where single units were not compared."""
+    group = violation.group or "equal units"
+    if violation.units is None:
+        return f"{group} differently"
+    odd, usual = violation.units
+    if drawn:
+        return f"hidden unit {odd} differently from hidden unit {usual}"
+    return f"unit {odd} of {group} differently from unit {usual}"
+
+
+def _certainty(verdicts: Sequence[Verdict]) -> str:
+    """Return how many times the deviation exceeds rounding; empty where nothing is measured so."""
+    measured = [v for v in verdicts if v.ratio is not None and v.threshold]
+    if not measured:
+        return ""
+    worst = max(measured, key=lambda verdict: verdict.ratio or 0.0)
+    doing = {"units": "Renumbering these equal units", "samples": "Rearranging the samples"}
+    subject = doing.get(worst.about.explained, "This")
+    return (
+        f"{subject} changes the {worst.about.noun} by {_times(worst.ratio or 0.0)} times what "
+        f"rounding can do (limit {worst.threshold:g})."
+    )
+
+
+def _times(ratio: float) -> str:
+    """Return a large number in words: ``1.8 million``."""
+    if ratio == float("inf"):
+        return "infinitely many"
+    for size, word in _WORDS:
+        if ratio >= size * 1000 and word == "billion":
+            return f"{ratio:.0e}"
+        if ratio >= size:
+            return f"{ratio / size:.2g} {word}"
+    return f"{ratio:,.0f}" if ratio >= 1000 else f"{ratio:.3g}"
+
+
+def _where(checked: Checked, verdicts: Sequence[Verdict]) -> str:
+    """Name the only precision in which a training is violated, if it was checked in two."""
+    names = {verdict.invariant for verdict in verdicts}
+    dtypes = {verdict.dtype for verdict in verdicts}
+    judged = {
+        v.dtype for v in checked.verdicts if v.invariant in names and v.kind != "not applicable"
+    }
+    if len(dtypes) == 1 and len(judged) > 1 and not verdicts[0].about.drawn:
+        return f"only {_WRITTEN[next(iter(dtypes))]}"
+    return ""
+
+
+def _facts(verdict: Verdict, culprit: Culprit | None) -> Iterable[tuple[str, str]]:
+    if culprit is not None:
+        yield "operation", culprit.operation + (f": {culprit.cause}" if culprit.cause else "")
+    violation, case = verdict.violation, verdict.case
+    if case is not None and violation is not None:
+        yield "case", case.in_words()
+    if not verdict.repeats:
+        yield "again", f"not repeatable: failed in {verdict.failures} of {verdict.reruns} more runs"
+    if verdict.about.rightly and verdict.about.drawn:
+        leave = f"--skip {verdict.invariant} leaves it out"
+        yield "rightly", f"violated by a step that {verdict.about.rightly}: {leave}"

@@ -1,0 +1,1 @@
+"""A check in the formats of CI systems: GitHub, SARIF and JUnit; one file each."""

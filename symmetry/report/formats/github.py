@@ -1,0 +1,49 @@
+"""Workflow commands of GitHub: annotations at a line of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from symmetry.base.errors import FAILED
+from symmetry.checker.verdict import Checked, exit_code
+from symmetry.explanation.explained import Explained
+from symmetry.report.answers.problems import problems
+from symmetry.report.formats.message import message, notes, title
+from symmetry.report.verdicts import conclusion
+
+
+def render(checked: Checked, explained: Explained | None = None) -> str:
+    """Return an error for each problem and a warning for each note."""
+    lines = [
+        _command("error", title(checked, p), message(p), p.file, p.line)
+        for p in problems(checked, explained)
+    ]
+    if exit_code(checked.verdicts, checked.gating) == FAILED:
+        lines.append(_command("error", checked.target, conclusion(checked)))
+    lines += [
+        _command("warning", f"{checked.target}: {note.name}", note.text, note.file, note.line)
+        for note in notes(checked)
+    ]
+    return "\n".join(lines or [f"{checked.target}: {conclusion(checked)}"])
+
+
+def merge(texts: Sequence[str], failed: Sequence[tuple[str, str]]) -> str:
+    """Return the commands of several checks, and an error for each target that has none."""
+    return "\n".join([*texts, *(_command("error", target, why) for target, why in failed)])
+
+
+def _command(
+    kind: str, title: str, text: str, file: str | None = None, line: int | None = None
+) -> str:
+    """Return a workflow command; its properties and its text have escapes of their own."""
+    facts = {"file": file, "line": line, "title": title}
+    properties = ",".join(
+        f"{key}={_escaped(str(value)).replace(':', '%3A').replace(',', '%2C')}"
+        for key, value in facts.items()
+        if value is not None
+    )
+    return f"::{kind} {properties}::{_escaped(text)}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")

@@ -1,0 +1,65 @@
+"""The order of an answer: its line, the problems, the notes, and what holds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from symmetry.report.answers.answer import lines
+from tests.report.answers.checks import (
+    EXPLAINED,
+    HOLDS,
+    IDLE,
+    NOTE,
+    PERMUTED,
+    UNITS,
+    VACUOUS,
+    checked,
+)
+
+CERTAINTY = (
+    "Renumbering these equal units changes the training by 1.8 million times what rounding can do "
+    "(limit 30)."
+)
+
+
+def test_the_guilty_line_is_among_the_first_three() -> None:
+    check = checked(HOLDS, *UNITS, IDLE, VACUOUS, notes=(NOTE,))
+    assert list(lines(check, EXPLAINED)) == [
+        "train.py: 1 problem (3 checks)",
+        "",
+        "train.py:17 treats unit 7 of layer 0 units differently from unit 0",
+        "      parameter.grad[:-1].clamp_(-1, 1)",
+        f"  {CERTAINTY}",
+        "  found by  symmetry/permutation, symmetry/clones",
+        "  operation clamp_: it leaves out the last unit",
+        "  repeat    symmetry check train.py --only symmetry/permutation",
+        "  more      symmetry explain train.py",
+        "",
+        "note: loss/scaling: train.py:12: the loss is a sum, and a mean",
+        "",
+        "not tested: training/moves: no optimiser stepped",
+        "1 check holds. 1 does not apply: --verbose",
+    ]
+
+
+def test_a_sound_training() -> None:
+    assert list(lines(checked(HOLDS))) == ["train.py: sound (1 check)", "", "1 check holds."]
+
+
+def test_a_check_that_proved_nothing_leaves_its_reason_to_the_error() -> None:
+    first, *rest = lines(checked(VACUOUS))
+    assert first == "train.py: nothing was checked (0 checks)"
+    assert rest == ["", "not tested: training/moves: no optimiser stepped"]
+
+
+def test_rounding_and_expected_failures_are_counted() -> None:
+    rounding = replace(PERMUTED, kind="rounding")
+    expected = replace(UNITS[2], kind="expected failure", reason="known")
+    *_, last = lines(checked(HOLDS, rounding, expected))
+    assert last == "1 check holds. 1 check differs by rounding alone. 1 fails as expected."
+
+
+def test_a_note_that_gates_is_no_further_note() -> None:
+    text = "\n".join(lines(checked(HOLDS, notes=(NOTE,), gating=(NOTE,))))
+    assert text.startswith("train.py: 1 problem (1 check)\n\ntrain.py:12: the loss is a sum")
+    assert "note:" not in text

@@ -1,0 +1,91 @@
+"""Verdicts of one cause are one problem, in plain words, at the line of the code."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from symmetry.report.answers.problems import problems
+from tests.report import verdicts as steps
+from tests.report.answers.checks import (
+    EXPLAINED,
+    HOLDS,
+    LOGITS,
+    NOTE,
+    PERMUTED,
+    RAISED,
+    UNITS,
+    checked,
+)
+
+
+def test_what_tells_units_apart_is_one_problem_at_its_line() -> None:
+    (problem,) = problems(checked(HOLDS, *UNITS), EXPLAINED)
+    assert problem.sentence == "train.py:17 treats unit 7 of layer 0 units differently from unit 0"
+    assert problem.source == "parameter.grad[:-1].clamp_(-1, 1)"
+    assert problem.invariants == ("symmetry/permutation", "symmetry/clones")
+    assert problem.certainty == (
+        "Renumbering these equal units changes the training by 1.8 million times what rounding can "
+        "do (limit 30)."
+    )
+    assert problem.facts == (("operation", "clamp_: it leaves out the last unit"),)
+    assert problem.repeat == "symmetry check train.py --only symmetry/permutation"
+    assert problem.more == "symmetry explain train.py"
+
+
+def test_without_an_explanation_the_training_is_the_subject() -> None:
+    (problem,) = problems(checked(PERMUTED))
+    assert problem.sentence == "the training treats layer 0 units differently"
+
+
+def test_faults_at_other_lines_are_other_problems() -> None:
+    found = problems(checked(LOGITS, replace(LOGITS, dtype="float32"), *UNITS), EXPLAINED)
+    assert [p.place for p in found] == ["train.py:9", "train.py:17"]
+    assert found[0].sentence == "train.py:9: cross_entropy is given probabilities"
+
+
+def test_the_only_precision_that_fails_is_named() -> None:
+    sound = replace(PERMUTED, dtype="float64", kind="holds")
+    assert problems(checked(PERMUTED, sound))[0].where == "only as written"
+    assert problems(checked(PERMUTED))[0].where == ""
+
+
+def test_an_error_is_at_its_line_once_for_all_invariants() -> None:
+    other = replace(RAISED, about=PERMUTED.about)
+    (problem,) = problems(checked(RAISED, other))
+    assert (problem.file, problem.line) == ("my code/train.py", 7)
+    assert problem.text.startswith("the training fails: train.py raised ValueError: 100 %")
+    assert problem.invariants == ("symmetry/repeatable", "symmetry/permutation")
+
+
+def test_an_expectation_that_is_not_met_is_a_problem() -> None:
+    stale = replace(HOLDS, reason="known, see #12", stale=True)
+    (problem,) = problems(checked(stale))
+    assert "was expected to fail (known, see #12), but it does not" in problem.text
+
+
+def test_a_note_is_a_problem_only_if_it_gates() -> None:
+    assert problems(checked(HOLDS, notes=(NOTE,))) == ()
+    (problem,) = problems(checked(HOLDS, notes=(NOTE,), gating=(NOTE,)))
+    assert problem.sentence == "train.py:12: the loss is a sum, and a mean"
+
+
+def test_a_step_names_its_units_and_its_case() -> None:
+    (problem,) = problems(checked(steps.VIOLATED))
+    assert problem.text == "the step treats hidden unit 1 differently from hidden unit 0"
+    assert dict(problem.facts)["case"].startswith("8 samples, 1 input, 2 hidden units")
+
+
+@pytest.mark.parametrize(
+    ("ratio", "text"),
+    [
+        (45.25, "45.2 times"),
+        (12345, "12,345 times"),
+        (2.5e9, "2.5 billion times"),
+        (3e13, "3e+13 times"),
+        (float("inf"), "infinitely many times"),
+    ],
+)
+def test_large_numbers_are_in_words(ratio: float, text: str) -> None:
+    assert f"by {text} what" in problems(checked(replace(PERMUTED, ratio=ratio)))[0].certainty
