@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 from symmetry.checker.verdict import Checked, Verdict
 from symmetry.explanation.explained import Culprit, Explained
+from symmetry.law.invariant import Invariant
 from symmetry.law.measurement import Violation
+from symmetry.law.statements import CLONES
 from symmetry.report.filling import command_line
 from symmetry.report.verdicts import command_for, next_step
 
@@ -146,23 +148,23 @@ def _error(verdict: Verdict, names: tuple[str, ...], repeat: str, more: str) -> 
 
 def _sentence(verdicts: Sequence[Verdict], *, located: bool) -> tuple[str, bool]:
     """Return the description of a violation, and whether a line of the code is its subject."""
-    clones = next((v for v in verdicts if v.violation and "clones" in v.invariant), verdicts[0])
+    clones = next((v for v in verdicts if v.violation and v.invariant == CLONES.name), verdicts[0])
     violation, about = clones.violation, clones.about
     if about.explained == "units" and violation is not None:
-        pair = _pair(violation, drawn=about.drawn)
+        pair = _pair(violation, about)
         return (f"treats {pair}", True) if located else (f"the {about.noun} treats {pair}", False)
     if about.explained and located:
         return about.failure, True
     return verdicts[0].message, False
 
 
-def _pair(violation: Violation, *, drawn: bool) -> str:
-    """Name the odd unit and a usual one; the whole group where single units were not compared."""
+def _pair(violation: Violation, about: Invariant) -> str:
+    """Name the odd unit and a usual one; only the group where all of its units were rearranged."""
     group = violation.group or "equal units"
-    if violation.units is None:
+    if violation.units is None or about.compared == "response" and about.name != CLONES.name:
         return f"{group} differently"
     odd, usual = violation.units
-    if drawn:
+    if about.drawn:
         return f"hidden unit {odd} differently from hidden unit {usual}"
     return f"unit {odd} of {group} differently from unit {usual}"
 
