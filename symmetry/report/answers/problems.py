@@ -161,7 +161,7 @@ def _sentence(verdicts: Sequence[Verdict], *, located: bool) -> tuple[str, bool]
 def _pair(violation: Violation, about: Invariant) -> str:
     """Name the odd unit and a usual one; only the group where all of its units were rearranged."""
     group = violation.group or "equal units"
-    if violation.units is None or about.compared == "response" and about.name != CLONES.name:
+    if violation.units is None or (about.compared == "response" and about.name != CLONES.name):
         return f"{group} differently"
     odd, usual = violation.units
     if about.drawn:
@@ -170,8 +170,9 @@ def _pair(violation: Violation, about: Invariant) -> str:
 
 
 def _certainty(verdicts: Sequence[Verdict]) -> str:
-    """Return how many times the deviation exceeds rounding; empty where nothing is measured so."""
-    measured = [v for v in verdicts if v.ratio is not None and v.threshold]
+    """Return how many times the deviation exceeds rounding, in the first precision that shows it."""
+    judged = [v for v in verdicts if v.dtype == verdicts[0].dtype]
+    measured = [v for v in judged if v.ratio is not None and v.threshold]
     if not measured:
         return ""
     worst = max(measured, key=lambda verdict: verdict.ratio or 0.0)
