@@ -92,6 +92,8 @@ def _rest(verdicts: Iterable[Verdict]) -> Iterator[str]:
         parts.append(f"{count(len(rounding), 'check')} {verb} by rounding alone.")
     if expected:
         parts.append(f"{len(expected)} {_verb(expected, 'fails', 'fail')} as expected.")
+    if late := kinds.get("not finished", set()):
+        parts.append(f"{count(len(late), 'check')} did not finish.")
     if idle:
         parts.append(f"{len(idle)} {_verb(idle, 'does', 'do')} not apply: --verbose")
     if parts:

@@ -170,7 +170,7 @@ def _pair(violation: Violation, about: Invariant) -> str:
 
 
 def _certainty(verdicts: Sequence[Verdict]) -> str:
-    """Return how many times the deviation exceeds rounding, in the first precision that shows it."""
+    """Return how many times the deviation exceeds rounding, in the first precision judged."""
     judged = [v for v in verdicts if v.dtype == verdicts[0].dtype]
     measured = [v for v in judged if v.ratio is not None and v.threshold]
     if not measured:

@@ -12,7 +12,7 @@ from symmetry.report.formats.message import message
 from symmetry.report.verdicts import gist
 
 Element = ElementTree.Element
-_IDLE = ("vacuous", "not applicable", "expected failure")
+_IDLE = ("vacuous", "not applicable", "expected failure", "not finished")
 
 
 def render(checked: Checked, explained: Explained | None = None) -> str:

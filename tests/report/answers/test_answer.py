@@ -59,6 +59,13 @@ def test_rounding_and_expected_failures_are_counted() -> None:
     assert last == "1 check holds. 1 check differs by rounding alone. 1 fails as expected."
 
 
+def test_a_limit_leaves_checks_unfinished() -> None:
+    late = replace(VACUOUS, kind="not finished", message="took more than 5 seconds")
+    first, *_, last = lines(checked(HOLDS, late))
+    assert first == "train.py: took more than 5 seconds (1 check)"
+    assert last == "1 check holds. 1 check did not finish."
+
+
 def test_a_note_that_gates_is_no_further_note() -> None:
     text = "\n".join(lines(checked(HOLDS, notes=(NOTE,), gating=(NOTE,))))
     assert text.startswith("train.py: 1 problem (1 check)\n\ntrain.py:12: the loss is a sum")
