@@ -78,17 +78,28 @@ def clones(start: Start) -> Measurement:
     found = judge(cloned, sides, "clones", "its clone", exact=True)
     if found.violation is None:
         return found
-    if other := sorted(_changing(cloned) - _changing(start)):
-        # An expert that no sample chose before: no clone was made in what nothing was known of.
+    if other := sorted(_reached(cloned, start)):
+        # An expert that no sample chose before: nothing is known about it.
         note = f"cannot judge: with clones it changes {other[0]}, which it does not without them"
         return replace(found, violation=None, counted=False, note=note)
     return replace(found, violation=_split(pairs, found.violation))
 
 
-def _changing(start: Start) -> set[str]:
-    """Return the arrays that the steps from a start make or change."""
+def _reached(cloned: Start, start: Start) -> set[str]:
+    """Return arrays that only the run with clones reaches: it makes them, or changes them.
+
+    An array with units that are known may change by rounding alone, as the bias of a convolution
+    before a BatchNorm does.
+    """
+    with_clones, without = cloned.result[-1], start.result[-1]
+    made = with_clones.keys() - without.keys()
+    known = {array for units in start.groups for array in units.arrays}
+    return made | (_changed(cloned) - _changed(start) - known)
+
+
+def _changed(start: Start) -> set[str]:
     last = start.result[-1]
-    return {n for n, a in last.items() if n not in start.state or difference(a, start.state[n])}
+    return {n for n, a in last.items() if n in start.state and difference(a, start.state[n])}
 
 
 def repeatable(start: Start) -> Measurement:

@@ -67,4 +67,6 @@ def test_an_expert_that_is_chosen_only_with_clones_is_not_accused() -> None:
 
     report = symmetry.check(training, only="symmetry/clones")
     assert {verdict.kind for verdict in report} == {"vacuous"}
-    assert all("with clones it changes model.experts." in verdict.message for verdict in report)
+    for verdict in report:
+        assert "with clones it changes " in verdict.message
+        assert ".experts." in verdict.message
