@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -186,7 +188,8 @@ def command(
     as 'models.py:train_*': each target that the file defines under such a name is checked. It may
     be a generator function that yields pairs of a name and a training: FILE:FUNCTION is all of
     them, FILE:FUNCTION:NAME is one. Several targets are checked by processes of their own; their
-    table begins with what is most suspicious.
+    table begins with what is most suspicious. Without NAME, in a folder with scripts that train,
+    the command says what to type.
 
     The first line is the answer. Each problem follows with the line of the code, if it is known,
     and the command that repeats it; then notes: facts that are usually mistakes.
@@ -203,7 +206,7 @@ def command(
 
     output = Output(**{name: options.pop(name) for name in _OUTPUT})
     several = {name: options.pop(name) for name in _SEVERAL}
-    targets = targets or ("numba",)
+    targets = targets or _default()
     names, left_out = _expand(targets)
     apart = (several[name] for name in ("results", "since", "scheduler"))
     if output.line is None and (
@@ -221,6 +224,16 @@ def command(
         cases=None if case is None else read_cases(case),
     )
     return _check_one(names[0], asked, output, explained=not no_explain)
+
+
+def _default() -> tuple[str, ...]:
+    """Return this project's own core, unless the folder has scripts that may be meant."""
+    from symmetry.targets.folder import training_scripts
+
+    if scripts := training_scripts(Path.cwd()):
+        commands = ", or ".join(f"symmetry check {shlex.quote(name)}" for name in scripts)
+        raise SymmetryError(f"name a target: {commands}")
+    return ("numba",)
 
 
 def _check_one(name: str, options: Options, output: Output, *, explained: bool) -> int:

@@ -1,0 +1,60 @@
+"""Scripts that train are recognised; modules and other scripts are not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from symmetry.targets.folder import training_scripts
+from tests.cli.inside import symmetry
+from tests.cli.process import assert_one_line
+
+SCRIPT = """
+import torch
+model = torch.nn.Linear(2, 1)
+for x in torch.ones(3, 2):
+    model(x).sum().backward()
+"""
+GUARDED = """
+from torch import nn
+
+def main():
+    nn.Linear(2, 1)(nn.Parameter()).backward()
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "trains"),
+    [
+        (SCRIPT, True),
+        (GUARDED, True),
+        (GUARDED.partition("if __name__")[0], False),  # a module that another script imports
+        (SCRIPT.replace("import torch", "import jax as torch"), False),
+        (SCRIPT.replace(".backward()", ""), False),
+        (SCRIPT.replace("import torch", "from . import torch"), False),
+        ("for x in (:", False),
+    ],
+)
+def test_what_trains(text: str, trains: bool, tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(text)
+    assert training_scripts(tmp_path) == (("train.py",) if trains else ())
+
+
+def test_a_check_without_a_name_says_what_to_type(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(SCRIPT)
+    finished = symmetry("check", cwd=tmp_path)
+    assert_one_line(finished, "name a target: symmetry check train.py")
+    (tmp_path / "fit.py").write_text(GUARDED)
+    finished = symmetry("check", cwd=tmp_path)
+    assert_one_line(finished, "symmetry check fit.py, or symmetry check train.py")
+    assert finished.out == ""
+
+
+def test_without_such_a_script_the_core_is_checked(tmp_path: Path) -> None:
+    (tmp_path / "helper.py").write_text("import torch")
+    finished = symmetry("check", "--only", "*/pure", "--examples", 1, cwd=tmp_path)
+    assert finished.out.startswith("numba: sound (1 check)\n")
