@@ -105,4 +105,44 @@ _enter(
     "loss/next-token",
     wrong="labels are not shifted",
 )
+_enter(
+    "mean_of_numbers",
+    "training/moves",
+    wrong="the losses of a batch are copied into a new tensor",
+)
+_enter(
+    "accuracy_as_a_loss",
+    "training/moves",
+    wrong="the loss is made of predictions, which have no derivative",
+)
+_enter(
+    "small_constant_weights",
+    "symmetry/stuck",
+    wrong="all weights start at 0.01",
+)
+_enter(
+    "parameters_of_zeros",
+    "symmetry/stuck",
+    wrong="all parameters of a network written by hand start at zero",
+)
+_enter(
+    "body_frozen_after_a_warm_up",
+    "training/frozen",
+    wrong="momentum moves a body that was frozen after two steps",
+)
+_enter(
+    "networks_take_turns",
+    "training/frozen",
+    wrong="AdamW moves the network whose turn it is not",
+)
+_enter(
+    "residual_overwritten",
+    "training/inplace",
+    wrong="the shortcut adds what ReLU has overwritten",
+)
+_enter(
+    "features_overwritten",
+    "training/inplace",
+    wrong="one head overwrites the features that the other one reads",
+)
 NOTED = tuple(script(FOLDER / f"{name}.py") for name in ("divergence_summed", "two_tasks"))

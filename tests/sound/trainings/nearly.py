@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from symmetry.torch.script.training import ScriptTraining
 from symmetry.training.target import FunctionTraining
 
 
@@ -25,7 +26,7 @@ class Nearly:
         The name of a note that it may get; empty if it gets none.
     """
 
-    target: FunctionTraining
+    target: FunctionTraining | ScriptTraining
     invariant: str
     kind: str
     note: str = ""

@@ -7,6 +7,7 @@ from pathlib import Path
 from symmetry.torch.script.script import Script
 from symmetry.torch.script.source import Source
 from symmetry.torch.script.training import ScriptTraining
+from tests.sound.trainings.nearly import ENTRIES, Nearly
 
 FOLDER = Path(__file__).parents[1] / "scripts"
 
@@ -17,3 +18,15 @@ def script(file: Path) -> ScriptTraining:
 
 
 SCRIPTS = tuple(map(script, sorted(FOLDER.glob("*.py"))))
+
+
+def _enter(name: str, invariant: str) -> None:
+    """Enter a script that nearly looks broken into the zoo."""
+    ENTRIES.append(Nearly(script(FOLDER / "nearly" / f"{name}.py"), invariant, "holds"))
+
+
+_enter("rate_warmed_up", "training/moves")
+_enter("head_of_zeros", "symmetry/stuck")
+_enter("body_thawed_later", "training/frozen")
+_enter("step_left_out_if_not_finite", "training/finite")
+_enter("shortcut_before_in_place", "training/inplace")
