@@ -156,7 +156,10 @@ class Execution:
             roots = self._roots()
         trained = [root for root in roots if self._boundary.trains(root)]
         if not trained:
-            raise TrainingError(f"{self._source.name}: no module holds what its optimisers train")
+            raise TrainingError(
+                f"{self._source.name}: no module holds what its optimisers train: was a model "
+                "replaced after its optimiser was made?"
+            )
         if len(roots) == 1:
             return trained[0]
         named: dict[str, nn.Module] = {}

@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from symmetry.base.errors import TrainingError
-from symmetry.targets.script import script
+from symmetry.targets import script as targets
+from symmetry.training.target import Training
+
+
+def script(*words, **options) -> Training:
+    """Return the training of a script in the working directory."""
+    return targets.script(*words, **options).training
 
 
 def written(folder, text):

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from symmetry.base.errors import TrainingError
-from symmetry.targets.script import script
 from tests.torch.script import scripts
-from tests.torch.script.helpers import steps_of, written
+from tests.torch.script.helpers import script, steps_of, written
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from symmetry.api import check
-from symmetry.targets.script import script
 from tests.torch.script import scripts
-from tests.torch.script.helpers import written
+from tests.torch.script.helpers import script, written
 
 
 def judged(training):

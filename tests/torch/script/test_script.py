@@ -14,9 +14,8 @@ import pytest
 
 from symmetry.base.errors import SymmetryError, TrainingError
 from symmetry.finding.find import find
-from symmetry.targets.script import script
 from tests.torch.script import scripts
-from tests.torch.script.helpers import steps_of, written
+from tests.torch.script.helpers import script, steps_of, written
 
 
 def test_steps_are_those_of_the_script(folder, capsys):
