@@ -17,6 +17,8 @@ _FOR_OTHERS = (
     ImportWarning,
     ResourceWarning,
 )
+# They are about the machine of the check: numbers of workers, memory that no device reads.
+_OF_THE_MACHINE = ("worker processes in total", "'pin_memory' argument is set")
 _listeners: list[dict[str, str]] = []
 
 
@@ -39,12 +41,17 @@ def silenced() -> Iterator[None]:
         try:
             yield
         finally:
-            for warning in caught or ():
+            for warning in filter(_concerns_the_code, caught or ()):
                 for texts in _listeners if not issubclass(warning.category, _FOR_OTHERS) else ():
                     place = f"({Path(warning.filename).name}, line {warning.lineno})"
                     kind = warning.category.__name__
                     text = " ".join(str(warning.message).split())[:300]
                     texts.setdefault(f"{kind} {place}", f"{kind}: {text} {place}")
+
+
+def _concerns_the_code(warning: warnings.WarningMessage) -> bool:
+    """Return whether a warning would be the same on another machine."""
+    return not any(text in str(warning.message) for text in _OF_THE_MACHINE)
 
 
 @contextmanager
@@ -80,6 +87,15 @@ def in_one_line(error: BaseException) -> str:
     if len(text) > 200:
         text = text[:197] + "..."
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def missing_package(error: BaseException | None) -> str | None:
+    """Return the name of the package whose absence led to an error; None if none is absent."""
+    while error is not None:
+        if isinstance(error, ModuleNotFoundError) and error.name:
+            return error.name.partition(".")[0]
+        error = error.__cause__
+    return None
 
 
 def place_of(error: BaseException) -> str:

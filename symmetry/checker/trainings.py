@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from symmetry.base.errors import SymmetryError, TargetError
 from symmetry.base.memory import give_back, refuse_beyond_memory
-from symmetry.base.raised import in_one_line
+from symmetry.base.raised import in_one_line, missing_package
 from symmetry.checker.examiner import Examiner, verdict_of
 from symmetry.checker.plan import Plan
 from symmetry.checker.progress import Progress
@@ -122,6 +122,8 @@ class TrainingExaminer(Examiner):
         except (SymmetryError, TargetError) as error:
             if dtype == "float32":  # that it cannot be promoted is the same on all ranks
                 self.progress.failed(str(error))
+                if package := missing_package(error):
+                    raise SymmetryError(f"{package} is not installed: {error}") from error
             self._broken[dtype] = str(error)
 
     def _find_units(self) -> None:

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from symmetry.base.errors import TargetError
-from symmetry.base.raised import heard, in_one_line, place_of, raised_as, silenced
+from symmetry.base.raised import (
+    heard,
+    in_one_line,
+    missing_package,
+    place_of,
+    raised_as,
+    silenced,
+)
 
 
 class UnreadableError(Exception):
@@ -86,3 +93,20 @@ def test_warnings_are_heard_once_for_each_line_but_not_those_for_maintainers():
     with raised_as(TargetError, "it"):
         warn(3)  # nobody listens: it is shown nowhere
     assert len(texts) == 1
+
+
+def test_warnings_about_this_machine_are_not_repeated() -> None:
+    with heard() as texts, silenced():
+        warnings.warn(
+            "'pin_memory' argument is set as true but no accelerator is found", stacklevel=1
+        )
+        warnings.warn("This DataLoader will create 9 worker processes in total.", stacklevel=1)
+        warnings.warn("mind the loss", stacklevel=1)
+    assert [text.partition(" (")[0] for text in texts.values()] == ["UserWarning: mind the loss"]
+
+
+def test_a_missing_package_is_named_whatever_was_made_of_its_error() -> None:
+    with pytest.raises(TargetError) as caught, raised_as(TargetError, "the step"):
+        import no_such_package.inside  # noqa: F401
+    assert missing_package(caught.value) == "no_such_package"
+    assert missing_package(ValueError("no")) is None

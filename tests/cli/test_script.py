@@ -154,6 +154,13 @@ def test_a_script_that_misbehaves_is_an_error(folder, line, message):
     assert message in done.out
 
 
+def test_a_missing_package_is_no_failure_of_the_training(folder):
+    (folder / "train.py").write_text("import no_such_package.inside\n" + scripts.PLAIN)
+    done = run(folder, "check", "train.py", "--only", "training/moves")
+    assert_one_line(done, "no_such_package is not installed", "(train.py, line 1)")
+    assert done.out == ""
+
+
 def test_what_it_printed_last_is_shown_with_an_error(folder):
     text = scripts.PLAIN.replace("optimizer.step()", "raise ValueError('no')", 1)
     text = text.replace("optimizer.zero_grad()", "print('about to fail'); optimizer.zero_grad()")
