@@ -23,8 +23,8 @@ from symmetry.report import units as units_report
 from symmetry.report import verdicts as report
 from symmetry.report.answers import answer
 from symmetry.targets.resolve import resolve_training
+from symmetry.training.baseline import JUDGED
 from symmetry.training.events import Epochs
-from symmetry.training.start import JUDGED
 from symmetry.units.state import DTYPES
 from symmetry.units.words import a_kind
 

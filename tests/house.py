@@ -43,7 +43,7 @@ SHARE = 0.15  # of the package's lines, the most in a room
 KINDS = 3  # the most questions for the kind of a target
 FRAMEWORKS = {"torch", "jax", "flax", "tensorflow"}
 MAY_IMPORT = ("symmetry.torch.", "symmetry.steps.builtin.", "symmetry.steps.observe.")
-WITHOUT_TORCH = ("law", "training", "invariants", "finding", "checker")
+WITHOUT_TORCH = ("law", "training", "invariants", "finding", "checker", "comparison", "explanation")
 CATALOGUES = (
     "symmetry.law.statements",
     "symmetry.invariants.catalogue",

@@ -172,7 +172,7 @@ class TrainingExaminer(Examiner):
     def _measured(self, blank: Verdict, invariant: TrainingInvariant) -> Verdict:
         if invariant.compared != "response" and not invariant.stops:
             # What compares the states of runs was checked before.
-            self._starts[blank.dtype] = self._starts[blank.dtype].without_states()
+            self._starts[blank.dtype].release()
         start = self._starts[blank.dtype]
         try:
             refuse_beyond_memory(invariant.copies * start.baseline.size)

@@ -10,7 +10,7 @@ from symmetry.base.errors import SymmetryError
 from symmetry.base.ranks import world
 from symmetry.checker.progress import Progress
 from symmetry.law.case import EXAMPLES, Case
-from symmetry.training.start import JUDGED
+from symmetry.training.baseline import JUDGED
 from symmetry.units.state import DTYPES
 
 

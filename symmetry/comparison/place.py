@@ -6,18 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
-from symmetry.comparison.judge import Ratios
 from symmetry.comparison.outcome import First
 from symmetry.comparison.side import Side
+from symmetry.law.judge import Ratios
+from symmetry.training.response import THRESHOLDS
 from symmetry.training.shown import USED, Key, Shown
-from symmetry.training.start import THRESHOLDS
 from symmetry.units.words import count
 
 _GIVEN = " input"  # at the end of names
 _HOW = {"foreach", "fused", "capturable", "differentiable"}  # an optimiser computes, not what
 
 
-def place(reference: Side, other: Side, ratios: Ratios) -> First | None:
+def place(reference: Side, other: Side, ratios: Ratios[Key]) -> First | None:
     """Return the first thing that deviates by more than rounding explains; None if nothing does."""
     limit = THRESHOLDS[reference.dtype]
     for step, found in enumerate(ratios):

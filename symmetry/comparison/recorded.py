@@ -28,8 +28,8 @@ import numpy as np
 from symmetry.base.errors import SymmetryError
 from symmetry.base.ranks import rank
 from symmetry.comparison.side import Draws, Here, Responses, Side
+from symmetry.training.response import MORE_DRAWS
 from symmetry.training.shown import Call, Key, Shown
-from symmetry.training.start import MORE_DRAWS
 from symmetry.units.state import Array, State
 
 FORMAT = 2
@@ -94,7 +94,7 @@ class Recorded(Side):
 
 
 @dataclass(frozen=True)
-class Recording:
+class RecordingFile:
     """All that a file holds.
 
     Attributes
@@ -147,7 +147,7 @@ def write(file: Path, sides: Iterable[Here], max_size: float) -> tuple[str, ...]
     return tuple(left_out)
 
 
-def read(file: Path) -> Recording:
+def read(file: Path) -> RecordingFile:
     """Read a file.
 
     Raises
@@ -176,7 +176,7 @@ def read(file: Path) -> Recording:
         sides = {dtype: _side(str(file), dtype, s, arrays) for dtype, s in about["sides"].items()}
         name, seed, made = about["name"], int(about["seed"]), about["made_with"]
         reseeded, left_out = bool(about["reseeded"]), tuple(about["left_out"])
-        return Recording(str(file), name, seed, reseeded, made, left_out, sides)
+        return RecordingFile(str(file), name, seed, reseeded, made, left_out, sides)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise SymmetryError(f"{file}: its arrays do not fit its text: {error!r}") from None
 

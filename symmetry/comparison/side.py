@@ -16,9 +16,11 @@ from symmetry.base.ranks import world
 from symmetry.training.capabilities.drawing import Drawing
 from symmetry.training.capabilities.observing import Observing
 from symmetry.training.capabilities.platform import Platform
+from symmetry.training.capabilities.replicated import Replicated
+from symmetry.training.origin import APART, NUDGES, nearby
+from symmetry.training.response import DRAWS
 from symmetry.training.run import Run, needed
 from symmetry.training.shown import USED, Key, Shown, bare, together
-from symmetry.training.start import APART, DRAWS, NUDGES, nearby
 from symmetry.training.target import Training
 from symmetry.units.state import Array, State, difference, size
 
@@ -42,6 +44,8 @@ class Side(ABC):
         The state at the start, by the names that are compared.
     held
         The names of the state after the steps.
+    gather
+        Gathers something from all ranks, if there are several.
     """
 
     name: str
@@ -49,6 +53,7 @@ class Side(ABC):
     draws: Draws
     start: State
     held: frozenset[str]
+    gather: Callable[[Any], list[Any]] | None = None
 
     @property
     @abstractmethod
@@ -85,6 +90,7 @@ class Here(Side):
     reseeded: bool = True  # before its first step, however many numbers it has drawn by then
     start: State = field(default_factory=dict)  # as it begins by itself
     held: frozenset[str] = frozenset()
+    gather: Callable[[Any], list[Any]] | None = None
     random: dict[tuple[str, str], None] = field(default_factory=dict)  # its random operations
     random_numbers: dict[str, None] = field(default_factory=dict)  # that these are given
     drawn: dict[Any, int] = field(default_factory=dict)  # how often, by kind and shape
@@ -160,6 +166,8 @@ class Here(Side):
                 self._compiles = platform.compiles
                 self.idle = platform.asks_to_compile and not platform.compiles
             self._eps = {name: precision[name] for name in run.trained}
+        if world() > 1 and self.gather is None:
+            self.gather = needed(run, Replicated).gathered
 
     def _step(self, run: Run) -> Shown:
         observing = run.capability(Observing) if self.watched else None

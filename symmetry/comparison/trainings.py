@@ -10,17 +10,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from symmetry.base.errors import SymmetryError, TrainingError
-from symmetry.comparison.judge import Judged, judge
 from symmetry.comparison.options import Options
 from symmetry.comparison.outcome import Compared, First, Other, Ratio, Result
 from symmetry.comparison.place import place
-from symmetry.comparison.recorded import Recording, made_with, write
+from symmetry.comparison.ratios import Judged, judge_sides
+from symmetry.comparison.recorded import RecordingFile, made_with, write
 from symmetry.comparison.side import Draws, Here, Side
-from symmetry.training.start import ATTEMPTS, DRAWS, MORE_DRAWS, THRESHOLDS
+from symmetry.training.response import DRAWS, MORE_DRAWS, THRESHOLDS
+from symmetry.training.start import ATTEMPTS
 from symmetry.training.target import Training
 from symmetry.units.state import State, identical
 
-Compares = Training | Recording
+Compares = Training | RecordingFile
 
 
 class Asked(NamedTuple):
@@ -55,7 +56,7 @@ class Reference:
         SymmetryError
             If it does not repeat itself.
         """
-        if isinstance(self.compares, Recording):
+        if isinstance(self.compares, RecordingFile):
             return self.compares.side(asked.dtype, asked.steps)
         key = asked, id(given)
         if key not in self._sides:
@@ -117,7 +118,7 @@ class _Pair:
         self._ratios: tuple[Ratio, ...] = ()
         self._watched = ""
         self._only: tuple[tuple[str, ...], tuple[str, ...]] = (), ()
-        recordings = [c for c in (reference.compares, other) if isinstance(c, Recording)]
+        recordings = [c for c in (reference.compares, other) if isinstance(c, RecordingFile)]
         self._seed, self._steps, self._dtypes = _terms(recordings, options)
         self._reseeded = _reseeded(reference.compares) and _reseeded(other)
         self._notes |= dict.fromkeys(_differences(recordings, self._steps, options))
@@ -167,7 +168,7 @@ class _Pair:
         alike = self._sides(asked._replace(draws="same"))
         if not _draw(*alike):
             return first, "own"
-        same = judge(*alike, self._nearby(*alike)).result
+        same = judge_sides(*alike, self._nearby(*alike)).result
         if same.ratio is not None and not same.differs:
             self._notes["they draw other random numbers: compared with the same ones"] = None
             return same, "same"
@@ -180,7 +181,7 @@ class _Pair:
             ] = None
         elif mine.drawn != theirs.drawn:
             plain = self._sides(asked._replace(draws="means"))
-            quiet = judge(*plain, self._nearby(*plain)).result
+            quiet = judge_sides(*plain, self._nearby(*plain)).result
             if quiet.ratio is not None and not quiet.differs:
                 self._notes[
                     "compared with the means of random operations, which draw in other shapes; "
@@ -193,7 +194,7 @@ class _Pair:
     def _judged(self, asked: Asked) -> Judged:
         reference, other = self._sides(asked)
         self._must_fit(reference, other)
-        judged = judge(reference, other, self._nearby(reference, other))
+        judged = judge_sides(reference, other, self._nearby(reference, other))
         for side in (reference, other):
             if isinstance(side, Here) and side.idle and side.dtype == "float32":
                 note = (
@@ -206,7 +207,7 @@ class _Pair:
 
     def _sides(self, asked: Asked) -> tuple[Side, Side]:
         """Return both: from the reference's start, or from the start of a recorded run."""
-        if isinstance(self._other, Recording):
+        if isinstance(self._other, RecordingFile):
             other = self._other.side(asked.dtype, asked.steps, self._options.renamed)
             return self._reference_side(asked, other.start), other
         reference = self._reference_side(asked)
@@ -284,7 +285,7 @@ class _Pair:
         reference, other = self._sides(asked)
         # That they differ is known; where they do, float64 shows with few draws.
         most = DRAWS if dtype == "float64" else MORE_DRAWS
-        ratios = judge(reference, other, most=most).ratios
+        ratios = judge_sides(reference, other, most=most).ratios
         self._watched = dtype
         self._ratios = tuple(
             Ratio(step, key.phase, key.name, found)
@@ -311,10 +312,12 @@ def _unjudged(dtype: str, why: str) -> Result:
 
 
 def _reseeded(compares: Compares) -> bool:
-    return compares.reseeded if isinstance(compares, Recording) else not compares.sequential
+    return compares.reseeded if isinstance(compares, RecordingFile) else not compares.sequential
 
 
-def _terms(recordings: Sequence[Recording], options: Options) -> tuple[int, int, tuple[str, ...]]:
+def _terms(
+    recordings: Sequence[RecordingFile], options: Options
+) -> tuple[int, int, tuple[str, ...]]:
     """Return the seed, the steps and the dtypes in which a pair can be compared."""
     seed, steps, dtypes = options.seed, options.steps, options.dtypes
     for recording in recordings:
@@ -327,7 +330,9 @@ def _terms(recordings: Sequence[Recording], options: Options) -> tuple[int, int,
     return seed, steps, dtypes
 
 
-def _differences(recordings: Sequence[Recording], steps: int, options: Options) -> Iterator[str]:
+def _differences(
+    recordings: Sequence[RecordingFile], steps: int, options: Options
+) -> Iterator[str]:
     """Say in what recorded runs differ from what is run here, or from each other."""
     now = recordings[1].made_with if len(recordings) > 1 else made_with()
     for recording in recordings[:1]:
@@ -353,7 +358,7 @@ def record_training(
     SymmetryError
         If the training does not run as written, or the file cannot be written.
     """
-    if isinstance(training, Recording):
+    if isinstance(training, RecordingFile):
         raise SymmetryError(f"{training.name} is a recorded run already")
     reference, sides = Reference(training, options), []
     for dtype in options.dtypes:

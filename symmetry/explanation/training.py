@@ -1,18 +1,15 @@
-"""Watching a PyTorch training from a start with clones."""
+"""Watching a training from a start with clones."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
-from typing import Any
 
 import numpy as np
 
 from symmetry.explanation.starts import cloned
 from symmetry.explanation.watched import WatchedStart
-from symmetry.observe.place import Places
 from symmetry.observe.tape import Tape
-from symmetry.torch.modes.recorder import observing
-from symmetry.torch.run import TorchRun
+from symmetry.training.capabilities.observing import Recording
 from symmetry.training.optimizer_state import find_copies, with_optimizer_state
+from symmetry.training.run import needed
 from symmetry.training.start import TrainingStart
 from symmetry.units.state import Array, State
 from symmetry.units.units import Part, Units
@@ -60,30 +57,25 @@ class WatchedTraining(WatchedStart):
         """Yield the state after each step of fresh objects."""
         arrays = {name: array for name, array in start.items() if name != _ORDER}
         run = self._training.begin(arrays, noise=False, order=start.get(_ORDER))
-        assert isinstance(run, TorchRun)  # the only framework whose operations are recorded
-        self._run = run
-        places = Places({id(module): name for name, module in run.objects.model.named_modules()})
+        self._recording = needed(run, Recording)
         for _ in range(steps):
-            with nullcontext() if tape is None else observing(tape, places):
+            if tape is None:
                 run.step()
+            else:
+                self._recording.record(tape)
             yield run.state()
 
     def named(self, array: Array, memory: int) -> tuple[str, str]:
         """Return the name of the tensor that an array lies in, and the rows that it holds."""
-        held = {name.removeprefix("model."): t for name, t in self._run.arrays.tensors().items()}
-        for name, parameter in self._run.parameters.items():
-            if parameter.grad is not None:
-                held[f"the gradient of {name.removeprefix('model.')}"] = parameter.grad
-        for name, tensor in held.items():
-            if tensor.untyped_storage().data_ptr() == memory:
-                return name, _rows(array, tensor.detach())
-        return "", ""
+        known = self._recording.array_at(memory)
+        return ("", "") if known is None else (known[0], _rows(array, known[1]))
 
 
-def _rows(array: Array, tensor: Any) -> str:
-    """Say which rows or columns of a tensor an array is cut out of, if it is not all of it."""
-    whole: Array = tensor.numpy()
+def _rows(array: Array, whole: Array) -> str:
+    """Say which rows or columns of an array another one is cut out of, if it is not all of it."""
     if array.size == whole.size or array.dtype != whole.dtype or not whole.flags.c_contiguous:
+        return ""
+    if not np.may_share_memory(array, whole):  # one is a copy, as those of bfloat16 are
         return ""
     start = array.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
     steps = [np.arange(n) * stride for n, stride in zip(array.shape, array.strides, strict=True)]

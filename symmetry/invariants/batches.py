@@ -8,10 +8,11 @@ import numpy as np
 from symmetry.base.errors import TrainingError
 from symmetry.base.random import Random
 from symmetry.invariants.composed import by_place
-from symmetry.law.equivariance import holds, judge
+from symmetry.law.equivariance import compare_sides, holds
 from symmetry.law.measurement import Measurement
+from symmetry.training.baseline import JUDGED
 from symmetry.training.capabilities.batching import Padding
-from symmetry.training.start import JUDGED, TrainingStart, cycle
+from symmetry.training.start import TrainingStart, cycle
 from symmetry.units.state import Array
 from symmetry.units.units import Order
 
@@ -39,7 +40,7 @@ def samples(start: TrainingStart) -> Measurement:
         return start.resampled(start.sample_order(count, number)), start.result
 
     try:
-        found = judge(start, sides, "rearranged samples", "the run as it is")
+        found = compare_sides(start, sides, "rearranged samples", "the run as it is")
     except TrainingError as error:  # of samples that it wants sorted, say
         note = f"cannot judge: with rearranged samples, {error}"
         return Measurement(counted=False, note=note)
@@ -56,7 +57,7 @@ def padding(start: TrainingStart) -> Measurement:
     if why := _why_nothing_hidden(start):
         return Measurement(counted=False, note=why, applies=False)
     found, _ = start.with_others_hidden()
-    measured = judge(
+    measured = compare_sides(
         start, lambda _: (found, start.result), "other hidden tokens", "the run as it is"
     )
     if measured.violation is None:

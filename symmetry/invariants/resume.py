@@ -4,14 +4,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from symmetry.base.errors import TrainingError
-from symmetry.law.equivariance import first_difference, judge
+from symmetry.law.equivariance import compare_sides, first_difference
 from symmetry.law.measurement import Measurement, Violation
+from symmetry.training.baseline import JUDGED, LACKED, States
 from symmetry.training.capabilities.configuring import Configuring
 from symmetry.training.capabilities.optimizing import Optimizing
 from symmetry.training.capabilities.saving import SavedRun, Saving
 from symmetry.training.capabilities.step_events import StepEvents
+from symmetry.training.origin import APART
+from symmetry.training.response import MORE_DRAWS
 from symmetry.training.run import Run, needed
-from symmetry.training.start import APART, JUDGED, LACKED, MORE_DRAWS, States, TrainingStart
+from symmetry.training.start import TrainingStart
 from symmetry.units.state import State, has_moved
 
 # How PyTorch says that a graph reaches over the place where parameters were loaded.
@@ -131,11 +134,11 @@ def unaffected(start: TrainingStart, setting: str, words: str, has: str) -> Meas
         return _turned(start, setting, changed), start.states(changed)
 
     texts = f"this start {words}", "the run as it is"
-    found = judge(start, sides, *texts)
+    found = compare_sides(start, sides, *texts)
     if found.violation is None:
         return found
     near = (_turned(start, setting, start.nearby(draw)) for draw in range(MORE_DRAWS))
-    return judge(start.responding(states, near), sides, *texts)
+    return compare_sides(start.responding(states, near), sides, *texts)
 
 
 def _turned(start: TrainingStart, setting: str, near: State) -> States:

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from symmetry.law.measurement import Measurement
+from symmetry.training.baseline import JUDGED
 from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.run import Constant, needed
-from symmetry.training.start import JUDGED, TrainingStart
+from symmetry.training.start import TrainingStart
 from symmetry.units import compare
 from symmetry.units.state import Array
 
@@ -48,7 +49,7 @@ def unless_unread(
         fixed = [u for u in own if not u.drawn or u.repeats]
         places = {u.place for u in fixed}
         level = {u.number: axes for u, axes in unread if axes and (u in own or u.place in places)}
-        levelled = measure(start.levelling(level))
+        levelled = measure(start.averaging(level))
         if _accuses(levelled) or not levelled.counted:
             return found
         if fixed:

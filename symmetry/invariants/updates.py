@@ -30,7 +30,7 @@ def zero_rate(start: TrainingStart) -> Measurement:
     noise = [u for u in unread if u.drawn or (u.varies and u.array.ndim)]
     if not noise:
         return found
-    without = _at_zero_rate(start.levelling({u.number: () for u in noise}))
+    without = _at_zero_rate(start.averaging({u.number: () for u in noise}))
     if without.violation is not None:
         return found
     if others := [u for u in noise if not u.drawn]:

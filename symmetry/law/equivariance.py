@@ -8,11 +8,13 @@ the same run gives the same bits.
 
 import math
 from collections import deque
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
+from symmetry.law.judge import Ratios, judge, ratio, worst
 from symmetry.law.measurement import Measurement, Violation
 from symmetry.law.start import Orders, Start
 from symmetry.units import compare
@@ -23,9 +25,8 @@ from symmetry.units.words import in_ulps
 
 _NO_UNITS = "no equal units were found"
 
-Key = tuple[int, str]  # a step, from 0, and an array
 States = Sequence[Mapping[str, Array]]
-Sides = Callable[[int], tuple[States, States]]
+Sides = tuple[States, States]  # the states of a run, and those that are expected
 
 
 def permutation(start: Start) -> Measurement:
@@ -43,10 +44,10 @@ def rearranged(start: Start, groups: Sequence[Units], kind: str) -> Measurement:
     if not start.orders(groups, 0):
         return Measurement(counted=False, note=f"all {kind} are equal")
 
-    def sides(number: int) -> tuple[States, States]:
+    def sides(number: int) -> Sides:
         return _exchanged(start, start.orders(groups, number))
 
-    found = judge(start, sides, f"rearranged {kind}", "the rearranged result")
+    found = compare_sides(start, sides, f"rearranged {kind}", "the rearranged result")
     if found.violation is None:
         return found
     return replace(found, violation=_blamed(start, groups, found.violation))
@@ -72,10 +73,10 @@ def clones(start: Start) -> Measurement:
     changed = {name: array for name, array in start.state.items() if name in source}
     cloned = start.at(merged(changed, source))
 
-    def sides(_: int) -> tuple[States, States]:
+    def sides(_: int) -> Sides:
         return cloned.result, [merged(state, source) for state in cloned.result]
 
-    found = judge(cloned, sides, "clones", "its clone", exact=True)
+    found = compare_sides(cloned, sides, "clones", "its clone", exact=True)
     if found.violation is None:
         return found
     if other := sorted(_reached(cloned, start)):
@@ -138,46 +139,57 @@ def first_difference(
     return None
 
 
-def judge(
-    start: Start, sides: Sides, changed: str, wanted: str, *, exact: bool = False
+def compare_sides(
+    start: Start,
+    sides: Callable[[int], Sides],
+    changed: str,
+    wanted: str,
+    *,
+    exact: bool = False,
 ) -> Measurement:
     """Compare two sides in multiples of the response; look closely at what seems a violation.
 
-    ``sides`` returns what was found and what was expected, for rearrangements by number. Those of
-    an ``exact`` comparison are all the same, and whatever differs violates it, if only by rounding.
+    ``sides`` returns both for rearrangements by number. Those of an ``exact`` comparison are all
+    the same, and whatever differs violates it, if only by rounding.
     """
-    return replace(_judged(start, sides, changed, wanted, exact=exact), random=tuple(start.random))
+    measured = _compared(start, sides, changed, wanted, exact=exact)
+    return replace(measured, random=tuple(start.random))
 
 
-def _judged(start: Start, sides: Sides, changed: str, wanted: str, *, exact: bool) -> Measurement:
+def _compared(
+    start: Start, sides: Callable[[int], Sides], changed: str, wanted: str, *, exact: bool
+) -> Measurement:
     if not all(finite(state, start.state) for state in start.result):
         note = "cannot judge: the run itself has numbers not finite"
         return Measurement(counted=False, note=note)
-    found, expected = sides(0)
+    first = found, expected = sides(0)
     if not all(finite(state, start.state) for state in found):
         note = f"cannot judge: the run from {changed} has numbers not finite"
         return Measurement(counted=False, note=note)
-    responses = start.responses()
-    ratios = _ratios(found, expected, responses)
-    if max(ratios.values(), default=0.0) > start.limit:
-        responses = start.responses(closely=True)
-        for number in range(1 if exact else start.attempts):
-            pair = sides(number) if number else (found, expected)
-            again = _ratios(*pair, responses)
-            ratios = {key: min(ratio, again[key]) for key, ratio in ratios.items() if key in again}
+    responses: Sequence[Mapping[str, float]] = ()
+
+    def measures() -> Iterator[Callable[[Sides], Ratios[str]]]:
+        nonlocal responses
+        for closely in (False, True):
+            responses = start.responses(closely=closely)
+            yield partial(_ratios, responses=responses)
+
+    again = map(sides, range(1, 1 if exact else start.attempts))
+    ratios = judge(first, measures(), start.limit, again)
     lies = {array for units in start.groups for array in units.arrays}
-    if not any(step == 0 and (name in lies or not lies) for step, name in ratios):
+    if not any(name in lies or not lies for name in ratios[0]):
         note = "cannot judge: one ulp in the parameters moves the arrays by 1 % and more"
         return Measurement(counted=False, note=note)
-    step, array = key = _worst(ratios, start.limit)
+    step, array = worst(ratios, start.limit)
+    most = ratios[step][array]
     text = (
         f"after step {step + 1} of a run from {changed}, {{at}} is {{a!s}}, {wanted} is {{b!s}}: "
-        f"{ratios[key]:.3g} times the response to one ulp, limit {start.limit:.0f}"
+        f"{most:.3g} times the response to one ulp, limit {start.limit:.0f}"
     )
     measured = Measurement(
         has_moved(start.state, start.result),
-        margin=ratios[key] / start.limit,
-        ratio=ratios[key],
+        margin=most / start.limit,
+        ratio=most,
         threshold=start.limit,
         array=array,
     )
@@ -186,7 +198,7 @@ def _judged(start: Start, sides: Sides, changed: str, wanted: str, *, exact: boo
     if compare.identical(a, b):
         return measured
     entry = compare.largest_entry(abs(np.subtract(a, b, dtype=np.float64)))
-    rounding, allowed = ratios[key] <= start.limit, responses[step][array] * start.limit
+    rounding, allowed = most <= start.limit, responses[step][array] * start.limit
     violation = Violation.between(
         a, b, text, step + 1, array, entry=entry, allowed=allowed, rounding=rounding
     )
@@ -196,26 +208,17 @@ def _judged(start: Start, sides: Sides, changed: str, wanted: str, *, exact: boo
     )
 
 
-def _worst(ratios: Mapping[Key, float], limit: float) -> Key:
-    """Return where the largest ratio is: of those above the limit, in the first step.
-
-    What a reader knows by name says more than what an optimiser keeps for it.
-    """
-    over = [key for key, ratio in ratios.items() if ratio > limit]
-    first = [key for key in over if key[0] == min(over)[0]]
-    return max(first or ratios, key=lambda k: (k in over and "model." in k[1][:6], ratios[k]))
-
-
-def _ratios(
-    found: States, expected: States, responses: Sequence[Mapping[str, float]]
-) -> dict[Key, float]:
-    """Return deviation by response of each array that can be judged, by step and name."""
-    return {
-        (step, name): ratio(difference(array, found[step].get(name)), response[name])
+def _ratios(sides: Sides, responses: Sequence[Mapping[str, float]]) -> Ratios[str]:
+    """Return deviation by response of each array that can be judged, by step."""
+    found, expected = sides
+    return [
+        {
+            name: ratio(difference(array, found[step].get(name)), response[name])
+            for name, array in expected[step].items()
+            if name in response
+        }
         for step, response in enumerate(responses)
-        for name, array in expected[step].items()
-        if name in response
-    }
+    ]
 
 
 def holds(start: Start, found: States, beside: Container[str] = ()) -> bool:
@@ -223,19 +226,12 @@ def holds(start: Start, found: States, beside: Container[str] = ()) -> bool:
 
     The arrays ``beside`` do not count.
     """
-    ratios = _ratios(found, start.result, start.responses(closely=True))
-    counting = (ratio for (_, name), ratio in ratios.items() if name not in beside)
+    ratios = _ratios((found, start.result), start.responses(closely=True))
+    counting = (most for step in ratios for name, most in step.items() if name not in beside)
     return all(map(finite, found)) and max(counting, default=0.0) <= start.limit
 
 
-def ratio(deviation: float, response: float) -> float:
-    """Return how many times the response a deviation is."""
-    if deviation == 0:
-        return 0.0
-    return deviation / response if response else math.inf
-
-
-def _exchanged(start: Start, orders: Orders) -> tuple[States, States]:
+def _exchanged(start: Start, orders: Orders) -> Sides:
     """Return the states of a run from the rearranged start, and the rearranged ones."""
 
     def change(state: State) -> State:
@@ -257,8 +253,8 @@ def _blamed(start: Start, groups: Sequence[Units], violation: Violation) -> Viol
         orders = start.orders([units])
         own = math.inf
         if len(groups) > 1:
-            ratios = _ratios(*_exchanged(start, orders), start.responses())
-            own = ratios.get((violation.iteration - 1, violation.array), 0.0)
+            ratios = _ratios(_exchanged(start, orders), start.responses())
+            own = ratios[violation.iteration - 1].get(violation.array, 0.0)
         if own > worst:
             pair = units.pair_at(violation.array, violation.entry or (), orders[0][1])
             worst, blamed = own, replace(violation, group=units.name, units=pair)

@@ -15,7 +15,7 @@ from symmetry.checker.verdict import Checked, Verdict, exit_code
 from symmetry.report.files import Report
 from symmetry.report.filling import fill_in, render
 from symmetry.report.verdicts import conclusion, deviation, record, summary
-from symmetry.training.start import THRESHOLDS
+from symmetry.training.response import THRESHOLDS
 from symmetry.units.words import count
 
 Line = Mapping[str, Any]

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from symmetry.base.errors import SymmetryError, TargetError
 from symmetry.base.random import Random
 from symmetry.comparison.options import Options
 from symmetry.comparison.outcome import Compared, First, Other, Result
 from symmetry.law.case import Case, with_distinct_sizes
-from symmetry.law.equivariance import ratio
+from symmetry.law.judge import POWER, Ratios, judge, ratio, worst
 from symmetry.steps.cases.recipes import make_start
 from symmetry.steps.cases.shrink import shrink
 from symmetry.steps.phase import phase_of
 from symmetry.steps.response import response
 from symmetry.steps.start import StepStart
 from symmetry.steps.step import Step
-from symmetry.training.start import POWER
 from symmetry.units.state import (
     Array,
-    State,
     difference,
     finite,
     has_moved,
@@ -32,6 +31,7 @@ from symmetry.units.state import (
 _NEARBY = 121  # a stream of a case's seed
 
 States = list[dict[str, Array]]
+_Sides = tuple[States, States]
 
 
 def compare_steps(reference: Step, others: Sequence[Step], options: Options) -> Compared:
@@ -144,16 +144,26 @@ class _Pair:
         b = list(theirs.run())
         if not has_moved(start.state, a):
             return None
-        found = _largest(case, start.limit, a, b, _responses(mine, a, b))
-        differs = found is not None and found.differs
-        if (differs or not number) and not _same(a, self._run_reference(mine, case, number, of)):
+        again = partial(self._must_repeat, a, mine, case, number, of)
+        if not number:
+            again()
+
+        def measures() -> Iterator[Callable[[_Sides], Ratios[str]]]:
+            yield partial(_ratios, responses=_responses(mine, a, b))
+            if number:
+                again()
+            yield partial(_ratios, responses=_larger(mine, theirs, a, b))
+
+        return _largest(case, judge((a, b), measures(), start.limit), start.limit)
+
+    def _must_repeat(
+        self, states: States, start: StepStart, case: Case, number: int, of: int
+    ) -> None:
+        if not _same(states, self._run_reference(start, case, number, of)):
             raise SymmetryError(
                 f"{self._reference.name} does not repeat itself: a second run of the case "
                 f"{case.to_json()} gives other weights"
             )
-        if differs:
-            found = _largest(case, start.limit, a, b, _larger(mine, theirs, a, b))
-        return found
 
     def _run_reference(self, start: StepStart, case: Case, number: int, of: int) -> States:
         self._options.tell(self._reference.name, case.dtype, number, of, case)
@@ -184,9 +194,10 @@ class _Pair:
             before = list(mine.run(seen.step - 1))[-1]
             mine, theirs = mine.at(before), theirs.at(before)
         a, b = list(mine.run(1)), list(theirs.run(1))
-        alone = _largest(seen.case, start.limit, a, b, _larger(mine, theirs, a, b))
+        larger = _larger(mine, theirs, a, b)
+        alone = _largest(seen.case, _ratios((a, b), larger), start.limit)
         phase, text = phase_of(
-            *(mine.state, a[0], b[0], _larger(mine, theirs, a, b)[0], start.limit),
+            *(mine.state, a[0], b[0], larger[0], start.limit),
             alone=alone is not None and alone.differs,
         )
         return First(phase, None, None, None, seen.step, f"the {phase} of step {seen.step}: {text}")
@@ -198,22 +209,29 @@ def _result(dtype: str, found: Found, cases: int) -> Result:
     return Result(*where, arrays=2, steps=found.step, cases=cases, case=case)
 
 
-def _largest(
-    case: Case, limit: float, a: States, b: States, responses: Sequence[State | dict[str, float]]
-) -> Found | None:
-    """Return the largest ratio of what can be judged, of the first step that has one above."""
-    best: Found | None = None
-    for step, (mine, theirs, known) in enumerate(zip(a, b, responses, strict=False), start=1):
+def _largest(case: Case, ratios: Ratios[str], limit: float) -> Found | None:
+    """Return the largest ratio, of the first step that has one above; None if there is none."""
+    if not any(ratios):
+        return None
+    step, array = worst(ratios, limit)
+    return Found(case, step + 1, array, ratios[step][array], limit)
+
+
+def _ratios(sides: _Sides, responses: Sequence[Mapping[str, float]]) -> Ratios[str]:
+    """Return deviation by response of what can be judged, up to the last finite step."""
+    ratios: Ratios[str] = []
+    for mine, theirs, known in zip(*sides, responses, strict=False):
         if not finite(mine) and not finite(theirs):
             break
-        for name, array in mine.items():
-            gap = difference(array, theirs[name])
-            if gap == math.inf or (name in known and known[name] <= POWER * largest(array)):
-                found = Found(case, step, name, ratio(gap, float(known.get(name, 0.0))), limit)
-                best = found if best is None or found.ratio > best.ratio else best
-        if best is not None and best.differs:
-            break
-    return best
+        gaps = {name: difference(array, theirs[name]) for name, array in mine.items()}
+        ratios.append(
+            {
+                name: ratio(gap, known.get(name, 0.0))
+                for name, gap in gaps.items()
+                if gap == math.inf or (name in known and known[name] <= POWER * largest(mine[name]))
+            }
+        )
+    return ratios
 
 
 def _responses(start: StepStart, a: States, b: States) -> list[dict[str, float]]:

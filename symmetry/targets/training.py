@@ -16,7 +16,7 @@ from symmetry.checker.trainings import TrainingExaminer
 from symmetry.checker.verdict import Verdict
 from symmetry.comparison import options as comparison
 from symmetry.comparison.outcome import Compared
-from symmetry.comparison.recorded import Recording
+from symmetry.comparison.recorded import RecordingFile
 from symmetry.comparison.trainings import Compares, compare_trainings
 from symmetry.explanation.explain import STEPS, explain_training, explain_verdict
 from symmetry.explanation.explained import Explained
@@ -123,7 +123,7 @@ class TrainingTarget:
 class RecordedRun:
     """The file of a recorded run: it stands for its training in comparisons."""
 
-    side: Recording
+    side: RecordingFile
 
     noun = "training"
 

@@ -62,6 +62,7 @@ from symmetry.torch.parts.step_events import TorchStepEvents
 from symmetry.torch.parts.tracing import TorchTracing
 from symmetry.torch.probes.flowing import TorchFlowing
 from symmetry.torch.probes.loss_probe import TorchLossProbe
+from symmetry.torch.probes.recording import TorchRecording
 from symmetry.torch.raising import readable
 from symmetry.torch.random_states import RandomStates
 from symmetry.torch.trials.first_calls import Steps
@@ -72,7 +73,7 @@ from symmetry.training.capabilities.differentiating import Differentiating
 from symmetry.training.capabilities.drawing import Drawing
 from symmetry.training.capabilities.flowing import Flowing
 from symmetry.training.capabilities.layered import Layered
-from symmetry.training.capabilities.observing import Observing
+from symmetry.training.capabilities.observing import Observing, Recording
 from symmetry.training.capabilities.optimizing import Optimizing
 from symmetry.training.capabilities.platform import Platform
 from symmetry.training.capabilities.rehearsing import Rehearsing, Tracing
@@ -245,6 +246,7 @@ _CAPABILITIES: Mapping[type, Callable[[TorchRun], Any]] = {
     Saving: lambda run: TorchSaving(run, run.arrays, run.random_states),
     Configuring: lambda run: TorchSettings(run.objects),
     Observing: lambda run: TorchObserving(run, run.arrays, run.events, run.operations),
+    Recording: lambda run: TorchRecording(run, run.arrays),
     Replicated: lambda run: TorchReplicas(run.parameters),
     Rehearsing: lambda run: TorchRehearsing(run, run.arrays, run.events),
     Tracing: lambda run: TorchTracing(run.arrays, run.events),

@@ -287,7 +287,7 @@ class Copy:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Optimizer:
+class SteppedOptimizer:
     """An optimiser that stepped."""
 
     number: int
@@ -316,7 +316,7 @@ class Epochs:
     events: tuple[Event, ...]
     loaders: tuple[Loader, ...]
     models: tuple[Model, ...]
-    optimizers: tuple[Optimizer, ...]
+    optimizers: tuple[SteppedOptimizer, ...]
     copies: tuple[Copy, ...] = ()
     ended: str
     is_whole: bool

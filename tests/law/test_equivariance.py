@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from symmetry.base.random import Random
-from symmetry.law.equivariance import ratio
+from symmetry.law.judge import ratio
 from symmetry.law.measurement import Measurement
 from symmetry.steps.response import PERTURBATIONS, response
 from symmetry.units import compare

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from symmetry.base.errors import TrainingError
-from symmetry.training.start import TrainingStart, difference, has_moved, largest
+from symmetry.training.start import TrainingStart
 from symmetry.training.target import FunctionTraining
-from symmetry.units.state import identical
+from symmetry.units.state import difference, has_moved, identical, largest
 from symmetry.units.units import Part, Units
 from tests.training.small import training
 
@@ -100,16 +100,15 @@ def test_differences_of_arrays():
     assert largest(np.array([-3.0, 2.0])) == 3
 
 
-def test_states_that_were_let_go_come_again():
+def test_states_that_were_released_come_again():
     start = TrainingStart(FunctionTraining("t", training()), dtype="float32")
     before = start.result
-    without = start.without_states()
-    assert not without.baseline.states
-    size = sum(array.nbytes for array in before[-1].values())
-    assert without.baseline.size == start.baseline.size == size
-    assert without.result is not before
-    for one, other in zip(before, without.result, strict=True):
-        assert identical(one, other)
+    start.release()
+    assert start.baseline.size == sum(array.nbytes for array in before[-1].values())
+    assert start.result is not before
+    for again in (start.result, start.first_run):
+        for one, other in zip(before, again, strict=True):
+            assert identical(one, other)
 
 
 def test_a_start_that_responds_as_another_run_does():

@@ -15,7 +15,7 @@ import numpy as np
 
 from symmetry.base.errors import TargetError
 from symmetry.base.random import Random
-from symmetry.law.equivariance import ratio
+from symmetry.law.judge import ratio
 from symmetry.law.measurement import Measurement, Violation
 from symmetry.steps.response import PERTURBATIONS, response
 from symmetry.steps.start import StepStart

@@ -232,8 +232,8 @@ def _call(operation: Operation, places: Places) -> Call:
     def perform(arrays: Sequence[Array]) -> list[Array]:
         done = kept.perform(fill(given, [*map(_tensor, arrays, dtypes)]))
         for position in written:
-            arrays[position][...] = _array(done.operands[known[position]])
-        return [_array(tensor) for tensor in done.made if _readable(tensor)]
+            arrays[position][...] = array_of(done.operands[known[position]])
+        return [array_of(tensor) for tensor in done.made if _readable(tensor)]
 
     packet, _, overload = str(operation.func).rpartition(".")
     return Call(
@@ -269,10 +269,10 @@ def _handle(tensor: torch.Tensor) -> Handle:
     storage = tensor.untyped_storage()
     reference = StorageWeakRef(storage)
     size = storage.nbytes() // tensor.element_size()
-    return Handle(_array(tensor), storage.data_ptr(), lambda: not reference.expired(), size)
+    return Handle(array_of(tensor), storage.data_ptr(), lambda: not reference.expired(), size)
 
 
-def _array(tensor: torch.Tensor) -> Array:
+def array_of(tensor: torch.Tensor) -> Array:
     """Return the numbers without a copy; bfloat16, which NumPy lacks, as float32."""
     tensor = tensor.detach()
     array: Array = (tensor.float() if tensor.dtype is torch.bfloat16 else tensor).numpy()

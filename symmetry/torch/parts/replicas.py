@@ -26,17 +26,6 @@ def digests_of(parameters: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def gathered(mine: Any) -> list[Any]:
-    """Return the digests of all ranks, or whatever else each of them has."""
-    if not distributed.is_initialized():  # the training does not talk to its other ranks
-        distributed.init_process_group("gloo")
-    group = distributed.new_group(backend="gloo")  # not to disturb what the training sends
-    everyone: list[Any] = [None] * ranks.world()
-    distributed.all_gather_object(everyone, mine, group=group)
-    distributed.destroy_process_group(group)
-    return everyone
-
-
 class TorchReplicas(Replicated):
     """The parameters of a run that several ranks hold copies of."""
 
@@ -47,6 +36,13 @@ class TorchReplicas(Replicated):
         """Return a digest of each parameter that is a copy."""
         return digests_of(self._parameters)
 
-    def gathered(self, mine: Any) -> list[Any]:
+    @staticmethod
+    def gathered(mine: Any) -> list[Any]:
         """Return the digests of all ranks, or whatever else each of them has."""
-        return gathered(mine)
+        if not distributed.is_initialized():  # the training does not talk to its other ranks
+            distributed.init_process_group("gloo")
+        group = distributed.new_group(backend="gloo")  # not to disturb what the training sends
+        everyone: list[Any] = [None] * ranks.world()
+        distributed.all_gather_object(everyone, mine, group=group)
+        distributed.destroy_process_group(group)
+        return everyone

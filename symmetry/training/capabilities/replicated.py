@@ -11,6 +11,10 @@ class Replicated(ABC):
     def digests(self) -> dict[str, str]:
         """Return a digest of each parameter that is a copy."""
 
+    @staticmethod
     @abstractmethod
-    def gathered(self, mine: Any) -> list[Any]:
-        """Return the digests of all ranks, or whatever else each of them has."""
+    def gathered(mine: Any) -> list[Any]:
+        """Return the digests of all ranks, or whatever else each of them has.
+
+        It needs no run: it may be kept when the run is gone.
+        """

@@ -16,8 +16,8 @@ from symmetry.training.events import (
     Exhausted,
     Loader,
     Model,
-    Optimizer,
     Scheduled,
+    SteppedOptimizer,
     Updated,
 )
 
@@ -79,7 +79,7 @@ def epochs(*events: Event, **facts: Any) -> Epochs:
         "events": events,
         "loaders": (loader(0), loader(1)),
         "models": (model(),),
-        "optimizers": (Optimizer(number=0, kind="Adam", parameters=2, has_state=True),),
+        "optimizers": (SteppedOptimizer(number=0, kind="Adam", parameters=2, has_state=True),),
         "ended": "the script's end",
         "is_whole": True,
     }

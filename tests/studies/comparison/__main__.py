@@ -15,7 +15,7 @@ from typing import Any
 from symmetry.checker.threads import one_thread
 from symmetry.report.files import Report
 from symmetry.report.filling import environment, fill_paragraphs
-from symmetry.training.start import THRESHOLDS
+from symmetry.training.response import THRESHOLDS
 from tests.studies.comparison.sound import attended, settings, turned
 
 COMMAND = "python -m tests.studies.comparison"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from symmetry.training.start import THRESHOLDS
+from symmetry.training.response import THRESHOLDS
 from tests.studies.comparison.__main__ import report
 
 REPORTS = Path(__file__).parents[3] / "reports"

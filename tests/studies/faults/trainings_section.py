@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from symmetry.report.files import Figure, plain
 from symmetry.report.filling import environment, fill_paragraphs
-from symmetry.training.start import THRESHOLDS
+from symmetry.training.response import THRESHOLDS
 from tests.catalogues import TRAININGS
 from tests.faulty.trainings import TOLD
 from tests.studies.faults.trainings import Fared

@@ -19,8 +19,14 @@ from symmetry.base.user_code import kind_of
 from symmetry.observe.place import asked_at
 from symmetry.torch.objects import held_by
 from symmetry.torch.script.epochs.log import Log, Numbers, Patch, states
-from symmetry.training.events import Backward, Cleared, Clipped, Scheduled, Updated
-from symmetry.training.events import Optimizer as Record
+from symmetry.training.events import (
+    Backward,
+    Cleared,
+    Clipped,
+    Scheduled,
+    SteppedOptimizer,
+    Updated,
+)
 
 _NODES = 20_000  # of a graph that are looked through for its leaves
 _CLIPS = ("clip_grad_norm_", "clip_grad_value_")
@@ -115,10 +121,10 @@ class Gradients:
             states=states(),
         )
 
-    def records(self) -> tuple[Record, ...]:
+    def records(self) -> tuple[SteppedOptimizer, ...]:
         """Return what is known of the optimisers that stepped."""
         return tuple(
-            Record(
+            SteppedOptimizer(
                 number=number,
                 kind=type(optimizer).__name__,
                 parameters=len(held_by(optimizer)),

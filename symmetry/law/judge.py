@@ -1,0 +1,79 @@
+"""The judge: deviations divided by the response, and a second look before an accusation.
+
+A deviation that rounding explains is a small multiple of the response, which is how far one ulp
+moves the result. What exceeds the limit is looked at again, with a more accurate response and at
+other places, before it counts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from typing import TypeVar
+
+POWER = 0.01  # of its largest entry; an array that one ulp moves by more is not judged
+
+Key = TypeVar("Key", bound=Hashable)
+Sides = TypeVar("Sides")
+
+# By step, of what can be judged.
+Ratios = list[dict[Key, float]]
+
+
+def ratio(deviation: float, response: float) -> float:
+    """Return how many times the response a deviation is."""
+    if deviation == 0:
+        return 0.0
+    return deviation / response if response else math.inf
+
+
+def judge(
+    sides: Sides,
+    measures: Iterable[Callable[[Sides], Ratios[Key]]],
+    limit: float,
+    again: Iterable[Sides] = (),
+    far: float = math.inf,
+) -> Ratios[Key]:
+    """Return deviation by response of two sides; escalate if it exceeds the limit.
+
+    Parameters
+    ----------
+    sides
+        Both sides, or how far they deviate.
+    measures
+        At least one. Each returns the ratios of sides, with a more accurate response than the one
+        before. The next one is only asked for where a ratio exceeds the limit.
+    limit
+        The largest ratio that rounding explains.
+    again
+        The sides of other runs: what exceeds the limit has to exceed it in all of them.
+    far
+        Times the limit: beyond it a third response changes nothing.
+    """
+    ratios: Ratios[Key] = []
+    for number, measure in enumerate(measures):
+        ratios = measure(sides)
+        largest = max((value for step in ratios for value in step.values()), default=0.0)
+        if largest <= limit:
+            return ratios
+        if number and far * limit < largest < math.inf:
+            break
+    for others in again:
+        ratios = [
+            {key: min(value, there[key]) for key, value in here.items() if key in there}
+            for here, there in zip(ratios, measure(others), strict=False)
+        ]
+    return ratios
+
+
+def worst(ratios: Sequence[Mapping[str, float]], limit: float) -> tuple[int, str]:
+    """Return step, from 0, and array of the largest ratio: of those above it, in the first step.
+
+    A reader recognises the name of a parameter rather than that of an optimiser's array.
+    """
+    by_key = {
+        (step, name): value for step, each in enumerate(ratios) for name, value in each.items()
+    }
+    over = [key for key, value in by_key.items() if value > limit]
+    first = [key for key in over if key[0] == min(over)[0]]
+    return max(first or by_key, key=lambda k: (k in over and k[1].startswith("model."), by_key[k]))

@@ -1,0 +1,188 @@
+"""The first runs of a training in one precision: all its starts share them."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from symmetry.base.errors import TrainingError
+from symmetry.base.raised import heard
+from symmetry.training.capabilities.configuring import Configuring
+from symmetry.training.capabilities.platform import Platform
+from symmetry.training.losses import LossProbe, Observed
+from symmetry.training.run import Run
+from symmetry.training.target import Training
+from symmetry.units.state import Array, State, has_moved
+
+JUDGED = 2  # steps: a bug on odd steps shows, and chaos has no time to grow
+LACKED = frozenset({"scale", "attention", "checkpoint", "inplace", "kernels"})  # by many trainings
+
+States = list[dict[str, Array]]
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The baseline: what the first run, on objects as the training makes them, showed."""
+
+    state: State  # before the first step
+    precision: Mapping[str, float]  # the eps of each array
+    trained: frozenset[str]  # the parameters that are trained
+    moved: frozenset[str]  # the arrays that the first steps change
+    size: int  # bytes of a state after the steps
+    random: tuple[tuple[str, str], ...]  # operations of the model, where that is promoted
+    samples: int | None  # in each batch; None where that is not known to be one number
+    on_gpu: bool  # which may add in another order each time
+    compiles: bool  # by something that compiles nothing where results are nudged
+    observed: Observed | None  # its losses and tokens, where it is promoted
+    warnings: tuple[str, ...] = ()  # of a run as written; none in float64
+
+
+class FirstRuns:
+    """The first runs, from the state that the training itself begins from.
+
+    Each is taken when something is first asked of it. The states are large: they can be released,
+    and are computed again where they are needed once more.
+    """
+
+    def __init__(self, target: Training, dtype: str, seed: int) -> None:
+        self.target, self.dtype, self.seed = target, dtype, seed
+        self._baseline: Baseline | None = None
+        self._as_written: States | None = None
+        self._noiseless: States | None = None
+
+    @property
+    def baseline(self) -> Baseline:
+        """The measurements of the first run.
+
+        Raises
+        ------
+        TrainingError
+            If a step raises, a loss is not finite, or there is neither a loss nor a change.
+        """
+        if self._baseline is None:
+            self._baseline, self._as_written = self._take_first()
+        return self._baseline
+
+    @property
+    def states(self) -> States:
+        """The states of a run as the training is written: the bits that every run must have."""
+        _ = self.baseline  # the first run leaves its states
+        if self._as_written is None:
+            self._as_written = self._states(noise=True)
+        return self._as_written
+
+    @cached_property
+    def random(self) -> tuple[tuple[str, str], ...]:
+        """Names and places of the random operations inside modules."""
+        random = self.baseline.random
+        if self.dtype == "float64" and not random:  # every operation of a promoted run is seen
+            return ()
+        run = self._begin(noise=False)
+        states = list(run.states(JUDGED))
+        found = tuple(run.random)
+        if found:
+            self._noiseless = states
+        return found
+
+    @property
+    def noiseless(self) -> States:
+        """The states of a run without the model's random operations.
+
+        Without any the first run is the same; and what torch.compile has made runs only outside of
+        the modes that look for random numbers.
+        """
+        if not self.random:
+            return self.states
+        if self._noiseless is None:
+            self._noiseless = self._states(noise=False)
+        return self._noiseless
+
+    @cached_property
+    def turnable(self) -> frozenset[str]:
+        """The settings that many trainings lack, and that there may be something to turn of here.
+
+        All are turned at once, in one run; where that cannot be done it may be any.
+        """
+        run = self._begin(noise=self.dtype == "float32" and not self.random)
+        configuring = run.capability(Configuring)
+        if configuring is None:
+            return LACKED
+        try:
+            with ExitStack() as stack:
+                turned = {
+                    name: stack.enter_context(configuring.with_setting(name))
+                    for name in sorted(LACKED)
+                }
+                deque(run.states(JUDGED, copy=False), maxlen=0)
+        except TrainingError:
+            return LACKED
+        return frozenset(name for name, was in turned.items() if was())
+
+    def release(self) -> None:
+        """Let go of the states."""
+        self._as_written = self._noiseless = None
+
+    def _begin(self, *, noise: bool) -> Run:
+        return self.target.begin(dtype=self.dtype, seed=self.seed, noise=noise)
+
+    def _states(self, *, noise: bool) -> States:
+        return list(self._begin(noise=noise).states(JUDGED))
+
+    def _take_first(self) -> tuple[Baseline, States]:
+        run = self._begin(noise=True)
+        if self.dtype != "float32":
+            return _observed(run, run.capability(LossProbe))
+        with heard() as warned:
+            baseline, states = _observed(run, None)
+        return replace(baseline, warnings=tuple(warned.values())), states
+
+
+def _observed(run: Run, probe: LossProbe | None) -> tuple[Baseline, States]:
+    """Take the first steps; return what they showed, and the states."""
+    start, precision, states, losses = run.state(), run.precision(), States(), []
+    observed: Observed | None = None
+    with ExitStack() as stack:
+        if probe is not None:
+            observed = stack.enter_context(probe.observed())
+        for state in run.states(JUDGED):
+            losses.append(run.loss)
+            states.append(state)
+            _refuse_growth(run, start, state)
+    last = states[-1]
+    if losses == [None] * JUDGED and not has_moved(start, [last]):
+        raise TrainingError(
+            "its steps call no backward(), return no loss and change nothing: a step that "
+            "does without backward() returns its loss"
+        )
+    platform = run.capability(Platform)
+    baseline = Baseline(
+        state=start,
+        precision=precision,
+        trained=run.trained,
+        moved=frozenset(
+            n for n, a in start.items() if n in last and has_moved({n: a}, [{n: last[n]}])
+        ),
+        size=sum(array.nbytes for array in last.values()),
+        random=tuple(run.random),
+        samples=run.samples(),
+        on_gpu=platform is not None and platform.on_gpu,
+        compiles=platform is not None and platform.compiles,
+        observed=observed,
+    )
+    return baseline, states
+
+
+def _refuse_growth(run: Run, start: State, state: State) -> None:
+    """Raise TrainingError if the last step has changed a shape, or its loss is not finite."""
+    for name in sorted(run.parameters.keys() & start.keys()):
+        if state[name].shape != start[name].shape:
+            raise TrainingError(
+                f"{name} has the shape {start[name].shape} at the start and "
+                f"{state[name].shape} after step {run.taken - 1}: what grows is not checked"
+            )
+    if run.loss is not None and not math.isfinite(run.loss):
+        raise TrainingError(f"the loss of step {run.taken - 1} is {run.loss}")

@@ -1,0 +1,118 @@
+"""A state that runs of a training begin from, in one precision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+from symmetry.base.random import Random
+from symmetry.training.baseline import JUDGED, FirstRuns, States
+from symmetry.training.run import Run
+from symmetry.units.state import Array, State, largest, size
+from symmetry.units.units import Order
+
+APART = 1000  # ulps between starts at which two trainings are judged, once they seem to differ
+NUDGES = 111  # a stream of the seed
+
+
+class Origin:
+    """A state that runs begin from, and the unperturbed run from there.
+
+    Attributes
+    ----------
+    first
+        The first runs of the training, which begin from its own state.
+    changed
+        The arrays of the state that are not as the training makes them.
+    averaged
+        The axes along which runs read a constant as the same, by the constant's number.
+    """
+
+    def __init__(
+        self,
+        first: FirstRuns,
+        changed: State | None = None,
+        averaged: Mapping[int, Sequence[int]] | None = None,
+    ) -> None:
+        self.first, self.changed, self.averaged = first, changed or {}, averaged or {}
+        self._result: States | None = None
+
+    @cached_property
+    def state(self) -> State:
+        """The state before the first step."""
+        return {**self.first.baseline.state, **self.changed}
+
+    @property
+    def result(self) -> States:
+        """The states after the steps that are judged, without the model's random operations."""
+        if not (self.changed or self.averaged):
+            return self.first.noiseless
+        if self._result is None:
+            self._result = self.states({})
+        return self._result
+
+    @cached_property
+    def scale(self) -> Mapping[str, float]:
+        """The largest finite entry of each array, before or after the steps."""
+        scale: dict[str, float] = {}
+        for state in (self.state, *self.result):
+            for name, array in state.items():
+                scale[name] = max(scale.get(name, 0.0), size(array))
+        return scale
+
+    def release(self) -> None:
+        """Let go of the states of runs: they are computed again where they are needed."""
+        self.first.release()
+        self._result = None
+
+    def begin(
+        self,
+        changed: State | None = None,
+        *,
+        noise: bool | None = None,
+        order: Order | None = None,
+    ) -> Run:
+        """Begin a fresh run from here, in which these arrays are changed.
+
+        ``noise`` says whether the model's random operations stay as they are; by default they are
+        left out where there are any. The samples of each batch are put in an ``order``.
+        """
+        first = self.first
+        if noise is None:  # a run that passes through modes need not be as it is written
+            noise = first.dtype == "float32" and not first.random
+        run = first.target.begin(dtype=first.dtype, seed=first.seed, noise=noise, order=order)
+        run.load({**self.changed, **(changed or {})})
+        if self.averaged:
+            run.average_constants(self.averaged)
+        return run
+
+    def states(self, changed: State) -> States:
+        """Return the states of a run from here in which these arrays are replaced."""
+        return list(self.begin(changed).states(JUDGED))
+
+    def nearby(self, draw: int, times: float = 1.0) -> State:
+        """Return parameters moved by up to one ulp and eps of the largest entry, by number.
+
+        ``times`` multiplies the distance.
+        """
+        baseline = self.first.baseline
+        eps = {name: times * baseline.precision[name] for name in baseline.trained}
+        return nearby(self.state, eps, self.scale, Random(self.first.seed, NUDGES, draw))
+
+
+def nearby(
+    start: State, precision: Mapping[str, float], scale: Mapping[str, float], random: Random
+) -> dict[str, Array]:
+    """Return arrays moved by up to one ulp and eps of their largest entry, at random.
+
+    These are the ones whose eps is given. One of zeros has the ``scale`` that it has later.
+    """
+    changed: dict[str, Array] = {}
+    for name, array in start.items():
+        if name in precision:
+            shift = random.uniform(array.shape, -1.0, 1.0)
+            shift *= abs(array) + (largest(array) or scale[name])
+            shift *= precision[name]
+            shift += array
+            changed[name] = shift.astype(array.dtype)
+    return changed
