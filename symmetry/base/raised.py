@@ -4,11 +4,10 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 
-from symmetry.base.user_code import is_user_code
+from symmetry.base.user_code import is_user_code, spell
 
 # Python shows nobody these by default: they are for those who maintain a library.
 _FOR_OTHERS = (
@@ -43,7 +42,7 @@ def silenced() -> Iterator[None]:
         finally:
             for warning in filter(_concerns_the_code, caught or ()):
                 for texts in _listeners if not issubclass(warning.category, _FOR_OTHERS) else ():
-                    place = f"({Path(warning.filename).name}, line {warning.lineno})"
+                    place = f"({spell(warning.filename, warning.lineno)})"
                     kind = warning.category.__name__
                     text = " ".join(str(warning.message).split())[:300]
                     texts.setdefault(f"{kind} {place}", f"{kind}: {text} {place}")
@@ -78,7 +77,7 @@ def in_one_line(error: BaseException) -> str:
     The message may be anything: making it may raise, and it may hold what cannot be printed.
     """
     try:
-        text = next(iter(str(error).strip().splitlines()), "").rstrip()
+        text = next(iter(_message(error).strip().splitlines()), "").rstrip()
     except (KeyboardInterrupt, MemoryError):
         raise
     except BaseException as another:
@@ -98,11 +97,18 @@ def missing_package(error: BaseException | None) -> str | None:
     return None
 
 
+def _message(error: BaseException) -> str:
+    """Return the message; that of a syntax error names its line as all output does."""
+    if isinstance(error, SyntaxError) and error.filename and error.lineno:
+        return f"{error.msg} ({spell(error.filename, error.lineno)})"
+    return str(error)
+
+
 def place_of(error: BaseException) -> str:
-    """Return "(file, line)" of the user's innermost frame, since no traceback is shown."""
+    """Return "(file:line)" of the user's innermost frame, since no traceback is shown."""
     places = [
-        (Path(frame.f_code.co_filename), line)
+        (frame.f_code.co_filename, line)
         for frame, line in traceback.walk_tb(error.__traceback__)
         if is_user_code(frame.f_code.co_filename)
     ]
-    return f" ({places[-1][0].name}, line {places[-1][1]})" if places else ""
+    return f" ({spell(*places[-1])})" if places else ""

@@ -54,6 +54,11 @@ def calls_target(code: CodeType) -> bool:
     return name in ("", code.co_name)
 
 
+def spell(file: str, line: int) -> str:
+    """Return a line of the user's code as all output spells it: ``train.py:12``."""
+    return f"{shorten(file)}:{line}"
+
+
 def shorten(file: str, folder: Path | None = None) -> str:
     """Return the path below a folder or the import path, so that it reads well.
 

@@ -11,7 +11,7 @@ from symmetry.explanation.conclusion import NOT_THE_CAUSE, ROUNDING, concluded
 from symmetry.explanation.explained import Difference, Explained
 from symmetry.explanation.search.exchanged_runs import ExchangedRuns
 from symmetry.explanation.search.inequality import Inequality
-from symmetry.explanation.search.odd_unit import judge
+from symmetry.explanation.search.odd_unit import odd_inequalities
 from symmetry.explanation.search.runs import WatchedRun, usual_and_odd, watch
 from symmetry.explanation.splits import Split, find_splits
 from symmetry.explanation.unfair import unfair_exchange
@@ -52,7 +52,9 @@ def explain_exchange(watched: WatchedStart, steps: int, *, first: str = "") -> E
             run = watch(there, units, steps)
             runs = ExchangedRuns(run, a, b, a, 0)
             runs.compare()
-            return concluded(_unexplained(run, steps, steps, array), runs, judge(runs)[0])
+            return concluded(
+                _unexplained(run, steps, steps, array), runs, odd_inequalities(runs)[0]
+            )
     return None
 
 
@@ -118,7 +120,7 @@ def _followed(run: WatchedRun) -> tuple[ExchangedRuns, list[Inequality]]:
         for seed in range(_SEEDS):
             runs = ExchangedRuns(run, a, b, c, seed)
             runs.compare()
-            found, _ = judge(runs)
+            found, _ = odd_inequalities(runs)
             if found or runs.other_way is not None:
                 break
         if any(inequality.jumps for inequality in found):

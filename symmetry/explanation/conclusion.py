@@ -7,7 +7,7 @@ from symmetry.explanation.operation.captured import capture
 from symmetry.explanation.operation.description import Description, at
 from symmetry.explanation.search.exchanged_runs import ExchangedRuns
 from symmetry.explanation.search.inequality import Inequality
-from symmetry.explanation.search.odd_unit import judge
+from symmetry.explanation.search.odd_unit import odd_inequalities
 
 _MOST = 3  # culprits that one odd unit has
 _MENDED = 4  # times that earlier inequalities are mended to see whether later ones stay
@@ -78,7 +78,7 @@ def _causes(
                 return causes, ""
             before = [f for f in found if f.location.both and f.event == first.event]
         mended += before
-        found, split = judge(runs, mended)
+        found, split = odd_inequalities(runs, mended)
         left = "" if found else STILL_SPLITS if split else STAYS_SYMMETRIC
     return causes, left
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from types import FrameType
 
-from symmetry.base.user_code import PHASES, Phase, calls_target, kind_of, shorten
+from symmetry.base.user_code import PHASES, Phase, calls_target, kind_of, shorten, spell
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Place:
 
     def __str__(self) -> str:
         if self.file:
-            return f"{self.shown}:{self.line}"
+            return spell(self.file, self.line)
         return f"module {self.module}" if self.module else ""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from symmetry.base.records import dump
+from symmetry.base.user_code import spell
 from symmetry.comparison.outcome import Compared, Other, Result
 from symmetry.units.words import count
 
@@ -37,7 +38,8 @@ def headline(reference: str, other: Other) -> str:
 def facts(reference: str, other: Other) -> Iterator[tuple[str, str]]:
     """Yield what there is to say of one of the others, each with a label."""
     if other.first is not None:
-        where = f" ({other.first.file}:{other.first.line})" if other.first.file else ""
+        file, line = other.first.file, other.first.line
+        where = f" ({spell(file, line)})" if file and line else ""
         yield "first", f"{other.first.text}{where}"
     for result in other.results:
         yield result.dtype, in_words(result)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from symmetry.base.records import dump
+from symmetry.base.user_code import spell
 from symmetry.explanation.explained import Culprit, Difference, Explained, Operand
 from symmetry.report.units import layers_record, without_units
 from symmetry.units.words import count, in_ulps
@@ -69,7 +70,7 @@ def named(culprit: Culprit) -> str:
     layer = "layer " * culprit.module.replace(".", "").isdigit()
     inside = f" of {layer}{culprit.module}" if culprit.module else ""
     on = f" on {culprit.parameter}" if culprit.parameter else inside
-    place = f"{culprit.file}:{culprit.line}" if culprit.file else ""
+    place = spell(culprit.file, culprit.line) if culprit.file else ""
     return ", ".join(filter(None, [name + on, culprit.rows, place]))
 
 

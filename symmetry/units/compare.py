@@ -41,8 +41,8 @@ def equal(a: Floats, b: Floats) -> NDArray[np.bool_]:
 
 
 def identical(a: Floats, b: Floats) -> bool:
-    """Return whether all entries are ``equal``."""
-    return bool(equal(a, b).all())
+    """Return whether two arrays have one shape, and all entries are ``equal``."""
+    return a.shape == b.shape and bool(equal(a, b).all())
 
 
 def ulp_distances(a: Floats, b: Floats) -> NDArray[np.uint64]:
@@ -90,7 +90,7 @@ def max_relative(a: Floats, b: Floats) -> float:
 
 def all_equal(rows: Floats) -> bool:
     """Return whether all rows are identical."""
-    return len(rows) == 0 or identical(rows, rows[:1])
+    return len(rows) == 0 or bool(equal(rows, rows[:1]).all())
 
 
 def group_rows(*matrices: Floats) -> tuple[Group, ...]:

@@ -49,7 +49,7 @@ LINE = fail.__code__.co_firstlineno + 1
 def test_it_is_raised_as_another_error_that_says_where() -> None:
     with pytest.raises(TargetError) as caught, raised_as(TargetError, "the step", "; {}!".format):
         fail()
-    said = f"usage (test_raised.py, line {LINE}); SystemExit: usage!"
+    said = f"usage (tests/base/test_raised.py:{LINE}); SystemExit: usage!"
     assert str(caught.value) == f"the step raised SystemExit: {said}"
     assert isinstance(caught.value.__cause__, SystemExit)
 
@@ -65,7 +65,7 @@ def test_the_place_is_the_innermost_line_of_the_user() -> None:
     with pytest.raises(np.linalg.LinAlgError) as caught:
         np.linalg.inv(np.zeros((2, 2)))
     line = test_the_place_is_the_innermost_line_of_the_user.__code__.co_firstlineno + 2
-    assert place_of(caught.value) == f" (test_raised.py, line {line})"
+    assert place_of(caught.value) == f" (tests/base/test_raised.py:{line})"
     assert place_of(ValueError("never raised")) == ""
 
 
@@ -89,7 +89,7 @@ def test_warnings_are_heard_once_for_each_line_but_not_those_for_maintainers():
         warn(1)
         warn(2)
     (text,) = texts.values()
-    assert text.startswith("UserWarning: a size of 1 is odd (test_raised.py, line ")
+    assert text.startswith("UserWarning: a size of 1 is odd (tests/base/test_raised.py:")
     with raised_as(TargetError, "it"):
         warn(3)  # nobody listens: it is shown nowhere
     assert len(texts) == 1

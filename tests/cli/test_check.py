@@ -199,7 +199,7 @@ def test_a_step_that_raises(folder: Path) -> None:
     arguments = ("check", "--verbose", "steps:raises", "--only", "*/pure")
     finished = symmetry(*arguments, cwd=folder)
     assert finished.status == 1
-    assert "error             the step raised ValueError: no (steps.py, line " in finished.out
+    assert "error             the step raised ValueError: no (steps.py:" in finished.out
     assert "  case       1 sample, 1 input, 1 hidden unit, 1 class; 1 iteration" in finished.out
     assert finished.out.endswith("the target does not work: look at symmetry/pure (1 error)\n")
 

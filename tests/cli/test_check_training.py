@@ -197,7 +197,7 @@ def test_what_libraries_warn_of_is_told_once(folder):
     done = check(folder, "odd.py:training", *quick)
     assert done.stdout.count("warning: UserWarning: Using a target size") == 1
     (text,) = json.loads((folder / "found.json").read_text())["warnings"]
-    assert text.endswith("(odd.py, line 13)")
+    assert text.endswith("(odd.py:13)")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT")

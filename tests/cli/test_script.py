@@ -167,7 +167,7 @@ def test_what_it_printed_last_is_shown_with_an_error(folder):
     (folder / "train.py").write_text(text)
     done = run(folder, "check", "--verbose", "train.py", "--only", "training/moves")
     assert done.status == 1, done
-    assert "train.py raised ValueError: no (train.py, line " in done.out
+    assert "train.py raised ValueError: no (train.py:" in done.out
     assert done.err.splitlines()[0] == "about to fail"
 
 

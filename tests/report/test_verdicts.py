@@ -63,7 +63,7 @@ COMMAND = f"symmetry check numpy --only symmetry/w2-rows --case '{CASE.to_json()
         (EXPECTED, "expected failure  known, see #12: after step 3 hidden unit 1 is no longer"),
         (VACUOUS, "vacuous           not tested: nothing moved in 100 cases (normal)"),
         (NOT_TAKEN, "not applicable    the step takes float32 only"),
-        (ERROR, "error             the step raised ValueError: no (my.py, line 7)"),
+        (ERROR, "error             the step raised ValueError: no (my.py:7)"),
         (
             STALE,
             "was expected to fail (known, see #12), but 97 of 100 cases could have failed; none",

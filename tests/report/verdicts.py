@@ -71,7 +71,7 @@ ERROR = Verdict(
     "error",
     cases=1,
     case=CASE,
-    message="the step raised ValueError: no (my.py, line 7)",
+    message="the step raised ValueError: no (my.py:7)",
     failures=3,
     reruns=3,
 )

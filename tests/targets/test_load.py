@@ -166,12 +166,12 @@ def test_links_in_a_circle_lead_to_no_file(folder):
 @pytest.mark.parametrize(
     ("text", "raised"),
     [
-        ("1 / 0", "ZeroDivisionError: division by zero (train.py, line 1)"),
-        ("\nraise SystemExit", "SystemExit (train.py, line 2)"),
-        ("import sys; sys.exit('usage:\\nno')", "SystemExit: usage: (train.py, line 1)"),
-        ("import not_there", "ModuleNotFoundError: No module named 'not_there' (train.py, line 1)"),
-        ("def step(:", "SyntaxError: invalid syntax (train.py, line 1)"),
-        ("class E(BaseException): ...\nraise E", "E (train.py, line 2)"),
+        ("1 / 0", "ZeroDivisionError: division by zero (train.py:1)"),
+        ("\nraise SystemExit", "SystemExit (train.py:2)"),
+        ("import sys; sys.exit('usage:\\nno')", "SystemExit: usage: (train.py:1)"),
+        ("import not_there", "ModuleNotFoundError: No module named 'not_there' (train.py:1)"),
+        ("def step(:", "SyntaxError: invalid syntax (train.py:1)"),
+        ("class E(BaseException): ...\nraise E", "E (train.py:2)"),
     ],
 )
 def test_import_that_raises(folder, source, text, raised):

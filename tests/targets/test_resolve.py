@@ -67,7 +67,7 @@ def test_a_broken_framework_is_not_called_missing(folder, monkeypatch):
     monkeypatch.syspath_prepend(folder)
     assert message("jax") == (
         "'jax': importing symmetry.steps.builtin.jax raised OSError: "
-        "libjax.so: undefined symbol (jax.py, line 1)"
+        "libjax.so: undefined symbol (jax.py:1)"
     )
 
 
@@ -156,7 +156,7 @@ def test_missing_attribute(folder):
 def test_attribute_that_raises(folder):
     write(folder / "train.py", "def __getattr__(name):\n    raise ValueError('lazy')\n")
     assert message("train.py:step") == (
-        "'train.py:step': reading 'step' of train.py raised ValueError: lazy (train.py, line 2)"
+        "'train.py:step': reading 'step' of train.py raised ValueError: lazy (train.py:2)"
     )
 
 

@@ -15,8 +15,8 @@ from symmetry.explanation.operation.origins import (
     random_origin,
     single_unit_origin,
 )
-from symmetry.explanation.search.location import same
 from symmetry.observe.tape import Event
+from symmetry.units.compare import identical
 
 _MASKS = ("bernoulli", "dropout")
 
@@ -97,7 +97,7 @@ def _takes_one_unit(operation: CapturedOperation) -> Cause | None:
 def _was_given_unequal_units(operation: CapturedOperation) -> Cause | None:
     """Look for an operand that differs already, and that no recorded operation made."""
     for position, (array, location, maker) in enumerate(operation.taken, 1):
-        if maker is None and location and location.both and not same(*location.sides(array)):
+        if maker is None and location and location.both and not identical(*location.sides(array)):
             already = f"operand {position} already differs"
             return Cause(f"{already}; it comes from code that was not observed")
     return None

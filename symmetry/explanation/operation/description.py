@@ -16,8 +16,9 @@ from symmetry.explanation.operation.evidence import Repetition
 from symmetry.explanation.operation.layout import Layout
 from symmetry.explanation.operation.origins import foreign_operands
 from symmetry.explanation.operation.replay import write
-from symmetry.explanation.search.location import Location, same
+from symmetry.explanation.search.location import Location
 from symmetry.observe.tape import Event
+from symmetry.units.compare import identical
 from symmetry.units.state import Array
 
 
@@ -123,4 +124,4 @@ def _units(array: Array, location: Location | None) -> str:
     where = (
         f"units along axis {location.axis}" if location.kind == "axis" else "units entry by entry"
     )
-    return f"{where}, equal" if same(*location.sides(array)) else f"{where}, which differ"
+    return f"{where}, equal" if identical(*location.sides(array)) else f"{where}, which differ"

@@ -9,7 +9,7 @@ import numpy as np
 
 from symmetry.explanation.operation.captured import CapturedOperation
 from symmetry.explanation.search.inequality import apart
-from symmetry.explanation.search.location import same
+from symmetry.units.compare import identical
 from symmetry.units.state import Array
 
 _ROUNDING = 1e-4  # of a difference is left in float64 where it is of rounding; else all is left
@@ -49,10 +49,10 @@ class Repetition:
         if after is None:
             return
         if not (location.both and operation.runs.run.groups):
-            yield f"repeated alone: {'the same' if same(before, after) else 'another'} result"
-        elif before.shape != after.shape or same(*location.sides(after)):
+            yield f"repeated alone: {'the same' if identical(before, after) else 'another'} result"
+        elif before.shape != after.shape or identical(*location.sides(after)):
             yield "repeated alone: the result is equal for equal units"
-        elif same(before, after):
+        elif identical(before, after):
             yield "repeated alone: the same unequal result"
         else:
             yield "repeated alone: an unequal result again, with other numbers"

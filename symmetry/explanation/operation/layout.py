@@ -8,7 +8,7 @@ from itertools import chain
 import numpy as np
 
 from symmetry.explanation.operation.captured import CapturedOperation
-from symmetry.explanation.search.location import same
+from symmetry.units.compare import identical
 from symmetry.units.state import Array
 from symmetry.units.words import places_in_words
 
@@ -59,5 +59,5 @@ class Layout:
         axis = self._operation.location.axis
         rows = np.moveaxis(self._operation.result, axis, 0)
         usual = rows[next(iter(self.places.values()))]
-        odd = [place for place in self.places.values() if not same(rows[place], usual)]
+        odd = [place for place in self.places.values() if not identical(rows[place], usual)]
         return places_in_words(sorted(odd), axis)

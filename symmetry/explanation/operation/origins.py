@@ -10,8 +10,8 @@ from itertools import pairwise
 import numpy as np
 
 from symmetry.explanation.operation.captured import CapturedOperation
-from symmetry.explanation.search.location import same
 from symmetry.observe.tape import Event
+from symmetry.units.compare import identical
 
 _SHAPES = ("_like", "new_")  # in names of operations that take nothing but the shape of an operand
 
@@ -28,7 +28,7 @@ def foreign_operands(operation: CapturedOperation) -> list[int]:
             continue
         if array.shape[axis] != result.shape[location.axis]:
             continue
-        if not same(array.take(location.i, axis), array.take(location.j, axis)):
+        if not identical(array.take(location.i, axis), array.take(location.j, axis)):
             found.append(position)
     return found
 

@@ -9,8 +9,9 @@ from operator import itemgetter
 import numpy as np
 
 from symmetry.explanation.search.inequality import Inequality, Key, Piece, apart, roundings
-from symmetry.explanation.search.location import Location, locate, near, same, tolerance_of
+from symmetry.explanation.search.location import Location, locate, near, tolerance_of
 from symmetry.observe.tape import Event
+from symmetry.units.compare import identical
 from symmetry.units.state import Array
 
 _CLEAR = 100  # times what rounding was seen to do: it is none
@@ -91,7 +92,7 @@ class Exchange:
         found.sort(key=location.lies_in, reverse=True)
         return found if any(map(location.lies_in, found)) else []
 
-    def judge(self, number: int, event: Event) -> list[Inequality]:
+    def compare(self, number: int, event: Event) -> list[Inequality]:
         """Compare the two units in an event of the run in which they are ``equal``, if they are.
 
         It is the event of this number of the run with different units.
@@ -104,7 +105,7 @@ class Exchange:
             if location is None or not location.both:
                 continue
             places = [location, *self.meeting.get(key, ())]
-            unequal = next((s for s in places if self.equal and not same(*s.sides(r))), None)
+            unequal = next((s for s in places if self.equal and not identical(*s.sides(r))), None)
             if unequal is not None:
                 found.append(self._differs(key, unequal, *unequal.sides(r)))
             elif not self.equal and not location.fits:
@@ -135,7 +136,7 @@ class Exchange:
             rows = [other.r for other in twins if other.r is not None]
             if not rows:
                 yield Inequality("alone", key, location)
-            elif self.equal and not any(same(piece.r, row) for row in rows):
+            elif self.equal and not any(identical(piece.r, row) for row in rows):
                 yield self._differs(key, location, piece.r, rows[0])
 
     def _differs(self, key: Key, location: Location, one: Array, other: Array) -> Inequality:

@@ -163,8 +163,8 @@ class ExchangedRuns:
         def sink(event: Event) -> None:
             number = self.matched.get(event.number)
             if number is not None:
-                found.extend(self.exchange.judge(number, event))
-                self.control.judge(number, event)
+                found.extend(self.exchange.compare(number, event))
+                self.control.compare(number, event)
 
         last, _ = self._watch(self.run.watched.state, sink, mends=mends)
         return found, last

@@ -129,11 +129,6 @@ def near(x: Array, y: Array, tolerance: float) -> bool:
     return x.shape == y.shape and not _far(x, y, 2 * tolerance).any()
 
 
-def same(x: Array, y: Array) -> bool:
-    """Return whether two arrays hold the same numbers."""
-    return x.shape == y.shape and compare.identical(x, y)
-
-
 @np.errstate(all="ignore")
 def _far(x: Array, y: Array, tolerance: float) -> Array:
     if x.dtype.kind not in "fc":

@@ -9,7 +9,9 @@ from symmetry.explanation.search.exchanged_runs import ExchangedRuns
 from symmetry.explanation.search.inequality import Inequality
 
 
-def judge(runs: ExchangedRuns, mended: Sequence[Inequality] = ()) -> tuple[list[Inequality], bool]:
+def odd_inequalities(
+    runs: ExchangedRuns, mended: Sequence[Inequality] = ()
+) -> tuple[list[Inequality], bool]:
     """Run with equal units; return what tells them apart, in order, and whether they split.
 
     Arrays of the control, in which the usual unit c takes the place of the odd one, leave out what

@@ -2,10 +2,9 @@
 
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from types import FrameType
 
-from symmetry.base.user_code import is_user_code
+from symmetry.base.user_code import is_user_code, spell
 
 
 def user_place(outside: type | tuple[type, ...] = ()) -> str:
@@ -15,7 +14,7 @@ def user_place(outside: type | tuple[type, ...] = ()) -> str:
         for f in callers()
         if is_user_code(f.f_code.co_filename) and not isinstance(f.f_locals.get("self"), outside)
     )
-    return next((f"{Path(f.f_code.co_filename).name}:{f.f_lineno}" for f in own), "")
+    return next((spell(f.f_code.co_filename, f.f_lineno) for f in own), "")
 
 
 def callers() -> Iterator[FrameType]:

@@ -36,7 +36,7 @@ def exchanged(function, equal, a=1, b=4):
 
     events(function, different[:, order])(see)
     found = []
-    events(function, equal)(lambda e: found.extend(exchange.judge(e.number, e)))
+    events(function, equal)(lambda e: found.extend(exchange.compare(e.number, e)))
     return exchange, [*found, *exchange.unmatched(set())]
 
 

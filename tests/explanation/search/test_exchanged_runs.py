@@ -11,7 +11,7 @@ from symmetry.explanation.operation.captured import capture
 from symmetry.explanation.operation.description import Description
 from symmetry.explanation.search import exchanged_runs
 from symmetry.explanation.search.exchanged_runs import ExchangedRuns
-from symmetry.explanation.search.odd_unit import judge
+from symmetry.explanation.search.odd_unit import odd_inequalities
 from symmetry.explanation.search.runs import usual_and_odd, watch
 from symmetry.explanation.starts import nudged
 from symmetry.observe.tape import Tape
@@ -95,7 +95,7 @@ def test_the_units_are_where_the_table_has_them(runs):
 
 
 def test_the_first_inequality_is_a_jump_in_the_guilty_line(runs):
-    found, split = judge(runs)
+    found, split = odd_inequalities(runs)
     assert split
     first = found[0]
     assert first.jumps

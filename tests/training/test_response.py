@@ -1,0 +1,75 @@
+"""The response of an origin that answers a draw with a number of its own."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+
+from symmetry.training.response import DRAWS, MORE_DRAWS, Response
+
+EPS = float(np.finfo(np.float64).eps)
+
+
+class Run:
+    """A run whose weight ends as far from 1 as its draw says."""
+
+    def __init__(self, origin, draw):
+        self.origin, self.draw = origin, draw
+
+    def nudge_by(self, seed):
+        self.origin.nudged.append(seed)
+
+    def states(self, steps, *, copy):
+        return [{"w": np.array([1.0 + step * self.draw])} for step in range(steps)]
+
+
+class Origin:
+    """An origin that notes which runs are begun."""
+
+    scale = {"w": 1.0}  # noqa: RUF012
+    result = ({"w": np.array([1.0])}, {"w": np.array([1.0])})
+
+    def __init__(self, *, compiles=False):
+        self.begun, self.nudged = [], []
+        self.first = SimpleNamespace(dtype="float64", baseline=SimpleNamespace(compiles=compiles))
+
+    def nearby(self, draw):
+        return draw
+
+    def begin(self, draw):
+        self.begun.append(draw)
+        return Run(self, draw)
+
+
+def test_the_largest_movement_counts_and_one_ulp_is_the_least():
+    assert Response(Origin()).of(3) == [{"w": EPS}, {"w": 2.0}]
+
+
+def test_each_draw_is_taken_once():
+    origin = Origin()
+    response = Response(origin)
+    few, many = response.of(DRAWS), response.of(MORE_DRAWS)
+    assert (few[1]["w"], many[1]["w"]) == (DRAWS - 1, MORE_DRAWS - 1)
+    assert response.of(DRAWS) == many
+    assert origin.begun == [*range(MORE_DRAWS)]
+    assert origin.nudged == [*range(DRAWS, MORE_DRAWS)]
+
+
+def test_nothing_is_nudged_where_something_is_compiled():
+    origin = Origin(compiles=True)
+    Response(origin).of(MORE_DRAWS)
+    assert not origin.nudged
+
+
+def test_another_origin_begins_with_the_draws_from_here():
+    here, there = Origin(), Origin()
+    assert Response(here).at(there).of(DRAWS) == Response(here).of(DRAWS)
+    assert not there.begun
+
+
+def test_another_run_may_respond_more():
+    states = [{"w": np.array([1.0])}] * 2
+    near = [[{"w": np.array([1.5])}, {"w": np.array([100.0])}]]
+    moved = Response(Origin()).with_another(states, near).of(MORE_DRAWS)
+    assert moved == [{"w": 0.5}, {"w": 99.0}]
