@@ -281,7 +281,7 @@ def test_what_the_step_raises_is_named_on_one_line_with_its_place(error, text):
     with pytest.raises(TargetError) as info:
         take(step)
     line = step.__code__.co_firstlineno + 1
-    assert str(info.value) == f"the step raised {text} (test_step.py:{line})"
+    assert str(info.value) == f"the step raised {text} (tests/steps/test_step.py:{line})"
     assert info.value.__cause__ is error
 
 
@@ -290,7 +290,7 @@ def test_place_is_the_users_own_line_not_the_librarys():
         return np.linalg.inv(x), w2
 
     line = step.__code__.co_firstlineno + 1
-    assert message(step).endswith(f" (test_step.py:{line})")
+    assert message(step).endswith(f" (tests/steps/test_step.py:{line})")
 
 
 def test_wrong_number_of_arguments_is_an_error_verdict():
@@ -394,7 +394,9 @@ def test_constructor_that_raises_is_an_error_verdict():
     line = Broken.__init__.__code__.co_firstlineno + 2
     with pytest.raises(TargetError) as info:
         StepTarget("broken", Broken).start()
-    assert str(info.value) == f"Broken() raised SystemExit: no GPU (test_step.py:{line})"
+    assert (
+        str(info.value) == f"Broken() raised SystemExit: no GPU (tests/steps/test_step.py:{line})"
+    )
     assert isinstance(info.value.__cause__, SystemExit)
 
 

@@ -28,7 +28,7 @@ def begun(mask, *, drawn=False, forward=False):
 def test_what_an_update_alone_reads_is_told_with_its_line():
     (unread,) = begun([1.0, 0.5]).constants_outside_forward(2)
     assert unread.array.tolist() == [1, 0.5]
-    assert unread.place.startswith("test_constants.py:")
+    assert unread.place.startswith("tests/torch/modes/test_constants.py:")
     assert str(unread) == f"a fixed tensor of shape (2,) (read at {unread.place})"
     assert not any([unread.drawn, unread.varies, unread.backward])
 
