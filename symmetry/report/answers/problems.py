@@ -75,7 +75,7 @@ class Problem:
 
 
 def problems(checked: Checked, explained: Explained | None = None) -> tuple[Problem, ...]:
-    """Return the problems of a check, the first violated one first.
+    """Return the problems of a check: those whose line is known first, then in order of verdicts.
 
     ``explained`` is the explanation of its first violation that has one.
     """
@@ -88,7 +88,7 @@ def problems(checked: Checked, explained: Explained | None = None) -> tuple[Prob
     notes = tuple(
         Problem(note.text, (note.name,), file=note.file, line=note.line) for note in checked.gating
     )
-    return (*found, *notes)
+    return tuple(sorted((*found, *notes), key=lambda problem: not problem.place))
 
 
 def _cause(verdict: Verdict) -> object:

@@ -45,6 +45,11 @@ def test_faults_at_other_lines_are_other_problems() -> None:
     assert found[0].sentence == "train.py:9: cross_entropy is given probabilities"
 
 
+def test_a_problem_with_a_line_comes_before_one_without() -> None:
+    found = problems(checked(PERMUTED, LOGITS))
+    assert [p.place for p in found] == ["train.py:9", ""]
+
+
 def test_the_only_precision_that_fails_is_named() -> None:
     sound = replace(PERMUTED, dtype="float64", kind="holds")
     assert problems(checked(PERMUTED, sound))[0].where == "only as written"
