@@ -157,7 +157,7 @@ def test_a_script_that_misbehaves_is_an_error(folder, line, message):
 def test_a_missing_package_is_no_failure_of_the_training(folder):
     (folder / "train.py").write_text("import no_such_package.inside\n" + scripts.PLAIN)
     done = run(folder, "check", "train.py", "--only", "training/moves")
-    assert_one_line(done, "no_such_package is not installed", "(train.py, line 1)")
+    assert_one_line(done, "no_such_package is not installed", "(train.py:1)")
     assert done.out == ""
 
 
