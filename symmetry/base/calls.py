@@ -1,6 +1,6 @@
 """Which call of the code under test is running, so that one that never returns can be ended.
 
-A call is one thing that a target is asked to do: to take a step, or to make an instance. Another
+A call is one action of a target: to take a step, or to make an instance. Another
 thread reports it to the parent process, which ends a call that goes on for too long.
 """
 

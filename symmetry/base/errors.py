@@ -4,7 +4,7 @@ OK, FOUND, FAILED, INTERRUPTED = 0, 1, 2, 130
 
 
 class SymmetryError(Exception):
-    """Something the user asked for cannot be done; the message is one readable line.
+    """A request of the user cannot be carried out; the message is one readable line.
 
     The command line prints it on standard error and exits with status 2.
     """

@@ -1,4 +1,4 @@
-"""How much memory there is, asked before a size is tried that could never fit."""
+"""How much memory there is: checked before a size is tried that could never fit."""
 
 import ctypes
 import os
@@ -40,7 +40,7 @@ def bytes_to_train(
 
 
 def available() -> int | None:
-    """Return how many bytes this process can get, or None where the system does not tell.
+    """Return how many bytes this process can get, or None where the system does not report it.
 
     Where it is None, nothing is refused in advance and an allocation that fails ends the command.
     """
@@ -57,7 +57,7 @@ def give_back() -> None:
 
 
 def peak() -> int:
-    """Return the most bytes that this process has held so far, 0 where the system does not tell."""
+    """Return the most bytes that this process has held so far, 0 where that is unknown."""
     try:
         import resource
     except ImportError:  # not on Windows

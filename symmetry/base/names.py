@@ -1,6 +1,6 @@
 """Names of scripts: a file or a module and its arguments, as they follow ``python``.
 
-The command line asks before it imports anything heavy.
+The command line calls it before it imports anything heavy.
 """
 
 import os

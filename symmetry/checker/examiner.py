@@ -41,7 +41,7 @@ class Examiner(ABC):
 
     @abstractmethod
     def examine(self, invariant: Invariant, dtype: str) -> Verdict | None:
-        """Return the verdict on an invariant in one dtype; None where there is nothing to tell."""
+        """Return the verdict on an invariant in one dtype; None if there is nothing to report."""
 
     def end(self) -> None:  # noqa: B027
         """Give up what is left of runs: nothing, for most targets."""

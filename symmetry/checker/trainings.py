@@ -63,7 +63,7 @@ class TrainingExaminer(Examiner):
         )
 
     def examine(self, invariant: Invariant, dtype: str) -> Verdict | None:
-        """Judge an invariant in one dtype; None where it has none or an error was told already."""
+        """Judge an invariant in one dtype; None without a verdict, or after an error."""
         entry = _entry(invariant)
         if dtype not in entry.dtypes:
             return None
@@ -95,7 +95,8 @@ class TrainingExaminer(Examiner):
             for name, place in self._random
         ]
         remarks += [
-            f"noise is drawn beside the model ({place}); what it violates is checked without it"
+            f"{place} draws random numbers outside the model; checks that these alone would "
+            "fail were repeated without them"
             for place in self._noise
         ]
         if self._why_none:
@@ -152,7 +153,7 @@ class TrainingExaminer(Examiner):
             give_back()
 
     def _why_no_units(self) -> str:
-        """Say why there are no equal units, where what speaks of them was asked for."""
+        """Say why there are no equal units, if an invariant that needs them was selected."""
         if self._why_none or self.coverage is None:
             return self._why_none
         reasons = dict.fromkeys(axis.why for axis in self.coverage.uncovered)

@@ -43,7 +43,7 @@ class Screen(progress.Progress):
     _finished = ""  # the last invariant that was said to be finished
 
     def text(self, text: str, err: bool = False) -> None:
-        """Show a line, on a terminal in the style that its escape sequences ask for."""
+        """Show a line, on a terminal in the style of its escape sequences."""
         click.echo(click.unstyle(text), err=err)
 
     def doing(self, what: str, number: int, of: int | None, note: str = "", bar: str = "") -> None:

@@ -122,7 +122,7 @@ def _result(reference: Side, ratios: Ratios[Key], ended: str) -> Result:
     limit = THRESHOLDS[reference.dtype]
     state = [{k.name: r for k, r in step.items() if k.phase == "update"} for step in ratios]
     judged = sum(map(bool, state))  # steps
-    stopped = "one ulp in the parameters moves all arrays by 1 % and more"
+    stopped = "the training is chaotic, one ulp in the parameters moves all arrays by 1 %"
     if not judged or not _has_moved(reference):
         why = ended or (stopped if not judged else "nothing moves")
         return Result(reference.dtype, None, None, None, limit, note=f"cannot judge: {why}")

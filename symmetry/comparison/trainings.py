@@ -230,7 +230,7 @@ class _Pair:
             raise _ReferenceError(str(error)) from error
 
     def _must_fit(self, reference: Side, other: Side) -> None:
-        """Refuse what cannot begin from the same parameters; tell what begins otherwise."""
+        """Refuse trainings that cannot begin from the same parameters; note other starts."""
         if isinstance(other, Here):
             other.begin()
         mine, theirs = reference.start, other.start
@@ -300,7 +300,7 @@ class _ReferenceError(Exception):
 
 
 def _draw(reference: Side, other: Side) -> bool:
-    """Return whether modules of either draw random numbers; a recorded run cannot be asked."""
+    """Return whether modules of either draw random numbers; a recorded run cannot be tried."""
     if not (isinstance(reference, Here) and isinstance(other, Here)):
         return False
     deque(other.run(), maxlen=0)

@@ -61,7 +61,7 @@ def in_short(outcome: Outcome, settings: Settings) -> str:
 
 
 def _facts(experiment: Experiment) -> dict[str, Any]:
-    """Return what the template tells."""
+    """Return the values of the template."""
     settings, data = experiment.settings, experiment.data
     (_, first_w2), (w1, w2) = experiment.first, experiment.last
     own_data = data.files == CHECKSUMS
@@ -107,7 +107,7 @@ def _row(values: NDArray[Any]) -> str:
 
 
 def _exactly(value: Any) -> str:
-    """Return a weight with as many digits as tell it from its neighbours."""
+    """Return a weight with as many digits as distinguish it from its neighbours."""
     return f"{float(value):.{9 if value.dtype == np.float32 else 17}g}"
 
 

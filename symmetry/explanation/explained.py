@@ -75,7 +75,7 @@ class Culprit:
     operation
         Its name, as in ``aten.mm`` or ``matmul``.
     file, line, source
-        Where the user's code asks for it, and the text of that line.
+        The line of the user's code that calls it, and its text.
     phase
         The phase of the training.
     module
@@ -129,7 +129,7 @@ class Explained:
         The target's name.
     outcome
         *nothing split*: equal units stayed equal. *explained*: there is a culprit. *rounding*: what
-        splits the units is of the size of rounding. *another way*: it cannot be told, the run takes
+        splits the units is of the size of rounding. *another way*: unknown, since the run takes
         another way when units differ. *not reached*: no operation that was seen splits them.
         *compiled only*: only the compiled step splits them. *not while observed*: they split, but
         not while the run was watched. *unequal*: no equal units of the training split, but the

@@ -22,8 +22,8 @@ def with_different(
 ) -> dict[str, Array]:
     """Return the state with some of the units made different from all others.
 
-    Entries that are positive everywhere, such as variances, stay so. ``scale`` tells how large the
-    entries of an array usually are: it may be near zero.
+    Entries that are positive everywhere, such as variances, stay so. ``scale`` is the usual size of
+    an array's entries: it may be near zero.
     """
     random, new = Random(seed, 7), dict(state)
     for part in units.parts:

@@ -15,7 +15,7 @@ from symmetry.units.units import Units
 class WatchedStart(ABC):
     """A start in which units are equal, and runs from it that a tape can watch.
 
-    A subclass says how a run is begun and watched; it runs nothing before it is asked to.
+    A subclass says how a run is begun and watched; nothing runs before its methods are called.
 
     Attributes
     ----------

@@ -171,7 +171,7 @@ CATALOGUE: tuple[TrainingInvariant, ...] = (
         "threads",
         "with another number of threads",
         "threads",
-        "threads share work, and only rounding knows how",
+        "threads share work, and only rounding depends on how",
         default=False,
     ),
     TrainingInvariant(

@@ -19,7 +19,7 @@ def replicas(start: TrainingStart) -> Measurement:
     run = start.begin(noise=True)
     replicated = run.capability(Replicated)
     if replicated is None:
-        return Measurement(False, applies=False, note="its runs do not know of ranks")
+        return Measurement(False, applies=False, note="its runs do not support ranks")
     before = after = replicated.digests()
     for step in range(start.steps + 1):
         if (found := _compare(step, replicated.gathered(after))) is not None:

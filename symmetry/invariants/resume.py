@@ -53,7 +53,7 @@ def resume(start: TrainingStart) -> Measurement:
             return Measurement(has_moved(states[saved.taken - 1], states[-1:]))
         violated.append((saved, found))
     if not violated:
-        note = f"in {start.steps} steps no gradient was used up by an optimiser before the last"
+        note = f"at no point of {start.steps} steps has the optimiser used all gradients"
         return Measurement(counted=False, note=note)
     # What goes on shows more than what raises: that may be in the middle of an iteration.
     saved, violation = next((each for each in violated if each[1].array), violated[0])

@@ -81,17 +81,17 @@ def unless_initialised(
 
 
 def _not_known(fixed: Sequence[Constant]) -> str:
-    """Say what tells units apart, and what to do about it."""
+    """Name the tensors that treat units differently, and the remedy."""
     first, more = fixed[0], len(fixed) - 1
-    verb = f"and {more} more tell" if more else "tells"
-    hint = "; named in extras as its parameter is, it moves along"
+    verb = f"and {more} more differ" if more else "differs"
+    remedy = ". Return it in the extras under its parameter's name, and it is permuted too"
     if first.varies:
-        hint = "; drawn by PyTorch, noise is left out"
+        remedy = ". Draw noise by PyTorch, and it is left out"
     if first.drawn:
-        hint = "; noise is to be another one in each step"
+        remedy = ". Draw other noise in each step"
     return (
-        f"cannot judge: {first} {verb} units apart, and no forward reads it, so it is not known "
-        f"which of its entries belong to which unit{'' if first.name else hint}"
+        f"cannot judge: {first} {verb} between units, and no forward reads it, so it is unknown "
+        f"which of its entries belong to which unit{'' if first.name else remedy}"
     )
 
 

@@ -1,1 +1,1 @@
-"""The law, step(g·s) = g·step(s), and the records that everything is told in."""
+"""The law, step(g·s) = g·step(s), and the records of its results."""

@@ -178,7 +178,7 @@ def _compared(
     ratios = judge(first, measures(), start.limit, again)
     lies = {array for units in start.groups for array in units.arrays}
     if not any(name in lies or not lies for name in ratios[0]):
-        note = "cannot judge: one ulp in the parameters moves the arrays by 1 % and more"
+        note = "cannot judge: the training is chaotic, one ulp in the parameters moves it by 1 %"
         return Measurement(counted=False, note=note)
     step, array = worst(ratios, start.limit)
     most = ratios[step][array]

@@ -1,4 +1,4 @@
-"""One invariant: what it says, why it holds, how it is measured, and what others ask about it."""
+"""One invariant: its statement, its reason, its measure, and the facts that others read."""
 
 from __future__ import annotations
 

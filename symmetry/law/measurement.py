@@ -48,8 +48,8 @@ class Violation:
     ) -> Violation:
         """Return the violation that two values of an array differ at one entry.
 
-        By default it is the entry at which they are most ulps apart. The text is a format that
-        knows ``array`` and ``at``, its entry; what ``a`` and ``b`` hold there, and ``ulps``.
+        By default it is the entry at which they are most ulps apart. The text is a format with the
+        fields ``array`` and ``at``, its entry; what ``a`` and ``b`` hold there, and ``ulps``.
         """
         if entry is None:
             entry = compare.largest_entry(compare.ulp_distances(a, b))

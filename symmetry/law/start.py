@@ -40,7 +40,7 @@ class Start(Protocol):
 
     @property
     def attempts(self) -> int:
-        """How many rearrangements must violate before one is accused."""
+        """How many rearrangements must violate before one is reported."""
 
     @property
     def random(self) -> Sequence[tuple[str, str]]:

@@ -5,7 +5,7 @@ helper that lived elsewhere could change and leave stale machine code behind.
 
 What is computed
 ----------------
-One pass over a chunk of samples: the forward pass, the loss and, if asked for, the gradients of
+One pass over a chunk of samples: the forward pass, the loss and, on request, the gradients of
 
     hidden = sigmoid([1, x] @ w1)        logits = [1, hidden] @ w2        y_hat = softmax(logits)
 

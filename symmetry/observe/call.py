@@ -44,7 +44,7 @@ class Call:
     name
         Its usual name: ``"aten.mm"``, ``"matmul"``, ``"dot_general"``.
     place
-        Where the user's code asked for it.
+        The line of the user's code that calls it.
     operands
         The arrays among its arguments, in their order; the tape lets go of them after the event.
     dtypes

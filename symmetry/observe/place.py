@@ -1,4 +1,4 @@
-"""Where in the user's code an operation was asked for."""
+"""The line of the user's code behind an operation."""
 
 import linecache
 import sys
@@ -11,7 +11,7 @@ from symmetry.base.user_code import PHASES, Phase, calls_target, kind_of, shorte
 
 @dataclass(frozen=True)
 class Place:
-    """Where the user's code asked for an operation: the innermost frame that is of no library.
+    """The line of the user's code behind an operation: the innermost frame of no library.
 
     In a backward that PyTorch derives it is the line of the forward.
 
@@ -55,7 +55,7 @@ NOWHERE = Place("", 0)
 
 
 def asked_at() -> Place:
-    """Return the line that asked for what is being done: the innermost line of the user's own.
+    """Return the line behind the running operation: the innermost line of the user's own.
 
     Inside of a module that a library defines it is the library's line: the user's own would be
     the same for all that a model of transformers does.
@@ -122,7 +122,7 @@ class Places:
         return found
 
     def _on_stack(self) -> tuple[Place, bool]:
-        """Return the place, and whether it only asked for the backward that is going on."""
+        """Return the place, and whether it only called the backward that is going on."""
         frame: FrameType | None = sys._getframe(2)
         phase: Phase | None = None
         module, place, asked = "", None, False

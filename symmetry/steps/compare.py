@@ -40,8 +40,7 @@ def compare_steps(reference: Step, others: Sequence[Step], options: Options) -> 
     Raises
     ------
     SymmetryError
-        If the reference does not run or does not repeat itself, or takes no dtype that is asked
-        for.
+        If the reference does not run or does not repeat itself, or takes none of the dtypes.
     """
     found = tuple(_Pair(reference, other, options).compared() for other in others)
     return Compared(reference.name, found)

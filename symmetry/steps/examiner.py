@@ -49,10 +49,11 @@ def fit(case: Case, invariant: StepInvariant) -> Case:
 
 
 class StepExaminer(Examiner):
-    """A two-layer step, and its errors that were told.
+    """A two-layer step, and its errors that were reported.
 
-    Errors are the same if only the numbers in their messages differ, and each is told once. A step
-    that does not even work on a small case of common sizes gets no further verdict in that dtype.
+    Errors are the same if only the numbers in their messages differ, and each is reported once. A
+    step that does not even work on a small case of common sizes gets no further verdict in that
+    dtype.
     """
 
     def __init__(self, target: Step, plan: Plan, progress: Progress) -> None:
@@ -79,7 +80,7 @@ class StepExaminer(Examiner):
         return verdict
 
     def _hopeless(self, dtype: str) -> bool:
-        """Return whether an error that was told is all that can be got out of the step."""
+        """Return whether a reported error is all that can be got out of the step."""
         if not self._told or dtype not in self.target.dtypes:
             return False
         if dtype not in self._works:
@@ -92,7 +93,7 @@ class StepExaminer(Examiner):
         return self._works[dtype] in self._told
 
     def _run(self, invariant: StepInvariant, dtype: str, cases: Sequence[Case]) -> Verdict:
-        """Run the cases until one fails; but rounding and errors that were told hide nothing."""
+        """Run the cases until one fails; but rounding and reported errors hide nothing."""
         verdict = Verdict(invariant, dtype, "holds")
         if dtype not in self.target.dtypes:
             message = f"the step takes {' and '.join(self.target.dtypes)} only"

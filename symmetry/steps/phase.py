@@ -1,4 +1,4 @@
-"""Where two-layer steps first differ: forward, backward or update, as their weights tell.
+"""Where two-layer steps first differ: forward, backward or update, as their weights show.
 
 Nothing inside of a step is seen. But w2's bias row moves by the mean of the outputs' errors, which
 only the forward decides on; w2's hidden rows and w1 by what the backward makes of them; and an

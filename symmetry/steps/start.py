@@ -140,7 +140,7 @@ class StepStart:
         return response(self.result[0], near) or {}
 
     def responses(self, *, closely: bool = False) -> tuple[Mapping[str, float]]:  # noqa: ARG002
-        """Return the response of that one step: more changes of one ulp would not tell more."""
+        """Return the response of that one step: more changes of one ulp would not show more."""
         return (self._response,)
 
     @property

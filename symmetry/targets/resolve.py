@@ -225,7 +225,7 @@ def as_target(found: Any, name: str | None = None) -> Target:
 
 
 def _signature(found: Any) -> inspect.Signature | None:
-    """Return how a callable, or a class's instance, is called; None if that cannot be told.
+    """Return how a callable, or a class's instance, is called; None if that is unknown.
 
     The ``__call__`` of a PyTorch module takes anything: what counts is its ``forward``.
     """

@@ -172,7 +172,7 @@ def _wraps(thing: Any) -> bool:
 
 
 def can_be_hooked(optimizer: Any) -> bool:
-    """Return whether an optimiser tells of its steps: a PyTorch optimiser that is initialised."""
+    """Return whether an optimiser calls hooks on its steps: an initialised one of PyTorch."""
     return hasattr(optimizer, "_optimizer_step_pre_hooks")
 
 

@@ -83,8 +83,8 @@ class Tracer:
     def _known(self, tensor: torch.Tensor) -> int | None:
         """Return the number of the value that a tensor holds; None if it is a new one.
 
-        No operation tells of ``tensor.data``, nor of another tensor that is made a tensor's data:
-        what has the same memory and layout has the same value.
+        ``tensor.data`` is no operation, nor is its assignment: tensors with the same memory and
+        layout have the same value.
         """
         memory = _memory(tensor)
         if self._memories.get(id(tensor)) != memory:

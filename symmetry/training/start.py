@@ -184,7 +184,7 @@ class TrainingStart:
         return self.begin(noise=True).states(JUDGED, copy=False)
 
     def runs_from_other_starts(self) -> Iterator[Iterator[State]]:
-        """Yield a run from another start, which is begun when it is asked for."""
+        """Yield a run from another start, which begins when it is first read."""
         yield self.begin(self.nearby(0), noise=True).states(JUDGED, copy=False)
 
     @cached_property
@@ -218,8 +218,8 @@ class TrainingStart:
     def responses(self, *, closely: bool = False) -> list[dict[str, float]]:
         """Return for each step the response of each array that can be judged.
 
-        Where the response is large, a bug cannot be told from rounding. If an array changes its
-        shape, the places of its units are unknown.
+        Where the response is large, a bug cannot be distinguished from rounding. If an array
+        changes its shape, the places of its units are unknown.
         """
         lies = {array for units in self.groups for array in units.arrays}
         found: list[dict[str, float]] = []

@@ -32,7 +32,7 @@ class Node:
     operation
         What its framework calls it, as in ``aten.mul``.
     place
-        The line that asked for it; none where no line did.
+        The user's line that called it; empty where no line did.
     """
 
     inputs: tuple[int, ...]

@@ -272,12 +272,12 @@ def scaled_anew(model):
 @pytest.mark.parametrize(
     ("make", "named"),
     [
-        (feedback(), r"model\.2\.back \(read at test_unread\.py:\d+\) and 1 more tell units apart"),
-        (beside(anchored), r"a fixed tensor of shape .* named in extras as its parameter is"),
+        (feedback(), r"model\.2\.back \(read at test_unread\.py:\d+\) and 1 more differ"),
+        (beside(anchored), r"a fixed tensor of shape .* in the extras under its parameter's name"),
         (beside(masked), r"a fixed tensor of shape \(6, 5\)"),
-        (beside(noisy_by_numpy), r"a tensor that each step has anew, .* drawn by PyTorch, noise"),
+        (beside(noisy_by_numpy), r"a tensor that each step has anew, .* Draw noise by PyTorch"),
         (beside(flat_noise_by_numpy), r"a tensor that each step has anew, of shape \(57,\)"),
-        (beside(noisy_alike), r"draws from the same seed, .* noise is to be another one"),
+        (beside(noisy_alike), r"draws from the same seed, .* Draw other noise"),
     ],
     ids=[
         "by the backward",
@@ -335,4 +335,4 @@ def test_what_they_do_not_explain_is_accused_as_ever(make):
 def test_noise_that_a_step_draws_is_left_out(make):
     found, notes = verdicts(make, *LAW, "training/zero-rate")
     assert {v.kind for v in found.values()} <= {"holds", "rounding", "not applicable"}
-    assert any("noise is drawn beside the model (test_unread.py:" in note for note in notes)
+    assert any("test_unread.py:" in note for note in notes)

@@ -43,7 +43,7 @@ def _end() -> None:
 
 
 class Remote(Screen):
-    """Shows everything in the other process, and tells it what is run."""
+    """Shows everything in the other process, and reports the running call to it."""
 
     def __init__(self, order: Order, pipe: BinaryIO) -> None:
         self._order, self._pipe, self.live = order, pipe, order.live

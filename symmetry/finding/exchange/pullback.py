@@ -1,6 +1,6 @@
 """Pullback: which actions of the leaves make a value carry an action.
 
-The operation that computes the value is asked for candidates: actions of its inputs under which its
+The operation that computes the value yields candidates: actions of its inputs under which its
 output carries the action. Each input that is no leaf is pulled back in the same way.
 """
 

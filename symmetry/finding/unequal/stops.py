@@ -44,7 +44,7 @@ class Stops:
     def find(self, leaves: Actions, stuck: Stuck) -> Stop | None:
         """Return the stop of an exchange of leaves; None if it may be the data.
 
-        Data tell units apart where these are inputs or positions: the step is not to blame.
+        Data differ between units where these are inputs or positions: the step is not to blame.
         """
         if stuck.node is None:
             return None

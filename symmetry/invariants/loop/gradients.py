@@ -2,7 +2,7 @@
 
 A backward counts as lost if all gradients that it left are cleared before any update, scaler, clip
 or line of the user's reads them. A backward that also reaches other leaves may be an attack on the
-inputs, and is not judged. Only what a line does again and again is accused.
+inputs, and is not judged. Only a line that does so again and again is reported.
 """
 
 from __future__ import annotations

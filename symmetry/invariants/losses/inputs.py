@@ -13,7 +13,7 @@ from symmetry.training.start import TrainingStart
 
 
 def inputs(start: TrainingStart) -> Measurement:
-    """Judge the losses of the first steps; the first violation counts, and all notes are told."""
+    """Judge the losses of the first steps: the first violation counts, and all notes."""
     observed = start.baseline.observed
     if observed is None or not observed.losses:
         return not_applicable("its steps call no loss function of torch.nn.functional")

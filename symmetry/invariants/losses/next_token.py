@@ -3,7 +3,7 @@
 Example: the mask is missing, and the step is ``cross_entropy(model(text[:, :-1]), text[:, 1:])``.
 
     text       4 7 1 9 3 8
-    labels     7 1 9 3 8        found in the text one place later: the loss asks for the next token
+    labels     7 1 9 3 8        found in the text one place later: labels are next tokens
     changed    4 7 1|5 2 6      other tokens of the batch, from the middle on
     outputs    o o o|x x x      sound: only outputs at changed places move
     outputs    o x o|x x x      violated: an output moves that comes before, so it reads ahead
@@ -108,8 +108,8 @@ def _wrong(shift: Shift, reading: Reading) -> str | None:
         )
     if shift.places == 0 and reading.ahead is None and reading.own and reading.behind:
         return (
-            "the labels are not shifted: each output is asked for the token at its own place, "
-            "which it has seen, by a model that reads backwards alone. Compare the output at each "
+            "the labels are not shifted: each output has to predict the token at its own place, "
+            "which it has read, by a model that reads backwards alone. Compare the output at each "
             "place with the next token: logits[:, :-1] with tokens[:, 1:]"
         )
     return None
@@ -117,7 +117,7 @@ def _wrong(shift: Shift, reading: Reading) -> str | None:
 
 _COPIED = (
     "the labels are the tokens that the model is given, at their own places, and it reads both "
-    "ways: nothing has to be predicted. Mask the tokens that it is asked for, or shift the labels"
+    "ways: nothing has to be predicted. Mask the tokens that it has to predict, or shift the labels"
 )
 _TWICE = (
     "the labels lie {places} places later than the tokens that outputs have seen, so the next one "

@@ -105,7 +105,7 @@ def rounding(start: StepStart) -> float:
     Rounding does not explain
 
     - a step that takes clones farther apart than a multiple of its response;
-    - a step that gives other bits when it is repeated: chance cannot be told from rounding;
+    - a step that gives other bits when it is repeated: this may be chance or rounding;
     - a step after which some clones are finite and others are not.
 
     Otherwise the judgement ends before the first step that is not finite, or raises, as some do

@@ -113,7 +113,7 @@ def report(
     *,
     random: bool = False,
 ) -> Any:
-    """Do an operation on plain arrays, tell the tape of it, and return observed results.
+    """Do an operation on plain arrays, record it on the tape, and return observed results.
 
     ``written`` are the arguments that it changes, apart from those given as ``out``. ``path`` is
     how a script calls the function, or a format with a place for each argument.

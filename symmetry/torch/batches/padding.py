@@ -58,7 +58,7 @@ class PaddingClues(TorchDispatchMode):
     Attributes
     ----------
     found
-        What was seen, in words, and whether a sound model may know hidden tokens by it.
+        The clues, in words, and whether a sound model may recognise hidden tokens by them.
     """
 
     def __init__(self) -> None:

@@ -29,7 +29,7 @@ class MixedDtypes(TorchFunctionMode):
 
 
 def _products_by_group(a: Tensor, b: Tensor, *, offs: Tensor, **_: Any) -> Tensor:
-    """Multiply each group of rows by its own matrix: PyTorch's kernel does not know float64."""
+    """Multiply each group of rows by its own matrix: PyTorch's kernel does not support float64."""
     ends = [0, *offs.tolist()]
     rows = [a[start:end] @ b[k] for k, (start, end) in enumerate(pairwise(ends))]
     return torch.cat(rows)

@@ -33,7 +33,7 @@ class Lines:
         """Do nothing: nothing is written yet."""
 
     def after(self, operation: Operation) -> None:
-        """Remember where what is written was asked for; no line asks for sums of gradients."""
+        """Remember the line behind each write; sums of gradients have no line."""
         place = self._places.here(asking=False)  # of each: backward asks for its forward's
         known = [_memory(tensor) for tensor in operation.operands if operation.view]
         for tensor in (*operation.results, *operation.written):
@@ -53,7 +53,7 @@ class ModuleHooks:
     """Hooks on modules, tensors and optimisers for one step.
 
     What torch.compile has compiled shows nothing inside of it. A forward that checkpointing runs
-    again, inside a backward, shows nothing again. ``lines`` knows where tensors were made.
+    again, inside a backward, shows nothing again. ``lines`` holds where tensors were made.
     """
 
     def __init__(

@@ -16,8 +16,8 @@ _now = time.perf_counter_ns
 class Clock:
     """Lets the functions of ``time`` leave out what a script has waited, for the user's own code.
 
-    A loop that ends after some seconds would else end after a few steps. Libraries are told the
-    true time: what they have imported outlives the script.
+    A loop that ends after some seconds would else end after a few steps. Libraries get the true
+    time: their imports outlive the script.
     """
 
     def __init__(self) -> None:

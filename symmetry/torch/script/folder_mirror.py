@@ -1,8 +1,8 @@
 """A folder that looks like those that a script works in: what it writes changes nothing there.
 
 A library that opens files by itself, in C say, is seen only if it is one of ``_WRITERS``: another
-one finds copies of small files, and what it writes through the link to a large one is told by
-``Originals``.
+one finds copies of small files, and ``Originals`` reports its writes through the link to a large
+one.
 """
 
 from __future__ import annotations

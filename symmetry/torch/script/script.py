@@ -88,7 +88,7 @@ class Script:
         return execution.model, step
 
     def epochs(self, seed: int = 0) -> Epochs:
-        """Run it over whole epochs; once for all who ask under the same seed.
+        """Run it over whole epochs, once for each seed.
 
         Raises
         ------

@@ -130,7 +130,7 @@ class _FirstCall:
         ), ""
 
     def _with(self, given: Sequence[Tensor]) -> list[Any]:
-        """Return its arguments with other tensors where a gradient is asked for."""
+        """Return its arguments with other tensors where a gradient is needed."""
         args = list(tree_map(_copied, self._args))
         for number, tensor in zip(self._asking, given, strict=True):
             args[number] = tensor
@@ -193,7 +193,7 @@ def _why_not(
 
 
 def _asking(args: Sequence[Any]) -> tuple[int, ...]:
-    """Return the numbers of the arguments that a gradient is asked of."""
+    """Return the numbers of the arguments that need a gradient."""
     tensors = ((k, a) for k, a in enumerate(args) if isinstance(a, Tensor) and a.requires_grad)
     return tuple(k for k, tensor in tensors if tensor.is_floating_point() and tensor.numel())
 

@@ -86,7 +86,7 @@ def _seeded(seed: int) -> Iterator[None]:
 
 
 def _key(sample: Any) -> str:
-    """Return what tells one sample from another: all its numbers."""
+    """Return the numbers of a sample, which distinguish it from others."""
     return repr([_numbers(leaf) for leaf in tree_leaves(sample)])
 
 

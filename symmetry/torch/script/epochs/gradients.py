@@ -270,7 +270,7 @@ class Gradients:
             self._clear(gone)
 
     def _clear(self, parameters: Iterable[Any]) -> None:
-        """Forget what was in these gradients; tell which backwards are lost by that."""
+        """Forget the contents of these gradients; report the backwards that are lost by that."""
         lost = []
         for p in parameters:
             self._clipped.pop(id(p), None)
@@ -312,7 +312,7 @@ def _version(parameter: Tensor) -> tuple[int, int]:
 
 
 def _reaches_others(roots: list[Tensor], held: set[int]) -> bool:
-    """Return whether a graph has leaves that no optimiser holds, or is too large to tell."""
+    """Return whether a graph has leaves that no optimiser holds, or is too large to search."""
     waiting = [root.grad_fn for root in roots if root.grad_fn is not None]
     seen = set(waiting)
     while waiting:
