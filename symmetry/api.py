@@ -51,7 +51,7 @@ class Coverage(coverage.Coverage):
 
 
 class Report(Checked):
-    """What a check came to: iterate over it for the verdicts, print it to read them.
+    """The result of a check: iterate over it for the verdicts, print it to read them.
 
     Attributes
     ----------
@@ -128,13 +128,13 @@ def check(
         Names of invariants that are known to be violated, each with the reason. One that holds
         instead gates.
     min_samples
-        Every case has at least so many samples: BatchNorm wants two.
+        Smallest number of samples in a case: BatchNorm needs two.
     cases
         What to run instead of drawn cases, as they are.
     steps
-        Of a training: how many steps the runs of ``training/*`` take, at least 2. It has no cases.
+        Number of steps in the runs of ``training/*``, at least 2 (trainings only).
     progress
-        Is told what is being done: a subclass of ``symmetry.Progress``.
+        Listens to the progress: a subclass of ``symmetry.Progress``.
 
     Returns
     -------
@@ -145,7 +145,7 @@ def check(
     Raises
     ------
     SymmetryError
-        If the target cannot be imported or is none, or an argument makes no sense.
+        If the target cannot be imported or is no target, or an argument makes no sense.
 
     Examples
     --------
@@ -189,7 +189,7 @@ def find_units(training: Target, *, progress: coverage.Tell | None = None) -> Co
         A function without parameters that returns ``(model, step)``, or its name:
         ``package.module:attribute`` or ``path/to/file.py:attribute``.
     progress
-        Is told what is being done, its number, and of how many.
+        Called with the current work, its number, and the number of all.
 
     Returns
     -------
@@ -222,7 +222,7 @@ def find_units(training: Target, *, progress: coverage.Tell | None = None) -> Co
 
 
 class Explanation(Explained):
-    """What watching a target came to: print it to read it.
+    """The explanation of a target: print it to read it.
 
     Attributes
     ----------
@@ -239,7 +239,7 @@ class Explanation(Explained):
 
     @property
     def headline(self) -> str:
-        """What came out, in one line."""
+        """The result in one line."""
         return explained.headline(self)
 
     def to_json(self) -> str:
@@ -270,7 +270,7 @@ def explain(
     target
         As ``check`` takes it: a two-layer step, a training, or a name of one.
     case
-        Of a two-layer step: where it begins. By default generated pixels and zero weights.
+        The case to begin from (two-layer steps only). By default generated pixels and zero weights.
     dtype
         ``"float32"`` or ``"float64"``. By default a training is looked at in float64, where
         rounding hides nothing, and then as it is written.
@@ -310,7 +310,7 @@ class Comparison(Compared):
     reference
         Name of the first training.
     others
-        A tuple of what comparing each of the others came to.
+        A tuple with the result for each of the others.
     """
 
     def __bool__(self) -> bool:
@@ -369,16 +369,16 @@ def compare(
     dtype
         ``"float32"`` (as written) or ``"float64"`` (promoted); both by default.
     seed
-        Of all random numbers.
+        Seed for all random numbers.
     rename
         ``"PATTERN=REPLACEMENT"``: a regular expression on the names of the others' arrays.
     own_start
         Each begins from its own parameters, not from the first's.
     examples, cases
-        Of two-layer steps, as of ``check``: how many cases are drawn for each dtype, or what to run
-        instead.
+        As in ``check`` (two-layer steps only): how many cases are drawn for each dtype, or what to
+        run instead.
     progress
-        Is told what is being done: a subclass of ``symmetry.Progress``.
+        Listens to the progress: a subclass of ``symmetry.Progress``.
 
     Returns
     -------
@@ -440,12 +440,12 @@ def record(
     steps, dtype, seed, progress
         As of ``compare``.
     max_size
-        In GiB. What exceeds it is left out, the largest first.
+        Largest size of the file in GiB; arrays are left out until it fits, the largest first.
 
     Returns
     -------
     tuple of str
-        What is left out.
+        The names of the arrays that are left out.
 
     Raises
     ------

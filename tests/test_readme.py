@@ -67,9 +67,9 @@ def test_the_first_two_commands_are_single_lines():
 
 def test_the_script_is_caught_and_its_line_named(tmp_path):
     (tmp_path / "train.py").write_text(block("train.py"))
-    done = command("check", "--verbose", "train.py", cwd=tmp_path)
+    done = command("check", "train.py", cwd=tmp_path)
     assert done.status == 1, done.err
-    assert "train.py:18" in "".join(done.out.splitlines(keepends=True)[:3])
+    assert "train.py:16" in "".join(done.out.splitlines(keepends=True)[:3])
     opening = re.findall(r"(?m)^ {4}(?!\$)(.*)$", README.partition("```")[0])
     (output,) = re.findall(r"```text\n(.*?)```", README, re.DOTALL)
     for line in [*shown("\n".join(opening)), *shown(output)]:

@@ -64,7 +64,7 @@ class Verdict:
     reason
         Why a failure was expected; None if it was not.
     stale
-        A failure was expected, but there is none in any dtype that was checked.
+        A failure was expected, but no dtype that was checked has one.
     failures, reruns
         How often the smallest case failed again when it was run again.
     unproved

@@ -85,7 +85,7 @@ class Invariant(Statement):
 
     @property
     def about(self) -> str:
-        """What it says, with examples: the documentation of the module that measures it."""
+        """Its meaning, with examples: the documentation of the module that measures it."""
         measure: Any = self.measure
         while (
             inner := getattr(measure, "func", getattr(measure, "__wrapped__", None))

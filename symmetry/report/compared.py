@@ -1,4 +1,4 @@
-"""What a comparison of trainings came to: as text, as JSON, as HTML, and as a report."""
+"""The result of a comparison of trainings: as text, as JSON, as HTML, and as a report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What watching a target came to, in lines of text and as JSON."""
+"""An explanation, in lines of text and as JSON."""
 
 from collections.abc import Iterator
 from dataclasses import asdict

@@ -1,7 +1,7 @@
 """The files of a report: texts, and figures, drawn again only when what they show has changed.
 
-Drawing programs do not promise the same bytes from one version to the next. What must not change
-is the data: its digest is kept in the picture's own metadata and compared instead.
+Drawing programs do not promise the same bytes from one version to the next. Only the data must not
+change: its digest is kept in the picture's own metadata and compared instead.
 """
 
 from __future__ import annotations

@@ -81,7 +81,7 @@ def by_suspicion(lines: Iterable[Line]) -> list[Line]:
 
 
 def changed(lines: Iterable[Line], before: Mapping[str, Line]) -> list[Line]:
-    """Return the lines of which a verdict, or what it comes to, is another than before."""
+    """Return the lines in which a verdict, or its meaning, is another than before."""
     return [line for line in lines if _gist(line) != _gist(before.get(line["trainer"], {}))]
 
 
@@ -91,7 +91,7 @@ def in_short(line: Line) -> str:
 
 
 def table_lines(lines: Sequence[Line], left_out: Sequence[str]) -> tuple[str, ...]:
-    """Return a line for each target, and for each thing that is none."""
+    """Return a line for each target, and for each thing that was left out."""
     width = max((len(each["trainer"]) for each in lines), default=0)
     table = (f"{each['trainer']:{width}}  {in_short(each)}" for each in lines)
     return (*table, *(f"left out: {text}" for text in left_out))

@@ -1,4 +1,4 @@
-"""What a script did in a run over whole epochs, as a table: it judges nothing."""
+"""The events of a script's run over whole epochs, as a table: it judges nothing."""
 
 from __future__ import annotations
 

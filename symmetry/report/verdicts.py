@@ -39,7 +39,7 @@ def line(verdict: Verdict) -> str:
 
 
 def gist(verdict: Verdict) -> str:
-    """Return what a verdict comes to, without saying of what."""
+    """Return the meaning of a verdict in a few words, without its invariant."""
     counted = f"{count(verdict.cases, 'run')} compared"
     if verdict.about.drawn:
         counted = (
@@ -73,7 +73,8 @@ def deviation(verdict: Verdict) -> str:
 def details(checked: Checked, verdict: Verdict, *others: Verdict) -> tuple[str, ...]:
     """Return a line that says what a failure means, and below it the facts, a line each.
 
-    Nothing for what did not fail, or was expected to. ``others`` fail alike in other dtypes.
+    Returns nothing for a verdict that did not fail, or was expected to. ``others`` fail in the same way in
+    other dtypes.
     """
     if not _failed(verdict):
         return ()
@@ -162,7 +163,7 @@ def command_for(target: str, verdict: Verdict, *others: Verdict) -> str | None:
     """Return the command that reproduces a failure, quoted for a shell.
 
     None if there is no failure, it does not repeat, or the target has no name to be found by.
-    ``others`` fail alike in other dtypes.
+    ``others`` fail in the same way in other dtypes.
     """
     nameless = "<" in target or target.startswith("__main__:")
     if nameless or not (_failed(verdict) or verdict.case) or not verdict.repeats:
@@ -179,7 +180,7 @@ def command_for(target: str, verdict: Verdict, *others: Verdict) -> str | None:
 def next_step(checked: Checked, verdict: Verdict) -> str | None:
     """Return the command to try next: it names the operation which splits the units, for example.
 
-    None where there is none: without a split, and of an error that more samples do not cure.
+    None without a split, and for an error that more samples do not cure.
     """
     violation, case = verdict.violation, verdict.case
     if verdict.kind == "violated" and violation is not None:

@@ -43,12 +43,12 @@ class Ending:
 
     @property
     def message(self) -> str:
-        """What there is to say of whatever was running."""
+        """The verdict on the call that was running."""
         return f"not finished {self.why}" if self.limited else self.why
 
     @property
     def of_the_rest(self) -> str:
-        """What there is to say of whatever would have been next."""
+        """The verdict on the call that would have been next."""
         return f"not run {self.why}" if self.limited else f"not run: {self.why}"
 
 

@@ -13,7 +13,7 @@ def describe(name: str, invariants: Sequence[Invariant]) -> Iterator[str]:
     Raises
     ------
     SymmetryError
-        If there is none.
+        If no invariant or note has that name.
     """
     invariant = _named(name, invariants)
     yield invariant.name

@@ -42,7 +42,7 @@ class Problem:
     where
         The dtypes in which they are violated, if they hold in the other one.
     repeat, more
-        Commands: one repeats the failure, one shows more; empty if there is none.
+        Commands: one repeats the failure, one shows more; empty without one.
     facts
         Further lines: a label and a text each.
     """
