@@ -98,7 +98,7 @@ def missing_package(error: BaseException | None) -> str | None:
 
 
 def _message(error: BaseException) -> str:
-    """Return the message; that of a syntax error names its line as all output does."""
+    """Return the message; a syntax error's names its line as all output does."""
     if isinstance(error, SyntaxError) and error.filename and error.lineno:
         return f"{error.msg} ({spell(error.filename, error.lineno)})"
     return str(error)

@@ -1,7 +1,7 @@
-"""The judge: deviations divided by the response, and a second look before an accusation.
+"""The judge: deviations divided by the response, and a second look before a violation is reported.
 
 A deviation that rounding explains is a small multiple of the response, which is how far one ulp
-moves the result. What exceeds the limit is looked at again, with a more accurate response and at
+moves the result. A larger one is measured again, with a more accurate response and at
 other places, before it counts.
 """
 
@@ -69,7 +69,7 @@ def judge(
 def worst(ratios: Sequence[Mapping[str, float]], limit: float) -> tuple[int, str]:
     """Return step, from 0, and array of the largest ratio: of those above it, in the first step.
 
-    A reader recognises the name of a parameter rather than that of an optimiser's array.
+    A reader recognises the name of a parameter rather than the name of an optimiser's array.
     """
     by_key = {
         (step, name): value for step, each in enumerate(ratios) for name, value in each.items()

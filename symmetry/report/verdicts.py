@@ -73,7 +73,7 @@ def deviation(verdict: Verdict) -> str:
 def details(checked: Checked, verdict: Verdict, *others: Verdict) -> tuple[str, ...]:
     """Return a line that says what a failure means, and below it the facts, a line each.
 
-    Returns nothing for a verdict that did not fail, or was expected to. ``others`` fail in the same way in
+    Returns nothing for a verdict that did not fail, or was expected to. ``others`` fail so in
     other dtypes.
     """
     if not _failed(verdict):

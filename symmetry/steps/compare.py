@@ -209,7 +209,7 @@ def _result(dtype: str, found: Found, cases: int) -> Result:
 
 
 def _largest(case: Case, ratios: Ratios[str], limit: float) -> Found | None:
-    """Return the largest ratio, of the first step that has one above; None if there is none."""
+    """Return the largest ratio, of the first step that has one above; None without one."""
     if not any(ratios):
         return None
     step, array = worst(ratios, limit)

@@ -52,7 +52,7 @@ class Response:
         return Response(origin, self._draws, moved)
 
     def with_another(self, states: Sequence[State], near: Iterable[Sequence[State]]) -> Response:
-        """Return a response that is at least that of another run, which may be less accurate.
+        """Return a response at least as large as another run's, which may be less accurate.
 
         These are the run's states, and those of runs from starts close by.
         """
