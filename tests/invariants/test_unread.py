@@ -272,7 +272,7 @@ def scaled_anew(model):
 @pytest.mark.parametrize(
     ("make", "named"),
     [
-        (feedback(), r"model\.2\.back \(read at test_unread\.py:\d+\) and 1 more differ"),
+        (feedback(), r"model\.2\.back \(read at \S*test_unread\.py:\d+\) and 1 more differ"),
         (beside(anchored), r"a fixed tensor of shape .* in the extras under its parameter's name"),
         (beside(masked), r"a fixed tensor of shape \(6, 5\)"),
         (beside(noisy_by_numpy), r"a tensor that each step has anew, .* Draw noise by PyTorch"),
