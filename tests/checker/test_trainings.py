@@ -58,7 +58,8 @@ def test_noise_is_told_and_left_out():
     found = checked(training(inner=lambda: torch.nn.Dropout(0.5)), only=["symmetry/*"])
     assert not any(verdict.gates for verdict in found.verdicts)
     assert any(
-        text.startswith("dropout is active in this step (small.py:") for text in found.remarks
+        text.startswith("dropout is active in this step (tests/training/small.py:")
+        for text in found.remarks
     )
 
 
