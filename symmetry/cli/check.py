@@ -59,13 +59,18 @@ class _Check(Isolated):
 
     def interrupted(self, params: Mapping[str, Any], account: Account) -> None:
         names = params["targets"] or ("numba",)
-        if params["json"] is None or len(names) > 1 or account.target not in ("", *names):
+        if len(names) > 1 or account.target not in ("", *names):
             return
         from symmetry.base.files import write_all
         from symmetry.checker.verdict import Checked
-        from symmetry.report.verdicts import to_json
+        from symmetry.report.verdicts import line, to_json
 
         verdicts = account.verdicts()
+        if not params["verbose"] and params["format_"] == "text":  # else they were printed already
+            for verdict in verdicts:
+                say(line(verdict))
+        if params["json"] is None:
+            return
         found = Checked(names[0], params["seed"], None, verdicts, complete=False)
         write_all({params["json"]: to_json(found)})
         say(f"wrote {params['json']}, incomplete", err=True)

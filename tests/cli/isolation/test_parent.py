@@ -168,7 +168,7 @@ def test_a_target_that_cannot_be_imported(text: str, found: str, tmp_path: Path)
     (tmp_path / "target.py").write_text(text)
     assert_one_line(symmetry("check", "--verbose", "target.py:step", *FEW, cwd=tmp_path), found)
     (tmp_path / "other.py").write_text("def step(x, y, w1, w2, lr):\n    return w1 + 1, w2 + 1\n")
-    several = ("check", "target.py:step", "other.py:step", *TWO, *FEW)
+    several = ("check", "--verbose", "target.py:step", "other.py:step", *TWO, *FEW)
     finished = symmetry(*several, cwd=tmp_path)
     assert finished.status == 2, finished
     assert found in finished.out
