@@ -74,7 +74,7 @@ class Found:
         return self.ratio > self.limit
 
 
-def _cases_in(options: Options, dtype: str) -> tuple[Case, ...]:
+def cases_in(options: Options, dtype: str) -> tuple[Case, ...]:
     """Return the cases of one dtype: the given ones, or else drawn ones."""
     if options.cases is None:
         from symmetry.steps.cases.strategies import draw_cases  # imports Hypothesis
@@ -99,7 +99,7 @@ class _Pair:
                 f"{self._other.name} takes {' and '.join(self._other.dtypes)}"
             )
         results, first = list[Result](), None
-        cases = {dtype: _cases_in(self._options, dtype) for dtype in dtypes}
+        cases = {dtype: cases_in(self._options, dtype) for dtype in dtypes}
         if not any(cases.values()):
             raise SymmetryError(f"no case is in {' or '.join(dtypes)}")
         for dtype in filter(cases.get, dtypes):

@@ -6,7 +6,6 @@ import pytest
 
 from symmetry.base.errors import SymmetryError
 from symmetry.comparison.options import Options
-from symmetry.law.case import Case
 
 
 @pytest.mark.parametrize(
@@ -50,11 +49,3 @@ def test_renamings_follow_one_another():
     options = Options(rename=[r"^net\.=model.", r"layer(\d)=fc\1"])
     assert options.renamed("net.layer2.weight") == "model.fc2.weight"
     assert options.renamed("model.out.bias") == "model.out.bias"
-
-
-def test_given_cases_are_those_of_their_dtype():
-    cases = [Case(2, 2, 2, 2, 0.1, 1, dtype, "unit", "zero", 0) for dtype in ("float32", "float64")]
-    assert Options(cases=cases).cases_in("float64") == (cases[1],)
-    drawn = Options(examples=3).cases_in("float32")
-    assert len(drawn) == 3
-    assert {case.dtype for case in drawn} == {"float32"}

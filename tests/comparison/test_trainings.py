@@ -128,7 +128,9 @@ def test_the_json(others):
 def test_a_training_that_raises_is_the_outcome():
     found = compare("training", "raising")
     assert not found
-    assert found.others[0].error.startswith("step(0) raised ValueError: no more (trainings.py, ")
+    assert found.others[0].error.startswith(
+        "step(0) raised ValueError: no more (tests/comparison/trainings.py:"
+    )
 
 
 @pytest.mark.parametrize(

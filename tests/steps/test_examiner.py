@@ -145,7 +145,7 @@ def test_a_step_that_raises_is_an_error_with_the_smallest_case():
     assert (verdict.kind, verdict.gates) == ("error", True)
     assert verdict.violation is None
     assert verdict.max_ulps is None
-    assert "ValueError: three is a crowd (checked.py, line" in verdict.message
+    assert "ValueError: three is a crowd (tests/steps/checked.py:" in verdict.message
     assert (verdict.case.n, verdict.case.i, verdict.case.h, verdict.case.c) == (1, 1, 3, 1)
 
 
