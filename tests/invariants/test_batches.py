@@ -85,7 +85,7 @@ def one_draw_for_all(model, x, y):
 @pytest.mark.parametrize("loss", [noise, noise_of_numpy, subset], ids=lambda loss: loss.__name__)
 def test_what_is_drawn_for_each_sample_cannot_be_judged(loss):
     verdict = judged(loss)
-    where = "by NumPy or Python" if loss is noise_of_numpy else "test_batches.py:"
+    where = "by NumPy or Python" if loss is noise_of_numpy else "tests/invariants/test_batches.py:"
     assert verdict.kind == "vacuous"
     text = f"cannot judge: the step draws numbers for each sample ({where}"
     assert verdict.message.startswith(text)
