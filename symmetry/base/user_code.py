@@ -15,6 +15,7 @@ _LIBRARIES = ("torch", "numpy", "jax", "jaxlib", "numba")
 _OUR_STEPS = (("steps", "builtin"), ("network",))  # our folders with steps that are checked
 # What calls the user's step, by file: any function of it, or the one of this name.
 _CALLERS: dict[tuple[str, ...], str] = {("steps", "step.py"): "", ("torch", "run.py"): "step"}
+_user_folder: Path | None = None
 PHASES: dict[str, Phase] = {
     "torch/autograd": "backward",
     "torch/optim": "optimizer",
@@ -59,13 +60,28 @@ def spell(file: str, line: int) -> str:
     return f"{shorten(file)}:{line}"
 
 
+def user_folder() -> Path | None:
+    """Return the user's working directory while another one is set; None if it is the usual."""
+    return _user_folder
+
+
+def set_user_folder(folder: Path | None) -> None:
+    """Set the folder that paths are shown from: a script runs in a folder of its own."""
+    global _user_folder
+    _user_folder = folder
+
+
 def shorten(file: str, folder: Path | None = None) -> str:
     """Return the path below a folder or the import path, so that it reads well.
 
     The folder is the working directory if none is given.
     """
     path = Path(file)
-    for above in (folder or Path.cwd(), _PACKAGE.parent, *map(Path, filter(None, sys.path))):
+    for above in (
+        folder or _user_folder or Path.cwd(),
+        _PACKAGE.parent,
+        *map(Path, filter(None, sys.path)),
+    ):
         if path.is_relative_to(above):
             return path.relative_to(above).as_posix()
     return path.as_posix()

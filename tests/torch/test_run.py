@@ -148,7 +148,7 @@ def test_noise_in_a_forward_is_replaced_by_its_mean_and_told():
     taken.step()
     taken.step()
     assert [name for name, _ in taken.random] == ["bernoulli"]
-    assert next(place for _, place in taken.random).startswith("runs.py:")
+    assert next(place for _, place in taken.random).startswith("tests/torch/runs.py:")
     ways = [{"noise": True}, {"noise": False}]
     noisy_state, quiet = (after(1, noisy(True), **way) for way in ways)
     assert not same(noisy_state, quiet)
@@ -192,7 +192,10 @@ def test_what_methods_of_modules_draw_is_noise_and_what_the_model_draws_is_data(
     [
         (lambda: None, r"returned None, expected a function without parameters that"),
         (lambda: (1, 2), r"returned an int for the model, expected an nn.Module"),
-        (lambda: 1 / 0, r"training\(\) raised ZeroDivisionError: division by zero \(test_run"),
+        (
+            lambda: 1 / 0,
+            r"training\(\) raised ZeroDivisionError: division by zero \(tests/torch/test_run",
+        ),
         (
             lambda: ((), 2),
             r"tuple for the model, expected an nn.Module; put several models into an nn.ModuleDict",

@@ -15,13 +15,14 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
+from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
 
 import torch
 
 from symmetry.base.processes import FOLDER
-from symmetry.base.user_code import is_user_code
+from symmetry.base.user_code import is_user_code, set_user_folder, user_folder
 from symmetry.torch.script.clock import Clock
 
 _ENVIRONMENT = {
@@ -87,6 +88,7 @@ class ProcessState:
             (_attribute(sys, "stderr"), stream),
             (_attribute(tempfile, "tempdir"), temporary),
             ((os.getcwd, os.chdir), folder),
+            ((user_folder, set_user_folder), Path.cwd()),
             ((lambda: dict(os.environ), _set_environment), environment),
             ((own.get, own.put), {_MAIN: main}),
             ((_shared, _set_shared), {}),

@@ -64,7 +64,7 @@ def test_what_reads_hidden_tokens_is_violated_and_says_on_which_side_they_are():
 
 def test_a_model_that_finds_padding_by_its_token_cannot_be_judged():
     verdict = padded(by_token=True)
-    text = "cannot judge: tokens are compared with a number (test_padding.py:"
+    text = "cannot judge: tokens are compared with a number (tests/torch/batches/test_padding.py:"
     assert (verdict.kind, verdict.message[: len(text)]) == ("vacuous", text)
 
 
