@@ -270,7 +270,7 @@ CATALOGUE: tuple[TrainingInvariant, ...] = (
     ),
     TrainingInvariant(
         name="loss/inputs",
-        statement="what reaches a loss is what the loss is defined on (float64)",
+        statement="a loss gets inputs of the kind that it is defined for (float64)",
         reason="probabilities are at least zero and sum to one, logits do not by chance",
         witness="a loss of torch.nn.functional that depends on what is trained",
         targets="PyTorch trainings",

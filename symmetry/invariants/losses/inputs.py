@@ -1,4 +1,4 @@
-"""``loss/inputs``: what reaches a loss is what the loss is defined on.
+"""``loss/inputs``: a loss gets inputs of the kind that it is defined for.
 
 Example: ``cross_entropy(softmax(scores), labels)``. The loss applies a softmax itself, so it takes
 the probabilities for logits between 0 and 1: it can never come near zero, and gradients are small.
