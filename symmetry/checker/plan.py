@@ -68,7 +68,7 @@ class Plan:
     invariants, dtypes
         Each invariant is examined in each dtype.
     on
-        What the target is checked on, in words: it completes the heading.
+        The cases and conditions of the check, in words: it completes the heading.
     cases
         Those to be run; a training has none.
     remarks

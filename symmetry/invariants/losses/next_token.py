@@ -184,7 +184,7 @@ def _moved(start: TrainingStart, shift: Shift, plain: Array, text: Array) -> Arr
 
 
 def _outputs(start: TrainingStart, shift: Shift, text: Array) -> Array | None:
-    """Return what the loss is given if the module is given another text."""
+    """Return the input of the loss when another text is passed to the module."""
     run = start.begin(noise=False)
     with needed(run, LossProbe).outputs(shift.given(text)) as found:
         needed(run, Rehearsing).rehearse(1, 0)

@@ -25,7 +25,7 @@ class Shift:
     loss
         The call of the loss.
     tokens
-        What the module is given.
+        The input of the module.
     places
         How many places later: 1 for the next token.
     transposed
@@ -51,7 +51,7 @@ class Shift:
         return replace(self.tokens, array=array)
 
     def rows(self, scores: Array) -> Array | None:
-        """Return what the loss is given as (batch, labels, classes); None if it has other rows."""
+        """Return the input of the loss as (batch, labels, classes); None if its rows differ."""
         batch, labels = self.counts.shape
         if len(scores) != batch * labels:
             return None

@@ -24,10 +24,10 @@ _LARGE = 1 << 28  # bytes of tensors in a data set that is not copied
 
 
 def emulated(loader: Any) -> tuple[str, str]:
-    """Return what two workers of a loader share, and why it is not known.
+    """Compare two workers of a loader; the second text says why that is impossible.
 
-    What they share is ``"numbers"`` if they draw the same random numbers for their samples,
-    ``"samples"`` if each yields the same ones, and nothing otherwise.
+    The first is ``"numbers"`` if they draw the same random numbers for their samples,
+    ``"samples"`` if each yields the same ones, and empty otherwise.
     """
     if loader.num_workers < 2:
         return "", "it has fewer than two workers"

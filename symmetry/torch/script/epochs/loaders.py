@@ -139,7 +139,7 @@ class Loaders:
                 known = _Known(self._made.get(id(loader)) or asked_at(), loader.num_workers)
                 known.shared, known.why = emulated(loader)
                 self._known.append(known)
-                # Workers would be processes that nobody ends.
+                # Worker processes would outlive the run.
                 loader.num_workers, loader.timeout = 0, 0
                 loader.multiprocessing_context = None
             iterator = get(loader)
