@@ -1,16 +1,18 @@
 """The public functions: what a notebook or a test calls, and what the command line prints."""
 
 import html
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from symmetry import session
 from symmetry.base.errors import SymmetryError, TrainingError
 from symmetry.base.files import writable_files
 from symmetry.base.names import RECORDED
-from symmetry.checker.plan import Options, Patterns, Plan
+from symmetry.checker.declaration import takes
+from symmetry.checker.options import Keywords, Options
+from symmetry.checker.plan import Plan
 from symmetry.checker.progress import Progress
 from symmetry.checker.verdict import Checked, Verdict, exit_code
 from symmetry.comparison import options as compared_by
@@ -23,9 +25,8 @@ from symmetry.report import units as units_report
 from symmetry.report import verdicts as report
 from symmetry.report.answers import answer
 from symmetry.targets.resolve import resolve_training
-from symmetry.training.baseline import JUDGED
 from symmetry.training.events import Epochs
-from symmetry.units.state import DTYPES
+from symmetry.units.dtypes import DTYPES
 from symmetry.units.words import a_kind
 
 Target = str | Callable[..., Any]
@@ -91,22 +92,14 @@ class Report(Checked):
         return answer.to_html(self)
 
 
+@takes(Options, Keywords)
 def check(
-    target: Target,
-    *,
-    only: Patterns = Options.only,
-    skip: Patterns = Options.skip,
-    examples: int = Options.examples,
-    seed: int = Options.seed,
-    dtype: Patterns = Options.dtype,
-    exact: bool = Options.exact,
-    expected_failures: Mapping[str, str] | None = None,
-    min_samples: int = Options.min_samples,
-    cases: Sequence[Case] | None = None,
-    steps: int = Options.steps,
-    progress: Progress | None = None,
+    target: Target, *, progress: Progress | None = None, **options: Unpack[Keywords]
 ) -> Report:
     """Check a training step, or a whole PyTorch training, against the invariants.
+
+    Without ``only`` all invariants that apply are checked: ``network/*`` only of this project's own
+    steps. A split that rounding alone explains is *rounding* and does not gate, unless ``exact``.
 
     Parameters
     ----------
@@ -114,27 +107,10 @@ def check(
         A step ``step(x, y, w1, w2, lr) -> (w1, w2)``, a class whose instances are one, a training,
         a function without parameters that returns ``(model, step)``; or a name as the command line
         takes it: ``"numpy"``, ``"package.module:attribute"``, ``"path/to/file.py:attribute"``.
-    only, skip
-        Patterns for names of invariants, as of the shell; ``skip`` wins. Without ``only`` all that
-        apply are checked: ``network/*`` only of this project's own steps.
-    examples, seed
-        How many cases are drawn for each dtype, and the seed of their list.
-    dtype
-        ``"float32"`` or ``"float64"``; both by default.
-    exact
-        Units must stay equal bit for bit. Without it a split that rounding alone explains is
-        *rounding* and does not gate.
-    expected_failures
-        Names of invariants that are known to be violated, each with the reason. One that holds
-        instead gates.
-    min_samples
-        Smallest number of samples in a case: BatchNorm needs two.
-    cases
-        What to run instead of drawn cases, as they are.
-    steps
-        Number of steps in the runs of ``training/*``, at least 2 (trainings only).
     progress
         Listens to the progress: a subclass of ``symmetry.Progress``.
+    **options
+        Those of the command, as listed below.
 
     Returns
     -------
@@ -157,19 +133,8 @@ def check(
     """
     if progress is not None and not isinstance(progress, Progress):
         raise SymmetryError(f"progress must be a symmetry.Progress, not {a_kind(progress)}")
-    options = Options(
-        only=only,
-        skip=skip,
-        examples=examples,
-        seed=seed,
-        dtype=dtype,
-        exact=exact,
-        expected_failures=expected_failures,
-        min_samples=min_samples,
-        cases=cases,
-        steps=steps,
-    )
-    return run_plan(session.plan_check(target, options), progress)
+    plan = session.plan_check(target, Options(**options))
+    return run_plan(plan, progress)
 
 
 def run_plan(plan: Plan, progress: Progress | None = None) -> Report:
@@ -344,41 +309,27 @@ class Comparison(Compared):
         return f"<pre>{html.escape(repr(self))}</pre>"
 
 
+@takes(compared_by.Options, compared_by.Keywords)
 def compare(
     first: Target,
     *others: Target,
-    steps: int = JUDGED,
-    dtype: str | Iterable[str] = (),
-    seed: int = 0,
-    rename: str | Iterable[str] = (),
-    own_start: bool = False,
-    examples: int = Options.examples,
-    cases: Sequence[Case] | None = None,
     progress: Progress | None = None,
+    **options: Unpack[compared_by.Keywords],
 ) -> Comparison:
     """Say whether trainings, or two-layer steps, are the same as the first one, up to rounding.
+
+    Rounding grows with the number of steps: what one ulp in the parameters moves by 1 % is not
+    judged.
 
     Parameters
     ----------
     first, *others
         Trainings, functions without parameters that return ``(model, step)``, their names, or files
         that ``record`` has written; or two-layer steps, all of them. The first is the reference.
-    steps
-        How many steps are compared. Rounding grows: what one ulp in the parameters moves by 1 % is
-        not judged.
-    dtype
-        ``"float32"`` (as written) or ``"float64"`` (promoted); both by default.
-    seed
-        Seed for all random numbers.
-    rename
-        ``"PATTERN=REPLACEMENT"``: a regular expression on the names of the others' arrays.
-    own_start
-        Each begins from its own parameters, not from the first's.
-    examples, cases
-        As in ``check`` (two-layer steps only): how many cases are drawn for each dtype, or what to
-        run instead.
     progress
         Listens to the progress: a subclass of ``symmetry.Progress``.
+    **options
+        Those of the command, as listed below.
 
     Returns
     -------
@@ -391,9 +342,8 @@ def compare(
         If the reference does not run or does not repeat itself, nothing is in common, or an
         argument makes no sense.
     """
-    options = {**locals(), "progress": progress or Progress()}
-    targets = options.pop("first"), *options.pop("others")
-    return Comparison(**vars(session.compare(targets, compared_by.Options(**options))))
+    asked = compared_by.Options(**options, progress=progress or Progress())
+    return Comparison(**vars(session.compare((first, *others), asked)))
 
 
 def watch(script: Target, *, seed: int = 0) -> Epochs:
@@ -419,15 +369,14 @@ def watch(script: Target, *, seed: int = 0) -> Epochs:
     return session.watch(script, seed)
 
 
+@takes(compared_by.Options, compared_by.RunKeywords)
 def record(
     target: Target,
     file: str | Path,
     *,
-    steps: int = JUDGED,
-    dtype: str | Iterable[str] = (),
-    seed: int = 0,
     max_size: float = 1.0,
     progress: Progress | None = None,
+    **options: Unpack[compared_by.RunKeywords],
 ) -> tuple[str, ...]:
     """Record a run of a training in a file that ``compare`` takes for it, on another machine.
 
@@ -437,10 +386,12 @@ def record(
         A training, or its name.
     file
         Ends in ``.safetensors``.
-    steps, dtype, seed, progress
-        As of ``compare``.
     max_size
         Largest size of the file in GiB; arrays are left out until it fits, the largest first.
+    progress
+        Listens to the progress: a subclass of ``symmetry.Progress``.
+    **options
+        Those of the command, as listed below.
 
     Returns
     -------
@@ -457,6 +408,5 @@ def record(
     if path.suffix != RECORDED:
         raise SymmetryError(f"a recorded run is a file that ends in {RECORDED}, not {path.name!r}")
     writable_files(path)
-    told = progress or Progress()
-    options = compared_by.Options(steps=steps, dtype=dtype, seed=seed, progress=told)
-    return session.record(target, path, options, max_size)
+    asked = compared_by.Options(**options, progress=progress or Progress())
+    return session.record(target, path, asked, max_size)

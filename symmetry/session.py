@@ -10,7 +10,8 @@ from typing import Any
 
 from symmetry.base.errors import SymmetryError, TargetError
 from symmetry.base.names import RECORDED
-from symmetry.checker.plan import Options, Plan, make_plan
+from symmetry.checker.options import Options
+from symmetry.checker.plan import Plan, make_plan
 from symmetry.checker.progress import Progress
 from symmetry.checker.run import run
 from symmetry.checker.threads import one_thread

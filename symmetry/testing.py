@@ -10,17 +10,19 @@ def test_my_step(invariant_check):
 import os
 import sys
 import sysconfig
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import pytest
 from hypothesis.database import ExampleDatabase
 
 from symmetry import session
 from symmetry.base.errors import SymmetryError
-from symmetry.checker.plan import Options, Patterns, Plan
+from symmetry.checker.declaration import takes
+from symmetry.checker.options import Keywords, Options
+from symmetry.checker.plan import Plan
 from symmetry.checker.verdict import Checked
 from symmetry.explanation.explained import Explained
 from symmetry.law.case import Case, CaseError, parse_case
@@ -30,39 +32,32 @@ from symmetry.report.verdicts import conclusion, failures, line
 from symmetry.targets.resolve import as_target, resolve
 
 
+@takes(Options, Keywords)
 def parametrize_invariants(
     step: str | Callable[..., Any],
     *,
-    only: Patterns = Options.only,
-    skip: Patterns = Options.skip,
-    examples: int = Options.examples,
-    seed: int = Options.seed,
-    dtype: Patterns = Options.dtype,
-    exact: bool = Options.exact,
-    expected_failures: Mapping[str, str] | None = None,
-    min_samples: int = Options.min_samples,
-    steps: int = Options.steps,
     database: ExampleDatabase | None = None,
+    **options: Unpack[Keywords],
 ) -> pytest.MarkDecorator:
     """Turn a test into one test for each invariant, named after it.
 
     The test has an argument ``invariant_check``, a function without arguments. Calling it checks
     the invariant in every dtype: it fails the test where the command line would exit with 1,
     reports an expected failure as such, and skips the test where nothing can be said: no case had
-    the invariant's witness, or the step takes none of the dtypes.
+    the invariant's witness, or the step takes none of the dtypes. An expected failure that does not
+    fail in any dtype fails its test.
 
     Parameters
     ----------
     step
         A training step ``step(x, y, w1, w2, lr) -> (w1, w2)``, a class whose instances are one, a
         PyTorch training, or a name such as the command line takes.
-    only, skip, examples, seed, dtype, exact, expected_failures, min_samples, steps
-        As ``symmetry.check`` takes them. An expected failure that does not fail in any dtype fails
-        its test.
     database
         A database of Hypothesis, in which the smallest case of each failure is kept. Those in it
         are run first, whoever has found them: give workers with other seeds one that they share.
         Trainings have no cases and keep none.
+    **options
+        As ``symmetry.check`` takes them.
 
     Examples
     --------
@@ -71,19 +66,8 @@ def parametrize_invariants(
     ...     invariant_check()
     """
     try:
-        options = Options(
-            only=only,
-            skip=skip,
-            examples=examples,
-            seed=seed,
-            dtype=dtype,
-            exact=exact,
-            expected_failures=expected_failures,
-            min_samples=min_samples,
-            steps=steps,
-        )
         target = resolve(step) if isinstance(step, str) else as_target(step, _name(step))
-        plan = session.plan_check(target, options)
+        plan = session.plan_check(target, Options(**options))
     except SymmetryError as error:
         # Pytest prints the message of this exception alone, without a traceback.
         raise pytest.Collector.CollectError(str(error)) from None

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from symmetry.checker.plan import Options, Plan, make_plan
+from symmetry.checker.options import Options
+from symmetry.checker.plan import Plan, make_plan
 from symmetry.checker.progress import Progress
 from symmetry.checker.run import run
 from symmetry.checker.verdict import Checked, Verdict
@@ -45,7 +46,7 @@ def check(
         exact=exact,
         examples=1,
         min_samples=min_samples,
-        expected_failures=expected_failures,
+        expected_failures=expected_failures or {},
         cases=None if shrinking else cases,
     )
     plan = make_plan(target, asked)

@@ -1,62 +1,18 @@
-"""A check before it runs: its options, and the plan that follows from them for one target."""
+"""A check before it runs: the plan that follows from its options for one target."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from symmetry.base.errors import SymmetryError
+from symmetry.checker.options import Options
 from symmetry.checker.threads import in_words
-from symmetry.law.case import EXAMPLES, Case
+from symmetry.law.case import Case
 from symmetry.law.invariant import Invariant
 from symmetry.law.target import Target
-from symmetry.units.state import DTYPES
 from symmetry.units.words import count
-
-Patterns = str | Iterable[str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """The options of a check: the keywords of ``symmetry.check``, and their defaults.
-
-    Raises
-    ------
-    SymmetryError
-        If a number or a dtype makes no sense for any target.
-    """
-
-    only: Patterns = ()
-    skip: Patterns = ()
-    examples: int = EXAMPLES
-    seed: int = 0
-    dtype: Patterns = ()
-    exact: bool = False
-    expected_failures: Mapping[str, str] | None = None
-    min_samples: int = 1
-    cases: Sequence[Case] | None = None
-    steps: int = 4
-    expect_units: Mapping[str, int] = field(default_factory=dict)
-    fast: bool = False
-    strict: bool = False
-    gate: Patterns = ()
-
-    def __post_init__(self) -> None:
-        for name in ("only", "skip", "dtype", "gate"):
-            object.__setattr__(self, name, _several(getattr(self, name)))
-        for dtype in self.dtype:
-            if dtype not in DTYPES:
-                raise SymmetryError(f"dtype must be one of {', '.join(DTYPES)}, not {dtype!r}")
-        for name, least in (("seed", 0), ("steps", 2), ("examples", 1), ("min_samples", 1)):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise SymmetryError(f"{name} must be an integer of at least {least}, not {value!r}")
-
-    @property
-    def dtypes(self) -> tuple[str, ...]:
-        """The dtypes to check in: those that were selected, or both."""
-        return tuple(dtype for dtype in DTYPES if dtype in self.dtype or not self.dtype)
 
 
 @dataclass(frozen=True)
@@ -110,7 +66,7 @@ def make_plan(target: Target, options: Options) -> Plan:
     """
     plan = target.plan(options)
     names = [invariant.name for invariant in target.invariants]
-    for name, reason in (options.expected_failures or {}).items():
+    for name, reason in options.expected_failures.items():
         if name not in names:
             raise SymmetryError(
                 f"cannot expect a failure of {name!r}: there are {', '.join(names)}"
@@ -128,7 +84,3 @@ def _refuse_gates(options: Options, notes: Sequence[str]) -> None:
         if not any(fnmatchcase(note, pattern) for note in notes):
             there_are = f"there are {', '.join(notes)}" if notes else "this target has none"
             raise SymmetryError(f"no note matches {pattern!r}: {there_are}")
-
-
-def _several(value: Patterns) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
-from symmetry.checker.plan import Options, Plan
+from symmetry.checker.options import Options
+from symmetry.checker.plan import Plan
 from symmetry.checker.progress import Progress
 from symmetry.checker.threads import one_thread
 from symmetry.checker.verdict import Checked, Verdict, settled
@@ -30,7 +31,7 @@ def run(plan: Plan, progress: Progress | None = None) -> Checked:
         examiner.begin()
         for invariant in examiner.invariants:
             examined = (examiner.examine(invariant, dtype) for dtype in examiner.dtypes)
-            reason = (options.expected_failures or {}).get(invariant.name)
+            reason = options.expected_failures.get(invariant.name)
             for verdict in settled([v for v in examined if v is not None], reason):
                 progress.verdict(verdict)
                 verdicts.append(verdict)

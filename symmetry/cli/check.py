@@ -11,14 +11,13 @@ import click
 
 from symmetry.base import ranks
 from symmetry.base.errors import OK, SymmetryError
+from symmetry.checker.options import Keywords, Options
 from symmetry.cli.isolation.parent import Isolated
 from symmetry.cli.options import (
-    DTYPE,
-    FROM_TWO,
-    FROM_ZERO,
     PATH,
     POSITIVE,
     WHOLE,
+    declared_options,
     flag,
     option,
     read_cases,
@@ -27,7 +26,6 @@ from symmetry.cli.screen import current, say, terminal
 
 if TYPE_CHECKING:
     from symmetry.api import Report
-    from symmetry.checker.plan import Options
     from symmetry.cli.isolation.account import Account, Ending
     from symmetry.cli.outcome import Output
     from symmetry.explanation.explained import Explained
@@ -44,8 +42,7 @@ class _Check(Isolated):
 
     def ended(self, params: Mapping[str, Any], account: Account, end: Ending) -> int:
         """Report the verdicts so far, the one on what was running, and what was not run."""
-        expected = dict(map(_expectation, params["expect_failure"]))
-        whole = account.ended(end, expected)
+        whole = account.ended(end, params["expected_failures"])
         if whole is None:
             return super().ended(params, account, end)
         from symmetry.cli.outcome import Output, conclude
@@ -78,48 +75,7 @@ class _Check(Isolated):
 
 @click.command("check", cls=_Check, short_help="Check a PyTorch training, or a two-layer step.")
 @click.argument("targets", nargs=-1, metavar="[NAME]...")
-@option(
-    "--only",
-    "PATTERN",
-    "Check the invariants whose full name matches, such as 'network/*'. Repeatable.",
-    multiple=True,
-)
-@option(
-    "--skip",
-    "PATTERN",
-    "Skip the invariants whose full name matches, even if --only names them. Repeatable.",
-    multiple=True,
-)
-@option("--examples", "N", "Number of cases for each dtype.", 100, WHOLE)
-@option(
-    "--seed",
-    "N",
-    "Seed for all random numbers; another seed explores other runs and cases.",
-    0,
-    FROM_ZERO,
-)
-@option(
-    "--dtype",
-    None,
-    "Compute in this dtype. Repeatable.  [default: both]",
-    kind=DTYPE,
-    multiple=True,
-)
-@flag("--exact", "Units must stay equal bit for bit: a split by rounding alone is a violation.")
-@option(
-    "--expect-failure",
-    "NAME=REASON",
-    "Accept that this invariant is violated; fail once it no longer is. Repeatable.",
-    multiple=True,
-)
-@option("--min-samples", "N", "Smallest number of samples in a case; BatchNorm needs 2.", 1, WHOLE)
-@option("--steps", "K", "Number of steps in the runs of training/* (trainings only).", 4, FROM_TWO)
-@option(
-    "--expect-units",
-    "NAME=N",
-    "Require that the module NAME has N equal units (trainings only). Repeatable.",
-    multiple=True,
-)
+@declared_options(Options, Keywords)
 @flag("--verbose", "Print every verdict as it comes, and all that is known of a failure.")
 @click.option(
     "--format",
@@ -130,18 +86,10 @@ class _Check(Isolated):
     help="Format of the printed result.",
 )
 @option("--about", "NAME", "Print the meaning of an invariant or a note, with examples.")
-@flag("--strict", "Fail if there is any note.")
-@option("--gate", "NAME", "Fail if there is a note of this name. Repeatable.", multiple=True)
-@option(
-    "--case",
-    "JSON|FILE",
-    "Run this case, or those in FILE (one per line), instead of drawing cases.",
-)
 @flag("--no-explain", "Do not look for the operation behind the first violation that repeats.")
 @option("--json", "FILE", "Write the result to FILE as JSON.", kind=PATH)
 @option("--output", "DIR", "Write a report in Markdown into DIR.", kind=PATH)
 @flag("--list", "Print the invariants, and check nothing.", "list_")
-@flag("--fast", "Skip the invariants that need equal units.")
 @option(
     "--time-limit",
     "SECONDS",
@@ -170,9 +118,7 @@ class _Check(Isolated):
 @click.option("--line", type=PATH, hidden=True)  # written for the process that checks several
 def command(
     targets: tuple[str, ...],
-    expect_failure: tuple[str, ...],
-    expect_units: tuple[str, ...],
-    case: str | None,
+    cases: str | None,
     list_: bool,
     about: str | None,
     no_explain: bool,
@@ -206,7 +152,6 @@ def command(
         return _list(options["only"], options["skip"])
     if about is not None:
         return _about(about)
-    from symmetry.checker.plan import Options
     from symmetry.cli.outcome import Output
 
     output = Output(**{name: options.pop(name) for name in _OUTPUT})
@@ -222,12 +167,7 @@ def command(
         from symmetry.cli.campaign.several import check_several
 
         return check_several(names, left_out, output, **several)
-    asked = Options(
-        **options,
-        expected_failures=dict(map(_expectation, expect_failure)),
-        expect_units=dict(map(_pin, expect_units)),
-        cases=None if case is None else read_cases(case),
-    )
+    asked = Options(**options, cases=None if cases is None else read_cases(cases))
     return _check_one(names[0], asked, output, explained=not no_explain)
 
 
@@ -302,17 +242,3 @@ def _about(name: str) -> int:
     for line in describe(name, invariants()):
         say(line)
     return OK
-
-
-def _expectation(text: str) -> tuple[str, str]:
-    name, separator, reason = text.partition("=")
-    if not (name and separator and reason.strip()):
-        raise click.UsageError(f"--expect-failure takes NAME=REASON, not {text!r}.")
-    return name, reason.strip()
-
-
-def _pin(text: str) -> tuple[str, int]:
-    name, _, number = text.rpartition("=")
-    if not (name and number.isdecimal()):
-        raise click.UsageError(f"--expect-units takes NAME=N, not {text!r}.")
-    return name, int(number)

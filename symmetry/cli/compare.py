@@ -10,50 +10,20 @@ import click
 from symmetry.base.errors import FAILED, SymmetryError
 from symmetry.base.names import RECORDED
 from symmetry.cli.isolation.parent import Isolated
-from symmetry.cli.options import (
-    DTYPE,
-    FROM_ZERO,
-    PATH,
-    WHOLE,
-    as_typed,
-    flag,
-    option,
-    read_cases,
-)
+from symmetry.cli.options import PATH, as_typed, declared_options, flag, option, read_cases
 from symmetry.cli.screen import current, say, terminal
+from symmetry.comparison.options import Keywords, Options
 
 
 @click.command("compare", cls=Isolated, short_help="Is it still the same training?")
 @click.argument("targets", nargs=-1, required=True, metavar="FIRST OTHER...")
-@option("--steps", "K", "Number of steps to compare.", 2, WHOLE)
-@option(
-    "--dtype",
-    None,
-    "Compute in this dtype. Repeatable.  [default: both]",
-    kind=DTYPE,
-    multiple=True,
-)
-@option("--seed", "N", "Seed for all random numbers.", 0, FROM_ZERO)
-@option(
-    "--rename",
-    "PATTERN=REPLACEMENT",
-    "Rename arrays of the others: a regular expression, and its replacement. Repeatable.",
-    multiple=True,
-)
-@option("--examples", "N", "Number of cases for each dtype (two-layer steps only).", 100, WHOLE)
-@option(
-    "--case",
-    "JSON|FILE",
-    "Run this case, or those in FILE (one per line), instead of drawing cases.",
-)
-@flag("--own-start", "Start each training from its own parameters, not from the ones of FIRST.")
+@declared_options(Options, Keywords)
 @option("--json", "FILE", "Write the result to FILE as JSON.", kind=PATH)
 @option("--output", "DIR", "Write a report, comparison.md, into DIR: ratios by module.", kind=PATH)
 @flag("--quiet", "Print nothing but errors.")
 def command(
     targets: tuple[str, ...],
-    rename: tuple[str, ...],
-    case: str | None,
+    cases: str | None,
     json: Path | None,
     output: Path | None,
     quiet: bool,
@@ -75,7 +45,6 @@ def command(
     from symmetry import session
     from symmetry.base import ranks
     from symmetry.base.files import writable_directory, writable_files, write_all
-    from symmetry.comparison.options import Options
     from symmetry.report.compared import exit_code, lines, to_json, unjudged
     from symmetry.report.comparison import MARKDOWN, render_compared
 
@@ -86,11 +55,9 @@ def command(
     for name in names:
         current().enter(name)
     with terminal(quiet=quiet) as screen:
-        cases = None if case is None else read_cases(case)
         asked = Options(
             **options,
-            rename=rename,
-            cases=cases,
+            cases=None if cases is None else read_cases(cases),
             pictured=output is not None,
             progress=screen,
         )

@@ -13,8 +13,12 @@ import click
 
 from symmetry.base.errors import SymmetryError
 from symmetry.base.names import split_tail
+from symmetry.checker.declaration import About, declared
+from symmetry.units.dtypes import DTYPES
 
 if TYPE_CHECKING:
+    from dataclasses import Field
+
     from symmetry.experiment.data.dataset import Dataset
     from symmetry.experiment.settings import Settings
     from symmetry.law.case import Case
@@ -47,7 +51,7 @@ REPORTS = Path("reports")  # the directory of the reports that are written witho
 _CLASSES = 10  # of the digits
 
 WHOLE, FROM_ZERO, FROM_TWO = (WholeNumber(min=least) for least in (1, 0, 2))
-PATH, RATE, DTYPE = given_path, learning_rate, click.Choice(["float32", "float64"])
+PATH, RATE, DTYPE = given_path, learning_rate, click.Choice(DTYPES)
 POSITIVE = click.FloatRange(min=0, min_open=True)
 
 
@@ -68,6 +72,45 @@ def flag(name: str, text: str, *names: str) -> Decorator:
 def _together(*options: Decorator) -> Decorator:
     """Return what adds several options to a command."""
     return lambda command: functools.reduce(lambda made, add: add(made), reversed(options), command)
+
+
+def declared_options(options: type, keywords: type) -> Decorator:
+    """Return the options of a command for keywords of Python, from where these are declared."""
+    return _together(*(_declared(field, about) for field, about in declared(options, keywords)))
+
+
+def _declared(field: Field[Any], about: About) -> Decorator:
+    """Return the option for a field."""
+    name = about.flag or f"--{field.name.replace('_', '-')}"
+    if field.default is False:
+        return flag(name, about.text, field.name)
+    is_number = isinstance(field.default, int)
+    more: dict[str, Any] = {"multiple": field.default == () or field.default_factory is dict}
+    if field.default_factory is dict:
+        more["callback"] = lambda _, __, values: dict(_pair(name, about, v) for v in values)
+    return click.option(
+        name,
+        field.name,
+        metavar=about.metavar,
+        type=WholeNumber(min=about.least) if is_number else _choice(about),
+        default=field.default if is_number else None,
+        show_default=is_number,
+        help=" ".join(filter(None, (about.text, "Repeatable." * more["multiple"], about.typed))),
+        **more,
+    )
+
+
+def _choice(about: About) -> click.Choice[str] | None:
+    return click.Choice(about.choices) if about.choices else None
+
+
+def _pair(name: str, about: About, text: str) -> tuple[str, str | int]:
+    """Parse NAME=REASON, or NAME=N if the values of the option are numbers."""
+    key, _, value = text.rpartition("=") if about.least is not None else text.partition("=")
+    value = value.strip()
+    if not (key and value and (about.least is None or value.isdecimal())):
+        raise click.UsageError(f"{name} takes {about.metavar}, not {text!r}.")
+    return key, value if about.least is None else int(value)
 
 
 # What is trained, on what, and how long.

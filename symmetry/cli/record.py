@@ -9,22 +9,15 @@ import click
 
 from symmetry.base.errors import OK
 from symmetry.cli.isolation.parent import Isolated
-from symmetry.cli.options import DTYPE, FROM_ZERO, PATH, WHOLE, option
+from symmetry.cli.options import PATH, declared_options, option
 from symmetry.cli.screen import current, say, terminal
+from symmetry.comparison.options import Options, RunKeywords
 
 
 @click.command("record", cls=Isolated, short_help="Record a run of a training, for compare.")
 @click.argument("target", metavar="NAME")
 @click.argument("file", metavar="FILE", type=PATH)
-@option("--steps", "K", "Number of steps to record.", 2, WHOLE)
-@option(
-    "--dtype",
-    None,
-    "Compute in this dtype. Repeatable.  [default: both]",
-    kind=DTYPE,
-    multiple=True,
-)
-@option("--seed", "N", "Seed for all random numbers.", 0, FROM_ZERO)
+@declared_options(Options, RunKeywords)
 @option(
     "--max-size",
     "GIB",

@@ -3,29 +3,38 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypedDict
 
 from symmetry.base.errors import SymmetryError
 from symmetry.base.ranks import world
+from symmetry.checker.declaration import Patterns, about, settle
+from symmetry.checker.options import SharedOptions
 from symmetry.checker.progress import Progress
-from symmetry.law.case import EXAMPLES, Case
-from symmetry.training.baseline import JUDGED
-from symmetry.units.state import DTYPES
+from symmetry.units.dtypes import DTYPES
+
+if TYPE_CHECKING:
+    from symmetry.law.case import Case
 
 
-@dataclass(eq=False)
-class Options:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Options(SharedOptions):
     """The options of ``symmetry.compare``; one that makes no sense is refused."""
 
-    _: KW_ONLY
-    steps: int = JUDGED
-    dtype: str | Iterable[str] = ()
-    seed: int = 0
-    rename: str | Iterable[str] = ()
-    own_start: bool = False
-    examples: int = EXAMPLES  # of two-layer steps: cases in each dtype
-    cases: Sequence[Case] | None = None  # to be run instead
+    # A bug on odd steps shows in two, and chaos has no time to grow.
+    steps: int = field(default=2, metadata=about("Number of steps to run.", "K", least=1))
+    rename: Patterns = field(
+        default=(),
+        metadata=about(
+            "Rename arrays of the others: a regular expression, and its replacement.",
+            "PATTERN=REPLACEMENT",
+        ),
+    )
+    own_start: bool = field(
+        default=False,
+        metadata=about("Start each training from its own parameters, not from the ones of FIRST."),
+    )
     pictured: bool = False  # whether inner ratios are wanted of those that are the same, too
     progress: Progress = field(default_factory=Progress)
     dtypes: tuple[str, ...] = field(init=False)
@@ -33,22 +42,17 @@ class Options:
     renames: tuple[tuple[re.Pattern[str], str], ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        for name, least in (("seed", 0), ("steps", 1), ("examples", 1)):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise SymmetryError(f"{name} must be an integer of at least {least}, not {value!r}")
+        settle(self)
         if not isinstance(self.progress, Progress):
             raise SymmetryError(f"progress must be a symmetry.Progress, not {self.progress!r}")
-        wanted = _several(self.dtype)
-        for dtype in wanted:
-            if dtype not in DTYPES:
-                raise SymmetryError(f"dtype must be one of {', '.join(DTYPES)}, not {dtype!r}")
+        wanted = tuple(self.dtype)
         if world() > 1:  # what exchanges gradients was made for the dtype that it saw
             if "float64" in wanted:
                 raise SymmetryError("under torchrun trainings are compared as written: in float32")
             wanted = ("float32",)
-        self.dtypes = tuple(dtype for dtype in DTYPES if dtype in wanted or not wanted)
-        self.renames = tuple(map(_renaming, _several(self.rename)))
+        dtypes = tuple(dtype for dtype in DTYPES if dtype in wanted or not wanted)
+        object.__setattr__(self, "dtypes", dtypes)
+        object.__setattr__(self, "renames", tuple(map(_renaming, self.rename)))
 
     def renamed(self, name: str) -> str:
         """Return the name of another training's array, as the reference has it."""
@@ -75,5 +79,21 @@ def _renaming(text: str) -> tuple[re.Pattern[str], str]:
     return compiled, new
 
 
-def _several(value: str | Iterable[str]) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)
+class RunKeywords(TypedDict, total=False):
+    """Keywords of ``symmetry.record``: each is described in ``Options``."""
+
+    steps: int
+    dtype: Patterns
+    seed: int
+
+
+class Keywords(TypedDict, total=False):
+    """Keywords of ``symmetry.compare``: each is described in ``Options``."""
+
+    steps: int
+    dtype: Patterns
+    seed: int
+    rename: Patterns
+    own_start: bool
+    examples: int
+    cases: Sequence[Case] | None

@@ -24,7 +24,7 @@ from symmetry.invariants.unread import unless_initialised, unless_unread
 from symmetry.law import equivariance
 from symmetry.law.invariant import Invariant, Statement
 from symmetry.law.statements import CLONES, PERMUTATION, REPEATABLE, SAMPLES
-from symmetry.units.state import DTYPES
+from symmetry.units.dtypes import DTYPES
 
 _WRITTEN, _PROMOTED = ("float32",), ("float64",)
 

@@ -11,10 +11,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from symmetry.base.errors import SymmetryError
-from symmetry.units.state import DTYPES
+from symmetry.units.dtypes import DTYPES
 from symmetry.units.words import count
-
-EXAMPLES = 100  # for each dtype, where no number is given
 
 # What a name stands for is in recipes.py; the simplest come first, as a shrinking case wants them.
 DATA = (

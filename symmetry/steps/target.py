@@ -8,7 +8,8 @@ from typing import Any
 
 from symmetry.base.errors import SymmetryError
 from symmetry.checker.examiner import Examiner
-from symmetry.checker.plan import Options, Plan
+from symmetry.checker.options import Options
+from symmetry.checker.plan import Plan
 from symmetry.checker.progress import Progress
 from symmetry.checker.threads import in_words
 from symmetry.checker.verdict import Verdict

@@ -20,7 +20,7 @@ from symmetry.targets.load import defined_in, load_file, load_module, nearest, r
 from symmetry.targets.script import script_named
 from symmetry.targets.training import TrainingTarget
 from symmetry.training.target import FunctionTraining, Training
-from symmetry.units.state import DTYPES
+from symmetry.units.dtypes import DTYPES
 
 if TYPE_CHECKING:
     from symmetry.steps.target import StepTarget

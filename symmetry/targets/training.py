@@ -10,7 +10,8 @@ from typing import Any
 from symmetry.base.errors import SymmetryError
 from symmetry.base.ranks import world
 from symmetry.checker.examiner import Examiner
-from symmetry.checker.plan import Options, Plan
+from symmetry.checker.options import Options
+from symmetry.checker.plan import Plan
 from symmetry.checker.progress import Progress
 from symmetry.checker.trainings import TrainingExaminer
 from symmetry.checker.verdict import Verdict

@@ -33,7 +33,7 @@ from symmetry.base.errors import TrainingError
 from symmetry.training.events import Epochs
 from symmetry.training.frameworks import begin_of
 from symmetry.training.run import Run
-from symmetry.units.state import DTYPES
+from symmetry.units.dtypes import DTYPES
 from symmetry.units.units import Order
 
 

@@ -20,8 +20,9 @@ from hypothesis import seed as hypothesis_seed
 from hypothesis import strategies as st
 
 from symmetry.base.random import Random
-from symmetry.law.case import EXAMPLES, Case
-from symmetry.units.state import DTYPES
+from symmetry.checker.options import Options
+from symmetry.law.case import Case
+from symmetry.units.dtypes import DTYPES
 
 T = TypeVar("T")
 
@@ -50,7 +51,7 @@ _WEIGHTS = (*("scaled",) * 12, "small", "small", "tiny", *("wide",) * 3, *("stee
 
 
 def draw_cases(
-    examples: int = EXAMPLES, seed: int = 0, dtypes: Sequence[str] = DTYPES
+    examples: int = Options.examples, seed: int = 0, dtypes: Sequence[str] = DTYPES
 ) -> tuple[Case, ...]:
     """Return ``examples`` cases for each of the dtypes; the same arguments give the same list.
 

@@ -1,0 +1,129 @@
+"""The options of a check, from which the command line, Python and pytest take theirs.
+
+The command line imports it before it does its work, so it imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypedDict
+
+from symmetry.checker.declaration import Patterns, about, settle
+from symmetry.units.dtypes import DTYPES
+
+if TYPE_CHECKING:
+    from symmetry.law.case import Case
+
+
+@dataclass(frozen=True, kw_only=True)
+class SharedOptions:
+    """The options that a check shares with a comparison."""
+
+    seed: int = field(
+        default=0,
+        metadata=about(
+            "Seed for all random numbers; another seed explores other runs and cases.", "N", least=0
+        ),
+    )
+    dtype: Patterns = field(
+        default=(),
+        metadata=about("Compute in this dtype.", choices=DTYPES, typed=" [default: both]"),
+    )
+    examples: int = field(
+        default=100,
+        metadata=about("Number of cases for each dtype (two-layer steps only).", "N", least=1),
+    )
+    cases: Sequence[Case] | None = field(
+        default=None,
+        metadata=about(
+            "Run these cases instead of drawing some (two-layer steps only).",
+            "JSON|FILE",
+            flag="--case",
+            typed="FILE has one per line.",
+        ),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(SharedOptions):
+    """The options of a check: the keywords of ``symmetry.check``, and their defaults.
+
+    Raises
+    ------
+    SymmetryError
+        If a number or a dtype makes no sense for any target.
+    """
+
+    only: Patterns = field(
+        default=(),
+        metadata=about(
+            "Check the invariants whose full name matches, such as 'network/*'.", "PATTERN"
+        ),
+    )
+    skip: Patterns = field(
+        default=(),
+        metadata=about(
+            "Skip the invariants whose full name matches, even if they are selected.", "PATTERN"
+        ),
+    )
+    exact: bool = field(
+        default=False,
+        metadata=about(
+            "Units must stay equal bit for bit: a split by rounding alone is a violation."
+        ),
+    )
+    expected_failures: Mapping[str, str] = field(
+        default_factory=dict,
+        metadata=about(
+            "Accept that this invariant is violated; fail once it no longer is.",
+            "NAME=REASON",
+            flag="--expect-failure",
+        ),
+    )
+    min_samples: int = field(
+        default=1,
+        metadata=about("Smallest number of samples in a case; BatchNorm needs 2.", "N", least=1),
+    )
+    steps: int = field(
+        default=4,
+        metadata=about("Number of steps in the runs of training/* (trainings only).", "K", least=2),
+    )
+    expect_units: Mapping[str, int] = field(
+        default_factory=dict,
+        metadata=about(
+            "Require that the module NAME has N equal units (trainings only).", "NAME=N", least=0
+        ),
+    )
+    fast: bool = field(default=False, metadata=about("Skip the invariants that need equal units."))
+    strict: bool = field(default=False, metadata=about("Fail if there is any note."))
+    gate: Patterns = field(
+        default=(), metadata=about("Fail if there is a note of this name.", "NAME")
+    )
+
+    def __post_init__(self) -> None:
+        settle(self)
+
+    @property
+    def dtypes(self) -> tuple[str, ...]:
+        """The dtypes to check in: those that were selected, or both."""
+        return tuple(dtype for dtype in DTYPES if dtype in self.dtype or not self.dtype)
+
+
+class Keywords(TypedDict, total=False):
+    """The keywords of ``symmetry.check``: each is described in ``Options``."""
+
+    only: Patterns
+    skip: Patterns
+    examples: int
+    seed: int
+    dtype: Patterns
+    exact: bool
+    expected_failures: Mapping[str, str]
+    min_samples: int
+    cases: Sequence[Case] | None
+    steps: int
+    expect_units: Mapping[str, int]
+    fast: bool
+    strict: bool
+    gate: Patterns

@@ -1,0 +1,3 @@
+"""The dtypes in which states are compared."""
+
+DTYPES = ("float32", "float64")
