@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from symmetry.api import Explanation as Explanation
     from symmetry.api import Report as Report
     from symmetry.api import check as check
+    from symmetry.api import check_model as check_model
     from symmetry.api import compare as compare
     from symmetry.api import explain as explain
     from symmetry.api import find_units as find_units
@@ -33,6 +34,7 @@ _HOMES = {
     "SymmetryError": "symmetry.base.errors",
     "Verdict": "symmetry.checker.verdict",
     "check": "symmetry.api",
+    "check_model": "symmetry.api",
     "compare": "symmetry.api",
     "explain": "symmetry.api",
     "find_units": "symmetry.api",

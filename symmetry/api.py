@@ -3,6 +3,7 @@
 import html
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -24,12 +25,16 @@ from symmetry.report import compared, explained
 from symmetry.report import units as units_report
 from symmetry.report import verdicts as report
 from symmetry.report.answers import answer
-from symmetry.targets.resolve import resolve_training
+from symmetry.targets.resolve import as_target, resolve_training
 from symmetry.training.events import Epochs
 from symmetry.units.dtypes import DTYPES
 from symmetry.units.words import a_kind
 
 Target = str | Callable[..., Any]
+
+_NO_TORCH = (
+    "a training needs torch, which cannot be imported: {} (pip install 'unit-symmetry[torch]')"
+)
 
 
 class Coverage(coverage.Coverage):
@@ -51,6 +56,7 @@ class Coverage(coverage.Coverage):
         return units_report.to_html(self)
 
 
+@dataclass(frozen=True, repr=False)
 class Report(Checked):
     """The result of a check: iterate over it for the verdicts, print it to read them.
 
@@ -62,7 +68,11 @@ class Report(Checked):
         A tuple of ``Verdict``, one for each invariant and dtype.
     ok
         Whether nothing gates and something was checked: the command would exit with 0.
+    explained
+        The operation behind the first violation, where it was looked for: by ``check_model``.
     """
+
+    explained: Explained | None = None
 
     @property
     def ok(self) -> bool:
@@ -84,12 +94,12 @@ class Report(Checked):
         return report.to_json(self)
 
     def __repr__(self) -> str:
-        """Return what the command prints with ``--no-explain``."""
-        return "\n".join(answer.lines(self))
+        """Return what the command prints; without ``explained`` as with ``--no-explain``."""
+        return "\n".join(answer.lines(self, self.explained))
 
     def _repr_html_(self) -> str:
         """Return the answer for a notebook, and a table of the verdicts to unfold."""
-        return answer.to_html(self)
+        return answer.to_html(self, self.explained)
 
 
 @takes(Options, Keywords)
@@ -145,6 +155,73 @@ def run_plan(plan: Plan, progress: Progress | None = None) -> Report:
     return Report(**checked)
 
 
+@takes(Options, Keywords)
+def check_model(
+    model: Any,
+    batch: Any,
+    loss: Callable[[Any, Any], Any] | None = None,
+    optimizer: Any = None,
+    *,
+    progress: Progress | None = None,
+    **options: Unpack[Keywords],
+) -> Report:
+    """Check the training of a PyTorch model that exists, for example in a notebook.
+
+    It works on copies on the CPU: the model, its gradients, its mode, the optimiser and the random
+    states stay as they are, bit for bit. Each step trains a copy on the same batch. A model in
+    evaluation mode is checked in training mode.
+
+    Parameters
+    ----------
+    model
+        An ``nn.Module``.
+    batch
+        A tensor, or a tuple or a mapping of tensors.
+    loss
+        A function ``loss(model, batch)`` that returns a scalar tensor. It has to use the model that
+        it is given. A model that returns its loss, as those of transformers, needs none.
+    optimizer
+        Its kind, its groups and their settings are used, without its state. By default plain
+        gradient descent.
+    progress
+        Listens to the progress: a subclass of ``symmetry.Progress``.
+    **options
+        Those of the command, as listed below.
+
+    Returns
+    -------
+    Report
+        Printed, it begins with the answer; it names the operation behind the first violation.
+
+    Raises
+    ------
+    SymmetryError
+        If something cannot be copied, or the loss cannot be computed: one readable line.
+
+    Examples
+    --------
+    >>> import torch
+    >>> model = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU(), torch.nn.Linear(3, 2))
+    >>> def loss(model, batch):
+    ...     x, y = batch
+    ...     return torch.nn.functional.cross_entropy(model(x), y)
+    >>> batch = torch.randn(8, 4), torch.randint(2, (8,))
+    >>> check_model(model, batch, loss, only="symmetry/samples").ok
+    True
+    """
+    try:
+        from symmetry.torch.copied import CopiedTraining, untouched
+    except ModuleNotFoundError as error:
+        raise SymmetryError(_NO_TORCH.format(error)) from error
+    training = CopiedTraining(model, batch, loss, optimizer)
+    target = as_target(training, training.name)
+    with untouched(model):
+        training.refuse()
+        plan = session.plan_check(target, Options(**options))
+        report = run_plan(plan, progress)
+        return replace(report, explained=session.explain_check(plan, report))
+
+
 def find_units(training: Target, *, progress: coverage.Tell | None = None) -> Coverage:
     """Find the groups of equal units in the model of a PyTorch training.
 
@@ -173,10 +250,7 @@ def find_units(training: Target, *, progress: coverage.Tell | None = None) -> Co
     try:
         from symmetry.finding.find import find
     except ModuleNotFoundError as error:
-        raise SymmetryError(
-            f"a training needs torch, which cannot be imported: {error} "
-            "(pip install 'unit-symmetry[torch]')"
-        ) from error
+        raise SymmetryError(_NO_TORCH.format(error)) from error
     try:
         with closing(target):
             return Coverage(**vars(find(target.training, progress or (lambda *_: None))))

@@ -46,7 +46,8 @@ def kind_of(file: str) -> Any:
         return PHASES.get("/".join(below[:2]), "")
     library = path.is_relative_to(sysconfig.get_path("stdlib"))
     in_a_file = path.suffix and not file.startswith("<")  # <string>, <frozen importlib._bootstrap>
-    return "" if library or not in_a_file else "user"
+    in_a_cell = file.startswith("<ipython-input-")  # of IPython in a terminal
+    return "user" if in_a_cell or (in_a_file and not library) else ""
 
 
 def calls_target(code: CodeType) -> bool:
@@ -74,8 +75,10 @@ def set_user_folder(folder: Path | None) -> None:
 def shorten(file: str, folder: Path | None = None) -> str:
     """Return the path below a folder or the import path, so that it reads well.
 
-    The folder is the working directory if none is given.
+    The folder is the working directory if none is given. A cell of a notebook has its number.
     """
+    if cell := _cell(file):
+        return cell
     path = Path(file)
     for above in (
         folder or _user_folder or Path.cwd(),
@@ -85,3 +88,10 @@ def shorten(file: str, folder: Path | None = None) -> str:
         if path.is_relative_to(above):
             return path.relative_to(above).as_posix()
     return path.as_posix()
+
+
+def _cell(file: str) -> str:
+    """Return ``In[3]`` for the name under which IPython has compiled a cell; empty for a file."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    number = getattr(getattr(shell, "compile", None), "_filename_map", {}).get(file)
+    return "" if number is None else f"In[{number}]"

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, get_args
 
 from symmetry.base import ranks
+from symmetry.base.names import words_of
 from symmetry.base.records import dump
 from symmetry.checker.verdict import Checked, Kind, Verdict, exit_code
 from symmetry.finding.coverage import Unequal
@@ -165,8 +166,11 @@ def command_for(target: str, verdict: Verdict, *others: Verdict) -> str | None:
     None if there is no failure, it does not repeat, or the target has no name to be found by.
     ``others`` fail in the same way in other dtypes.
     """
-    nameless = "<" in target or target.startswith("__main__:")
-    if nameless or not (_failed(verdict) or verdict.case) or not verdict.repeats:
+    if (
+        not _has_name(target, verdict)
+        or not (_failed(verdict) or verdict.case)
+        or not verdict.repeats
+    ):
         return None
     by_rounding = verdict.kind == "violated" and verdict.violation and verdict.violation.rounding
     options: dict[str, Any] = {"exact": bool(by_rounding), "only": verdict.invariant}
@@ -175,6 +179,13 @@ def command_for(target: str, verdict: Verdict, *others: Verdict) -> str | None:
         return command_line("check", target, **options, case=verdict.case.to_json())
     line = command_line("check", target, **options, dtype=() if others else verdict.dtype)
     return f"torchrun --nproc-per-node {ranks.world()} -m {line}" if ranks.world() > 1 else line
+
+
+def _has_name(target: str, verdict: Verdict) -> bool:
+    """Return whether the command line finds a target by its name: not a model of a notebook."""
+    if "<" in target or target.startswith("__main__:"):
+        return False
+    return verdict.about.drawn or ":" in target or words_of(target) is not None
 
 
 def next_step(checked: Checked, verdict: Verdict) -> str | None:

@@ -35,9 +35,9 @@ def blocks(checked: Checked, explained: Explained | None = None) -> Iterator[tup
     yield (*limits(checked), *_rest(checked.verdicts))
 
 
-def to_html(checked: Checked) -> str:
+def to_html(checked: Checked, explained: Explained | None = None) -> str:
     """Return a check for a notebook: the answer, then a table of all verdicts to unfold."""
-    answer = "\n".join(lines(checked))
+    answer = "\n".join(lines(checked, explained))
     return fill_in("table.html.jinja", details, gist, checked=checked, answer=answer)
 
 
