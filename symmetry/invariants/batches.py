@@ -10,8 +10,6 @@ from symmetry.base.random import Random
 from symmetry.invariants.composed import by_place
 from symmetry.law.equivariance import compare_sides, holds
 from symmetry.law.measurement import Measurement
-from symmetry.training.baseline import JUDGED
-from symmetry.training.capabilities.batching import Padding
 from symmetry.training.start import TrainingStart, cycle
 from symmetry.units.state import Array
 from symmetry.units.units import Order
@@ -54,29 +52,23 @@ def padding(start: TrainingStart) -> Measurement:
 
     It cannot be judged where padding is found by its token, or where a label stands next to it.
     """
-    if why := _why_nothing_hidden(start):
+    why = start.baseline.nothing_hidden
+    if not why:
+        found, _, why = start.with_others_hidden()
+    if why:
         return Measurement(counted=False, note=why, applies=False)
-    found, _ = start.with_others_hidden()
     measured = compare_sides(
         start, lambda _: (found, start.result), "other hidden tokens", "the run as it is"
     )
     if measured.violation is None:
         return measured
-    _, seen = start.with_others_hidden(look=True)
+    _, seen, _ = start.with_others_hidden(look=True)
     for text, right in seen.items():
         if right:
             note = f"cannot judge: {text}"
             return Measurement(counted=False, note=note, random=measured.random)
     message = "; ".join((measured.violation.message, *seen))
     return replace(measured, violation=replace(measured.violation, message=message))
-
-
-def _why_nothing_hidden(start: TrainingStart) -> str:
-    """Say why no token that a mask hides can be replaced; nothing if that can be done."""
-    if start.target.sequential:
-        return "a script makes its batches itself"
-    padding = start.begin(noise=True).capability(Padding)
-    return "its runs do not show batches" if padding is None else padding.why_nothing_hidden(JUDGED)
 
 
 def _excuse(start: TrainingStart, count: int) -> str:

@@ -12,7 +12,7 @@ from symmetry.base import ranks
 from symmetry.invariants import batches, gradient, pins, replicas, resume, updates
 from symmetry.invariants.loop.judgement import Law, measured
 from symmetry.invariants.loop.laws import LAWS as LOOP_LAWS
-from symmetry.invariants.losses import inputs, next_token, pairs, scaling
+from symmetry.invariants.losses import inputs, next_token, padding, pairs, scaling
 from symmetry.invariants.model import evaluation, functions
 from symmetry.invariants.model import samples as model_samples
 from symmetry.invariants.movement.finite import finite
@@ -297,6 +297,17 @@ CATALOGUE: tuple[TrainingInvariant, ...] = (
         targets="PyTorch trainings on tokens",
         notes=("loss/next-token",),
         measure=next_token.next_token,
+        dtypes=_PROMOTED,
+        runs=3,
+    ),
+    TrainingInvariant(
+        name="loss/padding",
+        statement="no loss counts the outputs at padding (float64)",
+        reason="padding only makes rows equally long: it means nothing",
+        witness="padding at the ends of rows, and a loss of classes",
+        targets="PyTorch trainings on tokens",
+        notes=("loss/padding",),
+        measure=padding.padding,
         dtypes=_PROMOTED,
         runs=3,
     ),

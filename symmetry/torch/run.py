@@ -62,9 +62,9 @@ from symmetry.torch.parts.step_events import TorchStepEvents
 from symmetry.torch.parts.tracing import TorchTracing
 from symmetry.torch.probes.flowing import TorchFlowing
 from symmetry.torch.probes.loss_probe import TorchLossProbe
-from symmetry.torch.probes.recording import TorchRecording
 from symmetry.torch.raising import readable
 from symmetry.torch.random_states import RandomStates
+from symmetry.torch.recording import TorchRecording
 from symmetry.torch.trials.first_calls import Steps
 from symmetry.torch.trials.trial import TorchTrial
 from symmetry.training.capabilities.batching import Padding, Reordering

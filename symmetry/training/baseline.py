@@ -11,6 +11,7 @@ from functools import cached_property
 
 from symmetry.base.errors import TrainingError
 from symmetry.base.raised import heard
+from symmetry.training.capabilities.batching import Padding
 from symmetry.training.capabilities.configuring import Configuring
 from symmetry.training.capabilities.platform import Platform
 from symmetry.training.losses import LossProbe, Observed
@@ -37,6 +38,7 @@ class Baseline:
     samples: int | None  # in each batch; None where that is not known to be one number
     on_gpu: bool  # which may add in another order each time
     compiles: bool  # by something that compiles nothing where results are nudged
+    nothing_hidden: str  # why no token can be replaced that a mask hides; empty if one may be
     observed: Observed | None  # its losses and tokens, where it is promoted
     warnings: tuple[str, ...] = ()  # of a run as written; none in float64
 
@@ -158,7 +160,7 @@ def _observed(run: Run, probe: LossProbe | None) -> tuple[Baseline, States]:
             "its steps call no backward(), return no loss and change nothing: a step that "
             "does without backward() returns its loss"
         )
-    platform = run.capability(Platform)
+    platform, padding = run.capability(Platform), run.capability(Padding)
     baseline = Baseline(
         state=start,
         precision=precision,
@@ -171,6 +173,9 @@ def _observed(run: Run, probe: LossProbe | None) -> tuple[Baseline, States]:
         samples=run.samples(),
         on_gpu=platform is not None and platform.on_gpu,
         compiles=platform is not None and platform.compiles,
+        nothing_hidden=padding.why_nothing_hidden(JUDGED)
+        if padding
+        else "its batches are not seen",
         observed=observed,
     )
     return baseline, states

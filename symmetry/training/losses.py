@@ -165,14 +165,36 @@ class Tokens:
     array: Array
 
 
+@dataclass(frozen=True)
+class Padded:
+    """Tokens of shape (batch, tokens) that an embedding looks up, some of them padding.
+
+    Attributes
+    ----------
+    call
+        The number of the call of an embedding.
+    array
+        The tokens.
+    padding
+        Which of them are padding.
+    is_masked
+        Whether an attention mask says so; else it is the padding_idx of the embedding.
+    """
+
+    call: int
+    array: Array
+    padding: Array
+    is_masked: bool
+
+
 @dataclass
 class Observed:
     """Facts about the losses of a run's steps.
 
     Attributes
     ----------
-    losses, pairs, tokens
-        In the order in which they came; tokens of the first step alone.
+    losses, pairs, tokens, padded
+        In the order in which they came; tokens and padding of the first step alone.
     sums
         Shape and line of each sum over all entries of something trained.
     """
@@ -180,6 +202,7 @@ class Observed:
     losses: list[LossCall] = field(default_factory=list)
     pairs: list[Pair] = field(default_factory=list)
     tokens: list[Tokens] = field(default_factory=list)
+    padded: list[Padded] = field(default_factory=list)
     sums: list[tuple[tuple[int, ...], Place]] = field(default_factory=list)
 
 
@@ -223,6 +246,14 @@ class LossProbe(Protocol):
         The rows are samples and positions, as they come; the columns are classes. Batch
         normalisation takes its running statistics: else all tokens of a batch depend on each other.
         """
+        ...
+
+    def padded(self, given: Padded, tokens: Array) -> AbstractContextManager[dict[int, Array]]:
+        """Let an embedding look up other tokens; collect what ``outputs`` collects."""
+        ...
+
+    def counted(self, loss: LossCall) -> AbstractContextManager[list[Array]]:
+        """Collect which rows of the input of a loss of classes get a gradient from it."""
         ...
 
     def positions(self, tokens: Tokens) -> AbstractContextManager[list[tuple[Moved, Any, Any]]]:

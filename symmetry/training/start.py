@@ -251,14 +251,16 @@ class TrainingStart:
         """Return whether an order of units changes the start."""
         return not identical(units.rearranged(self.state, order), self.state)
 
-    def with_others_hidden(self, *, look: bool = False) -> tuple[States, Mapping[str, bool]]:
-        """Return the states of a run in which other tokens are hidden by the masks of batches.
+    def with_others_hidden(self, *, look: bool = False) -> tuple[States, Mapping[str, bool], str]:
+        """Return the states of a run in which other tokens are hidden by attention masks.
 
-        With them comes what ``Padding.replace_hidden`` sees.
+        With them comes what ``Padding.replace_hidden`` sees, and why no token was replaced.
         """
         run = self.begin()
-        seen = needed(run, Padding).replace_hidden(look=look)
-        return list(run.states(JUDGED)), seen
+        padding = needed(run, Padding)
+        seen = padding.replace_hidden(look=look)
+        states = list(run.states(JUDGED))
+        return states, seen, padding.why_nothing_hidden(JUDGED)
 
     @property
     def buffers(self) -> frozenset[str]:

@@ -22,6 +22,7 @@ import numpy as np
 
 from symmetry.base.errors import TrainingError
 from symmetry.invariants.losses.leak import first_leak
+from symmetry.invariants.losses.outputs import moved, with_others
 from symmetry.invariants.losses.shift import Shift, shifts
 from symmetry.invariants.losses.verdicts import cannot_judge, not_applicable, note, violated
 from symmetry.law.measurement import Measurement
@@ -31,8 +32,6 @@ from symmetry.training.losses import LossProbe
 from symmetry.training.run import needed
 from symmetry.training.start import TrainingStart
 from symmetry.units.state import Array
-
-_TOLERANCE = 1e-9  # of the largest score
 
 
 @dataclass(frozen=True)
@@ -174,13 +173,14 @@ def _readings(start: TrainingStart, shift: Shift) -> Iterator[Reading]:
 def _moved(start: TrainingStart, shift: Shift, plain: Array, text: Array) -> Array | None:
     """Return which outputs another text moves, (batch, labels)."""
     other = _outputs(start, shift, text)
-    if other is None or other.shape != plain.shape:
-        return None
-    largest = float(abs(plain[np.isfinite(plain)]).max(initial=0.0))
-    with np.errstate(invalid="ignore"):  # masked scores may be infinite in both
-        gaps = np.where(plain == other, 0.0, abs(plain - other))
-    moved: Array = np.nan_to_num(gaps, nan=0.0).max(-1) > _TOLERANCE * largest
-    return moved
+    return None if other is None else moved(plain, other)
+
+
+def _changed(shift: Shift, begin: int, end: int | None = None) -> Array:
+    """Return the text with other tokens of the batch from one place to another."""
+    places = np.zeros(shift.text.shape, bool)
+    places[:, begin:end] = True
+    return with_others(shift.text, places)
 
 
 def _outputs(start: TrainingStart, shift: Shift, text: Array) -> Array | None:
@@ -191,15 +191,3 @@ def _outputs(start: TrainingStart, shift: Shift, text: Array) -> Array | None:
     run.close()
     scores = found.get(shift.loss.number)
     return None if scores is None else shift.rows(scores)
-
-
-def _changed(shift: Shift, begin: int, end: int | None = None) -> Array:
-    """Return the text with other tokens of the batch from one place to another."""
-    text = shift.text.copy()
-    part = text[:, begin:end]
-    pool = shift.text.ravel()
-    other = pool[(np.arange(part.size) * 7 + 3) % len(pool)].reshape(part.shape)
-    for spare in (pool[0], pool[-1]):
-        other = np.where(other == part, spare, other)
-    text[:, begin:end] = other
-    return text

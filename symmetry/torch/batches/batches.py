@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import torch
@@ -12,9 +12,11 @@ from torch import Tensor
 from torch.utils._pytree import tree_map
 
 from symmetry.base import generators
+from symmetry.torch.batches.hidden import HiddenTokens, takes_mask
 from symmetry.torch.batches.padding import (
     NO_MASK,
     PaddingClues,
+    has_mask,
     why_none_hidden,
     with_others_hidden,
 )
@@ -57,12 +59,22 @@ class Batches(Reordering, Padding):
         self._loaded = objects.step.samples if isinstance(objects.step, Step) else None
         self._draws: SampleDraws | None = None
         self._clues: PaddingClues | None = None
+        self._hidden: HiddenTokens | None = None
         self._hides_others = False
 
     @property
-    def modes(self) -> tuple[SampleDraws | PaddingClues, ...]:
-        """The modes that follow operations."""
-        return tuple(mode for mode in (self._draws, self._clues) if mode is not None)
+    def modes(self) -> tuple[AbstractContextManager[Any], ...]:
+        """The modes that follow operations and module calls in the next step."""
+        hidden = None if self._hidden is None else self._hidden.replaced()
+        return tuple(mode for mode in (self._draws, self._clues, hidden) if mode is not None)
+
+    @property
+    def _have_masks(self) -> bool:
+        """Whether the training gives batches that are mappings with a mask."""
+        if self._objects.batch is None:
+            return False
+        with self._outside_of_steps("batch(0)"):
+            return has_mask(self._objects.batch(0))
 
     def given(self, i: int) -> Any:
         """Return what step ``i`` is called with: its number, or the batch in the run's order."""
@@ -77,9 +89,9 @@ class Batches(Reordering, Padding):
             self._draws.paused = False
 
     def _changed(self, batch: Any) -> Any:
-        if self._clues is not None:
-            self._clues.see(batch)
         if self._hides_others:
+            if self._clues is not None:
+                self._clues.see(batch)
             batch = with_others_hidden(batch)
         if self._order is None:
             return batch
@@ -129,17 +141,20 @@ class Batches(Reordering, Padding):
         self._draws.see_other(before, generators.states_of(others))
 
     def why_nothing_hidden(self, steps: int) -> str:
-        """Say why no hidden token can be replaced in the first batches; "" if one can."""
-        if self._objects.batch is None:
-            return NO_MASK
+        """Say why no hidden token can be replaced in the first batches; "" if one may be."""
+        if self._hidden is not None:
+            return self._hidden.why_none
+        if not self._have_masks:
+            return "" if takes_mask(self._objects.model) else NO_MASK
+        assert self._objects.batch is not None
         with self._outside_of_steps("batch(i)"):
             batches = [self._objects.batch(i) for i in range(steps)]
             return next(filter(None, map(why_none_hidden, batches)), "")
 
     def replace_hidden(self, *, look: bool = False) -> Mapping[str, bool]:
         """Hide other tokens in the steps that follow; with ``look``, find clues to them."""
-        self._hides_others = True
-        if not look:
-            return {}
-        self._clues = PaddingClues()
-        return self._clues.found
+        self._clues = PaddingClues() if look else None
+        self._hides_others = self._have_masks
+        if not self._hides_others:
+            self._hidden = HiddenTokens(self._objects.model, self._clues)
+        return {} if self._clues is None else self._clues.found

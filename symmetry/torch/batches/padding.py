@@ -11,12 +11,17 @@ from symmetry.torch.modes.callers import user_place
 _TOKENS = ("input_ids", "inputs_embeds")
 _IGNORED = -100  # the label that PyTorch's losses leave out
 _LEFT = "tokens are hidden on the left, where a first position is pooled and a state begins"
-NO_MASK = "its batch is not given as a mapping with an attention_mask in extras['batch']"
+NO_MASK = "no module of it takes an attention_mask"
+
+
+def has_mask(batch: Any) -> bool:
+    """Return whether a batch is a mapping with an attention mask."""
+    return isinstance(batch, Mapping) and _is_tensor(batch, "attention_mask")
 
 
 def why_none_hidden(batch: Any) -> str:
     """Say why it is not known which tokens of a batch its mask hides; nothing if it is known."""
-    if not isinstance(batch, Mapping) or not isinstance(batch.get("attention_mask"), Tensor):
+    if not has_mask(batch):
         return NO_MASK
     mask, named = batch["attention_mask"], [name for name in _TOKENS if _is_tensor(batch, name)]
     if len(named) != 1 or mask.ndim != 2 or batch[named[0]].shape[:2] != mask.shape:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,12 +25,32 @@ class ModuleCall:
         The module that is called.
     args, kwargs
         Its arguments: detached copies, since a forward may write into what it is given.
+    originals
+        The arguments themselves.
     """
 
     number: int
     module: nn.Module
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
+    originals: tuple[tuple[Any, ...], dict[str, Any]]
+
+    @property
+    def named(self) -> dict[str, Any]:
+        """The arguments by the names that the forward has for them."""
+        found = dict(self.kwargs)
+        with suppress(TypeError, ValueError):  # of a forward without a signature
+            bound = inspect.signature(self.module.forward).bind(*self.args, **self.kwargs)
+            found.update(bound.arguments)
+        return found
+
+    def with_argument(self, name: str, value: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return the original arguments, one of them replaced."""
+        args, kwargs = self.originals
+        if name in kwargs:
+            return args, {**kwargs, name: value}
+        place = [*inspect.signature(self.module.forward).parameters].index(name)
+        return (*args[:place], value, *args[place + 1 :]), kwargs
 
 
 Before = Callable[[ModuleCall], tuple[Any, Any] | None]
@@ -82,7 +103,8 @@ class Calls:
             return None
         if self._paused or not in_forward():
             return None
-        call = self._call = ModuleCall(self._number, module, *copied((args, kwargs)))
+        own, named = copied((args, kwargs))
+        call = self._call = ModuleCall(self._number, module, own, named, (args, kwargs))
         self._number += 1
         if self._before is None:
             return None

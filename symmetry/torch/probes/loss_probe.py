@@ -13,6 +13,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from symmetry.observe.place import Place
 from symmetry.torch.probes.calls import Calls, ModuleCall
+from symmetry.torch.probes.embeddings import EmbeddingCall, Embeddings, padded
 from symmetry.torch.probes.losses import FunctionCall, Losses
 from symmetry.torch.probes.pairs import Pairs
 from symmetry.torch.probes.positions import Positions
@@ -20,7 +21,7 @@ from symmetry.torch.probes.provenance import makers
 from symmetry.torch.probes.sums import Sums
 from symmetry.torch.probes.watched import Watched
 from symmetry.torch.state import as_array, has_numbers
-from symmetry.training.losses import Argument, LossCall, Moved, Observed, Pair, Tokens
+from symmetry.training.losses import Argument, LossCall, Moved, Observed, Padded, Pair, Tokens
 from symmetry.units.state import Array
 
 _WHOLE = (torch.int64, torch.int32)
@@ -46,6 +47,7 @@ class TorchLossProbe:
     def observed(self) -> Iterator[Observed]:
         """Collect facts about losses, pairs and tokens."""
         found = Observed()
+        mask: list[Array] = []  # of the outermost call that is going on
 
         def see_loss(call: FunctionCall) -> None:
             facts = _facts(call, self._step())
@@ -54,13 +56,23 @@ class TorchLossProbe:
         def see_call(call: ModuleCall) -> None:
             if self._step() == 0:
                 found.tokens += _tokens_of(call)
+                mask[:] = _mask_of(call)
+
+        def see_embedding(call: EmbeddingCall) -> None:
+            if self._step() == 0 and _are_tokens(call.tokens):
+                found.padded += padded(call, mask)
 
         def see_sum(shape: tuple[int, ...], place: Place) -> None:
             found.sums.append((shape, place))
 
         with (
             Calls(self._model, before=see_call).hooked(),
-            Watched(Losses(see_loss), Pairs(found.pairs.append), Sums(see_sum)),
+            Watched(
+                Losses(see_loss),
+                Pairs(found.pairs.append),
+                Sums(see_sum),
+                Embeddings(see_embedding),
+            ),
         ):
             yield found
 
@@ -74,14 +86,34 @@ class TorchLossProbe:
     def outputs(self, tokens: Tokens) -> Iterator[dict[int, Array]]:
         """Give a call these tokens; collect what losses of classes are given."""
         found: dict[int, Array] = {}
+        with self._given(tokens), Losses(_scores_into(found)).seen():
+            yield found
 
-        def see(call: FunctionCall) -> None:
-            scores = call.arguments.get("input")
-            if call.function in _CLASSES and isinstance(scores, Tensor) and _readable(scores):
-                last = scores.movedim(1, -1) if scores.ndim > 1 else scores[None]
-                found[call.number] = as_array(last.flatten(0, -2))
+    @contextmanager
+    def padded(self, given: Padded, tokens: Array) -> Iterator[dict[int, Array]]:
+        """Let an embedding look up other tokens; collect what losses of classes are given."""
+        found: dict[int, Array] = {}
 
-        with self._given(tokens), Losses(see).seen():
+        def see(call: EmbeddingCall) -> Tensor | None:
+            return torch.as_tensor(tokens).to(call.tokens) if call.number == given.call else None
+
+        with self._given(None), Watched(Losses(_scores_into(found)), Embeddings(see)):
+            yield found
+
+    @contextmanager
+    def counted(self, loss: LossCall) -> Iterator[list[Array]]:
+        """Collect which rows of the input of a loss of classes get a gradient from it."""
+        found: list[Array] = []
+
+        def see(call: FunctionCall) -> dict[str, Any] | None:
+            scores = call.arguments["input"]
+            if call.number != loss.number or not scores.requires_grad:
+                return None
+            own = scores.view_as(scores)  # other losses may be given the same tensor
+            own.register_hook(lambda g: found.append(_whole((_rows(g) != 0).any(-1))))
+            return {"input": own}
+
+        with Losses(see).seen():
             yield found
 
     @contextmanager
@@ -92,14 +124,14 @@ class TorchLossProbe:
             yield positions.found
 
     @contextmanager
-    def _given(self, tokens: Tokens) -> Iterator[None]:
-        """Replace the tokens of one call, and let no call take statistics of its batch."""
+    def _given(self, tokens: Tokens | None) -> Iterator[None]:
+        """Replace the tokens of a call, if any; let no call take statistics of its batch."""
 
         def before(call: ModuleCall) -> tuple[Any, Any] | None:
             for module in call.module.modules():
                 if isinstance(module, _BatchNorm):
                     module.training = False
-            if call.number != tokens.call:
+            if tokens is None or call.number != tokens.call:
                 return None
             return _replaced(call, tokens)
 
@@ -138,11 +170,36 @@ def _tokens_of(call: ModuleCall) -> Sequence[Tokens]:
     return [
         Tokens(call.number, number, _whole(tensor))
         for number, tensor in enumerate(_tensors((call.args, call.kwargs)))
-        if tensor.dtype in _WHOLE
-        and _readable(tensor)
-        and tensor.ndim == 2
-        and tensor.shape[1] >= _FEWEST
+        if _are_tokens(tensor)
     ]
+
+
+def _are_tokens(tensor: Tensor) -> bool:
+    whole = tensor.dtype in _WHOLE and _readable(tensor)
+    return whole and tensor.ndim == 2 and tensor.shape[1] >= _FEWEST
+
+
+def _mask_of(call: ModuleCall) -> list[Array]:
+    """Return the attention mask that a call is given, if it is."""
+    mask = call.named.get("attention_mask")
+    return [_whole(mask)] if isinstance(mask, Tensor) and _readable(mask) else []
+
+
+def _scores_into(found: dict[int, Array]) -> Callable[[FunctionCall], None]:
+    """Return what puts the input of each loss of classes into a mapping, as rows."""
+
+    def see(call: FunctionCall) -> None:
+        scores = call.arguments.get("input")
+        if call.function in _CLASSES and isinstance(scores, Tensor) and _readable(scores):
+            found[call.number] = as_array(_rows(scores))
+
+    return see
+
+
+def _rows(scores: Tensor) -> Tensor:
+    """Return scores of classes as rows: samples and positions, as they come."""
+    last = scores.movedim(1, -1) if scores.ndim > 1 else scores[None]
+    return last.flatten(0, -2)
 
 
 def _tensors(value: Any) -> list[Tensor]:

@@ -87,7 +87,7 @@ class Losses:
 
     def see(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
         """Return the arguments, some of them replaced."""
-        bound = _signature(func).bind(*args, **kwargs)
+        bound = signature(func).bind(*args, **kwargs)
         bound.apply_defaults()
         call = FunctionCall(self._number, func.__name__, dict(bound.arguments), users_line())
         self._number += 1
@@ -96,5 +96,6 @@ class Losses:
 
 
 @cache
-def _signature(func: Any) -> inspect.Signature:
+def signature(func: Any) -> inspect.Signature:
+    """Return the signature of a function."""
     return inspect.signature(func)

@@ -17,13 +17,13 @@ class Reordering(ABC):
 
 
 class Padding(ABC):
-    """Replaces the tokens that the attention masks of batches hide."""
+    """Replaces the tokens that attention masks hide: in batches, or in the calls of modules."""
 
     @abstractmethod
     def why_nothing_hidden(self, steps: int) -> str:
-        """Say why no hidden token can be replaced in the first batches; "" if one can.
+        """Say why no hidden token can be replaced in the first steps; "" if one may be.
 
-        No step is taken.
+        No step is taken. After steps that should replace hidden tokens: why none was.
         """
 
     @abstractmethod

@@ -145,4 +145,19 @@ _enter(
     "training/inplace",
     wrong="one head overwrites the features that the other one reads",
 )
+_enter(
+    "scores_of_hidden_tokens",
+    "training/padding",
+    wrong="tokens that the attention mask hides are averaged, too",
+)
+_enter(
+    "tags_of_padding",
+    "loss/padding",
+    wrong="tags of padding count in the loss",
+)
+_enter(
+    "padding_in_the_labels",
+    "loss/padding",
+    wrong="the labels of a language model are its tokens, those of padding as well",
+)
 NOTED = tuple(script(FOLDER / f"{name}.py") for name in ("divergence_summed", "two_tasks"))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from torch.nn import functional
 
 from symmetry.invariants.losses.next_token import next_token
+from symmetry.invariants.losses.padding import padding
 from symmetry.invariants.losses.pairs import pairs
 from symmetry.invariants.losses.scaling import scaling
 from tests.faulty.trainings import losses
 from tests.invariants.losses.judging import kind, measured
+from tests.sound.trainings import models
+from tests.sound.trainings.padding import speaking
 
 
 def message(law, make):
@@ -55,6 +59,14 @@ def test_tokens_that_are_copied_by_what_reads_both_ways_are_noted():
     assert "nothing has to be predicted" in note.text
 
 
+def test_padding_that_may_end_a_text_is_noted():
+    found = measured(padding, lambda: speaking(functional.cross_entropy, ends=False))
+    assert kind(found) == "holds"
+    (note,) = found.notes
+    assert note.text.startswith("6 of the 36 tokens are padding (padding_idx), and the loss")
+    assert note.text.endswith("let only the first one count")
+
+
 def test_scaling_says_why_it_does_not_apply():
     found = measured(scaling, losses.targets_without_their_axis)
     assert kind(found) == "not applicable"
@@ -64,9 +76,5 @@ def test_scaling_says_why_it_does_not_apply():
 
 
 def _mean():
-    from torch.nn import functional
-
-    from tests.sound.trainings import models
-
     model = models.MLP()
     return model, lambda x, y: functional.cross_entropy(model(x), y)

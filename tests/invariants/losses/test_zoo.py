@@ -8,6 +8,7 @@ import pytest
 
 from symmetry.invariants.losses.inputs import inputs
 from symmetry.invariants.losses.next_token import next_token
+from symmetry.invariants.losses.padding import padding
 from symmetry.invariants.losses.pairs import pairs
 from symmetry.invariants.losses.scaling import scaling
 from symmetry.torch.script.training import ScriptTraining
@@ -19,6 +20,7 @@ LAWS = {
     "loss/inputs": inputs,
     "loss/pairs": pairs,
     "loss/next-token": next_token,
+    "loss/padding": padding,
     "loss/scaling": scaling,
 }
 BROKEN = [fault for fault in FAULTS if fault.caught_by[0] in LAWS]

@@ -134,7 +134,7 @@ def test_where_all_is_hidden_nothing_can_be_put():
     ("changes", "why"),
     [
         ({}, ""),
-        ({"attention_mask": None}, "attention_mask in extras"),
+        ({"attention_mask": None}, "no module of it takes an attention_mask"),
         ({"inputs_embeds": True}, "no input_ids or inputs_embeds of the shape"),
         ({"input_ids": True}, "no input_ids or inputs_embeds of the shape"),
         ({"labels": True}, "its labels at hidden tokens are not -100"),

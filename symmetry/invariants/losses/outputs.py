@@ -1,0 +1,31 @@
+"""Texts with other tokens, and the outputs that they move."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from symmetry.units.state import Array
+
+_TOLERANCE = 1e-9  # of the largest score
+
+
+def with_others(text: Array, places: Array) -> Array:
+    """Return a text with other tokens of the batch at some places."""
+    pool, part = text.ravel(), text[places]
+    other = pool[(np.arange(part.size) * 7 + 3) % len(pool)]
+    for spare in (pool[0], pool[-1]):
+        other = np.where(other == part, spare, other)
+    changed = text.copy()
+    changed[places] = other
+    return changed
+
+
+def moved(plain: Array, other: Array) -> Array | None:
+    """Return which rows of scores another text has moved; None if there are other rows."""
+    if other.shape != plain.shape:
+        return None
+    largest = float(abs(plain[np.isfinite(plain)]).max(initial=0.0))
+    with np.errstate(invalid="ignore"):  # masked scores may be infinite in both
+        gaps = np.where(plain == other, 0.0, abs(plain - other))
+    rows: Array = np.nan_to_num(gaps, nan=0.0).max(-1) > _TOLERANCE * largest
+    return rows
