@@ -156,7 +156,10 @@ class TrainingExaminer(Examiner):
         """Say why there are no equal units, if an invariant that needs them was selected."""
         if self._why_none or self.coverage is None:
             return self._why_none
-        reasons = dict.fromkeys(axis.why for axis in self.coverage.uncovered)
+        reasons = dict.fromkeys(
+            [layer.text for layer in self.coverage.dead]
+            or [axis.why for axis in self.coverage.uncovered]
+        )
         return f"no equal units were found: {', '.join(reasons) or 'it has no parameters'}"
 
     def _broken_verdict(self, blank: Verdict) -> Verdict | None:

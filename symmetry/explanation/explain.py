@@ -10,7 +10,7 @@ from symmetry.checker.verdict import Verdict
 from symmetry.explanation.answer import explain_exchange, explain_splits
 from symmetry.explanation.explained import Culprit, Explained
 from symmetry.explanation.watched import WatchedStart
-from symmetry.finding.coverage import Cause, Unequal
+from symmetry.finding.coverage import Cause, Coverage, Unequal
 from symmetry.invariants.batches import samples as judge_samples
 from symmetry.training.start import TrainingStart
 from symmetry.training.target import Training
@@ -43,44 +43,73 @@ def explain_training(
 
     try:
         coverage = find(training) if units is None else None
-        groups = units if coverage is None else coverage.groups
-        unequal = None if coverage is None else _explain_unequal(training, coverage.without_units)
-        if not groups:
-            of_samples = explain_samples(training, seed)
-            if of_samples is not None:
-                return of_samples
-            if unequal is not None:
-                return unequal
-            raise SymmetryError(f"{training.name} has no equal units, so there is nothing to split")
-        found: list[Explained] = []
-        # Of clones of what a step chooses between it rightly takes the first one.
-        unchosen = [group for group in groups if not group.selectable]
-        for kind in ("float64", "float32") if dtype is None else (dtype,):
-            for watched in _starts(training, unchosen, kind, seed):
-                found.append(explain_splits(watched, steps, first=first))
-                if found[-1].outcome == "explained":
-                    return found[-1]
-            # Rounding in float32 may grow to more than what an exchange does.
-            if kind == "float64":
-                watched = next(_starts(training, groups, kind, seed))
-                unfair = explain_exchange(watched, steps, first=first)
-                found += [unfair] if unfair is not None else []
-                if found[-1].outcome == "explained":
-                    return found[-1]
-        wide = _widened(groups, watched.state)
-        for watched in _starts(training, wide, dtype or "float64", seed) if wide else ():
-            supposed = explain_splits(watched, steps)
-            if supposed.outcome == "explained":
-                proved = next(group.count for group in groups if group.name == supposed.units)
-                remark = f"{proved} of them were proved equal, and all were supposed to be"
-                return replace(supposed, remarks=(*supposed.remarks, remark))
-        if units is None and (of_samples := explain_samples(training, seed)) is not None:
-            return of_samples
-        if unequal is not None:
-            return unequal
+        found = _explained(training, coverage, units, steps, dtype, seed, first)
     except TargetError as error:
         raise SymmetryError(f"{training.name}: {error}") from error
-    return next((each for each in reversed(found) if each.step is not None), found[-1])
+    dead = () if coverage is None else (layer.text for layer in coverage.dead)
+    return replace(found, remarks=(*found.remarks, *dead))
+
+
+def _explained(
+    training: Training,
+    coverage: Coverage | None,
+    units: Sequence[Units] | None,
+    steps: int,
+    dtype: str | None,
+    seed: int,
+    first: str,
+) -> Explained:
+    """Explain the groups of a coverage, or units; and then samples and unequal layers."""
+    groups = coverage.groups if coverage is not None else units or ()
+    unequal = None if coverage is None else _explain_unequal(training, coverage.without_units)
+    if not groups:
+        without_groups = explain_samples(training, seed) or unequal
+        if without_groups is not None:
+            return without_groups
+        why = f": {coverage.dead[0].text}" if coverage is not None and coverage.dead else ""
+        raise SymmetryError(
+            f"{training.name} has no equal units, so there is nothing to split{why}"
+        )
+    found = [*_of_groups(training, groups, steps, dtype, seed, first)]
+    if found[-1].outcome == "explained":
+        return found[-1]
+    rest = (explain_samples(training, seed) or unequal) if coverage is not None else None
+    return rest or next((each for each in reversed(found) if each.step is not None), found[-1])
+
+
+def _of_groups(
+    training: Training,
+    groups: Sequence[Units],
+    steps: int,
+    dtype: str | None,
+    seed: int,
+    first: str,
+) -> Iterator[Explained]:
+    """Yield explanations, the last of which is conclusive if one is; at least one."""
+    # Of clones of what a step chooses between it rightly takes the first one.
+    unchosen = [group for group in groups if not group.selectable]
+    for kind in ("float64", "float32") if dtype is None else (dtype,):
+        for watched in _starts(training, unchosen, kind, seed):
+            found = explain_splits(watched, steps, first=first)
+            yield found
+            if found.outcome == "explained":
+                return
+        # Rounding in float32 may grow to more than what an exchange does.
+        if kind == "float64":
+            watched = next(_starts(training, groups, kind, seed))
+            unfair = explain_exchange(watched, steps, first=first)
+            if unfair is not None:
+                yield unfair
+                if unfair.outcome == "explained":
+                    return
+    wide = _widened(groups, watched.state)
+    for watched in _starts(training, wide, dtype or "float64", seed) if wide else ():
+        supposed = explain_splits(watched, steps)
+        if supposed.outcome == "explained":
+            proved = next(group.count for group in groups if group.name == supposed.units)
+            remark = f"{proved} of them were proved equal, and all were supposed to be"
+            yield replace(supposed, remarks=(*supposed.remarks, remark))
+            return
 
 
 def _explain_unequal(training: Training, layers: Sequence[Unequal]) -> Explained | None:

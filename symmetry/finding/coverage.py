@@ -6,6 +6,7 @@ from typing import Literal
 
 from symmetry.observe.place import Place
 from symmetry.units.units import Units
+from symmetry.units.words import in_short, layer_name
 
 # Why an operation does not treat units equally: a constant holds a different number for each; a
 # reshape ties entries of different units; the operation takes units one by one.
@@ -85,6 +86,43 @@ class Unequal:
 
 
 @dataclass(frozen=True)
+class Dead:
+    """A layer all of whose units are 0 for every sample of the first steps, such as dead ReLUs.
+
+    Attributes
+    ----------
+    module
+        Its path in the model.
+    units
+        The number of its units.
+    operation
+        The operation that returns the zeros, as in ``aten.relu``.
+    place
+        The line that calls it.
+    silent
+        The paths of the modules that receive no gradient, since their results pass here alone.
+    """
+
+    module: str
+    units: int
+    operation: str
+    place: Place
+    silent: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The layer, the cause, its line and the consequence."""
+        name = self.operation.rpartition(".")[2].strip("_")
+        cause = "dead ReLU" if "relu" in name else name
+        at = f", {self.place}" if str(self.place) else ""
+        return (
+            f"{layer_name(self.module)}: all {self.units} units are 0 for every sample of the "
+            f"first steps ({cause}{at}), so no gradient reaches "
+            f"{in_short([*map(layer_name, self.silent)])}"
+        )
+
+
+@dataclass(frozen=True)
 class Coverage:
     """The groups of equal units of a model, each proved, and the rest of its parameters.
 
@@ -107,6 +145,8 @@ class Coverage:
         The layers whose units are not all equal.
     without_gradient
         The paths of the modules that receive no gradient.
+    dead
+        The layers whose units are all 0: no gradient passes them.
     parameters
         The number of trained numbers.
     """
@@ -119,6 +159,7 @@ class Coverage:
     no_gradient: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     without_units: tuple[Unequal, ...] = ()
     without_gradient: tuple[str, ...] = ()
+    dead: tuple[Dead, ...] = ()
     parameters: int = 0
 
     @property

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from symmetry.finding.coverage import Coverage, Tell
+from symmetry.finding.dead import dead_layers
 from symmetry.finding.groups import GroupSearch
 from symmetry.finding.naming import named
 from symmetry.finding.reasons import Reasons
@@ -46,6 +47,7 @@ def find(training: Training, progress: Tell = lambda *_: None) -> Coverage:
     reasons = Reasons(solver, search.unused, trained, rehearsal.gradients, rehearsal.layers)
     groups += _modules(rehearsal, solver, search, reasons, groups)
     shapes = {name: array.shape for name, array in rehearsal.start.items()}
+    idle = modules_without_gradient(trained, rehearsal.gradients)
     groups = named(groups, shapes, rehearsal.output_on_axis_1)
     return Coverage(
         rehearsal.model,
@@ -55,7 +57,8 @@ def find(training: Training, progress: Tell = lambda *_: None) -> Coverage:
         tuple(f"{name} at {place}" for name, place in rehearsal.random),
         {units.name: units_without_gradient(units, gradients) for units in groups},
         tuple(reasons.without_units(groups)),
-        modules_without_gradient(trained, rehearsal.gradients),
+        idle,
+        tuple(dead_layers(solver.trace, rehearsal.layers, idle)),
         sum(math.prod(shapes[name]) for name in trained if name in shapes),
     )
 

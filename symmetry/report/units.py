@@ -5,11 +5,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from symmetry.finding.coverage import Coverage, Unequal
+from symmetry.finding.coverage import Coverage, Dead, Unequal
 from symmetry.units.units import Part
-from symmetry.units.words import count
-
-_NAMED = 3  # layers of which one line tells
+from symmetry.units.words import count, in_short, layer_name
 
 
 def lines(coverage: Coverage) -> list[str]:
@@ -25,6 +23,7 @@ def lines(coverage: Coverage) -> list[str]:
         found += [f"  {u.size:>9}  {u.array} axis {u.axis}: {u.why}" for u in coverage.uncovered]
     for heading, texts in (
         ("layers without equal units", without_units(coverage.without_units)),
+        ("layers whose units are all 0", [layer.text for layer in coverage.dead]),
         ("modules without gradient", coverage.without_gradient),
         ("random operations, replaced by their means", coverage.random),
     ):
@@ -36,19 +35,12 @@ def without_units(layers: Sequence[Unequal]) -> list[str]:
     """Return a line for each layer whose units are not all equal; those of one cause share it."""
     alike: dict[tuple[int, int, str], list[str]] = {}
     for layer in layers:
-        name = f"{'layer ' * layer.module.replace('.', '').isdigit()}{layer.module or 'the model'}"
-        alike.setdefault((layer.units, layer.equal, layer.why), []).append(name)
+        alike.setdefault((layer.units, layer.equal, layer.why), []).append(layer_name(layer.module))
     return [
-        f"{several(names)}: {count(units, 'unit')}{' each' * (len(names) > 1)}, "
+        f"{in_short(names)}: {count(units, 'unit')}{' each' * (len(names) > 1)}, "
         f"{f'only {equal}' if equal else 'none'} equal: {why}"
         for (units, equal, why), names in alike.items()
     ]
-
-
-def several(names: Sequence[str]) -> str:
-    """Return the first of some names, and how many more there are."""
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
 
 
 def layers_record(layers: Sequence[Unequal]) -> list[dict[str, Any]]:
@@ -58,6 +50,20 @@ def layers_record(layers: Sequence[Unequal]) -> list[dict[str, Any]]:
             "module": layer.module,
             "units": layer.units,
             "why": layer.why,
+            "file": layer.place.shown,
+            "line": layer.place.line,
+        }
+        for layer in layers
+    ]
+
+
+def dead_record(layers: Sequence[Dead]) -> list[dict[str, Any]]:
+    """Return the layers whose units are all 0 as JSON has them."""
+    return [
+        {
+            "module": layer.module,
+            "units": layer.units,
+            "why": layer.text,
             "file": layer.place.shown,
             "line": layer.place.line,
         }
@@ -84,6 +90,7 @@ def to_json(coverage: Coverage) -> str:
         "random": [*coverage.random],
         "without_units": layers_record(coverage.without_units),
         "without_gradient": [*coverage.without_gradient],
+        "dead": dead_record(coverage.dead),
     }
     return json.dumps(content, indent=2) + "\n"
 

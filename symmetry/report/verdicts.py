@@ -8,19 +8,20 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any, get_args
 
 from symmetry.base import ranks
 from symmetry.base.names import words_of
 from symmetry.base.records import dump
 from symmetry.checker.verdict import Checked, Kind, Verdict, exit_code
-from symmetry.finding.coverage import Unequal
+from symmetry.finding.coverage import Dead, Unequal
 from symmetry.law.measurement import Violation
 from symmetry.law.note import Note
 from symmetry.law.statements import REPEATABLE
 from symmetry.report.filling import command_line
-from symmetry.report.units import layers_record, several, without_units
-from symmetry.units.words import count, in_ulps
+from symmetry.report.units import dead_record, layers_record, without_units
+from symmetry.units.words import count, in_short, in_ulps
 
 Fact = tuple[str, str | None]
 
@@ -226,7 +227,8 @@ def conclusion(checked: Checked) -> str:
         skips = " ".join(f"--skip {name}" for name in _names(unproved))
         reason = unproved[0].message.removeprefix("no equal units were found: ")
         reason = reason.removeprefix("no equal units were looked for: ")
-        reason = next(iter(without_units(_layers(checked))), reason)
+        texts = (layer.text for layer in _dead(checked))
+        reason = next(chain(texts, without_units(_layers(checked))), reason)
         return f"no equal units were checked: {reason}; {skips} lets it pass"
     if code == 2:
         why = dict.fromkeys(verdict.message.partition(" (")[0] for verdict in verdicts)
@@ -237,9 +239,13 @@ def conclusion(checked: Checked) -> str:
     expected = len(_names(v for v in verdicts if v.kind == "expected failure"))
     sound = "sound but for " + count(expected, "expected failure") if expected else "sound"
     sound += " up to rounding" * any(v.kind == "rounding" for v in verdicts)
+    exceptions = []
     if layers := _layers(checked):
-        but = "and" if expected else "but"
-        sound += f", {but} for {count(len(layers), 'layer')} without equal units"
+        exceptions.append(f"{count(len(layers), 'layer')} without equal units")
+    if dead := _dead(checked):
+        exceptions.append(f"{count(len(dead), 'layer')} whose units are all 0")
+    if exceptions:
+        sound += f", {'and' if expected else 'but'} for {' and '.join(exceptions)}"
     return sound
 
 
@@ -255,6 +261,11 @@ def _late(verdicts: Sequence[Verdict]) -> str:
 def _layers(checked: Checked) -> Sequence[Unequal]:
     """Return the layers that the check of a training says nothing of: their units are not equal."""
     return checked.coverage.without_units if checked.coverage is not None else ()
+
+
+def _dead(checked: Checked) -> Sequence[Dead]:
+    """Return the layers of a training whose units are all 0."""
+    return checked.coverage.dead if checked.coverage is not None else ()
 
 
 def _idle(checked: Checked) -> Sequence[str]:
@@ -284,9 +295,11 @@ def _warnings(checked: Checked) -> tuple[str, ...]:
 
 
 def _limits(checked: Checked) -> tuple[str, ...]:
-    idle = _idle(checked)
-    silent = (f"no gradient reaches {several(idle)}",) if idle else ()
-    return *silent, *without_units(_layers(checked))
+    dead = _dead(checked)
+    told = {module for layer in dead for module in layer.silent}
+    idle = [module for module in _idle(checked) if module not in told]
+    silent = (f"no gradient reaches {in_short(idle)}",) if idle else ()
+    return *(layer.text for layer in dead), *silent, *without_units(_layers(checked))
 
 
 def last_line(checked: Checked) -> str:
@@ -311,6 +324,7 @@ def record(checked: Checked) -> dict[str, Any]:
         "notes": [vars(note) for note in checked.notes],
         "without_units": layers_record(_layers(checked)),
         "without_gradient": [*_idle(checked)],
+        "dead": dead_record(_dead(checked)),
     }
 
 

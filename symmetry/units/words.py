@@ -7,6 +7,7 @@ import numpy as np
 
 from symmetry.units.compare import Group
 
+_NAMED = 3  # names in one line
 _LONGEST = 60  # characters of a list of groups; longer ones are only counted
 
 
@@ -21,6 +22,17 @@ def a_kind(value: object) -> str:
         return "None"
     name = type(value).__name__
     return f"{'an' if name[0] in 'aeioAEIO' else 'a'} {name}"
+
+
+def layer_name(path: str) -> str:
+    """Return what a layer is called: its path in the model, or ``layer 0`` for a number."""
+    return f"layer {path}" if path.replace(".", "").isdigit() else path or "the model"
+
+
+def in_short(names: Sequence[str]) -> str:
+    """Return the first of some names, and how many more there are."""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
 
 
 def in_ulps(distance: int) -> str:

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from symmetry.finding.coverage import Coverage, Uncovered, Unequal
 from symmetry.observe.place import Place
-from symmetry.report.units import lines, several, to_html, to_json, without_units
+from symmetry.report.units import lines, to_html, to_json, without_units
 from symmetry.units.units import Part, Units
+from symmetry.units.words import in_short
 
 UNITS = Units("0 units", 4, (Part("model.0.weight", 0), Part("model.2.weight", 1)))
 HEADS = Units("attn heads", 3, (Part("model.attn.weight", 0, stride=2, block=2),))
@@ -48,7 +49,7 @@ def test_layers_of_one_cause_share_a_line():
         f"b: 9 units, none equal: {why}",
         f"the model: 5 units, only 3 equal: {why}",
     ]
-    assert several([*"abcde"]) == "a, b, c and 2 more"
+    assert in_short([*"abcde"]) == "a, b, c and 2 more"
     text = lines(replace(FOUND, without_units=(layer("a"),), without_gradient=("unused",)))
     assert f"             a: 8 units, none equal: {why}" in text
     assert text[text.index("modules without gradient") + 1] == "             unused"

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from symmetry.checker.verdict import Checked
-from symmetry.finding.coverage import Coverage, Unequal
+from symmetry.finding.coverage import Coverage, Dead, Unequal
 from symmetry.observe.place import Place
 from symmetry.report.verdicts import (
     command_for,
@@ -245,8 +245,12 @@ TIED = Unequal("v", 30, 10, "reshape", "aten.view", LINE)
 GATE = Unequal("0", 2, 0, "place", "aten.slice", Place("", 0))
 
 
-def of_layers(*layers, verdicts=(HOLDS,), idle=()):
-    coverage = Coverage("Net", (), (), (), without_units=layers, without_gradient=idle)
+DEAD = Dead("fc2", 16, "aten.relu_", LINE, ("fc1", "fc2"))
+
+
+def of_layers(*layers, verdicts=(HOLDS,), idle=(), dead=()):
+    lacking = {"without_units": layers, "without_gradient": idle, "dead": dead}
+    coverage = Coverage("Net", (), (), (), **lacking)
     return Checked("train.py:train", 0, None, tuple(verdicts), coverage=coverage)
 
 
@@ -299,6 +303,22 @@ def test_modules_without_gradient_are_told():
     found = of_layers(idle=tuple("abcde"))
     assert remarks(found) == ("no gradient reaches a, b, c and 2 more",)
     assert json.loads(to_json(found))["without_gradient"] == [*"abcde"]
+
+
+def test_layers_whose_units_are_all_0_come_with_the_modules_that_they_silence():
+    found = of_layers(SCALED, idle=("fc1", "fc2", "pool"), dead=(DEAD,))
+    text, others, *_ = remarks(found)
+    assert text == (
+        "fc2: all 16 units are 0 for every sample of the first steps (dead ReLU, "
+        "/where/train.py:24), so no gradient reaches fc1, fc2"
+    )
+    assert others == "no gradient reaches pool"
+    exceptions = "1 layer without equal units and 1 layer whose units are all 0"
+    assert conclusion(found) == f"sound, but for {exceptions}"
+    without = of_layers(verdicts=[HOLDS, replace(CLONES, unproved=True)], dead=(DEAD,))
+    assert conclusion(without).startswith(f"no equal units were checked: {DEAD.text}; ")
+    (record,) = json.loads(to_json(found))["dead"]
+    assert (record["module"], record["line"]) == ("fc2", 24)
 
 
 def test_json_has_layers_without_equal_units():

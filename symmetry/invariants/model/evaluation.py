@@ -45,7 +45,8 @@ def evaluation(start: TrainingStart) -> Measurement:
     if raised:
         return Measurement(counted=False, note=f"cannot judge: in evaluation mode {raised}")
     note = "" if found.acts else "neither dropout nor running statistics are active in training"
-    return Measurement(counted=found.acts, note=note, notes=tuple(_notes(found)))
+    notes = tuple(_notes(found))
+    return Measurement(counted=found.acts, note=note, applies=found.acts, notes=notes)
 
 
 def _violation(call: EvaluationCall) -> Violation | None:

@@ -32,7 +32,8 @@ def blocks(checked: Checked, explained: Explained | None = None) -> Iterator[tup
     notes = tuple(note_line(note) for note in checked.notes if note not in checked.gating)
     if notes:
         yield notes
-    yield (*limits(checked), *_rest(checked.verdicts))
+    rest = tuple(_rest(checked.verdicts))
+    yield (*(line for line in limits(checked) if not any(line in each for each in rest)), *rest)
 
 
 def to_html(checked: Checked, explained: Explained | None = None) -> str:
@@ -78,7 +79,9 @@ def _rest(verdicts: Iterable[Verdict]) -> Iterator[str]:
         for v in verdicts
         if v.kind == "vacuous" and not v.stale and v.invariant not in settled
     }
-    yield from (f"not tested: {name}: {reason}" for name, reason in reasons.items())
+    for reason in dict.fromkeys(reasons.values()):
+        names = ", ".join(name for name, own in reasons.items() if own == reason)
+        yield f"not tested: {names}: {reason}"
     failed = kinds.get("violated", set()) | kinds.get("error", set())
     holding = kinds.get("holds", set()) - failed
     rounding = kinds.get("rounding", set()) - failed - holding
