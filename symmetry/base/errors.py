@@ -19,3 +19,7 @@ class TargetError(Exception):
 
 class TrainingError(TargetError):
     """The function of a training or its step raised, or returned something else."""
+
+
+class LossNotFinite(TrainingError):  # noqa: N818
+    """The loss of one of the first steps is not finite."""

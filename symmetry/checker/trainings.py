@@ -6,7 +6,7 @@ import gc
 from collections.abc import Sequence
 from dataclasses import replace
 
-from symmetry.base.errors import SymmetryError, TargetError
+from symmetry.base.errors import LossNotFinite, SymmetryError, TargetError
 from symmetry.base.memory import give_back, refuse_beyond_memory
 from symmetry.base.raised import in_one_line, missing_package
 from symmetry.checker.examiner import Examiner, verdict_of
@@ -41,6 +41,8 @@ class TrainingExaminer(Examiner):
             for dtype in plan.dtypes
         }
         self._broken: dict[str, str] = {}  # dtypes in which not even a plain run works, and why
+        # The verdict that says why a loss of the first steps is not finite.
+        self._loss: Verdict | None = None
         self._told = False  # whether it was said why a plain run does not work
         self._unjudged = ""  # why nothing else is judged
         self._searched = False  # whether units were looked for
@@ -53,6 +55,8 @@ class TrainingExaminer(Examiner):
         """See in which precisions the training fits into memory, runs, and gives finite losses."""
         for dtype in self._starts:
             self._try(dtype)
+            if self._loss is not None:
+                break
 
     def planned(self) -> tuple[Verdict, ...]:
         """Return the verdicts to come: some invariants are judged in one dtype only."""
@@ -71,12 +75,14 @@ class TrainingExaminer(Examiner):
         if not invariant.stops and any(each.units for each in self.invariants):
             self._find_units()
         blank = Verdict(invariant, dtype, "vacuous", steps=self._starts[dtype].steps)
+        if self._loss is not None:
+            return self._beside_loss(blank, self._loss)
         if dtype in self._broken:
             return self._broken_verdict(blank)
         if self._unjudged and self._unjudged != invariant.stops:
             return replace(blank, message=f"not judged: {self._unjudged}")
         self.progress.case(invariant.name, dtype, 0, 1, None)
-        verdict = self._measured(blank, entry)
+        verdict = self._measured_in_memory(blank, entry)
         self.progress.examined(verdict)
         if verdict.kind == "violated":
             self._unjudged = self._unjudged or invariant.stops
@@ -126,6 +132,17 @@ class TrainingExaminer(Examiner):
                 if package := missing_package(error):
                     raise SymmetryError(f"{package} is not installed: {error}") from error
             self._broken[dtype] = str(error)
+            if isinstance(error, LossNotFinite):
+                self._explain_loss(dtype)
+
+    def _explain_loss(self, dtype: str) -> None:
+        """Judge the invariant that says why a loss is not finite, if it is among those selected."""
+        entries = (_entry(each) for each in self.plan.invariants)
+        entry = next((e for e in entries if e.explains_loss and dtype in e.dtypes), None)
+        if entry is not None:
+            blank = Verdict(entry, dtype, "vacuous", steps=self._starts[dtype].steps)
+            verdict = self._measured(blank, entry)
+            self._loss = verdict if verdict.kind == "violated" else None
 
     def _find_units(self) -> None:
         """Find the units, once; if they cannot be found, invariants without units are checked."""
@@ -162,6 +179,15 @@ class TrainingExaminer(Examiner):
         )
         return f"no equal units were found: {', '.join(reasons) or 'it has no parameters'}"
 
+    def _beside_loss(self, blank: Verdict, loss: Verdict) -> Verdict:
+        """Return the verdict on a loss that is not finite; nothing else can be judged then."""
+        if (blank.about, blank.dtype) == (loss.about, loss.dtype):
+            self.progress.examined(loss)
+            return loss
+        return replace(
+            blank, kind="not applicable", message="a loss of the first steps is not finite"
+        )
+
     def _broken_verdict(self, blank: Verdict) -> Verdict | None:
         """Tell an error once; what runs as written but not in float64 is not applicable there."""
         message, told = self._broken[blank.dtype], self._told
@@ -173,7 +199,7 @@ class TrainingExaminer(Examiner):
         text = f"it does not run in float64{'' if told else f': {message}'}"
         return replace(blank, kind="not applicable", message=text)
 
-    def _measured(self, blank: Verdict, invariant: TrainingInvariant) -> Verdict:
+    def _measured_in_memory(self, blank: Verdict, invariant: TrainingInvariant) -> Verdict:
         if invariant.compared != "response" and not invariant.stops:
             # What compares the states of runs was checked before.
             self._starts[blank.dtype].release()
@@ -182,8 +208,11 @@ class TrainingExaminer(Examiner):
             refuse_beyond_memory(invariant.copies * start.baseline.size)
         except SymmetryError as error:
             return replace(blank, kind="not applicable", message=str(error))
+        return self._measured(blank, invariant)
+
+    def _measured(self, blank: Verdict, invariant: TrainingInvariant) -> Verdict:
         try:
-            measured = invariant.measured(start)
+            measured = invariant.measured(self._starts[blank.dtype])
         except TargetError as error:
             return replace(blank, kind="error", cases=1, message=str(error))
         if measured.unproved:

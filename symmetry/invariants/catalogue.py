@@ -39,6 +39,9 @@ class TrainingInvariant(Invariant):
         Precisions in which it is judged: ``"float32"`` is as written, ``"float64"`` promoted.
     ranks
         Whether it compares ranks: with one rank it is checked only if it is selected.
+    explains_loss
+        Whether it names the reason if the loss of the first steps is not finite: then nothing else
+        can be judged.
     runs
         Number of runs that it compares, without the runs that measure the response.
     copies
@@ -49,6 +52,7 @@ class TrainingInvariant(Invariant):
 
     dtypes: tuple[str, ...] = DTYPES
     ranks: bool = False
+    explains_loss: bool = False
     runs: int = 2
     copies: int = 3
 
@@ -249,12 +253,13 @@ CATALOGUE: tuple[TrainingInvariant, ...] = (
     ),
     TrainingInvariant(
         name="training/finite",
-        statement="no update takes a gradient that is not finite",
+        statement="losses are finite, and no update takes a gradient that is not",
         reason="what is not finite once stays so: a scaler leaves such an update out",
         witness="an optimiser step within K",
         targets="PyTorch trainings",
         measure=finite,
         dtypes=_WRITTEN,
+        explains_loss=True,
         runs=1,
     ),
     TrainingInvariant(

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from symmetry.base.errors import TrainingError
+from symmetry.base.errors import LossNotFinite, TrainingError
 from symmetry.base.raised import heard
 from symmetry.training.capabilities.batching import Padding
 from symmetry.training.capabilities.configuring import Configuring
@@ -63,7 +63,8 @@ class FirstRuns:
         Raises
         ------
         TrainingError
-            If a step raises, a loss is not finite, or there is neither a loss nor a change.
+            If a step raises, or there is neither a loss nor a change. If a loss is not finite it is
+            a LossNotFinite.
         """
         if self._baseline is None:
             self._baseline, self._as_written = self._take_first()
@@ -190,4 +191,4 @@ def _refuse_growth(run: Run, start: State, state: State) -> None:
                 f"{state[name].shape} after step {run.taken - 1}: what grows is not checked"
             )
     if run.loss is not None and not math.isfinite(run.loss):
-        raise TrainingError(f"the loss of step {run.taken - 1} is {run.loss}")
+        raise LossNotFinite(f"the loss of step {run.taken} is {run.loss}")

@@ -111,14 +111,19 @@ def test_one_block_tells_of_both_dtypes_and_none_of_rounding_beside_it():
 
 
 @pytest.mark.parametrize("loss", ["nan", "inf"])
-def test_a_loss_that_is_no_number_is_an_error(loss):
+def test_a_loss_that_is_not_finite_is_one_violation_or_an_error_without_its_invariant(loss):
     def make():
         import torch
 
         model = torch.nn.Linear(1, 1)
         return model, lambda i: (model(torch.ones(1, 1)).sum() + float(loss)).backward()
 
-    assert checked(make).verdicts[0].message == f"the loss of step 0 is {loss}"
+    whole = checked(make)
+    (verdict,) = [verdict for verdict in whole.verdicts if verdict.kind != "not applicable"]
+    assert (verdict.kind, verdict.dtype) == ("violated", "float32")
+    assert verdict.message.startswith(f"the loss of step 1 is {loss}")
+    (error, *_) = checked(make, only=["symmetry/*"]).verdicts
+    assert (error.kind, error.message) == ("error", f"the loss of step 1 is {loss}")
 
 
 def test_a_step_without_loss_or_change_is_an_error():

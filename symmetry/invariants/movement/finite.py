@@ -1,71 +1,98 @@
-"""``training/finite``: no update takes a gradient that is not finite."""
+"""``training/finite``: losses are finite, and no update takes a gradient that is not."""
 
 from __future__ import annotations
 
+import math
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 
 from symmetry.invariants.movement.gradients import current
+from symmetry.invariants.movement.not_finite import Source, source_of
 from symmetry.law.measurement import Measurement, Violation
 from symmetry.training.capabilities.flowing import Flowing
 from symmetry.training.capabilities.optimizing import Optimizing
 from symmetry.training.capabilities.step_events import StepEvents
-from symmetry.training.run import needed
+from symmetry.training.run import Run, needed
 from symmetry.training.start import TrainingStart
 
 
 def finite(start: TrainingStart) -> Measurement:
-    """Look for an update that makes a parameter not finite, by a gradient that is not.
+    """Look for a loss that is not finite, or an update that makes a parameter so.
 
-    A gradient scaler leaves such an update out, and a training may do so itself.
+    A gradient scaler leaves an update out whose gradients are not finite, and a training may do so
+    itself.
     """
     run = start.begin(noise=True)
     optimizing = run.capability(Optimizing)
-    if optimizing is None or not optimizing.optimizers:
-        return Measurement(counted=False, note="it has no optimiser", applies=False)
-    broken: dict[str, int] = {}
-    given: set[str] = set()
-
-    def begins(optimizer: Any) -> None:
-        gradients = current(run)
-        given.clear()
-        given.update(n for n in optimizer.rates() if n in gradients and not _finite(gradients[n]))
-
-    def ends(_: Any) -> None:
-        arrays = run.parameter_arrays() if given else {}
-        for name in given:
-            if not _finite(arrays[name]):
-                broken.setdefault(name, run.taken + 1)
-
-    events = needed(run, StepEvents)
-    events.before_update, events.after_update = begins, ends
-    for _ in range(start.steps):
+    held = optimizing is not None and bool(optimizing.optimizers)
+    events, updates = needed(run, StepEvents), _Updates(run)
+    events.before_update, events.after_update = updates.begins, updates.ends
+    for step in range(1, start.steps + 1):
         run.step()
-        if broken:
-            break
-    if not broken:
-        return Measurement(counted=events.updates > 0)
-    name, step = min(broken.items(), key=lambda item: (item[1], item[0]))
-    text = (
-        f"in step {step} {name} has a gradient that is not finite, and the update makes it not "
-        f"finite for ever{_made_by(start, step)}"
-    )
-    return Measurement.violated(Violation(text, step, name))
+        if run.loss is not None and not math.isfinite(run.loss):
+            text = f"the loss of step {step} is {run.loss}"
+            return _violated(start, text, step, updates.spoilt)
+        if updates.spoilt:
+            text = (
+                f"in step {step} {updates.spoilt} has a gradient that is not finite, and the "
+                "update makes it not finite for ever"
+            )
+            return _violated(start, text, step, updates.spoilt)
+    note = "" if held else "it has no optimiser"
+    return Measurement(counted=held and events.updates > 0, note=note, applies=held)
+
+
+class _Updates:
+    """Looks at the updates of a run.
+
+    Attributes
+    ----------
+    spoilt
+        A parameter that an update by a gradient that is not finite has made not finite, or nothing.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.spoilt = ""
+        self._run = run
+        self._given: set[str] = set()
+
+    def begins(self, optimizer: Any) -> None:
+        """See which gradients are not finite."""
+        gradients, held = current(self._run), optimizer.rates()
+        self._given = {n for n in held if n in gradients and not _finite(gradients[n])}
+
+    def ends(self, _: Any) -> None:
+        """See which parameters these have made not finite."""
+        arrays = self._run.parameter_arrays() if self._given and not self.spoilt else {}
+        spoilt = (n for n in self._given & arrays.keys() if not _finite(arrays[n]))
+        self.spoilt = min(spoilt, default=self.spoilt)
 
 
 def _finite(array: Any) -> bool:
     return bool(np.isfinite(array).all())
 
 
-def _made_by(start: TrainingStart, step: int) -> str:
-    """Name the operation whose derivative makes the first number that is not finite."""
+def _violated(start: TrainingStart, text: str, step: int, parameter: str) -> Measurement:
+    """Return the violation of a step, with the operation that makes the first such number."""
     run = start.begin(noise=True)
+    for _ in range(step - 1):
+        run.step()
     flowing = run.capability(Flowing)
-    if flowing is None:
-        return ""
-    with flowing.first_not_finite() as found:
-        for _ in range(step):
-            run.step()
+    with nullcontext([]) if flowing is None else flowing.first_not_finite() as derived:
+        source = source_of(run, parameter)
     run.close()
-    return f": the derivative of {found[0]} is not finite there" if found else ""
+    if source is None:
+        return Measurement.violated(Violation(text, step, parameter))
+    file, line = source.place.reference
+    text = f"{text}: {_reason(source, derived)}"
+    return Measurement.violated(Violation(text, step, parameter, file=file, line=line))
+
+
+def _reason(source: Source, derived: list[str]) -> str:
+    if not source.name:
+        return f"its data hold {source.value}, which no operation of the step makes"
+    if source.place.phase == "backward":
+        return f"the derivative of {(derived or [source.name])[0]} is not finite there"
+    return f"{source.name} returns {source.value}" + f", since {source.cause}" * bool(source.cause)

@@ -1,0 +1,151 @@
+"""The operation that makes the first number that is not finite, found on the tape of a step.
+
+Example: loss = (p * log(p)).sum() with an entry p = 0.
+
+  log      its result holds -inf, its operand is finite: here -inf comes about
+  mul      0 times -inf is nan
+  sum      its operand holds nan, so its result is nan: the loss
+  answer   sum <- mul <- log: "log returns -inf, since its argument is 0"
+
+Infinite numbers may be wanted, as those of a mask are. Where a mask leads to nan, the answer is the
+operation that makes nan of it, such as the softmax of a row that is hidden as a whole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from symmetry.invariants.movement.causes import cause_of
+from symmetry.observe.place import Place
+from symmetry.observe.tape import Event, Tape
+from symmetry.training.capabilities.observing import Recording
+from symmetry.training.capabilities.step_events import StepEvents
+from symmetry.training.run import Run, needed
+from symmetry.units.state import Array
+
+# They put a number into a tensor: if it is infinite, that is wanted.
+_PUT = {"masked_fill", "fill", "full", "full_like", "where", "scalar_tensor", "lift_fresh"}
+
+
+@dataclass(frozen=True)
+class Source:
+    """The operation that makes the first number that is not finite.
+
+    Attributes
+    ----------
+    name
+        Its name without a library, such as ``log``; empty if the number comes with the data.
+    place
+        The user's line; in a backward the line of its forward.
+    value
+        ``nan``, ``inf`` or ``-inf``, whichever its results hold first in this order.
+    cause
+        What is certain about its operands, as in ``its argument is 0``; empty if nothing is.
+    """
+
+    name: str
+    place: Place
+    value: str
+    cause: str
+
+
+@dataclass(frozen=True)
+class _Link:
+    """An event whose results are not finite.
+
+    Attributes
+    ----------
+    source
+        The event as a source.
+    nans, infinities
+        The events that made its operands with such numbers; None for what no event made.
+    memories
+        The blocks of memory that it wrote into.
+    """
+
+    source: Source
+    nans: tuple[int | None, ...]
+    infinities: tuple[int | None, ...]
+    memories: tuple[int, ...]
+
+
+def source_of(run: Run, parameter: str) -> Source | None:
+    """Take the next step, in which a loss or a parameter ceases to be finite; return the cause.
+
+    It is followed back from the first loss that is not finite; if all are, from the parameter. None
+    if the run cannot be recorded, or the operation was not seen.
+    """
+    recording = run.capability(Recording)
+    if recording is None:
+        return None
+    links: dict[int, _Link] = {}
+    ends: list[int] = []
+    tape = Tape(lambda event: _add(links, event))
+
+    def on_loss(loss: Any) -> None:
+        ends.extend({tape.count - 1} & links.keys())
+        kept(loss)
+
+    events = needed(run, StepEvents)
+    kept, events.on_loss = events.on_loss, on_loss
+    try:
+        recording.record(tape)
+    finally:
+        events.on_loss = kept
+    for number in [] if ends else reversed(links):
+        named = [recording.array_at(memory) for memory in links[number].memories]
+        if any(found and found[0] == parameter.removeprefix("model.") for found in named):
+            ends.append(number)
+            break
+    return _follow(links, ends[0]) if ends else None
+
+
+def _follow(links: dict[int, _Link], number: int) -> Source:
+    """Follow a number that is not finite back to the operation that made it."""
+    link = links[number]
+    if link.nans and link.source.value == "nan":
+        return _made_by(links, link, link.nans)
+    if not link.infinities:
+        return link.source
+    made = _made_by(links, link, link.infinities)
+    wanted = made.name in _PUT or not made.name
+    return link.source if wanted and link.source.value == "nan" else made
+
+
+def _made_by(links: dict[int, _Link], link: _Link, makers: tuple[int | None, ...]) -> Source:
+    known = [maker for maker in makers if maker is not None]
+    return _follow(links, min(known)) if known else Source("", link.source.place, "nan", "")
+
+
+def _add(links: dict[int, _Link], event: Event) -> None:
+    """Add an event whose results are not finite."""
+    results = [array for array in event.arrays[: event.fresh] if array.dtype.kind == "f"]
+    if all(np.isfinite(array).all() for array in results):
+        return
+    call, nans, infinities = event.call, list[int | None](), list[int | None]()
+    operands = [handle.values for handle in call.operands]
+    for position, (array, maker) in enumerate(zip(operands, event.makers, strict=True)):
+        overwritten = position in call.written  # it holds the result by now
+        made = maker if maker is not None and maker in links else None
+        if array.dtype.kind == "f" and not (overwritten and made is None):
+            value = (
+                links[made].source.value if overwritten and made is not None else _value([array])
+            )
+            if value:
+                (nans if value == "nan" else infinities).append(made)
+    name = call.name.rpartition(".")[2].strip("_").removesuffix("_forward")
+    forward = call.place.phase != "backward"
+    cause = cause_of(name, operands, results) if forward and not nans else ""
+    source = Source(name, call.place, _value(results), cause)
+    links[event.number] = _Link(source, (*nans,), (*infinities,), tuple(event.memories))
+
+
+def _value(arrays: list[Array]) -> str:
+    """Return the first kind of number that is not finite; empty if all are."""
+    if any(np.isnan(array).any() for array in arrays):
+        return "nan"
+    signs = {bool(sign) for a in arrays for sign in np.signbit(a[np.isinf(a)])}
+    return {True: "-inf", False: "inf"}[min(signs)] if signs else ""
