@@ -1,8 +1,9 @@
-"""Find bugs in PyTorch training code without knowing the right result."""
+"""Find bugs in PyTorch and JAX training code without knowing the right result."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from symmetry.jax import framework as _jax
 from symmetry.torch import framework as _torch
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ _HOMES = {
 __all__ = [*_HOMES]
 
 _torch.register()  # it imports PyTorch once a run begins
+_jax.register()
 
 
 def __getattr__(name: str) -> Any:

@@ -23,7 +23,7 @@ FLOORS = (
     ("observe",),
     ("law",),
     ("training",),
-    ("torch",),
+    ("torch", "jax"),
     ("invariants", "finding"),
     ("checker",),
     ("comparison", "explanation"),
@@ -42,8 +42,15 @@ MODULES = 13  # the most in a folder
 SHARE = 0.15  # of the package's lines, the most in a room
 KINDS = 3  # the most questions for the kind of a target
 FRAMEWORKS = {"torch", "jax", "flax", "tensorflow"}
-MAY_IMPORT = ("symmetry.torch.", "symmetry.steps.builtin.", "symmetry.steps.observe.")
-WITHOUT_TORCH = ("law", "training", "invariants", "finding", "checker", "comparison", "explanation")
+MAY_IMPORT = (
+    "symmetry.torch.",
+    "symmetry.jax.",
+    "symmetry.steps.builtin.",
+    "symmetry.steps.observe.",
+)
+WITHOUT_FRAMEWORK = (
+    *("law", "training", "invariants", "finding", "checker", "comparison", "explanation"),
+)
 CATALOGUES = (
     "symmetry.law.statements",
     "symmetry.invariants.catalogue",
@@ -149,8 +156,9 @@ class House:
         for name, imported in self.arrows.items():
             if imported & FRAMEWORKS and not name.startswith(MAY_IMPORT):
                 yield f"{name} imports {', '.join(imported & FRAMEWORKS)}"
-            if wing(name) in WITHOUT_TORCH and any(wing(other) == "torch" for other in imported):
-                yield f"{name} imports symmetry.torch, but works with any framework"
+            for other in sorted({*map(wing, imported)} & FRAMEWORKS):
+                if wing(name) in WITHOUT_FRAMEWORK:
+                    yield f"{name} imports symmetry.{other}, but works with any framework"
 
     def _literal_names(self) -> Iterator[str]:
         for name, text in self.texts.items():

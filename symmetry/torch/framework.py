@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from symmetry.base.errors import SymmetryError
@@ -15,7 +16,14 @@ OLDEST = 2, 6
 
 def register() -> None:
     """Let runs of PyTorch trainings begin here."""
-    frameworks.register("torch", begin)
+    frameworks.register("torch", frameworks.Framework(begin, recognises))
+
+
+def recognises(returned: Any) -> bool:
+    """Return whether a function that returns this is a PyTorch training."""
+    torch = sys.modules.get("torch")
+    model = returned[0] if isinstance(returned, tuple) and returned else None
+    return torch is not None and isinstance(model, torch.nn.Module)
 
 
 def begin(*args: Any, **kwargs: Any) -> TorchRun:

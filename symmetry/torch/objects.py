@@ -16,6 +16,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel
 
 from symmetry.base.errors import TrainingError
+from symmetry.training.frameworks import OtherFrameworkError
 from symmetry.units.words import a_kind
 
 _FOUND: dict[type, str] = {
@@ -81,9 +82,9 @@ def make_objects(training: str, make: Callable[[], Any]) -> Objects:
     if not isinstance(returned, tuple) or len(returned) not in (2, 3):
         many = f" of length {len(returned)}" if isinstance(returned, tuple | list) else ""
         found = a_kind(returned) + many
-        raise TrainingError(f"{training} returned {found}, expected {_SIGNATURE}")
+        raise OtherFrameworkError(f"{training} returned {found}, expected {_SIGNATURE}", returned)
     model, step, named = (*returned, {})[:3]
-    _demand(training, model, step, named)
+    _demand(training, returned, model, step, named)
     named = dict(named)
     batch, axis = named.pop("batch", None), named.pop("batch_axis", 0)
     if batch is not None and not callable(batch):
@@ -125,7 +126,7 @@ def _held_in(value: Any) -> Iterable[Any]:
     return (value if isinstance(value, Mapping) else getattr(value, "__dict__", {})).values()
 
 
-def _demand(name: str, model: Any, step: Any, extras: Any) -> None:
+def _demand(name: str, returned: Any, model: Any, step: Any, extras: Any) -> None:
     hint = "; put several models into an nn.ModuleDict" if isinstance(model, tuple) else ""
     for what, value, right, wanted in (
         ("model", model, isinstance(model, nn.Module), f"an nn.Module{hint}"),
@@ -133,9 +134,8 @@ def _demand(name: str, model: Any, step: Any, extras: Any) -> None:
         ("extras", extras, isinstance(extras, Mapping), "a dict"),
     ):
         if not right:
-            raise TrainingError(
-                f"{name} returned {a_kind(value)} for the {what}, expected {wanted}"
-            )
+            message = f"{name} returned {a_kind(value)} for the {what}, expected {wanted}"
+            raise OtherFrameworkError(message, returned)
 
 
 def _sorted(

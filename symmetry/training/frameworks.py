@@ -1,15 +1,18 @@
 """The frameworks that trainings may be written in: each registers how it begins a run.
 
 A framework stands above this floor, so it registers itself. Its own library is imported when a run
-begins, and not before.
+begins, and not before. Which framework a function is written in shows in what it returns.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
 
-from symmetry.base.errors import SymmetryError
+from symmetry.base.errors import TrainingError
 
 if TYPE_CHECKING:
     from symmetry.training.run import Run
@@ -18,23 +21,72 @@ if TYPE_CHECKING:
 # ``cache``, a dictionary in which runs of this training may keep what they have in common.
 Begin = Callable[..., "Run"]
 
-_BEGINS: dict[str, Begin] = {}
+
+@dataclass(frozen=True)
+class Framework:
+    """A framework of trainings.
+
+    Attributes
+    ----------
+    begin
+        Begins a run. It raises ``OtherFrameworkError`` if the function returns something else.
+    recognises
+        Returns whether a function that returns this is a training of the framework; it imports
+        nothing.
+    """
+
+    begin: Begin
+    recognises: Callable[[Any], bool]
 
 
-def register(name: str, begin: Begin) -> None:
-    """Let runs of the framework of this name begin so."""
-    _BEGINS[name] = begin
+class OtherFrameworkError(TrainingError):
+    """A function is no training of the framework that was tried.
+
+    Parameters
+    ----------
+    message
+        What is wrong with it, if no other framework recognises it either.
+    returned
+        What the function returned.
+    """
+
+    def __init__(self, message: str, returned: Any) -> None:
+        super().__init__(message)
+        self.returned = returned
 
 
-def begin_of(name: str) -> Begin:
-    """Return how runs of a framework begin.
+_FRAMEWORKS: dict[str, Framework] = {}
+
+
+def register(name: str, framework: Framework) -> None:
+    """Let runs of the framework whose library has this name begin so."""
+    _FRAMEWORKS[name] = framework
+
+
+def begin(name: str, make: Callable[[], Any], *, cache: dict[Any, Any], **options: Any) -> Run:
+    """Begin a run in the framework that a training is written in, which the cache remembers.
+
+    First comes a framework that has been imported: the one that others need not be told from.
 
     Raises
     ------
+    TrainingError
+        If the function raises, or returns no training.
     SymmetryError
-        If no framework of this name is registered.
+        If its framework cannot be used.
     """
-    if name not in _BEGINS:
-        known = ", ".join(_BEGINS) or "none"
-        raise SymmetryError(f"there is no framework {name!r}: registered are {known}")
-    return _BEGINS[name]
+    if Framework not in cache:
+        there = [each for each in _FRAMEWORKS if each in sys.modules or find_spec(each)]
+        first = min(there or _FRAMEWORKS, key=lambda each: each not in sys.modules)
+        try:
+            run = _FRAMEWORKS[first].begin(name, make, cache=cache, **options)
+        except OtherFrameworkError as error:
+            others = [f for f in _FRAMEWORKS.values() if f.recognises(error.returned)]
+            if not others:
+                raise
+            cache[Framework] = others[0]
+        else:
+            cache[Framework] = _FRAMEWORKS[first]
+            return run
+    framework: Framework = cache[Framework]
+    return framework.begin(name, make, cache=cache, **options)

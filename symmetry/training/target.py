@@ -30,8 +30,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
 from symmetry.base.errors import TrainingError
+from symmetry.training import frameworks
 from symmetry.training.events import Epochs
-from symmetry.training.frameworks import begin_of
 from symmetry.training.run import Run
 from symmetry.units.dtypes import DTYPES
 from symmetry.units.units import Order
@@ -115,19 +115,17 @@ class FunctionTraining(Training):
     Attributes
     ----------
     make
-        The function: it returns ``(model, step)`` or ``(model, step, extras)``.
+        The function: it returns ``(model, step)`` or ``(model, step, extras)``; for JAX a state
+        instead of the model.
     pins
         How many units some groups must have, in addition to the function's ``expect_units``.
-    framework
-        The name of the framework that it is written in.
     cache
-        Cache of the random numbers that the models of runs start from.
+        What its runs have in common, such as its framework.
     """
 
     name: str
     make: Callable[[], Any]
     pins: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
-    framework: str = "torch"
     cache: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -162,8 +160,7 @@ class FunctionTraining(Training):
         order: Order | None = None,
     ) -> Run:
         """Call the function, and let its framework begin a run of what it makes."""
-        begin = begin_of(self.framework)
-        return begin(
+        return frameworks.begin(
             self.name,
             self.make,
             dtype=dtype,

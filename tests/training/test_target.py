@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from symmetry.base.errors import SymmetryError, TrainingError
+from symmetry.base.errors import TrainingError
 from symmetry.training import frameworks
 from symmetry.training.target import FunctionTraining
 
@@ -32,8 +32,9 @@ def test_pins_come_from_the_function_and_from_options():
 
 def test_its_framework_begins_its_runs(monkeypatch):
     seen = {}
-    monkeypatch.setitem(frameworks._BEGINS, "paper", lambda *args, **kwargs: seen.update(kwargs))
-    target = FunctionTraining("training", lambda: None, framework="paper")
+    paper = frameworks.Framework(lambda *_, **options: seen.update(options), lambda _: True)
+    monkeypatch.setattr(frameworks, "_FRAMEWORKS", {"paper": paper})
+    target = FunctionTraining("training", lambda: None)
     target.begin(dtype="float64", seed=3, noise=False)
     assert seen == {
         "dtype": "float64",
@@ -44,9 +45,18 @@ def test_its_framework_begins_its_runs(monkeypatch):
     }
 
 
-def test_a_framework_that_is_not_registered_is_an_error():
-    with pytest.raises(SymmetryError, match="no framework 'paper': registered are torch"):
-        FunctionTraining("training", lambda: None, framework="paper").begin()
+def test_what_a_function_returns_says_which_framework_it_is_written_in(monkeypatch):
+    def refuse(*_, **__):
+        raise frameworks.OtherFrameworkError("it is no drawing", "paper")
+
+    drawn = frameworks.Framework(refuse, lambda returned: returned == "drawing")
+    paper = frameworks.Framework(lambda *_, **__: "a run on paper", lambda value: value == "paper")
+    monkeypatch.setattr(frameworks, "_FRAMEWORKS", {"sys": drawn, "paper": paper})
+    target = FunctionTraining("training", lambda: None)
+    assert [target.begin(), target.begin()] == ["a run on paper"] * 2
+    monkeypatch.setattr(frameworks, "_FRAMEWORKS", {"sys": drawn})
+    with pytest.raises(TrainingError, match="it is no drawing"):
+        FunctionTraining("training", lambda: None).begin()
 
 
 def test_what_runs_remember_does_not_make_another_target_of_it():

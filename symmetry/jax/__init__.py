@@ -1,0 +1,1 @@
+"""JAX behind the run and the trace of a training: what it makes, programs, runs."""

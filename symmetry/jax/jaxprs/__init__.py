@@ -1,0 +1,1 @@
+"""Jaxprs: evaluated in another precision or without noise, marked, and recorded as a trace."""

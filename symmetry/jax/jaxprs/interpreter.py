@@ -1,0 +1,236 @@
+"""Evaluating jaxprs, one equation after the other: as written or in float64, with noise or without.
+
+On tracers it makes another jaxpr, in which the calls of functions are inlined. Example: the step
+
+    { lambda ; w:f32[3] x:f32[3]. let
+        y:f32[] = jit[name=loss jaxpr={ lambda ; a:f32[3] b:f32[3]. let
+            c:f32[3] = mul a b
+            d:f32[] = reduce_sum[axes=(0,)] c
+          in (d,) }] w x
+      in (y,) }
+
+with ``promote`` becomes, evaluated on float64 tracers:
+
+    { lambda ; w:f64[3] x:f64[3]. let
+        c:f64[3] = mul w x
+        d:f64[] = reduce_sum[axes=(0,)] c
+      in (d,) }
+
+The user's line stays with each equation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax._src import source_info_util
+from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
+
+# Primitives that call a jaxpr, and the parameter that holds it.
+INLINED = {
+    "jit": "jaxpr",
+    "pjit": "jaxpr",
+    "closed_call": "call_jaxpr",
+    "core_call": "call_jaxpr",
+    "remat2": "jaxpr",
+    "checkpoint": "jaxpr",
+    "custom_jvp_call": "call_jaxpr",
+    "custom_vjp_call": "call_jaxpr",
+    "custom_vmap_call": "call",
+    "custom_lin": "jaxpr",
+}
+_DTYPES = ("new_dtype", "dtype", "preferred_element_type", "out_dtype")
+# What they compute depends on the number of bits, or is done outside of JAX.
+_AS_WRITTEN = ("bitcast_convert_type", "nextafter", "pure_callback", "io_callback", "ffi_call")
+
+# Where an equation stands: its number, after those of the calls around it.
+Site = tuple[int, ...]
+
+
+def widened(dtype: Any) -> Any:
+    """Return the dtype with as many bits as there are: of floats and of complex numbers."""
+    if is_key(dtype) or not jnp.issubdtype(dtype, jnp.inexact):
+        return dtype
+    return np.dtype("complex128" if jnp.issubdtype(dtype, jnp.complexfloating) else "float64")
+
+
+def is_key(dtype: Any) -> bool:
+    """Return whether it is the dtype of keys of random numbers."""
+    return bool(jnp.issubdtype(dtype, jax.dtypes.extended))
+
+
+def closed(jaxpr: Any) -> ClosedJaxpr:
+    """Return a jaxpr with its constants; one without has none."""
+    return jaxpr if isinstance(jaxpr, ClosedJaxpr) else ClosedJaxpr(jaxpr, ())
+
+
+class Interpreter:
+    """Evaluates jaxprs, on arrays or on tracers.
+
+    Parameters
+    ----------
+    promote
+        Whether whatever is a float has 64 bits.
+    quiet
+        The sites of random draws that are replaced by their mean.
+
+    Attributes
+    ----------
+    inside_loop
+        Whether it evaluates the body of a loop or a branch.
+    """
+
+    def __init__(self, *, promote: bool = False, quiet: frozenset[Site] = frozenset()) -> None:
+        self.promote, self.quiet = promote, quiet
+        self.inside_loop = False
+        self._site: Site = ()
+
+    def run(self, jaxpr: ClosedJaxpr, *args: Any) -> list[Any]:
+        """Return the outputs of a jaxpr for these inputs."""
+        core, around = jaxpr.jaxpr, self._site
+        pairs = zip(core.constvars, jaxpr.consts, strict=True)
+        env = {var: self.lift(const, var.aval) for var, const in pairs}
+        env.update(zip(core.invars, args, strict=True))
+
+        def read(atom: Any) -> Any:
+            return self.lift(atom.val, atom.aval) if isinstance(atom, Literal) else env[atom]
+
+        for number, equation in enumerate(core.eqns):
+            self._site = (*around, number)
+            info = equation.source_info
+            line = source_info_util.user_context(info.traceback, name_stack=info.name_stack)
+            with line, equation.ctx.manager:
+                results = self.equation(equation, [*map(read, equation.invars)])
+            env.update(zip(equation.outvars, results, strict=True))
+        self._site = around
+        return [*map(read, core.outvars)]
+
+    def lift(self, value: Any, aval: Any) -> Any:
+        """Return a constant as a value."""
+        dtype = getattr(aval, "dtype", None)
+        if dtype is None or is_key(dtype):
+            return value
+        return jnp.asarray(value, widened(dtype) if self.promote else dtype)
+
+    def equation(self, equation: Any, args: Sequence[Any]) -> Sequence[Any]:
+        """Return the results of an equation."""
+        name = equation.primitive.name
+        if self._site in self.quiet:
+            return [self._mean(equation, args)]
+        if self.quiet:
+            args = _chances(equation, args)
+            if name in ("not", "and", "or") and jnp.issubdtype(args[0].dtype, jnp.floating):
+                a, b = args[0], args[-1]
+                return [1 - a if name == "not" else a * b if name == "and" else a + b - a * b]
+        if name in INLINED:
+            return self.run(closed(equation.params[INLINED[name]]), *args)
+        return self._perform(equation, args)
+
+    def _mean(self, equation: Any, args: Sequence[Any]) -> Any:
+        """Return the mean of what the function of this name in jax.random draws."""
+        aval = equation.outvars[0].aval
+        dtype = widened(np.dtype("float32")) if self.promote else np.dtype("float32")
+        means = {"_bernoulli": lambda: args[1], "_uniform": lambda: (args[1] + args[2]) / 2}
+        mean = means.get(equation.params["name"], lambda: 0.0)()
+        return jnp.broadcast_to(jnp.asarray(mean, dtype), aval.shape)
+
+    def _perform(self, equation: Any, args: Sequence[Any]) -> Sequence[Any]:
+        """Evaluate an equation as one operation, or as a loop or choice of evaluated ones."""
+        name = equation.primitive.name
+        if name == "select_n" and jnp.issubdtype(args[0].dtype, jnp.floating):  # a chance
+            return [args[1] + args[0].astype(args[1].dtype) * (args[2] - args[1])]
+        control = _CONTROL.get(name)
+        if control is not None and (self.promote or self.quiet):
+            around, self.inside_loop = self.inside_loop, True
+            try:
+                return control(self, equation.params, args)
+            finally:
+                self.inside_loop = around
+        if not self.promote:
+            return bind(equation, args, equation.params)
+        if name == "reduce_precision":
+            return list(args)
+        if name in _AS_WRITTEN:
+            return self._as_written(equation, args)
+        params = dict(equation.params)
+        for key, value in params.items():
+            if key in _DTYPES and value is not None:
+                params[key] = widened(value)
+            elif isinstance(value, Jaxpr | ClosedJaxpr):  # what a reduction does with two numbers
+                params[key] = self._retraced(value)
+        try:
+            return bind(equation, args, params)
+        except (TypeError, ValueError):
+            return self._as_written(equation, args)
+
+    def _retraced(self, jaxpr: Any) -> Any:
+        whole = closed(jaxpr)
+        own = [
+            jax.ShapeDtypeStruct(v.aval.shape, widened(v.aval.dtype)) for v in whole.jaxpr.invars
+        ]
+        new = jax.make_jaxpr(lambda *args: self.run(whole, *args))(*own)
+        return new if isinstance(jaxpr, ClosedJaxpr) else new.jaxpr
+
+    def _as_written(self, equation: Any, args: Sequence[Any]) -> Sequence[Any]:
+        """Evaluate an equation on numbers of as many bits as it is written for."""
+        own = [
+            arg if is_key(var.aval.dtype) else jnp.asarray(arg, var.aval.dtype)
+            for arg, var in zip(args, equation.invars, strict=True)
+        ]
+        results = bind(equation, own, equation.params)
+        return [r if is_key(r.dtype) else r.astype(widened(r.dtype)) for r in results]
+
+    def _scan(self, params: Any, args: Sequence[Any]) -> Sequence[Any]:
+        first, last = params["num_consts"], params["num_consts"] + params["num_carry"]
+        inner, consts = closed(params["jaxpr"]), args[:first]
+
+        def body(carry: Any, rows: Any) -> Any:
+            results = self.run(inner, *consts, *carry, *rows)
+            return tuple(results[: last - first]), tuple(results[last - first :])
+
+        carry, rows = jax.lax.scan(
+            body,
+            tuple(args[first:last]),
+            tuple(args[last:]),
+            length=params["length"],
+            reverse=params["reverse"],
+        )
+        return [*carry, *rows]
+
+    def _while(self, params: Any, args: Sequence[Any]) -> Sequence[Any]:
+        first, last = params["cond_nconsts"], params["cond_nconsts"] + params["body_nconsts"]
+        goes_on, body = args[:first], args[first:last]
+        return jax.lax.while_loop(  # type: ignore[no-any-return]
+            lambda state: self.run(params["cond_jaxpr"], *goes_on, *state)[0],
+            lambda state: tuple(self.run(params["body_jaxpr"], *body, *state)),
+            tuple(args[last:]),
+        )
+
+    def _cond(self, params: Any, args: Sequence[Any]) -> Sequence[Any]:
+        def branch(jaxpr: ClosedJaxpr) -> Callable[..., Any]:
+            return lambda *given: self.run(jaxpr, *given)
+
+        branches = [branch(jaxpr) for jaxpr in params["branches"]]
+        return jax.lax.switch(args[0], branches, *args[1:])  # type: ignore[no-any-return]
+
+
+_CONTROL = {"scan": Interpreter._scan, "while": Interpreter._while, "cond": Interpreter._cond}
+
+
+def bind(equation: Any, args: Sequence[Any], params: Any) -> Sequence[Any]:
+    """Perform the operation of an equation, with these parameters."""
+    primitive = equation.primitive
+    results = primitive.bind(*args, **primitive.get_bind_params(params))
+    return results if primitive.multiple_results else [results]
+
+
+def _chances(equation: Any, args: Sequence[Any]) -> Sequence[Any]:
+    """Return truth values as chances if one of them is a chance: the mean of a mask."""
+    truths = [not is_key(v.aval.dtype) and v.aval.dtype.kind == "b" for v in equation.invars]
+    pairs = [*zip(args, truths, strict=True)]
+    wide = [arg.dtype for arg, truth in pairs if truth and arg.dtype.kind != "b"]
+    return [arg.astype(wide[0]) if truth else arg for arg, truth in pairs] if wide else args

@@ -1,0 +1,128 @@
+"""Marks in the jaxpr of a step: what is differentiated, with respect to what, and the gradients.
+
+``jax.grad`` and ``jax.value_and_grad`` leave no trace of their own. While a step is traced, they
+name three kinds of values by equations that nothing uses:
+
+    parameter.0.3   leaf 3 of what call 0 differentiates with respect to
+    loss.0          what it differentiates
+    gradient.0.3    the gradient that it returns for leaf 3
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import count
+from typing import Any
+from unittest.mock import patch
+
+import jax
+import jax.numpy as jnp
+from jax._src import api
+from jax.ad_checkpoint import checkpoint_name
+from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
+
+from symmetry.jax.jaxprs.interpreter import INLINED, Interpreter, closed
+
+_PREFIX = "symmetry."
+# What leaves a value what it is, or changes its dtype alone.
+_SAME = {"convert_element_type", "copy", "copy_p", "name", "optimization_barrier", "device_put"}
+_SAME |= {"reduce_precision", "sharding_constraint"}
+
+
+@contextmanager
+def marking() -> Iterator[None]:
+    """Mark what is differentiated while the block runs."""
+    numbers, vjp = count(), api.vjp
+
+    def marked_vjp(function: Callable[..., Any], *primals: Any, **options: Any) -> Any:
+        number = next(numbers)
+        _mark(primals, f"parameter.{number}")
+        result, pull, *aux = vjp(function, *primals, **options)
+        if getattr(result, "shape", None) == ():
+            _mark(result, f"loss.{number}", numbered=False)
+
+        def marked_pull(*cotangents: Any) -> Any:
+            gradients = pull(*cotangents)
+            _mark(gradients, f"gradient.{number}")
+            return gradients
+
+        return result, marked_pull, *aux
+
+    with patch.object(api, "vjp", marked_vjp):
+        yield
+
+
+def _mark(values: Any, name: str, *, numbered: bool = True) -> None:
+    for number, leaf in enumerate(jax.tree.leaves(values)):
+        if isinstance(leaf, jax.core.Tracer) and jnp.issubdtype(leaf.dtype, jnp.inexact):
+            checkpoint_name(leaf, f"{_PREFIX}{name}.{number}" if numbered else _PREFIX + name)
+
+
+def mark_of(equation: Any) -> str:
+    """Return the mark that an equation sets; nothing if it sets no mark."""
+    if equation.primitive.name != "name" or not equation.params["name"].startswith(_PREFIX):
+        return ""
+    return str(equation.params["name"].removeprefix(_PREFIX))
+
+
+class MarkReader(Interpreter):
+    """Inlines a jaxpr, and keeps the values that are marked outside of loops.
+
+    Attributes
+    ----------
+    values
+        They, by their marks. A function that is compiled once and called twice has its marks twice:
+        the last call's count.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.values: dict[str, Any] = {}
+
+    def equation(self, equation: Any, args: Sequence[Any]) -> Sequence[Any]:
+        """Return the results of an equation; a mark has what it marks."""
+        if mark := mark_of(equation):
+            if not self.inside_loop:
+                self.values[mark] = args[0]
+            return args
+        return super().equation(equation, args)
+
+
+def leaves_of(jaxpr: ClosedJaxpr, leaves: int) -> Mapping[str, int]:
+    """Return which of the first inputs of a jaxpr each marked parameter is, also in its loops."""
+    found: dict[str, int] = {}
+
+    def follow(core: Jaxpr, known: Sequence[int | None]) -> list[int | None]:
+        env = {v: leaf for v, leaf in zip(core.invars, known, strict=True) if leaf is not None}
+
+        def read(atom: Any) -> int | None:
+            return None if isinstance(atom, Literal) else env.get(atom)
+
+        for equation in core.eqns:
+            args = [*map(read, equation.invars)]
+            name, params = equation.primitive.name, equation.params
+            mark = mark_of(equation)
+            results: Sequence[int | None] = [None] * len(equation.outvars)
+            if mark.startswith("parameter.") and args[0] is not None:
+                found[mark.removeprefix("parameter.")] = args[0]
+            if name in _SAME:
+                results = args[:1] if len(equation.outvars) == 1 else args
+            elif name in INLINED:
+                results = follow(closed(params[INLINED[name]]).jaxpr, args)
+            elif name == "scan":
+                carried = params["num_consts"] + params["num_carry"]
+                rows = [None] * (len(args) - carried)
+                follow(closed(params["jaxpr"]).jaxpr, [*args[:carried], *rows])
+            elif name == "while":
+                follow(params["body_jaxpr"].jaxpr, args[params["cond_nconsts"] :])
+            elif name == "cond":
+                for branch in params["branches"]:
+                    follow(branch.jaxpr, args[1:])
+            pairs = zip(equation.outvars, results, strict=True)
+            env.update({v: leaf for v, leaf in pairs if leaf is not None})
+        return [*map(read, core.outvars)]
+
+    inputs = len(jaxpr.jaxpr.invars)
+    follow(jaxpr.jaxpr, [*range(leaves), *[None] * (inputs - leaves)])
+    return found

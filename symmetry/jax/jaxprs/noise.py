@@ -1,0 +1,103 @@
+"""Which random draws are noise of the model: they meet, entry by entry, what it makes of a batch.
+
+Dropout multiplies activations, which come from parameters and from the batch. A draw that is the
+batch itself, or initial weights, meets parameters in a product first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from jax.extend.core import ClosedJaxpr, Literal
+
+from symmetry.jax.jaxprs.interpreter import INLINED, Site, closed
+from symmetry.jax.jaxprs.places import place_of
+
+DRAWS = {"_bernoulli", "_normal", "_uniform", "_truncated_normal", "_gumbel", "_laplace"}
+_MIXING = ("dot_general", "conv_general_dilated", "gather", "concatenate", "scatter-add")
+
+
+class Draw(NamedTuple):
+    """A call of a function of jax.random.
+
+    Attributes
+    ----------
+    site
+        Where it stands in the jaxpr of the step.
+    name
+        That of the function: ``bernoulli``.
+    place
+        The user's line.
+    """
+
+    site: Site
+    name: str
+    place: str
+
+
+class _Origin(NamedTuple):
+    """Where a value comes from."""
+
+    leaf: bool = False
+    data: bool = False  # a batch, an array that is not trained, or a draw
+    draws: frozenset[Draw] = frozenset()  # if it comes from no leaf
+
+
+def noise_in(jaxpr: ClosedJaxpr, leaves: Sequence[bool]) -> tuple[Draw, ...]:
+    """Return the draws that are noise of the model.
+
+    ``leaves`` says of each input of the jaxpr whether it is a parameter; others are data.
+    """
+    if not any(True for _ in _draws(jaxpr)):
+        return ()
+    noise: dict[Draw, None] = {}
+    batch: set[Draw] = set()
+
+    def follow(jaxpr: ClosedJaxpr, args: Sequence[_Origin], around: Site) -> list[_Origin]:
+        core = jaxpr.jaxpr
+        env = {v: _Origin(data=getattr(v.aval, "ndim", 0) > 0) for v in core.constvars}
+        env.update(zip(core.invars, args, strict=True))
+
+        def read(atom: Any) -> _Origin:
+            return _Origin() if isinstance(atom, Literal) else env[atom]
+
+        for number, equation in enumerate(core.eqns):
+            site, own = (*around, number), [*map(read, equation.invars)]
+            name, leaf = equation.primitive.name, any(origin.leaf for origin in own)
+            results: Sequence[_Origin] | None = None
+            if name in INLINED:
+                results = follow(closed(equation.params[INLINED[name]]), own, site)
+                if _is_draw(equation) and not leaf:
+                    draw = Draw(site, equation.params["name"].strip("_"), str(place_of(equation)))
+                    results = [_Origin(data=True, draws=frozenset([draw])) for _ in results]
+            elif name == "scan":
+                results = follow(closed(equation.params["jaxpr"]), own, site)
+            if results is None:
+                draws = frozenset[Draw]().union(*(origin.draws for origin in own))
+                if name in _MIXING and leaf:
+                    batch.update(draws)
+                elif any(origin.leaf and origin.data for origin in own):
+                    noise.update(dict.fromkeys(draws))
+                data = any(origin.data for origin in own)
+                origin = _Origin(leaf, data, frozenset() if leaf else draws)
+                results = [origin] * len(equation.outvars)
+            env.update(zip(equation.outvars, results, strict=True))
+        return [*map(read, core.outvars)]
+
+    follow(jaxpr, [_Origin(leaf, not leaf) for leaf in leaves], ())
+    return tuple(draw for draw in noise if draw not in batch)
+
+
+def _is_draw(equation: Any) -> bool:
+    return equation.primitive.name in INLINED and equation.params.get("name") in DRAWS
+
+
+def _draws(jaxpr: ClosedJaxpr) -> Iterator[Any]:
+    """Yield the equations that draw random numbers."""
+    for equation in jaxpr.jaxpr.eqns:
+        if _is_draw(equation):
+            yield equation
+        elif equation.primitive.name in (*INLINED, "scan"):
+            key = INLINED.get(equation.primitive.name, "jaxpr")
+            yield from _draws(closed(equation.params[key]))

@@ -1,0 +1,29 @@
+"""The user's line behind an equation of a jaxpr."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jax._src import source_info_util
+
+from symmetry.base.user_code import Phase, kind_of
+from symmetry.observe.place import NOWHERE, Place
+
+
+def place_of(equation: Any) -> Place:
+    """Return the innermost line of the user's own; a library's if the user has no line there."""
+    info = equation.source_info
+    library = NOWHERE
+    for frame in source_info_util.user_frames(info.traceback):
+        kind = kind_of(frame.file_name)
+        if kind == "user":
+            return Place(frame.file_name, frame.start_line, _phase(info))
+        if kind == "installed" and library is NOWHERE:
+            library = Place(frame.file_name, frame.start_line, _phase(info))
+    return library
+
+
+def _phase(info: Any) -> Phase:
+    """Return what a training is at: JAX names its transformations on the way to an equation."""
+    names = str(info.name_stack)
+    return "backward" if "transpose(" in names else "forward" if "jvp(" in names else "other"

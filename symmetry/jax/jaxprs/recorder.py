@@ -1,0 +1,262 @@
+"""Recording jaxprs as a trace: one after the other, as a training takes its steps.
+
+A value that depends on no leaf is computed once: it comes from outside if it depends on a batch or
+on an array of the user's, and from a node without inputs otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.extend.core import Literal
+
+from symmetry.jax.jaxprs.interpreter import INLINED, bind, closed, is_key
+from symmetry.jax.jaxprs.places import place_of
+from symmetry.jax.jaxprs.step import Flat
+from symmetry.observe.place import NOWHERE, Place
+from symmetry.training.trace import Node, Trace, weights
+from symmetry.units.state import Array
+
+_UNROLLED = 64  # steps of a scan that is taken apart
+_SIZES = ("shape", "new_sizes", "dimensions", "feature_group_count", "sizes")
+
+_Run = Callable[[Sequence[Any]], Sequence[Any]]
+
+
+class Value:
+    """A value while a jaxpr is recorded.
+
+    Attributes
+    ----------
+    array
+        JAX's.
+    number
+        Its number in the trace; None if it is not in there yet.
+    data
+        Whether it depends on what a step is called with.
+    """
+
+    __slots__ = ("array", "data", "number")
+
+    def __init__(self, array: Any, number: int | None = None, *, data: bool = False) -> None:
+        self.array, self.number, self.data = array, number, data
+
+
+class Recorder:
+    """Records jaxprs without calls; their inputs are leaves of the trace, or data.
+
+    Parameters
+    ----------
+    leaves
+        The named arrays that units may lie in.
+    """
+
+    def __init__(self, leaves: Mapping[str, Array]) -> None:
+        self.trace = Trace()
+        self._arrays: list[Any] = []  # JAX's own, by number
+        self._losses: list[int] = []
+        self.leaves = {name: self._leaf(jnp.asarray(array)) for name, array in leaves.items()}
+        self.trace.leaves = {name: self._number(value) for name, value in self.leaves.items()}
+        self._moving = {*self.trace.leaves.values()}  # values that depend on leaves
+
+    def record(
+        self, flat: Flat, state: Sequence[Any], names: Sequence[str], given: Sequence[Any]
+    ) -> dict[str, Any]:
+        """Record a step from a state, whose leaves have these names; return its outputs by name.
+
+        What it is ``given`` beside the state is data. Its losses are noted.
+        """
+        core = flat.jaxpr.jaxpr
+        pairs = zip(names, state, strict=True)
+        inputs = [
+            self.leaves.get(name) or Value(leaf, data=np.ndim(leaf) > 0) for name, leaf in pairs
+        ]
+        inputs += [Value(value, data=True) for value in given]
+        computed = _everything(flat)(flat.jaxpr.consts, [value.array for value in inputs])
+        consts = [Value(const, data=np.ndim(const) > 0) for const in flat.jaxpr.consts]
+        env = dict(zip(core.constvars, consts, strict=True))
+        env.update(zip(core.invars, inputs, strict=True))
+        for equation, results in zip(core.eqns, computed, strict=True):
+            args = [_read(atom, env) for atom in equation.invars]
+            env.update(zip(equation.outvars, self._equation(equation, args, results), strict=True))
+        outputs = {
+            name: _read(atom, env) for name, atom in zip(flat.outputs, core.outvars, strict=True)
+        }
+        for output, value in outputs.items():
+            kind, _, number = output.partition(".")
+            if kind in ("loss", "aux"):
+                self._losses.append(self._number(value))
+            elif names[int(number)] in self.leaves:
+                self.leaves[names[int(number)]] = value
+        return {name: value.array for name, value in outputs.items()}
+
+    def end(self) -> Trace:
+        """Add the weighted sum of all losses, and return the trace."""
+        factors = weights(len(self._losses))
+
+        def total(values: Sequence[Any]) -> list[Any]:
+            return [sum(jnp.sum(v) * w for v, w in zip(values, factors, strict=True))]
+
+        losses = [Value(self._arrays[number], number) for number in self._losses]
+        (loss,) = self._add(losses, total, total([v.array for v in losses]), "sum")
+        self.trace.loss = self._number(loss)
+        self.trace.finals = {name: self._number(value) for name, value in self.leaves.items()}
+        return self.trace
+
+    def _equation(
+        self, equation: Any, args: Sequence[Value], results: Sequence[Any]
+    ) -> Sequence[Value]:
+        name, params, place = equation.primitive.name, equation.params, place_of(equation)
+        moving = any(self._moves(arg) for arg in args)
+        if name == "scan" and moving and params["length"] <= _UNROLLED:
+            return self._unrolled(params, args, place)
+        if name == "cond" and moving and not self._moves(args[0]):
+            return self._inner(params["branches"][int(args[0].array)], args[1:])
+        slots = [n for n, atom in enumerate(equation.invars) if not isinstance(atom, Literal)]
+        given = [None if n in slots else arg.array for n, arg in enumerate(args)]
+
+        def perform(values: Sequence[Any]) -> Sequence[Any]:
+            full = dict(enumerate(given)) | dict(zip(slots, values, strict=True))
+            return bind(equation, [*full.values()], params)
+
+        run = jax.jit(perform) if name in ("scan", "while", "cond") else perform
+        own = [args[n] for n in slots]
+        return self._add(own, run, results, name, place, _integers(params))
+
+    def _add(
+        self,
+        args: Sequence[Value],
+        run: _Run,
+        results: Sequence[Any],
+        name: str,
+        place: Place = NOWHERE,
+        integers: frozenset[int] = frozenset(),
+    ) -> list[Value]:
+        """Add an operation that is known to yield these results."""
+        data = any(arg.data for arg in args)
+        if not any(self._moves(arg) for arg in args):
+            values = [Value(result, data=data) for result in results]
+            if not data and not any(is_key(value.array.dtype) for value in values):
+                self._node((), values, lambda _: results, name, place, integers)
+            return values
+        inputs = tuple(self._number(arg) for arg in args)
+        values = [Value(result, data=data) for result in results]
+        self._node(inputs, values, run, name, place, integers)
+        self._moving.update(self._number(value) for value in values)
+        return values
+
+    def _node(
+        self,
+        inputs: tuple[int, ...],
+        values: Sequence[Value],
+        run: _Run,
+        name: str,
+        place: Place,
+        integers: frozenset[int],
+    ) -> None:
+        known = self._arrays
+
+        def perform(arrays: Mapping[int, Array]) -> list[Array]:
+            with jax.enable_x64(True):
+                given = [
+                    jnp.asarray(arrays[x]) if x in arrays else known[i]
+                    for x, i in enumerate(inputs)
+                ]
+                return [np.asarray(result) for result in run(given)]
+
+        outputs = tuple(self._number(value) for value in values)
+        self.trace.add(Node(inputs, outputs, integers, perform, name, place))
+
+    def _unrolled(self, params: Any, args: Sequence[Value], place: Place) -> list[Value]:
+        """Record a loop step by step."""
+        first, last = params["num_consts"], params["num_consts"] + params["num_carry"]
+        consts, carry, rows = args[:first], [*args[first:last]], args[last:]
+        order = range(params["length"])
+        found: dict[int, Sequence[Value]] = {}
+        for step in reversed(order) if params["reverse"] else order:
+            own = [self._performed([row], _taker(step), "index", place)[0] for row in rows]
+            results = self._inner(closed(params["jaxpr"]), [*consts, *carry, *own])
+            carry, found[step] = [*results[: last - first]], results[last - first :]
+        columns = zip(*(found[step] for step in order), strict=True)
+        stacked = [self._performed(column, _stack, "stack", place)[0] for column in columns]
+        return [*carry, *stacked]
+
+    def _inner(self, jaxpr: Any, args: Sequence[Value]) -> list[Value]:
+        """Record a jaxpr inside of another one, whose values are not known yet."""
+        core = jaxpr.jaxpr
+        env = dict(zip(core.constvars, map(Value, jaxpr.consts), strict=True))
+        env.update(zip(core.invars, args, strict=True))
+        for equation in core.eqns:
+            own = [_read(atom, env) for atom in equation.invars]
+            if equation.primitive.name in INLINED:
+                inner = closed(equation.params[INLINED[equation.primitive.name]])
+                values: Sequence[Value] = self._inner(inner, own)
+            else:
+                results = bind(equation, [value.array for value in own], equation.params)
+                values = self._equation(equation, own, results)
+            env.update(zip(equation.outvars, values, strict=True))
+        return [_read(atom, env) for atom in core.outvars]
+
+    def _performed(
+        self, args: Sequence[Value], run: _Run, name: str, place: Place
+    ) -> Sequence[Value]:
+        return self._add(args, run, run([arg.array for arg in args]), name, place)
+
+    def _moves(self, value: Value) -> bool:
+        return value.number in self._moving
+
+    def _leaf(self, array: Any) -> Value:
+        value = Value(array)
+        self._number(value)
+        return value
+
+    def _number(self, value: Value) -> int:
+        if value.number is None:
+            value.number = len(self._arrays)
+            self._arrays.append(value.array)
+            key = is_key(value.array.dtype)
+            self.trace.arrays.append(np.zeros(()) if key else np.asarray(value.array))
+        return value.number
+
+
+def _everything(flat: Flat) -> Callable[..., Any]:
+    """Return a compiled function that returns the results of all equations."""
+    core = flat.jaxpr.jaxpr
+
+    def results(consts: Sequence[Any], inputs: Sequence[Any]) -> list[list[Any]]:
+        env = dict(zip(core.constvars, consts, strict=True))
+        env.update(zip(core.invars, inputs, strict=True))
+        found = []
+        for equation in core.eqns:
+            args = [a.val if isinstance(a, Literal) else env[a] for a in equation.invars]
+            found.append([*bind(equation, args, equation.params)])
+            env.update(zip(equation.outvars, found[-1], strict=True))
+        return found
+
+    compiled: Callable[..., Any] = jax.jit(results)
+    return compiled
+
+
+def _taker(step: int) -> _Run:
+    return lambda values: [values[0][step]]
+
+
+def _stack(values: Sequence[Any]) -> list[Any]:
+    return [jnp.stack(values)]
+
+
+def _read(atom: Any, env: Mapping[Any, Value]) -> Value:
+    if isinstance(atom, Literal):
+        return Value(jnp.asarray(atom.val, atom.aval.dtype))
+    return env[atom]
+
+
+def _integers(params: Mapping[str, Any]) -> frozenset[int]:
+    """Return the sizes among the parameters of an operation."""
+    values: Iterable[Any] = (params.get(key) for key in _SIZES)
+    listed = (value if isinstance(value, tuple) else (value,) for value in values)
+    return frozenset(value for each in listed for value in each if type(value) is int)

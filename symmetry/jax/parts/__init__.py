@@ -1,0 +1,1 @@
+"""Capabilities of a run of a JAX training: one file each."""

@@ -1,0 +1,143 @@
+"""One run of a JAX training: the leaves of its state, and its steps taken one after the other.
+
+Example: a training with two parameters.
+
+    def training():
+        def loss(w, x):
+            return (x @ w["a"]).sum() * w["b"]
+        def step(w, i):
+            value, gradient = jax.value_and_grad(loss)(w, jnp.ones((1, 2)))
+            return jax.tree.map(lambda p, g: p - 0.1 * g, w, gradient), value
+        return {"a": jnp.ones(2), "b": jnp.ones(())}, step
+
+    run = begin("training", training, dtype="float64")
+
+      program       training() is called, and its step is traced: a jaxpr that takes two leaves and
+                    the number of the step. The value that is differentiated is marked in there
+      names         run.parameters: "model.a", "model.b"
+      leaves        of the run: in float64
+
+    run.step()
+
+      inputs        the leaves, and 0
+      outputs       the jaxpr in float64, compiled once for all runs, yields the next leaves, the
+                    loss and the gradients
+      events        on_loss, after_backward; then the leaves are replaced
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from symmetry.base.calls import calling, running
+from symmetry.jax.jaxprs.step import Manner
+from symmetry.jax.leaves import as_array
+from symmetry.jax.parts.gradients import gradients_of
+from symmetry.jax.parts.layers import JaxLayers
+from symmetry.jax.parts.rehearsal import JaxRehearsing
+from symmetry.jax.parts.tracing import JaxTracing
+from symmetry.jax.program import Program
+from symmetry.jax.raising import readable
+from symmetry.jax.stepper import Stepper
+from symmetry.training.capabilities.differentiating import Differentiating
+from symmetry.training.capabilities.layered import Layered
+from symmetry.training.capabilities.rehearsing import Rehearsing, Tracing
+from symmetry.training.capabilities.step_events import StepEvents
+from symmetry.training.run import Capability, Constant
+from symmetry.units.state import Array, State
+from symmetry.units.units import Order
+
+
+class JaxRun(Stepper):
+    """A JAX training from its start, with leaves of its own.
+
+    It is a ``Run``: the documentation there is not repeated here. ``symmetry.jax.begin`` makes one.
+    """
+
+    def __init__(
+        self, program: Program, *, dtype: str, noise: bool, order: Order | None = None
+    ) -> None:
+        super().__init__(program, Manner(dtype == "float64", noise), order)
+        self.name, self.dtype = program.name, dtype
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """The leaves that are trained."""
+        return self.leaves.parameters
+
+    @property
+    def trained(self) -> frozenset[str]:
+        """The leaves that are trained."""
+        return frozenset(self.parameters)
+
+    @property
+    def random(self) -> Mapping[tuple[str, str], None]:
+        """Name and ``file:line`` of the random draws of the model."""
+        if self.manner == Manner():
+            return {}
+        return {(draw.name, draw.place): None for draw in self.traced.noise}
+
+    @property
+    def loss(self) -> float | None:
+        """The sum of the last step's losses; None if it had none."""
+        sums = self.loss_sums()
+        return sum(sums) if sums else None
+
+    def state(self, *, copy: bool = True) -> dict[str, Array]:  # noqa: ARG002
+        """Return all leaves with floating-point numbers, by name; float32 or float64."""
+        return self.leaves.arrays()
+
+    def parameter_arrays(self) -> dict[str, Array]:
+        """Return copies of the parameters alone."""
+        return {name: as_array(leaf) for name, leaf in self.parameters.items()}
+
+    def load(self, state: State) -> None:
+        """Write arrays into the leaves of these names; other leaves stay."""
+        self.leaves.load(state)
+
+    def precision(self) -> dict[str, float]:
+        """Return the eps of each leaf, in the dtype that it really has."""
+        return self.leaves.precision()
+
+    def step(self) -> None:
+        """Take the next step; what it raises becomes a ``TrainingError``."""
+        began = time.perf_counter()
+        running.step += 1
+        with readable(f"step({self.taken})"), calling("step", self.name, self.dtype):
+            super().step()
+        running.spent += time.perf_counter() - began
+
+    def states(self, steps: int, *, copy: bool = True) -> Iterator[dict[str, Array]]:
+        """Yield the state after each of ``steps`` further steps."""
+        for _ in range(steps):
+            self.step()
+            yield self.state(copy=copy)
+
+    def average_constants(self, constants: Mapping[int, Sequence[int]]) -> None:
+        """Make steps see these constants averaged over the given axes, or zero without axes."""
+
+    def constants_outside_forward(self, steps: int) -> Sequence[Constant]:  # noqa: ARG002
+        """Return the constants that only a backward or an update reads."""
+        return ()
+
+    def nudge_by(self, seed: int) -> None:
+        """Do nothing: results of 16 bits stay inside of what is compiled."""
+
+    def close(self) -> None:
+        """Do nothing: a run holds nothing but its leaves."""
+
+    def capability(self, kind: type[Capability]) -> Capability | None:
+        """Return the run's capability of this kind; None if it lacks it."""
+        make = _CAPABILITIES.get(kind)
+        return None if make is None else make(self)
+
+
+_CAPABILITIES: Mapping[type, Callable[[Stepper], Any]] = {
+    StepEvents: lambda stepper: stepper.events,
+    Differentiating: gradients_of,
+    Rehearsing: JaxRehearsing,
+    Tracing: JaxTracing,
+    Layered: JaxLayers,
+}

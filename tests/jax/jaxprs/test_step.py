@@ -1,0 +1,73 @@
+"""A step as a jaxpr: what is trained, its losses and gradients, in each manner."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from symmetry.training.target import FunctionTraining
+from tests.conftest import needs
+from tests.jax.sound import mlp
+
+pytestmark = needs("jax")
+
+
+def begun(training, **options):
+    return FunctionTraining("training", training).begin(**options)
+
+
+def with_dropout():
+    import jax
+
+    def act(x):
+        kept = jax.random.bernoulli(jax.random.key(0), 0.5, x.shape)
+        return jax.numpy.where(kept, jax.nn.relu(x) / 0.5, 0)
+
+    return mlp(act=act)
+
+
+def test_what_is_differentiated_is_trained_and_what_follows_it_is_named_so():
+    run = begun(mlp)
+    assert run.trained == {f"model.{layer}.{name}" for layer in range(3) for name in "wb"}
+    assert {*run.state()} - run.trained == {f"1.{layer}.{n}" for layer in range(3) for n in "wb"}
+
+
+def test_a_run_in_float64_takes_the_same_steps_with_more_digits():
+    written, promoted = begun(mlp), begun(mlp, dtype="float64")
+    for run in (written, promoted):
+        run.step()
+    one, other = written.state(), promoted.state()
+    assert {array.dtype for array in other.values()} == {np.dtype("float64")}
+    assert all(np.allclose(one[name], other[name], rtol=1e-4, atol=1e-6) for name in one)
+    assert abs(written.loss - promoted.loss) < 1e-5
+
+
+def test_noise_is_left_out_by_its_mean():
+    quiet = begun(with_dropout, noise=False)
+    ((name, place),) = quiet.random
+    assert (name, place.rpartition(":")[0]) == ("bernoulli", "tests/jax/jaxprs/test_step.py")
+    without = begun(lambda: mlp(act=lambda x: x * (x > 0)), noise=False)
+    for run in (quiet, without):
+        run.step()
+    assert abs(quiet.loss - without.loss) < 1e-5
+
+
+def test_a_step_that_needs_its_plain_number_is_traced_once_for_each():
+    import jax
+
+    batches = np.random.default_rng(0).standard_normal((3, 4, 8)).astype(np.float32)
+
+    def training():
+        def loss(w, x):
+            return ((x @ w) ** 2).mean()
+
+        def step(w, i):
+            return w - 0.1 * jax.grad(loss)(w, batches[i])
+
+        return np.ones((8, 2), np.float32), step
+
+    run = begun(training)
+    w = run.state()["model.state"]
+    for i in range(2):
+        run.step()
+        w = w - 0.1 * (batches[i].T @ (batches[i] @ w)) / 4
+        assert np.allclose(run.state()["model.state"], w, rtol=1e-4)

@@ -1,0 +1,31 @@
+"""The gradients that a step shows: as they were computed, and added up."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from symmetry.training.capabilities.differentiating import Differentiating
+from symmetry.training.target import FunctionTraining
+from tests.conftest import needs
+
+pytestmark = needs("jax")
+
+
+def test_gradients_of_single_samples_and_of_two_calls_are_added_up():
+    import jax
+    import jax.numpy as jnp
+
+    x = np.arange(6, dtype=np.float32).reshape(3, 2)
+
+    def training():
+        def step(w, i):
+            each = jax.vmap(jax.grad(lambda w, x: (w * x).sum()), in_axes=(None, 0))(w, x)
+            more = jax.grad(lambda w: (w**2).sum())(w)
+            return w - 0.1 * (each.mean(0) + more)
+
+        return jnp.ones(2), step
+
+    run = FunctionTraining("training", training).begin()
+    run.step()
+    gradients = run.capability(Differentiating).gradients()
+    assert np.allclose(gradients["model.state"], x.sum(0) + 2)
