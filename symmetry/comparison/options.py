@@ -35,6 +35,10 @@ class Options(SharedOptions):
         default=False,
         metadata=about("Start each training from its own parameters, not from the ones of FIRST."),
     )
+    whole: bool = field(
+        default=False,
+        metadata=about("Compare whole, shortened epochs as well, with their evaluations."),
+    )
     pictured: bool = False  # whether inner ratios are wanted of those that are the same, too
     progress: Progress = field(default_factory=Progress)
     dtypes: tuple[str, ...] = field(init=False)
@@ -95,5 +99,6 @@ class Keywords(TypedDict, total=False):
     seed: int
     rename: Patterns
     own_start: bool
+    whole: bool
     examples: int
     cases: Sequence[Case] | None

@@ -12,7 +12,8 @@ class First:
     Attributes
     ----------
     phase
-        ``"data"``, ``"forward"``, ``"loss"``, ``"backward"``, ``"gradient"`` or ``"update"``.
+        ``"data"``, ``"forward"``, ``"loss"``, ``"backward"``, ``"gradient"`` or ``"update"``; over
+        whole epochs also ``"start"`` or ``"loop"``: other parameters, or another order of events.
     module
         The path of the module; empty for the model itself, None where no module is meant.
     file, line
@@ -21,6 +22,8 @@ class First:
         The step, from 1.
     text
         All of it in words.
+    reference_file, reference_line
+        Over whole epochs: the line of the reference that corresponds.
     """
 
     phase: str
@@ -29,6 +32,44 @@ class First:
     line: int | None
     step: int
     text: str
+    reference_file: str | None = None
+    reference_line: int | None = None
+
+
+@dataclass(frozen=True)
+class Whole:
+    """The result of a comparison over whole, shortened epochs.
+
+    Attributes
+    ----------
+    same
+        Whether they are the same; None if that could not be judged.
+    first
+        Where they first differ.
+    updates, evaluated
+        How many updates, and how many batches that only evaluate, came before that.
+    numbers
+        How many outputs, losses and parameters were judged.
+    ratio, threshold
+        The largest deviation by response; the largest that rounding explains.
+    ended
+        Why the reference's run ended.
+    note
+        Why nothing was judged.
+    left_out
+        The first losses or outputs that only one of them computes: they are not compared.
+    """
+
+    same: bool | None
+    first: First | None = None
+    updates: int = 0
+    evaluated: int = 0
+    numbers: int = 0
+    ratio: float | None = None
+    threshold: float = 0.0
+    ended: str = ""
+    note: str = ""
+    left_out: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,7 +124,7 @@ class Other:
     """The result of the comparison of one training with the reference.
 
     ``same``: nothing deviates by more than rounding explains; None where nothing could be judged.
-    ``error``: why it does not run.
+    ``error``: why it does not run. ``whole``: what whole epochs showed, if they were asked for.
     """
 
     name: str
@@ -96,6 +137,7 @@ class Other:
     error: str = ""
     ratios: tuple[Ratio, ...] = ()  # of what was watched, in the order in which it happened
     watched: str = ""  # the dtype in which it was
+    whole: Whole | None = None
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,12 @@ import difflib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 from symmetry.base.errors import SymmetryError, TrainingError
+from symmetry.comparison.epochs.whole import WholeSide, compare_whole
 from symmetry.comparison.options import Options
 from symmetry.comparison.outcome import Compared, First, Other, Ratio, Result
 from symmetry.comparison.place import place
@@ -45,6 +47,11 @@ class Reference:
     def __init__(self, compares: Compares, options: Options) -> None:
         self.name, self.compares, self._options = compares.name, compares, options
         self._sides: dict[tuple[Asked, int], Here] = {}
+
+    @cached_property
+    def whole(self) -> WholeSide:
+        """Its runs over whole epochs."""
+        return _whole_side(self.compares, self._options)
 
     def side(self, asked: Asked, given: State | None = None) -> Side:
         """Return it from its own start, or from the one of a recorded run.
@@ -149,10 +156,24 @@ class _Pair:
             self._look(judged[-1].dtype, self._steps)
         if differ and not any(r.dtype == "float64" for r, _ in differ):
             self._tell_precision(results)
-        return Other(
+        found = Other(
             *(name, not differ if judged else None, first, tuple(results), *self._only),
             *(tuple(self._notes), "", self._ratios, self._watched),
         )
+        return self._over_whole_epochs(found) if self._options.whole and found.same else found
+
+    def _over_whole_epochs(self, found: Other) -> Other:
+        """Return the outcome for trainings whose first steps are the same."""
+        mine, theirs = self._reference.whole, _whole_side(self._other, self._options)
+        try:
+            mine.run()
+        except TrainingError as error:
+            raise SymmetryError(f"the reference does not run: {error}") from error
+        try:
+            whole = compare_whole(mine, theirs)
+        except TrainingError as error:
+            return replace(found, same=False, error=str(error))
+        return replace(found, same=whole.same, first=whole.first, whole=whole)
 
     def _result(self, dtype: str) -> tuple[Result, Draws]:
         """Judge in one precision; return what random operations gave.
@@ -297,6 +318,12 @@ class _Pair:
 
 class _ReferenceError(Exception):
     """The reference does not run."""
+
+
+def _whole_side(compares: Compares, options: Options) -> WholeSide:
+    if isinstance(compares, RecordingFile):
+        raise SymmetryError(f"{compares.name} is a recorded run: it has no epochs to compare")
+    return WholeSide(compares, options.seed, lambda: options.tell(compares.name, "whole epochs"))
 
 
 def _draw(reference: Side, other: Side) -> bool:

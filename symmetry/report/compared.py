@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from symmetry.base.records import dump
 from symmetry.base.user_code import spell
-from symmetry.comparison.outcome import Compared, Other, Result
+from symmetry.comparison.outcome import Compared, First, Other, Result, Whole
 from symmetry.units.words import count
 
 _NAMED = 3  # of the arrays that only one side has; the others are counted
 _INDENT = 9
-_OF_RESULTS = ("dtype", "step", "array", "ratio", "threshold", "note")  # in JSON
+_OF_RESULTS = ("dtype", "step", "array", "ratio", "threshold", "steps", "note")  # in JSON
 
 
 def lines(compared: Compared) -> Iterator[str]:
@@ -24,6 +24,16 @@ def lines(compared: Compared) -> Iterator[str]:
             yield f"  {label:{_INDENT}}{text}"
 
 
+def _answer(first: First | None) -> str:
+    """Return the lines of the first difference, with which the headline begins."""
+    if first is None or first.file is None or first.line is None:
+        return ""
+    there = ""
+    if first.reference_file is not None and first.reference_line is not None:
+        there = f" ({spell(first.reference_file, first.reference_line)} of the reference)"
+    return f"{spell(first.file, first.line)}{there}: "
+
+
 def headline(reference: str, other: Other) -> str:
     """Say in one line whether it is the same training."""
     if other.error:
@@ -32,17 +42,22 @@ def headline(reference: str, other: Other) -> str:
         return f"{other.name} could not be compared with {reference}"
     if other.same:
         return f"{other.name} is the same training as {reference}, up to rounding"
-    return f"{other.name} is another training than {reference}"
+    return f"{_answer(other.first)}{other.name} is another training than {reference}"
 
 
 def facts(reference: str, other: Other) -> Iterator[tuple[str, str]]:
     """Yield what there is to say of one of the others, each with a label."""
     if other.first is not None:
-        file, line = other.first.file, other.first.line
-        where = f" ({spell(file, line)})" if file and line else ""
-        yield "first", f"{other.first.text}{where}"
+        yield "first", other.first.text
     for result in other.results:
         yield result.dtype, in_words(result)
+    if other.whole is not None:
+        yield "epochs", whole_in_words(other.whole)
+        if other.whole.left_out:
+            yield "left out", other.whole.left_out
+    elif other.same and (steps := _steps(other)):
+        later = "later steps, schedules and evaluations were not (--steps, --whole)"
+        yield "looked", f"{count(steps, 'step')} compared; {later}"
     for name, only in ((reference, other.only_in_reference), (other.name, other.only_in_other)):
         if only:
             more = len(only) - _NAMED
@@ -50,6 +65,23 @@ def facts(reference: str, other: Other) -> Iterator[tuple[str, str]]:
             yield "only in", f"{name}: {', '.join(only[:_NAMED])}{rest}"
     for note in other.notes:
         yield "note", note
+
+
+def _steps(other: Other) -> int:
+    """Return how many steps of trainings were judged; 0 for two-layer steps."""
+    return max((r.steps for r in other.results if not r.cases), default=0)
+
+
+def whole_in_words(whole: Whole) -> str:
+    """Return how far whole epochs are the same."""
+    batches = count(whole.evaluated, "evaluated batch", "evaluated batches")
+    seen = f"{count(whole.updates, 'update')} and {batches}"
+    if whole.same is False:
+        return f"the same over {seen} before that"
+    if whole.ratio is None or whole.same is None:
+        return f"cannot judge: {whole.note}"
+    judged = f"at most {whole.ratio:.2g} responses (limit {whole.threshold:g})"
+    return f"{judged} in {count(whole.numbers, 'number')} over {seen}; ended: {whole.ended}"
 
 
 def in_words(result: Result) -> str:
@@ -75,6 +107,7 @@ def to_json(compared: Compared) -> str:
             "name": other.name,
             "same": other.same,
             "first": other.first and vars(other.first),
+            "whole": other.whole and {k: v for k, v in vars(other.whole).items() if k != "first"},
             "results": [
                 {**{key: getattr(r, key) for key in _OF_RESULTS}, "case": r.case or None}
                 for r in other.results
@@ -98,4 +131,5 @@ def exit_code(others: Iterable[Other]) -> int:
 def unjudged(others: Sequence[Other]) -> str:
     """Say why one could not be compared."""
     other = next(other for other in others if other.same is None)
-    return f"{other.name}: {'; '.join(r.note for r in other.results)}"
+    notes = [other.whole.note] if other.whole is not None else [r.note for r in other.results]
+    return f"{other.name}: {'; '.join(notes)}"

@@ -114,6 +114,8 @@ class StepTarget(Step):
 
     def comparison(self, others: Sequence[StepTarget], options: comparison.Options) -> Compared:
         """Compare other two-layer steps with this one."""
+        if options.whole:
+            raise SymmetryError(f"{self.name} is a two-layer step: it has no epochs to compare")
         return compare_steps(self, others, options)
 
     def close(self) -> None:

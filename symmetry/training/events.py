@@ -68,6 +68,26 @@ class Called(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Measured(Event):
+    """Numbers were computed that can be compared with those of another run.
+
+    Attributes
+    ----------
+    phase
+        ``"forward"``: a model returned them; ``"loss"``: a loss function of PyTorch did;
+        ``"update"``: the parameters of an optimiser after its step.
+    name
+        The class of the model or optimiser, or the function.
+    values
+        The value of a single number; the sum and the norm of each larger tensor.
+    """
+
+    phase: str
+    name: str
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Backward(Event):
     """A loss was differentiated."""
 
@@ -308,6 +328,12 @@ class Epochs:
         Whether the script reached its end.
     shortened, unshortened
         In words, the loaders whose epochs were cut, and those that were not, with the reason.
+    refused
+        What the script raised when its epochs were shortened; then this is a run as it is written.
+    start
+        The name and a digest of each parameter when the first model was called.
+    is_limited
+        Whether it ended because it took too long.
     seconds
         CPU seconds that it took.
     """
@@ -322,6 +348,9 @@ class Epochs:
     is_whole: bool
     shortened: tuple[str, ...] = ()
     unshortened: tuple[str, ...] = ()
+    refused: str = ""
+    start: tuple[tuple[str, str], ...] = ()
+    is_limited: bool = False
     seconds: float = field(default=0.0, compare=False)
 
     def of(self, *kinds: type[Event]) -> tuple[Event, ...]:

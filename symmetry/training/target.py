@@ -88,8 +88,11 @@ class Training(ABC):
         """
 
     @abstractmethod
-    def epochs(self, seed: int = 0) -> Epochs | None:
+    def epochs(self, seed: int = 0, draw: int | None = None) -> Epochs | None:
         """Run whole epochs, once; None if the training says nothing of epochs.
+
+        With a ``draw``, which is a number, they begin from parameters that are moved by about one
+        ulp.
 
         Raises
         ------
@@ -170,7 +173,7 @@ class FunctionTraining(Training):
             cache=self.cache,
         )
 
-    def epochs(self, seed: int = 0) -> None:
+    def epochs(self, seed: int = 0, draw: int | None = None) -> None:
         """Return None: a function has steps alone."""
 
     def close(self) -> None:

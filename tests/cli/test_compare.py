@@ -28,8 +28,10 @@ def test_the_same_and_another(tmp_path):
     lines = done.out.splitlines()
     assert lines[0] == f"{HERE}sdpa is the same training as {HERE}training, up to rounding"
     assert lines[1].startswith("  float64  at most ")
-    assert lines[3] == f"{HERE}other_eps is another training than {HERE}training"
-    assert lines[4].startswith("  first    the update of step 1: ")
+    assert lines[2].startswith("  looked   2 steps compared; ")
+    assert lines[4].endswith(f": {HERE}other_eps is another training than {HERE}training")
+    assert lines[4].startswith("tests/comparison/trainings.py:")
+    assert lines[5].startswith("  first    the update of step 1: ")
     assert not done.err
     found = json.loads((tmp_path / "found.json").read_text())
     assert [other["same"] for other in found["others"]] == [True, False]
@@ -82,6 +84,45 @@ def test_a_file_that_is_no_recorded_run(tmp_path, data, phrase):
     assert_one_line(symmetry("compare", "missing.safetensors", "numpy", cwd=tmp_path), phrase)
 
 
+def test_whole_epochs(tmp_path):
+    text = (
+        "import torch\n"
+        "model = torch.nn.Linear(4, 3)\n"
+        "optimizer = torch.optim.SGD(model.parameters(), 0.1)\n"
+        "scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 3)\n"
+        "for _ in range(6):\n"
+        "    optimizer.zero_grad()\n"
+        "    model(torch.randn(8, 4)).square().mean().backward()\n"
+        "    optimizer.step()\n"
+        "    scheduler.step()\n"
+    )
+    (tmp_path / "a.py").write_text(text)
+    (tmp_path / "b.py").write_text(text.replace("optimizer, 3", "optimizer, 4"))
+    asked = "compare", "a.py", "b.py", "--dtype", "float32", "--whole"
+    done = symmetry(*asked, "--json", "found.json", cwd=tmp_path)
+    assert done.status == 1, done.err
+    first, second, *_, last = done.out.splitlines()
+    assert first == "b.py:8 (a.py:8 of the reference): b.py is another training than a.py"
+    assert second == "  first    the learning rate of update 4 is 0.1, not 0.01"
+    assert last == "  epochs   the same over 3 updates and 0 evaluated batches before that"
+    (other,) = json.loads((tmp_path / "found.json").read_text())["others"]
+    assert (other["first"]["phase"], other["whole"]["updates"]) == ("update", 3)
+
+
+@pytest.mark.parametrize(
+    ("names", "phrase"),
+    [
+        (("training", "training"), "training has no epochs to compare: --whole is for scripts"),
+        (("step", "step"), "step is a two-layer step: it has no epochs to compare"),
+    ],
+)
+def test_what_has_no_epochs(names, phrase):
+    room = {"step": "tests.steps.compared:"}
+    targets = (room.get(name, HERE) + name for name in names)
+    done = symmetry("compare", *targets, "--whole", "--dtype", "float32", cwd=ROOT)
+    assert_one_line(done, phrase)
+
+
 def test_two_layer_steps(tmp_path):
     steps = [f"tests.steps.compared:{name}" for name in ("step", "in_another_order", "tanh")]
     asked = "compare", *steps, "--examples", 10, "--dtype", "float64", "--output", tmp_path
@@ -89,6 +130,7 @@ def test_two_layer_steps(tmp_path):
     assert done.status == 1, done.err
     assert f"{steps[1]} is the same training as {steps[0]}, up to rounding" in done.out
     assert "  first    the forward of step 1: the bias row of w2 moves otherwise" in done.out
+    assert "looked" not in done.out
     assert "after step 1 of the case {" in done.out
     assert f"## `{steps[2]}`" in (tmp_path / "comparison.md").read_text()
 

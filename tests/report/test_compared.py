@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from symmetry.comparison.outcome import Compared, First, Other, Result
+from symmetry.comparison.outcome import Compared, First, Other, Result, Whole
 from symmetry.report.compared import exit_code, headline, in_words, lines, to_json, unjudged
 
 SAME = Result("float32", 2, "model.w", 0.5, 30.0, arrays=3, steps=2)
@@ -52,8 +52,8 @@ def test_a_paragraph_for_each_of_the_others():
     other = Other("b", False, FIRST, (SAME, DIFFERS), names, (), ("a note",))
     text = [*lines(Compared("a", (other, Other("c", True))))]
     assert text == [
-        "b is another training than a",
-        "  first    the loss of step 1 differs (train.py:7)",
+        "train.py:7: b is another training than a",
+        "  first    the loss of step 1 differs",
         f"  float32  {in_words(SAME)}",
         f"  float64  {in_words(DIFFERS)}",
         "  only in  a: model.p, model.q, model.r and 2 more",
@@ -61,6 +61,51 @@ def test_a_paragraph_for_each_of_the_others():
         "",
         "c is the same training as a, up to rounding",
     ]
+
+
+WHOLE = Whole(
+    same=True, updates=9, evaluated=1, numbers=80, ratio=0.5, threshold=30.0, ended="the end"
+)
+
+
+def test_the_headline_begins_with_the_line_in_each_script():
+    first = replace(FIRST, reference_file="a.py", reference_line=5)
+    text = headline("a.py", Other("train.py", False, first))
+    assert text == "train.py:7 (a.py:5 of the reference): train.py is another training than a.py"
+
+
+@pytest.mark.parametrize(
+    ("other", "text"),
+    [
+        (
+            Other("b", True, results=(SAME,)),
+            "2 steps compared; later steps, schedules and evaluations were not (--steps, --whole)",
+        ),
+        (
+            Other("b", True, results=(SAME,), whole=WHOLE),
+            "in 80 numbers over 9 updates and 1 evaluated batch; ended: the end",
+        ),
+        (
+            Other("b", False, FIRST, (SAME,), whole=replace(WHOLE, same=False)),
+            "  epochs   the same over 9 updates and 1 evaluated batch before that",
+        ),
+        (
+            Other("b", None, whole=replace(WHOLE, same=None, ratio=None, note="it is too short")),
+            "  epochs   cannot judge: it is too short",
+        ),
+        (
+            Other("b", True, whole=replace(WHOLE, left_out="mse_loss at b.py:3")),
+            "  left out mse_loss at b.py:3",
+        ),
+    ],
+)
+def test_how_far_it_looked(other, text):
+    assert [*lines(Compared("a", (other,)))][-1].endswith(text)
+
+
+def test_why_whole_epochs_could_not_be_compared():
+    whole = replace(WHOLE, same=None, note="it is too short")
+    assert unjudged([Other("b", None, results=(SAME,), whole=whole)]) == "b: it is too short"
 
 
 @pytest.mark.parametrize(
@@ -83,3 +128,7 @@ def test_json_has_what_the_lines_say():
     assert other["first"]["phase"] == "loss"
     assert other["results"][0]["ratio"] == "inf"
     assert other["results"][0]["case"] is None
+    assert other["whole"] is None
+    found = json.loads(to_json(Compared("a", (Other("b", False, FIRST, whole=WHOLE),))))
+    whole = found["others"][0]["whole"]
+    assert (whole["updates"], whole["evaluated"], whole["ratio"]) == (9, 1, 0.5)

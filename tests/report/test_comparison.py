@@ -34,7 +34,8 @@ def test_what_is_written():
     assert (limit, dtype, figure.name) == ("1000", "float64", "comparison-2.png")
     text = report.texts[MARKDOWN]
     assert "a is the same training as ref, up to rounding." in text
-    assert "- first: the backward of step 1 in fc (train.py:7)" in text
+    assert "train.py:7: b is another training than ref." in text
+    assert "- first: the backward of step 1 in fc\n" in text
     assert text.count("![Ratios by module](") == 1
     assert render_compared(Compared("ref", (SAME, ANOTHER)), "symmetry compare ref a b") == report
     assert figure.png() == figure.png()

@@ -40,7 +40,7 @@ class Script:
         self._alive: weakref.WeakSet[Execution] = weakref.WeakSet()
         self._mirrors = MirrorPool(*source.homes)
         self._begun = 0
-        self._epochs: dict[int, Epochs] = {}
+        self._epochs: dict[tuple[int, int | None], Epochs] = {}
 
     def prepare(self) -> None:
         """Run the first step once, to learn whether the script updates without an optimiser.
@@ -87,8 +87,8 @@ class Script:
         weakref.finalize(step, self._unused.append, execution).atexit = False
         return execution.model, step
 
-    def epochs(self, seed: int = 0) -> Epochs:
-        """Run it over whole epochs, once for each seed.
+    def epochs(self, seed: int = 0, draw: int | None = None) -> Epochs:
+        """Run it over whole epochs, once for each seed and draw.
 
         Raises
         ------
@@ -97,11 +97,11 @@ class Script:
         """
         from symmetry.torch.script.epochs.whole import run_epochs
 
-        if seed not in self._epochs:
+        if (seed, draw) not in self._epochs:
             while self._unused:
                 self._unused.pop().close()
-            self._epochs[seed] = run_epochs(self._source, self._mirrors, seed)
-        return self._epochs[seed]
+            self._epochs[seed, draw] = run_epochs(self._source, self._mirrors, seed, draw)
+        return self._epochs[seed, draw]
 
     def close(self) -> None:
         """End all runs.

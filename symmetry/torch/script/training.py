@@ -58,9 +58,9 @@ class ScriptTraining(Training):
         make = partial(self.script, order)
         return begin(self.name, make, dtype=dtype, seed=seed, noise=noise, order=order)
 
-    def epochs(self, seed: int = 0) -> Epochs | None:
+    def epochs(self, seed: int = 0, draw: int | None = None) -> Epochs | None:
         """Run the script over whole epochs, once."""
-        return self.script.epochs(seed)
+        return self.script.epochs(seed, draw)
 
     def close(self) -> None:
         """End all its runs: nothing that they have written is left."""

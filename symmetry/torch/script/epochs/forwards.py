@@ -14,9 +14,10 @@ from torch import nn
 
 from symmetry.base.user_code import is_user_code
 from symmetry.observe.place import asked_at
+from symmetry.torch.script.epochs.batches.loaders import Loaders
 from symmetry.torch.script.epochs.drift import Drift
-from symmetry.torch.script.epochs.loaders import Loaders
 from symmetry.torch.script.epochs.log import Log, Numbers, Patch, shapes_of
+from symmetry.torch.script.epochs.measuring import Measuring
 from symmetry.training.events import Called, Model, Switched
 
 _call, _call_impl = nn.Module.__call__, nn.Module._call_impl
@@ -31,12 +32,24 @@ class Forwards:
         Where events go.
     loaders
         Whose batches they are called with.
+    measuring
+        Measures what they return.
     held
         Returns the ids of the parameters that optimisers hold.
+    begin
+        Called before the first call.
     """
 
-    def __init__(self, log: Log, loaders: Loaders, held: Callable[[], set[int]]) -> None:
-        self._log, self._loaders, self._held = log, loaders, held
+    def __init__(
+        self,
+        log: Log,
+        loaders: Loaders,
+        measuring: Measuring,
+        held: Callable[[], set[int]],
+        begin: Callable[[], None],
+    ) -> None:
+        self._log, self._loaders, self._measuring, self._held = log, loaders, measuring, held
+        self._begin, self._begun = begin, False
         self._models, self._drift = Numbers(), Drift()
         self._inside = self._switching = False
         self._thread = threading.get_ident()
@@ -55,10 +68,12 @@ class Forwards:
             self._inside = True
             nn.Module.__call__ = _call  # what torch.compile looks for
             try:
-                return _call(module, *args, **kwargs)
+                found = _call(module, *args, **kwargs)
             finally:
                 self._inside = False
                 nn.Module.__call__ = seen_call
+            self._measuring.see("forward", type(module).__name__, found)
+            return found
 
         return seen_call
 
@@ -71,6 +86,9 @@ class Forwards:
         return next(module.parameters(), None) is not None
 
     def _see(self, module: nn.Module, args: Any, kwargs: Any) -> None:
+        if not self._begun:
+            self._begun = True
+            self._begin()
         at = asked_at()
         batch, loader = self._loaders.batch_of((args, kwargs))
         dropouts, statistics = reacting(module)

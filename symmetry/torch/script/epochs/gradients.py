@@ -19,6 +19,7 @@ from symmetry.base.user_code import kind_of
 from symmetry.observe.place import asked_at
 from symmetry.torch.objects import held_by
 from symmetry.torch.script.epochs.log import Log, Numbers, Patch, states
+from symmetry.torch.script.epochs.measuring import Measuring
 from symmetry.training.events import (
     Backward,
     Cleared,
@@ -40,10 +41,12 @@ class Gradients:
     ----------
     log
         Where events go.
+    measuring
+        Measures the losses.
     """
 
-    def __init__(self, log: Log) -> None:
-        self._log, self._optimizers = log, Numbers()
+    def __init__(self, log: Log, measuring: Measuring) -> None:
+        self._log, self._measuring, self._optimizers = log, measuring, Numbers()
         self._stepped: dict[int, bool] = {}  # optimisers by number: whether they keep a state
         # By parameter: the backwards and clips whose numbers are in its gradient now.
         self._within: dict[int, set[int]] = {}
@@ -167,6 +170,7 @@ class Gradients:
                 beside=beside,
                 operation=names[0] if names else "",
             )
+            self._measuring.see("loss", "backward", roots)
 
         return seen_backward
 

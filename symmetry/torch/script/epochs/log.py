@@ -44,12 +44,14 @@ class Log:
         How many there were.
     ended
         Why the run ended, or an empty string.
+    is_limited
+        Whether that is because it took too long.
     """
 
     def __init__(self, suspend: Callable[[], None], seconds: float) -> None:
         self.events: list[Event] = []
         self.updates = self.backwards = 0
-        self.ended = ""
+        self.ended, self.is_limited = "", False
         self.suspend, self._seconds = suspend, seconds
         self._began, self._thread = time.process_time(), threading.get_ident()
 
@@ -66,6 +68,7 @@ class Log:
         if self.updates >= UPDATES:
             self._end(f"after {UPDATES} updates")
         elif self.seconds > self._seconds:
+            self.is_limited = True
             self._end(f"after {self._seconds:.0f} CPU seconds")
 
     def _end(self, why: str) -> None:

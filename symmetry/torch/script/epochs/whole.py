@@ -7,6 +7,7 @@ import gc
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
@@ -22,14 +23,16 @@ from symmetry.base.calls import calling, running
 from symmetry.base.errors import TrainingError
 from symmetry.base.raised import silenced
 from symmetry.observe.place import Place
+from symmetry.torch.script.epochs.batches.loaders import BATCHES, Loaders
+from symmetry.torch.script.epochs.batches.seeding import Seeding
 from symmetry.torch.script.epochs.following import Following
 from symmetry.torch.script.epochs.forwards import Forwards
 from symmetry.torch.script.epochs.gradients import Gradients, gradient_property
-from symmetry.torch.script.epochs.loaders import BATCHES, Loaders
 from symmetry.torch.script.epochs.log import Log, Patch
+from symmetry.torch.script.epochs.measuring import Measuring
 from symmetry.torch.script.epochs.misspelling import Misspelling
 from symmetry.torch.script.epochs.restoring import Restoring
-from symmetry.torch.script.epochs.seeding import Seeding
+from symmetry.torch.script.epochs.start import Start
 from symmetry.torch.script.mirror_pool import MirrorPool
 from symmetry.torch.script.sandbox import Sandbox
 from symmetry.torch.script.source import Source
@@ -40,25 +43,28 @@ _SECONDS, _SETUPS = 30.0, 4.0  # CPU seconds that it may take; or so many setups
 _ROUNDS = 3  # returns from evaluation to training; then an iterator gives one batch
 
 
-def run_epochs(source: Source, mirrors: MirrorPool, seed: int = 0) -> Epochs:
+def run_epochs(
+    source: Source, mirrors: MirrorPool, seed: int = 0, draw: int | None = None
+) -> Epochs:
     """Run a script over whole epochs; return what it did.
 
-    If it raises because its loaders ended early, it runs once more with loaders as they are.
+    If it raises because its loaders ended early, it runs once more with loaders as they are. With a
+    ``draw`` it begins from parameters close by.
 
     Raises
     ------
     TrainingError
         If it raises before its first update.
     """
-    shortened = _WholeRun(source, mirrors, BATCHES)
-    found = shortened.go(seed)
+    shortened = _WholeRun(source, mirrors, BATCHES, seed, draw)
+    found = shortened.go()
     if shortened.error is None:
         return found
     if shortened.cuts:
-        again = _WholeRun(source, mirrors, None)
-        as_written = again.go(seed)
+        again = _WholeRun(source, mirrors, None, seed, draw)
+        as_written = again.go()
         if again.error is None:
-            return as_written
+            return replace(as_written, refused=str(shortened.error))
     if not found.of(Updated):
         raise shortened.error
     return found
@@ -73,6 +79,8 @@ class _WholeRun:
         See ``Sandbox``.
     batches
         How many each iterator of a loader gives; None if no epoch is shortened.
+    seed, draw
+        The seed of all random numbers; see ``run_epochs``.
 
     Attributes
     ----------
@@ -80,15 +88,26 @@ class _WholeRun:
         What the script raised.
     """
 
-    def __init__(self, source: Source, mirrors: MirrorPool, batches: int | None) -> None:
-        self._name = source.name
+    def __init__(
+        self,
+        source: Source,
+        mirrors: MirrorPool,
+        batches: int | None,
+        seed: int,
+        draw: int | None,
+    ) -> None:
+        self._name, self._seed = source.name, seed
         self._sandbox = Sandbox(source, mirrors, self._watching)
         self.error: TrainingError | None = None
         log = Log(self._sandbox.coroutine.suspend, max(_SECONDS, _SETUPS * running.setup))
         self._log = log
-        self._loaders, self._gradients = Loaders(log, batches), Gradients(log)
+        self._measuring = Measuring(log)
+        self._loaders, self._gradients = Loaders(log, batches), Gradients(log, self._measuring)
         self._loaders.rounds_are_over = lambda: rounds(log.events) >= _ROUNDS
-        self._forwards = Forwards(log, self._loaders, lambda: self._gradients.held)
+        self._start = Start(self._roots, seed, draw)
+        self._forwards = Forwards(
+            log, self._loaders, self._measuring, lambda: self._gradients.held, self._start.see
+        )
         self._restoring = Restoring(log, lambda: self._gradients.parameters)
         self._misspelling, self._following = Misspelling(log), Following()
         self._seeding = Seeding(log)
@@ -99,11 +118,11 @@ class _WholeRun:
         """How many iterators of loaders were ended early."""
         return self._loaders.cuts
 
-    def go(self, seed: int) -> Epochs:
-        """Run the script from its start under a seed of all random numbers."""
+    def go(self) -> Epochs:
+        """Run the script from its start."""
         try:
             with generators.kept(generators.shared()), silenced():
-                generators.seed_all(seed)
+                generators.seed_all(self._seed)
                 with calling("epochs", self._name):
                     self._resume()
             with generators.kept(generators.shared()):
@@ -138,6 +157,8 @@ class _WholeRun:
             is_whole=not ended,
             shortened=shortened,
             unshortened=unshortened,
+            start=self._start.digests,
+            is_limited=log.is_limited,
             seconds=seconds,
         )
 
@@ -151,6 +172,7 @@ class _WholeRun:
             self._loaders,
             self._gradients,
             self._forwards,
+            self._measuring,
             self._restoring,
             self._seeding,
             self._misspelling,
@@ -180,6 +202,7 @@ class _WholeRun:
     def _ends(self, optimizer: Any, *_: Any) -> None:
         if not self._log.ended:
             self._gradients.updated(optimizer)
+            self._measuring.see_parameters(optimizer)
 
     def _noting(self, method: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(method)

@@ -22,7 +22,7 @@ from torch.utils.data.distributed import DistributedSampler
 
 from symmetry.base import generators
 from symmetry.observe.place import Place, asked_at
-from symmetry.torch.script.epochs.emulation import emulated
+from symmetry.torch.script.epochs.batches.emulation import emulated
 from symmetry.torch.script.epochs.log import (
     Log,
     Numbers,

@@ -1,0 +1,1 @@
+"""Comparing what scripts do over whole, shortened epochs: events, losses, evaluations."""

@@ -1,0 +1,1 @@
+"""The loaders of a script, their workers, and seeds."""
