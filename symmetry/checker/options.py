@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from os import PathLike
 from typing import TYPE_CHECKING, TypedDict
 
 from symmetry.checker.declaration import Patterns, about, settle
@@ -81,6 +82,13 @@ class Options(SharedOptions):
             flag="--expect-failure",
         ),
     )
+    baseline: str | PathLike[str] | None = field(
+        default=None,
+        metadata=about(
+            "Accept the failures in FILE: a line of JSON each, with target, invariant and reason.",
+            "FILE",
+        ),
+    )
     min_samples: int = field(
         default=1,
         metadata=about("Smallest number of samples in a case; BatchNorm needs 2.", "N", least=1),
@@ -120,6 +128,7 @@ class Keywords(TypedDict, total=False):
     dtype: Patterns
     exact: bool
     expected_failures: Mapping[str, str]
+    baseline: str | PathLike[str] | None
     min_samples: int
     cases: Sequence[Case] | None
     steps: int

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 from symmetry.base.errors import SymmetryError
+from symmetry.checker.accepted import read_accepted, reasons_for
 from symmetry.checker.options import Options
 from symmetry.checker.threads import in_words
 from symmetry.law.case import Case
@@ -64,6 +66,9 @@ def make_plan(target: Target, options: Options) -> Plan:
     SymmetryError
         If an option makes no sense for it.
     """
+    if options.baseline is not None:
+        known = reasons_for(read_accepted(Path(options.baseline)), target.name)
+        options = replace(options, expected_failures=known | dict(options.expected_failures))
     plan = target.plan(options)
     names = [invariant.name for invariant in target.invariants]
     for name, reason in options.expected_failures.items():

@@ -11,6 +11,7 @@ import click
 
 from symmetry.base import ranks
 from symmetry.base.errors import OK, SymmetryError
+from symmetry.checker.accepted import read_accepted, reasons_for
 from symmetry.checker.options import Keywords, Options
 from symmetry.cli.isolation.parent import Isolated
 from symmetry.cli.options import (
@@ -26,6 +27,7 @@ from symmetry.cli.screen import current, say, terminal
 
 if TYPE_CHECKING:
     from symmetry.api import Report
+    from symmetry.cli.baseline import BaselineFile
     from symmetry.cli.isolation.account import Account, Ending
     from symmetry.cli.outcome import Output
     from symmetry.explanation.explained import Explained
@@ -42,7 +44,9 @@ class _Check(Isolated):
 
     def ended(self, params: Mapping[str, Any], account: Account, end: Ending) -> int:
         """Report the verdicts so far, the one on what was running, and what was not run."""
-        whole = account.ended(end, params["expected_failures"])
+        known = read_accepted(params["baseline"]) if params["baseline"] else ()
+        expected = reasons_for(known, account.target) | params["expected_failures"]
+        whole = account.ended(end, expected)
         if whole is None:
             return super().ended(params, account, end)
         from symmetry.cli.outcome import Output, conclude
@@ -76,6 +80,10 @@ class _Check(Isolated):
 @click.command("check", cls=_Check, short_help="Check a PyTorch training, or a two-layer step.")
 @click.argument("targets", nargs=-1, metavar="[NAME]...")
 @declared_options(Options, Keywords)
+@flag(
+    "--update-baseline",
+    "Write the failures of this check into the file of --baseline; remove those that are no more.",
+)
 @flag("--verbose", "Print every verdict as it comes, and all that is known of a failure.")
 @click.option(
     "--format",
@@ -119,6 +127,7 @@ class _Check(Isolated):
 def command(
     targets: tuple[str, ...],
     cases: str | None,
+    update_baseline: bool,
     list_: bool,
     about: str | None,
     no_explain: bool,
@@ -145,6 +154,10 @@ def command(
     The first line is the answer. Each problem follows with the line of the code, if it is known,
     and the command that repeats it; then notes: facts that are usually mistakes.
 
+    A project that has known problems begins with `symmetry check ... --baseline FILE
+    --update-baseline` and writes a reason into each line of FILE. With --baseline FILE alone, these
+    do not fail the check any more, others do, and so does an entry that has no failure.
+
     Exit status: 0 nothing is violated, 1 something is, or the target does not work; 2 the command
     could not do its work, nothing was checked, or a limit came first.
     """
@@ -152,10 +165,14 @@ def command(
         return _list(options["only"], options["skip"])
     if about is not None:
         return _about(about)
+    from symmetry.cli.baseline import BaselineFile
     from symmetry.cli.outcome import Output
 
     output = Output(**{name: options.pop(name) for name in _OUTPUT})
     several = {name: options.pop(name) for name in _SEVERAL}
+    baseline = BaselineFile(options["baseline"], update_baseline)
+    if output.line is None:
+        baseline.begin()
     targets = targets or _default()
     names, left_out = _expand(targets)
     apart = (several[name] for name in ("results", "since", "scheduler"))
@@ -166,9 +183,9 @@ def command(
             raise click.UsageError("torchrun is for one target, and these may be several.")
         from symmetry.cli.campaign.several import check_several
 
-        return check_several(names, left_out, output, **several)
+        return check_several(names, left_out, output, baseline, **several)
     asked = Options(**options, cases=None if cases is None else read_cases(cases))
-    return _check_one(names[0], asked, output, explained=not no_explain)
+    return _check_one(names[0], asked, output, baseline, explained=not no_explain)
 
 
 def _default() -> tuple[str, ...]:
@@ -181,13 +198,20 @@ def _default() -> tuple[str, ...]:
     return ("numba",)
 
 
-def _check_one(name: str, options: Options, output: Output, *, explained: bool) -> int:
+def _check_one(
+    name: str, options: Options, output: Output, baseline: BaselineFile, *, explained: bool
+) -> int:
     """Check one target, print the answer and write the files; return the exit status."""
     from symmetry.cli.outcome import conclude
     from symmetry.report.checked import MARKDOWN
+    from symmetry.report.verdicts import record
 
     output.refuse(MARKDOWN)
-    return conclude(*_check(name, options, explained=explained, listing=output.listing), output)
+    report, culprit = _check(name, options, explained=explained, listing=output.listing)
+    code = conclude(report, culprit, output)
+    if output.line is None:
+        baseline.end([record(report)])
+    return code
 
 
 def _check(

@@ -92,7 +92,7 @@ def _declared(field: Field[Any], about: About) -> Decorator:
         name,
         field.name,
         metavar=about.metavar,
-        type=WholeNumber(min=about.least) if is_number else _choice(about),
+        type=WholeNumber(min=about.least) if is_number else _kind(about),
         default=field.default if is_number else None,
         show_default=is_number,
         help=" ".join(filter(None, (about.text, "Repeatable." * more["multiple"], about.typed))),
@@ -100,8 +100,11 @@ def _declared(field: Field[Any], about: About) -> Decorator:
     )
 
 
-def _choice(about: About) -> click.Choice[str] | None:
-    return click.Choice(about.choices) if about.choices else None
+def _kind(about: About) -> Any:
+    """Return the type of an option that is no number; a text if there is none."""
+    if about.choices:
+        return click.Choice(about.choices)
+    return PATH if about.metavar == "FILE" else None
 
 
 def _pair(name: str, about: About, text: str) -> tuple[str, str | int]:

@@ -25,9 +25,13 @@ from symmetry.cli.options import as_typed, typed_options
 from symmetry.cli.screen import current, say
 
 if TYPE_CHECKING:
+    from symmetry.cli.baseline import BaselineFile
     from symmetry.cli.outcome import Output
 
-_OURS = ("jobs", "results", "since", "scheduler", "json", "output", "in_process", "line", "script")
+_OURS = (
+    *("jobs", "results", "since", "scheduler", "json", "output", "in_process", "line"),
+    "update_baseline",
+)
 Line = dict[str, Any]
 
 
@@ -73,6 +77,7 @@ def check_several(
     names: Sequence[str],
     left_out: Sequence[str],
     to: Output,
+    baseline: BaselineFile,
     *,
     since: Path | None,
     **how: Any,
@@ -98,6 +103,7 @@ def check_several(
     if to.output is not None:
         contents |= table.render_models(lines, left_out, as_typed()).contents(to.output)
     to.write(contents)
+    baseline.end(lines)
     if to.text:
         say(table.sum_up(lines))
     return table.worst_code(lines)

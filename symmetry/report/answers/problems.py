@@ -116,7 +116,11 @@ def _problem(checked: Checked, verdicts: Sequence[Verdict], culprit: Culprit | N
         return _error(first, names, repeat, more)
     if first.stale:
         text = f"{first.invariant} was expected to fail ({first.reason}), but it does not"
-        return Problem(text, names, certainty="Remove the expectation.")
+        return Problem(
+            text,
+            names,
+            certainty="Remove the expectation; --update-baseline removes it from a baseline.",
+        )
     known = culprit if first.about.explained else None
     violation = first.violation
     file, line = (first.file, first.line) if known is None else (known.file, known.line)
