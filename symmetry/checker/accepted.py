@@ -17,6 +17,7 @@ from symmetry.base.errors import SymmetryError
 from symmetry.base.names import words_of
 
 _NEW = "not yet explained"  # the reason of a failure that nobody has reviewed
+_SOUND = ("holds", "vacuous", "not applicable")
 
 
 @dataclass(frozen=True, order=True)
@@ -88,20 +89,21 @@ def updated(
     """
     every = {(a.target, a.invariant): a for a in accepted if not _is_gone(a)}
     for record in records:
-        target, verdicts = record["trainer"], dict[str, set[str]]()
-        messages = {}
-        for result in record["results"]:
-            verdicts.setdefault(result["name"], set()).add(result["verdict"])
-            if result["verdict"] == "violated":
-                messages.setdefault(result["name"], result["message"])
-        for invariant, kinds in verdicts.items():
-            key = target, invariant
-            if "violated" in kinds:
-                reason = f"{_NEW}: {messages[invariant]}"
-                every.setdefault(key, Accepted(*key, reason))
-            elif kinds <= {"holds", "vacuous", "not applicable"}:
+        for invariant, results in _by_invariant(record["results"]).items():
+            key = record["trainer"], invariant
+            violated = [each["message"] for each in results if each["verdict"] == "violated"]
+            if violated:
+                every.setdefault(key, Accepted(*key, f"{_NEW}: {violated[0]}"))
+            elif all(each["verdict"] in _SOUND for each in results):
                 every.pop(key, None)
     return tuple(every.values())
+
+
+def _by_invariant(results: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for result in results:
+        groups.setdefault(result["name"], []).append(result)
+    return groups
 
 
 def obsolete(accepted: Iterable[Accepted]) -> tuple[Accepted, ...]:
