@@ -101,7 +101,7 @@ def _declared(field: Field[Any], about: About) -> Decorator:
 
 
 def _kind(about: About) -> Any:
-    """Return the type of an option that is no number; a text if there is none."""
+    """Return the type of an option that is not a number; None for a text."""
     if about.choices:
         return click.Choice(about.choices)
     return PATH if about.metavar == "FILE" else None
