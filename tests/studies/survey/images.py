@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any
 from unittest import mock
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.studies.survey import kept
-from tests.studies.survey.batches import CLASSES, SAMPLES, integers, numbers
+from tests.studies.survey.feeding.drawn import CLASSES, SAMPLES, integers, numbers
 from tests.studies.survey.kept import NotBuiltError
 from tests.studies.survey.language import LARGEST
 from tests.studies.survey.tiny import WIDTHS, words
@@ -31,6 +31,13 @@ _WIDTHS = words(
     "head_hidden_size"
 )
 _SIZES = (64, 32, 224)
+_ALTERNATING = {  # modules whose second block differs from the first: its windows are shifted, say
+    "gcvit",
+    "swin_transformer",
+    "swin_transformer_v2",
+    "swin_transformer_v2_cr",
+    "twins",
+}
 LIBRARY = "timm"
 
 
@@ -41,9 +48,9 @@ def trainings() -> Iterator[tuple[str, Callable[[], Any]]]:
             yield f"timm.{module}", _training(module)
 
 
-def try_all() -> None:
-    """Find the recipe of each module, and keep it."""
-    kept.try_all(LIBRARY, timm.list_modules(), _find_recipe)
+def try_all(names: Sequence[str] = ()) -> None:
+    """Find the recipe of each module, and keep it; with names, of these anew."""
+    kept.try_all(LIBRARY, names or timm.list_modules(), _find_recipe, bool(names))
 
 
 def _training(module: str) -> Callable[[], Any]:
@@ -117,11 +124,12 @@ def _model(module: str, name: str, what: tuple[str, ...], size: int) -> nn.Modul
     """Return a model; what timm gives to its class is made smaller on the way."""
     file = importlib.import_module(f"timm.models.{module}")
     build = getattr(file, "build_model_with_cfg", None)
+    first = 2 if module in _ALTERNATING else 1
 
     def smaller(kind: Any, *given: Any, **options: Any) -> Any:
         for parameter in inspect.signature(kind).parameters.values():
             value = options.get(parameter.name, parameter.default)
-            if (new := _smaller(parameter.name, value, what, size)) != value:
+            if (new := _smaller(parameter.name, value, what, size, first)) != value:
                 options[parameter.name] = new
         return build(kind, *given, **options)  # type: ignore[misc]
 
@@ -129,8 +137,11 @@ def _model(module: str, name: str, what: tuple[str, ...], size: int) -> nn.Modul
         return timm.create_model(name, num_classes=CLASSES)
 
 
-def _smaller(name: str, value: Any, what: tuple[str, ...], size: int) -> Any:
-    """Return what an option of a model's class becomes, by its name."""
+def _smaller(name: str, value: Any, what: tuple[str, ...], size: int, first: int) -> Any:
+    """Return what an option of a model's class becomes, by its name.
+
+    ``first`` is the most blocks of the first stage; other stages have one.
+    """
     if name in ("img_size", "image_size"):
         return size
     several = isinstance(value, tuple | list)
@@ -138,7 +149,7 @@ def _smaller(name: str, value: Any, what: tuple[str, ...], size: int) -> Any:
     if not values or not all(isinstance(v, int) and not isinstance(v, bool) for v in values):
         return value
     if "depth" in what and (name in _DEPTHS or name.endswith("depths")):
-        new = [min(v, 1) for v in values]
+        new = [min(v, 1 if stage else first) for stage, v in enumerate(values)]
     elif "heads" in what and "head" in name and not {"dim", "hidden"} & set(name.split("_")):
         new = [min(v, 2) for v in values]
     elif "width" in what and name in _WIDTHS:

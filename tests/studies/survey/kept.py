@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import version
@@ -35,11 +35,13 @@ def is_built(library: str, name: str) -> bool:
     return not isinstance(recipes(library).get(name), str)
 
 
-def try_all(library: str, names: list[str], find: Callable[[str], Any]) -> None:
-    """Find the recipes that are not kept, and keep each as soon as it is there."""
+def try_all(
+    library: str, names: Sequence[str], find: Callable[[str], Any], again: bool = False
+) -> None:
+    """Find the recipes that are not kept, or all again; keep each as soon as it is there."""
     known = recipes(library)
     for number, name in enumerate(names, 1):
-        if name in known:
+        if name in known and not again:
             continue
         try:
             with _within(_SECONDS):

@@ -44,7 +44,7 @@ _PAIRS = Reason(
     "the output from which our head learns compares each video with each text of the batch: its "
     "columns are samples",
 )
-_IGNORED = Reason(BUG, "the attention mask is ignored: see findings/yoso.md")
+_IGNORED = Reason(BUG, "the attention mask is ignored: see findings/yoso-mask.md")
 REASONS: dict[str, Reason] = {
     "big_bird": _MADE_LATE,
     "bigbird_pegasus": _MADE_LATE,

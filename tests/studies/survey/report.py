@@ -19,8 +19,10 @@ LIBRARIES = "transformers", "timm"
 COMMAND = "python -m tests.studies.survey"
 MARKDOWN, PAGE, LINES = "survey.md", "survey.html", "survey.jsonl"
 FINDINGS = Path("reports/findings/README.md")
+TESTED, HALF, NOT = "tested", "half tested", "not tested"
+_GROUPS, _SILENT = re.compile(r"(\d+) groups?"), re.compile(r"(\d+) no gradient")
 _SOUND = ("layers without units", "modules without gradient", "only some units are equal", "sound")
-_FINDING = re.compile(r"\| \[(.+?)\]\((.+?)\) \| (.+?) \| (.+?) \|")
+_FINDING = re.compile(r"\| \[(.+?)\]\((.+?)\) \| (.+?) \| (.+?) \| (.+?) \|")
 Line = Mapping[str, Any]
 
 
@@ -45,6 +47,33 @@ def reason_of(line: Line) -> Reason | None:
     return REASONS.get(name_of(line), slow)
 
 
+def depth(line: Line) -> str:
+    """Return whether a check reached most of a model.
+
+    It is half tested if more axes of parameters have no gradient than there are groups of units.
+    """
+    if "error" in line or suspicion(line) in ("error", "not finished"):
+        return NOT
+    units = line["table"]["units"]
+    groups, silent = _GROUPS.search(units), _SILENT.search(units)
+    more = silent is not None and (groups is None or int(silent[1]) > int(groups[1]))
+    return HALF if more else TESTED
+
+
+def without_gradient(line: Line) -> str:
+    """Return how many modules receive no gradient, by the cause."""
+    causes = Counter(line.get("causes", {}).values())
+    return ", ".join(f"{number} {cause}" for cause, number in sorted(causes.items()))
+
+
+def not_built_by_error(reasons: Mapping[str, str]) -> list[tuple[str, list[str]]]:
+    """Return the kinds of errors with the models that have them, the most frequent first."""
+    kinds: dict[str, list[str]] = {}
+    for name, reason in sorted(reasons.items()):
+        kinds.setdefault(reason.partition(":")[0], []).append(name)
+    return sorted(kinds.items(), key=lambda each: -len(each[1]))
+
+
 def said(line: Line) -> str:
     """Return what was violated or failed, in a few words."""
     violated = dict.fromkeys(r["name"] for r in line["results"] if r["verdict"] == "violated")
@@ -56,13 +85,17 @@ def findings() -> list[tuple[str, ...]]:
     return _FINDING.findall(FINDINGS.read_text("utf-8"))
 
 
-def tried() -> tuple[list[str], list[str]]:
-    """Return the names of the models that a recipe makes, and of those that none does."""
-    found: tuple[list[str], list[str]] = [], []
+def tried() -> tuple[list[str], dict[str, str]]:
+    """Return the names of the models that a recipe makes, and why others have none."""
+    built: list[str] = []
+    reasons: dict[str, str] = {}
     for library in LIBRARIES:
         for name, recipe in kept.recipes(library).items():
-            found[isinstance(recipe, str)].append(name)
-    return found
+            if isinstance(recipe, str):
+                reasons[name] = recipe
+            else:
+                built.append(name)
+    return built, reasons
 
 
 def render(lines: Sequence[Line]) -> Report:
@@ -70,15 +103,18 @@ def render(lines: Sequence[Line]) -> Report:
     lines = by_suspicion(lines)
     built, not_built = tried()
     templates = environment(Path(__file__).parent)
-    words = (name_of, suspicion, in_short, said, largest_ratio, reason_of)
+    words = (name_of, suspicion, in_short, said, largest_ratio, reason_of, depth, without_gradient)
     templates.globals |= {word.__name__: word for word in words}
     text = templates.get_template("survey.md.jinja").render(
         command=COMMAND,
         versions=[f"{name} {version(name)}" for name in (*LIBRARIES, "torch")],
         lines=lines,
-        built=len(built),
-        not_built=sorted(not_built),
+        built=built,
+        tried_not=len(not_built),
+        not_built=not_built_by_error(not_built),
         counts=Counter(map(suspicion, lines)),
+        depths=Counter(map(depth, lines)),
+        causes=Counter(c for line in lines for c in line.get("causes", {}).values()),
         doubtful=[line for line in lines if suspicion(line) not in _SOUND],
         findings=findings(),
     )

@@ -7,7 +7,6 @@ import multiprocessing
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,8 @@ def fine(target: str, file: Path) -> None:
 
 
 def hangs(target: str, file: Path) -> None:
-    time.sleep(100)
+    while True:
+        pass
 
 
 def dies(target: str, file: Path) -> None:
@@ -39,7 +39,7 @@ def dies(target: str, file: Path) -> None:
 
 @pytest.mark.parametrize(
     ("child", "error"),
-    [(fine, None), (hangs, "it did not end within 1 seconds"), (dies, "it died")],
+    [(fine, None), (hangs, "it did not end within 1 CPU seconds"), (dies, "it died")],
     ids=["fine", "hangs", "dies"],
 )
 def test_a_model_has_its_line(monkeypatch: pytest.MonkeyPatch, child: Any, error: str) -> None:
@@ -67,3 +67,24 @@ def test_a_line_is_what_the_command_writes(tmp_path: Path) -> None:
     assert (result["verdict"], line["table"]["exit_code"]) == ("error", 1)
     assert "returned None, expected" in result["message"]
     assert line["ended"] == "whole"
+
+
+def test_models_that_are_checked_again_are_compared_with_the_table(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def result(name: str, verdict: str) -> dict[str, str]:
+        return {"name": name, "dtype": "float32", "verdict": verdict}
+
+    class Again(survey.Copies):
+        def check(self, target: str) -> tuple[Any, str]:
+            return {"results": [result("a", "holds"), result("b", "holds")]}, target
+
+    table = {
+        f"{survey.TARGETS}:same": {"results": [result("a", "holds"), result("b", "holds")]},
+        f"{survey.TARGETS}:other": {"results": [result("a", "violated"), result("b", "holds")]},
+    }
+    work = Again((), "", 1)
+    assert survey.compare(["same"], work, table) == 0
+    assert "  as in the table\n" in capsys.readouterr().out
+    assert survey.compare(["other"], work, table) == 1
+    assert "  a in float32: violated in the table, holds now\n" in capsys.readouterr().out

@@ -53,8 +53,92 @@ def test_a_mask_hides_tokens_that_nothing_is_learned_from() -> None:
 
     _, _, extras = recipe_of("llama", model_types()["llama"]).training()
     batch = extras["batch"](1)
-    assert batch["attention_mask"].tolist() == [[1] * 7, [1, 1, 1, 1, 0, 0, 0]]
+    assert batch["attention_mask"].tolist() == [[1] * 16, [1] * 12 + [0] * 4]
     assert ((batch["labels"] == -100) == (batch["attention_mask"] == 0)).all()
+
+
+def test_a_model_that_reads_both_ways_guesses_words_that_it_is_not_given() -> None:
+    from tests.studies.survey.language import model_types, recipe_of
+
+    _, _, extras = recipe_of("bert", model_types()["bert"]).training()
+    batch = extras["batch"](0)
+    asked = batch["labels"] != -100
+    assert asked.any(1).all()
+    assert (batch["input_ids"] != batch["labels"])[asked].all()
+    assert len(batch["input_ids"][asked].unique()) == 1
+
+
+@pytest.mark.parametrize("kind", ["trocr", "bart"])
+def test_a_decoder_is_given_the_label_before(kind: str) -> None:
+    from tests.studies.survey.language import model_types, recipe_of
+
+    _, _, extras = recipe_of(kind, model_types()[kind]).training()
+    batch = extras["batch"](0)
+    given = batch["decoder_input_ids" if kind == "bart" else "input_ids"]
+    shown = batch["labels"][:, 1:] != -100
+    assert shown.sum() > 10
+    assert (given[:, 1:] == batch["labels"][:, :-1])[shown].all()
+
+
+@pytest.mark.parametrize(
+    ("kind", "part"),
+    [
+        ("llava", "vision_tower"),
+        ("qwen2_vl", "visual"),
+        ("idefics3", "vision_model"),
+        ("qwen2_audio", "audio_tower"),
+    ],
+)
+def test_a_part_beside_text_is_trained(kind: str, part: str) -> None:
+    from tests.studies.survey.language import model_types, recipe_of
+
+    model, step, extras = recipe_of(kind, model_types()[kind]).training()
+    batch = extras["batch"](0)
+    assert {len(value) for value in batch.values()} == {2}
+    step(batch)
+    [found] = [module for name, module in model.named_modules() if name.endswith(part)]
+    gradients = [p.grad is not None and bool(p.grad.any()) for p in found.parameters()]
+    assert sum(gradients) > len(gradients) / 2
+
+
+def test_a_module_without_gradient_has_a_cause() -> None:
+    import torch
+    from torch import nn
+
+    from tests.studies.survey.causes import CUT, UNUSED, causes
+
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.used, self.unused, self.cut = (nn.Linear(3, 3) for _ in range(3))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.unused(x)
+            return self.used(x) * self.cut(x).detach()
+
+    def training():
+        torch.manual_seed(0)
+        model = Model()
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+
+        def step(batch):
+            optimizer.zero_grad()
+            model(batch["x"]).square().sum().backward()
+            optimizer.step()
+
+        return model, step, {"batch": lambda i: {"x": torch.ones(2, 3)}}
+
+    assert causes(training, ["unused", "cut"]) == {"unused": UNUSED, "cut": CUT}
+
+
+def test_a_part_that_is_not_fed_is_the_cause() -> None:
+    from tests.studies.survey.causes import NEVER_FED, causes
+    from tests.studies.survey.feeding.batch import Feeding
+    from tests.studies.survey.language import Recipe, model_types
+
+    recipe = Recipe("llava", Feeding(model_types()["llava"]))
+    found = causes(recipe.training, ["model.vision_tower"])
+    assert found == {"model.vision_tower": NEVER_FED}
 
 
 def test_a_head_of_ours_learns_nothing_from_hidden_tokens() -> None:

@@ -43,11 +43,13 @@ def text(monkeypatch: pytest.MonkeyPatch) -> str:
 
 def test_the_head_says_how_many_there_are_and_what_was_found(text: str) -> None:
     assert "# 3 architectures, each trained and checked" in text
-    assert "Of 5 that were tried 4 could be built; 3 of these have been checked so far" in " ".join(
-        text.split()
-    )
+    words = " ".join(text.split())
+    assert "5 were tried, and 4 could be built; 3 of these have been checked so far" in words
+    assert "| tested | 2 |" in text
+    assert "| not tested: the check ended with an error, or too late | 1 |" in text
+    assert "| not checked yet | 1 |\n| not built | 1 |" in text
     assert "| violated | 1 |\n| error | 1 |\n| sound | 1 |\n" in text
-    assert "(findings/yoso.md)" in text
+    assert "(findings/yoso-mask.md)" in text
 
 
 def test_what_is_not_sound_has_a_reason_or_says_that_it_has_none(text: str) -> None:
@@ -57,12 +59,30 @@ def test_what_is_not_sound_has_a_reason_or_says_that_it_has_none(text: str) -> N
 
 def test_every_model_has_a_row_with_its_largest_ratio(text: str) -> None:
     _, _, table = text.partition("## All models")
-    assert (
-        "| `good` | 1,234 | 3 groups; axes without: 2 input | 1 | - | 5.0e-01 | holds here |"
-        in table
-    )
+    row = "| `good` | tested | 1,234 | 3 groups; axes without: 2 input |  | 1 | - | 5.0e-01 |"
+    assert f"{row} holds here |" in table
     assert table.index("`bad`") < table.index("`odd`") < table.index("`good`")
-    assert "whose two steps stay finite: `none`" in " ".join(text.split())
+    assert "| ValueError (1) | `none` |" in text
+
+
+@pytest.mark.parametrize(
+    ("units", "reached"),
+    [
+        ("3 groups; axes without: 2 input", "tested"),
+        ("3 groups; axes without: 3 no gradient", "tested"),
+        ("3 groups; axes without: 2 input, 4 no gradient", "half tested"),
+    ],
+)
+def test_a_model_is_half_tested_if_most_of_it_has_no_gradient(units: str, reached: str) -> None:
+    model = line("one", "holds")
+    model["table"]["units"] = units
+    assert report.depth(model) == reached
+    assert report.depth(model | {"error": "it died"}) == "not tested"
+
+
+def test_causes_are_counted() -> None:
+    model = line("one", "holds", causes={"a": "cut", "b": "never fed", "c": "cut"})
+    assert report.without_gradient(model) == "2 cut, 1 never fed"
 
 
 def test_recipes_of_another_version_do_not_count(

@@ -26,11 +26,13 @@ _BY_VALUE: Mapping[int, str] = {
     1: "num_key_value_heads swa_num_key_value_heads num_global_key_value_heads n_group topk_group "
     "num_expert_group n_shared_experts mamba_n_groups n_groups first_k_dense_replace "
     "num_hash_layers",
-    2: "num_attention_heads n_head n_heads num_heads encoder_attention_heads attention_heads "
+    2: "block_size "
+    "num_attention_heads n_head n_heads num_heads encoder_attention_heads attention_heads "
     "decoder_attention_heads decoder_num_attention_heads swa_num_attention_heads index_n_heads "
     "linear_num_key_heads num_experts_per_tok moe_topk moe_k top_k_experts type_vocab_size "
     "num_conv_pos_embedding_groups o_groups hc_mult resampler_depth",
-    4: "qk_rope_head_dim qk_nope_head_dim index_topk linear_num_value_heads num_experts num_frames "
+    4: "attention_window mm_tokens_per_image resampler_n_latents global_block_size "
+    "qk_rope_head_dim qk_nope_head_dim index_topk linear_num_value_heads num_experts num_frames "
     "n_routed_experts num_local_experts moe_num_experts mamba_n_heads mamba_num_heads "
     "time_step_rank mamba_dt_rank",
     6: "num_queries",
@@ -42,6 +44,7 @@ _BY_VALUE: Mapping[int, str] = {
     "pos_emb_width coordinate_size shape_size",
     12: "moe_intermediate_size q_lora_rank",
     16: "hidden_size d_model n_embd embed_dim emb_dim embedding_size hidden_dim "
+    "max_source_positions "
     "encoder_hidden_size decoder_hidden_size text_hidden_size word_embed_proj_dim n_embed "
     "encoder_hidden_dim dim num_mel_bins codebook_size mamba_d_head mamba_head_dim projection_dim "
     "out_hidden_size classifier_proj_size codevector_dim proj_codevector_dim rnn_hidden_size "
@@ -50,9 +53,9 @@ _BY_VALUE: Mapping[int, str] = {
     "decoder_intermediate_size dim_feedforward ffn_hidden_size shared_expert_intermediate_size "
     "expert_ffn_dim",
     32: "image_size img_size pretrain_image_size",
-    64: "max_position_embeddings n_positions n_ctx max_seq_len max_source_positions rel_extent "
+    64: "max_position_embeddings n_positions n_ctx max_seq_len rel_extent "
     "max_target_positions seq_length max_2d_position_embeddings num_position_embeddings",
-    3: "num_channels",
+    3: "num_channels local_radius",
     0: "num_kv_shared_layers",
 }
 _EXACT = {name: value for value, names in _BY_VALUE.items() for name in words(names)}
@@ -60,12 +63,20 @@ _NO_MORE_THAN = {"n_shared_experts", "num_experts_per_tok", "first_k_dense_repla
 _AS_IT_IS_BELOW_8 = {"num_channels", "type_vocab_size", "num_frames"}
 _LAYERS = words(
     "num_hidden_layers n_layer n_layers num_layers encoder_layers decoder_layers "
-    "num_encoder_layers num_decoder_layers depth"
+    "num_encoder_layers num_decoder_layers depth num_blocks"
 )
 _KINDS = words(
     "layer_types mlp_layer_types layers_block_type block_types indexer_types layers_types "
     "block_type"
 )
+_ALTERNATING = words(  # where one is set, a layer may differ from the next
+    "first_k_dense_replace decoder_sparse_step encoder_sparse_step moe_layer_freq "
+    "interleave_moe_layer_step num_sparse_encoder_layers num_sparse_decoder_layers "
+    "full_attention_interval attn_layer_period expert_layer_period global_attn_every_n_layers "
+    "sliding_window_pattern no_rope_layer_interval cross_attention_frequency attn_layer_offset "
+    "dense_layers mlp_only_layers moe_layer_start_index num_hash_layers"
+)
+_PARTS = words("image_token_id video_token_id audio_token_id")
 _TOKENS = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 1}
 _KEPT = words(
     "kernel stride padding _token sampling rate window n_fft hop seed theta _index buckets "
@@ -93,7 +104,10 @@ def tiny(config: PreTrainedConfig, changes: Mapping[str, Any]) -> PreTrainedConf
         for name, value in given.items()
         if name in _KINDS and _all(str, value)
     }
-    layers = max(changes.get("layers", 1), *(min(len(kind), 4) for kind in kinds.values()), 1)
+    if given.get("vision_feature_layer") not in (None, -1):  # the layer before the last, say
+        changes = {"layers": 2, **changes}
+    least = 2 if any(given.get(name) for name in _ALTERNATING) else 1
+    layers = max(changes.get("layers", least), *(min(len(kind), 4) for kind in kinds.values()), 1)
     small: dict[str, Any] = {}
     special = 3  # the next token that is none of a text
     for name, value in given.items():
@@ -105,10 +119,12 @@ def tiny(config: PreTrainedConfig, changes: Mapping[str, Any]) -> PreTrainedConf
             small[name] = (kinds[name] + [kinds[name][-1]] * layers)[:layers]
         elif name in _LAYERS and isinstance(value, int):
             small[name] = min(layers, value)
+        elif name == "image_grid_pinpoints":
+            small[name] = [[32, 64]]
         elif name.endswith(("_token_id", "_token_index")):
             if isinstance(value, list | tuple):
                 small[name] = 2
-            elif isinstance(value, int) and not isinstance(value, bool):
+            elif name in _PARTS or (isinstance(value, int) and not isinstance(value, bool)):
                 small[name] = _TOKENS.get(name, special)
                 special = min(special + (name not in _TOKENS), 14)
         elif _all(int, value):

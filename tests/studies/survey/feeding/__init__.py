@@ -1,0 +1,1 @@
+"""The batches that models of transformers are fed, made from the signatures of their forwards."""
