@@ -92,9 +92,9 @@ def _count(model: PreTrainedModel, module: nn.Module, feeding: Feeding, part: st
         try:
             with torch.no_grad():
                 found = make(**inputs)
+            count, rest = divmod(_rows(getattr(found, "pooler_output", found)), SAMPLES)
         except Exception:  # whatever a model thinks of what it is given
             continue
-        count, rest = divmod(_rows(getattr(found, "pooler_output", found)), SAMPLES)
         return 0 if rest or count > _MOST else count
     return 0
 
