@@ -53,8 +53,12 @@ def padding(start: TrainingStart) -> Measurement:
     It cannot be judged where padding is found by its token, or where a label stands next to it.
     """
     why = start.baseline.nothing_hidden
-    if not why:
-        found, _, why = start.with_others_hidden()
+    try:
+        if not why:
+            found, _, why = start.with_others_hidden()
+    except TrainingError as error:  # of tokens that it counts, say
+        note = f"cannot judge: with other hidden tokens, {error}"
+        return Measurement(counted=False, note=note)
     if why:
         return Measurement(counted=False, note=why, applies=False)
     measured = compare_sides(

@@ -1,8 +1,9 @@
 """The tokens that an attention mask hides in a batch, and batches in which others are hidden."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -33,18 +34,10 @@ def why_none_hidden(batch: Any) -> str:
 
 
 def with_others_hidden(batch: Any) -> Any:
-    """Return a batch with other tokens where its mask hides them: visible ones from inside a row.
-
-    The first and the last visible token of a row may be marks that a model looks for.
-    """
+    """Return a batch with other tokens where its mask hides them: visible ones, words if it can."""
     mask, changed = batch["attention_mask"] != 0, dict(batch)
     name, tokens = next(name for name in _TOKENS if _is_tensor(batch, name)), tokens_of(batch)
-    inner = mask.clone()
-    for row, visible in zip(inner, mask, strict=True):
-        places = visible.nonzero().ravel()
-        if len(places) > 2:
-            row[places[[0, -1]]] = False
-    others = tokens[inner if bool(inner.any()) else mask]
+    others = tokens[next((places for places in _words(batch) if bool(places.any())), mask)]
     if not len(others):
         return batch
     changed[name] = tokens.clone()
@@ -55,6 +48,28 @@ def with_others_hidden(batch: Any) -> Any:
             (o for o in unlike if bool((o != tokens[row, column]).any())), others[k % len(others)]
         )
     return type(batch)(changed)
+
+
+def _words(batch: Mapping[str, Any]) -> Iterator[Tensor]:
+    """Yield the places of visible tokens that are words rather than marks, the surest first.
+
+    The first and the last token of a row may be marks that a model looks for. Tokens that no label
+    is for, or that every row has, may stand for images, and models compare their number with that
+    of the images.
+    """
+    mask, tokens, labels = batch["attention_mask"] != 0, tokens_of(batch), _labels_of(batch)
+    inner = mask.clone()
+    for row, visible in zip(inner, mask, strict=True):
+        places = visible.nonzero().ravel()
+        if len(places) > 2:
+            row[places[[0, -1]]] = False
+    labelled = inner if labels is None else inner & (labels != _IGNORED)
+    for places in (labelled, inner):
+        if tokens.ndim == mask.ndim:
+            rows = zip(tokens, mask, strict=True)
+            everywhere = (torch.isin(tokens, row[visible]) for row, visible in rows)
+            yield places & ~torch.stack(list(everywhere)).all(0)
+        yield places
 
 
 class PaddingClues(TorchDispatchMode):

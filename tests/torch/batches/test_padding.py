@@ -117,6 +117,37 @@ def test_visible_tokens_of_the_inside_of_rows_are_put_where_others_are_hidden():
     assert before[0, 4] == 5  # the batch itself stays
 
 
+def test_tokens_that_stand_for_images_are_put_nowhere():
+    image = 99
+    given = batch([[1, 1, 1, 1, 1, 0], [1, 1, 1, 1, 1, 0]])
+    given["input_ids"] = torch.tensor([[7, image, 1, 2, 3, 4], [7, image, 5, 6, 7, 8]])
+    labels = given["input_ids"].masked_fill(given["attention_mask"] == 0, -100)
+    for more in ({}, {"labels": labels}, {"labels": labels.masked_fill(labels == image, -100)}):
+        tokens = tokens_of(with_others_hidden(given | more))
+        assert {*tokens[:, -1].tolist()} <= {1, 2, 5, 6}
+
+
+def test_a_model_that_refuses_other_hidden_tokens_is_not_judged():
+    def make():
+        model = nn.Embedding(9, 4)
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+
+        def step(batch):
+            optimizer.zero_grad()
+            if int((batch["input_ids"] == 1).sum()) != 3:
+                raise ValueError("3 ones, please")
+            model(batch["input_ids"]).square().sum().backward()
+            optimizer.step()
+
+        tokens = torch.tensor([[2, 1, 1, 4, 0], [2, 1, 5, 6, 7]])
+        return model, step, {"batch": lambda i: batch(MASK) | {"input_ids": tokens}}
+
+    found = check_target(FunctionTraining("mine", make), only="training/padding", dtype="float32")
+    [verdict] = found.verdicts
+    assert verdict.kind == "vacuous"
+    assert verdict.message.startswith("cannot judge: with other hidden tokens, step(0) raised")
+
+
 def test_embeddings_are_replaced_as_tokens_are():
     given = batch(MASK)
     given["inputs_embeds"] = given.pop("input_ids")[..., None] * torch.ones(3)
