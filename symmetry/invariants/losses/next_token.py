@@ -180,7 +180,7 @@ def _changed(shift: Shift, begin: int, end: int | None = None) -> Array:
     """Return the text with other tokens of the batch from one place to another."""
     places = np.zeros(shift.text.shape, bool)
     places[:, begin:end] = True
-    return with_others(shift.text, places)
+    return with_others(shift.text, places, shift.words)
 
 
 def _outputs(start: TrainingStart, shift: Shift, text: Array) -> Array | None:

@@ -9,9 +9,16 @@ from symmetry.units.state import Array
 _TOLERANCE = 1e-9  # of the largest score
 
 
-def with_others(text: Array, places: Array) -> Array:
-    """Return a text with other tokens of the batch at some places."""
-    pool, part = text.ravel(), text[places]
+def with_others(text: Array, places: Array, words: Array | None = None) -> Array:
+    """Return a text with other tokens of the batch at some places.
+
+    With ``words`` only tokens at these places are moved, and to these places, if there are any.
+    """
+    if words is not None and (places & words).any():
+        places, pool = places & words, text[words]
+    else:
+        pool = text.ravel()
+    part = text[places]
     other = pool[(np.arange(part.size) * 7 + 3) % len(pool)]
     for spare in (pool[0], pool[-1]):
         other = np.where(other == part, spare, other)

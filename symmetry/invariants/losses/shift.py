@@ -45,6 +45,18 @@ class Shift:
         """The tokens, (batch, tokens)."""
         return self.tokens.array.T if self.transposed else self.tokens.array
 
+    @property
+    def words(self) -> Array:
+        """The tokens that a label which counts is equal to, (batch, tokens).
+
+        Others may stand for images: models compare their number with that of the images.
+        """
+        words = np.zeros(self.text.shape, bool)
+        later = words[:, self.places :]
+        common = min(later.shape[1], self.counts.shape[1])
+        later[:, :common] = self.counts[:, :common]
+        return words
+
     def given(self, text: Array) -> Tokens:
         """Return another text as the call is given it."""
         array = np.ascontiguousarray(text.T if self.transposed else text)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+import torch
+from torch import nn
 from torch.nn import functional
 
 from symmetry.invariants.losses.next_token import next_token
@@ -78,3 +80,38 @@ def test_scaling_says_why_it_does_not_apply():
 def _mean():
     model = models.MLP()
     return model, lambda x, y: functional.cross_entropy(model(x), y)
+
+
+@pytest.mark.parametrize("leaks", [False, True])
+def test_tokens_that_stand_for_images_are_not_moved(leaks):
+    image, count = 9, 3
+
+    def make():
+        model = nn.ModuleDict({"words": nn.Embedding(10, 4), "head": nn.Linear(4, 10)})
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+
+        class Reader(nn.Module):
+            def forward(self, tokens):
+                if not ((tokens == image).sum(1) == count).all():
+                    raise ValueError("image tokens and features do not match")
+                found = model["words"](tokens)
+                seen = found.mean(1, keepdim=True) if leaks else found.cumsum(1)
+                return model["head"](found + seen)
+
+        reader = Reader()
+
+        def step(batch):
+            optimizer.zero_grad()
+            scores = reader(batch["tokens"])[:, :-1].flatten(0, 1)
+            functional.cross_entropy(scores, batch["labels"][:, 1:].flatten()).backward()
+            optimizer.step()
+
+        def batch(i):
+            generator = torch.Generator().manual_seed(i)
+            tokens = torch.randint(9, (2, 12), generator=generator)
+            tokens[:, :count] = image
+            return {"tokens": tokens, "labels": tokens.masked_fill(tokens == image, -100)}
+
+        return model, step, {"batch": batch}
+
+    assert kind(measured(next_token, make)) == ("violated" if leaks else "holds")
