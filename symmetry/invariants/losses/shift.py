@@ -47,9 +47,9 @@ class Shift:
 
     @property
     def words(self) -> Array:
-        """The tokens that a label which counts is equal to, (batch, tokens).
+        """Whether a token is the label of another place, (batch, tokens).
 
-        Others may stand for images: models compare their number with that of the images.
+        Other tokens may stand for images: models compare their number with that of the images.
         """
         words = np.zeros(self.text.shape, bool)
         later = words[:, self.places :]
