@@ -49,7 +49,7 @@ class Shift:
     def words(self) -> Array:
         """Whether a token is the label of another place, (batch, tokens).
 
-        Other tokens may stand for images: models compare their number with that of the images.
+        Other tokens may stand for images: a model may count them.
         """
         words = np.zeros(self.text.shape, bool)
         later = words[:, self.places :]

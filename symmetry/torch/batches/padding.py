@@ -54,8 +54,7 @@ def _words(batch: Mapping[str, Any]) -> Iterator[Tensor]:
     """Yield the places of visible tokens that are words rather than marks, the surest first.
 
     The first and the last token of a row may be marks that a model looks for. Tokens that no label
-    is for, or that every row has, may stand for images, and models compare their number with that
-    of the images.
+    is for, or that every row has, may stand for images: a model may count them.
     """
     mask, tokens, labels = batch["attention_mask"] != 0, tokens_of(batch), _labels_of(batch)
     inner = mask.clone()
