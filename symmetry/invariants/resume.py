@@ -1,11 +1,11 @@
 """Changes that must not matter to a training: saving and loading it, and settings."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from symmetry.base.errors import TrainingError
 from symmetry.law.equivariance import compare_sides, first_difference
-from symmetry.law.measurement import Measurement, Violation
+from symmetry.law.measurement import LEFT_GRADIENTS, Measurement, Violation
 from symmetry.training.baseline import JUDGED, LACKED, States
 from symmetry.training.capabilities.configuring import Configuring
 from symmetry.training.capabilities.optimizing import Optimizing
@@ -15,6 +15,7 @@ from symmetry.training.origin import APART
 from symmetry.training.response import MORE_DRAWS
 from symmetry.training.run import Run, needed
 from symmetry.training.start import TrainingStart
+from symmetry.units import compare
 from symmetry.units.state import State, has_moved
 
 # How PyTorch says that a graph reaches over the place where parameters were loaded.
@@ -67,13 +68,15 @@ def resume(start: TrainingStart) -> Measurement:
     carried = "what it carries on from step to step, such as a hidden state, is not saved"
     if not start.target.sequential:
         carried = "of a shuffled loader: make the batch a function of i"
-    why = (
+    unsaved = (
         "some of its state is in no state_dict(), and a saved run does not go on the same "
         f"({carried})"
-        if _after_loading(start, saved, states, gradients=True)
-        else "the gradients of earlier steps are added up: zero_grad() is missing or comes too late"
     )
-    return Measurement.violated(replace(violation, message=f"{violation.message}: {why}"))
+    added = "the gradients of earlier steps are added up: zero_grad() is missing or comes too late"
+    without = bool(_after_loading(start, saved, states, gradients=True))
+    why, mechanism = (unsaved, "") if without else (added, LEFT_GRADIENTS)
+    message = f"{violation.message}: {why}"
+    return Measurement.violated(replace(violation, message=message, mechanism=mechanism))
 
 
 def _has_optimizers(run: Run) -> bool:
@@ -93,9 +96,36 @@ def _after_loading(
             again.step()
         needed(again, Saving).restore(saved, gradients=gradients)
         further = again.states(start.steps - saved.taken)
-        return first_difference(states[saved.taken :], further, which, begin=saved.taken + 1)
+        return _difference(states[saved.taken - 1 :], again.state(), further, which, saved.taken)
     except TrainingError as error:
         return Violation(f"it cannot go on: {error}", saved.taken, "")
+
+
+def _difference(
+    states: Sequence[State], loaded: State, further: Iterable[State], which: str, taken: int
+) -> Violation | None:
+    """Return the first array that differs and moves in either run.
+
+    A parameter that an optimiser holds, and that no step reads or writes, is not saved, and no
+    training goes on another way because of it.
+    """
+    moved = _moved(states[0], *states[1:])
+    for step, (expected, found) in enumerate(zip(states[1:], further, strict=False), taken + 1):
+        moved |= _moved(loaded, found)
+        own = {name: array for name, array in expected.items() if name in moved}
+        if (violation := first_difference([own], [found], which, begin=step)) is not None:
+            return violation
+    return None
+
+
+def _moved(before: State, *after: State) -> set[str]:
+    """Return the arrays that are new or not what they were before."""
+    return {
+        name
+        for state in after
+        for name, array in state.items()
+        if name not in before or not compare.identical(before[name], array)
+    }
 
 
 def unaffected(start: TrainingStart, setting: str, words: str, has: str) -> Measurement:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from symmetry.law.measurement import Measurement, Violation
+from symmetry.training.capabilities.layered import Layered
 from symmetry.training.start import TrainingStart
 from symmetry.units.state import Array, has_moved, largest
 from symmetry.units.units import Units
@@ -46,7 +47,10 @@ def stuck(start: TrainingStart) -> Measurement:
         "weights at random: as PyTorch does, or by nn.init.xavier_uniform_."
     )
     array = next(part.array for part in first.parts if part.array in start.baseline.trained)
-    return Measurement.violated(Violation(text, start.steps, array, group=first.name))
+    layered = run.capability(Layered)
+    file, line = (None, None) if layered is None else layered.made(array).place.reference
+    found = Violation(text, start.steps, array, group=first.name, file=file, line=line)
+    return Measurement.violated(found)
 
 
 def _trained(units: Units, trained: frozenset[str]) -> bool:

@@ -10,6 +10,9 @@ from symmetry.units import compare
 from symmetry.units.state import Array
 from symmetry.units.words import in_ulps
 
+LEFT_GRADIENTS = "an update reads gradients that an earlier one has used"
+MIXING_SOFTMAX = "a softmax runs over the samples"
+
 
 @dataclass(frozen=True)
 class Violation:
@@ -33,6 +36,8 @@ class Violation:
     rounding: bool | None = None  # whether that of single steps can explain it; None: no question
     file: str | None = None  # of the user's code, where the guilty line is known
     line: int | None = None  # from 1
+    # What several laws see of one mistake: their violations are one problem. Empty: none other.
+    mechanism: str = ""
 
     @classmethod
     def between(

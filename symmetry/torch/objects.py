@@ -16,6 +16,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel
 
 from symmetry.base.errors import TrainingError
+from symmetry.torch.making import note, noting_modules
 from symmetry.training.frameworks import OtherFrameworkError
 from symmetry.units.words import a_kind
 
@@ -193,10 +194,12 @@ def _collecting() -> Iterator[list[Any]]:
             original(self, *args, **kwargs)
             if not any(self is thing for thing in made):
                 made.append(self)
+                note(self)
 
         return __init__
 
     with ExitStack() as stack:
+        stack.enter_context(noting_modules())
         # Some subclasses, SequentialLR for one, do not call the method that they override.
         for kind in (kind for base in _FOUND for kind in _family(base)):
             if original := vars(kind).get("__init__"):

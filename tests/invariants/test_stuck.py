@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import linecache
+
 import pytest
 
 from symmetry.finding.find import find
@@ -27,6 +29,8 @@ def test_a_layer_of_copies_is_told_in_plain_words(make):
         "as PyTorch does, or by nn.init.xavier_uniform_."
     )
     assert violation.group == "fc1 units"
+    assert violation.file == "tests/sound/trainings/models.py"
+    assert "self.fc1" in linecache.getline(violation.file, violation.line)
 
 
 def test_without_an_update_nothing_is_judged():

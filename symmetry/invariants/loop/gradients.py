@@ -13,6 +13,7 @@ from itertools import pairwise
 
 from symmetry.invariants.loop.judgement import Judgement
 from symmetry.invariants.loop.schedules import note_schedules
+from symmetry.law.measurement import LEFT_GRADIENTS
 from symmetry.observe.place import Place
 from symmetry.training.events import (
     Backward,
@@ -99,6 +100,7 @@ def _judge_leftover(epochs: Epochs, judgement: Judgement) -> None:
                 "is missing, or clears the gradients of other parameters. Call it before each "
                 "backward() that begins an update.",
                 at,
+                LEFT_GRADIENTS,
             )
 
 

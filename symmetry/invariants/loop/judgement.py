@@ -22,6 +22,7 @@ class Accusation:
 
     text: str
     at: Place
+    mechanism: str = ""
 
 
 @dataclass
@@ -45,10 +46,10 @@ class Judgement:
     applies: bool = True
     why: str = ""
 
-    def accuse(self, text: str, at: Place) -> None:
-        """Add a mistake, once a line."""
+    def accuse(self, text: str, at: Place, mechanism: str = "") -> None:
+        """Add a mistake, once a line; ``mechanism`` is explained at ``Violation``."""
         if all(each.at != at for each in self.accusations):
-            self.accusations.append(Accusation(text, at))
+            self.accusations.append(Accusation(text, at, mechanism))
 
     def note(self, name: str, text: str, at: Place) -> None:
         """Add a note, once."""
@@ -84,7 +85,7 @@ def as_measurement(judgement: Judgement) -> Measurement:
         if others:
             text = f"{text} The same holds at {', '.join(str(each.at) for each in others)}."
         file, line = first.at.reference
-        violation = Violation(text, 0, "", file=file, line=line)
+        violation = Violation(text, 0, "", file=file, line=line, mechanism=first.mechanism)
         return Measurement(counted=True, violation=violation, notes=notes)
     if not judgement.applies:
         return Measurement(counted=False, note=judgement.why, applies=False, notes=notes)

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from symmetry.law.measurement import MIXING_SOFTMAX
 from symmetry.training.losses import Argument, LossCall
 
 _LEAST = -1e-3  # what is below it is negative by more than rounding
@@ -29,11 +30,14 @@ class Fault:
         What is wrong, why that is certain, and the cure.
     certain
         Whether no sound step does so; else it is usually a mistake.
+    mechanism
+        See ``Violation``.
     """
 
     argument: str
     text: str
     certain: bool = True
+    mechanism: str = ""
 
 
 def faults_of(call: LossCall) -> Iterator[Fault]:
@@ -57,7 +61,8 @@ def _cross_entropy(call: LossCall) -> Iterator[Fault]:
     elif axis in scores.probabilities:
         yield Fault("input", _SOFTMAX_TWICE)
     elif other := _other_axis(scores.probabilities or scores.log_probabilities, axis):
-        yield Fault("input", _WRONG_AXIS.format(loss="cross_entropy", other=other, axis=axis))
+        text = _WRONG_AXIS.format(loss="cross_entropy", other=other, axis=axis)
+        yield Fault("input", text, mechanism=MIXING_SOFTMAX)
     elif made_by(scores) == "sigmoid":
         yield Fault("input", _SIGMOID_AS_LOGITS)
     elif bound := _BOUNDED.get(made_by(scores)):
@@ -72,7 +77,8 @@ def _nll_loss(call: LossCall) -> Iterator[Fault]:
     if axis in scores.probabilities:
         yield Fault("input", _NO_LOGARITHM)
     elif other := _other_axis(scores.log_probabilities, axis):
-        yield Fault("input", _WRONG_AXIS.format(loss="nll_loss", other=other, axis=axis))
+        text = _WRONG_AXIS.format(loss="nll_loss", other=other, axis=axis)
+        yield Fault("input", text, mechanism=MIXING_SOFTMAX)
     else:
         origin = "the output of a linear layer" if linear else "numbers"
         text = _NOT_NORMALISED.format(loss="nll_loss", origin=origin)
@@ -120,12 +126,11 @@ def _plus_minus(call: LossCall) -> Iterator[Fault]:
 
 
 def _elementwise(call: LossCall) -> Iterator[Fault]:
-    """Judge targets that the last activation cannot reach, and those that are trained, too."""
+    """Judge targets that the last activation cannot reach."""
     output, target = call.arguments["input"], call.arguments["target"]
     least, most = _RANGES.get(made_by(output), (-_INF, _INF))
-    if output.trained and target.trained:
-        yield Fault("target", _TRAINED_TARGET.format(loss=call.function), certain=False)
-    elif output.trained and not (least <= target.least and target.most <= most):
+    reachable = target.trained or (least <= target.least and target.most <= most)
+    if output.trained and not reachable:
         bound = _BOUNDED[made_by(output)]
         text = _OUT_OF_REACH.format(loss=call.function, bound=bound, target=target)
         yield Fault("target", text, certain=False)
@@ -194,10 +199,6 @@ _KL_LOG_TARGET = (
 _ZERO_ONE = (
     "the targets of {loss} are 0 and 1, but it is defined on -1 and 1: with a 0 it is not the loss "
     "that is meant. Use 2 * target - 1"
-)
-_TRAINED_TARGET = (
-    "the target of {loss} requires a gradient, so it is moved towards the output as well: detach "
-    "it, if it is meant to be fixed, as the bootstrapped values of a critic are"
 )
 _OUT_OF_REACH = (
     "{loss} compares the output of {bound} with targets between {target.least:.3g} and "

@@ -23,5 +23,12 @@ def inputs(start: TrainingStart) -> Measurement:
     for call, fault in found:
         if fault.certain:
             array = f"{call.function}.{fault.argument}"
-            return violated(fault.text, call.place, array, step=call.step, notes=tuple(notes))
+            return violated(
+                fault.text,
+                call.place,
+                array,
+                step=call.step,
+                notes=tuple(notes),
+                mechanism=fault.mechanism,
+            )
     return Measurement(counted=bool(calls), notes=tuple(notes))

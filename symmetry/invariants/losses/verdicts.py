@@ -10,13 +10,18 @@ Notes = tuple[Note, ...]
 
 
 def violated(
-    text: str, place: Place, array: str, *, step: int = 0, notes: Notes = ()
+    text: str,
+    place: Place,
+    array: str,
+    *,
+    step: int = 0,
+    notes: Notes = (),
+    mechanism: str = "",
 ) -> Measurement:
     """Return that a law is violated at this line, in a step counted from 0."""
     file, line = place.reference
-    return Measurement(
-        True, violation=Violation(text, step + 1, array, file=file, line=line), notes=notes
-    )
+    found = Violation(text, step + 1, array, file=file, line=line, mechanism=mechanism)
+    return Measurement(True, violation=found, notes=notes)
 
 
 def note(text: str, place: Place) -> Note:

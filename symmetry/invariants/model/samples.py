@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from symmetry.invariants.composed import replaced
-from symmetry.law.measurement import Measurement, Violation
+from symmetry.law.measurement import MIXING_SOFTMAX, Measurement, Violation
 from symmetry.law.note import Note
 from symmetry.training.run import needed
 from symmetry.training.start import TrainingStart
@@ -27,7 +27,9 @@ def samples(start: TrainingStart) -> Measurement:
         if call.mixer is not None and (text := _wrong(call.mixer)):
             place = call.mixer.place
             file, line = place.reference
-            return Measurement.violated(Violation(text, 1, "", file=file, line=line))
+            mechanism = MIXING_SOFTMAX if call.mixer.kind == "softmax" else ""
+            found = Violation(text, 1, "", file=file, line=line, mechanism=mechanism)
+            return Measurement.violated(found)
     why_not = next((f"cannot judge: {call.why_not}" for call in calls if call.why_not), "")
     counted = any(call.alone for call in calls)
     note = "" if counted else why_not or "no module of its model is given one sample"

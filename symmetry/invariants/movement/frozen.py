@@ -6,6 +6,7 @@ from typing import Any
 
 from symmetry.invariants.movement.gradients import current
 from symmetry.law.measurement import Measurement, Violation
+from symmetry.observe.place import Place
 from symmetry.training.capabilities.optimizing import Optimizing
 from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.run import needed
@@ -24,7 +25,7 @@ def frozen(start: TrainingStart) -> Measurement:
     if optimizing is None or not optimizing.optimizers:
         return Measurement(counted=False, note="it has no optimiser", applies=False)
     before: dict[str, Array] = {}
-    moved: dict[str, tuple[int, Array, Array]] = {}
+    moved: dict[str, tuple[int, Array, Array, Place]] = {}
     counted = False
 
     def begins(optimizer: Any) -> None:
@@ -37,11 +38,12 @@ def frozen(start: TrainingStart) -> Measurement:
                 before[name] = arrays[name]
         counted = counted or bool(before)
 
-    def ends(_: Any) -> None:
+    def ends(optimizer: Any) -> None:
         arrays = run.parameter_arrays() if before else {}
         for name, array in before.items():
             if not compare.identical(array, arrays[name]):
-                moved.setdefault(name, (run.taken + 1, array, arrays[name]))
+                made = optimizer.made.place
+                moved.setdefault(name, (run.taken + 1, array, arrays[name], made))
         before.clear()
 
     events = needed(run, StepEvents)
@@ -51,10 +53,12 @@ def frozen(start: TrainingStart) -> Measurement:
     if not moved:
         note = "" if counted else "no optimiser holds a frozen parameter"
         return Measurement(counted, note=note, applies=counted)
-    name, (step, a, b) = next(iter(moved.items()))
+    name, (step, a, b, made) = next(iter(moved.items()))
+    file, line = made.reference
     text = (
         f"in step {step} the optimiser moves {{at}} although requires_grad is False: weight decay "
         "or momentum goes on, with the gradient of zeros that is left. Leave it out of the "
         "optimiser, or set its .grad to None."
     )
-    return Measurement.violated(Violation.between(a, b, text, step, name))
+    found = Violation.between(a, b, text, step, name, file=file, line=line)
+    return Measurement.violated(found)

@@ -8,7 +8,9 @@ from symmetry.invariants.movement.gradients import Gradients, gradients_of, resp
 from symmetry.invariants.movement.notes import cut_of, notes_on
 from symmetry.law.measurement import Measurement, Violation
 from symmetry.law.note import Note
+from symmetry.observe.place import NOWHERE, Place
 from symmetry.training.capabilities.flowing import Cut, Flowing
+from symmetry.training.capabilities.layered import Layered
 from symmetry.training.capabilities.optimizing import Optimizing
 from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.run import needed
@@ -42,7 +44,9 @@ def moves(start: TrainingStart) -> Measurement:
     still = [n for n in trainable if compare.identical(begun[n], end[n])]
     if still == trainable and held.isdisjoint(trainable):
         message = "nothing that the optimisers hold is a parameter of the model that can be trained"
-        return Measurement.violated(Violation(message, 1, next(iter(begun))))
+        return _violated(
+            message, 1, next(iter(begun)), next(iter(optimizing.optimizers.values())).made.place
+        )
     if not needed(run, StepEvents).updates:
         return Measurement(False, note=f"no optimiser stepped within {start.steps} steps")
     own = frozenset(n for n in trainable if n in held)
@@ -53,6 +57,12 @@ def moves(start: TrainingStart) -> Measurement:
     if found.violation is not None:
         return found
     return replace(found, notes=(*found.notes, *notes_on(start, seen, begun, end, held)))
+
+
+def _violated(text: str, step: int, name: str, place: Place) -> Measurement:
+    """Return the violation of a parameter, with the line of the user's code if it is known."""
+    file, line = place.reference
+    return Measurement.violated(Violation(text, step, name, file=file, line=line))
 
 
 def _nothing_moves(
@@ -80,7 +90,7 @@ def _nothing_moves(
         f"nothing can move: the rate is 0 at each update of the first {start.steps} steps, and "
         "nothing sets another one. Give the optimiser a learning rate above zero."
     )
-    return Measurement.violated(Violation(text, 1, first))
+    return _violated(text, 1, first, _optimizer_of(first, start))
 
 
 def _unreached(start: TrainingStart, seen: Gradients, own: frozenset[str]) -> Measurement:
@@ -96,11 +106,9 @@ def _unreached(start: TrainingStart, seen: Gradients, own: frozenset[str]) -> Me
             "nothing can move: no backward() reaches a parameter that an optimiser holds, so the "
             "loss was made without a history that leads to the model"
         )
-    file, line = None, None
     if cut is not None:
         text += f". {cut_off(cut)}"
-        file, line = cut.place.shown or None, cut.place.line or None
-    return Measurement.violated(Violation(text, 1, min(own), file=file, line=line))
+    return _violated(text, 1, min(own), NOWHERE if cut is None else cut.place)
 
 
 def cut_off(cut: Cut) -> str:
@@ -130,17 +138,38 @@ def _unmoved(
             if network := _network_aside(name, held, start):
                 aside.append(network)
                 continue
-            why = "no optimiser holds it"
+            why, place = _not_held(name, start)
         elif seen.rates[name] and seen.rates[name] * size > eps * largest(begun[name]):
-            why = f"its learning rate is {seen.rates[name]:.3g}"
+            why, place = f"its learning rate is {seen.rates[name]:.3g}", _optimizer_of(name, start)
         else:
             continue
         message = (
             f"{name} has a gradient of up to {size:.3g} and does not move in {start.steps} "
             f"steps: {why}"
         )
-        return Measurement.violated(Violation(message, start.steps, name))
+        return _violated(message, start.steps, name, place)
     return Measurement(counted=True, notes=tuple(map(_unheld, dict.fromkeys(aside))))
+
+
+def _not_held(name: str, start: TrainingStart) -> tuple[str, Place]:
+    """Say that no optimiser holds a parameter, and whether it was made after all of them."""
+    run = start.begin(noise=True)
+    layered, optimizing = needed(run, Layered), needed(run, Optimizing)
+    module = layered.made(name)
+    last = max((each.made for each in optimizing.optimizers.values()), key=lambda made: made.number)
+    if not last.number or module.number < last.number:
+        return "no optimiser holds it", last.place
+    after = f"it was made after the optimiser ({last.place})"
+    return (
+        f"no optimiser holds it, since {after}: make the optimiser of the final model",
+        module.place,
+    )
+
+
+def _optimizer_of(name: str, start: TrainingStart) -> Place:
+    """Return the line at which the optimiser of a parameter was made."""
+    optimizers = needed(start.begin(noise=True), Optimizing).optimizers.values()
+    return next((each.made.place for each in optimizers if name in each.rates()), NOWHERE)
 
 
 def _network_aside(name: str, held: frozenset[str], start: TrainingStart) -> str:

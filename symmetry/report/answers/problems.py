@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from symmetry.base.user_code import spell
 from symmetry.checker.verdict import Checked, Verdict
 from symmetry.explanation.explained import Culprit, Explained
 from symmetry.law.invariant import Invariant
@@ -103,10 +104,13 @@ def _cause(verdict: Verdict) -> object:
         return verdict.invariant
     if verdict.about.explained == "units":
         return "units"
+    if verdict.violation is not None and verdict.violation.mechanism:
+        return verdict.violation.mechanism
     return (verdict.file, verdict.line) if verdict.file else verdict.invariant
 
 
 def _problem(checked: Checked, verdicts: Sequence[Verdict], culprit: Culprit | None) -> Problem:
+    verdicts = sorted(verdicts, key=lambda verdict: not verdict.file)
     first = verdicts[0]
     names = tuple(dict.fromkeys(verdict.invariant for verdict in verdicts))
     others = [v for v in verdicts[1:] if v.invariant == first.invariant]
@@ -135,7 +139,7 @@ def _problem(checked: Checked, verdicts: Sequence[Verdict], culprit: Culprit | N
         where=_where(checked, verdicts),
         repeat=repeat,
         more=more or (command_line("explain", checked.target) if known and repeat else ""),
-        facts=() if violation is None else tuple(_facts(first, known)),
+        facts=(*_other_lines(verdicts), *(() if violation is None else _facts(first, known))),
         continues=continues,
     )
 
@@ -210,6 +214,13 @@ def _where(checked: Checked, verdicts: Sequence[Verdict]) -> str:
     if len(dtypes) == 1 and len(judged) > 1 and not verdicts[0].about.drawn:
         return f"only {_WRITTEN[next(iter(dtypes))]}"
     return ""
+
+
+def _other_lines(verdicts: Sequence[Verdict]) -> Iterable[tuple[str, str]]:
+    """Yield the lines that other laws name for the same cause."""
+    lines = [*dict.fromkeys(spell(v.file, v.line) for v in verdicts if v.file)]
+    if len(lines) > 1:
+        yield "see also", ", ".join(lines[1:])
 
 
 def _facts(verdict: Verdict, culprit: Culprit | None) -> Iterable[tuple[str, str]]:

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from torch import nn
 
 from symmetry.base import ranks
+from symmetry.torch.making import made
 from symmetry.torch.state import is_distributed, layers_of, unwrapped
-from symmetry.training.capabilities.layered import Layered
+from symmetry.training.capabilities.layered import UNKNOWN, Layered, Made
 
 
 class TorchLayers(Layered):
@@ -35,6 +36,14 @@ class TorchLayers(Layered):
     def layers(self) -> dict[str, tuple[int, int]]:
         """The matrices of layers, with the axis along which they make units, and how many."""
         return layers_of(self._model, self._parameters, self.output_on_axis_1)
+
+    def made(self, parameter: str) -> Made:
+        """Return where the module of a parameter was made, or the one around it with a line."""
+        words = parameter.removeprefix("model.").split(".")[:-1]
+        paths = [".".join(words[:length]) for length in range(len(words), -1, -1)]
+        modules = dict(self._model.named_modules())
+        found = (made(modules[path]) for path in paths if path in modules)
+        return next((each for each in found if each.place.file), UNKNOWN)
 
     @property
     def sharded(self) -> bool:

@@ -7,7 +7,9 @@ from typing import Any
 
 from torch import nn
 
+from symmetry.torch.making import made
 from symmetry.torch.objects import Objects, held_by
+from symmetry.training.capabilities.layered import Made
 from symmetry.training.capabilities.optimizing import Optimizer, Optimizing
 
 
@@ -35,6 +37,11 @@ class TorchOptimizer(Optimizer):
             for parameter in group["params"]
             if id(parameter) in self._names
         }
+
+    @property
+    def made(self) -> Made:
+        """Where it was made."""
+        return made(self.optimizer)
 
     @property
     def scheduled(self) -> bool:

@@ -17,9 +17,11 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils import checkpoint
 
+from symmetry.observe.place import Place
+from symmetry.torch.making import made
 from symmetry.torch.objects import Objects
 from symmetry.torch.parts.platform import frames
-from symmetry.training.capabilities.configuring import Configuring
+from symmetry.training.capabilities.configuring import ALL, Configuring
 
 _SMALLER = 2.0**-6  # of a loss scale
 
@@ -123,9 +125,9 @@ def _threads(_: Objects) -> Iterator[Changed]:
 
 
 @contextmanager
-def _inplace(objects: Objects) -> Iterator[Changed]:
+def _inplace(objects: Objects, part: slice = ALL) -> Iterator[Changed]:
     """Let modules return new tensors, and leave those that they are given as they are."""
-    modules = [m for m in objects.model.modules() if getattr(m, "inplace", False) is True]
+    modules = _working_in_place(objects)[part]
     for module in modules:
         module.inplace = False
     try:
@@ -135,7 +137,11 @@ def _inplace(objects: Objects) -> Iterator[Changed]:
             module.inplace = True
 
 
-SETTINGS: Mapping[str, Callable[[Objects], Any]] = {
+def _working_in_place(objects: Objects) -> list[Any]:
+    return [m for m in objects.model.modules() if getattr(m, "inplace", False) is True]
+
+
+SETTINGS: Mapping[str, Callable[..., Any]] = {
     "eager": _eager,
     "loops": _loops,
     "scale": _scale,
@@ -153,7 +159,12 @@ class TorchSettings(Configuring):
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
 
-    def with_setting(self, setting: str) -> AbstractContextManager[Callable[[], bool]]:
+    def with_setting(self, setting: str, part: slice = ALL) -> AbstractContextManager[Changed]:
         """Change a setting, one of ``SETTINGS``, while the block runs."""
-        context: AbstractContextManager[Callable[[], bool]] = SETTINGS[setting](self._objects)
+        parts = () if part == ALL else (part,)
+        context: AbstractContextManager[Changed] = SETTINGS[setting](self._objects, *parts)
         return context
+
+    def in_place(self) -> list[Place]:
+        """Return the lines at which the modules were made that work in place."""
+        return [made(module).place for module in _working_in_place(self._objects)]

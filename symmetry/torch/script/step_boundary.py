@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import time
 import weakref
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from symmetry.base.calls import running
 from symmetry.base.errors import TrainingError
+from symmetry.torch.making import note, noting
 from symmetry.torch.modes.callers import user_place
 from symmetry.torch.script.coroutine import ThreadState, leave_modes
 from symmetry.torch.script.samples import Samples
@@ -98,12 +98,12 @@ class StepBoundary:
         with ExitStack() as stack:
             for owner, name, value in (
                 (torch.autograd, "backward", seen_backward),
-                (Optimizer, "__init__", _noting(Optimizer.__init__, lambda o: _add(o, optimizers))),
-                (nn.Module, "__init__", _noting(nn.Module.__init__, lambda m: _note(m, modules))),
+                (Optimizer, "__init__", noting(Optimizer.__init__, lambda o: _add(o, optimizers))),
+                (nn.Module, "__init__", noting(nn.Module.__init__, lambda m: _note(m, modules))),
                 (
                     nn.Module,
                     "__setstate__",
-                    _noting(nn.Module.__setstate__, lambda m: _note(m, modules)),
+                    noting(nn.Module.__setstate__, lambda m: _note(m, modules)),
                 ),
                 (nn.Module, "__call__", self._seen_call if self._armed else _call),
                 (DataLoader, "_get_iterator", _without_workers(DataLoader._get_iterator)),
@@ -175,22 +175,15 @@ class StepBoundary:
         nn.Module.__call__ = self._seen_call
 
 
-def _noting(method: Callable[..., Any], note: Callable[[Any], None]) -> Callable[..., Any]:
-    @functools.wraps(method)
-    def noted(made: Any, *args: Any, **kwargs: Any) -> None:
-        method(made, *args, **kwargs)
-        note(made)
-
-    return noted
-
-
 def _add(optimizer: Any, optimizers: list[Any]) -> None:
     if not any(optimizer is other for other in optimizers):
         optimizers.append(optimizer)
+        note(optimizer)
 
 
 def _note(module: Any, modules: list[weakref.ref[Any]]) -> None:
     modules.append(weakref.ref(module))
+    note(module)
 
 
 def _without_workers(get: Callable[..., Any]) -> Callable[..., Any]:

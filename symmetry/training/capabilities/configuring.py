@@ -1,17 +1,27 @@
 """``Configuring``: settings of a framework that must not matter to a training."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+
+from symmetry.observe.place import Place
+
+ALL = slice(None)
 
 
 class Configuring(ABC):
     """Changes settings of the framework while a run takes steps."""
 
     @abstractmethod
-    def with_setting(self, setting: str) -> AbstractContextManager[Callable[[], bool]]:
+    def with_setting(
+        self, setting: str, part: slice = ALL
+    ) -> AbstractContextManager[Callable[[], bool]]:
         """Change a setting while the block runs.
 
         The function that the block is given returns, afterwards, whether there was anything to
-        change.
+        change. Only a ``part`` of the modules that work in place may be changed.
         """
+
+    def in_place(self) -> Sequence[Place]:
+        """Return the lines at which the modules were made that work in place."""
+        return ()

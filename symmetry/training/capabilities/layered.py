@@ -2,6 +2,27 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from typing import NamedTuple
+
+from symmetry.observe.place import NOWHERE, Place
+
+
+class Made(NamedTuple):
+    """Where and when an object of a training was made.
+
+    Attributes
+    ----------
+    place
+        The user's line.
+    number
+        Its number among all objects, in the order in which they are made; 0 if it is not known.
+    """
+
+    place: Place
+    number: int
+
+
+UNKNOWN = Made(NOWHERE, 0)
 
 
 class Layered(ABC):
@@ -24,6 +45,10 @@ class Layered(ABC):
 
         With each comes the axis along which it makes units, and how many those are.
         """
+
+    def made(self, parameter: str) -> Made:  # noqa: ARG002
+        """Return where the module of a parameter was made, if the framework shows it."""
+        return UNKNOWN
 
     @property
     @abstractmethod

@@ -3,6 +3,8 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
+from symmetry.training.capabilities.layered import UNKNOWN, Made
+
 
 class Optimizer(ABC):
     """An optimiser of a run.
@@ -18,6 +20,11 @@ class Optimizer(ABC):
     @abstractmethod
     def rates(self) -> dict[str, float | None]:
         """Return the learning rate of each parameter that it holds; None where it has none."""
+
+    @property
+    def made(self) -> Made:
+        """Where it was made, if the framework shows it."""
+        return UNKNOWN
 
     @property
     @abstractmethod

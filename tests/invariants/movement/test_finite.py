@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import linecache
+
 import pytest
 
 from symmetry.invariants.movement.finite import finite
@@ -15,6 +17,12 @@ from tests.sound.trainings import movement as sound
 
 def said(measure, make):
     return measure(TrainingStart(FunctionTraining("training", make), "float32")).violation.message
+
+
+def line_of(measure, make):
+    """Return the line that a violation names."""
+    found = measure(TrainingStart(FunctionTraining("training", make), "float32")).violation
+    return linecache.getline(found.file, found.line)
 
 
 @pytest.mark.parametrize(
@@ -38,6 +46,7 @@ def test_an_update_of_what_is_frozen_is_told_with_its_cure():
     assert message.startswith("in step 2 the optimiser moves model.fc1.weight[")
     assert "although requires_grad is False" in message
     assert message.endswith("Leave it out of the optimiser, or set its .grad to None.")
+    assert "torch.optim.SGD(" in line_of(frozen, broken.frozen_with_momentum)
 
 
 def test_without_anything_frozen_there_is_nothing_to_say():
@@ -50,3 +59,5 @@ def test_what_is_overwritten_is_told_with_its_cure():
     message = said(inplace, broken.shortcut_overwritten)
     assert message.startswith("something else reads the tensor that a module with inplace=True")
     assert "use inplace=False there" in message
+    assert "nn.ReLU(inplace=True)" in line_of(inplace, broken.shortcut_overwritten)
+    assert "nn.ELU(inplace=True)" in line_of(inplace, broken.result_overwritten)

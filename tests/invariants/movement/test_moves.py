@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,7 @@ def line_of(module, text):
         (
             broken.rate_of_zero,
             "another one. Give the optimiser a learning rate above zero.",
-            None,
+            "optimizer = torch.optim.SGD(model.parameters(), **{",
         ),
     ],
 )
@@ -62,6 +63,36 @@ def test_it_is_said_why_nothing_moves(make, said, line):
     assert violation.message.startswith("nothing can move: ")
     assert said in violation.message
     assert violation.line == (None if line is None else line_of(broken, line))
+
+
+def with_head(*, late):
+    """Return a training whose optimiser does not hold the head: one made late, or left out."""
+
+    def make():
+        model = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 4))
+        held = model.parameters() if late else model[0].parameters()
+        optimizer = torch.optim.SGD(held, 0.1)
+        if late:
+            model[2] = nn.Linear(8, 4)
+        return plain(model, optimizer, lambda i: model(numbers(12, 6, seed=i)).square().mean())
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("late", "why", "line"),
+    [
+        (True, "since it was made after the optimiser (tests/", "model[2] = nn.Linear(8, 4)"),
+        (False, "no optimiser holds it", "optimizer = torch.optim.SGD(held, 0.1)"),
+    ],
+)
+def test_what_no_optimiser_holds_is_told_with_the_line_of_the_optimiser_or_the_head(
+    late, why, line
+):
+    violation = measured(with_head(late=late)).violation
+    assert violation.array == "model.2.weight"
+    assert why in violation.message
+    assert violation.line == line_of(sys.modules[__name__], line)
 
 
 @pytest.mark.parametrize(

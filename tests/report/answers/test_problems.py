@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from symmetry.checker.verdict import Verdict
 from symmetry.report.answers.problems import problems
 from tests.report import verdicts as steps
 from tests.report.answers.checks import (
+    ABOUT,
     EXPLAINED,
     HOLDS,
     LOGITS,
@@ -43,6 +45,18 @@ def test_faults_at_other_lines_are_other_problems() -> None:
     found = problems(checked(LOGITS, replace(LOGITS, dtype="float32"), *UNITS), EXPLAINED)
     assert [p.place for p in found] == ["train.py:9", "train.py:17"]
     assert found[0].sentence == "train.py:9: cross_entropy is given probabilities"
+
+
+def test_violations_of_one_mechanism_are_one_problem_at_the_first_line() -> None:
+    def seen(line: int | None) -> Verdict:
+        violation = replace(LOGITS.violation, file=line and "train.py", line=line, mechanism="one")
+        return replace(LOGITS, violation=violation, message=f"at {line}")
+
+    other = replace(seen(None), about=ABOUT["training/resume"])
+    (problem,) = problems(checked(other, seen(9), replace(seen(4), dtype="float32")))
+    assert problem.sentence == "train.py:9: at 9"
+    assert problem.invariants == ("loss/inputs", "training/resume")
+    assert ("see also", "train.py:4") in problem.facts
 
 
 def test_a_problem_with_a_line_comes_before_one_without() -> None:

@@ -1,0 +1,65 @@
+"""The lines at which modules and optimisers are made, and the order in which they are."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from itertools import count
+from types import FrameType
+from typing import Any
+from unittest.mock import patch
+
+from torch import nn
+from torch.utils.weak import WeakIdKeyDictionary
+
+from symmetry.base.user_code import calls_target, kind_of
+from symmetry.observe.place import NOWHERE, Place
+from symmetry.training.capabilities.layered import UNKNOWN, Made
+
+_MADE = WeakIdKeyDictionary()
+_NUMBERS = count(1)
+
+
+def note(thing: Any) -> None:
+    """Note that a module or an optimiser is made now, unless that was noted before."""
+    if thing not in _MADE:
+        _MADE[thing] = Made(_line(thing), next(_NUMBERS))
+
+
+def made(thing: Any) -> Made:
+    """Return where a module or an optimiser was made."""
+    found: Made = _MADE.get(thing, UNKNOWN)
+    return found
+
+
+@contextmanager
+def noting_modules() -> Iterator[None]:
+    """Note all modules that are made while the block runs."""
+    with patch.object(nn.Module, "__init__", noting(nn.Module.__init__, note)):
+        yield
+
+
+def noting(method: Callable[..., Any], see: Callable[[Any], None]) -> Callable[..., Any]:
+    """Return a method that shows the object after it, as an ``__init__`` does."""
+
+    @wraps(method)
+    def noted(thing: Any, *args: Any, **kwargs: Any) -> None:
+        method(thing, *args, **kwargs)
+        see(thing)
+
+    return noted
+
+
+def _line(thing: Any) -> Place:
+    """Return the user's line that makes an object: the innermost outside of its own methods."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        kind = kind_of(frame.f_code.co_filename)
+        if kind == "user" and frame.f_locals.get("self") is not thing:
+            return Place(frame.f_code.co_filename, frame.f_lineno)
+        if kind == "caller" and calls_target(frame.f_code):
+            break
+        frame = frame.f_back
+    return NOWHERE
