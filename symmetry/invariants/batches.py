@@ -11,6 +11,7 @@ from symmetry.invariants.composed import by_place
 from symmetry.law.equivariance import compare_sides, holds
 from symmetry.law.measurement import Measurement
 from symmetry.training.start import TrainingStart, cycle
+from symmetry.training.trial import Trial
 from symmetry.units.state import Array
 from symmetry.units.units import Order
 
@@ -85,6 +86,8 @@ def _excuse(start: TrainingStart, count: int) -> str:
         # Running statistics know the order of micro-batches, by rights.
         if holds(start, start.resampled(order), start.buffers):
             return f"the step takes samples together, {size} at a time (normalised? pairs?)"
+    if start.begin().capability(Trial) is None:
+        return "nothing shows how the step takes its samples together"
     return by_place(start, count)
 
 

@@ -58,7 +58,13 @@ class TrainingInvariant(Invariant):
 
 
 def _setting(
-    name: str, words: str, has: str, reason: str, *, default: bool = True
+    name: str,
+    words: str,
+    has: str,
+    reason: str,
+    *,
+    default: bool = True,
+    targets: str = "PyTorch trainings",
 ) -> TrainingInvariant:
     """Return the invariant that a setting does not matter."""
     return TrainingInvariant(
@@ -66,7 +72,7 @@ def _setting(
         statement=f"a run {words} is the same",
         reason=reason,
         witness="a state that moved",
-        targets="PyTorch trainings",
+        targets=targets,
         failure="depends on what must not matter",
         measure=partial(resume.unaffected, setting=name, words=words, has=has),
         compared="response",
@@ -137,6 +143,13 @@ CATALOGUE: tuple[TrainingInvariant, ...] = (
         "without torch.compile",
         "part that is compiled",
         "a compiler keeps what the code computes",
+    ),
+    _setting(
+        "jit",
+        "without jax.jit",
+        "jax.jit",
+        "a compiled step computes what its operations compute one after the other",
+        targets="JAX trainings",
     ),
     _setting(
         "loops",

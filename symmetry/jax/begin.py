@@ -1,16 +1,30 @@
-"""Beginning a run: a training is made once, and its runs share the program that comes of it."""
+"""Beginning a run of a training.
+
+A step that is pure, as JAX wants it, is made and traced once: all runs share its program. Whether
+it is pure shows when it is traced again, and when its function is called again.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
+
+import jax
+import numpy as np
 
 from symmetry.base import generators
 from symmetry.base.calls import calling, running
+from symmetry.base.errors import TrainingError
+from symmetry.base.raised import place_of
+from symmetry.base.random_states import RandomStates
+from symmetry.jax.jaxprs.interpreter import is_key
+from symmetry.jax.jaxprs.step import TracedStep
 from symmetry.jax.made import made_by
-from symmetry.jax.program import Program
+from symmetry.jax.program import NOT_PLAIN, Program
 from symmetry.jax.raising import readable
 from symmetry.jax.run import JaxRun
+from symmetry.jax.user_step import UserStep
 from symmetry.units.units import Order
 
 
@@ -33,7 +47,7 @@ def begin(
     dtype, seed, noise, order
         See ``Training.begin``.
     cache
-        Where runs of this training keep its program.
+        Where runs of this training keep its programs.
 
     Raises
     ------
@@ -41,18 +55,87 @@ def begin(
         If the function raises, or returns anything but a training.
     """
     running.run, running.step = running.run + 1, 0
-    programs: dict[Any, Any] = {} if cache is None else cache
-    if (Program, seed) not in programs:
-        programs[Program, seed] = _program(name, make, seed)
-    return JaxRun(programs[Program, seed], dtype=dtype, noise=noise, order=order)
+    known = {} if cache is None else cache
+    if (Maker, seed) not in known:
+        known[Maker, seed] = Maker.of(name, make, seed)
+    maker: Maker = known[Maker, seed]
+    return JaxRun(maker.program(), maker.made_again, dtype=dtype, noise=noise, order=order)
 
 
-def _program(name: str, make: Callable[[], Any], seed: int) -> Program:
-    """Make a training, and trace its first step."""
-    with generators.kept(generators.shared()):
-        generators.seed_all(seed)
-        with readable(f"{name}()"), calling("training", name):
-            program = Program(name, made_by(name, make))
+@dataclass
+class Maker:
+    """Makes the programs of a training.
+
+    Attributes
+    ----------
+    name, make, seed
+        The training's name, its function, and the seed of its random numbers.
+    first
+        Its first program.
+    by_number
+        Whether each program traces each of its steps: they are not pure.
+    steps
+        The steps that programs have traced.
+    """
+
+    name: str
+    make: Callable[[], Any]
+    seed: int
+    first: Program | None = None
+    by_number: bool = False
+    steps: list[TracedStep] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, name: str, make: Callable[[], Any], seed: int) -> Maker:
+        """Make a training, and see whether its step is pure."""
+        maker = cls(name, make, seed)
+        maker.first = maker.made_again()
         with readable("step(state, 0)"), calling("step", name):
-            program.traced(0)
-    return program
+            maker.by_number = not _is_pure(maker.first, maker.made_again())
+        return maker
+
+    def program(self) -> Program:
+        """Return a program for a run: the first one if steps are pure."""
+        if self.first is None or self.by_number:
+            return self.made_again()
+        return self.first
+
+    def made_again(self) -> Program:
+        """Call the function once more."""
+        with generators.kept(generators.shared()):
+            generators.seed_all(self.seed)
+            with readable(f"{self.name}()"), calling("training", self.name):
+                user_step = UserStep(self.name, made_by(self.name, self.make))
+            states = RandomStates(generators.states_of(generators.shared()))
+        return Program(self.name, user_step, states, self.steps, by_number=self.by_number)
+
+
+def _is_pure(program: Program, again: Program) -> bool:
+    """Return whether a step is the same whenever it is traced, and for all that is made.
+
+    Raises
+    ------
+    TrainingError
+        If it cannot be traced.
+    """
+    try:
+        first = program.inputs(0, program.given(0))
+    except NOT_PLAIN as error:
+        raise TrainingError(
+            f"its step takes arrays of the state for plain numbers{place_of(error)}: use jnp "
+            "there, and return arrays, so that the step can be traced"
+        ) from error
+    retraced, constants = program.retraced()
+    there = program.traced(0)
+    if not there.is_same(retraced) or not there.is_same(again.traced(0)):
+        return False
+    other = again.inputs(0, again.given(0))
+    last = first[len(first) - len(constants) :]
+    pairs = [*zip(program.start, again.start, strict=True), *zip(first, other, strict=True)]
+    return all(_same(*pair) for pair in (*pairs, *zip(last, constants, strict=True)))
+
+
+def _same(array: Any, other: Any) -> bool:
+    if is_key(array.dtype):
+        array, other = jax.random.key_data(array), jax.random.key_data(other)
+    return np.array_equal(np.asarray(array), np.asarray(other), equal_nan=array.dtype.kind in "fc")

@@ -1,4 +1,4 @@
-"""The program of a training: its state as leaves, and its step as a jaxpr."""
+"""The program of a training: its state as leaves, and its steps as jaxprs."""
 
 from __future__ import annotations
 
@@ -9,16 +9,20 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.extend.core import ClosedJaxpr
 
 from symmetry.base.errors import TrainingError
+from symmetry.base.random_states import RandomStates
 from symmetry.jax.jaxprs.interpreter import is_key
 from symmetry.jax.jaxprs.marks import marking
+from symmetry.jax.jaxprs.places import place_of
 from symmetry.jax.jaxprs.step import TracedStep
-from symmetry.jax.made import Made, has_numbers, is_array, is_number
-from symmetry.jax.names import Path, names_of, path_of
+from symmetry.jax.made import has_numbers, is_number
+from symmetry.jax.names import names_of
+from symmetry.jax.user_step import UserStep, as_leaf, loss_among, numbers_in
 
 # What JAX raises where a traced number is to be a plain one.
-_NOT_PLAIN = (
+NOT_PLAIN = (
     jax.errors.ConcretizationTypeError,
     jax.errors.TracerIntegerConversionError,
     jax.errors.TracerArrayConversionError,
@@ -27,31 +31,38 @@ _NOT_PLAIN = (
 
 
 class Program:
-    """The state and the step of a training as its function made them.
+    """The steps of a training as its function made them, each traced when it is first asked for.
 
-    The step is traced once, as a function of its number or of its batch. If it needs the plain
-    number, as an index into NumPy's arrays, each step is traced by itself.
+    A step is traced as a function of its number or of its batch, once for all steps. If it needs
+    the plain number, as an index into NumPy's arrays, or if it draws data of its own, each step is
+    traced by itself.
 
-    Attributes
+    Parameters
     ----------
-    made
-        What the function returned.
-    start
-        The leaves of the state before the first step that are arrays or numbers.
-    paths
-        Their paths in the state.
+    name, user_step
+        The training's name, for messages, and its step.
+    random_states
+        The random numbers of all but JAX.
+    known
+        The steps that other programs of the training have traced: the same are compiled once.
+    by_number
+        Whether each step is traced by itself.
     """
 
-    def __init__(self, name: str, made: Made) -> None:
-        self.name, self.made = name, made
-        keyed, self._tree = jax.tree_util.tree_flatten_with_path(made.state)
-        self._values = [value for _, value in keyed]
-        self._places = [n for n, value in enumerate(self._values) if is_number(value)]
-        self.paths: list[Path] = [path_of(keyed[n][0]) for n in self._places]
-        self.start = [as_leaf(self._values[n]) for n in self._places]
-        self._by_number = False
+    def __init__(
+        self,
+        name: str,
+        user_step: UserStep,
+        random_states: RandomStates,
+        known: list[TracedStep],
+        *,
+        by_number: bool = False,
+    ) -> None:
+        self.name, self.user_step, self.made = name, user_step, user_step.made
+        self.start, self.by_number = user_step.start, by_number
+        self.random_states, self._known = random_states, known
         self._wide = jax.config.jax_enable_x64  # as the user has set it
-        self._traced: dict[Any, TracedStep] = {}
+        self._traced: dict[Any, tuple[TracedStep, list[Any]]] = {}
         self._batches: list[Any] = []
 
     def given(self, step: int) -> Any:
@@ -59,32 +70,32 @@ class Program:
         if self.made.batch is None:
             return np.int32(step)
         while len(self._batches) <= step:  # in order, as an iterator needs it
-            with jax.enable_x64(self._wide):
+            with self.random_states.own(), jax.enable_x64(self._wide):
                 self._batches.append(self.made.batch(len(self._batches)))
         return self._batches[step]
 
     def traced(self, step: int) -> TracedStep:
         """Return a step as a jaxpr."""
-        given = self.given(step)
-        if not self._by_number:
-            kind = tuple((leaf.shape, str(leaf.dtype)) for leaf in self.inputs(given))
-            try:
-                return self._known(kind, given)
-            except _NOT_PLAIN:
-                self._by_number = True
-        return self._known(step, given)
+        return self._at(step)[0]
 
-    def _known(self, key: Any, given: Any) -> TracedStep:
-        if key not in self._traced:
-            with jax.enable_x64(self._wide):
-                self._traced[key] = self._trace(given)
-        return self._traced[key]
+    def inputs(self, step: int, given: Any) -> list[Any]:
+        """Return the inputs of a traced step, beside the leaves of the state.
 
-    def inputs(self, given: Any) -> list[Any]:
-        """Return the inputs of a traced step beside the leaves of the state."""
-        leaves = [] if self._by_number else jax.tree.leaves(given)
-        with jax.enable_x64(self._wide):
-            return [as_leaf(leaf) for leaf in leaves if is_number(leaf)]
+        They are what it is given, and the constants that it holds.
+        """
+        _, constants = self._at(step)
+        return [*self._arrays(given), *constants]
+
+    def retraced(self) -> tuple[TracedStep, list[Any]]:
+        """Return the first step and its constants, traced once more."""
+        return self._trace(self.given(0), 0)
+
+    def performed(self, state: Sequence[Any], given: Any, step: int) -> list[Any]:
+        """Take a step without compiling anything; return the next leaves."""
+        if self.made.batch is None:
+            given = step
+        with self.random_states.own(), jax.enable_x64(self._wide), jax.disable_jit():
+            return self.user_step.call([*map(jnp.asarray, state)], given)[0]
 
     @cached_property
     def names(self) -> list[str]:
@@ -96,70 +107,78 @@ class Program:
             for number in step.forward
             if not is_key(self.start[number].dtype) and has_numbers(self.start[number])
         ]
-        return names_of(self.paths, shapes, step.parameters, step.read, own)
+        return names_of(self.user_step.paths, shapes, step.parameters, step.read, own)
 
-    def _trace(self, given: Any) -> TracedStep:
+    def _at(self, step: int) -> tuple[TracedStep, list[Any]]:
+        given = self.given(step)
+        if not self.by_number:
+            kind = tuple((leaf.shape, str(leaf.dtype)) for leaf in self._arrays(given))
+            try:
+                return self._remembered(kind, given, step)
+            except NOT_PLAIN:
+                self.by_number = True
+        return self._remembered(step, given, step)
+
+    def _remembered(self, key: Any, given: Any, step: int) -> tuple[TracedStep, list[Any]]:
+        if key not in self._traced:
+            traced, constants = self._trace(given, step)
+            same = next((other for other in self._known if other.is_same(traced)), None)
+            if same is None:
+                self._known.append(traced)
+            self._traced[key] = same or traced, constants
+        return self._traced[key]
+
+    def _arrays(self, given: Any) -> list[Any]:
+        """Return the arrays that a traced step is given."""
+        leaves = [] if self.by_number else jax.tree.leaves(given)
+        with jax.enable_x64(self._wide):
+            return [as_leaf(leaf) for leaf in leaves if is_number(leaf)]
+
+    def _trace(self, given: Any, step: int) -> tuple[TracedStep, list[Any]]:
+        """Trace a step; return it with its constants, which are its last inputs."""
         leaves, tree = jax.tree.flatten(given)
-        inputs = self.inputs(given)
-        places = [n for n, leaf in enumerate(leaves) if is_number(leaf)][: len(inputs)]
-        if self._by_number and self.made.batch is None:
-            leaves = [int(given)]
+        arrays = self._arrays(given)
+        places = [n for n, leaf in enumerate(leaves) if is_number(leaf)][: len(arrays)]
+        if self.by_number and self.made.batch is None:
+            leaves = [step]
         returned: list[int | None] = []
 
-        def run(state: Sequence[Any], inputs: Sequence[Any]) -> tuple[list[Any], list[Any]]:
-            own = dict(enumerate(leaves)) | dict(zip(places, inputs, strict=True))
-            after, aux = self.call(state, jax.tree.unflatten(tree, own.values()))
-            found = jax.tree_util.tree_flatten_with_path(aux)[0]
-            kept = [(path_of(keys), value) for keys, value in found if is_number(value)]
-            returned.append(_loss_among(kept))
-            return after, [value for _, value in kept]
+        def run(state: Sequence[Any], arrays: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+            own = dict(enumerate(leaves)) | dict(zip(places, arrays, strict=True))
+            after, beside = self.user_step.call(state, jax.tree.unflatten(tree, own.values()))
+            numbers = numbers_in(beside)
+            returned.append(loss_among(numbers))
+            return after, [value for _, value in numbers]
 
-        with marking():
-            jaxpr = jax.make_jaxpr(run)(self.start, inputs)
-        return TracedStep(jaxpr, len(self.start), returned[-1], wide=self._wide)
-
-    def call(self, state: Sequence[Any], given: Any) -> tuple[list[Any], Any]:
-        """Call the step of the user; return the next leaves, and the rest of its results.
-
-        Raises
-        ------
-        TrainingError
-            If it returns something else than the next state.
-        """
-        values = list(self._values)
-        for place, leaf in zip(self._places, state, strict=True):
-            values[place] = leaf
-        returned = self.made.step(jax.tree.unflatten(self._tree, values), given)
-        aux = None
-        if jax.tree.structure(returned) != self._tree:
-            pair = isinstance(returned, tuple) and len(returned) == 2
-            after, aux = returned if pair else (returned, None)
-            if jax.tree.structure(after) != self._tree:
-                raise TrainingError(
-                    f"{self.name}: the step returns another tree than the state that it is given: "
-                    "it has to return the next state, or (state, loss)"
-                )
-            returned = after
-        leaves = jax.tree.leaves(returned)
-        return [leaves[place] for place in self._places], aux
+        with self.random_states.own(), jax.enable_x64(self._wide), marking():
+            closed = jax.make_jaxpr(run)(self.start, arrays)
+        _refuse_leaks(closed)
+        with jax.enable_x64(self._wide):
+            jaxpr = _with_constants_last(closed)
+        traced = TracedStep(jaxpr, len(self.start), returned[-1], wide=self._wide)
+        return traced, [*closed.consts, *traced.constants]
 
 
-def as_leaf(value: Any) -> Any:
-    """Return an array of NumPy, and keys as they are.
+def _refuse_leaks(closed: ClosedJaxpr) -> None:
+    """Raise TrainingError if a step reads what an earlier one has left outside of the state."""
+    pairs = zip(closed.jaxpr.constvars, closed.consts, strict=True)
+    left = [variable for variable, const in pairs if isinstance(const, jax.core.Tracer)]
+    if left:
+        reading = (e for e in closed.jaxpr.eqns if any(atom is left[0] for atom in e.invars))
+        place = next((f" ({place_of(equation)})" for equation in reading), "")
+        raise TrainingError(
+            "its step keeps arrays outside of the state, in an attribute or an enclosing "
+            f"function{place}: return them as a part of the state"
+        )
 
-    JAX compiles a step anew for numbers without a dtype of their own.
-    """
-    if is_array(value) and is_key(value.dtype):
-        return value
-    return np.asarray(jnp.asarray(value))
 
+def _with_constants_last(closed: ClosedJaxpr) -> ClosedJaxpr:
+    """Return a jaxpr that takes its constants as its last inputs."""
+    count = len(closed.in_avals)
 
-def _loss_among(values: Sequence[tuple[Path, Any]]) -> int | None:
-    """Return which of the values is the loss: the one called so, or else the first number."""
-    scalars = [
-        (number, ".".join(path))
-        for number, (path, value) in enumerate(values)
-        if jnp.shape(value) == () and jnp.issubdtype(jnp.result_type(value), jnp.floating)
-    ]
-    named = [number for number, name in scalars if "loss" in name]
-    return next(iter([*named, *(number for number, _ in scalars)]), None)
+    def run(*inputs: Any) -> list[Any]:
+        found: list[Any] = jax.core.eval_jaxpr(closed.jaxpr, inputs[count:], *inputs[:count])
+        return found
+
+    kinds = [jax.typeof(const) for const in closed.consts]
+    return jax.make_jaxpr(run)(*closed.in_avals, *kinds)

@@ -32,18 +32,32 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from symmetry.base.calls import calling, running
+from symmetry.jax.constants import average, constants_outside_forward
 from symmetry.jax.jaxprs.step import Manner
 from symmetry.jax.leaves import as_array
+from symmetry.jax.parts.drawing import JaxDrawing
 from symmetry.jax.parts.gradients import gradients_of
 from symmetry.jax.parts.layers import JaxLayers
+from symmetry.jax.parts.observing import JaxObserving
+from symmetry.jax.parts.optimizers import JaxOptimizers
+from symmetry.jax.parts.recording import JaxRecording
 from symmetry.jax.parts.rehearsal import JaxRehearsing
+from symmetry.jax.parts.reordering import JaxReordering
+from symmetry.jax.parts.saving import JaxSaving
+from symmetry.jax.parts.settings import JaxSettings
 from symmetry.jax.parts.tracing import JaxTracing
 from symmetry.jax.program import Program
 from symmetry.jax.raising import readable
 from symmetry.jax.stepper import Stepper
+from symmetry.training.capabilities.batching import Reordering
+from symmetry.training.capabilities.configuring import Configuring
 from symmetry.training.capabilities.differentiating import Differentiating
+from symmetry.training.capabilities.drawing import Drawing
 from symmetry.training.capabilities.layered import Layered
+from symmetry.training.capabilities.observing import Observing, Recording
+from symmetry.training.capabilities.optimizing import Optimizing
 from symmetry.training.capabilities.rehearsing import Rehearsing, Tracing
+from symmetry.training.capabilities.saving import Saving
 from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.run import Capability, Constant
 from symmetry.units.state import Array, State
@@ -54,13 +68,24 @@ class JaxRun(Stepper):
     """A JAX training from its start, with leaves of its own.
 
     It is a ``Run``: the documentation there is not repeated here. ``symmetry.jax.begin`` makes one.
+
+    Attributes
+    ----------
+    made_again
+        Returns a program of fresh objects.
     """
 
     def __init__(
-        self, program: Program, *, dtype: str, noise: bool, order: Order | None = None
+        self,
+        program: Program,
+        made_again: Callable[[], Program],
+        *,
+        dtype: str,
+        noise: bool,
+        order: Order | None = None,
     ) -> None:
         super().__init__(program, Manner(dtype == "float64", noise), order)
-        self.name, self.dtype = program.name, dtype
+        self.name, self.dtype, self.made_again = program.name, dtype, made_again
 
     @property
     def parameters(self) -> Mapping[str, Any]:
@@ -117,10 +142,11 @@ class JaxRun(Stepper):
 
     def average_constants(self, constants: Mapping[int, Sequence[int]]) -> None:
         """Make steps see these constants averaged over the given axes, or zero without axes."""
+        average(self, constants)
 
-    def constants_outside_forward(self, steps: int) -> Sequence[Constant]:  # noqa: ARG002
-        """Return the constants that only a backward or an update reads."""
-        return ()
+    def constants_outside_forward(self, steps: int) -> Sequence[Constant]:
+        """Take ``steps`` steps; return the constants that only a backward or an update reads."""
+        return constants_outside_forward(self, steps)
 
     def nudge_by(self, seed: int) -> None:
         """Do nothing: results of 16 bits stay inside of what is compiled."""
@@ -134,9 +160,16 @@ class JaxRun(Stepper):
         return None if make is None else make(self)
 
 
-_CAPABILITIES: Mapping[type, Callable[[Stepper], Any]] = {
-    StepEvents: lambda stepper: stepper.events,
+_CAPABILITIES: Mapping[type, Callable[[JaxRun], Any]] = {
+    StepEvents: lambda run: run.events,
+    Optimizing: JaxOptimizers,
     Differentiating: gradients_of,
+    Reordering: JaxReordering,
+    Saving: JaxSaving,
+    Configuring: lambda run: JaxSettings(run, run.made_again),
+    Observing: JaxObserving,
+    Recording: JaxRecording,
+    Drawing: JaxDrawing,
     Rehearsing: JaxRehearsing,
     Tracing: JaxTracing,
     Layered: JaxLayers,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -12,8 +12,11 @@ from symmetry.jax.jaxprs.recorder import Recorder
 from symmetry.jax.jaxprs.step import Manner, Outputs, TracedStep
 from symmetry.jax.leaves import Leaves
 from symmetry.jax.made import is_number
+from symmetry.jax.optimizer import JaxOptimizer
 from symmetry.jax.program import Program
+from symmetry.jax.user_step import as_leaf
 from symmetry.training.capabilities.step_events import StepEvents
+from symmetry.units.state import Array
 from symmetry.units.units import Order
 
 
@@ -33,41 +36,64 @@ class Stepper:
     events
         The losses, gradients and updates of steps, as they happen.
     outputs
-        What the last step yielded: its losses and gradients.
+        The losses and gradients of the last step.
+    gradients
+        The leaf that each gradient of the last step belongs to, by the gradient's name.
     taken
         How many steps were taken.
     recorder
         Records the steps that are rehearsed; None if nothing is recorded.
+    uncompiled
+        Takes the steps instead, one operation after the other; None if they are compiled.
+    optimizer
+        Updates the parameters; None if the step shows no gradients.
+    averaged
+        The axes over which inputs are averaged, by their numbers.
     """
 
     def __init__(self, program: Program, manner: Manner, order: Order | None) -> None:
         self.program, self.manner, self.order, self.taken = program, manner, order, 0
         self.leaves = Leaves(program, promote=manner.promote)
         self.events, self.outputs = StepEvents(), dict[str, Any]()
+        self.gradients: Mapping[str, int] = {}
         self.recorder: Recorder | None = None
+        self.uncompiled: Program | None = None
+        self.optimizer = JaxOptimizer.of(self.leaves, self.traced)
+        self.averaged: Mapping[int, Sequence[int]] = {}
 
     @property
     def traced(self) -> TracedStep:
         """The next step as a jaxpr."""
         return self.program.traced(self.taken)
 
-    @property
-    def gradient_leaves(self) -> Mapping[str, int]:
-        """The leaf that each gradient belongs to, by the gradient's name."""
-        return self.traced.gradients
-
     def step(self) -> None:
         """Take the next step, and tell of its events."""
-        traced, events = self.traced, self.events
+        if self.uncompiled is not None:
+            given = self.uncompiled.given(self.taken)
+            after = self.uncompiled.performed(self.leaves.values, given, self.taken)
+            self.leaves.values = [as_leaf(value) for value in after]
+        else:
+            self._compiled_step()
+        self.taken += 1
+
+    def _compiled_step(self) -> None:
+        """Compute a step as a whole; then tell of its events in their order."""
+        traced, events, optimizer = self.traced, self.events, self.optimizer
         wanted = (*self.leaves.outputs(), *traced.losses, *traced.gradients)
-        outputs = self.outputs = {**self.take(wanted)}
+        self.outputs, self.gradients = {**self.take(wanted)}, traced.gradients
         events.backwards, events.grads, events.pending = len(traced.losses), 0, True
         for name in traced.losses:
-            events.on_loss(outputs[name])
+            events.on_loss(self.outputs[name])
         if traced.gradients:
             events.after_backward()
-        self.leaves.replace(outputs)
-        self.taken += 1
+        if optimizer is not None:
+            events.before_update(optimizer)
+            if optimizer.is_set:  # to other rates: the update is another one
+                self.outputs |= self.take(wanted)
+        self.leaves.replace(self.outputs)
+        events.updates, events.pending = events.updates + 1, False
+        if optimizer is not None:
+            events.after_update(optimizer)
 
     def rehearse(self) -> None:
         """Take the next step up to its losses; leaves stay if they depend on gradients."""
@@ -89,19 +115,18 @@ class Stepper:
 
     def inputs(self) -> list[Any]:
         """Return the inputs of the next step beside the leaves."""
-        given, axis, order = (
-            self.program.given(self.taken),
-            self.program.made.batch_axis,
-            self.order,
-        )
-        if order is not None:
-            given = jax.tree.map(
-                lambda leaf: (
-                    np.take(np.asarray(leaf), order, axis) if np.ndim(leaf) > axis else leaf
-                ),
-                given,
-            )
-        return [self.leaves.as_taken(value) for value in self.program.inputs(given)]
+        given = jax.tree.map(self._reordered, self.program.given(self.taken))
+        first = len(self.leaves.values)
+        inputs = self.program.inputs(self.taken, given)
+        for number, axes in self.averaged.items():
+            inputs[number - first] = _averaged(np.asarray(inputs[number - first]), tuple(axes))
+        return [self.leaves.as_taken(value) for value in inputs]
+
+    def _reordered(self, leaf: Any) -> Any:
+        axis, order = self.program.made.batch_axis, self.order
+        if order is None or np.ndim(leaf) <= axis:
+            return leaf
+        return np.asarray(leaf).take(order, axis)
 
     def loss_sums(self) -> list[float]:
         """Return the sum of all entries of each loss of the last step."""
@@ -116,3 +141,11 @@ class Stepper:
         leaves = [leaf for leaf in jax.tree.leaves(self.program.given(0)) if is_number(leaf)]
         sizes = {np.shape(leaf)[axis] if np.ndim(leaf) > axis else None for leaf in leaves}
         return sizes.pop() if len(sizes) == 1 else None
+
+
+def _averaged(array: Array, axes: tuple[int, ...]) -> Array:
+    """Return an array that is the same along some axes; zero without axes."""
+    if not axes:
+        return np.zeros_like(array)
+    size = np.sqrt(np.mean(np.square(array, dtype=np.float64), axes, keepdims=True))
+    return np.broadcast_to(size, array.shape).astype(array.dtype)

@@ -12,13 +12,13 @@ from torch.nn.parameter import is_lazy
 from symmetry.base import generators
 from symmetry.base.calls import calling, running
 from symmetry.base.errors import TrainingError
+from symmetry.base.random_states import RandomStates
 from symmetry.torch.modes.dtypes import widened
 from symmetry.torch.modes.init_cache import InitCache
 from symmetry.torch.objects import Objects, make_objects
 from symmetry.torch.parts.platform import forget_compiled
 from symmetry.torch.parts.rehearsal import TorchRehearsing
 from symmetry.torch.raising import readable
-from symmetry.torch.random_states import RandomStates
 from symmetry.torch.run import TorchRun
 from symmetry.torch.state import held, parameters_of
 from symmetry.units.units import Order

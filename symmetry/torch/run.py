@@ -44,6 +44,7 @@ import torch
 from torch import nn
 
 from symmetry.base.calls import calling, running
+from symmetry.base.random_states import RandomStates
 from symmetry.torch.batches.batches import Batches
 from symmetry.torch.modes.constants import Constants
 from symmetry.torch.modes.scope import ModuleScope
@@ -63,7 +64,6 @@ from symmetry.torch.parts.tracing import TorchTracing
 from symmetry.torch.probes.flowing import TorchFlowing
 from symmetry.torch.probes.loss_probe import TorchLossProbe
 from symmetry.torch.raising import readable
-from symmetry.torch.random_states import RandomStates
 from symmetry.torch.recording import TorchRecording
 from symmetry.torch.trials.first_calls import Steps
 from symmetry.torch.trials.trial import TorchTrial

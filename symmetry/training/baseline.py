@@ -20,7 +20,9 @@ from symmetry.training.target import Training
 from symmetry.units.state import Array, State, has_moved
 
 JUDGED = 2  # steps: a bug on odd steps shows, and chaos has no time to grow
-LACKED = frozenset({"scale", "attention", "checkpoint", "inplace", "kernels"})  # by many trainings
+LACKED = frozenset(
+    {"jit", "scale", "attention", "checkpoint", "inplace", "kernels"}
+)  # by many trainings
 
 States = list[dict[str, Array]]
 

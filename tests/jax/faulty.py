@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -9,10 +10,11 @@ from tests.jax.sound import mlp
 
 
 class Fault(NamedTuple):
-    """A broken training, and the names of the invariants that catch it."""
+    """A broken training, the invariants that catch it, and the library that it needs."""
 
     make: Callable[[], Any]
     caught_by: tuple[str, ...]
+    library: str = "jax"
 
 
 ENTRIES: dict[str, Fault] = {}
@@ -55,3 +57,38 @@ def custom_vjp_that_halves_the_last_unit() -> Any:
         lambda x, g: ((g * (x > 0)).at[..., -1].multiply(0.5),),
     )
     return mlp(act=act)
+
+
+@fault("training/jit")
+def a_counter_that_jit_freezes() -> Any:
+    calls: list[None] = []
+
+    def change(gradients: Any) -> Any:
+        import jax
+
+        calls.append(None)
+        return jax.tree.map(lambda g: g / len(calls), gradients)
+
+    return mlp(change=change)
+
+
+@fault("symmetry/repeatable")
+def initial_numbers_without_a_seed() -> Any:
+    import jax
+    import jax.numpy as jnp
+
+    def step(w: Any, _: Any) -> Any:
+        return w - 0.1 * jax.grad(lambda w: jnp.tanh(w).sum() ** 2)(w)
+
+    return jax.random.normal(jax.random.key(int.from_bytes(os.urandom(3))), (5,)), step
+
+
+@fault("training/finite")
+def the_root_of_a_norm_of_zeros() -> Any:
+    import jax
+    import jax.numpy as jnp
+
+    def step(w: Any, _: Any) -> Any:
+        return w - 0.1 * jax.grad(lambda w: jnp.sqrt((w**2).sum()))(w)
+
+    return jnp.zeros(5), step

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -86,3 +87,154 @@ def plain_mlp() -> Any:
 @sound(groups=2)
 def mlp_that_returns_no_loss() -> Any:
     return mlp(returns_loss=False)
+
+
+@sound(groups=2)
+def dropout() -> Any:
+    import jax
+
+    def act(x: Any) -> Any:
+        key = jax.random.fold_in(jax.random.key(2), 0)
+        return jax.numpy.where(jax.random.bernoulli(key, 0.8, x.shape), jax.nn.relu(x) / 0.8, 0)
+
+    return mlp(act=act)
+
+
+@sound(groups=2)
+def gradients_through_a_fixed_mask() -> Any:
+    """Return a lottery ticket: its mask is drawn once, and only the update reads it."""
+    import jax
+    import numpy as np
+
+    random, masks = np.random.default_rng(0), dict[tuple[int, ...], Any]()
+
+    def masked(gradient: Any) -> Any:
+        shape = gradient.shape
+        mask = masks.setdefault(shape, random.integers(0, 2, shape).astype(np.float32))
+        return gradient * mask
+
+    return mlp(change=lambda gradients: jax.tree.map(masked, gradients))
+
+
+def tanh_layer(batch: Callable[[Any], Any]) -> Any:
+    """Return a training of one hidden layer without labels, that is not compiled."""
+    import jax
+    import jax.numpy as jnp
+
+    params = {
+        "a": jax.random.normal(jax.random.key(0), (8, 6)),
+        "b": jax.random.normal(jax.random.key(1), (6,)),
+    }
+
+    def step(params: Any, i: Any) -> Any:
+        def loss(params: Any) -> Any:
+            return ((jnp.tanh(batch(i) @ params["a"]) @ params["b"]) ** 2).mean()
+
+        value, gradients = jax.value_and_grad(loss)(params)
+        return jax.tree.map(lambda p, g: p - 0.1 * g, params, gradients), value
+
+    return params, step
+
+
+def batches() -> Any:
+    import numpy as np
+
+    return np.random.default_rng(0).standard_normal((4, 16, 8)).astype(np.float32)
+
+
+@sound(groups=1)
+def arrays_of_numpy_by_index() -> Any:
+    return tanh_layer(batches().__getitem__)
+
+
+@sound(groups=1)
+def an_iterator_of_batches() -> Any:
+    iterator = itertools.cycle(batches())
+    return tanh_layer(lambda _: next(iterator))
+
+
+@sound(groups=1)
+def noise_by_numpy_on_inputs() -> Any:
+    import numpy as np
+
+    x = batches()[0]
+    return tanh_layer(lambda _: x + np.random.standard_normal(x.shape).astype(np.float32))
+
+
+@sound(groups=1)
+def given_batches() -> Any:
+    """Return a training whose samples are put in another order."""
+    import jax
+    import jax.numpy as jnp
+
+    params, _ = tanh_layer(lambda _: 0)
+
+    @jax.jit
+    def step(params: Any, x: Any) -> Any:
+        def loss(params: Any) -> Any:
+            return ((jnp.tanh(x @ params["a"]) @ params["b"]) ** 2).mean()
+
+        return jax.tree.map(lambda p, g: p - 0.1 * g, params, jax.grad(loss)(params))
+
+    return params, step, {"batch": lambda i: batches()[i]}
+
+
+@sound(groups=3, library="flax")
+def convolutions_with_batch_norm() -> Any:
+    import flax.linen as nn
+    import jax
+
+    class Net(nn.Module):
+        @nn.compact
+        def __call__(self, x: Any) -> Any:
+            for channels in (8, 12):
+                x = nn.Conv(channels, (3, 3))(x)
+                x = nn.relu(nn.BatchNorm(use_running_average=False)(x))
+                x = nn.avg_pool(x, (2, 2), (2, 2))
+            return nn.Dense(4)(nn.relu(nn.Dense(20)(x.reshape(x.shape[0], -1))))
+
+    net = Net()
+    state = net.init(jax.random.key(0), jax.numpy.ones((1, 8, 8, 3)))
+
+    @jax.jit
+    def step(state: Any, i: Any) -> Any:
+        x, y = numbers(i, samples=8, inputs=192)
+
+        def loss(params: Any) -> Any:
+            given = {"params": params, "batch_stats": state["batch_stats"]}
+            out, new = net.apply(given, x.reshape(8, 8, 8, 3), mutable=["batch_stats"])
+            return cross_entropy(out, y), new["batch_stats"]
+
+        (value, stats), gradients = jax.value_and_grad(loss, has_aux=True)(state["params"])
+        params = jax.tree.map(lambda p, g: p - 0.1 * g, state["params"], gradients)
+        return {"params": params, "batch_stats": stats}, {"loss": value}
+
+    return state, step
+
+
+@sound(groups=1, library="equinox")
+def recurrent_cell_of_equinox() -> Any:
+    import equinox
+    import jax
+    import jax.numpy as jnp
+
+    one, other = jax.random.split(jax.random.key(0))
+    model = equinox.nn.LSTMCell(8, 10, key=one), equinox.nn.Linear(10, 4, key=other)
+
+    @equinox.filter_jit
+    def step(model: Any, i: Any) -> Any:
+        x, y = numbers(i, samples=6, inputs=40)
+
+        def loss(model: Any) -> Any:
+            def last(x: Any) -> Any:
+                start = jnp.zeros(10), jnp.zeros(10)
+                (h, _), _ = jax.lax.scan(lambda c, x: (model[0](x, c), None), start, x)
+                return model[1](h)
+
+            return cross_entropy(jax.vmap(last)(x.reshape(6, 5, 8)), y)
+
+        value, gradients = equinox.filter_value_and_grad(loss)(model)
+        changes = jax.tree.map(lambda g: -0.1 * g, gradients)
+        return equinox.apply_updates(model, changes), value
+
+    return model, step

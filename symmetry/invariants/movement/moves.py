@@ -37,6 +37,9 @@ def moves(start: TrainingStart) -> Measurement:
     optimizing = run.capability(Optimizing)
     if optimizing is None or not optimizing.optimizers:
         return Measurement(counted=False, note="it has no optimiser", applies=False)
+    if not optimizing.declares_frozen:
+        note = "nothing in it says which parameters are frozen on purpose"
+        return Measurement(counted=False, note=note, applies=False)
     held, begun = optimizing.held, run.parameter_arrays()
     trainable = [name for name in run.parameters if name in optimizing.trainable]
     seen = gradients_of(run, start.steps)

@@ -80,33 +80,39 @@ class Interpreter:
 
     Attributes
     ----------
+    site
+        Where the equation stands that it evaluates.
     inside_loop
-        Whether it evaluates the body of a loop or a branch.
+        Whether that is in the body of a loop or in a branch.
+    constants
+        Other values of constants, by the id of what they stand for.
     """
 
     def __init__(self, *, promote: bool = False, quiet: frozenset[Site] = frozenset()) -> None:
         self.promote, self.quiet = promote, quiet
         self.inside_loop = False
-        self._site: Site = ()
+        self.constants: dict[int, Any] = {}
+        self.site: Site = ()
 
     def run(self, jaxpr: ClosedJaxpr, *args: Any) -> list[Any]:
         """Return the outputs of a jaxpr for these inputs."""
-        core, around = jaxpr.jaxpr, self._site
+        core, around = jaxpr.jaxpr, self.site
         pairs = zip(core.constvars, jaxpr.consts, strict=True)
-        env = {var: self.lift(const, var.aval) for var, const in pairs}
+        env = {v: self.lift(self.constants.get(id(c), c), v.aval) for v, c in pairs}
         env.update(zip(core.invars, args, strict=True))
 
         def read(atom: Any) -> Any:
             return self.lift(atom.val, atom.aval) if isinstance(atom, Literal) else env[atom]
 
         for number, equation in enumerate(core.eqns):
-            self._site = (*around, number)
+            self.site = (*around, number)
             info = equation.source_info
-            line = source_info_util.user_context(info.traceback, name_stack=info.name_stack)
+            names = source_info_util.current_name_stack() + info.name_stack
+            line = source_info_util.user_context(info.traceback, name_stack=names)
             with line, equation.ctx.manager:
                 results = self.equation(equation, [*map(read, equation.invars)])
             env.update(zip(equation.outvars, results, strict=True))
-        self._site = around
+        self.site = around
         return [*map(read, core.outvars)]
 
     def lift(self, value: Any, aval: Any) -> Any:
@@ -119,7 +125,7 @@ class Interpreter:
     def equation(self, equation: Any, args: Sequence[Any]) -> Sequence[Any]:
         """Return the results of an equation."""
         name = equation.primitive.name
-        if self._site in self.quiet:
+        if self.site in self.quiet:
             return [self._mean(equation, args)]
         if self.quiet:
             args = _chances(equation, args)
@@ -219,6 +225,16 @@ class Interpreter:
 
 
 _CONTROL = {"scan": Interpreter._scan, "while": Interpreter._while, "cond": Interpreter._cond}
+
+
+def constants_in(jaxpr: ClosedJaxpr) -> list[Any]:
+    """Return the arrays that the functions which a jaxpr calls hold, each once."""
+    found = {id(const): const for const in jaxpr.consts if np.ndim(const)}
+    for equation in jaxpr.jaxpr.eqns:
+        if equation.primitive.name in INLINED:
+            inner = closed(equation.params[INLINED[equation.primitive.name]])
+            found |= {id(const): const for const in constants_in(inner)}
+    return [*found.values()]
 
 
 def bind(equation: Any, args: Sequence[Any], params: Any) -> Sequence[Any]:

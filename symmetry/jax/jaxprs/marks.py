@@ -18,11 +18,14 @@ from unittest.mock import patch
 
 import jax
 import jax.numpy as jnp
-from jax._src import api
+from jax._src import api, source_info_util
 from jax.ad_checkpoint import checkpoint_name
 from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
 
-from symmetry.jax.jaxprs.interpreter import INLINED, Interpreter, closed
+from symmetry.jax.jaxprs.interpreter import INLINED, Interpreter, Site, closed
+from symmetry.jax.jaxprs.noise import is_draw
+from symmetry.jax.jaxprs.places import place_of
+from symmetry.observe.place import Place
 
 _PREFIX = "symmetry."
 # What leaves a value what it is, or changes its dtype alone.
@@ -74,11 +77,17 @@ class MarkReader(Interpreter):
     values
         They, by their marks. A function that is compiled once and called twice has its marks twice:
         the last call's count.
+    drawn
+        The results of random draws, by their sites.
+    modules
+        The last result in the forward of each module, by its path, and the user's line.
     """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.values: dict[str, Any] = {}
+        self.drawn: dict[Site, Any] = {}
+        self.modules: dict[str, tuple[Any, Place]] = {}
 
     def equation(self, equation: Any, args: Sequence[Any]) -> Sequence[Any]:
         """Return the results of an equation; a mark has what it marks."""
@@ -86,7 +95,24 @@ class MarkReader(Interpreter):
             if not self.inside_loop:
                 self.values[mark] = args[0]
             return args
-        return super().equation(equation, args)
+        site = self.site
+        results = super().equation(equation, args)
+        if is_draw(equation) and not self.inside_loop:
+            self.drawn[site] = results[0]
+        elif not self.inside_loop and equation.primitive.name not in INLINED:
+            for path in modules_of(source_info_util.current_name_stack()):
+                self.modules[path] = results[0], place_of(equation)
+        return results
+
+
+def modules_of(names: Any) -> Iterator[str]:
+    """Yield the paths of the modules around an operation of a forward, the innermost one last.
+
+    Libraries open a scope for each: ``jvp(GPT)/Block_0/Dense_1``. The outermost is the model.
+    """
+    first, *inner = str(names).split("/")
+    if first.startswith("jvp("):
+        yield from (".".join(inner[:length]) for length in range(1, len(inner) + 1))
 
 
 def leaves_of(jaxpr: ClosedJaxpr, leaves: int) -> Mapping[str, int]:

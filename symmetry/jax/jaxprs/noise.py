@@ -6,7 +6,7 @@ batch itself, or initial weights, meets parameters in a product first.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from jax.extend.core import ClosedJaxpr, Literal
@@ -49,8 +49,6 @@ def noise_in(jaxpr: ClosedJaxpr, leaves: Sequence[bool]) -> tuple[Draw, ...]:
 
     ``leaves`` says of each input of the jaxpr whether it is a parameter; others are data.
     """
-    if not any(True for _ in _draws(jaxpr)):
-        return ()
     noise: dict[Draw, None] = {}
     batch: set[Draw] = set()
 
@@ -68,9 +66,9 @@ def noise_in(jaxpr: ClosedJaxpr, leaves: Sequence[bool]) -> tuple[Draw, ...]:
             results: Sequence[_Origin] | None = None
             if name in INLINED:
                 results = follow(closed(equation.params[INLINED[name]]), own, site)
-                if _is_draw(equation) and not leaf:
-                    draw = Draw(site, equation.params["name"].strip("_"), str(place_of(equation)))
-                    results = [_Origin(data=True, draws=frozenset([draw])) for _ in results]
+                if is_draw(equation) and not leaf:
+                    draws = frozenset([_draw(equation, site)])
+                    results = [_Origin(data=True, draws=draws) for _ in results]
             elif name == "scan":
                 results = follow(closed(equation.params["jaxpr"]), own, site)
             if results is None:
@@ -89,15 +87,27 @@ def noise_in(jaxpr: ClosedJaxpr, leaves: Sequence[bool]) -> tuple[Draw, ...]:
     return tuple(draw for draw in noise if draw not in batch)
 
 
-def _is_draw(equation: Any) -> bool:
+def draws_in(jaxpr: ClosedJaxpr, around: Site = ()) -> tuple[Draw, ...]:
+    """Return all draws outside of loops."""
+    found: list[Draw] = []
+    for number, equation in enumerate(jaxpr.jaxpr.eqns):
+        site, name = (*around, number), equation.primitive.name
+        if is_draw(equation):
+            found.append(_draw(equation, site))
+        elif name in INLINED:
+            found += draws_in(closed(equation.params[INLINED[name]]), site)
+    return tuple(found)
+
+
+def is_draw(equation: Any) -> bool:
+    """Return whether an equation calls a function that draws random numbers."""
     return equation.primitive.name in INLINED and equation.params.get("name") in DRAWS
 
 
-def _draws(jaxpr: ClosedJaxpr) -> Iterator[Any]:
-    """Yield the equations that draw random numbers."""
-    for equation in jaxpr.jaxpr.eqns:
-        if _is_draw(equation):
-            yield equation
-        elif equation.primitive.name in (*INLINED, "scan"):
-            key = INLINED.get(equation.primitive.name, "jaxpr")
-            yield from _draws(closed(equation.params[key]))
+def _draw(equation: Any, site: Site) -> Draw:
+    return Draw(site, equation.params["name"].strip("_"), str(place_of(equation)))
+
+
+def is_random(equation: Any) -> bool:
+    """Return whether an equation makes random bits, or keys."""
+    return bool(equation.primitive.name.startswith(("random_", "threefry", "rng_")))

@@ -11,6 +11,7 @@ state, then what else the step returns. What is compiled yields some of these ou
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, cached_property
 from typing import Any, NamedTuple
@@ -19,12 +20,16 @@ import jax
 from jax.extend.core import ClosedJaxpr
 from jax.interpreters import partial_eval
 
-from symmetry.jax.jaxprs.interpreter import Site, is_key, widened
+from symmetry.jax.jaxprs.interpreter import Site, constants_in, is_key, widened
 from symmetry.jax.jaxprs.marks import MarkReader, leaves_of
-from symmetry.jax.jaxprs.noise import Draw, noise_in
+from symmetry.jax.jaxprs.noise import Draw, draws_in, noise_in
+from symmetry.jax.jaxprs.places import place_of
 from symmetry.jax.made import has_numbers
+from symmetry.observe.place import Place
 
 Outputs = Mapping[str, Any]
+
+_ADDRESS = re.compile("0x[0-9a-f]+")
 
 
 class Manner(NamedTuple):
@@ -36,24 +41,36 @@ class Manner(NamedTuple):
         Whether in float64.
     noise
         Whether with the model's random draws, or with their means.
+    without
+        The numbers of other draws that are replaced by their means.
     """
 
     promote: bool = False
     noise: bool = True
+    without: frozenset[int] = frozenset()
 
 
 class Flat(NamedTuple):
-    """A jaxpr without calls, and the names of its outputs."""
+    """A jaxpr without calls.
+
+    Attributes
+    ----------
+    outputs
+        The names of its outputs.
+    modules
+        The user's line of what each module of the model returns, by its path.
+    """
 
     jaxpr: ClosedJaxpr
     outputs: tuple[str, ...]
+    modules: Mapping[str, Place]
 
     def only(self, names: Sequence[str]) -> Flat:
         """Return what computes some of the outputs alone."""
         wanted = [name in names for name in self.outputs]
         core, _ = partial_eval.dce_jaxpr(self.jaxpr.jaxpr, wanted, instantiate=True)
         kept = tuple(name for name in self.outputs if name in names)
-        return Flat(ClosedJaxpr(core, self.jaxpr.consts), kept)
+        return Flat(ClosedJaxpr(core, self.jaxpr.consts), kept, self.modules)
 
 
 class TracedStep:
@@ -69,14 +86,29 @@ class TracedStep:
         The number of the loss among what else the step returns; None if it returns no loss.
     wide
         Whether float64 is allowed as it is written.
+
+    Attributes
+    ----------
+    constants
+        The arrays that its functions hold: after all others, they are inputs of what is compiled.
     """
 
     def __init__(
         self, jaxpr: ClosedJaxpr, leaves: int, returned: int | None, *, wide: bool = False
     ) -> None:
         self.jaxpr, self._leaves, self._returned, self._wide = jaxpr, leaves, returned, wide
+        self.constants = constants_in(jaxpr)
         self.flat = cache(self._flat)
         self.compiled = cache(self._compiled)
+
+    def is_same(self, other: TracedStep) -> bool:
+        """Return whether it is the same jaxpr as another one, whatever the constants are."""
+        return self._text == other._text and self._returned == other._returned
+
+    @cached_property
+    def _text(self) -> str:
+        """The jaxpr as it is printed, without the addresses of functions."""
+        return _ADDRESS.sub("", str(self.jaxpr))
 
     @cached_property
     def parameters(self) -> tuple[int, ...]:
@@ -115,6 +147,13 @@ class TracedStep:
         )
 
     @cached_property
+    def kept(self) -> frozenset[int]:
+        """The leaves that the step returns as they are."""
+        core = self.flat(Manner()).jaxpr.jaxpr
+        pairs = zip(core.invars, core.outvars[: self._leaves], strict=False)
+        return frozenset(number for number, (one, other) in enumerate(pairs) if one is other)
+
+    @cached_property
     def losses(self) -> tuple[str, ...]:
         """The names of the losses: what is differentiated, or else what the step returns."""
         calls = {mark.partition(".")[0] for mark in self._marked}
@@ -138,27 +177,69 @@ class TracedStep:
         return noise_in(self.jaxpr, [number in known for number in range(inputs)])
 
     @cached_property
+    def draws(self) -> tuple[Draw, ...]:
+        """All random draws outside of loops, by number; those of the model are among them."""
+        return draws_in(self.jaxpr)
+
+    @cached_property
+    def inputs_outside_forward(self) -> Mapping[int, Place]:
+        """The inputs beside leaves that no loss depends on, with the lines that read them."""
+        flat = self.flat(Manner())
+        _, used = partial_eval.dce_jaxpr(
+            flat.jaxpr.jaxpr, [name in self.losses for name in flat.outputs]
+        )
+        unread = [n for n in range(self._leaves, len(used)) if not used[n]]
+        readers = {
+            id(atom): place_of(equation)
+            for equation in reversed(flat.jaxpr.jaxpr.eqns)
+            for atom in equation.invars
+        }
+        variables = flat.jaxpr.jaxpr.invars
+        return {n: readers[id(variables[n])] for n in unread if id(variables[n]) in readers}
+
+    @cached_property
+    def draws_outside_forward(self) -> tuple[int, ...]:
+        """The numbers of the draws that no loss depends on."""
+        flat = self.flat(Manner())
+        made = {id(v) for e in flat.only(self.losses).jaxpr.jaxpr.eqns for v in e.outvars}
+        outputs = zip(flat.outputs, flat.jaxpr.jaxpr.outvars, strict=True)
+        found = {name: id(variable) for name, variable in outputs if name.startswith("draw.")}
+        return tuple(n for n in range(len(self.draws)) if found.get(f"draw.{n}", 0) not in made)
+
+    @cached_property
     def _marked(self) -> Mapping[str, int]:
         """Which leaf each marked parameter is."""
         return leaves_of(self.jaxpr, self._leaves)
 
     def _flat(self, manner: Manner) -> Flat:
         """Return the step without calls, with all of its outputs."""
-        quiet = frozenset[Site]() if manner.noise else frozenset(draw.site for draw in self.noise)
+        quiet = frozenset(self.draws[number].site for number in manner.without)
+        quiet |= frozenset[Site]() if manner.noise else {draw.site for draw in self.noise}
         reader, names = MarkReader(promote=manner.promote, quiet=quiet), list[str]()
 
+        own = len(self.jaxpr.in_avals)
+
         def outputs(*args: Any) -> list[Any]:
-            results = reader.run(self.jaxpr, *args)
+            reader.constants = dict(zip(map(id, self.constants), args[own:], strict=True))
+            results = reader.run(self.jaxpr, *args[:own])
             numbers = range(len(results) - self._leaves)
             names.extend(f"leaf.{number}" for number in range(self._leaves))
             names.extend(f"aux.{number}" for number in numbers)
             marked = {n: v for n, v in reader.values.items() if not n.startswith("parameter.")}
+            marked |= {
+                f"draw.{number}": reader.drawn[draw.site]
+                for number, draw in enumerate(self.draws)
+                if draw.site in reader.drawn
+            }
+            marked |= {f"module.{path}": value for path, (value, _) in reader.modules.items()}
             names.extend(marked)
             return [*results, *marked.values()]
 
-        given = [_as_taken(aval, manner.promote) for aval in self.jaxpr.in_avals]
+        kinds = [*self.jaxpr.in_avals, *map(jax.typeof, self.constants)]
+        given = [_as_taken(aval, manner.promote) for aval in kinds]
         with jax.enable_x64(manner.promote or self._wide):
-            return Flat(jax.make_jaxpr(outputs)(*given), tuple(names))
+            jaxpr = jax.make_jaxpr(outputs)(*given)
+        return Flat(jaxpr, tuple(names), {path: at for path, (_, at) in reader.modules.items()})
 
     def _compiled(self, manner: Manner, wanted: tuple[str, ...]) -> Callable[..., Outputs]:
         """Return a function that takes all inputs, and returns some of the outputs."""

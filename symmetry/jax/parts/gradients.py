@@ -22,7 +22,7 @@ class JaxGradients(Differentiating):
         Several of one parameter are added up, and so are those of single samples.
         """
         stepper, found = self._stepper, dict[str, Array]()
-        for name, leaf in stepper.gradient_leaves.items():
+        for name, leaf in stepper.gradients.items():
             gradient = np.asarray(stepper.outputs[name])
             extra = gradient.ndim - np.ndim(stepper.leaves.values[leaf])
             array = as_array(gradient.sum(tuple(range(extra))) if extra > 0 else gradient)

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_map
 
 from symmetry.base import generators
+from symmetry.base.random_states import RandomStates
 from symmetry.torch.batches.hidden import HiddenTokens, takes_mask
 from symmetry.torch.batches.padding import (
     NO_MASK,
@@ -25,7 +26,6 @@ from symmetry.torch.modes.recorder import tensors_in
 from symmetry.torch.modes.scope import ModuleScope
 from symmetry.torch.objects import Objects, generators_of
 from symmetry.torch.raising import readable
-from symmetry.torch.random_states import RandomStates
 from symmetry.torch.script.script import Step
 from symmetry.training.capabilities.batching import Padding, Reordering
 from symmetry.units.units import Order

@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 
+from symmetry.base.random_states import RandomStates
 from symmetry.torch.batches.batches import Batches
 from symmetry.torch.modes.constants import Constants
 from symmetry.torch.modes.mixed_dtypes import MixedDtypes
 from symmetry.torch.modes.promotion import Promotion
 from symmetry.torch.modes.scope import ModuleScope
-from symmetry.torch.random_states import RandomStates
 from symmetry.training.capabilities.drawing import Drawing
 
 

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import torch
 
 from symmetry.base import generators
+from symmetry.base.random_states import RandomStates
 from symmetry.torch.modes.recorder import tensors_in
 from symmetry.torch.objects import generators_of
 from symmetry.torch.parts.arrays import Arrays
 from symmetry.torch.raising import readable
-from symmetry.torch.random_states import RandomStates
 from symmetry.torch.state import write
 from symmetry.training.capabilities.saving import SavedRun, Saving
 from symmetry.training.run import Run

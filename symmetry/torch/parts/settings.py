@@ -141,8 +141,15 @@ def _working_in_place(objects: Objects) -> list[Any]:
     return [m for m in objects.model.modules() if getattr(m, "inplace", False) is True]
 
 
+@contextmanager
+def _jit(_: Objects) -> Iterator[Changed]:
+    """Change nothing: it is a setting of JAX."""
+    yield lambda: False
+
+
 SETTINGS: Mapping[str, Callable[..., Any]] = {
     "eager": _eager,
+    "jit": _jit,
     "loops": _loops,
     "scale": _scale,
     "attention": _attention,

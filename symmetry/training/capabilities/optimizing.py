@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from typing import ClassVar
 
 from symmetry.training.capabilities.layered import UNKNOWN, Made
 
@@ -41,7 +42,15 @@ class Optimizer(ABC):
 
 
 class Optimizing(ABC):
-    """The optimisers of a run, with the parameters that they hold."""
+    """The optimisers of a run, with the parameters that they hold.
+
+    Attributes
+    ----------
+    declares_frozen
+        Whether a parameter says itself that it is frozen; else a mistake looks like a purpose.
+    """
+
+    declares_frozen: ClassVar[bool] = True
 
     @property
     @abstractmethod

@@ -1,0 +1,33 @@
+"""The random numbers of a run: JAX makes them of keys, which are part of the training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from symmetry.jax.stepper import Stepper
+from symmetry.training.capabilities.drawing import Drawing
+
+
+class JaxDrawing(Drawing):
+    """The random numbers that a step draws beside those of its keys, by NumPy."""
+
+    def __init__(self, stepper: Stepper) -> None:
+        self._stepper = stepper
+
+    def reseed(self, seed: int) -> None:
+        """Continue with the random numbers of a seed; keys stay what they are."""
+        self._stepper.program.random_states.reseed(seed)
+
+    def draw_alike(self) -> None:
+        """Do nothing: the same keys draw the same numbers."""
+
+    @property
+    def draws(self) -> Mapping[Any, int]:
+        """Nothing: draws are not counted."""
+        return {}
+
+    @property
+    def random_numbers(self) -> Mapping[str, None]:
+        """Nothing: what draws are given is not read."""
+        return {}

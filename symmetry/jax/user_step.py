@@ -1,0 +1,89 @@
+"""The step of the user, as a function of the leaves of the state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from symmetry.base.errors import TrainingError
+from symmetry.jax.jaxprs.interpreter import is_key
+from symmetry.jax.made import Made, is_array, is_number
+from symmetry.jax.names import Path, path_of
+
+
+class UserStep:
+    """The step of the user, and the leaves that it takes and returns.
+
+    Attributes
+    ----------
+    made
+        The result of the training's function.
+    start
+        The leaves of the state before the first step that are arrays or numbers.
+    paths
+        Their paths in the state.
+    """
+
+    def __init__(self, name: str, made: Made) -> None:
+        self.made, self._name = made, name
+        keyed, self._tree = jax.tree_util.tree_flatten_with_path(made.state)
+        self._values = [value for _, value in keyed]
+        self._places = [n for n, value in enumerate(self._values) if is_number(value)]
+        self.paths: list[Path] = [path_of(keyed[n][0]) for n in self._places]
+        self.start = [as_leaf(self._values[n]) for n in self._places]
+
+    def call(self, state: Sequence[Any], given: Any) -> tuple[list[Any], Any]:
+        """Call the step of the user; return the next leaves, and the rest of its results.
+
+        Raises
+        ------
+        TrainingError
+            If it returns something else than the next state.
+        """
+        values = list(self._values)
+        for place, leaf in zip(self._places, state, strict=True):
+            values[place] = leaf
+        returned = self.made.step(jax.tree.unflatten(self._tree, values), given)
+        aux = None
+        if jax.tree.structure(returned) != self._tree:
+            pair = isinstance(returned, tuple) and len(returned) == 2
+            after, aux = returned if pair else (returned, None)
+            if jax.tree.structure(after) != self._tree:
+                raise TrainingError(
+                    f"{self._name}: the step returns another tree than the state that it is given: "
+                    "it has to return the next state, or (state, loss)"
+                )
+            returned = after
+        leaves = jax.tree.leaves(returned)
+        return [leaves[place] for place in self._places], aux
+
+
+def as_leaf(value: Any) -> Any:
+    """Return an array of NumPy, and keys as they are.
+
+    JAX compiles a step anew for numbers without a dtype of their own.
+    """
+    if is_array(value) and is_key(value.dtype):
+        return value
+    return np.asarray(jnp.asarray(value))
+
+
+def numbers_in(beside: Any) -> list[tuple[Path, Any]]:
+    """Return the numbers among what a step returns beside the state, with their paths."""
+    found = jax.tree_util.tree_flatten_with_path(beside)[0]
+    return [(path_of(keys), value) for keys, value in found if is_number(value)]
+
+
+def loss_among(values: Sequence[tuple[Path, Any]]) -> int | None:
+    """Return which of the values is the loss: the one called so, or else the first number."""
+    scalars = [
+        (number, ".".join(path))
+        for number, (path, value) in enumerate(values)
+        if jnp.shape(value) == () and jnp.issubdtype(jnp.result_type(value), jnp.floating)
+    ]
+    named = [number for number, name in scalars if "loss" in name]
+    return next(iter([*named, *(number for number, _ in scalars)]), None)
