@@ -56,3 +56,32 @@ def kept(generators: list[Any]) -> Iterator[None]:
         yield
     finally:
         set_states(generators, states)
+
+
+class RandomStates:
+    """The states of all shared random generators between two steps of a run.
+
+    Attributes
+    ----------
+    states
+        One for each of ``shared()``.
+    """
+
+    def __init__(self, states: Any) -> None:
+        self.states = states
+
+    @contextmanager
+    def own(self) -> Iterator[None]:
+        """Continue with this run's random numbers; afterwards with those outside."""
+        with kept(shared()):
+            set_states(shared(), self.states)
+            try:
+                yield
+            finally:
+                self.states = states_of(shared())
+
+    def reseed(self, seed: int) -> None:
+        """Continue with the random numbers of a seed."""
+        with kept(shared()):
+            seed_all(seed)
+            self.states = states_of(shared())

@@ -1,4 +1,4 @@
-"""Checking a PyTorch training: its invariants in the precision it is written for, and promoted."""
+"""Checking a training: its invariants in the precision it is written for, and promoted."""
 
 from __future__ import annotations
 

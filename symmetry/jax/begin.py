@@ -16,8 +16,8 @@ import numpy as np
 from symmetry.base import generators
 from symmetry.base.calls import calling, running
 from symmetry.base.errors import TrainingError
+from symmetry.base.generators import RandomStates
 from symmetry.base.raised import place_of
-from symmetry.base.random_states import RandomStates
 from symmetry.jax.jaxprs.interpreter import is_key
 from symmetry.jax.jaxprs.step import TracedStep
 from symmetry.jax.made import made_by

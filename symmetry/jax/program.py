@@ -12,7 +12,8 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr
 
 from symmetry.base.errors import TrainingError
-from symmetry.base.random_states import RandomStates
+from symmetry.base.generators import RandomStates
+from symmetry.jax.jaxprs.custom import watching
 from symmetry.jax.jaxprs.interpreter import is_key
 from symmetry.jax.jaxprs.marks import marking
 from symmetry.jax.jaxprs.places import place_of
@@ -150,12 +151,15 @@ class Program:
             returned.append(loss_among(numbers))
             return after, [value for _, value in numbers]
 
-        with self.random_states.own(), jax.enable_x64(self._wide), marking():
+        random = self.random_states.own()
+        with random, jax.enable_x64(self._wide), marking(), watching() as custom:
             closed = jax.make_jaxpr(run)(self.start, arrays)
         _refuse_leaks(closed)
         with jax.enable_x64(self._wide):
             jaxpr = _with_constants_last(closed)
-        traced = TracedStep(jaxpr, len(self.start), returned[-1], wide=self._wide)
+        varying = len(closed.in_avals)
+        traced = TracedStep(jaxpr, len(self.start), returned[-1], varying=varying, wide=self._wide)
+        traced.custom = tuple(custom)
         return traced, [*closed.consts, *traced.constants]
 
 

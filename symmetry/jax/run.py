@@ -36,6 +36,7 @@ from symmetry.jax.constants import average, constants_outside_forward
 from symmetry.jax.jaxprs.step import Manner
 from symmetry.jax.leaves import as_array
 from symmetry.jax.parts.drawing import JaxDrawing
+from symmetry.jax.parts.functions import JaxFunctions
 from symmetry.jax.parts.gradients import gradients_of
 from symmetry.jax.parts.layers import JaxLayers
 from symmetry.jax.parts.observing import JaxObserving
@@ -60,6 +61,7 @@ from symmetry.training.capabilities.rehearsing import Rehearsing, Tracing
 from symmetry.training.capabilities.saving import Saving
 from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.run import Capability, Constant
+from symmetry.training.trial import Functions
 from symmetry.units.state import Array, State
 from symmetry.units.units import Order
 
@@ -170,6 +172,7 @@ _CAPABILITIES: Mapping[type, Callable[[JaxRun], Any]] = {
     Observing: JaxObserving,
     Recording: JaxRecording,
     Drawing: JaxDrawing,
+    Functions: JaxFunctions,
     Rehearsing: JaxRehearsing,
     Tracing: JaxTracing,
     Layered: JaxLayers,

@@ -47,19 +47,23 @@ class UserStep:
         values = list(self._values)
         for place, leaf in zip(self._places, state, strict=True):
             values[place] = leaf
-        returned = self.made.step(jax.tree.unflatten(self._tree, values), given)
-        aux = None
-        if jax.tree.structure(returned) != self._tree:
-            pair = isinstance(returned, tuple) and len(returned) == 2
-            after, aux = returned if pair else (returned, None)
-            if jax.tree.structure(after) != self._tree:
-                raise TrainingError(
-                    f"{self._name}: the step returns another tree than the state that it is given: "
-                    "it has to return the next state, or (state, loss)"
-                )
-            returned = after
-        leaves = jax.tree.leaves(returned)
-        return [leaves[place] for place in self._places], aux
+        given_state = jax.tree.unflatten(self._tree, values)
+        returned = self.made.step(given_state, given)
+        pair = isinstance(returned, tuple) and len(returned) == 2
+        for after, beside in ((returned, None), *([returned] if pair else [])):
+            if jax.tree.structure(after) == self._tree:
+                return self._leaves_of(after), beside
+        after = self._leaves_of(given_state)
+        if all(one is other for one, other in zip(after, state, strict=True)):
+            raise TrainingError(
+                f"{self._name}: the step returns another tree than the state that it is given: "
+                "it has to return the next state, or (state, loss)"
+            )
+        return after, returned  # it has changed the objects of the state
+
+    def _leaves_of(self, state: Any) -> list[Any]:
+        leaves = jax.tree.leaves(state)
+        return [leaves[place] for place in self._places]
 
 
 def as_leaf(value: Any) -> Any:

@@ -12,7 +12,7 @@ from torch.nn.parameter import is_lazy
 from symmetry.base import generators
 from symmetry.base.calls import calling, running
 from symmetry.base.errors import TrainingError
-from symmetry.base.random_states import RandomStates
+from symmetry.base.generators import RandomStates
 from symmetry.torch.modes.dtypes import widened
 from symmetry.torch.modes.init_cache import InitCache
 from symmetry.torch.objects import Objects, make_objects

@@ -44,7 +44,7 @@ import torch
 from torch import nn
 
 from symmetry.base.calls import calling, running
-from symmetry.base.random_states import RandomStates
+from symmetry.base.generators import RandomStates
 from symmetry.torch.batches.batches import Batches
 from symmetry.torch.modes.constants import Constants
 from symmetry.torch.modes.scope import ModuleScope
@@ -82,7 +82,7 @@ from symmetry.training.capabilities.saving import Saving
 from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.losses import LossProbe
 from symmetry.training.run import Capability, Constant
-from symmetry.training.trial import Trial
+from symmetry.training.trial import Functions, Trial
 from symmetry.units.state import Array, State
 from symmetry.units.units import Order
 
@@ -235,6 +235,10 @@ class TorchRun:
         return None if make is None else make(self)
 
 
+def _trial(run: TorchRun) -> TorchTrial:
+    return TorchTrial(Steps(run.objects.model, run.events, run.operations.entered, run.step))
+
+
 # A part that takes steps is made when it is asked for: a run that held it would hold itself, and be
 # freed late.
 _CAPABILITIES: Mapping[type, Callable[[TorchRun], Any]] = {
@@ -254,8 +258,7 @@ _CAPABILITIES: Mapping[type, Callable[[TorchRun], Any]] = {
     Drawing: lambda run: TorchDrawing(run.operations, run.random_states),
     Flowing: lambda run: TorchFlowing(run.objects.model, run.parameters, run.events),
     LossProbe: lambda run: TorchLossProbe(run.objects.model, lambda: run.taken),
-    Trial: lambda run: TorchTrial(
-        Steps(run.objects.model, run.events, run.operations.entered, run.step)
-    ),
+    Trial: lambda run: _trial(run),
+    Functions: lambda run: _trial(run),
     Platform: lambda run: TorchPlatform(run.arrays, run.frames_before),
 }

@@ -11,8 +11,8 @@ lacks it:
 An invariant without its capability is not applicable. To add a capability:
 
 1. declare it: a class with abstract methods in a file of ``training/capabilities/``;
-2. implement it for PyTorch: a subclass in a file of ``torch/parts/``;
-3. add one line to the table ``_CAPABILITIES`` of ``torch/run.py``: it says how a run makes it.
+2. implement it for a framework: a subclass in a file of ``torch/parts/`` or ``jax/parts/``;
+3. add one line to the table ``_CAPABILITIES`` of its ``run.py``: it says how a run makes it.
 """
 
 from __future__ import annotations

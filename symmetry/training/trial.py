@@ -225,12 +225,16 @@ class Slopes(Protocol):
         ...
 
 
-class Trial(Protocol):
-    """Tries the model of one run, which is thrown away afterwards."""
+class Functions(Protocol):
+    """Tries the custom functions of one run, which is thrown away afterwards."""
 
     def custom_functions(self) -> Sequence[CustomFunction]:
         """Take the next step; return the custom functions that it calls, each tried once more."""
         ...
+
+
+class Trial(Protocol):
+    """Tries the model of one run, which is thrown away afterwards."""
 
     def in_evaluation(self) -> Evaluation:
         """Take the next step up to its first loss; repeat its calls in evaluation mode."""

@@ -92,3 +92,15 @@ def the_root_of_a_norm_of_zeros() -> Any:
         return w - 0.1 * jax.grad(lambda w: jnp.sqrt((w**2).sum()))(w)
 
     return jnp.zeros(5), step
+
+
+@fault("model/functions")
+def a_custom_vjp_without_the_inner_derivative() -> Any:
+    import jax
+
+    @jax.custom_vjp
+    def act(x: Any) -> Any:
+        return jax.numpy.tanh(x)
+
+    act.defvjp(lambda x: (jax.numpy.tanh(x), x), lambda x, g: (g * (1 - jax.numpy.tanh(x)),))
+    return mlp(act=act)

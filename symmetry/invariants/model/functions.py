@@ -2,7 +2,7 @@
 
 from symmetry.law.measurement import Measurement, Violation
 from symmetry.training.start import TrainingStart
-from symmetry.training.trial import CustomFunction, Slope, Trial
+from symmetry.training.trial import CustomFunction, Functions, Slope
 
 _TOLERANCE = 1e-5  # of the magnitudes that a slope is the sum of
 _ZERO = 1e-9  # of them: a forward that changes by less does not depend on the argument
@@ -11,10 +11,10 @@ _ZERO = 1e-9  # of them: a forward that changes by less does not depend on the a
 def functions(start: TrainingStart) -> Measurement:
     """Compare what the backward of each custom function claims with differences of its forward."""
     run = start.begin(noise=False)
-    trial = run.capability(Trial)
+    trial = run.capability(Functions)
     tried = () if trial is None else trial.custom_functions()
     if not tried:
-        note = "it calls no autograd.Function of its own"
+        note = "it calls no function with a derivative of its own"
         return Measurement(counted=False, note=note, applies=False)
     reasons: dict[str, str] = {}
     counted, worst = False, 0.0

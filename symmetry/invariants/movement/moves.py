@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from symmetry.invariants.movement.gradients import Gradients, gradients_of, responses_of
 from symmetry.invariants.movement.notes import cut_of, notes_on
+from symmetry.invariants.movement.undeclared import moves_undeclared
 from symmetry.law.measurement import Measurement, Violation
 from symmetry.law.note import Note
 from symmetry.observe.place import NOWHERE, Place
@@ -38,8 +39,7 @@ def moves(start: TrainingStart) -> Measurement:
     if optimizing is None or not optimizing.optimizers:
         return Measurement(counted=False, note="it has no optimiser", applies=False)
     if not optimizing.declares_frozen:
-        note = "nothing in it says which parameters are frozen on purpose"
-        return Measurement(counted=False, note=note, applies=False)
+        return moves_undeclared(start)
     held, begun = optimizing.held, run.parameter_arrays()
     trainable = [name for name in run.parameters if name in optimizing.trainable]
     seen = gradients_of(run, start.steps)

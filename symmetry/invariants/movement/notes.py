@@ -76,7 +76,7 @@ def _flow(start: TrainingStart, names: frozenset[str]) -> Flow | None:
 
 def _cut(start: TrainingStart, idle: frozenset[str]) -> Iterator[Note]:
     """Note parameters that change the loss, are held, and never receive a gradient."""
-    if not idle or not _matter(start, idle):
+    if not idle or not matter(start, idle):
         return
     first = min(idle).removeprefix("model.")
     more = f" and {count(len(idle) - 1, 'other parameter')}" if len(idle) > 1 else ""
@@ -90,7 +90,7 @@ def _cut(start: TrainingStart, idle: frozenset[str]) -> Iterator[Note]:
     yield _note("training/cut", text, cut.place if cut else None)
 
 
-def _matter(start: TrainingStart, names: frozenset[str]) -> bool:
+def matter(start: TrainingStart, names: frozenset[str]) -> bool:
     """Return whether the first loss is another one if these parameters move a little."""
     random, changed = Random(start.seed, _STREAM), dict[str, Array]()
     for name in sorted(names):

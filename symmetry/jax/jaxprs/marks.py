@@ -40,14 +40,14 @@ def marking() -> Iterator[None]:
 
     def marked_vjp(function: Callable[..., Any], *primals: Any, **options: Any) -> Any:
         number = next(numbers)
-        _mark(primals, f"parameter.{number}")
+        mark(primals, f"parameter.{number}")
         result, pull, *aux = vjp(function, *primals, **options)
         if getattr(result, "shape", None) == ():
-            _mark(result, f"loss.{number}", numbered=False)
+            mark(result, f"loss.{number}", numbered=False)
 
         def marked_pull(*cotangents: Any) -> Any:
             gradients = pull(*cotangents)
-            _mark(gradients, f"gradient.{number}")
+            mark(gradients, f"gradient.{number}")
             return gradients
 
         return result, marked_pull, *aux
@@ -56,7 +56,8 @@ def marking() -> Iterator[None]:
         yield
 
 
-def _mark(values: Any, name: str, *, numbered: bool = True) -> None:
+def mark(values: Any, name: str, *, numbered: bool = True) -> None:
+    """Name the traced numbers among some values: alone, or with their numbers in the name."""
     for number, leaf in enumerate(jax.tree.leaves(values)):
         if isinstance(leaf, jax.core.Tracer) and jnp.issubdtype(leaf.dtype, jnp.inexact):
             checkpoint_name(leaf, f"{_PREFIX}{name}.{number}" if numbered else _PREFIX + name)
@@ -91,9 +92,9 @@ class MarkReader(Interpreter):
 
     def equation(self, equation: Any, args: Sequence[Any]) -> Sequence[Any]:
         """Return the results of an equation; a mark has what it marks."""
-        if mark := mark_of(equation):
+        if name := mark_of(equation):
             if not self.inside_loop:
-                self.values[mark] = args[0]
+                self.values[name] = args[0]
             return args
         site = self.site
         results = super().equation(equation, args)

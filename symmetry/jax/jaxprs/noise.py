@@ -29,11 +29,14 @@ class Draw(NamedTuple):
         That of the function: ``bernoulli``.
     place
         The user's line.
+    fixed
+        Whether its key is the same in each step.
     """
 
     site: Site
     name: str
     place: str
+    fixed: bool = False
 
 
 class _Origin(NamedTuple):
@@ -41,13 +44,17 @@ class _Origin(NamedTuple):
 
     leaf: bool = False
     data: bool = False  # a batch, an array that is not trained, or a draw
+    varies: bool = False  # from step to step
     draws: frozenset[Draw] = frozenset()  # if it comes from no leaf
 
 
-def noise_in(jaxpr: ClosedJaxpr, leaves: Sequence[bool]) -> tuple[Draw, ...]:
+def noise_in(
+    jaxpr: ClosedJaxpr, leaves: Sequence[bool], varies: Sequence[bool]
+) -> tuple[Draw, ...]:
     """Return the draws that are noise of the model.
 
-    ``leaves`` says of each input of the jaxpr whether it is a parameter; others are data.
+    ``leaves`` says of each input of the jaxpr whether it is a parameter, others are data; and
+    ``varies`` whether it is another one in each step.
     """
     noise: dict[Draw, None] = {}
     batch: set[Draw] = set()
@@ -67,8 +74,9 @@ def noise_in(jaxpr: ClosedJaxpr, leaves: Sequence[bool]) -> tuple[Draw, ...]:
             if name in INLINED:
                 results = follow(closed(equation.params[INLINED[name]]), own, site)
                 if is_draw(equation) and not leaf:
-                    draws = frozenset([_draw(equation, site)])
-                    results = [_Origin(data=True, draws=draws) for _ in results]
+                    fixed = not any(origin.varies for origin in own)
+                    draws = frozenset([_draw(equation, site)._replace(fixed=fixed)])
+                    results = [_Origin(False, True, not fixed, draws) for _ in results]
             elif name == "scan":
                 results = follow(closed(equation.params["jaxpr"]), own, site)
             if results is None:
@@ -77,13 +85,14 @@ def noise_in(jaxpr: ClosedJaxpr, leaves: Sequence[bool]) -> tuple[Draw, ...]:
                     batch.update(draws)
                 elif any(origin.leaf and origin.data for origin in own):
                     noise.update(dict.fromkeys(draws))
-                data = any(origin.data for origin in own)
-                origin = _Origin(leaf, data, frozenset() if leaf else draws)
+                data, moves = (any(origin[k] for origin in own) for k in (1, 2))
+                origin = _Origin(leaf, data, moves, frozenset() if leaf else draws)
                 results = [origin] * len(equation.outvars)
             env.update(zip(equation.outvars, results, strict=True))
         return [*map(read, core.outvars)]
 
-    follow(jaxpr, [_Origin(leaf, not leaf) for leaf in leaves], ())
+    inputs = zip(leaves, varies, strict=True)
+    follow(jaxpr, [_Origin(leaf, not leaf, moves) for leaf, moves in inputs], ())
     return tuple(draw for draw in noise if draw not in batch)
 
 

@@ -20,6 +20,7 @@ import jax
 from jax.extend.core import ClosedJaxpr
 from jax.interpreters import partial_eval
 
+from symmetry.jax.jaxprs.custom import CustomCall
 from symmetry.jax.jaxprs.interpreter import Site, constants_in, is_key, widened
 from symmetry.jax.jaxprs.marks import MarkReader, leaves_of
 from symmetry.jax.jaxprs.noise import Draw, draws_in, noise_in
@@ -84,6 +85,8 @@ class TracedStep:
         How many leaves the state has.
     returned
         The number of the loss among what else the step returns; None if it returns no loss.
+    varying
+        How many inputs are others in each step: all but constants.
     wide
         Whether float64 is allowed as it is written.
 
@@ -91,13 +94,23 @@ class TracedStep:
     ----------
     constants
         The arrays that its functions hold: after all others, they are inputs of what is compiled.
+    custom
+        The first calls of functions with a derivative of the user's own.
     """
 
     def __init__(
-        self, jaxpr: ClosedJaxpr, leaves: int, returned: int | None, *, wide: bool = False
+        self,
+        jaxpr: ClosedJaxpr,
+        leaves: int,
+        returned: int | None,
+        *,
+        varying: int,
+        wide: bool = False,
     ) -> None:
         self.jaxpr, self._leaves, self._returned, self._wide = jaxpr, leaves, returned, wide
+        self._varying = varying
         self.constants = constants_in(jaxpr)
+        self.custom: tuple[CustomCall, ...] = ()
         self.flat = cache(self._flat)
         self.compiled = cache(self._compiled)
 
@@ -174,7 +187,8 @@ class TracedStep:
         """The random draws of the model."""
         inputs = len(self.jaxpr.in_avals)
         known = {*self._marked.values()} or {*range(self._leaves)}
-        return noise_in(self.jaxpr, [number in known for number in range(inputs)])
+        own = [number in known for number in range(inputs)]
+        return noise_in(self.jaxpr, own, [number < self._varying for number in range(inputs)])
 
     @cached_property
     def draws(self) -> tuple[Draw, ...]:

@@ -23,6 +23,14 @@ class JaxDrawing(Drawing):
         """Do nothing: the same keys draw the same numbers."""
 
     @property
+    def fixed(self) -> tuple[str, ...]:
+        """The lines of the model's draws whose key is the same in each step."""
+        stepper = self._stepper
+        if stepper.program.by_number:
+            return ()
+        return tuple(dict.fromkeys(draw.place for draw in stepper.traced.noise if draw.fixed))
+
+    @property
     def draws(self) -> Mapping[Any, int]:
         """Nothing: draws are not counted."""
         return {}

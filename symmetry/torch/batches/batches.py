@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_map
 
 from symmetry.base import generators
-from symmetry.base.random_states import RandomStates
+from symmetry.base.generators import RandomStates
 from symmetry.torch.batches.hidden import HiddenTokens, takes_mask
 from symmetry.torch.batches.padding import (
     NO_MASK,

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from symmetry.base.random_states import RandomStates
+from symmetry.base.generators import RandomStates
 from symmetry.torch.batches.batches import Batches
 from symmetry.torch.modes.constants import Constants
 from symmetry.torch.modes.mixed_dtypes import MixedDtypes

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 
 from symmetry.base import generators
-from symmetry.base.random_states import RandomStates
+from symmetry.base.generators import RandomStates
 from symmetry.torch.modes.recorder import tensors_in
 from symmetry.torch.objects import generators_of
 from symmetry.torch.parts.arrays import Arrays

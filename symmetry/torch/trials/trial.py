@@ -13,7 +13,7 @@ from symmetry.training.trial import CustomFunction, Evaluation, SampleCall
 
 
 class TorchTrial:
-    """Tries the model of one run; it is a ``Trial``.
+    """Tries the model of one run; it is a ``Trial``, and ``Functions``.
 
     Parameters
     ----------

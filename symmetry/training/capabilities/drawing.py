@@ -20,6 +20,11 @@ class Drawing(ABC):
         """
 
     @property
+    def fixed(self) -> tuple[str, ...]:
+        """The lines that draw the same numbers for the model in each step, as far as is known."""
+        return ()
+
+    @property
     @abstractmethod
     def draws(self) -> Mapping[Any, int]:
         """With ``draw_alike``: the number of random draws by (operation, shape)."""

@@ -73,4 +73,4 @@ def test_without_custom_functions_there_is_nothing_to_judge():
 
     found = measured(make)
     assert not found.applies
-    assert found.note == "it calls no autograd.Function of its own"
+    assert found.note == "it calls no function with a derivative of its own"

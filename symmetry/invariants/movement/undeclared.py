@@ -1,0 +1,104 @@
+"""Notes on updates where no parameter says itself that it is frozen, as in JAX.
+
+A leaf that a mask or a label freezes by mistake looks like one that is frozen on purpose. So these
+facts are notes: a parameter stays while others move, or moves by its gradient itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from symmetry.invariants.movement.gradients import current
+from symmetry.invariants.movement.notes import matter
+from symmetry.law.measurement import Measurement
+from symmetry.law.note import Note
+from symmetry.training.capabilities.drawing import Drawing
+from symmetry.training.capabilities.step_events import StepEvents
+from symmetry.training.run import needed
+from symmetry.training.start import TrainingStart
+from symmetry.units.state import Array, largest
+
+_REAL = 1e-3  # of the largest gradient: one of rounding is smaller
+_SAME = 1e-3  # of a gradient: rounding hides the rest of a large parameter
+
+
+class _Step(NamedTuple):
+    """The gradients of a step, and the changes of the parameters."""
+
+    gradients: Mapping[str, Array]
+    changes: Mapping[str, Array]
+
+    def stays(self, name: str) -> bool:
+        """Return whether a parameter does not move."""
+        return not self.changes[name].any()
+
+    def reaches(self, name: str) -> bool:
+        """Return whether a gradient reaches a parameter."""
+        return bool(self.gradients[name].any())
+
+    def is_raw(self, name: str) -> bool:
+        """Return whether a parameter moves by its gradient itself."""
+        gap = self.changes[name] - self.gradients[name]
+        return largest(gap) <= _SAME * largest(self.gradients[name])
+
+
+def moves_undeclared(start: TrainingStart) -> Measurement:
+    """Note the first parameter that stays, and the first that moves by its gradient itself."""
+    steps = _steps(start)
+    real = [name for name in steps[0].gradients if _is_real(name, steps)]
+    still = [name for name in real if all(step.stays(name) for step in steps)]
+    raw = [name for name in real if all(step.is_raw(name) for step in steps)]
+    notes = []
+    if still and len(still) < len(real):
+        text = (
+            f"{still[0]} has a gradient and stays as it is, while others move: a mask or a label "
+            "of the optimiser freezes it. Is that meant?"
+        )
+        notes.append(Note("training/still", text))
+    if raw and len(raw) < len(real):
+        text = (
+            f"{raw[0]} moves by its gradient itself, which makes the loss larger: optax.masked "
+            "hands on the gradients of all that it masks. To freeze it, use optax.partition with "
+            "optax.set_to_zero."
+        )
+        notes.append(Note("training/raw", text))
+    idle = frozenset(steps[0].gradients) - {n for s in steps for n in s.gradients if s.reaches(n)}
+    if idle and real and matter(start, idle):
+        text = (
+            f"the loss depends on {min(idle)}, but its gradient is zero in each step: a "
+            "stop_gradient, or an operation without a derivative, cuts it off. Is that meant?"
+        )
+        notes.append(Note("training/cut", text))
+    drawing = start.begin(noise=True).capability(Drawing)
+    for place in filter(None, () if drawing is None else drawing.fixed):
+        text = (
+            f"{place} draws the same random numbers in each step: its key depends neither on the "
+            "state nor on the step. Split the key in the state, or fold the number of the step in."
+        )
+        file, line = place.rsplit(":", 1)
+        notes.append(Note("training/same-noise", text, file, int(line)))
+    return Measurement(counted=len(still) < len(real), notes=tuple(notes))
+
+
+def _steps(start: TrainingStart) -> list[_Step]:
+    run, found, seen = start.begin(noise=True), list[_Step](), dict[str, Array]()
+    needed(run, StepEvents).after_backward = lambda: seen.update(current(run))
+    for _ in range(start.steps):
+        seen.clear()
+        before = run.parameter_arrays()
+        run.step()
+        after = run.parameter_arrays().items()
+        found.append(_Step(dict(seen), {n: np.subtract(a, before[n]) for n, a in after}))
+    return found
+
+
+def _is_real(name: str, steps: list[_Step]) -> bool:
+    """Return whether the gradient of a parameter is more than rounding in each step."""
+    return all(
+        largest(step.gradients.get(name, np.zeros(1)))
+        > _REAL * max(map(largest, step.gradients.values()))
+        for step in steps
+    )
