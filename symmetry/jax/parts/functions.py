@@ -88,7 +88,7 @@ def _why_not(call: CustomCall, values: Sequence[Any]) -> str:
 
 
 def _rough(jaxpr: Any) -> str:
-    """Return an operation that has kinks or steps; nothing if there is none."""
+    """Return the first operation that has kinks or steps, if any."""
     for equation in jaxpr.jaxpr.eqns:
         name = equation.primitive.name
         if name in INLINED:
