@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from symmetry.base.errors import TrainingError
 from symmetry.jax.program import Program
 from symmetry.jax.stepper import Stepper
-from symmetry.training.capabilities.configuring import Configuring
+from symmetry.training.capabilities.configuring import ALL, Configuring
 
 
 class JaxSettings(Configuring):
@@ -26,7 +26,11 @@ class JaxSettings(Configuring):
         self._stepper, self._made_again = stepper, made_again
 
     @contextmanager
-    def with_setting(self, setting: str) -> Iterator[Callable[[], bool]]:
+    def with_setting(
+        self,
+        setting: str,
+        part: slice = ALL,  # noqa: ARG002
+    ) -> Iterator[Callable[[], bool]]:
         """Take the steps without ``jax.jit`` while the block runs; JAX has no other setting."""
         stepper = self._stepper
         if setting != "jit":
