@@ -135,8 +135,9 @@ class Script:
         if self._begun:
             gc.collect()
         if self._begun == 1:
+            if not gc.get_freeze_count():  # else somebody froze objects for good
+                weakref.finalize(self, gc.unfreeze)
             gc.freeze()
-            weakref.finalize(self, gc.unfreeze)
         self._begun += 1
 
 
