@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 import shutil
@@ -88,6 +89,16 @@ def pytest_collection_modifyitems(
         items[:] = [item for item in items if not missing(item)]
 
 
+@pytest.fixture(autouse=True, scope="module")
+def frozen() -> None:
+    """Let no garbage collection visit what is imported by now: each run of a script ends with one.
+
+    A process that tests holds more than a million objects.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_deselected(items: list[pytest.Item]) -> None:
     """Count what is left out, by what it is."""
     for item in items:
@@ -113,6 +124,14 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """Give what was left out to the process that writes the summary."""
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["left out"] = dict(session.config.stash[LEFT_OUT])
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Let one worker run a whole file: what it prepares once is prepared once."""
+    from xdist.scheduler import LoadFileScheduling
+
+    return LoadFileScheduling(config, log) if config.getvalue("dist") == "load" else None
 
 
 @pytest.hookimpl(optionalhook=True)  # of pytest-xdist

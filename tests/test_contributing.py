@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shutil
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -152,13 +155,19 @@ def add_entry(file: Path, family: str, kind: str, measure: str) -> None:
     change(file, head, head + ENTRY.format(family=family, kind=kind, measure=measure))
 
 
-def assert_checked(tree: Path, file: str, *options: object) -> None:
-    """Check what is broken and what is sound for the new invariant."""
-    for name, status, verdict in (("broken", 1, "violated"), ("sound", 0, "holds")):
-        asked = ("check", "--verbose", f"{file}:{name}", "--no-explain", *options)
-        done = run(*asked, cwd=tree, PYTHONPATH=str(tree))
-        assert done.status == status, done.out + done.err
-        assert re.search(rf"^\w+/small +float32 +{verdict}", done.out, re.MULTILINE)
+def assert_checked(tree: Path, file: str, *options: str) -> None:
+    """Check what is broken and what is sound for the new invariant, in one process."""
+    asked = ("--in-process", "--verbose", "--no-explain", *options)
+    commands = [["check", f"{file}:{name}", *asked] for name in ("broken", "sound")]
+    (tree / "commands.json").write_text(json.dumps(commands))
+    python = (sys.executable, "-m", "tests.commands")
+    path = os.pathsep.join(map(str, (tree, ROOT)))
+    done = run("commands.json", cwd=tree, command=python, PYTHONPATH=path)
+    assert done.status == 0, done.err
+    broken, sound = json.loads((tree / "commands.0").read_text())
+    for found, status, verdict in ((broken, 1, "violated"), (sound, 0, "holds")):
+        assert found["status"] == status, found
+        assert re.search(rf"^\w+/small +float32 +{verdict}", found["out"], re.MULTILINE)
 
 
 def test_the_recipe_for_an_invariant_for_trainings(tree: Path) -> None:
@@ -179,7 +188,7 @@ def test_the_recipe_for_an_invariant_for_two_layer_steps(tree: Path) -> None:
     add_entry(folder / "catalogue.py", "symmetry", "StepInvariant", "two_layer")
     (tree / "steps.py").write_text(STEPS)
     assert House.read(tree).faults() == House.read(PACKAGE.parent).faults()
-    assert_checked(tree, "steps.py", "--only", "symmetry/small", "--examples", 5)
+    assert_checked(tree, "steps.py", "--only", "symmetry/small", "--examples", "5")
 
 
 def test_the_recipe_for_a_built_in_step(tree: Path) -> None:

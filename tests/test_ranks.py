@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.cli import inside
 from tests.cli.process import Finished, environment
+from tests.conftest import slow
 from tests.torch.script import scripts
 
 ROOT = Path(__file__).parents[1]
@@ -26,6 +31,8 @@ COMMANDS = {
     **{name: (name, "--only", "training/replicas") for name in DRIFTING},
     "drifts, all else": ("drifts", "--only", "training/*", "--only", "symmetry/repeatable"),
 }
+QUICK = {"replicated", "the law", "forgets_a_bias", "drifts, all else"}
+Checked = Callable[[str], Finished]
 
 
 def torchrun(*module: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
@@ -41,16 +48,15 @@ def torchrun(*module: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[s
     )
 
 
-@pytest.fixture(scope="module")
-def checked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Finished]:
-    """Return what became of all commands, run by the same two processes one after the other.
+def run_on_two_ranks(names: Iterable[str], folder: Path) -> dict[str, Finished]:
+    """Return what became of some commands, run by the same two processes one after the other.
 
     The exit status is the larger one; the first rank prints.
     """
-    file = tmp_path_factory.mktemp("ranks") / "commands.json"
+    file, commands = folder / "commands.json", {name: COMMANDS[name] for name in names}
     file.write_text(
         json.dumps(
-            [["check", "--verbose", f"tests.ranks:{n}", *more] for n, *more in COMMANDS.values()]
+            [["check", "--verbose", f"tests.ranks:{n}", *more] for n, *more in commands.values()]
         )
     )
     done = torchrun("tests.commands", file)
@@ -59,12 +65,28 @@ def checked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Finished]:
     assert {other["out"] for other in second} == {""}
     statuses = [max(a["status"], b["status"]) for a, b in zip(first, second, strict=True)]
     ended = (Finished(s, one["out"], one["err"]) for s, one in zip(statuses, first, strict=True))
-    return dict(zip(COMMANDS, ended, strict=True))
+    return dict(zip(commands, ended, strict=True))
 
 
-@pytest.mark.parametrize("training", SOUND)
-def test_sound_trainings(checked: dict[str, Finished], training: str) -> None:
-    done = checked[training]
+@pytest.fixture(scope="module")
+def checked(tmp_path_factory: pytest.TempPathFactory) -> Checked:
+    """Return what returns what became of a command: the quick ones are run together."""
+
+    @cache
+    def together(quick: bool) -> dict[str, Finished]:
+        names = [name for name in COMMANDS if (name in QUICK) == quick]
+        return run_on_two_ranks(names, tmp_path_factory.mktemp("ranks"))
+
+    return lambda name: together(name in QUICK)[name]
+
+
+def marked(names: Iterable[str]) -> list[Any]:
+    return [name if name in QUICK else slow(name) for name in names]
+
+
+@pytest.mark.parametrize("training", marked(SOUND))
+def test_sound_trainings(checked: Checked, training: str) -> None:
+    done = checked(training)
     assert done.status == 0, done
     lines = [line.split() for line in done.out.splitlines() if line.startswith("training/")]
     found = {name: verdict for name, _, verdict, *_ in lines}
@@ -75,30 +97,31 @@ def test_sound_trainings(checked: dict[str, Finished], training: str) -> None:
     assert set(found.values()) <= {"holds", "not"}  # not applicable: what this one does not use
 
 
-def test_the_law_on_two_ranks(checked: dict[str, Finished]) -> None:
-    done = checked["the law"]
+def test_the_law_on_two_ranks(checked: Checked) -> None:
+    done = checked("the law")
     assert done.status == 0, done
     kinds = {line.split()[2] for line in done.out.splitlines() if line.startswith("symmetry/p")}
     assert kinds == {"holds"}
 
 
-@pytest.mark.parametrize("training", DRIFTING)
-def test_ranks_that_drift(checked: dict[str, Finished], training: str) -> None:
-    done = checked[training]
+@pytest.mark.parametrize("training", marked(DRIFTING))
+def test_ranks_that_drift(checked: Checked, training: str) -> None:
+    done = checked(training)
     assert done.status == 1, done
     assert done.out.count("  found      ") == 1  # one rank tells it, once
     assert f"  found      {DRIFTING[training]}" in done.out
     assert "reproduce  torchrun --nproc-per-node 2 -m symmetry check" in done.out
 
 
-def test_ranks_that_drift_do_not_wait_for_each_other(checked: dict[str, Finished]) -> None:
+def test_ranks_that_drift_do_not_wait_for_each_other(checked: Checked) -> None:
     """One of them moves at a rate of zero and has seen enough; the other would go on alone."""
-    done = checked["drifts, all else"]
+    done = checked("drifts, all else")
     assert done.status == 1, done
     assert "  found      after step 2 model.module.2.weight is not the same" in done.out
     assert "not judged: its ranks do not hold the same parameters" in done.out
 
 
+@pytest.mark.slow
 def test_a_rank_that_raises_ends_all() -> None:
     done = torchrun("symmetry", "check", "--verbose", "tests.ranks:raises")
     assert done.returncode == 1
@@ -117,18 +140,12 @@ def test_without_ranks_it_does_not_apply(tmp_path: Path) -> None:
         "        optimizer.step()\n"
         "    return model, step\n"
     )
-    command = [sys.executable, "-m", "symmetry", "check", "--verbose", "train.py:training"]
-    done = subprocess.run(
-        [*command, "--only", "training/replicas"],
-        cwd=tmp_path,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert "not applicable    there is one process: run it under torchrun" in done.stdout
+    alone = ("check", "--verbose", "train.py:training", "--only", "training/replicas")
+    done = inside.symmetry(*alone, cwd=tmp_path)
+    assert "not applicable    there is one process: run it under torchrun" in done.out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("tail", "status"), [((), 0), (("--", "alone"), 1)])
 def test_a_script_on_two_ranks(tmp_path: Path, tail: tuple[str, ...], status: int) -> None:
     (tmp_path / "train.py").write_text(scripts.RANKS)

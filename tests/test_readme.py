@@ -76,6 +76,7 @@ def test_the_script_is_caught_and_its_line_named(tmp_path):
         assert re.search(line, done.out), line
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 def test_the_function_is_sound_and_runs_under_pytest(tmp_path):
     (tmp_path / "test_training.py").write_text(block("test_training.py"))

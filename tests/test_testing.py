@@ -1,14 +1,15 @@
 from __future__ import annotations
 
-import subprocess
-import sys
+import shlex
 
 import pytest
+import torch
 
 from symmetry import parametrize_invariants
 from symmetry.targets.resolve import resolve
 from tests.catalogues import STEPS, select
 from tests.checking import plan_of
+from tests.cli.inside import symmetry
 from tests.torch.script import scripts
 
 pytest_plugins = "pytester"
@@ -123,15 +124,10 @@ def test_the_printed_command_reproduces_the_failure(pytester):
         text.partition("symmetry ")[2] for text in result.outlines if "  reproduce  " in text
     )
     assert command.startswith("check test_mine.py:broken --only symmetry/w2-rows --case '{")
-    finished = subprocess.run(
-        f"{sys.executable} -m symmetry {command} --verbose",
-        shell=True,
-        capture_output=True,
-        text=True,
-    )
-    assert finished.returncode == 1, finished
+    finished = symmetry(*shlex.split(command), "--verbose", cwd=pytester.path)
+    assert finished.status == 1, finished
     found = next(text for text in result.outlines if text.startswith("  found  "))
-    assert found in finished.stdout.splitlines()
+    assert found in finished.out.splitlines()
 
 
 def test_a_step_without_a_name_is_reported_with_its_case(pytester):
@@ -252,10 +248,29 @@ def test_the_cases_are_those_of_the_command_line():
     assert given == next(plan.each())
 
 
+def linear():
+    model = torch.nn.Linear(3, 1)
+
+    def step(i):
+        model.zero_grad()
+        model(torch.arange(6.0).add(i).sin().view(2, 3)).square().sum().backward()
+        torch.optim.SGD(model.parameters(), 0.1).step()
+
+    return model, step
+
+
+def test_without_equal_units_it_fails():
+    mark = parametrize_invariants(linear, only="symmetry/clones", dtype="float32")
+    ((check,),) = (parameter.values for parameter in mark.args[1])
+    with pytest.raises(pytest.fail.Exception, match="no equal units were checked: ") as failed:
+        check()
+    assert failed.value.msg.endswith("; --skip symmetry/clones lets it pass")
+
+
 FORMS = """
 import symmetry
 
-few = {"only": ["training/moves", "*/repeatable"]}
+few = {"only": "training/moves", "dtype": "float32"}
 script = symmetry.script("train.py", ["--epochs", "1"])
 module = symmetry.script(module="train", arguments=["--epochs", "1"])
 
@@ -280,5 +295,5 @@ def test_a_script_is_a_training(pytester):
     pytester.makepyfile(train=scripts.PLAIN, network=scripts.NETWORK, test_mine=FORMS)
     # A process of its own: PyTorch is not imported twice.
     result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:xdist")
-    result.assert_outcomes(passed=6)
+    result.assert_outcomes(passed=3)
     assert not (pytester.path / "log.txt").exists()

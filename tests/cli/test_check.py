@@ -103,7 +103,7 @@ def test_the_core_by_default(tmp_path: Path) -> None:
 
 def test_a_violation_is_told_and_can_be_repeated(folder: Path) -> None:
     arguments = ("check", "--verbose", "steps:broken", *W2_ROWS, "--json", "out.json")
-    finished = process(*arguments, cwd=folder)
+    finished = symmetry(*arguments, cwd=folder)
     assert finished.status == 1
     lines = finished.out.splitlines()
     assert any(t.startswith("symmetry/w2-rows in float32: violated, by more than") for t in lines)
@@ -119,7 +119,7 @@ def test_a_violation_is_told_and_can_be_repeated(folder: Path) -> None:
 
     command = next(line for line in lines if line.startswith("  reproduce  ")).split(maxsplit=1)[1]
     assert command == result["command"]
-    again = process(*shlex.split(command)[1:], "--verbose", cwd=folder)
+    again = symmetry(*shlex.split(command)[1:], "--verbose", cwd=folder)
     assert again.status == 1
     assert next(line for line in lines if line.startswith("  found")) in again.out.splitlines()
 

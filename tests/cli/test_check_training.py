@@ -10,6 +10,8 @@ import textwrap
 
 import pytest
 
+from tests.cli.inside import symmetry
+
 TRAINING = """
     import torch
     from torch import nn
@@ -39,18 +41,12 @@ def folder(tmp_path):
 
 
 def check(folder, *arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "symmetry", "check", "--verbose", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return symmetry("check", "--verbose", *arguments, cwd=folder)
 
 
 def test_a_broken_training_is_violated_and_reported(folder):
     done = check(folder, "broken.py:training", "--json", "found.json", "--output", ".")
-    assert done.returncode == 1, done.stderr
+    assert done.status == 1, done.err
     found = json.loads((folder / "found.json").read_text())
     assert found["examples"] is None
     result = next(r for r in found["results"] if r["name"] == "symmetry/permutation")
@@ -67,17 +63,17 @@ def test_a_broken_training_is_violated_and_reported(folder):
 
 def test_a_sound_training_is_told_so(folder):
     done = check(folder, "sound.py:training", "--dtype", "float32", "--steps", "3")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1].startswith("sound")
-    assert "training/resume       float32  holds" in done.stdout
+    assert done.status == 0, done.err
+    assert done.out.splitlines()[-1].startswith("sound")
+    assert "training/resume       float32  holds" in done.out
 
 
 def test_a_training_has_no_cases(folder):
     case = '{"n": 1, "i": 1, "h": 2, "c": 2, "lr": 1.0, "iterations": 1, "dtype": "float32", '
     case += '"data": "zeros", "weights": "zero", "seed": 0}'
     done = check(folder, "sound.py:training", "--case", case)
-    assert done.returncode == 2
-    assert "is a training: it has no cases to be run" in done.stderr
+    assert done.status == 2
+    assert "is a training: it has no cases to be run" in done.err
 
 
 def test_a_training_without_equal_units_does_not_pass(folder):
@@ -89,12 +85,12 @@ def test_a_training_without_equal_units_does_not_pass(folder):
     quick = ("--dtype", "float32", "--only", "symmetry/*")
     done = check(folder, "linear.py:training", *quick, "--json", "found.json")
     skips = "--skip symmetry/permutation --skip symmetry/clones"
-    assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].startswith("error: no equal units were checked: ")
-    assert done.stderr.splitlines()[-1].endswith(f"; {skips} lets it pass")
+    assert done.status == 2
+    assert done.err.splitlines()[-1].startswith("error: no equal units were checked: ")
+    assert done.err.splitlines()[-1].endswith(f"; {skips} lets it pass")
     results = json.loads((folder / "found.json").read_text())["results"]
     assert "vacuous" in {r["verdict"] for r in results if r["name"] == "symmetry/clones"}
-    assert check(folder, "linear.py:training", *quick, *skips.split()).returncode == 0
+    assert check(folder, "linear.py:training", *quick, *skips.split()).status == 0
 
 
 SCALED = """
@@ -133,8 +129,8 @@ def test_a_layer_without_equal_units_is_told_with_its_line(folder):
     (folder / "scaled.py").write_text(textwrap.dedent(SCALED))
     only = ("--only", "symmetry/permutation", "--dtype", "float32", "--json", "found.json")
     done = check(folder, "scaled.py:training", *only)
-    assert done.returncode == 0, done.stderr
-    *_, silent, named, _, last = done.stdout.splitlines()
+    assert done.status == 0, done.err
+    *_, silent, named, _, last = done.out.splitlines()
     assert (silent, named) == ("no gradient reaches unused", NAMED)
     assert last == "sound, but for 1 layer without equal units (1 holds)"
     found = json.loads((folder / "found.json").read_text())
@@ -147,45 +143,10 @@ def test_where_no_other_layer_has_units_the_line_is_the_reason(folder):
     alone = SCALED.replace("self.out(torch.tanh(self.l2(h)))", "self.out(h[:, :6])")
     (folder / "scaled.py").write_text(textwrap.dedent(alone))
     done = check(folder, "scaled.py:training", "--only", "symmetry/permutation")
-    assert done.returncode == 2
-    assert done.stderr.splitlines()[-1] == (
+    assert done.status == 2
+    assert done.err.splitlines()[-1] == (
         f"error: no equal units were checked: {NAMED}; --skip symmetry/permutation lets it pass"
     )
-
-
-def test_pytest_fails_where_there_are_no_equal_units(folder):
-    (folder / "test_linear.py").write_text(
-        textwrap.dedent("""
-        import torch
-        from symmetry import parametrize_invariants
-
-
-        def training():
-            model = torch.nn.Linear(3, 1)
-
-            def step(i):
-                model.zero_grad()
-                model(torch.arange(6.0).add(i).sin().view(2, 3)).square().sum().backward()
-                torch.optim.SGD(model.parameters(), 0.1).step()
-
-            return model, step
-
-
-        @parametrize_invariants(training, only="symmetry/clones", dtype="float32")
-        def test_it(invariant_check):
-            invariant_check()
-        """)
-    )
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_linear.py"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert "no equal units were checked: " in done.stdout
-    assert "; --skip symmetry/clones lets it pass" in done.stdout
 
 
 def test_what_libraries_warn_of_is_told_once(folder):
@@ -195,7 +156,7 @@ def test_what_libraries_warn_of_is_told_once(folder):
     (folder / "odd.py").write_text(textwrap.dedent(odd))
     quick = ("--dtype", "float32", "--only", "symmetry/repeatable", "--json", "found.json")
     done = check(folder, "odd.py:training", *quick)
-    assert done.stdout.count("warning: UserWarning: Using a target size") == 1
+    assert done.out.count("warning: UserWarning: Using a target size") == 1
     (text,) = json.loads((folder / "found.json").read_text())["warnings"]
     assert text.endswith("(odd.py:13)")
 

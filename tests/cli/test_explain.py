@@ -3,12 +3,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import symmetry.cli as cli
 from tests.cli.inside import symmetry
 from tests.cli.process import Finished, assert_one_line
 
@@ -58,16 +59,8 @@ def cwd(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def explain(cwd: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Any:
-    """Return the command in this process, where what it imports is imported already."""
-    monkeypatch.chdir(cwd)
-
-    def call(*arguments: object) -> Finished:
-        status = cli.execute(["explain", *map(str, arguments)])
-        captured = capsys.readouterr()
-        return Finished(status, captured.out, captured.err)
-
-    return call
+def explain(cwd: Path) -> Callable[..., Finished]:
+    return partial(symmetry, "explain", cwd=cwd)
 
 
 def test_a_fault_from_a_file(cwd: Path) -> None:

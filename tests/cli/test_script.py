@@ -1,4 +1,4 @@
-"""Commands on a script, as processes: names, the tail behind ``--``, exit status, what is left."""
+"""Commands on a script: names, the tail behind ``--``, exit status, what is left."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ import subprocess
 import tempfile
 import time
 from contextlib import contextmanager
+from unittest.mock import patch
 
 import pytest
 
 from symmetry.base.folders import TemporaryFolder
+from tests.cli import inside
 from tests.cli.process import INTERRUPTIBLE, assert_one_line, environment, is_alive, symmetry
+from tests.conftest import slow
 from tests.torch.script import scripts
 
 
@@ -26,15 +29,25 @@ def folder(tmp_path):
     return tmp_path / "work"
 
 
-def run(folder, *arguments):
+def process(folder, *arguments):
+    """Run a command as a process of its own."""
     temporary = folder.parent / "temporary"
     finished = symmetry(*arguments, cwd=folder, TMPDIR=str(temporary))
     assert not [*temporary.glob("symmetry-*")]
     return finished
 
 
+def run(folder, *arguments):
+    """Run a command in this process, where PyTorch is imported already."""
+    temporary = folder.parent / "temporary"
+    with patch.object(tempfile, "tempdir", str(temporary)):
+        finished = inside.symmetry(*arguments, cwd=folder)
+    assert not [*temporary.glob("symmetry-*")]
+    return finished
+
+
 def test_a_sound_script_passes_and_leaves_nothing(folder):
-    done = run(
+    done = process(
         folder, "check", "--verbose", "train.py", "--json", "found.json", "--", "--epochs", "1"
     )
     assert done.status == 0, done
@@ -132,26 +145,38 @@ def test_only_a_script_has_a_tail(folder):
     assert_one_line(run(folder, "units", "trian.py"), "did you mean train.py?")
 
 
+def assert_an_error(folder, line, message, run, *more):
+    text = scripts.PLAIN.replace("parser = ", f"{line}\nparser = ", 1)
+    (folder / "train.py").write_text(text)
+    done = run(folder, "check", "--verbose", "train.py", "--only", "training/moves", *more)
+    assert done.status == 1, done
+    assert message in done.out
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("input()", "EOFError"),
+        ("net = Net().cuda()", "let it choose the device that there is"),
+    ],
+)
+def test_a_script_that_fails_is_an_error(folder, line, message):
+    assert_an_error(folder, line, message, run)
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
         ("import os; os._exit(7)", "ended its process (exit status 7)"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "signal SIGKILL"),
-        ("input()", "EOFError"),
-        ("net = Net().cuda()", "let it choose the device that there is"),
-        (
+        slow("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "signal SIGKILL"),
+        slow(
             "while True:\n    try:\n        1 / 0\n    except:\n        pass",
             "did not return within 15 seconds",
         ),
     ],
 )
-def test_a_script_that_misbehaves_is_an_error(folder, line, message):
-    text = scripts.PLAIN.replace("parser = ", f"{line}\nparser = ", 1)
-    (folder / "train.py").write_text(text)
-    short = ("--timeout", "3") if "while" in line else ()
-    done = run(folder, "check", "--verbose", "train.py", *short, "--only", "training/moves")
-    assert done.status == 1, done
-    assert message in done.out
+def test_a_script_that_ends_or_hangs_its_process_is_an_error(folder, line, message):
+    assert_an_error(folder, line, message, process, "--timeout", 3)
 
 
 def test_a_missing_package_is_no_failure_of_the_training(folder):
@@ -165,7 +190,7 @@ def test_what_it_printed_last_is_shown_with_an_error(folder):
     text = scripts.PLAIN.replace("optimizer.step()", "raise ValueError('no')", 1)
     text = text.replace("optimizer.zero_grad()", "print('about to fail'); optimizer.zero_grad()")
     (folder / "train.py").write_text(text)
-    done = run(folder, "check", "--verbose", "train.py", "--only", "training/moves")
+    done = process(folder, "check", "--verbose", "train.py", "--only", "training/moves")
     assert done.status == 1, done
     assert "train.py raised ValueError: no (train.py:" in done.out
     assert done.err.splitlines()[0] == "about to fail"
@@ -239,6 +264,6 @@ def test_processes_that_a_script_starts_end_with_it(folder, monkeypatch):
     (folder / "waits.py").write_text(WAITS)
     pids = folder.parent / "temporary" / "pids"
     monkeypatch.setenv("PIDS", str(pids))
-    done = run(folder, "check", "--verbose", "train.py", "--only", "symmetry/repeatable")
+    done = process(folder, "check", "--verbose", "train.py", "--only", "symmetry/repeatable")
     assert done.status == 0, done
     assert not any(map(is_alive, map(int, pids.read_text().split())))

@@ -10,6 +10,7 @@ from symmetry.law.case import Case
 from symmetry.steps.cases.recipes import start_of_case
 from symmetry.steps.explain import explain_case, explain_data
 from symmetry.targets.resolve import as_step_target
+from tests.conftest import slow
 from tests.explanation.steps import (
     FACTOR,
     add_to_one_entry,
@@ -182,7 +183,13 @@ BREAKING = [
 ]
 
 
-@pytest.mark.parametrize("fault", BREAKING, ids=lambda fault: fault.name)
+def marked(faults):
+    """Mark two of three slow."""
+    for number, fault in enumerate(faults):
+        yield pytest.param(fault, id=fault.name, marks=[pytest.mark.slow] * (number % 3 > 0))
+
+
+@pytest.mark.parametrize("fault", [*marked(BREAKING)])
 def test_the_zoo_is_explained(fault):
     dtype = getattr(fault.trainer, "dtypes", ["float32"])[0]
     hidden = (
@@ -226,7 +233,7 @@ OF_DATA = [
 
 
 @pytest.mark.parametrize(("kind", "wrong", "line"), OF_DATA, ids=["samples", "inputs", "classes"])
-@pytest.mark.parametrize("sizes", [(1, 1, 2, 2), (6, 4, 5, 3)])
+@pytest.mark.parametrize("sizes", [(1, 1, 2, 2), slow((6, 4, 5, 3))])
 def test_samples_inputs_and_classes_have_their_line(kind, wrong, line, sizes):
     case = Case(*sizes, 0.5, 1, "float32", "constant", "zero", 0)
     assert explain_data(as_step_target(step, "step"), case, kind) is None

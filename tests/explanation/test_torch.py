@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from symmetry.explanation.conclusion import ROUNDING
+from tests.conftest import slow
 from tests.explanation.steps import culprit, explained, run_script, start
 
 REPEATED = "repeated alone: the same unequal result"
@@ -134,15 +135,15 @@ def column_by_column(hidden):
     ("faulty_step", "name", "groups"),
     [
         (faulty(weights=changed(add_to_one_unit)), "aten.add_", "unit 3 alone"),
-        (faulty(weights=add_what_was_built_first), "aten.add", "unit 3 alone"),
+        slow(faulty(weights=add_what_was_built_first), "aten.add", "unit 3 alone"),
         (faulty(g2=changed(half_precision)), "aten._to_copy", "the last 2 of 6"),
         (faulty(hidden=dropout), "aten.bernoulli_", None),
-        (faulty(hidden=mask_by_hand), "aten.rand_like", None),
-        (faulty(g2=where_by_number), "aten.where", None),
+        slow(faulty(hidden=mask_by_hand), "aten.rand_like", None),
+        slow(faulty(g2=where_by_number), "aten.where", None),
         (faulty(hidden=cumulative), "aten.cumsum", "all 6 differ"),
         (faulty(g2=changed(by_index)), "aten.mul_", None),
-        (faulty(g2=changed(next_number)), "aten.copy_", "the last 1 of 6"),
-        (faulty(hidden=column_by_column), "aten.div", "the last 1 of 6"),
+        slow(faulty(g2=changed(next_number)), "aten.copy_", "the last 1 of 6"),
+        slow(faulty(hidden=column_by_column), "aten.div", "the last 1 of 6"),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from symmetry import explain
+from symmetry.explanation.explained import Explained
 from symmetry.report.explained import named
 from tests.conftest import slow
 
@@ -43,7 +44,23 @@ FAULTY = {
     "clipped_after_a_wrong_axis": "backward: sum, ",
     "frozen_expert": "aten.zero_ on the gradient of weight, row 2, ",
 }
-EXPENSIVE = {"masked_head", "scaled_head", "sound_attention", "unlike_experts"}
+SLOW = {  # expensive ones, and those that others are like
+    "masked_head",
+    "scaled_head",
+    "sound_attention",
+    "unlike_experts",
+    "rows_kept_in_half",
+    "gru",
+    "lstm",
+    "scaled_unit",
+    "head_decay",
+    "shared_velocity",
+    "ranked_rows",
+    "detached_units",
+    "gradient_rows",
+    "column_of_an_average",
+    "clipped_after_a_wrong_axis",
+}
 SOUND = (
     "sound_net",
     "sound_convolution",
@@ -54,14 +71,15 @@ SOUND = (
 )
 
 
-@pytest.fixture(scope="module")
-def trainings() -> Any:
-    return importlib.import_module("tests.explanation.trainings")
+@cache
+def explained(name: str) -> Explained:
+    """Return the explanation of a training; several tests look at the same ones."""
+    return explain(getattr(importlib.import_module("tests.explanation.trainings"), name))
 
 
-@pytest.mark.parametrize("name", [slow(name) if name in EXPENSIVE else name for name in FAULTY])
-def test_the_line_is_named(name: str, trainings: Any) -> None:
-    explanation = explain(getattr(trainings, name))
+@pytest.mark.parametrize("name", [slow(name) if name in SLOW else name for name in FAULTY])
+def test_the_line_is_named(name: str) -> None:
+    explanation = explained(name)
     culprit = explanation.culprits[0]
     assert explanation.outcome == "explained"
     assert culprit.source.endswith("# wrong")
@@ -74,16 +92,16 @@ def test_the_line_is_named(name: str, trainings: Any) -> None:
     [("clamped_rows", 2, 7), ("column_of_a_recurrent_gradient", 5, 1), ("averaged_model", 10, 23)],
 )
 def test_the_unit_that_goes_through_it_is_told_from_the_one_that_does_not(
-    name: str, goes: int, lacks: int, trainings: Any
+    name: str, goes: int, lacks: int
 ) -> None:
-    culprit = explain(getattr(trainings, name)).culprits[0]
+    culprit = explained(name).culprits[0]
     unit = f"unit {goes} goes through it"
     assert culprit.cause == f"{unit}, and unit {lacks} through no such operation"
 
 
 @pytest.mark.parametrize("name", ["norm_of_some_rows", "rate_of_the_last_unit"])
-def test_units_that_stay_equal_are_told_apart_by_an_exchange(name: str, trainings: Any) -> None:
-    explanation = explain(getattr(trainings, name))
+def test_units_that_stay_equal_are_told_apart_by_an_exchange(name: str) -> None:
+    explanation = explained(name)
     culprit = explanation.culprits[0]
     assert explanation.difference is None
     assert "does more than exchange them in model." in explanation.headline
@@ -92,10 +110,8 @@ def test_units_that_stay_equal_are_told_apart_by_an_exchange(name: str, training
 
 
 @pytest.mark.parametrize("name", ["damped_units", slow("masked_head")])
-def test_units_that_the_forward_treats_differently_were_supposed_to_be_equal(
-    name: str, trainings: Any
-) -> None:
-    explanation = explain(getattr(trainings, name))
+def test_units_that_the_forward_treats_differently_were_supposed_to_be_equal(name: str) -> None:
+    explanation = explained(name)
     assert "were proved equal, and all were supposed to be" in explanation.remarks[-1]
 
 
@@ -104,11 +120,11 @@ def test_units_that_the_forward_treats_differently_were_supposed_to_be_equal(
     [
         ("scaled_layer", "forward: mul of fc1, "),
         ("scaled_layer_beside_another", "forward: add of fc1, "),
-        ("heads_not_transposed_back", "forward: view of qkv, "),
+        slow("heads_not_transposed_back", "forward: view of qkv, "),
     ],
 )
-def test_the_line_that_makes_units_unequal_is_named(name: str, starts: str, trainings: Any) -> None:
-    explanation = explain(getattr(trainings, name))
+def test_the_line_that_makes_units_unequal_is_named(name: str, starts: str) -> None:
+    explanation = explained(name)
     (culprit,) = explanation.culprits
     assert explanation.outcome == "unequal"
     assert culprit.source.endswith("# wrong")
@@ -116,16 +132,16 @@ def test_the_line_that_makes_units_unequal_is_named(name: str, starts: str, trai
     assert named(culprit).startswith(starts)
 
 
-def test_the_module_is_named_where_the_forward_keeps_its_statistics(trainings: Any) -> None:
-    explanation = explain(trainings.statistics_in_the_forward)
+def test_the_module_is_named_where_the_forward_keeps_its_statistics() -> None:
+    explanation = explained("statistics_in_the_forward")
     assert explanation.outcome == "explained"
     assert explanation.culprits[0].module == "norm"
     assert "were proved equal, and all were supposed to be" in explanation.remarks[-1]
 
 
-@pytest.mark.parametrize("name", [slow(name) if name in EXPENSIVE else name for name in SOUND])
-def test_no_operation_of_a_sound_training_is_accused(name: str, trainings: Any) -> None:
-    explanation = explain(getattr(trainings, name))
+@pytest.mark.parametrize("name", [slow(name) if name in SLOW else name for name in SOUND])
+def test_no_operation_of_a_sound_training_is_accused(name: str) -> None:
+    explanation = explained(name)
     assert explanation.outcome in ("nothing split", "rounding")
     assert not any("jump" in culprit.difference.size for culprit in explanation.culprits)
 
@@ -153,15 +169,15 @@ def test_an_optimiser_that_keeps_all_units_in_one_vector_is_not_accused():
     assert explain(mlp_lbfgs, dtype="float64").outcome in ("nothing split", "rounding")
 
 
-def test_the_forward_line_behind_a_backward_is_named(trainings: Any) -> None:
-    culprit = explain(trainings.straight_through).culprits[0]
+def test_the_forward_line_behind_a_backward_is_named() -> None:
+    culprit = explained("straight_through").culprits[0]
     assert (culprit.phase, culprit.module) == ("backward", "2")
     assert culprit.source == "return x.detach() + (x - x.detach()) * self.scale  # wrong"
     assert Path(culprit.file).name == "trainings.py"
 
 
-def test_a_sample_that_is_left_out_is_told_in_words_about_samples(trainings: Any) -> None:
-    explanation = explain(trainings.last_sample_left_out)
+def test_a_sample_that_is_left_out_is_told_in_words_about_samples() -> None:
+    explanation = explained("last_sample_left_out")
     culprit = explanation.culprits[0]
     assert "exchanging two samples changes model." in explanation.headline
     assert culprit.source.endswith("# wrong")
@@ -169,12 +185,12 @@ def test_a_sample_that_is_left_out_is_told_in_words_about_samples(trainings: Any
     assert "unit" not in repr(explanation)
 
 
-def test_what_a_step_draws_for_each_sample_is_not_accused(trainings: Any) -> None:
-    assert explain(trainings.noisy_samples).outcome in ("nothing split", "rounding")
+def test_what_a_step_draws_for_each_sample_is_not_accused() -> None:
+    assert explained("noisy_samples").outcome in ("nothing split", "rounding")
 
 
-def test_the_update_that_carries_a_wrong_gradient_out_is_told_beside(trainings: Any) -> None:
-    culprit = explain(trainings.wrong_axis_in_backward).culprits[0]
+def test_the_update_that_carries_a_wrong_gradient_out_is_told_beside() -> None:
+    culprit = explained("wrong_axis_in_backward").culprits[0]
     assert culprit.phase == "backward"
     assert any(
         remark.startswith("the units first differ in aten.add_") for remark in culprit.remarks

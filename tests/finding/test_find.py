@@ -17,8 +17,40 @@ from tests.checking import check_target
 from tests.finding import models
 from tests.finding.models import COUNTED
 
+SLOW = {  # quick ones have the same parts, but for what they take together
+    models.encoder_decoder,
+    models.experts_in_groups,
+    models.gru,
+    models.translator,
+    models.capsules,
+    models.unet,
+    models.masked_experts,
+    models.densenet,
+    models.weak_heads,
+    models.dead_units,
+    models.grouped_finely,
+    models.graph_attention,
+    models.normalised_glu,
+    models.relative_bias,
+    models.unused_layer,
+    models.averaged_weights,
+    models.top_experts,
+    models.decision_steps,
+    models.soft_experts,
+    models.grouped,
+    models.masked_attention,
+    models.quantised,
+    models.looped_experts,
+    models.grouped_evenly,
+}
 
-@pytest.mark.parametrize("make", COUNTED, ids=lambda make: make.__name__)
+
+def marked(makes):
+    for make in makes:
+        yield pytest.param(make, id=make.__name__, marks=[pytest.mark.slow] * (make in SLOW))
+
+
+@pytest.mark.parametrize("make", [*marked(COUNTED)])
 def test_groups_are_those_counted_by_hand(make):
     coverage = find(FunctionTraining(make.__name__, make))
     assert len(coverage.groups) == COUNTED[make], coverage

@@ -10,6 +10,7 @@ from symmetry.invariants.unread import unless_initialised
 from symmetry.law.measurement import Measurement, Violation
 from symmetry.training.start import TrainingStart
 from symmetry.training.target import FunctionTraining
+from tests.conftest import slow
 from tests.invariants.beside import beside, noisy_by_numpy, stepping, verdicts
 
 
@@ -273,10 +274,12 @@ def scaled_anew(model):
     ("make", "named"),
     [
         (feedback(), r"model\.2\.back \(read at \S*test_unread\.py:\d+\) and 1 more differ"),
-        (beside(anchored), r"a fixed tensor of shape .* in the extras under its parameter's name"),
-        (beside(masked), r"a fixed tensor of shape \(6, 5\)"),
+        slow(
+            beside(anchored), r"a fixed tensor of shape .* in the extras under its parameter's name"
+        ),
+        slow(beside(masked), r"a fixed tensor of shape \(6, 5\)"),
         (beside(noisy_by_numpy), r"a tensor that each step has anew, .* Draw noise by PyTorch"),
-        (beside(flat_noise_by_numpy), r"a tensor that each step has anew, of shape \(57,\)"),
+        slow(beside(flat_noise_by_numpy), r"a tensor that each step has anew, of shape \(57,\)"),
         (beside(noisy_alike), r"draws from the same seed, .* Draw other noise"),
     ],
     ids=[
@@ -300,11 +303,11 @@ def test_fixed_numbers_that_no_forward_reads_leave_nothing_to_judge(make, named)
     "make",
     [
         feedback(last_row_is_halved),
-        beside(scaled_rows),
+        slow(beside(scaled_rows)),
         beside(noisy_and_halved),
-        beside(noisy_by_numpy_and_halved),
-        beside(masked_and_marked),
-        beside(scaled_anew),
+        slow(beside(noisy_by_numpy_and_halved)),
+        slow(beside(masked_and_marked)),
+        slow(beside(scaled_anew)),
         without_backward(of_langevin_in_part),
     ],
     ids=[
@@ -326,8 +329,8 @@ def test_what_they_do_not_explain_is_accused_as_ever(make):
     "make",
     [
         beside(noisy),
-        beside(noisy_gradients),
-        without_backward(of_zeroth_order),
+        slow(beside(noisy_gradients)),
+        slow(without_backward(of_zeroth_order)),
         without_backward(of_langevin),
     ],
     ids=["in weights", "in gradients", "instead of gradients", "beside gradients"],

@@ -34,10 +34,10 @@ permutation, samples, inputs, classes = map(measuring, NAMES)
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("step", [numpy_step, exact_step, Adam, Momentum])
 def test_sound_steps_are_not_accused(step, dtype):
-    problems = [any_problem(seed, dtype) for seed in range(250)]
+    problems = [any_problem(seed, dtype) for seed in range(100)]
     founds = [permutation(trainer(step), problem) for problem in problems]
     assert not any(found.violation for found in founds)
-    assert sum(found.counted for found in founds) > 120
+    assert sum(found.counted for found in founds) > 45
     assert max(found.margin or 0 for found in founds) < 0.5
 
 
@@ -263,9 +263,9 @@ def test_a_ratio_without_a_response():
 @pytest.mark.parametrize("measure", [samples, inputs, classes])
 @pytest.mark.parametrize("step", [numpy_step, exact_step, Adam, Momentum])
 def test_sound_steps_do_not_know_the_order_of_samples_inputs_and_classes(step, measure, dtype):
-    founds = [measure(trainer(step), any_problem(seed, dtype)) for seed in range(120)]
+    founds = [measure(trainer(step), any_problem(seed, dtype)) for seed in range(50)]
     assert not any(found.violation for found in founds)
-    assert sum(found.counted for found in founds) > 50
+    assert sum(found.counted for found in founds) > 20
     assert max(found.margin or 0 for found in founds) < 0.5
 
 

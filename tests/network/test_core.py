@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from symmetry.network import core, formulas, kernels
 from symmetry.network.collapsed import CollapsedCore
 from symmetry.network.core import Core
+from tests.conftest import slow
 from tests.network import oracle
 from tests.network.arrays import DTYPES, draw_arrays, same_bits
 
@@ -232,7 +233,7 @@ def test_dense_blocks_come_to_the_bits_of_the_lists(dtype, hidden, share, monkey
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("hidden", [1, 2, 3, 4])
 @pytest.mark.parametrize("inputs", [40, 800])  # a stretch is a block, or less
-@pytest.mark.parametrize("other", [False, True])
+@pytest.mark.parametrize("other", [False, slow(True)])
 def test_stretches_come_to_the_bits_of_whole_blocks(
     dtype, hidden, inputs, other, other_kernels, monkeypatch
 ):

@@ -63,7 +63,14 @@ def train_by_the_oracle(case):
     return {**result, "losses": " ".join(losses)}
 
 
-@pytest.mark.parametrize("case", names(golden.MADE))
+def quick_in_float32(cases):
+    """Mark those in float64: the kernels of another processor are compiled for each dtype."""
+    for case in cases:
+        marks = [pytest.mark.slow] * (case.dtype == "float64")
+        yield pytest.param(case, id=case.name, marks=marks)
+
+
+@pytest.mark.parametrize("case", [*quick_in_float32(golden.MADE)])
 def test_tiles_of_another_processor_change_no_bit(case, other_kernels, monkeypatch):
     assert other_kernels.PANEL_BYTES != kernels.PANEL_BYTES
     assert other_kernels.TILES != kernels.TILES
@@ -72,15 +79,19 @@ def test_tiles_of_another_processor_change_no_bit(case, other_kernels, monkeypat
     assert case.run() == golden.pinned()[case.name]
 
 
-def is_small(case):
-    """Whether plain loops take about a second or less."""
-    problem = case.problem
-    hidden = case.hidden if case.network == "full" else 1
-    return problem.n * (problem.inputs * hidden + hidden * problem.classes) < 100_000
+def small(cases):
+    """Yield those for which plain loops take seconds at most; more than one second is slow."""
+    for case in cases:
+        problem = case.problem
+        hidden = case.hidden if case.network == "full" else 1
+        products = problem.n * (problem.inputs * hidden + hidden * problem.classes)
+        if products < 100_000:
+            marks = [pytest.mark.slow] * (products > 40_000 and case.dtype == "float32")
+            yield pytest.param(case, id=case.name, marks=marks)
 
 
 @pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid")
-@pytest.mark.parametrize("case", names(filter(is_small, golden.MADE)))
+@pytest.mark.parametrize("case", [*small(golden.MADE)])
 def test_oracle_comes_to_the_golden_bits(case):
     expected = golden.pinned()[case.name]
     by_loops = train_by_the_oracle(case)

@@ -22,6 +22,7 @@ from tests.cli.process import (
     is_alive,
     symmetry,
 )
+from tests.conftest import slow
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and forks are sent and made")
 
@@ -41,24 +42,24 @@ def check(step: str, *arguments: object, cwd: Path, **changes: str) -> Finished:
     ("step", "found"),
     [
         ("exits", "the target ended its process (exit status 0)"),
-        ("becomes_another", "the target ended its process (exit status 0)"),
+        slow("becomes_another", "the target ended its process (exit status 0)"),
         ("crashes", "the target's process was killed (signal SIGSEGV)"),
-        ("aborts", "the target's process was killed (signal SIGABRT)"),
-        ("kills_itself", "the target's process was killed (signal SIGKILL, as the system does"),
-        ("kills_the_group", "the target's process was killed (signal SIGTERM)"),
+        slow("aborts", "the target's process was killed (signal SIGABRT)"),
+        slow("kills_itself", "the target's process was killed (signal SIGKILL, as the system does"),
+        slow("kills_the_group", "the target's process was killed (signal SIGTERM)"),
         ("loops", "the target did not return within"),
-        ("sleeps", "the target did not return within"),
-        ("holds_the_lock", "the target did not return within"),
-        ("stops", "the target did not return within"),
-        ("closes", "the target"),
-        ("writes_everywhere", "the target ended its process"),
+        slow("sleeps", "the target did not return within"),
+        slow("holds_the_lock", "the target did not return within"),
+        slow("stops", "the target did not return within"),
+        slow("closes", "the target"),
+        slow("writes_everywhere", "the target ended its process"),
         ("replaces_exits", "the target ended its process (exit status 0)"),
-        ("exits_in_a_thread", "the target ended its process (exit status 0)"),
-        ("exits_when_read", "the target ended its process (exit status 0)"),
-        ("interrupts", "the target raised KeyboardInterrupt"),
-        ("stops_the_clock", "the target did not return within"),
+        slow("exits_in_a_thread", "the target ended its process (exit status 0)"),
+        slow("exits_when_read", "the target ended its process (exit status 0)"),
+        slow("interrupts", "the target raised KeyboardInterrupt"),
+        slow("stops_the_clock", "the target did not return within"),
         ("forgets_the_modules", "the check itself raised "),
-        ("replaces_builtins", "process was killed (signal SIGKILL"),
+        slow("replaces_builtins", "process was killed (signal SIGKILL"),
     ],
 )
 def test_a_step_that_misbehaves_ends_its_check(step: str, found: str, tmp_path: Path) -> None:
@@ -80,7 +81,7 @@ def test_a_step_that_misbehaves_ends_its_check(step: str, found: str, tmp_path: 
     assert "--seed" not in finished.out
 
 
-@pytest.mark.parametrize("given", [None, "active"])
+@pytest.mark.parametrize("given", [None, slow("active")])
 def test_threads_without_work_sleep_unless_the_user_says_otherwise(
     given: str | None, tmp_path: Path
 ) -> None:
@@ -93,12 +94,12 @@ def test_threads_without_work_sleep_unless_the_user_says_otherwise(
     "training",
     [
         "exits_in_float64",
-        "exits_now_and_then",
-        "exits_in_a_thread",
-        "exits_when_made",
-        "crashes",
-        "holds_the_lock",
-        "closes",
+        slow("exits_now_and_then"),
+        slow("exits_in_a_thread"),
+        slow("exits_when_made"),
+        slow("crashes"),
+        slow("holds_the_lock"),
+        slow("closes"),
     ],
 )
 def test_a_training_that_misbehaves_ends_its_check(training: str, tmp_path: Path) -> None:
@@ -159,9 +160,9 @@ def test_a_target_that_never_returns_is_given_up_after_its_first_call(tmp_path: 
     ("text", "found"),
     [
         ("import os; os._exit(0)", "ended its process (exit status 0)"),
-        ("import time; time.sleep(1000)", "did not return within 1.5 seconds"),
-        ("import ctypes; ctypes.string_at(0)", "killed (signal SIGSEGV)"),
-        ("raise SystemExit(0)", "importing target.py raised SystemExit: 0"),
+        slow("import time; time.sleep(1000)", "did not return within 1.5 seconds"),
+        slow("import ctypes; ctypes.string_at(0)", "killed (signal SIGSEGV)"),
+        slow("raise SystemExit(0)", "importing target.py raised SystemExit: 0"),
     ],
 )
 def test_a_target_that_cannot_be_imported(text: str, found: str, tmp_path: Path) -> None:
@@ -175,7 +176,7 @@ def test_a_target_that_cannot_be_imported(text: str, found: str, tmp_path: Path)
     assert any(f"symmetry/w1-columns   float32  {verdict}" in finished.out for verdict in SOUND)
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("sent", [signal.SIGINT, slow(signal.SIGTERM)])
 def test_both_processes_end_at_once(sent: signal.Signals, tmp_path: Path) -> None:
     (tmp_path / "target.py").write_text(
         "import os, pathlib, time\n"

@@ -11,7 +11,10 @@ from unittest.mock import patch
 
 import pytest
 
+from symmetry.torch.script import folder_mirror
 from symmetry.torch.script.folder_mirror import FolderMirror
+
+MANY = 30  # files of a folder, where more than `few` are one link
 
 
 @pytest.fixture
@@ -86,16 +89,20 @@ def test_code_has_the_name_of_the_users_file(inside, work, monkeypatch):
         inside.forget_imports()
 
 
-def test_folders_with_many_files_are_one_link(work, told):
-    many = work / "many"
-    many.mkdir()
-    for number in range(1100):
-        (many / str(number)).touch()
+@pytest.fixture
+def few(monkeypatch):
+    """Let folders be linked that have more than a few files: a thousand take their time."""
+    assert folder_mirror._FILES > MANY
+    monkeypatch.setattr(folder_mirror, "_FILES", MANY - 1)
+
+
+def test_folders_with_many_files_are_one_link(work, told, few):
+    many = many_files(work / "many")
     mirror = FolderMirror(work, told=told.append)
     assert Path(mirror.of(many)).is_symlink()
     assert not Path(mirror.of(work / "data")).is_symlink()
     mirror.remove()
-    assert len([*many.iterdir()]) == 1100
+    assert len([*many.iterdir()]) == MANY
 
 
 def test_where_links_are_not_allowed_there_are_copies(work, told):
@@ -128,7 +135,7 @@ def test_copies_of_code_have_the_names_of_the_users_files_too(work, told, monkey
 
 def many_files(folder):
     folder.mkdir()
-    for number in range(1100):
+    for number in range(MANY):
         (folder / str(number)).write_text("theirs")
     return folder
 
@@ -166,7 +173,7 @@ def test_what_other_languages_write_leaves_the_users_file(work, told, monkeypatc
         lambda folder: shutil.rmtree(folder),
     ],
 )
-def test_a_linked_folder_is_never_changed(work, told, monkeypatch, change):
+def test_a_linked_folder_is_never_changed(work, told, few, monkeypatch, change):
     theirs = many_files(work.parent / "many")
     mirror = FolderMirror(work, told=told.append)
     with monkeypatch.context() as changed:
@@ -174,6 +181,6 @@ def test_a_linked_folder_is_never_changed(work, told, monkeypatch, change):
         for owner, name, value in mirror.patches():
             changed.setattr(owner, name, value)
         change(Path("../many"))
-    assert len([*theirs.iterdir()]) == 1100
+    assert len([*theirs.iterdir()]) == MANY
     assert {file.read_text() for file in theirs.iterdir()} == {"theirs"}
     mirror.remove()
