@@ -1,4 +1,4 @@
-"""Why no gradient reaches a module: its part is never fed, the head does not use it, or a cut."""
+"""Why no gradient reaches a module: it is not fed, not used, without effect, or cut off."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from tests.studies.survey.feeding.trials import INPUTS
 
 NEVER_FED = "never fed"  # it is not called, and the forward takes an input that the batch lacks
 UNUSED = "unused by this head"  # other parameters of it change no gradient of others
+FLAT = "without effect at these sizes"  # it gets zeros: attention over one key, say
 CUT = "cut"  # other parameters of it change the training, but no gradient comes back
 
 
@@ -40,7 +41,12 @@ def _cause(
         (a is None) == (b is None) and (a is None or b is None or torch.equal(a, b))
         for a, b in zip(usual, found, strict=True)
     )
-    return UNUSED if same else CUT
+    if not same:
+        return CUT
+    own = {id(parameter) for parameter in model.get_submodule(name).parameters()}
+    gradients = zip(model.parameters(), usual, strict=True)
+    reached = any(id(p) in own and gradient is not None for p, gradient in gradients)
+    return FLAT if reached else UNUSED
 
 
 def _step(training: Callable[[], Any], changed: str) -> tuple[set[str], list[Tensor | None]]:

@@ -105,16 +105,17 @@ def test_a_module_without_gradient_has_a_cause() -> None:
     import torch
     from torch import nn
 
-    from tests.studies.survey.causes import CUT, UNUSED, causes
+    from tests.studies.survey.causes import CUT, FLAT, UNUSED, causes
 
     class Model(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.used, self.unused, self.cut = (nn.Linear(3, 3) for _ in range(3))
+            self.used, self.unused, self.flat, self.cut = (nn.Linear(3, 3) for _ in range(4))
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             self.unused(x)
-            return self.used(x) * self.cut(x).detach()
+            one_key = self.flat(x)[..., None].softmax(-1).squeeze(-1)
+            return self.used(x) * one_key * self.cut(x).detach()
 
     def training():
         torch.manual_seed(0)
@@ -128,7 +129,8 @@ def test_a_module_without_gradient_has_a_cause() -> None:
 
         return model, step, {"batch": lambda i: {"x": torch.ones(2, 3)}}
 
-    assert causes(training, ["unused", "cut"]) == {"unused": UNUSED, "cut": CUT}
+    found = causes(training, ["unused", "flat", "cut"])
+    assert found == {"unused": UNUSED, "flat": FLAT, "cut": CUT}
 
 
 def test_a_part_that_is_not_fed_is_the_cause() -> None:

@@ -7,7 +7,7 @@ the batch: the step joins them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -62,6 +62,10 @@ def _plain(sizes: Sizes, seed: int) -> Batch:
         "pixel_mask": ones(SAMPLES, side, side),
         "pixel_attention_mask": ones(SAMPLES, side, side),
     }
+
+
+def _large(sizes: Sizes, seed: int) -> Batch:
+    return _bare(replace(sizes, side=2 * sizes.side), seed)
 
 
 def _bare(sizes: Sizes, seed: int) -> Batch:
@@ -134,6 +138,8 @@ Form = Callable[[Sizes, int], Batch]
 IMAGES: Mapping[str, Form] = {
     "plain": _plain,
     "bare": _bare,
+    "large": _large,
+    "frames": _video,
     "tile": _tiles,
     "cut": _cut,
     "patches": _patches,
