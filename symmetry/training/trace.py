@@ -106,12 +106,13 @@ class Trace:
     def perform(self, k: int, arrays: Mapping[int, Array]) -> list[Array] | None:
         """Return a node's outputs where some inputs, by position, hold other arrays.
 
-        None where the operation does not take them.
+        None where the operation does not take them, or has another number of outputs with them.
         """
         try:
-            return self.nodes[k].perform(arrays)
+            outputs = self.nodes[k].perform(arrays)
         except Exception:  # whatever it raises, it cannot be performed so
             return None
+        return outputs if len(outputs) == len(self.nodes[k].outputs) else None
 
     def upstream(self, values: set[int]) -> set[int]:
         """Return these values, and all that they are computed from."""

@@ -57,6 +57,13 @@ def test_an_operation_is_performed_on_other_arrays():
     assert trace.perform(1, {1: np.zeros(3)}) is None
 
 
+def test_an_operation_with_another_number_of_outputs_is_not_performed():
+    trace = Trace([np.ones(2), np.ones(1), np.ones(1)], {"w": 0}, {"w": 0}, loss=2)
+    trace.add(Node((0,), (1, 2), frozenset(), lambda new: [*np.split(new[0], len(new[0]))]))
+    assert len(trace.perform(0, {0: np.zeros(2)})) == 2
+    assert trace.perform(0, {0: np.zeros(3)}) is None
+
+
 @pytest.mark.parametrize("count", [0, 1, 5])
 def test_losses_have_unequal_weights(count):
     assert len({*weights(count)}) == count
