@@ -9,7 +9,7 @@ from itertools import starmap
 from typing import ClassVar
 
 from symmetry.base import ranks
-from symmetry.invariants import batches, gradient, pins, replicas, resume, updates
+from symmetry.invariants import batches, gradient, micro_batches, pins, replicas, resume, updates
 from symmetry.invariants.loop.judgement import Law, measured
 from symmetry.invariants.loop.laws import LAWS as LOOP_LAWS
 from symmetry.invariants.losses import inputs, next_token, padding, pairs, scaling
@@ -125,6 +125,18 @@ CATALOGUE: tuple[TrainingInvariant, ...] = (
         **vars(SAMPLES),
         measure=batches.samples,
         compared="response",
+        copies=8,
+    ),
+    TrainingInvariant(
+        name="symmetry/micro-batches",
+        statement="exchanging samples between the micro-batches of an update changes nothing "
+        "(float64)",
+        reason="their gradients are added up as if they were one batch",
+        witness="an update after several backwards, of as many batches; a state that moved",
+        targets="PyTorch scripts",
+        measure=micro_batches.micro_batches,
+        compared="response",
+        dtypes=_PROMOTED,
         copies=8,
     ),
     TrainingInvariant(

@@ -67,7 +67,7 @@ from symmetry.torch.raising import readable
 from symmetry.torch.recording import TorchRecording
 from symmetry.torch.trials.first_calls import Steps
 from symmetry.torch.trials.trial import TorchTrial
-from symmetry.training.capabilities.batching import Padding, Reordering
+from symmetry.training.capabilities.batching import Accumulating, Padding, Reordering
 from symmetry.training.capabilities.configuring import Configuring
 from symmetry.training.capabilities.differentiating import Differentiating
 from symmetry.training.capabilities.drawing import Drawing
@@ -246,6 +246,7 @@ _CAPABILITIES: Mapping[type, Callable[[TorchRun], Any]] = {
     Optimizing: lambda run: run.optimizers,
     Differentiating: lambda run: run.arrays,
     Reordering: lambda run: run.batches,
+    Accumulating: lambda run: run.batches,
     Padding: lambda run: run.batches,
     Saving: lambda run: TorchSaving(run, run.arrays, run.random_states),
     Configuring: lambda run: TorchSettings(run.objects),

@@ -11,7 +11,7 @@ from functools import cached_property
 
 from symmetry.base.errors import LossNotFinite, TrainingError
 from symmetry.base.raised import heard
-from symmetry.training.capabilities.batching import Padding
+from symmetry.training.capabilities.batching import Accumulating, Padding, Window
 from symmetry.training.capabilities.configuring import Configuring
 from symmetry.training.capabilities.platform import Platform
 from symmetry.training.losses import LossProbe, Observed
@@ -38,6 +38,7 @@ class Baseline:
     size: int  # bytes of a state after the steps
     random: tuple[tuple[str, str], ...]  # operations of the model, where that is promoted
     samples: int | None  # in each batch; None where that is not known to be one number
+    window: Window | None  # the micro-batches of the first update, if it accumulates gradients
     on_gpu: bool  # which may add in another order each time
     compiles: bool  # by something that compiles nothing where results are nudged
     nothing_hidden: str  # why no token can be replaced that a mask hides; empty if one may be
@@ -164,6 +165,7 @@ def _observed(run: Run, probe: LossProbe | None) -> tuple[Baseline, States]:
             "does without backward() returns its loss"
         )
     platform, padding = run.capability(Platform), run.capability(Padding)
+    accumulating = run.capability(Accumulating)
     baseline = Baseline(
         state=start,
         precision=precision,
@@ -174,6 +176,7 @@ def _observed(run: Run, probe: LossProbe | None) -> tuple[Baseline, States]:
         size=sum(array.nbytes for array in last.values()),
         random=tuple(run.random),
         samples=run.samples(),
+        window=accumulating.window if accumulating else None,
         on_gpu=platform is not None and platform.on_gpu,
         compiles=platform is not None and platform.compiles,
         nothing_hidden=padding.why_nothing_hidden(JUDGED)

@@ -7,9 +7,9 @@ from functools import cached_property
 
 from symmetry.base.random import Random
 from symmetry.training.baseline import JUDGED, FirstRuns, States
+from symmetry.training.capabilities.batching import Arrangement
 from symmetry.training.run import Run
 from symmetry.units.state import Array, State, largest, size
-from symmetry.units.units import Order
 
 APART = 1000  # ulps between starts at which two trainings are judged, once they seem to differ
 NUDGES = 111  # a stream of the seed
@@ -70,12 +70,13 @@ class Origin:
         changed: State | None = None,
         *,
         noise: bool | None = None,
-        order: Order | None = None,
+        order: Arrangement | None = None,
     ) -> Run:
         """Begin a fresh run from here, in which these arrays are changed.
 
         ``noise`` says whether the model's random operations stay as they are; by default they are
-        left out where there are any. The samples of each batch are put in an ``order``.
+        left out where there are any. The samples of each batch are put in an ``order``; or
+        micro-batches get those of a ``Window``.
         """
         first = self.first
         if noise is None:  # a run that passes through modes need not be as it is written

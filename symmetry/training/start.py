@@ -13,7 +13,7 @@ from symmetry.base.random import Random
 from symmetry.law.judge import POWER
 from symmetry.law.start import Orders
 from symmetry.training.baseline import JUDGED, Baseline, FirstRuns, States
-from symmetry.training.capabilities.batching import Padding, Reordering
+from symmetry.training.capabilities.batching import Arrangement, Padding, Reordering
 from symmetry.training.optimizer_state import comparable, find_copies, mark, with_optimizer_state
 from symmetry.training.origin import Origin
 from symmetry.training.response import DRAWS, MORE_DRAWS, THRESHOLDS, Response
@@ -154,12 +154,13 @@ class TrainingStart:
         changed: State | None = None,
         *,
         noise: bool | None = None,
-        order: Order | None = None,
+        order: Arrangement | None = None,
     ) -> Run:
         """Begin a fresh run from the start, in which these arrays are changed.
 
         ``noise`` says whether the model's random operations stay as they are; by default they are
-        left out where there are any. The samples of each batch are put in an ``order``.
+        left out where there are any. The samples of each batch are put in an ``order``; or
+        micro-batches get those of a ``Window``.
         """
         return self._origin.begin(changed, noise=noise, order=order)
 

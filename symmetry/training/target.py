@@ -31,10 +31,10 @@ from typing import Any, ClassVar, Self
 
 from symmetry.base.errors import TrainingError
 from symmetry.training import frameworks
+from symmetry.training.capabilities.batching import Arrangement
 from symmetry.training.events import Epochs
 from symmetry.training.run import Run
 from symmetry.units.dtypes import DTYPES
-from symmetry.units.units import Order
 
 
 class Training(ABC):
@@ -70,7 +70,7 @@ class Training(ABC):
         dtype: str = "float32",
         seed: int = 0,
         noise: bool = True,
-        order: Order | None = None,
+        order: Arrangement | None = None,
     ) -> Run:
         """Make fresh objects, under the same seeds of all random numbers every time.
 
@@ -160,7 +160,7 @@ class FunctionTraining(Training):
         dtype: str = "float32",
         seed: int = 0,
         noise: bool = True,
-        order: Order | None = None,
+        order: Arrangement | None = None,
     ) -> Run:
         """Call the function, and let its framework begin a run of what it makes."""
         return frameworks.begin(

@@ -27,11 +27,11 @@ from symmetry.torch.modes.scope import ModuleScope
 from symmetry.torch.objects import Objects, generators_of
 from symmetry.torch.raising import readable
 from symmetry.torch.script.script import Step
-from symmetry.training.capabilities.batching import Padding, Reordering
+from symmetry.training.capabilities.batching import Accumulating, Padding, Reordering, Window
 from symmetry.units.units import Order
 
 
-class Batches(Reordering, Padding):
+class Batches(Reordering, Accumulating, Padding):
     """The arguments of the steps of one run: a batch if the training gives it, else a number.
 
     Parameters
@@ -114,6 +114,11 @@ class Batches(Reordering, Padding):
             return None
         lengths = {t.shape[axis] for t in tensors}
         return lengths.pop() if len(lengths) == 1 else None
+
+    @property
+    def window(self) -> Window | None:
+        """The samples of the first update's micro-batches, if a script's loader makes them."""
+        return None if self._loaded is None else self._loaded.micro_batches.window
 
     @contextmanager
     def _outside_of_steps(self, what: str) -> Iterator[None]:

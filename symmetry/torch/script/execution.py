@@ -39,7 +39,7 @@ from symmetry.torch.script.samples import Samples
 from symmetry.torch.script.sandbox import Sandbox
 from symmetry.torch.script.source import Source
 from symmetry.torch.script.step_boundary import StepBoundary
-from symmetry.units.units import Order
+from symmetry.training.capabilities.batching import Arrangement
 
 _NO_NAMES = {"self", "module", *dir(nn.ModuleDict)}
 
@@ -56,7 +56,8 @@ class Execution:
     mirrors
         Where it takes a mirror of its folders from, and gives it back to.
     order
-        The order of the samples in each batch; None leaves them as they are.
+        The order of the samples in each batch, or other samples for micro-batches; None leaves them
+        as they are.
 
     Attributes
     ----------
@@ -74,7 +75,12 @@ class Execution:
     """
 
     def __init__(
-        self, source: Source, *, by_hand: bool, mirrors: MirrorPool, order: Order | None = None
+        self,
+        source: Source,
+        *,
+        by_hand: bool,
+        mirrors: MirrorPool,
+        order: Arrangement | None = None,
     ) -> None:
         self._source = source
         self._sandbox = Sandbox(source, mirrors, lambda: self._boundary.watching())
@@ -113,6 +119,8 @@ class Execution:
         if not self._sandbox.coroutine.ended:
             self._sandbox.resume()
         self.samples.look()
+        if not updates:
+            self.samples.micro_batches.update(self._boundary.lines)
         if self._boundary.updates == updates:
             done = f"it ends after {self._boundary.updates} updates"
             raise TrainingError(

@@ -12,11 +12,12 @@ import torch
 
 from symmetry.base import generators
 from symmetry.base.user_code import is_user_code
+from symmetry.torch.micro_batches import MicroBatches
 from symmetry.torch.modes.draws import BY_OTHERS, same
 from symmetry.torch.modes.recorder import tensors_in
 from symmetry.torch.objects import generators_in
 from symmetry.torch.script.coroutine import Coroutine
-from symmetry.units.units import Order
+from symmetry.training.capabilities.batching import Arrangement, Window
 
 _BEFORE_FORWARD = "between the first batch and the forward"
 _COLLATED = "where the batch is collated"
@@ -31,7 +32,8 @@ class Samples:
     ----------
     order
         The order of a whole batch; a smaller one has the same order without the samples that it
-        lacks. None leaves the samples as they are.
+        lacks. Or the samples that micro-batches of the first update get in place of their own. None
+        leaves the samples as they are.
     coroutine, main
         The script, whose variables may hold random generators.
 
@@ -43,12 +45,16 @@ class Samples:
     drawn
         Where random numbers were drawn that may belong to samples and did not move with them; by
         place, always False. It is only looked for where there is an order.
+    micro_batches
+        The batches before the first update.
     """
 
-    def __init__(self, order: Order | None, coroutine: Coroutine, main: ModuleType) -> None:
+    def __init__(self, order: Arrangement | None, coroutine: Coroutine, main: ModuleType) -> None:
         self.count: int | None = None
         self.drawn: dict[str, bool] = {}
-        self._order, self._coroutine, self._main = order, coroutine, main
+        self.micro_batches = MicroBatches(order if isinstance(order, Window) else None)
+        self._order = None if isinstance(order, Window) else order
+        self._coroutine, self._main = coroutine, main
         self._loader: Any = None  # what has made the last batch
         self._states: list[tuple[Any, Any]] = []  # generators after it
 
@@ -80,6 +86,7 @@ class Samples:
             if not isinstance(samples, list):
                 self.count = None
                 return collate(samples)
+            samples = self.micro_batches.see(loader, samples)
             before = self._states_now()
             batch = collate(self._rearranged(samples))
             if any(not same(state, _state_of(generator)) for generator, state in before):

@@ -13,8 +13,8 @@ from symmetry.base.errors import SymmetryError, TrainingError
 from symmetry.base.raised import silenced
 from symmetry.torch.script.mirror_pool import MirrorPool
 from symmetry.torch.script.source import Source
+from symmetry.training.capabilities.batching import Arrangement
 from symmetry.training.events import Epochs
-from symmetry.units.units import Order
 
 if TYPE_CHECKING:
     from symmetry.torch.script.execution import Execution
@@ -67,10 +67,11 @@ class Script:
             execution.close()
         self._by_hand = execution.by_hand
 
-    def __call__(self, order: Order | None = None) -> tuple[Any, Step]:
+    def __call__(self, order: Arrangement | None = None) -> tuple[Any, Step]:
         """Return what a training returns: the model, and the step.
 
-        The samples of each batch are in this ``order``; None leaves them as they are.
+        The samples of each batch are in this ``order``, or micro-batches get other samples; None
+        leaves them as they are.
         """
         from symmetry.torch.script.execution import Execution
 

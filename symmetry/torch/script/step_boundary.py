@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import weakref
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -47,6 +48,7 @@ class StepBoundary:
         self.inside: list[Any] = []  # the optimisers whose update is going on
         self.updates = 0
         self.backwards = 0
+        self.lines: Counter[str] = Counter()  # of backwards before the first update
         self.transformed = False  # whether modules are called in a transform, such as vmap
         self._suspend, self._samples, self._by_hand = suspend, samples, by_hand
         self._armed = True  # whether the next call of such a module ends a step
@@ -82,6 +84,8 @@ class StepBoundary:
                 raise NoOptimizer
             backward(*args, **kwargs)
             self.backwards += 1
+            if not self.updates:
+                self.lines[user_place()] += 1
             if self._by_hand:
                 self._updated()
 

@@ -9,10 +9,10 @@ from typing import ClassVar, Self
 
 from symmetry.torch.framework import begin
 from symmetry.torch.script.script import Script
+from symmetry.training.capabilities.batching import Arrangement, Window
 from symmetry.training.events import Epochs
 from symmetry.training.run import Run
 from symmetry.training.target import Training
-from symmetry.units.units import Order
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class ScriptTraining(Training):
         dtype: str = "float32",
         seed: int = 0,
         noise: bool = True,
-        order: Order | None = None,
+        order: Arrangement | None = None,
     ) -> Run:
         """Run the script up to its first step.
 
@@ -56,7 +56,8 @@ class ScriptTraining(Training):
         """
         self.script.prepare()
         make = partial(self.script, order)
-        return begin(self.name, make, dtype=dtype, seed=seed, noise=noise, order=order)
+        whole = None if isinstance(order, Window) else order
+        return begin(self.name, make, dtype=dtype, seed=seed, noise=noise, order=whole)
 
     def epochs(self, seed: int = 0, draw: int | None = None) -> Epochs | None:
         """Run the script over whole epochs, once."""

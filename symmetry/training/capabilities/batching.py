@@ -1,7 +1,13 @@
-"""``Reordering`` and ``Padding``: changes of batches that must not matter to a training."""
+"""Changes of batches that must not matter: ``Reordering``, ``Accumulating`` and ``Padding``."""
+
+from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from symmetry.units.units import Order
 
 
 class Reordering(ABC):
@@ -14,6 +20,57 @@ class Reordering(ABC):
         The steps that follow fill the mapping that is returned, by the user's line: whether all
         draws there for samples are put in their order.
         """
+
+
+Kind = tuple[int, Hashable]  # how large a sample is, and all that may count as its size
+
+
+@dataclass(frozen=True)
+class Window:
+    """The samples of some micro-batches of one update.
+
+    Attributes
+    ----------
+    loader
+        The number of the loader that they come from.
+    batches
+        The samples of each, as many in all.
+    kinds
+        The kind of each sample, in the same order.
+    """
+
+    loader: int
+    batches: tuple[tuple[Any, ...], ...]
+    kinds: tuple[tuple[Kind, ...], ...]
+
+    @property
+    def size(self) -> int:
+        """How many samples each has."""
+        return len(self.batches[0])
+
+    def rearranged(self, order: Order) -> Window:
+        """Return micro-batches of the samples with these numbers, counted through."""
+        return replace(self, batches=_in(order, self.batches), kinds=_in(order, self.kinds))
+
+
+def _in(order: Order, rows: tuple[tuple[Any, ...], ...]) -> tuple[tuple[Any, ...], ...]:
+    size, entries = len(rows[0]), [entry for row in rows for entry in row]
+    return tuple(
+        tuple(entries[k] for k in order[begin : begin + size])
+        for begin in range(0, len(order), size)
+    )
+
+
+Arrangement = Order | Window
+
+
+class Accumulating(ABC):
+    """Sees the micro-batches of the first update, whose gradients are accumulated."""
+
+    @property
+    @abstractmethod
+    def window(self) -> Window | None:
+        """Their samples, once the update is done; None if there is one batch, or none is known."""
 
 
 class Padding(ABC):

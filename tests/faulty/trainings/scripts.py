@@ -10,8 +10,8 @@ from tests.sound.trainings.scripts import script
 FOLDER = Path(__file__).parents[1] / "scripts"
 
 
-def _enter(name: str, *caught_by: str, wrong: str) -> None:
-    ENTRIES.append(Fault(script(FOLDER / f"{name}.py"), caught_by, wrong))
+def _enter(name: str, *caught_by: str, wrong: str, source: str = "") -> None:
+    ENTRIES.append(Fault(script(FOLDER / f"{name}.py"), caught_by, wrong, source))
 
 
 _enter(
@@ -149,6 +149,17 @@ _enter(
     "scores_of_hidden_tokens",
     "training/padding",
     wrong="tokens that the attention mask hides are averaged, too",
+)
+_enter(
+    "mean_of_each_micro_batch",
+    "symmetry/micro-batches",
+    wrong="accumulated micro-batches are each divided by their own number of tokens",
+    source="https://github.com/huggingface/transformers/pull/34191",
+)
+_enter(
+    "mean_by_hand_of_each_micro_batch",
+    "symmetry/micro-batches",
+    wrong="the losses of each accumulated micro-batch are averaged by hand",
 )
 _enter(
     "tags_of_padding",

@@ -20,9 +20,9 @@ def script(file: Path) -> ScriptTraining:
 SCRIPTS = tuple(map(script, sorted(FOLDER.glob("*.py"))))
 
 
-def _enter(name: str, invariant: str) -> None:
+def _enter(name: str, invariant: str, kind: str = "holds") -> None:
     """Enter a script that nearly looks broken into the zoo."""
-    ENTRIES.append(Nearly(script(FOLDER / "nearly" / f"{name}.py"), invariant, "holds"))
+    ENTRIES.append(Nearly(script(FOLDER / "nearly" / f"{name}.py"), invariant, kind))
 
 
 _enter("rate_warmed_up", "training/moves")
@@ -31,3 +31,6 @@ _enter("body_thawed_later", "training/frozen")
 _enter("step_left_out_if_not_finite", "training/finite")
 _enter("shortcut_before_in_place", "training/inplace")
 _enter("mean_of_shown_tokens", "training/padding")
+_enter("mean_of_each_text", "symmetry/micro-batches")
+_enter("mean_of_all_micro_batches", "symmetry/micro-batches")
+_enter("normalised_micro_batches", "symmetry/micro-batches", "vacuous")
