@@ -106,20 +106,22 @@ class Recipe:
             made = self.feeding.batch(model, i)
             return made | ({"classes": integers(CLASSES, SAMPLES, seed=i)} if self.headed else {})
 
+        trained: nn.Module = model
         if self.headed:
             bare = self.feeding.joined(batch(0))
             bare.pop("classes")
-            trained: nn.Module = Headed(model, bare, extra)
-        else:
-            trained = model
+            trained = Headed(model, bare, extra)
         parameters = [each for each in trained.parameters() if each.requires_grad]
         optimizer = torch.optim.AdamW(parameters, 1e-3)
 
         def step(batch: Batch) -> None:
             optimizer.zero_grad()
             given = self.feeding.joined(batch)
-            out = trained(**given) if self.headed else model(**given, **extra).loss
-            out.backward()
+            if isinstance(trained, Headed):
+                loss = trained.loss(given, given.pop("classes"))
+            else:
+                loss = model(**given, **extra).loss
+            loss.backward()
             nn.utils.clip_grad_norm_(parameters, 1.0)
             optimizer.step()
 

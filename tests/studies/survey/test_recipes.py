@@ -152,11 +152,13 @@ def test_a_head_of_ours_learns_nothing_from_hidden_tokens() -> None:
     assert recipe.headed
     model, _, extras = recipe.training()
     given = extras["batch"](1)
-    hidden = given["attention_mask"] == 0
+    classes, hidden = given.pop("classes"), given["attention_mask"] == 0
     other = given["input_ids"].masked_fill(hidden, 5)
     assert not torch.equal(other, given["input_ids"])
     model.eval()
-    assert torch.equal(model(**given), model(**given | {"input_ids": other}))
+    losses = (model.loss(given | {"input_ids": t}, classes) for t in (given["input_ids"], other))
+    assert torch.equal(*losses)
+    assert model(**given).shape == (2, 16, 5)
 
 
 def test_a_module_of_timm_is_trained() -> None:

@@ -21,17 +21,17 @@ class Headed(nn.Module):
         self.head = nn.Linear(out.shape[self.axis], CLASSES)
 
     def forward(self, **batch: Tensor) -> Tensor:
-        """Return the mean cross-entropy; each place of a sample has the class of the sample.
-
-        Places that an attention mask hides have none.
-        """
-        classes, mask = batch.pop("classes"), batch.get("attention_mask")
+        """Return the logits, (samples, places, classes): each place is of its sample's class."""
         out = first_output(self.body(**batch, **self.extra)).movedim(self.axis, -1)
-        logits = self.head(out).flatten(0, -2)
-        labels = classes.repeat_interleave(len(logits) // len(classes))
-        if mask is not None and mask.numel() == len(labels):
-            labels = labels.masked_fill(mask.flatten() == 0, -100)
-        return nn.functional.cross_entropy(logits, labels)
+        return self.head(out).reshape(SAMPLES, -1, CLASSES)
+
+    def loss(self, batch: Batch, classes: Tensor) -> Tensor:
+        """Return the mean cross-entropy over all places that no attention mask hides."""
+        logits, mask = self(**batch), batch.get("attention_mask")
+        labels = classes[:, None].expand(logits.shape[:2])
+        if mask is not None and mask.shape == labels.shape:
+            labels = labels.masked_fill(mask == 0, -100)
+        return nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten())
 
 
 def first_output(out: Any) -> Tensor:

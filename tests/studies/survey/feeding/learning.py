@@ -20,6 +20,7 @@ _OF_TEXT = {
     "SPEECH_SEQ_2_SEQ",
     *_READ_BOTH_WAYS,
 }
+_NOT_CAUSAL = {"cpmant", "xlnet"}  # read both ways, in spite of their task
 _NOT_SHIFTED = {"trocr"}  # its loss compares logits and labels of the same place
 
 
@@ -49,7 +50,7 @@ def _learn_text(
         batch["labels"] = text.words(config, seed + 1000, text.ANSWER)
         if "decoder_input_ids" in wants:
             batch["decoder_input_ids"] = text.shifted(batch["labels"])
-    elif task in _READ_BOTH_WAYS or config.model_type == "xlnet":
+    elif task in _READ_BOTH_WAYS or config.model_type in _NOT_CAUSAL:
         text.ask(batch, config, seed)
     elif config.model_type in _NOT_SHIFTED:
         batch["labels"] = text.words(config, seed + 1000)
