@@ -1,4 +1,10 @@
-"""``training/finite``: losses are finite, and no update takes a gradient that is not."""
+"""``training/finite``: losses are finite, and no update takes a gradient that is not.
+
+Example: ``(p * log(p)).sum()`` is nan once a probability p is 0, and ``norm(x)`` has no derivative
+at x = 0. One such number makes all parameters nan for ever. Keep the argument away from there, as
+``log(p.clamp(min=1e-8))`` does, or leave out the update. The verdict names the operation that
+makes the first such number.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""``training/frozen``: an update leaves what requires no gradient as it is."""
+"""``training/frozen``: an update leaves what requires no gradient as it is.
+
+Example: a layer is frozen after some steps, and ``zero_grad(set_to_none=False)`` leaves gradients
+of zeros: momentum and weight decay go on. Leave the layer out of the optimiser, or clear its
+gradients with ``zero_grad()``.
+"""
 
 from __future__ import annotations
 

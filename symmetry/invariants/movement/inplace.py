@@ -1,4 +1,8 @@
-"""``training/inplace``: modules may write into what they are given, or return something new."""
+"""``training/inplace``: modules may write into what they are given, or return something new.
+
+Example: ``x + self.fc(self.act(x))`` with ``self.act = nn.ReLU(inplace=True)`` adds the result of
+the ReLU, not x, since the ReLU has overwritten x. Make the module with ``inplace=False``.
+"""
 
 from __future__ import annotations
 

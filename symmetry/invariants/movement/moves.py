@@ -1,4 +1,8 @@
-"""``training/moves``: every parameter with a gradient moves, and something has one."""
+"""``training/moves``: every parameter with a gradient moves, and something has one.
+
+Example: ``model.fc = nn.Linear(16, 5)`` after ``SGD(model.parameters())``. The optimiser holds the
+old head, and the new one stays as it starts. Make the optimiser of the final model.
+"""
 
 from __future__ import annotations
 
