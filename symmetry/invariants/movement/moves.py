@@ -50,6 +50,9 @@ def moves(start: TrainingStart) -> Measurement:
     end = run.parameter_arrays()
     still = [n for n in trainable if compare.identical(begun[n], end[n])]
     if still == trainable and held.isdisjoint(trainable):
+        if any(not compare.identical(begun[n], end[n]) for n in held & end.keys()):
+            note = "cannot judge: what the optimisers move requires no gradient"
+            return Measurement(counted=False, note=note)
         message = "nothing that the optimisers hold is a parameter of the model that can be trained"
         return _violated(
             message, 1, next(iter(begun)), next(iter(optimizing.optimizers.values())).made.place

@@ -100,6 +100,10 @@ def test_what_no_optimiser_holds_is_told_with_the_line_of_the_optimiser_or_the_h
     [
         (sound.warm_up_of_many_steps_by_hand, "all learning rates are 0 in the first 4 steps"),
         (sound.hinge_that_is_met, "the loss is 0, and there is nothing to learn"),
+        (
+            sound.evolution_writes_its_own_gradients,
+            "what the optimisers move requires no gradient",
+        ),
     ],
 )
 def test_what_may_move_later_is_not_judged(make, note):
