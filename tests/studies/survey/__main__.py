@@ -13,11 +13,13 @@ import multiprocessing
 import os
 import resource
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -116,8 +118,15 @@ class Copies(Work):
         # Without what is null: half of the file.
         line["results"] = [{k: v for k, v in r.items() if v is not None} for r in line["results"]]
         seconds = round(time.monotonic() - began, 2)
-        line |= {"target": target, "seconds": seconds, "ended": ended(line)}
+        line |= {"target": target, "seconds": seconds, "ended": ended(line), "code": commit()}
         return line, f"{target}: {in_short(line)}"
+
+
+@cache
+def commit() -> str:
+    """Return the commit of the code that checks; nothing outside of a repository."""
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def _limited(target: str, file: Path, limit: int) -> None:

@@ -114,6 +114,7 @@ def render(lines: Sequence[Line]) -> Report:
         not_built=not_built_by_error(not_built),
         counts=Counter(map(suspicion, lines)),
         depths=Counter(map(depth, lines)),
+        codes=Counter(line["code"] for line in lines if "code" in line),
         causes=Counter(c for line in lines for c in line.get("causes", {}).values()),
         doubtful=[line for line in lines if suspicion(line) not in _SOUND],
         findings=findings(),

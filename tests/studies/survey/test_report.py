@@ -34,7 +34,8 @@ def text(monkeypatch: pytest.MonkeyPatch) -> str:
     recipes["timm"] = {"odd": [], "new": []}
     monkeypatch.setattr(kept, "recipes", recipes.__getitem__)
     monkeypatch.setitem(report.REASONS, "bad", Reason(BUG, "its mask is ignored"))
-    lines = [line("good", "holds", 15.0), line("bad", "violated"), line("odd", "error")]
+    good = line("good", "holds", 15.0, code="abc")
+    lines = [good, line("bad", "violated"), line("odd", "error")]
     written = report.render(lines)
     assert set(written.texts) == {report.MARKDOWN, report.PAGE}
     assert written.texts[report.PAGE].count("<tr><td>") == 3
@@ -45,6 +46,7 @@ def test_the_head_says_how_many_there_are_and_what_was_found(text: str) -> None:
     assert "# 3 architectures, each trained and checked" in text
     words = " ".join(text.split())
     assert "5 were tried, and 4 could be built; 3 of these have been checked so far" in words
+    assert "the code that checked it: abc (1 models)." in words
     assert "| tested | 2 |" in text
     assert "| not tested: the check ended with an error, or too late | 1 |" in text
     assert "| not checked yet | 1 |\n| not built | 1 |" in text
