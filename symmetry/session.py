@@ -37,7 +37,7 @@ def plan_check(target: Named, options: Options) -> Plan:
     SymmetryError
         If there is no such target, or an option makes no sense for it.
     """
-    return make_plan(resolve(target), options)
+    return make_plan(resolve(target, options.draw, options.arguments), options)
 
 
 def check(plan: Plan, progress: Progress | None = None) -> Checked:
@@ -94,7 +94,7 @@ def compare(targets: Sequence[Named], options: comparison.Options) -> Compared:
     """
     if len(targets) < 2:
         raise SymmetryError("give at least two targets: a reference, and one to compare")
-    sides = [_side(target) for target in targets]
+    sides = [_side(target, options) for target in targets]
     with _threads(), ExitStack() as ends:
         for side in sides:
             ends.enter_context(closing(side))
@@ -117,11 +117,11 @@ def record(
         return record_training(training.side, file, options, max_size)
 
 
-def _side(target: Named) -> Any:
+def _side(target: Named, options: comparison.Options) -> Any:
     """Return a target, or the recorded run of a file."""
     if isinstance(target, str) and target.endswith(RECORDED):
         return RecordedRun(read(Path(target)))
-    return resolve(target)
+    return resolve(target, options.draw, options.arguments)
 
 
 @contextmanager

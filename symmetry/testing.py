@@ -10,8 +10,9 @@ def test_my_step(invariant_check):
 import os
 import sys
 import sysconfig
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -20,6 +21,7 @@ from hypothesis.database import ExampleDatabase
 
 from symmetry import session
 from symmetry.base.errors import SymmetryError
+from symmetry.base.names import split_arguments
 from symmetry.checker.declaration import takes
 from symmetry.checker.options import Keywords, Options
 from symmetry.checker.plan import Plan
@@ -29,7 +31,7 @@ from symmetry.law.case import Case, CaseError, parse_case
 from symmetry.report.answers.answer import lines as answer_lines
 from symmetry.report.explained import lines as explained_lines
 from symmetry.report.verdicts import conclusion, failures, line
-from symmetry.targets.resolve import as_target, resolve
+from symmetry.targets.resolve import as_target
 
 
 @takes(Options, Keywords)
@@ -66,23 +68,30 @@ def parametrize_invariants(
     ...     invariant_check()
     """
     try:
-        target = resolve(step) if isinstance(step, str) else as_target(step, _name(step))
-        plan = session.plan_check(target, Options(**options))
+        asked = Options(**options)
+        if isinstance(step, str):
+            plan = session.plan_check(step, asked)
+        else:
+            target = as_target(step, _name(step, asked.arguments), asked.arguments)
+            plan = session.plan_check(target, replace(asked, arguments={}))
     except SymmetryError as error:
         # Pytest prints the message of this exception alone, without a traceback.
         raise pytest.Collector.CollectError(str(error)) from None
+    whole = cache(partial(session.check, plan)) if plan.together else None
     checks = [
-        pytest.param(InvariantCheck(p, database), id=p.invariants[0].name) for p in plan.each()
+        pytest.param(InvariantCheck(p, database, whole), id=p.invariants[0].name)
+        for p in plan.each()
     ]
     return pytest.mark.parametrize("invariant_check", checks)
 
 
 @dataclass(frozen=True)
 class InvariantCheck:
-    """Checks one invariant when it is called in a test."""
+    """Checks one invariant when it is called in a test; with ``whole``, all of them at once."""
 
     plan: Plan
     database: ExampleDatabase | None = None
+    whole: Callable[[], Checked] | None = None
 
     def __call__(self) -> None:
         """Check, and end the test as the verdicts say."""
@@ -102,6 +111,8 @@ class InvariantCheck:
     def _run(self) -> Checked:
         """Run the cases that failed before, then the others; keep what fails, forget what holds."""
         plan, database = self.plan, self.database
+        if self.whole is not None:
+            return _only(self.whole(), plan.invariants[0].name)
         if database is None or not plan.cases:
             return session.check(plan)
         key = f"symmetry {plan.target.name} {plan.invariants[0].name}".encode()
@@ -116,6 +127,14 @@ class InvariantCheck:
             elif verdict.case is not None:
                 database.save(key, verdict.case.to_json().encode())
         return checked
+
+
+def _only(checked: Checked, invariant: str) -> Checked:
+    """Return the verdicts and notes of one invariant."""
+    verdicts = tuple(v for v in checked.verdicts if v.invariant == invariant)
+    notes = tuple(dict.fromkeys(note for verdict in verdicts for note in verdict.notes))
+    gating = tuple(note for note in checked.gating if note in notes)
+    return replace(checked, verdicts=verdicts, notes=notes, gating=gating)
 
 
 def _kept(database: ExampleDatabase, key: bytes) -> Iterator[tuple[Case, bytes]]:
@@ -135,12 +154,12 @@ def _text(checked: Checked, explained: Explained | None = None) -> str:
     return "\n".join((*answer_lines(checked, explained), *details, *culprit, *conditions))
 
 
-def _name(step: Callable[..., Any]) -> str:
+def _name(step: Callable[..., Any], arguments: Mapping[str, Any]) -> str:
     """Return a name by which the command line finds the step: a file's, if it is one's own.
 
     A test's module is seldom importable by name from the working directory.
     """
-    name = as_target(step).name
+    name, _ = split_arguments(as_target(step, arguments=arguments).name)
     module, _, attribute = name.partition(":")
     file = getattr(sys.modules.get(module), "__file__", None)
     installed = map(sysconfig.get_path, ("purelib", "stdlib"))

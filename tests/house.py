@@ -16,6 +16,7 @@ from pathlib import Path
 
 from symmetry.invariants import catalogue as trainings
 from symmetry.steps import catalogue as steps
+from symmetry.targets.drawn import catalogue as drawn
 
 FLOORS = (
     ("base",),
@@ -56,8 +57,9 @@ CATALOGUES = (
     "symmetry.invariants.catalogue",
     "symmetry.invariants.loop.laws",
     "symmetry.steps.catalogue",
+    "symmetry.targets.drawn.catalogue",
 )
-ENTRIES = (*trainings.CATALOGUE, *steps.CATALOGUE)
+ENTRIES = (drawn.SIZES, *trainings.CATALOGUE, *steps.CATALOGUE)
 NAMES = re.compile("|".join(rf"\b{entry.name}(?![\w-])" for entry in ENTRIES))
 KIND = re.compile(r"isinstance\(.*Target|of_training")
 

@@ -1,9 +1,10 @@
-"""Names of scripts: a file or a module and its arguments, as they follow ``python``.
+"""Names with arguments: a script's words, as they follow ``python``, or those of a function.
 
 The command line calls it before it imports anything heavy.
 """
 
 import os
+import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,8 @@ from symmetry.base.errors import SymmetryError
 
 RECORDED = ".safetensors"  # at the end of the name of a recorded run
 _MODULE = "-m"
+_ARGUMENT = re.compile(r"[A-Za-z_]\w*=.*", re.DOTALL)
+_WITH_ARGUMENTS = re.compile(r"(\S.*?:\S+)((?: [A-Za-z_]\w*=.*)?)", re.DOTALL)
 
 
 def words_of(name: str) -> list[str] | None:
@@ -42,22 +45,44 @@ def split_tail(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     return [f" {word}" if word.startswith(f"{_MODULE} ") else word for word in own], tail
 
 
+def split_arguments(name: str) -> tuple[str, list[str]]:
+    """Return the name of a function, and the arguments that follow it: ``train.py:f hidden=3``."""
+    found = _WITH_ARGUMENTS.fullmatch(name)
+    if found is None or words_of(name) is not None:
+        return name, []
+    try:
+        return found[1], shlex.split(found[2])
+    except ValueError as error:  # a quotation mark without another
+        raise SymmetryError(f"{name!r}: {error}") from None
+
+
 def with_arguments(name: str, arguments: Sequence[str]) -> str:
-    """Return a script's name with further arguments; any other name has none.
+    """Return the name of a script, or of a function, with further arguments.
 
     Raises
     ------
     SymmetryError
-        If it is no script.
+        If it is neither, or an argument of a function is not ``NAME=VALUE``.
     """
     words = words_of(name)
     if words is None and arguments:
-        raise SymmetryError(f"{name!r} is no script, so nothing can follow --")
+        if ":" not in name:
+            raise SymmetryError(f"{name!r} is no script, so nothing can follow --")
+        for word in arguments:
+            if not _ARGUMENT.fullmatch(word):
+                raise SymmetryError(
+                    f"{name!r} is a function: NAME=VALUE can follow --, such as hidden=3, not "
+                    f"{word!r}"
+                )
+        return f"{name} {shlex.join(arguments)}"
     return name if words is None else shlex.join([*words, *arguments])
 
 
 def typed(name: str) -> tuple[list[str], list[str]]:
     """Return the words that name a target on a command line, and those that follow ``--``."""
-    words = words_of(name) or [name]
+    words = words_of(name)
+    if words is None:
+        name, arguments = split_arguments(name)
+        return [name], arguments
     at = 2 if words[0] == _MODULE else 1
     return words[:at], words[at:]

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from symmetry.base.user_code import is_user_code, spell
+from symmetry.base.user_code import is_user_code, shorten, spell
 
 # Python shows nobody these by default: they are for those who maintain a library.
 _FOR_OTHERS = (
@@ -106,9 +106,15 @@ def _message(error: BaseException) -> str:
 
 def place_of(error: BaseException) -> str:
     """Return "(file:line)" of the user's innermost frame, since no traceback is shown."""
-    places = [
+    line = line_of(error)
+    return f" ({line[0]}:{line[1]})" if line else ""
+
+
+def line_of(error: BaseException) -> tuple[str, int] | None:
+    """Return the file, as it is shown, and the line of the user's innermost frame."""
+    lines = [
         (frame.f_code.co_filename, line)
         for frame, line in traceback.walk_tb(error.__traceback__)
         if is_user_code(frame.f_code.co_filename)
     ]
-    return f" ({spell(*places[-1])})" if places else ""
+    return (shorten(lines[-1][0]), lines[-1][1]) if lines else None

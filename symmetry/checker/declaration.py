@@ -35,7 +35,8 @@ class About:
     choices
         All values that make sense.
     flag
-        Its name on the command line, if that is not the name of the field.
+        Its name on the command line, if that is not the name of the field; None if it has none
+        there.
     typed
         What the help adds for those who type it.
     """
@@ -44,7 +45,7 @@ class About:
     metavar: str | None = None
     least: int | None = None
     choices: tuple[str, ...] = ()
-    flag: str = ""
+    flag: str | None = ""
     typed: str = ""
 
 
@@ -65,6 +66,11 @@ def default_of(field: Field[Any]) -> Any:
     return field.default if field.default_factory is MISSING else field.default_factory()
 
 
+def is_number(field: Field[Any]) -> bool:
+    """Return whether an option is a whole number, or None by default."""
+    return field.metadata[_KEY].least is not None and field.default_factory is MISSING
+
+
 def settle(options: Any) -> None:
     """Make a tuple of several values, and refuse values that make no sense.
 
@@ -79,8 +85,8 @@ def settle(options: Any) -> None:
             value = (value,) if isinstance(value, str) else tuple(value)
             object.__setattr__(options, field.name, value)
             _refuse_others(field.name, value, record.choices)
-        elif record.least is not None and isinstance(field.default, int):
-            _refuse_less(field.name, value, record.least)
+        elif is_number(field) and (value is not None or field.default is not None):
+            _refuse_less(field.name, value, record.least or 0)
 
 
 def _refuse_others(name: str, values: Iterable[Any], choices: tuple[str, ...]) -> None:

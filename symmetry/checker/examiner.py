@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
 
+from symmetry.checker.arguments import Drawn
 from symmetry.checker.plan import Plan
 from symmetry.checker.progress import Progress
 from symmetry.checker.verdict import Kind, Verdict
@@ -21,6 +22,8 @@ class Examiner(ABC):
     """
 
     coverage: Coverage | None = None  # of a training, once its units were found
+    drawn: Drawn | None = None  # of trainings with drawn arguments, once they were run
+    examples: int | None = None  # in each dtype; None for a target that nothing is drawn for
 
     def __init__(self, plan: Plan, progress: Progress) -> None:
         self.plan, self.progress = plan, progress

@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from symmetry.checker.declaration import Patterns, about, settle
 from symmetry.units.dtypes import DTYPES
 
 if TYPE_CHECKING:
     from symmetry.law.case import Case
+
+CASES, SETS = 100, 10  # examples of a two-layer step, and of a training with arguments
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,9 +33,29 @@ class SharedOptions:
         default=(),
         metadata=about("Compute in this dtype.", choices=DTYPES, typed=" [default: both]"),
     )
-    examples: int = field(
-        default=100,
-        metadata=about("Number of cases for each dtype (two-layer steps only).", "N", least=1),
+    examples: int | None = field(
+        default=None,
+        metadata=about(
+            "Number of sets of arguments that are drawn for a training, or of cases of a two-layer "
+            "step for each dtype.",
+            "N",
+            least=1,
+            typed=f" [default: {SETS} sets, {CASES} cases]",
+        ),
+    )
+    draw: Mapping[str, Any] = field(
+        default_factory=dict,
+        metadata=about(
+            "Draw what is {NAME} in the arguments of a script from RANGE: 1..64, 1e-5..1 or "
+            "1,2,3,16.",
+            "NAME=RANGE",
+        ),
+    )
+    arguments: Mapping[str, Any] = field(
+        default_factory=dict,
+        metadata=about(
+            "Values of some arguments of a training, which are not drawn then.", flag=None
+        ),
     )
     cases: Sequence[Case] | None = field(
         default=None,
@@ -123,7 +145,9 @@ class Keywords(TypedDict, total=False):
 
     only: Patterns
     skip: Patterns
-    examples: int
+    examples: int | None
+    draw: Mapping[str, Any]
+    arguments: Mapping[str, Any]
     seed: int
     dtype: Patterns
     exact: bool

@@ -31,6 +31,8 @@ class Plan:
         Those to be run; a training has none.
     remarks
         Lines to print beside the verdicts.
+    together
+        Whether a check of one invariant costs little less than one of all of them.
     """
 
     target: Target
@@ -40,6 +42,7 @@ class Plan:
     on: str
     cases: tuple[Case, ...] = ()
     remarks: tuple[str, ...] = ()
+    together: bool = False
 
     @property
     def given(self) -> bool:

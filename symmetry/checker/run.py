@@ -17,11 +17,10 @@ def run(plan: Plan, progress: Progress | None = None) -> Checked:
     progress, options = progress or Progress(), plan.options
     progress.begin(plan.heading)
     examiner = plan.target.examiner(plan, progress)
-    examples = len(plan.cases) if plan.given else options.examples
     record = Checked(
         target=plan.target.name,
         seed=None if plan.given else options.seed,
-        examples=examples if plan.cases else None,
+        examples=examiner.examples,
         verdicts=examiner.planned(),
         heading=plan.heading,
     )
@@ -46,6 +45,7 @@ def run(plan: Plan, progress: Progress | None = None) -> Checked:
         gating=tuple(_gating(notes, options)),
         warnings=tuple(examiner.warnings.values()),
         coverage=examiner.coverage,
+        drawn=examiner.drawn,
     )
 
 

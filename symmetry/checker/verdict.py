@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from symmetry.checker.arguments import Drawn, Smallest
 from symmetry.finding.coverage import Coverage
 from symmetry.law.case import Case
 from symmetry.law.invariant import Invariant
@@ -79,6 +80,8 @@ class Verdict:
         For trainings, which have no cases: how many steps the runs of ``training/*`` take, where
         the largest deviation is, the units it concerns, the deviation divided by the response, and
         the largest ratio that rounding explains.
+    smallest
+        For trainings whose arguments are drawn: the smallest arguments that fail.
     """
 
     about: Invariant
@@ -103,6 +106,7 @@ class Verdict:
     group: str | None = None
     ratio: float | None = None
     threshold: float | None = None
+    smallest: Smallest | None = None
 
     iteration = _of_violation("iteration")
     units = _of_violation("units")
@@ -154,6 +158,7 @@ class Checked:
     warnings: tuple[str, ...] = ()  # of the target's libraries, each once
     complete: bool = True  # whether nothing interrupted it
     coverage: Coverage | None = None  # of a training; None where no units were looked for
+    drawn: Drawn | None = None  # of trainings whose arguments are drawn: what was tried
 
 
 def settled(verdicts: Sequence[Verdict], reason: str | None) -> list[Verdict]:

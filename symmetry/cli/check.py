@@ -158,6 +158,12 @@ def command(
     --update-baseline` and writes a reason into each line of FILE. With --baseline FILE alone, these
     do not fail the check any more, others do, and so does an entry that has no failure.
 
+    Sizes and rates can be drawn. Parameters of a function may have strategies of Hypothesis as
+    their defaults, hidden=st.integers(1, 64); values for them follow --, as hidden=3. Arguments of
+    a script have a name in braces, which is safe in shells, and a range: `symmetry check train.py
+    --draw hidden=1..64 --draw rate=1e-5..1 -- --hidden {hidden} --lr {rate}`. A failure is shown
+    with the smallest arguments, and sizes at which the training raises count as failures.
+
     Exit status: 0 nothing is violated, 1 something is, or the target does not work; 2 the command
     could not do its work, nothing was checked, or a limit came first.
     """

@@ -46,6 +46,9 @@ def command(
     Or all of them are two-layer steps. These are compared on the same cases, and the smallest case
     that differs is shown.
 
+    If their arguments are drawn, as in `symmetry check`, they are the same with all of these, or
+    the smallest arguments with which they differ are shown.
+
     Exit status: 0 they are the same, 1 one differs or does not run, 2 they could not be compared.
     """
     from symmetry import session

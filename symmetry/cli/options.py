@@ -13,7 +13,7 @@ import click
 
 from symmetry.base.errors import SymmetryError
 from symmetry.base.names import split_tail
-from symmetry.checker.declaration import About, declared
+from symmetry.checker.declaration import About, declared, is_number
 from symmetry.units.dtypes import DTYPES
 
 if TYPE_CHECKING:
@@ -76,7 +76,13 @@ def _together(*options: Decorator) -> Decorator:
 
 def declared_options(options: type, keywords: type) -> Decorator:
     """Return the options of a command for keywords of Python, from where these are declared."""
-    return _together(*(_declared(field, about) for field, about in declared(options, keywords)))
+    return _together(
+        *(
+            _declared(field, about)
+            for field, about in declared(options, keywords)
+            if about.flag is not None
+        )
+    )
 
 
 def _declared(field: Field[Any], about: About) -> Decorator:
@@ -84,7 +90,6 @@ def _declared(field: Field[Any], about: About) -> Decorator:
     name = about.flag or f"--{field.name.replace('_', '-')}"
     if field.default is False:
         return flag(name, about.text, field.name)
-    is_number = isinstance(field.default, int)
     more: dict[str, Any] = {"multiple": field.default == () or field.default_factory is dict}
     if field.default_factory is dict:
         more["callback"] = lambda _, __, values: dict(_pair(name, about, v) for v in values)
@@ -92,9 +97,9 @@ def _declared(field: Field[Any], about: About) -> Decorator:
         name,
         field.name,
         metavar=about.metavar,
-        type=WholeNumber(min=about.least) if is_number else _kind(about),
-        default=field.default if is_number else None,
-        show_default=is_number,
+        type=WholeNumber(min=about.least) if is_number(field) else _kind(about),
+        default=field.default if is_number(field) else None,
+        show_default=is_number(field) and field.default is not None,
         help=" ".join(filter(None, (about.text, "Repeatable." * more["multiple"], about.typed))),
         **more,
     )

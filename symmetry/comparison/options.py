@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from symmetry.base.errors import SymmetryError
 from symmetry.base.ranks import world
@@ -100,5 +100,7 @@ class Keywords(TypedDict, total=False):
     rename: Patterns
     own_start: bool
     whole: bool
-    examples: int
+    examples: int | None
+    draw: Mapping[str, Any]
+    arguments: Mapping[str, Any]
     cases: Sequence[Case] | None

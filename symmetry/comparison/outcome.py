@@ -138,6 +138,7 @@ class Other:
     ratios: tuple[Ratio, ...] = ()  # of what was watched, in the order in which it happened
     watched: str = ""  # the dtype in which it was
     whole: Whole | None = None
+    arguments: str = ""  # the smallest drawn arguments with which it differs
 
 
 @dataclass(frozen=True)

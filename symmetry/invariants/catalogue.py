@@ -46,6 +46,8 @@ class TrainingInvariant(Invariant):
         Number of runs that it compares, without the runs that measure the response.
     copies
         Peak memory in copies of the state, as measured on a GPT.
+    cheap
+        Whether it needs few runs, so that it is checked at every size that is drawn.
     """
 
     noun: ClassVar[str] = "training"
@@ -55,6 +57,7 @@ class TrainingInvariant(Invariant):
     explains_loss: bool = False
     runs: int = 2
     copies: int = 3
+    cheap: bool = False
 
 
 def _setting(
@@ -103,11 +106,13 @@ CATALOGUE: tuple[TrainingInvariant, ...] = (
     TrainingInvariant(
         **vars(REPEATABLE),
         stops="the training does not repeat itself",
+        cheap=True,
         measure=equivariance.repeatable,
         runs=3,
     ),
     TrainingInvariant(
         **vars(PERMUTATION),
+        cheap=True,
         measure=unless_initialised(unless_unread(equivariance.permutation)),
         compared="response",
         units=True,
@@ -123,6 +128,7 @@ CATALOGUE: tuple[TrainingInvariant, ...] = (
     ),
     TrainingInvariant(
         **vars(SAMPLES),
+        cheap=True,
         measure=batches.samples,
         compared="response",
         copies=8,
@@ -221,6 +227,7 @@ CATALOGUE: tuple[TrainingInvariant, ...] = (
         reason="what a step depends on is saved, or made anew in every step",
         witness="something that moved after the reload",
         targets="PyTorch trainings",
+        cheap=True,
         measure=resume.resume,
         dtypes=_WRITTEN,
         copies=9,
@@ -265,6 +272,7 @@ CATALOGUE: tuple[TrainingInvariant, ...] = (
             "training/tying",
             "training/unheld",
         ),
+        cheap=True,
         measure=moves,
         dtypes=_WRITTEN,
         runs=1,
@@ -285,6 +293,7 @@ CATALOGUE: tuple[TrainingInvariant, ...] = (
         reason="what is not finite once stays so: a scaler leaves such an update out",
         witness="an optimiser step within K",
         targets="PyTorch trainings",
+        cheap=True,
         measure=finite,
         dtypes=_WRITTEN,
         explains_loss=True,
@@ -308,6 +317,7 @@ CATALOGUE: tuple[TrainingInvariant, ...] = (
         witness="a loss of torch.nn.functional that depends on what is trained",
         targets="PyTorch trainings",
         notes=("loss/inputs",),
+        cheap=True,
         measure=inputs.inputs,
         dtypes=_PROMOTED,
         runs=1,
@@ -318,6 +328,7 @@ CATALOGUE: tuple[TrainingInvariant, ...] = (
         reason="a loss that stays when the labels move by one sample can teach nothing about them",
         witness="a loss of torch.nn.functional",
         targets="PyTorch trainings",
+        cheap=True,
         measure=pairs.pairs,
         dtypes=_PROMOTED,
         runs=1,
@@ -329,6 +340,7 @@ CATALOGUE: tuple[TrainingInvariant, ...] = (
         witness="labels of a loss that are the tokens of a module call, some places later",
         targets="PyTorch trainings on tokens",
         notes=("loss/next-token",),
+        cheap=True,
         measure=next_token.next_token,
         dtypes=_PROMOTED,
         runs=3,
@@ -372,6 +384,7 @@ CATALOGUE: tuple[TrainingInvariant, ...] = (
         witness="two samples that differ, and outputs with an axis of the samples",
         targets="PyTorch trainings",
         notes=("model/mixed-samples",),
+        cheap=True,
         measure=model_samples.samples,
         dtypes=_PROMOTED,
         runs=3,

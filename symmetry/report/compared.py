@@ -116,6 +116,7 @@ def to_json(compared: Compared) -> str:
             "only_in_other": other.only_in_other,
             "notes": other.notes,
             "error": other.error or None,
+            "arguments": other.arguments or None,
         }
         for other in compared.others
     ]

@@ -122,6 +122,8 @@ def _facts(checked: Checked, verdict: Verdict, others: Sequence[Verdict]) -> Ite
         yield from _violation_facts(violation, verdict)
     if verdict.ratio is not None:
         yield "ratio", "; in ".join((_ratio(verdict), *(f"{v.dtype} {_ratio(v)}" for v in others)))
+    if verdict.smallest is not None:
+        yield "sizes", verdict.smallest.in_words()
     if case is not None:
         if violated and violated.rightly:
             leave = f"--skip {verdict.invariant} leaves it out"
@@ -178,7 +180,11 @@ def command_for(target: str, verdict: Verdict, *others: Verdict) -> str | None:
     options["expect_units"] = verdict.violation and verdict.violation.pin
     if verdict.case is not None:
         return command_line("check", target, **options, case=verdict.case.to_json())
-    line = command_line("check", target, **options, dtype=() if others else verdict.dtype)
+    if verdict.smallest is not None:  # of all that were drawn, these arguments fail
+        target = verdict.smallest.target
+        options["only"] = verdict.invariant if verdict.smallest.alone else None
+    dtype = verdict.dtype if options["only"] and not others else ()
+    line = command_line("check", target, **options, dtype=dtype)
     return f"torchrun --nproc-per-node {ranks.world()} -m {line}" if ranks.world() > 1 else line
 
 
@@ -199,7 +205,8 @@ def next_step(checked: Checked, verdict: Verdict) -> str | None:
         of_data = verdict.about.explained not in ("", "units")
         splits = violation.groups if verdict.about.drawn else violation.group or of_data
         if splits:
-            return command_line("explain", checked.target, case=case and case.to_json())
+            target = verdict.smallest.target if verdict.smallest else checked.target
+            return command_line("explain", target, case=case and case.to_json())
     works = any(other.counted for other in checked.verdicts if other.dtype == verdict.dtype)
     if verdict.kind == "error" and case is not None and case.n == 1 and works:
         return command_line("check", checked.target, min_samples=2)
@@ -282,12 +289,14 @@ def note_line(note: Note) -> str:
 def remarks(checked: Checked) -> tuple[str, ...]:
     """Return notes, warnings of the target and conditions of the check, in lines."""
     notes = map(note_line, checked.notes)
-    return *notes, *_warnings(checked), *checked.remarks, *_limits(checked)
+    drawn = checked.drawn.lines() if checked.drawn is not None else ()
+    return *notes, *drawn, *_warnings(checked), *checked.remarks, *_limits(checked)
 
 
 def limits(checked: Checked) -> tuple[str, ...]:
     """Return warnings of the target, and what a check does not cover, in lines."""
-    return *_warnings(checked), *_limits(checked)
+    drawn = checked.drawn.lines() if checked.drawn is not None else ()
+    return *drawn, *_warnings(checked), *_limits(checked)
 
 
 def _warnings(checked: Checked) -> tuple[str, ...]:
@@ -325,10 +334,12 @@ def record(checked: Checked) -> dict[str, Any]:
         "without_units": layers_record(_layers(checked)),
         "without_gradient": [*_idle(checked)],
         "dead": dead_record(_dead(checked)),
+        "drawn": None if checked.drawn is None else vars(checked.drawn),
     }
 
 
 def _result(target: str, verdict: Verdict) -> dict[str, Any]:
+    arguments = dict(verdict.smallest.values) if verdict.smallest is not None else None
     more = ("steps", "array", "group", "ratio", "threshold") if not verdict.about.drawn else ()
     return {
         "name": verdict.invariant,
@@ -344,6 +355,7 @@ def _result(target: str, verdict: Verdict) -> dict[str, Any]:
         "line": verdict.line,
         "command": command_for(target, verdict),
         **{name: getattr(verdict, name) for name in more},
+        **({} if verdict.about.drawn else {"arguments": arguments}),
     }
 
 

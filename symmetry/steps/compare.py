@@ -79,7 +79,7 @@ def cases_in(options: Options, dtype: str) -> tuple[Case, ...]:
     if options.cases is None:
         from symmetry.steps.cases.strategies import draw_cases  # imports Hypothesis
 
-        return draw_cases(options.examples, options.seed, (dtype,))
+        return draw_cases(options.examples or CASES, options.seed, (dtype,))
     return tuple(case for case in options.cases if case.dtype == dtype)
 
 

@@ -11,6 +11,7 @@ from functools import lru_cache
 from symmetry.base.errors import TargetError
 from symmetry.base.raised import heard
 from symmetry.checker.examiner import Examiner, verdict_of
+from symmetry.checker.options import CASES
 from symmetry.checker.plan import Plan
 from symmetry.checker.progress import Progress
 from symmetry.checker.verdict import Verdict
@@ -60,6 +61,8 @@ class StepExaminer(Examiner):
         super().__init__(plan, progress)
         self.target = target
         self.dtypes = tuple(dict.fromkeys(case.dtype for case in plan.cases))
+        drawn = plan.options.examples or CASES
+        self.examples = len(plan.cases) if plan.given else drawn
         self._told: set[str] = set()
         self._works: dict[str, str] = {}  # how it does not work on a common case, by dtype
 

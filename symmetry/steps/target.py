@@ -58,7 +58,7 @@ class StepTarget(Step):
         on = f"on {count(len(cases), 'given case')}"
         if options.cases is None:
             dtypes = " and in ".join(options.dtypes)
-            on = f"on {count(options.examples, 'case')} in {dtypes}, seed {options.seed}"
+            on = f"on {count(options.examples or CASES, 'case')} in {dtypes}, seed {options.seed}"
         return Plan(self, options, options.dtypes, invariants, on, cases, remarks)
 
     def examiner(self, plan: Plan, progress: Progress) -> Examiner:
@@ -128,7 +128,7 @@ def _cases(options: Options) -> tuple[Case, ...]:
     if cases is None:
         from symmetry.steps.cases.strategies import draw_cases  # imports Hypothesis
 
-        drawn = draw_cases(options.examples, options.seed, options.dtypes)
+        drawn = draw_cases(options.examples or CASES, options.seed, options.dtypes)
         cases = [replace(case, n=max(case.n, options.min_samples)) for case in drawn]
     selected = tuple(case for case in cases if case.dtype in options.dtypes)
     if not selected:

@@ -1,13 +1,13 @@
 """The kinds of targets, and the invariants of all of them."""
 
-from symmetry.invariants import catalogue as trainings
 from symmetry.law.invariant import Invariant
 from symmetry.steps import catalogue as steps
+from symmetry.targets.drawn import catalogue as drawn
 
 
 def invariants() -> tuple[Invariant, ...]:
     """Return the invariants of all kinds of targets; one that has several kinds comes once."""
     every: dict[str, Invariant] = {}
-    for invariant in (*steps.CATALOGUE, *trainings.catalogue()):
+    for invariant in (*steps.CATALOGUE, *drawn.invariants()):
         every.setdefault(invariant.name, invariant)
     return tuple(every.values())

@@ -7,15 +7,17 @@ import importlib
 import inspect
 import reprlib
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from symmetry.base.errors import SymmetryError
-from symmetry.base.names import words_of
+from symmetry.base.names import split_arguments, words_of
 from symmetry.law.target import Target
+from symmetry.targets.drawn.arguments import Arguments, read
+from symmetry.targets.drawn.draws import drawn_function, drawn_script, is_drawn
 from symmetry.targets.load import defined_in, load_file, load_module, nearest, readable
 from symmetry.targets.script import script_named
 from symmetry.targets.training import TrainingTarget
@@ -37,7 +39,11 @@ _BOTH = (
 )
 
 
-def resolve(target: str | Callable[..., Any] | Target) -> Target:
+def resolve(
+    target: str | Callable[..., Any] | Target,
+    draw: Mapping[str, Any] | None = None,
+    arguments: Arguments | None = None,
+) -> Target:
     """Return the target of that name, or wrap a callable.
 
     A name is one of ``BUILTIN``; ``package.module:attribute``, looked for in the working directory
@@ -45,21 +51,30 @@ def resolve(target: str | Callable[..., Any] | Target) -> Target:
     be dotted. A class is a two-layer step. Another callable is a training if it has no required
     parameters, and a step if it takes five arguments.
 
+    ``draw`` has strategies, or ranges in words, for the names in braces of a script. ``arguments``
+    are values of those, or of a function's parameters; they may also follow a function's name, as
+    in ``path/to/file.py:attribute hidden=3``.
+
     Raises SymmetryError if there is no such thing, it cannot be imported, or it is neither; its one
     line says what was tried.
     """
-    if not isinstance(target, str):
-        return as_target(target)
-    if target in BUILTIN:
+    if isinstance(target, str) and target not in BUILTIN:
+        if (words := words_of(target)) is not None:
+            return drawn_script(script_named(words), draw or {}, arguments or {})
+        target, typed = split_arguments(target)
+        arguments = {**read(typed), **(arguments or {})}
+        source, attribute, item = _parts(target)
+        module = _import(target, source, attribute)
+        found = _find(target, module, source, attribute)
+        found = _yielded(target, found, item) if item else found
+        resolved = as_target(found, target, arguments)
+    elif isinstance(target, str):
         from symmetry.steps.target import StepTarget
 
-        return StepTarget(target, _builtin_module(target).step, builtin=True)
-    if (words := words_of(target)) is not None:
-        return script_named(words)
-    source, attribute, item = _parts(target)
-    module = _import(target, source, attribute)
-    found = _find(target, module, source, attribute)
-    return as_target(_yielded(target, found, item) if item else found, target)
+        resolved = StepTarget(target, _builtin_module(target).step, builtin=True)
+    else:
+        resolved = as_target(target, arguments=arguments)
+    return drawn_script(resolved, draw, {}) if draw else resolved
 
 
 def resolve_training(target: str | Callable[..., Any] | Target, why: str) -> TrainingTarget:
@@ -82,7 +97,7 @@ def expand(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     ``models.py:trainings:gpt*`` for some. If there is no target, or the module cannot be imported,
     that is a ``SymmetryError``.
     """
-    if ":" not in name or words_of(name) is not None:
+    if ":" not in name or words_of(name) is not None or split_arguments(name)[1]:
         return (name,), ()
     source, pattern, item = _parts(name)
     module = _import(name, source, pattern)
@@ -197,12 +212,12 @@ def _did_you_mean(names: Sequence[str]) -> str:
     return f", did you mean {' or '.join(map(repr, names))}?" if names else ""
 
 
-def as_target(found: Any, name: str | None = None) -> Target:
+def as_target(found: Any, name: str | None = None, arguments: Arguments | None = None) -> Target:
     """Wrap what was found under a name, or a callable: see ``resolve``."""
-    if isinstance(found, Target):
-        return found
     if isinstance(found, Training):
-        return TrainingTarget(found)
+        found = TrainingTarget(found)
+    if isinstance(found, Target):
+        return drawn_script(found, {}, arguments) if arguments else found
     name = _name(found) if name is None else name
     if inspect.isgeneratorfunction(found):
         raise SymmetryError(f"{name!r} yields trainings: name one, as '{name}:NAME'")
@@ -210,6 +225,8 @@ def as_target(found: Any, name: str | None = None) -> Target:
         raise SymmetryError(f"{name!r} is of type {type(found).__name__}, {_BOTH}")
     step = as_step_target(found, name) if inspect.isclass(found) else None
     signature = _signature(found)
+    if not step and (arguments or is_drawn(found)):
+        return drawn_function(name, found, arguments or {})
     if signature is None:
         return step or as_step_target(found, name)
     if not step and not any(map(_must_be_given, signature.parameters.values())):

@@ -27,7 +27,7 @@ from symmetry.law.case import Case
 from symmetry.law.invariant import select
 from symmetry.training.target import Training
 
-_WHERE = {"float32": "as written", "float64": "in float64"}  # a training runs
+WHERE = {"float32": "as written", "float64": "in float64"}  # a training runs
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class TrainingTarget:
             "invariant of trainings",
             units=not options.fast,
         )
-        where = " and ".join(_WHERE[dtype] for dtype in dtypes)
+        where = " and ".join(WHERE[dtype] for dtype in dtypes)
         on = f"of a training, {where}, seed {options.seed}"
         return Plan(pinned, options, dtypes, invariants, on)
 

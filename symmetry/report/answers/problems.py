@@ -138,10 +138,15 @@ def _problem(checked: Checked, verdicts: Sequence[Verdict], culprit: Culprit | N
         certainty=_certainty(verdicts),
         where=_where(checked, verdicts),
         repeat=repeat,
-        more=more or (command_line("explain", checked.target) if known and repeat else ""),
+        more=more or (command_line("explain", _target(checked, first)) if known and repeat else ""),
         facts=(*_other_lines(verdicts), *(() if violation is None else _facts(first, known))),
         continues=continues,
     )
+
+
+def _target(checked: Checked, verdict: Verdict) -> str:
+    """Return the name of the target that fails: of trainings with drawn arguments, the smallest."""
+    return checked.target if verdict.smallest is None else verdict.smallest.target
 
 
 def _error(verdict: Verdict, names: tuple[str, ...], repeat: str, more: str) -> Problem:
@@ -227,6 +232,8 @@ def _facts(verdict: Verdict, culprit: Culprit | None) -> Iterable[tuple[str, str
     if culprit is not None:
         yield "operation", culprit.operation + (f": {culprit.cause}" if culprit.cause else "")
     violation, case = verdict.violation, verdict.case
+    if verdict.smallest is not None:
+        yield "sizes", verdict.smallest.in_words()
     if case is not None and violation is not None:
         yield "case", case.in_words()
     if not verdict.repeats:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from symmetry.checker.draws import sizes_below
 from symmetry.law.case import DATA, WEIGHTS, Case
 
 MAX_RUNS = 400
@@ -56,13 +57,6 @@ def shrink(
         for name in ("lr", "weights", "data", "seed"):
             accept(name)
     return case, failure
-
-
-def sizes_below(value: int) -> tuple[int, ...]:
-    """Return what to try instead of a size, the smallest first."""
-    tries = {1, 2, 3, 4, 5, value // 8, value // 4, value // 2, 3 * value // 4}
-    tries |= {value - 8, value - 4, value - 2, value - 1}
-    return tuple(sorted(size for size in tries if 1 <= size < value))
 
 
 def _simpler(case: Case, name: str) -> Iterator[dict[str, Any]]:

@@ -10,17 +10,15 @@ step that compiles for each shape does so once.
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import lru_cache
 from typing import TypeVar
 
-from hypothesis import HealthCheck, Phase, Verbosity, assume, given, settings
-from hypothesis import seed as hypothesis_seed
 from hypothesis import strategies as st
 
 from symmetry.base.random import Random
-from symmetry.checker.options import Options
+from symmetry.checker.draws import draw
+from symmetry.checker.options import CASES
 from symmetry.law.case import Case
 from symmetry.units.dtypes import DTYPES
 
@@ -51,7 +49,7 @@ _WEIGHTS = (*("scaled",) * 12, "small", "small", "tiny", *("wide",) * 3, *("stee
 
 
 def draw_cases(
-    examples: int = Options.examples, seed: int = 0, dtypes: Sequence[str] = DTYPES
+    examples: int = CASES, seed: int = 0, dtypes: Sequence[str] = DTYPES
 ) -> tuple[Case, ...]:
     """Return ``examples`` cases for each of the dtypes; the same arguments give the same list.
 
@@ -65,9 +63,7 @@ def draw_cases(
 def _draw(examples: int, seed: int) -> tuple[Case, ...]:
     edges = examples // 5
     large = repeated = examples // 25
-    # Hypothesis refuses to draw within a test of its own, but not in another thread.
-    with ThreadPoolExecutor(max_workers=1) as thread:
-        small = thread.submit(_small_cases, examples - edges - large - repeated, seed).result()
+    small = draw(small_cases(), examples - edges - large - repeated, seed, unless=_alike)
     return (
         *small,
         *_repeated(small, repeated),
@@ -83,29 +79,6 @@ def _repeated(cases: Sequence[Case], count: int) -> tuple[Case, ...]:
     """
     telling = [case for case in cases[1:] if case.lr >= 0.01 and case.c > 1 and case.n > 1]
     return tuple(replace(case, seed=case.seed + 100) for case in telling[:count])
-
-
-def _small_cases(count: int, seed: int) -> tuple[Case, ...]:
-    """Let Hypothesis draw cases, whatever its settings are where this is called."""
-    drawn: list[Case] = []
-
-    @hypothesis_seed(seed)
-    @settings(
-        max_examples=count,
-        phases=[Phase.generate],
-        database=None,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-        verbosity=Verbosity.quiet,
-        backend="hypothesis",
-    )
-    @given(small_cases())
-    def collect(case: Case) -> None:
-        assume(not any(_alike(case, earlier) for earlier in drawn))
-        drawn.append(case)
-
-    collect()
-    return tuple(drawn[:count])
 
 
 @st.composite

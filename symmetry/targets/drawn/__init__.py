@@ -1,0 +1,1 @@
+"""Trainings whose arguments are drawn: sizes, rates, words."""
