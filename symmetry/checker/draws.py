@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from hypothesis import HealthCheck, Phase, Verbosity, assume, given, settings
-from hypothesis import seed as hypothesis_seed
-from hypothesis.strategies import SearchStrategy
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
 
 T = TypeVar("T")
 
@@ -49,6 +48,9 @@ def sizes_below(value: int) -> tuple[int, ...]:
 def _draw(
     strategy: SearchStrategy[T], count: int, seed: int, unless: Callable[[T, T], bool]
 ) -> tuple[T, ...]:
+    from hypothesis import HealthCheck, Phase, Verbosity, assume, given, settings
+    from hypothesis import seed as hypothesis_seed
+
     drawn: list[T] = []
 
     @hypothesis_seed(seed)

@@ -9,6 +9,7 @@ from functools import partial
 
 from symmetry.base.errors import SymmetryError, TargetError
 from symmetry.base.random import Random
+from symmetry.checker.options import CASES
 from symmetry.comparison.options import Options
 from symmetry.comparison.outcome import Compared, First, Other, Result
 from symmetry.law.case import Case, with_distinct_sizes

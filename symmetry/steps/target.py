@@ -8,7 +8,7 @@ from typing import Any
 
 from symmetry.base.errors import SymmetryError
 from symmetry.checker.examiner import Examiner
-from symmetry.checker.options import Options
+from symmetry.checker.options import CASES, Options
 from symmetry.checker.plan import Plan
 from symmetry.checker.progress import Progress
 from symmetry.checker.threads import in_words
