@@ -357,6 +357,7 @@ def test_a_terminal_shows_live_progress(cwd: Path) -> None:
     assert text.rstrip().endswith("o/mnist.md")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
 def test_a_dumb_terminal_gets_plain_lines(cwd: Path) -> None:
     status, shown = on_a_terminal("run", *SMALL, "--output", "o", cwd=cwd, TERM="dumb")
@@ -365,6 +366,7 @@ def test_a_dumb_terminal_gets_plain_lines(cwd: Path) -> None:
     assert "  iteration 1" in shown
 
 
+@pytest.mark.slow
 def test_other_shapes_of_images(here: Here, tmp_path: Path) -> None:
     for number, shape in enumerate([(1, 1), (1, 40), (28, 28)]):
         place = tmp_path / str(number) / "data"

@@ -263,9 +263,9 @@ def test_a_ratio_without_a_response():
 @pytest.mark.parametrize("measure", [samples, inputs, classes])
 @pytest.mark.parametrize("step", [numpy_step, exact_step, Adam, Momentum])
 def test_sound_steps_do_not_know_the_order_of_samples_inputs_and_classes(step, measure, dtype):
-    founds = [measure(trainer(step), any_problem(seed, dtype)) for seed in range(50)]
+    founds = [measure(trainer(step), any_problem(seed, dtype)) for seed in range(30)]
     assert not any(found.violation for found in founds)
-    assert sum(found.counted for found in founds) > 20
+    assert sum(found.counted for found in founds) > 12
     assert max(found.margin or 0 for found in founds) < 0.5
 
 
