@@ -73,7 +73,7 @@ def watch(script: Named, seed: int) -> Epochs:
             epochs = target.training.epochs(seed)
     except TargetError as error:
         raise SymmetryError(str(error)) from None
-    if epochs is None:
+    if epochs is None or epochs.is_function:
         raise SymmetryError(f"{target.name!r} is a function: only a script has epochs to watch")
     return epochs
 

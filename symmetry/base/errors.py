@@ -21,5 +21,9 @@ class TrainingError(TargetError):
     """The function of a training or its step raised, or returned something else."""
 
 
+class ExtrasError(TrainingError):
+    """The extras of a training make no sense: its function has to be corrected first."""
+
+
 class LossNotFinite(TrainingError):  # noqa: N818
     """The loss of one of the first steps is not finite."""

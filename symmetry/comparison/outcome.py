@@ -47,7 +47,7 @@ class Whole:
     first
         Where they first differ.
     updates, evaluated
-        How many updates, and how many batches that only evaluate, came before that.
+        How many updates, and how many calls of models for evaluation, came before that.
     numbers
         How many outputs, losses and parameters were judged.
     ratio, threshold

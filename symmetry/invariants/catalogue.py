@@ -12,6 +12,7 @@ from symmetry.base import ranks
 from symmetry.invariants import batches, gradient, micro_batches, pins, replicas, resume, updates
 from symmetry.invariants.loop.judgement import Law, measured
 from symmetry.invariants.loop.laws import LAWS as LOOP_LAWS
+from symmetry.invariants.loop.laws import OF_FUNCTIONS
 from symmetry.invariants.losses import inputs, next_token, padding, pairs, scaling
 from symmetry.invariants.model import evaluation, functions
 from symmetry.invariants.model import samples as model_samples
@@ -87,7 +88,9 @@ def _setting(
 
 def _loop(law: Law, said: Statement) -> TrainingInvariant:
     """Return a law of the loop as an invariant: it is judged on one run over whole epochs."""
-    return TrainingInvariant(**vars(said), measure=measured(law), dtypes=_WRITTEN, runs=1)
+    return TrainingInvariant(
+        **vars(said), measure=measured(law, law in OF_FUNCTIONS), dtypes=_WRITTEN, runs=1
+    )
 
 
 CATALOGUE: tuple[TrainingInvariant, ...] = (

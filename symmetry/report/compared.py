@@ -74,8 +74,8 @@ def _steps(other: Other) -> int:
 
 def whole_in_words(whole: Whole) -> str:
     """Return how far whole epochs are the same."""
-    batches = count(whole.evaluated, "evaluated batch", "evaluated batches")
-    seen = f"{count(whole.updates, 'update')} and {batches}"
+    calls = f"{count(whole.evaluated, 'call')} for evaluation"
+    seen = f"{count(whole.updates, 'update')} and {calls}"
     if whole.same is False:
         return f"the same over {seen} before that"
     if whole.ratio is None or whole.same is None:

@@ -10,13 +10,14 @@ from symmetry.training import frameworks
 
 if TYPE_CHECKING:
     from symmetry.torch.run import TorchRun
+    from symmetry.training.events import Epochs
 
 OLDEST = 2, 6
 
 
 def register() -> None:
     """Let runs of PyTorch trainings begin here."""
-    frameworks.register("torch", frameworks.Framework(begin, recognises))
+    frameworks.register("torch", frameworks.Framework(begin, recognises, epochs))
 
 
 def recognises(returned: Any) -> bool:
@@ -40,6 +41,13 @@ def begin(*args: Any, **kwargs: Any) -> TorchRun:
     from symmetry.torch.begin import begin
 
     return begin(*args, **kwargs)
+
+
+def epochs(*args: Any, **kwargs: Any) -> Epochs | None:
+    """Take steps with evaluations between them: see ``run_function``."""
+    from symmetry.torch.script.epochs.function import run_function
+
+    return run_function(*args, **kwargs)
 
 
 def _refuse_older() -> None:

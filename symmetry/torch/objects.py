@@ -3,8 +3,9 @@
 import inspect
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from types import CellType, ModuleType
 from typing import Any
 from unittest.mock import patch
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel
 
-from symmetry.base.errors import TrainingError
+from symmetry.base.errors import ExtrasError, TrainingError
 from symmetry.torch.making import note, noting_modules
 from symmetry.training.frameworks import OtherFrameworkError
 from symmetry.units.words import a_kind
@@ -44,6 +45,7 @@ class Objects:
     extras: Mapping[str, Any]
     batch: Callable[[int], Any] | None  # returns the batch of a step, where the training gives it
     batch_axis: int  # of the samples in the tensors of a batch
+    evaluate: Callable[[], Any] | None = None  # evaluates the model between two steps
 
     @property
     def stateful(self) -> dict[str, Any]:
@@ -89,11 +91,31 @@ def make_objects(training: str, make: Callable[[], Any]) -> Objects:
     named = dict(named)
     batch, axis = named.pop("batch", None), named.pop("batch_axis", 0)
     if batch is not None and not callable(batch):
-        raise TrainingError(f'{training}: extras["batch"] must be a function of the step')
+        raise ExtrasError(f'{training}: extras["batch"] must be a function of the step')
+    evaluate = _evaluation(training, model, named.pop("evaluate", None))
     if not isinstance(axis, int):
-        raise TrainingError(f'{training}: extras["batch_axis"] must be an integer')
+        raise ExtrasError(f'{training}: extras["batch_axis"] must be an integer')
     optimizers, extras = _sorted(training, model, named, made)
-    return Objects(model, step, optimizers, extras, batch, axis)
+    return Objects(model, step, optimizers, extras, batch, axis, evaluate)
+
+
+def _evaluation(training: str, model: nn.Module, evaluate: Any) -> Callable[[], Any] | None:
+    """Return a function without parameters that calls ``evaluate``, with the model if it is asked.
+
+    Raises
+    ------
+    TrainingError
+        If it cannot be called so.
+    """
+    if evaluate is None:
+        return None
+    for given in ((), (model,)):
+        with suppress(TypeError, ValueError):
+            inspect.signature(evaluate).bind(*given)
+            return partial(evaluate, *given)
+    raise ExtrasError(
+        f'{training}: extras["evaluate"] must be a function that takes nothing, or the model'
+    )
 
 
 def generators_of(objects: Objects) -> list[Any]:

@@ -65,6 +65,7 @@ class Called(Event):
     loader: int | None  # whose batch is the last one
     is_used: bool  # whether the line does anything with the result
     shapes: tuple[str, ...]  # of the tensors it is called with
+    digest: str  # of the bytes of these
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,6 +226,22 @@ class Misspelt(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Evaluated(Event):
+    """The ``evaluate`` of a function has returned.
+
+    Attributes
+    ----------
+    first
+        The number of its first event.
+    changed
+        Names of all that is not as before: arrays of the state, gradients, and modes.
+    """
+
+    first: int
+    changed: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Loader:
     """A loader that gave batches.
 
@@ -334,6 +351,10 @@ class Epochs:
         The name and a digest of each parameter when the first model was called.
     is_limited
         Whether it ended because it took too long.
+    is_function
+        Whether it is a function with ``evaluate`` between its steps, and no script.
+    disturbed
+        The first parameter of a function that ``evaluate`` gives other bits in a later step.
     seconds
         CPU seconds that it took.
     """
@@ -351,6 +372,8 @@ class Epochs:
     refused: str = ""
     start: tuple[tuple[str, str], ...] = ()
     is_limited: bool = False
+    is_function: bool = False
+    disturbed: str = ""
     seconds: float = field(default=0.0, compare=False)
 
     def of(self, *kinds: type[Event]) -> tuple[Event, ...]:

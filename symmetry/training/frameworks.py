@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from symmetry.base.errors import TrainingError
 
 if TYPE_CHECKING:
+    from symmetry.training.events import Epochs
     from symmetry.training.run import Run
 
 # Takes the name of a training, the function that makes it, and what ``Training.begin`` takes; and
@@ -33,10 +34,13 @@ class Framework:
     recognises
         Returns whether a function that returns this is a training of the framework; it imports
         nothing.
+    epochs
+        Takes steps with evaluations between them: see ``Training.epochs``. None if it cannot.
     """
 
     begin: Begin
     recognises: Callable[[Any], bool]
+    epochs: Callable[..., Epochs | None] | None = None
 
 
 class OtherFrameworkError(TrainingError):
@@ -90,3 +94,19 @@ def begin(name: str, make: Callable[[], Any], *, cache: dict[Any, Any], **option
             return run
     framework: Framework = cache[Framework]
     return framework.begin(name, make, cache=cache, **options)
+
+
+def epochs(
+    name: str, make: Callable[[], Any], *, cache: dict[Any, Any], **options: Any
+) -> Epochs | None:
+    """Take steps with evaluations between them; None if the training or its framework has none.
+
+    Raises
+    ------
+    TrainingError
+        If the function raises, or returns no training.
+    """
+    if Framework not in cache:
+        begin(name, make, cache=cache).close()
+    framework: Framework = cache[Framework]
+    return None if framework.epochs is None else framework.epochs(name, make, **options)

@@ -10,6 +10,10 @@ Given as a function without parameters, a training makes a model and its step:
 
         return model, step
 
+Extras may follow in a dictionary: ``"batch"`` is a function of the step, and steps are called with
+what it returns; ``"evaluate"`` is a function of nothing or of the model, which leaves the training
+as it was; other keys name further objects with a state.
+
 Other floors use it so (``Run`` is in ``symmetry.training.run``):
 
     run = FunctionTraining("train.py:training", training).begin(dtype="float64", noise=False)
@@ -173,8 +177,14 @@ class FunctionTraining(Training):
             cache=self.cache,
         )
 
-    def epochs(self, seed: int = 0, draw: int | None = None) -> None:
-        """Return None: a function has steps alone."""
+    def epochs(self, seed: int = 0, draw: int | None = None) -> Epochs | None:
+        """Take some steps with ``evaluate`` between them; None if the function returns no such."""
+        key = "epochs", seed, draw
+        if key not in self.cache:
+            found = frameworks.epochs(self.name, self.make, cache=self.cache, seed=seed, draw=draw)
+            self.cache[key] = found
+        result: Epochs | None = self.cache[key]
+        return result
 
     def close(self) -> None:
         """Do nothing: a run of a function ends with its objects."""

@@ -175,3 +175,13 @@ def test_an_interrupted_check_leaves_the_verdicts_that_there_are(folder):
     found = json.loads((folder / "out.json").read_text())
     assert found["complete"] is False
     assert found["results"][0]["name"] == "symmetry/repeatable"
+
+
+def test_an_evaluate_of_two_parameters_is_one_readable_line(folder):
+    text = (folder / "sound.py").read_text()
+    wrong = text.replace("model, step\n", 'model, step, {"evaluate": lambda a, b: 0}\n')
+    (folder / "wrong.py").write_text(wrong)
+    done = check(folder, "wrong.py:training")
+    assert done.returncode == 2
+    words = 'extras["evaluate"] must be a function that takes nothing, or the model'
+    assert done.stderr.splitlines()[-1] == f"error: wrong.py:training: {words}"

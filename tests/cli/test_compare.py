@@ -106,7 +106,7 @@ def test_whole_epochs(tmp_path):
     first, second, *_, last = done.out.splitlines()
     assert first == "b.py:8 (a.py:8 of the reference): b.py is another training than a.py"
     assert second == "  first    the learning rate of update 4 is 0.1, not 0.01"
-    assert last == "  epochs   the same over 3 updates and 0 evaluated batches before that"
+    assert last == "  epochs   the same over 3 updates and 0 calls for evaluation before that"
     (other,) = json.loads((tmp_path / "found.json").read_text())["others"]
     assert (other["first"]["phase"], other["whole"]["updates"]) == ("update", 3)
 

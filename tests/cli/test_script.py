@@ -18,6 +18,7 @@ from tests.cli import inside
 from tests.cli.process import INTERRUPTIBLE, assert_one_line, environment, is_alive, symmetry
 from tests.conftest import slow
 from tests.torch.script import scripts
+from tests.torch.script.epochs.helpers import HEAD
 
 
 @pytest.fixture
@@ -204,16 +205,28 @@ time.sleep(1000)
 """
 
 
+IN_A_STEP = scripts.ACCUMULATED.replace("if step % 2:", "if step == 3:\n        import waits")
+IN_AN_EPOCH = HEAD + (
+    "for epoch in range(9):\n"
+    "    train()\n"
+    "    torch.save(model.state_dict(), 'model.pt')\n"
+    "    open('log.txt', 'w').write('its')\n"
+    "    if epoch == 3:\n"
+    "        import waits\n"
+)
+ENDINGS = [(IN_A_STEP, "training/moves"), slow(IN_AN_EPOCH, "loop/modes")]
+
+
 @contextmanager
-def waiting(folder):
-    """Begin a check of a script that waits in its second step; yield both processes."""
-    text = scripts.ACCUMULATED.replace("if step % 2:", "if step == 3:\n        import waits")
+def waiting(folder, text, law, *options):
+    """Begin a check of a script that waits; yield both processes."""
     (folder / "train.py").write_text(text)
+    (folder / "log.txt").write_text("mine")
     (folder / "waits.py").write_text(WAITS)
     temporary = folder.parent / "temporary"
     pids = temporary / "pids"
     process = subprocess.Popen(
-        [*INTERRUPTIBLE, "check", "--verbose", "train.py", "--only", "training/moves"],
+        [*INTERRUPTIBLE, "check", "--verbose", "train.py", "--only", law, *options],
         cwd=folder,
         env=environment(TMPDIR=str(temporary), PIDS=str(pids)),
         stdout=subprocess.PIPE,
@@ -224,10 +237,14 @@ def waiting(folder):
         time.sleep(0.05)
     yield process, int(pids.read_text())
     process.communicate()
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == ["log.txt", "network.py", "train.py", "waits.py"]
+    assert (folder / "log.txt").read_text() == "mine"
 
 
-def test_an_interrupted_check_leaves_nothing(folder):
-    with waiting(folder) as (process, child):
+@pytest.mark.parametrize(("text", "law"), ENDINGS)
+def test_an_interrupted_check_leaves_nothing(folder, text, law):
+    with waiting(folder, text, law) as (process, child):
         process.send_signal(signal.SIGINT)
         _, err = process.communicate()
         assert process.returncode == 130
@@ -236,9 +253,12 @@ def test_an_interrupted_check_leaves_nothing(folder):
         assert not [*(folder.parent / "temporary").glob("symmetry-*")]
 
 
-def test_after_a_kill_the_child_ends_and_the_next_run_removes_its_folder(folder, monkeypatch):
+@pytest.mark.parametrize(("text", "law"), ENDINGS)
+def test_after_a_kill_the_child_ends_and_the_next_run_removes_its_folder(
+    folder, monkeypatch, text, law
+):
     temporary = folder.parent / "temporary"
-    with waiting(folder) as (process, child):
+    with waiting(folder, text, law) as (process, child):
         process.kill()
         process.communicate()
         until = time.monotonic() + 10
@@ -250,6 +270,28 @@ def test_after_a_kill_the_child_ends_and_the_next_run_removes_its_folder(folder,
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     with TemporaryFolder():
         assert not left.exists()
+
+
+@pytest.mark.slow
+def test_a_kill_of_the_child_in_an_epoch_is_the_verdict_on_it(folder):
+    with waiting(folder, IN_AN_EPOCH, "loop/modes") as (process, child):
+        os.kill(child, signal.SIGKILL)
+        out, _ = process.communicate(timeout=20)
+        assert process.returncode == 1
+        assert "the target's process was killed (signal SIGKILL" in out
+    assert not [*(folder.parent / "temporary").glob("symmetry-*")]
+
+
+@pytest.mark.slow
+def test_a_time_limit_in_an_epoch_says_how_far_it_came(folder):
+    limited = "--time-limit", "15"
+    with waiting(folder, IN_AN_EPOCH, "loop/modes", *limited) as (process, child):
+        out, _ = process.communicate(timeout=60)
+        assert process.returncode == 2
+        assert "loop/modes" in out
+        assert "not finished within 15 seconds (--time-limit)" in out
+        assert not is_alive(child)
+    assert not [*(folder.parent / "temporary").glob("symmetry-*")]
 
 
 FORKS = """

@@ -83,11 +83,11 @@ def test_the_headline_begins_with_the_line_in_each_script():
         ),
         (
             Other("b", True, results=(SAME,), whole=WHOLE),
-            "in 80 numbers over 9 updates and 1 evaluated batch; ended: the end",
+            "in 80 numbers over 9 updates and 1 call for evaluation; ended: the end",
         ),
         (
             Other("b", False, FIRST, (SAME,), whole=replace(WHOLE, same=False)),
-            "  epochs   the same over 9 updates and 1 evaluated batch before that",
+            "  epochs   the same over 9 updates and 1 call for evaluation before that",
         ),
         (
             Other("b", None, whole=replace(WHOLE, same=None, ratio=None, note="it is too short")),

@@ -22,7 +22,7 @@ from symmetry.comparison.epochs.segments import (
 )
 from symmetry.comparison.outcome import Whole
 from symmetry.law.judge import POWER, Ratios, judge, ratio
-from symmetry.training.events import Batch, Epochs, Updated
+from symmetry.training.events import Called, Epochs, Updated
 from symmetry.training.response import DRAWS, MORE_DRAWS, THRESHOLDS
 from symmetry.training.start import ATTEMPTS
 from symmetry.training.target import Training
@@ -177,11 +177,13 @@ def _looked_at(reference: Epochs, compared: Sequence[Segment], ratios: Ratios[Ke
     """Return how far two runs were compared, as if all of it were the same."""
     anchors = [segment.anchor for segment in compared]
     evaluates = {x.number for x in reference.loaders} - reference.training_loaders
+    end = compared[-1].index + 1 if compared else 0
+    calls = [event for event in reference.events[:end] if isinstance(event, Called)]
     numbers = sum(map(len, ratios))
     return Whole(
         same=True if numbers else None,
         updates=sum(isinstance(each, Updated) for each in anchors),
-        evaluated=sum(isinstance(x, Batch) and x.loader in evaluates for x in anchors),
+        evaluated=sum(c.loader in evaluates or not c.gradient for c in calls),
         numbers=numbers,
         ratio=_largest(ratios) if numbers else None,
         threshold=LIMIT,

@@ -38,12 +38,13 @@ def evaluation(epochs: Epochs) -> Judgement:
         elif not call.is_used:
             judgement.why = f"{call.at} throws the result away, as an adaption of statistics does"
         else:
-            judgement.accuse(_text(epochs, call), call.at)
+            judgement.accuse(in_training_mode(epochs, call), call.at)
     _note_overlap(epochs, judgement)
     return judgement
 
 
-def _text(epochs: Epochs, call: Called) -> str:
+def in_training_mode(epochs: Epochs, call: Called) -> str:
+    """Return the accusation of a call that evaluates in training mode."""
     effects = []
     if call.dropouts:
         many = len(call.dropouts)

@@ -12,6 +12,7 @@ from symmetry.observe.place import Place
 from symmetry.training.events import Epochs, Updated
 from symmetry.training.start import TrainingStart
 
+_NO_LOOP = 'only a script, or a function that returns {"evaluate": evaluate}, has a loop'
 _NO_SCRIPT = "only a script has a loop that can be run"
 _NO_UPDATES = "the run over whole epochs made no update"
 
@@ -61,14 +62,19 @@ class Judgement:
 Law = Callable[[Epochs], Judgement]
 
 
-def measured(law: Law) -> Callable[[TrainingStart], Measurement]:
-    """Return the measure of a law: all of them look at one run over whole epochs."""
+def measured(law: Law, of_functions: bool = False) -> Callable[[TrainingStart], Measurement]:
+    """Return the measure of a law: all of them look at one run over whole epochs.
+
+    A law ``of_functions`` is judged on functions with evaluations between their steps, too.
+    """
 
     @wraps(law)
     def measure(start: TrainingStart) -> Measurement:
+        if not (of_functions or start.target.sequential):
+            return Measurement(counted=False, note=_NO_SCRIPT, applies=False)
         epochs = start.target.epochs(start.seed)
         if epochs is None:
-            return Measurement(counted=False, note=_NO_SCRIPT, applies=False)
+            return Measurement(counted=False, note=_NO_LOOP, applies=False)
         if not epochs.of(Updated):
             return Measurement(counted=False, note=_NO_UPDATES, applies=False)
         return as_measurement(law(epochs))

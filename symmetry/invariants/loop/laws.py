@@ -5,7 +5,7 @@ from __future__ import annotations
 from symmetry.invariants.loop.attributes import attributes
 from symmetry.invariants.loop.batches import batches
 from symmetry.invariants.loop.copies import copies
-from symmetry.invariants.loop.evaluation import evaluation
+from symmetry.invariants.loop.disturbance import evaluations
 from symmetry.invariants.loop.gradients import gradients
 from symmetry.invariants.loop.judgement import Law
 from symmetry.invariants.loop.modes import modes
@@ -13,6 +13,7 @@ from symmetry.invariants.loop.workers import workers
 from symmetry.law.invariant import Statement
 
 _SCRIPTS = "scripts that train with PyTorch"
+_BOTH = "scripts that train with PyTorch, and functions with evaluate"
 _FAILURE = "goes wrong beyond its first steps"
 
 LAWS: tuple[tuple[Law, Statement], ...] = (
@@ -23,19 +24,19 @@ LAWS: tuple[tuple[Law, Statement], ...] = (
             statement="a model that is trained in training mode at first stays in it",
             reason="an evaluation that calls eval() is followed by train()",
             witness="an update",
-            targets=_SCRIPTS,
+            targets=_BOTH,
             failure=_FAILURE,
             notes=("loop/eval-mode", "loop/frozen"),
         ),
     ),
     (
-        evaluation,
+        evaluations,
         Statement(
             name="loop/evaluation",
-            statement="a trained model is evaluated in evaluation mode",
-            reason="dropouts make the result random, and running statistics learn from the data",
-            witness="a loader whose batches lead to no backward",
-            targets=_SCRIPTS,
+            statement="a trained model is evaluated in evaluation mode, and stays as it is",
+            reason="dropouts make the result random, and what evaluation data teach is no test",
+            witness="a loader whose batches lead to no backward, or evaluate of a function",
+            targets=_BOTH,
             failure=_FAILURE,
             notes=("loop/overlap",),
         ),
@@ -99,3 +100,5 @@ LAWS: tuple[tuple[Law, Statement], ...] = (
         ),
     ),
 )
+
+OF_FUNCTIONS = frozenset({modes, evaluations})  # those that judge functions with evaluate, too

@@ -9,6 +9,7 @@ from symmetry.comparison.epochs.whole import LIMIT, WholeSide, compare_whole
 from symmetry.targets.script import script
 from symmetry.training.target import FunctionTraining
 from tests.conftest import slow
+from tests.torch.script.epochs import evaluations as functions
 
 TEXT = """
 import torch
@@ -135,6 +136,10 @@ def test_a_script_with_new_data_in_each_run_cannot_be_judged(compared):
 
 
 def test_a_function_has_no_epochs():
-    side = WholeSide(FunctionTraining("f", lambda: None), 0, lambda: None)
+    def training():
+        model, step, _ = functions.made(functions.sound)()
+        return model, step
+
+    side = WholeSide(FunctionTraining("f", training), 0, lambda: None)
     with pytest.raises(SymmetryError, match="f has no epochs to compare"):
         side.epochs()

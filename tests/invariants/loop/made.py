@@ -43,6 +43,7 @@ _DEFAULTS: dict[type, dict[str, Any]] = {
         "loader": 0,
         "is_used": True,
         "shapes": (),
+        "digest": "",
     },
     Backward: {"number": 0, "held": 2, "beside": False, "operation": "MeanBackward0"},
     Cleared: {"lost": ()},

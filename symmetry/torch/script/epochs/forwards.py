@@ -16,7 +16,7 @@ from symmetry.base.user_code import is_user_code
 from symmetry.observe.place import asked_at
 from symmetry.torch.script.epochs.batches.loaders import Loaders
 from symmetry.torch.script.epochs.drift import Drift
-from symmetry.torch.script.epochs.log import Log, Numbers, Patch, shapes_of
+from symmetry.torch.script.epochs.log import Log, Numbers, Patch, digest_of, shapes_of
 from symmetry.torch.script.epochs.measuring import Measuring
 from symmetry.training.events import Called, Model, Switched
 
@@ -105,6 +105,7 @@ class Forwards:
             loader=loader,
             is_used=_is_used(),
             shapes=shapes_of((args, kwargs)),
+            digest=digest_of((args, kwargs)),
         )
 
     def _seen_train(self, train: Callable[..., Any]) -> Callable[..., Any]:

@@ -118,9 +118,9 @@ def tensors_of(value: Any) -> list[Tensor]:
 
 
 def digest_of(batch: Any) -> str:
-    """Return a digest of the bytes of all tensors in a batch; nothing if there are no tensors."""
+    """Return a digest of the bytes of all tensors in a batch; nothing if none can be read."""
     tensors = [t for t in tensors_of(batch) if t.layout is torch.strided and not t.is_meta]
-    if not tensors:
+    if not tensors or any(map(torch._C._functorch.is_functorch_wrapped_tensor, tensors)):
         return ""
     return _digest(b"".join(_bytes_of(t) for t in tensors))
 

@@ -1,0 +1,163 @@
+"""All that is watched in a run over whole epochs, whether a script or a function is run."""
+
+from __future__ import annotations
+
+import functools
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import chain
+from typing import Any
+from unittest.mock import patch
+
+from torch import nn
+from torch.optim.optimizer import (
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+)
+
+from symmetry.observe.place import Place
+from symmetry.torch.script.epochs.batches.loaders import Loaders
+from symmetry.torch.script.epochs.batches.seeding import Seeding
+from symmetry.torch.script.epochs.following import Following
+from symmetry.torch.script.epochs.forwards import Forwards
+from symmetry.torch.script.epochs.gradients import Gradients, gradient_property
+from symmetry.torch.script.epochs.log import Log, Patch
+from symmetry.torch.script.epochs.measuring import Measuring
+from symmetry.torch.script.epochs.misspelling import Misspelling
+from symmetry.torch.script.epochs.restoring import Restoring
+from symmetry.torch.script.epochs.start import Start
+from symmetry.training.events import Called, Epochs, Event, Updated
+
+_ROUNDS = 3  # returns from evaluation to training; then an iterator gives one batch
+
+
+class Watchers:
+    """Sees the events of one run.
+
+    Parameters
+    ----------
+    log
+        Where events go.
+    batches
+        How many each iterator of a loader gives; None if no epoch is shortened.
+    seed, draw
+        See ``Start``.
+
+    Attributes
+    ----------
+    loaders
+        Those that the run has made.
+    """
+
+    def __init__(self, log: Log, batches: int | None, seed: int, draw: int | None) -> None:
+        self._log, self._measuring = log, Measuring(log)
+        self.loaders, self._gradients = Loaders(log, batches), Gradients(log, self._measuring)
+        self.loaders.rounds_are_over = lambda: rounds(log.events) >= _ROUNDS
+        self._start = Start(self._roots, seed, draw)
+        self._forwards = Forwards(
+            log, self.loaders, self._measuring, lambda: self._gradients.held, self._start.see
+        )
+        self._restoring = Restoring(log, lambda: self._gradients.parameters)
+        self._misspelling, self._following = Misspelling(log), Following()
+        self._seeding = Seeding(log)
+        self._modules: list[weakref.ref[Any]] = []
+
+    @contextmanager
+    def watching(self, *more: Patch) -> Iterator[None]:
+        """See everything that is done meanwhile, with ``more`` replaced."""
+        with ExitStack() as stack:
+            for owner, name, value in chain(self._patches(), more):  # some wrap others
+                stack.enter_context(patch.object(owner, name, value, create=True))
+            stack.callback(register_optimizer_step_pre_hook(self._begins).remove)
+            stack.callback(register_optimizer_step_post_hook(self._ends).remove)
+            yield
+
+    def record(self, name: str, ended: str) -> Epochs:
+        """Return the record of the run; ``ended`` says why it ended, if it is not whole."""
+        log = self._log
+        seconds, log.ended = log.seconds, log.ended or "the end"
+        self._following.look(self._roots(), self._gradients.held)
+        shortened, unshortened = self.loaders.cut()
+        evaluated = _evaluated(log.events, self._forwards.models())
+        return Epochs(
+            name=name,
+            events=tuple(log.events),
+            loaders=self.loaders.records(),
+            models=self._forwards.records(),
+            optimizers=self._gradients.records(),
+            copies=self._following.records(evaluated),
+            ended=ended or "the script's end",
+            is_whole=not ended,
+            shortened=shortened,
+            unshortened=unshortened,
+            start=self._start.digests,
+            is_limited=log.is_limited,
+            seconds=seconds,
+        )
+
+    def _patches(self) -> Iterator[Patch]:
+        yield nn.Module, "__init__", self._noting(nn.Module.__init__)
+        yield nn.Module, "__setstate__", self._noting(nn.Module.__setstate__)
+        yield nn.Parameter, "grad", gradient_property(self._gradients)
+        for part in (
+            self.loaders,
+            self._gradients,
+            self._forwards,
+            self._measuring,
+            self._restoring,
+            self._seeding,
+            self._misspelling,
+            self._following,
+        ):
+            yield from part.patches()
+
+    def _begins(self, *_: Any) -> None:
+        if self._log.ended:  # a script that catches everything goes on
+            self._log.suspend()
+            return
+        self._misspelling.look()
+        self._restoring.flush()
+        self._following.look(self._roots(), self._gradients.held)
+        self._gradients.updates()
+
+    def _ends(self, optimizer: Any, *_: Any) -> None:
+        if not self._log.ended:
+            self._gradients.updated(optimizer)
+            self._measuring.see_parameters(optimizer)
+
+    def _noting(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(method)
+        def noted(made: Any, *args: Any, **kwargs: Any) -> None:
+            method(made, *args, **kwargs)
+            self._modules.append(weakref.ref(made))
+
+        return noted
+
+    def _roots(self) -> list[nn.Module]:
+        """Return the modules with parameters that are in no other."""
+        made = {id(m): m for ref in self._modules if (m := ref()) is not None}
+        inner = {id(c) for module in made.values() for c in module.children()}
+        roots = [module for number, module in made.items() if number not in inner]
+        return [module for module in roots if next(module.parameters(), None) is not None]
+
+
+def rounds(events: list[Event]) -> int:
+    """Return how often calls without gradients, or in evaluation mode, were followed by updates."""
+    found, evaluating = 0, False
+    for event in events:
+        if isinstance(event, Called):
+            evaluating = evaluating or not event.gradient
+        elif isinstance(event, Updated):
+            found += evaluating
+            evaluating = False
+    return found
+
+
+def _evaluated(events: list[Event], models: list[nn.Module]) -> dict[int, Place]:
+    """Return the models that were called in evaluation mode, by id, and where."""
+    found: dict[int, Place] = {}
+    for event in events:
+        if isinstance(event, Called) and not event.training:
+            found.setdefault(id(models[event.model]), event.at)
+    return found

@@ -1,0 +1,61 @@
+"""States that a script takes, saves and writes back."""
+
+from __future__ import annotations
+
+import pytest
+
+from symmetry.training.events import Restored, Saved
+from tests.torch.script.epochs.helpers import run
+
+
+@pytest.mark.parametrize(
+    ("take", "own"),
+    [
+        ("model.state_dict()", True),
+        ("dict(model.state_dict())", True),
+        ("{n: t.clone() for n, t in model.state_dict().items()}", False),
+        ("__import__('copy').deepcopy(model.state_dict())", False),
+    ],
+)
+def test_a_state_that_is_loaded_is_the_models_own_or_a_copy(folder, take, own):
+    (event,) = run(folder, f"best = {take}\ntrain()\nmodel.load_state_dict(best)").of(Restored)
+    assert (event.tensors, event.own) == (9, 9 * own)
+    if own:
+        assert (event.updates, event.loads, event.takes) == (2, 0, 1)
+
+
+def test_copies_by_hand_are_one_event_for_each_line(folder):
+    text = (
+        "kept = [p.detach() for p in model.parameters()]\n"
+        "train()\n"
+        "with torch.no_grad():\n"
+        "    for p, q in zip(model.parameters(), kept):\n"
+        "        p.copy_(q)\n"
+        "train()\n"
+    )
+    (event,) = run(folder, text).of(Restored)
+    assert (event.model, event.tensors, event.own) == (None, 6, 6)
+
+
+@pytest.mark.parametrize(
+    ("saved", "facts"),
+    [
+        ("model.state_dict()", (False, True, False)),
+        ("{'epoch': 1, 'model': model.state_dict()}", (True, True, False)),
+        ("{'step': 1, 'state': [model.state_dict(), optimizer.state_dict()]}", (True, True, True)),
+        ("model", (False, True, False)),
+        ("{'loss': 0.5}", (False, False, False)),
+    ],
+)
+def test_what_is_saved(folder, saved, facts):
+    (event,) = run(folder, f"train()\ntorch.save({saved}, 'x.pt')").of(Saved)
+    assert (event.position, event.model, event.optimizer) == facts
+    assert event.taken is None
+
+
+def test_an_older_state_that_is_saved(folder):
+    (event,) = run(folder, "train()\nbest = model.state_dict()\ntrain()\ntorch.save(best, 'x')").of(
+        Saved
+    )
+    assert event.updates == 2
+    assert event.taken.source == "best = model.state_dict()"
