@@ -121,8 +121,8 @@ def compare_whole(reference: WholeSide, other: WholeSide) -> Whole:
     over = next((n for n, each in enumerate(ratios) if _largest([each]) > LIMIT), None)
     if over is not None:
         first = first_number((mine, theirs), (a[over], b[over]), ratios[over], LIMIT)
-        return replace(_looked_at(mine, a[:over], ratios[:over]), same=False, first=first)
-    found = replace(_looked_at(mine, a[:fitting], ratios), left_out=_left_out(a, b, fitting))
+        return replace(_looked_at(mine, a, ratios[:over]), same=False, first=first)
+    found = replace(_looked_at(mine, a, ratios), left_out=_left_out(a, b, fitting))
     if fitting == len(a) == len(b) or _out_of_time(mine, theirs, fitting, min(len(a), len(b))):
         return found
     if not (reference.repeats(fitting) and other.repeats(fitting)):
@@ -173,11 +173,12 @@ def _largest(ratios: Sequence[Numbers]) -> float:
     return max((value for each in ratios for value in each.values()), default=0.0)
 
 
-def _looked_at(reference: Epochs, compared: Sequence[Segment], ratios: Ratios[Key]) -> Whole:
+def _looked_at(reference: Epochs, segments: Sequence[Segment], ratios: Ratios[Key]) -> Whole:
     """Return how far two runs were compared, as if all of it were the same."""
-    anchors = [segment.anchor for segment in compared]
+    anchors = [segment.anchor for segment in segments[: len(ratios)]]
     evaluates = {x.number for x in reference.loaders} - reference.training_loaders
-    end = compared[-1].index + 1 if compared else 0
+    rest = segments[len(ratios) :]
+    end = rest[0].index if rest else len(reference.events)
     calls = [event for event in reference.events[:end] if isinstance(event, Called)]
     numbers = sum(map(len, ratios))
     return Whole(
