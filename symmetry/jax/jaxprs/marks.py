@@ -102,6 +102,7 @@ class MarkReader(Interpreter):
             self.drawn[site] = results[0]
         elif not self.inside_loop and equation.primitive.name not in INLINED:
             for path in modules_of(source_info_util.current_name_stack()):
+                self.modules.pop(path, None)  # they come in the order in which they end
                 self.modules[path] = results[0], place_of(equation)
         return results
 

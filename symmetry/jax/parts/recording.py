@@ -71,11 +71,15 @@ def _recorded(tape: Tape, equation: Any, args: Sequence[Any]) -> Sequence[Any]:
 
 def _call(equation: Any, args: Sequence[Any]) -> Call:
     slots = [n for n, arg in enumerate(args) if _readable(arg)]
+    wide = jax.config.jax_enable_x64
 
     def perform(arrays: Sequence[Array]) -> list[Array]:
-        given = dict(enumerate(args)) | dict(zip(slots, map(jnp.asarray, arrays), strict=True))
-        results = bind(equation, [*given.values()], equation.params)
-        return [np.asarray(result) for result in results if _readable(result)]
+        with jax.enable_x64(wide):
+            own = zip(slots, map(jnp.asarray, arrays), strict=True)
+            results = bind(
+                equation, [*(dict(enumerate(args)) | dict(own)).values()], equation.params
+            )
+            return [np.asarray(result) for result in results if _readable(result)]
 
     return Call(
         library="jax",
