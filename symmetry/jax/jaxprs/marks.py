@@ -108,13 +108,13 @@ class MarkReader(Interpreter):
 
 
 def modules_of(names: Any) -> Iterator[str]:
-    """Yield the paths of the modules around an operation of a forward, the innermost one last.
+    """Yield the paths of the modules around an operation of a forward, the innermost one first.
 
     Libraries open a scope for each: ``jvp(GPT)/Block_0/Dense_1``. The outermost is the model.
     """
     first, *inner = str(names).split("/")
     if first.startswith("jvp("):
-        yield from (".".join(inner[:length]) for length in range(1, len(inner) + 1))
+        yield from (".".join(inner[:length]) for length in range(len(inner), 0, -1))
 
 
 def leaves_of(jaxpr: ClosedJaxpr, leaves: int) -> Mapping[str, int]:
