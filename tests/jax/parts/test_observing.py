@@ -24,7 +24,7 @@ def test_a_training_is_the_same_as_itself():
 
 @pytest.mark.parametrize(
     ("changed", "phase"),
-    [(clipping_leaves_out_the_last_column, "update"), (with_another_loss, "loss")],
+    [(clipping_leaves_out_the_last_column, "update"), (with_another_loss, "gradient")],
 )
 def test_the_first_difference_is_named(changed, phase):
     (other,) = compare(plain_mlp, changed, dtype="float64").others
