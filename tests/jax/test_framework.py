@@ -15,7 +15,7 @@ from symmetry.jax import framework
 from tests.conftest import needs
 
 CHECK = """
-import sys, symmetry
+import sys, jax, symmetry
 from tests.jax.sound import plain_mlp
 report = symmetry.check(plain_mlp, only="symmetry/repeatable", dtype="float32")
 print(report.ok, "torch" in sys.modules)
