@@ -9,7 +9,9 @@ from xml.etree import ElementTree
 
 import pytest
 
+from symmetry.checker.verdict import Verdict
 from symmetry.report.formats.formats import FORMATS, merge, render
+from tests.conftest import needs
 from tests.report.answers.checks import (
     EXPLAINED,
     HOLDS,
@@ -67,6 +69,19 @@ def test_sarif_has_the_required_parts_of_a_log() -> None:
     places = [result["locations"][0]["physicalLocation"] for result in run["results"]]
     assert [place["region"]["startLine"] for place in places] == [9, 17, 12]
     assert all(result["message"]["text"] for result in run["results"])
+
+
+@needs("pydantic_sarif")
+@pytest.mark.parametrize("verdicts", [(HOLDS, LOGITS, *UNITS), (RAISED,), (VACUOUS,), (HOLDS,)])
+def test_sarif_obeys_its_schema(verdicts: tuple[Verdict, ...]) -> None:
+    from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema as Schema
+
+    text = render("sarif", checked(*verdicts, notes=(NOTE,)), EXPLAINED)
+    several = merge("sarif", [text, text], [("other.py", "no such file")])
+    for each in (text, several):
+        Schema.model_validate_json(each)  # it is made of the schema, and allows nothing else
+    with pytest.raises(ValueError, match="Extra inputs are not permitted"):
+        Schema.model_validate({**json.loads(text), "run": []})
 
 
 def test_sarif_gives_files_as_references() -> None:
