@@ -25,5 +25,9 @@ class ExtrasError(TrainingError):
     """The extras of a training make no sense: its function has to be corrected first."""
 
 
+class NotCheckable(TrainingError):  # noqa: N818
+    """A training that is written in a way that cannot be checked; it need not be wrong."""
+
+
 class LossNotFinite(TrainingError):  # noqa: N818
     """The loss of one of the first steps is not finite."""

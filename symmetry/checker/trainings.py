@@ -6,7 +6,13 @@ import gc
 from collections.abc import Sequence
 from dataclasses import replace
 
-from symmetry.base.errors import ExtrasError, LossNotFinite, SymmetryError, TargetError
+from symmetry.base.errors import (
+    ExtrasError,
+    LossNotFinite,
+    NotCheckable,
+    SymmetryError,
+    TargetError,
+)
 from symmetry.base.memory import give_back, refuse_beyond_memory
 from symmetry.base.raised import in_one_line, missing_package
 from symmetry.checker.examiner import Examiner, verdict_of
@@ -131,7 +137,7 @@ class TrainingExaminer(Examiner):
                 self.progress.failed(str(error))
                 if package := missing_package(error):
                     raise SymmetryError(f"{package} is not installed: {error}") from error
-                if isinstance(error, ExtrasError):
+                if isinstance(error, ExtrasError | NotCheckable):
                     raise SymmetryError(str(error)) from error
             self._broken[dtype] = str(error)
             if isinstance(error, LossNotFinite):

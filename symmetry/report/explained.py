@@ -10,6 +10,7 @@ from symmetry.report.units import layers_record, without_units
 from symmetry.units.words import count, in_ulps
 
 _PHASES = {"forward": "forward: ", "backward": "backward: ", "optimizer": "optimiser: "}
+_LARGE = 0.1  # relative distances beyond which ulps say nothing
 _DATA = ("samples", "inputs", "classes")
 _WITHOUT_CULPRIT = {
     "another way": ", and the run takes another way when units differ",
@@ -20,7 +21,7 @@ _WITHOUT_CULPRIT = {
 
 
 def headline(explained: Explained) -> str:
-    """Return what came out, in one line."""
+    """Return the answer in one line; it begins with the line of the code, if there is one."""
     if explained.outcome == "unequal":
         first, *more = without_units(explained.without_units)
         others = f"; and {count(len(more), 'more line')}" * bool(more)
@@ -28,21 +29,31 @@ def headline(explained: Explained) -> str:
     if explained.step is None:
         steps = count(explained.steps, "step")
         return f"{explained.target}: nothing split: in {steps} all equal units stayed equal"
-    text = f"{explained.target}: {_split(explained)}"
-    if explained.culprits:
-        by_rounding = explained.outcome == "rounding"
-        because = "by rounding: the first that differs is" if by_rounding else "because of"
-        return f"{text}, {because} {named(explained.culprits[0])}"
-    return text + _WITHOUT_CULPRIT[explained.outcome]
+    if not explained.culprits:
+        return f"{explained.target}: {_split(explained)}{_WITHOUT_CULPRIT[explained.outcome]}"
+    first_culprit = explained.culprits[0]
+    if explained.outcome == "rounding":
+        return (
+            f"{explained.target}: {explained.units} differ by rounding alone, first in "
+            f"{named(first_culprit)}"
+        )
+    kind = explained.units if explained.units == "samples" else f"the {explained.units}"
+    where = spell(first_culprit.file, first_culprit.line) if first_culprit.file else ""
+    return f"{where or explained.target} treats {kind} differently: {operation(first_culprit)}"
 
 
 def lines(explained: Explained) -> Iterator[str]:
     """Yield what a person wants to read, the most important things first."""
     yield headline(explained)
-    for culprit in explained.culprits:
-        label = "first" if explained.outcome == "rounding" else "culprit"
-        facts = ((label, named(culprit)), *_facts(culprit, explained.units))
-        yield from ("", *(f"{label:<12}{text}" for label, text in facts))
+    for number, culprit in enumerate(explained.culprits):
+        if number or explained.outcome in ("rounding", "unequal"):
+            label = "first" if explained.outcome == "rounding" else "culprit"
+            yield from ("", f"{label:<12}{named(culprit)}")
+        if culprit.source:
+            yield f"      {culprit.source}"
+        yield from (f"{label:<12}{text}" for label, text in _facts(culprit, explained.units))
+    if explained.culprits and explained.outcome != "unequal":
+        yield f"{'after':<12}{_split(explained)}"
     yield ""
     for remark in explained.remarks:
         yield f"{'note':<12}{remark}"
@@ -61,17 +72,22 @@ def to_json(explained: Explained) -> str:
 
 
 def named(culprit: Culprit) -> str:
-    """Name an operation in the user's terms.
+    """Name an operation in the user's terms, with its line.
 
     As in ``optimiser: mul_ on fc1.weight, rows 9 to 15, train.py:31``.
     """
+    place = f", {spell(culprit.file, culprit.line)}" if culprit.file else ""
+    return operation(culprit) + place
+
+
+def operation(culprit: Culprit) -> str:
+    """Name an operation without its line."""
     phase = _PHASES.get(culprit.phase)
     name = phase + culprit.operation.removeprefix("aten.") if phase else culprit.operation
     layer = "layer " * culprit.module.replace(".", "").isdigit()
     inside = f" of {layer}{culprit.module}" if culprit.module else ""
     on = f" on {culprit.parameter}" if culprit.parameter else inside
-    place = spell(culprit.file, culprit.line) if culprit.file else ""
-    return ", ".join(filter(None, [name + on, culprit.rows, place]))
+    return ", ".join(filter(None, [name + on, culprit.rows]))
 
 
 def _split(explained: Explained) -> str:
@@ -86,8 +102,6 @@ def _split(explained: Explained) -> str:
 
 def _facts(culprit: Culprit, units: str) -> Iterator[tuple[str, str]]:
     """Yield what is known of an operation on these units, each with a label."""
-    if culprit.source:
-        yield "", f"  {culprit.source}"
     yield "cause", culprit.cause
     yield "step", str(culprit.step)
     yield from ((f"operand {i}", _array(operand)) for i, operand in enumerate(culprit.operands, 1))
@@ -102,7 +116,8 @@ def _facts(culprit: Culprit, units: str) -> Iterator[tuple[str, str]]:
 def _distance(difference: Difference) -> str:
     if difference.ulps is None and difference.relative == 0:
         return difference.groups
-    ulps = "" if difference.ulps is None else f"{in_ulps(difference.ulps)}, "
+    large = difference.relative > _LARGE
+    ulps = "" if difference.ulps is None or large else f"{in_ulps(difference.ulps)}, "
     return f"{difference.groups}; {ulps}a relative {difference.relative:.2g} apart"
 
 

@@ -104,7 +104,7 @@ def test_units_that_stay_equal_are_told_apart_by_an_exchange(name: str) -> None:
     explanation = explained(name)
     culprit = explanation.culprits[0]
     assert explanation.difference is None
-    assert "does more than exchange them in model." in explanation.headline
+    assert "does more than exchange them in model." in repr(explanation)
     assert culprit.cause.endswith("goes through it, and the other does not")
     assert culprit.difference.groups.endswith(", exchanged")
 
@@ -179,7 +179,7 @@ def test_the_forward_line_behind_a_backward_is_named() -> None:
 def test_a_sample_that_is_left_out_is_told_in_words_about_samples() -> None:
     explanation = explained("last_sample_left_out")
     culprit = explanation.culprits[0]
-    assert "exchanging two samples changes model." in explanation.headline
+    assert "exchanging two samples changes model." in repr(explanation)
     assert culprit.source.endswith("# wrong")
     assert culprit.cause.startswith("one of samples ")
     assert "unit" not in repr(explanation)

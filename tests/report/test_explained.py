@@ -42,11 +42,8 @@ def test_an_explanation() -> None:
     assert (
         text(EXPLAINED)
         == """\
-mine: fc1 hidden units split in step 2 (w2: even units | odd units; 3 ulps, a relative 2.5e-07 \
-apart), because of optimiser: mul_ on fc1.weight, rows 9 to 15, train.py:31
-
-culprit     optimiser: mul_ on fc1.weight, rows 9 to 15, train.py:31
-              p[9:16].mul_(0.99)
+train.py:31 treats the fc1 hidden units differently: optimiser: mul_ on fc1.weight, rows 9 to 15
+      p[9:16].mul_(0.99)
 cause       its operands are equal for equal units, its result is not
 step        2
 operand 1   float32 (4, 9), transposed (strides 1, 4); units along axis 0, equal
@@ -55,6 +52,8 @@ units       even units | odd units; 3 ulps, a relative 2.5e-07 apart
 size        a jump: 7 times what rounding can do
 origin      operand 1 was made by aten.copy_ (train.py:3)
 evidence    repeated alone: the same unequal result
+after       fc1 hidden units split in step 2 (w2: even units | odd units; 3 ulps, a relative \
+2.5e-07 apart)
 
 note        a remark
 observed    35 array operations"""
@@ -62,8 +61,10 @@ observed    35 array operations"""
 
 
 def test_a_notebook_shows_what_is_printed() -> None:
-    shown = replace(EXPLAINED, target="a<b>")._repr_html_()
-    assert shown.startswith("<pre>a&lt;b&gt;: fc1 hidden units split in step 2")
+    culprit = replace(FOUND, source="a[b<c]")
+    shown = replace(EXPLAINED, culprits=(culprit,))._repr_html_()
+    assert shown.startswith("<pre>train.py:31 treats the fc1 hidden units differently")
+    assert "a[b&lt;c]" in shown
     assert shown.endswith("observed    35 array operations</pre>")
 
 
@@ -93,7 +94,7 @@ def test_a_line_that_makes_units_unequal() -> None:
 mine: l1, l2: 16 units each, none equal: /where/train.py:14 multiplies each by a number of its own
 
 culprit     forward: mul of l1, train.py:14
-              h * linspace(1, 2)
+      h * linspace(1, 2)
 cause       it multiplies each by a number of its own
 step        1
 evidence    the units may be exchanged
@@ -118,7 +119,7 @@ def test_what_could_not_be_found_is_said() -> None:
 
 def test_rounding_is_not_accused() -> None:
     first = replace(EXPLAINED, outcome="rounding")
-    assert "by rounding: the first that differs is optimiser: mul_ on" in first.headline
+    assert "mine: fc1 hidden units differ by rounding alone, first in optimiser:" in first.headline
 
 
 def test_a_step_of_no_training_is_named_by_its_operation() -> None:

@@ -6,6 +6,7 @@ the command that repeats it. Terminal, pytest and the formats of CI systems rend
 
 from __future__ import annotations
 
+import linecache
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -87,7 +88,14 @@ def problems(checked: Checked, explained: Explained | None = None) -> tuple[Prob
             groups.setdefault(_cause(verdict), []).append(verdict)
     found = [_problem(checked, verdicts, culprit) for verdicts in groups.values()]
     notes = tuple(
-        Problem(note.text, (note.name,), file=note.file, line=note.line) for note in checked.gating
+        Problem(
+            note.text,
+            (note.name,),
+            file=note.file,
+            line=note.line,
+            source=_source(note.file, note.line),
+        )
+        for note in checked.gating
     )
     return tuple(sorted((*found, *notes), key=lambda problem: not problem.place))
 
@@ -134,7 +142,7 @@ def _problem(checked: Checked, verdicts: Sequence[Verdict], culprit: Culprit | N
         names,
         file=file or None,
         line=line or None,
-        source=known.source if known else "",
+        source=known.source if known else _source(file, line),
         certainty=_certainty(verdicts),
         where=_where(checked, verdicts),
         repeat=repeat,
@@ -149,6 +157,11 @@ def _target(checked: Checked, verdict: Verdict) -> str:
     return checked.target if verdict.smallest is None else verdict.smallest.target
 
 
+def _source(file: str | None, line: int | None) -> str:
+    """Return the text of a line, from the folder in which the command runs."""
+    return linecache.getline(file, line).strip() if file and line else ""
+
+
 def _error(verdict: Verdict, names: tuple[str, ...], repeat: str, more: str) -> Problem:
     """Return an error; the target's own message says the most, and may end with its line."""
     subject = "the step does not work" if verdict.about.drawn else "the training fails"
@@ -156,7 +169,8 @@ def _error(verdict: Verdict, names: tuple[str, ...], repeat: str, more: str) -> 
     if at := _RAISED_AT.fullmatch(message):
         message, file, line = at[1], at[2], int(at[3])
     text = f"{subject}: {message}"
-    return Problem(text, names, file=file, line=line, repeat=repeat, more=more)
+    source = _source(file, line)
+    return Problem(text, names, file=file, line=line, source=source, repeat=repeat, more=more)
 
 
 def _sentence(verdicts: Sequence[Verdict], *, located: bool) -> tuple[str, bool]:

@@ -33,7 +33,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from symmetry.base.calls import calling, running
-from symmetry.base.errors import TrainingError
+from symmetry.base.errors import NotCheckable, TrainingError
 from symmetry.torch.script.mirror_pool import MirrorPool
 from symmetry.torch.script.samples import Samples
 from symmetry.torch.script.sandbox import Sandbox
@@ -93,7 +93,7 @@ class Execution:
                 self._sandbox.resume()
             self.samples.look(torch_too=True)
             if self._sandbox.coroutine.ended:
-                raise TrainingError(f"{source.name}: {self._why_no_training()}")
+                raise self._no_training()
             self.model = self._model()
             if running.run > 1:  # the first imports libraries
                 running.setup = time.perf_counter() - began
@@ -141,20 +141,34 @@ class Execution:
         for optimizer in self._boundary.optimizers:
             optimizer.state.clear()
 
-    def _why_no_training(self) -> str:
-        boundary = self._boundary
+    def _no_training(self) -> TrainingError:
+        """Return the error of a script that has ended and never trained a module."""
+        boundary, name = self._boundary, self._source.name
         if not (boundary.modules or boundary.backwards):
             meant = " or ".join(map(repr, self._source.functions[:3]))
             meant = f"; did you mean {meant}?" if meant else ""
-            return f"it ends, and makes no PyTorch module and calls no backward{meant}"
-        if boundary.transformed:
-            return "it calls what it trains inside of torch.func alone, where it cannot be stopped"
-        if boundary.updates:
-            return (
-                "no module that it calls holds what its optimisers train: was a model replaced "
-                "after its optimiser was made?"
+            return TrainingError(
+                f"{name}: it ends, and makes no PyTorch module and calls no backward{meant}"
             )
-        return "it ends without a training forward: no module with a trained parameter is called"
+        if boundary.transformed:
+            return NotCheckable(
+                f"{name}: it calls what it trains inside of torch.func alone, where it cannot be "
+                "stopped"
+            )
+        if boundary.updates and not self._roots():
+            return NotCheckable(
+                f"{name}: it trains tensors without a module: a script can be checked if an "
+                "nn.Module holds its parameters"
+            )
+        if boundary.updates:
+            return TrainingError(
+                f"{name}: no module that it calls holds what its optimisers train: was a model "
+                "replaced after its optimiser was made?"
+            )
+        return TrainingError(
+            f"{name}: it ends without a training forward: no module with a trained parameter is "
+            "called"
+        )
 
     def _model(self) -> nn.Module:
         """Return what it trains: the largest modules with trained parameters, then frozen ones."""
