@@ -111,6 +111,14 @@ def check(
     Without ``only`` all invariants that apply are checked: ``network/*`` only of this project's own
     steps. A split that rounding alone explains is *rounding* and does not gate, unless ``exact``.
 
+    A training may return ``(model, step, extras)``. The extras are a dictionary of what else is
+    saved and restored: objects with ``state_dict()``, such as a scheduler or an averaged model
+    under ``"ema"``, and dictionaries of tensors, which are permuted with the parameters whose names
+    they have. Optimisers are found without it. With a function ``"batch"`` the step is called as
+    ``step(batch(i))``, and ``symmetry/samples`` can rearrange the batch; ``"batch_axis"`` is the
+    axis of its samples, 0 by default. A function with an attribute ``expect_units = {"fc1": 33}``
+    requires that many equal units of a module.
+
     Parameters
     ----------
     target

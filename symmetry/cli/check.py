@@ -143,13 +143,19 @@ def command(
 
     NAME may also be a function, as package.module:attribute or path/to/file.py:attribute; or numba
     (the default: this project's own core), numpy, torch, torch-autograd or jax. A training is a
-    function without parameters that returns (model, step). A step is called as step(x, y, w1, w2,
+    function without parameters that returns (model, step), or (model, step, extras):
+    help(symmetry.check) lists the extras. A step is called as step(x, y, w1, w2,
     lr), on many generated cases, and returns the new (w1, w2). The attribute may be a pattern, such
     as 'models.py:train_*': each target that the file defines under such a name is checked. It may
     be a generator function that yields pairs of a name and a training: FILE:FUNCTION is all of
     them, FILE:FUNCTION:NAME is one. Several targets are checked by processes of their own; their
     table begins with what is most suspicious. Without NAME, in a folder with scripts that train,
     the command says what to type.
+
+    A verdict is: holds; violated; rounding, if units split by rounding alone, which --exact makes a
+    violation; vacuous, if nothing in the target could have violated it; not applicable; expected
+    failure; error, if the target raised; not finished, if a limit came first. Violations, errors
+    and expected failures that do not fail gate.
 
     The first line is the answer. Each problem follows with the line of the code, if it is known,
     and the command that repeats it; then notes: facts that are usually mistakes.

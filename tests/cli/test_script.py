@@ -165,6 +165,15 @@ def test_a_script_that_fails_is_an_error(folder, line, message):
     assert_an_error(folder, line, message, run)
 
 
+def test_a_script_that_cannot_be_checked_need_not_be_wrong(folder):
+    text = (
+        "import torch\nw = torch.ones(3, requires_grad=True)\no = torch.optim.SGD([w], 1)\n"
+        "for _ in range(9):\n    w.square().sum().backward()\n    o.step()\n"
+    )
+    (folder / "raw.py").write_text(text)
+    assert_one_line(run(folder, "check", "raw.py"), "it trains tensors without a module")
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [

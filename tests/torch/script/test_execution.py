@@ -25,6 +25,16 @@ def test_a_script_that_catches_everything_is_left_alone_and_holds_nothing(folder
     training.close()
 
 
+RAW = """
+import torch
+w = torch.ones(3, requires_grad=True)
+o = torch.optim.SGD([w], 1)
+for _ in range(3):
+    w.square().sum().backward()
+    o.step()
+"""
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -38,6 +48,7 @@ def test_a_script_that_catches_everything_is_left_alone_and_holds_nothing(folder
         ),
         ("input()", "EOFError"),
         (scripts.REPLACED, "was a model replaced after its optimiser was made?"),
+        (RAW, "other.py: it trains tensors without a module"),
         (scripts.TRANSFORMED, "inside of torch.func alone, where it cannot be stopped"),
     ],
 )
