@@ -38,7 +38,7 @@ def test_every_option_is_a_keyword() -> None:
 @pytest.mark.parametrize("function", [symmetry.check, symmetry.parametrize_invariants])
 def test_a_function_shows_its_options(function: object) -> None:
     parameters = inspect.signature(function).parameters  # type: ignore[arg-type]
-    assert parameters["examples"].default == 100
+    assert parameters["steps"].default == 4
     assert parameters["expect_units"].default == {}
     assert "options" not in parameters
     doc = inspect.getdoc(function) or ""
