@@ -27,6 +27,7 @@ from symmetry.training.target import Training
 from symmetry.units.words import count
 
 _PROMOTED = 10  # copies of the state that little can be judged without in float64
+_NO_HIDDEN = "no layer is hidden: the trained parameters have inputs and outputs alone"
 _NOISE = {
     **dict.fromkeys(("bernoulli", "native_dropout"), "dropout"),
     **dict.fromkeys(("normal", "randn", "randn_like"), "normal noise"),
@@ -224,6 +225,8 @@ class TrainingExaminer(Examiner):
         except TargetError as error:
             return replace(blank, kind="error", cases=1, message=str(error))
         if measured.unproved:
+            if self.coverage is not None and not self.coverage.has_hidden_axes:
+                return replace(blank, kind="not applicable", message=_NO_HIDDEN)
             measured = replace(measured, note=self._why_no_units())
         self._random |= dict.fromkeys(measured.random)
         self._noise |= dict.fromkeys(measured.noise)

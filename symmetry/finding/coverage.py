@@ -16,6 +16,7 @@ _CONSTANTS = {
     "add": "adds a number of its own to each",
 }
 # Reasons that lie in the data, as for the tokens of a vocabulary: nothing is wrong with the step.
+_INTERFACE = {"input", "output"}  # a label or a feature is no other one
 _BY_DATA = {"input", "output", "positions", "fixed by the data"}
 
 Tell = Callable[[str, int, int], None]  # takes a stage of the work, its number, and their number
@@ -161,6 +162,12 @@ class Coverage:
     without_gradient: tuple[str, ...] = ()
     dead: tuple[Dead, ...] = ()
     parameters: int = 0
+
+    @property
+    def has_hidden_axes(self) -> bool:
+        """Whether an axis could have units: a linear model has inputs and outputs alone."""
+        named = {each.why for each in self.uncovered}
+        return bool(self.groups or self.dead or not named or named - _INTERFACE)
 
     @property
     def incomplete(self) -> list[tuple[Units, int]]:

@@ -141,13 +141,14 @@ def test_a_model_without_equal_units_is_told_so():
     def make():
         import torch
 
-        model = torch.nn.Linear(3, 2)
+        model = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.Linear(2, 1))
         optimizer = torch.optim.SGD(model.parameters(), 0.1)
         x = torch.randn(4, 3)
 
         def step(i):
             optimizer.zero_grad()
-            (model(x) * torch.tensor([1.0, 2.0])).square().sum().backward()
+            hidden = model[0](x) * torch.tensor([1.0, 2.0])
+            model[1](hidden).square().sum().backward()
             optimizer.step()
 
         return model, step
@@ -155,6 +156,27 @@ def test_a_model_without_equal_units_is_told_so():
     found = kinds(checked(make, only=["symmetry/permutation", "training/moves"]))
     assert found["permutation", "float32"] == "vacuous"
     assert found["moves", "float32"] == "holds"
+
+
+def test_a_linear_model_has_no_units_to_look_for():
+    def make():
+        import torch
+
+        model = torch.nn.Linear(3, 2)
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+        x, y = torch.randn(4, 3), torch.tensor([0, 1, 1, 0])
+
+        def step(i):
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(model(x), y).backward()
+            optimizer.step()
+
+        return model, step
+
+    found = checked(make, only=["symmetry/permutation", "training/moves"])
+    assert kinds(found)["permutation", "float32"] == "not applicable"
+    assert kinds(found)["moves", "float32"] == "holds"
+    assert not any(verdict.unproved for verdict in found.verdicts)
 
 
 def test_expected_failures_are_met_or_stale():

@@ -182,6 +182,6 @@ def test_an_evaluate_of_two_parameters_is_one_readable_line(folder):
     wrong = text.replace("model, step\n", 'model, step, {"evaluate": lambda a, b: 0}\n')
     (folder / "wrong.py").write_text(wrong)
     done = check(folder, "wrong.py:training")
-    assert done.returncode == 2
+    assert done.status == 2
     words = 'extras["evaluate"] must be a function that takes nothing, or the model'
-    assert done.stderr.splitlines()[-1] == f"error: wrong.py:training: {words}"
+    assert done.err.splitlines()[-1] == f"error: wrong.py:training: {words}"
