@@ -18,11 +18,6 @@ class Reason:
 
 
 SLOW = Reason(WEAKNESS, "a whole check takes too long")
-_MADE_LATE = Reason(
-    BUG,
-    "the first forward of a text too short for its blocks makes new modules, which draws random "
-    "numbers: after loading, dropout draws others (set_attention_type)",
-)
 _CONVOLUTION = Reason(PROPERTY, "its convolutions over tokens see hidden ones, too")
 _MEAN = Reason(
     PROPERTY, "its head takes the mean over all tokens, hidden ones, too (modeling_imagegpt.py 803)"
@@ -32,27 +27,21 @@ _NEIGHBOURS = Reason(
     "it joins the embeddings of each token's neighbours, hidden ones, too "
     "(modeling_mobilebert.py 122)",
 )
-_LANDMARKS = Reason(
-    BUG, "landmarks and convolution see hidden tokens: see findings/nystromformer.md"
-)
+_VALUES = Reason(BUG, "its convolution sees hidden tokens: see findings/nystromformer.md")
 _POOLED = Reason(
     PROPERTY,
     "it takes the mean of neighbouring tokens, hidden ones, too (modeling_funnel.py 277)",
 )
-_PAIRS = Reason(
-    PROPERTY,
-    "the output from which our head learns compares each video with each text of the batch: its "
-    "columns are samples",
-)
 _IGNORED = Reason(BUG, "the attention mask is ignored: see findings/yoso-mask.md")
+_REGISTERS = Reason(
+    BUG, "its register tokens start as equal zeros, and stay equal: see findings/dinov2-registers.md"
+)
 REASONS: dict[str, Reason] = {
-    "big_bird": _MADE_LATE,
-    "bigbird_pegasus": _MADE_LATE,
     "convbert": _CONVOLUTION,
+    "dinov2_with_registers": _REGISTERS,
     "funnel": _POOLED,
     "imagegpt": _MEAN,
     "mobilebert": _NEIGHBOURS,
-    "nystromformer": _LANDMARKS,
-    "videoprism": _PAIRS,
+    "nystromformer": _VALUES,
     "yoso": _IGNORED,
 }
