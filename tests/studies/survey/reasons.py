@@ -34,7 +34,8 @@ _POOLED = Reason(
 )
 _IGNORED = Reason(BUG, "the attention mask is ignored: see findings/yoso-mask.md")
 _REGISTERS = Reason(
-    BUG, "its register tokens start as equal zeros, and stay equal: see findings/dinov2-registers.md"
+    BUG,
+    "its register tokens start as equal zeros, and stay equal: see findings/dinov2-registers.md",
 )
 REASONS: dict[str, Reason] = {
     "convbert": _CONVOLUTION,
