@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import numpy as np
 
 from symmetry.explanation.conclusion import NOT_THE_CAUSE, ROUNDING, STILL_SPLITS
@@ -104,7 +105,10 @@ def test_what_a_unit_lacks_comes_before_what_a_later_step_makes_of_it():
     assert found.source == "self.velocity[:, :-1] *= np.float32(0.9)"
 
 
-def test_a_break_that_is_not_there_while_watched():
+def test_a_break_that_is_not_there_while_watched(monkeypatch):
+    # Other tests of this process may have compiled something.
+    monkeypatch.delitem(sys.modules, "torch._dynamo.utils", raising=False)
+
     def shy(x, y, w1, w2, lr):
         w1, w2 = step(x, y, w1, w2, lr)
         if type(x) is np.ndarray:
