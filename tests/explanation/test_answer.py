@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+
 import numpy as np
 
 from symmetry.explanation.conclusion import NOT_THE_CAUSE, ROUNDING, STILL_SPLITS
