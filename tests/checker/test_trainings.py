@@ -282,7 +282,9 @@ def replicas(change):
 @pytest.mark.parametrize("bug", [False, True])
 def test_replicas_that_share_their_gradients_are_one_model(bug):
     make = replicas(lambda mean: mean[-1:].mul_(0.5) if bug else None)
-    found = kinds(checked(make, only=["symmetry/*"], skip=["*/samples", "*/micro-batches"])).values()
+    found = kinds(
+        checked(make, only=["symmetry/*"], skip=["*/samples", "*/micro-batches"])
+    ).values()
     assert {*found} == {"violated", "holds"} if bug else {*found} <= {"holds", "rounding"}
 
 

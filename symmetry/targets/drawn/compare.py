@@ -67,7 +67,7 @@ class _Pair:
     def _smallest(self, arguments: Arguments, found: Other) -> Other:
         budget = Budget()
         arguments, found = shrink(self._space, arguments, found, self._differs, budget)
-        pair = contrast(self._space, arguments, self._same, budget)
+        pair = contrast(self._space, arguments, self._same, budget, {})
         where = "differs at {}, not at {}; ".format(*pair) if pair else ""
         note = f"{where}smallest arguments: {spell(arguments)}"
         name = self._other.name

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
+from itertools import islice
 
 from symmetry.checker.arguments import Drawn, Smallest
 from symmetry.checker.options import SETS
@@ -18,6 +19,7 @@ from symmetry.targets.drawn.family import Family
 from symmetry.targets.drawn.shrink import Budget, T, contrast, shrink
 from symmetry.targets.drawn.trial import Trial, first_steps
 
+_USUAL = (8, 16, 32)  # sizes that authors write in
 _WHOLE = 2  # sizes at which all invariants are checked: the usual one and the smallest
 
 
@@ -57,6 +59,8 @@ class Search:
                 chosen = invariants if len(self.checks) < _WHOLE else few
                 if chosen:
                     self._keep(arguments, self._check(arguments, chosen))
+        if all(trial.outcome == "raised" for _, trial in self.outcomes()):
+            self.examples += self._written()
 
     def outcomes(self) -> tuple[tuple[Arguments, Trial], ...]:
         """Return what became of each example."""
@@ -111,7 +115,8 @@ class Search:
         ``words`` has places for the argument that matters, failing and passing.
         """
         arguments, failure = shrink(self._space, arguments, failure, fails, self._budget)
-        pair = contrast(self._space, arguments, passes, self._budget)
+        ran = next((a for a, trial in self.outcomes() if trial.outcome == "ran"), {})
+        pair = contrast(self._space, arguments, passes, self._budget, ran)
         where = words.format(*pair) if pair else ""
         name = self._family.member(arguments).name
         return arguments, failure, Smallest(spell(arguments), name, alone, where, arguments)
@@ -128,6 +133,16 @@ class Search:
             *(len(unjudged), next((t.message for t in unjudged), "")),
             self._space.spans(tried),
         )
+
+    def _written(self) -> tuple[Arguments, ...]:
+        """Return arguments that run, with a size that authors write in; none if all raise.
+
+        ``view(8, -1)`` runs with eight samples only, which may be no example: such a size stands in
+        each error or its line.
+        """
+        sizes = set.intersection(*(trial.integers for _, trial in self.outcomes()))
+        tries = self._space.with_sizes(sorted(sizes.union(_USUAL)))
+        return tuple(islice((a for a in tries if self.trial(a).outcome == "ran"), 1))
 
     def _keep(self, arguments: Arguments, checked: Checked) -> None:
         self.checks.append((arguments, checked))

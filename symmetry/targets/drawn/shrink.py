@@ -1,4 +1,4 @@
-"""Making arguments that fail smaller, greedily; and a larger size at which they do not fail."""
+"""Making arguments that fail smaller, greedily; and a size at which they do not fail."""
 
 from __future__ import annotations
 
@@ -67,11 +67,18 @@ def shrink(
 
 
 def contrast(
-    space: Space, arguments: Arguments, passes: Callable[[Arguments], bool], budget: Budget
+    space: Space,
+    arguments: Arguments,
+    passes: Callable[[Arguments], bool],
+    budget: Budget,
+    known: Arguments,
 ) -> tuple[str, str] | None:
-    """Return an argument at its failing value and at a larger one that passes, if one does."""
+    """Return an argument at its failing value and at another one that passes, if one does.
+
+    The others that are tried are larger ones, and those of ``known`` arguments that run.
+    """
     for name, value in arguments.items():
-        for larger in space.larger(name, value):
-            if budget.left and passes({**arguments, name: larger}):
-                return f"{name}={text(value)}", f"{name}={text(larger)}"
+        for other in (*space.larger(name, value), known.get(name, value)):
+            if other != value and budget.left and passes({**arguments, name: other}):
+                return f"{name}={text(value)}", f"{name}={text(other)}"
     return None

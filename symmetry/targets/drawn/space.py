@@ -89,6 +89,13 @@ class Space:
             dict.fromkeys([*(v for v in near if self._may_be(name, v)), *above[:1], *above[-1:]])
         )
 
+    def with_sizes(self, sizes: Sequence[int]) -> Iterator[Arguments]:
+        """Yield the usual arguments, one of them with one of these sizes."""
+        for name, value in self._usual().items():
+            for size in sizes if type(value) is int else ():
+                if self._may_be(name, size):
+                    yield {**self._usual(), name: size}
+
     def spans(self, tried: Sequence[Arguments]) -> tuple[str, ...]:
         """Return the values of each argument in words: ``hidden 1 to 64``."""
         found = []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import linecache
 import math
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,6 +13,7 @@ from symmetry.base.raised import in_one_line, line_of
 from symmetry.training.target import Training
 
 Outcome = Literal["ran", "raised", "refused", "unjudged"]
+_INTEGER = re.compile(r"(?<![\w.])\d{1,6}(?![\w.])")
 _REFUSALS = (ValueError, AssertionError, SystemExit)
 
 
@@ -42,6 +45,12 @@ class Trial:
     def place(self) -> str:
         """`` (train.py:31)``; empty if the line is not known."""
         return f" ({self.file}:{self.line})" if self.file else ""
+
+    @property
+    def integers(self) -> set[int]:
+        """The integers of what was raised, and of the line that raised it."""
+        code = linecache.getline(self.file, self.line) if self.file and self.line else ""
+        return set(map(int, _INTEGER.findall(f"{self.message} {code}")))
 
     @property
     def cause(self) -> tuple[object, ...]:

@@ -60,6 +60,6 @@ def test_multiples_shrink_within_what_is_drawn():
 
 
 def test_a_larger_size_that_passes_is_named():
-    pair = contrast(SPACE, {"hidden": 5, "batch": 1}, lambda a: a["batch"] > 1, Budget())
+    pair = contrast(SPACE, {"hidden": 5, "batch": 1}, lambda a: a["batch"] > 1, Budget(), {})
     assert pair == ("batch=1", "batch=2")
-    assert contrast(SPACE, {"hidden": 5, "batch": 1}, lambda _: False, Budget()) is None
+    assert contrast(SPACE, {"hidden": 5, "batch": 1}, lambda _: False, Budget(), {}) is None

@@ -100,3 +100,9 @@ def test_given_arguments_leave_one_training():
 def test_one_training_is_explained_at_a_time():
     with pytest.raises(SymmetryError, match=r"give all of them, as in '.* hidden=33'"):
         symmetry.explain(trainings.refusing)
+
+
+def test_a_size_that_is_written_in_is_no_fault_of_all_sizes():
+    (found,) = checked(trainings.written, only="training/sizes", examples=2)
+    assert found.kind == "violated"
+    assert found.message.endswith(" at size=1; runs at size=11")

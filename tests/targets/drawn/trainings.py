@@ -61,6 +61,10 @@ def always(hidden=st.integers(1, 64)):
     return _training(_model(hidden), 0.1, lambda p, y: F.mse_loss(p.reshape(-1, 1, 7), y), 3)
 
 
+def written(size=st.integers(1, 16)):
+    return _training(_model(4), 0.1, lambda p, y: F.mse_loss(p.view(11), y), size)
+
+
 def diverging(rate=st.sampled_from([0.01, 1e30])):
     def loss(p, y):
         if not torch.isfinite(p).all():
