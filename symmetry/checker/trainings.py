@@ -18,7 +18,7 @@ from symmetry.base.raised import in_one_line, missing_package
 from symmetry.checker.examiner import Examiner, verdict_of
 from symmetry.checker.plan import Plan
 from symmetry.checker.progress import Progress
-from symmetry.checker.verdict import Verdict
+from symmetry.checker.verdict import LOSS_NOT_FINITE, Verdict
 from symmetry.finding.naming import module_of
 from symmetry.invariants.catalogue import TrainingInvariant
 from symmetry.law.invariant import Invariant
@@ -193,9 +193,7 @@ class TrainingExaminer(Examiner):
         if (blank.about, blank.dtype) == (loss.about, loss.dtype):
             self.progress.examined(loss)
             return loss
-        return replace(
-            blank, kind="not applicable", message="a loss of the first steps is not finite"
-        )
+        return replace(blank, kind="not applicable", message=LOSS_NOT_FINITE)
 
     def _broken_verdict(self, blank: Verdict) -> Verdict | None:
         """Tell an error once; what runs as written but not in float64 is not applicable there."""

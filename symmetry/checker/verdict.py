@@ -11,6 +11,7 @@ from symmetry.law.invariant import Invariant
 from symmetry.law.measurement import Measurement, Violation
 from symmetry.law.note import Note
 
+LOSS_NOT_FINITE = "a loss of the first steps is not finite"  # so no other law can be judged
 Kind = Literal[
     "violated",
     "error",

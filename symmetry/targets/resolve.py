@@ -197,7 +197,8 @@ def _meant(name: str) -> str:
         names = defined_in(file)
         if names is None:
             return ", a file that is not valid Python"
-        found = _did_you_mean([f"{name}:{n}" for n in names[:3]])
+        script = [str(file)] if name != str(file) else []
+        found = _did_you_mean([*script, *(f"{name}:{n}" for n in names[:3])])
         return found or ", a file that defines nothing"
     if name.endswith(".py"):
         return f", a file that is not there{nearest(file)}"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from symmetry.base.errors import FAILED, FOUND
-from symmetry.checker.verdict import Checked, Verdict, exit_code
+from symmetry.checker.verdict import LOSS_NOT_FINITE, Checked, Verdict, exit_code
 from symmetry.explanation.explained import Explained
 from symmetry.report.answers.problems import Problem, problems
 from symmetry.report.filling import fill_in
@@ -97,7 +97,11 @@ def _rest(verdicts: Iterable[Verdict]) -> Iterator[str]:
         parts.append(f"{len(expected)} {_verb(expected, 'fails', 'fail')} as expected.")
     if late := kinds.get("not finished", set()):
         parts.append(f"{count(len(late), 'check')} did not finish.")
-    if idle:
+    unjudged = {v.invariant for v in verdicts if v.message == LOSS_NOT_FINITE} & idle
+    if unjudged:
+        verb = _verb(unjudged, "was", "were")
+        parts.append(f"{len(unjudged)} {verb} not judged, since {LOSS_NOT_FINITE}.")
+    if idle := idle - unjudged:
         parts.append(f"{len(idle)} {_verb(idle, 'does', 'do')} not apply: --verbose")
     if parts:
         yield " ".join(parts)

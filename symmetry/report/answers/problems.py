@@ -193,7 +193,9 @@ def _pair(violation: Violation, about: Invariant) -> str:
     odd, usual = violation.units
     if about.drawn:
         return f"hidden unit {odd} differently from hidden unit {usual}"
-    return f"unit {odd} of {group} differently from unit {usual}"
+    layer = group.removesuffix(" units").removesuffix(" recurrent")
+    place = f" of {layer}" if violation.group else ""
+    return f"unit {odd}{place} differently from unit {usual}"
 
 
 def _certainty(verdicts: Sequence[Verdict]) -> str:

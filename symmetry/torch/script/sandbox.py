@@ -23,6 +23,7 @@ from symmetry.torch.script.process_state import ProcessState
 from symmetry.torch.script.source import Source
 
 _THROWS = 3  # until a script that catches everything is left alone
+_USAGE = 2  # the status for wrong arguments, by convention
 _left: list[Coroutine] = []  # those, as long as this process
 
 
@@ -96,8 +97,9 @@ class Sandbox:
         except SystemExit as end:
             if end.code not in (None, 0):
                 last = "".join(f": {line}" for line in self.printed[-1:])
+                hint = "; a script's arguments follow --" if end.code == _USAGE else ""
                 raise TrainingError(
-                    f"{self._source.name}: it exits with {end.code!r}{last}"
+                    f"{self._source.name}: it exits with {end.code!r}{last}{hint}"
                 ) from None
         except Exception as raised:
             if error is None and not modes():  # as it is written

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from symmetry.checker.verdict import LOSS_NOT_FINITE
 from symmetry.report.answers.answer import lines
 from tests.report.answers.checks import (
     EXPLAINED,
@@ -27,7 +28,7 @@ def test_the_guilty_line_is_among_the_first_three() -> None:
     assert list(lines(check, EXPLAINED)) == [
         "train.py: 1 problem (3 checks)",
         "",
-        "train.py:17 treats unit 7 of layer 0 units differently from unit 0",
+        "train.py:17 treats unit 7 of layer 0 differently from unit 0",
         "      parameter.grad[:-1].clamp_(-1, 1)",
         f"  {CERTAINTY}",
         "  found by  symmetry/permutation, symmetry/clones",
@@ -40,6 +41,15 @@ def test_the_guilty_line_is_among_the_first_three() -> None:
         "not tested: training/moves: no optimiser stepped",
         "1 check holds. 1 does not apply: --verbose",
     ]
+
+
+def test_what_a_loss_that_is_not_finite_leaves_unjudged_is_counted_apart() -> None:
+    unjudged = replace(PERMUTED, kind="not applicable", message=LOSS_NOT_FINITE)
+    *_, last = lines(checked(HOLDS, unjudged, IDLE))
+    assert last == (
+        "1 check holds. 1 was not judged, since a loss of the first steps is not finite. "
+        "1 does not apply: --verbose"
+    )
 
 
 def test_a_sound_training() -> None:

@@ -24,7 +24,7 @@ from tests.report.answers.checks import (
 
 def test_what_tells_units_apart_is_one_problem_at_its_line() -> None:
     (problem,) = problems(checked(HOLDS, *UNITS), EXPLAINED)
-    assert problem.sentence == "train.py:17 treats unit 7 of layer 0 units differently from unit 0"
+    assert problem.sentence == "train.py:17 treats unit 7 of layer 0 differently from unit 0"
     assert problem.source == "parameter.grad[:-1].clamp_(-1, 1)"
     assert problem.invariants == ("symmetry/permutation", "symmetry/clones")
     assert problem.certainty == (

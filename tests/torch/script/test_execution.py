@@ -43,6 +43,10 @@ for _ in range(3):
         ("import sys; sys.exit(0)", "other.py: it ends, and makes no PyTorch module"),
         ("import sys; print('no data'); sys.exit(3)", "other.py: it exits with 3: no data"),
         (
+            "from argparse import ArgumentParser as P; P().error('no --data')",
+            "no --data; a script's arguments follow --",
+        ),
+        (
             "import torch; n = torch.nn.Linear(2, 1); torch.optim.SGD(n.parameters(), 1)",
             "other.py: it ends without a training forward",
         ),
