@@ -116,8 +116,9 @@ def check(
     under ``"ema"``, and dictionaries of tensors, which are permuted with the parameters whose names
     they have. Optimisers are found without it. With a function ``"batch"`` the step is called as
     ``step(batch(i))``, and ``symmetry/samples`` can rearrange the batch; ``"batch_axis"`` is the
-    axis of its samples, 0 by default. A function with an attribute ``expect_units = {"fc1": 33}``
-    requires that many equal units of a module.
+    axis of its samples, 0 by default. A function ``"evaluate"``, of nothing or of the model, is
+    called after each step, and must not change the training. A function with an attribute
+    ``expect_units = {"fc1": 33}`` requires that many equal units of a module.
 
     Parameters
     ----------

@@ -49,7 +49,8 @@ def command(
     If their arguments are drawn, as in `symmetry check`, they are the same with all of these, or
     the smallest arguments with which they differ are shown.
 
-    Exit status: 0 they are the same, 1 one differs or does not run, 2 they could not be compared.
+    Exit status: 0 they are the same, 1 one differs or raises an error, 2 they could not be
+    compared, or a process died before the end.
     """
     from symmetry import session
     from symmetry.base import ranks
