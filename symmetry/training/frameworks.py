@@ -7,7 +7,7 @@ begins, and not before. Which framework a function is written in shows in what i
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -65,6 +65,12 @@ _FRAMEWORKS: dict[str, Framework] = {}
 def register(name: str, framework: Framework) -> None:
     """Let runs of the framework whose library has this name begin so."""
     _FRAMEWORKS[name] = framework
+
+
+def name_of(cache: Mapping[Any, Any]) -> str:
+    """Return the name of the framework that the cache of a training remembers, or nothing."""
+    found = cache.get(Framework)
+    return next((name for name, each in _FRAMEWORKS.items() if each is found), "")
 
 
 def begin(name: str, make: Callable[[], Any], *, cache: dict[Any, Any], **options: Any) -> Run:

@@ -60,6 +60,11 @@ class Training(ABC):
 
     @property
     @abstractmethod
+    def framework(self) -> str:
+        """The name of the framework that it is written in; empty as long as no run has begun."""
+
+    @property
+    @abstractmethod
     def expect_units(self) -> Mapping[str, int]:
         """How many units some groups must have, by the beginnings of their names."""
 
@@ -134,6 +139,11 @@ class FunctionTraining(Training):
     make: Callable[[], Any]
     pins: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
     cache: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def framework(self) -> str:
+        """The name of the framework that it is written in; empty as long as no run has begun."""
+        return frameworks.name_of(self.cache)
 
     @property
     def expect_units(self) -> Mapping[str, int]:

@@ -33,6 +33,11 @@ class ScriptTraining(Training):
     sequential: ClassVar[bool] = True
 
     @property
+    def framework(self) -> str:
+        """The name of the framework that scripts are written in."""
+        return "torch"
+
+    @property
     def expect_units(self) -> Mapping[str, int]:
         """How many units some groups must have, by the beginnings of their names."""
         return self.pins
