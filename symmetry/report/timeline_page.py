@@ -44,11 +44,14 @@ def to_page(epochs: Epochs) -> str:
     """Return the page as HTML; it needs no other file."""
     environment = Environment(loader=PackageLoader("symmetry.report"), autoescape=True)
     lanes, marks = picture(epochs)
+    rates = _rates(epochs)
     return environment.get_template("timeline.html.jinja").render(
         epochs=epochs,
         lanes=lanes,
         marks=marks,
-        rates=_rates(epochs),
+        rates=rates,
+        top=max((rate for *_, rate in rates), default=0.0),
+        left_out=max(len(epochs.events) - _MOST, 0),
         tables=[*tables(epochs)],
         text="\n".join(lines(epochs)),
         width=_WIDTH,
