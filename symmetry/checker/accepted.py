@@ -16,7 +16,7 @@ from typing import Any
 from symmetry.base.errors import SymmetryError
 from symmetry.base.names import words_of
 
-_NEW = "not yet explained"  # the reason of a failure that nobody has reviewed
+_NEW = "not yet explained"  # the reason until somebody reviews the failure
 _SOUND = ("holds", "vacuous", "not applicable")
 
 

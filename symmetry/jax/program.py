@@ -67,7 +67,7 @@ class Program:
         self._batches: list[Any] = []
 
     def given(self, step: int) -> Any:
-        """Return what a step is called with: its number, or its batch."""
+        """Return the argument of a step: its number, or its batch."""
         if self.made.batch is None:
             return np.int32(step)
         while len(self._batches) <= step:  # in order, as an iterator needs it

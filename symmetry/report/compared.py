@@ -124,7 +124,7 @@ def to_json(compared: Compared) -> str:
 
 
 def exit_code(others: Iterable[Other]) -> int:
-    """Return 1 if one differs or does not run; 2 if one could not be compared; else 0."""
+    """Return 1 if one differs or raises an error; 2 if one could not be compared; else 0."""
     same = [other.same for other in others]
     return 1 if False in same else 2 if None in same else 0
 

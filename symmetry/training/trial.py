@@ -33,6 +33,11 @@ class Slope:
     size: float
 
 
+# Why a backward need not be the derivative of its forward.
+HANDS_INPUT_ON = "its forward returns an input as it is, and its backward does the work"
+READS_ELSE = "its backward reads what its forward does not"
+
+
 @dataclass(frozen=True)
 class CustomFunction:
     """One ``autograd.Function`` of the user, tried on the arguments of its first call.

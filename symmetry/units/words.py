@@ -25,7 +25,7 @@ def a_kind(value: object) -> str:
 
 
 def layer_name(path: str) -> str:
-    """Return what a layer is called: its path in the model, or ``layer 0`` for a number."""
+    """Return the name of a layer: its path in the model, or ``layer 0`` for a number."""
     return f"layer {path}" if path.replace(".", "").isdigit() else path or "the model"
 
 

@@ -24,6 +24,6 @@ def place_of(equation: Any) -> Place:
 
 
 def _phase(info: Any) -> Phase:
-    """Return what a training is at: JAX names its transformations on the way to an equation."""
+    """Return the phase of an equation: JAX names the transformations that led to it."""
     names = str(info.name_stack)
     return "backward" if "transpose(" in names else "forward" if "jvp(" in names else "other"

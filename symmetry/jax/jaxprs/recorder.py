@@ -37,7 +37,7 @@ class Value:
     number
         Its number in the trace; None if it is not in there yet.
     data
-        Whether it depends on what a step is called with.
+        Whether it depends on the argument of the step.
     """
 
     __slots__ = ("array", "data", "number")

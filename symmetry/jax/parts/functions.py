@@ -16,7 +16,13 @@ from symmetry.jax.jaxprs.custom import CustomCall
 from symmetry.jax.jaxprs.interpreter import INLINED, closed
 from symmetry.jax.stepper import Stepper
 from symmetry.observe.place import Place
-from symmetry.training.trial import CustomFunction, Functions, Slope
+from symmetry.training.trial import (
+    HANDS_INPUT_ON,
+    READS_ELSE,
+    CustomFunction,
+    Functions,
+    Slope,
+)
 
 _H = 1e-5  # of the differences, by the largest entry
 _LEAST = 1e-3  # taken for the largest entry of an argument of zeros
@@ -75,15 +81,15 @@ def _why_not(call: CustomCall, values: Sequence[Any]) -> str:
     forward = jax.make_jaxpr(call.function.fun)(*values)
     _, used = partial_eval.dce_jaxpr(forward.jaxpr, [True] * len(forward.jaxpr.outvars))
     if not all(used):
-        return "its backward reads what its forward does not"
+        return READS_ELSE
     if any(output in forward.jaxpr.invars for output in forward.jaxpr.outvars):
-        return "its forward hands an input on: what it does is done by its backward"
+        return HANDS_INPUT_ON
     if other := _rough(forward):
         return f"its forward is not smooth ({other})"
     results, kept = call.function.fwd(*values)
     ones = jax.tree.map(jnp.ones_like, results)
     if any(np.ndim(const) for const in jax.make_jaxpr(call.function.bwd)(kept, ones).consts):
-        return "its backward reads what its forward does not"
+        return READS_ELSE
     return ""
 
 

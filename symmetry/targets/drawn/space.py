@@ -26,7 +26,7 @@ from symmetry.checker.draws import draw, sizes_below
 from symmetry.targets.drawn.arguments import Arguments, is_number, refuse_unprintable, spell, text
 
 _MANY = 200  # draws of one argument
-_FEW = 100  # different values in so many draws: there are no others
+_FEW = 100  # with fewer different values in these draws there are no others
 _ALL = 12  # a size is replaced by each of these few smaller values
 _RATES = (1.0, 0.1, 0.01, 0.001)  # the simplest ones
 _SIMPLER = 4  # floats that are tried instead of another

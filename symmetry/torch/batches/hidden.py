@@ -32,7 +32,7 @@ class HiddenTokens:
     model
         Its modules are called.
     clues
-        Are shown what the calls are given; or None.
+        The record of the arguments of these calls; None without one.
 
     Attributes
     ----------

@@ -30,7 +30,7 @@ from symmetry.observe.place import Place
 from symmetry.torch.modes.dtypes import widened
 from symmetry.torch.modes.recorder import tensors_in
 from symmetry.torch.trials.smoothness import Operations
-from symmetry.training.trial import CustomFunction, Slope
+from symmetry.training.trial import HANDS_INPUT_ON, READS_ELSE, CustomFunction, Slope
 
 _H = 1e-5  # of the differences, by the largest entry
 _LEAST = 1e-3  # taken for the largest entry of an argument of zeros
@@ -122,7 +122,7 @@ class _FirstCall:
                 [results[k] for k in weights], leaves, [*weights.values()], allow_unused=True
             )
         if backward.reads_more(forward):
-            return (), "its backward reads what its forward does not"
+            return (), READS_ELSE
         return tuple(
             self._slope(k, gradient.double(), values, weights)
             for k, gradient in enumerate(gradients)
@@ -186,9 +186,9 @@ def _why_not(
     if forward.why_not:
         return forward.why_not
     if any(a.shape == b.shape and torch.equal(a, b) for a in numbers for b in values):
-        return "its forward hands an input on: what it does is done by its backward"
+        return HANDS_INPUT_ON
     if any(t.numel() > 1 and not forward.reads(t) for t in given):
-        return "its backward reads what its forward does not"
+        return READS_ELSE
     return ""
 
 

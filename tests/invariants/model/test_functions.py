@@ -11,6 +11,7 @@ from symmetry.base.user_code import shorten
 from symmetry.invariants.model.functions import functions
 from symmetry.training.start import TrainingStart
 from symmetry.training.target import FunctionTraining
+from symmetry.training.trial import HANDS_INPUT_ON
 from tests.sound.trainings.functions import activated, gradient_is_reversed
 from tests.sound.trainings.steps import classify, plain
 
@@ -60,9 +61,7 @@ def test_a_function_that_hands_its_input_on_is_not_judged():
     found = measured(gradient_is_reversed)
     assert found.violation is None
     assert not found.counted
-    assert found.note == (
-        "cannot judge Reverse: its forward hands an input on: what it does is done by its backward"
-    )
+    assert found.note == (f"cannot judge Reverse: {HANDS_INPUT_ON}")
 
 
 def test_without_custom_functions_there_is_nothing_to_judge():
