@@ -16,8 +16,9 @@ from symmetry.finding.find import find
 from symmetry.training.start import TrainingStart
 from tests.catalogues import select_trainings
 from tests.checking import check_target
+from tests.conftest import needs
 from tests.faulty.trainings import FAULTS, TOLD
-from tests.sound.trainings import NEARLY, TARGETS
+from tests.sound.trainings import NEARLY, TARGETS, WITH_TIMM
 
 FEW = 1  # of the faults that the same invariants catch is quick
 QUICK = {  # sound trainings; the others are slow
@@ -49,6 +50,8 @@ def sound() -> Iterator[ParameterSet]:
     for target in TARGETS:
         marks = [pytest.mark.slow] * (target.name not in QUICK)
         yield pytest.param(target, id=target.name, marks=marks)
+    for target in WITH_TIMM:
+        yield pytest.param(target, id=target.name, marks=needs("timm"))
 
 
 @pytest.mark.parametrize("fault", [*faults()])

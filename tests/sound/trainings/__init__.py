@@ -13,7 +13,7 @@ from tests.sound.trainings import (  # noqa: F401
     samples,
 )
 from tests.sound.trainings.nearly import ENTRIES, Nearly
-from tests.sound.trainings.scripts import SCRIPTS
+from tests.sound.trainings.scripts import SCRIPTS, WITH_TIMM  # noqa: F401
 from tests.sound.trainings.steps import SOUND
 
 TARGETS = (*(FunctionTraining(name, make) for name, make in SOUND.items()), *SCRIPTS)

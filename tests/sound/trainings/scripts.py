@@ -18,6 +18,7 @@ def script(file: Path) -> ScriptTraining:
 
 
 SCRIPTS = tuple(map(script, sorted(FOLDER.glob("*.py"))))
+WITH_TIMM = tuple(map(script, sorted((FOLDER / "with_timm").glob("*.py"))))  # and torchvision
 
 
 def _enter(name: str, invariant: str, kind: str = "holds") -> None:
