@@ -36,7 +36,7 @@ _STYLES: dict[str, dict[str, Any]] = {
 
 
 class Screen(progress.Progress):
-    """Prints plain lines; shows not what is being done, but which invariants are finished."""
+    """Prints plain lines: the results, and which invariants are finished."""
 
     live = False  # whether anybody looks at what is being done
     listing = False  # whether each verdict is printed as it comes
@@ -47,7 +47,7 @@ class Screen(progress.Progress):
         click.echo(click.unstyle(text), err=err)
 
     def doing(self, what: str, number: int, of: int | None, note: str = "", bar: str = "") -> None:
-        """Show on a terminal how far what is being done has come, in a line for each bar."""
+        """Show the progress on a terminal, in a line for each bar."""
 
     def done(self, bar: str = "") -> None:
         """Take a bar away."""
@@ -81,7 +81,9 @@ class Screen(progress.Progress):
         kind = f" {verdict.kind} "
         if self.listing:
             self.text(line(verdict).replace(kind, click.style(kind, **style), 1))
-        if not self.live and self._finished != verdict.invariant:
+        if verdict.kind == "not applicable" or self.live:
+            return
+        if self._finished != verdict.invariant:
             self._finished = verdict.invariant
             self.text(f"finished {verdict.invariant}", err=True)
 

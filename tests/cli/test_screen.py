@@ -15,6 +15,7 @@ from symmetry.experiment.run import Point
 from tests.catalogues import named
 
 HOLDS = Verdict(named("symmetry/clones"), "float32", "holds", 2, 2)
+IDLE = Verdict(named("training/padding"), "float32", "not applicable", 0, 0)
 VIOLATED = Verdict(named("symmetry/pure"), "float32", "violated", 2, 2, message="x changed")
 
 Capture = pytest.CaptureFixture[str]
@@ -27,11 +28,17 @@ def test_a_pipe_gets_plain_lines_and_what_is_finished_beside(capsys: Capture) ->
     for dtype in ("float32", "float64"):
         plain.case(HOLDS.invariant, dtype, 1, 2)  # shows nothing
         plain.verdict(HOLDS)
+    plain.verdict(IDLE)
     plain.verdict(VIOLATED)
     out, err = capsys.readouterr()
     assert "\x1b" not in out
     assert out.splitlines()[:2] == ["mine: 2 invariants", ""]
-    assert [line.split()[2] for line in out.splitlines()[2:]] == ["holds", "holds", "violated"]
+    assert [line.split()[2] for line in out.splitlines()[2:]] == [
+        "holds",
+        "holds",
+        "not",
+        "violated",
+    ]
     assert err.splitlines() == ["finished symmetry/clones", "finished symmetry/pure"]
 
 

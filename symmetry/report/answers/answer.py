@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
@@ -13,6 +14,7 @@ from symmetry.report.filling import fill_in
 from symmetry.report.verdicts import conclusion, details, gist, limits, note_line
 from symmetry.units.words import count
 
+WIDTH = 100  # characters of a line of prose
 _JUDGED = ("holds", "violated", "rounding", "expected failure", "error")
 
 
@@ -29,7 +31,8 @@ def blocks(checked: Checked, explained: Explained | None = None) -> Iterator[tup
     found = problems(checked, explained)
     yield (headline(checked, found),)
     yield from (tuple(problem_lines(problem)) for problem in found)
-    notes = tuple(note_line(note) for note in checked.notes if note not in checked.gating)
+    shown = (note for note in checked.notes if note not in checked.gating)
+    notes = tuple(line for note in shown for line in _folded(note_line(note)))
     if notes:
         yield notes
     rest = tuple(_rest(checked.verdicts))
@@ -57,7 +60,7 @@ def headline(checked: Checked, found: tuple[Problem, ...]) -> str:
 
 def problem_lines(problem: Problem) -> Iterator[str]:
     """Yield a problem: its sentence begins with the line of the code, if that is known."""
-    yield problem.sentence
+    yield from _folded(problem.sentence)
     if problem.source:
         yield f"      {problem.source}"
     if problem.certainty:
@@ -66,6 +69,17 @@ def problem_lines(problem: Problem) -> Iterator[str]:
     facts = [("found by", f"{names}, {problem.where}" if problem.where else names)]
     facts += [*problem.facts, ("repeat", problem.repeat), ("more", problem.more)]
     yield from (f"  {label:<9} {text}" for label, text in facts if text)
+
+
+def _folded(text: str) -> list[str]:
+    """Break long sentences between words; lines that a reader copies stay in one piece."""
+    return [
+        line
+        for part in text.splitlines()
+        for line in textwrap.wrap(
+            part, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+        )
+    ]
 
 
 def _rest(verdicts: Iterable[Verdict]) -> Iterator[str]:
