@@ -367,7 +367,7 @@ class Comparison(Compared):
 
     @property
     def first(self) -> First | None:
-        """Where the first of them that differs first does; None if none does."""
+        """The first difference of the first training that differs; None if all are the same."""
         return next((other.first for other in self.others if other.first is not None), None)
 
     @property

@@ -49,12 +49,12 @@ class Running:
 
     @property
     def pace(self) -> "Pace":
-        """How far a training has come, and what has taken how long."""
+        """The progress of the training, and the seconds of its calls."""
         return Pace(*(getattr(self, name) for name in Pace._fields))
 
 
 class Pace(NamedTuple):
-    """How far a training has come, and what has taken how long: see ``Running``."""
+    """The progress of a training and the seconds of its calls: see ``Running``."""
 
     run: int
     step: int
@@ -70,7 +70,7 @@ running = Running()
 
 @contextmanager
 def calling(*kind: Hashable, counts: bool = True) -> Iterator[None]:
-    """Say that the block is a call of this kind; shapes, for instance, for which it may compile.
+    """Mark the block as a call of user code; calls of one ``kind`` share what they compile.
 
     Loading a target does not count: a target that has been loaded may still never do anything.
     """

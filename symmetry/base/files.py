@@ -82,7 +82,7 @@ def content(path: Path) -> bytes | None:
 
 
 def _keep_others_away(directory: Path, stack: ExitStack) -> None:
-    """Let no other process do the same meanwhile; remove what those that were killed have left."""
+    """Lock the folder against other processes; remove the files of processes that were killed."""
     with suppress(ImportError, OSError):  # no such operation, or not on this file system
         import fcntl
 

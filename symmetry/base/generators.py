@@ -38,7 +38,7 @@ def states_of(generators: Iterable[Any]) -> list[Any]:
 
 
 def set_states(generators: Iterable[Any], states: Iterable[Any]) -> None:
-    """Put generators back into their states; CUDA may have begun since, and has none then."""
+    """Put generators back into their states; a CUDA generator that is younger has none."""
     for generator, state in zip(generators, states, strict=False):
         if isinstance(generator, np.random.Generator):
             generator.bit_generator.state = state

@@ -41,7 +41,7 @@ def start(module: str, **settings: Any) -> subprocess.Popen[bytes]:
 
 
 def adopt_orphans() -> None:
-    """Become the parent of processes whose own one ends, if this one has started that: on Linux."""
+    """Become the parent of descendants whose own parent ends: on Linux."""
     if sys.platform == "linux":
         import ctypes
 
@@ -58,7 +58,7 @@ def children() -> set[int]:
 
 
 def end_children(but: Collection[int]) -> None:
-    """End the children of this process but some, and what becomes orphaned by that: on Linux."""
+    """End the children of this process, except some, and their orphans: on Linux."""
     seen = {*but}
     while found := children() - seen:
         seen |= found

@@ -43,4 +43,4 @@ class Progress:
         """Say what was found, before it is known whether a failure was expected."""
 
     def verdict(self, verdict: Verdict) -> None:
-        """Say what the verdict on one invariant in one dtype is."""
+        """Report the verdict on one invariant in one dtype."""

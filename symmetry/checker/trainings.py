@@ -196,7 +196,7 @@ class TrainingExaminer(Examiner):
         return replace(blank, kind="not applicable", message=LOSS_NOT_FINITE)
 
     def _broken_verdict(self, blank: Verdict) -> Verdict | None:
-        """Tell an error once; what runs as written but not in float64 is not applicable there."""
+        """Report an error once; a training that fails in float64 alone is not applicable there."""
         message, told = self._broken[blank.dtype], self._told
         error = replace(blank, kind="error", cases=1, message=message)
         self._told = True

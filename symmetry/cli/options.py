@@ -164,7 +164,7 @@ def is_usual(settings: Settings, data: Path | None, classes: int) -> bool:
 
 
 def output_directory(output: Path | None, *, usual: bool, what: str) -> Path:
-    """Return where the report goes; of anything unusual the command line has to say it."""
+    """Return the folder of the report; a command with unusual options has to name it."""
     if output is None and not usual:
         raise click.UsageError(
             f"{REPORTS} keeps the report of the default {what}, and this is another one: say with "

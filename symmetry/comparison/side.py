@@ -70,7 +70,7 @@ class Side(ABC):
         """Return by step how far about one ulp in the parameters moves each array."""
 
     def once(self) -> Iterable[Shown]:
-        """Return what each of its steps shows, for one look: it need not be kept."""
+        """Yield the observations of each step, which are not stored."""
         return self.kept
 
 
@@ -114,7 +114,7 @@ class Here(Side):
         return scales(self.start if self.given is None else self.given, self.kept)
 
     def once(self) -> Iterable[Shown]:
-        """Return what each of its steps shows: of another run, if none is kept."""
+        """Yield the observations of each step: of a new run, if none is stored."""
         return self.kept if "kept" in vars(self) else self.run()
 
     def response(self, draws: int) -> Responses:
@@ -136,7 +136,7 @@ class Here(Side):
     def run(
         self, draw: int | None = None, *, nudged: bool = False, copy: bool = False
     ) -> Iterator[Shown]:
-        """Yield what each step of a fresh run shows, from parameters moved close by on request.
+        """Yield the observations of each step of a fresh run, perhaps from a start close by.
 
         Without ``copy`` the next step may change it.
         """

@@ -60,7 +60,7 @@ class Reference:
         return _whole_side(self.compares, self._options)
 
     def side(self, asked: Asked, given: State | None = None) -> Side:
-        """Return it from its own start, or from the one of a recorded run.
+        """Return the side from its own start, or from the start of a recorded run.
 
         Raises
         ------
@@ -86,7 +86,7 @@ def here(
     given: State | None = None,
     renamed: Callable[[str], str] = str,
 ) -> Here:
-    """Return a side that is run here, from a start that is given, if one is."""
+    """Return a side that is run here, from its own start or from another one."""
     return Here(
         *(training, asked.dtype, asked.seed, asked.steps, renamed, options.tell),
         given=None if options.own_start else given,

@@ -156,7 +156,7 @@ def module_of(array: str) -> str:
 
 
 def _surrounding(units: Units, groups: Sequence[Units]) -> tuple[int, int] | None:
-    """Return the number of the smallest group of which one unit holds these, and that unit."""
+    """Return the smallest group with a unit that contains these: its number, and the unit."""
     around = [
         (number, place)
         for number, other in enumerate(groups)

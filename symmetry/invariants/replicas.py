@@ -1,4 +1,4 @@
-"""``training/replicas``: what several ranks hold copies of is the same on all of them."""
+"""``training/replicas``: all ranks hold the same copies of the parameters."""
 
 from collections.abc import Mapping, Sequence
 

@@ -87,7 +87,7 @@ def _has_optimizers(run: Run) -> bool:
 def _after_loading(
     start: TrainingStart, saved: SavedRun, states: Sequence[State], *, gradients: bool = False
 ) -> Violation | None:
-    """Go on from what was saved; return the first array that is not as it was in these states."""
+    """Go on from the saved state; return the first array that differs from these states."""
     sequential = start.target.sequential
     again = start.begin(start.nearby(0, APART) if sequential else None, noise=True)
     which = f"a run saved after step {saved.taken} and loaded again"

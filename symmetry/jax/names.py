@@ -1,4 +1,4 @@
-"""The names of a state's leaves: what belongs to the model, and what follows its parameters.
+"""The names of a state's leaves: the model's own, and those that follow its parameters.
 
 Example: the leaves of ``(params, optimizer_state)`` with one layer.
 

@@ -1,4 +1,4 @@
-"""Taking the steps of a run: what goes into its program, and what becomes of the outputs."""
+"""Taking the steps of a run: the inputs of its program, and the use of the outputs."""
 
 from __future__ import annotations
 

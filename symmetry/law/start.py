@@ -1,4 +1,4 @@
-"""A start: what a target begins from. The law is written over it, and so may other searches be."""
+"""A start: the state that a target begins from. The law is written over starts."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Start(Protocol):
         """Return the same start with some arrays of its state replaced."""
 
     def states(self, changed: State) -> Sequence[Mapping[str, Array]]:
-        """Return what ``result`` is, of a run in which these arrays of the start are replaced."""
+        """Return the ``result`` of a run in which these arrays of the start are replaced."""
 
     def responses(self, *, closely: bool = False) -> Sequence[Mapping[str, float]]:
         """Return for each step the response of each array that can be judged.

@@ -59,7 +59,7 @@ class Event:
 
 
 class Tape:
-    """Records one run: hands each event to ``sink`` right after it, and then lets go of its arrays.
+    """Records one run: hands each event to ``sink`` right after it, and then frees its arrays.
 
     ``mends`` are changes of arrays that an event brings out: by its turn, each with the position of
     the array. ``only`` are the turns of the operations that are recorded, with copies of their

@@ -39,7 +39,7 @@ _ENDS = {  # what the messages say of a check that is not whole
 
 
 def line_of(checked: Checked) -> dict[str, Any]:
-    """Return what is told of a check to the process that checks many targets."""
+    """Return the record of a check for the process that checks many targets."""
     table = {
         "exit_code": exit_code(checked.verdicts, checked.gating),
         "in_short": conclusion(checked),
@@ -60,7 +60,7 @@ def ended(line: Line) -> str:
 
 
 def suspicion(line: Line) -> str:
-    """Return the worst that there is to say of a target."""
+    """Return the worst finding on a target."""
     kinds, code = {result["verdict"] for result in line["results"]}, _code(line)
     facts = (
         "violated" in kinds or (code == FOUND and "error" not in kinds),
@@ -86,7 +86,7 @@ def changed(lines: Iterable[Line], before: Mapping[str, Line]) -> list[Line]:
 
 
 def in_short(line: Line) -> str:
-    """Return what became of one target, in a few words."""
+    """Return the outcome of one target, in a few words."""
     return f"error: {line['error']}" if "error" in line else str(line["table"]["in_short"])
 
 

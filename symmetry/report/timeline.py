@@ -186,7 +186,7 @@ def _described(event: Event, epochs: Epochs) -> tuple[str, tuple[float, ...]]:
 
 @singledispatch
 def _text(event: Event, epochs: Epochs) -> str:
-    """Return what an event says to a person; nothing if it goes without saying."""
+    """Return an event in words; nothing for events that need no line."""
     del event, epochs
     return ""
 

@@ -111,7 +111,7 @@ def _failed(verdict: Verdict) -> bool:
 
 
 def _facts(checked: Checked, verdict: Verdict, others: Sequence[Verdict]) -> Iterable[Fact]:
-    """Yield what is to be told of a failure; what does not apply is empty."""
+    """Yield the facts of a failure; those that do not apply are empty."""
     violation, case, training = verdict.violation, verdict.case, not verdict.about.drawn
     rounding = verdict.kind == "rounding"  # told in short: there is nothing to do about it
     violated = verdict.about if verdict.kind == "violated" else None

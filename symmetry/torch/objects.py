@@ -236,7 +236,7 @@ def _family(kind: type) -> list[type]:
 
 
 def gpu_hint(text: str) -> str:
-    """Return what to do about an error that comes of a device that is not there."""
+    """Return a hint for errors that a missing device causes."""
     if any(word in text for word in ("CUDA", "NVIDIA", "mps devices")):
         return "; a training is checked on this machine: let it choose the device that there is"
     return ""

@@ -96,7 +96,7 @@ class Tracer:
         return self._numbers[id(tensor)]
 
     def _value(self, tensor: torch.Tensor, value: torch.Tensor | None = None) -> int:
-        """Give a number to what a tensor holds now: a copy, if no value is given."""
+        """Give a number to the present contents of a tensor: a copy, unless a value is given."""
         value = tensor.detach().clone() if value is None else value
         self._tensors.append(value)
         self.trace.arrays.append(_to_array(value))

@@ -109,7 +109,7 @@ class FirstRuns:
 
     @cached_property
     def turnable(self) -> frozenset[str]:
-        """The settings that many trainings lack, and that there may be something to turn of here.
+        """The settings that many trainings lack, and that may have an effect here.
 
         All are turned at once, in one run; where that cannot be done it may be any.
         """
@@ -129,7 +129,7 @@ class FirstRuns:
         return frozenset(name for name, was in turned.items() if was())
 
     def release(self) -> None:
-        """Let go of the states."""
+        """Free the states."""
         self._as_written = self._noiseless = None
 
     def _begin(self, *, noise: bool) -> Run:

@@ -1,4 +1,4 @@
-"""The events of a run over whole epochs: what a script did, in the order in which it did it.
+"""The events of a run over whole epochs, in their order.
 
 All numbers of loaders, iterators, models, optimisers, backwards and clips count from 0, each in the
 order in which they were first seen.

@@ -1,4 +1,4 @@
-"""Which arrays of a training's state follow others: what optimisers and extras keep for them."""
+"""The arrays of optimisers and extras that belong to arrays of the model, such as momenta."""
 
 import hashlib
 import math
@@ -12,7 +12,7 @@ from symmetry.units.units import Part, Units
 def with_optimizer_state(
     groups: Sequence[Units], state: State, copies: Mapping[str, str]
 ) -> tuple[Units, ...]:
-    """Return groups of a model with the parts in what optimisers and extras keep for its arrays.
+    """Return groups of a model with their parts in the arrays of optimisers and extras.
 
     An array belongs to the parameter whose name ends its own, or of which it is a copy. It has the
     same shape, or 1 along some axes, or lacks one axis: sums over an axis, as Adafactor keeps.
@@ -49,7 +49,7 @@ def _followers(units: Units, name: str, owner: str | None, state: State) -> Iter
 
 
 def _beside(part: Part, name: str, owner: str) -> Part:
-    """Return where units that are whole arrays lie in what follows these; one of it is known.
+    """Return where units that are whole arrays lie in the arrays that follow these.
 
     Others may not be there yet: an optimiser keeps nothing for an expert that no sample chose.
     """
@@ -90,7 +90,7 @@ def find_copies(start: State, trainable: Collection[str]) -> dict[str, str]:
 
 
 def mark(array: Array) -> tuple[tuple[int, ...], bytes]:
-    """Return what only arrays of the same bits have in common."""
+    """Return a digest that only arrays with the same bits share."""
     return array.shape, hashlib.blake2b(array.tobytes()).digest()
 
 

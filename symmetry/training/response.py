@@ -71,7 +71,7 @@ class Response:
         return [{**floor, **step} for floor, step in zip(least, known, strict=True)]
 
     def _draw(self, moved: Moved, draw: int, *, nudged: bool) -> None:
-        """Take one perturbed run; enter what it moves further than those before."""
+        """Take one perturbed run; keep the larger deviations."""
         run = self._origin.begin(self._origin.nearby(draw))
         if nudged and not self._origin.first.baseline.compiles:
             run.nudge_by(draw)  # results in 16 bits, too

@@ -1,4 +1,4 @@
-"""Making units copies of others where groups overlap: whatever the copies make equal is equal."""
+"""Making units copies of others in groups that overlap: copies of copies are equal, too."""
 
 from collections.abc import Iterable, Mapping
 

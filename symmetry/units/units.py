@@ -1,4 +1,4 @@
-"""Units: a group of interchangeable places in a state, and what can be done to them.
+"""Units: a group of interchangeable places in a state, and their rearrangements.
 
 A hidden unit of a two-layer network is a column of w1 and a row of w2; an attention head is a block
 of rows of one matrix and a block of columns of another; a recurrent unit lies along both axes of

@@ -213,7 +213,7 @@ def _result(future: Any, target: str) -> tuple[Line, str]:
 
 @contextmanager
 def _executor(jobs: int, scheduler: str | None) -> Iterator[Executor]:
-    """Yield what runs functions: threads here, each of which waits for a process; or a cluster."""
+    """Yield an executor: local threads, each of which waits for a process, or a cluster."""
     if scheduler is None:
         with ThreadPoolExecutor(jobs) as executor:
             yield executor

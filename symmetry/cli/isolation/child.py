@@ -77,7 +77,7 @@ class Remote(Screen):
     def case(
         self, invariant: str, dtype: str, number: int, cases: int, case: Case | None = None
     ) -> None:
-        """Say what is about to be run, by the verdict if it ends this process."""
+        """Report the next case by the verdict to give if it ends this process."""
         from symmetry.checker.verdict import unfinished
 
         super().case(invariant, dtype, number, cases)

@@ -178,7 +178,7 @@ class _Work:
             self._show(kind, *values)
 
     def _show(self, kind: str, *values: Any) -> None:
-        """Show what a process says, or take account of it."""
+        """Show a message of the process, or add it to the account."""
         if kind == "text":
             self._screen.text(*values)
         elif kind == "doing":
@@ -188,7 +188,7 @@ class _Work:
             self.account.hear(kind, *values)
 
     def _tell(self, pace: Pace) -> None:
-        """Say how far a training has come, and once if its runs are slow."""
+        """Report the progress of a training, and once that its runs are slow."""
         if self._order.arguments[:1] != ["check"]:  # another command makes fewer runs
             return
         if pace.run and self._doing:

@@ -134,7 +134,7 @@ def _words(event: Event | None) -> str:
 
 
 def _cause(runs: Pair, ends: tuple[int, int]) -> tuple[str, Place, Place]:
-    """Return in words what one script did and the other did not, and both lines of that."""
+    """Return in words the act that one script lacks, with both lines."""
     mine, theirs = (
         [(act, event) for event in run.events[:end] if (act := _act(event, run)) is not None]
         for run, end in zip(runs, ends, strict=True)

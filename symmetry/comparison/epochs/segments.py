@@ -113,7 +113,7 @@ def common(one: Iterable[Segment], other: Iterable[Segment]) -> int:
 
 
 def unlike(one: Segment, other: Segment) -> list[str]:
-    """Return the kinds of which two segments measured other numbers of times, or of other shape."""
+    """Return the kinds that two segments measured unequally often, or in other shapes."""
     mine, theirs = (
         {kind: [len(e.values) for e in events] for kind, events in segment.kinds.items()}
         for segment in (one, other)

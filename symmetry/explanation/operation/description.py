@@ -101,7 +101,7 @@ class Description:
         return Operand(dtype, array.shape, strides, memory, units)
 
     def _remarks(self) -> Iterator[str]:
-        """Yield where an operand comes from that belongs to the story."""
+        """Yield the origins of operands that help to understand the operation."""
         event, events = self._operation.event, self._operation.runs.run.events
         origin, written = self._cause.origin, event.call.written
         for position in foreign_operands(self._operation):

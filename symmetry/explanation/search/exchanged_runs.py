@@ -227,7 +227,7 @@ class ExchangedRuns:
         self.leaves = unmatched[0].number if unmatched else len(own)
 
     def after(self, events: Collection[int]) -> set[int]:
-        """Return the events that some events have gone into, directly or not."""
+        """Return the events that depend on some events, directly or not."""
         found = set(events)
         for number, seen in enumerate(self.seen):
             if not found.isdisjoint(seen.makers):

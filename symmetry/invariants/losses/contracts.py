@@ -41,13 +41,13 @@ class Fault:
 
 
 def faults_of(call: LossCall) -> Iterator[Fault]:
-    """Yield what is wrong with one call of a loss."""
+    """Yield the faults of one call of a loss."""
     for judge in _JUDGES.get(call.function, ()):
         yield from judge(call)
 
 
 def made_by(argument: Argument) -> str:
-    """Return the operation that computed an argument, whatever shape it was given since."""
+    """Return the operation that computed an argument, before any change of its shape."""
     return next((maker for maker in argument.makers if maker != "view"), "")
 
 

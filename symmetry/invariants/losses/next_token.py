@@ -99,7 +99,7 @@ def _both_ways(reading: Reading) -> bool:
 
 
 def _wrong(shift: Shift, reading: Reading) -> str | None:
-    """Say what is wrong with what outputs depend on; None if nothing is."""
+    """Describe the fault in the tokens that outputs depend on; None without a fault."""
     if shift.places >= 1 and reading.ahead is not None:
         return (
             f"the labels are the next tokens, but the output at place {reading.ahead} changes with "
@@ -147,7 +147,7 @@ def _cure(kind: str) -> str:
 
 
 def _readings(start: TrainingStart, shift: Shift) -> Iterator[Reading]:
-    """Yield what outputs depend on, for two places to cut the text at."""
+    """Yield the tokens that outputs depend on, for two places to cut the text at."""
     plain = _outputs(start, shift, shift.text)
     length = shift.text.shape[1]
     for cut in dict.fromkeys((length // 2, length // 3)):

@@ -31,7 +31,7 @@ _WRONG = {
 
 
 def evaluation(start: TrainingStart) -> Measurement:
-    """Repeat the calls of a step in evaluation mode, and see what still acts."""
+    """Repeat the calls of a step in evaluation mode, and look for layers that still act."""
     run = start.begin(noise=True)
     trial = run.capability(Trial)
     found = Evaluation() if trial is None else trial.in_evaluation()
@@ -50,7 +50,7 @@ def evaluation(start: TrainingStart) -> Measurement:
 
 
 def _violation(call: EvaluationCall) -> Violation | None:
-    """Return what is wrong with a call; dropout has to show in its outputs."""
+    """Return the fault of a call; dropout has to change its outputs."""
     for active in call.active:
         text = _WRONG.get((active.kind, active.cause))
         if text and (call.differs or active.kind == "statistics"):

@@ -9,7 +9,7 @@ _ZERO = 1e-9  # of them: a forward that changes by less does not depend on the a
 
 
 def functions(start: TrainingStart) -> Measurement:
-    """Compare what the backward of each custom function claims with differences of its forward."""
+    """Compare the backward of each custom function with differences of its forward."""
     run = start.begin(noise=False)
     trial = run.capability(Functions)
     tried = () if trial is None else trial.custom_functions()

@@ -37,7 +37,7 @@ def samples(start: TrainingStart) -> Measurement:
 
 
 def _wrong(mixer: Mixer) -> str:
-    """Say what is wrong with what mixes samples; nothing if it may be meant."""
+    """Describe the fault of the operation that mixes samples; nothing if it may be meant."""
     depend = "in evaluation mode the outputs of a sample depend on the others"
     shape, axis = mixer.shape, mixer.axis
     if mixer.kind == "layout":

@@ -59,7 +59,7 @@ def cut_of(start: TrainingStart, names: frozenset[str]) -> Cut | None:
 
 
 def _flow(start: TrainingStart, names: frozenset[str]) -> Flow | None:
-    """Return what becomes of parameters in the first step; what is compiled shows nothing."""
+    """Return how the first loss depends on parameters; compiled code shows nothing."""
     run = start.begin(noise=True)
     flowing = run.capability(Flowing)
     if flowing is None or start.baseline.compiles:

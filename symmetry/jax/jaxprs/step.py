@@ -1,4 +1,4 @@
-"""One step of a training as a jaxpr, and what is compiled of it.
+"""One step of a training as a jaxpr, and the functions compiled from it.
 
 The jaxpr takes the leaves of the state, then those of the batch. It yields the leaves of the next
 state, then what else the step returns. What is compiled yields some of these outputs, by name:

@@ -61,7 +61,7 @@ class JaxFunctions(Functions):
 
 
 def _tried(call: CustomCall, values: Sequence[Any]) -> CustomFunction:
-    """Return what its backward claims along one direction of each argument."""
+    """Return the slopes that its backward returns along one direction of each argument."""
     code = call.backward.__code__
     name, place = call.function.__name__, Place(code.co_filename, code.co_firstlineno)
     try:

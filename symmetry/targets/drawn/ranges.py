@@ -16,7 +16,7 @@ _FAR = 100  # a range of floats whose ends differ by this factor is logarithmic
 
 
 def strategy_of(name: str, text: str) -> SearchStrategy[Any]:
-    """Return what a range or a list of words stands for.
+    """Return the strategy that a range or a list of words stands for.
 
     Raises
     ------

@@ -63,7 +63,7 @@ class Search:
             self.examples += self._written()
 
     def outcomes(self) -> tuple[tuple[Arguments, Trial], ...]:
-        """Return what became of each example."""
+        """Return the outcome of each example."""
         return tuple((arguments, self.trial(arguments)) for arguments in self.examples)
 
     def trial(self, arguments: Arguments) -> Trial:

@@ -76,7 +76,7 @@ def first_steps(training: Training, steps: int, seed: int) -> Trial:
 
 
 def _raised(error: TargetError, *, making: bool) -> Trial:
-    """Return what an error means; one without a cause is an answer of ours, not of the code."""
+    """Return the outcome that an error stands for; an error without a cause is our own answer."""
     cause = error.__cause__
     if cause is None:
         return Trial("unjudged", str(error))

@@ -1,4 +1,4 @@
-"""The frames of what is being run, and the user's line among them."""
+"""The frames of the running code, and the user's line among them."""
 
 import sys
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ def user_place(outside: type | tuple[type, ...] = ()) -> str:
 
 
 def callers() -> Iterator[FrameType]:
-    """Yield the frames of what is being run, the innermost first."""
+    """Yield the frames of the running code, the innermost first."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         yield frame

@@ -1,4 +1,4 @@
-"""Fixed tensors of a run: no operation makes them from others, or writes others into them."""
+"""Constants of a run: tensors that no recorded operation computed from others."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -54,7 +54,7 @@ class Constant:
 
 
 class Constants(TorchDispatchMode):
-    """Sees which fixed tensors are read by a step, and where.
+    """Records which constants a step reads, and where.
 
     They are numbered in the order in which they are seen: it is the same in all runs of a training.
     Those that are ``levelled`` are read as if they were the same all along some of their axes, or
@@ -73,7 +73,7 @@ class Constants(TorchDispatchMode):
         self._in_backward = False
 
     def outside_forward(self, names: Mapping[str, Tensor]) -> list[Constant]:
-        """Return what is fixed, and read by nothing before the last backward but a backward.
+        """Return the constants that no forward reads: only a backward or an update does.
 
         Which tensors have a name is said by ``names``.
         """
@@ -97,16 +97,16 @@ class Constants(TorchDispatchMode):
         return found
 
     def backward_begins(self) -> None:
-        """Take what is read from now on for the backward's."""
+        """Count reads from now on as the backward's."""
         self._in_backward = True
 
     def backward_ends(self) -> None:
-        """Take what is read from now on for a forward's if another backward comes."""
+        """Count reads from now on as a forward's if another backward comes."""
         self._in_backward = False
         self._backwards += 1
 
     def step_ends(self) -> None:
-        """Tell what a forward has read from what an update has; the next step begins.
+        """Separate the reads of forwards from those of the update; the next step begins.
 
         Without a backward, a forward is what modules do.
         """
@@ -167,7 +167,7 @@ class Constants(TorchDispatchMode):
             seen.inside |= self._inside.depth > 0
 
     def _as_read(self, value: Any) -> Any:
-        """Return an operand, levelled where it is to be: it may show a part of a fixed tensor."""
+        """Return an operand, averaged on request: it may show a part of a constant."""
         number = self._number(value) if _plain(value) else None
         if number is None or number not in self._levelled:
             return value

@@ -10,7 +10,7 @@ from symmetry.torch.modes.dtypes import mapped
 
 
 class CopyOnWrite(TorchDispatchMode):
-    """Leaves some tensors as they are: what would write into one writes into a copy."""
+    """Protects some tensors: operations that would write into one write into a copy."""
 
     def __init__(self, tensors: Iterable[Tensor] = ()) -> None:
         super().__init__()
@@ -18,7 +18,7 @@ class CopyOnWrite(TorchDispatchMode):
         self.add(tensors)
 
     def add(self, tensors: Iterable[Tensor]) -> None:
-        """Leave these as they are, too."""
+        """Protect these, too."""
         self._memories |= {tensor.untyped_storage().data_ptr() for tensor in tensors}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

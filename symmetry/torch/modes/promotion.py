@@ -87,7 +87,7 @@ def _takes_dtype(func: Any) -> bool:
 
 
 def _promoted(func: Any, perform: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
-    """Perform an operation in float64; what it writes into keeps its dtype."""
+    """Perform an operation in float64; tensors that it writes into keep their dtypes."""
     if kwargs.get("dtype") in WIDE and any(map(_is_tensor, (*args, *kwargs.values()))):
         kwargs = {**kwargs, "dtype": WIDE[kwargs["dtype"]]}
     elif any(map(_overflows, args)) and _takes_dtype(func):

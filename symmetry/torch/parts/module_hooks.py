@@ -132,7 +132,7 @@ class ModuleHooks:
             self._seen.calls.append(call)
 
     def _key_of(self, tensor: Tensor, key: Key) -> Key:
-        """Return what a tensor is known as; it becomes known under this key if it is not yet."""
+        """Return the key of a tensor; a new tensor gets this one."""
         known = self._known.get(id(tensor))
         if known is not None and known[1] == tensor._version:
             return known[2]
@@ -149,7 +149,7 @@ class ModuleHooks:
         self._made(key, tensor)
 
     def _made(self, key: Key, tensor: Tensor) -> None:
-        """Remember the line that made what was seen first of a key."""
+        """Remember the line that made the first tensor of a key."""
         if (line := self._lines.of(tensor)) is not None:
             self._seen.lines.setdefault(key, line)
 

@@ -54,7 +54,7 @@ class Operations:
 
     @property
     def as_written(self) -> bool:
-        """Whether operations compute what the training's code says."""
+        """Whether operations are performed as the training's code says."""
         return not self._promote and self._noise and self.alike is None
 
     @contextmanager

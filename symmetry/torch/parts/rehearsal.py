@@ -45,7 +45,7 @@ class Rehearsal:
         self._gradient, self._arrays, self._frozen = gradient, arrays, frozen
 
     def backward(self, number: int, losses: Iterable[Tensor]) -> None:
-        """Leave gradients where there are none, as a backward does; end the step at its last one.
+        """Fill in gradients that are missing; end the step at the last call of backward.
 
         Inputs get gradients in any case, since the step may move along them.
         """

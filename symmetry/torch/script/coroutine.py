@@ -50,7 +50,7 @@ class Coroutine:
             frame = frame.f_back
 
     def resume(self, error: type[BaseException] | None = None) -> None:
-        """Let it go on until it suspends itself or ends; what it raises passes through.
+        """Continue it until it suspends itself or ends; exceptions pass through.
 
         With an ``error`` that is raised where it is suspended.
         """
@@ -68,7 +68,7 @@ class Coroutine:
             outer.put()
 
     def suspend(self) -> None:
-        """Go on with whoever resumed it; called on its own stack."""
+        """Return control to the code that resumed it; called on its own stack."""
         assert self._stack.parent is not None
         self._stack.parent.switch()
 
@@ -105,7 +105,7 @@ class ThreadState:
         self._nested = _nesting()
 
     def put(self, below: ThreadState | None = None) -> None:
-        """Make it the thread's state, with the modes of another one below its own."""
+        """Install this as the thread's state, with the modes of another one below its own."""
         leave_modes()
         for state in (self,) if below is None else (below, self):
             for mode in state._function:

@@ -1,4 +1,4 @@
-"""A folder that looks like those that a script works in: what it writes changes nothing there.
+"""A temporary folder that looks like the folders of a script, which so writes into none of them.
 
 A library that opens files by itself, in C say, is seen only if it is one of ``_WRITERS``: another
 one finds copies of small files, and ``Originals`` reports its writes through the link to a large
@@ -100,7 +100,7 @@ class FolderMirror:
         self._made = dict(_entries(self.top))
 
     def restore(self) -> None:
-        """Make it what it was at first, whatever has been done in it: another run may have it."""
+        """Restore its first state, so that another run can use it."""
         now = dict(_entries(self.top))
         for path in sorted(now.keys() | self._made.keys()):  # folders before what is in them
             made, kind = self._made.get(path), stat.S_IFMT(self._made.get(path, _NOTHING)[0])
@@ -150,7 +150,7 @@ class FolderMirror:
             del sys.path_importer_cache[path]
 
     def _fill(self, folder: Path) -> None:
-        """FolderMirror the files below a folder, those near its top first."""
+        """Mirror the files below a folder, those near its top first."""
         left, waiting = _FILES, [str(folder)]
         while waiting:
             source = waiting.pop(0)
@@ -307,7 +307,7 @@ def code_of(file: str) -> CodeType:
 
 
 def _entries(folder: str) -> Iterator[tuple[str, _Entry]]:
-    """Yield all that is below a folder, with what it is known by."""
+    """Yield all entries below a folder, each with the facts that change with it."""
     with os.scandir(folder) as found:
         for entry in found:
             yield entry.path, _known(entry.stat(follow_symlinks=False))

@@ -1,4 +1,4 @@
-"""Mirrors for run after run: a mirror that is no longer needed is put in order, and used again."""
+"""A pool of mirrors: each is restored after a run, and used again."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class MirrorPool:
         self.originals = Originals()
 
     def take(self) -> FolderMirror:
-        """Return one that is as it was made."""
+        """Return a mirror in its first state."""
         if self._free:
             return self._free.pop()
         return FolderMirror(*self._folders, told=self._tell, originals=self.originals)
 
     def give(self, mirror: FolderMirror) -> None:
-        """Take one back, for the next run."""
+        """Take a mirror back for the next run."""
         try:
             mirror.restore()
         except OSError:  # a file of the user's is there no more

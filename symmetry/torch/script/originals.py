@@ -21,7 +21,7 @@ class Originals:
         self._known: dict[str, Known] = {}
 
     def note(self, path: str) -> None:
-        """Remember a file, or the files of a folder and of those in it; nothing but the first."""
+        """Remember a file, or all files below a folder, as they are at the first call."""
         for file in (path, *_below(path)):
             if len(self._known) == _MOST:
                 return
@@ -29,12 +29,12 @@ class Originals:
                 self._known[file] = known
 
     def changed(self) -> list[str]:
-        """Return those that are not what they were."""
+        """Return the files that have changed."""
         return [path for path, known in self._known.items() if known_of(path) != known]
 
 
 def known_of(path: str) -> Known | None:
-    """Return what a file is known by; None if there is no such file."""
+    """Return the facts that change with a file; None without such a file."""
     try:
         found = os.stat(path)
     except OSError:

@@ -110,7 +110,7 @@ class ProcessState:
         return [line.rstrip() for line in lines if line.strip()][-_LINES:]
 
     def exchange(self) -> None:
-        """Put all as it was before the last exchange, and keep what is there now."""
+        """Exchange the state that is kept for the state of the process."""
         self._clock.turn()
         for number, (get, put) in enumerate(self._switches):
             now = get()
@@ -155,7 +155,7 @@ class _OwnModules:
         self._others = self._foreign.setdefault(homes, set())
 
     def get(self) -> dict[str, ModuleType]:
-        """Return those that are imported."""
+        """Return the modules that are imported."""
         found = {}
         for name in sys.modules.keys() - self._others:
             if name == _MAIN or self._is_own(sys.modules[name]):
@@ -165,7 +165,7 @@ class _OwnModules:
         return found
 
     def put(self, modules: Mapping[str, ModuleType]) -> None:
-        """Let these be those that are imported."""
+        """Replace the imported modules by these."""
         for name in self.get():
             del sys.modules[name]
         sys.modules.update(modules)
@@ -203,7 +203,7 @@ def _set_shared(states: Mapping[tuple[str, str], Any]) -> None:
 
 
 def _leaving_out_users(register: Callable[..., Any]) -> Callable[..., Any]:
-    """Return what registers nothing for a script: it would run behind its end, in no mirror."""
+    """Return a function that registers nothing for a script: handlers would outlive it."""
 
     @wraps(register)
     def registered(function: Any, *args: Any, **kwargs: Any) -> Any:
@@ -228,7 +228,7 @@ def _set_handlers(handlers: Mapping[logging.Logger, list[logging.Handler]]) -> N
 
 
 def _on_signals() -> dict[int, Any]:
-    """Return what is done on each signal."""
+    """Return the handler of each signal."""
     return {number: signal.getsignal(number) for number in signal.valid_signals()}
 
 
@@ -240,7 +240,7 @@ def _set_on_signals(actions: Mapping[int, Any]) -> None:
 
 
 def _nowhere(found: list[int] = []) -> int:  # noqa: B006
-    """Return a file descriptor that leads nowhere, always the same one."""
+    """Return a file descriptor of the null device, always the same one."""
     if not found:
         found.append(os.open(os.devnull, os.O_RDWR))
     return found[0]

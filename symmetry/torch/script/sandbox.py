@@ -149,7 +149,7 @@ class Sandbox:
 
     @contextmanager
     def _in_place(self) -> Iterator[None]:
-        """Let the script find what is its own, and see what it does."""
+        """Give the script its folders and process state, and watch it."""
         self._process_state.exchange()
         try:
             with ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""Seeing what a script does to PyTorch: what it makes, and where its steps begin and end."""
+"""The models and optimisers that a script makes, and where its steps begin and end."""
 
 from __future__ import annotations
 
@@ -209,7 +209,7 @@ def of_ranks() -> Iterator[tuple[Any, str, Any]]:
 
 
 def refuse_processes(*_: Any, **__: Any) -> None:
-    """Raise TrainingError: what other processes do is not seen."""
+    """Raise TrainingError: other processes cannot be observed."""
     raise TrainingError(
         "the script starts processes by itself (torch.multiprocessing.spawn): "
         "check what it starts, under torchrun"

@@ -72,7 +72,7 @@ class CustomFunctions:
             yield
 
     def tried(self) -> list[CustomFunction]:
-        """Call each class again; return what its backward claims, and what differences say."""
+        """Call each class again; return the slopes of its backward, and those by differences."""
         with generators.kept(generators.shared()):
             return [call.tried() for call in self._calls.values()]
 
@@ -95,7 +95,7 @@ class _FirstCall:
         self._gradients.setdefault(number, gradient.detach().clone())
 
     def tried(self) -> CustomFunction:
-        """Return what its backward claims along one direction of each argument."""
+        """Return the slopes that its backward returns along one direction of each argument."""
         backward = _backward_of(self._function)
         name = self._function.__name__
         place = Place(backward.__code__.co_filename, _line_of(backward))

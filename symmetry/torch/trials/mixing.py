@@ -90,7 +90,7 @@ class Mixing:
         return None
 
     def _operation(self, step: Operation, other: Operation) -> Mixer | None:
-        """Return a mixer if an operation makes something that several samples are in."""
+        """Return a mixer if a result of an operation depends on several samples."""
         if step.name != other.name or len(step.made) != len(other.made):
             return self._mixer("other", step, step.made)  # it goes another way
         for k, (a, b) in enumerate(zip(step.made, other.made, strict=True)):
@@ -111,7 +111,7 @@ class Mixing:
         return all(self._axes(a, b) != [] for a, b in pairs)
 
     def _carries(self, step: Operation, other: Operation, a: Tensor, b: Tensor) -> bool:
-        """Return whether a result is entry by entry, or moved, what several samples lie in."""
+        """Return whether an operation keeps mixed samples in place, or only moves them."""
         for x, y in zip(step.given, other.given, strict=False):
             if (
                 a.shape == b.shape

@@ -1,4 +1,4 @@
-"""The operations of a forward, with what each is given and makes."""
+"""The operations of a forward, with the inputs and results of each."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Operation:
 
 
 class Operations(TorchDispatchMode):
-    """Keeps what each operation is given and makes.
+    """Records the inputs and results of each operation.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Which backwards and clips an update reads, and which are lost before any does."""
+"""Which backwards and clips an update reads, and which are cleared unread."""
 
 from __future__ import annotations
 

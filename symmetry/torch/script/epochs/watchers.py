@@ -1,4 +1,4 @@
-"""All that is watched in a run over whole epochs, whether a script or a function is run."""
+"""The watchers of a run over whole epochs, for scripts and for functions."""
 
 from __future__ import annotations
 
