@@ -27,7 +27,7 @@ from symmetry.training.target import Training
 from symmetry.units.words import count
 
 _PROMOTED = 10  # copies of the state that little can be judged without in float64
-_NO_HIDDEN = "no layer is hidden: the trained parameters have inputs and outputs alone"
+_NO_HIDDEN = "no layer has two hidden units: the trained parameters have inputs and outputs alone"
 _NOISE = {
     **dict.fromkeys(("bernoulli", "native_dropout"), "dropout"),
     **dict.fromkeys(("normal", "randn", "randn_like"), "normal noise"),

@@ -40,8 +40,9 @@ def command(
     The first steps are compared, as many as --steps says. With --whole, if these are the same,
     scripts run on as in `symmetry watch`: over epochs of two batches, with their evaluations, up to
     40 updates. Both have to take the same batches. The first batch, learning rate, loss, output or
-    parameters that differ are named, with the line in each script. A function has epochs if it
-    returns {"evaluate": evaluate}.
+    parameters that differ are named, with the line in each script. Losses of evaluations that are
+    computed in other pieces, or reduced in another way, are compared as sums over all entries. A
+    function takes 12 steps, with its evaluations if it returns {"evaluate": evaluate}.
 
     Or all of them are two-layer steps. These are compared on the same cases, and the smallest case
     that differs is shown.

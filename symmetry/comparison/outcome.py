@@ -58,6 +58,8 @@ class Whole:
         Why nothing was judged.
     left_out
         The first losses or outputs that only one of them computes: they are not compared.
+    pooled
+        The first losses of an evaluation that both compute, in other pieces or otherwise reduced.
     """
 
     same: bool | None
@@ -70,6 +72,7 @@ class Whole:
     ended: str = ""
     note: str = ""
     left_out: str = ""
+    pooled: str = ""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ _CONSTANTS = {
     "add": "adds a number of its own to each",
 }
 # Reasons that lie in the data, as for the tokens of a vocabulary: nothing is wrong with the step.
-_INTERFACE = {"input", "output"}  # a label or a feature is no other one
+# A label or a feature is no other one, and a single slice has no other one.
+_INTERFACE = {"input", "output", "a single slice"}
 _BY_DATA = {"input", "output", "positions", "fixed by the data"}
 
 Tell = Callable[[str, int, int], None]  # takes a stage of the work, its number, and their number

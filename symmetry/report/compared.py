@@ -53,6 +53,8 @@ def facts(reference: str, other: Other) -> Iterator[tuple[str, str]]:
         yield result.dtype, in_words(result)
     if other.whole is not None:
         yield "epochs", whole_in_words(other.whole)
+        if other.whole.pooled:
+            yield "losses", other.whole.pooled
         if other.whole.left_out:
             yield "left out", other.whole.left_out
     elif other.same and (steps := _steps(other)):

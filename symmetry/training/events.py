@@ -81,11 +81,15 @@ class Measured(Event):
         The class of the model or optimiser, or the function.
     values
         The value of a single number; the sum and the norm of each larger tensor.
+    total
+        The sum of a loss over its entries, whatever its reduction; None for all else, and for
+        losses that can be differentiated.
     """
 
     phase: str
     name: str
     values: tuple[float, ...]
+    total: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

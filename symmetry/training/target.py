@@ -40,6 +40,8 @@ from symmetry.training.events import Epochs
 from symmetry.training.run import Run
 from symmetry.units.dtypes import DTYPES
 
+_STEPS = 12  # of a function that are compared beyond the first ones
+
 
 class Training(ABC):
     """A training by name. Runs of it begin on fresh objects.
@@ -108,6 +110,10 @@ class Training(ABC):
         TrainingError
             If it raises before its first update.
         """
+
+    def events(self, seed: int = 0, draw: int | None = None) -> Epochs | None:
+        """Return what there is to compare beyond the first steps: whole epochs, or more steps."""
+        return self.epochs(seed, draw)
 
     @abstractmethod
     def close(self) -> None:
@@ -189,10 +195,17 @@ class FunctionTraining(Training):
 
     def epochs(self, seed: int = 0, draw: int | None = None) -> Epochs | None:
         """Take some steps with ``evaluate`` between them; None if the function returns no such."""
-        key = "epochs", seed, draw
+        return self._epochs(seed, draw, None)
+
+    def events(self, seed: int = 0, draw: int | None = None) -> Epochs | None:
+        """Take more steps, with ``evaluate`` between them if the function returns it."""
+        return self._epochs(seed, draw, _STEPS)
+
+    def _epochs(self, seed: int, draw: int | None, steps: int | None) -> Epochs | None:
+        key = "epochs", seed, draw, steps
         if key not in self.cache:
-            found = frameworks.epochs(self.name, self.make, cache=self.cache, seed=seed, draw=draw)
-            self.cache[key] = found
+            options: dict[str, int | None] = {"seed": seed, "draw": draw, "steps": steps}
+            self.cache[key] = frameworks.epochs(self.name, self.make, cache=self.cache, **options)
         result: Epochs | None = self.cache[key]
         return result
 

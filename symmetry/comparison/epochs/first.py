@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
+from symmetry.comparison.epochs.pooled import POOLED, Pooled
 from symmetry.comparison.epochs.segments import Numbers, Segment, position
 from symmetry.comparison.outcome import First
 from symmetry.observe.place import NOWHERE, Place
@@ -17,6 +18,7 @@ from symmetry.training.events import (
     Clipped,
     Epochs,
     Event,
+    Measured,
     Restored,
     Scheduled,
     Switched,
@@ -71,15 +73,22 @@ def first_number(
     what = {
         "forward": f"the output of {theirs.name}",
         "loss": f"the loss, {theirs.name},",
+        POOLED: f"the loss of the evaluation, {theirs.name},",
         "update": f"the parameters after the update by {theirs.name}",
     }[theirs.phase]
     text = (
         f"{what} is {_told(numbers[1], numbers[0])}, the reference's {_told(*numbers)} "
         f"(deviation by response {ratios[key]:.2g}, limit {limit:g})"
     )
-    ends = runs[0].events.index(mine), runs[1].events.index(theirs)
+    places = [run.events.index(_seen(e)) for run, e in zip(runs, (mine, theirs), strict=True)]
     step = theirs.update + (theirs.phase != "update")
-    return _first(runs, ends, (mine, theirs), theirs.phase, text, step)
+    phase = "loss" if theirs.phase == POOLED else theirs.phase
+    return _first(runs, (places[0], places[1]), (mine, theirs), phase, text, step)
+
+
+def _seen(measured: Measured) -> Measured:
+    """Return the event itself, or the last one of those that were pooled."""
+    return measured.last if isinstance(measured, Pooled) else measured
 
 
 def _told(number: float, other: float) -> str:

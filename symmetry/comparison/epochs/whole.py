@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import replace
 from functools import partial
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from symmetry.base.errors import SymmetryError
 from symmetry.comparison.epochs.first import first_event, first_number, first_start
+from symmetry.comparison.epochs.pooled import Kinds, in_pieces, pooled
 from symmetry.comparison.epochs.segments import (
     Key,
     Numbers,
@@ -46,9 +48,20 @@ class WholeSide:
     def __init__(self, training: Training, seed: int, tell: Callable[[], None]) -> None:
         self.name = training.name
         self._training, self._seed, self._tell = training, seed, tell
+        self._plain: dict[int | None, list[Segment]] = {}
+        self._pool({})
+
+    def _pool(self, kinds: Kinds) -> None:
+        self._kinds = kinds
         self._runs: dict[int | None, list[Segment]] = {}
         self._response: list[Numbers] = []
         self._draws = 0
+
+    def pooling(self, kinds: Kinds) -> WholeSide:
+        """Return the same side, and no run again, with some losses of evaluations summed."""
+        found = copy(self)
+        found._pool(kinds)
+        return found
 
     def epochs(self, draw: int | None = None) -> Epochs:
         """Run it, from parameters moved by about one ulp if there is a ``draw``.
@@ -61,18 +74,17 @@ class WholeSide:
             If it raises before its first update.
         """
         self._tell()
-        found = self._training.epochs(self._seed, draw)
+        found = self._training.events(self._seed, draw)
         if found is None:
-            raise SymmetryError(
-                f"{self.name} has no epochs to compare: --whole is for scripts, and for functions "
-                'that return {"evaluate": evaluate}'
-            )
+            raise SymmetryError(f"{self.name} has no epochs to compare: --whole is for PyTorch")
         return found
 
     def run(self, draw: int | None = None) -> list[Segment]:
         """Return the segments of a run."""
+        if draw not in self._plain:
+            self._plain[draw] = segments(self.epochs(draw))
         if draw not in self._runs:
-            self._runs[draw] = segments(self.epochs(draw))
+            self._runs[draw] = pooled(self._plain[draw], self._kinds)
         return self._runs[draw]
 
     def repeats(self, fitting: int) -> bool:
@@ -117,12 +129,16 @@ def compare_whole(reference: WholeSide, other: WholeSide) -> Whole:
         return Whole(same=None, note=f"{name} does not run with short epochs: {run.refused}")
     a, b = reference.run(), other.run()
     fitting = common(a, b)
+    pool = in_pieces(a, b, fitting)
+    reference, other = reference.pooling(pool.mine), other.pooling(pool.theirs)
+    a, b = reference.run(), other.run()
     ratios = _ratios(reference, other, fitting)
     over = next((n for n, each in enumerate(ratios) if _largest([each]) > LIMIT), None)
     if over is not None:
         first = first_number((mine, theirs), (a[over], b[over]), ratios[over], LIMIT)
         return replace(_looked_at(mine, a, ratios[:over]), same=False, first=first)
-    found = replace(_looked_at(mine, a, ratios), left_out=_left_out(a, b, fitting))
+    left_out = _left_out(a, b, fitting)
+    found = replace(_looked_at(mine, a, ratios), left_out=left_out, pooled=pool.words)
     if fitting == len(a) == len(b) or _out_of_time(mine, theirs, fitting, min(len(a), len(b))):
         return found
     if not (reference.repeats(fitting) and other.repeats(fitting)):

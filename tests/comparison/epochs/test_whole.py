@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+import torch
+from torch import nn
 
-from symmetry.base.errors import SymmetryError
 from symmetry.comparison.epochs.whole import LIMIT, WholeSide, compare_whole
 from symmetry.targets.script import script
 from symmetry.training.target import FunctionTraining
@@ -135,11 +136,95 @@ def test_a_script_with_new_data_in_each_run_cannot_be_judged(compared):
     assert "one ulp in the parameters leads to other batches" in found.note
 
 
-def test_a_function_has_no_epochs():
+@pytest.mark.parametrize(
+    ("new", "words"),
+    [
+        (
+            (
+                "print(sum(nn.functional.mse_loss(model(x), model(x) + 1, reduction='sum') / 24 "
+                "for x, y in test_loader))"
+            ),
+            "b.py:24 computes mse_loss (sum) 2 times in an evaluation, at first 24, a.py:24 ",
+        ),
+        (
+            (
+                "z = torch.cat([model(x) for x, y in test_loader]); "
+                "print(nn.functional.mse_loss(z, z + 1))"
+            ),
+            "b.py:24 computes mse_loss (mean) 1 time in an evaluation, at first 1, ",
+        ),
+    ],
+)
+def test_an_evaluation_in_other_pieces_is_the_same_loss(compared, new, words):
+    found = compared(LINES[-1].strip(), new)
+    assert found.same, found
+    assert words in found.pooled
+
+
+@pytest.mark.parametrize(
+    ("new", "text"),
+    [
+        ("mse_loss(model(x), model(x) + 2, reduction='sum')", "mse_loss over all entries, is 192"),
+        ("l1_loss(model(x), model(x) + 3)", "l1_loss over all entries, is 144"),
+        ("mse_loss(model(x)[1:], model(x)[1:] + 1, reduction='sum')", "entries, is 42, "),
+    ],
+)
+def test_an_evaluation_of_another_loss_differs(compared, new, text):
+    found = compared("mse_loss(model(x), model(x) + 1)", new)
+    assert found.same is False
+    assert (found.first.phase, found.first.line) == ("loss", line_of("mse_loss"))
+    assert text in found.first.text
+    assert "the reference's 48" in found.first.text
+
+
+def test_a_loss_that_only_one_evaluates_is_left_out(compared):
+    found = compared(
+        "model(x) + 1).item()",
+        "model(x) + 1).item() + 0 * nn.functional.l1_loss(x, x)",
+    )
+    assert found.same
+    assert "l1_loss (mean) at b.py:24" in found.left_out
+
+
+def function_side(rate: float = 0.1, steps: int = 99, decays: int = 99) -> WholeSide:
     def training():
-        model, step, _ = functions.made(functions.sound)()
+        model = nn.Linear(4, 3)
+        optimizer = torch.optim.SGD(model.parameters(), rate)
+        scheduler = torch.optim.lr_scheduler.StepLR(optimizer, decays)
+        batches = [(torch.randn(8, 4), torch.randint(3, (8,))) for _ in range(steps)]
+
+        def step(i):
+            x, y = batches[i]
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(x), y).backward()
+            optimizer.step()
+            scheduler.step()
+
         return model, step
 
-    side = WholeSide(FunctionTraining("f", training), 0, lambda: None)
-    with pytest.raises(SymmetryError, match="f has no epochs to compare"):
-        side.epochs()
+    return WholeSide(FunctionTraining("f", training), 0, lambda: None)
+
+
+def test_functions_without_evaluate_are_compared_over_more_steps():
+    found = compare_whole(function_side(), function_side())
+    assert (found.same, found.updates, found.ended) == (True, 12, "after 12 steps")
+    later = compare_whole(function_side(), function_side(decays=6))
+    assert later.same is False
+    assert "the learning rate of update 7 is 0.01, not 0.1" in later.first.text
+
+
+def test_functions_end_where_their_batches_end():
+    found = compare_whole(function_side(steps=5), function_side(steps=5))
+    assert (found.same, found.updates) == (True, 5)
+    assert "step 6 raised an error" in found.ended
+    shorter = compare_whole(function_side(steps=5), function_side(steps=4))
+    assert shorter.same is False
+    assert "has ended (step 5 raised an error" in shorter.first.text
+
+
+def test_functions_with_evaluate_are_compared_with_it():
+    def side(evaluation):
+        return WholeSide(FunctionTraining("f", functions.made(evaluation)), 0, lambda: None)
+
+    found = compare_whole(side(functions.sound), side(functions.sound))
+    assert (found.same, found.updates, found.evaluated) == (True, 12, 12)

@@ -21,6 +21,7 @@ from typing import Any
 
 from symmetry.base import generators
 from symmetry.base.calls import calling
+from symmetry.base.errors import TrainingError
 from symmetry.base.raised import silenced
 from symmetry.observe.place import NOWHERE, Place
 from symmetry.torch.begin import begin
@@ -37,11 +38,16 @@ _SECONDS = 30.0  # CPU seconds; events that come later are left out
 
 
 def run_function(
-    name: str, make: Callable[[], Any], seed: int = 0, draw: int | None = None
+    name: str,
+    make: Callable[[], Any],
+    seed: int = 0,
+    draw: int | None = None,
+    steps: int | None = None,
 ) -> Epochs | None:
     """Take some steps with ``evaluate`` between them; None if the training has no ``evaluate``.
 
-    With a ``draw`` they begin from parameters close by.
+    With a ``draw`` they begin from parameters close by. If a number of ``steps`` is given, these
+    are taken, also without ``evaluate``, and end where one raises after the first.
 
     Raises
     ------
@@ -49,6 +55,8 @@ def run_function(
         If it raises.
     """
     with silenced():
+        if steps is not None:
+            return _steps(name, make, seed, draw, steps)
         states = _without(name, make, seed)
         if states is None:
             return None
@@ -66,6 +74,26 @@ def run_function(
         return replace(
             watchers.record(name, f"after {_STEPS} steps"), disturbed=disturbed, is_function=True
         )
+
+
+def _steps(name: str, make: Callable[[], Any], seed: int, draw: int | None, steps: int) -> Epochs:
+    """Return the record of these steps; it ends before the first step that raises."""
+    log = Log(lambda: None, _SECONDS)
+    watchers = Watchers(log, None, seed, draw)
+    ended = f"after {steps} steps"
+    with watchers.watching():
+        run = begin(name, make, seed=seed)
+        for number in range(steps):
+            try:
+                run.step()
+            except TrainingError as error:  # its batches may be a list
+                if not number:
+                    raise
+                ended = f"step {number + 1} raised an error: {error}"
+                break
+            if run.objects.evaluate is not None:
+                _evaluate(run, log)
+    return replace(watchers.record(name, log.ended or ended), is_function=True)
 
 
 def _without(name: str, make: Callable[[], Any], seed: int) -> list[State] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -44,25 +44,43 @@ class Measuring:
             self._inside = True  # one loss may call another
             try:
                 found = loss(*args, **kwargs)
+                total = _total(loss, found, args, kwargs)
             finally:
                 self._inside = False
             reduction = kwargs.get("reduction", "mean")
-            self.see("loss", f"{loss.__name__} ({reduction})", found)
+            self.see("loss", f"{loss.__name__} ({reduction})", found, total)
             return found
 
         return seen
 
-    def see(self, phase: str, name: str, value: Any) -> None:
-        """Measure the tensors of a value."""
+    def see(self, phase: str, name: str, value: Any, total: float | None = None) -> None:
+        """Measure the tensors of a value; ``total`` is the sum of a loss over its entries."""
         numbers = [n for t in tensors_of(value)[:_MOST] if _is_real(t) for n in _measured([t])]
         if numbers:
-            self._log.add(Measured, phase=phase, name=name, values=tuple(numbers))
+            values = tuple(numbers)
+            self._log.add(Measured, phase=phase, name=name, values=values, total=total)
 
     def see_parameters(self, optimizer: Any) -> None:
         """Measure the parameters of an optimiser that has stepped."""
         held = [p for p in held_by(optimizer) if _is_real(p)]
         name = type(optimizer).__name__
         self._log.add(Measured, phase="update", name=name, values=_measured(held))
+
+
+def _total(
+    loss: Callable[..., Any], found: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> float | None:
+    """Return the sum of a loss over its entries; None if it can be differentiated or reduced only.
+
+    Two scripts may evaluate the same loss in pieces of other sizes, or reduce it in another way.
+    """
+    if not isinstance(found, Tensor) or found.requires_grad or not _is_real(found):
+        return None
+    try:
+        entries = loss(*args, **{**kwargs, "reduction": "none"})
+    except (TypeError, ValueError, RuntimeError):  # its reduction is given by place, say
+        return None
+    return float(entries.sum(dtype=torch.float64)) if _is_real(entries) else None
 
 
 def _is_real(tensor: Tensor) -> bool:
