@@ -202,16 +202,21 @@ class Gradients:
         return seen_zero
 
     def _seen_clip(self, clip: Callable[..., Any]) -> Callable[..., Any]:
-        def seen_clip(parameters: Any, limit: Any, *args: Any, **kwargs: Any) -> Any:
+        signature = inspect.signature(clip)  # any argument may be given by its name
+
+        def seen_clip(*args: Any, **kwargs: Any) -> Any:
             if self._quiet or self._log.ended:
-                return clip(parameters, limit, *args, **kwargs)
+                return clip(*args, **kwargs)
+            call = signature.bind(*args, **kwargs)
+            parameters, limit = [*call.arguments.values()][:2]
             used_up = inspect.isgenerator(parameters) and parameters.gi_frame is None
             given = [parameters] if isinstance(parameters, Tensor) else [*parameters]
+            call.arguments["parameters"] = given
             number, at = self._clips, asked_at()
             self._clips += 1
             self._quiet = True
             try:
-                return clip(given, limit, *args, **kwargs)
+                return clip(*call.args, **call.kwargs)
             finally:
                 self._quiet = False
                 with_gradient = [p for p in given if _grad.__get__(p) is not None]

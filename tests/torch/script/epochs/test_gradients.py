@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from symmetry.training.events import Backward, Cleared, Updated
+from symmetry.training.events import Backward, Cleared, Clipped, Updated
 from tests.torch.script.epochs.helpers import run
 
 LOSS = "nn.functional.cross_entropy(model(x), y)"
@@ -39,6 +39,21 @@ def test_what_is_cleared_before_the_update_is_lost(folder, clear):
 def test_what_something_reads_is_not_lost(folder, reading):
     text = LOOP.format(f"{LOSS}.backward()\n    {reading}")
     assert lost(run(folder, f"train()\n{text}")) == []
+
+
+@pytest.mark.parametrize(
+    ("clip", "limit"),
+    [
+        ("clip_grad_norm_(model.parameters(), max_norm=0.5)", 0.5),
+        ("clip_grad_norm_(max_norm=0.5, parameters=model.parameters(), norm_type=1.0)", 0.5),
+        ("clip_grad_value_(model.parameters(), clip_value=0.1, foreach=False)", 0.1),
+    ],
+)
+def test_a_clip_may_name_its_arguments(folder, clip, limit):
+    text = LOOP.format(f"{LOSS}.backward()\n    nn.utils.{clip}\n    optimizer.step()")
+    clips = run(folder, text).of(Clipped)
+    assert [(event.limit, event.gradients) for event in clips] == [(limit, 6)] * len(clips)
+    assert clips
 
 
 def test_an_attack_on_the_inputs_is_seen_to_reach_them(folder):
