@@ -3,8 +3,10 @@
 import gc
 import io
 import os
+import shlex
 import sys
 import traceback
+from collections.abc import Sequence
 from contextlib import suppress
 
 import click
@@ -84,7 +86,8 @@ def execute(arguments: list[str], command: click.Command = group, name: str = "s
         return FAILED
     except click.UsageError as error:
         place = error.ctx.command_path if error.ctx else name
-        return _fail(f"error: {error.format_message()} (see {place} --help)")
+        hint = _of_a_script(name, arguments, error)
+        return _fail(f"error: {error.format_message()}{hint} (see {place} --help)")
     except click.ClickException as error:
         return _fail(f"error: {error.format_message()}")
     except SymmetryError as error:
@@ -93,6 +96,18 @@ def execute(arguments: list[str], command: click.Command = group, name: str = "s
         return _fail(f"error: there is not enough memory{f': {error}' if str(error) else ''}")
     except OSError as error:
         return _fail(f"error: {error.filename or 'output'}: {error.strerror or error}")
+
+
+def _of_a_script(name: str, words: Sequence[str], error: click.UsageError) -> str:
+    """Return how to give a script an option that is not one of ours, if a script is named."""
+    if not isinstance(error, click.NoSuchOption):
+        return ""
+    at = next((n for n, w in enumerate(words) if w.partition("=")[0] == error.option_name), 0)
+    script = next((word for word in words[:at] if word.endswith(".py")), None)
+    if script is None:
+        return ""
+    line = f"{name} {shlex.join(words[:at])} -- {shlex.join(words[at:])}"
+    return f" If it is an option of {script}, it follows --: {line}"
 
 
 def _fail(message: str, status: int = FAILED) -> int:
