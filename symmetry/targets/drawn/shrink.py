@@ -75,10 +75,12 @@ def contrast(
 ) -> tuple[str, str] | None:
     """Return an argument at its failing value and at another one that passes, if one does.
 
-    The others that are tried are larger ones, and those of ``known`` arguments that run.
+    The others that are tried are larger ones, those of ``known`` arguments that run, and the next
+    smaller one.
     """
     for name, value in arguments.items():
-        for other in (*space.larger(name, value), known.get(name, value)):
+        smaller = space.smaller(name, value)[-1:]
+        for other in (*space.larger(name, value), known.get(name, value), *smaller):
             if other != value and budget.left and passes({**arguments, name: other}):
                 return f"{name}={text(value)}", f"{name}={text(other)}"
     return None

@@ -16,7 +16,8 @@ def test_the_smallest_size_at_which_they_differ_is_named():
     (other,) = compared.others
     assert not compared
     assert other.arguments == "size=3 rate=1.0"
-    assert other.notes[0].startswith("smallest arguments: size=3")
+    note = "differs at size=3, not at size=2; smallest arguments: size=3 rate=1.0"
+    assert other.notes[0] == note
 
 
 def test_the_same_at_all_sizes():

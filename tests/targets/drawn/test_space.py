@@ -63,3 +63,8 @@ def test_a_larger_size_that_passes_is_named():
     pair = contrast(SPACE, {"hidden": 5, "batch": 1}, lambda a: a["batch"] > 1, Budget(), {})
     assert pair == ("batch=1", "batch=2")
     assert contrast(SPACE, {"hidden": 5, "batch": 1}, lambda _: False, Budget(), {}) is None
+
+
+def test_the_next_smaller_size_is_named_if_all_larger_ones_fail():
+    pair = contrast(SPACE, {"hidden": 5, "batch": 1}, lambda a: a["hidden"] < 5, Budget(), {})
+    assert pair == ("hidden=5", "hidden=4")
