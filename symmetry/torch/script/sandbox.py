@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import builtins
 import importlib.util
+import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import ModuleType
@@ -67,7 +68,7 @@ class Sandbox:
         homes = [str(home) for home in source.homes]
         self._process_state = ProcessState(
             [str(self._file), *source.arguments],
-            [self._mirror.of(homes[0]), *(p for p in sys.path if p not in ("", *homes))],
+            [self._mirror.of(homes[0]), *self._import_path(homes)],
             folder=self._mirror.of(source.folder),
             temporary=self._mirror.temporary,
             main=self.main,
@@ -75,6 +76,20 @@ class Sandbox:
             homes=homes,
         )
         self.coroutine, self._closed = Coroutine(self._run), False
+
+    def _import_path(self, homes: Sequence[str]) -> Iterator[str]:
+        """Yield the import path behind the script's folder.
+
+        Python puts the working directory there for symmetry, not for the script, unless the user's
+        PYTHONPATH names it.
+        """
+        given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+        named = {os.path.abspath(path) for path in given if path}
+        for path in sys.path:
+            if path not in ("", *homes):
+                yield path
+            elif path in named:
+                yield self._mirror.of(path)
 
     @property
     def printed(self) -> list[str]:

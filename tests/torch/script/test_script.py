@@ -43,6 +43,22 @@ def test_nothing_changes_in_its_folder_nor_in_the_process(folder):
     assert sorted(path.name for path in folder.iterdir()) == ["network.py", "train.py"]
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_a_script_imports_from_the_working_directory_if_pythonpath_names_it(
+    folder, monkeypatch, named
+):
+    (folder / "scripts").mkdir()
+    (folder / "train.py").rename(folder / "scripts" / "train.py")
+    monkeypatch.setattr(sys, "path", [str(folder), *sys.path])  # for symmetry
+    monkeypatch.setenv("PYTHONPATH", "." if named else "")
+    training = script("scripts/train.py")
+    if named:
+        training.begin().step()
+    else:
+        with pytest.raises(TrainingError, match="No module named 'network'"):
+            training.begin()
+
+
 def test_a_small_file_is_a_copy_whatever_writes_into_it(folder):
     (folder / "data.bin").write_bytes(b"theirs")
     training = written(folder, scripts.WRITES_IN_C)
