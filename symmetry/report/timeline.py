@@ -11,6 +11,7 @@ from symmetry.training.events import (
     Backward,
     Batch,
     Called,
+    Cleared,
     Clipped,
     Epochs,
     Event,
@@ -59,6 +60,11 @@ def lines(epochs: Epochs) -> Iterator[str]:
         yield from ("", heading)
         yield from _aligned(rows)
     yield from ("", "timeline")
+    yield from timeline(epochs)
+
+
+def timeline(epochs: Epochs) -> Iterator[str]:
+    """Yield the events in order, each with its line."""
     yield from _indented(fold(steps(epochs)), 1)
 
 
@@ -216,6 +222,13 @@ def _(event: Backward, epochs: Epochs) -> str:
     del epochs
     made = event.operation.partition("Backward")[0]
     return f"backward of {made}" if made else "gradients by autograd.grad"
+
+
+@_text.register
+def _(event: Cleared, epochs: Epochs) -> str:
+    del epochs
+    unread = f": {count(len(event.lost), 'backward')} that no update has read" if event.lost else ""
+    return f"gradients are cleared{unread}"
 
 
 @_text.register

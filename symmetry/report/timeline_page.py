@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from jinja2 import Environment, PackageLoader
 
-from symmetry.report.timeline import lines, tables
+from symmetry.report.timeline import tables, timeline
 from symmetry.training.events import (
     Backward,
     Batch,
     Called,
+    Cleared,
     Clipped,
     Epochs,
     Event,
@@ -20,6 +21,7 @@ from symmetry.training.events import (
     Switched,
     Updated,
 )
+from symmetry.units.words import count
 
 _WIDTH, _LEFT, _LANE, _MOST = 1100, 230, 24, 900  # pixels; and events that are drawn
 _COLOURS = {
@@ -47,13 +49,15 @@ def to_page(epochs: Epochs) -> str:
     rates = _rates(epochs)
     return environment.get_template("timeline.html.jinja").render(
         epochs=epochs,
+        script=epochs.name.partition(" ")[0],
+        updates=count(len(epochs.of(Updated)), "update"),
         lanes=lanes,
         marks=marks,
         rates=rates,
         top=max((rate for *_, rate in rates), default=0.0),
         left_out=max(len(epochs.events) - _MOST, 0),
         tables=[*tables(epochs)],
-        text="\n".join(lines(epochs)),
+        text="\n".join(timeline(epochs)),
         width=_WIDTH,
         left=_LEFT,
         lane=_LANE,
@@ -97,6 +101,8 @@ def _lane_of(event: Event, epochs: Epochs) -> tuple[str, str, str] | None:
         return "updates", _COLOURS["update"], f"update {event.update}, rate {rates}"
     if isinstance(event, Backward):
         return "backwards", other, event.operation
+    if isinstance(event, Cleared):
+        return "gradients cleared", other, f"{count(len(event.lost), 'unread backward')}"
     if isinstance(event, Clipped):
         return "clips", other, f"to {event.limit:g}"
     if isinstance(event, Scheduled):

@@ -53,6 +53,7 @@ def test_the_timeline_has_what_a_script_does_in_order_with_its_lines(watched):
     expected = (
         r"train\.py:12 +Sequential\.train\(\)",
         r"train\.py:13 +batch of loader 0 \(8 x 4, 8\)",
+        r"train\.py:14 +gradients are cleared\n",
         r"train\.py:15 +Sequential\(8 x 4\) in training mode, with gradients",
         r"train\.py:16 +update by SGD, rate 0\.1 to 0\.01\n",
         r"train\.py:17 +StepLR",
@@ -77,6 +78,8 @@ def test_the_page_draws_each_event_in_a_colour_of_its_key(watched):
     ]
     assert "learning rate (top: 0.1)" in page
     assert "batches of loader 1" in page
+    assert "gradients cleared" in page
+    assert page.count("<h2>timeline</h2>") == page.count("evaluates") == 1  # each table once
 
 
 def test_the_page_says_which_events_its_picture_leaves_out(tmp_path, monkeypatch):
