@@ -351,6 +351,8 @@ class Epochs:
         In words, the loaders whose epochs were cut, and those that were not, with the reason.
     refused
         What the script raised when its epochs were shortened; then this is a run as it is written.
+    error
+        What it raised at last.
     start
         The name and a digest of each parameter when the first model was called.
     is_limited
@@ -374,6 +376,7 @@ class Epochs:
     shortened: tuple[str, ...] = ()
     unshortened: tuple[str, ...] = ()
     refused: str = ""
+    error: str = ""
     start: tuple[tuple[str, str], ...] = ()
     is_limited: bool = False
     is_function: bool = False

@@ -11,6 +11,7 @@ from symmetry.law.note import Note
 from symmetry.observe.place import Place
 from symmetry.training.events import Epochs, Updated
 from symmetry.training.start import TrainingStart
+from symmetry.units.words import count
 
 _NO_LOOP = 'only a script, or a function that returns {"evaluate": evaluate}, has a loop'
 _NO_SCRIPT = "only a script has a loop that can be run"
@@ -75,9 +76,12 @@ def measured(law: Law, of_functions: bool = False) -> Callable[[TrainingStart], 
         epochs = start.target.epochs(start.seed)
         if epochs is None:
             return Measurement(counted=False, note=_NO_LOOP, applies=False)
-        if not epochs.of(Updated):
+        if not (updates := epochs.of(Updated)):
             return Measurement(counted=False, note=_NO_UPDATES, applies=False)
-        return as_measurement(law(epochs))
+        judgement = law(epochs)
+        if epochs.error and judgement.applies:
+            judgement.why = f"after {count(len(updates), 'update')} it fails: {epochs.error}"
+        return as_measurement(judgement)
 
     return measure
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from symmetry.invariants.loop.judgement import Judgement, as_measurement
-from tests.invariants.loop.made import at
+from types import SimpleNamespace
+
+import pytest
+
+from symmetry.invariants.loop.judgement import Judgement, as_measurement, measured
+from symmetry.training.events import Updated
+from tests.invariants.loop.made import at, epochs, event
 
 
 def test_the_first_mistake_is_the_violation_and_names_the_lines_of_others():
@@ -36,3 +41,21 @@ def test_notes_stay_once_beside_a_sound_loop():
     measured = as_measurement(judgement)
     assert measured.counted
     assert [(n.name, n.line) for n in measured.notes] == [("loop/frozen", 2)]
+
+
+@pytest.mark.parametrize("is_wrong", [True, False])
+def test_a_run_that_fails_proves_no_law_but_mistakes_before_that_stand(is_wrong):
+    def law(_):
+        judgement = Judgement()
+        if is_wrong:
+            judgement.accuse("it is wrong.", at(3))
+        return judgement
+
+    run = epochs(event(Updated), event(Updated), error="train.py raised KeyError: 'x'")
+    target = SimpleNamespace(sequential=True, epochs=lambda seed: run)
+    found = measured(law)(SimpleNamespace(target=target, seed=0))
+    assert (found.violation is not None, found.counted) == (is_wrong, is_wrong)
+    if not is_wrong:
+        assert found.note == (
+            "cannot judge: after 2 updates it fails: train.py raised KeyError: 'x'"
+        )

@@ -230,7 +230,7 @@ class Gradients:
                     Clipped,
                     at,
                     number=number,
-                    limit=float(limit) if not isinstance(limit, Tensor) else math.inf,
+                    limit=float(limit) if isinstance(limit, int | float) else math.inf,
                     gradients=len(with_gradient),
                     is_empty=not given,
                     is_exhausted=used_up,

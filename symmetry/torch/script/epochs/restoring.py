@@ -71,14 +71,14 @@ class Restoring:
         return seen_state
 
     def _seen_load(self, load: Callable[..., Any]) -> Callable[..., Any]:
-        def seen_load(module: nn.Module, state: Any, *args: Any, **kwargs: Any) -> Any:
+        def seen_load(module: nn.Module, state_dict: Any, *args: Any, **kwargs: Any) -> Any:
             at, own = asked_at(), {name: _where(t) for name, t in _state_of(module)}
-            tensors = {n: t for n, t in _items(state) if isinstance(t, Tensor) and t.numel()}
+            tensors = {n: t for n, t in _items(state_dict) if isinstance(t, Tensor) and t.numel()}
             shared = [n for n, t in tensors.items() if n in own and _where(t) == own[n]]
             taken = self._when(tensors.values())
             self._quiet = True
             try:
-                return load(module, state, *args, **kwargs)
+                return load(module, state_dict, *args, **kwargs)
             finally:
                 self._quiet = False
                 model = self._models.of(module)
@@ -98,10 +98,11 @@ class Restoring:
         return seen_load
 
     def _seen_copy(self, copy: Callable[..., Any]) -> Callable[..., Any]:
-        def seen_copy(into: Tensor, source: Any, *args: Any, **kwargs: Any) -> Any:
+        def seen_copy(into: Tensor, *args: Any, **kwargs: Any) -> Any:
+            source = next(iter((*args, *kwargs.values())), None)
             if not self._quiet and isinstance(source, Tensor) and self._is_trained(into):
                 self._note_copy(_where(source) == _where(into))
-            return copy(into, source, *args, **kwargs)
+            return copy(into, *args, **kwargs)
 
         return seen_copy
 
@@ -134,10 +135,10 @@ class Restoring:
         self._log.add(Restored, at, model=None, **facts)
 
     def _seen_save(self, save: Callable[..., Any]) -> Callable[..., Any]:
-        def seen_save(saved: Any, *args: Any, **kwargs: Any) -> Any:
+        def seen_save(obj: Any, *args: Any, **kwargs: Any) -> Any:
             at = asked_at()
-            written = save(saved, *args, **kwargs)
-            self._log.add(Saved, at, **self._facts_of(saved))
+            written = save(obj, *args, **kwargs)
+            self._log.add(Saved, at, **self._facts_of(obj))
             return written
 
         return seen_save

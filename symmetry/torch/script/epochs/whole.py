@@ -115,8 +115,10 @@ class _WholeRun:
                 with calling("epochs", self._name):
                     self._resume()
             with generators.kept(generators.shared()):
-                ended = self._log.ended if self.error is None else f"an error: {self.error}"
-                return self._watchers.record(self._name, ended)
+                if self.error is None:
+                    return self._watchers.record(self._name, self._log.ended)
+                found = self._watchers.record(self._name, f"an error: {self.error}")
+                return replace(found, error=str(self.error))
         finally:
             self._sandbox.close(throwing=lambda: None, free=lambda: None)
             gc.collect()

@@ -24,6 +24,21 @@ def test_a_state_that_is_loaded_is_the_models_own_or_a_copy(folder, take, own):
         assert (event.updates, event.loads, event.takes) == (2, 0, 1)
 
 
+def test_loads_and_saves_are_seen_however_they_are_called(folder):
+    text = (
+        "train()\n"
+        "model.load_state_dict(state_dict=model.state_dict(), strict=True)\n"
+        "torch.save(obj=model.state_dict(), f='x.pt')\n"
+        "with torch.no_grad():\n"
+        "    model[0].weight.copy_(other=torch.zeros(8, 4))\n"
+        "train()\n"
+    )
+    epochs = run(folder, text)
+    assert not epochs.error
+    assert [event.tensors for event in epochs.of(Restored)] == [9, 1]
+    assert [event.model for event in epochs.of(Saved)] == [True]
+
+
 def test_copies_by_hand_are_one_event_for_each_line(folder):
     text = (
         "kept = [p.detach() for p in model.parameters()]\n"
