@@ -19,6 +19,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
 
+import rich
 import torch
 
 from symmetry.base.processes import FOLDER
@@ -94,6 +95,7 @@ class ProcessState:
             ((_shared, _set_shared), {}),
             # Setting it twice is an error.
             (_attribute(multiprocessing.context._default_context, "_actual_context"), None),
+            (_attribute(rich, "_console"), None),  # it holds the bars of progress that go on
             (_attribute(atexit, "register"), _leaving_out_users(atexit.register)),
             *((_attribute(time, name), of) for name, of in self._clock.functions()),
             ((_handlers, _set_handlers), logs | {logging.root: []}),

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import rich
 import torch
 
 from symmetry.torch.script.process_state import ProcessState
@@ -138,3 +139,20 @@ def test_what_it_does_at_exit_is_left_out(process):
     assert callable(own)
     assert atexit._ncallbacks() == count + 1
     atexit.unregister(print)
+
+
+def test_a_bar_of_progress_does_not_end_with_that_of_another_script(process):
+    bar = rich.get_console()
+    process.exchange()
+    try:
+        own = rich.get_console()
+        assert own is not bar
+        rich.reconfigure(width=40)  # as trainers do, and it forgets the bars
+    finally:
+        process.exchange()
+    assert rich.get_console() is bar
+    process.exchange()
+    try:
+        assert rich.get_console() is own
+    finally:
+        process.exchange()
