@@ -14,6 +14,7 @@ from symmetry.base.calls import calling, running
 from symmetry.base.errors import TrainingError
 from symmetry.base.generators import RandomStates
 from symmetry.torch.modes.dtypes import widened
+from symmetry.torch.modes.filled_rows import seeing_filled_rows
 from symmetry.torch.modes.init_cache import InitCache
 from symmetry.torch.objects import Objects, make_objects
 from symmetry.torch.parts.platform import forget_compiled
@@ -57,7 +58,7 @@ def begin(
     with generators.kept(generators.shared()):
         generators.seed_all(seed)
         remembering = nullcontext() if cache is None else InitCache(cache)
-        with readable(f"{name}()"), calling(*kind), remembering:
+        with readable(f"{name}()"), calling(*kind), remembering, seeing_filled_rows():
             objects = make_objects(name, make)
         if any(map(is_lazy, objects.model.parameters())):
             _call_lazy(name, objects)

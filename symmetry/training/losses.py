@@ -177,14 +177,16 @@ class Padded:
         The tokens.
     padding
         Which of them are padding.
-    is_masked
-        Whether an attention mask says so; else it is the padding_idx of the embedding.
+    known_by
+        ``"mask"``: an attention mask hides it. ``"filled"``: the rows were filled up with it, by
+        pad_sequence, or in a batch that has a mask. ``"number"``: it is the padding_idx of the
+        embedding.
     """
 
     call: int
     array: Array
     padding: Array
-    is_masked: bool
+    known_by: str
 
 
 @dataclass

@@ -8,14 +8,14 @@ Example: rows are filled up with 0, which is padding_idx of the embedding, and s
 The loss then teaches to answer padding with 0. That is soon learned, so the loss looks better than
 it is, and it divides what the other tokens teach by the number of all places.
 
-A place is padding if the attention mask of the call hides it, or if it holds the padding_idx of an
-embedding at the end of a row; the first of these is left out, since it may end the text. Labels
+A place is padding if the attention mask of the call hides it, if pad_sequence or a tokenizer has
+filled the row up with it, or if it holds the padding_idx of an embedding at the end of a row; the
+first of these is left out, since it may end the text. Labels
 belong to these places if they are the tokens themselves, or the next ones; or else if in a run with
 other tokens at padding the outputs move that the loss compares with the labels there.
 
 Padding that is predicted may be a mark that the text ends. So it is a note and no violation if the
-tokens are the labels and a padding_idx alone says that they are padding, unless another token ends
-these texts.
+tokens are the labels and no mask hides the padding, unless another token ends these texts.
 """
 
 from __future__ import annotations
@@ -37,6 +37,11 @@ from symmetry.units.state import Array
 
 _CLASS_LOSSES = ("cross_entropy", "nll_loss")
 _IGNORED = -100
+_HOW = {
+    "mask": "the attention mask hides them",
+    "filled": "they fill the rows up to one length",
+    "number": "padding_idx",
+}
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,11 @@ class Suspect:
         return (self.places.T if self.transposed else self.places).ravel()
 
     @property
+    def is_masked(self) -> bool:
+        """Whether the model is given a mask that hides the padding."""
+        return self.padded.known_by == "mask"
+
+    @property
     def is_text(self) -> bool:
         """Whether the labels are the tokens at their places, or the next ones."""
         tokens, labels = self.padded.array, self.labels
@@ -105,7 +115,7 @@ def padding(start: TrainingStart) -> Measurement:
     except TrainingError as error:
         return cannot_judge(f"with other tokens, {error}")
     for suspect in found:
-        if suspect.padded.is_masked or suspect.ends or not suspect.is_text:
+        if suspect.is_masked or suspect.ends or not suspect.is_text:
             array = f"{suspect.loss.function}.target"
             return violated(_text(suspect), suspect.loss.place, array)
     notes = (note(_text(each), each.loss.place) for each in found)
@@ -161,13 +171,13 @@ def _counts(start: TrainingStart, suspect: Suspect) -> bool:
 
 def _text(suspect: Suspect) -> str:
     padding, label = suspect.padded.padding, suspect.labels[suspect.places][0]
-    how = "the attention mask hides them" if suspect.padded.is_masked else "padding_idx"
+    how = _HOW[suspect.padded.known_by]
     text = (
         f"{padding.sum()} of the {padding.size} tokens are padding ({how}), and the loss counts "
         f"the outputs there, with the label {label}: it teaches to predict padding, and that "
         f"counts as much as the texts. Give padding the label {_IGNORED}, or name its label as "
         "ignore_index"
     )
-    if suspect.is_text and not suspect.padded.is_masked:
+    if suspect.is_text and not suspect.is_masked:
         text += ". If it also ends the text, let only the first one count"
     return text

@@ -10,6 +10,7 @@ import numpy as np
 from torch import Tensor
 from torch.nn import functional
 
+from symmetry.torch.modes.filled_rows import padding_of
 from symmetry.torch.probes.losses import signature
 from symmetry.training.losses import Padded
 from symmetry.units.state import Array
@@ -62,14 +63,19 @@ class Embeddings:
 
 
 def padded(call: EmbeddingCall, masks: Iterable[Array]) -> Iterator[Padded]:
-    """Yield which tokens of a call are padding, if that is certain: by a mask, or their number."""
+    """Yield which tokens of a call are padding, if that is certain.
+
+    A mask says so, or what has filled the rows up, or their number.
+    """
     tokens = call.tokens.detach().cpu().numpy()
-    found = [(padding_by_mask(tokens, mask), True) for mask in masks]
+    found = [(padding_by_mask(tokens, mask), "mask") for mask in masks]
+    if (filled := padding_of(call.tokens)) is not None:
+        found.append((padding_by_mask(tokens, ~filled), "filled"))
     if call.padding is not None:
-        found.append((padding_by_number(tokens, call.padding), False))
-    for padding, is_masked in found:
+        found.append((padding_by_number(tokens, call.padding), "number"))
+    for padding, known_by in found:
         if padding is not None:
-            yield Padded(call.number, tokens, padding, is_masked)
+            yield Padded(call.number, tokens, padding, known_by)
             return
 
 

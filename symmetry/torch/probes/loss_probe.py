@@ -12,6 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils._pytree import tree_leaves, tree_map
 
 from symmetry.observe.place import Place
+from symmetry.torch.modes.filled_rows import seeing_filled_rows
 from symmetry.torch.probes.calls import Calls, ModuleCall
 from symmetry.torch.probes.embeddings import EmbeddingCall, Embeddings, padded
 from symmetry.torch.probes.losses import FunctionCall, Losses
@@ -66,6 +67,7 @@ class TorchLossProbe:
             found.sums.append((shape, place))
 
         with (
+            seeing_filled_rows(),
             Calls(self._model, before=see_call).hooked(),
             Watched(
                 Losses(see_loss),

@@ -14,6 +14,7 @@ from symmetry.base import generators
 from symmetry.base.user_code import is_user_code
 from symmetry.torch.micro_batches import MicroBatches
 from symmetry.torch.modes.draws import BY_OTHERS, same
+from symmetry.torch.modes.filled_rows import see_batch
 from symmetry.torch.modes.recorder import tensors_in
 from symmetry.torch.objects import generators_in
 from symmetry.torch.script.coroutine import Coroutine
@@ -91,6 +92,7 @@ class Samples:
             batch = collate(self._rearranged(samples))
             if any(not same(state, _state_of(generator)) for generator, state in before):
                 self.drawn[_COLLATED] = False
+            see_batch(batch)
             known = self.count if loader is self._loader else None
             whole = max(known or 0, len(samples))
             self.count = whole if _has_axis(batch, len(samples)) else None

@@ -24,6 +24,7 @@ from symmetry.base.calls import running
 from symmetry.base.errors import TrainingError
 from symmetry.torch.making import note, noting
 from symmetry.torch.modes.callers import user_place
+from symmetry.torch.modes.filled_rows import seeing_filled_rows
 from symmetry.torch.script.coroutine import ThreadState, leave_modes
 from symmetry.torch.script.samples import Samples
 
@@ -100,6 +101,7 @@ class StepBoundary:
 
         modules, optimizers = self.modules, self.optimizers
         with ExitStack() as stack:
+            stack.enter_context(seeing_filled_rows())
             for owner, name, value in (
                 (torch.autograd, "backward", seen_backward),
                 (Optimizer, "__init__", noting(Optimizer.__init__, lambda o: _add(o, optimizers))),

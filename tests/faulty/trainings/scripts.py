@@ -167,6 +167,11 @@ _enter(
     wrong="tags of padding count in the loss",
 )
 _enter(
+    "tags_of_filled_rows",
+    "loss/padding",
+    wrong="tags of padding count in the loss, and only pad_sequence knows that it is padding",
+)
+_enter(
     "padding_in_the_labels",
     "loss/padding",
     wrong="the labels of a language model are its tokens, those of padding as well",
