@@ -16,6 +16,9 @@ other tokens at padding the outputs move that the loss compares with the labels 
 
 Padding that is predicted may be a mark that the text ends. So it is a note and no violation if the
 tokens are the labels and no mask hides the padding, unless another token ends these texts.
+
+The note ``loss/ending`` says that the reverse has gone wrong: the token that ends each text is not
+counted either. Often it is the padding as well, and labels of this number are ignored.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from symmetry.base.errors import TrainingError
+from symmetry.invariants.losses.endings import unlearned_endings
 from symmetry.invariants.losses.outputs import moved, with_others
 from symmetry.invariants.losses.verdicts import cannot_judge, not_applicable, note, violated
 from symmetry.law.measurement import Measurement
@@ -118,7 +122,7 @@ def padding(start: TrainingStart) -> Measurement:
         if suspect.is_masked or suspect.ends or not suspect.is_text:
             array = f"{suspect.loss.function}.target"
             return violated(_text(suspect), suspect.loss.place, array)
-    notes = (note(_text(each), each.loss.place) for each in found)
+    notes = (*(note(_text(each), each.loss.place) for each in found), *unlearned_endings(observed))
     return Measurement(counted=bool(losses), notes=tuple(dict.fromkeys(notes)))
 
 

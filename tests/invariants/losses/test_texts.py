@@ -14,7 +14,7 @@ from symmetry.invariants.losses.scaling import scaling
 from tests.faulty.trainings import losses
 from tests.invariants.losses.judging import kind, measured
 from tests.sound.trainings import models
-from tests.sound.trainings.padding import speaking
+from tests.sound.trainings.padding import END, Reader, reading, speaking, texts
 
 
 def message(law, make):
@@ -67,6 +67,56 @@ def test_padding_that_may_end_a_text_is_noted():
     (note,) = found.notes
     assert note.text.startswith("6 of the 36 tokens are padding (padding_idx), and the loss")
     assert note.text.endswith("let only the first one count")
+
+
+def ending(ignored, *, pad: int = END, ends: bool = True, hides: bool = True):
+    """Return a language model; ``ignored(next tokens, which of them are texts)``."""
+
+    def make():
+        model = Reader(12, None)
+
+        def of(i):
+            ids, _, mask = texts(i, ends=ends, pad=pad)
+            scores = model(ids[:, :-1], mask[:, :-1] if hides else None)
+            labels = ids[:, 1:].masked_fill(ignored(ids[:, 1:], mask[:, 1:]), -100)
+            return functional.cross_entropy(scores.flatten(0, 1), labels.flatten())
+
+        return reading(model, of)
+
+    return make
+
+
+def by_number(number):
+    return lambda labels, _: labels == number
+
+
+@pytest.mark.parametrize(
+    ("pad", "cause"), [(END, "texts are filled up with it as well"), (0, "Let the last token")]
+)
+def test_an_ending_that_no_label_names_is_noted(pad, cause):
+    make = ending(lambda labels, mask: ~mask | (labels == END), pad=pad)
+    found = measured(padding, make)
+    assert kind(found) == "holds"
+    (note,) = found.notes
+    assert note.name == "loss/ending"
+    assert note.text.startswith("each text ends with the token 2, and no loss has it for a label")
+    assert cause in note.text
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        ending(lambda _, mask: ~mask),
+        ending(by_number(0), pad=0),
+        ending(lambda _, mask: ~mask, ends=False),
+        ending(by_number(END), hides=False),
+    ],
+    ids=["by the mask", "filled up with 0", "other endings", "no padding is known"],
+)
+def test_endings_that_are_learned_or_not_known_are_not_noted(make):
+    found = measured(padding, make)
+    assert found.violation is None
+    assert found.notes == ()
 
 
 def test_scaling_says_why_it_does_not_apply():
