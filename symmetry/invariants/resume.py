@@ -20,6 +20,7 @@ from symmetry.units.state import State, has_moved
 
 # How PyTorch says that a graph reaches over the place where parameters were loaded.
 _GRAPH = "modified by an inplace operation"
+_HANDED_ON = Violation("the next step begins with what a model has computed before", 0, "")
 
 
 def resume(start: TrainingStart) -> Measurement:
@@ -28,6 +29,8 @@ def resume(start: TrainingStart) -> Measurement:
     A sequential training first goes to the same place, from a start nearby: far enough for values
     that it computes on the way, and does not save, to be different. Its graph may reach over that
     place, as a generator's does over the update of its critic: one where loading works is enough.
+    No place is judged where a model's results are on their way into the next step, such as a hidden
+    state that is handed on, or samples that a generator has made.
     """
     run = start.begin(noise=True)
     saving = run.capability(Saving)
@@ -56,6 +59,10 @@ def resume(start: TrainingStart) -> Measurement:
     if not violated:
         note = f"at no point of {start.steps} steps has the optimiser used all gradients"
         return Measurement(counted=False, note=note)
+    violated = [each for each in violated if each[1] is not _HANDED_ON]
+    if not violated:
+        note = f"cannot judge: wherever it was saved, {_HANDED_ON.message}, as a hidden state"
+        return Measurement(counted=False, note=note)
     # What goes on shows more than what raises: that may be in the middle of an iteration.
     saved, violation = next((each for each in violated if each[1].array), violated[0])
     if not violation.array:
@@ -65,7 +72,7 @@ def resume(start: TrainingStart) -> Measurement:
             )
             return Measurement(counted=False, note=note)
         return Measurement.violated(violation)
-    carried = "what it carries on from step to step, such as a hidden state, is not saved"
+    carried = "what it carries on from step to step is not saved"
     if not start.target.sequential:
         carried = "of a shuffled loader: make the batch a function of i"
     unsaved = (
@@ -94,6 +101,8 @@ def _after_loading(
     try:
         for _ in range(saved.taken if sequential else 0):
             again.step()
+        if needed(again, Saving).hands_on(saved):
+            return _HANDED_ON
         needed(again, Saving).restore(saved, gradients=gradients)
         further = again.states(start.steps - saved.taken)
         return _difference(states[saved.taken - 1 :], again.state(), further, which, saved.taken)

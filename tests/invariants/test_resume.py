@@ -65,6 +65,64 @@ def test_a_script_that_can_be_loaded_nowhere_is_not_judged(tmp_path, monkeypatch
     assert verdict.message.startswith("cannot judge: it was saved in the middle of an iteration")
 
 
+@pytest.mark.parametrize("name", ["hidden state", "samples of a generator"])
+def test_a_result_on_its_way_into_the_next_step_is_no_state(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    target = written(tmp_path, _ON_ITS_WAY[name])
+    (verdict,) = check_target(target, only=["training/resume"]).verdicts
+    assert verdict.kind == "vacuous"
+    assert "the next step begins with what a model has computed before" in verdict.message
+
+
+def test_a_hidden_state_that_begins_anew_hides_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = _ON_ITS_WAY["hidden state"].replace("hidden.detach()", "None")
+    (verdict,) = check_target(written(tmp_path, text), only=["training/resume"]).verdicts
+    assert verdict.kind == "holds"
+
+
+_ON_ITS_WAY = {
+    "hidden state": """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.read, self.out = nn.GRU(3, 4, batch_first=True), nn.Linear(4, 3)
+    def forward(self, x, hidden):
+        found, hidden = self.read(x, hidden)
+        return self.out(found), hidden
+
+torch.manual_seed(0)
+text, net, hidden = torch.randn(2, 61, 3), Net(), None
+sgd = torch.optim.SGD(net.parameters(), 0.1)
+for i in range(0, 60, 6):
+    out, hidden = net(text[:, i : i + 6], hidden)
+    hidden = hidden.detach()
+    sgd.zero_grad()
+    (out - text[:, i + 1 : i + 7]).square().mean().backward()
+    sgd.step()
+""",
+    "samples of a generator": """
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+maker, critic = nn.Linear(2, 3), nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 1))
+of_maker, of_critic = (torch.optim.SGD(m.parameters(), 0.1) for m in (maker, critic))
+for _ in range(3):
+    for _ in range(5):
+        with torch.no_grad():
+            made = maker(torch.randn(4, 2))
+        of_critic.zero_grad()
+        (critic(torch.ones(4, 3)).square() + critic(made)).mean().backward()
+        of_critic.step()
+    of_maker.zero_grad()
+    (-critic(maker(torch.randn(4, 2)))).mean().backward()
+    of_maker.step()
+""",
+}
 _ONLY_WITHIN = """
 import torch
 from torch import nn

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ from symmetry.torch.modes.recorder import tensors_in
 from symmetry.torch.objects import generators_of
 from symmetry.torch.parts.arrays import Arrays
 from symmetry.torch.raising import readable
+from symmetry.torch.script.script import Step
 from symmetry.torch.state import write
 from symmetry.training.capabilities.saving import SavedRun, Saving
 from symmetry.training.run import Run
@@ -21,12 +23,14 @@ from symmetry.units.state import Array
 
 
 class _Content(NamedTuple):
-    """The state needed to continue a training in another process, and its gradients."""
+    """The state needed to continue a training in another process, its gradients, and its step."""
 
     dicts: Mapping[str, Any]
     random_states: Any
     generators: list[Any]
     gradients: dict[str, Array]
+    given: str  # a digest of what the next step begins with
+    evaluated: bool  # whether a model was called without gradients before that
 
 
 class TorchSaving(Saving):
@@ -40,8 +44,15 @@ class TorchSaving(Saving):
         objects = self._arrays.objects
         dicts = {name: _copy(x.state_dict()) for name, x in objects.stateful.items()}
         own = generators.states_of(generators_of(objects))
-        content = _Content(dicts, self._random_states.states, own, self._arrays.gradients())
+        content = _Content(
+            dicts, self._random_states.states, own, self._arrays.gradients(), *_begun(objects.step)
+        )
         return SavedRun(self._run.taken, content)
+
+    def hands_on(self, saved: SavedRun) -> bool:
+        """Return whether what models have computed is on its way into the next step of a script."""
+        given, _ = _begun(self._arrays.objects.step)
+        return bool(saved.content.evaluated or given != saved.content.given)
 
     def restore(self, saved: SavedRun, *, gradients: bool = False) -> None:
         """Continue where another run of the same training was saved."""
@@ -55,6 +66,18 @@ class TorchSaving(Saving):
             parameter = self._arrays.parameters[name]
             parameter.grad = torch.empty_like(parameter)
             write(parameter.grad, array)
+
+
+def _begun(step: Any) -> tuple[str, bool]:
+    """Return a digest of what the next step of a script begins with; see ``_Content``."""
+    if not isinstance(step, Step):
+        return "", False
+    digest = hashlib.sha256()
+    for tensor in tensors_in(step.given):
+        if tensor.layout is torch.strided and not tensor.is_meta:
+            plain = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous()
+            digest.update(plain.reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest(), step.evaluated
 
 
 def _copy(saved: Any) -> Any:

@@ -108,6 +108,16 @@ class Execution:
         return self._boundary.inside
 
     @property
+    def given(self) -> Any:
+        """The arguments of the call in which it is suspended."""
+        return self._boundary.given
+
+    @property
+    def evaluated(self) -> bool:
+        """Whether it has called a model without gradients since its last update."""
+        return self._boundary.evaluated
+
+    @property
     def by_hand(self) -> bool:
         """Whether it has ended, has called backward, and no optimiser has stepped."""
         boundary = self._boundary

@@ -163,6 +163,16 @@ class Step:
         """The samples of its batches."""
         return self._execution.samples
 
+    @property
+    def given(self) -> Any:
+        """The arguments of the call that the next step begins with."""
+        return self._execution.given
+
+    @property
+    def evaluated(self) -> bool:
+        """Whether the script has called a model without gradients since its last update."""
+        return self._execution.evaluated
+
     def close(self) -> None:
         """End the script where it is."""
         self._execution.close()

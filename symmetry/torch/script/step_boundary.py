@@ -52,6 +52,8 @@ class StepBoundary:
         self.lines: Counter[str] = Counter()  # of backwards before the first update
         self.transformed = False  # whether modules are called in a transform, such as vmap
         self._suspend, self._samples, self._by_hand = suspend, samples, by_hand
+        self.given: Any = None  # the arguments of the call in which the script is suspended
+        self.evaluated = False  # whether a model was called without gradients since the last update
         self._armed = True  # whether the next call of such a module ends a step
         self._evaluating = False  # whether a model is being called without gradients
 
@@ -126,6 +128,7 @@ class StepBoundary:
     def _seen_call(self) -> Callable[..., Any]:
         def seen_call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
             if not (torch.is_grad_enabled() or self._evaluating):
+                self.evaluated = self.evaluated or next(module.parameters(), None) is not None
                 with self._evaluated():
                     return _call(module, *args, **kwargs)
             if (
@@ -138,7 +141,9 @@ class StepBoundary:
                 elif self._begins(module):
                     self._armed = False
                     nn.Module.__call__ = _call  # torch.compile has to find the usual one
+                    self.given = args, kwargs
                     self._suspend()
+                    self.given = None
             return _call(module, *args, **kwargs)
 
         return seen_call
@@ -177,7 +182,7 @@ class StepBoundary:
 
     def _updated(self) -> None:
         self.updates += 1
-        self._armed = True
+        self._armed, self.evaluated = True, False
         nn.Module.__call__ = self._seen_call
 
 

@@ -28,6 +28,14 @@ class Saving(ABC):
     def save(self) -> SavedRun:
         """Return what a training saves: copies of all state dictionaries, and random states."""
 
+    def hands_on(self, saved: SavedRun) -> bool:  # noqa: ARG002
+        """Return whether what models have computed is on its way into the next step.
+
+        It is asked of a run that has come to the place where the other one was saved, from another
+        start, and loads it next: then a hidden state is not the same.
+        """
+        return False
+
     @abstractmethod
     def restore(self, saved: SavedRun, *, gradients: bool = False) -> None:
         """Continue where another run of the same training was saved; with its gradients on request.
