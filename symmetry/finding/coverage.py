@@ -166,9 +166,13 @@ class Coverage:
 
     @property
     def has_hidden_axes(self) -> bool:
-        """Whether an axis could have units: a linear model has inputs and outputs alone."""
-        named = {each.why for each in self.uncovered}
-        return bool(self.groups or self.dead or not named or named - _INTERFACE)
+        """Whether an axis could have units: a linear model has inputs and outputs alone.
+
+        Some of its inputs may always be zero, and get no gradient.
+        """
+        known = {(each.array, each.axis) for each in self.uncovered if each.why in _INTERFACE}
+        hidden = any((each.array, each.axis) not in known for each in self.uncovered)
+        return bool(self.groups or self.dead or hidden or not known)
 
     @property
     def incomplete(self) -> list[tuple[Units, int]]:

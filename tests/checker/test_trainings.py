@@ -158,14 +158,15 @@ def test_a_model_without_equal_units_is_told_so():
     assert found["moves", "float32"] == "holds"
 
 
-@pytest.mark.parametrize("outputs", [2, 1])
-def test_a_linear_model_has_no_units_to_look_for(outputs):
+@pytest.mark.parametrize(("outputs", "silent"), [(2, 0), (1, 0), (2, 1)])
+def test_a_linear_model_has_no_units_to_look_for(outputs, silent):
     def make():
         import torch
 
         model = torch.nn.Linear(3, outputs)
         optimizer = torch.optim.SGD(model.parameters(), 0.1)
         x, y = torch.randn(4, 3), torch.randn(4, outputs)
+        x[:, :silent] = 0
 
         def step(i):
             optimizer.zero_grad()
