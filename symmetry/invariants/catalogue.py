@@ -230,6 +230,7 @@ CATALOGUE: tuple[TrainingInvariant, ...] = (
         reason="what a step depends on is saved, or made anew in every step",
         witness="something that moved after the reload",
         targets="PyTorch trainings",
+        notes=("training/unsaved",),
         cheap=True,
         measure=resume.resume,
         dtypes=_WRITTEN,

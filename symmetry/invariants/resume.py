@@ -6,11 +6,13 @@ from dataclasses import replace
 from symmetry.base.errors import TrainingError
 from symmetry.law.equivariance import compare_sides, first_difference
 from symmetry.law.measurement import LEFT_GRADIENTS, Measurement, Violation
+from symmetry.law.note import Note
 from symmetry.training.baseline import JUDGED, LACKED, States
 from symmetry.training.capabilities.configuring import Configuring
 from symmetry.training.capabilities.optimizing import Optimizing
 from symmetry.training.capabilities.saving import SavedRun, Saving
 from symmetry.training.capabilities.step_events import StepEvents
+from symmetry.training.events import Saved
 from symmetry.training.origin import APART
 from symmetry.training.response import MORE_DRAWS
 from symmetry.training.run import Run, needed
@@ -30,7 +32,8 @@ def resume(start: TrainingStart) -> Measurement:
     that it computes on the way, and does not save, to be different. Its graph may reach over that
     place, as a generator's does over the update of its critic: one where loading works is enough.
     No place is judged where a model's results are on their way into the next step, such as a hidden
-    state that is handed on, or samples that a generator has made.
+    state that is handed on, or samples that a generator has made. A script that saves no optimiser
+    is not made to be resumed: then it is a note that some state is not saved.
     """
     run = start.begin(noise=True)
     saving = run.capability(Saving)
@@ -80,10 +83,22 @@ def resume(start: TrainingStart) -> Measurement:
         f"({carried})"
     )
     added = "the gradients of earlier steps are added up: zero_grad() is missing or comes too late"
-    without = bool(_after_loading(start, saved, states, gradients=True))
-    why, mechanism = (unsaved, "") if without else (added, LEFT_GRADIENTS)
-    message = f"{violation.message}: {why}"
-    return Measurement.violated(replace(violation, message=message, mechanism=mechanism))
+    if not _after_loading(start, saved, states, gradients=True):
+        message = f"{violation.message}: {added}"
+        return Measurement.violated(replace(violation, message=message, mechanism=LEFT_GRADIENTS))
+    message = f"{violation.message}: {unsaved}"
+    if start.target.sequential and not _is_to_be_resumed(start):
+        text = f"{message}. It saves no optimiser; if it is to be resumed, save this state, too"
+        note = "cannot judge: it is not made to be resumed, since it saves no optimiser"
+        return Measurement(counted=False, note=note, notes=(Note("training/unsaved", text),))
+    return Measurement.violated(replace(violation, message=message))
+
+
+def _is_to_be_resumed(start: TrainingStart) -> bool:
+    """Return whether a script saves the state of an optimiser: only who goes on needs that."""
+    epochs = start.target.epochs(start.seed)
+    saves = [] if epochs is None else [e for e in epochs.events if isinstance(e, Saved)]
+    return any(saved.optimizer for saved in saves)
 
 
 def _has_optimizers(run: Run) -> bool:

@@ -81,6 +81,30 @@ def test_a_hidden_state_that_begins_anew_hides_nothing(tmp_path, monkeypatch):
     assert verdict.kind == "holds"
 
 
+@pytest.mark.parametrize("saves", [True, False])
+def test_a_script_that_saves_no_optimiser_is_not_to_be_resumed(tmp_path, monkeypatch, saves):
+    monkeypatch.chdir(tmp_path)
+    text = _RUNNING_MEAN + (_SAVED if saves else "")
+    (verdict,) = check_target(written(tmp_path, text), only=["training/resume"]).verdicts
+    assert verdict.kind == ("violated" if saves else "vacuous")
+    assert [note.name for note in verdict.notes] == ([] if saves else ["training/unsaved"])
+
+
+_RUNNING_MEAN = """
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+net, mean = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1)), 1.0
+adam = torch.optim.Adam(net.parameters(), 0.1)
+for _ in range(8):
+    loss = net(torch.randn(6, 3)).square().mean()
+    mean = 0.9 * mean + 0.1 * loss.item()
+    adam.zero_grad()
+    (loss / mean + net[0].weight.square().sum()).backward()
+    adam.step()
+"""
+_SAVED = 'torch.save({"net": net.state_dict(), "optimizer": adam.state_dict()}, "net.pt")'
 _ON_ITS_WAY = {
     "hidden state": """
 import torch
