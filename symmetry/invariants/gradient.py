@@ -50,7 +50,7 @@ class _Slope:
     rounding: float
 
     def allowed(self, rounding: float) -> float:
-        """Return how far both may be apart if rounding moves a loss by this much elsewhere."""
+        """Return how much both may differ if rounding moves a loss by this much elsewhere."""
         curved = abs(self.wide - self.narrow) + 2 * max(rounding, self.rounding) / self.h
         return _FEW * curved + 1e-6 * abs(self.narrow)
 
@@ -103,7 +103,7 @@ def _loss(start: TrainingStart, moved: Mapping[str, Array]) -> float:
 
 
 def _judged(slopes: Mapping[str, _Slope]) -> Measurement:
-    """Return the first parameter whose gradient is none, or the largest margin."""
+    """Return the first parameter whose gradient is wrong, or the largest margin."""
     # By chance the roundings at one parameter cancel; at most of them they do not.
     known = [slope.rounding for slope in slopes.values() if math.isfinite(slope.rounding)]
     rounding = float(np.median(known)) if known else 0.0

@@ -39,7 +39,7 @@ class _Filled:
     padding: Tensor
 
     def of(self, view: Tensor) -> Array | None:
-        """Return which places of a view are padding; None if it is none, or has no such rows."""
+        """Return which places of a view are padding; None if it is no view of whole rows."""
         if view.untyped_storage().data_ptr() != self.rows.untyped_storage().data_ptr():
             return None
         layout = view.size(), view.stride(), view.storage_offset()

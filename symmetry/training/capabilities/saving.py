@@ -31,8 +31,8 @@ class Saving(ABC):
     def hands_on(self, saved: SavedRun) -> bool:  # noqa: ARG002
         """Return whether what models have computed is on its way into the next step.
 
-        It is asked of a run that has come to the place where the other one was saved, from another
-        start, and loads it next: then a hidden state is not the same.
+        It is asked of a run that has taken as many steps as the saved one, from another start, and
+        loads it next: then a hidden state is not the same.
         """
         return False
 
