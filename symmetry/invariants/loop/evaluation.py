@@ -67,6 +67,8 @@ def _note_overlap(epochs: Epochs, judgement: Judgement) -> None:
     evaluates = [x for x in epochs.loaders if x.number in used and x.number not in training]
     for one in evaluates:
         for other in trains:
+            if _is_of_another_model(epochs, one.number, other.number):
+                continue
             if one.source == other.source and (common := _common(one, other)):
                 judgement.note(
                     "loop/overlap",
@@ -75,6 +77,17 @@ def _note_overlap(epochs: Epochs, judgement: Judgement) -> None:
                     "new data.",
                     one.at,
                 )
+
+
+def _is_of_another_model(epochs: Epochs, evaluates: int, trains: int) -> bool:
+    """Return whether a loader evaluates trained models, and another loader trains none of them.
+
+    In a cross-validation each model is evaluated on samples that others are trained on.
+    """
+    calls = [c for c in epochs.events if isinstance(c, Called) and c.batch is not None]
+    models = [{c.model for c in calls if c.loader == n} for n in (evaluates, trains)]
+    known = all(models) and all(epochs.models[model].is_trained for model in models[0])
+    return known and models[0].isdisjoint(models[1])
 
 
 def _common(one: Loader, other: Loader) -> str:

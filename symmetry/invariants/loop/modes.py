@@ -44,6 +44,7 @@ def modes(epochs: Epochs) -> Judgement:
                 _judge(epochs, number, mode, judgement)
                 mode.pending = []
     _note_eval_from_the_start(epochs, judgement)
+    _note_training_on_another_loader(epochs, judgement)
     _note_drift(epochs, judgement)
     return judgement
 
@@ -91,14 +92,41 @@ def _note_eval_from_the_start(epochs: Epochs, judgement: Judgement) -> None:
             )
 
 
+def _note_training_on_another_loader(epochs: Epochs, judgement: Judgement) -> None:
+    """Note updates in evaluation mode from a loader that never trains in training mode."""
+    read = {n for e in epochs.events if isinstance(e, Updated) for n in e.backwards}
+    for model in epochs.models:
+        calls = [c for c in epochs.events if isinstance(c, Called) and c.model == model.number]
+        calls = [c for c in calls if c.gradient and c.batch is not None]
+        calls = [c for c in calls if (b := _backward_of(epochs, c)) and b.number in read]
+        trains, evaluates = ([c for c in calls if c.training is mode] for mode in (True, False))
+        others = {c.loader for c in trains}
+        for call in evaluates if trains else ():
+            if call.loader is not None and call.loader not in others:
+                judgement.note(
+                    "loop/eval-mode",
+                    f"{model.name} is trained in evaluation mode with the loader made at "
+                    f"{epochs.loaders[call.loader].at}, and in training mode with another one "
+                    f"({trains[0].at}). If this loader is for evaluation, leave out backward() and "
+                    "step().",
+                    call.at,
+                )
+
+
 def _leads_to_backward(epochs: Epochs, call: Called) -> bool:
-    """Return whether a backward comes before the next call of the same model."""
+    """Return whether a backward of trained parameters comes before the model's next call."""
+    backward = _backward_of(epochs, call)
+    return backward is not None and backward.held > 0
+
+
+def _backward_of(epochs: Epochs, call: Called) -> Backward | None:
+    """Return the backward that comes before the next call of the same model."""
     for event in epochs.events[epochs.events.index(call) + 1 :]:
         if isinstance(event, Backward):
-            return event.held > 0
+            return event
         if isinstance(event, Called) and event.model == call.model:
-            return False
-    return False
+            return None
+    return None
 
 
 def _note_drift(epochs: Epochs, judgement: Judgement) -> None:

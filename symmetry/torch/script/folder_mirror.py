@@ -29,7 +29,7 @@ from symmetry.torch.script.originals import Known, Originals, known_of
 _FILES = 1000  # that are mirrored one by one; a folder with more is one link
 _WHOLE = {".git", ".venv", "venv", "node_modules", "__pycache__"}  # one link each
 _SMALL, _ALL_SMALL = 1 << 20, 1 << 24  # bytes of a file that is copied, and of all of them
-_ABOVE = 2  # folders above a mirrored one whose other entries are links
+_ABOVE = 3  # folders above a mirrored one whose other entries are links
 
 # What makes or removes entries of folders, with the number of paths that it takes.
 _ENTRIES = {"mkdir": 1, "rmdir": 1, "remove": 1, "unlink": 1, "rename": 2, "replace": 2}

@@ -6,7 +6,7 @@ import pytest
 
 from symmetry.invariants.loop.evaluation import evaluation
 from symmetry.training.events import Backward, Batch, Called, Exhausted, Updated
-from tests.invariants.loop.made import at, epochs, event, loader
+from tests.invariants.loop.made import at, epochs, event, loader, model
 
 TRAINED = (event(Batch), event(Called), event(Backward), event(Updated), event(Exhausted))
 BATCH = event(Batch, loader=1)
@@ -66,3 +66,15 @@ def test_samples_that_are_trained_and_evaluated_on_have_a_note():
     (note,) = evaluation(epochs(*TRAINED, BATCH, evaluated(), loaders=loaders)).notes
     assert (note.name, note.line) == ("loop/overlap", 91)
     assert note.text.startswith("1 of 2 samples of the loader made at train.py:91")
+
+
+@pytest.mark.parametrize(("trained", "noted"), [(0, True), (1, False)])
+def test_samples_that_only_another_model_is_trained_on_have_none(trained, noted):
+    loaders = (
+        loader(0, source=3, indices=frozenset({1, 2, 3})),
+        loader(1, source=3, indices=frozenset({3, 4})),
+    )
+    events = (event(Batch), event(Called, model=trained), event(Backward), event(Updated))
+    models = (model(), model(number=1))
+    found = evaluation(epochs(*events, BATCH, evaluated(), loaders=loaders, models=models))
+    assert bool(found.notes) == noted

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from symmetry.invariants.loop.modes import modes
 from symmetry.training.events import Backward, Called, Switched, Updated
 from tests.invariants.loop.made import at, epochs, event, model
@@ -49,6 +51,35 @@ def test_a_model_that_is_never_in_training_mode_has_a_note():
     (note,) = modes(epochs(EVAL, *QUIET)).notes
     assert (note.name, note.line) == ("loop/eval-mode", 5)
     assert note.text.startswith("Net is trained in evaluation mode: 1 dropout is off")
+
+
+OTHER = (
+    event(Called, 20, training=False, loader=1, batch=9),
+    event(Backward, 21, number=1),
+    event(Updated, 22, backwards=(1,)),
+)
+READ = (*TRAINED[:2], event(Updated, 7, backwards=(0,)))
+
+
+def test_updates_in_evaluation_mode_from_another_loader_have_a_note():
+    judgement = modes(epochs(*READ, EVAL, *OTHER))
+    (note,) = judgement.notes
+    assert not judgement.accusations
+    assert (note.name, note.line) == ("loop/eval-mode", 20)
+    assert "with the loader made at train.py:91, and in training mode with another" in note.text
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [*READ, EVAL, *OTHER[:2]],  # an attack: no update reads its gradients
+        [*READ, EVAL, event(Called, 20, training=False, batch=9), *OTHER[1:]],  # the same loader
+        [EVAL, *OTHER],  # evaluation mode from the start
+    ],
+)
+def test_other_gradients_in_evaluation_mode_have_none(events):
+    found = modes(epochs(*events, models=(model(dropouts=0),)))
+    assert [note.name for note in found.notes] == []
 
 
 def test_frozen_statistics_that_move_have_a_note():

@@ -69,6 +69,15 @@ def test_what_lies_beside_is_linked(inside):
     assert Path("../beside/file.txt").read_text() == "beside"
 
 
+def test_what_lies_three_folders_above_is_linked(tmp_path, told):
+    work = tmp_path / "examples" / "images" / "fabric"
+    work.mkdir(parents=True)
+    (tmp_path / "data.txt").write_text("above")
+    mirror = FolderMirror(work, told=told.append)
+    assert Path(mirror.of(work), "..", "..", "..", "data.txt").read_text() == "above"
+    mirror.remove()
+
+
 def test_a_file_elsewhere_is_told(inside, told, tmp_path_factory):
     elsewhere = tmp_path_factory.mktemp("elsewhere") / "file.txt"
     with patch.object(inside, "_temporary", "/nowhere"):
