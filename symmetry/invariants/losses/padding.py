@@ -12,7 +12,9 @@ A place is padding if the attention mask of the call hides it, if pad_sequence o
 filled the row up with it, or if it holds the padding_idx of an embedding at the end of a row; the
 first of these is left out, since it may end the text. Labels
 belong to these places if they are the tokens themselves, or the next ones; or else if in a run with
-other tokens at padding the outputs move that the loss compares with the labels there.
+other tokens at padding the outputs move that the loss compares with the labels there. The last
+padding before a text, in a row that is filled up on the left, may have the first token as its
+label: it says how texts begin.
 
 Padding that is predicted may be a mark that the text ends. So it is a note and no violation if the
 tokens are the labels and no mask hides the padding, unless another token ends these texts.
@@ -72,7 +74,10 @@ class Suspect:
         """Which places are padding whose label counts, (batch, places)."""
         ignored = self.loss.options.get("ignore_index", _IGNORED)
         counts = (self.labels != ignored) & (self.labels >= 0)
-        places: Array = self.padded.padding[:, : self.labels.shape[1]] & counts
+        padding = self.padded.padding
+        before_text = padding[:, :-1] & ~padding[:, 1:]
+        judged = padding & ~np.pad(before_text, ((0, 0), (0, 1)))
+        places: Array = judged[:, : self.labels.shape[1]] & counts
         return places
 
     @property

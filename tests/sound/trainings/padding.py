@@ -104,6 +104,21 @@ def next_tokens_but_padding() -> Any:
 
 
 @nearly(_PADDING)
+def texts_are_filled_up_on_the_left() -> Any:
+    """The label of the last padding is the token that begins each text."""
+    model = Reader(12, None)
+
+    def of(i: int) -> Tensor:
+        ids, _, mask = (each.flip(1) for each in texts(i))
+        ids[torch.arange(6), 7 - _LENGTHS] = 1
+        labels = ids.masked_fill(~mask, -100)
+        scores = model(ids[:, :-1], mask[:, :-1])
+        return F.cross_entropy(scores.flatten(0, 1), labels[:, 1:].flatten())
+
+    return reading(model, of)
+
+
+@nearly(_PADDING)
 def texts_are_classified() -> Any:
     """There are as many outputs as texts."""
     model = Reader(4)
