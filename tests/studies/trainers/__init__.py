@@ -1,0 +1,1 @@
+"""Trainings by the trainers, losses and collators of other libraries, each checked."""
