@@ -81,6 +81,14 @@ def take_pipes() -> tuple[BinaryIO, BinaryIO]:
     return questions, answers
 
 
+def waited(number: int) -> float:
+    """Return how many seconds a process has waited for a processor; 0 if that is unknown."""
+    try:
+        return int(Path(f"/proc/{number}/schedstat").read_text("ascii").split()[1]) / 1e9
+    except (OSError, IndexError, ValueError):
+        return 0.0
+
+
 def ending(status: int) -> str:
     """Return how a process ended, in words: ``exit status 0`` or ``signal SIGSEGV``."""
     if status >= 0:

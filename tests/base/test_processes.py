@@ -6,12 +6,13 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from symmetry.base.processes import children, command, end_children, ending, start
+from symmetry.base.processes import children, command, end_children, ending, start, waited
 
 
 @pytest.mark.parametrize(
@@ -25,6 +26,29 @@ from symmetry.base.processes import children, command, end_children, ending, sta
 )
 def test_endings_in_words(status: int, words: str) -> None:
     assert ending(status) == words
+
+
+@pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="not reported here")
+def test_a_process_waits_for_a_processor_that_another_one_uses() -> None:
+    processor = {min(os.sched_getaffinity(0))}
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
+    try:
+        for process in busy:
+            os.sched_setaffinity(process.pid, processor)
+        deadline = time.monotonic() + 30
+        while waited(busy[0].pid) < 0.1 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert waited(busy[0].pid) >= 0.1
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+
+
+def test_a_process_that_has_ended_waits_for_nothing() -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    assert waited(ended.pid) == 0
 
 
 @pytest.fixture

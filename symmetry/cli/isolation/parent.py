@@ -27,7 +27,15 @@ from symmetry.base.calls import Pace
 from symmetry.base.errors import SymmetryError
 from symmetry.base.folders import TemporaryFolder
 from symmetry.base.names import RECORDED, split_tail, with_arguments
-from symmetry.base.processes import FOLDER, adopt_orphans, children, end_children, ending, start
+from symmetry.base.processes import (
+    FOLDER,
+    adopt_orphans,
+    children,
+    end_children,
+    ending,
+    start,
+    waited,
+)
 from symmetry.cli.isolation import child
 from symmetry.cli.isolation.account import Account, Ending
 from symmetry.cli.isolation.child import Order
@@ -151,7 +159,7 @@ class _Work:
 
     def _follow(self, process: _Process) -> int | Ending:
         """Return the exit status that a process reports, or say how it ended without one."""
-        calls, since, first, loading = 0, time.monotonic(), True, True
+        calls, since, first, loading = 0, process.seconds(), True, True
         while True:
             kind, *values = process.receive() or ["silence"]
             if over := self._limits.exceeded(values[-1] if kind == "call" else 0):
@@ -165,14 +173,14 @@ class _Work:
                     calls, first, loading = returned, True, False  # until the next call is known
             if kind == "silence":  # a sign of life during a call is none that it will return
                 limit = self._timeout * (_FIRST if loading or first else 1)
-                if time.monotonic() - since >= limit:
+                if process.seconds() - since >= limit:
                     if self.account.target:
                         why = f"the target did not return within {limit:g} seconds (--timeout)"
                         return Ending(why)
-                    if time.monotonic() - since >= (limit := max(limit, _START)):
+                    if process.seconds() - since >= (limit := max(limit, _START)):
                         return Ending(f"nothing was heard of it for {limit:g} seconds")
                 continue
-            since = time.monotonic()
+            since = process.seconds()
             if kind in ("end", "failed", "gone"):
                 return values[0] if kind == "end" else Ending(str(values[0]))
             self._show(kind, *values)
@@ -251,6 +259,13 @@ class _Process:
             thread.join(timeout=0.2)  # for what it has printed last
             if not thread.is_alive():  # else a process that it has started holds the pipe
                 pipe.close()
+
+    def seconds(self) -> float:
+        """Return the seconds of a clock that stands still while the process has no processor.
+
+        On a machine with much other work a call that only waits for its turn does not hang.
+        """
+        return time.monotonic() - waited(self._process.pid)
 
     def receive(self) -> list[Any] | None:
         """Return the next message, ["gone", why] after the last; None if none comes for a while."""
