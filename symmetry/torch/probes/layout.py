@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from torch import Tensor
@@ -14,7 +15,9 @@ _VIEWS = {"view", "reshape"}
 
 
 class Layout(TorchFunctionMode):
-    """Sees each view or reshape whose shape is another order of its input's distinct sizes.
+    """Sees each view or reshape whose shape has its input's distinct sizes in another order.
+
+    One of them may be split meanwhile, as heads are, or two may be joined.
 
     Attributes
     ----------
@@ -30,12 +33,37 @@ class Layout(TorchFunctionMode):
         result = func(*args, **(kwargs or {}))
         if getattr(func, "__name__", "") in _VIEWS and isinstance(result, Tensor):
             before, after = args[0].shape, result.shape
-            if is_permuted(before, after):
+            if is_permuted(before, after) or splits(before, after) or splits(after, before):
                 self.found.append((tuple(before), tuple(after), users_line()))
         return result
 
 
 def is_permuted(before: Sequence[int], after: Sequence[int]) -> bool:
     """Return whether a shape is another order of a shape whose sizes differ; ones do not count."""
-    old, new = ([size for size in shape if size > 1] for shape in (before, after))
+    old, new = _long(before), _long(after)
     return old != new and sorted(old) == sorted(new) and len({*old}) == len(old)
+
+
+def splits(whole: Sequence[int], split: Sequence[int]) -> bool:
+    """Return whether a size moves in between the factors of its neighbour: 10, 32 to 4, 10, 8.
+
+    All of these sizes differ, so no other view of them is meant.
+    """
+    old, new = _long(whole), _long(split)
+    if len(new) != len(old) + 1:
+        return False
+    for place, pair in enumerate(pairwise(old)):
+        first, between, last = new[place : place + 3]
+        differ = len({*pair, first, last}) == len((*pair, first, last))
+        others = old[:place] + old[place + 2 :]
+        if (
+            sorted(pair) == sorted((between, first * last))
+            and differ
+            and others == new[:place] + new[place + 3 :]
+        ):
+            return True
+    return False
+
+
+def _long(shape: Sequence[int]) -> list[int]:
+    return [size for size in shape if size > 1]
