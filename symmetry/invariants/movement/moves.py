@@ -6,6 +6,7 @@ old head, and the new one stays as it starts. Make the optimiser of the final mo
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from symmetry.invariants.movement.gradients import Gradients, gradients_of, responses_of
@@ -22,6 +23,7 @@ from symmetry.training.run import needed
 from symmetry.training.start import TrainingStart
 from symmetry.units import compare
 from symmetry.units.state import Array, largest
+from symmetry.units.words import count
 
 # What to do about an operation that cuts the gradient off.
 _CURES = {
@@ -158,7 +160,7 @@ def _unmoved(
             f"steps: {why}"
         )
         return _violated(message, start.steps, name, place)
-    return Measurement(counted=True, notes=tuple(map(_unheld, dict.fromkeys(aside))))
+    return Measurement(counted=True, notes=tuple(_unheld(dict.fromkeys(aside), start)))
 
 
 def _not_held(name: str, start: TrainingStart) -> tuple[str, Place]:
@@ -190,11 +192,20 @@ def _network_aside(name: str, held: frozenset[str], start: TrainingStart) -> str
     return "" if any(other.startswith(network) for other in held) else network[:-1]
 
 
-def _unheld(network: str) -> Note:
-    short = network.removeprefix("model.")
-    text = (
-        f"no optimiser holds a parameter of {short}, though backward() computes gradients for it: "
-        f"it stays as it is. Give its parameters to an optimiser; or, if it is frozen on purpose, "
-        f"call {short}.requires_grad_(False)."
-    )
-    return Note("training/unheld", text)
+def _unheld(networks: Iterable[str], start: TrainingStart) -> Iterator[Note]:
+    """Note the networks that no optimiser holds, those of one line together."""
+    layered, lines = needed(start.begin(noise=True), Layered), dict[Place, list[str]]()
+    for network in networks:
+        # The path of one of its parameters: its own line, not that of a layer in it.
+        lines.setdefault(layered.made(f"{network}.weight").place, []).append(network)
+    for place, made in lines.items():
+        first, *others = (network.removeprefix("model.") for network in made)
+        more = f" and {count(len(others), 'other module')}" if others else ""
+        at = f" (made at {place})" if place.file else ""
+        text = (
+            f"no optimiser holds a parameter of {first}{more}{at}, though backward() computes "
+            "gradients for it: it stays as it is. Give its parameters to an optimiser; a module "
+            "in a plain list belongs into an nn.ModuleList. Or, if it is frozen on purpose, call "
+            f"{first}.requires_grad_(False)."
+        )
+        yield Note("training/unheld", text, *place.reference)

@@ -13,10 +13,12 @@ from torch import nn
 from symmetry.invariants.movement.moves import moves
 from symmetry.training.start import TrainingStart
 from symmetry.training.target import FunctionTraining
+from tests.checking import check_target
 from tests.faulty.trainings import movement as broken
 from tests.sound.trainings import movement as sound
 from tests.sound.trainings.models import numbers
 from tests.sound.trainings.steps import plain
+from tests.torch.script.helpers import written
 
 
 def measured(make):
@@ -127,6 +129,39 @@ def test_a_network_that_no_optimiser_holds_is_noted_once():
     (note,) = measured(sound.linear_probe).notes
     assert note.name == "training/unheld"
     assert "call encoder.requires_grad_(False)" in note.text
+
+
+def test_layers_in_a_plain_list_are_noted_at_the_line_that_makes_them(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (verdict,) = check_target(written(tmp_path, _IN_A_LIST), only=["training/moves"]).verdicts
+    (note,) = verdict.notes
+    assert note.name == "training/unheld"
+    assert "of linear and 2 other modules (made at other.py:8)" in note.text
+    assert note.line == 8
+
+
+_IN_A_LIST = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.hidden = [nn.Linear(4, 4) for _ in range(3)]
+        self.out = nn.Linear(4, 2)
+    def forward(self, x):
+        for layer in self.hidden:
+            x = layer(x).tanh()
+        return self.out(x)
+
+torch.manual_seed(0)
+net = Net()
+sgd = torch.optim.SGD(net.parameters(), 0.1)
+for _ in range(8):
+    sgd.zero_grad()
+    net(torch.randn(6, 4)).square().mean().backward()
+    sgd.step()
+"""
 
 
 def test_a_target_that_moves_too_is_noted_with_the_line():
