@@ -36,10 +36,12 @@ def frozen(start: TrainingStart) -> Measurement:
     def begins(optimizer: Any) -> None:
         nonlocal counted
         before.clear()
+        held = [name for name in optimizer.rates() if name not in optimizing.trainable]
+        if not held:
+            return
         gradients, arrays = current(run), run.parameter_arrays()
-        for name in optimizer.rates():
-            given = name in gradients and gradients[name].any()
-            if name not in optimizing.trainable and not given:
+        for name in held:
+            if name not in gradients or not gradients[name].any():
                 before[name] = arrays[name]
         counted = counted or bool(before)
 
