@@ -14,7 +14,7 @@ from torch import nn
 
 from symmetry.base.user_code import is_user_code
 from symmetry.observe.place import asked_at
-from symmetry.torch.script.epochs.batches.loaders import Loaders
+from symmetry.torch.script.epochs.batches.recent import RecentBatches
 from symmetry.torch.script.epochs.drift import Drift
 from symmetry.torch.script.epochs.log import Log, Numbers, Patch, digest_of, shapes_of
 from symmetry.torch.script.epochs.measuring import Measuring
@@ -30,8 +30,8 @@ class Forwards:
     ----------
     log
         Where events go.
-    loaders
-        Whose batches they are called with.
+    recent
+        The batches that they may be called with.
     measuring
         Measures what they return.
     held
@@ -43,12 +43,12 @@ class Forwards:
     def __init__(
         self,
         log: Log,
-        loaders: Loaders,
+        recent: RecentBatches,
         measuring: Measuring,
         held: Callable[[], set[int]],
         begin: Callable[[], None],
     ) -> None:
-        self._log, self._loaders, self._measuring, self._held = log, loaders, measuring, held
+        self._log, self._recent, self._measuring, self._held = log, recent, measuring, held
         self._begin, self._begun = begin, False
         self._models, self._drift = Numbers(), Drift()
         self._inside = self._switching = False
@@ -90,7 +90,7 @@ class Forwards:
             self._begun = True
             self._begin()
         at = asked_at()
-        batch, loader = self._loaders.batch_of((args, kwargs))
+        batch, loader = self._recent.batch_of((args, kwargs))
         dropouts, statistics = reacting(module)
         self._drift.see(module, at)
         self._log.add(

@@ -56,7 +56,11 @@ class Watchers:
         self.loaders.rounds_are_over = lambda: rounds(log.events) >= _ROUNDS
         self._start = Start(self._roots, seed, draw)
         self._forwards = Forwards(
-            log, self.loaders, self._measuring, lambda: self._gradients.held, self._start.see
+            log,
+            self.loaders.recent,
+            self._measuring,
+            lambda: self._gradients.held,
+            self._start.see,
         )
         self._restoring = Restoring(log, lambda: self._gradients.parameters)
         self._misspelling, self._following = Misspelling(log), Following()

@@ -1,0 +1,82 @@
+"""The contents of a loader: the lengths, subsets and labels of its data, and its sampler."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from torch import Tensor
+from torch.utils.data import (
+    IterableDataset,
+    RandomSampler,
+    SequentialSampler,
+    Subset,
+    WeightedRandomSampler,
+)
+from torch.utils.data.distributed import DistributedSampler
+
+from symmetry.base import generators
+
+
+def length_of(sized: Any) -> int | None:
+    """Return the length of a data set or a loader; None if it has none."""
+    with suppress(Exception):  # a data set of the user's may do anything
+        return len(sized)
+    return None
+
+
+def source_of(data: Any) -> tuple[Any, frozenset[int] | None]:
+    """Return the data set below all subsets, and the indices of it that are loaded."""
+    indices: list[int] | None = None
+    while isinstance(data, Subset):
+        below = [int(i) for i in data.indices]
+        indices = below if indices is None else [below[i] for i in indices]
+        data = data.dataset
+    return data, None if indices is None else frozenset(indices)
+
+
+def sampler_of(loader: Any) -> Any:
+    """Return the sampler of single samples; a batch sampler may hold it."""
+    return getattr(loader.batch_sampler, "sampler", None) or loader.sampler
+
+
+def shuffles(loader: Any) -> bool:
+    """Return whether each epoch takes every sample, in a random order."""
+    sampler = sampler_of(loader)
+    if isinstance(sampler, DistributedSampler):
+        return bool(sampler.shuffle)
+    return isinstance(sampler, RandomSampler) and not isinstance(sampler, WeightedRandomSampler)
+
+
+def classes_of(loader: Any) -> tuple[str, ...]:
+    """Return the labels of the first, middle and last batch, if each has one label and in order."""
+    size, data = loader.batch_size, loader.dataset
+    count = length_of(data)
+    in_order = isinstance(loader.sampler, SequentialSampler) and not isinstance(
+        data, IterableDataset
+    )
+    if not (in_order and isinstance(size, int) and 4 <= size <= 256) or not count:
+        return ()
+    if count < 3 * size:
+        return ()
+    found = []
+    with suppress(Exception), generators.kept(generators.shared()):
+        for first in (0, count // 2 // size * size, (count // size - 1) * size):
+            labels = {_label(data[index]) for index in range(first, first + size)}
+            if len(labels) > 1 or None in labels:
+                return ()
+            found.append(str(labels.pop()))
+    return tuple(found) if len(found) == 3 else ()
+
+
+def _label(sample: Any) -> int | None:
+    """Return the label of a sample: its last entry, if that is a whole number."""
+    last: Any = None
+    if isinstance(sample, tuple | list) and sample:
+        last = sample[-1]
+    elif isinstance(sample, dict):
+        last = sample.get("labels", sample.get("label"))
+    if isinstance(last, Tensor):
+        whole = last.numel() == 1 and not (last.is_floating_point() or last.is_complex())
+        return int(last) if whole else None
+    return last if isinstance(last, int) and not isinstance(last, bool) else None
