@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from symmetry.base.errors import SymmetryError
 from symmetry.training import frameworks
 
 if TYPE_CHECKING:
@@ -39,23 +38,7 @@ def begin(*args: Any, **kwargs: Any) -> JaxRun:
     SymmetryError
         If JAX is too old.
     """
-    _refuse_older()
+    frameworks.refuse_older("jax", "JAX", OLDEST)
     from symmetry.jax.begin import begin
 
     return begin(*args, **kwargs)
-
-
-def _refuse_older() -> None:
-    """Raise SymmetryError if JAX is older: its inside, which a run reads, was another one."""
-    from importlib.metadata import PackageNotFoundError, version  # slow to import
-
-    try:
-        found = version("jax")
-    except PackageNotFoundError:  # importing it tells more
-        return
-    if tuple(map(int, found.split(".")[:2])) < OLDEST:
-        oldest = ".".join(map(str, OLDEST))
-        raise SymmetryError(
-            f"JAX {found} is too old: a training needs {oldest} or newer "
-            "(pip install 'unit-symmetry[jax]')"
-        )

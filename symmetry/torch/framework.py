@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from symmetry.base.errors import SymmetryError
 from symmetry.training import frameworks
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ def begin(*args: Any, **kwargs: Any) -> TorchRun:
     SymmetryError
         If PyTorch is too old.
     """
-    _refuse_older()
+    frameworks.refuse_older("torch", "PyTorch", OLDEST)
     from symmetry.torch.begin import begin
 
     return begin(*args, **kwargs)
@@ -48,19 +47,3 @@ def epochs(*args: Any, **kwargs: Any) -> Epochs | None:
     from symmetry.torch.script.epochs.function import run_function
 
     return run_function(*args, **kwargs)
-
-
-def _refuse_older() -> None:
-    """Raise SymmetryError if PyTorch is older: it may lack some of what a run uses."""
-    from importlib.metadata import PackageNotFoundError, version  # slow to import
-
-    try:
-        found = version("torch")
-    except PackageNotFoundError:  # importing it tells more
-        return
-    if tuple(map(int, found.split(".")[:2])) < OLDEST:
-        oldest = ".".join(map(str, OLDEST))
-        raise SymmetryError(
-            f"PyTorch {found} is too old: a training needs {oldest} or newer "
-            "(pip install 'unit-symmetry[torch]')"
-        )

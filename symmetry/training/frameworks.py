@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from symmetry.base.errors import TrainingError
+from symmetry.base.errors import SymmetryError, TrainingError
 
 if TYPE_CHECKING:
     from symmetry.training.events import Epochs
@@ -71,6 +71,29 @@ def name_of(cache: Mapping[Any, Any]) -> str:
     """Return the name of the framework that the cache of a training remembers, or nothing."""
     found = cache.get(Framework)
     return next((name for name, each in _FRAMEWORKS.items() if each is found), "")
+
+
+def refuse_older(library: str, name: str, oldest: tuple[int, int]) -> None:
+    """Raise SymmetryError if a library is older: it may lack some of what a run uses.
+
+    Every run asks, and to read the version of what is not imported takes milliseconds.
+    """
+    found = getattr(sys.modules.get(library), "__version__", "") or _installed(library)
+    if found and tuple(map(int, found.split(".")[:2])) < oldest:
+        raise SymmetryError(
+            f"{name} {found} is too old: a training needs {oldest[0]}.{oldest[1]} or newer "
+            f"(pip install 'unit-symmetry[{library}]')"
+        )
+
+
+def _installed(library: str) -> str:
+    """Return the installed version, or nothing: to import a missing library is the better error."""
+    from importlib.metadata import PackageNotFoundError, version  # slow to import
+
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return ""
 
 
 def begin(name: str, make: Callable[[], Any], *, cache: dict[Any, Any], **options: Any) -> Run:
