@@ -4,6 +4,7 @@ import random
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,20 @@ def seed_all(seed: int) -> None:
     """Seed the generators that all code shares."""
     random.seed(seed)
     np.random.seed(seed)
-    if "torch" in sys.modules:
-        sys.modules["torch"].manual_seed(seed)
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return
+    if _is_for_cpus(torch):  # ``manual_seed`` formats the stack for each device that is not there
+        torch.default_generator.manual_seed(seed)
+    else:
+        torch.manual_seed(seed)
+
+
+@cache
+def _is_for_cpus(torch: Any) -> bool:
+    """Return whether this PyTorch was built for CPUs alone."""
+    others = (torch.version.cuda, torch.version.hip, getattr(torch.version, "xpu", None))
+    return not any(others) and not torch.backends.mps.is_built()
 
 
 def states_of(generators: Iterable[Any]) -> list[Any]:
