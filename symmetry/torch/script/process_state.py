@@ -41,6 +41,10 @@ _MAIN = "__main__"
 # Accelerate's objects share their attributes through these classes.
 _SHARED = {"accelerate.state": ("PartialState", "AcceleratorState", "GradientState")}
 
+_SIGNALS = tuple(map(int, signal.valid_signals()))
+# That of ``signal`` makes an enumeration of each answer, which takes ten times as long.
+_getsignal = sys.modules["_signal"].getsignal
+
 Switch = tuple[Callable[[], Any], Callable[[Any], None]]  # reads it, and sets it
 
 
@@ -98,7 +102,7 @@ class ProcessState:
             (_attribute(rich, "_console"), None),  # it holds the bars of progress that go on
             (_attribute(atexit, "register"), _leaving_out_users(atexit.register)),
             *((_attribute(time, name), of) for name, of in self._clock.functions()),
-            ((_handlers, _set_handlers), logs | {logging.root: []}),
+            (_LOGS, logs | {logging.root: []}),
             ((_on_signals, _set_on_signals), _on_signals()),
             *((switch, switch[0]()) for switch in _OF_TORCH),
         ]
@@ -122,11 +126,14 @@ class ProcessState:
 
     def close_logs(self) -> None:
         """Close the handlers that the script has added, as Python does at its end."""
+        kept = self._others[self._switches.index(_LOGS)]
+        own = [h for handlers in kept.values() for h in handlers if id(h) not in self._theirs]
+        if not own:
+            return
         self.exchange()
         try:
-            for handler in (handler for handlers in _handlers().values() for handler in handlers):
-                if id(handler) not in self._theirs:
-                    handler.close()
+            for handler in own:
+                handler.close()
         finally:
             self.exchange()
 
@@ -184,9 +191,13 @@ def _attribute(owner: Any, name: str) -> Switch:
 
 
 def _set_environment(variables: Mapping[str, str]) -> None:
-    if dict(os.environ) != variables:
-        os.environ.clear()
-        os.environ.update(variables)
+    """Set and remove what differs: most stays, and each change is a call of the system."""
+    now = dict(os.environ)
+    for name in now.keys() - variables.keys():
+        del os.environ[name]
+    for name, value in variables.items():
+        if now.get(name) != value:
+            os.environ[name] = value
 
 
 def _shared() -> dict[tuple[str, str], Any]:
@@ -217,27 +228,28 @@ def _leaving_out_users(register: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _handlers() -> dict[logging.Logger, list[logging.Handler]]:
-    """Return the handlers of all loggers: a script adds its own, and they hold what it has."""
-    named = logging.Logger.manager.loggerDict.values()
-    loggers = [logging.root, *(each for each in named if isinstance(each, logging.Logger))]
-    return {logger: [*logger.handlers] for logger in loggers}
+    """Return the handlers of loggers that have some: a script's own ones hold what it has."""
+    # Those without a logger of their name have no handlers.
+    loggers: list[Any] = [logging.root, *logging.Logger.manager.loggerDict.values()]
+    return {each: [*each.handlers] for each in loggers if getattr(each, "handlers", None)}
 
 
 def _set_handlers(handlers: Mapping[logging.Logger, list[logging.Handler]]) -> None:
-    for logger, before in _handlers().items():
-        if before != (own := handlers.get(logger, [])):
+    now = _handlers()
+    for logger in now.keys() | handlers.keys():
+        if now.get(logger, []) != (own := handlers.get(logger, [])):
             logger.handlers = own
 
 
 def _on_signals() -> dict[int, Any]:
     """Return the handler of each signal."""
-    return {number: signal.getsignal(number) for number in signal.valid_signals()}
+    return {number: _getsignal(number) for number in _SIGNALS}
 
 
 def _set_on_signals(actions: Mapping[int, Any]) -> None:
     if threading.current_thread() is threading.main_thread():  # another one may not
         for number, action in actions.items():
-            if action is not None and action != signal.getsignal(number):
+            if action is not None and action != _getsignal(number):
                 signal.signal(number, action)
 
 
@@ -248,6 +260,7 @@ def _nowhere(found: list[int] = []) -> int:  # noqa: B006
     return found[0]
 
 
+_LOGS: Switch = (_handlers, _set_handlers)
 _OF_TORCH: tuple[Switch, ...] = (
     (torch.get_default_dtype, torch.set_default_dtype),
     (torch.get_num_threads, torch.set_num_threads),

@@ -79,6 +79,19 @@ def test_all_is_exchanged_and_put_back(process, main, tmp_path):
     assert of_the_process() == before
 
 
+def test_variables_that_a_script_changes_and_removes_are_exchanged(process, monkeypatch):
+    monkeypatch.setenv("CHANGED", "before")
+    monkeypatch.setenv("REMOVED", "before")
+    process.exchange()  # it was made before them
+    assert not {"CHANGED", "REMOVED"} & {*os.environ}
+    os.environ["CHANGED"] = "after"
+    process.exchange()
+    assert (os.environ["CHANGED"], os.environ["REMOVED"]) == ("before", "before")
+    process.exchange()
+    assert (os.environ["CHANGED"], "REMOVED" in os.environ) == ("after", False)
+    process.exchange()
+
+
 def test_the_last_lines_that_are_printed_are_kept(process, capsys):
     process.exchange()
     try:
@@ -122,6 +135,24 @@ def test_handlers_of_logs_and_signals_are_its_own(process, tmp_path):
         assert not any(type(h) is logging.FileHandler for h in logging.root.handlers)
         assert signal.getsignal(signal.SIGTERM) is before
     process.close_logs()  # or its file would be left open, which is an error here
+
+
+def test_logs_of_a_script_are_closed_where_it_ran(process):
+    class Handler(logging.Handler):
+        closed_in = None
+
+        def close(self):
+            self.closed_in = Path.cwd()
+            super().close()
+
+    handler, here = Handler(), Path.cwd()
+    process.close_logs()  # it has none
+    process.exchange()
+    folder = Path.cwd()
+    logging.getLogger("another log").addHandler(handler)
+    process.exchange()
+    process.close_logs()
+    assert (handler.closed_in, Path.cwd()) == (folder, here)
 
 
 def test_what_it_does_at_exit_is_left_out(process):
