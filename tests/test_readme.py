@@ -11,7 +11,7 @@ import pytest
 
 from symmetry.cli import group
 from symmetry.targets.kinds import invariants
-from tests.cli.process import symmetry as command
+from tests.cli.inside import symmetry as command
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

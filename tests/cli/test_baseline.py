@@ -54,7 +54,7 @@ def test_known_failures_pass_until_they_are_mended(folder: Path) -> None:
 
 def test_several_targets_share_a_baseline(folder: Path) -> None:
     (folder / "known.jsonl").write_text(GONE)
-    arguments = ("check", "steps.py:*", "numpy", *W2_ROWS, *KNOWN)
+    arguments = ("check", "steps.py:*", "numpy", *W2_ROWS, *KNOWN, "--examples", 5)
     done = process(*arguments, "--update-baseline", cwd=folder)
     assert "wrote known.jsonl: 1 failure added, 1 removed" in done.err
     assert [line["target"] for line in lines(folder)] == ["steps.py:broken"]

@@ -161,6 +161,7 @@ def test_what_libraries_warn_of_is_told_once(folder):
     assert text.endswith("(odd.py:13)")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT")
 def test_an_interrupted_check_leaves_the_verdicts_that_there_are(folder):
     command = [sys.executable, "-m", "symmetry", "check", "sound.py:training", "--json", "out.json"]

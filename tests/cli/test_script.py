@@ -196,14 +196,14 @@ def test_a_missing_package_is_no_failure_of_the_training(folder):
     assert done.out == ""
 
 
-def test_what_it_printed_last_is_shown_with_an_error(folder):
+def test_what_it_printed_last_is_shown_with_an_error(folder, capfd):
     text = scripts.PLAIN.replace("optimizer.step()", "raise ValueError('no')", 1)
     text = text.replace("optimizer.zero_grad()", "print('about to fail'); optimizer.zero_grad()")
     (folder / "train.py").write_text(text)
-    done = process(folder, "check", "--verbose", "train.py", "--only", "training/moves")
+    done = run(folder, "check", "--verbose", "train.py", "--only", "training/moves")
     assert done.status == 1, done
     assert "train.py raised ValueError: no (train.py:" in done.out
-    assert done.err.splitlines()[0] == "about to fail"
+    assert capfd.readouterr().err.splitlines()[0] == "about to fail"
 
 
 WAITS = """

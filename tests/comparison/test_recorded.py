@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -82,10 +83,11 @@ def test_names_of_a_recorded_run_can_be_changed(file):
     found = compare(HERE + "training", str(file), rename="fc=full", dtype="float64")
     assert "model.full.weight" in found.others[0].only_in_other
     path = file.with_name("full.safetensors")
-    record(HERE + "training", path, dtype="float64", seed=3)
+    shutil.copy(file, path)
     assert compare(str(file), str(path), rename=["fc=full", "full=fc"])
 
 
+@pytest.mark.slow
 def test_in_another_process_with_two_threads(file, tmp_path):
     path = tmp_path / "found.json"
     names = file, HERE + "training", HERE + "other_eps"

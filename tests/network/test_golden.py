@@ -64,9 +64,9 @@ def train_by_the_oracle(case):
 
 
 def quick_in_float32(cases):
-    """Mark those in float64: the kernels of another processor are compiled for each dtype."""
+    """Mark those of the full network and in float64: kernels are compiled for each."""
     for case in cases:
-        marks = [pytest.mark.slow] * (case.dtype == "float64")
+        marks = [pytest.mark.slow] * (case.dtype == "float64" or case.network == "full")
         yield pytest.param(case, id=case.name, marks=marks)
 
 
@@ -86,7 +86,7 @@ def small(cases):
         hidden = case.hidden if case.network == "full" else 1
         products = problem.n * (problem.inputs * hidden + hidden * problem.classes)
         if products < 100_000:
-            marks = [pytest.mark.slow] * (products > 40_000 and case.dtype == "float32")
+            marks = [pytest.mark.slow] * (products > 20_000 and case.dtype == "float32")
             yield pytest.param(case, id=case.name, marks=marks)
 
 

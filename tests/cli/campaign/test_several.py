@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from shutil import copy, copytree
 
 import pytest
 
@@ -48,6 +49,15 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture(scope="module")
+def checked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the results of a check of two targets."""
+    path = tmp_path_factory.mktemp("checked")
+    (path / "zoo.py").write_text(ZOO)
+    symmetry("check", "zoo.py:steps", *PURE, "--results", "all.jsonl", "--output", ".", cwd=path)
+    return path
+
+
 def test_a_target_that_ends_its_process_ends_no_other(folder: Path) -> None:
     finished = symmetry(
         "check", "zoo.py:more", *PURE, "--jobs", 2, "--results", "all.jsonl", cwd=folder
@@ -65,9 +75,9 @@ def test_a_target_that_ends_its_process_ends_no_other(folder: Path) -> None:
     assert all(line["seconds"] > 0 and line["memory"] > 0 for line in lines.values())
 
 
-def test_a_second_run_goes_on_where_the_first_one_stopped(folder: Path) -> None:
+def test_a_second_run_goes_on_where_the_first_one_stopped(checked: Path, tmp_path: Path) -> None:
+    folder = copytree(checked, tmp_path, dirs_exist_ok=True)
     whole = ("check", "zoo.py:steps", *PURE, "--results", "all.jsonl", "--output", ".")
-    symmetry(*whole, cwd=folder)
     table, lines = (folder / "models.md").read_bytes(), (folder / "all.jsonl").read_text()
     first, second = lines.splitlines(keepends=True)
     (folder / "all.jsonl").write_text(first + second[:50])  # as a kill leaves it
@@ -77,8 +87,8 @@ def test_a_second_run_goes_on_where_the_first_one_stopped(folder: Path) -> None:
     assert len(read_lines(folder / "all.jsonl")) == 2
 
 
-def test_only_what_has_changed_is_shown(folder: Path) -> None:
-    symmetry("check", "zoo.py:steps", *PURE, "--results", "before.jsonl", cwd=folder)
+def test_only_what_has_changed_is_shown(checked: Path, folder: Path) -> None:
+    copy(checked / "all.jsonl", folder / "before.jsonl")
     (folder / "zoo.py").write_text(ZOO.replace("os._exit(3)", "return w1 + 1, w2 + 1"))
     finished = symmetry("check", "zoo.py:steps", *PURE, "--since", "before.jsonl", cwd=folder)
     assert finished.status == 0

@@ -10,6 +10,7 @@ import pytest
 from symmetry.network import formulas
 from symmetry.steps.invariants.splits import elaborated, explained, rounding
 from tests.catalogues import STEPS, select
+from tests.conftest import slow
 from tests.invariants.helpers import (
     DTYPES,
     Adam,
@@ -78,7 +79,7 @@ def problems(dtype, count):
         yield with_clones(problem, [0, 0, 2, 0, 2, 0, 2])
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("dtype", [DTYPES[0], *map(slow, DTYPES[1:])])
 @pytest.mark.parametrize("step", [rounding_descent, RoundingMomentum, RoundingAdam])
 def test_another_order_of_summation_is_rounding(step, dtype):
     judged = [answer for problem in problems(dtype, 6) for answer in margins(step, problem)]
@@ -97,7 +98,7 @@ def test_what_a_blas_does_is_rounding(step, dtype):
     assert all(0 < answer <= 1 for answer in judged)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("dtype", [DTYPES[0], *map(slow, DTYPES[1:])])
 @pytest.mark.parametrize("step", [rounding_descent, RoundingMomentum, RoundingAdam])
 def test_a_gradient_that_is_nothing_but_rounding_is_rounding(step, dtype):
     """With as many samples of each class nothing else is left of it in the first step."""

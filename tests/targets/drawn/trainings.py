@@ -12,8 +12,8 @@ def _training(model, rate, loss, size, after=lambda: None):
     optimizer = torch.optim.SGD(model.parameters(), rate)
 
     def batch(i):
-        torch.manual_seed(i)
-        return torch.randn(size, 6), torch.randn(size)
+        random = torch.Generator().manual_seed(i)
+        return torch.randn(size, 6, generator=random), torch.randn(size, generator=random)
 
     def step(data):
         optimizer.zero_grad()

@@ -14,6 +14,7 @@ import pytest
 
 from symmetry.base.errors import SymmetryError, TrainingError
 from symmetry.finding.find import find
+from tests.conftest import slow
 from tests.torch.script import scripts
 from tests.torch.script.helpers import script, steps_of, written
 
@@ -135,7 +136,7 @@ def test_there_must_be_a_script(folder, path, message):
     [
         "(gradient,) = torch.autograd.grad(loss, x)",
         "loss.backward(); gradient = x.grad.sign()",
-        "loss.backward(); gradient = x.grad / x.grad.norm()",
+        slow("loss.backward(); gradient = x.grad / x.grad.norm()"),
     ],
 )
 def test_inputs_are_attacked_in_float64_as_they_are_as_written(folder, attack):
