@@ -52,6 +52,7 @@ def test_known_failures_pass_until_they_are_mended(folder: Path) -> None:
     assert lines(folder) == []
 
 
+@pytest.mark.slow
 def test_several_targets_share_a_baseline(folder: Path) -> None:
     (folder / "known.jsonl").write_text(GONE)
     arguments = ("check", "steps.py:*", "numpy", *W2_ROWS, *KNOWN, "--examples", 5)

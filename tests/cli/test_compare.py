@@ -46,14 +46,15 @@ def test_the_same_is_quiet_on_request():
 
 
 @pytest.mark.parametrize(
-    ("other", "phrase"),
+    ("other", "phrase", "timeout"),
     [
-        ("crashing", "killed (signal SIGABRT)"),
-        slow("hanging", "did not return within"),
+        ("crashing", "killed (signal SIGABRT)", 60),
+        slow("hanging", "did not return within", 3),
     ],
 )
-def test_a_training_that_ends_its_process_cannot_be_compared(other, phrase):
-    done = compare("training", other, "--dtype=float32", "--timeout=3", run=process)
+def test_a_training_that_ends_its_process_cannot_be_compared(other, phrase, timeout):
+    limit = f"--timeout={timeout}"
+    done = compare("training", other, "--dtype=float32", limit, run=process)
     assert_one_line(done, f"comparing {HERE}{other}: the target")
     assert phrase in done.err
 

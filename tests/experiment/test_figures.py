@@ -9,6 +9,7 @@ import pytest
 
 from symmetry.report.files import Figure, kept_digest
 from tests.cli.process import environment
+from tests.conftest import slow
 
 
 def nothing(*_: Any) -> None:
@@ -86,7 +87,7 @@ def test_settings_of_the_reader_change_nothing(monkeypatch: pytest.MonkeyPatch) 
     assert matplotlib.rcParams["figure.facecolor"] == "black"  # and the other way round
 
 
-@pytest.mark.parametrize("backend", ["nowhere", "module://nowhere.backend", "pdf"])
+@pytest.mark.parametrize("backend", ["nowhere", slow("module://nowhere.backend"), slow("pdf")])
 def test_a_backend_that_the_environment_names_is_neither_used_nor_lost(backend: str) -> None:
     program = (
         "import os, numpy\n"

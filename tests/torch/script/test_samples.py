@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from symmetry.api import check
+from tests.conftest import slow
 from tests.torch.script import scripts
 from tests.torch.script.helpers import script, written
 
@@ -48,7 +49,7 @@ def test_a_sample_that_is_left_out_or_weighted_by_its_place_is_seen(folder, loss
     [
         ("entropy(net(x + torch.randn(x.shape)), y)", "between the first batch and the forward"),
         ("entropy(net(x + other(len(x))), y)", "by NumPy or Python"),
-        ("entropy(net(x + own(len(x))), y)", "between the first batch and the forward"),
+        slow("entropy(net(x + own(len(x))), y)", "between the first batch and the forward"),
         ("net(x).sum() * 0 + entropy(net(x + torch.randn(x.shape)), y)", "(other.py:"),
     ],
 )
