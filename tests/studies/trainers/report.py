@@ -47,6 +47,13 @@ def notes(line: Line) -> str:
     return ", ".join(name if number == 1 else f"{number} {name}" for name, number in found.items())
 
 
+def cost(line: Line) -> str:
+    """Return the CPU seconds; a process of its own, which notes the time, has imports in it."""
+    if "cpu_seconds" not in line:
+        return "-"
+    return f"{line['cpu_seconds']:.0f}" + (" with imports" if "seconds" in line else "")
+
+
 def laws(lines: Sequence[Line]) -> list[tuple[str, int, int]]:
     """Return the names of checks that could judge, and in how many trainings each came to what."""
     found: dict[str, Counter[str]] = {}
@@ -74,6 +81,7 @@ def render(lines: Mapping[str, Line]) -> Report:
         codes=Counter(line["code"] for line in checked),
         reasons=REASONS,
         verdicts=verdicts,
+        cost=cost,
         laws=laws(checked),
         accused=[(each, line) for each, line in rows if line and suspicious(line)],
         notes=notes,

@@ -14,7 +14,7 @@ from tests.conftest import needs
 from tests.studies.trainers import __main__ as study
 from tests.studies.trainers.combinations import combinations
 from tests.studies.trainers.reasons import REASONS
-from tests.studies.trainers.report import laws, notes, suspicious, verdicts
+from tests.studies.trainers.report import cost, laws, notes, suspicious, verdicts
 
 COMMITTED = Path("reports/trainers.jsonl")
 
@@ -43,6 +43,11 @@ def test_a_row_counts_what_holds_and_names_what_does_not():
 
 def test_notes_are_counted_by_name():
     assert notes(a_line(noted=("one", "two", "one"))) == "2 one, two"
+
+
+def test_the_cost_of_a_check_says_whether_it_imported_the_libraries():
+    lines = {"cpu_seconds": 9.6}, {"cpu_seconds": 20.2, "seconds": 150.0}, {}
+    assert [cost(line) for line in lines] == ["10", "20 with imports", "-"]
 
 
 def test_a_check_is_counted_once_for_each_training():
