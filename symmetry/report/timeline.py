@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import singledispatch
+from functools import partial, singledispatch
 
 from symmetry.observe.place import Place
 from symmetry.training.events import (
@@ -78,14 +79,21 @@ def tables(epochs: Epochs) -> Iterator[tuple[str, list[tuple[str, ...]]]]:
             [(o.kind, count(o.parameters, "parameter tensor")) for o in epochs.optimizers],
         )
     if epochs.loaders:
-        yield "loaders", [_loader_row(epochs, loader) for loader in epochs.loaders]
+        alike = Counter(map(partial(label_of, epochs=epochs), range(len(epochs.loaders))))
+        yield "loaders", [_loader_row(epochs, n, times) for n, times in alike.items()]
     if epochs.copies:
         yield (
             "copies",
             [(copy.name, f"follows {copy.of}", _range(copy.weights)) for copy in epochs.copies],
         )
-    rows: list[tuple[str, ...]] = [(text, "ended early") for text in epochs.shortened]
-    rows += [(text, "ended by itself") for text in epochs.unshortened]
+    rows: list[tuple[str, ...]] = [
+        (text, how, f"{times} times" if times > 1 else "")
+        for texts, how in (
+            (epochs.shortened, "ended early"),
+            (epochs.unshortened, "ended by itself"),
+        )
+        for text, times in Counter(texts).items()
+    ]
     if rows:
         yield "epochs", rows
 
@@ -100,11 +108,23 @@ def _model_row(model: Model) -> tuple[str, ...]:
     )
 
 
-def _loader_row(epochs: Epochs, loader: Loader) -> tuple[str, ...]:
+def label_of(number: int, epochs: Epochs) -> int:
+    """Return the number of the first loader that is like this one: some are made in each epoch."""
+    mine = _facts(epochs.loaders[number], epochs)
+    return next(n for n, loader in enumerate(epochs.loaders) if _facts(loader, epochs) == mine)
+
+
+def _facts(loader: Loader, epochs: Epochs) -> tuple[object, ...]:
+    trains = loader.number in epochs.training_loaders
+    return loader.at, loader.data, loader.samples, loader.size, loader.sampler, trains
+
+
+def _loader_row(epochs: Epochs, number: int, times: int) -> tuple[str, ...]:
+    loader = epochs.loaders[number]
     samples = "" if loader.samples is None else count(loader.samples, "sample")
     batches = "" if loader.batches is None else count(loader.batches, "batch", "batches")
     return (
-        f"loader {loader.number}",
+        f"loader {number}" + f", made {times} times" * (times > 1),
         str(loader.at),
         "trains" if loader.number in epochs.training_loaders else "evaluates",
         loader.data,
@@ -199,14 +219,13 @@ def _text(event: Event, epochs: Epochs) -> str:
 
 @_text.register
 def _(event: Batch, epochs: Epochs) -> str:
-    del epochs
-    return f"batch of loader {event.loader} ({', '.join(event.shapes)})"
+    return f"batch of loader {label_of(event.loader, epochs)} ({', '.join(event.shapes)})"
 
 
 @_text.register
 def _(event: Exhausted, epochs: Epochs) -> str:
-    del epochs
-    return f"loader {event.loader}: the epoch {'is cut here' if event.cut else 'ends'}"
+    number = label_of(event.loader, epochs)
+    return f"loader {number}: the epoch {'is cut here' if event.cut else 'ends'}"
 
 
 @_text.register

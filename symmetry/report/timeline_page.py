@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from jinja2 import Environment, PackageLoader
 
-from symmetry.report.timeline import tables, timeline
+from symmetry.report.timeline import label_of, tables, timeline
 from symmetry.training.events import (
     Backward,
     Batch,
@@ -87,7 +87,11 @@ def _lane_of(event: Event, epochs: Epochs) -> tuple[str, str, str] | None:
     if isinstance(event, Batch):
         trains = event.loader in epochs.training_loaders
         colour = _COLOURS["training" if trains else "evaluation"]
-        return f"batches of loader {event.loader}", colour, ", ".join(event.shapes)
+        return (
+            f"batches of loader {label_of(event.loader, epochs)}",
+            colour,
+            ", ".join(event.shapes),
+        )
     if isinstance(event, Called | Switched):
         name = epochs.models[event.model].name
         mode = "training" if event.training else "evaluation"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from symmetry.observe.place import Place
 
@@ -387,7 +388,7 @@ class Epochs:
         """Return the events of these kinds."""
         return tuple(event for event in self.events if isinstance(event, kinds))
 
-    @property
+    @cached_property
     def training_loaders(self) -> frozenset[int]:
         """The loaders one of whose batches leads to a backward; others evaluate.
 
