@@ -52,7 +52,7 @@ def test_check_names_the_smallest_size_that_raises(folder):
     drawn = ("--draw", "hidden=1,2", "--draw", "batch=1,2")
     done = symmetry("check", "squeezed.py", *only, *drawn, *TAIL, cwd=folder)
     assert done.status == 1, done
-    assert "at batch=1; runs at batch=2" in done.out
+    assert "at batch=1; runs at batch=2" in " ".join(done.out.split())  # lines are wrapped
     assert "symmetry check squeezed.py -- --hidden 1 --batch-size 1" in done.out
     (found,) = json.loads((folder / "found.json").read_text())["results"]
     assert found["verdict"] == "violated"
