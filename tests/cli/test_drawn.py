@@ -62,9 +62,10 @@ def test_check_names_the_smallest_size_that_raises(folder):
 def test_compare_names_the_smallest_size_that_differs(folder):
     drawn = ("--draw", "hidden=1,2", "--draw", "batch=1,3", "--examples", "2")
     names = ("train.py", "other.py", "--dtype", "float32", "--steps", "1")
-    done = symmetry("compare", *names, *drawn, *TAIL, cwd=folder)
+    done = inside.symmetry("compare", *names, *drawn, *TAIL, cwd=folder)
     assert done.status == 1, done
-    assert "differs at batch=3, not at batch=1; smallest arguments: hidden=1 batch=3" in done.out
+    text = " ".join(done.out.split())  # lines are wrapped
+    assert "differs at batch=3, not at batch=1; smallest arguments: hidden=1 batch=3" in text
 
 
 @pytest.mark.parametrize(
