@@ -25,12 +25,6 @@ from symmetry.units.state import State, identical
 
 Compares = Training | RecordingFile
 
-# A constant of the source, such as an epsilon, is another number where one framework has it in
-# float64 and the other rounds it to float32 as it traces a step.
-_FLOAT32_ONLY = (
-    "float64 is not compared between frameworks: literals of the traced program are float32"
-)
-
 
 class Asked(NamedTuple):
     """The options of a side.
@@ -142,9 +136,6 @@ class _Pair:
         differ: list[tuple[Result, Draws]] = []
         for number, dtype in enumerate(self._dtypes):
             draws: Draws = "own"
-            if number and not self._options.dtype and self._in_two_frameworks():
-                self._notes[_FLOAT32_ONLY] = None
-                break
             try:
                 result, draws = self._result(dtype)
             except _ReferenceError as error:
@@ -170,11 +161,6 @@ class _Pair:
             *(tuple(self._notes), "", self._ratios, self._watched),
         )
         return self._over_whole_epochs(found) if self._options.whole and found.same else found
-
-    def _in_two_frameworks(self) -> bool:
-        """Return whether they are known to be written in different frameworks."""
-        both = self._reference.compares, self._other
-        return len({c.framework for c in both if isinstance(c, Training)} - {""}) > 1
 
     def _over_whole_epochs(self, found: Other) -> Other:
         """Return the outcome for trainings whose first steps are the same."""

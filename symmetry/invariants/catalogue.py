@@ -9,7 +9,16 @@ from itertools import starmap
 from typing import ClassVar
 
 from symmetry.base import ranks
-from symmetry.invariants import batches, gradient, micro_batches, pins, replicas, resume, updates
+from symmetry.invariants import (
+    batches,
+    devices,
+    gradient,
+    micro_batches,
+    pins,
+    replicas,
+    resume,
+    updates,
+)
 from symmetry.invariants.loop.judgement import Law, measured
 from symmetry.invariants.loop.laws import LAWS as LOOP_LAWS
 from symmetry.invariants.loop.laws import OF_FUNCTIONS
@@ -105,6 +114,17 @@ CATALOGUE: tuple[TrainingInvariant, ...] = (
         runs=1,
         stops="its ranks do not hold the same parameters",
         ranks=True,
+    ),
+    TrainingInvariant(
+        name="training/devices",
+        statement="after every step all devices hold the same copy of a replicated array",
+        reason="an array is one array, wherever it lies: what differs is read from any device",
+        witness="an array on several devices",
+        targets="JAX trainings",
+        measure=devices.devices,
+        notes=("training/copies",),
+        dtypes=_WRITTEN,
+        runs=1,
     ),
     TrainingInvariant(
         **vars(REPEATABLE),
@@ -318,8 +338,8 @@ CATALOGUE: tuple[TrainingInvariant, ...] = (
         name="loss/inputs",
         statement="a loss gets inputs of the kind that it is defined for (float64)",
         reason="probabilities are at least zero and sum to one, logits do not by chance",
-        witness="a loss of torch.nn.functional that depends on what is trained",
-        targets="PyTorch trainings",
+        witness="a loss of a known kind that depends on what is trained",
+        targets="PyTorch and JAX trainings",
         notes=("loss/inputs",),
         cheap=True,
         measure=inputs.inputs,
@@ -331,7 +351,7 @@ CATALOGUE: tuple[TrainingInvariant, ...] = (
         statement="it matters which label belongs to which output (float64)",
         reason="a loss that stays when the labels move by one sample can teach nothing about them",
         witness="a loss of torch.nn.functional",
-        targets="PyTorch trainings",
+        targets="PyTorch and JAX trainings",
         cheap=True,
         measure=pairs.pairs,
         dtypes=_PROMOTED,
@@ -342,7 +362,7 @@ CATALOGUE: tuple[TrainingInvariant, ...] = (
         statement="no output sees the token that it is to predict, or a later one (float64)",
         reason="with other tokens there it could not have changed",
         witness="labels of a loss that are the tokens of a module call, some places later",
-        targets="PyTorch trainings on tokens",
+        targets="PyTorch and JAX trainings on tokens",
         notes=("loss/next-token",),
         cheap=True,
         measure=next_token.next_token,
@@ -386,7 +406,7 @@ CATALOGUE: tuple[TrainingInvariant, ...] = (
         statement="in evaluation mode what the model makes of one sample does not depend on others",
         reason="a model is evaluated on one sample at a time, or on any batch",
         witness="two samples that differ, and outputs with an axis of the samples",
-        targets="PyTorch trainings",
+        targets="PyTorch and JAX trainings",
         notes=("model/mixed-samples",),
         cheap=True,
         measure=model_samples.samples,

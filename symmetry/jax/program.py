@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -14,7 +14,7 @@ from jax.extend.core import ClosedJaxpr
 from symmetry.base.errors import TrainingError
 from symmetry.base.generators import RandomStates
 from symmetry.jax.jaxprs.custom import watching
-from symmetry.jax.jaxprs.interpreter import is_key
+from symmetry.jax.jaxprs.interpreter import is_key, widened
 from symmetry.jax.jaxprs.marks import marking
 from symmetry.jax.jaxprs.places import place_of
 from symmetry.jax.jaxprs.step import TracedStep
@@ -158,9 +158,32 @@ class Program:
         with jax.enable_x64(self._wide):
             jaxpr = _with_constants_last(closed)
         varying = len(closed.in_avals)
-        traced = TracedStep(jaxpr, len(self.start), returned[-1], varying=varying, wide=self._wide)
+
+        def in_float64() -> ClosedJaxpr | None:
+            return None if self.by_number or self._wide else self._in_float64(run, arrays)
+
+        traced = TracedStep(
+            *(jaxpr, len(self.start), returned[-1]),
+            varying=varying,
+            wide=self._wide,
+            in_float64=in_float64,
+        )
         traced.custom = tuple(custom)
         return traced, [*closed.consts, *traced.constants]
+
+    def _in_float64(self, run: Callable[..., Any], arrays: Sequence[Any]) -> ClosedJaxpr | None:
+        """Return a step traced in float64; None if it cannot be."""
+        given = [*map(_widened, self.start)], [*map(_widened, arrays)]
+        try:
+            with self.random_states.own(), jax.enable_x64(True), marking(), watching():
+                closed: ClosedJaxpr = jax.make_jaxpr(run)(*given)
+                return closed
+        except Exception:  # of a step that is written for float32
+            return None
+
+
+def _widened(array: Any) -> Any:
+    return array if is_key(array.dtype) else jax.ShapeDtypeStruct(array.shape, widened(array.dtype))
 
 
 def _refuse_leaks(closed: ClosedJaxpr) -> None:

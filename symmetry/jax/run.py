@@ -33,6 +33,7 @@ from typing import Any
 
 from symmetry.base.calls import calling, running
 from symmetry.jax.constants import average, constants_outside_forward
+from symmetry.jax.copies import JaxCopies
 from symmetry.jax.jaxprs.step import Manner
 from symmetry.jax.leaves import as_array
 from symmetry.jax.parts.drawing import JaxDrawing
@@ -44,9 +45,11 @@ from symmetry.jax.parts.optimizers import JaxOptimizers
 from symmetry.jax.parts.recording import JaxRecording
 from symmetry.jax.parts.rehearsal import JaxRehearsing
 from symmetry.jax.parts.reordering import JaxReordering
+from symmetry.jax.parts.sampling import JaxSampling
 from symmetry.jax.parts.saving import JaxSaving
 from symmetry.jax.parts.settings import JaxSettings
 from symmetry.jax.parts.tracing import JaxTracing
+from symmetry.jax.probes.loss_probe import JaxLossProbe
 from symmetry.jax.program import Program
 from symmetry.jax.raising import readable
 from symmetry.jax.stepper import Stepper
@@ -58,10 +61,12 @@ from symmetry.training.capabilities.layered import Layered
 from symmetry.training.capabilities.observing import Observing, Recording
 from symmetry.training.capabilities.optimizing import Optimizing
 from symmetry.training.capabilities.rehearsing import Rehearsing, Tracing
+from symmetry.training.capabilities.replicated import Copied
 from symmetry.training.capabilities.saving import Saving
 from symmetry.training.capabilities.step_events import StepEvents
+from symmetry.training.losses import LeakSearch, LossProbe
 from symmetry.training.run import Capability, Constant
-from symmetry.training.trial import Functions
+from symmetry.training.trial import Functions, Sampling
 from symmetry.units.state import Array, State
 from symmetry.units.units import Order
 
@@ -176,4 +181,8 @@ _CAPABILITIES: Mapping[type, Callable[[JaxRun], Any]] = {
     Rehearsing: JaxRehearsing,
     Tracing: JaxTracing,
     Layered: JaxLayers,
+    LossProbe: JaxLossProbe,
+    Sampling: JaxSampling,
+    Copied: JaxCopies,
+    LeakSearch: JaxLossProbe,
 }

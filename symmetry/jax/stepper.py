@@ -49,6 +49,8 @@ class Stepper:
         Updates the parameters; None if the step shows no gradients.
     averaged
         The axes over which inputs are averaged, by their numbers.
+    instead
+        The losses of a rehearsed step in which something was replaced; None if nothing is.
     """
 
     def __init__(self, program: Program, manner: Manner, order: Order | None) -> None:
@@ -60,6 +62,7 @@ class Stepper:
         self.uncompiled: Program | None = None
         self.optimizer = JaxOptimizer.of(self.leaves, self.traced)
         self.averaged: Mapping[int, Sequence[int]] = {}
+        self.instead: Outputs | None = None
 
     @property
     def traced(self) -> TracedStep:
@@ -100,7 +103,7 @@ class Stepper:
         traced, values = self.traced, self.leaves.values
         wanted = (*self.leaves.outputs(traced.forward), *traced.losses)
         if self.recorder is None:
-            outputs = {**self.take(wanted)}
+            outputs = {**self.take(wanted), **(self.instead or {})}
         else:
             flat = traced.flat(self.manner).only(wanted)
             outputs = self.recorder.record(flat, values, self.leaves.names, self.inputs())

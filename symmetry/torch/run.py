@@ -82,7 +82,7 @@ from symmetry.training.capabilities.saving import Saving
 from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.losses import LossProbe
 from symmetry.training.run import Capability, Constant
-from symmetry.training.trial import Functions, Trial
+from symmetry.training.trial import Functions, Sampling, Trial
 from symmetry.units.state import Array, State
 from symmetry.units.units import Order
 
@@ -260,6 +260,7 @@ _CAPABILITIES: Mapping[type, Callable[[TorchRun], Any]] = {
     Flowing: lambda run: TorchFlowing(run.objects.model, run.parameters, run.events),
     LossProbe: lambda run: TorchLossProbe(run.objects.model, lambda: run.taken),
     Trial: lambda run: _trial(run),
+    Sampling: lambda run: _trial(run),
     Functions: lambda run: _trial(run),
     Platform: lambda run: TorchPlatform(run.arrays, run.frames_before),
 }

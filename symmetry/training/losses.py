@@ -265,3 +265,16 @@ class LossProbe(Protocol):
         tokens): one number for each position, which moves if anything there does.
         """
         ...
+
+
+class LeakSearch(Protocol):
+    """Looks for what lets outputs see later tokens among all operations, not modules alone."""
+
+    def leak(
+        self, loss: LossCall, texts: tuple[Tokens, Tokens], cut: int, axis: int
+    ) -> Moved | None:
+        """Return the operation that first mixes later tokens into the input of a loss.
+
+        The two texts differ from a place on, which is counted along an axis of theirs.
+        """
+        ...

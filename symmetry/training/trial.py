@@ -137,21 +137,21 @@ class Mixer:
     kind
         ``"layout"``: a module treats another axis as the samples. ``"softmax"``: it runs
         over the samples. ``"view"``: entries of different samples end up in one row.
-        ``"other"``: anything else.
+        ``"product"``: a product with a parameter sums over the samples. ``"other"``: anything else.
     operation
         The module or the operation.
     shape
         The shape of the module's input, or of the operation's result.
     axis, samples
-        The axis that a module treats as the samples, or that a softmax runs over; and the axis in
-        which the samples lie.
+        The axis that a module treats as the samples, or that a softmax or a product runs over; and
+        the axis in which the samples lie.
     by_place
         Whether it takes samples by their places: a product with a constant, or a selection.
     place
         The user's line.
     """
 
-    kind: Literal["layout", "softmax", "view", "other"]
+    kind: Literal["layout", "softmax", "view", "product", "other"]
     operation: str
     shape: tuple[int, ...]
     axis: int
@@ -238,7 +238,27 @@ class Functions(Protocol):
         ...
 
 
-class Trial(Protocol):
+class Sampling(Protocol):
+    """Tries the model of one run on single samples; the run is thrown away afterwards."""
+
+    def given(self) -> Any:
+        """Take the next step up to its first loss; return what its modules are given."""
+        ...
+
+    def with_samples(self, changed: Mapping[int, Any], count: int) -> Sequence[SampleCall]:
+        """Take the next step up to its first loss; repeat its calls with one sample replaced.
+
+        Parameters
+        ----------
+        changed
+            By the number of a sample, what a run gives whose batch has another one there.
+        count
+            How many samples a batch has.
+        """
+        ...
+
+
+class Trial(Sampling, Protocol):
     """Tries the model of one run, which is thrown away afterwards."""
 
     def in_evaluation(self) -> Evaluation:
@@ -256,17 +276,5 @@ class Trial(Protocol):
         """Take the next step up to its first loss, with what another run gives its modules.
 
         Returns the gradients of the loss with respect to what they return.
-        """
-        ...
-
-    def with_samples(self, changed: Mapping[int, Given], count: int) -> Sequence[SampleCall]:
-        """Take the next step up to its first loss; repeat its calls with one sample replaced.
-
-        Parameters
-        ----------
-        changed
-            By the number of a sample, what a run gives whose batch has another one there.
-        count
-            How many samples a batch has.
         """
         ...

@@ -72,22 +72,16 @@ def port(epsilon=1e-5):
     return params, step, {"batch": batch}
 
 
-def test_a_sound_port_is_the_same_in_float32_and_float64_is_not_judged():
+def test_a_sound_port_is_the_same_in_both_precisions():
     (other,) = compare(original, port).others
     assert other.same, other
-    assert [result.dtype for result in other.results] == ["float32"]
-    assert any("float64 is not compared between frameworks" in note for note in other.notes)
+    assert [result.dtype for result in other.results] == ["float32", "float64"]
 
 
 def test_another_epsilon_is_another_training():
     (other,) = compare(original, lambda: port(1e-3)).others
     assert other.same is False
     assert other.first.step == 1
-
-
-def test_float64_is_compared_if_it_is_asked_for():
-    (other,) = compare(original, port, dtype="float64").others
-    assert [result.dtype for result in other.results] == ["float64"]
 
 
 @pytest.mark.parametrize("training", [original, port])

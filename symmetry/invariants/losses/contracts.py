@@ -52,8 +52,7 @@ def made_by(argument: Argument) -> str:
 
 
 def _cross_entropy(call: LossCall) -> Iterator[Fault]:
-    scores = call.arguments["input"]
-    axis = _class_axis(scores)
+    scores, axis = call.arguments["input"], _class_axis(call)
     if not scores.trained:
         return
     if scores.shape[axis] == 1:
@@ -70,8 +69,8 @@ def _cross_entropy(call: LossCall) -> Iterator[Fault]:
 
 
 def _nll_loss(call: LossCall) -> Iterator[Fault]:
-    scores = call.arguments["input"]
-    axis, linear = _class_axis(scores), made_by(scores) == "linear"
+    scores, axis = call.arguments["input"], _class_axis(call)
+    linear = made_by(scores) == "linear"
     if not scores.trained or scores.shape[axis] == 1 or axis in scores.log_probabilities:
         return
     if axis in scores.probabilities:
@@ -136,8 +135,10 @@ def _elementwise(call: LossCall) -> Iterator[Fault]:
         yield Fault("target", text, certain=False)
 
 
-def _class_axis(scores: Argument) -> int:
-    return 1 if len(scores.shape) > 1 else 0
+def _class_axis(call: LossCall) -> int:
+    """Return the axis of the classes: the one that the call names, or else PyTorch's."""
+    usual = 1 if len(call.arguments["input"].shape) > 1 else 0
+    return int(call.options.get("axis", usual))
 
 
 def _other_axis(axes: frozenset[int], axis: int) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from symmetry.base.errors import TrainingError
 from symmetry.invariants.losses.shift import Shift
 from symmetry.training.capabilities.rehearsing import Rehearsing
-from symmetry.training.losses import LossProbe, Moved, Tokens
+from symmetry.training.losses import LeakSearch, LossProbe, Moved, Tokens
 from symmetry.training.run import needed
 from symmetry.training.start import TrainingStart
 from symmetry.units.state import Array
@@ -25,9 +25,11 @@ def first_leak(start: TrainingStart, shift: Shift, text: Array, cut: int) -> Mov
 
     ``text`` is another one from this place on. None if all that can be seen are the outputs.
     """
-    plain = _calls(start, shift.given(shift.text))
-    changed = _calls(start, shift.given(text))
-    axis = 0 if shift.transposed else 1
+    texts, axis = (shift.given(shift.text), shift.given(text)), 0 if shift.transposed else 1
+    search = start.begin(noise=False).capability(LeakSearch)
+    if search is not None:
+        return search.leak(shift.loss, texts, cut, axis)
+    plain, changed = (_calls(start, tokens) for tokens in texts)
     for (module, given, made), (_, other_given, other_made) in zip(plain, changed, strict=False):
         if _moves(made, other_made, cut, axis) and not _moves(given, other_given, cut, axis):
             return module

@@ -73,6 +73,8 @@ def next_token(start: TrainingStart) -> Measurement:
             return cannot_judge(f"with other tokens, {error}")
         for reading in readings:
             if (text := _wrong(shift, reading)) is not None:
+                if reading.ahead is not None and _meet(start, shift, reading.cut):
+                    return cannot_judge(_MIXED)
                 place, text = _where(start, shift, reading, text)
                 return violated(text, place, f"{shift.loss.function}.input")
         if any(reading.moves for reading in readings):
@@ -114,6 +116,7 @@ def _wrong(shift: Shift, reading: Reading) -> str | None:
     return None
 
 
+_MIXED = "the outputs of a text depend on the other texts of its batch, as with batch normalisation"
 _COPIED = (
     "the labels are the tokens that the model is given, at their own places, and it reads both "
     "ways: nothing has to be predicted. Mask the tokens that it has to predict, or shift the labels"
@@ -134,7 +137,7 @@ def _where(start: TrainingStart, shift: Shift, reading: Reading, text: str) -> t
         cure = "Give its attention a causal mask, or shift the labels"
         return shift.loss.place, f"{text}. {cure}"
     name = f"{found.module} ({found.kind})" if found.module else found.kind
-    return found.place, f"{text}. The first module to mix them is {name}: {_cure(found.kind)}"
+    return found.place, f"{text}. The first to mix them is {name}: {_cure(found.kind)}"
 
 
 def _cure(kind: str) -> str:
@@ -174,6 +177,15 @@ def _moved(start: TrainingStart, shift: Shift, plain: Array, text: Array) -> Arr
     """Return which outputs another text moves, (batch, labels)."""
     other = _outputs(start, shift, text)
     return None if other is None else moved(plain, other)
+
+
+def _meet(start: TrainingStart, shift: Shift, cut: int) -> bool:
+    """Return whether other tokens of one text move the outputs of other texts."""
+    text = shift.text.copy()
+    text[0] = _changed(shift, cut)[0]
+    plain = _outputs(start, shift, shift.text)
+    others = None if plain is None else _moved(start, shift, plain, text)
+    return others is not None and bool(others[1:].any())
 
 
 def _changed(shift: Shift, begin: int, end: int | None = None) -> Array:

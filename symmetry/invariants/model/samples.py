@@ -7,7 +7,7 @@ from symmetry.law.measurement import MIXING_SOFTMAX, Measurement, Violation
 from symmetry.law.note import Note
 from symmetry.training.run import needed
 from symmetry.training.start import TrainingStart
-from symmetry.training.trial import Mixer, SampleCall, Trial
+from symmetry.training.trial import Mixer, SampleCall, Sampling
 
 _NO_BATCH = "its batch is not known, or has no axis of at least two samples"
 
@@ -15,13 +15,13 @@ _NO_BATCH = "its batch is not known, or has no axis of at least two samples"
 def samples(start: TrainingStart) -> Measurement:
     """Replace one sample of a batch, and see in evaluation mode which outputs change."""
     count = start.baseline.samples
-    trial = start.begin(noise=True).capability(Trial)
+    trial = start.begin(noise=True).capability(Sampling)
     if count is None or count < 2 or trial is None:
         return Measurement(counted=False, note=_NO_BATCH, applies=False)
     changed = {}
     for sample in dict.fromkeys((count // 2, 0)):
         other = start.begin(order=replaced(count, sample), noise=True)
-        changed[sample] = needed(other, Trial).given()
+        changed[sample] = needed(other, Sampling).given()
     calls = trial.with_samples(changed, count)
     for call in calls:
         if call.mixer is not None and (text := _wrong(call.mixer)):
@@ -50,6 +50,11 @@ def _wrong(mixer: Mixer) -> str:
         return (
             f"{depend}: this softmax runs over axis {axis} of {shape}, the axis of the "
             "samples; give it the axis of the classes, dim=-1"
+        )
+    if mixer.kind == "product":
+        return (
+            f"{depend}: this {mixer.operation} with a parameter sums over axis {axis} of {shape}, "
+            "the axis of the samples; map over that axis, with in_axes of vmap, or transpose"
         )
     if mixer.kind == "view":
         return (

@@ -21,7 +21,7 @@ The user's line stays with each equation.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -29,6 +29,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax._src import source_info_util
 from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
+
+from symmetry.jax.jaxprs.places import has_users_line
 
 # Primitives that call a jaxpr, and the parameter that holds it.
 INLINED = {
@@ -47,8 +49,9 @@ _DTYPES = ("new_dtype", "dtype", "preferred_element_type", "out_dtype")
 # What they compute depends on the number of bits, or is done outside of JAX.
 _AS_WRITTEN = ("bitcast_convert_type", "nextafter", "pure_callback", "io_callback", "ffi_call")
 
-# Where an equation stands: its number, after those of the calls around it.
+# Where an equation stands: its number, after those of the calls around it; and its operand.
 Site = tuple[int, ...]
+Position = tuple[Site, int]
 
 
 def widened(dtype: Any) -> Any:
@@ -56,6 +59,11 @@ def widened(dtype: Any) -> Any:
     if is_key(dtype) or not jnp.issubdtype(dtype, jnp.inexact):
         return dtype
     return np.dtype("complex128" if jnp.issubdtype(dtype, jnp.complexfloating) else "float64")
+
+
+def decimal(value: Any) -> float:
+    """Return the number with the shortest decimal that rounds to a float32."""
+    return float(str(np.float32(value)))
 
 
 def is_key(dtype: Any) -> bool:
@@ -86,17 +94,21 @@ class Interpreter:
         Whether that is in the body of a loop or in a branch.
     constants
         Other values of constants, by the id of what they stand for.
+    literals
+        The digits of literals, by their operands; others are decimals.
     """
 
     def __init__(self, *, promote: bool = False, quiet: frozenset[Site] = frozenset()) -> None:
         self.promote, self.quiet = promote, quiet
         self.inside_loop = False
         self.constants: dict[int, Any] = {}
+        self.literals: Mapping[Position, float] = {}
         self.site: Site = ()
+        self._line: Any = None  # the traceback of the equation, or of the call around it
 
     def run(self, jaxpr: ClosedJaxpr, *args: Any) -> list[Any]:
         """Return the outputs of a jaxpr for these inputs."""
-        core, around = jaxpr.jaxpr, self.site
+        core, around, outer = jaxpr.jaxpr, self.site, self._line
         pairs = zip(core.constvars, jaxpr.consts, strict=True)
         env = {v: self.lift(self.constants.get(id(c), c), v.aval) for v, c in pairs}
         env.update(zip(core.invars, args, strict=True))
@@ -107,12 +119,17 @@ class Interpreter:
         for number, equation in enumerate(core.eqns):
             self.site = (*around, number)
             info = equation.source_info
+            # What a library traced once has no line of the user's: that of its call counts.
+            self._line = info.traceback if outer is None or has_users_line(info) else outer
             names = source_info_util.current_name_stack() + info.name_stack
-            line = source_info_util.user_context(info.traceback, name_stack=names)
+            line = source_info_util.user_context(self._line, name_stack=names)
+            given = [*map(read, equation.invars)]
+            if self.promote:
+                given = [*map(self._with_all_digits, enumerate(equation.invars), given)]
             with line, equation.ctx.manager:
-                results = self.equation(equation, [*map(read, equation.invars)])
+                results = self.equation(equation, given)
             env.update(zip(equation.outvars, results, strict=True))
-        self.site = around
+        self.site, self._line = around, outer
         return [*map(read, core.outvars)]
 
     def lift(self, value: Any, aval: Any) -> Any:
@@ -121,6 +138,15 @@ class Interpreter:
         if dtype is None or is_key(dtype):
             return value
         return jnp.asarray(value, widened(dtype) if self.promote else dtype)
+
+    def _with_all_digits(self, operand: tuple[int, Any], value: Any) -> Any:
+        """Return a literal of float32 in float64 with the digits that it was written with."""
+        position, atom = operand
+        literal = isinstance(atom, Literal) and atom.aval.shape == ()
+        if not literal or atom.aval.dtype != np.float32 or not np.isfinite(atom.val):
+            return value
+        number = self.literals.get((self.site, position))
+        return jnp.asarray(decimal(atom.val) if number is None else number, np.float64)
 
     def equation(self, equation: Any, args: Sequence[Any]) -> Sequence[Any]:
         """Return the results of an equation."""

@@ -144,6 +144,8 @@ def leaves_of(jaxpr: ClosedJaxpr, leaves: int) -> Mapping[str, int]:
                 follow(closed(params["jaxpr"]).jaxpr, [*args[:carried], *rows])
             elif name == "while":
                 follow(params["body_jaxpr"].jaxpr, args[params["cond_nconsts"] :])
+            elif name == "shard_map":
+                follow(closed(params["jaxpr"]).jaxpr, args)
             elif name == "cond":
                 for branch in params["branches"]:
                     follow(branch.jaxpr, args[1:])

@@ -23,6 +23,12 @@ def place_of(equation: Any) -> Place:
     return library
 
 
+def has_users_line(info: Any) -> bool:
+    """Return whether a line of the user's own led to an equation, by its source info."""
+    frames = source_info_util.user_frames(info.traceback)
+    return any(kind_of(frame.file_name) == "user" for frame in frames)
+
+
 def _phase(info: Any) -> Phase:
     """Return the phase of an equation: JAX names the transformations that led to it."""
     names = str(info.name_stack)

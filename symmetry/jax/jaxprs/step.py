@@ -21,10 +21,12 @@ from jax.extend.core import ClosedJaxpr
 from jax.interpreters import partial_eval
 
 from symmetry.jax.jaxprs.custom import CustomCall
-from symmetry.jax.jaxprs.interpreter import Site, constants_in, is_key, widened
+from symmetry.jax.jaxprs.forward import Forward
+from symmetry.jax.jaxprs.interpreter import Position, Site, constants_in, is_key, widened
 from symmetry.jax.jaxprs.marks import MarkReader, leaves_of
 from symmetry.jax.jaxprs.noise import Draw, draws_in, noise_in
 from symmetry.jax.jaxprs.places import place_of
+from symmetry.jax.jaxprs.wide import wide_literals
 from symmetry.jax.made import has_numbers
 from symmetry.observe.place import Place
 
@@ -89,6 +91,8 @@ class TracedStep:
         How many inputs are others in each step: all but constants.
     wide
         Whether float64 is allowed as it is written.
+    in_float64
+        Traces the same step in float64, or returns None where it cannot.
 
     Attributes
     ----------
@@ -106,13 +110,15 @@ class TracedStep:
         *,
         varying: int,
         wide: bool = False,
+        in_float64: Callable[[], ClosedJaxpr | None] = lambda: None,
     ) -> None:
         self.jaxpr, self._leaves, self._returned, self._wide = jaxpr, leaves, returned, wide
-        self._varying = varying
+        self._varying, self._in_float64 = varying, in_float64
         self.constants = constants_in(jaxpr)
         self.custom: tuple[CustomCall, ...] = ()
         self.flat = cache(self._flat)
         self.compiled = cache(self._compiled)
+        self.losses_of = cache(self._losses_of)
 
     def is_same(self, other: TracedStep) -> bool:
         """Return whether it is the same jaxpr as another one, whatever the constants are."""
@@ -225,12 +231,20 @@ class TracedStep:
         """Which leaf each marked parameter is."""
         return leaves_of(self.jaxpr, self._leaves)
 
+    @cached_property
+    def _literals(self) -> Mapping[Position, float]:
+        """The digits of its literals that it has lost as it is written."""
+        wide = self._in_float64()
+        return {} if wide is None else wide_literals(self.jaxpr, wide)
+
     def _flat(self, manner: Manner) -> Flat:
         """Return the step without calls, with all of its outputs."""
         quiet = frozenset(self.draws[number].site for number in manner.without)
         quiet |= frozenset[Site]() if manner.noise else {draw.site for draw in self.noise}
         reader, names = MarkReader(promote=manner.promote, quiet=quiet), list[str]()
 
+        if manner.promote:
+            reader.literals = self._literals
         own = len(self.jaxpr.in_avals)
 
         def outputs(*args: Any) -> list[Any]:
@@ -254,6 +268,10 @@ class TracedStep:
         with jax.enable_x64(manner.promote or self._wide):
             jaxpr = jax.make_jaxpr(outputs)(*given)
         return Flat(jaxpr, tuple(names), {path: at for path, (_, at) in reader.modules.items()})
+
+    def _losses_of(self, manner: Manner) -> Forward:
+        """Return the equations that compute the losses."""
+        return Forward(self.flat(manner).only(self.losses).jaxpr, self.parameters)
 
     def _compiled(self, manner: Manner, wanted: tuple[str, ...]) -> Callable[..., Outputs]:
         """Return a function that takes all inputs, and returns some of the outputs."""

@@ -1,7 +1,11 @@
-"""``Replicated``: copies of parameters on several ranks."""
+"""``Replicated`` and ``Copied``: copies of parameters on several ranks, or in one process."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from symmetry.observe.place import Place
+from symmetry.units.state import Array
 
 
 class Replicated(ABC):
@@ -18,3 +22,20 @@ class Replicated(ABC):
 
         It needs no run: it may be kept when the run is gone.
         """
+
+
+class Copied(ABC):
+    """A run in one process that holds copies of its parameters: on devices, or along an axis."""
+
+    @abstractmethod
+    def on_devices(self) -> Mapping[str, Sequence[Array]]:
+        """Return each array that several devices hold as a whole, as each of them has it."""
+
+    @abstractmethod
+    def along_axis(self) -> Mapping[str, Array]:
+        """Return all parameters if their first axis may be that of copies: one length for all."""
+
+    @property
+    @abstractmethod
+    def gradient_place(self) -> Place:
+        """The user's line that computes gradients."""

@@ -37,7 +37,7 @@ def test_pairs_name_the_shapes_and_the_cure():
 )
 def test_a_leak_names_the_first_module_that_mixes_tokens(make, module, cure):
     text = message(next_token, make)
-    assert f"The first module to mix them is {module}: " in text
+    assert f"The first to mix them is {module}: " in text
     assert text.endswith(cure)
 
 

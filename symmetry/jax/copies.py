@@ -1,0 +1,51 @@
+"""Copies of parameters that one process holds: on several devices, or along the first axis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import jax
+import numpy as np
+
+from symmetry.jax.jaxprs.places import place_of
+from symmetry.jax.jaxprs.step import Manner
+from symmetry.jax.leaves import as_array
+from symmetry.jax.stepper import Stepper
+from symmetry.observe.place import NOWHERE, Place
+from symmetry.training.capabilities.replicated import Copied
+from symmetry.units.state import Array
+
+
+class JaxCopies(Copied):
+    """The copies of a run's parameters."""
+
+    def __init__(self, stepper: Stepper) -> None:
+        self._stepper = stepper
+
+    def on_devices(self) -> Mapping[str, Sequence[Array]]:
+        """Return each array that several devices hold as a whole, as each of them has it."""
+        found, leaves = {}, self._stepper.leaves
+        for name, number in leaves.places.items():
+            leaf = leaves.values[number]
+            shards = leaf.addressable_shards if isinstance(leaf, jax.Array) else ()
+            whole = [shard.data for shard in shards if shard.data.shape == leaf.shape]
+            if len(whole) > 1:
+                found[name] = [as_array(data) for data in whole]
+        return found
+
+    def along_axis(self) -> Mapping[str, Array]:
+        """Return all parameters if their first axis may be that of copies: one length for all."""
+        arrays = {n: as_array(leaf) for n, leaf in self._stepper.leaves.parameters.items()}
+        lengths = {np.shape(array)[0] if np.ndim(array) else 0 for array in arrays.values()}
+        return arrays if len(lengths) == 1 and lengths.pop() > 1 else {}
+
+    @property
+    def gradient_place(self) -> Place:
+        """The user's line that computes gradients."""
+        traced = self._stepper.traced
+        flat = traced.flat(Manner())
+        core = flat.jaxpr.jaxpr
+        names = {*traced.gradients}
+        wanted = {id(v) for n, v in zip(flat.outputs, core.outvars, strict=True) if n in names}
+        made = (e for e in core.eqns if not wanted.isdisjoint(map(id, e.outvars)))
+        return next(map(place_of, made), NOWHERE)

@@ -1,0 +1,64 @@
+"""Literals with the digits that a step traced in float32 has lost.
+
+A number of the source, such as an epsilon, is rounded to float32 as a step is traced. Traced once
+more in float64 it has all its digits; where both jaxprs have the same equations, they are taken
+over. Of other literals the shortest decimal that rounds to them is taken: people write decimals.
+
+    as written      b:f32[3] = mul a 9.999999747378752e-06
+    in float64      b:f64[3] = mul a 1e-05                      so the promoted step has 1e-05
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import SequenceMatcher
+from typing import Any
+
+import numpy as np
+from jax.extend.core import ClosedJaxpr, Literal
+
+from symmetry.jax.jaxprs.interpreter import INLINED, Position, Site, closed
+
+
+def wide_literals(narrow: ClosedJaxpr, wide: ClosedJaxpr) -> Mapping[Position, float]:
+    """Return the digits of literals in a jaxpr, by their operands, as another one has them.
+
+    Both are of the same step, in float32 and in float64.
+    """
+    return dict(_found(narrow, wide, ()))
+
+
+def _found(
+    narrow: ClosedJaxpr, wide: ClosedJaxpr, around: Site
+) -> Iterator[tuple[Position, float]]:
+    mine, theirs = narrow.jaxpr.eqns, wide.jaxpr.eqns
+    for number, other in _matched([*map(_word, mine)], [*map(_word, theirs)]):
+        equation, same, site = mine[number], theirs[other], (*around, number)
+        if len(equation.invars) != len(same.invars):
+            continue
+        pairs = zip(equation.invars, same.invars, strict=True)
+        for position, (a, b) in enumerate(pairs):
+            if _is_float(a, np.float32) and _is_float(b, np.float64):
+                full = float(b.val)
+                if np.float32(full) == np.float32(a.val) and np.isfinite(full):
+                    yield (site, position), full
+        key = "jaxpr" if equation.primitive.name == "scan" else INLINED.get(equation.primitive.name)
+        if key is not None:
+            yield from _found(closed(equation.params[key]), closed(same.params[key]), site)
+
+
+def _matched(mine: Sequence[str], theirs: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Yield the pairs of equations that stand in the same order in both."""
+    if mine == theirs:
+        yield from enumerate(range(len(mine)))
+        return
+    for a, b, size in SequenceMatcher(None, mine, theirs, autojunk=False).get_matching_blocks():
+        yield from ((a + k, b + k) for k in range(size))
+
+
+def _word(equation: Any) -> str:
+    return f"{equation.primitive.name} {equation.params.get('name', '')}"
+
+
+def _is_float(atom: Any, dtype: Any) -> bool:
+    return isinstance(atom, Literal) and atom.aval.shape == () and atom.aval.dtype == dtype

@@ -1,0 +1,99 @@
+"""The outputs of a step's model, with one sample of the batch replaced by another one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from symmetry.jax.jaxprs.interpreter import is_key
+from symmetry.jax.jaxprs.places import place_of
+from symmetry.jax.probes.mixing import Mixing
+from symmetry.jax.probes.rows import axes_of, pairs_alone, unequal
+from symmetry.jax.probes.sites import Site, sites
+from symmetry.jax.stepper import Stepper
+from symmetry.training.trial import SampleCall, Sampling
+
+
+@dataclass(frozen=True)
+class JaxGiven:
+    """The inputs of a step: the leaves of the state, and the batch."""
+
+    inputs: Sequence[Any]
+
+
+class JaxSampling(Sampling):
+    """Tries the model of a run on batches that differ in one sample.
+
+    Its outputs are those that the losses are computed from.
+    """
+
+    def __init__(self, stepper: Stepper) -> None:
+        self._stepper = stepper
+        self._forward = stepper.traced.losses_of(stepper.manner)
+
+    def given(self) -> JaxGiven:
+        """Return the inputs of the next step."""
+        return JaxGiven([*self._stepper.leaves.values, *self._stepper.inputs()])
+
+    def with_samples(self, changed: Mapping[int, Any], count: int) -> Sequence[SampleCall]:
+        """Compute the outputs of the next step with one sample replaced."""
+        with jax.enable_x64(True):
+            found = sites(self._forward)
+            return [
+                call
+                for sample, other in changed.items()
+                for call in self._judged(found, other.inputs, count, sample)
+            ]
+
+    def _judged(
+        self, found: Sequence[Site], others: Sequence[Any], count: int, sample: int
+    ) -> Iterator[SampleCall]:
+        """Yield what one sample changes in the outputs of the losses."""
+        inputs, outputs = self.given().inputs, [site.scores for site in found]
+        if not outputs or not self._replaced(inputs, others, count, sample):
+            return
+        plain, changed = (self._forward.values(outputs, each) for each in (inputs, others))
+        alone = [
+            _alone(np.asarray(a), np.asarray(b), count, sample)
+            for a, b in zip(plain, changed, strict=True)
+        ]
+        for site, is_alone in zip(found, alone, strict=True):
+            if is_alone is not None:
+                place = place_of(self._forward.equations[site.equation])
+                mixer = None if is_alone else self._mixer(site, inputs, others, count, sample)
+                # Sums over the samples alone are those of batch normalisation.
+                yield SampleCall("its step", place, alone=mixer is None, mixer=mixer)
+
+    def _mixer(
+        self, site: Site, inputs: Sequence[Any], others: Sequence[Any], count: int, sample: int
+    ) -> Any:
+        values = self._forward.evaluated(inputs, {})
+        return Mixing(self._forward, [site.scores], count, sample).first(values, others)
+
+    def _replaced(
+        self, inputs: Sequence[Any], others: Sequence[Any], count: int, sample: int
+    ) -> bool:
+        """Return whether two batches differ in one sample alone, and do."""
+        pairs = [
+            (np.asarray(a), np.asarray(b))
+            for a, b in zip(inputs, others, strict=True)
+            if not is_key(a.dtype)
+        ]
+        moved = [differs for differs in (unequal(a, b) for a, b in pairs) if differs.any()]
+        return bool(moved) and all(axes_of(differs, count, sample) for differs in moved)
+
+
+def _alone(a: Any, b: Any, count: int, sample: int) -> bool | None:
+    """Return whether outputs differ at one sample alone; None if nothing can be said."""
+    if count not in a.shape and not any(n and n % count == 0 for n in a.shape):
+        return None
+    differs = unequal(a, b)
+    if not differs.any():
+        return None
+    found = bool(axes_of(differs, count, sample)) or pairs_alone(differs, count, sample)
+    # A length that is a multiple by chance accuses nothing.
+    return found or (False if count in a.shape else None)

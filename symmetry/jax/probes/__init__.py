@@ -1,0 +1,1 @@
+"""Losses, outputs and tokens that are read off the jaxpr of a step."""

@@ -1,0 +1,250 @@
+"""The probe of a JAX run: see ``symmetry.training.losses``. Its facts are those of the next step.
+
+Nothing is hooked: the losses, their outputs and their labels are values in the jaxpr of the step,
+so other tokens are put in their place by evaluating it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from itertools import groupby, takewhile
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from symmetry.jax.jaxprs.forward import Forward, Operand
+from symmetry.jax.jaxprs.places import place_of
+from symmetry.jax.probes.labels import IGNORED, chosen_by
+from symmetry.jax.probes.leak import BackwardSearch
+from symmetry.jax.probes.lookups import Lookup, lookups
+from symmetry.jax.probes.pairs import PairSite, pairs
+from symmetry.jax.probes.provenance import makers
+from symmetry.jax.probes.sites import Site, sites
+from symmetry.jax.stepper import Stepper
+from symmetry.observe.place import Place
+from symmetry.training.losses import Argument, LossCall, Moved, Observed, Padded, Pair, Tokens
+from symmetry.units.state import Array
+
+_CLASSES = "cross_entropy"
+
+
+class JaxLossProbe:
+    """Reads the losses of a run's next step off its jaxpr; it is a ``LossProbe``.
+
+    Parameters
+    ----------
+    stepper
+        Takes the steps.
+    """
+
+    def __init__(self, stepper: Stepper) -> None:
+        self._stepper = stepper
+        self._forward: Forward = stepper.traced.losses_of(stepper.manner)
+
+    @contextmanager
+    def observed(self) -> Iterator[Observed]:
+        """Collect facts about losses, pairs and tokens of the next step."""
+        with jax.enable_x64(True):
+            found = Observed(
+                losses=list(self._losses()),
+                pairs=[
+                    s.pair(self._forward, n, self._value(s.data)) for n, s in enumerate(self._pairs)
+                ],
+                tokens=[
+                    Tokens(number, 0, lookup.tokens_in(self._value(lookup.atom)))
+                    for number, lookup in enumerate(self._lookups)
+                ],
+            )
+        yield found
+
+    @contextmanager
+    def rolled(self, pair: Pair) -> Iterator[None]:
+        """Move each entry of the data of a pair to the next sample, in this operation alone."""
+        site = self._pairs[pair.number]
+        with jax.enable_x64(True):
+            other = jnp.roll(jnp.asarray(self._value(site.data)), 1, site.axis)
+            losses = self._values(self._forward.losses, {site.operand: other})
+        names = self._stepper.traced.losses
+        self._stepper.instead = dict(zip(names, losses, strict=True))
+        try:
+            yield
+        finally:
+            self._stepper.instead = None
+
+    @contextmanager
+    def outputs(self, tokens: Tokens) -> Iterator[dict[int, Array]]:
+        """Look these tokens up instead; collect what losses of classes are given, as rows."""
+        numbers = [n for n, site in enumerate(self._sites) if site.function == _CLASSES]
+        with jax.enable_x64(True):
+            wanted = [self._sites[n].scores for n in numbers]
+            found = self._values(wanted, self._with(tokens))
+        axes = [self._sites[n].axis for n in numbers]
+        yield {n: _rows(value, axis) for n, value, axis in zip(numbers, found, axes, strict=True)}
+
+    @contextmanager
+    def padded(self, given: Padded, tokens: Array) -> Iterator[dict[int, Array]]:
+        """Let a lookup find other tokens; collect what ``outputs`` collects."""
+        with self.outputs(Tokens(given.call, 0, tokens)) as found:
+            yield found
+
+    @contextmanager
+    def counted(self, loss: LossCall) -> Iterator[list[Array]]:
+        """Collect which rows of the input of a loss of classes get a gradient from it."""
+        site = self._sites[loss.number]
+        with jax.enable_x64(True):
+            counts = self._counts(site, site.axis or 0)
+        yield [] if counts is None else [counts.ravel()]
+
+    @contextmanager
+    def positions(self, tokens: Tokens) -> Iterator[list[tuple[Moved, Any, Any]]]:  # noqa: ARG002
+        """Collect nothing: ``leak`` looks at single operations."""
+        yield []
+
+    def leak(
+        self, loss: LossCall, texts: tuple[Tokens, Tokens], cut: int, axis: int
+    ) -> Moved | None:
+        """Return the operation that first mixes later tokens into the input of a loss.
+
+        The two texts differ from a place on, which is counted along an axis of theirs.
+        """
+        site = self._sites[loss.number]
+        with jax.enable_x64(True):
+            plain, other = (
+                self._forward.evaluated(self._inputs, self._with(text)) for text in texts
+            )
+        shape = texts[0].array.shape
+        text = (shape[1 - axis], shape[axis])
+        equation = BackwardSearch(self._forward, plain, other, text, cut).behind(site.scores)
+        if equation is None:
+            return None
+        path = _module_of(equation)
+        kind = path.rpartition(".")[2].rpartition("_")[0] or equation.primitive.name
+        return Moved(path, kind, place_of(equation))
+
+    @cached_property
+    def _sites(self) -> list[Site]:
+        return sites(self._forward)
+
+    @cached_property
+    def _pairs(self) -> list[PairSite]:
+        return pairs(self._forward)
+
+    @cached_property
+    def _lookups(self) -> list[Lookup]:
+        return lookups(self._forward)
+
+    @cached_property
+    def _inputs(self) -> list[Any]:
+        stepper = self._stepper
+        return [*stepper.leaves.values, *stepper.inputs()]
+
+    @cached_property
+    def _known(self) -> dict[Any, Any]:
+        """The values that facts are read off, without any other text."""
+        wanted = [site.data for site in self._pairs]
+        wanted += [lookup.atom for lookup in self._lookups]
+        for site in self._sites:
+            wanted += [site.scores, *([] if site.target is None else [site.target])]
+            for choice in site.choices:
+                wanted += self._forward.equations[choice.equation].invars
+        own = [*dict.fromkeys(atom for atom in wanted if not hasattr(atom, "val"))]
+        return dict(zip(own, self._forward.values(own, self._inputs), strict=True))
+
+    def _value(self, atom: Any) -> Any:
+        return atom.val if hasattr(atom, "val") else self._known[atom]
+
+    def _values(self, wanted: Sequence[Any], replaced: Mapping[Operand, Any]) -> list[Any]:
+        return self._forward.values(wanted, self._inputs, replaced)
+
+    def _with(self, tokens: Tokens) -> dict[Operand, Any]:
+        """Return what a lookup of these tokens is given."""
+        lookup = self._lookups[tokens.call]
+        like = self._forward.values([lookup.atom], self._inputs)[0]
+        return {lookup.operand: jnp.asarray(lookup.holding(tokens.array, like))}
+
+    def _losses(self) -> Iterator[LossCall]:
+        for number, site in enumerate(self._sites):
+            arguments = {"input": self._argument(site.scores)}
+            options: dict[str, Any] = {}
+            place = place_of(self._forward.equations[site.equation])
+            if site.axis is None:
+                arguments["target"] = self._argument(site.target)
+            elif (target := self._labels(site, site.axis)) is not None:
+                arguments["target"] = Argument.of(target)
+                options = {"ignore_index": IGNORED, "axis": site.axis}
+            else:
+                yield from self._along_another_axis(number, site, place)
+                continue
+            yield LossCall(number, 0, site.function, arguments, options, place)
+
+    def _along_another_axis(self, number: int, site: Site, place: Place) -> Iterator[LossCall]:
+        """Yield a loss whose labels choose along another axis than the softmax runs over.
+
+        Labels that count the rows are left out: each row of a matrix of pairs has one of its own.
+        So are scores that were normalised along another axis before, as for optimal transport.
+        """
+        if self._argument(site.scores).log_probabilities:
+            return
+        for choice in site.choices:
+            scores = self._forward.equations[choice.equation].invars[choice.position]
+            for axis in range(len(site.scores.aval.shape)):
+                labels = None if axis == site.axis else self._labels(site, axis)
+                if labels is None or labels.dtype.kind == "f":
+                    continue
+                given = self._argument(scores)
+                if given.log_probabilities and not (labels == np.arange(labels.size)).all():
+                    arguments = {"input": given, "target": Argument.of(labels)}
+                    yield LossCall(number, 0, "nll_loss", arguments, {"axis": axis}, place)
+                    return
+
+    def _argument(self, atom: Any) -> Argument:
+        array = np.asarray(self._value(atom))
+        trained = self._forward.is_trained(atom)
+        return Argument.of(array, trained=trained, makers=makers(self._forward, atom))
+
+    def _labels(self, site: Site, axis: int) -> Array | None:
+        """Return the labels of a loss of classes; those of rows that do not count are ignored."""
+        found = None
+        for choice in site.choices:
+            equation = self._forward.equations[choice.equation]
+            args = [jnp.asarray(self._value(atom)) for atom in equation.invars]
+            if args[choice.position].shape != site.scores.aval.shape:
+                continue
+            found = chosen_by(equation, args, choice.position, axis)
+            if found is not None:
+                break
+        if found is None or found.dtype.kind == "f":
+            return found
+        counts = self._counts(site, axis)
+        return found if counts is None else np.where(counts, found, IGNORED)
+
+    def _counts(self, site: Site, axis: int) -> Array | None:
+        """Return which rows of the scores a loss depends on."""
+        scores = jnp.asarray(self._value(site.scores))
+
+        def loss(scores: Any) -> Any:
+            given = dict.fromkeys(site.reads, scores)
+            return sum(jnp.sum(v) for v in self._values(self._forward.losses, given))
+
+        try:
+            gradient = np.asarray(jax.grad(loss)(scores))
+        except Exception:  # of what cannot be differentiated once more
+            return None
+        return (gradient != 0).any(axis)  # type: ignore[no-any-return]
+
+
+def _module_of(equation: Any) -> str:
+    """Return the path of the module around an operation, if its library opens scopes for them."""
+    first, *scopes = str(equation.source_info.name_stack).split("/")
+    inner = takewhile(str.isidentifier, scopes) if first.startswith("jvp(") else ()
+    return ".".join(name for name, _ in groupby(inner))
+
+
+def _rows(scores: Any, axis: int | None) -> Array:
+    """Return scores of classes as rows: samples and positions, as they come."""
+    array = np.moveaxis(np.asarray(scores, np.float64), axis or 0, -1)
+    return array.reshape(-1, array.shape[-1])

@@ -1,0 +1,37 @@
+"""The losses of JAX trainings, judged by the laws of losses."""
+
+from __future__ import annotations
+
+import linecache
+from functools import partial
+
+import pytest
+
+from symmetry.training.target import FunctionTraining
+from tests.checking import check_target
+from tests.conftest import needs
+from tests.jax.probes import material
+from tests.jax.probes.material import BROKEN, SOUND, trained_on
+
+pytestmark = [needs("jax"), needs("optax")]
+
+
+def judged(loss, *names):
+    target = FunctionTraining("training", partial(trained_on, loss))
+    return check_target(target, only=names, dtype="float64").verdicts
+
+
+@pytest.mark.parametrize("loss", SOUND, ids=lambda loss: loss.__name__)
+def test_a_sound_loss_is_not_accused(loss):
+    assert [v.message for v in judged(loss, "loss/*") if v.gates] == []
+
+
+@pytest.mark.parametrize("loss", BROKEN, ids=lambda loss: loss.__name__)
+def test_a_broken_loss_is_seen_with_its_line(loss):
+    name, text, source = BROKEN[loss]
+    (verdict,) = judged(loss, name)
+    assert verdict.kind == "violated"
+    assert text in verdict.message
+    found = verdict.violation
+    assert found.file.endswith("material.py")
+    assert source in linecache.getline(material.__file__, found.line)

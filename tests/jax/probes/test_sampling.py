@@ -1,0 +1,112 @@
+"""Models in JAX that mix the samples of a batch, judged by ``model/samples``."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+from symmetry.training.target import FunctionTraining
+from tests.checking import check_target
+from tests.conftest import needs
+
+pytestmark = needs("jax")
+
+SAMPLES, LENGTH, WIDTH = 6, 6, 4
+
+
+def batch(step):
+    random = np.random.default_rng(step)
+    x = random.standard_normal((SAMPLES, LENGTH, WIDTH)).astype(np.float32)
+    return x, random.standard_normal((SAMPLES, LENGTH)).astype(np.float32)
+
+
+def training(model):
+    import jax
+
+    keys = jax.random.split(jax.random.key(0), 3)
+    params = {
+        "a": jax.random.normal(keys[0], (WIDTH, WIDTH)),
+        "time": jax.random.normal(keys[1], (LENGTH, LENGTH)),
+        "b": jax.random.normal(keys[2], (WIDTH,)),
+    }
+
+    def step(params, given):
+        x, y = given
+
+        def loss(params):
+            return ((model(params, x) - y) ** 2).mean()
+
+        value, gradients = jax.value_and_grad(loss)(params)
+        return jax.tree.map(lambda p, g: p - 0.1 * g, params, gradients), value
+
+    return params, step, {"batch": batch}
+
+
+def over_time(params, x, axis=0):
+    """Mix the places of each text, mapped over an axis that should be that of the texts."""
+    import jax
+    import jax.numpy as jnp
+
+    def one(x):
+        return jnp.tanh(params["time"] @ (x @ params["a"])) @ params["b"]
+
+    return jax.vmap(one, in_axes=axis, out_axes=axis)(x)
+
+
+def softmaxed(params, x, axis=1):
+    import jax
+
+    return jax.nn.softmax(x @ params["a"], axis=axis) @ params["b"]
+
+
+def normalised(params, x):
+    import jax.numpy as jnp
+
+    hidden = x @ params["a"]
+    hidden = (hidden - hidden.mean((0, 1))) / hidden.std((0, 1))
+    return jnp.tanh(hidden) @ params["b"]
+
+
+def attending(params, x):
+    """Let samples attend to each other, as some models for tables do."""
+    import jax
+    import jax.numpy as jnp
+
+    weights = jax.nn.softmax(jnp.einsum("btd,ctd->tbc", x @ params["a"], x))
+    return jnp.einsum("tbc,ctd->btd", weights, x) @ params["b"]
+
+
+def judged(model):
+    target = FunctionTraining("training", partial(training, model))
+    checked = check_target(target, only="model/samples", dtype="float64")
+    (verdict,) = checked.verdicts
+    return verdict, [note.name for note in checked.notes]
+
+
+@pytest.mark.parametrize("model", [over_time, softmaxed, normalised])
+def test_samples_that_stay_apart_hold(model):
+    verdict, notes = judged(model)
+    assert (verdict.kind, notes) == ("holds", [])
+
+
+@pytest.mark.parametrize(
+    ("model", "words", "source"),
+    [
+        (partial(over_time, axis=1), "with a parameter sums over axis", over_time),
+        (partial(softmaxed, axis=0), "this softmax runs over axis 0", softmaxed),
+    ],
+)
+def test_the_operation_that_mixes_samples_is_named(model, words, source):
+    verdict, _ = judged(model)
+    assert verdict.kind == "violated"
+    assert words in verdict.message
+    first = source.__code__.co_firstlineno
+    assert verdict.violation.line in range(first, first + 10)
+
+
+def test_attention_over_samples_is_a_note():
+    verdict, notes = judged(attending)
+    assert not verdict.gates
+    assert notes == ["model/mixed-samples"]
