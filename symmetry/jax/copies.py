@@ -34,7 +34,7 @@ class JaxCopies(Copied):
         return found
 
     def along_axis(self) -> Mapping[str, Array]:
-        """Return all parameters if their first axis may be that of copies: one length for all."""
+        """Return all parameters if their first axis may hold copies: it is equally long in all."""
         arrays = {n: as_array(leaf) for n, leaf in self._stepper.leaves.parameters.items()}
         lengths = {np.shape(array)[0] if np.ndim(array) else 0 for array in arrays.values()}
         return arrays if len(lengths) == 1 and lengths.pop() > 1 else {}

@@ -96,14 +96,18 @@ def port(epsilon=EPSILON):
 
         @nn.compact
         def __call__(self, x):
-            q, k, v = jnp.split(nn.Dense(3 * WIDTH)(nn.LayerNorm(epsilon=EPSILON)(x)), 3, -1)
+            q, k, v = jnp.split(
+                nn.Dense(3 * WIDTH)(nn.LayerNorm(epsilon=EPSILON, use_fast_variance=False)(x)),
+                3,
+                -1,
+            )
             q, k, v = (t.reshape(*t.shape[:2], HEADS, -1) for t in (q, k, v))
             scores = jnp.einsum("bqhd,bkhd->bhqk", q, k) / np.sqrt(WIDTH // HEADS)
             mask = jnp.tril(jnp.ones(scores.shape[2:], bool))
             chances = jax.nn.softmax(jnp.where(mask, scores, -jnp.inf))
             y = jnp.einsum("bhqk,bkhd->bqhd", chances, v)
             x = x + nn.Dense(WIDTH)(y.reshape(x.shape))
-            h = nn.Dense(32)(nn.LayerNorm(epsilon=self.epsilon)(x))
+            h = nn.Dense(32)(nn.LayerNorm(epsilon=self.epsilon, use_fast_variance=False)(x))
             return x + nn.Dense(WIDTH)(nn.gelu(h))
 
     class GPT(nn.Module):
@@ -112,7 +116,7 @@ def port(epsilon=EPSILON):
             x = nn.Embed(WORDS, WIDTH)(text) + nn.Embed(LENGTH, WIDTH)(jnp.arange(text.shape[1]))
             x = Block(EPSILON)(x)
             x = Block(epsilon)(x)
-            return nn.Dense(WORDS)(nn.LayerNorm(epsilon=EPSILON)(x))
+            return nn.Dense(WORDS)(nn.LayerNorm(epsilon=EPSILON, use_fast_variance=False)(x))
 
     model, optimizer = GPT(), optax.adamw(1e-3, weight_decay=0.01)
     params = weights()

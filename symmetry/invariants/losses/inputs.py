@@ -16,7 +16,7 @@ def inputs(start: TrainingStart) -> Measurement:
     """Judge the losses of the first steps: the first violation counts, and all notes."""
     observed = start.baseline.observed
     if observed is None or not observed.losses:
-        return not_applicable("its steps call no loss function of torch.nn.functional")
+        return not_applicable("its steps show no loss of a known kind")
     calls = [c for c in observed.losses if any(a.trained for a in c.arguments.values())]
     found = [(call, fault) for call in calls for fault in faults_of(call)]
     notes = dict.fromkeys(note(f.text, call.place) for call, f in found if not f.certain)

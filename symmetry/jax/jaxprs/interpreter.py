@@ -249,8 +249,26 @@ class Interpreter:
         branches = [branch(jaxpr) for jaxpr in params["branches"]]
         return jax.lax.switch(args[0], branches, *args[1:])  # type: ignore[no-any-return]
 
+    def _shard_map(self, params: Any, args: Sequence[Any]) -> Sequence[Any]:
+        """Evaluate what each device does with its part, in a mesh of devices as before."""
+        inner = closed(params["jaxpr"])
+        mapped = jax.shard_map(
+            lambda *given: self.run(inner, *given),
+            mesh=params["mesh"],
+            in_specs=tuple(params["in_specs"]),
+            out_specs=list(params["out_specs"]),
+            axis_names=params["newly_manual_axes"],
+            check_vma=params["check_vma"],
+        )
+        return mapped(*args)  # type: ignore[no-any-return]
 
-_CONTROL = {"scan": Interpreter._scan, "while": Interpreter._while, "cond": Interpreter._cond}
+
+_CONTROL = {
+    "scan": Interpreter._scan,
+    "while": Interpreter._while,
+    "cond": Interpreter._cond,
+    "shard_map": Interpreter._shard_map,
+}
 
 
 def constants_in(jaxpr: ClosedJaxpr) -> list[Any]:

@@ -194,7 +194,8 @@ class TracedStep:
         inputs = len(self.jaxpr.in_avals)
         known = {*self._marked.values()} or {*range(self._leaves)}
         own = [number in known for number in range(inputs)]
-        return noise_in(self.jaxpr, own, [number < self._varying for number in range(inputs)])
+        varies = [n < self._varying and n not in self.kept for n in range(inputs)]
+        return noise_in(self.jaxpr, own, varies)
 
     @cached_property
     def draws(self) -> tuple[Draw, ...]:

@@ -2,7 +2,7 @@
 
 A number of the source, such as an epsilon, is rounded to float32 as a step is traced. Traced once
 more in float64 it has all its digits; where both jaxprs have the same equations, they are taken
-over. Of other literals the shortest decimal that rounds to them is taken: people write decimals.
+over. All other literals become the shortest decimal that rounds to them: people write decimals.
 
     as written      b:f32[3] = mul a 9.999999747378752e-06
     in float64      b:f64[3] = mul a 1e-05                      so the promoted step has 1e-05

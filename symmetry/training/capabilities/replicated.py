@@ -33,7 +33,7 @@ class Copied(ABC):
 
     @abstractmethod
     def along_axis(self) -> Mapping[str, Array]:
-        """Return all parameters if their first axis may be that of copies: one length for all."""
+        """Return all parameters if their first axis may hold copies: it is equally long in all."""
 
     @property
     @abstractmethod

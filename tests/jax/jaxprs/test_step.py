@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from symmetry.jax.jaxprs.places import place_of
 from symmetry.training.target import FunctionTraining
 from tests.conftest import needs
 from tests.jax.sound import mlp
@@ -71,3 +72,62 @@ def test_a_step_that_needs_its_plain_number_is_traced_once_for_each():
         run.step()
         w = w - 0.1 * (batches[i].T @ (batches[i] @ w)) / 4
         assert np.allclose(run.state()["model.state"], w, rtol=1e-4)
+
+
+def test_in_float64_literals_have_the_digits_that_float32_drops():
+    import jax
+    import jax.numpy as jnp
+    from jax.extend.core import Literal
+
+    def training():
+        def loss(w):
+            return (jax.nn.gelu(w) * 1e-5 / 3.3).sum()
+
+        return jnp.ones(3), lambda w, _: w - 0.1 * jax.grad(loss)(w)
+
+    run = begun(training, dtype="float64")
+    core = run.traced.flat(run.manner).jaxpr.jaxpr
+    found = {
+        float(atom.val)
+        for equation in core.eqns
+        for atom in equation.invars
+        if isinstance(atom, Literal) and atom.aval.shape == ()
+    }
+    assert {1e-5, 3.3, 0.1, 0.044715, float(np.sqrt(2 / np.pi))} <= found
+
+
+def test_an_operation_of_a_library_has_the_line_that_calls_it():
+    import jax
+    import jax.numpy as jnp
+
+    def training():
+        def loss(w):
+            return jax.nn.relu(w).sum() + jax.nn.relu(-w).sum()
+
+        return jnp.ones(3), lambda w, _: w - 0.1 * jax.grad(loss)(w)
+
+    run = begun(training)
+    forward = run.traced.losses_of(run.manner)
+    lines = {place_of(e).line for e in forward.equations if e.primitive.name == "max"}
+    assert lines == {training.__code__.co_firstlineno + 2}
+
+
+def test_a_key_that_the_state_keeps_is_fixed():
+    import jax
+    import jax.numpy as jnp
+
+    def training(split):
+        def step(state, _):
+            w, key = state
+
+            def loss(w):
+                return (w * 2 * jax.random.bernoulli(key, 0.5, (3,))).sum() ** 2
+
+            after = jax.random.split(key)[0] if split else key
+            return (w - 0.1 * jax.grad(loss)(w), after)
+
+        return (jnp.ones(3), jax.random.key(0)), step
+
+    for split in (False, True):
+        (draw,) = begun(lambda split=split: training(split)).traced.noise
+        assert draw.fixed is not split
