@@ -62,7 +62,8 @@ def _places(forward: Forward, equation: Any) -> Iterator[int]:
     name = equation.primitive.name
     if name == "gather":
         table, dimensions = equation.invars[0], equation.params["dimension_numbers"]
-        if forward.is_trained(table) and len(dimensions.start_index_map) == 1:
+        plain = len(dimensions.start_index_map) == 1 and not dimensions.operand_batching_dims
+        if forward.is_trained(table) and plain:
             yield 1
     elif name == "eq":
         for position, atom in enumerate(equation.invars):
