@@ -25,8 +25,9 @@ class JaxCopies(Copied):
     def on_devices(self) -> Mapping[str, Sequence[Array]]:
         """Return each array that several devices hold as a whole, as each of them has it."""
         found, leaves = {}, self._stepper.leaves
-        for name, number in leaves.places.items():
-            leaf = leaves.values[number]
+        trained = leaves.parameters
+        for name in sorted(leaves.places, key=lambda name: name not in trained):
+            leaf = leaves.values[leaves.places[name]]
             shards = leaf.addressable_shards if isinstance(leaf, jax.Array) else ()
             whole = [shard.data for shard in shards if shard.data.shape == leaf.shape]
             if len(whole) > 1:
@@ -41,11 +42,12 @@ class JaxCopies(Copied):
 
     @property
     def gradient_place(self) -> Place:
-        """The user's line that computes gradients."""
+        """The user's line that computes gradients, or maps what does so over devices."""
         traced = self._stepper.traced
         flat = traced.flat(Manner())
         core = flat.jaxpr.jaxpr
         names = {*traced.gradients}
         wanted = {id(v) for n, v in zip(flat.outputs, core.outvars, strict=True) if n in names}
-        made = (e for e in core.eqns if not wanted.isdisjoint(map(id, e.outvars)))
+        made = [e for e in core.eqns if not wanted.isdisjoint(map(id, e.outvars))]
+        made += [e for e in core.eqns if e.primitive.name == "shard_map"]
         return next(map(place_of, made), NOWHERE)

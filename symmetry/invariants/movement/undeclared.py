@@ -75,8 +75,8 @@ def moves_undeclared(start: TrainingStart) -> Measurement:
     drawing = start.begin(noise=True).capability(Drawing)
     for place in filter(None, () if drawing is None else drawing.fixed):
         text = (
-            f"{place} draws the same random numbers in each step: its key depends neither on the "
-            "state nor on the step. Split the key in the state, or fold the number of the step in."
+            f"{place} draws the same random numbers in each step: its key never changes. Split the "
+            "key in the state, or fold the number of the step in."
         )
         file, line = place.rsplit(":", 1)
         notes.append(Note("training/same-noise", text, file, int(line)))

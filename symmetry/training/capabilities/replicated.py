@@ -38,4 +38,4 @@ class Copied(ABC):
     @property
     @abstractmethod
     def gradient_place(self) -> Place:
-        """The user's line that computes gradients."""
+        """The user's line that computes gradients, or maps what does so over devices."""
