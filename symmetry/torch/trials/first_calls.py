@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
 
 from symmetry.base import generators
+from symmetry.base.errors import TrainingError
 from symmetry.observe.place import Place, users_line
 from symmetry.torch.modes.mixed_dtypes import MixedDtypes
 from symmetry.torch.probes.calls import Calls, ModuleCall, copied
@@ -81,9 +82,10 @@ def at_first_loss(run: Steps, use: Use, *, begins: Callable[[], None] = lambda: 
     """Take the next step up to its first loss, and there use it and the modules' first calls.
 
     There a script finds what is its own. The step ends: what was called has left traces. Before
-    each outermost call ``begins`` is called.
+    each outermost call ``begins`` is called. The step may fail as it ends: trainers tidy up.
     """
     calls: list[FirstCall] = []
+    used = False
 
     def after(call: ModuleCall, _output: Any) -> None:
         if len(calls) < _MOST and not any(call.module is known.module for known in calls):
@@ -93,13 +95,18 @@ def at_first_loss(run: Steps, use: Use, *, begins: Callable[[], None] = lambda: 
     with ExitStack() as stack:
 
         def first_loss(loss: Tensor) -> None:
+            nonlocal used
             stack.close()
             with MixedDtypes():  # it may be called where PyTorch has left this mode
                 use(calls, loss)
+            used = True
             raise StepEnded
 
         run.events.on_loss = first_loss
         hooks = Calls(run.model, before=lambda _: begins(), after=after)
         stack.enter_context(hooks.hooked())
-        with suppress(StepEnded):
+        try:
             run.step()
+        except TrainingError:
+            if not used:
+                raise

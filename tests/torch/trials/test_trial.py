@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from symmetry.base.errors import TrainingError
 from symmetry.training.target import FunctionTraining
 from symmetry.training.trial import Trial
 
@@ -136,3 +137,34 @@ def test_statistics_of_the_batch_are_an_excuse():
     model.mix = nn.BatchNorm1d(5, track_running_stats=False)
     (call,) = repeated(model)
     assert call.why_not == "a batch normalisation without running statistics is in it"
+
+
+class TidiesUp:
+    """A trainer that fails as it tidies up after an exception."""
+
+    def __init__(self, model, fails_itself=False):
+        self.model, self.fails_itself = model, fails_itself
+
+    def __call__(self, x):
+        if self.fails_itself:
+            raise KeyError("its own")
+        try:
+            F.cross_entropy(self.model(x), torch.arange(len(x)) % 2).backward()
+        except BaseException:
+            raise IndexError("pop from empty list") from None
+
+
+@pytest.mark.parametrize("fails_itself", [False, True])
+def test_a_step_may_fail_as_it_is_ended(fails_itself):
+    def make():
+        model = Net()
+        torch.optim.SGD(model.parameters(), 0.1)
+        step = TidiesUp(model, fails_itself)
+        return model, step, {"batch": lambda _: torch.randn(COUNT, 3)}
+
+    trial = FunctionTraining("net", make).begin().capability(Trial)
+    if fails_itself:
+        with pytest.raises(TrainingError, match="its own"):
+            trial.given()
+    else:
+        assert trial.given() is not None
