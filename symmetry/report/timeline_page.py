@@ -24,6 +24,7 @@ from symmetry.training.events import (
 from symmetry.units.words import count
 
 _WIDTH, _LEFT, _LANE, _MOST = 1100, 230, 24, 900  # pixels; and events that are drawn
+_NAME = 18  # characters of a model's name
 _COLOURS = {
     "training": "#2b6cb0",
     "evaluation": "#dd8a1f",
@@ -93,7 +94,7 @@ def _lane_of(event: Event, epochs: Epochs) -> tuple[str, str, str] | None:
             ", ".join(event.shapes),
         )
     if isinstance(event, Called | Switched):
-        name = epochs.models[event.model].name
+        name = _short(epochs.models[event.model].name)
         mode = "training" if event.training else "evaluation"
         if isinstance(event, Switched):
             return f"{name}: train(), eval()", _COLOURS[mode], f"{mode} mode"
@@ -114,6 +115,11 @@ def _lane_of(event: Event, epochs: Epochs) -> tuple[str, str, str] | None:
     if isinstance(event, Saved | Restored):
         return "states saved, restored", other, type(event).__name__.lower()
     return None
+
+
+def _short(name: str) -> str:
+    """Return the beginning of a long name: the marks begin to the right of it."""
+    return name if len(name) <= _NAME else f"{name[: _NAME - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def _rates(epochs: Epochs) -> list[tuple[float, float, float]]:

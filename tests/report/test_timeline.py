@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from symmetry.report.timeline import lines
-from symmetry.report.timeline_page import to_page
+from symmetry.report.timeline_page import picture, to_page
 from symmetry.training.events import Backward, Batch, Called, Exhausted, Updated
-from tests.invariants.loop.made import at, epochs, event, loader
+from tests.invariants.loop.made import at, epochs, event, loader, model
 
 TRAINED = (event(Batch), event(Called), event(Backward), event(Updated))
 
@@ -30,3 +30,9 @@ def test_a_loader_that_is_made_anew_in_each_epoch_is_one_loader():
     page = to_page(run)
     assert "batches of loader 1" in page
     assert "batches of loader 2" not in page
+
+
+def test_the_name_of_a_model_ends_before_the_marks():
+    long = model(name="BertForSequenceClassification")
+    names, _ = picture(epochs(*TRAINED, models=(long,)))
+    assert "calls of BertForSequenceCl\N{HORIZONTAL ELLIPSIS}" in names
