@@ -14,6 +14,7 @@ from typing import Any, get_args
 from symmetry.base import ranks
 from symmetry.base.names import words_of
 from symmetry.base.records import dump
+from symmetry.base.user_code import spell
 from symmetry.checker.verdict import Checked, Kind, Verdict, exit_code
 from symmetry.finding.coverage import Dead, Unequal
 from symmetry.law.measurement import Violation
@@ -118,6 +119,7 @@ def _facts(checked: Checked, verdict: Verdict, others: Sequence[Verdict]) -> Ite
     yield "expected", SIGNATURE if verdict.kind == "error" and not training else ""
     yield "statement", violated.statement if violated else ""
     yield "found", verdict.message
+    yield "line", spell(verdict.file, verdict.line) if verdict.file else ""
     if violation is not None and not (training and rounding):
         yield from _violation_facts(violation, verdict)
     if verdict.ratio is not None:

@@ -103,6 +103,13 @@ data pixels, weights zero, seed 0
     )
 
 
+def test_the_details_name_the_line_of_the_users_code():
+    located = replace(VIOLATION, file="train.py", line=17)
+    facts = [text.split(maxsplit=1) for text in detailed(replace(VIOLATED, violation=located))[1:]]
+    assert ["line", "train.py:17"] in facts
+    assert "line" not in [label for label, _ in (t.split(maxsplit=1) for t in detailed(VIOLATED))]
+
+
 @pytest.mark.parametrize(
     ("verdict", "meaning"),
     [
