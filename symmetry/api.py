@@ -17,7 +17,7 @@ from symmetry.checker.plan import Plan
 from symmetry.checker.progress import Progress
 from symmetry.checker.verdict import Checked, Verdict, exit_code
 from symmetry.comparison import options as compared_by
-from symmetry.comparison.outcome import Compared, First
+from symmetry.comparison.outcome import Compared, FirstDifference
 from symmetry.explanation.explained import Explained
 from symmetry.finding import coverage
 from symmetry.law.case import Case
@@ -366,7 +366,7 @@ class Comparison(Compared):
         return all(other.same for other in self.others)
 
     @property
-    def first(self) -> First | None:
+    def first(self) -> FirstDifference | None:
         """The first difference of the first training that differs; None if all are the same."""
         return next((other.first for other in self.others if other.first is not None), None)
 
@@ -392,12 +392,12 @@ class Comparison(Compared):
         return f"<pre>{html.escape(repr(self))}</pre>"
 
 
-@takes(compared_by.Options, compared_by.Keywords)
+@takes(compared_by.ComparisonOptions, compared_by.ComparisonKeywords)
 def compare(
     first: Target,
     *others: Target,
     progress: Progress | None = None,
-    **options: Unpack[compared_by.Keywords],
+    **options: Unpack[compared_by.ComparisonKeywords],
 ) -> Comparison:
     """Say whether trainings, or two-layer steps, are the same as the first one, up to rounding.
 
@@ -425,7 +425,7 @@ def compare(
         If the reference does not run or does not repeat itself, nothing is in common, or an
         argument makes no sense.
     """
-    asked = compared_by.Options(**options, progress=progress or Progress())
+    asked = compared_by.ComparisonOptions(**options, progress=progress or Progress())
     return Comparison(**vars(session.compare((first, *others), asked)))
 
 
@@ -452,7 +452,7 @@ def watch(script: Target, *, seed: int = 0) -> Epochs:
     return session.watch(script, seed)
 
 
-@takes(compared_by.Options, compared_by.RunKeywords)
+@takes(compared_by.ComparisonOptions, compared_by.RunKeywords)
 def record(
     target: Target,
     file: str | Path,
@@ -491,5 +491,5 @@ def record(
     if path.suffix != RECORDED:
         raise SymmetryError(f"a recorded run is a file that ends in {RECORDED}, not {path.name!r}")
     writable_files(path)
-    asked = compared_by.Options(**options, progress=progress or Progress())
+    asked = compared_by.ComparisonOptions(**options, progress=progress or Progress())
     return session.record(target, path, asked, max_size)

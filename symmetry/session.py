@@ -84,7 +84,7 @@ def explain(target: Named, **options: Any) -> Explained:
     return explained
 
 
-def compare(targets: Sequence[Named], options: comparison.Options) -> Compared:
+def compare(targets: Sequence[Named], options: comparison.ComparisonOptions) -> Compared:
     """Compare targets with the first: two-layer steps, or trainings and files of recorded runs.
 
     Raises
@@ -109,7 +109,7 @@ def compare(targets: Sequence[Named], options: comparison.Options) -> Compared:
 
 
 def record(
-    target: Named, file: Path, options: comparison.Options, max_size: float
+    target: Named, file: Path, options: comparison.ComparisonOptions, max_size: float
 ) -> tuple[str, ...]:
     """Run a training and write all of it into a file; return the names of what is left out."""
     training = resolve_training(target, "only trainings are recorded")
@@ -117,7 +117,7 @@ def record(
         return record_training(training.side, file, options, max_size)
 
 
-def _side(target: Named, options: comparison.Options) -> Any:
+def _side(target: Named, options: comparison.ComparisonOptions) -> Any:
     """Return a target, or the recorded run of a file."""
     if isinstance(target, str) and target.endswith(RECORDED):
         return RecordedRun(read(Path(target)))

@@ -173,8 +173,8 @@ def assert_checked(tree: Path, file: str, *options: str) -> None:
 def test_the_recipe_for_an_invariant_for_trainings(tree: Path) -> None:
     folder = tree / "symmetry" / "invariants"
     (folder / "small.py").write_text(TRAINING_MEASURE)
-    imports = "from symmetry.invariants import batches, gradient,"
-    change(folder / "catalogue.py", imports, imports.replace(" batches", " small, batches"))
+    imports = "from symmetry.invariants import (\n"
+    change(folder / "catalogue.py", imports, f"{imports}    small,\n")
     add_entry(folder / "catalogue.py", "training", "TrainingInvariant", "small")
     (tree / "trainings.py").write_text(TRAININGS)
     assert House.read(tree).faults() == House.read(PACKAGE.parent).faults()

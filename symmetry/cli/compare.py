@@ -12,12 +12,12 @@ from symmetry.base.names import RECORDED
 from symmetry.cli.isolation.parent import Isolated
 from symmetry.cli.options import PATH, as_typed, declared_options, flag, option, read_cases
 from symmetry.cli.screen import current, say, terminal
-from symmetry.comparison.options import Keywords, Options
+from symmetry.comparison.options import ComparisonKeywords, ComparisonOptions
 
 
 @click.command("compare", cls=Isolated, short_help="Is it still the same training?")
 @click.argument("targets", nargs=-1, required=True, metavar="FIRST OTHER...")
-@declared_options(Options, Keywords)
+@declared_options(ComparisonOptions, ComparisonKeywords)
 @option("--json", "FILE", "Write the result to FILE as JSON.", kind=PATH)
 @option("--output", "DIR", "Write a report, comparison.md, into DIR: ratios by module.", kind=PATH)
 @flag("--quiet", "Print nothing but errors.")
@@ -66,7 +66,7 @@ def command(
     for name in names:
         current().enter(name)
     with terminal(quiet=quiet) as screen:
-        asked = Options(
+        asked = ComparisonOptions(
             **options,
             cases=None if cases is None else read_cases(cases),
             pictured=output is not None,

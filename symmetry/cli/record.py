@@ -11,13 +11,13 @@ from symmetry.base.errors import OK
 from symmetry.cli.isolation.parent import Isolated
 from symmetry.cli.options import PATH, declared_options, option
 from symmetry.cli.screen import current, say, terminal
-from symmetry.comparison.options import Options, RunKeywords
+from symmetry.comparison.options import ComparisonOptions, RunKeywords
 
 
 @click.command("record", cls=Isolated, short_help="Record a run of a training, for compare.")
 @click.argument("target", metavar="NAME")
 @click.argument("file", metavar="FILE", type=PATH)
-@declared_options(Options, RunKeywords)
+@declared_options(ComparisonOptions, RunKeywords)
 @option(
     "--max-size",
     "GIB",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Options(SharedOptions):
+class ComparisonOptions(SharedOptions):
     """The options of ``symmetry.compare``; one that makes no sense is refused."""
 
     # A bug on odd steps shows in two, and chaos has no time to grow.
@@ -84,15 +84,15 @@ def _renaming(text: str) -> tuple[re.Pattern[str], str]:
 
 
 class RunKeywords(TypedDict, total=False):
-    """Keywords of ``symmetry.record``: each is described in ``Options``."""
+    """Keywords of ``symmetry.record``: each is described in ``ComparisonOptions``."""
 
     steps: int
     dtype: Patterns
     seed: int
 
 
-class Keywords(TypedDict, total=False):
-    """Keywords of ``symmetry.compare``: each is described in ``Options``."""
+class ComparisonKeywords(TypedDict, total=False):
+    """Keywords of ``symmetry.compare``: each is described in ``ComparisonOptions``."""
 
     steps: int
     dtype: Patterns

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class First:
+class FirstDifference:
     """Where a training first differs from the reference.
 
     Attributes
@@ -63,7 +63,7 @@ class Whole:
     """
 
     same: bool | None
-    first: First | None = None
+    first: FirstDifference | None = None
     updates: int = 0
     evaluated: int = 0
     numbers: int = 0
@@ -86,7 +86,7 @@ class Ratio:
 
 
 @dataclass(frozen=True)
-class Result:
+class DtypeResult:
     """The result of a comparison in one dtype.
 
     Attributes
@@ -123,7 +123,7 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Other:
+class ComparedTraining:
     """The result of the comparison of one training with the reference.
 
     ``same``: nothing deviates by more than rounding explains; None where nothing could be judged.
@@ -132,8 +132,8 @@ class Other:
 
     name: str
     same: bool | None
-    first: First | None = None
-    results: tuple[Result, ...] = ()
+    first: FirstDifference | None = None
+    results: tuple[DtypeResult, ...] = ()
     only_in_reference: tuple[str, ...] = ()
     only_in_other: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -149,4 +149,4 @@ class Compared:
     """Some trainings, each compared with the same reference."""
 
     reference: str
-    others: tuple[Other, ...]
+    others: tuple[ComparedTraining, ...]

@@ -6,18 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
-from symmetry.comparison.outcome import First
+from symmetry.comparison.outcome import FirstDifference
 from symmetry.comparison.side import Side
 from symmetry.law.judge import Ratios
 from symmetry.training.response import THRESHOLDS
-from symmetry.training.shown import USED, Key, Shown
+from symmetry.training.shown import USED, Observation, ObservedName
 from symmetry.units.words import count
 
 _GIVEN = " input"  # at the end of names
 _HOW = {"foreach", "fused", "capturable", "differentiable"}  # an optimiser computes, not what
 
 
-def place(reference: Side, other: Side, ratios: Ratios[Key]) -> First | None:
+def place(reference: Side, other: Side, ratios: Ratios[ObservedName]) -> FirstDifference | None:
     """Return the first thing that deviates by more than rounding explains; None if nothing does."""
     limit = THRESHOLDS[reference.dtype]
     for step, found in enumerate(ratios):
@@ -32,7 +32,7 @@ def place(reference: Side, other: Side, ratios: Ratios[Key]) -> First | None:
     return None
 
 
-def _is_used(order: Sequence[Key], bad: Sequence[Key]) -> bool:
+def _is_used(order: Sequence[ObservedName], bad: Sequence[ObservedName]) -> bool:
     """Return whether the backward begins from the other loss: it may only be shown."""
     later = order[order.index(bad[0]) + 1 :]
     return next((key in bad for key in later if key.phase in ("backward", "gradient")), True)
@@ -42,15 +42,20 @@ class _Step:
     """One step in which something deviates: what agrees before, and what deviates, in order."""
 
     def __init__(
-        self, number: int, mine: Shown, theirs: Shown, good: Sequence[Key], bad: Sequence[Key]
+        self,
+        number: int,
+        mine: Observation,
+        theirs: Observation,
+        good: Sequence[ObservedName],
+        bad: Sequence[ObservedName],
     ) -> None:
         self.number, self.mine, self.theirs, self.good, self.bad = number, mine, theirs, good, bad
 
-    def first(self) -> First:
+    def first(self) -> FirstDifference:
         """Return the first of what deviates, in words."""
         key = phase, name = self.bad[0]
         if phase == "backward" and not self._before("backward"):
-            phase, key = "loss", Key("loss", "")  # behind the last module
+            phase, key = "loss", ObservedName("loss", "")  # behind the last module
         module, text = {
             "data": self._data,
             "forward": self._forward,
@@ -60,7 +65,7 @@ class _Step:
             "update": self._update,
         }[phase](name)
         file, line = self.theirs.lines.get(key, (None, None))
-        return First(phase, module, file, line, self.number, text)
+        return FirstDifference(phase, module, file, line, self.number, text)
 
     def _data(self, name: str) -> tuple[str | None, str]:
         return None, f"the data of step {self.number}: they do not see the same data ({name})"
@@ -139,7 +144,7 @@ def _other_rates(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> Iterator
                 yield f"{key} of {name} is {other}, not {value}"
 
 
-def _loss_of(shown: Shown) -> str:
+def _loss_of(shown: Observation) -> str:
     losses = (parts[0] for key, parts in shown.parts.items() if key.phase == "loss")
     return next((f"{float(loss):.5g}" for loss in losses), "")
 

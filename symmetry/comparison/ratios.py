@@ -9,14 +9,14 @@ from functools import partial
 
 import numpy as np
 
-from symmetry.comparison.outcome import Result
+from symmetry.comparison.outcome import DtypeResult
 from symmetry.comparison.side import Side, apart
 from symmetry.law.judge import POWER, Ratios, judge, ratio, worst
 from symmetry.training.response import DRAWS, MORE_DRAWS, THRESHOLDS
-from symmetry.training.shown import Key, Shown
+from symmetry.training.shown import Observation, ObservedName
 from symmetry.units.state import State, identical
 
-Deviations = list[dict[Key, float]]  # by step
+Deviations = list[dict[ObservedName, float]]  # by step
 FAR = 1e6  # times the limit: beyond it more draws of the response change nothing
 
 
@@ -24,8 +24,8 @@ FAR = 1e6  # times the limit: beyond it more draws of the response change nothin
 class Judged:
     """The outcome of judging."""
 
-    result: Result
-    ratios: Ratios[Key]
+    result: DtypeResult
+    ratios: Ratios[ObservedName]
 
 
 def judge_sides(
@@ -78,7 +78,7 @@ def _deviations(reference: Side, other: Side) -> tuple[Deviations, str]:
     return gaps, ""
 
 
-def _not_finite(shown: Shown, start: State) -> str:
+def _not_finite(shown: Observation, start: State) -> str:
     """Return the first array of the state that is no longer finite."""
     for name, array in shown.state.items():
         if not np.isfinite(array).all() and np.isfinite(start.get(name, 0.0)).all():
@@ -86,12 +86,12 @@ def _not_finite(shown: Shown, start: State) -> str:
     return "" if shown.loss is None or math.isfinite(shown.loss) else "the loss"
 
 
-def _ratios(deviations: Deviations, sides: Sequence[Side], draws: int) -> Ratios[Key]:
+def _ratios(deviations: Deviations, sides: Sequence[Side], draws: int) -> Ratios[ObservedName]:
     """Return deviation by response of what can be judged: one ulp moves it by less than 1 %."""
     known = [(side.response(draws), side.scale) for side in sides]
-    found: Ratios[Key] = []
+    found: Ratios[ObservedName] = []
     for step, gaps in enumerate(deviations):
-        ratios: dict[Key, float] = {}
+        ratios: dict[ObservedName, float] = {}
         for key, gap in gaps.items():
             pairs = [
                 (response[step].get(key, 0.0), scale[step].get(key, 0.0))
@@ -103,7 +103,9 @@ def _ratios(deviations: Deviations, sides: Sequence[Side], draws: int) -> Ratios
     return _on_all_ranks(found, sides)
 
 
-def _on_all_ranks(mine: list[dict[Key, float]], sides: Sequence[Side]) -> list[dict[Key, float]]:
+def _on_all_ranks(
+    mine: list[dict[ObservedName, float]], sides: Sequence[Side]
+) -> list[dict[ObservedName, float]]:
     """Return by step and key the largest number of all ranks: they have to decide the same."""
     gather = next((side.gather for side in sides if side.gather is not None), None)
     if gather is None:
@@ -118,19 +120,19 @@ def _on_all_ranks(mine: list[dict[Key, float]], sides: Sequence[Side]) -> list[d
     ]
 
 
-def _result(reference: Side, ratios: Ratios[Key], ended: str) -> Result:
+def _result(reference: Side, ratios: Ratios[ObservedName], ended: str) -> DtypeResult:
     limit = THRESHOLDS[reference.dtype]
     state = [{k.name: r for k, r in step.items() if k.phase == "update"} for step in ratios]
     judged = sum(map(bool, state))  # steps
     stopped = "the training is chaotic, one ulp in the parameters moves all arrays by 1 %"
     if not judged or not _has_moved(reference):
         why = ended or (stopped if not judged else "nothing moves")
-        return Result(reference.dtype, None, None, None, limit, note=f"cannot judge: {why}")
+        return DtypeResult(reference.dtype, None, None, None, limit, note=f"cannot judge: {why}")
     note = ended or (f"from step {judged + 1} on {stopped}" * (judged < len(ratios)))
     step, name = worst(state, limit)
     arrays = len({name for each in state for name in each})
     where = (reference.dtype, step + 1, name, state[step][name], limit)
-    return Result(*where, arrays, judged, note)
+    return DtypeResult(*where, arrays, judged, note)
 
 
 def _has_moved(reference: Side) -> bool:

@@ -27,9 +27,9 @@ import numpy as np
 
 from symmetry.base.errors import SymmetryError
 from symmetry.base.ranks import rank
-from symmetry.comparison.side import Draws, Here, Responses, Side
+from symmetry.comparison.side import Draws, LiveSide, Responses, Side
 from symmetry.training.response import MORE_DRAWS
-from symmetry.training.shown import Call, Key, Shown
+from symmetry.training.shown import Observation, ObservedCall, ObservedName
 from symmetry.units.state import Array, State
 
 FORMAT = 2
@@ -39,20 +39,20 @@ _VERSIONS = ("unit-symmetry", "torch", "numpy")
 
 
 @dataclass(eq=False)
-class Recorded(Side):
+class RecordedSide(Side):
     """A side that was recorded."""
 
     name: str
     dtype: str
     start: State
     held: frozenset[str]
-    shown: list[Shown]
+    shown: list[Observation]
     sizes: Responses
     responses: Responses
     draws: Draws = "own"
 
     @property
-    def kept(self) -> list[Shown]:
+    def kept(self) -> list[Observation]:
         """The observations of each of its steps."""
         return self.shown
 
@@ -65,15 +65,15 @@ class Recorded(Side):
         """Return what was measured when it was recorded, with all draws."""
         return self.responses
 
-    def first(self, steps: int) -> Recorded:
+    def first(self, steps: int) -> RecordedSide:
         """Return what it showed in its first steps."""
         parts = self.kept[:steps], self.scale[:steps], self.responses[:steps]
-        return Recorded(self.name, self.dtype, self.start, self.held, *parts)
+        return RecordedSide(self.name, self.dtype, self.start, self.held, *parts)
 
-    def renamed(self, names: Callable[[str], str]) -> Recorded:
+    def renamed(self, names: Callable[[str], str]) -> RecordedSide:
         """Return it under the names that a reference has."""
 
-        def key(old: Key) -> Key:
+        def key(old: ObservedName) -> ObservedName:
             return old._replace(name=names(old.name))
 
         def keys(numbers: Responses) -> Responses:
@@ -90,7 +90,7 @@ class Recorded(Side):
         start = {names(name): array for name, array in self.start.items()}
         held = frozenset(map(names, self.held))
         scales, responses = keys(self.sizes), keys(self.responses)
-        return Recorded(self.name, self.dtype, start, held, shown, scales, responses)
+        return RecordedSide(self.name, self.dtype, start, held, shown, scales, responses)
 
 
 @dataclass(frozen=True)
@@ -113,15 +113,17 @@ class RecordingFile:
     reseeded: bool
     made_with: Mapping[str, str]
     left_out: tuple[str, ...]
-    sides: Mapping[str, Recorded]
+    sides: Mapping[str, RecordedSide]
 
-    def side(self, dtype: str, steps: int, renamed: Callable[[str], str] | None = None) -> Recorded:
+    def side(
+        self, dtype: str, steps: int, renamed: Callable[[str], str] | None = None
+    ) -> RecordedSide:
         """Return what was recorded of the first steps, as written or promoted."""
         side = self.sides[dtype].first(steps)
         return side.renamed(renamed) if renamed is not None else side
 
 
-def write(file: Path, sides: Iterable[Here], max_size: float) -> tuple[str, ...]:
+def write(file: Path, sides: Iterable[LiveSide], max_size: float) -> tuple[str, ...]:
     """Write watched sides of one training into a file; return the names of what is left out.
 
     What exceeds ``max_size`` GiB is left out, the largest first; never the start.
@@ -196,7 +198,7 @@ class _Numbered:
         return self._known[id(array)]
 
 
-def _described(side: Here, arrays: _Numbered, out: set[Key]) -> dict[str, Any]:
+def _described(side: LiveSide, arrays: _Numbered, out: set[ObservedName]) -> dict[str, Any]:
     responses = side.response(MORE_DRAWS)
     return {
         "start": {name: arrays.add(array) for name, array in side.start.items()},
@@ -223,17 +225,19 @@ def _described(side: Here, arrays: _Numbered, out: set[Key]) -> dict[str, Any]:
     }
 
 
-def _side(name: str, dtype: str, about: Any, arrays: Mapping[str, Array]) -> Recorded:
+def _side(name: str, dtype: str, about: Any, arrays: Mapping[str, Array]) -> RecordedSide:
     kept, scales, responses = [], [], []
     for step in about["steps"]:
-        shown = Shown(rates=step["rates"], loss=step["loss"])
+        shown = Observation(rates=step["rates"], loss=step["loss"])
         shown.calls = [
-            Call(module, parent, *(tuple(Key(*key) for key in keys) for keys in given))
+            ObservedCall(
+                module, parent, *(tuple(ObservedName(*key) for key in keys) for keys in given)
+            )
             for module, parent, *given in step["calls"]
         ]
         response, scale = {}, {}
         for phase, what, moved, size, numbers, line in step["shown"]:
-            key = Key(phase, what)
+            key = ObservedName(phase, what)
             shown.parts[key] = [arrays[number] for number in numbers]
             if line is not None:
                 shown.lines[key] = str(line[0]), int(line[1])
@@ -242,12 +246,12 @@ def _side(name: str, dtype: str, about: Any, arrays: Mapping[str, Array]) -> Rec
         scales.append(scale)
         responses.append(response)
     start = {name: arrays[number] for name, number in about["start"].items()}
-    return Recorded(name, dtype, start, frozenset(about["held"]), kept, scales, responses)
+    return RecordedSide(name, dtype, start, frozenset(about["held"]), kept, scales, responses)
 
 
-def _too_large(sides: Sequence[Here], most: float) -> set[Key]:
+def _too_large(sides: Sequence[LiveSide], most: float) -> set[ObservedName]:
     """Return what is to be left out, the largest first; arrays that are shown twice count once."""
-    sizes: dict[Key, int] = {}
+    sizes: dict[ObservedName, int] = {}
     seen: set[int] = set()
     for side in sides:
         for shown in side.kept:
@@ -256,7 +260,7 @@ def _too_large(sides: Sequence[Here], most: float) -> set[Key]:
                 sizes[key] = sizes.get(key, 0) + sum(new.values())
                 seen |= new.keys()
     size = sum(sizes.values()) + sum(a.nbytes for side in sides for a in side.start.values())
-    out: set[Key] = set()
+    out: set[ObservedName] = set()
     for key in sorted(sizes, key=lambda key: -sizes[key]):
         if size <= most:
             break

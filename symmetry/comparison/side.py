@@ -20,13 +20,13 @@ from symmetry.training.capabilities.replicated import Replicated
 from symmetry.training.origin import APART, NUDGES, nearby
 from symmetry.training.response import DRAWS
 from symmetry.training.run import Run, needed
-from symmetry.training.shown import USED, Key, Shown, bare, together
+from symmetry.training.shown import USED, Observation, ObservedName, bare, together
 from symmetry.training.target import Training
 from symmetry.units.state import Array, State, difference, size
 
 # What random operations of modules give: what they draw, the same as those of others, or means.
 Draws = Literal["own", "same", "means"]
-Responses = list[dict[Key, float]]  # a number for each thing that is shown, by step
+Responses = list[dict[ObservedName, float]]  # a number for each thing that is shown, by step
 
 
 class Side(ABC):
@@ -57,7 +57,7 @@ class Side(ABC):
 
     @property
     @abstractmethod
-    def kept(self) -> list[Shown]:
+    def kept(self) -> list[Observation]:
         """The observations of each of its steps."""
 
     @property
@@ -69,13 +69,13 @@ class Side(ABC):
     def response(self, draws: int) -> Responses:
         """Return by step how far about one ulp in the parameters moves each array."""
 
-    def once(self) -> Iterable[Shown]:
+    def once(self) -> Iterable[Observation]:
         """Yield the observations of each step, which are not stored."""
         return self.kept
 
 
 @dataclass(eq=False)
-class Here(Side):
+class LiveSide(Side):
     """A side that is run here."""
 
     training: Training
@@ -104,7 +104,7 @@ class Here(Side):
         self.name = self.training.name
 
     @cached_property
-    def kept(self) -> list[Shown]:
+    def kept(self) -> list[Observation]:
         """The observations of each of its steps."""
         return list(self.run(copy=True))
 
@@ -113,7 +113,7 @@ class Here(Side):
         """The largest entry of each array, by step."""
         return scales(self.start if self.given is None else self.given, self.kept)
 
-    def once(self) -> Iterable[Shown]:
+    def once(self) -> Iterable[Observation]:
         """Yield the observations of each step: of a new run, if none is stored."""
         return self.kept if "kept" in vars(self) else self.run()
 
@@ -135,7 +135,7 @@ class Here(Side):
 
     def run(
         self, draw: int | None = None, *, nudged: bool = False, copy: bool = False
-    ) -> Iterator[Shown]:
+    ) -> Iterator[Observation]:
         """Yield the observations of each step of a fresh run, perhaps from a start close by.
 
         Without ``copy`` the next step may change it.
@@ -149,7 +149,7 @@ class Here(Side):
             each = self._step(run)
             each.loss = run.loss
             for name, array in run.state(copy=copy).items():
-                each.parts[Key("update", name)] = [array]
+                each.parts[ObservedName("update", name)] = [array]
             each.parts = {self._compared(key): parts for key, parts in each.parts.items()}
             each.lines = {self._compared(key): line for key, line in each.lines.items()}
             if world() > 1:
@@ -169,12 +169,12 @@ class Here(Side):
         if world() > 1 and self.gather is None:
             self.gather = needed(run, Replicated).gathered
 
-    def _step(self, run: Run) -> Shown:
+    def _step(self, run: Run) -> Observation:
         observing = run.capability(Observing) if self.watched else None
         if observing is not None:
             return observing.observe()
         run.step()
-        return Shown()
+        return Observation()
 
     def begin(self) -> Run:
         """Begin a fresh run from the start, under the same random numbers whatever made it."""
@@ -199,7 +199,7 @@ class Here(Side):
         scale = {key.name: most for key, most in self.scale[-1].items() if key.phase == "update"}
         return {**start, **nearby(start, eps, scale, Random(self.seed, NUDGES, draw))}
 
-    def _compared(self, key: Key) -> Key:
+    def _compared(self, key: ObservedName) -> ObservedName:
         return key._replace(name=self.names(key.name))
 
     def names(self, name: str) -> str:
@@ -217,7 +217,7 @@ class Here(Side):
         run.load(nearby(state, self._eps, scale, random))
 
 
-def _leave_out_own(shown: Shown, parameters: set[str]) -> None:
+def _leave_out_own(shown: Observation, parameters: set[str]) -> None:
     """Leave out what differs between ranks by design.
 
     That is the statistics of a BatchNorm, and gradients before they are exchanged.
@@ -229,7 +229,7 @@ def _leave_out_own(shown: Shown, parameters: set[str]) -> None:
             del shown.parts[key]
 
 
-def scales(start: State, kept: list[Shown]) -> Responses:
+def scales(start: State, kept: list[Observation]) -> Responses:
     """Return the largest entry of each array, by step; of the state in all steps and the start."""
     state = {name: size(array) for name, array in start.items()}
     found = [
@@ -242,7 +242,7 @@ def scales(start: State, kept: list[Shown]) -> Responses:
     return [{k: state[k.name] if k.phase == "update" else s for k, s in f.items()} for f in found]
 
 
-def floor(dtype: str, kept: list[Shown], scale: Responses) -> Responses:
+def floor(dtype: str, kept: list[Observation], scale: Responses) -> Responses:
     """Return the least response that is possible: one ulp of the largest entry; of integers 0."""
     eps = float(np.finfo(dtype).eps)
     return [

@@ -12,12 +12,18 @@ from typing import NamedTuple
 
 from symmetry.base.errors import SymmetryError, TrainingError
 from symmetry.comparison.epochs.whole import WholeSide, compare_whole
-from symmetry.comparison.options import Options
-from symmetry.comparison.outcome import Compared, First, Other, Ratio, Result
+from symmetry.comparison.options import ComparisonOptions
+from symmetry.comparison.outcome import (
+    Compared,
+    ComparedTraining,
+    DtypeResult,
+    FirstDifference,
+    Ratio,
+)
 from symmetry.comparison.place import place
 from symmetry.comparison.ratios import Judged, judge_sides
 from symmetry.comparison.recorded import RecordingFile, made_with, write
-from symmetry.comparison.side import Draws, Here, Side
+from symmetry.comparison.side import Draws, LiveSide, Side
 from symmetry.training.response import DRAWS, MORE_DRAWS, THRESHOLDS
 from symmetry.training.start import ATTEMPTS
 from symmetry.training.target import Training
@@ -26,7 +32,7 @@ from symmetry.units.state import State, identical
 Compares = Training | RecordingFile
 
 
-class Asked(NamedTuple):
+class SideRequest(NamedTuple):
     """The options of a side.
 
     Random numbers are ``reseeded`` before the first step; a script has drawn its data by then, so
@@ -44,16 +50,16 @@ class Asked(NamedTuple):
 class Reference:
     """The reference of a comparison: its sides, each run once from each start."""
 
-    def __init__(self, compares: Compares, options: Options) -> None:
+    def __init__(self, compares: Compares, options: ComparisonOptions) -> None:
         self.name, self.compares, self._options = compares.name, compares, options
-        self._sides: dict[tuple[Asked, int], Here] = {}
+        self._sides: dict[tuple[SideRequest, int], LiveSide] = {}
 
     @cached_property
     def whole(self) -> WholeSide:
         """Its runs over whole epochs."""
         return _whole_side(self.compares, self._options)
 
-    def side(self, asked: Asked, given: State | None = None) -> Side:
+    def side(self, asked: SideRequest, given: State | None = None) -> Side:
         """Return the side from its own start, or from the start of a recorded run.
 
         Raises
@@ -75,13 +81,13 @@ class Reference:
 
 def here(
     training: Training,
-    asked: Asked,
-    options: Options,
+    asked: SideRequest,
+    options: ComparisonOptions,
     given: State | None = None,
     renamed: Callable[[str], str] = str,
-) -> Here:
+) -> LiveSide:
     """Return a side that is run here, from its own start or from another one."""
-    return Here(
+    return LiveSide(
         *(training, asked.dtype, asked.seed, asked.steps, renamed, options.tell),
         given=None if options.own_start else given,
         draws=asked.draws,
@@ -91,7 +97,7 @@ def here(
 
 
 def compare_trainings(
-    reference: Compares, others: Sequence[Compares], options: Options
+    reference: Compares, others: Sequence[Compares], options: ComparisonOptions
 ) -> Compared:
     """Compare each of the others, trainings and recorded runs, with the reference.
 
@@ -105,7 +111,7 @@ def compare_trainings(
     return Compared(first.name, tuple(_Pair(first, other, options).compared() for other in others))
 
 
-def _must_repeat(side: Here) -> None:
+def _must_repeat(side: LiveSide) -> None:
     for step, (a, b) in enumerate(zip(side.kept, side.run(), strict=True), start=1):
         one, again = a.state, b.state
         for name, array in one.items():
@@ -119,7 +125,7 @@ def _must_repeat(side: Here) -> None:
 class _Pair:
     """A training or a recorded run, and the reference that it is compared with."""
 
-    def __init__(self, reference: Reference, other: Compares, options: Options) -> None:
+    def __init__(self, reference: Reference, other: Compares, options: ComparisonOptions) -> None:
         self._reference, self._other, self._options = reference, other, options
         self._notes: dict[str, None] = {}
         self._ratios: tuple[Ratio, ...] = ()
@@ -130,10 +136,10 @@ class _Pair:
         self._reseeded = _reseeded(reference.compares) and _reseeded(other)
         self._notes |= dict.fromkeys(_differences(recordings, self._steps, options))
 
-    def compared(self) -> Other:
+    def compared(self) -> ComparedTraining:
         """Compare them in all precisions; an error of the training is the outcome."""
-        name, results = self._other.name, list[Result]()
-        differ: list[tuple[Result, Draws]] = []
+        name, results = self._other.name, list[DtypeResult]()
+        differ: list[tuple[DtypeResult, Draws]] = []
         for number, dtype in enumerate(self._dtypes):
             draws: Draws = "own"
             try:
@@ -145,7 +151,7 @@ class _Pair:
             except TrainingError as error:
                 if not number:
                     self._options.progress.failed(str(error))
-                    return Other(name, same=False, error=str(error))
+                    return ComparedTraining(name, same=False, error=str(error))
                 result = _unjudged(dtype, f"it does not run in {dtype}: {error}")
             results.append(result)
             if result.differs:
@@ -156,13 +162,13 @@ class _Pair:
             self._look(judged[-1].dtype, self._steps)
         if differ and not any(r.dtype == "float64" for r, _ in differ):
             self._tell_precision(results)
-        found = Other(
+        found = ComparedTraining(
             *(name, not differ if judged else None, first, tuple(results), *self._only),
             *(tuple(self._notes), "", self._ratios, self._watched),
         )
         return self._over_whole_epochs(found) if self._options.whole and found.same else found
 
-    def _over_whole_epochs(self, found: Other) -> Other:
+    def _over_whole_epochs(self, found: ComparedTraining) -> ComparedTraining:
         """Return the outcome for trainings whose first steps are the same."""
         mine, theirs = self._reference.whole, _whole_side(self._other, self._options)
         try:
@@ -175,14 +181,14 @@ class _Pair:
             return replace(found, same=False, error=str(error))
         return replace(found, same=whole.same, first=whole.first, whole=whole)
 
-    def _result(self, dtype: str) -> tuple[Result, Draws]:
+    def _result(self, dtype: str) -> tuple[DtypeResult, Draws]:
         """Judge in one precision; return what random operations gave.
 
         Where trainings differ and draw, they may only draw other numbers: both draw the same ones
         then. Where they draw in other shapes, which cannot be the same numbers, both take the means
         of their draws, if these have the same distributions.
         """
-        asked = Asked(dtype, self._seed, self._steps, self._reseeded)
+        asked = SideRequest(dtype, self._seed, self._steps, self._reseeded)
         first = self._judged(asked).result
         if not first.differs:
             return first, "own"
@@ -193,7 +199,7 @@ class _Pair:
         if same.ratio is not None and not same.differs:
             self._notes["they draw other random numbers: compared with the same ones"] = None
             return same, "same"
-        mine, theirs = (side for side in alike if isinstance(side, Here))
+        mine, theirs = (side for side in alike if isinstance(side, LiveSide))
         given, other = [*mine.random_numbers], [*theirs.random_numbers]
         if {*given} != {*other}:
             self._notes[
@@ -212,12 +218,12 @@ class _Pair:
                 return quiet, "means"
         return (first, "own") if same.ratio is None else (same, "same")
 
-    def _judged(self, asked: Asked) -> Judged:
+    def _judged(self, asked: SideRequest) -> Judged:
         reference, other = self._sides(asked)
         self._must_fit(reference, other)
         judged = judge_sides(reference, other, self._nearby(reference, other))
         for side in (reference, other):
-            if isinstance(side, Here) and side.idle and side.dtype == "float32":
+            if isinstance(side, LiveSide) and side.idle and side.dtype == "float32":
                 note = (
                     f"{side.name} calls compile(), and torch.compile finds nothing in it to compile"
                 )
@@ -226,7 +232,7 @@ class _Pair:
         self._only = tuple(sorted(mine - theirs)), tuple(sorted(theirs - mine))
         return judged
 
-    def _sides(self, asked: Asked) -> tuple[Side, Side]:
+    def _sides(self, asked: SideRequest) -> tuple[Side, Side]:
         """Return both: from the reference's start, or from the start of a recorded run."""
         if isinstance(self._other, RecordingFile):
             other = self._other.side(asked.dtype, asked.steps, self._options.renamed)
@@ -238,13 +244,13 @@ class _Pair:
     def _nearby(self, reference: Side, other: Side) -> Iterator[tuple[Side, Side]]:
         """Yield both from starts close by; a recorded run has but one."""
         own = self._options.own_start
-        if own or not (isinstance(reference, Here) and isinstance(other, Here)):
+        if own or not (isinstance(reference, LiveSide) and isinstance(other, LiveSide)):
             return
         for draw in range(MORE_DRAWS, MORE_DRAWS + ATTEMPTS - 1):
             start = reference.near(draw)
             yield replace(reference, given=start), replace(other, given=start)
 
-    def _reference_side(self, asked: Asked, given: State | None = None) -> Side:
+    def _reference_side(self, asked: SideRequest, given: State | None = None) -> Side:
         try:
             return self._reference.side(asked, given)
         except TrainingError as error:
@@ -252,7 +258,7 @@ class _Pair:
 
     def _must_fit(self, reference: Side, other: Side) -> None:
         """Refuse trainings that cannot begin from the same parameters; note other starts."""
-        if isinstance(other, Here):
+        if isinstance(other, LiveSide):
             other.begin()
         mine, theirs = reference.start, other.start
         names = [n for n in mine if n in theirs]
@@ -274,9 +280,9 @@ class _Pair:
         which = "they begin from other numbers by themselves"
         if self._options.own_start:
             self._notes[which] = None
-        elif isinstance(other, Here):
+        elif isinstance(other, LiveSide):
             self._notes[f"{which}; both were given the reference's"] = None
-        elif isinstance(reference, Here):
+        elif isinstance(reference, LiveSide):
             self._notes[f"{which}; both were given those of {other.name}"] = None
         else:
             raise SymmetryError(
@@ -284,7 +290,7 @@ class _Pair:
                 "cannot be given the same ones: compare one of them with the training itself"
             )
 
-    def _tell_precision(self, results: Sequence[Result]) -> None:
+    def _tell_precision(self, results: Sequence[DtypeResult]) -> None:
         judged = [r for r in results if r.dtype == "float64" and r.ratio is not None]
         if judged:
             note = (
@@ -292,7 +298,7 @@ class _Pair:
             )
             self._notes[note] = None
 
-    def _first(self, differ: Sequence[tuple[Result, Draws]]) -> First | None:
+    def _first(self, differ: Sequence[tuple[DtypeResult, Draws]]) -> FirstDifference | None:
         """Return the first difference, in float64 if there is one there: it shows more."""
         for result, draws in reversed(differ):
             first = self._look(result.dtype, result.step or 1, draws)
@@ -300,9 +306,9 @@ class _Pair:
                 return first
         return None
 
-    def _look(self, dtype: str, steps: int, draws: Draws = "own") -> First | None:
+    def _look(self, dtype: str, steps: int, draws: Draws = "own") -> FirstDifference | None:
         """Watch both; keep the ratios, and return the first difference."""
-        asked = Asked(dtype, self._seed, steps, self._reseeded, draws, watched=True)
+        asked = SideRequest(dtype, self._seed, steps, self._reseeded, draws, watched=True)
         reference, other = self._sides(asked)
         # That they differ is known; where they do, float64 shows with few draws.
         most = DRAWS if dtype == "float64" else MORE_DRAWS
@@ -320,7 +326,7 @@ class _ReferenceError(Exception):
     """The reference does not run."""
 
 
-def _whole_side(compares: Compares, options: Options) -> WholeSide:
+def _whole_side(compares: Compares, options: ComparisonOptions) -> WholeSide:
     if isinstance(compares, RecordingFile):
         raise SymmetryError(f"{compares.name} is a recorded run: it has no epochs to compare")
     return WholeSide(compares, options.seed, lambda: options.tell(compares.name, "whole epochs"))
@@ -328,14 +334,14 @@ def _whole_side(compares: Compares, options: Options) -> WholeSide:
 
 def _draw(reference: Side, other: Side) -> bool:
     """Return whether modules of either draw random numbers; a recorded run cannot be tried."""
-    if not (isinstance(reference, Here) and isinstance(other, Here)):
+    if not (isinstance(reference, LiveSide) and isinstance(other, LiveSide)):
         return False
     deque(other.run(), maxlen=0)
     return bool(reference.random or other.random)
 
 
-def _unjudged(dtype: str, why: str) -> Result:
-    return Result(dtype, None, None, None, THRESHOLDS[dtype], note=why)
+def _unjudged(dtype: str, why: str) -> DtypeResult:
+    return DtypeResult(dtype, None, None, None, THRESHOLDS[dtype], note=why)
 
 
 def _reseeded(compares: Compares) -> bool:
@@ -343,7 +349,7 @@ def _reseeded(compares: Compares) -> bool:
 
 
 def _terms(
-    recordings: Sequence[RecordingFile], options: Options
+    recordings: Sequence[RecordingFile], options: ComparisonOptions
 ) -> tuple[int, int, tuple[str, ...]]:
     """Return the seed, the steps and the dtypes in which a pair can be compared."""
     seed, steps, dtypes = options.seed, options.steps, options.dtypes
@@ -358,7 +364,7 @@ def _terms(
 
 
 def _differences(
-    recordings: Sequence[RecordingFile], steps: int, options: Options
+    recordings: Sequence[RecordingFile], steps: int, options: ComparisonOptions
 ) -> Iterator[str]:
     """Say in what recorded runs differ from what is run here, or from each other."""
     now = recordings[1].made_with if len(recordings) > 1 else made_with()
@@ -376,7 +382,7 @@ def _differences(
 
 
 def record_training(
-    training: Compares, file: Path, options: Options, max_size: float
+    training: Compares, file: Path, options: ComparisonOptions, max_size: float
 ) -> tuple[str, ...]:
     """Run a training and write all of it into a file; return the names of what is left out.
 
@@ -389,7 +395,7 @@ def record_training(
         raise SymmetryError(f"{training.name} is a recorded run already")
     reference, sides = Reference(training, options), []
     for dtype in options.dtypes:
-        asked = Asked(dtype, options.seed, options.steps, reseeded=not training.sequential)
+        asked = SideRequest(dtype, options.seed, options.steps, reseeded=not training.sequential)
         try:
             reference.side(asked)
             side = here(training, asked._replace(watched=True), options)

@@ -18,7 +18,7 @@ from symmetry.experiment.run import Experiment
 from symmetry.experiment.settings import Settings
 from symmetry.experiment.watch import Outcome
 from symmetry.network import BITS
-from symmetry.report.files import Report
+from symmetry.report.files import ReportFiles
 from symmetry.report.filling import command_line, render
 from symmetry.steps.catalogue import DEAD_INPUTS
 from symmetry.units import compare
@@ -30,11 +30,11 @@ _TEMPLATE = Path(__file__).with_name("mnist.md.jinja")
 _LISTED = 10  # about so many lines of the table of losses
 
 
-def render_experiment(experiment: Experiment) -> Report:
+def render_experiment(experiment: Experiment) -> ReportFiles:
     """Return the files of the report."""
     words = verdict, np.count_nonzero, _values, _row, _exactly, _repeated
     text = render(_TEMPLATE, *words, **_facts(experiment))
-    return Report({MARKDOWN: text, JSON: _json(experiment)}, experiment_figures(experiment))
+    return ReportFiles({MARKDOWN: text, JSON: _json(experiment)}, experiment_figures(experiment))
 
 
 def verdict(outcome: Outcome, settings: Settings) -> str:

@@ -13,7 +13,7 @@ from symmetry.explanation.search.exchanged_runs import ExchangedRuns
 from symmetry.explanation.search.inequality import Inequality
 from symmetry.explanation.search.odd_unit import odd_inequalities
 from symmetry.explanation.search.runs import WatchedRun, usual_and_odd, watch
-from symmetry.explanation.splits import Split, find_splits
+from symmetry.explanation.splits import FirstSplit, find_splits
 from symmetry.explanation.unfair import unfair_exchange
 from symmetry.explanation.watched import WatchedStart
 from symmetry.units.state import State, finite
@@ -58,7 +58,7 @@ def explain_exchange(watched: WatchedStart, steps: int, *, first: str = "") -> E
     return None
 
 
-def _explain_split(watched: WatchedStart, split: Split, compared: int) -> Explained:
+def _explain_split(watched: WatchedStart, split: FirstSplit, compared: int) -> Explained:
     run = None
     if watched.forgets and split.step > 1:
         run = watch(watched.at(split.before), split.units, 1, split.step - 1)
@@ -91,7 +91,7 @@ def _unexplained(
 
 
 def _explain_later(
-    watched: WatchedStart, split: Split, steps: int, rounding: Explained
+    watched: WatchedStart, split: FirstSplit, steps: int, rounding: Explained
 ) -> Explained:
     """Make units equal again that rounding has split, and look for a jump in the steps to come."""
     order = first_of_group(split.units.groups(watched.state), split.units.count)

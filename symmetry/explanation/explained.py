@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from symmetry.base.user_code import Phase
-from symmetry.explanation.operation.replay import Script
+from symmetry.explanation.operation.replay import ReplayScript
 from symmetry.finding.coverage import Unequal
 
 Outcome = Literal[
@@ -116,7 +116,7 @@ class Culprit:
     difference: Difference | None
     remarks: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
-    script: Script | None = field(default=None, compare=False)
+    script: ReplayScript | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

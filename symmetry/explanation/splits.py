@@ -14,7 +14,7 @@ from symmetry.units.words import groups_in_words
 
 
 @dataclass(frozen=True)
-class Split:
+class FirstSplit:
     """The first split of a group of clones, the state before that step, and how far they are."""
 
     units: Units
@@ -25,7 +25,7 @@ class Split:
     apart: float  # of the largest entry of their array
 
 
-def find_splits(watched: WatchedStart, steps: int) -> tuple[list[Split], int]:
+def find_splits(watched: WatchedStart, steps: int) -> tuple[list[FirstSplit], int]:
     """Run unobserved; return the first split of each group, and how many steps were compared.
 
     The run ends after a step in which all groups have split. The first step with a number that is
@@ -33,7 +33,7 @@ def find_splits(watched: WatchedStart, steps: int) -> tuple[list[Split], int]:
     """
     start = watched.state
     followers = [(units, Follower(units, start)) for units in watched.groups]
-    splits, before, step = list[Split](), start, 0
+    splits, before, step = list[FirstSplit](), start, 0
     for step, state in enumerate(watched.states(start, steps), 1):
         for units, follower in followers:
             follower.see(step, state)
@@ -44,7 +44,7 @@ def find_splits(watched: WatchedStart, steps: int) -> tuple[list[Split], int]:
                 rows = scaled_rows(units, state)
                 first = first_of_group(units.groups(start), units.count)
                 apart = float(np.nanmax(abs(rows - rows[first]), initial=0))
-                splits.append(Split(units, step, split.array, difference, before, apart))
+                splits.append(FirstSplit(units, step, split.array, difference, before, apart))
         if not finite(state, start) or all(follower.split is not None for _, follower in followers):
             break
         before = state

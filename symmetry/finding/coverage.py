@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from symmetry.observe.place import Place
+from symmetry.observe.source_line import SourceLine
 from symmetry.units.units import Units
 from symmetry.units.words import in_short, layer_name
 
@@ -70,7 +70,7 @@ class Unequal:
     equal: int
     cause: Cause
     operation: str
-    place: Place
+    place: SourceLine
 
     @property
     def does(self) -> str:
@@ -108,7 +108,7 @@ class Dead:
     module: str
     units: int
     operation: str
-    place: Place
+    place: SourceLine
     silent: tuple[str, ...]
 
     @property

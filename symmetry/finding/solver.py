@@ -23,7 +23,7 @@ import itertools
 from functools import cached_property
 
 from symmetry.finding.exchange.actions import LABELS, Action, Actions, extends
-from symmetry.finding.exchange.budget import Budget
+from symmetry.finding.exchange.budget import ExchangeBudget
 from symmetry.finding.exchange.candidates import Candidates
 from symmetry.finding.exchange.endings import Endings, Solution, Stuck
 from symmetry.finding.exchange.operations import Operations
@@ -47,7 +47,7 @@ class Solver:
         self.trace = trace
         self.operations = Operations(trace)
         self._leaf_of = {trace.finals[name]: leaf for name, leaf in trace.leaves.items()}
-        self._budget = Budget()
+        self._budget = ExchangeBudget()
         self._candidates = Candidates(self.operations)
         self._pullback = Pullback(self.operations, self._candidates, self._budget)
         self._endings = Endings()

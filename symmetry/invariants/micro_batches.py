@@ -36,7 +36,7 @@ from symmetry.base.random import Random
 from symmetry.invariants.losses.verdicts import cannot_judge
 from symmetry.law.equivariance import largest_ratio
 from symmetry.law.measurement import Measurement, Violation
-from symmetry.observe.place import Place
+from symmetry.observe.source_line import SourceLine
 from symmetry.training.baseline import JUDGED
 from symmetry.training.capabilities.batching import Window
 from symmetry.training.start import TrainingStart, cycle
@@ -160,10 +160,10 @@ def _violation(start: TrainingStart, step: int, array: str, number: int) -> Viol
     return Violation(message, step + 1, array, file=file, line=line)
 
 
-def _unequal_mean(start: TrainingStart) -> Place | None:
+def _unequal_mean(start: TrainingStart) -> SourceLine | None:
     """Return the first line in the first step whose loss counts labels of different numbers."""
     observed = start.baseline.observed
-    numbers: dict[Place, int] = {}
+    numbers: dict[SourceLine, int] = {}
     for call in [] if observed is None else observed.losses:
         target = call.arguments.get("target")
         if call.step or target is None:

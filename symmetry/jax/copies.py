@@ -8,10 +8,10 @@ import jax
 import numpy as np
 
 from symmetry.jax.jaxprs.places import place_of
-from symmetry.jax.jaxprs.step import Manner
+from symmetry.jax.jaxprs.step import StepManner
 from symmetry.jax.leaves import as_array
 from symmetry.jax.stepper import Stepper
-from symmetry.observe.place import NOWHERE, Place
+from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.training.capabilities.replicated import Copied
 from symmetry.units.state import Array
 
@@ -41,10 +41,10 @@ class JaxCopies(Copied):
         return arrays if len(lengths) == 1 and lengths.pop() > 1 else {}
 
     @property
-    def gradient_place(self) -> Place:
+    def gradient_place(self) -> SourceLine:
         """The user's line that computes gradients, or maps what does so over devices."""
         traced = self._stepper.traced
-        flat = traced.flat(Manner())
+        flat = traced.flat(StepManner())
         core = flat.jaxpr.jaxpr
         names = {*traced.gradients}
         wanted = {id(v) for n, v in zip(flat.outputs, core.outvars, strict=True) if n in names}

@@ -19,7 +19,7 @@ _EXTRAS = {"batch", "batch_axis"}
 
 
 @dataclass(frozen=True)
-class Made:
+class MadeTraining:
     """The result of the function of a training.
 
     Attributes
@@ -41,7 +41,7 @@ class Made:
     batch_axis: int
 
 
-def made_by(name: str, make: Callable[[], Any]) -> Made:
+def made_by(name: str, make: Callable[[], Any]) -> MadeTraining:
     """Call the function that makes a training of this name, and read what it returns.
 
     What it raises passes through.
@@ -69,7 +69,7 @@ def made_by(name: str, make: Callable[[], Any]) -> Made:
         raise TrainingError(f'{name}: extras["batch"] must be a function of the step')
     if not isinstance(axis, int):
         raise TrainingError(f'{name}: extras["batch_axis"] must be an integer')
-    return Made(state, step, batch, axis)
+    return MadeTraining(state, step, batch, axis)
 
 
 def is_array(value: Any) -> bool:

@@ -34,7 +34,7 @@ from typing import Any
 from symmetry.base.calls import calling, running
 from symmetry.jax.constants import average, constants_outside_forward
 from symmetry.jax.copies import JaxCopies
-from symmetry.jax.jaxprs.step import Manner
+from symmetry.jax.jaxprs.step import StepManner
 from symmetry.jax.leaves import as_array
 from symmetry.jax.parts.drawing import JaxDrawing
 from symmetry.jax.parts.functions import JaxFunctions
@@ -91,7 +91,7 @@ class JaxRun(Stepper):
         noise: bool,
         order: Order | None = None,
     ) -> None:
-        super().__init__(program, Manner(dtype == "float64", noise), order)
+        super().__init__(program, StepManner(dtype == "float64", noise), order)
         self.name, self.dtype, self.made_again = program.name, dtype, made_again
 
     @property
@@ -107,7 +107,7 @@ class JaxRun(Stepper):
     @property
     def random(self) -> Mapping[tuple[str, str], None]:
         """Name and ``file:line`` of the random draws of the model."""
-        if self.manner == Manner():
+        if self.manner == StepManner():
             return {}
         return {(draw.name, draw.place): None for draw in self.traced.noise}
 

@@ -8,8 +8,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from symmetry.jax.jaxprs.recorder import Recorder
-from symmetry.jax.jaxprs.step import Manner, Outputs, TracedStep
+from symmetry.jax.jaxprs.recorder import JaxprRecorder
+from symmetry.jax.jaxprs.step import Outputs, StepManner, TracedStep
 from symmetry.jax.leaves import Leaves
 from symmetry.jax.made import is_number
 from symmetry.jax.optimizer import JaxOptimizer
@@ -53,12 +53,12 @@ class Stepper:
         The losses of a rehearsed step in which something was replaced; None if nothing is.
     """
 
-    def __init__(self, program: Program, manner: Manner, order: Order | None) -> None:
+    def __init__(self, program: Program, manner: StepManner, order: Order | None) -> None:
         self.program, self.manner, self.order, self.taken = program, manner, order, 0
         self.leaves = Leaves(program, promote=manner.promote)
         self.events, self.outputs = StepEvents(), dict[str, Any]()
         self.gradients: Mapping[str, int] = {}
-        self.recorder: Recorder | None = None
+        self.recorder: JaxprRecorder | None = None
         self.uncompiled: Program | None = None
         self.optimizer = JaxOptimizer.of(self.leaves, self.traced)
         self.averaged: Mapping[int, Sequence[int]] = {}

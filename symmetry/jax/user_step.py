@@ -11,7 +11,7 @@ import numpy as np
 
 from symmetry.base.errors import TrainingError
 from symmetry.jax.jaxprs.interpreter import is_key
-from symmetry.jax.made import Made, is_array, is_number
+from symmetry.jax.made import MadeTraining, is_array, is_number
 from symmetry.jax.names import Path, path_of
 
 
@@ -28,7 +28,7 @@ class UserStep:
         Their paths in the state.
     """
 
-    def __init__(self, name: str, made: Made) -> None:
+    def __init__(self, name: str, made: MadeTraining) -> None:
         self.made, self._name = made, name
         keyed, self._tree = jax.tree_util.tree_flatten_with_path(made.state)
         self._values = [value for _, value in keyed]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from symmetry.observe.place import Place
+from symmetry.observe.source_line import SourceLine
 from symmetry.units.state import Array
 
 
@@ -66,7 +66,7 @@ class Call:
 
     library: str
     name: str
-    place: Place
+    place: SourceLine
     operands: tuple[Handle, ...]
     dtypes: tuple[str, ...]
     perform: Callable[[Sequence[Array]], list[Array]]

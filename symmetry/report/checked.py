@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from symmetry.checker.verdict import Checked, Verdict
-from symmetry.report.files import Figure, Report, plain
+from symmetry.report.files import Figure, ReportFiles, plain
 from symmetry.report.filling import render
 from symmetry.report.verdicts import (
     deviation,
@@ -33,7 +33,7 @@ _COLOURS = {"float32": "#0072b2", "float64": "#d55e00"}
 _LEAST = 1e-3  # of the limit; what is nearer to zero is drawn there
 
 
-def render_checked(checked: Checked, command: str) -> Report:
+def render_checked(checked: Checked, command: str) -> ReportFiles:
     """Return the files of a whole check; ``command`` is the line that writes them."""
     training = not any(verdict.about.drawn for verdict in checked.verdicts)
     invariants = {verdict.invariant: verdict.about for verdict in checked.verdicts}
@@ -55,7 +55,7 @@ def render_checked(checked: Checked, command: str) -> Report:
         sizes=_sizes(checked.verdicts),
         figures=figures,
     )
-    return Report({TRAINING if training else MARKDOWN: text}, figures)
+    return ReportFiles({TRAINING if training else MARKDOWN: text}, figures)
 
 
 def _largest_deviation(verdict: Verdict) -> str:

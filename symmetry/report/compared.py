@@ -6,7 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from symmetry.base.records import dump
 from symmetry.base.user_code import spell
-from symmetry.comparison.outcome import Compared, First, Other, Result, Whole
+from symmetry.comparison.outcome import (
+    Compared,
+    ComparedTraining,
+    DtypeResult,
+    FirstDifference,
+    Whole,
+)
 from symmetry.units.words import count
 
 _NAMED = 3  # of the arrays that only one side has; the others are counted
@@ -24,7 +30,7 @@ def lines(compared: Compared) -> Iterator[str]:
             yield f"  {label:{_INDENT}}{text}"
 
 
-def _answer(first: First | None) -> str:
+def _answer(first: FirstDifference | None) -> str:
     """Return the lines of the first difference, with which the headline begins."""
     if first is None or first.file is None or first.line is None:
         return ""
@@ -34,7 +40,7 @@ def _answer(first: First | None) -> str:
     return f"{spell(first.file, first.line)}{there}: "
 
 
-def headline(reference: str, other: Other) -> str:
+def headline(reference: str, other: ComparedTraining) -> str:
     """Say in one line whether it is the same training."""
     if other.error:
         return f"{other.name} does not run: {other.error}"
@@ -45,7 +51,7 @@ def headline(reference: str, other: Other) -> str:
     return f"{_answer(other.first)}{other.name} is another training than {reference}"
 
 
-def facts(reference: str, other: Other) -> Iterator[tuple[str, str]]:
+def facts(reference: str, other: ComparedTraining) -> Iterator[tuple[str, str]]:
     """Yield what there is to say of one of the others, each with a label."""
     if other.first is not None:
         yield "first", other.first.text
@@ -69,7 +75,7 @@ def facts(reference: str, other: Other) -> Iterator[tuple[str, str]]:
         yield "note", note
 
 
-def _steps(other: Other) -> int:
+def _steps(other: ComparedTraining) -> int:
     """Return how many steps of trainings were judged; 0 for two-layer steps."""
     return max((r.steps for r in other.results if not r.cases), default=0)
 
@@ -86,7 +92,7 @@ def whole_in_words(whole: Whole) -> str:
     return f"{judged} in {count(whole.numbers, 'number')} over {seen}; ended: {whole.ended}"
 
 
-def in_words(result: Result) -> str:
+def in_words(result: DtypeResult) -> str:
     """Return the largest ratio, its limit, and where it is."""
     if result.ratio is None:
         return result.note
@@ -125,13 +131,13 @@ def to_json(compared: Compared) -> str:
     return dump({"reference": compared.reference, "others": others}) + "\n"
 
 
-def exit_code(others: Iterable[Other]) -> int:
+def exit_code(others: Iterable[ComparedTraining]) -> int:
     """Return 1 if one differs or raises an error; 2 if one could not be compared; else 0."""
     same = [other.same for other in others]
     return 1 if False in same else 2 if None in same else 0
 
 
-def unjudged(others: Sequence[Other]) -> str:
+def unjudged(others: Sequence[ComparedTraining]) -> str:
     """Say why one could not be compared."""
     other = next(other for other in others if other.same is None)
     notes = [other.whole.note] if other.whole is not None else [r.note for r in other.results]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from symmetry.comparison.outcome import Compared, Other, Ratio
+from symmetry.comparison.outcome import Compared, ComparedTraining, Ratio
 from symmetry.report.compared import facts, headline
-from symmetry.report.files import Figure, Report, plain
+from symmetry.report.files import Figure, ReportFiles, plain
 from symmetry.report.filling import render
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _LEAST = 1e-3  # responses; what is nearer to zero is drawn there
 _MOST_LABELS = 60  # that can be read beside each other
 
 
-def render_compared(compared: Compared, command: str) -> Report:
+def render_compared(compared: Compared, command: str) -> ReportFiles:
     """Return the files of a comparison; ``command`` is the line that writes them."""
     several = len(compared.others) > 1
     figures = {
@@ -35,10 +35,10 @@ def render_compared(compared: Compared, command: str) -> Report:
         command=command,
         figures=figures,
     )
-    return Report({MARKDOWN: text}, tuple(figures.values()))
+    return ReportFiles({MARKDOWN: text}, tuple(figures.values()))
 
 
-def _figure(other: Other, name: str) -> Figure:
+def _figure(other: ComparedTraining, name: str) -> Figure:
     largest = _by_module(other.ratios)
     phases = [phase for phase, _ in largest]
     modules = [module for _, module in largest]

@@ -82,7 +82,7 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Report:
+class ReportFiles:
     """The files of one report: texts by name, and figures."""
 
     texts: dict[str, str]

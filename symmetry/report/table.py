@@ -12,7 +12,7 @@ from typing import Any
 from symmetry.base.errors import FAILED, FOUND, OK
 from symmetry.base.records import dump
 from symmetry.checker.verdict import Checked, Verdict, exit_code
-from symmetry.report.files import Report
+from symmetry.report.files import ReportFiles
 from symmetry.report.filling import fill_in, render
 from symmetry.report.verdicts import conclusion, deviation, record, summary
 from symmetry.training.response import THRESHOLDS
@@ -106,12 +106,12 @@ def sum_up(lines: Sequence[Line]) -> str:
     return ", ".join(texts)
 
 
-def render_models(lines: Sequence[Line], left_out: Sequence[str], command: str) -> Report:
+def render_models(lines: Sequence[Line], left_out: Sequence[str], command: str) -> ReportFiles:
     """Return the files of all targets, which ``command`` writes: a table, and one to sort."""
     words = in_short, sum_up, suspicion
     facts = {"targets": by_suspicion(lines), "left_out": left_out, "command": command}
     page = fill_in("models.html.jinja", *words, **facts)
-    return Report({MARKDOWN: render("models.md.jinja", *words, **facts), PAGE: page})
+    return ReportFiles({MARKDOWN: render("models.md.jinja", *words, **facts), PAGE: page})
 
 
 def table_json(lines: Sequence[Line]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial, singledispatch
 
-from symmetry.observe.place import Place
+from symmetry.observe.source_line import SourceLine
 from symmetry.training.events import (
     Backward,
     Batch,
@@ -15,9 +15,9 @@ from symmetry.training.events import (
     Cleared,
     Clipped,
     Epochs,
-    Event,
     Exhausted,
     Loader,
+    LoopEvent,
     Misspelt,
     Model,
     Restored,
@@ -34,10 +34,10 @@ _INDENT = 3
 
 
 @dataclass(frozen=True)
-class Step:
+class TimelineStep:
     """A line of a timeline: where, what, and the learning rates, which change from time to time."""
 
-    at: Place
+    at: SourceLine
     text: str
     rates: tuple[float, ...] = field(default=(), compare=False)
 
@@ -47,10 +47,10 @@ class Repeated:
     """Steps that come several times one after the other."""
 
     times: int
-    steps: tuple[Step | Repeated, ...]
+    steps: tuple[TimelineStep | Repeated, ...]
 
 
-Node = Step | Repeated
+Node = TimelineStep | Repeated
 
 
 def lines(epochs: Epochs) -> Iterator[str]:
@@ -135,9 +135,9 @@ def _loader_row(epochs: Epochs, number: int, times: int) -> tuple[str, ...]:
     )
 
 
-def steps(epochs: Epochs) -> list[Step]:
+def steps(epochs: Epochs) -> list[TimelineStep]:
     """Return a step for each event that says something."""
-    found = (Step(e.at, *_described(e, epochs)) for e in epochs.events)
+    found = (TimelineStep(e.at, *_described(e, epochs)) for e in epochs.events)
     return [step for step in found if step.text]
 
 
@@ -168,7 +168,7 @@ def _folded(nodes: list[Node], length: int) -> list[Node]:
 
 def _merged(node: Node, other: Node) -> Node:
     """Return one node for two that are equal: with the learning rates of both."""
-    if isinstance(node, Step) and isinstance(other, Step):
+    if isinstance(node, TimelineStep) and isinstance(other, TimelineStep):
         return replace(node, rates=(*node.rates, *other.rates))
     assert isinstance(node, Repeated)
     assert isinstance(other, Repeated)
@@ -206,12 +206,12 @@ def _aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
         yield f"   {'  '.join(cells)}".rstrip()
 
 
-def _described(event: Event, epochs: Epochs) -> tuple[str, tuple[float, ...]]:
+def _described(event: LoopEvent, epochs: Epochs) -> tuple[str, tuple[float, ...]]:
     return (_text(event, epochs), event.rates if isinstance(event, Updated) else ())
 
 
 @singledispatch
-def _text(event: Event, epochs: Epochs) -> str:
+def _text(event: LoopEvent, epochs: Epochs) -> str:
     """Return an event in words; nothing for events that need no line."""
     del event, epochs
     return ""

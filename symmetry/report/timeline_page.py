@@ -14,7 +14,7 @@ from symmetry.training.events import (
     Cleared,
     Clipped,
     Epochs,
-    Event,
+    LoopEvent,
     Restored,
     Saved,
     Scheduled,
@@ -83,7 +83,7 @@ def _x(number: int, epochs: Epochs) -> float:
     return _LEFT + (number + 0.5) * (_WIDTH - _LEFT) / max(shown, 1)
 
 
-def _lane_of(event: Event, epochs: Epochs) -> tuple[str, str, str] | None:
+def _lane_of(event: LoopEvent, epochs: Epochs) -> tuple[str, str, str] | None:
     """Return the lane of an event, its colour, and a few words; None if it has none."""
     if isinstance(event, Batch):
         trains = event.loader in epochs.training_loaders

@@ -10,8 +10,8 @@ from functools import partial
 from symmetry.base.errors import SymmetryError, TargetError
 from symmetry.base.random import Random
 from symmetry.checker.options import CASES
-from symmetry.comparison.options import Options
-from symmetry.comparison.outcome import Compared, First, Other, Result
+from symmetry.comparison.options import ComparisonOptions
+from symmetry.comparison.outcome import Compared, ComparedTraining, DtypeResult, FirstDifference
 from symmetry.law.case import Case, with_distinct_sizes
 from symmetry.law.judge import POWER, Ratios, judge, ratio, worst
 from symmetry.steps.cases.recipes import make_start
@@ -19,7 +19,7 @@ from symmetry.steps.cases.shrink import shrink
 from symmetry.steps.phase import phase_of
 from symmetry.steps.response import response
 from symmetry.steps.start import StepStart
-from symmetry.steps.step import Step
+from symmetry.steps.step import TwoLayerStep
 from symmetry.units.state import (
     Array,
     difference,
@@ -35,7 +35,9 @@ States = list[dict[str, Array]]
 _Sides = tuple[States, States]
 
 
-def compare_steps(reference: Step, others: Sequence[Step], options: Options) -> Compared:
+def compare_steps(
+    reference: TwoLayerStep, others: Sequence[TwoLayerStep], options: ComparisonOptions
+) -> Compared:
     """Compare each of the others with the reference, on the same cases.
 
     Raises
@@ -75,7 +77,7 @@ class Found:
         return self.ratio > self.limit
 
 
-def cases_in(options: Options, dtype: str) -> tuple[Case, ...]:
+def cases_in(options: ComparisonOptions, dtype: str) -> tuple[Case, ...]:
     """Return the cases of one dtype: the given ones, or else drawn ones."""
     if options.cases is None:
         from symmetry.steps.cases.strategies import draw_cases  # imports Hypothesis
@@ -87,10 +89,12 @@ def cases_in(options: Options, dtype: str) -> tuple[Case, ...]:
 class _Pair:
     """A step, and the reference that it is compared with."""
 
-    def __init__(self, reference: Step, other: Step, options: Options) -> None:
+    def __init__(
+        self, reference: TwoLayerStep, other: TwoLayerStep, options: ComparisonOptions
+    ) -> None:
         self._reference, self._other, self._options = reference, other, options
 
-    def compared(self) -> Other:
+    def compared(self) -> ComparedTraining:
         """Compare them in all dtypes; an error of the step is the outcome."""
         takes = [*self._reference.dtypes, *self._other.dtypes]
         dtypes = [dtype for dtype in self._options.dtypes if takes.count(dtype) == 2]
@@ -99,7 +103,7 @@ class _Pair:
                 f"{self._reference.name} takes {' and '.join(self._reference.dtypes)}, and "
                 f"{self._other.name} takes {' and '.join(self._other.dtypes)}"
             )
-        results, first = list[Result](), None
+        results, first = list[DtypeResult](), None
         cases = {dtype: cases_in(self._options, dtype) for dtype in dtypes}
         if not any(cases.values()):
             raise SymmetryError(f"no case is in {' or '.join(dtypes)}")
@@ -107,14 +111,16 @@ class _Pair:
             try:
                 result, place = self._result(dtype, cases[dtype])
             except TargetError as error:
-                return Other(self._other.name, same=False, error=str(error))
+                return ComparedTraining(self._other.name, same=False, error=str(error))
             results.append(result)
             first = first or place
         judged = any(result.ratio is not None for result in results)
         same = not any(result.differs for result in results) if judged else None
-        return Other(self._other.name, same, first, tuple(results))
+        return ComparedTraining(self._other.name, same, first, tuple(results))
 
-    def _result(self, dtype: str, cases: Sequence[Case]) -> tuple[Result, First | None]:
+    def _result(
+        self, dtype: str, cases: Sequence[Case]
+    ) -> tuple[DtypeResult, FirstDifference | None]:
         """Judge all cases in one dtype, up to the first that differs."""
         worst: Found | None = None
         judged = 0
@@ -130,7 +136,7 @@ class _Pair:
                 worst = found
         if worst is None:
             why = "cannot judge: nothing moves, or one ulp moves all by 1 % and more, in all cases"
-            return Result(dtype, None, None, None, math.inf, note=why), None
+            return DtypeResult(dtype, None, None, None, math.inf, note=why), None
         return _result(dtype, worst, judged), None
 
     def _measured(self, case: Case, number: int = 0, of: int = 1) -> Found | None:
@@ -184,7 +190,7 @@ class _Pair:
         _, smallest = shrink(found.case, found, fails)
         return smallest
 
-    def _first(self, found: Found, smallest: Found) -> First:
+    def _first(self, found: Found, smallest: Found) -> FirstDifference:
         """Return where they first differ, on a case whose axes are all of another length."""
         distinct = self._measured(with_distinct_sizes(smallest.case))
         seen = distinct if distinct is not None and distinct.differs else found
@@ -200,13 +206,15 @@ class _Pair:
             *(mine.state, a[0], b[0], larger[0], start.limit),
             alone=alone is not None and alone.differs,
         )
-        return First(phase, None, None, None, seen.step, f"the {phase} of step {seen.step}: {text}")
+        return FirstDifference(
+            phase, None, None, None, seen.step, f"the {phase} of step {seen.step}: {text}"
+        )
 
 
-def _result(dtype: str, found: Found, cases: int) -> Result:
+def _result(dtype: str, found: Found, cases: int) -> DtypeResult:
     where = (dtype, found.step, found.array, found.ratio, found.limit)
     case = found.case.to_json() if found.differs else ""
-    return Result(*where, arrays=2, steps=found.step, cases=cases, case=case)
+    return DtypeResult(*where, arrays=2, steps=found.step, cases=cases, case=case)
 
 
 def _largest(case: Case, ratios: Ratios[str], limit: float) -> Found | None:

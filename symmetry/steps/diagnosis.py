@@ -7,11 +7,11 @@ from symmetry.base.errors import TargetError
 from symmetry.checker.verdict import Verdict
 from symmetry.law.statements import REPEATABLE
 from symmetry.steps.cases.recipes import COMMON, make_start
-from symmetry.steps.step import Step
+from symmetry.steps.step import TwoLayerStep
 from symmetry.units.state import finite, identical
 
 
-def diagnose(target: Step, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
+def diagnose(target: TwoLayerStep, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
     """Return what is wrong with the step as a whole, in lines; none where its verdicts are good.
 
     Two steps from common numbers show it: 8 samples from 0 to 1, the same ones from other weights.
@@ -24,7 +24,7 @@ def diagnose(target: Step, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(texts))
 
 
-def _wrong(target: Step, dtype: str) -> tuple[str, ...]:
+def _wrong(target: TwoLayerStep, dtype: str) -> tuple[str, ...]:
     case = replace(COMMON, dtype=dtype)
     start, other = replace(make_start(case), target=target), make_start(replace(case, seed=1))
     try:
@@ -40,9 +40,9 @@ def _wrong(target: Step, dtype: str) -> tuple[str, ...]:
     return ()
 
 
-def _draws(target: Step, dtype: str) -> list[str]:
+def _draws(target: TwoLayerStep, dtype: str) -> list[str]:
     """Say which operations of a step draw random numbers, and where."""
-    from symmetry.observe.place import Places
+    from symmetry.observe.source_line import SourceLines
     from symmetry.observe.tape import Event, Tape
     from symmetry.steps.observe.running import observing
 
@@ -59,7 +59,7 @@ def _draws(target: Step, dtype: str) -> list[str]:
     try:
         run = target.start()
         run(*arguments)  # it may compile
-        with observing(Tape(note), target.target, Places()):
+        with observing(Tape(note), target.target, SourceLines()):
             run(*arguments)
     except TargetError:
         pass

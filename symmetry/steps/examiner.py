@@ -23,7 +23,7 @@ from symmetry.steps.catalogue import StepInvariant
 from symmetry.steps.diagnosis import diagnose
 from symmetry.steps.invariants.splits import elaborated, explained
 from symmetry.steps.start import StepStart
-from symmetry.steps.step import Step
+from symmetry.steps.step import TwoLayerStep
 from symmetry.units.words import count
 
 _ROUNDING_RUNS = 60  # to make its case smaller: each asks for many more, and it does not gate
@@ -57,7 +57,7 @@ class StepExaminer(Examiner):
     dtype.
     """
 
-    def __init__(self, target: Step, plan: Plan, progress: Progress) -> None:
+    def __init__(self, target: TwoLayerStep, plan: Plan, progress: Progress) -> None:
         super().__init__(plan, progress)
         self.target = target
         self.dtypes = tuple(dict.fromkeys(case.dtype for case in plan.cases))
@@ -200,7 +200,7 @@ def _entry(invariant: Invariant) -> StepInvariant:
     return invariant
 
 
-def _bound(target: Step, case: Case) -> StepStart:
+def _bound(target: TwoLayerStep, case: Case) -> StepStart:
     return replace(recipes.make_start(case), target=target)
 
 

@@ -16,7 +16,7 @@ from symmetry.law.case import Case, with_distinct_sizes
 from symmetry.steps.cases.recipes import start_of_case
 from symmetry.steps.catalogue import ZERO, StepInvariant
 from symmetry.steps.start import StepStart
-from symmetry.steps.step import Step
+from symmetry.steps.step import TwoLayerStep
 from symmetry.steps.watched import WatchedStep, with_data
 
 CASE = Case(200, 20, 200, 10, 0.01, 10, "float32", "pixels", "zero", 0)
@@ -29,7 +29,7 @@ _UNITS_ONLY = "of samples, inputs and classes nothing is said here: check names 
 
 
 @one_thread()
-def explain_case(target: Step, case: Case) -> Explained:
+def explain_case(target: TwoLayerStep, case: Case) -> Explained:
     """Explain a two-layer step from a case.
 
     If some of its sizes are equal, it begins with larger ones, if units split then, too: an array
@@ -48,7 +48,7 @@ def explain_case(target: Step, case: Case) -> Explained:
     return replace(found, remarks=(_seen_with(start), *found.remarks))
 
 
-def explain_step(target: Step, start: StepStart, *, first: int = 0) -> Explained:
+def explain_step(target: TwoLayerStep, start: StepStart, *, first: int = 0) -> Explained:
     """Explain a two-layer step from a start.
 
     It begins with few samples and inputs, which is as good where an operation is found that does
@@ -89,7 +89,7 @@ def _seen_with(start: StepStart) -> str:
     return f"seen with {n:,} samples, {i} inputs, {h} hidden units, {c} classes"
 
 
-def _explain_step(target: Step, start: StepStart) -> Explained:
+def _explain_step(target: TwoLayerStep, start: StepStart) -> Explained:
     """Explain a step from a start with its own sizes."""
     watched = WatchedStep(target, start)
     (units,) = watched.groups
@@ -113,7 +113,7 @@ def _explain_step(target: Step, start: StepStart) -> Explained:
 
 
 @one_thread()
-def explain_data(target: Step, case: Case, kind: str) -> Explained | None:
+def explain_data(target: TwoLayerStep, case: Case, kind: str) -> Explained | None:
     """Explain why rearranged samples, inputs or classes change a two-layer step, from a case.
 
     Returns None if they do not, from starts at which all weights differ: in float64 if the step
@@ -132,7 +132,7 @@ def explain_data(target: Step, case: Case, kind: str) -> Explained | None:
     return None
 
 
-def explain_verdict(target: Step, verdict: Verdict) -> Explained | None:
+def explain_verdict(target: TwoLayerStep, verdict: Verdict) -> Explained | None:
     """Explain a violation that repeats and that exchanging units or data can explain.
 
     Returns None if there is nothing to explain, or if the case is too large.

@@ -13,7 +13,7 @@ import numpy as np
 from symmetry.base.random import Random
 from symmetry.law.start import Orders
 from symmetry.steps.response import perturbations, response
-from symmetry.steps.step import Run, Step
+from symmetry.steps.step import TwoLayerRun, TwoLayerStep
 from symmetry.units.compare import Floats
 from symmetry.units.state import Array, State, finite, identical
 from symmetry.units.units import Part, Units
@@ -46,7 +46,7 @@ class StepStart:
     lr: float  # learning rate
     iterations: int  # steps of a run
     seed: int  # feeds the random choices of an invariant (a rearrangement, perturbations)
-    target: Step | None = None  # the step; None where nothing is to be run
+    target: TwoLayerStep | None = None  # the step; None where nothing is to be run
 
     attempts = 1
     random = ()
@@ -101,12 +101,12 @@ class StepStart:
                     break
         return found
 
-    def begin(self) -> Run:
+    def begin(self) -> TwoLayerRun:
         """Begin a run; what the step raises passes through."""
         assert self.target is not None
         return self.target.start()
 
-    def step(self, run: Run | None = None) -> dict[str, Array]:
+    def step(self, run: TwoLayerRun | None = None) -> dict[str, Array]:
         """Return w1 and w2 after a step from here: the next one of a run, or a first one."""
         result = (run or self.begin())(self.x, self.y, self.w1, self.w2, self.lr)
         return {"w1": result.w1, "w2": result.w2}

@@ -26,7 +26,7 @@ StepFunction = Callable[[Floats, Floats, Floats, Floats, float], Any]
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
+class TwoLayerStep:
     """A two-layer step by name: how runs of it begin."""
 
     name: str  # as the user typed it, or ``module:attribute`` of a callable
@@ -34,17 +34,17 @@ class Step:
     dtypes: tuple[str, ...] = DTYPES  # those that the step takes
     builtin: bool = False  # this project's own are meant to be exactly its formulas
 
-    def start(self) -> Run:
+    def start(self) -> TwoLayerRun:
         """Begin a training run: a class is instantiated, any other callable taken as it is.
 
         Raises TargetError if the class cannot be instantiated.
         """
         if not inspect.isclass(self.target):
-            return Run(self.target)
+            return TwoLayerRun(self.target)
         doing = f"{self.target.__name__}()"
         with calling("instance", counts=False), raised_as(TargetError, doing):
             instance: Any = self.target()
-        return Run(instance)
+        return TwoLayerRun(instance)
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Run:
+class TwoLayerRun:
     """One training run: its steps are taken one after the other by the same callable."""
 
     step: StepFunction

@@ -24,7 +24,7 @@ from symmetry.steps.catalogue import CATALOGUE, StepInvariant
 from symmetry.steps.compare import compare_steps
 from symmetry.steps.examiner import StepExaminer
 from symmetry.steps.explain import CASE, explain_case, explain_step, explain_verdict
-from symmetry.steps.step import Step
+from symmetry.steps.step import TwoLayerStep
 from symmetry.units.words import count
 
 _PARTLY = (
@@ -36,7 +36,7 @@ _ON_DATA = Case(1000, 20, 200, 10, 0.01, 10, "float32", "pixels", "zero", 0)  # 
 
 
 @dataclass(frozen=True, eq=False)
-class StepTarget(Step):
+class StepTarget(TwoLayerStep):
     """A two-layer step by name. It is a ``symmetry.law.target.Target``."""
 
     noun = "two-layer step"
@@ -112,7 +112,9 @@ class StepTarget(Step):
         """Explain a verdict of its check; None if there is nothing to explain."""
         return explain_verdict(self, verdict)
 
-    def comparison(self, others: Sequence[StepTarget], options: comparison.Options) -> Compared:
+    def comparison(
+        self, others: Sequence[StepTarget], options: comparison.ComparisonOptions
+    ) -> Compared:
         """Compare other two-layer steps with this one."""
         if options.whole:
             raise SymmetryError(f"{self.name} is a two-layer step: it has no epochs to compare")

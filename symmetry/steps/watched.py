@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from symmetry.explanation.watched import WatchedStart
-from symmetry.observe.place import Places
+from symmetry.observe.source_line import SourceLines
 from symmetry.observe.tape import Tape
 from symmetry.steps.observe.numpy import observed
 from symmetry.steps.observe.running import observing, seeded
 from symmetry.steps.start import StepStart
-from symmetry.steps.step import Run, Step
+from symmetry.steps.step import TwoLayerRun, TwoLayerStep
 from symmetry.units.state import Array, State
 from symmetry.units.units import Part
 
@@ -36,7 +36,7 @@ _NOT_TAKEN = (
 )
 
 
-def with_data(target: Step, start: StepStart, kind: str) -> WatchedStep:
+def with_data(target: TwoLayerStep, start: StepStart, kind: str) -> WatchedStep:
     """Return a step whose units are its samples, inputs or classes.
 
     The order of the data is part of its state, so that the data themselves stay what they are.
@@ -54,7 +54,7 @@ class WatchedStep(WatchedStart):
 
     can_end = True
 
-    def __init__(self, target: Step, start: StepStart) -> None:
+    def __init__(self, target: TwoLayerStep, start: StepStart) -> None:
         self.name, self.state = target.name, {"w1": start.w1, "w2": start.w2}
         self.groups, self.limit = (start.hidden_units,), max(_LEAST_LIMIT, start.limit)
         self.forgets = not isinstance(target.target, type)  # a class may keep a state of its own
@@ -64,7 +64,9 @@ class WatchedStep(WatchedStart):
     def states(self, start: State, steps: int, tape: Tape | None = None) -> Iterator[State]:
         """Yield the weights after each step."""
         function, hand = self._target.target, np.asarray if tape is None else self._hand
-        watching = nullcontext if tape is None else partial(observing, tape, function, Places())
+        watching = (
+            nullcontext if tape is None else partial(observing, tape, function, SourceLines())
+        )
 
         def step(x: Array, y: Array, w1: Array, w2: Array, lr: float) -> Any:
             with watching():
@@ -75,7 +77,7 @@ class WatchedStep(WatchedStart):
                 run = self._target.start()
             here = self._two_layer.at(self._placed(start))
             for _ in range(steps):
-                weights = here.step(Run(step))
+                weights = here.step(TwoLayerRun(step))
                 yield weights
                 here = here.at(weights)
 

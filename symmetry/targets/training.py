@@ -111,7 +111,9 @@ class TrainingTarget:
         """The side of a comparison that it is."""
         return self.training
 
-    def comparison(self, others: Sequence[Sided], options: comparison.Options) -> Compared:
+    def comparison(
+        self, others: Sequence[Sided], options: comparison.ComparisonOptions
+    ) -> Compared:
         """Compare other trainings and recorded runs with this one."""
         return compare_trainings(self.side, [other.side for other in others], options)
 
@@ -133,7 +135,9 @@ class RecordedRun:
         """The path of the file."""
         return self.side.name
 
-    def comparison(self, others: Sequence[Sided], options: comparison.Options) -> Compared:
+    def comparison(
+        self, others: Sequence[Sided], options: comparison.ComparisonOptions
+    ) -> Compared:
         """Compare trainings and other recorded runs with this one."""
         return compare_trainings(self.side, [other.side for other in others], options)
 

@@ -15,7 +15,7 @@ from torch import nn
 from torch.utils.weak import WeakIdKeyDictionary
 
 from symmetry.base.user_code import calls_target, kind_of
-from symmetry.observe.place import NOWHERE, Place
+from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.training.capabilities.layered import UNKNOWN, Made
 
 _MADE = WeakIdKeyDictionary()
@@ -52,13 +52,13 @@ def noting(method: Callable[..., Any], see: Callable[[Any], None]) -> Callable[.
     return noted
 
 
-def _line(thing: Any) -> Place:
+def _line(thing: Any) -> SourceLine:
     """Return the user's line that makes an object: the innermost outside of its own methods."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         kind = kind_of(frame.f_code.co_filename)
         if kind == "user" and frame.f_locals.get("self") is not thing:
-            return Place(frame.f_code.co_filename, frame.f_lineno)
+            return SourceLine(frame.f_code.co_filename, frame.f_lineno)
         if kind == "caller" and calls_target(frame.f_code):
             break
         frame = frame.f_back

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from symmetry.observe.place import Places
+from symmetry.observe.source_line import SourceLines
 from symmetry.observe.tape import Tape
 from symmetry.torch.modes.recorder import array_of, observing
 from symmetry.torch.parts.arrays import Arrays
@@ -17,7 +17,7 @@ class TorchRecording(Recording):
     def __init__(self, run: Run, arrays: Arrays) -> None:
         self._run, self._arrays = run, arrays
         modules = arrays.objects.model.named_modules()
-        self._places = Places({id(module): name for name, module in modules})
+        self._places = SourceLines({id(module): name for name, module in modules})
 
     def record(self, tape: Tape) -> None:
         """Take the next step; the tape gets each operation on tensors."""

@@ -46,13 +46,13 @@ from torch import nn
 from symmetry.base.calls import calling, running
 from symmetry.base.generators import RandomStates
 from symmetry.torch.batches.batches import Batches
-from symmetry.torch.modes.constants import Constants
+from symmetry.torch.modes.constants import ConstantReads
 from symmetry.torch.modes.scope import ModuleScope
 from symmetry.torch.objects import Objects
 from symmetry.torch.parts.arrays import Arrays
 from symmetry.torch.parts.layers import TorchLayers
 from symmetry.torch.parts.observing import TorchObserving
-from symmetry.torch.parts.operations import Operations, TorchDrawing
+from symmetry.torch.parts.operations import OperationModes, TorchDrawing
 from symmetry.torch.parts.optimizers import TorchOptimizers
 from symmetry.torch.parts.platform import TorchPlatform, frames, full_precision
 from symmetry.torch.parts.rehearsal import TorchRehearsing
@@ -130,7 +130,7 @@ class TorchRun:
         self.random_states, self.frames_before = random_states, frames()
         self.batches = Batches(objects, self._scope, random_states, order)
         promote = dtype == "float64"
-        self.operations = Operations(self._scope, self.batches, promote=promote, noise=noise)
+        self.operations = OperationModes(self._scope, self.batches, promote=promote, noise=noise)
 
     @property
     def objects(self) -> Objects:
@@ -209,11 +209,11 @@ class TorchRun:
 
     def average_constants(self, constants: Mapping[int, Sequence[int]]) -> None:
         """Make steps see these constants averaged over the given axes, or zero without axes."""
-        self.operations.constants = Constants(self._scope, constants)
+        self.operations.constants = ConstantReads(self._scope, constants)
 
     def constants_outside_forward(self, steps: int) -> Sequence[Constant]:
         """Take ``steps`` steps; return the constants that only a backward or an update reads."""
-        seen = self.operations.constants = Constants(self._scope)
+        seen = self.operations.constants = ConstantReads(self._scope)
         self.events.on_loss = lambda _: seen.backward_begins()
         self.events.after_backward = seen.backward_ends
         for _ in range(steps):

@@ -9,7 +9,7 @@ import torch
 from torch.utils._pytree import tree_leaves
 
 from symmetry.observe.call import filler
-from symmetry.observe.place import NOWHERE, Place, asked_at
+from symmetry.observe.source_line import NOWHERE, SourceLine, asked_at
 from symmetry.torch.modes.recorder import Operation, tensors_in
 from symmetry.training.trace import Node, Trace
 from symmetry.units.state import Array
@@ -117,7 +117,7 @@ class Tracer:
         outputs: Sequence[int],
         again: _Again,
         integers: frozenset[int] = frozenset(),
-        origin: tuple[str, Place] = ("", NOWHERE),
+        origin: tuple[str, SourceLine] = ("", NOWHERE),
     ) -> None:
         values = self._tensors
 
@@ -136,7 +136,7 @@ class Tracer:
             runs = [[*map(_to_array, again([self._tensors[i] for i in inputs]))] for _ in range(2)]
         return all(map(_same, *runs))
 
-    def _update_aliases(self, written: torch.Tensor, origin: tuple[str, Place]) -> None:
+    def _update_aliases(self, written: torch.Tensor, origin: tuple[str, SourceLine]) -> None:
         """Give new values to other tensors that show the memory which was written to."""
         number = self._number(written)
         for other in self._alive[_memory(written)]:

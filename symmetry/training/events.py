@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from symmetry.observe.place import Place
+from symmetry.observe.source_line import SourceLine
 
 States = Mapping[str, str]  # a digest of the state of each shared random generator, by its name
 
 
 @dataclass(frozen=True, kw_only=True)
-class Event:
+class LoopEvent:
     """Something that a script did.
 
     Attributes
@@ -27,12 +27,12 @@ class Event:
         How many updates came before it.
     """
 
-    at: Place
+    at: SourceLine
     update: int
 
 
 @dataclass(frozen=True, kw_only=True)
-class Batch(Event):
+class Batch(LoopEvent):
     """A loader gave a batch."""
 
     loader: int
@@ -45,7 +45,7 @@ class Batch(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Exhausted(Event):
+class Exhausted(LoopEvent):
     """An iterator of a loader gave no further batch."""
 
     loader: int
@@ -54,7 +54,7 @@ class Exhausted(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Called(Event):
+class Called(LoopEvent):
     """A module was called that is in no other call."""
 
     model: int
@@ -70,7 +70,7 @@ class Called(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measured(Event):
+class Measured(LoopEvent):
     """Numbers were computed that can be compared with those of another run.
 
     Attributes
@@ -94,7 +94,7 @@ class Measured(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Backward(Event):
+class Backward(LoopEvent):
     """A loss was differentiated."""
 
     number: int
@@ -104,14 +104,14 @@ class Backward(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cleared(Event):
+class Cleared(LoopEvent):
     """Gradients were set to zero or None."""
 
     lost: tuple[int, ...]  # the backwards that nothing has read, and nothing can read any more
 
 
 @dataclass(frozen=True, kw_only=True)
-class Clipped(Event):
+class Clipped(LoopEvent):
     """Gradients were clipped."""
 
     number: int
@@ -122,7 +122,7 @@ class Clipped(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Updated(Event):
+class Updated(LoopEvent):
     """An optimiser has stepped."""
 
     optimizer: int
@@ -134,7 +134,7 @@ class Updated(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scheduled(Event):
+class Scheduled(LoopEvent):
     """A scheduler has stepped."""
 
     kind: str
@@ -142,7 +142,7 @@ class Scheduled(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Switched(Event):
+class Switched(LoopEvent):
     """``train()`` or ``eval()`` was called on a module that is not inside another such call."""
 
     model: int
@@ -150,7 +150,7 @@ class Switched(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seeded(Event):
+class Seeded(LoopEvent):
     """A shared random generator was seeded."""
 
     generator: str
@@ -158,7 +158,7 @@ class Seeded(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Restored(Event):
+class Restored(LoopEvent):
     """Tensors were written into a model: by ``load_state_dict``, or one after the other by a line.
 
     Attributes
@@ -179,14 +179,14 @@ class Restored(Event):
     model: int | None
     tensors: int
     own: int
-    taken: Place | None
+    taken: SourceLine | None
     updates: int
     loads: int = 0
     takes: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Saved(Event):
+class Saved(LoopEvent):
     """``torch.save`` was called.
 
     Attributes
@@ -205,12 +205,12 @@ class Saved(Event):
     position: bool
     model: bool
     optimizer: bool
-    taken: Place | None = None
+    taken: SourceLine | None = None
     updates: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Misspelt(Event):
+class Misspelt(LoopEvent):
     """An attribute was set that its object does not have, and that is close to one that it has.
 
     Attributes
@@ -231,7 +231,7 @@ class Misspelt(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evaluated(Event):
+class Evaluated(LoopEvent):
     """The ``evaluate`` of a function has returned.
 
     Attributes
@@ -272,7 +272,7 @@ class Loader:
     """
 
     number: int
-    at: Place
+    at: SourceLine
     data: str
     samples: int | None
     batches: int | None
@@ -299,7 +299,7 @@ class Model:
     statistics: int  # how many keep running statistics
     # Modules whose running statistics move, and whose parameters are frozen and do not.
     drifting: tuple[str, ...] = ()
-    called: Place | None = None  # where it was called when they moved
+    called: SourceLine | None = None  # where it was called when they moved
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -325,7 +325,7 @@ class Copy:
     weights: tuple[float, ...]
     stale: tuple[str, ...]
     is_evaluated: bool
-    at: Place
+    at: SourceLine
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -367,7 +367,7 @@ class Epochs:
     """
 
     name: str
-    events: tuple[Event, ...]
+    events: tuple[LoopEvent, ...]
     loaders: tuple[Loader, ...]
     models: tuple[Model, ...]
     optimizers: tuple[SteppedOptimizer, ...]
@@ -384,7 +384,7 @@ class Epochs:
     disturbed: str = ""
     seconds: float = field(default=0.0, compare=False)
 
-    def of(self, *kinds: type[Event]) -> tuple[Event, ...]:
+    def of(self, *kinds: type[LoopEvent]) -> tuple[LoopEvent, ...]:
         """Return the events of these kinds."""
         return tuple(event for event in self.events if isinstance(event, kinds))
 

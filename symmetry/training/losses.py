@@ -12,7 +12,7 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
-from symmetry.observe.place import Place
+from symmetry.observe.source_line import SourceLine
 from symmetry.units.state import Array
 
 _SUM = 1e-5  # how far probabilities may be from one in all
@@ -109,7 +109,7 @@ class LossCall:
     function: str
     arguments: Mapping[str, Argument]
     options: Mapping[str, Any]
-    place: Place
+    place: SourceLine
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ class Pair:
     makers: tuple[str, ...]
     spread: bool
     varies: bool
-    place: Place
+    place: SourceLine
 
 
 @dataclass(frozen=True)
@@ -205,7 +205,7 @@ class Observed:
     pairs: list[Pair] = field(default_factory=list)
     tokens: list[Tokens] = field(default_factory=list)
     padded: list[Padded] = field(default_factory=list)
-    sums: list[tuple[tuple[int, ...], Place]] = field(default_factory=list)
+    sums: list[tuple[tuple[int, ...], SourceLine]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -224,7 +224,7 @@ class Moved:
 
     module: str
     kind: str
-    place: Place
+    place: SourceLine
 
 
 class LossProbe(Protocol):

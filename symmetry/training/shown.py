@@ -26,32 +26,34 @@ _WRAPPERS = re.compile(
 )
 
 
-class Key(NamedTuple):
+class ObservedName(NamedTuple):
     """The name of an observation: when it happens, and of which module or array."""
 
     phase: str  # data, forward, loss, backward, gradient or update
     name: str
 
 
-class Call(NamedTuple):
+class ObservedCall(NamedTuple):
     """One call of a module."""
 
     module: str
     parent: str | None  # the module that calls it; None if the step itself does
-    inputs: tuple[Key, ...]
-    outputs: tuple[Key, ...]
+    inputs: tuple[ObservedName, ...]
+    outputs: tuple[ObservedName, ...]
 
 
 @dataclass
-class Shown:
+class Observation:
     """The observations of one step."""
 
     # Of each key what was seen, call by call: accumulated batches come in parts.
-    parts: dict[Key, list[Array]] = field(default_factory=dict)
-    calls: list[Call] = field(default_factory=list)  # of the first time, in the order they end
+    parts: dict[ObservedName, list[Array]] = field(default_factory=dict)
+    calls: list[ObservedCall] = field(
+        default_factory=list
+    )  # of the first time, in the order they end
     rates: dict[str, Any] = field(default_factory=dict)  # numbers that the optimisers are given
     # File and line of the user's code that made it, or wrote into it last, where that is known.
-    lines: dict[Key, tuple[str, int]] = field(default_factory=dict)
+    lines: dict[ObservedName, tuple[str, int]] = field(default_factory=dict)
     loss: float | None = None  # as the step has it
 
     @property

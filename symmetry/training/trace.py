@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from symmetry.observe.place import NOWHERE, Place
+from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.units.state import Array
 
 # Performs an operation where some of its inputs, by position, hold other arrays. It raises
@@ -40,7 +40,7 @@ class Node:
     integers: frozenset[int]
     perform: Perform
     operation: str = ""
-    place: Place = NOWHERE
+    place: SourceLine = NOWHERE
 
 
 @dataclass

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from symmetry.observe.place import Place
+from symmetry.observe.source_line import SourceLine
 from symmetry.units.units import Order
 
 
@@ -55,7 +55,7 @@ class CustomFunction:
     """
 
     name: str
-    place: Place
+    place: SourceLine
     slopes: tuple[Slope, ...] = ()
     why_not: str = ""
 
@@ -77,7 +77,7 @@ class Active:
 
     kind: Literal["dropout", "attention", "statistics"]
     cause: Literal["function", "module", "named"]
-    place: Place
+    place: SourceLine
 
 
 @dataclass(frozen=True)
@@ -101,9 +101,9 @@ class EvaluationCall:
     """
 
     module: str
-    place: Place
+    place: SourceLine
     active: tuple[Active, ...] = ()
-    draws: tuple[Place, ...] = ()
+    draws: tuple[SourceLine, ...] = ()
     differs: bool = False
     raised: str = ""
 
@@ -157,7 +157,7 @@ class Mixer:
     axis: int
     samples: int
     by_place: bool
-    place: Place
+    place: SourceLine
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,7 @@ class SampleCall:
     """
 
     module: str
-    place: Place
+    place: SourceLine
     alone: bool = False
     mixer: Mixer | None = None
     why_not: str = ""
@@ -200,7 +200,7 @@ class Given(Protocol):
 
     calls: Sequence[Any]
     loss: float
-    place: Place
+    place: SourceLine
 
     def reaches(self, count: int) -> bool:
         """Return whether as many rows are given as a batch has samples."""

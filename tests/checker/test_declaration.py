@@ -18,8 +18,8 @@ from symmetry.comparison import options as comparison
     ("options", "keywords"),
     [
         (Options, Keywords),
-        (comparison.Options, comparison.Keywords),
-        (comparison.Options, comparison.RunKeywords),
+        (comparison.ComparisonOptions, comparison.ComparisonKeywords),
+        (comparison.ComparisonOptions, comparison.RunKeywords),
     ],
 )
 def test_type_checkers_see_the_types_of_the_fields(options: type, keywords: type) -> None:
@@ -30,8 +30,8 @@ def test_type_checkers_see_the_types_of_the_fields(options: type, keywords: type
 
 def test_every_option_is_a_keyword() -> None:
     assert {f.name for f, _ in declared(Options)} == {*Keywords.__annotations__}
-    assert {f.name for f, _ in declared(comparison.Options)} == {
-        *comparison.Keywords.__annotations__
+    assert {f.name for f, _ in declared(comparison.ComparisonOptions)} == {
+        *comparison.ComparisonKeywords.__annotations__
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from symmetry.base.errors import SymmetryError
-from symmetry.comparison.options import Options
+from symmetry.comparison.options import ComparisonOptions
 
 
 @pytest.mark.parametrize(
@@ -25,27 +25,27 @@ from symmetry.comparison.options import Options
 )
 def test_what_makes_no_sense(given, message):
     with pytest.raises(SymmetryError) as caught:
-        Options(**given)
+        ComparisonOptions(**given)
     assert str(caught.value).startswith(message)
 
 
 def test_dtypes_come_in_their_order():
     assert (
-        Options().dtypes
-        == Options(dtype=("float64", "float32")).dtypes
+        ComparisonOptions().dtypes
+        == ComparisonOptions(dtype=("float64", "float32")).dtypes
         == (*("float32", "float64"),)
     )
-    assert Options(dtype="float64").dtypes == ("float64",)
+    assert ComparisonOptions(dtype="float64").dtypes == ("float64",)
 
 
 def test_under_torchrun_trainings_are_compared_as_written(monkeypatch):
     monkeypatch.setattr("symmetry.comparison.options.world", lambda: 2)
-    assert Options().dtypes == ("float32",)
+    assert ComparisonOptions().dtypes == ("float32",)
     with pytest.raises(SymmetryError, match="as written: in float32"):
-        Options(dtype="float64")
+        ComparisonOptions(dtype="float64")
 
 
 def test_renamings_follow_one_another():
-    options = Options(rename=[r"^net\.=model.", r"layer(\d)=fc\1"])
+    options = ComparisonOptions(rename=[r"^net\.=model.", r"layer(\d)=fc\1"])
     assert options.renamed("net.layer2.weight") == "model.fc2.weight"
     assert options.renamed("model.out.bias") == "model.out.bias"

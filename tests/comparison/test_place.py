@@ -8,19 +8,27 @@ import numpy as np
 import pytest
 
 from symmetry.comparison.place import place
-from symmetry.training.shown import Call, Key, Shown
+from symmetry.training.shown import Observation, ObservedCall, ObservedName
 
-DATA, INNER, OUTER = Key("data", "input 0"), Key("forward", "fc1"), Key("forward", "fc2")
-LOSS, BACK, FIRST = Key("loss", ""), Key("backward", "fc2"), Key("backward", "fc1")
-LEFT, USED = (Key("gradient", f"model.fc1.weight{more}") for more in ("", " used"))
-UPDATE = Key("update", "model.fc1.weight")
+DATA, INNER, OUTER = (
+    ObservedName("data", "input 0"),
+    ObservedName("forward", "fc1"),
+    ObservedName("forward", "fc2"),
+)
+LOSS, BACK, FIRST = (
+    ObservedName("loss", ""),
+    ObservedName("backward", "fc2"),
+    ObservedName("backward", "fc1"),
+)
+LEFT, USED = (ObservedName("gradient", f"model.fc1.weight{more}") for more in ("", " used"))
+UPDATE = ObservedName("update", "model.fc1.weight")
 ORDER = (DATA, INNER, OUTER, LOSS, BACK, FIRST, LEFT, USED, UPDATE)
-CALLS = [Call("fc1", "", (), (INNER,)), Call("fc2", "", (INNER,), (OUTER,))]
+CALLS = [ObservedCall("fc1", "", (), (INNER,)), ObservedCall("fc2", "", (INNER,), (OUTER,))]
 
 
 def shown(loss=1.0, rates=None):
     parts = {key: [np.ones(1)] for key in ORDER} | {LOSS: [np.array(loss)]}
-    return Shown(parts, CALLS, rates or {})
+    return Observation(parts, CALLS, rates or {})
 
 
 def first(*bad, mine=None, theirs=None):

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from symmetry.comparison.ratios import judge_sides
 from symmetry.comparison.side import Side, scales
 from symmetry.training.response import DRAWS, MORE_DRAWS
-from symmetry.training.shown import Key, Shown
+from symmetry.training.shown import Observation, ObservedName
 
-WEIGHT = Key("update", "model.weight")
+WEIGHT = ObservedName("update", "model.weight")
 START = np.array([1.0, 2.0])
 
 
@@ -27,7 +27,7 @@ class Written(Side):
         self.held = frozenset(self.start)
         self.asked = []
         self._moved, self._more = moved, moved if more is None else more
-        self._kept = [Shown({WEIGHT: [np.array(array)]}, loss=loss) for array in weights]
+        self._kept = [Observation({WEIGHT: [np.array(array)]}, loss=loss) for array in weights]
 
     @property
     def kept(self):

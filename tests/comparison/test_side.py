@@ -11,10 +11,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from symmetry.comparison.side import apart, floor, scales
-from symmetry.training.shown import Key, Shown
+from symmetry.training.shown import Observation, ObservedName
 
 ARRAYS = arrays(np.float64, array_shapes(max_dims=3, max_side=4), elements=st.floats(-9, 9))
-LOSS, WEIGHT, COUNT = Key("loss", ""), Key("update", "w"), Key("update", "n")
+LOSS, WEIGHT, COUNT = (
+    ObservedName("loss", ""),
+    ObservedName("update", "w"),
+    ObservedName("update", "n"),
+)
 
 
 @given(ARRAYS)
@@ -45,8 +49,8 @@ def test_infinite_is_what_only_one_of_them_is():
 
 def test_a_state_has_the_size_that_it_has_anywhere():
     kept = [
-        Shown({LOSS: [np.array(3.0)], WEIGHT: [np.array([0.5, -2])]}),
-        Shown({LOSS: [np.array(7.0)], WEIGHT: [np.array([0.25, math.inf])]}),
+        Observation({LOSS: [np.array(3.0)], WEIGHT: [np.array([0.5, -2])]}),
+        Observation({LOSS: [np.array(7.0)], WEIGHT: [np.array([0.25, math.inf])]}),
     ]
     assert scales({"w": np.array([1.0, 1.0])}, kept) == [
         {LOSS: 3.0, WEIGHT: 2.0},
@@ -56,6 +60,6 @@ def test_a_state_has_the_size_that_it_has_anywhere():
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_least_response_is_one_ulp_and_of_integers_nothing(dtype):
-    kept = [Shown({WEIGHT: [np.array([8.0], dtype)], COUNT: [np.array([8])]})]
+    kept = [Observation({WEIGHT: [np.array([8.0], dtype)], COUNT: [np.array([8])]})]
     least = floor(dtype, kept, [{WEIGHT: 8.0, COUNT: 8.0}])
     assert least == [{WEIGHT: 8 * np.finfo(dtype).eps, COUNT: 0.0}]

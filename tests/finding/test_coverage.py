@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from symmetry.finding.coverage import Coverage, Uncovered, Unequal
-from symmetry.observe.place import Place
+from symmetry.observe.source_line import SourceLine
 from symmetry.units.units import Part, Units
 
 
@@ -22,13 +22,13 @@ from symmetry.units.units import Part, Units
     ],
 )
 def test_the_line_and_what_it_does(cause, operation, does):
-    layer = Unequal("fc", 8, 0, cause, operation, Place("/away/train.py", 24))
+    layer = Unequal("fc", 8, 0, cause, operation, SourceLine("/away/train.py", 24))
     assert layer.does == does
     assert layer.why == f"/away/train.py:24 {does}"
 
 
 def test_where_no_line_is_known_it_says_what_is_done():
-    layer = Unequal("fc", 8, 0, "place", "aten.select", Place("", 0))
+    layer = Unequal("fc", 8, 0, "place", "aten.select", SourceLine("", 0))
     assert layer.why == "takes them one by one (select)"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from symmetry.observe.call import Call
-from symmetry.observe.place import Places
+from symmetry.observe.source_line import SourceLines
 from symmetry.steps.observe.numpy import observing
 
 
@@ -24,4 +24,4 @@ class Tape:
 
 
 def reporting_to(tape):
-    return observing(tape, Places())
+    return observing(tape, SourceLines())

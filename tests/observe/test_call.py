@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from symmetry.observe.call import Call, Slot, fill, filler
-from symmetry.observe.place import Place
+from symmetry.observe.source_line import SourceLine
 
 
 def call(args, path, **kwargs):
     return Call(
-        "numpy", "f", Place("", 0), (), (), list, False, args=args, kwargs=kwargs, path=path
+        "numpy", "f", SourceLine("", 0), (), (), list, False, args=args, kwargs=kwargs, path=path
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from symmetry.observe.place import Places
+from symmetry.observe.source_line import SourceLines
 from symmetry.observe.tape import Tape
 from symmetry.steps.observe.numpy import observed, observing
 
@@ -17,7 +17,7 @@ def recorded(function, **options):
         events.append((event, [array.copy() for array in event.arrays]))
 
     tape = Tape(sink, **options)
-    with observing(tape, Places()):
+    with observing(tape, SourceLines()):
         result = function(observed(np.arange(4.0)))
     return events, result
 

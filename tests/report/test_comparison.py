@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from symmetry.comparison.outcome import Compared, First, Other, Ratio, Result
+from symmetry.comparison.outcome import (
+    Compared,
+    ComparedTraining,
+    DtypeResult,
+    FirstDifference,
+    Ratio,
+)
 from symmetry.report.comparison import MARKDOWN, render_compared
 
-SAME = Other("a", True, results=(Result("float32", 1, "model.w", 0.5, 30.0, 4, 2),))
-ANOTHER = Other(
+SAME = ComparedTraining("a", True, results=(DtypeResult("float32", 1, "model.w", 0.5, 30.0, 4, 2),))
+ANOTHER = ComparedTraining(
     "b",
     False,
-    first=First("backward", "fc", "train.py", 7, 1, "the backward of step 1 in fc"),
-    results=(Result("float64", 1, "model.w", 1e9, 1000.0, 4, 2),),
+    first=FirstDifference("backward", "fc", "train.py", 7, 1, "the backward of step 1 in fc"),
+    results=(DtypeResult("float64", 1, "model.w", 1e9, 1000.0, 4, 2),),
     ratios=(
         Ratio(1, "data", "input 0", 0.0),
         Ratio(1, "forward", "fc input", 0.0),

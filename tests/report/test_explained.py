@@ -8,7 +8,7 @@ from dataclasses import replace
 from symmetry import Explanation
 from symmetry.explanation.explained import Culprit, Difference, Operand
 from symmetry.finding.coverage import Unequal
-from symmetry.observe.place import Place
+from symmetry.observe.source_line import SourceLine
 from symmetry.report.explained import named
 
 APART = Difference("even units | odd units", 3, 2.5e-7, "a jump: 7 times what rounding can do")
@@ -80,7 +80,7 @@ note        one core"""
 
 
 def test_a_line_that_makes_units_unequal() -> None:
-    place = Place("/where/train.py", 14)
+    place = SourceLine("/where/train.py", 14)
     layers = tuple(Unequal(n, 16, 0, "constant", "aten.mul", place) for n in ("l1", "l2"))
     cause = "it multiplies each by a number of its own"
     scale = replace(FOUND, operation="aten.mul", phase="forward", module="l1", parameter="")

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from symmetry.report.files import Figure, Report
+from symmetry.report.files import Figure, ReportFiles
 from tests.base.test_files import names
 
 
@@ -15,7 +15,7 @@ def figure(value: float) -> Figure:
 
 
 def test_a_report_is_up_to_date_once_it_is_written(tmp_path: Path) -> None:
-    report = Report({"a.md": "a\n", "a.json": "{}\n"}, (figure(1),))
+    report = ReportFiles({"a.md": "a\n", "a.json": "{}\n"}, (figure(1),))
     assert report.differences(tmp_path) == tuple(
         f"{tmp_path / name} is missing" for name in ("a.md", "a.json", "f.png")
     )
@@ -28,18 +28,18 @@ def test_a_report_is_up_to_date_once_it_is_written(tmp_path: Path) -> None:
 
 def test_a_figure_is_drawn_again_only_if_it_shows_something_else(tmp_path: Path) -> None:
     path = tmp_path / "f.png"
-    Report({}, (figure(1),)).write(tmp_path)
+    ReportFiles({}, (figure(1),)).write(tmp_path)
     first = path.stat()
-    Report({}, (figure(1),)).write(tmp_path)
+    ReportFiles({}, (figure(1),)).write(tmp_path)
     assert path.stat().st_ino == first.st_ino  # not replaced by a new file
-    changed = Report({}, (figure(2),))
+    changed = ReportFiles({}, (figure(2),))
     assert changed.differences(tmp_path) == (f"{path} would change",)
     changed.write(tmp_path)
     assert changed.differences(tmp_path) == ()
 
 
 def test_a_damaged_figure_is_replaced(tmp_path: Path) -> None:
-    report = Report({}, (figure(1),))
+    report = ReportFiles({}, (figure(1),))
     report.write(tmp_path)
     path = tmp_path / "f.png"
     path.write_bytes(path.read_bytes()[:-1])
@@ -52,7 +52,7 @@ def test_a_drawing_that_fails_writes_nothing(tmp_path: Path) -> None:
     def fail(_: Any) -> None:
         raise ZeroDivisionError
 
-    report = Report({"a.md": "a\n"}, (Figure("f.png", (1, 1), (), fail),))
+    report = ReportFiles({"a.md": "a\n"}, (Figure("f.png", (1, 1), (), fail),))
     with pytest.raises(ZeroDivisionError):
         report.write(tmp_path)
     assert names(tmp_path) == []
@@ -60,4 +60,4 @@ def test_a_drawing_that_fails_writes_nothing(tmp_path: Path) -> None:
 
 def test_what_cannot_be_read_differs(tmp_path: Path) -> None:
     (tmp_path / "a.md").mkdir()
-    assert Report({"a.md": ""}).differences(tmp_path) == (f"{tmp_path / 'a.md'} would change",)
+    assert ReportFiles({"a.md": ""}).differences(tmp_path) == (f"{tmp_path / 'a.md'} would change",)

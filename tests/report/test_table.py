@@ -8,7 +8,7 @@ from dataclasses import replace
 from symmetry.checker.verdict import Checked, Verdict, exit_code
 from symmetry.finding.coverage import Coverage, Unequal
 from symmetry.law.measurement import Violation
-from symmetry.observe.place import Place
+from symmetry.observe.source_line import SourceLine
 from symmetry.report.table import (
     by_suspicion,
     changed,
@@ -105,7 +105,7 @@ def test_the_most_suspicious_comes_first():
 
 
 def test_what_a_training_does_not_prove_is_suspicious():
-    place = Place("/where/train.py", 24)
+    place = SourceLine("/where/train.py", 24)
     layer = Unequal("fc1", 16, 0, "constant", "aten.mul", place)
     scaled = Coverage("Net", (), (), (), without_units=(layer,), without_gradient=("pool",))
     idle = replace(scaled, without_units=())

@@ -6,14 +6,14 @@ import json
 from dataclasses import replace
 
 from symmetry.finding.coverage import Coverage, Uncovered, Unequal
-from symmetry.observe.place import Place
+from symmetry.observe.source_line import SourceLine
 from symmetry.report.units import lines, to_html, to_json, without_units
 from symmetry.units.units import Part, Units
 from symmetry.units.words import in_short
 
 UNITS = Units("0 units", 4, (Part("model.0.weight", 0), Part("model.2.weight", 1)))
 HEADS = Units("attn heads", 3, (Part("model.attn.weight", 0, stride=2, block=2),))
-PLACE = Place("/away/train.py", 24)
+PLACE = SourceLine("/away/train.py", 24)
 FOUND = Coverage(
     "Net",
     (UNITS, HEADS),

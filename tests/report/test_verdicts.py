@@ -10,7 +10,7 @@ import pytest
 
 from symmetry.checker.verdict import Checked
 from symmetry.finding.coverage import Coverage, Dead, Unequal
-from symmetry.observe.place import Place
+from symmetry.observe.source_line import SourceLine
 from symmetry.report.verdicts import (
     command_for,
     conclusion,
@@ -246,10 +246,10 @@ def test_the_last_line_says_what_it_all_means(verdicts, text):
     assert conclusion(Checked("numpy", 0, 100, tuple(verdicts))) == text
 
 
-LINE = Place("/where/train.py", 24)
+LINE = SourceLine("/where/train.py", 24)
 SCALED = Unequal("fc1", 16, 0, "constant", "aten.mul", LINE)
 TIED = Unequal("v", 30, 10, "reshape", "aten.view", LINE)
-GATE = Unequal("0", 2, 0, "place", "aten.slice", Place("", 0))
+GATE = Unequal("0", 2, 0, "place", "aten.slice", SourceLine("", 0))
 
 
 DEAD = Dead("fc2", 16, "aten.relu_", LINE, ("fc1", "fc2"))

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from symmetry import SymmetryError, compare
-from symmetry.comparison.options import Options
+from symmetry.comparison.options import ComparisonOptions
 from symmetry.law.case import Case, parse_case
 from symmetry.steps.compare import cases_in
 
@@ -80,7 +80,7 @@ def test_nothing_can_be_judged_where_nothing_moves():
 
 def test_given_cases_are_those_of_their_dtype():
     cases = [Case(2, 2, 2, 2, 0.1, 1, dtype, "unit", "zero", 0) for dtype in ("float32", "float64")]
-    assert cases_in(Options(cases=cases), "float64") == (cases[1],)
-    drawn = cases_in(Options(examples=3), "float32")
+    assert cases_in(ComparisonOptions(cases=cases), "float64") == (cases[1],)
+    drawn = cases_in(ComparisonOptions(examples=3), "float32")
     assert len(drawn) == 3
     assert {case.dtype for case in drawn} == {"float32"}

@@ -12,7 +12,7 @@ import pytest
 
 from symmetry.base.errors import TargetError
 from symmetry.base.raised import in_one_line
-from symmetry.steps.step import Result, Run
+from symmetry.steps.step import Result, TwoLayerRun
 from symmetry.steps.target import StepTarget
 from tests.conftest import needs
 
@@ -26,7 +26,7 @@ def problem(dtype="float32"):
 
 
 def take(step, dtype="float32", lr=0.1) -> Result:
-    return Run(step)(*problem(dtype), lr)
+    return TwoLayerRun(step)(*problem(dtype), lr)
 
 
 def message(step, dtype="float32") -> str:
@@ -54,7 +54,7 @@ def test_step_gets_writable_contiguous_arrays_and_a_float(dtype):
     arrays = [np.asfortranarray(a) for a in problem(dtype)]
     for array in arrays:
         array.flags.writeable = False
-    Run(step)(*arrays, np.float64(0.1))
+    TwoLayerRun(step)(*arrays, np.float64(0.1))
 
 
 def test_caller_keeps_its_arrays_whatever_the_step_overwrites():
@@ -64,7 +64,7 @@ def test_caller_keeps_its_arrays_whatever_the_step_overwrites():
         return w1, w2
 
     arrays = problem()
-    result = Run(step)(*arrays, 0.1)
+    result = TwoLayerRun(step)(*arrays, 0.1)
     for array, untouched in zip(arrays, problem(), strict=True):
         np.testing.assert_array_equal(array, untouched)
     np.testing.assert_array_equal(result.w1, arrays[2] + 1)

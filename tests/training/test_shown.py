@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from symmetry.training.shown import Key, Shown, bare, together
+from symmetry.training.shown import Observation, ObservedName, bare, together
 
 
 @pytest.mark.parametrize(
@@ -56,5 +56,7 @@ def test_what_does_not_correspond(one, other):
 
 
 def test_the_state_is_what_the_update_left():
-    seen = Shown({Key("loss", ""): [np.ones(())], Key("update", "model.w"): [np.zeros(2)]})
+    seen = Observation(
+        {ObservedName("loss", ""): [np.ones(())], ObservedName("update", "model.w"): [np.zeros(2)]}
+    )
     assert [*seen.state] == ["model.w"]

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from symmetry.comparison.epochs.pooled import POOLED, Pooled
 from symmetry.comparison.epochs.segments import Numbers, Segment, position
-from symmetry.comparison.outcome import First
-from symmetry.observe.place import NOWHERE, Place
+from symmetry.comparison.outcome import FirstDifference
+from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.training.events import (
     Backward,
     Batch,
@@ -17,7 +17,7 @@ from symmetry.training.events import (
     Cleared,
     Clipped,
     Epochs,
-    Event,
+    LoopEvent,
     Measured,
     Restored,
     Scheduled,
@@ -35,23 +35,23 @@ class _Act(NamedTuple):
     facts: tuple[object, ...] = ()
 
 
-def first_start(runs: Pair) -> First | None:
+def first_start(runs: Pair) -> FirstDifference | None:
     """Return that two scripts begin from other parameters, if they do."""
     mine, theirs = (run.start for run in runs)
     for (name, digest), (other, its) in zip(mine, theirs, strict=False):
         if digest != its:
             which = name if name == other else f"{other}, the reference's {name}"
             text = f"they begin from other numbers: {which}"
-            return First("start", None, None, None, 0, text)
+            return FirstDifference("start", None, None, None, 0, text)
     if len(mine) != len(theirs):
         text = f"they begin with {len(theirs)} parameters, the reference with {len(mine)}"
-        return First("start", None, None, None, 0, text)
+        return FirstDifference("start", None, None, None, 0, text)
     return None
 
 
 def first_event(
     runs: Pair, segments: tuple[Sequence[Segment], Sequence[Segment]], fitting: int
-) -> First:
+) -> FirstDifference:
     """Return the first batch or update that differs, or the end of one run."""
     a, b = (s[fitting] if fitting < len(s) else None for s in segments)
     mine, theirs = (None if s is None else s.anchor for s in (a, b))
@@ -62,7 +62,7 @@ def first_event(
 
 def first_number(
     runs: Pair, segments: tuple[Segment, Segment], ratios: Numbers, limit: float
-) -> First:
+) -> FirstDifference:
     """Return the first number of a segment that deviates by more than the limit."""
     over = [key for key, value in ratios.items() if value > limit]
     measured = [[segment.kinds[kind][place] for kind, place, _ in over] for segment in segments]
@@ -100,11 +100,11 @@ def _told(number: float, other: float) -> str:
 def _first(
     runs: Pair,
     ends: tuple[int, int],
-    events: tuple[Event | None, Event | None],
+    events: tuple[LoopEvent | None, LoopEvent | None],
     phase: str,
     text: str,
     step: int,
-) -> First:
+) -> FirstDifference:
     """Return a difference with its line, and with what one script alone did before it."""
     cause, theirs, mine = _cause(runs, ends)
     lines = [NOWHERE if event is None else event.at for event in events]
@@ -112,10 +112,10 @@ def _first(
     reference = mine if cause else lines[0]
     before = f"; before that, {cause}" if cause else ""
     where = (phase, None, *at.reference, step, f"{text}{before}")
-    return First(*where, *reference.reference)
+    return FirstDifference(*where, *reference.reference)
 
 
-def _unlike(runs: Pair, mine: Event | None, theirs: Event | None) -> tuple[str, str]:
+def _unlike(runs: Pair, mine: LoopEvent | None, theirs: LoopEvent | None) -> tuple[str, str]:
     """Return the phase and the words for two anchors that do not fit."""
     if mine is None or theirs is None:
         ended = runs[1 if theirs is None else 0].ended
@@ -138,11 +138,11 @@ def _unlike(runs: Pair, mine: Event | None, theirs: Event | None) -> tuple[str, 
     return "loop", f"it goes on with {_words(theirs)}, the reference with {_words(mine)}"
 
 
-def _words(event: Event | None) -> str:
+def _words(event: LoopEvent | None) -> str:
     return "an update" if isinstance(event, Updated) else "a batch"
 
 
-def _cause(runs: Pair, ends: tuple[int, int]) -> tuple[str, Place, Place]:
+def _cause(runs: Pair, ends: tuple[int, int]) -> tuple[str, SourceLine, SourceLine]:
     """Return in words the act that one script lacks, with both lines."""
     mine, theirs = (
         [(act, event) for event in run.events[:end] if (act := _act(event, run)) is not None]
@@ -167,7 +167,7 @@ def _cause(runs: Pair, ends: tuple[int, int]) -> tuple[str, Place, Place]:
     return "", NOWHERE, NOWHERE
 
 
-def _act(event: Event, run: Epochs) -> _Act | None:
+def _act(event: LoopEvent, run: Epochs) -> _Act | None:
     """Return what an event does that may change numbers later; None if it does no such thing."""
     match event:
         case Batch():

@@ -21,7 +21,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import takewhile
 
-from symmetry.training.events import Batch, Epochs, Event, Measured, Updated
+from symmetry.training.events import Batch, Epochs, LoopEvent, Measured, Updated
 
 Key = tuple[str, int, int]  # a kind, the place of an event of this kind, and of a number in it
 Numbers = dict[Key, float]
@@ -75,7 +75,7 @@ class Segment:
         return {key: max(map(abs, kinds[key[0]][key[1]].values)) for key in self.numbers}
 
 
-def fits(one: Event | None, other: Event | None) -> bool:
+def fits(one: LoopEvent | None, other: LoopEvent | None) -> bool:
     """Return whether two events are the same batch, or updates at the same rates."""
     if isinstance(one, Batch) and isinstance(other, Batch):
         return position(one) == position(other) and one.digest == other.digest

@@ -25,7 +25,7 @@ print("alone, the result is the same as in the run:", again)
 
 
 @dataclass(frozen=True)
-class Script:
+class ReplayScript:
     """Lines of Python, and the arrays that they read from a file of the same name, ``.npz``."""
 
     text: str
@@ -38,7 +38,7 @@ class Script:
         return {file: self.text, file.with_suffix(".npz"): arrays.getvalue()}
 
 
-def write(event: Event, q: int, entries: Mapping[int, Array], comment: str) -> Script | None:
+def write(event: Event, q: int, entries: Mapping[int, Array], comment: str) -> ReplayScript | None:
     """Write the script; None if the operation cannot be written down.
 
     The units differ in array ``q`` of the event: ``entries`` belong to each unit, the usual one
@@ -70,7 +70,7 @@ def write(event: Event, q: int, entries: Mapping[int, Array], comment: str) -> S
         arrays |= {"units": np.array([*entries]), "entries": np.stack([*entries.values()])}
     else:
         arrays["recorded"] = event.arrays[q]
-    return Script("\n".join([*body, _BOTH if entries else _ALONE]), arrays)
+    return ReplayScript("\n".join([*body, _BOTH if entries else _ALONE]), arrays)
 
 
 def _made_anew(name: str, order: Sequence[int], library: str, dtype: str) -> str:

@@ -4,7 +4,7 @@ _OPERATIONS = 200  # that one request may be pulled back through
 _WORK = 2000  # such operations, and repairs that are tried, for one exchange
 
 
-class Budget:
+class ExchangeBudget:
     """Counts down the work of one exchange, and the operations of one of its requests."""
 
     def __init__(self) -> None:

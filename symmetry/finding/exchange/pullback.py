@@ -8,7 +8,7 @@ import math
 
 from symmetry.finding.exchange import actions
 from symmetry.finding.exchange.actions import Action, Actions
-from symmetry.finding.exchange.budget import Budget
+from symmetry.finding.exchange.budget import ExchangeBudget
 from symmetry.finding.exchange.candidates import Candidates
 from symmetry.finding.exchange.operations import Operations
 from symmetry.finding.exchange.tolerance import same
@@ -22,7 +22,9 @@ class Pullback:
     again, unless it gets a larger budget.
     """
 
-    def __init__(self, operations: Operations, candidates: Candidates, budget: Budget) -> None:
+    def __init__(
+        self, operations: Operations, candidates: Candidates, budget: ExchangeBudget
+    ) -> None:
         self._operations, self._candidates, self._budget = operations, candidates, budget
         self._trace = operations.trace
         self._leaves_behind = _leaves_behind(self._trace)

@@ -14,7 +14,7 @@ _CONSTANT = "#"  # before the number of a constant, which has no name
 Shape = tuple[int, ...]
 
 
-class Constants:
+class GuiltyConstants:
     """Finds the constant without which an exchange could be completed, in one trace.
 
     Constants are values that come from no leaf and no sample. If an exchange is completed as soon

@@ -14,9 +14,9 @@ from symmetry.finding.coverage import Cause
 from symmetry.finding.exchange.actions import Actions
 from symmetry.finding.exchange.endings import Stuck
 from symmetry.finding.solver import Solver
-from symmetry.finding.unequal.constants import Constants
+from symmetry.finding.unequal.constants import GuiltyConstants
 from symmetry.finding.unequal.reshapes import is_reshape, reshapes_to_transpose
-from symmetry.observe.place import Place
+from symmetry.observe.source_line import SourceLine
 
 _RESHAPES = 2  # that one exchange may get stuck at, one after the other
 _TRIALS = 40  # of transposing axes at reshapes, for one exchange
@@ -36,9 +36,9 @@ class Stops:
     """Finds the stops of exchanges that a solver cannot complete."""
 
     def __init__(self, solver: Solver) -> None:
-        self.constants = Constants(solver.trace)
+        self.constants = GuiltyConstants(solver.trace)
         self._solver, self._trace = solver, solver.trace
-        self._ties: dict[object, Place | None] = {}  # the reshape's line, by exchange
+        self._ties: dict[object, SourceLine | None] = {}  # the reshape's line, by exchange
         self._failures: Counter[object] = Counter()  # by the names of leaves, without numbers
 
     def find(self, leaves: Actions, stuck: Stuck) -> Stop | None:
@@ -83,7 +83,7 @@ class Stops:
         """The nodes that put entries into other axes, of which no side refines the other."""
         return frozenset(k for k in range(len(self._trace.nodes)) if is_reshape(self._solver, k))
 
-    def _reshape_at(self, place: Place | None, leaves: Actions) -> Stop | None:
+    def _reshape_at(self, place: SourceLine | None, leaves: Actions) -> Stop | None:
         """Return the first reshape of a line that leaves go into."""
         moved = self._trace.downstream({*leaves})
         nodes = ((k, self._trace.nodes[k]) for k in sorted(self.reshapes) if place is not None)

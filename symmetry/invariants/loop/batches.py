@@ -10,8 +10,17 @@ from __future__ import annotations
 from collections import defaultdict
 
 from symmetry.invariants.loop.judgement import Judgement
-from symmetry.observe.place import Place
-from symmetry.training.events import Batch, Called, Epochs, Event, Loader, Seeded, States, Updated
+from symmetry.observe.source_line import SourceLine
+from symmetry.training.events import (
+    Batch,
+    Called,
+    Epochs,
+    Loader,
+    LoopEvent,
+    Seeded,
+    States,
+    Updated,
+)
 
 _FEW = 4  # batches that are equal
 _ORDER = 8  # samples that are in the same order
@@ -85,8 +94,8 @@ def _epochs_of(epochs: Epochs) -> list[tuple[int, list[Batch], int | None]]:
 def _judge_seeds(epochs: Epochs, judgement: Judgement) -> None:
     """Accuse seeds that let two updates of one optimiser draw the same random numbers."""
     seen: set[tuple[int, str, str]] = set()
-    window: list[Event] = []
-    seeds: dict[str, Place] = {}
+    window: list[LoopEvent] = []
+    seeds: dict[str, SourceLine] = {}
     for event in epochs.events:
         window.append(event)
         if isinstance(event, Seeded):
@@ -108,7 +117,7 @@ def _judge_seeds(epochs: Epochs, judgement: Judgement) -> None:
         window = [event]
 
 
-def _states_before_forward(window: list[Event]) -> States:
+def _states_before_forward(window: list[LoopEvent]) -> States:
     """Return the states of the generators before what an update draws for its forward."""
     states: States = {}
     for event in window:

@@ -11,13 +11,13 @@ from collections import Counter
 from symmetry.invariants.loop.evaluation import evaluation, in_training_mode
 from symmetry.invariants.loop.judgement import Judgement
 from symmetry.invariants.loop.modes import modes
-from symmetry.observe.place import Place
+from symmetry.observe.source_line import SourceLine
 from symmetry.training.events import (
     Backward,
     Called,
     Epochs,
     Evaluated,
-    Event,
+    LoopEvent,
     Restored,
     Scheduled,
     Switched,
@@ -47,7 +47,7 @@ def disturbance(epochs: Epochs) -> Judgement:
     return judgement
 
 
-def _judge_calls(epochs: Epochs, inside: tuple[Event, ...], judgement: Judgement) -> None:
+def _judge_calls(epochs: Epochs, inside: tuple[LoopEvent, ...], judgement: Judgement) -> None:
     """Accuse calls of trained models with active dropouts or statistics, one for each input."""
     calls = [e for e in inside if isinstance(e, Called) and epochs.models[e.model].is_trained]
     often = Counter((call.model, call.digest) for call in calls)
@@ -70,7 +70,7 @@ def _text(epochs: Epochs, done: Evaluated) -> str:
     )
 
 
-def _line(inside: tuple[Event, ...], done: Evaluated) -> Place:
+def _line(inside: tuple[LoopEvent, ...], done: Evaluated) -> SourceLine:
     """Return the line that changes something: an update, a backward or a switch; else evaluate."""
     for kind in (Switched,) if _changes_modes_alone(done) else (Updated, Backward):
         for event in inside:

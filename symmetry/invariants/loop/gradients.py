@@ -14,15 +14,15 @@ from itertools import pairwise
 from symmetry.invariants.loop.judgement import Judgement
 from symmetry.invariants.loop.schedules import note_schedules
 from symmetry.law.measurement import LEFT_GRADIENTS
-from symmetry.observe.place import Place
+from symmetry.observe.source_line import SourceLine
 from symmetry.training.events import (
     Backward,
     Batch,
     Cleared,
     Clipped,
     Epochs,
-    Event,
     Exhausted,
+    LoopEvent,
     Updated,
 )
 
@@ -57,8 +57,8 @@ def gradients(epochs: Epochs) -> Judgement:
 def _judge_lost(epochs: Epochs, judgement: Judgement) -> None:
     """Accuse backwards that are cleared unread; note windows that an epoch's end leaves open."""
     backwards = {e.number: (n, e) for n, e in enumerate(epochs.events) if isinstance(e, Backward)}
-    lost: dict[Place, list[Place]] = defaultdict(list)
-    left: dict[Place, Place] = {}
+    lost: dict[SourceLine, list[SourceLine]] = defaultdict(list)
+    left: dict[SourceLine, SourceLine] = {}
     for position, event in enumerate(epochs.events):
         for number in event.lost if isinstance(event, Cleared) else ():
             began, backward = backwards[number]
@@ -88,7 +88,7 @@ def _judge_lost(epochs: Epochs, judgement: Judgement) -> None:
 
 def _judge_leftover(epochs: Epochs, judgement: Judgement) -> None:
     """Accuse updates that use the gradients of the one before once more, beside new ones."""
-    lines: dict[Place, int] = Counter(
+    lines: dict[SourceLine, int] = Counter(
         e.at
         for e in epochs.events
         if isinstance(e, Updated) and 0 < len(e.again) < len(e.backwards)
@@ -108,7 +108,7 @@ def _judge_clips(epochs: Epochs, judgement: Judgement) -> None:
     """Accuse clips that no update can notice."""
     read = {number for e in epochs.events if isinstance(e, Updated) for number in e.clips}
     last = max((n for n, e in enumerate(epochs.events) if isinstance(e, Updated)), default=-1)
-    lines: dict[Place, list[Clipped]] = defaultdict(list)
+    lines: dict[SourceLine, list[Clipped]] = defaultdict(list)
     for event in epochs.events[: last + 1]:
         if isinstance(event, Clipped) and math.isfinite(event.limit):
             lines[event.at].append(event)
@@ -154,7 +154,7 @@ def _note_sums(epochs: Epochs, judgement: Judgement) -> None:
             )
 
 
-def _batches_before(events: tuple[Event, ...]) -> dict[int, int]:
+def _batches_before(events: tuple[LoopEvent, ...]) -> dict[int, int]:
     """Return how many batches came before each backward."""
     found, batches = {}, 0
     for event in events:

@@ -8,7 +8,7 @@ from functools import wraps
 
 from symmetry.law.measurement import Measurement, Violation
 from symmetry.law.note import Note
-from symmetry.observe.place import Place
+from symmetry.observe.source_line import SourceLine
 from symmetry.training.events import Epochs, Updated
 from symmetry.training.start import TrainingStart
 from symmetry.units.words import count
@@ -23,7 +23,7 @@ class Accusation:
     """A mistake that the events prove: one or two sentences with its cause and cure, and a line."""
 
     text: str
-    at: Place
+    at: SourceLine
     mechanism: str = ""
 
 
@@ -48,12 +48,12 @@ class Judgement:
     applies: bool = True
     why: str = ""
 
-    def accuse(self, text: str, at: Place, mechanism: str = "") -> None:
+    def accuse(self, text: str, at: SourceLine, mechanism: str = "") -> None:
         """Add a mistake, once a line; ``mechanism`` is explained at ``Violation``."""
         if all(each.at != at for each in self.accusations):
             self.accusations.append(Accusation(text, at, mechanism))
 
-    def note(self, name: str, text: str, at: Place) -> None:
+    def note(self, name: str, text: str, at: SourceLine) -> None:
         """Add a note, once."""
         note = Note(name, text, *at.reference)
         if note not in self.notes:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from symmetry.invariants.loop.judgement import Judgement
-from symmetry.observe.place import Place
+from symmetry.observe.source_line import SourceLine
 from symmetry.training.events import Backward, Called, Epochs, Switched, Updated
 from symmetry.units.words import count
 
@@ -20,8 +20,10 @@ from symmetry.units.words import count
 class _Mode:
     """The mode and the calls of one model, while the events are read in order."""
 
-    trained_at: set[Place] = field(default_factory=set)  # lines that called it in training mode
-    eval_at: Place | None = None  # of the last eval(), if no train() came since
+    trained_at: set[SourceLine] = field(
+        default_factory=set
+    )  # lines that called it in training mode
+    eval_at: SourceLine | None = None  # of the last eval(), if no train() came since
     evaluated: bool = False  # since then
     pending: list[Called] = field(default_factory=list)  # since the last update
 

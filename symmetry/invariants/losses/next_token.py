@@ -26,7 +26,7 @@ from symmetry.invariants.losses.outputs import moved, with_others
 from symmetry.invariants.losses.shift import Shift, shifts
 from symmetry.invariants.losses.verdicts import cannot_judge, not_applicable, note, violated
 from symmetry.law.measurement import Measurement
-from symmetry.observe.place import Place
+from symmetry.observe.source_line import SourceLine
 from symmetry.training.capabilities.rehearsing import Rehearsing
 from symmetry.training.losses import LossProbe
 from symmetry.training.run import needed
@@ -128,7 +128,9 @@ _TWICE = (
 )
 
 
-def _where(start: TrainingStart, shift: Shift, reading: Reading, text: str) -> tuple[Place, str]:
+def _where(
+    start: TrainingStart, shift: Shift, reading: Reading, text: str
+) -> tuple[SourceLine, str]:
     """Return the line to blame, and the text with the module that reads ahead, if one is known."""
     if reading.ahead is None:
         return shift.loss.place, text

@@ -25,7 +25,7 @@ import numpy as np
 from symmetry.base.errors import TrainingError
 from symmetry.invariants.losses.verdicts import cannot_judge, not_applicable, note
 from symmetry.law.measurement import Measurement
-from symmetry.observe.place import Place
+from symmetry.observe.source_line import SourceLine
 from symmetry.training.capabilities.batching import Reordering
 from symmetry.training.capabilities.differentiating import Differentiating
 from symmetry.training.capabilities.step_events import StepEvents
@@ -141,7 +141,7 @@ def _draws(start: TrainingStart, count: int) -> bool:
     return bool(seen)
 
 
-def _sum_at(start: TrainingStart, count: int) -> Place | None:
+def _sum_at(start: TrainingStart, count: int) -> SourceLine | None:
     """Return the line of the first sum over all samples in the first steps."""
     observed = start.baseline.observed
     if observed is None:

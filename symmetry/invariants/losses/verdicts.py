@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from symmetry.law.measurement import Measurement, Violation
 from symmetry.law.note import Note
-from symmetry.observe.place import Place
+from symmetry.observe.source_line import SourceLine
 
 Notes = tuple[Note, ...]
 
 
 def violated(
     text: str,
-    place: Place,
+    place: SourceLine,
     array: str,
     *,
     step: int = 0,
@@ -24,7 +24,7 @@ def violated(
     return Measurement(True, violation=found, notes=notes)
 
 
-def note(text: str, place: Place) -> Note:
+def note(text: str, place: SourceLine) -> Note:
     """Return a note about a line, under the name of the law."""
     return Note("", text, *place.reference)
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from symmetry.invariants.movement.gradients import current
-from symmetry.invariants.movement.not_finite import Source, source_of
+from symmetry.invariants.movement.not_finite import FirstNotFinite, source_of
 from symmetry.law.measurement import Measurement, Violation
 from symmetry.training.capabilities.flowing import Flowing
 from symmetry.training.capabilities.optimizing import Optimizing
@@ -96,7 +96,7 @@ def _violated(start: TrainingStart, text: str, step: int, parameter: str) -> Mea
     return Measurement.violated(Violation(text, step, parameter, file=file, line=line))
 
 
-def _reason(source: Source, derived: list[str]) -> str:
+def _reason(source: FirstNotFinite, derived: list[str]) -> str:
     if not source.name:
         return f"its data hold {source.value}, which no operation of the step makes"
     if source.place.phase == "backward":

@@ -11,7 +11,7 @@ from typing import Any
 
 from symmetry.invariants.movement.gradients import current
 from symmetry.law.measurement import Measurement, Violation
-from symmetry.observe.place import Place
+from symmetry.observe.source_line import SourceLine
 from symmetry.training.capabilities.optimizing import Optimizing
 from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.run import needed
@@ -30,7 +30,7 @@ def frozen(start: TrainingStart) -> Measurement:
     if optimizing is None or not optimizing.optimizers:
         return Measurement(counted=False, note="it has no optimiser", applies=False)
     before: dict[str, Array] = {}
-    moved: dict[str, tuple[int, Array, Array, Place]] = {}
+    moved: dict[str, tuple[int, Array, Array, SourceLine]] = {}
     counted = False
 
     def begins(optimizer: Any) -> None:

@@ -17,7 +17,7 @@ _DRAWS = 3  # of the response of a gradient
 
 
 @dataclass
-class Gradients:
+class RunGradients:
     """The gradients of a run that updates could have used.
 
     Attributes
@@ -61,14 +61,14 @@ def current(run: Run) -> dict[str, Array]:
     return {} if differentiating is None else differentiating.gradients()
 
 
-def gradients_of(run: Run, steps: int) -> Gradients:
+def gradients_of(run: Run, steps: int) -> RunGradients:
     """Take steps, and see which gradients there are whenever an optimiser steps.
 
     That of a parameter that is held counts when its own optimiser steps: others may leave gradients
     that are cleared before.
     """
     events, held = needed(run, StepEvents), needed(run, Optimizing).held
-    found, updating = Gradients(), False
+    found, updating = RunGradients(), False
 
     def see() -> None:
         gradients = current(run).items()

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from symmetry.invariants.resume import unaffected
 from symmetry.law.measurement import Measurement
-from symmetry.observe.place import NOWHERE, Place
+from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.training.baseline import JUDGED
 from symmetry.training.capabilities.configuring import Configuring
 from symmetry.training.run import needed
@@ -37,7 +37,7 @@ def inplace(start: TrainingStart) -> Measurement:
     return replace(found, violation=violation)
 
 
-def _guilty(start: TrainingStart, array: str) -> Place:
+def _guilty(start: TrainingStart, array: str) -> SourceLine:
     """Return the line at which a module was made that changes an array by working in place.
 
     The modules are changed in their order, more and more of them, until half of the deviation is

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from symmetry.invariants.movement.gradients import Gradients, gradients_of, responses_of
+from symmetry.invariants.movement.gradients import RunGradients, gradients_of, responses_of
 from symmetry.invariants.movement.notes import cut_of, notes_on
 from symmetry.invariants.movement.undeclared import moves_undeclared
 from symmetry.law.measurement import Measurement, Violation
 from symmetry.law.note import Note
-from symmetry.observe.place import NOWHERE, Place
+from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.training.capabilities.flowing import Cut, Flowing
 from symmetry.training.capabilities.layered import Layered
 from symmetry.training.capabilities.optimizing import Optimizing
@@ -71,14 +71,14 @@ def moves(start: TrainingStart) -> Measurement:
     return replace(found, notes=(*found.notes, *notes_on(start, seen, begun, end, held)))
 
 
-def _violated(text: str, step: int, name: str, place: Place) -> Measurement:
+def _violated(text: str, step: int, name: str, place: SourceLine) -> Measurement:
     """Return the violation of a parameter, with the line of the user's code if it is known."""
     file, line = place.reference
     return Measurement.violated(Violation(text, step, name, file=file, line=line))
 
 
 def _nothing_moves(
-    start: TrainingStart, seen: Gradients, own: frozenset[str], loss: float | None
+    start: TrainingStart, seen: RunGradients, own: frozenset[str], loss: float | None
 ) -> Measurement | None:
     """Say why nothing moves that an optimiser holds; None if a gradient and a rate are there."""
     first = min(own)
@@ -105,7 +105,7 @@ def _nothing_moves(
     return _violated(text, 1, first, _optimizer_of(first, start))
 
 
-def _unreached(start: TrainingStart, seen: Gradients, own: frozenset[str]) -> Measurement:
+def _unreached(start: TrainingStart, seen: RunGradients, own: frozenset[str]) -> Measurement:
     """Say that no gradient reaches the held parameters: where it is cut off, or that it is zero."""
     cut = cut_of(start, own)
     if not seen.zero.isdisjoint(own):
@@ -131,7 +131,7 @@ def cut_off(cut: Cut) -> str:
 
 def _unmoved(
     start: TrainingStart,
-    seen: Gradients,
+    seen: RunGradients,
     suspects: dict[str, Array],
     begun: dict[str, Array],
     held: frozenset[str],
@@ -163,7 +163,7 @@ def _unmoved(
     return Measurement(counted=True, notes=tuple(_unheld(dict.fromkeys(aside), start)))
 
 
-def _not_held(name: str, start: TrainingStart) -> tuple[str, Place]:
+def _not_held(name: str, start: TrainingStart) -> tuple[str, SourceLine]:
     """Say that no optimiser holds a parameter, and whether it was made after all of them."""
     run = start.begin(noise=True)
     layered, optimizing = needed(run, Layered), needed(run, Optimizing)
@@ -178,7 +178,7 @@ def _not_held(name: str, start: TrainingStart) -> tuple[str, Place]:
     )
 
 
-def _optimizer_of(name: str, start: TrainingStart) -> Place:
+def _optimizer_of(name: str, start: TrainingStart) -> SourceLine:
     """Return the line at which the optimiser of a parameter was made."""
     optimizers = needed(start.begin(noise=True), Optimizing).optimizers.values()
     return next((each.made.place for each in optimizers if name in each.rates()), NOWHERE)
@@ -194,7 +194,7 @@ def _network_aside(name: str, held: frozenset[str], start: TrainingStart) -> str
 
 def _unheld(networks: Iterable[str], start: TrainingStart) -> Iterator[Note]:
     """Note the networks that no optimiser holds, those of one line together."""
-    layered, lines = needed(start.begin(noise=True), Layered), dict[Place, list[str]]()
+    layered, lines = needed(start.begin(noise=True), Layered), dict[SourceLine, list[str]]()
     for network in networks:
         # The path of one of its parameters: its own line, not that of a layer in it.
         lines.setdefault(layered.made(f"{network}.weight").place, []).append(network)

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from symmetry.invariants.movement.causes import cause_of
-from symmetry.observe.place import Place
+from symmetry.observe.source_line import SourceLine
 from symmetry.observe.tape import Event, Tape
 from symmetry.training.capabilities.observing import Recording
 from symmetry.training.capabilities.step_events import StepEvents
@@ -31,7 +31,7 @@ _PUT = {"masked_fill", "fill", "full", "full_like", "where", "scalar_tensor", "l
 
 
 @dataclass(frozen=True)
-class Source:
+class FirstNotFinite:
     """The operation that makes the first number that is not finite.
 
     Attributes
@@ -47,7 +47,7 @@ class Source:
     """
 
     name: str
-    place: Place
+    place: SourceLine
     value: str
     cause: str
 
@@ -66,13 +66,13 @@ class _Link:
         The blocks of memory that it wrote into.
     """
 
-    source: Source
+    source: FirstNotFinite
     nans: tuple[int | None, ...]
     infinities: tuple[int | None, ...]
     memories: tuple[int, ...]
 
 
-def source_of(run: Run, parameter: str) -> Source | None:
+def source_of(run: Run, parameter: str) -> FirstNotFinite | None:
     """Take the next step, in which a loss or a parameter ceases to be finite; return the cause.
 
     It is followed back from the first loss that is not finite; if all are, from the parameter. None
@@ -103,7 +103,7 @@ def source_of(run: Run, parameter: str) -> Source | None:
     return _follow(links, ends[0]) if ends else None
 
 
-def _follow(links: dict[int, _Link], number: int) -> Source:
+def _follow(links: dict[int, _Link], number: int) -> FirstNotFinite:
     """Follow a number that is not finite back to the operation that made it."""
     link = links[number]
     if link.nans and link.source.value == "nan":
@@ -115,9 +115,11 @@ def _follow(links: dict[int, _Link], number: int) -> Source:
     return link.source if wanted and link.source.value == "nan" else made
 
 
-def _made_by(links: dict[int, _Link], link: _Link, makers: tuple[int | None, ...]) -> Source:
+def _made_by(
+    links: dict[int, _Link], link: _Link, makers: tuple[int | None, ...]
+) -> FirstNotFinite:
     known = [maker for maker in makers if maker is not None]
-    return _follow(links, min(known)) if known else Source("", link.source.place, "nan", "")
+    return _follow(links, min(known)) if known else FirstNotFinite("", link.source.place, "nan", "")
 
 
 def _add(links: dict[int, _Link], event: Event) -> None:
@@ -139,7 +141,7 @@ def _add(links: dict[int, _Link], event: Event) -> None:
     name = call.name.rpartition(".")[2].strip("_").removesuffix("_forward")
     forward = call.place.phase != "backward"
     cause = cause_of(name, operands, results) if forward and not nans else ""
-    source = Source(name, call.place, _value(results), cause)
+    source = FirstNotFinite(name, call.place, _value(results), cause)
     links[event.number] = _Link(source, (*nans,), (*infinities,), tuple(event.memories))
 
 

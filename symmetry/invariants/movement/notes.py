@@ -9,9 +9,9 @@ from itertools import combinations
 
 from symmetry.base.errors import TrainingError
 from symmetry.base.random import Random
-from symmetry.invariants.movement.gradients import Gradients
+from symmetry.invariants.movement.gradients import RunGradients
 from symmetry.law.note import Note
-from symmetry.observe.place import Place
+from symmetry.observe.source_line import SourceLine
 from symmetry.training.capabilities.flowing import Cut, Flow, Flowing
 from symmetry.training.run import Run
 from symmetry.training.start import TrainingStart
@@ -27,7 +27,7 @@ _REENTRANT = "None of the inputs have requires_grad=True"  # what torch.utils.ch
 
 def notes_on(
     start: TrainingStart,
-    seen: Gradients,
+    seen: RunGradients,
     begun: Mapping[str, Array],
     end: Mapping[str, Array],
     held: frozenset[str],
@@ -108,7 +108,7 @@ def matter(start: TrainingStart, names: frozenset[str]) -> bool:
 
 
 def _untied(
-    begun: Mapping[str, Array], end: Mapping[str, Array], seen: Gradients
+    begun: Mapping[str, Array], end: Mapping[str, Array], seen: RunGradients
 ) -> Iterator[Note]:
     """Note two matrices that start with the same bits, and go apart.
 
@@ -191,9 +191,9 @@ def _checkpoints(warnings: tuple[str, ...]) -> Iterator[Note]:
         yield Note("training/checkpointing", text)
 
 
-def _note(name: str, text: str, place: Place | None) -> Note:
+def _note(name: str, text: str, place: SourceLine | None) -> Note:
     return Note(name, text) if place is None else Note(name, text, *place.reference)
 
 
-def _at(place: Place) -> str:
+def _at(place: SourceLine) -> str:
     return f" ({place})" if place.file else ""

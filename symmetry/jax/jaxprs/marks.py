@@ -25,7 +25,7 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
 from symmetry.jax.jaxprs.interpreter import INLINED, Interpreter, Site, closed
 from symmetry.jax.jaxprs.noise import is_draw
 from symmetry.jax.jaxprs.places import place_of
-from symmetry.observe.place import Place
+from symmetry.observe.source_line import SourceLine
 
 _PREFIX = "symmetry."
 # What leaves a value what it is, or changes its dtype alone.
@@ -88,7 +88,7 @@ class MarkReader(Interpreter):
         super().__init__(**options)
         self.values: dict[str, Any] = {}
         self.drawn: dict[Site, Any] = {}
-        self.modules: dict[str, tuple[Any, Place]] = {}
+        self.modules: dict[str, tuple[Any, SourceLine]] = {}
 
     def equation(self, equation: Any, args: Sequence[Any]) -> Sequence[Any]:
         """Return the results of an equation; a mark has what it marks."""

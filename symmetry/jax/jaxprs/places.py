@@ -7,19 +7,19 @@ from typing import Any
 from jax._src import source_info_util
 
 from symmetry.base.user_code import Phase, kind_of
-from symmetry.observe.place import NOWHERE, Place
+from symmetry.observe.source_line import NOWHERE, SourceLine
 
 
-def place_of(equation: Any) -> Place:
+def place_of(equation: Any) -> SourceLine:
     """Return the innermost line of the user's own; a library's if the user has no line there."""
     info = equation.source_info
     library = NOWHERE
     for frame in source_info_util.user_frames(info.traceback):
         kind = kind_of(frame.file_name)
         if kind == "user":
-            return Place(frame.file_name, frame.start_line, _phase(info))
+            return SourceLine(frame.file_name, frame.start_line, _phase(info))
         if kind == "installed" and library is NOWHERE:
-            library = Place(frame.file_name, frame.start_line, _phase(info))
+            library = SourceLine(frame.file_name, frame.start_line, _phase(info))
     return library
 
 

@@ -17,7 +17,7 @@ from jax.extend.core import Literal
 from symmetry.jax.jaxprs.interpreter import INLINED, bind, closed, is_key
 from symmetry.jax.jaxprs.places import place_of
 from symmetry.jax.jaxprs.step import Flat
-from symmetry.observe.place import NOWHERE, Place
+from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.training.trace import Node, Trace, weights
 from symmetry.units.state import Array
 
@@ -46,7 +46,7 @@ class Value:
         self.array, self.number, self.data = array, number, data
 
 
-class Recorder:
+class JaxprRecorder:
     """Records jaxprs without calls; their inputs are leaves of the trace, or data.
 
     Parameters
@@ -133,7 +133,7 @@ class Recorder:
         run: _Run,
         results: Sequence[Any],
         name: str,
-        place: Place = NOWHERE,
+        place: SourceLine = NOWHERE,
         integers: frozenset[int] = frozenset(),
     ) -> list[Value]:
         """Add an operation that is known to yield these results."""
@@ -155,7 +155,7 @@ class Recorder:
         values: Sequence[Value],
         run: _Run,
         name: str,
-        place: Place,
+        place: SourceLine,
         integers: frozenset[int],
     ) -> None:
         known = self._arrays
@@ -171,7 +171,7 @@ class Recorder:
         outputs = tuple(self._number(value) for value in values)
         self.trace.add(Node(inputs, outputs, integers, perform, name, place))
 
-    def _unrolled(self, params: Any, args: Sequence[Value], place: Place) -> list[Value]:
+    def _unrolled(self, params: Any, args: Sequence[Value], place: SourceLine) -> list[Value]:
         """Record a loop step by step."""
         first, last = params["num_consts"], params["num_consts"] + params["num_carry"]
         consts, carry, rows = args[:first], [*args[first:last]], args[last:]
@@ -202,7 +202,7 @@ class Recorder:
         return [_read(atom, env) for atom in core.outvars]
 
     def _performed(
-        self, args: Sequence[Value], run: _Run, name: str, place: Place
+        self, args: Sequence[Value], run: _Run, name: str, place: SourceLine
     ) -> Sequence[Value]:
         return self._add(args, run, run([arg.array for arg in args]), name, place)
 

@@ -28,14 +28,14 @@ from symmetry.jax.jaxprs.noise import Draw, draws_in, noise_in
 from symmetry.jax.jaxprs.places import place_of
 from symmetry.jax.jaxprs.wide import wide_literals
 from symmetry.jax.made import has_numbers
-from symmetry.observe.place import Place
+from symmetry.observe.source_line import SourceLine
 
 Outputs = Mapping[str, Any]
 
 _ADDRESS = re.compile("0x[0-9a-f]+")
 
 
-class Manner(NamedTuple):
+class StepManner(NamedTuple):
     """How a step is taken.
 
     Attributes
@@ -66,7 +66,7 @@ class Flat(NamedTuple):
 
     jaxpr: ClosedJaxpr
     outputs: tuple[str, ...]
-    modules: Mapping[str, Place]
+    modules: Mapping[str, SourceLine]
 
     def only(self, names: Sequence[str]) -> Flat:
         """Return what computes some of the outputs alone."""
@@ -143,7 +143,7 @@ class TracedStep:
     @cached_property
     def read(self) -> tuple[int, ...]:
         """The leaves with floating-point numbers that the losses depend on."""
-        flat = self.flat(Manner())
+        flat = self.flat(StepManner())
         wanted = [name in self.losses for name in flat.outputs]
         _, used = partial_eval.dce_jaxpr(flat.jaxpr.jaxpr, wanted)
         inputs = self.jaxpr.in_avals[: self._leaves]
@@ -152,7 +152,7 @@ class TracedStep:
     @cached_property
     def forward(self) -> tuple[int, ...]:
         """The leaves that are not trained, and whose next values depend on no gradient."""
-        flat = self.flat(Manner())
+        flat = self.flat(StepManner())
         core, names = flat.jaxpr.jaxpr, flat.outputs
         outputs = dict(zip(names, core.outvars, strict=True))
         later = {id(outputs[name]) for name in self.gradients}
@@ -168,7 +168,7 @@ class TracedStep:
     @cached_property
     def kept(self) -> frozenset[int]:
         """The leaves that the step returns as they are."""
-        core = self.flat(Manner()).jaxpr.jaxpr
+        core = self.flat(StepManner()).jaxpr.jaxpr
         pairs = zip(core.invars, core.outvars[: self._leaves], strict=False)
         return frozenset(number for number, (one, other) in enumerate(pairs) if one is other)
 
@@ -176,7 +176,7 @@ class TracedStep:
     def losses(self) -> tuple[str, ...]:
         """The names of the losses: what is differentiated, or else what the step returns."""
         calls = {mark.partition(".")[0] for mark in self._marked}
-        outputs = self.flat(Manner()).outputs
+        outputs = self.flat(StepManner()).outputs
         found = [f"loss.{call}" for call in sorted(calls, key=int)]
         found = [name for name in found if name in outputs]
         return tuple(found) or (() if self._returned is None else (f"aux.{self._returned}",))
@@ -184,7 +184,7 @@ class TracedStep:
     @cached_property
     def gradients(self) -> Mapping[str, int]:
         """The leaf that each gradient belongs to, by the gradient's name."""
-        outputs = self.flat(Manner()).outputs
+        outputs = self.flat(StepManner()).outputs
         found = {f"gradient.{mark}": leaf for mark, leaf in self._marked.items()}
         return {name: leaf for name, leaf in found.items() if name in outputs}
 
@@ -203,9 +203,9 @@ class TracedStep:
         return draws_in(self.jaxpr)
 
     @cached_property
-    def inputs_outside_forward(self) -> Mapping[int, Place]:
+    def inputs_outside_forward(self) -> Mapping[int, SourceLine]:
         """The inputs beside leaves that no loss depends on, with the lines that read them."""
-        flat = self.flat(Manner())
+        flat = self.flat(StepManner())
         _, used = partial_eval.dce_jaxpr(
             flat.jaxpr.jaxpr, [name in self.losses for name in flat.outputs]
         )
@@ -221,7 +221,7 @@ class TracedStep:
     @cached_property
     def draws_outside_forward(self) -> tuple[int, ...]:
         """The numbers of the draws that no loss depends on."""
-        flat = self.flat(Manner())
+        flat = self.flat(StepManner())
         made = {id(v) for e in flat.only(self.losses).jaxpr.jaxpr.eqns for v in e.outvars}
         outputs = zip(flat.outputs, flat.jaxpr.jaxpr.outvars, strict=True)
         found = {name: id(variable) for name, variable in outputs if name.startswith("draw.")}
@@ -238,7 +238,7 @@ class TracedStep:
         wide = self._in_float64()
         return {} if wide is None else wide_literals(self.jaxpr, wide)
 
-    def _flat(self, manner: Manner) -> Flat:
+    def _flat(self, manner: StepManner) -> Flat:
         """Return the step without calls, with all of its outputs."""
         quiet = frozenset(self.draws[number].site for number in manner.without)
         quiet |= frozenset[Site]() if manner.noise else {draw.site for draw in self.noise}
@@ -270,11 +270,11 @@ class TracedStep:
             jaxpr = jax.make_jaxpr(outputs)(*given)
         return Flat(jaxpr, tuple(names), {path: at for path, (_, at) in reader.modules.items()})
 
-    def _losses_of(self, manner: Manner) -> Forward:
+    def _losses_of(self, manner: StepManner) -> Forward:
         """Return the equations that compute the losses."""
         return Forward(self.flat(manner).only(self.losses).jaxpr, self.parameters)
 
-    def _compiled(self, manner: Manner, wanted: tuple[str, ...]) -> Callable[..., Outputs]:
+    def _compiled(self, manner: StepManner, wanted: tuple[str, ...]) -> Callable[..., Outputs]:
         """Return a function that takes all inputs, and returns some of the outputs."""
         flat = self.flat(manner).only(wanted)
         names = [name for name in wanted if name in flat.outputs]

@@ -15,7 +15,7 @@ from symmetry.base.raised import in_one_line
 from symmetry.jax.jaxprs.custom import CustomCall
 from symmetry.jax.jaxprs.interpreter import INLINED, closed
 from symmetry.jax.stepper import Stepper
-from symmetry.observe.place import Place
+from symmetry.observe.source_line import SourceLine
 from symmetry.training.trial import (
     HANDS_INPUT_ON,
     READS_ELSE,
@@ -63,7 +63,7 @@ class JaxFunctions(Functions):
 def _tried(call: CustomCall, values: Sequence[Any]) -> CustomFunction:
     """Return the slopes that its backward returns along one direction of each argument."""
     code = call.backward.__code__
-    name, place = call.function.__name__, Place(code.co_filename, code.co_firstlineno)
+    name, place = call.function.__name__, SourceLine(code.co_filename, code.co_firstlineno)
     try:
         if tuple(value.shape for value in values) != call.shapes:
             return CustomFunction(name, place, why_not="it is called under vmap")

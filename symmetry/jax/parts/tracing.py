@@ -6,7 +6,7 @@ from collections.abc import Callable, Container
 
 import jax
 
-from symmetry.jax.jaxprs.recorder import Recorder
+from symmetry.jax.jaxprs.recorder import JaxprRecorder
 from symmetry.jax.leaves import as_array
 from symmetry.jax.stepper import Stepper
 from symmetry.training.capabilities.rehearsing import Tracing
@@ -32,7 +32,7 @@ class JaxTracing(Tracing):
     def trace(self, names: Container[str], step: Callable[[], None], steps: int) -> Trace:
         """Return the trace of several steps, each taken by a call of ``step``."""
         with jax.enable_x64(True):
-            recorder = Recorder(self.leaves(names))
+            recorder = JaxprRecorder(self.leaves(names))
             self._stepper.recorder = recorder
             try:
                 for _ in range(steps):

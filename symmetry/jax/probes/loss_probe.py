@@ -25,7 +25,7 @@ from symmetry.jax.probes.pairs import PairSite, pairs
 from symmetry.jax.probes.provenance import makers
 from symmetry.jax.probes.sites import Site, sites
 from symmetry.jax.stepper import Stepper
-from symmetry.observe.place import Place
+from symmetry.observe.source_line import SourceLine
 from symmetry.training.losses import Argument, LossCall, Moved, Observed, Padded, Pair, Tokens
 from symmetry.units.state import Array
 
@@ -181,7 +181,7 @@ class JaxLossProbe:
                 continue
             yield LossCall(number, 0, site.function, arguments, options, place)
 
-    def _along_another_axis(self, number: int, site: Site, place: Place) -> Iterator[LossCall]:
+    def _along_another_axis(self, number: int, site: Site, place: SourceLine) -> Iterator[LossCall]:
         """Yield a loss whose labels choose along another axis than the softmax runs over.
 
         Labels that count the rows are left out: each row of a matrix of pairs has one of its own.

@@ -16,14 +16,14 @@ import numpy as np
 from jax._src.core import EvalTrace
 
 from symmetry.observe.call import Call, Handle
-from symmetry.observe.place import Places
+from symmetry.observe.source_line import SourceLines
 from symmetry.observe.tape import Tape
 from symmetry.steps.observe.numpy import handle as numpy_handle
 from symmetry.units.state import Array
 
 
 @contextmanager
-def observing(tape: Tape, places: Places) -> Iterator[None]:
+def observing(tape: Tape, places: SourceLines) -> Iterator[None]:
     """Tell a tape of every primitive that is evaluated with concrete arrays."""
     original = EvalTrace.process_primitive
     inside = False  # of a primitive that is made of others: it is one operation
@@ -56,7 +56,7 @@ def observing(tape: Tape, places: Places) -> Iterator[None]:
         EvalTrace.process_primitive = original
 
 
-def _call(primitive: Any, args: Sequence[Any], params: Any, places: Places) -> Call:
+def _call(primitive: Any, args: Sequence[Any], params: Any, places: SourceLines) -> Call:
     slots = [n for n, arg in enumerate(args) if _readable(arg)]
 
     def perform(arrays: Sequence[Array]) -> list[Array]:

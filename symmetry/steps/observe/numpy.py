@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from symmetry.observe.call import Call, Handle, Slot, fill
-from symmetry.observe.place import Places
+from symmetry.observe.source_line import SourceLines
 from symmetry.observe.tape import Tape
 from symmetry.units.state import Array
 
@@ -31,11 +31,11 @@ _WRITING_METHODS = ("fill", "partition", "put", "sort")
 _WRITING = ("copyto", "fill_diagonal", "place", "put", "put_along_axis", "putmask")
 
 # The tape that this thread's operations are reported to.
-_listening: ContextVar[tuple[Tape, Places] | None] = ContextVar("listening", default=None)
+_listening: ContextVar[tuple[Tape, SourceLines] | None] = ContextVar("listening", default=None)
 
 
 @contextmanager
-def _reporting(to: tuple[Tape, Places] | None) -> Iterator[None]:
+def _reporting(to: tuple[Tape, SourceLines] | None) -> Iterator[None]:
     before = _listening.set(to)
     try:
         yield
@@ -43,7 +43,7 @@ def _reporting(to: tuple[Tape, Places] | None) -> Iterator[None]:
         _listening.reset(before)
 
 
-def observing(tape: Tape, places: Places) -> AbstractContextManager[None]:
+def observing(tape: Tape, places: SourceLines) -> AbstractContextManager[None]:
     """Have observed arrays report to a tape while a block runs."""
     return _reporting((tape, places))
 
@@ -55,7 +55,7 @@ def unreported() -> AbstractContextManager[None]:
 
 def observed(array: Array) -> Array:
     """Return a view that reports what is done with it."""
-    return array.view(Observed)
+    return array.view(ObservedArray)
 
 
 def handle(array: Array) -> Handle:
@@ -68,7 +68,7 @@ def handle(array: Array) -> Handle:
     return Handle(plain, _address(base), lambda: reference() is not None, base.size)
 
 
-class Observed(np.ndarray[Any, Any]):
+class ObservedArray(np.ndarray[Any, Any]):
     """An array that reports every operation on it, and makes arrays that do the same."""
 
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
@@ -230,7 +230,7 @@ def _method(name: str) -> Callable[..., Any]:
 
 for _name in (*_METHODS, *_WRITING_METHODS):
     if hasattr(np.ndarray, _name):
-        setattr(Observed, _name, _method(_name))
+        setattr(ObservedArray, _name, _method(_name))
 
 
 def _geometry(array: Array) -> tuple[Any, ...]:

@@ -11,14 +11,14 @@ import numpy as np
 
 from symmetry.base import generators
 from symmetry.base.user_code import is_user_code
-from symmetry.observe.place import Places
+from symmetry.observe.source_line import SourceLines
 from symmetry.observe.tape import Tape
 from symmetry.steps.observe import numpy as observe_numpy
 from symmetry.steps.observe.substitutes import substituted
 
 
 @contextmanager
-def observing(tape: Tape, function: Callable[..., Any], places: Places) -> Iterator[None]:
+def observing(tape: Tape, function: Callable[..., Any], places: SourceLines) -> Iterator[None]:
     """Observe NumPy, and every framework that has been imported, in the user's ``function``."""
     with ExitStack() as stack:
         stack.enter_context(observe_numpy.observing(tape, places))

@@ -7,16 +7,18 @@ from dataclasses import replace
 
 from symmetry.base.errors import SymmetryError
 from symmetry.checker.options import SETS
-from symmetry.comparison.options import Options
-from symmetry.comparison.outcome import Compared, Other
+from symmetry.comparison.options import ComparisonOptions
+from symmetry.comparison.outcome import Compared, ComparedTraining
 from symmetry.comparison.trainings import compare_trainings
 from symmetry.targets.drawn.arguments import Arguments, spell
 from symmetry.targets.drawn.family import Family
-from symmetry.targets.drawn.shrink import Budget, contrast, shrink
+from symmetry.targets.drawn.shrink import StepBudget, contrast, shrink
 from symmetry.units.words import count
 
 
-def compare_families(first: Family, others: Sequence[Family], options: Options) -> Compared:
+def compare_families(
+    first: Family, others: Sequence[Family], options: ComparisonOptions
+) -> Compared:
     """Compare families with the first one; the arguments are drawn from the first's strategies.
 
     Raises
@@ -37,22 +39,28 @@ def compare_families(first: Family, others: Sequence[Family], options: Options) 
 class _Pair:
     """A family, and the one that it is compared with."""
 
-    def __init__(self, first: Family, other: Family, options: Options) -> None:
+    def __init__(self, first: Family, other: Family, options: ComparisonOptions) -> None:
         self._first, self._other, self._options = first, other, options
         self._space = first.space(options.seed)
-        self._results: dict[str, Other | str] = {}  # by arguments; or why they are not compared
+        self._results: dict[
+            str, ComparedTraining | str
+        ] = {}  # by arguments; or why they are not compared
 
-    def compared(self) -> Other:
+    def compared(self) -> ComparedTraining:
         """Compare with all examples, up to the first that differs."""
         examples = self._space.examples(self._options.examples or SETS)
         for arguments in examples:
             if (found := self._differs(arguments)) is not None:
                 return self._smallest(arguments, found)
         results = [self._result(arguments) for arguments in examples]
-        judged = [each for each in results if isinstance(each, Other)]
+        judged = [each for each in results if isinstance(each, ComparedTraining)]
         if not judged:
             raise SymmetryError(f"no drawn size was compared: {results[0]}")
-        tried = [a for a, each in zip(examples, results, strict=True) if isinstance(each, Other)]
+        tried = [
+            a
+            for a, each in zip(examples, results, strict=True)
+            if isinstance(each, ComparedTraining)
+        ]
         spans = ", ".join(self._space.spans(tried))
         notes = [f"compared at {count(len(tried), 'drawn size')}: {spans}"]
         if failed := [each for each in results if isinstance(each, str)]:
@@ -64,8 +72,8 @@ class _Pair:
         same = unjudged if all(each.same is None for each in judged) else worst
         return replace(same, name=self._other.name, notes=(*same.notes, *notes))
 
-    def _smallest(self, arguments: Arguments, found: Other) -> Other:
-        budget = Budget()
+    def _smallest(self, arguments: Arguments, found: ComparedTraining) -> ComparedTraining:
+        budget = StepBudget()
         arguments, found = shrink(self._space, arguments, found, self._differs, budget)
         pair = contrast(self._space, arguments, self._same, budget, {})
         where = "differs at {}, not at {}; ".format(*pair) if pair else ""
@@ -73,15 +81,15 @@ class _Pair:
         name = self._other.name
         return replace(found, name=name, notes=(note, *found.notes), arguments=spell(arguments))
 
-    def _differs(self, arguments: Arguments) -> Other | None:
+    def _differs(self, arguments: Arguments) -> ComparedTraining | None:
         result = self._result(arguments)
-        return result if isinstance(result, Other) and result.same is False else None
+        return result if isinstance(result, ComparedTraining) and result.same is False else None
 
     def _same(self, arguments: Arguments) -> bool:
         result = self._result(arguments)
-        return isinstance(result, Other) and bool(result.same)
+        return isinstance(result, ComparedTraining) and bool(result.same)
 
-    def _result(self, arguments: Arguments) -> Other | str:
+    def _result(self, arguments: Arguments) -> ComparedTraining | str:
         """Return the comparison with some arguments; if the first does not run with them, why."""
         line = spell(arguments)
         if line not in self._results:

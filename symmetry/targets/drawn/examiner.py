@@ -17,7 +17,7 @@ from symmetry.targets.drawn.catalogue import SIZES
 from symmetry.targets.drawn.family import Family
 from symmetry.targets.drawn.search import Search
 from symmetry.targets.drawn.sizes import violation
-from symmetry.targets.drawn.trial import Trial
+from symmetry.targets.drawn.trial import SizeTrial
 
 _FAILED = ("violated", "error")
 _NONE = "no drawn size runs"
@@ -71,7 +71,7 @@ class FamilyExaminer(Examiner):
             return verdict
         arguments, first = raised[0]
 
-        def fails(arguments: Arguments) -> Trial | None:
+        def fails(arguments: Arguments) -> SizeTrial | None:
             trial = self.search.trial(arguments)
             return trial if trial.outcome == "raised" and trial.cause == first.cause else None
 

@@ -12,7 +12,7 @@ from symmetry.targets.drawn.space import Space
 T = TypeVar("T")
 
 
-class Budget:
+class StepBudget:
     """Steps that shrinking may take altogether: a number of calls of the user's code, not a time.
 
     Parameters
@@ -35,7 +35,7 @@ def shrink(
     arguments: Arguments,
     failure: T,
     fails: Callable[[Arguments], T | None],
-    budget: Budget,
+    budget: StepBudget,
 ) -> tuple[Arguments, T]:
     """Return the smallest failing arguments that were found, and how they fail.
 
@@ -70,7 +70,7 @@ def contrast(
     space: Space,
     arguments: Arguments,
     passes: Callable[[Arguments], bool],
-    budget: Budget,
+    budget: StepBudget,
     known: Arguments,
 ) -> tuple[str, str] | None:
     """Return an argument at its failing value and at another one that passes, if one does.

@@ -17,10 +17,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from symmetry.law.measurement import Measurement, Violation
-from symmetry.targets.drawn.trial import Trial
+from symmetry.targets.drawn.trial import SizeTrial
 
 
-def sizes(trials: Sequence[Trial]) -> Measurement:
+def sizes(trials: Sequence[SizeTrial]) -> Measurement:
     """Judge the first steps of all examples; those that raise are violations if others run."""
     raised = [trial for trial in trials if trial.outcome == "raised"]
     if not any(trial.outcome == "ran" for trial in trials):
@@ -30,7 +30,7 @@ def sizes(trials: Sequence[Trial]) -> Measurement:
     return Measurement.violated(violation(raised[0]))
 
 
-def violation(trial: Trial) -> Violation:
+def violation(trial: SizeTrial) -> Violation:
     """Return the violation that a size raises."""
     is_error = ": " in trial.message or trial.message.isidentifier()
     text = f"raises {trial.message}" if is_error else trial.message

@@ -81,7 +81,9 @@ class DrawnTrainings:
             return None
         return self.family.member(verdict.smallest.values).explanation_of(verdict, None)
 
-    def comparison(self, others: Sequence[DrawnTrainings], options: comparison.Options) -> Compared:
+    def comparison(
+        self, others: Sequence[DrawnTrainings], options: comparison.ComparisonOptions
+    ) -> Compared:
         """Compare other families with this one, at each size that is drawn."""
         return compare_families(self.family, [other.family for other in others], options)
 

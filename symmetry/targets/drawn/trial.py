@@ -18,7 +18,7 @@ _REFUSALS = (ValueError, AssertionError, SystemExit)
 
 
 @dataclass(frozen=True)
-class Trial:
+class SizeTrial:
     """The outcome of a training's first steps.
 
     Attributes
@@ -58,7 +58,7 @@ class Trial:
         return self.message.partition(":")[0], self.file, self.line
 
 
-def first_steps(training: Training, steps: int, seed: int) -> Trial:
+def first_steps(training: Training, steps: int, seed: int) -> SizeTrial:
     """Make a training as it is written and take its first steps."""
     try:
         run = training.begin(seed=seed)
@@ -71,19 +71,19 @@ def first_steps(training: Training, steps: int, seed: int) -> Trial:
             return _raised(error, making=False)
         if run.loss is not None and not math.isfinite(run.loss):
             message = f"the loss of step {number} is {run.loss}"
-            return Trial("unjudged" if number else "raised", message)
-    return Trial("ran")
+            return SizeTrial("unjudged" if number else "raised", message)
+    return SizeTrial("ran")
 
 
-def _raised(error: TargetError, *, making: bool) -> Trial:
+def _raised(error: TargetError, *, making: bool) -> SizeTrial:
     """Return the outcome that an error stands for; an error without a cause is our own answer."""
     cause = error.__cause__
     if cause is None:
-        return Trial("unjudged", str(error))
+        return SizeTrial("unjudged", str(error))
     file, line = line_of(cause) or (None, None)
     outcome: Outcome = "raised"
     if isinstance(cause, MemoryError) or "allocate memory" in str(cause):
         outcome = "unjudged"
     elif making and isinstance(cause, _REFUSALS):
         outcome = "refused"
-    return Trial(outcome, in_one_line(cause), file, line, making)
+    return SizeTrial(outcome, in_one_line(cause), file, line, making)

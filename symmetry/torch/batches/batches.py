@@ -26,7 +26,7 @@ from symmetry.torch.modes.recorder import tensors_in
 from symmetry.torch.modes.scope import ModuleScope
 from symmetry.torch.objects import Objects, generators_of
 from symmetry.torch.raising import readable
-from symmetry.torch.script.script import Step
+from symmetry.torch.script.script import ScriptStep
 from symmetry.training.capabilities.batching import Accumulating, Padding, Reordering, Window
 from symmetry.units.units import Order
 
@@ -56,7 +56,7 @@ class Batches(Reordering, Accumulating, Padding):
         self._objects, self._scope, self._order = objects, scope, order
         self._random_states = random_states
         # What a script's loaders know of its samples.
-        self._loaded = objects.step.samples if isinstance(objects.step, Step) else None
+        self._loaded = objects.step.samples if isinstance(objects.step, ScriptStep) else None
         self._draws: SampleDraws | None = None
         self._clues: PaddingClues | None = None
         self._hidden: HiddenTokens | None = None

@@ -22,7 +22,7 @@ _COPIES = {"_to_copy", "clone", "lift_fresh"}
 
 
 @dataclass(eq=False)
-class Constant:
+class TorchConstant:
     """A tensor that was there before any operation on it, or that is drawn at random."""
 
     number: int  # among those of a run
@@ -53,7 +53,7 @@ class Constant:
         return f"{name} (read at {self.place})"
 
 
-class Constants(TorchDispatchMode):
+class ConstantReads(TorchDispatchMode):
     """Records which constants a step reads, and where.
 
     They are numbered in the order in which they are seen: it is the same in all runs of a training.
@@ -65,14 +65,14 @@ class Constants(TorchDispatchMode):
         self, inside: ModuleScope, levelled: Mapping[int, Sequence[int]] | None = None
     ) -> None:
         super().__init__()
-        self._found: list[Constant] = []
+        self._found: list[TorchConstant] = []
         self._inside, self._levelled = inside, levelled or {}
         # By memory: the number, None if it is not fixed, and what tells when it is given up.
         self._numbers: dict[int, tuple[int | None, StorageWeakRef]] = {}
         self._step = self._backwards = 0  # the latter of this step, so far
         self._in_backward = False
 
-    def outside_forward(self, names: Mapping[str, Tensor]) -> list[Constant]:
+    def outside_forward(self, names: Mapping[str, Tensor]) -> list[TorchConstant]:
         """Return the constants that no forward reads: only a backward or an update does.
 
         Which tensors have a name is said by ``names``.
@@ -152,12 +152,12 @@ class Constants(TorchDispatchMode):
 
     def _add(self, tensor: Tensor, *, drawn: bool = False) -> None:
         self._know(tensor, len(self._found))
-        self._found.append(Constant(len(self._found), tensor, drawn))
+        self._found.append(TorchConstant(len(self._found), tensor, drawn))
 
     def _know(self, tensor: Tensor, number: int | None) -> None:
         self._numbers[_memory(tensor)] = number, StorageWeakRef(tensor.untyped_storage())
 
-    def _note(self, seen: Constant) -> None:
+    def _note(self, seen: TorchConstant) -> None:
         if not seen.place:
             seen.place, seen.step = user_place(), self._step
         if self._in_backward:

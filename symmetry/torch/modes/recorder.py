@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
 from symmetry.observe.call import Call, Handle, Slot, fill
-from symmetry.observe.place import Places
+from symmetry.observe.source_line import SourceLines
 from symmetry.observe.tape import Tape
 from symmetry.units.state import Array
 
@@ -132,7 +132,7 @@ class Recorder(TorchDispatchMode):
         return results
 
 
-def observing(tape: Tape, places: Places) -> AbstractContextManager[Any]:
+def observing(tape: Tape, places: SourceLines) -> AbstractContextManager[Any]:
     """Tell a tape of every operation on tensors in this thread."""
     return Recorder(_Adapter(tape, places))
 
@@ -140,7 +140,7 @@ def observing(tape: Tape, places: Places) -> AbstractContextManager[Any]:
 class _Adapter:
     """Tells a tape what a recorder says of operations."""
 
-    def __init__(self, tape: Tape, places: Places) -> None:
+    def __init__(self, tape: Tape, places: SourceLines) -> None:
         self._tape, self._places = tape, places
         self._call: Call | None = None  # None where the tape skips it
 
@@ -220,7 +220,7 @@ def _plain(kind: type) -> bool:
     return kind.__torch_dispatch__ is torch.Tensor.__torch_dispatch__  # type: ignore[attr-defined]
 
 
-def _call(operation: Operation, places: Places) -> Call:
+def _call(operation: Operation, places: SourceLines) -> Call:
     known = [n for n, tensor in enumerate(operation.operands) if _readable(tensor)]
     dtypes = [operation.operands[n].dtype for n in known]
     written = tuple(known.index(n) for n in operation.targets if n in known)

@@ -14,11 +14,11 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._pytree import tree_leaves
 
 from symmetry.base.user_code import shorten
-from symmetry.observe.place import Place, Places
+from symmetry.observe.source_line import SourceLine, SourceLines
 from symmetry.torch.modes.recorder import Operation
 from symmetry.torch.objects import held_by
 from symmetry.torch.state import as_array
-from symmetry.training.shown import USED, Call, Key, Shown, bare
+from symmetry.training.shown import USED, Observation, ObservedCall, ObservedName, bare
 from symmetry.units.state import Array
 
 
@@ -26,8 +26,8 @@ class Lines:
     """An ``Observer`` that records which line of the user's code wrote last into each memory."""
 
     def __init__(self) -> None:
-        self._places, self._folder = Places(), Path.cwd()  # a script works in another folder
-        self._last: dict[int, tuple[StorageWeakRef, Place]] = {}
+        self._places, self._folder = SourceLines(), Path.cwd()  # a script works in another folder
+        self._last: dict[int, tuple[StorageWeakRef, SourceLine]] = {}
 
     def before(self, operation: Operation) -> None:
         """Do nothing: nothing is written yet."""
@@ -64,12 +64,12 @@ class ModuleHooks:
         lines: Lines,
     ) -> None:
         self._model, self._parameters, self._scaler = model, parameters, scaler
-        self._lines, self._seen = lines, Shown()
+        self._lines, self._seen = lines, Observation()
         # Open calls: module, inputs. Tensors by id, kept so that no other gets the same id.
-        self._open: list[tuple[str, tuple[Key, ...]]] = []
-        self._known: dict[int, tuple[Tensor, int, Key]] = {}
-        self._numbers: dict[Key, int] = {}  # how often each was seen
-        self._gradients: dict[Key, dict[int, Array]] = {}
+        self._open: list[tuple[str, tuple[ObservedName, ...]]] = []
+        self._known: dict[int, tuple[Tensor, int, ObservedName]] = {}
+        self._numbers: dict[ObservedName, int] = {}  # how often each was seen
+        self._gradients: dict[ObservedName, dict[int, Array]] = {}
         self._first: str | None = None  # the module that is called first
         self._losses: list[float] = []
         self._left: dict[str, Array] = {}  # what the last backward left
@@ -105,10 +105,10 @@ class ModuleHooks:
             self._first = name
         if name == self._first:
             for number, tensor in enumerate(tensors):
-                self._add(Key("data", f"input {number}"), as_exact(tensor), tensor)
+                self._add(ObservedName("data", f"input {number}"), as_exact(tensor), tensor)
         floats = [t for t in tensors if t.is_floating_point()]
         keys = tuple(
-            self._key_of(tensor, Key("forward", f"{name} input{_index(number)}"))
+            self._key_of(tensor, ObservedName("forward", f"{name} input{_index(number)}"))
             for number, tensor in enumerate(floats)
         )
         self._open.append((name, keys))
@@ -119,7 +119,7 @@ class ModuleHooks:
         inputs = self._open.pop()[1] if self._open else ()
         outputs = []
         for number, tensor in enumerate(t for t in _tensors(output) if t.is_floating_point()):
-            key = Key("forward", f"{name}{_index(number)}")
+            key = ObservedName("forward", f"{name}{_index(number)}")
             known = self._known.get(id(tensor))
             if known is not None and known[1] == tensor._version:  # a child has returned it
                 self._add(key, self._seen.parts[known[2]][-1], tensor)
@@ -127,11 +127,11 @@ class ModuleHooks:
                 self._key_of(tensor, key)
             outputs.append(key)
         parent = self._open[-1][0] if self._open else None
-        call = Call(name, parent, inputs, tuple(outputs))
+        call = ObservedCall(name, parent, inputs, tuple(outputs))
         if not any(call.module == c.module for c in self._seen.calls):
             self._seen.calls.append(call)
 
-    def _key_of(self, tensor: Tensor, key: Key) -> Key:
+    def _key_of(self, tensor: Tensor, key: ObservedName) -> ObservedName:
         """Return the key of a tensor; a new tensor gets this one."""
         known = self._known.get(id(tensor))
         if known is not None and known[1] == tensor._version:
@@ -139,21 +139,21 @@ class ModuleHooks:
         self._known[id(tensor)] = tensor, tensor._version, key
         self._add(key, as_array(tensor), tensor)
         if tensor.requires_grad and not isinstance(tensor, torch.nn.Parameter):
-            there, number = Key("backward", key.name), self._numbers[key]
+            there, number = ObservedName("backward", key.name), self._numbers[key]
             tensor.register_hook(lambda g: self._see_gradient(there, number, g))
         return key
 
-    def _add(self, key: Key, array: Array, tensor: Tensor) -> None:
+    def _add(self, key: ObservedName, array: Array, tensor: Tensor) -> None:
         self._numbers[key] = self._numbers.get(key, 0) + 1
         self._seen.parts.setdefault(key, []).append(array)
         self._made(key, tensor)
 
-    def _made(self, key: Key, tensor: Tensor) -> None:
+    def _made(self, key: ObservedName, tensor: Tensor) -> None:
         """Remember the line that made the first tensor of a key."""
         if (line := self._lines.of(tensor)) is not None:
             self._seen.lines.setdefault(key, line)
 
-    def _see_gradient(self, key: Key, number: int, gradient: Tensor) -> None:
+    def _see_gradient(self, key: ObservedName, number: int, gradient: Tensor) -> None:
         if not gradient.is_sparse and not _unreadable(gradient):
             self._seen.parts.setdefault(key, [])  # its place in the order
             self._made(key, gradient)
@@ -162,8 +162,8 @@ class ModuleHooks:
 
     def on_loss(self, loss: Tensor) -> None:
         """See a loss before its backward."""
-        self._seen.parts.setdefault(Key("loss", ""), [])
-        self._made(Key("loss", ""), loss)
+        self._seen.parts.setdefault(ObservedName("loss", ""), [])
+        self._made(ObservedName("loss", ""), loss)
         self._losses.append(float(loss.detach().double().sum()) / self._scale())
 
     def after_backward(self) -> None:
@@ -199,24 +199,26 @@ class ModuleHooks:
     def _gradients_made(self, which: str) -> None:
         for name, parameter in self._parameters.items():
             if parameter.grad is not None:
-                self._made(Key("gradient", f"{name}{which}"), parameter.grad)
+                self._made(ObservedName("gradient", f"{name}{which}"), parameter.grad)
 
-    def shown(self, loss: float | None, state: Mapping[str, Tensor]) -> Shown:
+    def shown(self, loss: float | None, state: Mapping[str, Tensor]) -> Observation:
         """Return what was seen of a step that has this loss and ends in this state."""
         parts = self._seen.parts
         for name, tensor in state.items():
-            self._made(Key("update", name), tensor)
+            self._made(ObservedName("update", name), tensor)
         for key, numbered in self._gradients.items():
             parts[key] = [numbered[number] for number in sorted(numbered)]
         if loss is not None:
-            parts[Key("loss", "")] = [np.array(sum(self._losses) if self._losses else loss)]
+            parts[ObservedName("loss", "")] = [
+                np.array(sum(self._losses) if self._losses else loss)
+            ]
         for name, array in self._left.items():
-            parts[Key("gradient", name)] = [array]
+            parts[ObservedName("gradient", name)] = [array]
         for name, array in (self._used or self._gradients_of()).items():
             left = self._left.get(name)
             if left is not None and np.array_equal(array, left):
                 array = left  # once in memory
-            parts[Key("gradient", f"{name}{USED}")] = [array]
+            parts[ObservedName("gradient", f"{name}{USED}")] = [array]
         return self._seen
 
 

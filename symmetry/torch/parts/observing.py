@@ -9,24 +9,24 @@ import torch
 from symmetry.torch.modes.recorder import Recorder
 from symmetry.torch.parts.arrays import Arrays
 from symmetry.torch.parts.module_hooks import Lines, ModuleHooks
-from symmetry.torch.parts.operations import Operations
+from symmetry.torch.parts.operations import OperationModes
 from symmetry.torch.parts.platform import frames
 from symmetry.torch.parts.step_events import TorchStepEvents
 from symmetry.training.capabilities.observing import Observing
 from symmetry.training.run import Run
-from symmetry.training.shown import Shown
+from symmetry.training.shown import Observation
 
 
 class TorchObserving(Observing):
     """Observes modules, losses, gradients and updates of a run's steps."""
 
     def __init__(
-        self, run: Run, arrays: Arrays, events: TorchStepEvents, operations: Operations
+        self, run: Run, arrays: Arrays, events: TorchStepEvents, operations: OperationModes
     ) -> None:
         self._run, self._arrays = run, arrays
         self._events, self._operations = events, operations
 
-    def observe(self) -> Shown:
+    def observe(self) -> Observation:
         """Take the next step; return what it shows beside the state."""
         objects, events = self._arrays.objects, self._events
         scalers = (x for x in objects.extras.values() if isinstance(x, torch.amp.GradScaler))

@@ -11,14 +11,14 @@ import torch
 
 from symmetry.base.generators import RandomStates
 from symmetry.torch.batches.batches import Batches
-from symmetry.torch.modes.constants import Constants
+from symmetry.torch.modes.constants import ConstantReads
 from symmetry.torch.modes.mixed_dtypes import MixedDtypes
 from symmetry.torch.modes.promotion import Promotion
 from symmetry.torch.modes.scope import ModuleScope
 from symmetry.training.capabilities.drawing import Drawing
 
 
-class Operations:
+class OperationModes:
     """The modes that the operations of a run's steps pass through.
 
     Parameters
@@ -50,7 +50,7 @@ class Operations:
         self.random_numbers: dict[str, None] = {}
         self.alike: Counter[Any] | None = None
         self.nudge: torch.Generator | None = None
-        self.constants: Constants | None = None
+        self.constants: ConstantReads | None = None
 
     @property
     def as_written(self) -> bool:
@@ -95,7 +95,7 @@ class Operations:
 class TorchDrawing(Drawing):
     """The random numbers that the operations of a run draw."""
 
-    def __init__(self, operations: Operations, random_states: RandomStates) -> None:
+    def __init__(self, operations: OperationModes, random_states: RandomStates) -> None:
         self._operations, self._random_states = operations, random_states
 
     def reseed(self, seed: int) -> None:

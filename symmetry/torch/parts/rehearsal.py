@@ -17,7 +17,7 @@ from symmetry.training.capabilities.rehearsing import Rehearsing
 from symmetry.training.run import Run
 
 
-class Rehearsal:
+class StepRehearsal:
     """Takes the place of backward in one step.
 
     Parameters
@@ -91,7 +91,7 @@ class TorchRehearsing(Rehearsing):
         taken, ends = run.taken, bool(backwards or grads)
         kept = [(parameter, parameter.data) for parameter in parameters if whole]
         frozen = CopyOnWrite(p for p in parameters if p.requires_grad and not ends)
-        events.replacement = Rehearsal(
+        events.replacement = StepRehearsal(
             backwards, grads, gradient, self._arrays, frozen if whole else None
         )
         try:

@@ -15,7 +15,7 @@ from symmetry.torch.modes.recorder import tensors_in
 from symmetry.torch.objects import generators_of
 from symmetry.torch.parts.arrays import Arrays
 from symmetry.torch.raising import readable
-from symmetry.torch.script.script import Step
+from symmetry.torch.script.script import ScriptStep
 from symmetry.torch.state import write
 from symmetry.training.capabilities.saving import SavedRun, Saving
 from symmetry.training.run import Run
@@ -70,7 +70,7 @@ class TorchSaving(Saving):
 
 def _begun(step: Any) -> tuple[str, bool]:
     """Return a digest of what the next step of a script begins with; see ``_Content``."""
-    if not isinstance(step, Step):
+    if not isinstance(step, ScriptStep):
         return "", False
     digest = hashlib.sha256()
     for tensor in tensors_in(step.given):

@@ -17,7 +17,7 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils import checkpoint
 
-from symmetry.observe.place import Place
+from symmetry.observe.source_line import SourceLine
 from symmetry.torch.making import made
 from symmetry.torch.objects import Objects
 from symmetry.torch.parts.platform import frames
@@ -172,6 +172,6 @@ class TorchSettings(Configuring):
         context: AbstractContextManager[Changed] = SETTINGS[setting](self._objects, *parts)
         return context
 
-    def in_place(self) -> list[Place]:
+    def in_place(self) -> list[SourceLine]:
         """Return the lines at which the modules were made that work in place."""
         return [made(module).place for module in _working_in_place(self._objects)]

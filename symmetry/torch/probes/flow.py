@@ -13,9 +13,9 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakIdKeyDictionary
 
-from symmetry.observe.place import users_line
+from symmetry.observe.source_line import users_line
 from symmetry.torch.graph import leaves_of
-from symmetry.training.capabilities.flowing import Cut, Flow, Target
+from symmetry.training.capabilities.flowing import Cut, Flow, LossTarget
 
 # Functions whose result is no number of a tensor, or is no part of the forward.
 _ASIDE = {"backward", "grad", "register_hook", "retain_grad", "__setitem__", "zero_", "__set__"}
@@ -46,7 +46,7 @@ class FlowMode(TorchFunctionMode):
         self._known = WeakIdKeyDictionary()
         self._sources = {id(parameter): parameter for parameter in parameters}
         self._numbers: dict[float, _Followed] = {}  # plain numbers that were read off tensors
-        self._targets: list[Target] = []
+        self._targets: list[LossTarget] = []
         self._losses: list[_Followed | None] = []
 
     def on_loss(self, loss: Tensor) -> None:
@@ -113,7 +113,7 @@ class FlowMode(TorchFunctionMode):
             return
         shared = {*map(id, leaves_of([output]))} & {*map(id, leaves_of([target]))}
         if shared:
-            self._targets.append(Target(name, users_line()))
+            self._targets.append(LossTarget(name, users_line()))
 
 
 def _name(func: Any) -> str:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from symmetry.torch.graph import nodes_of
 from symmetry.torch.probes.flow import FlowMode
-from symmetry.torch.probes.layout import Layout
+from symmetry.torch.probes.layout import PermutingViews
 from symmetry.training.capabilities.flowing import Flowing
 from symmetry.training.capabilities.step_events import StepEvents
 
@@ -45,9 +45,9 @@ class TorchFlowing(Flowing):
         finally:
             self._events.on_loss = kept
 
-    def permuting_views(self) -> Layout:
+    def permuting_views(self) -> PermutingViews:
         """See the views that name axes in another order."""
-        return Layout()
+        return PermutingViews()
 
     @contextmanager
     def first_not_finite(self) -> Iterator[list[str]]:

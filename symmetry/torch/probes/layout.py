@@ -9,12 +9,12 @@ from typing import Any
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from symmetry.observe.place import Place, users_line
+from symmetry.observe.source_line import SourceLine, users_line
 
 _VIEWS = {"view", "reshape"}
 
 
-class Layout(TorchFunctionMode):
+class PermutingViews(TorchFunctionMode):
     """Sees each view or reshape whose shape has its input's distinct sizes in another order.
 
     One of them may be split meanwhile, as heads are, or two may be joined.
@@ -27,7 +27,7 @@ class Layout(TorchFunctionMode):
 
     def __init__(self) -> None:
         super().__init__()
-        self.found: list[tuple[tuple[int, ...], tuple[int, ...], Place]] = []
+        self.found: list[tuple[tuple[int, ...], tuple[int, ...], SourceLine]] = []
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))

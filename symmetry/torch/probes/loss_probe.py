@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils._pytree import tree_leaves, tree_map
 
-from symmetry.observe.place import Place
+from symmetry.observe.source_line import SourceLine
 from symmetry.torch.modes.filled_rows import seeing_filled_rows
 from symmetry.torch.probes.calls import Calls, ModuleCall
 from symmetry.torch.probes.embeddings import EmbeddingCall, Embeddings, padded
@@ -63,7 +63,7 @@ class TorchLossProbe:
             if self._step() == 0 and _are_tokens(call.tokens):
                 found.padded += padded(call, mask)
 
-        def see_sum(shape: tuple[int, ...], place: Place) -> None:
+        def see_sum(shape: tuple[int, ...], place: SourceLine) -> None:
             found.sums.append((shape, place))
 
         with (

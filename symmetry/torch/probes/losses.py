@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from symmetry.observe.place import Place, users_line
+from symmetry.observe.source_line import SourceLine, users_line
 from symmetry.torch.loss_functions import LOSSES
 from symmetry.torch.probes.watched import Watched
 
@@ -33,7 +33,7 @@ class FunctionCall:
     number: int
     function: str
     arguments: dict[str, Any]
-    place: Place
+    place: SourceLine
 
 
 class Losses:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from symmetry.observe.place import users_line
+from symmetry.observe.source_line import users_line
 from symmetry.torch.probes.provenance import makers
 from symmetry.torch.state import as_array
 from symmetry.training.losses import Pair

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from symmetry.observe.place import users_line
+from symmetry.observe.source_line import users_line
 from symmetry.torch.probes.calls import can_be_hooked, in_forward
 from symmetry.torch.state import as_array
 from symmetry.training.losses import Moved

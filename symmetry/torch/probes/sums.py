@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from symmetry.observe.place import Place, users_line
+from symmetry.observe.source_line import SourceLine, users_line
 
 
 class Sums:
@@ -22,7 +22,7 @@ class Sums:
 
     functions: frozenset[Hashable] = frozenset((torch.sum, Tensor.sum))
 
-    def __init__(self, see: Callable[[tuple[int, ...], Place], None]) -> None:
+    def __init__(self, see: Callable[[tuple[int, ...], SourceLine], None]) -> None:
         self._see = see
 
     def see(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:  # noqa: ARG002

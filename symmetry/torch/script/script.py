@@ -67,7 +67,7 @@ class Script:
             execution.close()
         self._by_hand = execution.by_hand
 
-    def __call__(self, order: Arrangement | None = None) -> tuple[Any, Step]:
+    def __call__(self, order: Arrangement | None = None) -> tuple[Any, ScriptStep]:
         """Return what a training returns: the model, and the step.
 
         The samples of each batch are in this ``order``, or micro-batches get other samples; None
@@ -84,7 +84,7 @@ class Script:
             self._source, by_hand=self._by_hand, mirrors=self._mirrors, order=order
         )
         self._alive.add(execution)
-        step = Step(execution)
+        step = ScriptStep(execution)
         weakref.finalize(step, self._unused.append, execution).atexit = False
         return execution.model, step
 
@@ -142,7 +142,7 @@ class Script:
         self._begun += 1
 
 
-class Step:
+class ScriptStep:
     """Lets a script go on to its next training step."""
 
     __slots__ = ("__weakref__", "_execution")  # what the script holds is not looked through

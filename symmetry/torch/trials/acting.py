@@ -17,7 +17,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from symmetry.observe.place import Place, users_line
+from symmetry.observe.source_line import SourceLine, users_line
 from symmetry.torch.modes.callers import callers
 from symmetry.training.trial import Active
 
@@ -98,7 +98,7 @@ class Draws(TorchDispatchMode):
 
     def __init__(self) -> None:
         super().__init__()
-        self.found: dict[Place, None] = {}
+        self.found: dict[SourceLine, None] = {}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if torch.Tag.nondeterministic_seeded in func.tags and "attention" not in func.name():

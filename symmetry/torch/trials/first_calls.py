@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from symmetry.base import generators
 from symmetry.base.errors import TrainingError
-from symmetry.observe.place import Place, users_line
+from symmetry.observe.source_line import SourceLine, users_line
 from symmetry.torch.modes.mixed_dtypes import MixedDtypes
 from symmetry.torch.probes.calls import Calls, ModuleCall, copied
 from symmetry.torch.raising import StepEnded
@@ -39,7 +39,7 @@ class FirstCall:
     number: int
     module: nn.Module
     given: Any
-    place: Place
+    place: SourceLine
 
     @property
     def name(self) -> str:

@@ -26,10 +26,10 @@ from torch.utils._pytree import tree_map
 from symmetry.base import generators
 from symmetry.base.raised import in_one_line
 from symmetry.base.user_code import is_user_code
-from symmetry.observe.place import Place
+from symmetry.observe.source_line import SourceLine
 from symmetry.torch.modes.dtypes import widened
 from symmetry.torch.modes.recorder import tensors_in
-from symmetry.torch.trials.smoothness import Operations
+from symmetry.torch.trials.smoothness import ReadOperations
 from symmetry.training.trial import HANDS_INPUT_ON, READS_ELSE, CustomFunction, Slope
 
 _H = 1e-5  # of the differences, by the largest entry
@@ -98,7 +98,7 @@ class _FirstCall:
         """Return the slopes that its backward returns along one direction of each argument."""
         backward = _backward_of(self._function)
         name = self._function.__name__
-        place = Place(backward.__code__.co_filename, _line_of(backward))
+        place = SourceLine(backward.__code__.co_filename, _line_of(backward))
         try:
             return CustomFunction(name, place, *self._slopes())
         except Exception as error:
@@ -110,13 +110,13 @@ class _FirstCall:
         values = [self._args[number] for number in self._asking]
         leaves = [value.clone().requires_grad_() for value in values]
         given = [leaf.clone() for leaf in leaves]  # it may write into them
-        forward, args = Operations(given), self._with(given)
+        forward, args = ReadOperations(given), self._with(given)
         with forward:
             results = self._call(args)
         if why_not := _why_not(forward, values, given, results):
             return (), why_not
         weights = self._weights(results)
-        backward = Operations([*weights.values()])
+        backward = ReadOperations([*weights.values()])
         with backward:
             gradients = torch.autograd.grad(
                 [results[k] for k in weights], leaves, [*weights.values()], allow_unused=True
@@ -174,7 +174,7 @@ class _FirstCall:
 
 
 def _why_not(
-    forward: Operations,
+    forward: ReadOperations,
     values: Sequence[Tensor],
     given: Sequence[Tensor],
     results: Sequence[Tensor],

@@ -15,12 +15,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from symmetry.observe.place import Place
+from symmetry.observe.source_line import SourceLine
 from symmetry.torch.modes.recorder import tensors_in
 from symmetry.torch.probes.calls import Calls, ModuleCall, copied
 from symmetry.torch.trials.first_calls import FirstCall, Steps, at_first_loss
 from symmetry.torch.trials.mixing import Mixing
-from symmetry.torch.trials.operations import Operations
+from symmetry.torch.trials.operations import ForwardOperations
 from symmetry.torch.trials.rows import differ, rows_of
 from symmetry.training.trial import Mixer
 from symmetry.units.units import Order
@@ -39,11 +39,13 @@ class TorchGiven:
         The operations before the first call, if they were kept.
     """
 
-    def __init__(self, calls: Sequence[FirstCall], loss: float, before: Operations | None) -> None:
+    def __init__(
+        self, calls: Sequence[FirstCall], loss: float, before: ForwardOperations | None
+    ) -> None:
         self.calls, self.loss, self._before = calls, loss, before
 
     @property
-    def place(self) -> Place:
+    def place(self) -> SourceLine:
         """The user's line of the first call."""
         return self.calls[0].place
 
@@ -94,7 +96,7 @@ class TorchSlopes:
 
 def given(run: Steps, *, operations: bool) -> TorchGiven:
     """Take the next step up to its first loss; return what its modules are given."""
-    before = Operations() if operations else None
+    before = ForwardOperations() if operations else None
     found = TorchGiven((), 0.0, before)
 
     def use(calls: list[FirstCall], loss: Tensor) -> None:
@@ -128,7 +130,7 @@ def slopes(run: Steps, given: TorchGiven) -> TorchSlopes:
     return TorchSlopes(found)
 
 
-def _pausing(operations: Operations | None) -> Callable[[], None]:
+def _pausing(operations: ForwardOperations | None) -> Callable[[], None]:
     def pause() -> None:
         if operations is not None:
             operations.paused = True

@@ -8,10 +8,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from symmetry.observe.place import Place, users_line
+from symmetry.observe.source_line import SourceLine, users_line
 from symmetry.torch.modes.recorder import tensors_in
 from symmetry.torch.probes.calls import copied
-from symmetry.torch.trials.operations import Operation, Operations
+from symmetry.torch.trials.operations import ForwardOperation, ForwardOperations
 from symmetry.torch.trials.rows import axes_of, differ, differs_within
 from symmetry.training.trial import Mixer
 
@@ -53,7 +53,9 @@ class Mixing:
                 return mixer
         return self.among(steps, other_steps)
 
-    def among(self, steps: Sequence[Operation], others: Sequence[Operation]) -> Mixer | None:
+    def among(
+        self, steps: Sequence[ForwardOperation], others: Sequence[ForwardOperation]
+    ) -> Mixer | None:
         """Return what mixes first among the operations of two calls."""
         view: Mixer | None = None  # it mixes if something is done with its rows
         for step, changed in zip(steps, others, strict=False):
@@ -72,7 +74,11 @@ class Mixing:
         return axes_of(a, b, self._count, self._sample) if differ(a, b) else None
 
     def _layout(
-        self, module: nn.Module, given: Sequence[Tensor], others: Sequence[Tensor], place: Place
+        self,
+        module: nn.Module,
+        given: Sequence[Tensor],
+        others: Sequence[Tensor],
+        place: SourceLine,
     ) -> Mixer | None:
         """Return a mixer if a module treats another axis as the samples."""
         taken = 0 if _batch_first(module) else 1
@@ -89,7 +95,7 @@ class Mixing:
             return Mixer("other" if meant else "layout", kind, shape, taken, axes[0], False, place)
         return None
 
-    def _operation(self, step: Operation, other: Operation) -> Mixer | None:
+    def _operation(self, step: ForwardOperation, other: ForwardOperation) -> Mixer | None:
         """Return a mixer if a result of an operation depends on several samples."""
         if step.name != other.name or len(step.made) != len(other.made):
             return self._mixer("other", step, step.made)  # it goes another way
@@ -105,12 +111,14 @@ class Mixing:
             return self._mixer("other", step, step.made[k:], constant=constant)
         return None
 
-    def _apart(self, step: Operation, other: Operation) -> bool:
+    def _apart(self, step: ForwardOperation, other: ForwardOperation) -> bool:
         """Return whether an operation is given samples that still lie apart."""
         pairs = zip(step.given, other.given, strict=False)
         return all(self._axes(a, b) != [] for a, b in pairs)
 
-    def _carries(self, step: Operation, other: Operation, a: Tensor, b: Tensor) -> bool:
+    def _carries(
+        self, step: ForwardOperation, other: ForwardOperation, a: Tensor, b: Tensor
+    ) -> bool:
         """Return whether an operation keeps mixed samples in place, or only moves them."""
         for x, y in zip(step.given, other.given, strict=False):
             if (
@@ -122,7 +130,7 @@ class Mixing:
         return False
 
     def _mixer(
-        self, kind: Any, step: Operation, made: Sequence[Tensor], *, constant: bool = False
+        self, kind: Any, step: ForwardOperation, made: Sequence[Tensor], *, constant: bool = False
     ) -> Mixer:
         shape = tuple(made[0].shape) if made else ()
         axis = step.numbers[0] % len(shape) if kind == "softmax" else 0
@@ -133,14 +141,14 @@ class Mixing:
 
 def _seen(
     module: nn.Module, call: Callable[[], Any]
-) -> tuple[list[tuple[nn.Module, Any, Place]], list[Operation]]:
+) -> tuple[list[tuple[nn.Module, Any, SourceLine]], list[ForwardOperation]]:
     """Return the inputs of modules with an axis of positions, and all operations."""
-    inputs: list[tuple[nn.Module, Any, Place]] = []
+    inputs: list[tuple[nn.Module, Any, SourceLine]] = []
 
     def before(layer: nn.Module, args: Any, kwargs: Any) -> None:
         inputs.append((layer, copied(tensors_in((args, kwargs))), users_line()))
 
-    operations = Operations()
+    operations = ForwardOperations()
     with ExitStack() as stack:
         for layer in module.modules():
             if isinstance(layer, _ORDERED):

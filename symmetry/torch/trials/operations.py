@@ -9,14 +9,14 @@ from typing import Any
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from symmetry.observe.place import Place, users_line
+from symmetry.observe.source_line import SourceLine, users_line
 from symmetry.torch.modes.callers import callers
 from symmetry.torch.modes.recorder import IDLE, tensors_in
 from symmetry.torch.probes.calls import copied
 
 
 @dataclass(frozen=True)
-class Operation:
+class ForwardOperation:
     """One operation.
 
     Attributes
@@ -38,10 +38,10 @@ class Operation:
     numbers: Sequence[int]
     made: Sequence[Tensor]
     module: str
-    place: Place
+    place: SourceLine
 
 
-class Operations(TorchDispatchMode):
+class ForwardOperations(TorchDispatchMode):
     """Records the inputs and results of each operation.
 
     Attributes
@@ -55,7 +55,7 @@ class Operations(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()
         self.paused = False
-        self.steps: list[Operation] = []
+        self.steps: list[ForwardOperation] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if self.paused or func.namespace in IDLE:
@@ -65,7 +65,7 @@ class Operations(TorchDispatchMode):
         name = func._schema.name.split("::")[1]
         numbers = [a for a in args if isinstance(a, int)]
         made = copied(tensors_in(result))
-        self.steps.append(Operation(name, given, numbers, made, _innermost(), users_line()))
+        self.steps.append(ForwardOperation(name, given, numbers, made, _innermost(), users_line()))
         return result
 
 

@@ -37,7 +37,7 @@ uniform_"""
 _DISCRETE = frozenset(" ".join((_ROUNDS, _CLAMPS, _DRAWS)).split())
 
 
-class Operations(TorchDispatchMode):
+class ReadOperations(TorchDispatchMode):
     """Sees what operations are performed, and the tensors that they read.
 
     Parameters
@@ -78,7 +78,7 @@ class Operations(TorchDispatchMode):
         """Return whether an operation reads a tensor."""
         return _memory(tensor) in self._read
 
-    def reads_more(self, other: Operations) -> bool:
+    def reads_more(self, other: ReadOperations) -> bool:
         """Return whether it reads a tensor of several entries that nothing made, and other not."""
         known = other._read | other._made | self._made | self._given
         return any(_memory(t) not in known for t in self._kept if t.numel() > 1)

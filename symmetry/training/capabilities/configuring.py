@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
-from symmetry.observe.place import Place
+from symmetry.observe.source_line import SourceLine
 
 ALL = slice(None)
 
@@ -22,6 +22,6 @@ class Configuring(ABC):
         change. Only a ``part`` of the modules that work in place may be changed.
         """
 
-    def in_place(self) -> Sequence[Place]:
+    def in_place(self) -> Sequence[SourceLine]:
         """Return the lines at which the modules were made that work in place."""
         return ()

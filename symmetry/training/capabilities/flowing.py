@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from symmetry.observe.place import Place
+from symmetry.observe.source_line import SourceLine
 
 
 class Cut(NamedTuple):
@@ -22,10 +22,10 @@ class Cut(NamedTuple):
     """
 
     operation: str
-    place: Place
+    place: SourceLine
 
 
-class Target(NamedTuple):
+class LossTarget(NamedTuple):
     """The target of an elementwise loss that a backward goes through.
 
     Attributes
@@ -37,7 +37,7 @@ class Target(NamedTuple):
     """
 
     function: str
-    place: Place
+    place: SourceLine
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Flow:
 
     cuts: tuple[Cut, ...] = ()
     terms: tuple[Cut, ...] = ()
-    targets: tuple[Target, ...] = ()
+    targets: tuple[LossTarget, ...] = ()
 
 
 class Followed(Protocol):
@@ -78,7 +78,7 @@ class Views(Protocol):
         The shape before and after, and the user's line.
     """
 
-    found: list[tuple[tuple[int, ...], tuple[int, ...], Place]]
+    found: list[tuple[tuple[int, ...], tuple[int, ...], SourceLine]]
 
 
 class Flowing(ABC):

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from symmetry.observe.place import NOWHERE, Place
+from symmetry.observe.source_line import NOWHERE, SourceLine
 
 
 class Made(NamedTuple):
@@ -18,7 +18,7 @@ class Made(NamedTuple):
         Its number among all objects, in the order in which they are made; 0 if it is not known.
     """
 
-    place: Place
+    place: SourceLine
     number: int
 
 

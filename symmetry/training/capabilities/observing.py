@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 
 from symmetry.observe.tape import Tape
-from symmetry.training.shown import Shown
+from symmetry.training.shown import Observation
 from symmetry.units.state import Array
 
 
@@ -11,7 +11,7 @@ class Observing(ABC):
     """Observes losses, gradients, updates and the results of modules."""
 
     @abstractmethod
-    def observe(self) -> Shown:
+    def observe(self) -> Observation:
         """Take the next step; return what it shows beside the state."""
 
 

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from symmetry.observe.place import Place
+from symmetry.observe.source_line import SourceLine
 from symmetry.units.state import Array
 
 
@@ -37,5 +37,5 @@ class Copied(ABC):
 
     @property
     @abstractmethod
-    def gradient_place(self) -> Place:
+    def gradient_place(self) -> SourceLine:
         """The user's line that computes gradients, or maps what does so over devices."""

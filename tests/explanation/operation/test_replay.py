@@ -10,7 +10,7 @@ import pytest
 
 from symmetry.base.files import write_all
 from symmetry.explanation.operation.replay import write
-from symmetry.observe.place import Places
+from symmetry.observe.source_line import SourceLines
 from symmetry.observe.tape import Tape
 from symmetry.steps.observe.numpy import observed, observing
 
@@ -23,7 +23,7 @@ def events(function, *arrays):
         event.arrays = [array.copy() for array in event.arrays]
         found.append((event, event.arrays))
 
-    with observing(Tape(keep, only=range(1, 99)), Places()):
+    with observing(Tape(keep, only=range(1, 99)), SourceLines()):
         function(*map(observed, arrays))
     for event, kept in found:
         event.arrays = kept

@@ -6,7 +6,7 @@ import numpy as np
 
 from symmetry.explanation.search.exchange import Exchange
 from symmetry.explanation.search.inequality import apart
-from symmetry.observe.place import Places
+from symmetry.observe.source_line import SourceLines
 from symmetry.observe.tape import Tape
 from symmetry.steps.observe.numpy import observed, observing
 
@@ -16,7 +16,7 @@ def events(function, array):
 
     def run(use):
         tape = Tape(use)
-        with observing(tape, Places()):
+        with observing(tape, SourceLines()):
             function(observed(array.copy()))
 
     return run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from symmetry.finding.exchange.budget import Budget
+from symmetry.finding.exchange.budget import ExchangeBudget
 from symmetry.finding.exchange.candidates import Candidates
 from symmetry.finding.exchange.operations import Operations
 from symmetry.finding.exchange.pullback import Pullback
@@ -15,7 +15,7 @@ COLUMNS = ((1, ((0, 1),), ()),)
 
 
 def pullback(trace):
-    operations, budget = Operations(trace), Budget()
+    operations, budget = Operations(trace), ExchangeBudget()
     budget.begin_exchange()
     return Pullback(operations, Candidates(operations), budget), budget
 

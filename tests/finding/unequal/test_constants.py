@@ -7,7 +7,7 @@ import pytest
 
 from symmetry.finding.exchange.endings import Stuck
 from symmetry.finding.solver import Solver
-from symmetry.finding.unequal.constants import Constants
+from symmetry.finding.unequal.constants import GuiltyConstants
 from tests.finding.traces import Steps, normal, square_error
 
 
@@ -26,7 +26,7 @@ def guilty(make_scale):
     trace, leaves = scaled(make_scale)
     with pytest.raises(Stuck) as stuck:
         Solver(trace).solve(leaves)
-    return Constants(trace).node(leaves, stuck.value.node), stuck.value.node
+    return GuiltyConstants(trace).node(leaves, stuck.value.node), stuck.value.node
 
 
 @pytest.mark.parametrize(
@@ -49,12 +49,12 @@ def test_a_trace_without_constants_has_no_guilty_one():
     steps = Steps(w=normal(3, 4))
     y = steps.apply(np.matmul, steps.data(normal(7, 3)), steps.w)
     trace = steps.end(steps.apply(square_error, y, steps.data(normal(7, 4))))
-    assert Constants(trace).node({steps.w: ((1, ((0, 1),), ()),)}, 1) is None
+    assert GuiltyConstants(trace).node({steps.w: ((1, ((0, 1),), ()),)}, 1) is None
 
 
 def test_data_are_all_that_is_computed_from_outside():
     trace, _ = scaled(lambda steps: steps.apply(lambda: np.linspace(1, 2, 4)))
     scale = next(n.outputs[0] for n in trace.nodes if not n.inputs)
-    assert scale not in Constants(trace).data
-    assert trace.loss in Constants(trace).data
-    assert trace.leaves["w"] not in Constants(trace).data
+    assert scale not in GuiltyConstants(trace).data
+    assert trace.loss in GuiltyConstants(trace).data
+    assert trace.leaves["w"] not in GuiltyConstants(trace).data

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from symmetry.observe.place import Place
+from symmetry.observe.source_line import SourceLine
 from symmetry.training.events import (
     Backward,
     Batch,
@@ -12,9 +12,9 @@ from symmetry.training.events import (
     Cleared,
     Clipped,
     Epochs,
-    Event,
     Exhausted,
     Loader,
+    LoopEvent,
     Model,
     Scheduled,
     SteppedOptimizer,
@@ -66,15 +66,15 @@ _DEFAULTS: dict[type, dict[str, Any]] = {
 }
 
 
-def at(line: int) -> Place:
-    return Place("train.py", line)
+def at(line: int) -> SourceLine:
+    return SourceLine("train.py", line)
 
 
-def event(kind: type[Event], line: int = 1, update: int = 0, **facts: Any) -> Event:
+def event(kind: type[LoopEvent], line: int = 1, update: int = 0, **facts: Any) -> LoopEvent:
     return kind(at=at(line), update=update, **{**_DEFAULTS.get(kind, {}), **facts})
 
 
-def epochs(*events: Event, **facts: Any) -> Epochs:
+def epochs(*events: LoopEvent, **facts: Any) -> Epochs:
     given: dict[str, Any] = {
         "name": "train.py",
         "events": events,

@@ -10,14 +10,14 @@ import pytest
 
 from symmetry.invariants.loop.judgement import Judgement
 from symmetry.invariants.loop.schedules import note_schedules
-from symmetry.observe.place import Place
+from symmetry.observe.source_line import SourceLine
 from symmetry.training.events import Epochs, Exhausted, Scheduled, Updated
 
 
 def event(made, /, **facts):
     """Return an event; facts that no note reads are left out."""
     blank = {field.name: () for field in fields(made)}
-    return made(**{**blank, "at": Place("train.py", 9), "update": 0, **facts})
+    return made(**{**blank, "at": SourceLine("train.py", 9), "update": 0, **facts})
 
 
 def run(rates, *, batches, epochs=1, kind="CosineAnnealingLR"):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from symmetry.observe.place import Place
+from symmetry.observe.source_line import SourceLine
 from symmetry.training.losses import Argument, LossCall
 from symmetry.training.start import TrainingStart
 from symmetry.training.target import FunctionTraining, Training
 
-PLACE = Place("train.py", 12)
+PLACE = SourceLine("train.py", 12)
 
 
 def measured(law, make):

@@ -7,7 +7,7 @@ import importlib.util
 import numpy as np
 import pytest
 
-from symmetry.observe.place import Places
+from symmetry.observe.source_line import SourceLines
 from symmetry.observe.tape import Tape
 from tests.conftest import needs
 
@@ -28,7 +28,7 @@ def recorded(function, **options):
         events.append((event, [array.copy() for array in event.arrays]))
 
     x = jnp.arange(3.0)
-    with observing(Tape(sink, **options), Places()):
+    with observing(Tape(sink, **options), SourceLines()):
         result = function(x)
     return events, np.asarray(result)
 

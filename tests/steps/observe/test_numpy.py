@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from symmetry.steps.observe.numpy import Observed, observed
+from symmetry.steps.observe.numpy import ObservedArray, observed
 from symmetry.steps.observe.substitutes import substituted
 from tests.observe.tape import Tape, reporting_to
 
@@ -46,7 +46,7 @@ A = np.arange(6.0).reshape(2, 3)
 def test_operations_are_seen_once_and_results_report_again(function, names):
     found, result = seen(function, A)
     assert found == names
-    assert type(result) is Observed
+    assert type(result) is ObservedArray
     assert (np.asarray(result) == function(A)).all()
     assert type(np.asarray(result)) is np.ndarray
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from symmetry.steps.observe.numpy import Observed
+from symmetry.steps.observe.numpy import ObservedArray
 from symmetry.steps.observe.substitutes import substituted
 from tests.observe.tape import Tape, reporting_to
 
@@ -18,11 +18,11 @@ def test_substitutes_are_for_user_code_and_go_away():
     expected = np.random.default_rng(5).random(3)
     tape = Tape()
     with reporting_to(tape), substituted([namespace]):
-        assert type(np.zeros(3)) is Observed
-        assert type(namespace["zeros"](3)) is Observed
-        assert type(np.asarray([1.0, 2.0])) is Observed
+        assert type(np.zeros(3)) is ObservedArray
+        assert type(namespace["zeros"](3)) is ObservedArray
+        assert type(np.asarray([1.0, 2.0])) is ObservedArray
         drawn = namespace["rng"].random(3)
-        assert type(np.random.default_rng(0).normal(size=2)) is Observed
+        assert type(np.random.default_rng(0).normal(size=2)) is ObservedArray
         assert isinstance(namespace["rng"], np.random.Generator)
     assert [event.name for event in tape.events] == [
         "zeros",

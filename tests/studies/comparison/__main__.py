@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from symmetry.checker.threads import one_thread
-from symmetry.report.files import Report
+from symmetry.report.files import ReportFiles
 from symmetry.report.filling import environment, fill_paragraphs
 from symmetry.training.response import THRESHOLDS
 from tests.studies.comparison.sound import attended, settings, turned
@@ -48,7 +48,7 @@ def announced(row: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
-def report(known: dict[str, list[dict[str, Any]]]) -> Report:
+def report(known: dict[str, list[dict[str, Any]]]) -> ReportFiles:
     """Return the report of what was measured."""
     rows = []
     for invariant in settings():
@@ -65,7 +65,7 @@ def report(known: dict[str, list[dict[str, Any]]]) -> Report:
         limits=THRESHOLDS,
         ratio=lambda value: "-" if value is None else f"{value:.2g}",
     )
-    return Report({MARKDOWN: fill_paragraphs(text)})
+    return ReportFiles({MARKDOWN: fill_paragraphs(text)})
 
 
 def _suspicion(row: dict[str, Any]) -> tuple[bool, float]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from symmetry.report.files import Report
+from symmetry.report.files import ReportFiles
 from symmetry.report.filling import environment, fill_paragraphs
 from tests.studies.compiler.judged import JUDGED
 from tests.studies.compiler.layers import LAYERS
@@ -22,7 +22,7 @@ DTYPES = ("float32", "float64", "bfloat16")
 Row = Mapping[str, Any]
 
 
-def render(rows: Sequence[Row]) -> Report:
+def render(rows: Sequence[Row]) -> ReportFiles:
     """Return the report of some rows."""
     template = environment(Path(__file__).parent).get_template(f"{MARKDOWN}.jinja")
     visited = {word for row in rows for word in words_of(row)}
@@ -45,7 +45,7 @@ def render(rows: Sequence[Row]) -> Report:
         middle=float(np.median([row["cpu_seconds"] for row in rows])),
         made_with=sorted({row["made_with"] for row in rows}),
     )
-    return Report({MARKDOWN: fill_paragraphs(text)})
+    return ReportFiles({MARKDOWN: fill_paragraphs(text)})
 
 
 def words_of(row: Row) -> list[str]:

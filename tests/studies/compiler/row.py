@@ -12,8 +12,8 @@ from functools import partial
 from typing import Any
 
 from symmetry.base.errors import SymmetryError
-from symmetry.comparison.options import Options
-from symmetry.comparison.outcome import Other
+from symmetry.comparison.options import ComparisonOptions
+from symmetry.comparison.outcome import ComparedTraining
 from symmetry.comparison.trainings import compare_trainings
 from symmetry.targets.drawn.arguments import Arguments, spell
 from symmetry.training.run import Run
@@ -45,17 +45,17 @@ def row_of(arguments: Arguments) -> Row:
     return {**found, **errors(arguments)}
 
 
-def compared(arguments: Arguments) -> Other | str:
+def compared(arguments: Arguments) -> ComparedTraining | str:
     """Return the comparison, or why eager does not run."""
     eager, compiled = (_made(arguments, compiles) for compiles in (False, True))
     dtype = "float64" if arguments["dtype"] == "float64" else "float32"
     try:
-        return compare_trainings(eager, [compiled], Options(dtype=dtype)).others[0]
+        return compare_trainings(eager, [compiled], ComparisonOptions(dtype=dtype)).others[0]
     except SymmetryError as error:
         return str(error)
 
 
-def told(other: Other | str) -> Row:
+def told(other: ComparedTraining | str) -> Row:
     """Return what a comparison says, in JSON."""
     if isinstance(other, str):
         return {"outcome": "not run", "why": other}

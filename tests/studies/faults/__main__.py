@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from symmetry.base.errors import SymmetryError
-from symmetry.report.files import Report
+from symmetry.report.files import ReportFiles
 from tests.studies.faults import trainings
 from tests.studies.faults.steps import Acquittal, Catch, survey
 from tests.studies.faults.steps_section import COMMAND, MARKDOWN, render
@@ -29,7 +29,7 @@ def main() -> int:
     sound, steps = _steps(given.trainings)
     found = trainings.survey(announce_training)
     sound = sound and all(fared.as_it_should_be for fared in found)
-    report = Report({MARKDOWN: f"{steps}\n{section(found)}"}, (figure(found),))
+    report = ReportFiles({MARKDOWN: f"{steps}\n{section(found)}"}, (figure(found),))
     differences = report.differences(REPORTS) if check else ()
     if not check:
         report.write(REPORTS)

@@ -20,7 +20,7 @@ from symmetry.base.processes import ending, start, take_pipes
 from symmetry.base.raised import in_one_line, place_of, silenced
 from symmetry.experiment.data.dataset import Dataset
 from symmetry.network.formulas import one_hot_encode
-from symmetry.steps.step import Run
+from symmetry.steps.step import TwoLayerRun
 from symmetry.steps.target import StepTarget
 from symmetry.targets.resolve import resolve
 from symmetry.units.compare import Floats
@@ -157,7 +157,7 @@ def _steps(
     step = trainer.start().step
 
     def timed(*arguments: Any) -> Any:
-        """Take a step between two looks at the clock: ``Run`` copies before and checks after."""
+        """Take a step between two looks at the clock; ``TwoLayerRun`` copies and checks outside."""
         nonlocal seconds
         start = time.perf_counter()
         result = step(*arguments)
@@ -169,7 +169,7 @@ def _steps(
     core, test = (Core(*each, classes=classes, hidden=rows - 1, dtype=dtype) for each in sets)
     x, y = data.train_x.astype(dtype), one_hot_encode(data.train_labels, classes, dtype)
     while True:
-        result = Run(timed)(x, y, w1, w2, lr)
+        result = TwoLayerRun(timed)(x, y, w1, w2, lr)
         w1, w2 = result.w1, result.w2
         loss, _ = core.evaluate(w1, w2)
         _, predictions = test.evaluate(w1, w2)

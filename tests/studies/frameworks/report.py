@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from symmetry.base.records import dump
-from symmetry.report.files import Figure, Report, plain
+from symmetry.report.files import Figure, ReportFiles, plain
 from symmetry.report.filling import code, environment, fill_paragraphs, percent, relative
 from symmetry.units.words import count, groups_in_words, in_ulps
 from tests.studies.frameworks.record import Comparison, TrainerRun
@@ -29,7 +29,7 @@ SPREAD, GROWTH = "frameworks-spread.png", "frameworks-growth.png"
 _FINEST = 1e-17  # spreads below are not told from zero
 
 
-def render_study(study: Study, command: str) -> Report:
+def render_study(study: Study, command: str) -> ReportFiles:
     """Return the files of the report; ``command`` is the line that writes it."""
     helped = ((run, trial.task.settings.hidden) for trial in study.trials for run in trial.helped)
     figures = [_spread_figure(study.main, SPREAD)]
@@ -48,7 +48,7 @@ def render_study(study: Study, command: str) -> Report:
         spread=SPREAD,
         growth=GROWTH,
     )
-    return Report({MARKDOWN: fill_paragraphs(text), JSON: _json(study)}, tuple(figures))
+    return ReportFiles({MARKDOWN: fill_paragraphs(text), JSON: _json(study)}, tuple(figures))
 
 
 def _spread_figure(comparison: Comparison, name: str) -> Figure:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from symmetry.base.errors import SymmetryError
 from symmetry.base.files import content, writable_directory
-from symmetry.report.files import Report
+from symmetry.report.files import ReportFiles
 from tests.environment import environment
 from tests.studies.performance.figures import figures
 from tests.studies.performance.kept import FILE, kept
@@ -85,7 +85,7 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def render(measured: Measured, before: bytes | None, load: float, quick: bool) -> Report:
+def render(measured: Measured, before: bytes | None, load: float, quick: bool) -> ReportFiles:
     """Return the report; `before` is what was kept of earlier ones."""
     found = rates(measured)
     facts = environment(**blas(), **{"load average at the start": f"{load:.2f}"})
@@ -96,7 +96,7 @@ def render(measured: Measured, before: bytes | None, load: float, quick: bool) -
         command += f" --threads {' '.join(map(str, plan.threads))}"
     text = document(measured, all_processors, found, facts, command, quick=quick, load=load)
     texts = {"performance.md": text, FILE: json.dumps(all_processors, indent=1) + "\n"}
-    return Report(texts, figures(measured, found))
+    return ReportFiles(texts, figures(measured, found))
 
 
 def blas() -> dict[str, str]:

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from symmetry.report.files import Report
+from symmetry.report.files import ReportFiles
 from symmetry.report.filling import environment, fill_paragraphs
 from symmetry.report.table import by_suspicion, in_short, render_models, suspicion
 from tests.studies.survey import kept
@@ -98,7 +98,7 @@ def tried() -> tuple[list[str], dict[str, str]]:
     return built, reasons
 
 
-def render(lines: Sequence[Line]) -> Report:
+def render(lines: Sequence[Line]) -> ReportFiles:
     """Return the report of all models, and the table that is sorted by a click."""
     lines = by_suspicion(lines)
     built, not_built = tried()
@@ -120,4 +120,4 @@ def render(lines: Sequence[Line]) -> Report:
         findings=findings(),
     )
     page = render_models(lines, (), COMMAND).texts["models.html"]
-    return Report({MARKDOWN: fill_paragraphs(text), PAGE: page})
+    return ReportFiles({MARKDOWN: fill_paragraphs(text), PAGE: page})

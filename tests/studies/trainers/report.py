@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from symmetry.report.files import Report
+from symmetry.report.files import ReportFiles
 from symmetry.report.filling import environment, fill_paragraphs
 from symmetry.report.table import in_short
 from tests.studies.trainers.combinations import combinations
@@ -68,7 +68,7 @@ def laws(lines: Sequence[Line]) -> list[tuple[str, int, int]]:
     return [(n, c["holds"], c["violated"]) for n, c in sorted(found.items()) if c.total()]
 
 
-def render(lines: Mapping[str, Line]) -> Report:
+def render(lines: Mapping[str, Line]) -> ReportFiles:
     """Return the report of the lines that are there."""
     rows = [(each, lines.get(each.target)) for each in combinations()]
     checked = [line for _, line in rows if line is not None]
@@ -86,4 +86,4 @@ def render(lines: Mapping[str, Line]) -> Report:
         accused=[(each, line) for each, line in rows if line and suspicious(line)],
         notes=notes,
     )
-    return Report({MARKDOWN: fill_paragraphs(text)})
+    return ReportFiles({MARKDOWN: fill_paragraphs(text)})

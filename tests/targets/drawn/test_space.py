@@ -6,7 +6,7 @@ import pytest
 from hypothesis import strategies as st
 
 from symmetry.base.errors import SymmetryError
-from symmetry.targets.drawn.shrink import Budget, contrast, shrink
+from symmetry.targets.drawn.shrink import StepBudget, contrast, shrink
 from symmetry.targets.drawn.space import Space
 
 SPACE = Space({"hidden": st.integers(1, 64), "batch": st.sampled_from([1, 2, 3, 16])})
@@ -46,25 +46,25 @@ def test_arguments_shrink_to_the_smallest_that_fail():
         return True if arguments["hidden"] >= 77 else None
 
     start = {"hidden": 3000, "rate": 0.123456}
-    arguments, _ = shrink(space, start, True, fails, Budget())
+    arguments, _ = shrink(space, start, True, fails, StepBudget())
     assert arguments == {"hidden": 77, "rate": 1.0}
-    assert shrink(space, start, True, fails, Budget(0))[0] == start
+    assert shrink(space, start, True, fails, StepBudget(0))[0] == start
 
 
 def test_multiples_shrink_within_what_is_drawn():
     space = Space({"hidden": st.integers(1, 100).map(lambda k: 8 * k)})
     arguments, _ = shrink(
-        space, {"hidden": 800}, True, lambda a: True if a["hidden"] > 60 else None, Budget()
+        space, {"hidden": 800}, True, lambda a: True if a["hidden"] > 60 else None, StepBudget()
     )
     assert arguments == {"hidden": 64}
 
 
 def test_a_larger_size_that_passes_is_named():
-    pair = contrast(SPACE, {"hidden": 5, "batch": 1}, lambda a: a["batch"] > 1, Budget(), {})
+    pair = contrast(SPACE, {"hidden": 5, "batch": 1}, lambda a: a["batch"] > 1, StepBudget(), {})
     assert pair == ("batch=1", "batch=2")
-    assert contrast(SPACE, {"hidden": 5, "batch": 1}, lambda _: False, Budget(), {}) is None
+    assert contrast(SPACE, {"hidden": 5, "batch": 1}, lambda _: False, StepBudget(), {}) is None
 
 
 def test_the_next_smaller_size_is_named_if_all_larger_ones_fail():
-    pair = contrast(SPACE, {"hidden": 5, "batch": 1}, lambda a: a["hidden"] < 5, Budget(), {})
+    pair = contrast(SPACE, {"hidden": 5, "batch": 1}, lambda a: a["hidden"] < 5, StepBudget(), {})
     assert pair == ("hidden=5", "hidden=4")

@@ -10,7 +10,7 @@ from torch import nn
 from symmetry.torch.modes.recorder import Recorder
 from symmetry.torch.parts.module_hooks import Lines
 from symmetry.training.capabilities.observing import Observing
-from symmetry.training.shown import Key
+from symmetry.training.shown import ObservedName
 from symmetry.training.target import FunctionTraining
 
 X = np.arange(12, dtype=np.float32).reshape(4, 3) / 7
@@ -49,48 +49,63 @@ def test_a_step_is_told_in_the_order_in_which_it_happens():
     assert sorted({*phases}, key=phases.index) == order
     assert [call.module for call in seen.calls] == ["0", "1", "2", ""]
     assert [call.parent for call in seen.calls] == ["", "", "", None]
-    (given,) = seen.parts[Key("data", "input 0")]
+    (given,) = seen.parts[ObservedName("data", "input 0")]
     np.testing.assert_array_equal(given, X)
 
 
 def test_what_a_module_passes_on_is_known_by_the_module_that_made_it():
     seen = shown()
     first, tanh, last, whole = seen.calls
-    assert tanh.inputs == first.outputs == (Key("forward", "0"),)
+    assert tanh.inputs == first.outputs == (ObservedName("forward", "0"),)
     assert last.inputs == tanh.outputs
-    assert whole.inputs == (Key("forward", " input"),)
-    (made,), (returned,) = seen.parts[Key("forward", "2")], seen.parts[Key("forward", "")]
+    assert whole.inputs == (ObservedName("forward", " input"),)
+    (made,), (returned,) = (
+        seen.parts[ObservedName("forward", "2")],
+        seen.parts[ObservedName("forward", "")],
+    )
     assert returned is made
 
 
 def test_gradients_of_what_modules_return_and_of_parameters():
     seen = shown()
-    (back,), (out,) = seen.parts[Key("backward", "2")], seen.parts[Key("forward", "2")]
+    (back,), (out,) = (
+        seen.parts[ObservedName("backward", "2")],
+        seen.parts[ObservedName("forward", "2")],
+    )
     np.testing.assert_allclose(back, 2 * out)
-    (left,) = seen.parts[Key("gradient", "model.2.bias")]
+    (left,) = seen.parts[ObservedName("gradient", "model.2.bias")]
     np.testing.assert_allclose(left, back.sum(0), rtol=1e-5)
-    assert seen.parts[Key("gradient", "model.2.bias used")][0] is left  # nothing changed it
+    assert (
+        seen.parts[ObservedName("gradient", "model.2.bias used")][0] is left
+    )  # nothing changed it
 
 
 def test_what_the_update_is_given_may_be_another_gradient():
     seen = shown(clip=True)
-    (left,) = seen.parts[Key("gradient", "model.2.bias")]
-    (used,) = seen.parts[Key("gradient", "model.2.bias used")]
+    (left,) = seen.parts[ObservedName("gradient", "model.2.bias")]
+    (used,) = seen.parts[ObservedName("gradient", "model.2.bias used")]
     assert abs(used).max() < abs(left).max() / 2
 
 
 def test_a_batch_in_parts_is_seen_in_parts():
     whole, parts = shown(), shown(parts=2)
-    assert len(parts.parts[Key("data", "input 0")]) == 2
-    assert [len(parts.parts[Key(phase, "2")]) for phase in ("forward", "backward")] == [2, 2]
-    (one,), (other,) = (seen.parts[Key("loss", "")] for seen in (whole, parts))
+    assert len(parts.parts[ObservedName("data", "input 0")]) == 2
+    assert [len(parts.parts[ObservedName(phase, "2")]) for phase in ("forward", "backward")] == [
+        2,
+        2,
+    ]
+    (one,), (other,) = (seen.parts[ObservedName("loss", "")] for seen in (whole, parts))
     np.testing.assert_allclose(one, other, rtol=1e-6)
 
 
 def test_a_scaled_loss_is_told_without_its_scale():
     plain = shown()
     scaled = shown(scaler=lambda: torch.amp.GradScaler("cpu", init_scale=8.0))
-    for key in (Key("loss", ""), Key("backward", "2"), Key("gradient", "model.0.weight")):
+    for key in (
+        ObservedName("loss", ""),
+        ObservedName("backward", "2"),
+        ObservedName("gradient", "model.0.weight"),
+    ):
         np.testing.assert_allclose(plain.parts[key][0], scaled.parts[key][0], rtol=1e-6)
 
 

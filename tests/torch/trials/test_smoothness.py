@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from symmetry.torch.trials.smoothness import Operations
+from symmetry.torch.trials.smoothness import ReadOperations
 
 X = torch.tensor([-1.5, 0.5, 2.0])
 
@@ -28,7 +28,7 @@ X = torch.tensor([-1.5, 0.5, 2.0])
     ],
 )
 def test_operations_decide(forward, why_not):
-    seen = Operations([X])
+    seen = ReadOperations([X])
     with seen:
         forward(X)
     assert seen.why_not == why_not
@@ -36,7 +36,7 @@ def test_operations_decide(forward, why_not):
 
 def test_what_is_read_is_known():
     other = torch.ones(3)
-    seen = Operations([X, other])
+    seen = ReadOperations([X, other])
     with seen:
         X * 2
     assert seen.reads(X)
@@ -45,7 +45,7 @@ def test_what_is_read_is_known():
 
 def test_a_backward_that_reads_more_than_its_forward_is_seen():
     gradient, fixed = torch.ones(3), torch.ones(3)
-    forward, backward = Operations([X]), Operations([gradient])
+    forward, backward = ReadOperations([X]), ReadOperations([gradient])
     with forward:
         X * 2
     with backward:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from symmetry.observe.place import Place
+from symmetry.observe.source_line import SourceLine
 
 
 class Drift:
@@ -15,9 +15,9 @@ class Drift:
 
     def __init__(self) -> None:
         self._first: dict[int, tuple[nn.Module, list[Tensor], list[Tensor]]] = {}
-        self._called: dict[int, Place] = {}
+        self._called: dict[int, SourceLine] = {}
 
-    def see(self, model: nn.Module, at: Place) -> None:
+    def see(self, model: nn.Module, at: SourceLine) -> None:
         """Look at a model that is about to be called."""
         for module in _frozen(model):
             if module.training:
@@ -25,7 +25,7 @@ class Drift:
                     self._first[id(module)] = module, _copies(module.parameters()), _moving(module)
                 self._called.setdefault(id(module), at)
 
-    def of(self, model: nn.Module) -> tuple[tuple[str, ...], Place | None]:
+    def of(self, model: nn.Module) -> tuple[tuple[str, ...], SourceLine | None]:
         """Return the names of statistics that have moved alone, and where the model was called."""
         names = [name for name, module in model.named_modules() if self._moved(module)]
         called = (self._called[id(m)] for m in model.modules() if self._moved(m))

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from symmetry.observe.place import NOWHERE, Place, asked_at
+from symmetry.observe.source_line import NOWHERE, SourceLine, asked_at
 from symmetry.torch.script.epochs.log import Patch, memory_of
 from symmetry.training.events import Copy
 
@@ -59,7 +59,7 @@ class Following:
         self._pairs: dict[tuple[int, int], _Pair] = {}
         self._looked = 0
         self._memory: dict[int, int] = {}  # of the copies' parameters: which copy, by id
-        self._lines: dict[int, Place] = {}  # where copies are written, by id
+        self._lines: dict[int, SourceLine] = {}  # where copies are written, by id
 
     def patches(self) -> Iterator[Patch]:
         """Yield what has to be replaced while the script runs."""
@@ -100,7 +100,7 @@ class Following:
                     self._pairs[key] = _Pair(model, other)
                     self._memory |= {memory_of(p): id(other) for p in other.parameters()}
 
-    def records(self, evaluated: dict[int, Place]) -> tuple[Copy, ...]:
+    def records(self, evaluated: dict[int, SourceLine]) -> tuple[Copy, ...]:
         """Return the modules that follow others; ``evaluated`` has those called in eval mode."""
         return tuple(
             Copy(

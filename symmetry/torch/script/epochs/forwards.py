@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from symmetry.base.user_code import is_user_code
-from symmetry.observe.place import asked_at
+from symmetry.observe.source_line import asked_at
 from symmetry.torch.script.epochs.batches.recent import RecentBatches
 from symmetry.torch.script.epochs.drift import Drift
 from symmetry.torch.script.epochs.log import Log, Numbers, Patch, digest_of, shapes_of

@@ -23,7 +23,7 @@ from symmetry.base import generators
 from symmetry.base.calls import calling
 from symmetry.base.errors import TrainingError
 from symmetry.base.raised import silenced
-from symmetry.observe.place import NOWHERE, Place
+from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.torch.begin import begin
 from symmetry.torch.objects import generators_in
 from symmetry.torch.raising import readable
@@ -147,7 +147,7 @@ def _same(one: Any, other: Any) -> bool:
     return identical({"": one}, {"": other})
 
 
-def _defined(evaluate: Any) -> Place:
+def _defined(evaluate: Any) -> SourceLine:
     """Return the line of a function."""
     code = getattr(inspect.unwrap(getattr(evaluate, "func", evaluate)), "__code__", None)
-    return NOWHERE if code is None else Place(code.co_filename, code.co_firstlineno)
+    return NOWHERE if code is None else SourceLine(code.co_filename, code.co_firstlineno)

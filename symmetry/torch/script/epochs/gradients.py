@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from symmetry.base.user_code import kind_of
-from symmetry.observe.place import asked_at
+from symmetry.observe.source_line import asked_at
 from symmetry.torch.objects import held_by
 from symmetry.torch.script.epochs.log import Log, Numbers, Patch, states
 from symmetry.torch.script.epochs.measuring import Measuring
@@ -34,7 +34,7 @@ _CLIPS = ("clip_grad_norm_", "clip_grad_value_")
 _grad: Any = Tensor.grad
 
 
-class Gradients:
+class GradientReads:
     """Follows gradients from the backward that writes them to the update that reads them.
 
     Parameters
@@ -292,7 +292,7 @@ class Gradients:
         self._log.add(Cleared, lost=tuple(sorted(lost)))
 
 
-def gradient_property(gradients: Gradients) -> property:
+def gradient_property(gradients: GradientReads) -> property:
     """Return a property that stands for ``Parameter.grad``, and sees who reads it."""
 
     def get(parameter: Tensor) -> Any:

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from symmetry.observe.place import Place, asked_at
+from symmetry.observe.source_line import SourceLine, asked_at
 from symmetry.torch.modes.recorder import tensors_in
-from symmetry.training.events import Event, States
+from symmetry.training.events import LoopEvent, States
 
 UPDATES = 40  # that a run takes at most
 
@@ -49,7 +49,7 @@ class Log:
     """
 
     def __init__(self, suspend: Callable[[], None], seconds: float) -> None:
-        self.events: list[Event] = []
+        self.events: list[LoopEvent] = []
         self.updates = self.backwards = 0
         self.ended, self.is_limited = "", False
         self.suspend, self._seconds = suspend, seconds
@@ -60,7 +60,9 @@ class Log:
         """The CPU seconds since it began."""
         return time.process_time() - self._began
 
-    def add(self, kind: Callable[..., Event], at: Place | None = None, /, **facts: Any) -> None:
+    def add(
+        self, kind: Callable[..., LoopEvent], at: SourceLine | None = None, /, **facts: Any
+    ) -> None:
         """Add an event; suspend the script for good if it is the last one."""
         if self.ended or threading.get_ident() != self._thread:  # one that fetches batches, say
             return

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from symmetry.base.user_code import is_user_code
-from symmetry.observe.place import Place, asked_at
+from symmetry.observe.source_line import SourceLine, asked_at
 from symmetry.torch.script.epochs.log import Log, Patch
 from symmetry.training.events import Misspelt
 
@@ -28,7 +28,7 @@ class _Suspect:
     name: str
     meant: str
     value: Any
-    at: Place
+    at: SourceLine
 
 
 class Misspelling:
@@ -46,7 +46,7 @@ class Misspelling:
     def __init__(self, log: Log) -> None:
         self._log = log
         self._suspects: list[_Suspect] = []
-        self._seen: set[tuple[Place, str]] = set()
+        self._seen: set[tuple[SourceLine, str]] = set()
 
     def patches(self) -> Iterator[Patch]:
         """Yield what has to be replaced while the script runs."""

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from symmetry.observe.place import Place, asked_at
+from symmetry.observe.source_line import SourceLine, asked_at
 from symmetry.torch.modes.recorder import tensors_in
 from symmetry.torch.script.epochs.log import Log, Numbers, Patch, memory_of
 from symmetry.training.events import Restored, Saved
@@ -22,7 +22,7 @@ class _Taken(NamedTuple):
     """A state that ``state_dict()`` returned."""
 
     tensor: Tensor  # kept, so that its id stays its own
-    at: Place
+    at: SourceLine
     update: int
     loads: int  # into the same model before
 
@@ -43,10 +43,12 @@ class Restoring:
         self._taken: dict[int, _Taken] = {}
         self._models = Numbers()
         self._loads: Counter[int] = Counter()  # by model
-        self._takes: defaultdict[Place, set[int]] = defaultdict(set)  # updates, by line
+        self._takes: defaultdict[SourceLine, set[int]] = defaultdict(set)  # updates, by line
         self._quiet = False
-        self._copied: tuple[Place, int, int, int] | None = None  # line, update, tensors, own ones
-        self._lines: dict[Place, int] = {}  # at which update each line copied last
+        self._copied: tuple[SourceLine, int, int, int] | None = (
+            None  # line, update, tensors, own ones
+        )
+        self._lines: dict[SourceLine, int] = {}  # at which update each line copied last
         self._memory: set[int] = set()
         self._memory_at = -1
 

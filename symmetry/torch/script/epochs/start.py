@@ -14,7 +14,7 @@ from symmetry.torch.script.epochs.log import digest_of
 from symmetry.training.origin import NUDGES
 
 
-class Start:
+class StartingParameters:
     """Reads all parameters when the first model is called, and moves them on request.
 
     Parameters

@@ -16,18 +16,18 @@ from torch.optim.optimizer import (
     register_optimizer_step_pre_hook,
 )
 
-from symmetry.observe.place import Place
+from symmetry.observe.source_line import SourceLine
 from symmetry.torch.script.epochs.batches.loaders import Loaders
 from symmetry.torch.script.epochs.batches.seeding import Seeding
 from symmetry.torch.script.epochs.following import Following
 from symmetry.torch.script.epochs.forwards import Forwards
-from symmetry.torch.script.epochs.gradients import Gradients, gradient_property
+from symmetry.torch.script.epochs.gradients import GradientReads, gradient_property
 from symmetry.torch.script.epochs.log import Log, Patch
 from symmetry.torch.script.epochs.measuring import Measuring
 from symmetry.torch.script.epochs.misspelling import Misspelling
 from symmetry.torch.script.epochs.restoring import Restoring
-from symmetry.torch.script.epochs.start import Start
-from symmetry.training.events import Called, Epochs, Event, Updated
+from symmetry.torch.script.epochs.start import StartingParameters
+from symmetry.training.events import Called, Epochs, LoopEvent, Updated
 
 _ROUNDS = 3  # returns from evaluation to training; then an iterator gives one batch
 
@@ -42,7 +42,7 @@ class Watchers:
     batches
         How many each iterator of a loader gives; None if no epoch is shortened.
     seed, draw
-        See ``Start``.
+        See ``StartingParameters``.
 
     Attributes
     ----------
@@ -52,9 +52,9 @@ class Watchers:
 
     def __init__(self, log: Log, batches: int | None, seed: int, draw: int | None) -> None:
         self._log, self._measuring = log, Measuring(log)
-        self.loaders, self._gradients = Loaders(log, batches), Gradients(log, self._measuring)
+        self.loaders, self._gradients = Loaders(log, batches), GradientReads(log, self._measuring)
         self.loaders.rounds_are_over = lambda: rounds(log.events) >= _ROUNDS
-        self._start = Start(self._roots, seed, draw)
+        self._start = StartingParameters(self._roots, seed, draw)
         self._forwards = Forwards(
             log,
             self.loaders.recent,
@@ -146,7 +146,7 @@ class Watchers:
         return [module for module in roots if next(module.parameters(), None) is not None]
 
 
-def rounds(events: list[Event]) -> int:
+def rounds(events: list[LoopEvent]) -> int:
     """Return how often calls without gradients, or in evaluation mode, were followed by updates."""
     found, evaluating = 0, False
     for event in events:
@@ -158,9 +158,9 @@ def rounds(events: list[Event]) -> int:
     return found
 
 
-def _evaluated(events: list[Event], models: list[nn.Module]) -> dict[int, Place]:
+def _evaluated(events: list[LoopEvent], models: list[nn.Module]) -> dict[int, SourceLine]:
     """Return the models that were called in evaluation mode, by id, and where."""
-    found: dict[int, Place] = {}
+    found: dict[int, SourceLine] = {}
     for event in events:
         if isinstance(event, Called) and not event.training:
             found.setdefault(id(models[event.model]), event.at)

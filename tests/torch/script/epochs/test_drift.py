@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from symmetry.observe.place import Place
+from symmetry.observe.source_line import SourceLine
 from symmetry.torch.script.epochs.drift import Drift
 
 
@@ -14,7 +14,7 @@ def drift_of(model, frozen=True, training=True, change=lambda model: None):
     for parameter in model.parameters():
         parameter.requires_grad_(not frozen)
     model.train(training)
-    drift, at = Drift(), Place("train.py", 7)
+    drift, at = Drift(), SourceLine("train.py", 7)
     drift.see(model, at)
     model(torch.randn(8, 4))
     change(model)
@@ -26,7 +26,7 @@ def made(**facts):
 
 
 def test_statistics_that_move_alone_are_named_with_the_call():
-    assert drift_of(made()) == (("1",), Place("train.py", 7))
+    assert drift_of(made()) == (("1",), SourceLine("train.py", 7))
 
 
 @pytest.mark.parametrize(

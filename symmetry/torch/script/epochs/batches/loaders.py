@@ -10,7 +10,7 @@ from typing import Any
 from torch.utils.data import DataLoader
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
-from symmetry.observe.place import Place, asked_at
+from symmetry.observe.source_line import SourceLine, asked_at
 from symmetry.torch.script.epochs.batches.contents import (
     classes_of,
     length_of,
@@ -53,7 +53,7 @@ class _Iteration:
 class _Known:
     """Facts about a loader: its line, its workers and its iterators."""
 
-    at: Place
+    at: SourceLine
     workers: int
     fetching: Fetching
     shared: str = ""
@@ -88,7 +88,7 @@ class Loaders:
         self._log, self._batches = log, batches
         self._numbers, self._sources = Numbers(), Numbers()
         self._known: list[_Known] = []
-        self._made: dict[int, Place] = {}
+        self._made: dict[int, SourceLine] = {}
         self._iterations: dict[int, tuple[Any, _Iteration]] = {}
         self.recent = RecentBatches()
         self.cuts = 0
@@ -155,7 +155,7 @@ class Loaders:
         return following_or_end
 
     def _give(
-        self, iteration: _Iteration, batch: Any, order: tuple[int, ...] | None, at: Place
+        self, iteration: _Iteration, batch: Any, order: tuple[int, ...] | None, at: SourceLine
     ) -> None:
         iteration.given += 1
         known, log = self._known[iteration.loader], self._log
@@ -187,7 +187,7 @@ class Loaders:
         adds_up = log.backwards > iteration.backwards and log.updates == iteration.updates
         return not adds_up and iteration.given >= (1 if self.rounds_are_over() else self._batches)
 
-    def _end(self, iteration: _Iteration, at: Place, *, cut: bool) -> None:
+    def _end(self, iteration: _Iteration, at: SourceLine, *, cut: bool) -> None:
         self.cuts += cut
         self._known[iteration.loader].cut |= cut
         self.recent.forget(iteration.loader)

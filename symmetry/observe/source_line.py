@@ -10,7 +10,7 @@ from symmetry.base.user_code import PHASES, Phase, calls_target, kind_of, shorte
 
 
 @dataclass(frozen=True)
-class Place:
+class SourceLine:
     """The line of the user's code behind an operation: the innermost frame of no library.
 
     In a backward that PyTorch derives it is the line of the forward.
@@ -20,7 +20,7 @@ class Place:
     file, line
         The frame's; an empty file if there is no such frame.
     phase
-        What a training was at.
+        The phase of the training.
     module
         The path of the innermost module whose forward it belongs to.
     """
@@ -51,10 +51,10 @@ class Place:
         return f"module {self.module}" if self.module else ""
 
 
-NOWHERE = Place("", 0)
+NOWHERE = SourceLine("", 0)
 
 
-def asked_at() -> Place:
+def asked_at() -> SourceLine:
     """Return the line behind the running operation: the innermost line of the user's own.
 
     Inside of a module that a library defines it is the library's line: the user's own would be
@@ -74,7 +74,7 @@ def asked_at() -> Place:
     return _place(library.f_code.co_filename, library.f_lineno) if library else NOWHERE
 
 
-def users_line() -> Place:
+def users_line() -> SourceLine:
     """Return the innermost line of the user's own; a library's if the step has none.
 
     Unlike ``asked_at`` it is not the library's line inside of a module that a library defines.
@@ -93,14 +93,14 @@ def users_line() -> Place:
     return library
 
 
-class Places:
+class SourceLines:
     """Finds the user's code on the stack, the forward behind a backward, and paths of modules."""
 
     def __init__(self, modules: dict[int, str] | None = None) -> None:
         self._modules = {} if modules is None else modules
-        self._forwards: dict[int, Place] = {}  # by the number of the node that autograd made
+        self._forwards: dict[int, SourceLine] = {}  # by the number of the node that autograd made
 
-    def here(self, *, asking: bool = True) -> Place:
+    def here(self, *, asking: bool = True) -> SourceLine:
         """Return the place of the running operation: the innermost code that is the user's own.
 
         That is, code of no library; failing that, of no library that is listed here. In a backward
@@ -115,18 +115,18 @@ class Places:
             node = torch._C._current_autograd_node()
             forward = node and self._forwards.get(node._sequence_nr())
             if forward is None:
-                return found if asking else Place("", 0, "backward")
+                return found if asking else SourceLine("", 0, "backward")
             return replace(forward, phase="backward")
         if found.phase != "backward":
             self._forwards.setdefault(torch.autograd._get_sequence_nr() - 1, found)
         return found
 
-    def _on_stack(self) -> tuple[Place, bool]:
+    def _on_stack(self) -> tuple[SourceLine, bool]:
         """Return the place, and whether it only called the backward that is going on."""
         frame: FrameType | None = sys._getframe(2)
         phase: Phase | None = None
         module, place, asked = "", None, False
-        second: Place | None = None
+        second: SourceLine | None = None
         layer = ""  # the class of the innermost module
         while frame is not None:
             file = frame.f_code.co_filename
@@ -141,18 +141,18 @@ class Places:
                     layer = layer or type(called).__name__
                 phase = "backward" if "backward" in (phase, kind) else phase or kind
             elif kind == "user" and place is None:
-                place, asked = Place(file, frame.f_lineno), phase == "backward"
+                place, asked = SourceLine(file, frame.f_lineno), phase == "backward"
                 if phase is None and _is_optimizer(frame):
                     phase = "optimizer"
             elif kind == "installed":
-                second = second or Place(file, frame.f_lineno)
+                second = second or SourceLine(file, frame.f_lineno)
             frame = frame.f_back
         found = place or second or NOWHERE
         module = module or ("" if found.file else layer)
         return _place(found.file, found.line, phase or "other", module), asked
 
 
-_place = cache(Place)  # the same ones come again and again
+_place = cache(SourceLine)  # the same ones come again and again
 
 
 def _is_optimizer(frame: FrameType) -> bool:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from symmetry.observe.place import Place, Places, asked_at
+from symmetry.observe.source_line import SourceLine, SourceLines, asked_at
 from symmetry.observe.tape import Tape
 from symmetry.torch.modes.recorder import observing
 
@@ -17,17 +17,17 @@ HERE = str(Path(__file__))
 
 
 def test_the_innermost_line_of_the_user_is_the_place():
-    place = Places().here()
+    place = SourceLines().here()
     assert place.file == HERE
-    assert place.source == "place = Places().here()"
+    assert place.source == "place = SourceLines().here()"
     assert place.phase == "other"
-    assert str(place) == f"tests/observe/test_place.py:{place.line}"
+    assert str(place) == f"tests/observe/test_source_line.py:{place.line}"
 
 
 def test_a_place_without_a_file_is_its_module_or_nothing():
-    assert str(Place("", 0, module="blocks.1.fc")) == "module blocks.1.fc"
-    assert str(Place("", 0)) == ""
-    assert Place("/no/such/file.py", 3).source == ""
+    assert str(SourceLine("", 0, module="blocks.1.fc")) == "module blocks.1.fc"
+    assert str(SourceLine("", 0)) == ""
+    assert SourceLine("/no/such/file.py", 3).source == ""
 
 
 def test_a_method_of_what_has_parameter_groups_is_an_optimiser():
@@ -35,7 +35,7 @@ def test_a_method_of_what_has_parameter_groups_is_an_optimiser():
         param_groups = ()
 
         def step(self):
-            return Places().here()
+            return SourceLines().here()
 
     class Other(Own):
         param_groups = property()  # it has none
@@ -46,7 +46,7 @@ def test_a_method_of_what_has_parameter_groups_is_an_optimiser():
 
 def seen(run, modules=()):
     """Return the place of each operation, by its name."""
-    places, found = Places({id(module): name for name, module in modules}), {}
+    places, found = SourceLines({id(module): name for name, module in modules}), {}
     tape = Tape(lambda event: found.setdefault(event.call.name, event.call.place))
     with observing(tape, places):
         run()
@@ -82,7 +82,7 @@ def test_the_innermost_line_of_the_users_own():
         return asked_at()
 
     assert inner().line == inner.__code__.co_firstlineno + 1
-    assert Path(inner().file).name == "test_place.py"
+    assert Path(inner().file).name == "test_source_line.py"
 
 
 def compiled(code, file):
@@ -102,4 +102,4 @@ def test_inside_of_a_module_of_a_library_it_is_the_librarys_line():
 def test_a_function_of_a_library_belongs_to_the_line_that_calls_it():
     site = Path(sys.prefix) / "lib" / "site-packages"
     library = compiled("def rearrange(inner):\n    return inner()\n", f"{site}/zoo/layers.py")
-    assert Path(library["rearrange"](asked_at).file).name == "test_place.py"
+    assert Path(library["rearrange"](asked_at).file).name == "test_source_line.py"
