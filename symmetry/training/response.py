@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from symmetry.training.baseline import JUDGED
 from symmetry.training.origin import Origin
+from symmetry.training.run import Run
 from symmetry.units.state import State, difference
 
 # Responses that a sound training may deviate by. Of 188 sound trainings the worst deviates by 11 in
@@ -15,6 +16,12 @@ from symmetry.units.state import State, difference
 # float64 nothing is lost by a wide margin.
 THRESHOLDS = {"float32": 30.0, "float64": 1000.0}
 DRAWS, MORE_DRAWS = 4, 12  # of the response, before and after a suspicion
+# Ulps: a bias that all scores of a softmax share has a gradient of rounding alone, and an optimiser
+# scales that up. One ulp may be too little to round the chances differently; these, about 1 % and
+# the root of eps, are enough where the scores of a new model are nearly equal.
+FAR = {"float32": 2.0**16, "float64": 2.0**26}
+FAR_DRAWS = 2
+STILL = 4  # ulps: an array moves by up to two as its start does
 
 Moved = list[dict[str, float]]  # how far each array moves, by step
 
@@ -40,6 +47,8 @@ class Response:
         if draws > self._draws:
             for draw in range(self._draws, draws):
                 self._draw(moved, draw, nudged=draws > DRAWS)
+            if draws > DRAWS:
+                self._draw_far(moved)
             self._draws, self._moved = draws, moved
         return moved
 
@@ -64,9 +73,12 @@ class Response:
                     response[name] = max(response[name], gap)
         return Response(self._origin, MORE_DRAWS, moved)
 
-    def _at_least_one_ulp(self) -> Moved:
+    def _one_ulp(self) -> Moved:
         scale, eps = self._origin.scale, float(np.finfo(self._origin.first.dtype).eps)
-        least = [{name: eps * scale[name] for name in state} for state in self._origin.result]
+        return [{name: eps * scale[name] for name in state} for state in self._origin.result]
+
+    def _at_least_one_ulp(self) -> Moved:
+        least = self._one_ulp()
         known = self._moved or [{} for _ in least]
         return [{**floor, **step} for floor, step in zip(least, known, strict=True)]
 
@@ -75,7 +87,27 @@ class Response:
         run = self._origin.begin(self._origin.nearby(draw))
         if nudged and not self._origin.first.baseline.compiles:
             run.nudge_by(draw)  # results in 16 bits, too
+        for response, gap in zip(moved, self._gaps(run), strict=True):
+            response.update({name: max(response[name], far) for name, far in gap.items()})
+
+    def _draw_far(self, moved: Moved) -> None:
+        """Take runs from further away for the arrays that moved no more than their starts.
+
+        There a smooth training moves them as many times as far; more than that is rounding.
+        """
+        floors, far = self._one_ulp(), FAR[self._origin.first.dtype]
+        smooth = [
+            {name: far * STILL * low for name, low in floor.items() if step[name] <= STILL * low}
+            for step, floor in zip(moved, floors, strict=True)
+        ]
+        for draw in range(FAR_DRAWS if any(smooth) else 0):
+            run = self._origin.begin(self._origin.nearby(MORE_DRAWS + draw, far))
+            gaps = self._gaps(run)
+            for response, gap, limits in zip(moved, gaps, smooth, strict=False):
+                response.update({n: max(response[n], gap[n]) for n in limits if gap[n] > limits[n]})
+
+    def _gaps(self, run: Run) -> Iterator[dict[str, float]]:
+        """Yield by step how far each array of a perturbed run is from the unperturbed one."""
         states = run.states(JUDGED, copy=False)
-        for response, state, other in zip(moved, self._origin.result, states, strict=True):
-            for name, array in state.items():
-                response[name] = max(response[name], difference(array, other.get(name)))
+        for state, other in zip(self._origin.result, states, strict=True):
+            yield {name: difference(array, other.get(name)) for name, array in state.items()}

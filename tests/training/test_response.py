@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from symmetry.training.response import DRAWS, MORE_DRAWS, Response
+from symmetry.training.response import DRAWS, FAR, FAR_DRAWS, MORE_DRAWS, Response
 
 EPS = float(np.finfo(np.float64).eps)
 
@@ -21,6 +21,8 @@ class Run:
         self.origin.nudged.append(seed)
 
     def states(self, steps, *, copy):
+        if self.draw is None:
+            return [{"w": np.array([value])} for value in self.origin.far]
         return [{"w": np.array([1.0 + step * self.draw])} for step in range(steps)]
 
 
@@ -30,15 +32,17 @@ class Origin:
     scale = {"w": 1.0}  # noqa: RUF012
     result = ({"w": np.array([1.0])}, {"w": np.array([1.0])})
 
-    def __init__(self, *, compiles=False):
-        self.begun, self.nudged = [], []
+    def __init__(self, *, compiles=False, far=(1.0, 1.0)):
+        self.begun, self.nudged, self.far, self.distances = [], [], far, []
         self.first = SimpleNamespace(dtype="float64", baseline=SimpleNamespace(compiles=compiles))
 
-    def nearby(self, draw):
-        return draw
+    def nearby(self, draw, times=1.0):
+        self.distances.append(times)
+        return draw if times == 1 else None
 
     def begin(self, draw):
-        self.begun.append(draw)
+        if draw is not None:
+            self.begun.append(draw)
         return Run(self, draw)
 
 
@@ -54,6 +58,14 @@ def test_each_draw_is_taken_once():
     assert response.of(DRAWS) == many
     assert origin.begun == [*range(MORE_DRAWS)]
     assert origin.nudged == [*range(DRAWS, MORE_DRAWS)]
+
+
+def test_what_one_ulp_does_not_move_is_looked_at_from_further_away():
+    origin = Origin(far=(1.25, 100.0))
+    response = Response(origin)
+    assert response.of(DRAWS)[0] == {"w": EPS}
+    assert response.of(MORE_DRAWS) == [{"w": 0.25}, {"w": MORE_DRAWS - 1.0}]
+    assert origin.distances == [1.0] * MORE_DRAWS + [FAR["float64"]] * FAR_DRAWS
 
 
 def test_nothing_is_nudged_where_something_is_compiled():

@@ -32,6 +32,28 @@ def sequences(model: nn.Module, *shape: int, classes: int = 4) -> Any:
     return model, step, {"batch": batch}
 
 
+@nearly("symmetry/samples")
+def one_score_for_each_choice() -> Any:
+    """The bias of the scores moves all chances alike: its gradient is rounding, scaled by Adam."""
+    model = nn.Sequential(nn.Linear(8, 16), nn.Tanh(), nn.Linear(16, 1))
+    for layer in (model[0], model[2]):
+        nn.init.normal_(
+            layer.weight, std=0.02
+        )  # so small that one ulp rounds no chance differently
+        nn.init.zeros_(layer.bias)
+    optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
+
+    def step(batch: tuple[Tensor, Tensor]) -> None:
+        optimizer.zero_grad()
+        F.cross_entropy(model(batch[0]).squeeze(2), batch[1]).backward()
+        optimizer.step()
+
+    def batch(i: int) -> tuple[Tensor, Tensor]:
+        return numbers(16, 3, 8, seed=i), labels(16, 3, seed=i)
+
+    return model, step, {"batch": batch}
+
+
 @nearly(_ALONE)
 def recurrence_over_steps_that_come_first() -> Any:
     class Recurrent(nn.Module):
