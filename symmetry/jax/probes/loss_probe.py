@@ -173,6 +173,8 @@ class JaxLossProbe:
             place = place_of(self._forward.equations[site.equation])
             if site.axis is None:
                 arguments["target"] = self._argument(site.target)
+            elif arguments["input"].log_probabilities - {site.axis}:
+                continue  # rows and columns are normalised in turn, as for optimal transport
             elif (target := self._labels(site, site.axis)) is not None:
                 arguments["target"] = Argument.of(target)
                 options = {"ignore_index": IGNORED, "axis": site.axis}
@@ -185,7 +187,7 @@ class JaxLossProbe:
         """Yield a loss whose labels choose along another axis than the softmax runs over.
 
         Labels that count the rows are left out: each row of a matrix of pairs has one of its own.
-        So are scores that were normalised along another axis before, as for optimal transport.
+        So are scores that are normalised more than once.
         """
         if self._argument(site.scores).log_probabilities:
             return
