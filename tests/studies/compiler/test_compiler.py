@@ -47,6 +47,7 @@ def test_each_layer_runs_at_small_sizes(kind, width, size, batch):
 
 
 @needs("g++")
+@pytest.mark.filterwarnings("ignore:os.fork", "ignore:This process")  # of JAX, if it was imported
 def test_architectures_are_compared_each_in_a_process(tmp_path, monkeypatch):
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
     monkeypatch.setenv("TORCHINDUCTOR_COMPILE_THREADS", "1")
