@@ -21,7 +21,8 @@ DECLARED = [
     if inspect.isclass(value)
     and ABC in value.__bases__
     and value.__module__ == module.name
-    and value.__name__ != "Optimizer"  # what Optimizing has several of
+    # What Optimizing has several of; and copies on devices, which are JAX's.
+    and value.__name__ not in ("Optimizer", "Copied")
 ]
 
 
