@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -135,32 +136,8 @@ def training(
     return model, step, {"batch": make}
 
 
-def eager(
-    layers: Any = STRATEGIES["layers"],
-    width: Any = STRATEGIES["width"],
-    size: Any = STRATEGIES["size"],
-    batch: Any = STRATEGIES["batch"],
-    loss: Any = STRATEGIES["loss"],
-    rule: Any = STRATEGIES["rule"],
-    dynamic: Any = STRATEGIES["dynamic"],
-    dtype: Any = STRATEGIES["dtype"],
-) -> Any:
-    """Return a training as it is written."""
-    return training(layers, width, size, batch, loss, rule, dynamic, dtype, compiles=False)
-
-
-def compiled(
-    layers: Any = STRATEGIES["layers"],
-    width: Any = STRATEGIES["width"],
-    size: Any = STRATEGIES["size"],
-    batch: Any = STRATEGIES["batch"],
-    loss: Any = STRATEGIES["loss"],
-    rule: Any = STRATEGIES["rule"],
-    dynamic: Any = STRATEGIES["dynamic"],
-    dtype: Any = STRATEGIES["dtype"],
-) -> Any:
-    """Return the same training by ``torch.compile``."""
-    return training(layers, width, size, batch, loss, rule, dynamic, dtype, compiles=True)
+eager = partial(training, **STRATEGIES, compiles=False)
+compiled = partial(training, **STRATEGIES, compiles=True)
 
 
 def drawn(count: int) -> tuple[Arguments, ...]:
