@@ -12,10 +12,10 @@ import numpy as np
 from symmetry.jax.jaxprs.interpreter import is_key
 from symmetry.jax.jaxprs.places import place_of
 from symmetry.jax.probes.mixing import Mixing
-from symmetry.jax.probes.rows import axes_of, pairs_alone, unequal
 from symmetry.jax.probes.sites import Site, sites
 from symmetry.jax.stepper import Stepper
 from symmetry.training.trial import SampleCall, Sampling
+from symmetry.units.samples import axes_of, is_alone, unequal
 
 
 @dataclass(frozen=True)
@@ -58,13 +58,13 @@ class JaxSampling(Sampling):
             return
         plain, changed = (self._forward.values(outputs, each) for each in (inputs, others))
         alone = [
-            _alone(np.asarray(a), np.asarray(b), count, sample)
+            is_alone(unequal(np.asarray(a), np.asarray(b)), count, sample)
             for a, b in zip(plain, changed, strict=True)
         ]
-        for site, is_alone in zip(found, alone, strict=True):
-            if is_alone is not None:
+        for site, at_one in zip(found, alone, strict=True):
+            if at_one is not None:
                 place = place_of(self._forward.equations[site.equation])
-                mixer = None if is_alone else self._mixer(site, inputs, others, count, sample)
+                mixer = None if at_one else self._mixer(site, inputs, others, count, sample)
                 # Sums over the samples alone are those of batch normalisation.
                 yield SampleCall("its step", place, alone=mixer is None, mixer=mixer)
 
@@ -85,15 +85,3 @@ class JaxSampling(Sampling):
         ]
         moved = [differs for differs in (unequal(a, b) for a, b in pairs) if differs.any()]
         return bool(moved) and all(axes_of(differs, count, sample) for differs in moved)
-
-
-def _alone(a: Any, b: Any, count: int, sample: int) -> bool | None:
-    """Return whether outputs differ at one sample alone; None if nothing can be said."""
-    if count not in a.shape and not any(n and n % count == 0 for n in a.shape):
-        return None
-    differs = unequal(a, b)
-    if not differs.any():
-        return None
-    found = bool(axes_of(differs, count, sample)) or pairs_alone(differs, count, sample)
-    # A length that is a multiple by chance accuses nothing.
-    return found or (False if count in a.shape else None)

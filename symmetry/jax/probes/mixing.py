@@ -17,8 +17,8 @@ from symmetry.jax.jaxprs.forward import Forward
 from symmetry.jax.jaxprs.interpreter import is_key
 from symmetry.jax.jaxprs.places import place_of
 from symmetry.jax.probes.provenance import SHAPES, source
-from symmetry.jax.probes.rows import axes_of, unequal
 from symmetry.training.trial import Mixer
+from symmetry.units.samples import axes_of, unequal
 
 _REDUCTIONS = ("reduce_sum", "reduce_max", "reduce_min", "reduce_prod", "reduce_and", "reduce_or")
 _PRODUCTS = ("dot_general", "conv_general_dilated")

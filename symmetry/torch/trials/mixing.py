@@ -12,8 +12,9 @@ from symmetry.observe.source_line import SourceLine, users_line
 from symmetry.torch.modes.recorder import tensors_in
 from symmetry.torch.probes.calls import copied
 from symmetry.torch.trials.operations import ForwardOperation, ForwardOperations
-from symmetry.torch.trials.rows import axes_of, differ, differs_within
+from symmetry.torch.trials.rows import differs_within, moved
 from symmetry.training.trial import Mixer
+from symmetry.units.samples import axes_of
 
 _SOFTMAX = {"_softmax", "_log_softmax", "_safe_softmax"}
 _VIEWS = {"view", "reshape", "_unsafe_view", "_reshape_alias"}
@@ -71,7 +72,8 @@ class Mixing:
         """Return the axes that the samples lie in; None if the tensors do not differ."""
         if a.shape != b.shape:
             return []
-        return axes_of(a, b, self._count, self._sample) if differ(a, b) else None
+        found = moved(a, b)
+        return axes_of(found, self._count, self._sample) if found.any() else None
 
     def _layout(
         self,

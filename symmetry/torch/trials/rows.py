@@ -1,18 +1,11 @@
-"""Where two tensors differ: at the entries of one sample alone, or at others.
-
-Example: the third of four samples was replaced. A tensor of shape (4, 5) differs at it alone along
-axis 0 if nothing but row 2 moved; one of shape (8, 5) may hold two rows of each sample, as 4·2 or
-2·4.
-"""
+"""Where two tensors differ beyond rounding, and their rows by samples."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
-_TOLERANCE = 1e-9  # of the largest entry
+from symmetry.units.samples import TOLERANCE, Moved
 
 
 def differ(a: Tensor, b: Tensor) -> bool:
@@ -25,29 +18,10 @@ def differs_within(a: Tensor, b: Tensor, x: Tensor, y: Tensor) -> bool:
     return not bool((_unequal(a, b) & ~_unequal(x, y)).any())
 
 
-def axes_of(a: Tensor, b: Tensor, count: int, sample: int) -> list[int]:
-    """Return the axes along which two tensors of one shape differ at one of the samples alone.
-
-    An axis of samples has a length of ``count`` or a multiple of it. A run of axes may be one: a
-    batch that is cut into groups. The first of such axes is returned.
-    """
-    unequal = _unequal(a, b)
-    return [
-        first
-        for first, last in _runs(tuple(a.shape), count)
-        if _at_one(unequal.flatten(first, last), first, count, sample)
-    ]
-
-
-def pairs_alone(a: Tensor, b: Tensor, count: int, sample: int) -> bool:
-    """Return whether two tensors of pairs of samples differ at pairs with one of them alone."""
-    unequal = _unequal(a, b)
-    axes = [axis for axis, length in enumerate(a.shape) if length == count]
-    others = torch.tensor([k for k in range(count) if k != sample], device=a.device)
-    rest = unequal
-    for axis in axes[:2]:
-        rest = rest.index_select(axis, others)
-    return len(axes) > 1 and not bool(rest.any())
+def moved(a: Tensor, b: Tensor) -> Moved:
+    """Return where two tensors of one shape differ beyond rounding."""
+    found: Moved = _unequal(a, b).cpu().numpy()
+    return found
 
 
 def _unequal(a: Tensor, b: Tensor) -> Tensor:
@@ -56,29 +30,9 @@ def _unequal(a: Tensor, b: Tensor) -> Tensor:
         return a != b
     a, b = a.detach(), b.detach()
     finite = torch.nan_to_num(a.abs(), posinf=0.0)
-    allowed = _TOLERANCE * (float(finite.max()) if a.numel() else 0.0)
+    allowed = TOLERANCE * (float(finite.max()) if a.numel() else 0.0)
     same = (a == b) | (a.isnan() & b.isnan())
     return ~same & ~((a - b).abs() <= allowed)
-
-
-def _runs(shape: tuple[int, ...], count: int) -> Iterator[tuple[int, int]]:
-    """Yield the first and last axis of each run that may hold the samples."""
-    for first in range(len(shape)):
-        if shape[first] and shape[first] % count == 0:
-            yield first, first
-        product = shape[first]
-        for last in range(first + 1, len(shape)):
-            product *= shape[last]
-            if product == count and shape[first] > 1 and shape[last] > 1:
-                yield first, last
-
-
-def _at_one(unequal: Tensor, axis: int, count: int, sample: int) -> bool:
-    """Return whether only entries of one sample differ along an axis, in blocks or strides."""
-    places = unequal.movedim(axis, 0).flatten(1).any(1) if unequal.ndim > 1 else unequal
-    moved = places.nonzero().ravel()
-    block = len(places) // count
-    return bool((moved // block == sample).all()) or bool((moved % count == sample).all())
 
 
 def rows_of(tensor: Tensor, count: int) -> Tensor | None:

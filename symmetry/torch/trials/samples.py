@@ -13,8 +13,9 @@ from symmetry.base.raised import in_one_line
 from symmetry.torch.modes.recorder import tensors_in
 from symmetry.torch.trials.first_calls import FirstCall, Steps, at_first_loss
 from symmetry.torch.trials.mixing import Mixing
-from symmetry.torch.trials.rows import axes_of, differ, pairs_alone
+from symmetry.torch.trials.rows import moved
 from symmetry.training.trial import SampleCall
+from symmetry.units.samples import axes_of, is_alone
 
 _QUANTISATION = "torch.ao.quantization"
 
@@ -41,10 +42,10 @@ def _judged(call: FirstCall, other: FirstCall, count: int, sample: int) -> Sampl
     a, b = tensors_in(call.given), tensors_in(other.given)
     if [t.shape for t in a] != [t.shape for t in b]:
         return say(why_not="it is called with other shapes for another sample")
-    moved = [(x, y) for x, y in zip(a, b, strict=True) if differ(x, y)]
-    if not moved:
+    changed = [places for x, y in zip(a, b, strict=True) if (places := moved(x, y)).any()]
+    if not changed:
         return None
-    if not all(axes_of(x, y, count, sample) for x, y in moved):
+    if not all(axes_of(places, count, sample) for places in changed):
         return say(why_not="its samples are combined before they reach the model")
     if why_not := _excuse(call.module):
         return say(why_not=why_not)
@@ -76,19 +77,9 @@ def _excuse(module: nn.Module) -> str:
 def _alone(own: Sequence[Any], others: Sequence[Any], count: int, sample: int) -> bool | None:
     """Return whether outputs differ at one sample alone; None if none has an axis of samples."""
     known = [
-        _alone_in(a, b, count, sample)
+        is_alone(moved(a, b), count, sample)
         for a, b in zip(own, others, strict=False)
         if a.shape == b.shape
     ]
     judged = [alone for alone in known if alone is not None]
     return all(judged) if judged else None
-
-
-def _alone_in(a: Tensor, b: Tensor, count: int, sample: int) -> bool | None:
-    if count not in a.shape and not any(n and n % count == 0 for n in a.shape):
-        return None
-    if not differ(a, b):
-        return None
-    found = bool(axes_of(a, b, count, sample)) or pairs_alone(a, b, count, sample)
-    # A length that is a multiple by chance accuses nothing.
-    return found or (False if count in a.shape else None)
