@@ -9,8 +9,8 @@ from typing import Any
 from symmetry.comparison.outcome import FirstDifference
 from symmetry.comparison.side import Side
 from symmetry.law.judge import Ratios
+from symmetry.training.observation import USED, Observation, ObservedName
 from symmetry.training.response import THRESHOLDS
-from symmetry.training.shown import USED, Observation, ObservedName
 from symmetry.units.words import count
 
 _GIVEN = " input"  # at the end of names

@@ -12,8 +12,8 @@ import numpy as np
 from symmetry.comparison.outcome import DtypeResult
 from symmetry.comparison.side import Side, apart
 from symmetry.law.judge import POWER, Ratios, judge, ratio, worst
+from symmetry.training.observation import Observation, ObservedName
 from symmetry.training.response import DRAWS, MORE_DRAWS, THRESHOLDS
-from symmetry.training.shown import Observation, ObservedName
 from symmetry.units.state import State, identical
 
 Deviations = list[dict[ObservedName, float]]  # by step

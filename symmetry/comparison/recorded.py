@@ -28,8 +28,8 @@ import numpy as np
 from symmetry.base.errors import SymmetryError
 from symmetry.base.ranks import rank
 from symmetry.comparison.side import Draws, LiveSide, Responses, Side
+from symmetry.training.observation import Observation, ObservedCall, ObservedName
 from symmetry.training.response import MORE_DRAWS
-from symmetry.training.shown import Observation, ObservedCall, ObservedName
 from symmetry.units.state import Array, State
 
 FORMAT = 2

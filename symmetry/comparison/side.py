@@ -17,10 +17,10 @@ from symmetry.training.capabilities.drawing import Drawing
 from symmetry.training.capabilities.observing import Observing
 from symmetry.training.capabilities.platform import Platform
 from symmetry.training.capabilities.replicated import Replicated
+from symmetry.training.observation import USED, Observation, ObservedName, bare, together
 from symmetry.training.origin import APART, NUDGES, nearby
 from symmetry.training.response import DRAWS
 from symmetry.training.run import Run, needed
-from symmetry.training.shown import USED, Observation, ObservedName, bare, together
 from symmetry.training.target import Training
 from symmetry.units.state import Array, State, difference, size
 

@@ -49,12 +49,12 @@ def unless_unread(
         fixed = [u for u in own if not u.drawn or u.repeats]
         places = {u.place for u in fixed}
         level = {u.number: axes for u, axes in unread if axes and (u in own or u.place in places)}
-        levelled = measure(start.averaging(level))
-        if _accuses(levelled) or not levelled.counted:
+        averaged = measure(start.averaging(level))
+        if _accuses(averaged) or not averaged.counted:
             return found
         if fixed:
             return Measurement(counted=False, note=_not_known(fixed), random=found.random)
-        return replace(levelled, noise=(own[0].place,), random=found.random)
+        return replace(averaged, noise=(own[0].place,), random=found.random)
 
     return judged
 

@@ -29,8 +29,9 @@ Moved = list[dict[str, float]]  # how far each array moves, by step
 class Response:
     """How far perturbed runs from an origin end from the unperturbed one.
 
-    Each run begins from parameters that are moved by about one ulp. Runs are taken when more draws
-    are asked for than there are.
+    Each run begins from parameters that are moved by about one ulp. After a suspicion two more runs
+    begin further away, for arrays that no ulp has moved. Runs are taken when more draws are asked
+    for than there are.
     """
 
     def __init__(self, origin: Origin, draws: int = 0, moved: Sequence[dict[str, float]] = ()):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from symmetry.comparison.place import place
-from symmetry.training.shown import Observation, ObservedCall, ObservedName
+from symmetry.training.observation import Observation, ObservedCall, ObservedName
 
 DATA, INNER, OUTER = (
     ObservedName("data", "input 0"),

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from symmetry.comparison.ratios import judge_sides
 from symmetry.comparison.side import Side, scales
+from symmetry.training.observation import Observation, ObservedName
 from symmetry.training.response import DRAWS, MORE_DRAWS
-from symmetry.training.shown import Observation, ObservedName
 
 WEIGHT = ObservedName("update", "model.weight")
 START = np.array([1.0, 2.0])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from symmetry.comparison.side import apart, floor, scales
-from symmetry.training.shown import Observation, ObservedName
+from symmetry.training.observation import Observation, ObservedName
 
 ARRAYS = arrays(np.float64, array_shapes(max_dims=3, max_side=4), elements=st.floats(-9, 9))
 LOSS, WEIGHT, COUNT = (

@@ -6,7 +6,7 @@ from symmetry.jax.leaves import as_array
 from symmetry.jax.parts.gradients import JaxGradients
 from symmetry.jax.stepper import Stepper
 from symmetry.training.capabilities.observing import Observing
-from symmetry.training.shown import Observation, ObservedCall, ObservedName
+from symmetry.training.observation import Observation, ObservedCall, ObservedName
 
 
 class JaxObserving(Observing):

@@ -57,16 +57,16 @@ class ConstantReads(TorchDispatchMode):
     """Records which constants a step reads, and where.
 
     They are numbered in the order in which they are seen: it is the same in all runs of a training.
-    Those that are ``levelled`` are read as if they were the same all along some of their axes, or
+    Those that are ``averaged`` are read as if they were the same all along some of their axes, or
     zero where there are no axes.
     """
 
     def __init__(
-        self, inside: ModuleScope, levelled: Mapping[int, Sequence[int]] | None = None
+        self, inside: ModuleScope, averaged: Mapping[int, Sequence[int]] | None = None
     ) -> None:
         super().__init__()
         self._found: list[TorchConstant] = []
-        self._inside, self._levelled = inside, levelled or {}
+        self._inside, self._averaged = inside, averaged or {}
         # By memory: the number, None if it is not fixed, and what tells when it is given up.
         self._numbers: dict[int, tuple[int | None, StorageWeakRef]] = {}
         self._step = self._backwards = 0  # the latter of this step, so far
@@ -129,7 +129,7 @@ class ConstantReads(TorchDispatchMode):
         for tensor in targets:
             if (number := self._number(tensor)) is not None:
                 self._found[number].written |= not self._found[number].drawn or len(operands) > 1
-        if not self._levelled.keys().isdisjoint(seen):
+        if not self._averaged.keys().isdisjoint(seen):
             own, seen = {id(tensor) for tensor in targets}, {}
             args, kwargs = tree_map(
                 lambda v: v if id(v) in own else self._as_read(v), (args, kwargs)
@@ -169,9 +169,9 @@ class ConstantReads(TorchDispatchMode):
     def _as_read(self, value: Any) -> Any:
         """Return an operand, averaged on request: it may show a part of a constant."""
         number = self._number(value) if _plain(value) else None
-        if number is None or number not in self._levelled:
+        if number is None or number not in self._averaged:
             return value
-        tensor, axes = self._found[number].tensor, [*self._levelled[number]]
+        tensor, axes = self._found[number].tensor, [*self._averaged[number]]
         if max(axes, default=-1) >= tensor.ndim:  # a run that has taken another way
             return value
         memory = tensor.untyped_storage().clone()

@@ -18,7 +18,7 @@ from symmetry.observe.source_line import SourceLine, SourceLines
 from symmetry.torch.modes.recorder import Operation
 from symmetry.torch.objects import held_by
 from symmetry.torch.state import as_array
-from symmetry.training.shown import USED, Observation, ObservedCall, ObservedName, bare
+from symmetry.training.observation import USED, Observation, ObservedCall, ObservedName, bare
 from symmetry.units.state import Array
 
 

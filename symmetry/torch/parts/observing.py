@@ -13,8 +13,8 @@ from symmetry.torch.parts.operations import OperationModes
 from symmetry.torch.parts.platform import frames
 from symmetry.torch.parts.step_events import TorchStepEvents
 from symmetry.training.capabilities.observing import Observing
+from symmetry.training.observation import Observation
 from symmetry.training.run import Run
-from symmetry.training.shown import Observation
 
 
 class TorchObserving(Observing):

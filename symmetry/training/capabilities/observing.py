@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 
 from symmetry.observe.tape import Tape
-from symmetry.training.shown import Observation
+from symmetry.training.observation import Observation
 from symmetry.units.state import Array
 
 

@@ -44,12 +44,12 @@ def test_what_is_drawn_is_another_one_in_each_step():
     assert (first.step, second.step) == (0, 1)
 
 
-def test_a_levelled_tensor_is_read_as_the_same_for_all():
+def test_a_averaged_tensor_is_read_as_the_same_for_all():
     moved = []
-    for levelled in (False, True):
+    for averaged in (False, True):
         run = begun([1.0, 0.5])
         (unread,) = begun([1.0, 0.5]).constants_outside_forward(1)
-        run.average_constants({unread.number: (0,)} if levelled else {})
+        run.average_constants({unread.number: (0,)} if averaged else {})
         before = run.state()["model.bias"]
         run.step()
         moved.append(before - run.state()["model.bias"])

@@ -10,7 +10,7 @@ from torch import nn
 from symmetry.torch.modes.recorder import Recorder
 from symmetry.torch.parts.module_hooks import Lines
 from symmetry.training.capabilities.observing import Observing
-from symmetry.training.shown import ObservedName
+from symmetry.training.observation import ObservedName
 from symmetry.training.target import FunctionTraining
 
 X = np.arange(12, dtype=np.float32).reshape(4, 3) / 7

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from symmetry.training.shown import Observation, ObservedName, bare, together
+from symmetry.training.observation import Observation, ObservedName, bare, together
 
 
 @pytest.mark.parametrize(
