@@ -9,29 +9,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
-import os
-import resource
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-from symmetry.base.folders import TemporaryFolder
-from symmetry.cli import main as symmetry
 from symmetry.cli.campaign.several import Line, Work, check_all, read_lines
-from symmetry.report.table import ended, in_short
+from tests.studies.copies import Copies, show
 from tests.studies.survey.report import COMMAND, LINES, render
 
-_SLOWER = 10  # the wall clock, where others use the processor, too
-_KILLED = {-signal.SIGKILL, -signal.SIGXCPU}
 TARGETS = "tests/studies/survey/targets.py:trainings"
 
 
@@ -50,14 +38,14 @@ def main() -> int:
         language.try_all([name for name in given.recipes if not name.startswith("timm.")])
         images.try_all([name[5:] for name in given.recipes if name.startswith("timm.")])
         return 0
-    results, work = given.output / LINES, Copies((), "", given.cpu_limit)
+    results, work = given.output / LINES, Models((), "", given.cpu_limit)
     if given.only:
         return compare(given.only, work, read_lines(results))
     if not given.render:
         from tests.studies.survey.targets import trainings
 
         names = [f"{TARGETS}:{name}" for name, _ in trainings()]
-        check_all(names, work, jobs=given.jobs, results=results, scheduler=None, show=_show)
+        check_all(names, work, jobs=given.jobs, results=results, scheduler=None, show=show)
     lines = list(read_lines(results).values())
     render(lines).write(given.output)
     middle, high = np.percentile([line.get("cpu_seconds", 0) for line in lines], [50, 95])
@@ -87,61 +75,19 @@ def verdicts(line: Line) -> dict[tuple[str, str], str]:
     return {(each["name"], each["dtype"]): each["verdict"] for each in line["results"]}
 
 
-def _show(_: str, text: str) -> None:
-    print(text, flush=True)
-
-
-@dataclass(frozen=True)
-class Copies(Work):
-    """Checks each target in a copy of this process, for so many CPU seconds at most."""
-
-    limit: int = 0
+class Models(Copies):
+    """Checks models, and adds to the line of each how long it took, and why modules are silent."""
 
     def check(self, target: str) -> tuple[Line, str]:
-        """Return a target's line, and what it comes to."""
+        """Return a model's line, and what it comes to."""
         began = time.monotonic()
-        with TemporaryFolder() as folder:
-            file = Path(folder, "line.json")
-            given = target, file, self.limit
-            child = multiprocessing.get_context("fork").Process(target=_limited, args=given)
-            child.start()
-            child.join(_SLOWER * self.limit)
-            if child.is_alive():
-                child.kill()
-                child.join()
-            try:
-                line = json.loads(file.read_text("utf-8"))
-            except OSError:
-                late = f"it did not end within {self.limit} CPU seconds"
-                why = late if child.exitcode in _KILLED else "it died"
-                line = {"trainer": target, "error": why, "results": []}
-        # Without what is null: half of the file.
-        line["results"] = [{k: v for k, v in r.items() if v is not None} for r in line["results"]]
-        seconds = round(time.monotonic() - began, 2)
-        line |= {"target": target, "seconds": seconds, "ended": ended(line), "code": commit()}
-        return line, f"{target}: {in_short(line)}"
+        line, text = super().check(target)
+        return {**line, "seconds": round(time.monotonic() - began, 2)}, text
 
-
-@cache
-def commit() -> str:
-    """Return the commit of the code that checks; nothing outside of a repository."""
-    command = ["git", "rev-parse", "--short", "HEAD"]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
-
-
-def _limited(target: str, file: Path, limit: int) -> None:
-    resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 5))
-    _check(target, file)
-
-
-def _check(target: str, file: Path) -> None:
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (1, 2):
-        os.dup2(nowhere, stream)
-    sys.argv = ["symmetry", "check", target, "--in-process", "--no-explain", "--line", str(file)]
-    with suppress(SystemExit):
-        symmetry()
-    _add_causes(target, file)
+    def write(self, target: str, file: Path) -> None:
+        """Check a model, and write its line into a file; it runs in the copy."""
+        super().write(target, file)
+        _add_causes(target, file)
 
 
 def _add_causes(target: str, file: Path) -> None:

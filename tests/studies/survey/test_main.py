@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.studies.copies import Copies
 from tests.studies.survey import __main__ as survey
 
 pytestmark = [
@@ -23,17 +24,17 @@ pytestmark = [
 ]
 
 
-def fine(target: str, file: Path) -> None:
+def fine(copies: Copies, target: str, file: Path) -> None:
     line = {"trainer": target, "results": [], "table": {"in_short": "sound"}}
     file.write_text(json.dumps(line), "utf-8")
 
 
-def hangs(target: str, file: Path) -> None:
+def hangs(copies: Copies, target: str, file: Path) -> None:
     while True:
         pass
 
 
-def dies(target: str, file: Path) -> None:
+def dies(copies: Copies, target: str, file: Path) -> None:
     os._exit(3)
 
 
@@ -43,8 +44,8 @@ def dies(target: str, file: Path) -> None:
     ids=["fine", "hangs", "dies"],
 )
 def test_a_model_has_its_line(monkeypatch: pytest.MonkeyPatch, child: Any, error: str) -> None:
-    monkeypatch.setattr(survey, "_check", child)
-    line, _ = survey.Copies((), "", 1 if child is hangs else 100).check("some.py:training")
+    monkeypatch.setattr(survey.Models, "write", child)
+    line, _ = survey.Models((), "", 1 if child is hangs else 100).check("some.py:training")
     assert line["target"] == line["trainer"] == "some.py:training"
     assert line.get("error") == error
     assert line["seconds"] < 60
@@ -52,8 +53,8 @@ def test_a_model_has_its_line(monkeypatch: pytest.MonkeyPatch, child: Any, error
 
 SCRIPT = """
 import json, sys
-from tests.studies.survey.__main__ import Copies
-print(json.dumps(Copies((), "", 200).check(sys.argv[1])[0]))
+from tests.studies.survey.__main__ import Models
+print(json.dumps(Models((), "", 200).check(sys.argv[1])[0]))
 """
 
 
@@ -75,7 +76,7 @@ def test_models_that_are_checked_again_are_compared_with_the_table(
     def result(name: str, verdict: str) -> dict[str, str]:
         return {"name": name, "dtype": "float32", "verdict": verdict}
 
-    class Again(survey.Copies):
+    class Again(survey.Models):
         def check(self, target: str) -> tuple[Any, str]:
             return {"results": [result("a", "holds"), result("b", "holds")]}, target
 

@@ -10,18 +10,12 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-import multiprocessing
 import os
 import sys
-from contextlib import suppress
 from pathlib import Path
 
-from symmetry.base.folders import TemporaryFolder
-from symmetry.base.names import typed
-from symmetry.cli import main as symmetry
-from symmetry.cli.campaign.several import Line, Work, check_all, read_lines
-from symmetry.report.table import ended, in_short
-from tests.studies.survey.__main__ import commit
+from symmetry.cli.campaign.several import check_all, read_lines
+from tests.studies.copies import Copies, show
 from tests.studies.trainers.combinations import combinations
 from tests.studies.trainers.report import COMMAND, LINES, render
 
@@ -32,7 +26,7 @@ _IMPORTED = (  # what takes long
     *("trl.trainer.sft_trainer", "trl.trainer.dpo_trainer", "trl.trainer.grpo_trainer"),
     *("timm.task", "torchvision.models.detection", "lightning.pytorch", "peft"),
 )
-_SECONDS = 3600  # after which a check is given up
+_LIMIT = 1200  # CPU seconds, after which a check is given up
 
 
 def main() -> int:
@@ -52,34 +46,10 @@ def main() -> int:
             forget(file, targets)
         for module in _IMPORTED:
             importlib.import_module(module)
-        work = Copies((), str(Path.cwd()))
-        check_all(targets, work, jobs=given.jobs, results=file, scheduler=None, show=_show)
+        work = Copies((), str(Path.cwd()), _LIMIT)
+        check_all(targets, work, jobs=given.jobs, results=file, scheduler=None, show=show)
     render(read_lines(file)).write(given.output)
     return 0
-
-
-class Copies(Work):
-    """Checks each target in a copy of this process."""
-
-    def check(self, target: str) -> tuple[Line, str]:
-        """Return a target's line, and what it comes to."""
-        with TemporaryFolder() as folder:
-            file = Path(folder, "line.json")
-            context = multiprocessing.get_context("fork")
-            child = context.Process(target=_check, args=(target, file))
-            child.start()
-            child.join(_SECONDS)
-            if child.is_alive():
-                child.kill()
-                child.join()
-            try:
-                line = json.loads(file.read_text("utf-8"))
-            except OSError:
-                line = {"trainer": target, "error": "it died, or ran too long", "results": []}
-        # Without what is null: half of the file.
-        line["results"] = [{k: v for k, v in r.items() if v is not None} for r in line["results"]]
-        line |= {"target": target, "ended": ended(line), "code": commit()}
-        return line, f"{target}: {in_short(line)}"
 
 
 def forget(file: Path, targets: list[str]) -> None:
@@ -87,21 +57,6 @@ def forget(file: Path, targets: list[str]) -> None:
     lines = file.read_text("utf-8").splitlines(keepends=True)
     kept = [line for line in lines if json.loads(line)["target"] not in targets]
     file.write_text("".join(kept), "utf-8")
-
-
-def _check(target: str, file: Path) -> None:
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (1, 2):
-        os.dup2(nowhere, stream)
-    words, behind = typed(target)
-    options = ["--in-process", "--no-explain", "--line", str(file)]
-    sys.argv = ["symmetry", "check", *words, *options, "--", *behind]
-    with suppress(SystemExit):
-        symmetry()
-
-
-def _show(_: str, text: str) -> None:
-    print(text, flush=True)
 
 
 if __name__ == "__main__":

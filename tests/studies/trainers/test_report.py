@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
 from pathlib import Path
 from typing import Any
 
@@ -65,16 +63,6 @@ def test_what_is_checked_anew_loses_its_line(tmp_path):
     assert [json.loads(text)["target"] for text in file.read_text().splitlines()] == ["a", "c"]
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system copies no process")
-@pytest.mark.filterwarnings("ignore:os.fork", "ignore:This process")
-def test_a_check_that_dies_has_its_line(monkeypatch):
-    assert "fork" in multiprocessing.get_all_start_methods()
-    monkeypatch.setattr(study, "_check", lambda target, file: os._exit(3))
-    line, text = study.Copies((), "").check("some.py name")
-    assert (line["target"], line["error"]) == ("some.py name", "it died, or ran too long")
-    assert text == "some.py name: error: it died, or ran too long"
-
-
 def test_what_is_not_sound_has_a_reason():
     lines = [json.loads(text) for text in COMMITTED.read_text("utf-8").splitlines()]
     accused = {line["target"].rpartition(" ")[2] for line in lines if suspicious(line)}
@@ -87,7 +75,7 @@ def test_what_is_not_sound_has_a_reason():
 @pytest.mark.filterwarnings("ignore:os.fork", "ignore:This process")
 def test_a_training_is_checked_by_its_name():
     target = next(each.target for each in combinations() if each.name == "focal")
-    line, _ = study.Copies((), "").check(target)
+    line, _ = study.Copies((), "", 300).check(target)
     assert line["table"]["exit_code"] == 0
     assert {"symmetry/permutation", "training/resume"} <= {
         each["name"] for each in line["results"] if each["verdict"] == "holds"
