@@ -250,19 +250,20 @@ def test_the_cases_are_those_of_the_command_line():
     assert given == next(plan.each())
 
 
-def linear():
-    model = torch.nn.Linear(3, 1)
+def scaled():
+    model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Linear(4, 1))
 
     def step(i):
         model.zero_grad()
-        model(torch.arange(6.0).add(i).sin().view(2, 3)).square().sum().backward()
+        hidden = model[0](torch.arange(6.0).add(i).sin().view(2, 3)).tanh()
+        model[1](hidden * torch.arange(1.0, 5.0)).square().sum().backward()
         torch.optim.SGD(model.parameters(), 0.1).step()
 
     return model, step
 
 
 def test_without_equal_units_it_fails():
-    mark = parametrize_invariants(linear, only="symmetry/clones", dtype="float32")
+    mark = parametrize_invariants(scaled, only="symmetry/clones", dtype="float32")
     ((check,),) = (parameter.values for parameter in mark.args[1])
     with pytest.raises(pytest.fail.Exception, match="no equal units were checked: ") as failed:
         check()

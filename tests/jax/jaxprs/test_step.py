@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from symmetry.jax.jaxprs.places import place_of
 from symmetry.training.target import FunctionTraining
 from tests.conftest import needs
 from tests.jax.sound import mlp
@@ -99,6 +98,8 @@ def test_in_float64_literals_have_the_digits_that_float32_drops():
 def test_an_operation_of_a_library_has_the_line_that_calls_it():
     import jax
     import jax.numpy as jnp
+
+    from symmetry.jax.jaxprs.places import place_of
 
     def training():
         def loss(w):
