@@ -41,7 +41,7 @@ def stuck(start: TrainingStart) -> Measurement:
     first, others = alike[0], [units.name for units in alike[1:]]
     also = f" So do {', '.join(others)}." if others else ""
     text = (
-        f"all {first.count} units of {first.name} start with the same numbers, and nothing makes "
+        f"all {first.count} {first.name} start with the same numbers, and nothing makes "
         f"them different: they receive the same gradients, and after {start.steps} steps they are "
         f"still copies of one unit. The layer can never be more than one unit.{also} Start its "
         "weights at random: as PyTorch does, or by nn.init.xavier_uniform_."

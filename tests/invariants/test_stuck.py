@@ -23,7 +23,7 @@ def measured(make):
 def test_a_layer_of_copies_is_told_in_plain_words(make):
     violation = measured(make).violation
     assert violation.message == (
-        "all 9 units of fc1 units start with the same numbers, and nothing makes them different: "
+        "all 9 fc1 units start with the same numbers, and nothing makes them different: "
         "they receive the same gradients, and after 4 steps they are still copies of one unit. "
         "The layer can never be more than one unit. So do fc2 units. Start its weights at random: "
         "as PyTorch does, or by nn.init.xavier_uniform_."
