@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from symmetry.training.response import THRESHOLDS
 from tests.studies.comparison.__main__ import report
+from tests.studies.comparison.sound import turned
 
 REPORTS = Path(__file__).parents[3] / "reports"
 MEASUREMENTS = json.loads((REPORTS / "comparisons.json").read_text("utf-8"))
@@ -25,3 +28,9 @@ def test_no_sound_pair_is_above_its_limit():
     for row in attention:
         assert row["same"], row
         assert all(row["ratios"][dtype] < limit for dtype, limit in THRESHOLDS.items())
+
+
+def test_a_setting_is_turned_in_a_sound_training():
+    pytest.importorskip("torch")
+    row = next(turned())
+    assert row["ratio"] < THRESHOLDS["float32"], row
