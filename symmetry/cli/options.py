@@ -50,7 +50,7 @@ class WholeNumber(click.IntRange):
 REPORTS = Path("reports")  # the directory of the reports that are written without any option
 _CLASSES = 10  # of the digits
 
-WHOLE, FROM_ZERO, FROM_TWO = (WholeNumber(min=least) for least in (1, 0, 2))
+WHOLE, FROM_ZERO = WholeNumber(min=1), WholeNumber(min=0)
 PATH, RATE, DTYPE = given_path, learning_rate, click.Choice(DTYPES)
 POSITIVE = click.FloatRange(min=0, min_open=True)
 

@@ -40,7 +40,6 @@ MEANS: dict[str, Mean] = {
     "rand": lambda *_: 0.5,
     "rand_like": lambda *_: 0.5,
 }
-CHOICES = {"randint", "randint_like", "random", "randperm", "multinomial"}
 _MASKED = {"native_dropout", "_fused_dropout"}  # return their mask
 _SLOPES = {"rrelu_with_noise", "rrelu_with_noise_functional"}  # write it, or return it
 NOISE = {*MEANS, *_MASKED, *_SLOPES}

@@ -22,10 +22,6 @@ UPDATES = 40  # that a run takes at most
 Patch = tuple[Any, str, Any]  # owner, name, and what is put there
 
 
-class Enough(Exception):  # noqa: N818
-    """The run has seen enough."""
-
-
 class Log:
     """Collects events, and suspends the script once it has seen enough.
 
