@@ -22,6 +22,7 @@ FLOORS = (
     ("base",),
     ("units",),
     ("observe",),
+    ("sandbox",),
     ("law",),
     ("training",),
     ("torch", "jax"),

@@ -44,7 +44,7 @@ def files() -> dict[str, str]:
         (
             "units/state.py",
             "def late():\n    from symmetry.checker import verdict\n",
-            "symmetry.units.state (floor 1) imports symmetry.checker.verdict (floor 7)",
+            "symmetry.units.state (floor 1) imports symmetry.checker.verdict (floor 8)",
         ),
         (
             "base/files.py",
@@ -54,12 +54,12 @@ def files() -> dict[str, str]:
         (
             "finding/find.py",
             "def late():\n    from ..invariants import gradient\n",
-            "symmetry.finding.find (floor 6) imports symmetry.invariants.gradient (floor 6)",
+            "symmetry.finding.find (floor 7) imports symmetry.invariants.gradient (floor 7)",
         ),
         (
             "law/case.py",
             "import importlib\nimportlib.import_module('symmetry.api')\n",
-            "symmetry.law.case (floor 3) imports symmetry.api (floor 15)",
+            "symmetry.law.case (floor 4) imports symmetry.api (floor 16)",
         ),
         (
             "units/compare.py",

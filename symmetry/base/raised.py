@@ -88,6 +88,13 @@ def in_one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
+def gpu_hint(text: str) -> str:
+    """Return a hint for errors that a missing device causes."""
+    if any(word in text for word in ("CUDA", "NVIDIA", "mps devices")):
+        return "; a training is checked on this machine: let it choose the device that there is"
+    return ""
+
+
 def missing_package(error: BaseException | None) -> str | None:
     """Return the name of the package whose absence led to an error; None if none is absent."""
     while error is not None:

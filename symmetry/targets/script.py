@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from symmetry.base.errors import SymmetryError
+from symmetry.sandbox.source import Source
 from symmetry.targets.load import defined_in, nearest
 from symmetry.targets.training import TrainingTarget
 from symmetry.torch.script.script import Script
-from symmetry.torch.script.source import Source
 from symmetry.torch.script.training import ScriptTraining
 
 _NEEDED = ("torch", "greenlet")

@@ -233,10 +233,3 @@ def _family(kind: type) -> list[type]:
     """Return a class and all classes that come from it."""
     children: list[type] = kind.__subclasses__()
     return [kind, *(k for child in children for k in _family(child))]
-
-
-def gpu_hint(text: str) -> str:
-    """Return a hint for errors that a missing device causes."""
-    if any(word in text for word in ("CUDA", "NVIDIA", "mps devices")):
-        return "; a training is checked on this machine: let it choose the device that there is"
-    return ""

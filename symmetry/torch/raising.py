@@ -3,8 +3,7 @@
 from functools import partial
 
 from symmetry.base.errors import TrainingError
-from symmetry.base.raised import raised_as
-from symmetry.torch.objects import gpu_hint
+from symmetry.base.raised import gpu_hint, raised_as
 
 
 class StepEnded(TrainingError):  # noqa: N818

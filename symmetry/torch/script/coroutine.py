@@ -41,6 +41,11 @@ class Coroutine:
         return bool(self._stack.dead)
 
     @property
+    def as_written(self) -> bool:
+        """Whether no mode changes what the function computes."""
+        return not modes()
+
+    @property
     def frames(self) -> Iterator[FrameType]:
         """The frames of the function, the innermost first; those that call this if it runs now."""
         running = getcurrent() is self._stack

@@ -34,10 +34,10 @@ from torch.optim.swa_utils import AveragedModel
 
 from symmetry.base.calls import calling, running
 from symmetry.base.errors import NotCheckable, TrainingError
-from symmetry.torch.script.mirror_pool import MirrorPool
+from symmetry.sandbox.mirror_pool import MirrorPool
+from symmetry.sandbox.source import Source
+from symmetry.torch.script.contained import contained
 from symmetry.torch.script.samples import Samples
-from symmetry.torch.script.sandbox import Sandbox
-from symmetry.torch.script.source import Source
 from symmetry.torch.script.step_boundary import StepBoundary
 from symmetry.training.capabilities.batching import Arrangement
 
@@ -83,8 +83,8 @@ class Execution:
         order: Arrangement | None = None,
     ) -> None:
         self._source = source
-        self._sandbox = Sandbox(source, mirrors, lambda: self._boundary.watching())
-        coroutine = self._sandbox.coroutine
+        self._sandbox = contained(source, mirrors, lambda: self._boundary.watching())
+        coroutine = self._sandbox.stack
         self.samples = Samples(order, coroutine, self._sandbox.main)
         self._boundary = StepBoundary(coroutine.suspend, self.samples, by_hand=by_hand)
         began = time.perf_counter()
@@ -92,7 +92,7 @@ class Execution:
             with calling("script", running.run):  # each begins anew, and may take as long
                 self._sandbox.resume()
             self.samples.look(torch_too=True)
-            if self._sandbox.coroutine.ended:
+            if self._sandbox.stack.ended:
                 raise self._no_training()
             self.model = self._model()
             if running.run > 1:  # the first imports libraries
@@ -121,12 +121,12 @@ class Execution:
     def by_hand(self) -> bool:
         """Whether it has ended, has called backward, and no optimiser has stepped."""
         boundary = self._boundary
-        return self._sandbox.coroutine.ended and boundary.backwards > 0 and not boundary.updates
+        return self._sandbox.stack.ended and boundary.backwards > 0 and not boundary.updates
 
     def step(self) -> None:
         """Go on to the first training forward behind the next update, or to the end."""
         updates = self._boundary.updates
-        if not self._sandbox.coroutine.ended:
+        if not self._sandbox.stack.ended:
             self._sandbox.resume()
         self.samples.look()
         if not updates:
@@ -215,7 +215,7 @@ class Execution:
     def _variable(self, module: nn.Module) -> str:
         """Return the name that the script has for a module: of a variable, or of an attribute."""
         scopes = [
-            *(frame.f_locals for frame in self._sandbox.coroutine.frames),
+            *(frame.f_locals for frame in self._sandbox.stack.frames),
             vars(self._sandbox.main),
         ]
         objects = [value for scope in scopes for value in scope.values() if _is_object(value)]

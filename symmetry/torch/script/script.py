@@ -11,8 +11,8 @@ from symmetry.base import generators
 from symmetry.base.calls import calling
 from symmetry.base.errors import SymmetryError, TrainingError
 from symmetry.base.raised import silenced
-from symmetry.torch.script.mirror_pool import MirrorPool
-from symmetry.torch.script.source import Source
+from symmetry.sandbox.mirror_pool import MirrorPool
+from symmetry.sandbox.source import Source
 from symmetry.training.capabilities.batching import Arrangement
 from symmetry.training.events import Epochs
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from symmetry.sandbox.source import Source
 from symmetry.torch.script.script import Script
-from symmetry.torch.script.source import Source
 from symmetry.torch.script.training import ScriptTraining
 from tests.sound.trainings.nearly import ENTRIES, Nearly
 

@@ -31,12 +31,12 @@ from symmetry.base import generators
 from symmetry.base.calls import calling, running
 from symmetry.base.errors import TrainingError
 from symmetry.base.raised import silenced
+from symmetry.sandbox.mirror_pool import MirrorPool
+from symmetry.sandbox.source import Source
+from symmetry.torch.script.contained import contained
 from symmetry.torch.script.epochs.batches.loaders import BATCHES
 from symmetry.torch.script.epochs.log import Log
 from symmetry.torch.script.epochs.watchers import Watchers
-from symmetry.torch.script.mirror_pool import MirrorPool
-from symmetry.torch.script.sandbox import Sandbox
-from symmetry.torch.script.source import Source
 from symmetry.torch.script.step_boundary import of_ranks, refuse_processes
 from symmetry.training.events import Epochs, Updated
 
@@ -97,9 +97,9 @@ class _WholeRun:
         draw: int | None,
     ) -> None:
         self._name, self._seed = source.name, seed
-        self._sandbox = Sandbox(source, mirrors, self._watching)
+        self._sandbox = contained(source, mirrors, self._watching)
         self.error: TrainingError | None = None
-        self._log = Log(self._sandbox.coroutine.suspend, max(_SECONDS, _SETUPS * running.setup))
+        self._log = Log(self._sandbox.stack.suspend, max(_SECONDS, _SETUPS * running.setup))
         self._watchers = Watchers(self._log, batches, seed, draw)
 
     @property

@@ -1,4 +1,4 @@
-"""A script on a stack of its own, in its mirror and with its own process state."""
+"""A script in its mirror and with its own process state: it can change nothing of the user's."""
 
 from __future__ import annotations
 
@@ -10,29 +10,45 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 from unittest.mock import patch
 
 from symmetry.base.calls import calling
 from symmetry.base.errors import TrainingError
-from symmetry.base.raised import in_one_line, place_of
-from symmetry.torch.objects import gpu_hint
-from symmetry.torch.script.coroutine import Coroutine, modes
-from symmetry.torch.script.folder_mirror import code_of
-from symmetry.torch.script.mirror_pool import MirrorPool
-from symmetry.torch.script.process_state import ProcessState
-from symmetry.torch.script.source import Source
+from symmetry.base.raised import gpu_hint, in_one_line, place_of
+from symmetry.sandbox.folder_mirror import code_of
+from symmetry.sandbox.mirror_pool import MirrorPool
+from symmetry.sandbox.process_state import ProcessState, Switch
+from symmetry.sandbox.source import Source
 
 _THROWS = 3  # until a script that catches everything is left alone
 _USAGE = 2  # the status for wrong arguments, by convention
-_left: list[Coroutine] = []  # those, as long as this process
+_left: list[Stack] = []  # those, as long as this process
+
+
+class Stack(Protocol):
+    """The stack that a script runs on."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the script has returned or raised."""
+
+    @property
+    def as_written(self) -> bool:
+        """Whether nothing changes what the script computes."""
+
+    def resume(self, error: type[BaseException] | None = None) -> None:
+        """Let the script begin or go on; an ``error`` is raised in it."""
+
+
+OwnStack = TypeVar("OwnStack", bound=Stack)
 
 
 class Closed(BaseException):
     """Ends a script where it is suspended: ``except Exception`` does not catch it."""
 
 
-class Sandbox:
+class Sandbox(Generic[OwnStack]):
     """Runs a script up to where it suspends itself, contained: it changes nothing of the user's.
 
     Parameters
@@ -43,12 +59,16 @@ class Sandbox:
         Where it takes a mirror of its folders from, and gives it back to.
     watching
         Entered each time that the script goes on, to observe it.
+    stack
+        Makes a stack that a function runs on.
+    switches
+        What its framework has in a process.
 
     Attributes
     ----------
     main
         The module that the script is.
-    coroutine
+    stack
         The stack that it runs on.
     """
 
@@ -57,6 +77,9 @@ class Sandbox:
         source: Source,
         mirrors: MirrorPool,
         watching: Callable[[], AbstractContextManager[None]],
+        *,
+        stack: Callable[[Callable[[], None]], OwnStack],
+        switches: Sequence[Switch] = (),
     ) -> None:
         self.main = ModuleType("__main__")
         self._source = source
@@ -74,8 +97,9 @@ class Sandbox:
             main=self.main,
             mirror=self._mirror.top,
             homes=homes,
+            switches=switches,
         )
-        self.coroutine, self._closed = Coroutine(self._run), False
+        self.stack, self._closed = stack(self._run), False
 
     def _import_path(self, homes: Sequence[str]) -> Iterator[str]:
         """Yield the import path behind the script's folder.
@@ -106,7 +130,7 @@ class Sandbox:
         """
         try:
             with self._in_place():
-                self.coroutine.resume(error)
+                self.stack.resume(error)
         except (TrainingError, Closed):
             raise
         except SystemExit as end:
@@ -117,7 +141,7 @@ class Sandbox:
                     f"{self._source.name}: it exits with {end.code!r}{last}{hint}"
                 ) from None
         except Exception as raised:
-            if error is None and not modes():  # as it is written
+            if error is None and self.stack.as_written:  # as it is written
                 for line in self.printed:
                     print(line, file=sys.__stderr__)
             text = f"{in_one_line(raised)}{place_of(raised)}"
@@ -138,17 +162,17 @@ class Sandbox:
         self._closed = True
         with calling("closing", self._source.name, counts=False):
             for _ in range(_THROWS):
-                if not self.coroutine.ended:
+                if not self.stack.ended:
                     throwing()
                     with suppress(BaseException):
                         self.resume(Closed)
         self._watching = nullcontext  # what is suspended in a circle of objects is never freed
         self._process_state.close_logs()
         self._mirror.forget_imports()
-        if self.coroutine.ended:
+        if self.stack.ended:
             self._mirrors.give(self._mirror)
         else:
-            _left.append(self.coroutine)  # freeing it would throw into it once more
+            _left.append(self.stack)  # freeing it would throw into it once more
             vars(self.main).clear()
             free()
             self._mirror.remove()

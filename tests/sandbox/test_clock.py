@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from symmetry.torch.script.clock import Clock
+from symmetry.sandbox.clock import Clock
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,8 @@ from types import ModuleType
 
 import pytest
 import rich
-import torch
 
-from symmetry.torch.script.process_state import ProcessState
+from symmetry.sandbox.process_state import ProcessState
 
 
 @pytest.fixture
@@ -36,6 +35,7 @@ def process(tmp_path, main):
         main=main,
         mirror=str(tmp_path),
         homes=[str(folder)],
+        switches=[(sys.getrecursionlimit, sys.setrecursionlimit)],  # as a framework's
     )
 
 
@@ -48,8 +48,7 @@ def of_the_process():
         dict(os.environ),
         tempfile.gettempdir(),
         sys.modules["__main__"],
-        torch.get_default_dtype(),
-        torch.get_num_threads(),
+        sys.getrecursionlimit(),
     )
 
 
@@ -63,7 +62,7 @@ def test_all_is_exchanged_and_put_back(process, main, tmp_path):
         assert tempfile.gettempdir() == str(tmp_path)
         assert os.environ["WANDB_MODE"] == "disabled"
         assert sys.stdin.read() == ""
-        torch.set_default_dtype(torch.float64)
+        sys.setrecursionlimit(2000)
         os.environ["OWN"] = "1"
         sys.argv.append("more")
     finally:
@@ -71,7 +70,7 @@ def test_all_is_exchanged_and_put_back(process, main, tmp_path):
     assert of_the_process() == before
     process.exchange()
     try:
-        assert torch.get_default_dtype() is torch.float64
+        assert sys.getrecursionlimit() == 2000
         assert os.environ["OWN"] == "1"
         assert sys.argv[-1] == "more"
     finally:

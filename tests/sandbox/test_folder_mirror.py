@@ -11,8 +11,8 @@ from unittest.mock import patch
 
 import pytest
 
-from symmetry.torch.script import folder_mirror
-from symmetry.torch.script.folder_mirror import FolderMirror
+from symmetry.sandbox import folder_mirror
+from symmetry.sandbox.folder_mirror import FolderMirror
 
 MANY = 30  # files of a folder, where more than `few` are one link
 
@@ -115,7 +115,7 @@ def test_folders_with_many_files_are_one_link(work, told, few):
 
 
 def test_where_links_are_not_allowed_there_are_copies(work, told):
-    with patch("symmetry.torch.script.folder_mirror._symlink", side_effect=OSError):
+    with patch("symmetry.sandbox.folder_mirror._symlink", side_effect=OSError):
         mirror = FolderMirror(work, told=told.append)
     copy = Path(mirror.of(work / "data" / "text.txt"))
     assert not copy.is_symlink()
@@ -125,7 +125,7 @@ def test_where_links_are_not_allowed_there_are_copies(work, told):
 
 
 def test_copies_of_code_have_the_names_of_the_users_files_too(work, told, monkeypatch):
-    with patch("symmetry.torch.script.folder_mirror._symlink", side_effect=OSError):
+    with patch("symmetry.sandbox.folder_mirror._symlink", side_effect=OSError):
         mirror = FolderMirror(work, told=told.append)
         code = Path(mirror.of(work / "part.py"))
         assert not code.is_symlink()

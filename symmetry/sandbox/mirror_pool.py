@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from symmetry.torch.script.folder_mirror import FolderMirror
-from symmetry.torch.script.originals import Originals
+from symmetry.sandbox.folder_mirror import FolderMirror
+from symmetry.sandbox.originals import Originals
 
 
 class MirrorPool:

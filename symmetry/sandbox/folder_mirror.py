@@ -24,7 +24,7 @@ from typing import Any
 
 from symmetry.base.folders import TemporaryFolder
 from symmetry.base.processes import FOLDER
-from symmetry.torch.script.originals import Known, Originals, known_of
+from symmetry.sandbox.originals import Known, Originals, known_of
 
 _FILES = 1000  # that are mirrored one by one; a folder with more is one link
 _WHOLE = {".git", ".venv", "venv", "node_modules", "__pycache__"}  # one link each

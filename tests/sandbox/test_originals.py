@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from symmetry.torch.script.originals import Originals
+from symmetry.sandbox.originals import Originals
 
 
 def test_what_is_written_or_removed_has_changed(tmp_path):

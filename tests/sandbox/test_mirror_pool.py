@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from symmetry.torch.script.mirror_pool import MirrorPool
+from symmetry.sandbox.mirror_pool import MirrorPool
 
 
 @pytest.fixture

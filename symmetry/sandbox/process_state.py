@@ -20,11 +20,10 @@ from types import ModuleType
 from typing import Any, ClassVar
 
 import rich
-import torch
 
 from symmetry.base.processes import FOLDER
 from symmetry.base.user_code import is_user_code, set_user_folder, user_folder
-from symmetry.torch.script.clock import Clock
+from symmetry.sandbox.clock import Clock
 
 _ENVIRONMENT = {
     "WANDB_MODE": "disabled",
@@ -61,6 +60,8 @@ class ProcessState:
         The module that the script is.
     mirror, homes
         Folders whose modules are the script's own: no run sees another one's.
+    switches
+        What its framework has in a process.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class ProcessState:
         main: ModuleType,
         mirror: str,
         homes: Sequence[str],
+        switches: Sequence[Switch] = (),
     ) -> None:
         self._output = _Output()
         output: Any = self._output
@@ -104,7 +106,7 @@ class ProcessState:
             *((_attribute(time, name), of) for name, of in self._clock.functions()),
             (_LOGS, logs | {logging.root: []}),
             ((_on_signals, _set_on_signals), _on_signals()),
-            *((switch, switch[0]()) for switch in _OF_TORCH),
+            *((switch, switch[0]()) for switch in switches),
         ]
         self._switches = [switch for switch, _ in entries]
         self._others = [value for _, value in entries]
@@ -261,10 +263,3 @@ def _nowhere(found: list[int] = []) -> int:  # noqa: B006
 
 
 _LOGS: Switch = (_handlers, _set_handlers)
-_OF_TORCH: tuple[Switch, ...] = (
-    (torch.get_default_dtype, torch.set_default_dtype),
-    (torch.get_num_threads, torch.set_num_threads),
-    (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
-    (torch.get_deterministic_debug_mode, torch.set_deterministic_debug_mode),
-    (torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
-)

@@ -1,0 +1,29 @@
+"""The sandbox of a script that trains with PyTorch."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+
+import torch
+
+from symmetry.sandbox.mirror_pool import MirrorPool
+from symmetry.sandbox.source import Source
+from symmetry.torch.script.contained import contained
+
+
+def test_what_a_script_sets_in_pytorch_is_its_own(tmp_path):
+    (file := tmp_path / "train.py").write_text(
+        "import torch\ntorch.set_default_dtype(torch.float64)\ntorch.set_num_threads(1)\n"
+    )
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        mirrors = MirrorPool(tmp_path)
+        sandbox = contained(Source("train.py", file, folder=tmp_path), mirrors, nullcontext)
+        sandbox.resume()
+        assert sandbox.stack.ended
+        assert (torch.get_default_dtype(), torch.get_num_threads()) == (torch.float32, 2)
+        sandbox.close(throwing=lambda: None, free=lambda: None)
+        mirrors.remove()
+    finally:
+        torch.set_num_threads(threads)
