@@ -106,7 +106,7 @@ class Report(Checked):
 def check(
     target: Target, *, progress: Progress | None = None, **options: Unpack[Keywords]
 ) -> Report:
-    """Check a training step, or a whole PyTorch training, against the invariants.
+    """Check a training step, or a whole training, against the invariants.
 
     Without ``only`` all invariants that apply are checked: ``network/*`` only of this project's own
     steps. A split that rounding alone explains is *rounding* and does not gate, unless ``exact``.
@@ -232,7 +232,7 @@ def check_model(
 
 
 def find_units(training: Target, *, progress: coverage.Tell | None = None) -> Coverage:
-    """Find the groups of equal units in the model of a PyTorch training.
+    """Find the groups of equal units in the model of a training.
 
     Parameters
     ----------

@@ -26,7 +26,7 @@ _LONGEST = 590  # characters of an error: it is one line, and people have to rea
 @click.version_option(package_name="unit-symmetry", prog_name="symmetry")
 @click.pass_context
 def group(context: click.Context) -> None:
-    """Find bugs in PyTorch training code without knowing the right result.
+    """Find bugs in PyTorch and JAX training code without knowing the right result.
 
     Start with `symmetry check train.py`: it runs the script for a few updates, tests laws that
     every correct training obeys, and names the lines that break one. `explain` names the operation

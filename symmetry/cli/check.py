@@ -77,7 +77,7 @@ class _Check(Isolated):
         say(f"wrote {params['json']}, incomplete", err=True)
 
 
-@click.command("check", cls=_Check, short_help="Check a PyTorch training, or a two-layer step.")
+@click.command("check", cls=_Check, short_help="Check a training, or a two-layer step.")
 @click.argument("targets", nargs=-1, metavar="[NAME]...")
 @declared_options(Options, Keywords)
 @flag(
@@ -135,22 +135,24 @@ def command(
     memory: float | None,
     **options: Any,
 ) -> int:
-    """Check PyTorch trainings, and two-layer training steps, against the invariants.
+    """Check trainings, and two-layer training steps, against the invariants.
 
     NAME is a script that trains with PyTorch, such as train.py: it runs unchanged, stopped after a
     few updates, in a mirror of its folder. Its own arguments follow --, and -m MODULE stands for
     python -m MODULE: `symmetry check -m package.train -- --epochs 1`.
 
     NAME may also be a function, as package.module:attribute or path/to/file.py:attribute; or numba
-    (the default: this project's own core), numpy, torch, torch-autograd or jax. A training is a
-    function without parameters that returns (model, step), or (model, step, extras):
-    help(symmetry.check) lists the extras. A step is called as step(x, y, w1, w2,
-    lr), on many generated cases, and returns the new (w1, w2). The attribute may be a pattern, such
-    as 'models.py:train_*': each target that the file defines under such a name is checked. It may
-    be a generator function that yields pairs of a name and a training: FILE:FUNCTION is all of
-    them, FILE:FUNCTION:NAME is one. Several targets are checked by processes of their own; their
-    table begins with what is most suspicious. Without NAME, in a folder with scripts that train,
-    the command says what to type.
+    (the default: this project's own core), numpy, torch, torch-autograd or jax. A training in
+    PyTorch is a function without parameters that returns (model, step), or (model, step, extras):
+    help(symmetry.check) lists the extras. A training in JAX returns (state, step), where
+    step(state, i) returns the next state. A two-layer step is called as step(x, y, w1, w2, lr), on
+    many generated cases, and returns the new (w1, w2).
+
+    The attribute may be a pattern, such as 'models.py:train_*': each target that the file defines
+    under such a name is checked. It may be a generator function that yields pairs of a name and a
+    training: FILE:FUNCTION is all of them, FILE:FUNCTION:NAME is one. Several targets are checked
+    by processes of their own; their table begins with what is most suspicious. Without NAME, in a
+    folder with scripts that train, the command says what to type.
 
     A verdict is: holds; violated; rounding, if units split by rounding alone, which --exact makes a
     violation; vacuous, if nothing in the target could have violated it; not applicable; expected

@@ -13,12 +13,12 @@ from symmetry.cli.screen import current, say, terminal
 @click.command(
     "units",
     cls=Isolated,
-    short_help="Find the groups of equal units in the model of a PyTorch training.",
+    short_help="Find the groups of equal units in the model of a training.",
 )
 @click.argument("name")
 @option("--json", "FILE", "Write the groups to FILE as JSON.", kind=PATH)
 def command(name: str, json: Path | None) -> int:
-    """Find the groups of equal units in the model of a PyTorch training.
+    """Find the groups of equal units in the model of a training.
 
     NAME is a script, as `symmetry check` takes it, its arguments behind --; or a function without
     parameters that returns (model, step), as package.module:attribute or
