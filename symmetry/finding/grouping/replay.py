@@ -1,9 +1,10 @@
 """A trace repeated from other leaves, as far as values change."""
 
 import heapq
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 
-from symmetry.finding.exchange.tolerance import Array, same
+from symmetry.finding.exchange.movement import is_floating
+from symmetry.finding.exchange.tolerance import TOLERANCE, Array, same
 from symmetry.training.trace import Trace
 
 
@@ -22,15 +23,24 @@ class Replay:
         return self._repeat(leaves, self._trace.into_loss, allowance) is None
 
     def changes(self, leaves: Mapping[int, Array]) -> dict[int, Array] | None:
-        """Return the values that change, by number; None if the loss is one of them."""
-        return self._repeat(leaves, self._trace.into_results, 1.0)
+        """Return the values that change, by number; None if the loss is one of them.
+
+        None as well where a choice hides a change: from another start it would not.
+        """
+        return self._repeat(leaves, self._trace.into_results, 1.0, choices=True)
 
     def _repeat(
-        self, leaves: Mapping[int, Array], looked_at: Set[int], allowance: float
+        self,
+        leaves: Mapping[int, Array],
+        looked_at: Set[int],
+        allowance: float,
+        *,
+        choices: bool = False,
     ) -> dict[int, Array] | None:
         """Return the changed ones of the values looked at; None if the loss changes.
 
-        None as well if an operation cannot be performed on changed values.
+        None as well if an operation cannot be performed on changed values, or, with ``choices``,
+        where one of them hides a change.
         """
         trace, new = self._trace, dict(leaves)
         waiting: list[int] = []  # a heap of nodes
@@ -48,7 +58,7 @@ class Replay:
             k = heapq.heappop(waiting)
             node = trace.nodes[k]
             results = trace.perform(k, {x: new[i] for x, i in enumerate(node.inputs) if i in new})
-            if results is None:
+            if results is None or (choices and self._hides_change(k, new, results)):
                 return None
             for value, result in zip(node.outputs, results, strict=True):
                 allowed = self._tolerance * (allowance if value == trace.loss else 1.0)
@@ -59,3 +69,26 @@ class Replay:
                 new[value] = result
                 add_users(value)
         return new
+
+    def _hides_change(self, k: int, new: Mapping[int, Array], results: Sequence[Array]) -> bool:
+        """Return whether a node of changed values chooses as before: its integers stay.
+
+        Top-k, for instance, takes the same keys where an exchange changes their scores by little.
+        """
+        trace, limit = self._trace, max(TOLERANCE, self._tolerance)
+        node = trace.nodes[k]
+        outputs = [
+            (trace.arrays[value], result)
+            for value, result in zip(node.outputs, results, strict=True)
+            if value in trace.into_results
+        ]
+        chooses = any(old.dtype.kind == "i" for old, _ in outputs)
+        return (
+            chooses
+            and all(same(old, result, limit) for old, result in outputs)
+            and any(
+                is_floating(trace.arrays[i]) and not same(trace.arrays[i], new[i], limit)
+                for i in node.inputs
+                if i in new
+            )
+        )

@@ -55,3 +55,23 @@ def test_a_loss_that_changes_by_little_is_allowed():
 def test_operations_that_do_not_take_other_leaves_change_the_loss():
     trace, *_ = counted()
     assert Replay(trace, 1e-12).loss_changes({trace.leaves["a"]: normal(5, 5)}, 1.0)
+
+
+def chosen(first):
+    """Return a trace that chooses rows by the sum of four units, of which one has a factor."""
+    steps = Steps(w=normal(3, 4), values=normal(6, 2))
+    hidden = steps.apply(np.matmul, steps.data(normal(6, 3)), steps.w)
+    factors = steps.data(np.array([first, 1.0, 1.0, 1.0]))
+    scores = steps.apply(lambda h, f: (h * f).sum(1), hidden, factors)
+    best = steps.apply(lambda s: np.argsort(s)[-2:], scores)
+    y = steps.apply(lambda v, c: v[c], steps.values, best)
+    return steps.end(steps.apply(square_error, y, steps.data(normal(2, 2))))
+
+
+def test_a_choice_hides_no_change():
+    for first, same in ((1.0, True), (1.001, False)):
+        trace = chosen(first)
+        rotated = {trace.leaves["w"]: np.roll(trace.arrays[trace.leaves["w"]], 1, axis=1)}
+        replay = Replay(trace, 1e-12)
+        assert not replay.loss_changes(rotated, 1.0)
+        assert (replay.changes(rotated) is not None) == same
