@@ -74,7 +74,9 @@ def watch(script: Named, seed: int) -> Epochs:
     except TargetError as error:
         raise SymmetryError(str(error)) from None
     if epochs is None or epochs.is_function:
-        raise SymmetryError(f"{target.name!r} is a function: only a script has epochs to watch")
+        raise SymmetryError(
+            f"{target.name!r} cannot be watched: only a script in PyTorch has epochs"
+        )
     return epochs
 
 

@@ -137,9 +137,9 @@ def command(
 ) -> int:
     """Check trainings, and two-layer training steps, against the invariants.
 
-    NAME is a script that trains with PyTorch, such as train.py: it runs unchanged, stopped after a
-    few updates, in a mirror of its folder. Its own arguments follow --, and -m MODULE stands for
-    python -m MODULE: `symmetry check -m package.train -- --epochs 1`.
+    NAME is a script that trains with PyTorch or JAX, such as train.py: it runs unchanged, stopped
+    after a few updates, in a mirror of its folder. Its own arguments follow --, and -m MODULE
+    stands for python -m MODULE: `symmetry check -m package.train -- --epochs 1`.
 
     NAME may also be a function, as package.module:attribute or path/to/file.py:attribute; or numba
     (the default: this project's own core), numpy, torch, torch-autograd or jax. A training in

@@ -142,7 +142,8 @@ class Stepper:
             return None
         axis = self.program.made.batch_axis
         leaves = [leaf for leaf in jax.tree.leaves(self.program.given(0)) if is_number(leaf)]
-        sizes = {np.shape(leaf)[axis] if np.ndim(leaf) > axis else None for leaf in leaves}
+        arrays = [leaf for leaf in leaves if np.ndim(leaf)]  # a number belongs to all samples
+        sizes = {np.shape(leaf)[axis] if np.ndim(leaf) > axis else None for leaf in arrays}
         return sizes.pop() if len(sizes) == 1 else None
 
 

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from symmetry.base.errors import SymmetryError
 from symmetry.sandbox.source import Source
+from symmetry.targets.imports import trains_with_jax
 from symmetry.targets.load import defined_in, nearest
 from symmetry.targets.training import TrainingTarget
-from symmetry.torch.script.script import Script
-from symmetry.torch.script.training import ScriptTraining
+from symmetry.training.frameworks import known
+from symmetry.training.target import Training
 
-_NEEDED = ("torch", "greenlet")
+_NEEDED = {"torch": ("torch", "greenlet"), "jax": ("jax",)}
 
 
 def script(
@@ -28,7 +29,8 @@ def script(
     """Return a script as a training, for ``symmetry.check`` and all that takes a target.
 
     It runs unchanged, as ``python PATH ARGUMENTS`` does, in a mirror of its folders: what it writes
-    changes nothing there.
+    changes nothing there. If it trains with JAX, its step is the jitted function that is called
+    with its own results.
 
     Parameters
     ----------
@@ -44,7 +46,7 @@ def script(
     Raises
     ------
     SymmetryError
-        If there is no such file, or PyTorch or greenlet is not installed.
+        If there is no such file, or its framework is not installed.
 
     Examples
     --------
@@ -55,12 +57,6 @@ def script(
         raise SymmetryError("a script is a path, or a module")
     words = ["-m", module] if module is not None else [os.fspath(path or "")]
     name = shlex.join([*words, *arguments])
-    for needed in _NEEDED:
-        if importlib.util.find_spec(needed) is None:
-            raise SymmetryError(
-                f"{name!r}: a script needs {needed}, which is not installed "
-                "(pip install 'unit-symmetry[torch]')"
-            )
     source: Path | str = module or ""
     functions: tuple[str, ...] = ()
     if path is not None:
@@ -73,8 +69,39 @@ def script(
         if found is None:
             raise SymmetryError(f"{name!r}: {source} is not valid Python")
         functions = tuple(f"{path}:{function}" for function in found)
-    runs = Script(Source(name, source, tuple(arguments), functions))
-    return TrainingTarget(ScriptTraining(name, runs, dict(expect_units or {})))
+    framework = "jax" if trains_with_jax(_file_of(source)) else "torch"
+    for needed in _NEEDED[framework]:
+        if importlib.util.find_spec(needed) is None:
+            raise SymmetryError(
+                f"{name!r}: a script needs {needed}, which is not installed "
+                f"(pip install 'unit-symmetry[{framework}]')"
+            )
+    run = Source(name, source, tuple(arguments), functions)
+    return TrainingTarget(_TRAININGS[framework](name, run, dict(expect_units or {})))
+
+
+def _file_of(source: Path | str) -> Path:
+    """Return the file of a script, or of a module; one that is not there if it is not found."""
+    if isinstance(source, Path):
+        return source
+    beside = Path(*source.split(".")).with_suffix(".py")
+    return beside if beside.is_file() else Path(*source.split("."), "__main__.py")
+
+
+def _of_torch(name: str, source: Source, pins: Mapping[str, int]) -> Training:
+    from symmetry.torch.script.script import Script
+    from symmetry.torch.script.training import ScriptTraining
+
+    return ScriptTraining(name, Script(source), pins)
+
+
+def _of_jax(name: str, source: Source, pins: Mapping[str, int]) -> Training:
+    from symmetry.jax.script.script import Script, ScriptTraining
+
+    return ScriptTraining(name, Script(source), pins, known("jax"))
+
+
+_TRAININGS = {"torch": _of_torch, "jax": _of_jax}
 
 
 def script_named(words: Sequence[str]) -> TrainingTarget:

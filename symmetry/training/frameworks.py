@@ -67,6 +67,11 @@ def register(name: str, framework: Framework) -> None:
     _FRAMEWORKS[name] = framework
 
 
+def known(name: str) -> dict[Any, Any]:
+    """Return the cache of a training that is written in the framework of this name."""
+    return {Framework: _FRAMEWORKS[name]}
+
+
 def name_of(cache: Mapping[Any, Any]) -> str:
     """Return the name of the framework that the cache of a training remembers, or nothing."""
     found = cache.get(Framework)

@@ -101,5 +101,5 @@ def test_a_function_has_no_epochs(tmp_path):
     done = symmetry("watch", "own.py:training", cwd=tmp_path)
     assert done.status == 2
     assert done.err.splitlines()[-1] == (
-        "error: 'own.py:training' is a function: only a script has epochs to watch"
+        "error: 'own.py:training' cannot be watched: only a script in PyTorch has epochs"
     )

@@ -13,8 +13,8 @@ from symmetry.training.events import Epochs, Updated
 from symmetry.training.start import TrainingStart
 from symmetry.units.words import count
 
-_NO_LOOP = 'only a script, or a function that returns {"evaluate": evaluate}, has a loop'
-_NO_SCRIPT = "only a script has a loop that can be run"
+_NO_LOOP = 'only a script in PyTorch, or a function that returns {"evaluate": evaluate}, has a loop'
+_NO_SCRIPT = "only a script in PyTorch has a loop that can be run"
 _NO_UPDATES = "the run over whole epochs made no update"
 
 

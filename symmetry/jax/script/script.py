@@ -1,0 +1,99 @@
+"""A script as a function that makes a JAX training, as users write them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from symmetry.base.errors import SymmetryError
+from symmetry.sandbox.mirror_pool import MirrorPool
+from symmetry.sandbox.sandbox import Sandbox
+from symmetry.sandbox.source import Source
+from symmetry.training.target import FunctionTraining
+
+
+class Uninterrupted:
+    """The stack of whoever resumes a script: it runs to its end there.
+
+    Parameters
+    ----------
+    function
+        The script.
+    """
+
+    as_written = True
+
+    def __init__(self, function: Callable[[], None]) -> None:
+        self._function, self.ended = function, False
+
+    def resume(self, error: type[BaseException] | None = None) -> None:
+        """Run the script: it cannot be resumed after it, so no ``error`` can be raised in it."""
+        try:
+            if error is None:
+                self._function()
+        finally:
+            self.ended = True
+
+
+class Script:
+    """Runs a script, each time it is called, until its step has been seen often enough.
+
+    Parameters
+    ----------
+    source
+        The script.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._mirrors = MirrorPool(*source.homes)
+
+    def __call__(self) -> tuple[Any, ...]:
+        """Return what a training returns: the state, the step and the extras.
+
+        Raises
+        ------
+        TrainingError
+            If the script raises, or its step cannot be told.
+        """
+        import jax
+
+        from symmetry.jax.script.calls import Calls, Enough
+        from symmetry.jax.script.step import training_of
+
+        calls = Calls()
+        sandbox = Sandbox(self._source, self._mirrors, calls.watching, stack=Uninterrupted)
+        try:
+            with suppress(Enough):
+                sandbox.resume()
+        finally:
+            sandbox.close(throwing=lambda: None, free=lambda: None)
+        jax.clear_caches()  # its step is to be traced again, where it is observed
+        return training_of(self._source.name, calls.functions)
+
+    def close(self) -> None:
+        """Remove the mirrors.
+
+        Raises
+        ------
+        SymmetryError
+            If a file of the user's has changed meanwhile.
+        """
+        self._mirrors.remove()
+        if changed := self._mirrors.originals.changed():
+            raise SymmetryError(
+                f"{self._source.name}: {changed[0]} changed while it ran: if it writes there by "
+                "other means than Python's own, check it in a copy of its folder"
+            )
+
+
+@dataclass(frozen=True)
+class ScriptTraining(FunctionTraining):
+    """A JAX training that is given as a script."""
+
+    def close(self) -> None:
+        """Remove what its runs have written."""
+        if isinstance(self.make, Script):
+            self.make.close()

@@ -1,0 +1,206 @@
+"""The step of a script: the jitted function that is called with its own results.
+
+Example: ``step(params, opt, x, y, key)`` returned params and opt for its next call, so these are
+the state. x and y differ from call to call: they are the batch. The keys do, too: they belong to
+the number of the step, not to samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from symmetry.base.errors import NotCheckable, TrainingError
+from symmetry.jax.jaxprs.interpreter import is_key
+from symmetry.jax.made import has_numbers, is_array
+from symmetry.jax.script.calls import CALLS, Jitted
+
+_WRITE = (
+    "write the training as a function that returns (state, step), where step(state, i) returns the "
+    "next state"
+)
+_NUMBER = "number"
+
+
+def training_of(name: str, functions: Sequence[Jitted]) -> tuple[Any, ...]:
+    """Return the state, the step and the extras of a script whose functions were called so.
+
+    Raises
+    ------
+    NotCheckable
+        If no function is its step, or several are.
+    """
+    steps = [each for each in functions if each.size]
+    if not steps:
+        raise NotCheckable(
+            f"{name}: no jitted function of it is called with its own results: jit the step that "
+            f"returns the next state; or {_WRITE}"
+        )
+    step = max(steps, key=lambda each: each.size)
+    found = _also_from_its_results(step, functions)
+    if found or step.unsteady or step.is_varied:
+        what = f"takes {found}" if found else "is not always called with its last results"
+        raise NotCheckable(f"{name}: its step {step.name} {what}: {_WRITE}")
+    return RepeatedStep(name, step).training()
+
+
+def _also_from_its_results(step: Jitted, functions: Sequence[Jitted]) -> str:
+    """Say what a step takes that depends on its state in another way; nothing if there is none."""
+    takes = {each.name: set[str]().union(*each.takes.values()) for each in functions}
+    for place, makers in step.takes.items():
+        if place in step.state:
+            continue
+        for maker in makers:
+            if step.name in _behind(maker, takes):
+                return "an earlier state" if maker == step.name else f"results of {maker}"
+    mine = [step.first[place] for place in step.state]
+    for place, leaf in enumerate(step.first):
+        if place not in step.state and _tells(leaf) and any(_equal(leaf, other) for other in mine):
+            return "a copy of its state"
+    return ""
+
+
+def _behind(maker: str, takes: Mapping[str, Iterable[str]]) -> set[str]:
+    """Return a function, and all whose results it was computed from."""
+    found, new = set[str](), {maker}
+    while new:
+        found |= new
+        new = {other for each in new for other in takes.get(each, ())} - found
+    return found
+
+
+def _tells(leaf: Any) -> bool:
+    """Return whether an array is no other one by chance."""
+    return is_array(leaf) and not is_key(leaf.dtype) and has_numbers(leaf) and _varies(leaf)
+
+
+def _varies(leaf: Any) -> bool:
+    return bool(np.ptp(np.asarray(leaf, "f8")) > 0) if np.size(leaf) > 1 else False
+
+
+def _equal(leaf: Any, other: Any) -> bool:
+    return np.shape(leaf) == np.shape(other) and bool(jnp.array_equal(leaf, other))
+
+
+class RepeatedStep:
+    """A jitted function as the step of a training.
+
+    Parameters
+    ----------
+    name
+        The name of the script.
+    jitted
+        The function, and its calls.
+    """
+
+    def __init__(self, name: str, jitted: Jitted) -> None:
+        self._name, self._jitted = name, jitted
+        leaves = range(len(jitted.first))
+        static = self._static()
+        self._moving = [
+            place
+            for place in leaves
+            if place not in jitted.state and place not in static and self._moves(place)
+        ]
+        keys = [place for place in self._moving if _is_key(jitted.first[place])]
+        self._batch = [place for place in self._moving if place not in keys]
+        self._keys = {p: jnp.stack([jnp.asarray(c[p]) for c in jitted.given]) for p in keys}
+
+    def training(self) -> tuple[Any, Callable[[Any, Any], Any], dict[str, Any]]:
+        """Return the state, the step and the extras."""
+        return self._alone(self._state(self._jitted.first)), self._step, {"batch": self._given}
+
+    def _static(self) -> set[int]:
+        """Return the leaves that are compiled as constants.
+
+        Raises
+        ------
+        NotCheckable
+            If one of them differs between calls.
+        """
+        paths = jax.tree_util.tree_flatten_with_path(
+            jax.tree.unflatten(self._jitted.tree, range(len(self._jitted.first)))
+        )[0]
+        static = {
+            number for keys, number in paths if getattr(keys[0], "key", "") in self._jitted.static
+        }
+        if any(self._moves(place) for place in static):
+            raise NotCheckable(
+                f"{self._name}: static arguments of its step {self._jitted.name} change: {_WRITE}"
+            )
+        return static
+
+    def _moves(self, place: int) -> bool:
+        """Return whether a leaf is another object in some call."""
+        first, *others = (call[place] for call in self._jitted.given)
+        return any(other is not first and not _same(other, first) for other in others)
+
+    def _given(self, number: int) -> dict[str, Any]:
+        """Return the batch of a step, and its number.
+
+        Raises
+        ------
+        TrainingError
+            If the script has taken fewer steps.
+        """
+        taken = len(self._jitted.given)
+        if number >= taken:
+            more = "" if taken == CALLS else ", give it more to do"
+            raise TrainingError(
+                f"{self._name}: {taken} of its steps were recorded: a check takes more{more}"
+            )
+        call = self._jitted.given[number]
+        leaves = {place: call[place] for place in self._batch}
+        return {"batch": self._tree(leaves), _NUMBER: np.int32(number)}
+
+    def _step(self, state: Any, given: Mapping[str, Any]) -> tuple[Any, Any]:
+        """Call the function; return the next state, and the rest of its result."""
+        places = sorted(self._jitted.state)
+        leaves = [*self._jitted.first]
+        for numbers, values in (
+            (places, jax.tree.leaves(state)),
+            (self._batch, jax.tree.leaves(given["batch"])),
+            ([*self._keys], [keys[given[_NUMBER]] for keys in self._keys.values()]),
+        ):
+            for place, value in zip(numbers, values, strict=True):
+                leaves[place] = value
+        arguments: dict[str, Any] = jax.tree.unflatten(self._jitted.tree, leaves)
+        results, tree = jax.tree.flatten(self._jitted.called(arguments))
+        fed = {*self._jitted.state.values()}
+        rest = [None if place in fed else result for place, result in enumerate(results)]
+        after = {place: results[result] for place, result in self._jitted.state.items()}
+        return self._alone(self._tree(after)), jax.tree.unflatten(tree, rest)
+
+    def _state(self, leaves: Sequence[Any]) -> Any:
+        return self._tree({place: leaves[place] for place in self._jitted.state})
+
+    def _tree(self, leaves: Mapping[int, Any]) -> Any:
+        """Return the arguments with these leaves alone."""
+        every = range(len(self._jitted.first))
+        return jax.tree.unflatten(self._jitted.tree, [leaves.get(place) for place in every])
+
+    @staticmethod
+    def _alone(state: dict[str, Any]) -> Any:
+        """Return the only argument with leaves, without its name; or all of them."""
+        filled = {name: value for name, value in state.items() if jax.tree.leaves(value)}
+        return next(iter(filled.values())) if len(filled) == 1 else filled
+
+
+def _is_key(leaf: Any) -> bool:
+    """Return whether a leaf is a key of random numbers, of the new kind or of the old one."""
+    if not is_array(leaf):
+        return False
+    return is_key(leaf.dtype) or (leaf.dtype == np.uint32 and leaf.shape == (2,))
+
+
+def _same(leaf: Any, other: Any) -> bool:
+    """Return whether two leaves are the same small thing: a number, a name, a short array."""
+    if is_array(leaf) and is_array(other):
+        if np.size(leaf) > 1 or is_key(leaf.dtype):
+            return False
+        return bool(np.array_equal(np.asarray(leaf), np.asarray(other)))
+    return bool(leaf == other)

@@ -1,0 +1,228 @@
+"""A script in JAX: the jitted function that is called with its own results is its step."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from symmetry.base.errors import NotCheckable, SymmetryError, TrainingError
+from symmetry.jax.script.script import Script
+from symmetry.sandbox.source import Source
+from tests.cli.inside import symmetry as command
+from tests.conftest import needs
+
+pytestmark = needs("jax")
+
+HEAD = """
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+rng = np.random.default_rng(0)
+params = {"w1": rng.normal(size=(5, 6)), "w2": rng.normal(size=(6, 3))}
+params = jax.tree.map(lambda w: jnp.asarray(0.3 * w, jnp.float32), params)
+x, y = np.empty((8, 5), "float32"), np.empty(8, int)
+
+def loss_of(params, x, y):
+    scores = jax.nn.log_softmax(jnp.tanh(x @ params["w1"]) @ params["w2"])
+    return -jnp.take_along_axis(scores, y[:, None], 1).mean()
+
+def batches(count):
+    for _ in range(count):
+        x[:], y[:] = rng.normal(size=x.shape), rng.integers(0, 3, y.shape)
+        yield x, y  # the same arrays, filled anew
+"""
+RECORDED = 16  # steps
+LOOP = """
+@jax.jit
+def step(params, x, y):
+    loss, gradient = jax.value_and_grad(loss_of)(params, x, y)
+    return jax.tree.map(lambda p, g: p - 0.1 * g, params, gradient), loss
+
+for x, y in batches(30):
+    params, loss = step(params, x, y)
+"""
+
+
+def leaves_of(tree):
+    import jax
+
+    return jax.tree.leaves(tree)
+
+
+@pytest.fixture
+def made(tmp_path):
+    """Return a function that runs a script, and returns the training that it makes."""
+
+    def make(text, head=HEAD, *arguments):
+        (file := tmp_path / "train.py").write_text(head + text)
+        script = Script(Source("train.py", file, arguments, folder=tmp_path))
+        try:
+            return script()
+        finally:
+            script.close()
+
+    return make
+
+
+def test_its_state_its_step_and_its_batches_are_told(made):
+    state, step, extras = made(LOOP)
+    assert {name: np.shape(array) for name, array in state.items()} == {"w1": (5, 6), "w2": (6, 3)}
+    first, second = (extras["batch"](i) for i in range(2))
+    assert first["batch"]["x"].shape == (8, 5)
+    assert not np.array_equal(first["batch"]["x"], second["batch"]["x"])
+    after, rest = step(state, first)
+    assert {name: np.shape(array) for name, array in after.items()} == {
+        "w1": (5, 6),
+        "w2": (6, 3),
+    }
+    assert [np.ndim(loss) for loss in leaves_of(rest)] == [0]
+    assert not np.array_equal(after["w1"], state["w1"])
+
+
+def test_it_ends_once_enough_steps_are_seen(made, tmp_path):
+    _, _, extras = made(LOOP + "    open('steps.txt', 'a').write('.')\n")
+    assert extras["batch"](RECORDED - 1)["number"] == RECORDED - 1
+    with pytest.raises(TrainingError, match=r"16 of its steps were recorded: a check takes more$"):
+        extras["batch"](RECORDED)
+    assert [file.name for file in tmp_path.iterdir()] == ["train.py"]  # it wrote into its mirror
+
+
+def test_a_short_script_is_asked_for_more_steps(made):
+    _, _, extras = made(LOOP.replace("30", "3"))
+    with pytest.raises(TrainingError, match=r"3 of its steps were recorded: .* give it more to do"):
+        extras["batch"](3)
+
+
+def test_arguments_that_are_donated_or_static_and_keys_are_as_in_the_script(made):
+    state, step, extras = made(
+        """
+from functools import partial
+
+@partial(jax.jit, donate_argnums=0, static_argnames="rate")
+def step(params, moments, x, y, key, rate):
+    noise = 0.1 * jax.random.normal(key, x.shape)
+    gradient = jax.grad(loss_of)(params, x + noise, y)
+    moments = jax.tree.map(lambda m, g: 0.9 * m + g, moments, gradient)
+    return moments, jax.tree.map(lambda p, m: p - rate * m, params, moments)
+
+key, moments = jax.random.PRNGKey(0), jax.tree.map(jnp.zeros_like, params)
+for x, y in batches(30):
+    key, own = jax.random.split(key)
+    moments, params = step(params, moments, x, y, key=own, rate=0.1)
+"""
+    )
+    assert {*state} == {"params", "moments"}
+    first = extras["batch"](0)
+    assert {name for name, value in first["batch"].items() if value is not None} == {"x", "y"}
+    after, _ = step(state, first)
+    again, _ = step(state, {**first, "number": np.int32(1)})  # another key
+    assert {*after} == {"params", "moments"}
+    assert not np.array_equal(after["params"]["w1"], again["params"]["w1"])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("for x, y in batches(9):\n    jax.grad(loss_of)(params, x, y)\n", "no jitted function"),
+        (LOOP.replace("@jax.jit", ""), "no jitted function of it is called with its own results"),
+        (
+            LOOP.replace("step(params, x, y)", "step(params, x, y, old)").replace(
+                "for x, y", "old = params\nfor x, y"
+            ),
+            "its step step takes an earlier state|takes a copy of its state",
+        ),
+        (
+            """
+gradient_of = jax.jit(jax.grad(loss_of))
+update = jax.jit(lambda p, g: jax.tree.map(lambda p, g: p - 0.1 * g, p, g))
+for x, y in batches(9):
+    params = update(params, gradient_of(params, x, y))
+""",
+            "its step <lambda> takes results of loss_of",
+        ),
+        (
+            LOOP + "    params = jax.tree.map(lambda p: p * 1.5, params) if loss > 9 else params\n"
+            "    if rng.random() < 0.5:\n        params = jax.tree.map(jnp.copy, params)\n",
+            "is not always called with its last results",
+        ),
+    ],
+    ids=["nothing is called", "nothing is jitted", "old weights", "two functions", "changed"],
+)
+def test_a_step_that_cannot_be_told_is_refused(made, text, words):
+    with pytest.raises(NotCheckable, match=words) as caught:
+        made(text)
+    assert "write the training as a function that returns (state, step)" in str(caught.value)
+
+
+def test_what_it_raises_is_one_line(made):
+    with pytest.raises(TrainingError, match=r"raised ValueError: no data \(.*train.py:2\)"):
+        made("raise ValueError('no data')\n", "import jax\n")
+
+
+def test_its_arguments_are_its_own(made):
+    text = LOOP.replace("batches(30)", "batches(int(sys.argv[1]))")
+    _, _, extras = made(text, f"import sys\n{HEAD}", "4")
+    assert extras["batch"](3)["number"] == 3
+
+
+def test_objects_of_nnx_that_a_step_changes_are_its_state(made):
+    pytest.importorskip("flax")
+    optax = pytest.importorskip("optax")
+    assert optax
+    state, step, extras = made(
+        """
+import optax
+from flax import nnx
+
+class Net(nnx.Module):
+    def __init__(self, rngs):
+        self.first, self.last = nnx.Linear(5, 6, rngs=rngs), nnx.Linear(6, 3, rngs=rngs)
+
+model = Net(nnx.Rngs(0))
+optimizer = nnx.Optimizer(model, optax.sgd(0.1), wrt=nnx.Param)
+
+@nnx.jit
+def step(model, optimizer, x, y):
+    def loss_of(model):
+        scores = model.last(nnx.relu(model.first(x)))
+        return optax.softmax_cross_entropy_with_integer_labels(scores, y).mean()
+    loss, gradient = nnx.value_and_grad(loss_of)(model)
+    optimizer.update(model, gradient)
+    return loss
+
+for x, y in batches(30):
+    step(model, optimizer, x, y)
+"""
+    )
+    shapes = {np.shape(leaf) for leaf in leaves_of(state)}
+    assert {(5, 6), (6,), (6, 3), (3,)} <= shapes
+    after, _ = step(state, extras["batch"](0))
+    moved = [
+        not np.array_equal(a, b) for a, b in zip(leaves_of(after), leaves_of(state), strict=True)
+    ]
+    assert sum(moved) >= 4
+
+
+@pytest.mark.slow
+def test_a_gradient_that_is_clipped_but_for_its_last_column_is_named_with_its_line(tmp_path):
+    clipped = "    g['w1'] = g['w1'].at[:, :-1].set(jnp.clip(g['w1'][:, :-1], -1e-3, 1e-3))\n"
+    text = HEAD + LOOP.replace("gradient", "g").replace("    return", f"{clipped}    return")
+    (tmp_path / "train.py").write_text(text)
+    done = command("check", "train.py", cwd=tmp_path)
+    assert done.status == 1, done.err
+    line = text[: text.index("g['w1'] =")].count("\n") + 1
+    assert f"train.py:{line} treats unit" in done.out
+    (tmp_path / "train.py").write_text(HEAD + LOOP)
+    done = command("check", "train.py", cwd=tmp_path)
+    assert (done.status, "train.py: sound" in done.out) == (0, True), done.out + done.err
+
+
+def test_files_of_the_user_that_change_are_told(tmp_path):
+    (file := tmp_path / "train.py").write_text(HEAD + LOOP)
+    (data := tmp_path / "data.bin").write_bytes(bytes(2 << 20))  # too large to be copied
+    script = Script(Source("train.py", file, folder=tmp_path))
+    script()
+    data.write_bytes(b"other")
+    with pytest.raises(SymmetryError, match=r"data.bin changed while it ran"):
+        script.close()
