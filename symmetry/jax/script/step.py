@@ -49,7 +49,7 @@ def training_of(name: str, functions: Sequence[Jitted]) -> tuple[Any, ...]:
 
 
 def _also_from_its_results(step: Jitted, functions: Sequence[Jitted]) -> str:
-    """Say what a step takes that depends on its state in another way; nothing if there is none."""
+    """Name another argument of a step that depends on its state; empty without such an argument."""
     takes = {each.name: set[str]().union(*each.takes.values()) for each in functions}
     for place, makers in step.takes.items():
         if place in step.state:
