@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from symmetry.checker.verdict import Verdict
-from symmetry.law.case import Case
+from symmetry.law.case import Case, parse_case
+from symmetry.law.invariant import Invariant
 from symmetry.steps.cases.strategies import draw_cases
 from symmetry.targets.resolve import as_step_target
 from tests.catalogues import STEPS, select
 from tests.checking import check
 from tests.faulty import FAULTY, Fault
 from tests.sound import SOUND, Sound
+from tests.studies.faults.rows import Row
+
+_CATCHES, _ACQUITTALS = "faulty/steps", "sound/steps"
 
 
 @dataclass(frozen=True)
@@ -54,11 +57,21 @@ class Catch:
 
 @dataclass(frozen=True)
 class Acquittal:
-    """How a sound trainer fared: what accuses it, and what is not as it was expected to be."""
+    """How a sound trainer fared.
+
+    Attributes
+    ----------
+    sound
+        The trainer.
+    accusing
+        The invariants that accuse it.
+    unexpected
+        Each verdict that is not as it was expected to be: invariant, dtype and kind.
+    """
 
     sound: Sound
-    accusing: tuple[Verdict, ...]
-    unexpected: tuple[Verdict, ...]
+    accusing: tuple[str, ...]
+    unexpected: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -69,58 +82,72 @@ class Survey:
     acquittals: tuple[Acquittal, ...]
 
     @property
-    def as_it_should_be(self) -> bool:
-        """Whether all faults were caught and all sound trainers got the verdicts they should."""
-        caught = all(catch.caught for catch in self.catches)
-        return caught and not any(acquittal.unexpected for acquittal in self.acquittals)
+    def unexpected(self) -> list[str]:
+        """The faults that were not caught, and the sound trainers with a verdict too many."""
+        missed = [catch.fault.name for catch in self.catches if not catch.caught]
+        return missed + [each.sound.name for each in self.acquittals if each.unexpected]
 
 
-def survey(on_result: Callable[[Catch | Acquittal], None]) -> Survey:
-    """Run everything with the default budget, on all cores; what comes out does not depend on them.
-
-    A trainer is met by one process only, so that what it keeps in its module stays its own affair.
-    """
-    with ProcessPoolExecutor() as pool:
-        catches = pool.map(_catch, range(len(FAULTY)))
-        acquittals = pool.map(_acquit, range(len(SOUND)))
-        return Survey(_reported(catches, on_result), _reported(acquittals, on_result))
+def measures() -> dict[str, Callable[[], Row]]:
+    """Return what measures each step of the zoo, with the default budget."""
+    catches = {f"{_CATCHES}/{fault.name}": partial(_catch, fault) for fault in FAULTY}
+    return catches | {f"{_ACQUITTALS}/{sound.name}": partial(_acquit, sound) for sound in SOUND}
 
 
-def _reported(results: Iterator, on_result: Callable) -> tuple:
-    kept = []
-    for result in results:
-        on_result(result)
-        kept.append(result)
-    return tuple(kept)
-
-
-def _catch(index: int) -> Catch:
-    fault = FAULTY[index]
-    trainer = as_step_target(fault.trainer)
-    meant = select(fault.caught_by[:1])
-    look = partial(check, trainer, cases=draw_cases(dtypes=trainer.dtypes))
-    alone = (look([each], exact=True, shrinking=False) for each in STEPS)  # errors in each
-    gating = [verdict for verdicts in alone for verdict in verdicts if verdict.gates]
-    failing = [verdict for verdict in look(meant) if verdict.case]
-    worst = min(failing, key=lambda verdict: verdict.kind == "rounding", default=None)
-    return Catch(
-        fault,
-        by=frozenset(verdict.invariant for verdict in gating),
-        cases=next((v.cases for v in gating if v.invariant == meant[0].name), 0),
-        smallest=worst and worst.case,
-        rounding=worst is not None and worst.kind == "rounding",
+def survey(rows: Mapping[str, Row]) -> Survey:
+    """Return how the whole zoo fared."""
+    return Survey(
+        tuple(catch(fault, rows[f"{_CATCHES}/{fault.name}"]) for fault in FAULTY),
+        tuple(acquittal(sound, rows[f"{_ACQUITTALS}/{sound.name}"]) for sound in SOUND),
     )
 
 
-def _acquit(index: int) -> Acquittal:
-    sound = SOUND[index]
+def catch(fault: Fault, row: Row) -> Catch:
+    """Return how a fault fared, from its row."""
+    smallest = parse_case(row["smallest"]) if row["smallest"] else None
+    return Catch(fault, frozenset(row["by"]), row["cases"], smallest, row["rounding"])
+
+
+def acquittal(sound: Sound, row: Row) -> Acquittal:
+    """Return how a sound trainer fared, from its row."""
+    return Acquittal(sound, tuple(row["accusing"]), tuple(row["unexpected"]))
+
+
+def _catch(fault: Fault) -> Row:
+    """Look for what catches a fault, in the second dtype only where the first one shows nothing."""
+    trainer = as_step_target(fault.trainer)
+    meant = select(fault.caught_by[:1])
+
+    def look(invariants: Sequence[Invariant], **options: bool) -> Iterator[Verdict]:
+        for dtype in trainer.dtypes:
+            yield from check(trainer, invariants, draw_cases(dtypes=[dtype]), **options)
+
+    alone = (look([each], exact=True, shrinking=False) for each in STEPS)  # errors in each
+    first = (next((v for v in verdicts if v.gates), None) for verdicts in alone)
+    by = {verdict.invariant: verdict.cases for verdict in first if verdict}
+    failing: list[Verdict] = []
+    for verdict in look(meant):
+        if verdict.case:
+            failing.append(verdict)
+            if verdict.kind != "rounding":
+                break
+    worst = min(failing, key=lambda verdict: verdict.kind == "rounding", default=None)
+    return {
+        "by": [*by],
+        "cases": by.get(meant[0].name, 0),
+        "smallest": worst and worst.case.to_json(),
+        "rounding": worst is not None and worst.kind == "rounding",
+    }
+
+
+def _acquit(sound: Sound) -> Row:
     trainer = as_step_target(sound.trainer)
     patterns = select(sound.patterns)
     verdicts = check(trainer, patterns, draw_cases(), exact=True, shrinking=False)
-    accusing = tuple(v for v in verdicts if v.gates and v.invariant not in sound.violates)
-    unexpected = tuple(
-        verdict
+    accusing = [v.invariant for v in verdicts if v.gates and v.invariant not in sound.violates]
+    unexpected = [
+        f"{verdict.invariant} {verdict.dtype}: {verdict.kind}"
         for verdict in verdicts
         if verdict.kind != sound.expected(verdict.invariant, verdict.dtype)
-    )
-    return Acquittal(sound, accusing, unexpected)
+    ]
+    return {"accusing": [*dict.fromkeys(accusing)], "unexpected": unexpected}

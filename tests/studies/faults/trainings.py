@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from symmetry.checker.verdict import Verdict
+from symmetry.training.target import Training
 from tests.checking import check_target
 from tests.faulty.trainings import FAULTS, Fault
 from tests.sound.trainings import TARGETS
+from tests.studies.faults.rows import Row
 
-OF_UNITS = ("symmetry/permutation", "symmetry/clones", "symmetry/samples")
+_FAULTY, _SOUND = "faulty/trainings", "sound/trainings"
 
 
 @dataclass(frozen=True)
@@ -23,19 +26,17 @@ class Fared:
         What it is, and what is wrong with it or what it does.
     fault
         What it is an example of; None for a sound one.
-    verdicts
-        All that was found out about it.
+    caught_by
+        The invariants that accuse it.
+    ratios
+        The largest deviation by response, by dtype, of what is compared by response.
     """
 
     name: str
     about: str
     fault: Fault | None
-    verdicts: tuple[Verdict, ...]
-
-    @property
-    def caught_by(self) -> tuple[str, ...]:
-        """The invariants that accuse it."""
-        return tuple(dict.fromkeys(v.invariant for v in self.verdicts if v.gates))
+    caught_by: tuple[str, ...]
+    ratios: Mapping[str, float]
 
     @property
     def as_it_should_be(self) -> bool:
@@ -43,25 +44,44 @@ class Fared:
         meant = set(self.fault.caught_by) if self.fault else set()
         return meant <= set(self.caught_by) if self.fault else not self.caught_by
 
-    def ratio(self, dtype: str) -> float | None:
-        """Return the largest deviation by response, of what is compared by response."""
-        found = [v.ratio for v in self.verdicts if v.dtype == dtype and v.ratio is not None]
-        return max(found, default=None)
+
+def measures() -> dict[str, Callable[[], Row]]:
+    """Return what measures each training of the zoo."""
+    faults = {f"{_FAULTY}/{fault.name}": partial(_caught, fault) for fault in FAULTS}
+    return faults | {f"{_SOUND}/{target.name}": partial(_acquitted, target) for target in TARGETS}
 
 
-def survey(on_result: Callable[[Fared], None]) -> tuple[Fared, ...]:
-    """Check the whole zoo, one training after the other."""
-    found = []
-    for fault in FAULTS:
-        only = ("*",) if "training/gradient" in fault.caught_by else ()
-        checked = check_target(fault.target, only=only)
-        found.append(Fared(fault.name, fault.wrong, fault, checked.verdicts))
-        on_result(found[-1])
-    for target in TARGETS:
-        checked = check_target(target)
-        assert checked.coverage is not None
-        groups = len(checked.coverage.groups)
-        about = f"{checked.coverage.model}, {groups} group{'s' * (groups > 1)} of units"
-        found.append(Fared(target.name, about, None, checked.verdicts))
-        on_result(found[-1])
-    return tuple(found)
+def survey(rows: Mapping[str, Row]) -> tuple[Fared, ...]:
+    """Return how the whole zoo fared."""
+    return (
+        *(fared(fault.name, rows[f"{_FAULTY}/{fault.name}"], fault) for fault in FAULTS),
+        *(fared(target.name, rows[f"{_SOUND}/{target.name}"]) for target in TARGETS),
+    )
+
+
+def fared(name: str, row: Row, fault: Fault | None = None) -> Fared:
+    """Return how a training fared, from its row."""
+    about = fault.wrong if fault else row["about"]
+    return Fared(name, about, fault, tuple(row["caught_by"]), row["ratios"])
+
+
+def _caught(fault: Fault) -> Row:
+    only = ("*",) if "training/gradient" in fault.caught_by else ()
+    return _judged(check_target(fault.target, only=only).verdicts)
+
+
+def _acquitted(target: Training) -> Row:
+    checked = check_target(target)
+    assert checked.coverage is not None
+    groups = len(checked.coverage.groups)
+    about = f"{checked.coverage.model}, {groups} group{'s' * (groups > 1)} of units"
+    return {"about": about, **_judged(checked.verdicts)}
+
+
+def _judged(verdicts: tuple[Verdict, ...]) -> Row:
+    ratios: dict[str, float] = {}
+    for verdict in verdicts:
+        if verdict.ratio is not None:
+            ratios[verdict.dtype] = max(verdict.ratio, ratios.get(verdict.dtype, 0.0))
+    gating = dict.fromkeys(verdict.invariant for verdict in verdicts if verdict.gates)
+    return {"caught_by": [*gating], "ratios": ratios}

@@ -38,7 +38,7 @@ def section(found: tuple[Fared, ...]) -> str:
         mark=_mark,
         ratio=_ratio,
         thresholds=THRESHOLDS,
-        largest={d: _ratio(max(f.ratio(d) or 0 for f in sound)) for d in THRESHOLDS},
+        largest={d: _ratio(max(f.ratios.get(d, 0) for f in sound)) for d in THRESHOLDS},
         least={d: _ratio(min(_violating(broken, d))) for d in THRESHOLDS},
     )
     return fill_paragraphs(text)
@@ -52,7 +52,7 @@ def figure(found: tuple[Fared, ...]) -> Figure:
         (kind, dtype): values
         for dtype in THRESHOLDS
         for kind, values in (
-            ("sound", [max(f.ratio(dtype) or 0, _LEAST) for f in sound]),
+            ("sound", [max(f.ratios.get(dtype, 0), _LEAST) for f in sound]),
             ("broken", _violating(broken, dtype)),
         )
     }
@@ -76,7 +76,7 @@ def figure(found: tuple[Fared, ...]) -> Figure:
 
 def _violating(broken: list[Fared], dtype: str) -> list[float]:
     """Return the ratios of what is above its limit."""
-    ratios = (fared.ratio(dtype) or 0.0 for fared in broken)
+    ratios = (fared.ratios.get(dtype, 0.0) for fared in broken)
     return [ratio for ratio in ratios if ratio > THRESHOLDS[dtype]]
 
 
