@@ -18,7 +18,7 @@ size of the gradient makes a full step of such a remainder.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,8 +28,8 @@ from symmetry.units.compare import Floats
 from symmetry.units.state import Array, State, difference, finite
 from symmetry.units.ulps import signs, towards, up_or_down
 
-_RANDOM, _OUTPUTS, _LABELS = 4, 2, 4  # changes of a kind
-PERTURBATIONS = _RANDOM + 8 + _OUTPUTS + _LABELS
+FIRST, _OUTPUTS, _LABELS = 4, 2, 4  # changes of a kind: the random ones come first
+PERTURBATIONS = FIRST + 8 + _OUTPUTS + _LABELS
 
 
 def perturbations(
@@ -46,7 +46,7 @@ def perturbations(
     """
     arrays, y, w2 = {name: start[name] for name in ("x", "w1", "w2")}, start["y"], start["w2"]
     eps = float(np.finfo(w2.dtype).eps)
-    for _ in range(_RANDOM):
+    for _ in range(FIRST):
         yield up_or_down(arrays, random), {}
     for outward in (True, False):
         moved = {
@@ -81,6 +81,33 @@ def response(result: State, nearby: Sequence[tuple[State, State]]) -> dict[str, 
         least = float(np.finfo(a.dtype).eps) * float(abs(a).max(initial=0.0)) / 4
         largest[name] = max([least, *(difference(a, other) for other in others)])
     return None if math.inf in largest.values() else largest
+
+
+class Response:
+    """The response of one step by as many changes as it takes: each is a step of its own.
+
+    More changes make it larger, never smaller: what few of them explain is explained.
+    """
+
+    def __init__(
+        self, result: State, nearby: Iterator[tuple[Callable[[], dict[str, Array]], State]]
+    ) -> None:
+        """Take the result, and for each change what takes the step, and its shift."""
+        self._result, self._nearby = result, nearby
+        self._near: list[tuple[State, State]] = []
+        self._next: tuple[Callable[[], dict[str, Array]], State] | None = None
+        self._found: Mapping[str, float] = {}
+
+    def of(self, count: int) -> Mapping[str, float]:
+        """Return R by this number of changes or more; empty if not all numbers are finite."""
+        if len(self._near) < count:
+            while len(self._near) < count:
+                self._next = self._next or next(self._nearby)  # a step that raises does so again
+                step, shift = self._next
+                self._near.append((step(), shift))
+                self._next = None
+            self._found = response(self._result, self._near) or {}
+        return self._found
 
 
 def _relabelled(y: Floats, eps: float, random: Random) -> Floats:

@@ -12,7 +12,7 @@ import numpy as np
 
 from symmetry.base.random import Random
 from symmetry.law.start import Orders
-from symmetry.steps.response import perturbations, response
+from symmetry.steps.response import FIRST, PERTURBATIONS, Response, perturbations
 from symmetry.steps.step import TwoLayerRun, TwoLayerStep
 from symmetry.units.compare import Floats
 from symmetry.units.state import Array, State, finite, identical
@@ -134,14 +134,14 @@ class StepStart:
         return (self.at(changed).step(),)
 
     @cached_property
-    def _response(self) -> Mapping[str, float]:
-        """The response of that step to one ulp, by array; empty if not all numbers are finite."""
-        near = [(near.step(), shift) for near, shift in self.nearby(Random(self.seed, _RESPONSE))]
-        return response(self.result[0], near) or {}
+    def _response(self) -> Response:
+        """The response of that step to one ulp, by array."""
+        nearby = self.nearby(Random(self.seed, _RESPONSE))
+        return Response(self.result[0], ((near.step, shift) for near, shift in nearby))
 
-    def responses(self, *, closely: bool = False) -> tuple[Mapping[str, float]]:  # noqa: ARG002
-        """Return the response of that one step: more changes of one ulp would not show more."""
-        return (self._response,)
+    def responses(self, *, closely: bool = False) -> tuple[Mapping[str, float]]:
+        """Return the response of that one step, to few changes or to all of them."""
+        return (self._response.of(PERTURBATIONS if closely else FIRST),)
 
     @property
     def first_run(self) -> list[dict[str, Array]]:

@@ -10,7 +10,7 @@ import pytest
 from symmetry.base.random import Random
 from symmetry.law.judge import ratio
 from symmetry.law.measurement import Measurement
-from symmetry.steps.response import PERTURBATIONS, response
+from symmetry.steps.response import FIRST, PERTURBATIONS, response
 from symmetry.units import compare
 from tests.catalogues import select
 from tests.invariants.helpers import (
@@ -318,4 +318,7 @@ def test_the_perturbed_runs_are_shared():
     start = replace(make_problem(), target=trainer(Counted))
     for invariant in select(NAMES):
         assert invariant.measure(start).counted
+    assert len(made) == 1 + FIRST + 4
+    (few,), (all_of_them,) = (start.responses(closely=closely) for closely in (False, True))
     assert len(made) == 1 + PERTURBATIONS + 4
+    assert all(few[name] <= all_of_them[name] for name in ("w1", "w2"))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from symmetry.base.errors import TargetError
 from symmetry.base.random import Random
-from symmetry.steps.response import PERTURBATIONS, perturbations, response
+from symmetry.steps.response import PERTURBATIONS, Response, perturbations, response
 from symmetry.units.ulps import up_or_down
 
 START = {
@@ -69,3 +70,16 @@ def test_the_largest_change_is_the_response() -> None:
 def test_a_number_that_is_not_finite_gives_none() -> None:
     assert response({"a": np.zeros(1)}, [({"a": np.array([np.inf])}, {})]) is None
     assert response({"a": np.array([1e308])}, [({"a": np.array([-1e308])}, {})]) is None
+
+
+def test_a_step_that_raises_beside_the_start_does_so_each_time() -> None:
+    def fails() -> dict[str, np.ndarray]:
+        raise TargetError("no")
+
+    result = {"w": np.ones(2)}
+    found = Response(result, iter([(lambda: {"w": np.full(2, 1.5)}, {}), (fails, {})]))
+    assert found.of(1) == {"w": 0.5}
+    for _ in range(2):
+        with pytest.raises(TargetError):
+            found.of(2)
+    assert found.of(1) == {"w": 0.5}

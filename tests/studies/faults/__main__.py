@@ -15,7 +15,7 @@ from pathlib import Path
 
 from symmetry.base.errors import SymmetryError
 from symmetry.report.files import ReportFiles
-from tests.studies.faults import steps, trainings
+from tests.studies.faults import entries, steps, trainings
 from tests.studies.faults.rows import Row, measured
 from tests.studies.faults.steps_section import COMMAND, MARKDOWN, ROWS, render
 from tests.studies.faults.trainings_section import HEADING, figure, section
@@ -29,8 +29,8 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write no report, compare")
     parser.add_argument("--trainings", action="store_true", help="the section on trainings only")
     given = parser.parse_args()
-    measures = trainings.measures() | ({} if given.trainings else steps.measures())
-    rows = measured(measures, REPORTS / ROWS, given.jobs, announce)
+    names = entries.names(of_steps=not given.trainings)
+    rows = measured(names, entries.measure, REPORTS / ROWS, given.jobs, announce)
     sound, text = _steps(rows, given.trainings)
     found = trainings.survey(rows)
     for fared in found:

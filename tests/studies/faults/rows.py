@@ -10,9 +10,9 @@ import hashlib
 import json
 import multiprocessing
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,14 @@ from symmetry.base.errors import SymmetryError
 from symmetry.cli.campaign.several import read_lines
 
 Row = dict[str, Any]
+Measure = Callable[[str], Row]
 ROOT = Path(__file__).parents[3]
 _CODE = ("symmetry", "tests/faulty", "tests/sound", "tests/studies/faults")
 
 
 def measured(
-    measures: Mapping[str, Callable[[], Row]],
+    names: Sequence[str],
+    measure: Measure,
     file: Path,
     jobs: int | None,
     on_row: Callable[[int, int, Row], None],
@@ -37,24 +39,16 @@ def measured(
     it imports and compiles once. What comes out does not depend on how many there are.
     """
     known = _known(file)
-    missing = [name for name in measures if name not in known]
-    if kept := len(measures) - len(missing):
-        print(f"{kept} of {len(measures)} rows are in {file} already", flush=True)
+    missing = [name for name in names if name not in known]
+    if kept := len(names) - len(missing):
+        print(f"{kept} of {len(names)} rows are in {file} already", flush=True)
     file.write_text("".join(f"{json.dumps(row)}\n" for row in known.values()), "utf-8")
-    # A copy of this process has the measures, which cannot be sent.
-    fork = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(jobs, fork, _prepare, (measures,)) as pool, file.open("a") as opened:
-        futures = [pool.submit(_row, name) for name in missing]
-        try:
-            for number, future in enumerate(as_completed(futures), 1):
-                row = future.result()
-                known[row["target"]] = row
-                print(json.dumps(row), file=opened, flush=True)
-                on_row(number, len(missing), row)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-    return {name: known[name] for name in measures}
+    with file.open("a", encoding="utf-8") as opened:
+        for number, row in enumerate(_rows(missing, partial(_row, measure), jobs), 1):
+            known[row["target"]] = row
+            print(json.dumps(row), file=opened, flush=True)
+            on_row(number, len(missing), row)
+    return {name: known[name] for name in names}
 
 
 def _known(file: Path) -> dict[str, Row]:
@@ -63,26 +57,29 @@ def _known(file: Path) -> dict[str, Row]:
     return {name: row for name, row in rows.items() if row.get("code") == code()}
 
 
-_measures: Mapping[str, Callable[[], Row]] = {}
+def _rows(names: Sequence[str], row: Measure, jobs: int | None) -> Iterator[Row]:
+    """Yield each row as soon as it is there."""
+    if jobs == 1:
+        yield from map(row, names)
+        return
+    # No fork: JAX, where it is imported, warns of each.
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+        futures = [pool.submit(row, name) for name in names]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
-def _prepare(measures: Mapping[str, Callable[[], Row]]) -> None:
-    global _measures
-    _measures = measures
-
-
-def _row(name: str) -> Row:
+def _row(measure: Measure, name: str) -> Row:
     began = time.process_time()
     try:
-        found = _measures[name]()
+        found = measure(name)
     except Exception as error:
         raise SymmetryError(f"{name} cannot be measured: {error}") from error
-    return {
-        "target": name,
-        "code": code(),
-        "cpu_seconds": round(time.process_time() - began, 2),
-        **found,
-    }
+    seconds = round(time.process_time() - began, 2)
+    return {"target": name, "code": code(), "cpu_seconds": seconds, **found}
 
 
 @cache

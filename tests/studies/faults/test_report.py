@@ -85,8 +85,7 @@ def quick(monkeypatch, tmp_path):
     from tests.studies.faults import __main__
 
     monkeypatch.setattr(__main__, "REPORTS", tmp_path)
-    for wing in (__main__.steps, __main__.trainings):
-        monkeypatch.setattr(wing, "measures", dict)
+    monkeypatch.setattr(__main__.entries, "names", lambda of_steps: [])
     monkeypatch.setattr(__main__.steps, "survey", lambda rows: a_survey(caught("slope_forgotten")))
     empty = Figure("faults-trainings.png", (1, 1), (), lambda canvas: None)
     monkeypatch.setattr(__main__.trainings, "survey", lambda rows: ())

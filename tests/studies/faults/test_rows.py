@@ -20,45 +20,46 @@ def quiet(*_):
     """Say nothing."""
 
 
-def one(folder, name):
+def logging(folder, name):
+    """Note that an entry is measured."""
+    if name == "fails":
+        raise ValueError("no")
     with (folder / "log").open("a") as file:
         print(name, file=file)
     return {"by": [name]}
 
 
-def fails():
-    raise ValueError("no")
-
-
 def log(folder):
-    return sorted((folder / "log").read_text().split())
+    return (folder / "log").read_text().split()
 
 
 def test_a_study_goes_on_where_it_stopped(tmp_path):
-    file = tmp_path / "rows.jsonl"
-    measures = {name: partial(one, tmp_path, name) for name in ("a", "b")}
-    with pytest.raises(SymmetryError, match="c cannot be measured: no"):
-        measured({**measures, "c": fails}, file, 1, quiet)
+    file, measure, told = tmp_path / "rows.jsonl", partial(logging, tmp_path), []
+    with pytest.raises(SymmetryError, match="fails cannot be measured: no"):
+        measured(["a", "b", "fails", "c"], measure, file, 1, quiet)
     assert log(tmp_path) == ["a", "b"]
-    told = []
-    more = {"d": partial(one, tmp_path, "d"), **measures}
-    found = measured(more, file, 1, lambda *row: told.append(row))
+    found = measured(["d", "a", "b"], measure, file, 1, lambda *row: told.append(row))
     assert log(tmp_path) == ["a", "b", "d"]
-    assert [*found] == ["d", "a", "b"]
-    assert {name: row["by"] for name, row in found.items()} == {n: [n] for n in "dab"}
+    assert [(name, row["by"]) for name, row in found.items()] == [(n, [n]) for n in "dab"]
     assert told == [(1, 1, found["d"])]
-    assert measured(more, file, 1, quiet) == found
+    assert measured(["d", "a", "b"], measure, file, 1, quiet) == found
     assert log(tmp_path) == ["a", "b", "d"]
 
 
 def test_a_row_of_other_code_is_measured_anew(tmp_path, monkeypatch):
-    file = tmp_path / "rows.jsonl"
-    measures = {"a": partial(one, tmp_path, "a")}
-    measured(measures, file, 1, quiet)
+    file, measure = tmp_path / "rows.jsonl", partial(logging, tmp_path)
+    measured(["a"], measure, file, 1, quiet)
     monkeypatch.setattr(rows, "code", lambda: "other")
-    assert measured(measures, file, 1, quiet)["a"]["code"] == "other"
+    assert measured(["a"], measure, file, 1, quiet)["a"]["code"] == "other"
     assert log(tmp_path) == ["a", "a"]
     assert len(file.read_text().splitlines()) == 1
+
+
+def test_entries_are_measured_side_by_side(tmp_path):
+    names = [json.dumps({"by": [name]}) for name in "abc"]
+    found = measured(names, json.loads, tmp_path / "rows.jsonl", 2, quiet)
+    assert [row["by"] for row in found.values()] == [["a"], ["b"], ["c"]]
+    assert len((tmp_path / "rows.jsonl").read_text().splitlines()) == 3
 
 
 def test_a_row_says_what_caught_a_step(monkeypatch):
