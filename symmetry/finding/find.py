@@ -1,6 +1,8 @@
 """Finding the groups of interchangeable units of a training, and the reasons for all other axes."""
 
 import math
+from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
@@ -81,13 +83,19 @@ def _modules(
         if not any(units.along(name, axis) for units in groups)
     ]
 
-    def holds(units: Units) -> bool:
-        if len(units_without_gradient(units, gradients)) == units.count:
-            return False
+    @cache
+    def proved(units: Units) -> bool:
         # The trace of a loop over experts skips those that no sample has selected, and cannot be
         # repeated with others. Only the steps themselves can prove them.
         unrepeatable = solver.selects and any(not part.arrays for part in units.parts[1:])
         provable = unrepeatable or search.proof.holds(units)
         return provable and bool(rehearsal.survivors([units], groups, search.proof.excused))
+
+    def holds(units: Units) -> bool:
+        if len(units_without_gradient(units, gradients)) == units.count:
+            return False
+        # The first two are equal in all that hold: one failure refutes blocks of several sizes.
+        pair = units if any(part.arrays for part in units.parts) else replace(units, count=2)
+        return proved(pair) and proved(units)
 
     return [*siblings(shapes, free, holds)]

@@ -43,9 +43,9 @@ class Solver:
         The effects of its operations on exchanges.
     """
 
-    def __init__(self, trace: Trace) -> None:
+    def __init__(self, trace: Trace, like: Operations | None = None) -> None:
         self.trace = trace
-        self.operations = Operations(trace)
+        self.operations = Operations(trace, like)
         self._leaf_of = {trace.finals[name]: leaf for name, leaf in trace.leaves.items()}
         self._budget = ExchangeBudget()
         self._candidates = Candidates(self.operations)

@@ -12,6 +12,7 @@ from symmetry import find_units
 from symmetry.base import memory
 from symmetry.base.errors import SymmetryError
 from symmetry.finding.find import find
+from symmetry.finding.rehearsal import Rehearsal
 from symmetry.training.target import FunctionTraining
 from tests.checking import check_target
 from tests.finding import models
@@ -115,6 +116,27 @@ def test_lazy_modules_have_their_units_after_their_first_call():
     run = FunctionTraining("lazy", lazy).begin()
     assert run.taken == 0
     assert run.state()["model.0.weight"].shape == (6, 5)
+
+
+def test_experts_whose_first_two_differ_are_tried_in_blocks_of_no_size(monkeypatch):
+    def choose(m, x):
+        weights, chosen = m.router(x).softmax(-1).topk(2)
+        return weights * (1 + chosen), chosen
+
+    def unequal():
+        model = models.of_stacked_experts(models.in_a_loop(choose), 8)
+        return models.classify(model, models.normal(40, 4), 3)
+
+    tried, survivors = [], Rehearsal.survivors
+
+    def noted(rehearsal, groups, others=(), excused=()):
+        tried.extend(groups)
+        return survivors(rehearsal, groups, others, excused)
+
+    monkeypatch.setattr(Rehearsal, "survivors", noted)
+    coverage = find(FunctionTraining("unequal", unequal))
+    assert not any(units.selectable for units in coverage.groups)
+    assert {units.count for units in tried if units.selectable} == {2}
 
 
 def test_a_search_that_finds_nothing_ends():

@@ -3,8 +3,11 @@
 No operation is recognised by its name.
 """
 
-from collections.abc import Mapping, Sequence
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +20,7 @@ from symmetry.finding.exchange.tolerance import Array, changed, positions, same
 from symmetry.training.trace import Trace
 
 SlotAxis = tuple[int, int]
+R = TypeVar("R")
 
 
 class Operations:
@@ -24,17 +28,31 @@ class Operations:
 
     Inputs and outputs of a node have *slots*: inputs 0, 1, ... and outputs -1, -2, ... in their
     order, so that slot ``~q`` is output q. ``input_actions`` holds an action for each input.
-    All results are cached.
+    All results are cached. ``like`` are the operations of a trace from which this one was made by
+    changing some nodes: at all others the effects are the same, and come from there.
     """
 
-    def __init__(self, trace: Trace) -> None:
+    def __init__(self, trace: Trace, like: Operations | None = None) -> None:
         self.trace = trace
-        self.forward = cache(self._forward)
-        self.backward = cache(self._backward)
-        self.yields = cache(self._yields)
-        self.movement = cache(self._movement)
-        self.ties = cache(self._ties)
-        self.changed_positions = cache(self._changed_positions)
+        self._like = like
+        self.forward = self._cached(self._forward)
+        self.backward = self._cached(self._backward)
+        self.yields = self._cached(self._yields)
+        self.movement = self._cached(self._movement)
+        self.ties = self._cached(self._ties)
+        self.changed_positions = self._cached(self._changed_positions)
+
+    def _cached(self, own: Callable[..., R]) -> Callable[..., R]:
+        """Return an effect of nodes, cached; where a node is unchanged, it is known already."""
+        like = self._like
+        known = own if like is None else getattr(like, own.__name__.removeprefix("_"))
+
+        def effect(k: int, *arguments: Any) -> R:
+            unchanged = like is not None and like.trace.nodes[k] is self.trace.nodes[k]
+            result: R = (known if unchanged else own)(k, *arguments)
+            return result
+
+        return cache(effect)
 
     def shape(self, k: int, slot: int) -> tuple[int, ...]:
         """Return the shape of an input or output of a node."""

@@ -2,9 +2,10 @@
 
 import heapq
 from collections.abc import Mapping, Sequence, Set
+from functools import cache
 
 from symmetry.finding.exchange.movement import is_floating
-from symmetry.finding.exchange.tolerance import TOLERANCE, Array, same
+from symmetry.finding.exchange.tolerance import TOLERANCE, Array, largest_entry, same
 from symmetry.training.trace import Trace
 
 
@@ -17,6 +18,7 @@ class Replay:
 
     def __init__(self, trace: Trace, tolerance: float) -> None:
         self._trace, self._tolerance = trace, tolerance
+        self._largest = cache(self._find_largest)
 
     def loss_changes(self, leaves: Mapping[int, Array], allowance: float) -> bool:
         """Return whether the loss changes by more than ``allowance`` tolerances."""
@@ -62,7 +64,9 @@ class Replay:
                 return None
             for value, result in zip(node.outputs, results, strict=True):
                 allowed = self._tolerance * (allowance if value == trace.loss else 1.0)
-                if value not in looked_at or same(trace.arrays[value], result, allowed):
+                if value not in looked_at:
+                    continue
+                if same(trace.arrays[value], result, allowed, self._largest(value)):
                     continue
                 if value == trace.loss:
                     return None
@@ -92,3 +96,8 @@ class Replay:
                 if i in new
             )
         )
+
+    def _find_largest(self, value: int) -> float | None:
+        """Return the largest entry of a value; None unless it holds real numbers."""
+        array = self._trace.arrays[value]
+        return largest_entry(array) if array.dtype.kind == "f" else None

@@ -51,7 +51,8 @@ def reshapes_to_transpose(
         for k in range(stuck.node + 1):
             if not moved.isdisjoint(solver.trace.nodes[k].inputs) and is_reshape(solver, k):
                 for trace in _transposed(solver, k, trials):
-                    more = reshapes_to_transpose(Solver(trace), leaves, most - 1, trials)
+                    other = Solver(trace, like=solver.operations)
+                    more = reshapes_to_transpose(other, leaves, most - 1, trials)
                     if more is not None:
                         return (k, *more)
         return None

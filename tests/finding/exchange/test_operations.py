@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from symmetry.finding.exchange.operations import Operations
@@ -70,3 +72,24 @@ def test_an_output_without_use_needs_no_action():
     steps.apply(np.matmul, steps.w, steps.v)
     trace = steps.end(steps.apply(np.sum, steps.w))
     assert Operations(trace).forward(0, (COLUMNS, ())) == [()]
+
+
+def test_the_effects_of_unchanged_nodes_are_known_from_another_trace():
+    performed = []
+
+    def product(a, b):
+        performed.append("product")
+        return a @ b
+
+    steps = Steps(w=normal(3, 4), v=normal(4, 5))
+    hidden = steps.apply(product, steps.w, steps.v)
+    trace = steps.end(steps.apply(np.tanh, hidden))
+    known = Operations(trace)
+    assert known.forward(0, (ROWS, ())) == [ROWS]
+    assert known.forward(1, (ROWS,)) == [ROWS]
+    flat = replace(trace.nodes[1], perform=lambda arrays: [np.zeros((3, 5))])
+    other = Operations(replace(trace, nodes=[trace.nodes[0], flat]), like=known)
+    performed.clear()
+    assert other.forward(0, (ROWS, ())) == [ROWS]
+    assert not performed
+    assert other.forward(1, (ROWS,)) is None

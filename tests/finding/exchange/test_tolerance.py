@@ -44,6 +44,15 @@ def test_a_mask_does_not_hide_other_changes(huge):
     assert changed(array, array + np.array([0, 1e-3, 0])).tolist() == [False, True, False]
 
 
+@pytest.mark.parametrize("entry", [np.nan, np.inf, 1e9])
+def test_an_entry_that_becomes_huge_or_nan_is_a_change(entry):
+    array, new = np.array([1.0, 2.0]), np.array([1.0, entry])
+    for largest in (None, 2.0):
+        assert not same(array, new, largest=largest)
+        assert not same(new, array)
+        assert same(array, array + 1e-10, largest=largest)
+
+
 def test_a_change_outside_of_the_sample_is_seen():
     array = np.ones((200, 300))
     for place in ((0, 0), (0, 1), (199, 299)):
