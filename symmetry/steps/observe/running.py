@@ -53,7 +53,22 @@ def _namespaces(function: Callable[..., Any]) -> list[dict[str, Any]]:
 
     Those are where names imported from NumPy are, and random generators that a module keeps.
     """
-    modules = [vars(m) for m in list(sys.modules.values()) if isinstance(m, ModuleType)]
-    found = [known for known in modules if is_user_code(known.get("__file__") or "")]
+    modules = [m for m in list(sys.modules.values()) if id(m) not in _libraries]
+    found = [vars(module) for module in modules if _is_the_users(module)]
     own = getattr(inspect.unwrap(function), "__globals__", None)
     return found if own is None or any(own is known for known in found) else [*found, own]
+
+
+_libraries: dict[int, ModuleType] = {}  # by identity: thousands, and each run asks for them
+
+
+def _is_the_users(module: object) -> bool:
+    """Return whether a module is one, and belongs to no library."""
+    if not isinstance(module, ModuleType):
+        return False
+    file = vars(module).get("__file__") or ""
+    if is_user_code(file):
+        return True
+    if file:  # or it may get one yet
+        _libraries[id(module)] = module
+    return False
