@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import sys
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -150,6 +151,12 @@ def broken(x, y, w1, w2, lr):
 """
 
 
+@cache
+def faults_as_it_is() -> list[str]:
+    """Return what the package without the recipe has that is not as the house is meant."""
+    return House.read(PACKAGE.parent).faults()
+
+
 def add_entry(file: Path, family: str, kind: str, measure: str) -> None:
     head = f"CATALOGUE: tuple[{kind}, ...] = (\n"
     change(file, head, head + ENTRY.format(family=family, kind=kind, measure=measure))
@@ -177,7 +184,7 @@ def test_the_recipe_for_an_invariant_for_trainings(tree: Path) -> None:
     change(folder / "catalogue.py", imports, f"{imports}    small,\n")
     add_entry(folder / "catalogue.py", "training", "TrainingInvariant", "small")
     (tree / "trainings.py").write_text(TRAININGS)
-    assert House.read(tree).faults() == House.read(PACKAGE.parent).faults()
+    assert House.read(tree).faults() == faults_as_it_is()
     assert_checked(tree, "trainings.py", "--only", "training/small")
 
 
@@ -187,7 +194,7 @@ def test_the_recipe_for_an_invariant_for_two_layer_steps(tree: Path) -> None:
         file.write(STEP_MEASURE)
     add_entry(folder / "catalogue.py", "symmetry", "StepInvariant", "two_layer")
     (tree / "steps.py").write_text(STEPS)
-    assert House.read(tree).faults() == House.read(PACKAGE.parent).faults()
+    assert House.read(tree).faults() == faults_as_it_is()
     assert_checked(tree, "steps.py", "--only", "symmetry/small", "--examples", "5")
 
 
@@ -198,7 +205,7 @@ def test_the_recipe_for_a_built_in_step(tree: Path) -> None:
     )
     names = tree / "symmetry" / "targets" / "resolve.py"
     change(names, 'BUILTIN = ("numba",', 'BUILTIN = ("plain", "numba",')
-    assert House.read(tree).faults() == House.read(PACKAGE.parent).faults()
+    assert House.read(tree).faults() == faults_as_it_is()
     options = ("--only", "*/clones", "--only", "*/gradient", "--examples", 5)
     done = run("check", "--verbose", "plain", *options, cwd=tree, PYTHONPATH=str(tree))
     assert done.status == 0, done.out + done.err

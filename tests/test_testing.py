@@ -294,6 +294,7 @@ def test_name(invariant_check):
 """
 
 
+@pytest.mark.slow
 def test_a_script_is_a_training(pytester):
     pytester.makepyfile(train=scripts.PLAIN, network=scripts.NETWORK, test_mine=FORMS)
     # A process of its own: PyTorch is not imported twice.

@@ -24,14 +24,10 @@ FEW = 1  # of the faults that the same invariants catch is quick
 QUICK = {  # sound trainings; the others are slow
     "mlp_with_a_frozen_stage",
     "mlp_lbfgs",
-    "mlp_accumulation",
     "cnn_autocast",
-    "residual_rmsprop",
     "gpt_adamw",
-    "encoder_with_dropout",
     "lstm_adam",
     "embedding_bag",
-    "experts_chosen_by_groups",
     "noise_on_inputs",
     "classifier.py",
 }

@@ -48,7 +48,7 @@ def test_the_same_is_quiet_on_request():
 @pytest.mark.parametrize(
     ("other", "phrase", "timeout"),
     [
-        ("crashing", "killed (signal SIGABRT)", 60),
+        slow("crashing", "killed (signal SIGABRT)", 60),
         slow("hanging", "did not return within", 3),
     ],
 )

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.cli import inside
-from tests.cli.process import assert_one_line, symmetry
+from tests.cli.process import assert_one_line
 
 SCRIPT = """
 import argparse
@@ -50,7 +50,7 @@ def folder(tmp_path):
 def test_check_names_the_smallest_size_that_raises(folder):
     only = ("--only", "training/sizes", "--examples", "2", "--json", "found.json")
     drawn = ("--draw", "hidden=1,2", "--draw", "batch=1,2")
-    done = symmetry("check", "squeezed.py", *only, *drawn, *TAIL, cwd=folder)
+    done = inside.symmetry("check", "squeezed.py", *only, *drawn, *TAIL, cwd=folder)
     assert done.status == 1, done
     assert "at batch=1; runs at batch=2" in " ".join(done.out.split())  # lines are wrapped
     assert "symmetry check squeezed.py -- --hidden 1 --batch-size 1" in done.out
@@ -59,6 +59,7 @@ def test_check_names_the_smallest_size_that_raises(folder):
     assert found["line"] == 17
 
 
+@pytest.mark.slow
 def test_compare_names_the_smallest_size_that_differs(folder):
     drawn = ("--draw", "hidden=1,2", "--draw", "batch=1,3", "--examples", "2")
     names = ("train.py", "other.py", "--dtype", "float32", "--steps", "1")

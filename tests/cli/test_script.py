@@ -108,6 +108,7 @@ def test_an_error_from_the_depths_of_pytorch_ends_no_process(folder):
     assert "4  layer 0 units" in done.out
 
 
+@pytest.mark.slow
 def test_units_of_a_module_are_explained_and_expected(folder):
     (folder / "package").mkdir()
     (folder / "train.py").rename(folder / "package" / "train.py")
@@ -125,6 +126,7 @@ def test_units_of_a_module_are_explained_and_expected(folder):
     assert "training/units --expect-units first=7 --dtype float32 -- --epochs 1" in done.out
 
 
+@pytest.mark.slow
 def test_a_script_is_compared_with_what_it_was_and_with_a_function(folder):
     (folder / "function.py").write_text(scripts.FUNCTION)
     done = run(folder, "record", "train.py", "run.safetensors", "--", "--epochs", "1")

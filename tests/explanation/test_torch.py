@@ -134,9 +134,9 @@ def column_by_column(hidden):
 @pytest.mark.parametrize(
     ("faulty_step", "name", "groups"),
     [
-        (faulty(weights=changed(add_to_one_unit)), "aten.add_", "unit 3 alone"),
+        slow(faulty(weights=changed(add_to_one_unit)), "aten.add_", "unit 3 alone"),
         slow(faulty(weights=add_what_was_built_first), "aten.add", "unit 3 alone"),
-        (faulty(g2=changed(half_precision)), "aten._to_copy", "the last 2 of 6"),
+        slow(faulty(g2=changed(half_precision)), "aten._to_copy", "the last 2 of 6"),
         (faulty(hidden=dropout), "aten.bernoulli_", None),
         slow(faulty(hidden=mask_by_hand), "aten.rand_like", None),
         slow(faulty(g2=where_by_number), "aten.where", None),

@@ -47,6 +47,7 @@ FAULTY = {
 SLOW = {  # expensive ones, and those that others are like
     "masked_head",
     "scaled_head",
+    "sound_convolution",
     "sound_attention",
     "unlike_experts",
     "rows_kept_in_half",

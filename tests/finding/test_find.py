@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from tests.finding import models
 from tests.finding.models import COUNTED
 
 SLOW = {  # quick ones have the same parts, but for what they take together
+    models.encoder,
     models.encoder_decoder,
     models.experts_in_groups,
     models.gru,
@@ -46,6 +48,12 @@ SLOW = {  # quick ones have the same parts, but for what they take together
 }
 
 
+@cache
+def found(make):
+    """Return the groups of a model; several tests look at the same ones."""
+    return find(FunctionTraining(make.__name__, make))
+
+
 def marked(makes):
     for make in makes:
         yield pytest.param(make, id=make.__name__, marks=[pytest.mark.slow] * (make in SLOW))
@@ -53,7 +61,7 @@ def marked(makes):
 
 @pytest.mark.parametrize("make", [*marked(COUNTED)])
 def test_groups_are_those_counted_by_hand(make):
-    coverage = find(FunctionTraining(make.__name__, make))
+    coverage = found(make)
     assert len(coverage.groups) == COUNTED[make], coverage
     assert len({units.name for units in coverage.groups}) == COUNTED[make]
     run = FunctionTraining(make.__name__, make).begin(dtype="float64", noise=False)
@@ -101,7 +109,7 @@ def test_units_without_gradient_are_told_and_stay_in_their_group():
 
 
 def test_the_places_within_a_patch_are_inputs():
-    coverage = find(FunctionTraining("vit", models.vit))
+    coverage = found(models.vit)
     reasons = {u.axis: u.why for u in coverage.uncovered if u.array == "model.patch.weight"}
     assert reasons == {1: "input", 2: "input", 3: "input"}
 
@@ -140,7 +148,7 @@ def test_experts_whose_first_two_differ_are_tried_in_blocks_of_no_size(monkeypat
 
 
 def test_a_search_that_finds_nothing_ends():
-    assert find(FunctionTraining("empty_memory", models.empty_memory)).groups  # took hours
+    assert found(models.empty_memory).groups  # took hours
 
 
 def update(parameters, gradients):
@@ -193,7 +201,7 @@ def test_an_update_without_backward_makes_no_group_smaller(way):
 
         return model, step
 
-    usual = find(FunctionTraining("mlp", models.mlp))
+    usual = found(models.mlp)
     assert [g.count for g in find(FunctionTraining(way, make)).groups] == [
         g.count for g in usual.groups
     ]
@@ -229,7 +237,7 @@ def busy():
 
 @pytest.mark.parametrize("make", [resizing, busy])
 def test_what_a_step_leaves_makes_no_group_smaller(make):
-    usual = find(FunctionTraining("mlp", models.mlp))
+    usual = found(models.mlp)
     assert [g.count for g in find(FunctionTraining("made", make)).groups] == [
         g.count for g in usual.groups
     ]

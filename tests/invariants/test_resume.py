@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.checking import check_target
+from tests.conftest import slow
 from tests.torch.script import scripts
 from tests.torch.script.helpers import written
 from tests.training.small import checked, kinds
@@ -65,7 +66,7 @@ def test_a_script_that_can_be_loaded_nowhere_is_not_judged(tmp_path, monkeypatch
     assert verdict.message.startswith("cannot judge: it was saved in the middle of an iteration")
 
 
-@pytest.mark.parametrize("name", ["hidden state", "samples of a generator"])
+@pytest.mark.parametrize("name", ["hidden state", slow("samples of a generator")])
 def test_a_result_on_its_way_into_the_next_step_is_no_state(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     target = written(tmp_path, _ON_ITS_WAY[name])
@@ -81,7 +82,7 @@ def test_a_hidden_state_that_begins_anew_hides_nothing(tmp_path, monkeypatch):
     assert verdict.kind == "holds"
 
 
-@pytest.mark.parametrize("saves", [True, False])
+@pytest.mark.parametrize("saves", [slow(True), False])
 def test_a_script_that_saves_no_optimiser_is_not_to_be_resumed(tmp_path, monkeypatch, saves):
     monkeypatch.chdir(tmp_path)
     text = _RUNNING_MEAN + (_SAVED if saves else "")

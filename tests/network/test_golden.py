@@ -86,7 +86,7 @@ def small(cases):
         hidden = case.hidden if case.network == "full" else 1
         products = problem.n * (problem.inputs * hidden + hidden * problem.classes)
         if products < 100_000:
-            marks = [pytest.mark.slow] * (products > 20_000 and case.dtype == "float32")
+            marks = [pytest.mark.slow] * (products > 20_000)
             yield pytest.param(case, id=case.name, marks=marks)
 
 

@@ -16,12 +16,13 @@ from tests.catalogues import STEPS, select
 from tests.checking import check
 from tests.steps import checked as steps
 
+FEW = 15  # none of them is large
 CASE = Case(9, 4, 5, 3, 0.5, 3, "float32", "pixels", "scaled", 0)
 
 
 @cache
 def few():
-    return draw_cases(25, 0, ["float32"])
+    return draw_cases(FEW, 0, ["float32"])
 
 
 @cache
@@ -35,14 +36,14 @@ def verdict_of(step, name, cases=(), **options):
 
 
 def test_a_sound_step_holds_in_everything_and_every_dtype():
-    verdicts = check(resolve("numba"), STEPS, draw_cases(25, 0))
+    verdicts = check(resolve("numba"), STEPS, draw_cases(FEW, 0))
     assert [(v.invariant, v.dtype) for v in verdicts] == [
         (invariant.name, dtype) for invariant in STEPS for dtype in ("float32", "float64")
     ]
     assert {v.kind for v in verdicts} == {"holds"}
     for verdict in verdicts:
-        assert verdict.cases == 25
-        assert 10 <= verdict.counted <= 25
+        assert verdict.cases == FEW
+        assert 6 <= verdict.counted <= FEW
         assert verdict.case is verdict.violation is verdict.reason is None
         assert not verdict.gates
         ranges = [[float(number) for number in span.split(" to ")] for span in verdict.spans]
@@ -75,7 +76,7 @@ def test_a_violation_is_shrunk_and_described():
     assert len(violation.growth) > 3
     assert verdict.message == violation.message
     assert (verdict.failures, verdict.reruns) == (3, 3)
-    assert verdict.cases < 25  # the others were not run
+    assert verdict.cases < FEW  # the others were not run
 
 
 def test_a_case_that_was_shrunk_fails_by_itself():
@@ -103,7 +104,7 @@ def test_rounding_violates_what_must_hold_exactly():
     assert verdict.violation.rounding is True
     rounding = verdict_of(steps.last_unit_rounded, "symmetry/w2-rows")
     assert (rounding.kind, rounding.gates) == ("rounding", False)
-    assert rounding.cases == 25  # it went on
+    assert rounding.cases == FEW  # it went on
     assert rounding.violation.rounding is True
     assert rounding.case.h == 2
 

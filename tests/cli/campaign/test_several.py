@@ -104,7 +104,7 @@ def test_only_what_has_changed_is_shown(checked: Path, folder: Path) -> None:
     ("name", "limit", "ended", "said"),
     [
         slow("sleeps", ("--time-limit", 12), "time", "within 12 seconds (--time-limit)"),
-        ("grows", ("--memory", 0.6), "memory", "within 0.6 GiB (--memory)"),
+        slow("grows", ("--memory", 0.6), "memory", "within 0.6 GiB (--memory)"),
     ],
 )
 def test_a_limit_keeps_the_verdicts_until_then(

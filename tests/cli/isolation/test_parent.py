@@ -58,7 +58,7 @@ def check(step: str, *arguments: object, cwd: Path, **changes: str) -> Finished:
         slow("exits_when_read", "the target ended its process (exit status 0)"),
         slow("interrupts", "the target raised KeyboardInterrupt"),
         slow("stops_the_clock", "the target did not return within"),
-        ("forgets_the_modules", "the check itself raised "),
+        slow("forgets_the_modules", "the check itself raised "),
         slow("replaces_builtins", "process was killed (signal SIGKILL"),
     ],
 )

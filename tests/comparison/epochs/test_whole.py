@@ -88,7 +88,7 @@ def test_sound_changes_are_the_same(compared, old, new):
     ("old", "new", "phase", "step", "at", "words"),
     [
         ("StepLR(optimizer, 2", "StepLR(optimizer, 3", "update", 5, "optimizer.step", "0.1, not"),
-        (
+        slow(
             "optimizer.step()\n    scheduler.step()",
             "optimizer.step(); scheduler.step()",
             "update",
@@ -164,9 +164,11 @@ def test_an_evaluation_in_other_pieces_is_the_same_loss(compared, new, words):
 @pytest.mark.parametrize(
     ("new", "text"),
     [
-        ("mse_loss(model(x), model(x) + 2, reduction='sum')", "mse_loss over all entries, is 192"),
+        slow(
+            "mse_loss(model(x), model(x) + 2, reduction='sum')", "mse_loss over all entries, is 192"
+        ),
         ("l1_loss(model(x), model(x) + 3)", "l1_loss over all entries, is 144"),
-        ("mse_loss(model(x)[1:], model(x)[1:] + 1, reduction='sum')", "entries, is 42, "),
+        slow("mse_loss(model(x)[1:], model(x)[1:] + 1, reduction='sum')", "entries, is 42, "),
     ],
 )
 def test_an_evaluation_of_another_loss_differs(compared, new, text):

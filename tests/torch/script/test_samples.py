@@ -34,7 +34,7 @@ def test_a_sound_script_does_not_know_their_order(folder):
 @pytest.mark.parametrize(
     "loss",
     [
-        "entropy(net(x)[:-1], y[:-1])",
+        slow("entropy(net(x)[:-1], y[:-1])"),
         "(entropy(net(x), y, reduction='none') * torch.linspace(0.5, 1.5, len(x))).mean()",
     ],
 )
@@ -50,7 +50,7 @@ def test_a_sample_that_is_left_out_or_weighted_by_its_place_is_seen(folder, loss
         ("entropy(net(x + torch.randn(x.shape)), y)", "between the first batch and the forward"),
         ("entropy(net(x + other(len(x))), y)", "by NumPy or Python"),
         slow("entropy(net(x + own(len(x))), y)", "between the first batch and the forward"),
-        ("net(x).sum() * 0 + entropy(net(x + torch.randn(x.shape)), y)", "(other.py:"),
+        slow("net(x).sum() * 0 + entropy(net(x + torch.randn(x.shape)), y)", "(other.py:"),
     ],
 )
 def test_what_draws_numbers_for_each_sample_is_not_judged(folder, loss, why):
