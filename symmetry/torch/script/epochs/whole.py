@@ -104,7 +104,7 @@ class _WholeRun:
 
     @property
     def cuts(self) -> int:
-        """How many iterators of loaders were ended early."""
+        """How often the epoch of a loader was shortened."""
         return self._watchers.loaders.cuts
 
     def go(self) -> Epochs:

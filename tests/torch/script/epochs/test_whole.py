@@ -42,6 +42,21 @@ def test_a_script_that_counts_on_whole_epochs_gets_them(folder):
     assert len(epochs.of(Updated)) == 12
 
 
+def test_a_library_that_refuses_the_length_of_a_short_epoch_gets_whole_ones(folder):
+    text = (
+        "import types\n"
+        "lightning = types.ModuleType('lightning')\n"
+        "exec('def length(loader):\\n    return len(loader)', vars(lightning))\n"
+        "every = 4\n"
+        "if every > lightning.length(loader):\n"
+        "    raise ValueError('every must be less')\n"
+        "train()\n"
+    )
+    epochs = run(folder, text)
+    assert "every must be less" in epochs.refused
+    assert len(epochs.of(Updated)) == 12
+
+
 def test_an_error_behind_the_first_update_ends_the_run_and_is_told(folder):
     epochs = run(folder, "train()\nraise ValueError('full')")
     assert not epochs.is_whole

@@ -79,7 +79,7 @@ class Loaders:
     Attributes
     ----------
     cuts
-        How many iterators were ended early.
+        How often an epoch was shortened: an iterator ended early, or a library read its length.
     recent
         The batches that came last.
     """
@@ -198,9 +198,11 @@ class Loaders:
 
         def shown(loader: Any) -> int:
             asked_by = sys._getframe(1).f_globals.get("__name__", "").partition(".")[0]
+            whole = length(loader)
             if self._batches is None or asked_by not in _LIBRARY:
-                return length(loader)
-            return min(length(loader), self._batches)
+                return whole
+            self.cuts += whole > self._batches
+            return min(whole, self._batches)
 
         return shown
 
