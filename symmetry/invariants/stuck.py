@@ -11,8 +11,12 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from symmetry.invariants.movement.gradients import gradients_of
 from symmetry.law.measurement import Measurement, Violation
 from symmetry.training.capabilities.layered import Layered
+from symmetry.training.capabilities.optimizing import Optimizing
+from symmetry.training.capabilities.step_events import StepEvents
+from symmetry.training.run import Run
 from symmetry.training.start import TrainingStart
 from symmetry.units.state import Array, has_moved, largest
 from symmetry.units.units import Units
@@ -25,17 +29,17 @@ def stuck(start: TrainingStart) -> Measurement:
     if not start.groups:
         note = "no equal units were found"
         return Measurement(counted=False, note=note, unproved=True)
-    groups = [units for units in start.groups if _trained(units, start.baseline.trained)]
+    trained = start.baseline.trained
+    groups = [units for units in start.groups if _trained(units, trained)]
     alike = [units for units in groups if _equal(units, start.state)]
     if alike:
         run = start.begin(noise=True)
-        for _ in range(start.steps):
-            run.step()
+        trained -= _without_gradient(run, start.steps)
         end = run.state()
         run.close()
         if not has_moved(start.state, [end]):
             return Measurement(counted=False, note="nothing moved")
-        alike = [units for units in alike if _equal(units, end)]
+        alike = [units for units in alike if _trained(units, trained) and _equal(units, end)]
     if not alike:
         return Measurement(counted=bool(groups))
     first, others = alike[0], [units.name for units in alike[1:]]
@@ -46,11 +50,27 @@ def stuck(start: TrainingStart) -> Measurement:
         f"still copies of one unit. The layer can never be more than one unit.{also} Start its "
         "weights at random: as PyTorch does, or by nn.init.xavier_uniform_."
     )
-    array = next(part.array for part in first.parts if part.array in start.baseline.trained)
+    array = next(part.array for part in first.parts if part.array in trained)
     layered = run.capability(Layered)
     file, line = (None, None) if layered is None else layered.made(array).place.reference
     found = Violation(text, start.steps, array, group=first.name, file=file, line=line)
     return Measurement.violated(found)
+
+
+def _without_gradient(run: Run, steps: int) -> frozenset[str]:
+    """Take steps; return what optimisers hold that has no gradient in any of them, not even zeros.
+
+    The gradient is cut off on the way there, and ``training/cut`` says where.
+    """
+    optimizing, events = run.capability(Optimizing), run.capability(StepEvents)
+    if optimizing is None or events is None:
+        for _ in range(steps):
+            run.step()
+        return frozenset()
+    seen = gradients_of(run, steps)
+    reached = {*seen.first, *seen.zero}
+    seeing = reached and events.updates
+    return frozenset(optimizing.held) - reached if seeing else frozenset()
 
 
 def _trained(units: Units, trained: frozenset[str]) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import linecache
 
 import pytest
+import torch
+from torch import nn
 
 from symmetry.finding.find import find
 from symmetry.invariants.stuck import stuck
@@ -42,3 +44,43 @@ def test_without_an_update_nothing_is_judged():
 
     found = measured(make)
     assert (found.counted, found.note) == (False, "nothing moved")
+
+
+class Gated(nn.Module):
+    """Units that start equal, and that a comparison cuts off from the loss or does not."""
+
+    def __init__(self, cut):
+        super().__init__()
+        self.cut = cut
+        self.body, self.gate, self.open = nn.Linear(4, 3), nn.Linear(4, 6), nn.Linear(6, 3)
+        for parameter in (*self.gate.parameters(), *self.open.parameters()):
+            nn.init.constant_(parameter, 0.1)
+
+    def forward(self, x):
+        opened = self.open(torch.tanh(self.gate(x)))
+        return self.body(x) * ((opened > 0.1).to(x.dtype) if self.cut else opened)
+
+
+def gated(cut):
+    def make():
+        model = Gated(cut)
+        optimizer = torch.optim.AdamW(model.parameters(), 1e-2)
+        x = torch.randn(40, 4)
+
+        def step(i):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(x), x.argmax(1) % 3).backward()
+            optimizer.step()
+
+        return model, step
+
+    return make
+
+
+def test_units_that_no_gradient_reaches_are_not_called_copies():
+    for cut in (False, True):
+        found = measured(gated(cut))
+        assert found.counted
+        assert (found.violation is None) == cut
+        if not cut:
+            assert found.violation.group == "gate units"
