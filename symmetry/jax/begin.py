@@ -76,6 +76,8 @@ class Maker:
         Whether each program traces each of its steps: they are not pure.
     steps
         The steps that programs have traced.
+    plain
+        The numbers of the leaves of the state that its steps take as plain numbers.
     """
 
     name: str
@@ -84,12 +86,16 @@ class Maker:
     first: Program | None = None
     by_number: bool = False
     steps: list[TracedStep] = field(default_factory=list)
+    plain: frozenset[int] = frozenset()
 
     @classmethod
     def of(cls, name: str, make: Callable[[], Any], seed: int) -> Maker:
         """Make a training, and see whether its step is pure."""
         maker = cls(name, make, seed)
         maker.first = maker.made_again()
+        if numbers := maker.first.user_step.plain_numbers:
+            maker.plain = maker._handed_on(numbers)
+            maker.first = maker.made_again()
         with readable("step(state, 0)"), calling("step", name):
             maker.by_number = not _is_pure(maker.first, maker.made_again())
         return maker
@@ -105,9 +111,23 @@ class Maker:
         with generators.kept(generators.shared()):
             generators.seed_all(self.seed)
             with readable(f"{self.name}()"), calling("training", self.name):
-                user_step = UserStep(self.name, made_by(self.name, self.make))
+                user_step = UserStep(self.name, made_by(self.name, self.make), self.plain)
             states = RandomStates(generators.states_of(generators.shared()))
         return Program(self.name, user_step, states, self.steps, by_number=self.by_number)
+
+    def _handed_on(self, numbers: frozenset[int]) -> frozenset[int]:
+        """Return which plain numbers of the state its step returns as they are.
+
+        They are constants, as the sizes of layers: the step may need them to be plain.
+        """
+        self.plain = numbers
+        program = self.made_again()
+        try:
+            with calling("step", self.name):
+                program.traced(0)
+        except Exception:  # of a step that wants arrays in their place
+            return frozenset()
+        return program.user_step.kept
 
 
 def _is_pure(program: Program, again: Program) -> bool:

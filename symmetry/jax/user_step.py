@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import jax
@@ -14,9 +14,18 @@ from symmetry.jax.jaxprs.interpreter import is_key
 from symmetry.jax.made import MadeTraining, is_array, is_number
 from symmetry.jax.names import Path, path_of
 
+_PLAIN = int | float | complex  # a boolean is an int
+
 
 class UserStep:
     """The step of the user, and the leaves that it takes and returns.
+
+    Parameters
+    ----------
+    name, made
+        The training's name, for messages, and the result of its function.
+    plain
+        The numbers of the leaves of the state that stay the plain numbers that they are.
 
     Attributes
     ----------
@@ -26,15 +35,24 @@ class UserStep:
         The leaves of the state before the first step that are arrays or numbers.
     paths
         Their paths in the state.
+    kept
+        Which plain numbers the last call has returned as they are.
     """
 
-    def __init__(self, name: str, made: MadeTraining) -> None:
-        self.made, self._name = made, name
+    def __init__(self, name: str, made: MadeTraining, plain: Collection[int] = ()) -> None:
+        self.made, self._name, self._plain = made, name, frozenset(plain)
+        self.kept: frozenset[int] = frozenset()
         keyed, self._tree = jax.tree_util.tree_flatten_with_path(made.state)
         self._values = [value for _, value in keyed]
-        self._places = [n for n, value in enumerate(self._values) if is_number(value)]
+        numbers = [n for n, value in enumerate(self._values) if is_number(value)]
+        self._places = [n for n in numbers if n not in self._plain]
         self.paths: list[Path] = [path_of(keyed[n][0]) for n in self._places]
         self.start = [as_leaf(self._values[n]) for n in self._places]
+
+    @property
+    def plain_numbers(self) -> frozenset[int]:
+        """Which leaves of the state are plain numbers, as the sizes of layers in Equinox are."""
+        return frozenset(n for n, v in enumerate(self._values) if isinstance(v, _PLAIN))
 
     def call(self, state: Sequence[Any], given: Any) -> tuple[list[Any], Any]:
         """Call the step of the user; return the next leaves, and the rest of its results.
@@ -63,6 +81,8 @@ class UserStep:
 
     def _leaves_of(self, state: Any) -> list[Any]:
         leaves = jax.tree.leaves(state)
+        pairs = {n: (leaves[n], self._values[n]) for n in self._plain}
+        self.kept = frozenset(n for n, (a, b) in pairs.items() if type(a) is type(b) and a == b)
         return [leaves[place] for place in self._places]
 
 
