@@ -79,3 +79,10 @@ def commit() -> str:
 def show(_: str, text: str) -> None:
     """Print what a check came to."""
     print(text, flush=True)
+
+
+def forget(file: Path, targets: list[str]) -> None:
+    """Remove the lines of targets that are to be checked anew."""
+    lines = file.read_text("utf-8").splitlines(keepends=True)
+    kept = [line for line in lines if json.loads(line)["target"] not in targets]
+    file.write_text("".join(kept), "utf-8")

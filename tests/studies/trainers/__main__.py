@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import json
 import os
 import sys
 from pathlib import Path
 
 from symmetry.cli.campaign.several import check_all, read_lines
-from tests.studies.copies import Copies, show
+from tests.studies.copies import Copies, forget, show
 from tests.studies.trainers.combinations import combinations
 from tests.studies.trainers.report import COMMAND, LINES, render
 
@@ -50,13 +49,6 @@ def main() -> int:
         check_all(targets, work, jobs=given.jobs, results=file, scheduler=None, show=show)
     render(read_lines(file)).write(given.output)
     return 0
-
-
-def forget(file: Path, targets: list[str]) -> None:
-    """Remove the lines of targets that are to be checked anew."""
-    lines = file.read_text("utf-8").splitlines(keepends=True)
-    kept = [line for line in lines if json.loads(line)["target"] not in targets]
-    file.write_text("".join(kept), "utf-8")
 
 
 if __name__ == "__main__":

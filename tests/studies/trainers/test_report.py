@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from tests.conftest import needs
+from tests.studies.lines import cost, laws, notes, suspicious, verdicts
 from tests.studies.trainers import __main__ as study
 from tests.studies.trainers.combinations import combinations
 from tests.studies.trainers.reasons import REASONS
-from tests.studies.trainers.report import cost, laws, notes, suspicious, verdicts
 
 COMMITTED = Path("reports/trainers.jsonl")
 
