@@ -36,6 +36,7 @@ from symmetry.jax.constants import average, constants_outside_forward
 from symmetry.jax.copies import JaxCopies
 from symmetry.jax.jaxprs.step import StepManner
 from symmetry.jax.leaves import as_array
+from symmetry.jax.parts.batches import JaxPadding, JaxReordering
 from symmetry.jax.parts.drawing import JaxDrawing
 from symmetry.jax.parts.functions import JaxFunctions
 from symmetry.jax.parts.gradients import gradients_of
@@ -44,7 +45,6 @@ from symmetry.jax.parts.observing import JaxObserving
 from symmetry.jax.parts.optimizers import JaxOptimizers
 from symmetry.jax.parts.recording import JaxRecording
 from symmetry.jax.parts.rehearsal import JaxRehearsing
-from symmetry.jax.parts.reordering import JaxReordering
 from symmetry.jax.parts.sampling import JaxSampling
 from symmetry.jax.parts.saving import JaxSaving
 from symmetry.jax.parts.settings import JaxSettings
@@ -53,7 +53,7 @@ from symmetry.jax.probes.loss_probe import JaxLossProbe
 from symmetry.jax.program import Program
 from symmetry.jax.raising import readable
 from symmetry.jax.stepper import Stepper
-from symmetry.training.capabilities.batching import Reordering
+from symmetry.training.capabilities.batching import Padding, Reordering
 from symmetry.training.capabilities.configuring import Configuring
 from symmetry.training.capabilities.differentiating import Differentiating
 from symmetry.training.capabilities.drawing import Drawing
@@ -172,6 +172,7 @@ _CAPABILITIES: Mapping[type, Callable[[JaxRun], Any]] = {
     Optimizing: JaxOptimizers,
     Differentiating: gradients_of,
     Reordering: JaxReordering,
+    Padding: JaxPadding,
     Saving: JaxSaving,
     Configuring: lambda run: JaxSettings(run, run.made_again),
     Observing: JaxObserving,

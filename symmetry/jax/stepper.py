@@ -13,6 +13,7 @@ from symmetry.jax.jaxprs.step import Outputs, StepManner, TracedStep
 from symmetry.jax.leaves import Leaves
 from symmetry.jax.made import is_number
 from symmetry.jax.optimizer import JaxOptimizer
+from symmetry.jax.probes.texts import with_others_hidden
 from symmetry.jax.program import Program
 from symmetry.jax.user_step import as_leaf
 from symmetry.training.capabilities.step_events import StepEvents
@@ -49,6 +50,8 @@ class Stepper:
         Updates the parameters; None if the step shows no gradients.
     averaged
         The axes over which inputs are averaged, by their numbers.
+    hides_others
+        Whether other tokens are put in the batches where masks hide them.
     instead
         The losses of a rehearsed step in which something was replaced; None if nothing is.
     """
@@ -62,6 +65,7 @@ class Stepper:
         self.uncompiled: Program | None = None
         self.optimizer = JaxOptimizer.of(self.leaves, self.traced)
         self.averaged: Mapping[int, Sequence[int]] = {}
+        self.hides_others = False
         self.instead: Outputs | None = None
 
     @property
@@ -118,7 +122,10 @@ class Stepper:
 
     def inputs(self) -> list[Any]:
         """Return the inputs of the next step beside the leaves."""
-        given = jax.tree.map(self._reordered, self.program.given(self.taken))
+        given = self.program.given(self.taken)
+        if self.hides_others:
+            given = with_others_hidden(given)
+        given = jax.tree.map(self._reordered, given)
         first = len(self.leaves.values)
         inputs = self.program.inputs(self.taken, given)
         for number, axes in self.averaged.items():

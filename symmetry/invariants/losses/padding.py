@@ -184,8 +184,8 @@ def _text(suspect: Suspect) -> str:
     text = (
         f"{padding.sum()} of the {padding.size} tokens are padding ({how}), and the loss counts "
         f"the outputs there, with the label {label}: it teaches to predict padding, and that "
-        f"counts as much as the texts. Give padding the label {_IGNORED}, or name its label as "
-        "ignore_index"
+        f"counts as much as the texts. Give padding the label {_IGNORED}, name its label as "
+        "ignore_index, or leave its places out by the mask"
     )
     if suspect.is_text and not suspect.is_masked:
         text += ". If it also ends the text, let only the first one count"

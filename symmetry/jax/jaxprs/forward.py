@@ -77,6 +77,10 @@ class Forward:
         """Return the operands that a variable is, in their order."""
         return self._readers.get(variable, ())
 
+    def reads(self, number: int) -> bool:
+        """Return whether any equation reads an input."""
+        return bool(self.readers(self._jaxpr.jaxpr.invars[number]))
+
     def ancestors(self, variables: Sequence[Any]) -> set[int]:
         """Return the numbers of the equations that some variables depend on."""
         found: set[int] = set()

@@ -24,8 +24,10 @@ from symmetry.jax.probes.lookups import Lookup, lookups
 from symmetry.jax.probes.pairs import PairSite, pairs
 from symmetry.jax.probes.provenance import makers
 from symmetry.jax.probes.sites import Site, sites
+from symmetry.jax.probes.texts import place_among_arrays, texts_in
 from symmetry.jax.stepper import Stepper
 from symmetry.observe.source_line import SourceLine
+from symmetry.training.hidden import padding_by_mask
 from symmetry.training.losses import Argument, LossCall, Moved, Observed, Padded, Pair, Tokens
 from symmetry.units.state import Array
 
@@ -59,6 +61,7 @@ class JaxLossProbe:
                     for number, lookup in enumerate(self._lookups)
                 ],
             )
+        found.padded += self._padded(found.tokens)
         yield found
 
     @contextmanager
@@ -124,6 +127,23 @@ class JaxLossProbe:
         path = _module_of(equation)
         kind = path.rpartition(".")[2].rpartition("_")[0] or equation.primitive.name
         return Moved(path, kind, place_of(equation))
+
+    def _padded(self, looked_up: Sequence[Tokens]) -> Iterator[Padded]:
+        """Yield the tokens that are looked up and that the mask of the batch hides."""
+        stepper = self._stepper
+        program = stepper.program
+        if program.made.batch is None or program.by_number:
+            return
+        given = program.given(stepper.taken)
+        texts = texts_in(given)
+        if isinstance(texts, str):
+            return
+        number = len(stepper.leaves.values) + place_among_arrays(given, texts.mask)
+        known_by = "mask" if self._forward.reads(number) else "filled"
+        for tokens in looked_up:
+            hidden = padding_by_mask(tokens.array, texts.texts.visible.astype(int))
+            if hidden is not None:
+                yield Padded(tokens.call, tokens.array, hidden, known_by)
 
     @cached_property
     def _sites(self) -> list[Site]:
