@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from symmetry.training.target import FunctionTraining
@@ -40,3 +42,46 @@ def test_a_parameter_that_is_not_trained_as_others_is_noted(update, notes):
     checked = check_target(target, only="training/moves")
     assert [note.name for note in checked.notes] == notes
     assert [verdict.kind for verdict in checked.verdicts] == ["holds"]
+
+
+def test_a_parameter_that_moves_by_its_gradient_is_noted_at_the_line_of_its_update():
+    target = FunctionTraining("training", lambda: training(lambda p, g: p + g))
+    (note,) = check_target(target, only="training/moves").notes
+    assert note.file.endswith("test_moves.py")
+    line = Path(__file__).read_text("utf-8").splitlines()[note.line - 1]
+    assert "lambda p, g: p + g" in line
+
+
+def cut(change):
+    """Return a training in which something is done with what one parameter makes."""
+    import jax
+    import jax.numpy as jnp
+
+    def step(params, i):
+        def loss(params):
+            hidden = change(jnp.tanh(jnp.arange(5.0) * params["a"]))
+            return jax.nn.logsumexp(hidden + params["b"])
+
+        return jax.tree.map(lambda p, g: p - 0.1 * g, params, jax.grad(loss)(params))
+
+    return {"a": jnp.ones(5), "b": jnp.ones(5)}, step
+
+
+def test_a_gradient_that_is_cut_off_is_noted_at_the_line_of_the_operation():
+    import jax
+
+    target = FunctionTraining("training", lambda: cut(jax.lax.stop_gradient))
+    (note,) = check_target(target, only="training/moves").notes
+    assert note.name == "training/cut"
+    place = f"(tests/jax/test_moves.py:{note.line})"
+    assert f"in each step: jax.lax.stop_gradient() {place} cuts it off" in note.text
+    line = Path(__file__).read_text("utf-8").splitlines()[note.line - 1]
+    assert "change(jnp.tanh(" in line
+
+
+def test_the_largest_entry_that_a_softmax_subtracts_cuts_nothing_off():
+    from symmetry.jax.begin import begin
+    from symmetry.jax.parts.gradients import gradients_of
+
+    run = begin("training", lambda: cut(lambda hidden: hidden))
+    assert gradients_of(run).cut_of({"model.a"}) is None

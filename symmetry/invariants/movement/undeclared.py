@@ -15,7 +15,9 @@ from symmetry.invariants.movement.gradients import current
 from symmetry.invariants.movement.notes import matter
 from symmetry.law.measurement import Measurement
 from symmetry.law.note import Note
+from symmetry.training.capabilities.differentiating import Differentiating
 from symmetry.training.capabilities.drawing import Drawing
+from symmetry.training.capabilities.optimizing import Optimizing
 from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.run import needed
 from symmetry.training.start import TrainingStart
@@ -57,21 +59,27 @@ def moves_undeclared(start: TrainingStart) -> Measurement:
             f"{still[0]} has a gradient and stays as it is, while others move: a mask or a label "
             "of the optimiser freezes it. Is that meant?"
         )
-        notes.append(Note("training/still", text))
+        notes.append(Note("training/still", text, *_line(start, still[0])))
     if raw and len(raw) < len(real):
         text = (
             f"{raw[0]} moves by its gradient itself, which makes the loss larger: optax.masked "
             "hands on the gradients of all that it masks. To freeze it, use optax.partition with "
             "optax.set_to_zero."
         )
-        notes.append(Note("training/raw", text))
+        notes.append(Note("training/raw", text, *_line(start, raw[0])))
     idle = frozenset(steps[0].gradients) - {n for s in steps for n in s.gradients if s.reaches(n)}
     if idle and real and matter(start, idle):
-        text = (
-            f"the loss depends on {min(idle)}, but its gradient is zero in each step: a "
-            "stop_gradient, or an operation without a derivative, cuts it off. Is that meant?"
+        cut = needed(start.begin(noise=True), Differentiating).cut_of(idle)
+        by = (
+            f"{cut.operation} ({cut.place})"
+            if cut
+            else "a stop_gradient, or an operation without a derivative,"
         )
-        notes.append(Note("training/cut", text))
+        text = (
+            f"the loss depends on {min(idle)}, but its gradient is zero in each step: {by} cuts it "
+            "off. Is that meant?"
+        )
+        notes.append(Note("training/cut", text, *(cut.place.reference if cut else ())))
     drawing = start.begin(noise=True).capability(Drawing)
     for place in filter(None, () if drawing is None else drawing.fixed):
         text = (
@@ -93,6 +101,11 @@ def _steps(start: TrainingStart) -> list[_Step]:
         after = run.parameter_arrays().items()
         found.append(_Step(dict(seen), {n: np.subtract(a, before[n]) for n, a in after}))
     return found
+
+
+def _line(start: TrainingStart, name: str) -> tuple[str, int] | tuple[None, None]:
+    """Return the line that updates a parameter, if it is known."""
+    return needed(start.begin(noise=True), Optimizing).updated_at(name).reference
 
 
 def _is_real(name: str, steps: list[_Step]) -> bool:

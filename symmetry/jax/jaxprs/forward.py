@@ -43,12 +43,15 @@ class Forward:
         The variables that depend on what is trained.
     losses
         The variables that are losses.
+    inputs
+        The variables that are given.
     """
 
     def __init__(self, jaxpr: ClosedJaxpr, parameters: Collection[int]) -> None:
         self._jaxpr, core = jaxpr, jaxpr.jaxpr
         self.equations: Sequence[Any] = core.eqns
         self.losses: Sequence[Any] = core.outvars
+        self.inputs: Sequence[Any] = core.invars
         self._makers = {v: n for n, e in enumerate(core.eqns) for v in e.outvars}
         self._readers: dict[Any, list[Operand]] = {}
         self.trained = {core.invars[number] for number in parameters}
@@ -79,7 +82,7 @@ class Forward:
 
     def reads(self, number: int) -> bool:
         """Return whether any equation reads an input."""
-        return bool(self.readers(self._jaxpr.jaxpr.invars[number]))
+        return bool(self.readers(self.inputs[number]))
 
     def ancestors(self, variables: Sequence[Any]) -> set[int]:
         """Return the numbers of the equations that some variables depend on."""

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Collection
+from typing import Any
 
+import numpy as np
+from jax.extend.core import Literal
+
+from symmetry.jax.jaxprs.places import place_of
+from symmetry.jax.jaxprs.step import StepManner
 from symmetry.jax.leaves import as_array
 from symmetry.jax.stepper import Stepper
 from symmetry.training.capabilities.differentiating import Differentiating
+from symmetry.training.capabilities.flowing import Cut
 from symmetry.units.state import Array
+
+_FLAT = ("stop_gradient", "round", "floor", "ceil", "sign")
+_AS_WRITTEN = {"stop_gradient": "jax.lax.stop_gradient()"}
 
 
 class JaxGradients(Differentiating):
@@ -29,6 +39,34 @@ class JaxGradients(Differentiating):
             parameter = stepper.leaves.names[leaf]
             found[parameter] = found[parameter] + array if parameter in found else array
         return found
+
+    def cut_of(self, names: Collection[str]) -> Cut | None:
+        """Return the first operation that cuts the gradient of parameters off.
+
+        It is none of those that cut nothing but a way beside others, as the largest of some scores.
+        """
+        stepper = self._stepper
+        forward = stepper.traced.losses_of(StepManner())
+        reached = {forward.inputs[stepper.leaves.names.index(name)] for name in names}
+        cuts = []
+        for equation in forward.equations:
+            if reached.isdisjoint(a for a in equation.invars if not isinstance(a, Literal)):
+                continue
+            if _cuts(equation):
+                cuts.append(equation)
+            else:
+                reached.update(equation.outvars)
+        if not cuts or not reached.isdisjoint(forward.losses):
+            return None
+        name = cuts[0].primitive.name
+        return Cut(_AS_WRITTEN.get(name, name), place_of(cuts[0]))
+
+
+def _cuts(equation: Any) -> bool:
+    """Return whether the derivative of an operation is zero, or not defined."""
+    name = equation.primitive.name
+    whole = all(v.aval.dtype.kind in "biu" for v in equation.outvars if hasattr(v.aval, "dtype"))
+    return name in _FLAT or whole
 
 
 def gradients_of(stepper: Stepper) -> JaxGradients | None:

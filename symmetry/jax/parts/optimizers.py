@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from symmetry.jax.jaxprs.places import place_of
+from symmetry.jax.jaxprs.step import StepManner
 from symmetry.jax.optimizer import JaxOptimizer
 from symmetry.jax.stepper import Stepper
+from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.training.capabilities.optimizing import Optimizing
 
 
@@ -32,3 +35,12 @@ class JaxOptimizers(Optimizing):
     def trainable(self) -> frozenset[str]:
         """The parameters."""
         return self.held
+
+    def updated_at(self, name: str) -> SourceLine:
+        """Return the user's line that makes the next value of a parameter."""
+        flat = self._stepper.traced.flat(StepManner())
+        core = flat.jaxpr.jaxpr
+        leaf = f"leaf.{self._stepper.leaves.names.index(name)}"
+        after = core.outvars[flat.outputs.index(leaf)]
+        made = (e for e in core.eqns if any(variable is after for variable in e.outvars))
+        return next(map(place_of, made), NOWHERE)

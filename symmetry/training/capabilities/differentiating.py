@@ -1,7 +1,9 @@
 """``Differentiating``: the gradients that a run keeps of its parameters."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 
+from symmetry.training.capabilities.flowing import Cut
 from symmetry.units.state import Array
 
 
@@ -11,3 +13,7 @@ class Differentiating(ABC):
     @abstractmethod
     def gradients(self) -> dict[str, Array]:
         """Return copies of the gradients that there are, by the names of their parameters."""
+
+    def cut_of(self, names: Collection[str]) -> Cut | None:  # noqa: ARG002
+        """Return the operation that cuts the gradient of parameters off; None if none is seen."""
+        return None

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar
 
+from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.training.capabilities.layered import UNKNOWN, Made
 
 
@@ -66,3 +67,7 @@ class Optimizing(ABC):
     @abstractmethod
     def trainable(self) -> frozenset[str]:
         """The parameters that require a gradient."""
+
+    def updated_at(self, name: str) -> SourceLine:  # noqa: ARG002
+        """Return the user's line that updates a parameter, if the framework shows it."""
+        return NOWHERE
