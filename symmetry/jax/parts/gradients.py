@@ -43,7 +43,7 @@ class JaxGradients(Differentiating):
     def cut_of(self, names: Collection[str]) -> Cut | None:
         """Return the first operation that cuts the gradient of parameters off.
 
-        It is none of those that cut nothing but a way beside others, as the largest of some scores.
+        Where another way leads to the loss, nothing is cut off.
         """
         stepper = self._stepper
         forward = stepper.traced.losses_of(StepManner())

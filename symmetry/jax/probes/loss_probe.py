@@ -27,8 +27,8 @@ from symmetry.jax.probes.sites import Site, sites
 from symmetry.jax.probes.texts import place_among_arrays, texts_in
 from symmetry.jax.stepper import Stepper
 from symmetry.observe.source_line import SourceLine
-from symmetry.training.hidden import padding_by_mask
 from symmetry.training.losses import Argument, LossCall, Moved, Observed, Padded, Pair, Tokens
+from symmetry.training.texts.padding import padding_by_mask
 from symmetry.units.state import Array
 
 _CLASSES = "cross_entropy"

@@ -1,0 +1,1 @@
+"""Batches of texts: tokens that a mask hides, and tokens that fill rows up."""
