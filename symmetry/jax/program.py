@@ -16,6 +16,7 @@ from symmetry.base.generators import RandomStates
 from symmetry.jax.jaxprs.custom import watching
 from symmetry.jax.jaxprs.interpreter import is_key, widened
 from symmetry.jax.jaxprs.marks import marking
+from symmetry.jax.jaxprs.one_device import on_one_device
 from symmetry.jax.jaxprs.places import place_of
 from symmetry.jax.jaxprs.step import TracedStep
 from symmetry.jax.made import has_numbers, is_number
@@ -156,7 +157,7 @@ class Program:
             closed = jax.make_jaxpr(run)(self.start, arrays)
         _refuse_leaks(closed)
         with jax.enable_x64(self._wide):
-            jaxpr = _with_constants_last(closed)
+            jaxpr = on_one_device(_with_constants_last(closed))
         varying = len(closed.in_avals)
 
         def in_float64() -> ClosedJaxpr | None:
@@ -177,7 +178,7 @@ class Program:
         try:
             with self.random_states.own(), jax.enable_x64(True), marking(), watching():
                 closed: ClosedJaxpr = jax.make_jaxpr(run)(*given)
-                return closed
+                return on_one_device(closed)
         except Exception:  # of a step that is written for float32
             return None
 

@@ -71,6 +71,11 @@ def is_key(dtype: Any) -> bool:
     return bool(jnp.issubdtype(dtype, jax.dtypes.extended))
 
 
+def kind_of(dtype: Any) -> str:
+    """Return the kind of a dtype as NumPy names it; nothing for that of keys."""
+    return "" if is_key(dtype) else np.dtype(dtype).kind
+
+
 def closed(jaxpr: Any) -> ClosedJaxpr:
     """Return a jaxpr with its constants; one without has none."""
     return jaxpr if isinstance(jaxpr, ClosedJaxpr) else ClosedJaxpr(jaxpr, ())

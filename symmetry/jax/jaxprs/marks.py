@@ -31,6 +31,7 @@ _PREFIX = "symmetry."
 # What leaves a value what it is, or changes its dtype alone.
 _SAME = {"convert_element_type", "copy", "copy_p", "name", "optimization_barrier", "device_put"}
 _SAME |= {"reduce_precision", "sharding_constraint"}
+_SAME |= {"squeeze"}  # the axis of the devices, where each has its own
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from jax.extend.core import Literal
 
+from symmetry.jax.jaxprs.interpreter import kind_of
 from symmetry.jax.jaxprs.places import place_of
 from symmetry.jax.jaxprs.step import StepManner
 from symmetry.jax.leaves import as_array
@@ -36,6 +37,8 @@ class JaxGradients(Differentiating):
             gradient = np.asarray(stepper.outputs[name])
             extra = gradient.ndim - np.ndim(stepper.leaves.values[leaf])
             array = as_array(gradient.sum(tuple(range(extra))) if extra > 0 else gradient)
+            if extra < 0:
+                array = array.reshape(np.shape(stepper.leaves.values[leaf]))
             parameter = stepper.leaves.names[leaf]
             found[parameter] = found[parameter] + array if parameter in found else array
         return found
@@ -65,7 +68,7 @@ class JaxGradients(Differentiating):
 def _cuts(equation: Any) -> bool:
     """Return whether the derivative of an operation is zero, or not defined."""
     name = equation.primitive.name
-    whole = all(v.aval.dtype.kind in "biu" for v in equation.outvars if hasattr(v.aval, "dtype"))
+    whole = all(kind_of(v.aval.dtype) in ("b", "i", "u") for v in equation.outvars)
     return name in _FLAT or whole
 
 

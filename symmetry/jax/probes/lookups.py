@@ -10,6 +10,7 @@ import numpy as np
 from jax.extend.core import Literal
 
 from symmetry.jax.jaxprs.forward import Forward, Operand
+from symmetry.jax.jaxprs.interpreter import kind_of
 from symmetry.jax.probes.provenance import CASTS, SHAPES, source
 from symmetry.units.state import Array
 
@@ -50,7 +51,7 @@ def lookups(forward: Forward) -> list[Lookup]:
         for position in _places(forward, equation):
             atom = equation.invars[position]
             shape = tuple(atom.aval.shape)
-            whole = not isinstance(atom, Literal) and np.dtype(atom.aval.dtype).kind in "iu"
+            whole = not isinstance(atom, Literal) and kind_of(atom.aval.dtype) in ("i", "u")
             # The indices of a table have one more axis.
             two = len(shape) == 2 if equation.primitive.name == "scan" else shape[2:] == (1,)
             if whole and two and max(shape[:2]) >= _FEWEST:

@@ -18,6 +18,7 @@ from typing import Any
 from jax.extend.core import Literal
 
 from symmetry.jax.jaxprs.forward import Forward, Operand
+from symmetry.jax.jaxprs.interpreter import kind_of
 from symmetry.jax.probes.provenance import (
     CASTS,
     SHAPES,
@@ -173,7 +174,9 @@ def _largest(forward: Forward, atom: Any) -> Any:
         if name not in _SHIFT:
             return None
         later = [
-            a for a in equation.invars if forward.maker(a) is not None and a.aval.dtype.kind == "f"
+            a
+            for a in equation.invars
+            if forward.maker(a) is not None and kind_of(a.aval.dtype) == "f"
         ]
         if name == "select_n":
             later = later[-1:]

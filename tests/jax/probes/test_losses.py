@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -35,3 +36,25 @@ def test_a_broken_loss_is_seen_with_its_line(loss):
     found = verdict.violation
     assert found.file.endswith("material.py")
     assert source in linecache.getline(material.__file__, found.line)
+
+
+def test_keys_that_a_loop_takes_row_by_row_are_no_tokens():
+    def training() -> Any:
+        import jax
+        import jax.numpy as jnp
+
+        keys = jax.random.split(jax.random.key(0), (4, 3))
+
+        def step(w: Any, _: Any) -> Any:
+            def loss(w: Any) -> Any:
+                def row(total: Any, keys: Any) -> Any:
+                    return total + jax.random.normal(keys[0], ()) * (w**2).sum(), None
+
+                return jax.lax.scan(row, jnp.zeros(()), keys)[0] ** 2
+
+            return w - 0.1 * jax.grad(loss)(w)
+
+        return jnp.ones(3), step
+
+    checked = check_target(FunctionTraining("training", training), only="loss/*", dtype="float64")
+    assert {verdict.kind for verdict in checked.verdicts} <= {"holds", "not applicable"}

@@ -1,0 +1,67 @@
+"""Steps that are mapped over one device, as ``jax.pmap`` maps them: the same without a map.
+
+    shard_map[mesh=Mesh('b': 1) jaxpr={ lambda ; c. let        c = ...
+        d = psum[axes=('b',)] c                                e = mul c 2.0
+        e = mul d 2.0 in (e,) }]
+
+What each of several devices does stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.extend.core import ClosedJaxpr
+
+from symmetry.jax.jaxprs.interpreter import INLINED, Interpreter, bind, closed
+
+# What combines the numbers of all devices, and hands them on if there is one.
+_COMBINING = ("psum", "psum_invariant", "pmax", "pmin", "pvary", "pcast", "pbroadcast")
+_OTHERS = ("ppermute", "all_to_all", "reduce_scatter", "psum_scatter", "axis_index", "all_gather")
+
+
+def on_one_device(jaxpr: ClosedJaxpr) -> ClosedJaxpr:
+    """Return a jaxpr without maps over one device; itself if it has none that can be left out."""
+    mapped = [e for e in _equations(jaxpr) if _is_alone(e)]
+    if not mapped or any(e.primitive.name in _OTHERS for m in mapped for e in _inside(m)):
+        return jaxpr
+    run: Any = _Unmapping().run
+    return jax.make_jaxpr(lambda *args: run(jaxpr, *args))(*jaxpr.in_avals)
+
+
+class _Unmapping(Interpreter):
+    """Evaluates maps over one device as if there was none; other calls stay calls."""
+
+    def equation(self, equation: Any, args: Sequence[Any]) -> Sequence[Any]:
+        """Return the results of an equation."""
+        name, params = equation.primitive.name, equation.params
+        if _is_alone(equation):
+            return self.run(closed(params["jaxpr"]), *args)
+        if name in _COMBINING:
+            return [*map(jnp.asarray, args)]
+        if name in INLINED and any(map(_is_of_devices, _inside(equation))):
+            return self.run(closed(params[INLINED[name]]), *args)
+        return bind(equation, args, params)
+
+
+def _is_alone(equation: Any) -> bool:
+    return equation.primitive.name == "shard_map" and equation.params["mesh"].size == 1
+
+
+def _is_of_devices(equation: Any) -> bool:
+    return _is_alone(equation) or equation.primitive.name in _COMBINING
+
+
+def _inside(equation: Any) -> Iterator[Any]:
+    for inner in jax.core.jaxprs_in_params(equation.params):
+        yield from _equations(closed(inner))
+
+
+def _equations(jaxpr: ClosedJaxpr) -> Iterator[Any]:
+    """Yield the equations of a jaxpr, and of those that it calls."""
+    for equation in jaxpr.jaxpr.eqns:
+        yield equation
+        yield from _inside(equation)

@@ -1,0 +1,72 @@
+"""A step that ``jax.pmap`` maps over one device is judged as one without a map."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+
+from symmetry.training.target import FunctionTraining
+from tests.checking import check_target
+from tests.conftest import needs
+
+pytestmark = needs("jax")
+
+
+def training(mapped: bool, clip: Any = lambda gradient: gradient) -> Any:
+    """Return a training of one hidden layer with dropout, whose devices average gradients."""
+    import jax
+    import jax.numpy as jnp
+
+    one, other = jax.random.split(jax.random.key(0))
+    params = {"a": jax.random.normal(one, (5, 6)), "b": jax.random.normal(other, (6, 2))}
+
+    def update(params: Any, x: Any, number: Any) -> Any:
+        def loss(params: Any) -> Any:
+            key = jax.random.fold_in(jax.random.key(1), number)
+            hidden = jnp.tanh(x @ params["a"])
+            hidden = jnp.where(jax.random.bernoulli(key, 0.8, hidden.shape), hidden / 0.8, 0)
+            return ((hidden @ params["b"]) ** 2).mean()
+
+        value, gradients = jax.value_and_grad(loss)(params)
+        gradients = jax.tree.map(clip, jax.lax.pmean(gradients, "devices"))
+        after = jax.tree.map(lambda p, g: p - 0.1 * g, params, gradients)
+        return after, jax.lax.pmean(value, "devices")
+
+    def batch(number: int) -> Any:
+        x = np.random.default_rng(number).standard_normal((1, 4, 5)).astype(np.float32)
+        return x, np.full(1, number, np.int32)
+
+    every = jax.pmap(update, "devices") if mapped else jax.vmap(update, axis_name="devices")
+    start = jax.tree.map(lambda p: p[None], params)
+    step = jax.jit(every) if not mapped else every
+    return start, lambda state, batch: step(state, *batch), {"batch": batch, "batch_axis": 1}
+
+
+def last_column_kept(gradient: Any) -> Any:
+    return gradient.at[..., -1].multiply(0.5)
+
+
+def test_its_parameters_loss_and_noise_are_seen():
+    from symmetry.jax.begin import begin
+
+    run, other = (begin("training", partial(training, mapped)) for mapped in (True, False))
+    for each in (run, other):
+        each.step()
+    assert {*run.parameters} == {"model.a", "model.b"}
+    assert [draw.name for draw in run.traced.noise] == ["bernoulli"]
+    assert run.loss == pytest.approx(other.loss, rel=1e-6)
+    for name, array in other.state().items():
+        np.testing.assert_allclose(run.state()[name], array, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("clip", "kind"), [(lambda gradient: gradient, "holds"), (last_column_kept, "violated")]
+)
+def test_its_units_are_judged(clip, kind):
+    target = FunctionTraining("training", partial(training, True, clip))
+    checked = check_target(target, only="symmetry/permutation", dtype="float32")
+    assert [verdict.kind for verdict in checked.verdicts] == [kind]
+    assert len(checked.coverage.groups) == 2  # the outputs, too, which are squared alike
