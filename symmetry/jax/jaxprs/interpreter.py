@@ -72,7 +72,7 @@ def is_key(dtype: Any) -> bool:
 
 
 def kind_of(dtype: Any) -> str:
-    """Return the kind of a dtype as NumPy names it; nothing for that of keys."""
+    """Return the kind of a dtype as NumPy names it; nothing if it is the dtype of keys."""
     return "" if is_key(dtype) else np.dtype(dtype).kind
 
 

@@ -4,7 +4,7 @@
         d = psum[axes=('b',)] c                                e = mul c 2.0
         e = mul d 2.0 in (e,) }]
 
-What each of several devices does stays as it is.
+Maps over several devices stay.
 """
 
 from __future__ import annotations
