@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
@@ -34,11 +35,8 @@ class JaxGradients(Differentiating):
         """
         stepper, found = self._stepper, dict[str, Array]()
         for name, leaf in stepper.gradients.items():
-            gradient = np.asarray(stepper.outputs[name])
-            extra = gradient.ndim - np.ndim(stepper.leaves.values[leaf])
-            array = as_array(gradient.sum(tuple(range(extra))) if extra > 0 else gradient)
-            if extra < 0:
-                array = array.reshape(np.shape(stepper.leaves.values[leaf]))
+            shape = np.shape(stepper.leaves.values[leaf])
+            array = as_array(shaped(np.asarray(stepper.outputs[name]), shape))
             parameter = stepper.leaves.names[leaf]
             found[parameter] = found[parameter] + array if parameter in found else array
         return found
@@ -63,6 +61,28 @@ class JaxGradients(Differentiating):
             return None
         name = cuts[0].primitive.name
         return Cut(_AS_WRITTEN.get(name, name), place_of(cuts[0]))
+
+
+def shaped(gradient: Array, shape: tuple[int, ...]) -> Array:
+    """Return a gradient in the shape of its parameter.
+
+    Those of single samples are added up. ``jax.vmap`` leaves the axis that it maps wherever an
+    operation has put it.
+    """
+    more = gradient.ndim - len(shape)
+    if gradient.shape == shape:
+        return gradient
+    if more < 0 and gradient.size == np.prod(shape, dtype=int):  # without the axis of one device
+        return gradient.reshape(shape)
+    for axes in combinations(range(gradient.ndim), max(more, 0)):
+        total = gradient.sum(axes)
+        for place in product(range(total.ndim), repeat=2):
+            moved = np.moveaxis(total, *place)
+            if moved.shape == shape:
+                return moved
+        if total.shape == shape:  # of a number
+            return np.asarray(total)
+    return gradient
 
 
 def _cuts(equation: Any) -> bool:

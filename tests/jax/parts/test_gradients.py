@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from symmetry.training.capabilities.differentiating import Differentiating
 from symmetry.training.target import FunctionTraining
@@ -29,3 +30,24 @@ def test_gradients_of_single_samples_and_of_two_calls_are_added_up():
     run.step()
     gradients = run.capability(Differentiating).gradients()
     assert np.allclose(gradients["model.state"], x.sum(0) + 2)
+
+
+@pytest.mark.parametrize(
+    ("given", "shape"),
+    [
+        ((2, 3), (2, 3)),
+        ((4, 2, 3), (2, 3)),  # of four samples
+        ((2, 4, 3), (2, 3)),
+        ((5, 4, 2, 3), (2, 3)),
+        ((2, 3, 5, 4), (4, 2, 3, 5)),  # mapped along another axis
+        ((2, 3), (1, 2, 3)),  # of one device
+        ((4,), ()),
+    ],
+)
+def test_a_gradient_gets_the_shape_of_its_parameter(given, shape):
+    from symmetry.jax.parts.gradients import shaped
+
+    array = np.random.default_rng(0).standard_normal(given)
+    found = shaped(array, shape)
+    assert found.shape == shape
+    assert found.sum() == pytest.approx(array.sum())
