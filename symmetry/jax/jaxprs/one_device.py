@@ -48,7 +48,7 @@ class _Unmapping(Interpreter):
 
 
 def _is_alone(equation: Any) -> bool:
-    return equation.primitive.name == "shard_map" and equation.params["mesh"].size == 1
+    return bool(equation.primitive.name == "shard_map" and equation.params["mesh"].size == 1)
 
 
 def _is_of_devices(equation: Any) -> bool:

@@ -75,13 +75,13 @@ def shaped(gradient: Array, shape: tuple[int, ...]) -> Array:
     if more < 0 and gradient.size == np.prod(shape, dtype=int):  # without the axis of one device
         return gradient.reshape(shape)
     for axes in combinations(range(gradient.ndim), max(more, 0)):
-        total = gradient.sum(axes)
+        total: Array = np.asarray(gradient.sum(axes))
         for place in product(range(total.ndim), repeat=2):
-            moved = np.moveaxis(total, *place)
+            moved: Array = np.moveaxis(total, *place)
             if moved.shape == shape:
                 return moved
         if total.shape == shape:  # of a number
-            return np.asarray(total)
+            return total
     return gradient
 
 
