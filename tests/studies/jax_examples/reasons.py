@@ -12,3 +12,13 @@ REASONS: dict[str, Reason] = {
         "keeps (mnist_pruning.py 53 and 63)",
     ),
 }
+
+# Examples that raise with these versions, without any check: the path, and why.
+BROKEN: dict[str, str] = {
+    "google/flax examples/nnx_toy_examples/01_functional_api.py": "TraceContextError at its first "
+    "step: line 67 merges the counts of the compiled step into the model, and line 53 counts in "
+    "the gradient's trace, where Flax 0.12 forbids it; `nnx.merge(..., copy=True)`, as in "
+    "03_train_state.py, is the cure",
+    "google-deepmind/optax examples/cifar10_resnet.ipynb": "ValueError as the model is made: its "
+    "blocks are in a plain list, which Flax 0.12 wants to be an nnx.List",
+}

@@ -50,20 +50,6 @@ def convolutions() -> Training:
     return (model, optimizer, metrics, rngs), step, {"batch": named(images(8, 8, 1))}
 
 
-def functional() -> Training:
-    """Return a perceptron that is split into parameters and counts.
-
-    From examples/nnx_toy_examples/01_functional_api.py.
-    """
-    names = ("graphdef",)
-    its = taken("flax", TOYS + "01_functional_api.py", also=names, numbers={32: 12})
-
-    def step(state, batch):
-        return its.train_step(*state, batch)
-
-    return (its.params, its.counts), step, {"batch": points}
-
-
 def lifted() -> Training:
     """Return a perceptron that a compiled step changes.
 
