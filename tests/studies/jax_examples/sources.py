@@ -12,6 +12,7 @@ import __future__
 import ast
 import itertools
 import json
+import linecache
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -61,7 +62,7 @@ class Smaller(ast.NodeTransformer):
 class Example(SimpleNamespace):
     """The definitions of a file, as attributes."""
 
-    def __init__(self, file: Path, module: ast.Module, names: dict[str, Any]) -> None:
+    def __init__(self, file: str, module: ast.Module, names: dict[str, Any]) -> None:
         super().__init__(**names)
         self._file, self._module, self._names = file, module, names
 
@@ -101,8 +102,9 @@ def taken(
     names = vars(kept)
     names |= given
     for path in paths:
-        file = REPOSITORIES[repository].folder / path
-        module = ast.parse(_text(file))
+        text, file = _text(REPOSITORIES[repository].folder / path), f"{repository}/{path}"
+        linecache.cache[file] = len(text), None, text.splitlines(keepends=True), file
+        module = ast.parse(text)
         if numbers:
             module = ast.fix_missing_locations(Smaller(numbers).visit(module))
         for node in _definitions(module.body, also):
@@ -134,6 +136,7 @@ def _text(file: Path) -> str:
     return "\n".join(line if not line.lstrip().startswith(("!", "%")) else "" for line in lines)
 
 
-def _compiled(body: list[Any], file: Path) -> CodeType:
+def _compiled(body: list[Any], file: str) -> CodeType:
+    """Return code that has its lines in an example, wherever the checkouts lie."""
     module = ast.Module(body=body, type_ignores=[])
-    return compile(module, str(file), "exec", __future__.annotations.compiler_flag, True)
+    return compile(module, file, "exec", __future__.annotations.compiler_flag, True)

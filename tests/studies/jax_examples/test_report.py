@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,13 @@ def test_definitions_are_taken_and_nothing_else_is_done(file):
     assert (its.RATE, its.SIZE, its.Model.width) == (0.5, 4, 4)
     assert its.inner("main.step", rate=3)(2) == 11
     assert not hasattr(its, "missing_library")
+    assert its.Model.__module__.endswith("_of_optax")
+
+
+def test_a_line_of_an_example_is_named_without_the_folder_of_the_checkouts():
+    function = sources.taken("optax", "script.py").main
+    assert function.__code__.co_filename == "optax/script.py"
+    assert inspect.getsource(function).startswith("def main(steps):")
 
 
 def test_what_is_given_stands_in_the_place_of_what_a_file_has():
