@@ -22,6 +22,7 @@ from symmetry.checker.verdict import LOSS_NOT_FINITE, Verdict
 from symmetry.finding.naming import module_of
 from symmetry.invariants.catalogue import TrainingInvariant
 from symmetry.law.invariant import Invariant
+from symmetry.observe.source_line import SourceLine
 from symmetry.training.start import TrainingStart
 from symmetry.training.target import Training
 from symmetry.units.words import count
@@ -119,7 +120,8 @@ class TrainingExaminer(Examiner):
             told = {layer.module for layer in self.coverage.without_units}
             remarks.append(f"{self.coverage.model}: {groups} of equal units")
             remarks += [
-                f"{units.name}: only {units.count} of {room} are treated equally; explain says why"
+                f"{units.name}: only {units.count} of {room} are treated equally"
+                f"{_at(self.coverage.stop_of(units))}; explain says why"
                 for units, room in self.coverage.incomplete
                 if told.isdisjoint(map(module_of, units.arrays))
             ]
@@ -248,3 +250,7 @@ class TrainingExaminer(Examiner):
 def _entry(invariant: Invariant) -> TrainingInvariant:
     assert isinstance(invariant, TrainingInvariant)  # the catalogue of trainings has no others
     return invariant
+
+
+def _at(place: SourceLine) -> str:
+    return f" ({place})" if place.file else ""

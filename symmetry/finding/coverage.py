@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from symmetry.observe.source_line import SourceLine
+from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.units.units import Units
 from symmetry.units.words import in_short, layer_name
 
@@ -151,6 +151,8 @@ class Coverage:
         The layers whose units are all 0: no gradient passes them.
     parameters
         The number of trained numbers.
+    stops
+        The user's line of the operation that does not treat the slices of an axis equally.
     """
 
     model: str
@@ -163,6 +165,7 @@ class Coverage:
     without_gradient: tuple[str, ...] = ()
     dead: tuple[Dead, ...] = ()
     parameters: int = 0
+    stops: Mapping[tuple[str, int], SourceLine] = field(default_factory=dict)
 
     @property
     def has_hidden_axes(self) -> bool:
@@ -173,6 +176,11 @@ class Coverage:
         known = {(each.array, each.axis) for each in self.uncovered if each.why in _INTERFACE}
         hidden = any((each.array, each.axis) not in known for each in self.uncovered)
         return bool(self.groups or self.dead or hidden or not known)
+
+    def stop_of(self, units: Units) -> SourceLine:
+        """Return the user's line of the operation that leaves others out of a group, if any."""
+        places = (self.stops.get((part.array, part.axis), NOWHERE) for part in units.parts)
+        return next((place for place in places if place.file), NOWHERE)
 
     @property
     def incomplete(self) -> list[tuple[Units, int]]:

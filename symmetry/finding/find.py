@@ -62,6 +62,7 @@ def find(training: Training, progress: Tell = lambda *_: None) -> Coverage:
         idle,
         tuple(dead_layers(solver.trace, rehearsal.layers, idle)),
         sum(math.prod(shapes[name]) for name in trained if name in shapes),
+        dict(reasons.stops(groups)),
     )
 
 

@@ -15,6 +15,7 @@ from symmetry.finding.naming import module_of
 from symmetry.finding.solver import Solver
 from symmetry.finding.tally import places_of
 from symmetry.finding.unequal.stops import Stop, Stops
+from symmetry.observe.source_line import SourceLine
 from symmetry.units.units import Units
 
 LeafAxis = tuple[str, int]
@@ -80,6 +81,12 @@ class Reasons:
                 node, equal = self.solver.trace.nodes[stop.node], max(own, default=0)
                 operation = node.operation, node.place
                 yield Unequal(module_of(name), count, equal, stop.cause, *operation)
+
+    def stops(self, groups: Sequence[Units]) -> Iterator[tuple[LeafAxis, SourceLine]]:
+        """Yield the axes that an operation does not treat equally, with the user's line of it."""
+        for slot, _, rest in self._uncovered_axes(groups):
+            if rest and (stop := self._stop(slot, rest)) is not None:
+                yield slot, self.solver.trace.nodes[stop.node].place
 
     def free_axes(self, groups: Sequence[Units]) -> Iterator[tuple[LeafAxis, list[int]]]:
         """Yield the axes of trained parameters that have slices in no group, with these."""

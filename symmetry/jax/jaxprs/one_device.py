@@ -14,7 +14,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.extend.core import ClosedJaxpr
+from jax.extend.core import ClosedJaxpr, Jaxpr
 
 from symmetry.jax.jaxprs.interpreter import INLINED, Interpreter, bind, closed
 
@@ -25,7 +25,7 @@ _OTHERS = ("ppermute", "all_to_all", "reduce_scatter", "psum_scatter", "axis_ind
 
 def on_one_device(jaxpr: ClosedJaxpr) -> ClosedJaxpr:
     """Return a jaxpr without maps over one device; itself if it has none that can be left out."""
-    mapped = [e for e in _equations(jaxpr) if _is_alone(e)]
+    mapped = [e for e in _equations(jaxpr.jaxpr) if _is_alone(e)]
     if not mapped or any(e.primitive.name in _OTHERS for m in mapped for e in _inside(m)):
         return jaxpr
     run: Any = _Unmapping().run
@@ -57,11 +57,11 @@ def _is_of_devices(equation: Any) -> bool:
 
 def _inside(equation: Any) -> Iterator[Any]:
     for inner in jax.core.jaxprs_in_params(equation.params):
-        yield from _equations(closed(inner))
+        yield from _equations(inner)
 
 
-def _equations(jaxpr: ClosedJaxpr) -> Iterator[Any]:
+def _equations(jaxpr: Jaxpr) -> Iterator[Any]:
     """Yield the equations of a jaxpr, and of those that it calls."""
-    for equation in jaxpr.jaxpr.eqns:
+    for equation in jaxpr.eqns:
         yield equation
         yield from _inside(equation)

@@ -62,6 +62,19 @@ def test_its_parameters_loss_and_noise_are_seen():
         np.testing.assert_allclose(run.state()[name], array, rtol=1e-6)
 
 
+def test_functions_with_constants_of_their_own_are_looked_into():
+    import jax
+    import jax.numpy as jnp
+
+    from symmetry.jax.jaxprs.one_device import on_one_device
+
+    table = jnp.arange(3.0)
+    closed = jax.make_jaxpr(lambda x: jax.lax.scan(lambda c, r: (c + table, r), x, None, 2)[0])
+    assert on_one_device(closed(table)).in_avals == closed(table).in_avals
+    draws = jax.make_jaxpr(lambda key: jax.random.normal(key, (5, 8)))(jax.random.key(0))
+    assert on_one_device(draws) is draws
+
+
 @pytest.mark.parametrize(
     ("clip", "kind"), [(lambda gradient: gradient, "holds"), (last_column_kept, "violated")]
 )

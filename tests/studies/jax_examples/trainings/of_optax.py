@@ -208,7 +208,9 @@ def sharpness_aware() -> Training:
     From examples/contrib/sam.ipynb.
     """
     its = taken("optax", "examples/contrib/sam.ipynb")
-    return by_gradients(its.sam_adam(0.01, sync_period=2), its.loss, jnp.array([-0.4, -0.4]))
+    return by_gradients(
+        next(its.all_of("sam_adam"))(0.01, sync_period=2), its.loss, jnp.array([-0.4, -0.4])
+    )
 
 
 def sharpness_aware_opaquely() -> Training:
