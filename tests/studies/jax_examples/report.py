@@ -10,7 +10,7 @@ from pathlib import Path
 from symmetry.report.files import ReportFiles
 from symmetry.report.filling import environment, fill_paragraphs
 from tests.studies.jax_examples.examples import listed
-from tests.studies.jax_examples.reasons import BROKEN, REASONS
+from tests.studies.jax_examples.reasons import BROKEN, REASONS, SEEN
 from tests.studies.jax_examples.sources import REPOSITORIES
 from tests.studies.lines import Line, cost, laws, notes, suspicious, verdicts
 
@@ -33,6 +33,7 @@ def render(lines: Mapping[str, Line]) -> ReportFiles:
         codes=Counter(line["code"] for line in checked),
         reasons=REASONS,
         broken=BROKEN,
+        seen=SEEN,
         verdicts=verdicts,
         cost=cost,
         laws=laws(checked),

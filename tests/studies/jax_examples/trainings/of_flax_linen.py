@@ -283,7 +283,8 @@ def graphs(kind: str) -> Training:
     model = quiet.clone(deterministic=False)
 
     def step(state, batch):
-        return its.train_step(state, batch, {"dropout": KEY})
+        key = jax.random.fold_in(KEY, state.step)
+        return its.train_step(state, batch, {"dropout": key})
 
     return begun(model, params, optax.adam(1e-3)), step, {"batch": molecules}
 
