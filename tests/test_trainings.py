@@ -21,6 +21,7 @@ from tests.faulty.trainings import FAULTS, TOLD
 from tests.sound.trainings import NEARLY, TARGETS, WITH_TIMM
 
 FEW = 1  # of the faults that the same invariants catch is quick
+LIKE_README = "clipped_but_for_one_row.py"  # whose script is checked, quickly, as a reader does
 QUICK = {  # sound trainings; the others are slow
     "mlp_with_a_frozen_stage",
     "mlp_lbfgs",
@@ -38,7 +39,8 @@ def faults() -> Iterator[ParameterSet]:
     seen: Counter[tuple[str, ...]] = Counter()
     for fault in FAULTS:
         seen[fault.caught_by] += 1
-        marks = [pytest.mark.slow] * (seen[fault.caught_by] > FEW)
+        many = seen[fault.caught_by] > FEW or fault.name == LIKE_README
+        marks = [pytest.mark.slow] * many
         yield pytest.param(fault, id=fault.name, marks=marks)
 
 

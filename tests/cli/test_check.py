@@ -124,6 +124,7 @@ def test_a_violation_is_told_and_can_be_repeated(folder: Path) -> None:
     assert next(line for line in lines if line.startswith("  found")) in again.out.splitlines()
 
 
+@pytest.mark.slow
 def test_the_same_command_prints_the_same_bytes(folder: Path) -> None:
     arguments = (
         "check",
@@ -351,6 +352,7 @@ def test_a_pattern_stands_for_each_target_that_the_file_defines(folder: Path) ->
     )
 
 
+@pytest.mark.slow
 def test_the_other_targets_are_checked_whatever_becomes_of_one(folder: Path) -> None:
     arguments = ("nowhere:step", "steps:frozen", "steps:sound", "--only", "*/pure")
     finished = symmetry("check", "--verbose", *arguments, "--examples", 2, cwd=folder)

@@ -93,6 +93,7 @@ def test_from_nothing_to_a_report(cwd: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_same_command_prints_and_writes_the_same(cwd: Path) -> None:
     runs = [symmetry("run", *SMALL, "--output", "o", "--threads", n, cwd=cwd) for n in (1, 3)]
     assert runs[0] == runs[1]

@@ -179,7 +179,7 @@ def test_a_script_that_cannot_be_checked_need_not_be_wrong(folder):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("import os; os._exit(7)", "ended its process (exit status 7)"),
+        slow("import os; os._exit(7)", "ended its process (exit status 7)"),
         slow("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "signal SIGKILL"),
         slow(
             "while True:\n    try:\n        1 / 0\n    except:\n        pass",
