@@ -78,14 +78,16 @@ def test_models_that_are_checked_again_are_compared_with_the_table(
 
     class Again(survey.Models):
         def check(self, target: str) -> tuple[Any, str]:
-            return {"results": [result("a", "holds"), result("b", "holds")]}, target
+            newer = result("newer", "not applicable")
+            return {"results": [result("a", "holds"), result("b", "holds"), newer]}, target
 
     table = {
         f"{survey.TARGETS}:same": {"results": [result("a", "holds"), result("b", "holds")]},
-        f"{survey.TARGETS}:other": {"results": [result("a", "violated"), result("b", "holds")]},
+        f"{survey.TARGETS}:other": {"results": [result("a", "violated")]},
     }
     work = Again((), "", 1)
     assert survey.compare(["same"], work, table) == 0
     assert "  as in the table\n" in capsys.readouterr().out
     assert survey.compare(["other"], work, table) == 1
-    assert "  a in float32: violated in the table, holds now\n" in capsys.readouterr().out
+    assert "  a in float32: violated in the table, holds now\n" in (out := capsys.readouterr().out)
+    assert "  b in float32: none in the table, holds now\n" in out
