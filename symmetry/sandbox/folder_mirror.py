@@ -25,6 +25,7 @@ from typing import Any
 from symmetry.base.folders import TemporaryFolder
 from symmetry.base.processes import FOLDER
 from symmetry.sandbox.originals import Known, Originals, known_of
+from symmetry.sandbox.shared import is_shared
 
 _FILES = 1000  # that are mirrored one by one; a folder with more is one link
 _WHOLE = {".git", ".venv", "venv", "node_modules", "__pycache__"}  # one link each
@@ -46,6 +47,9 @@ _WRITERS = (
     ("safetensors.numpy", "serialize_file", -2),
 )
 
+# What reads entries of folders: a script finds there what it has written.
+_READERS = ("stat", "access", "listdir", "scandir", "chdir")
+
 # What libraries in C write: by a path that is not the mirror's they would change a copied file's
 # original. Of other small files nothing is said: the check's own output may be one.
 _OF_LIBRARIES = (".db", ".sqlite", ".sqlite3", ".h5", ".hdf5", ".mdb", ".nc")
@@ -57,8 +61,9 @@ with suppress(ImportError):  # some builds have none; a script that has not begu
     import sqlite3  # noqa: F401
 
 _codes: dict[tuple[str, Known | None], CodeType] = {}
-_open, _open_by_number = builtins.open, os.open
-_remove, _make_folder, _symlink = os.unlink, os.mkdir, os.symlink  # as they are outside of runs
+# As they are outside of runs.
+_open, _open_by_number, _scandir, _stat = builtins.open, os.open, os.scandir, os.stat
+_remove, _make_folder, _symlink = os.unlink, os.mkdir, os.symlink
 
 
 class FolderMirror:
@@ -67,7 +72,7 @@ class FolderMirror:
     Small files are copies, except for code: it is linked, and so differs from files of the script.
     Where a link is opened for writing a copy takes its place. The patches turn paths into the
     folders into paths into the mirror, so that files next to ``Path(__file__).resolve()`` are in
-    it, too.
+    it, too. A folder elsewhere is mirrored as soon as a script changes something in it.
 
     Attributes
     ----------
@@ -90,6 +95,8 @@ class FolderMirror:
         self._folders = [
             f for f in folders if not any(f.is_relative_to(o) for o in folders if o != f)
         ]
+        self._tops = [f"{folder}{os.sep}" for folder in self._folders]
+        self._given = len(self._tops)  # others follow: where a script has written
         self._temporary = os.path.realpath(tempfile.gettempdir())
         for folder in dict.fromkeys(self._folders):
             self._fill(folder)
@@ -101,6 +108,7 @@ class FolderMirror:
 
     def restore(self) -> None:
         """Restore its first state, so that another run can use it."""
+        del self._tops[self._given :]
         now = dict(_entries(self.top))
         for path in sorted(now.keys() | self._made.keys()):  # folders before what is in them
             made, kind = self._made.get(path), stat.S_IFMT(self._made.get(path, _NOTHING)[0])
@@ -138,6 +146,8 @@ class FolderMirror:
         yield os.path, "realpath", lambda *args, **kwargs: self._inside(real(*args, **kwargs))
         yield sys, "path_hooks", [self._finder, *sys.path_hooks]
         yield shutil, "rmtree", self._guarded(shutil.rmtree, 1, self._own)
+        for name in _READERS:
+            yield os, name, self._reading(getattr(os, name))
         for name, paths in _ENTRIES.items():
             yield os, name, self._guarded(getattr(os, name), paths, self._own_parents)
         for module, name, number in _WRITERS:
@@ -192,7 +202,7 @@ class FolderMirror:
         Where that is not allowed they are not there: to copy them may take for ever.
         """
         os.makedirs(self.of(folder), exist_ok=True)
-        with suppress(OSError), os.scandir(folder) as entries:
+        with suppress(OSError), _scandir(folder) as entries:
             for entry, _ in zip(entries, range(_FILES), strict=False):
                 if not (os.path.lexists(self.of(entry.path)) or self.top.startswith(entry.path)):
                     _symlink(entry.path, self.of(entry.path))
@@ -202,9 +212,49 @@ class FolderMirror:
         if isinstance(path, str | os.PathLike) and not isinstance(name := os.fspath(path), bytes):
             whole = os.path.abspath(name)
             ours = whole.startswith(self.top + os.sep)
-            if not ours and any(Path(whole).is_relative_to(f) for f in self._folders):
+            if not ours and any(f"{whole}{os.sep}".startswith(top) for top in self._tops):
                 return self.of(whole)
         return path
+
+    def _written(self, path: Any) -> Any:
+        """Return the path in the mirror of a path that is written to.
+
+        Its folder is mirrored from now on, wherever it is, unless scripts share what is there.
+        """
+        path = self._inside(path)
+        if not isinstance(path, str | os.PathLike | bytes):
+            return path
+        whole = os.path.abspath(os.fsdecode(path))
+        if whole.startswith(self.top + os.sep) or is_shared(whole, self._temporary):
+            return path
+        if not self._mirrors_too(os.path.dirname(whole)):
+            self._told(whole)
+            return path
+        return self.of(whole)
+
+    def _mirrors_too(self, folder: str) -> bool:
+        """Mirror a folder elsewhere, or the nearest one above that exists; return whether it is.
+
+        Not the top of the file system, and no folder with very many entries.
+        """
+        while not os.path.isdir(folder):
+            folder = os.path.dirname(folder)
+        with suppress(OSError), _scandir(folder) as entries:
+            if os.path.dirname(folder) != folder and sum(1 for _ in entries) <= _FILES:
+                self._own(self.of(folder))
+                self._link_beside(Path(folder))
+                self._tops.append(folder + os.sep)
+                return True
+        return False
+
+    def _reading(self, call: Callable[..., Any]) -> Any:
+        """Return a function whose first argument is a path, which looks into the mirror."""
+
+        @wraps(call)
+        def reading(*args: Any, **kwargs: Any) -> Any:
+            return call(*map(self._inside, args[:1]), *args[1:], **kwargs)
+
+        return reading
 
     def _guarded(self, call: Callable[..., Any], paths: int, own: Callable[[str], None]) -> Any:
         """Return a function whose first arguments, or the one of a number below 0, are paths.
@@ -219,7 +269,7 @@ class FolderMirror:
             beside = kwargs.keys() & {"dir_fd", "src_dir_fd", "dst_dir_fd"}  # a name in a folder
             for number in () if any(kwargs[key] is not None for key in beside) else numbers:
                 if number < len(given):
-                    given[number] = self._inside(given[number])
+                    given[number] = self._written(given[number])
                     if isinstance(given[number], str | os.PathLike):
                         own(os.path.abspath(os.fsdecode(given[number])))
             return call(*given, **kwargs)
@@ -228,21 +278,23 @@ class FolderMirror:
 
     def _opened(self, file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
         """Open a file; one that is written in the mirror, with a copy in the place of a link."""
-        file = self._inside(file)
-        if not {*mode}.isdisjoint("wax+") and isinstance(file, str | os.PathLike):
+        if {*mode}.isdisjoint("wax+"):
+            return _open(self._inside(file), mode, *args, **kwargs)
+        file = self._written(file)
+        if isinstance(file, str | os.PathLike):
             path = os.path.abspath(os.fsdecode(file))
             if path.startswith(self.top + os.sep):
                 self.unlink(path, keep="w" not in mode)
-            elif not path.startswith((self._temporary + os.sep, "/dev/")):
-                self._told(path)
         return _open(file, mode, *args, **kwargs)
 
     def _opened_by_number(self, path: Any, flags: int, *args: Any, **kwargs: Any) -> int:
         """Open a file as ``os.open`` does; one that is written is a copy, as above."""
         if kwargs.get("dir_fd") is None and isinstance(path, str | os.PathLike):
-            path = self._inside(path)
             if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC):
+                path = self._written(path)
                 self._rewritten(os.path.abspath(os.fsdecode(path)))
+            else:
+                path = self._inside(path)
         return _open_by_number(path, flags, *args, **kwargs)
 
     def unlink(self, path: str, *, keep: bool = False) -> None:
@@ -251,7 +303,7 @@ class FolderMirror:
         if os.path.islink(path) and path.startswith(self.top + os.sep):
             source = os.readlink(path)
             _remove(path)
-            if keep and os.path.isfile(source):
+            if keep and stat.S_ISREG(_stat(source).st_mode):
                 with _open(source, "rb") as old, _open(path, "wb") as new:
                     shutil.copyfileobj(old, new)
 
@@ -272,7 +324,7 @@ class FolderMirror:
                 source = os.readlink(way)
                 _remove(way)
                 _make_folder(way)
-                with os.scandir(source) as entries:
+                with _scandir(source) as entries:
                     for entry in entries:
                         _link(entry.path, os.path.join(way, entry.name))
 

@@ -53,8 +53,8 @@ def test_a_file_that_is_written_is_a_copy(inside, work):
     assert Path("data/text.txt").read_text() == "old and new"
     Path("data/more.txt").write_text("more")
     assert (work / "data" / "text.txt").read_text() == "old and new"  # by its real name, too
-    (own,) = (work / "data").iterdir()
-    assert own.stat().st_size == len("old")
+    with folder_mirror._scandir(work / "data") as entries:  # as it is outside of runs
+        assert [(entry.name, entry.stat().st_size) for entry in entries] == [("text.txt", 3)]
 
 
 def test_what_leads_outside_comes_back(inside, work):
@@ -78,11 +78,78 @@ def test_what_lies_three_folders_above_is_linked(tmp_path, told):
     mirror.remove()
 
 
-def test_a_file_elsewhere_is_told(inside, told, tmp_path_factory):
-    elsewhere = tmp_path_factory.mktemp("elsewhere") / "file.txt"
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda folder: (folder / "best.txt").write_text("new"),
+        lambda folder: shutil.rmtree(folder / "old"),
+        lambda folder: (folder / "log.txt").unlink(),
+        lambda folder: (folder / "log.txt").rename(folder / "other.txt"),
+        lambda folder: (folder / "more" / "and more").mkdir(parents=True),
+        lambda folder: os.close(os.open(folder / "log.txt", os.O_WRONLY | os.O_TRUNC)),
+        lambda folder: shutil.copy2(folder / "log.txt", folder / "old" / "copy.txt"),
+    ],
+    ids=["new", "remove all", "remove", "rename", "folders", "by number", "copy"],
+)
+def test_folders_elsewhere_stay_as_they_are(work, told, tmp_path_factory, monkeypatch, change):
+    folder = tmp_path_factory.mktemp("elsewhere")
+    (folder / "old").mkdir()
+    (folder / "old" / "weights.txt").write_text("weights")
+    (folder / "log.txt").write_text("log")
+
+    def contents(top):
+        names = (Path(path) / n for path, _, files in os.walk(top) for n in files)
+        folders = sorted(str(Path(path).relative_to(top)) for path, _, _ in os.walk(top))
+        return folders, {str(n.relative_to(top)): n.read_text() for n in names}
+
+    before = contents(folder)
+    mirror = FolderMirror(work, told=told.append)
+    monkeypatch.setattr(mirror, "_temporary", "/nowhere")
+    for _ in range(2):  # the second run finds all as the first one did
+        with monkeypatch.context() as changed:
+            for owner, name, value in mirror.patches():
+                changed.setattr(owner, name, value)
+            assert contents(folder) == before
+            change(folder)
+            assert contents(folder) != before  # the script finds its own changes
+        assert contents(folder) == before
+        mirror.restore()
+    mirror.remove()
+    assert (contents(folder), told) == (before, [])
+
+
+def test_a_file_elsewhere_that_is_continued_is_a_copy(inside, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    for name in ("one.txt", "two.txt", "deep/three.txt"):
+        (elsewhere / name).parent.mkdir(exist_ok=True)
+        (elsewhere / name).write_text("old")
     with patch.object(inside, "_temporary", "/nowhere"):
-        elsewhere.write_text("x")
-    assert told == [str(elsewhere)]
+        for name in ("one.txt", "two.txt", "deep/three.txt"):
+            with (elsewhere / name).open("a") as file:
+                file.write(" and new")
+            assert (elsewhere / name).read_text() == "old and new"
+            assert (elsewhere / name).stat().st_size == len("old and new")
+        assert {path.name for path in elsewhere.iterdir()} == {"deep", "one.txt", "two.txt"}
+
+
+def test_a_file_in_a_folder_with_very_many_is_told(inside, told, few, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    for number in range(MANY):
+        (elsewhere / f"{number}.txt").write_text("")
+    with patch.object(inside, "_temporary", "/nowhere"):
+        (elsewhere / "file.txt").write_text("x")
+    assert told == [str(elsewhere / "file.txt")]
+    assert (elsewhere / "file.txt").read_text() == "x"
+
+
+@pytest.mark.parametrize("name", [".cache/a.txt", "site-packages/a.txt", "hub/a.txt"])
+def test_caches_are_shared(inside, told, tmp_path_factory, monkeypatch, name):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    monkeypatch.setenv("HF_HOME", str(elsewhere / "hub"))
+    with patch.object(inside, "_temporary", "/nowhere"):
+        (file := elsewhere / name).parent.mkdir()
+        file.write_text("x")
+    assert (file.read_text(), told) == ("x", [])
 
 
 def test_code_has_the_name_of_the_users_file(inside, work, monkeypatch):
