@@ -309,7 +309,7 @@ def _limits(checked: Checked) -> tuple[str, ...]:
     dead = _dead(checked)
     told = {module for layer in dead for module in layer.silent}
     idle = [module for module in _idle(checked) if module not in told]
-    silent = (f"no gradient reaches {in_short(idle)}",) if idle else ()
+    silent = (f"no gradient reaches {in_short(idle)} in the first two steps",) if idle else ()
     return *(layer.text for layer in dead), *silent, *without_units(_layers(checked))
 
 

@@ -18,6 +18,7 @@ from symmetry.base.names import split_arguments, words_of
 from symmetry.law.target import Target
 from symmetry.targets.drawn.arguments import Arguments, read
 from symmetry.targets.drawn.draws import drawn_function, drawn_script, is_drawn
+from symmetry.targets.folder import training_scripts
 from symmetry.targets.load import defined_in, load_file, load_module, nearest, readable
 from symmetry.targets.script import script_named
 from symmetry.targets.training import TrainingTarget
@@ -146,8 +147,8 @@ def _import(name: str, source: str, attribute: str) -> ModuleType:
     """Import the module of a name."""
     if not (source and attribute) or source.endswith((":", ".ipynb")):
         raise SymmetryError(
-            f"unknown target {name!r}{_meant(name)}: expected one of {', '.join(BUILTIN)}, "
-            "or package.module:attribute, or path/to/file.py:attribute"
+            f"unknown target {name!r}{_meant(name)}: expected a script such as train.py, "
+            f"package.module:attribute, path/to/file.py:attribute, or one of {', '.join(BUILTIN)}"
         )
     load = load_file if source.endswith(".py") else load_module
     return load(name, source)
@@ -203,7 +204,8 @@ def _meant(name: str) -> str:
     if name.endswith(".py"):
         return f", a file that is not there{nearest(file)}"
     if name and Path(name).is_dir():
-        return ", a folder"
+        scripts = [str(Path(name, script)) for script in training_scripts(Path(name))]
+        return f", a folder{_did_you_mean(scripts[:3])}"
     if head and Path(*head.split(".")).with_suffix(".py").is_file():
         return _did_you_mean([f"{head}:{tail}"])
     return _did_you_mean(difflib.get_close_matches(name, BUILTIN, 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import os
 import shlex
@@ -67,7 +68,7 @@ def script(
             raise SymmetryError(f"{name!r}: there is no file {source}{nearest(source)}")
         found = defined_in(source)
         if found is None:
-            raise SymmetryError(f"{name!r}: {source} is not valid Python")
+            raise SymmetryError(f"{name!r}: {source} is not valid Python{_error_in(source)}")
         functions = tuple(f"{path}:{function}" for function in found)
     framework = "jax" if trains_with_jax(_file_of(source)) else "torch"
     for needed in _NEEDED[framework]:
@@ -78,6 +79,17 @@ def script(
             )
     run = Source(name, source, tuple(arguments), functions)
     return TrainingTarget(_TRAININGS[framework](name, run, dict(expect_units or {})))
+
+
+def _error_in(file: Path) -> str:
+    """Return what is wrong in a file that cannot be read as Python, and its line."""
+    try:
+        ast.parse(file.read_bytes())
+    except SyntaxError as error:
+        return f": {error.msg} (line {error.lineno})"
+    except (OSError, ValueError) as error:
+        return f": {error}"
+    return ""
 
 
 def _file_of(source: Path | str) -> Path:

@@ -111,6 +111,7 @@ NOT_THERE = ", a file that is not there"
         ("bad.py::good", ", did you mean 'bad.py:good'?"),
         ("place", ", a folder"),
         ("place/", ", a folder"),
+        ("scripts", ", a folder, did you mean 'scripts/train.py'?"),
         ("book.ipynb:step", ", a notebook: export it as a Python file first"),
     ],
 )
@@ -119,9 +120,12 @@ def test_names_that_lead_to_no_attribute(folder, name, hint):
     write(folder / "empty.py", "")
     write(folder / "odd_syntax.py", "def step(:")
     (folder / "place").mkdir()
+    (folder / "scripts").mkdir()
+    write(folder / "scripts" / "train.py", "import torch\nfor x in []:\n    x.backward()\n")
     assert message(name) == (
-        f"unknown target {name!r}{hint}: expected one of numba, numpy, torch, torch-autograd, jax, "
-        "or package.module:attribute, or path/to/file.py:attribute"
+        f"unknown target {name!r}{hint}: expected a script such as train.py, "
+        "package.module:attribute, path/to/file.py:attribute, or one of numba, numpy, torch, "
+        "torch-autograd, jax"
     )
 
 

@@ -49,7 +49,7 @@ def test_it_is_a_path_or_a_module(given):
     [
         ("trian.py", None, r"there is no file .*trian\.py"),
         ("notebook.ipynb", "{}", "is a notebook: export it as a script first"),
-        ("broken.py", "def (", "is not valid Python"),
+        ("broken.py", "x = 1\ndef (", r"is not valid Python: .* \(line 2\)"),
     ],
 )
 def test_what_is_no_script_is_one_line(train, name, text, message):

@@ -246,10 +246,10 @@ def test_the_waiting_process_imports_nothing_heavy(tmp_path: Path) -> None:
     ],
 )
 def test_what_makes_a_check_slow_is_told(pace: Pace, what: str, cure: str) -> None:
-    about = "and a check makes about 45: 8 min"
+    about = "and a check makes about 75: 12 min"
     assert why_slow(pace) == f"{what}, {about}; {cure} or --only make it shorter"
 
 
-@pytest.mark.parametrize("pace", [Pace(1, 2, 600.0), Pace(4, 1, 8.0)])
+@pytest.mark.parametrize("pace", [Pace(1, 2, 600.0), Pace(4, 1, 4.0)])
 def test_what_is_fast_or_not_yet_known_is_not_told(pace: Pace) -> None:
     assert why_slow(pace) == ""
