@@ -92,7 +92,12 @@ def _modules(
         provable = unrepeatable or search.proof.holds(units)
         return provable and bool(rehearsal.survivors([units], groups, search.proof.excused))
 
+    trained = {*rehearsal.first.trained}
+
     def holds(units: Units) -> bool:
+        # Running means and variances of one layer are alike as long as no loss depends on them.
+        if trained.isdisjoint(name for part in units.parts for name in part.names):
+            return False
         if len(units_without_gradient(units, gradients)) == units.count:
             return False
         # The first two are equal in all that hold: one failure refutes blocks of several sizes.

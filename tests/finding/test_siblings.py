@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from symmetry.finding.find import _modules
 from symmetry.finding.siblings import siblings
 from symmetry.units.units import Part
 
@@ -85,3 +91,20 @@ def test_a_router_may_take_as_many_numbers_as_there_are_experts():
     router = Part("model.gate.weight", 0)
     (units,) = found(shapes, free, lambda units: [*units.parts[1:]] == [router])
     assert units.count == 3
+
+
+@pytest.mark.parametrize(("trained", "count"), [((), 0), (("model.layer.0",), 1)])
+def test_arrays_are_no_modules_if_none_of_them_is_trained(trained, count):
+    """A mean and a variance that no loss depends on yet could be exchanged: they are no units."""
+    start = {"model.layer.0": np.zeros(6), "model.layer.1": np.zeros(6)}
+    first = SimpleNamespace(trained=frozenset(trained), gradients=SimpleNamespace(entries={}))
+    rehearsal = SimpleNamespace(
+        start=start,
+        first=first,
+        steps=SimpleNamespace(buffers=[*start]),
+        survivors=lambda units, *_: units,
+    )
+    proof = SimpleNamespace(holds=lambda _: True, excused=set())
+    reasons = SimpleNamespace(free_axes=lambda _: [], has_gradient=lambda _: True)
+    solver, search = SimpleNamespace(selects=False), SimpleNamespace(proof=proof)
+    assert len(_modules(rehearsal, solver, search, reasons, [])) == count
