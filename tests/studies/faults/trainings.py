@@ -8,12 +8,14 @@ from functools import partial
 
 from symmetry.checker.verdict import Verdict
 from symmetry.training.target import Training
+from tests.catalogues import TRAININGS
 from tests.checking import check_target
 from tests.faulty.trainings import FAULTS, Fault
 from tests.sound.trainings import TARGETS
 from tests.studies.faults.rows import Row
 
 _FAULTY, _SOUND = "faulty/trainings", "sound/trainings"
+ON_REQUEST = {invariant.name for invariant in TRAININGS if not invariant.default}
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def fared(name: str, row: Row, fault: Fault | None = None) -> Fared:
 
 
 def _caught(fault: Fault) -> Row:
-    only = ("*",) if "training/gradient" in fault.caught_by else ()
+    only = ("*",) if ON_REQUEST.intersection(fault.caught_by) else ()
     return _judged(check_target(fault.target, only=only).verdicts)
 
 

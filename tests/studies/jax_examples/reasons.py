@@ -5,10 +5,6 @@ from __future__ import annotations
 from tests.studies.survey.reasons import PROPERTY, Reason
 
 REASONS: dict[str, Reason] = {
-    "equinox.adversaries": Reason(
-        "not looked into yet",
-        "from rearranged units a running statistic of the discriminator becomes another one",
-    ),
     "haiku.pruned": Reason(
         PROPERTY,
         "it keeps the largest weights of a layer and has to choose among equal ones: the weights "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from symmetry.report.files import ReportFiles
@@ -27,7 +27,7 @@ def render(lines: Mapping[str, Line]) -> ReportFiles:
     text = template.render(
         command=COMMAND,
         repositories=REPOSITORIES.values(),
-        versions=[f"{name} {version(name)}" for name in MODULES],
+        versions=[f"{name} {version(name)}" for name in MODULES if is_installed(name)],
         rows=rows,
         checked=checked,
         codes=Counter(line["code"] for line in checked),
@@ -41,3 +41,11 @@ def render(lines: Mapping[str, Line]) -> ReportFiles:
         notes=notes,
     )
     return ReportFiles({MARKDOWN: fill_paragraphs(text)})
+
+
+def is_installed(package: str) -> bool:
+    """Return whether a package is installed: a report can be rendered where some are missing."""
+    try:
+        return bool(version(package))
+    except PackageNotFoundError:
+        return False

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import needs
 from tests.studies.jax_examples import sources
 from tests.studies.jax_examples.data import images, named, texts
 from tests.studies.jax_examples.examples import listed
@@ -89,9 +88,6 @@ def test_what_is_accused_has_a_reason():
     assert {names[line["target"]] for line in lines if suspicious(line)} == REASONS.keys()
 
 
-@needs("keras")
-@needs("haiku")
-@needs("jraph")
 def test_the_report_has_a_row_for_each_line():
     lines: dict[str, Any] = {}
     for text in COMMITTED.read_text("utf-8").splitlines():
