@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from symmetry.checker.options import Options
+from symmetry.checker.options import CASES
 from symmetry.law.invariant import Invariant
 from symmetry.report.filling import environment, fill_paragraphs
 from tests.catalogues import STEPS, select
@@ -27,7 +27,7 @@ def render(survey: Survey) -> str:
     }
     text = templates.get_template("faults.md.jinja").render(
         command=COMMAND,
-        budget=Options.examples,
+        budget=CASES,
         invariants=STEPS,
         symmetric=select(["symmetry/*"]),
         catches=catches,
