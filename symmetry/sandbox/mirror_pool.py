@@ -39,6 +39,15 @@ class MirrorPool:
         else:
             self._free.append(mirror)
 
+    def changed(self) -> str:
+        """Say which of the user's files have changed since the first run; nothing if none has."""
+        first, *others = self.originals.changed() or [""]
+        more = f" and {len(others)} more files" if others else ""
+        return first and (
+            f"{first}{more} changed while it ran: if it writes there by other means than Python's "
+            "own, check it in a copy of its folder"
+        )
+
     def remove(self) -> None:
         """Remove the mirrors that no run uses."""
         while self._free:

@@ -141,7 +141,7 @@ class Sandbox(Generic[OwnStack]):
                     f"{self._source.name}: it exits with {end.code!r}{last}{hint}"
                 ) from None
         except Exception as raised:
-            if error is None and self.stack.as_written:  # as it is written
+            if error is None and self.stack.as_written:
                 for line in self.printed:
                     print(line, file=sys.__stderr__)
             text = f"{in_one_line(raised)}{place_of(raised)}"

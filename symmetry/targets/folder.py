@@ -1,16 +1,19 @@
-"""The scripts in a folder that train with PyTorch, recognised without running them."""
+"""The scripts in a folder that train, recognised without running them."""
 
 from __future__ import annotations
 
 import ast
 from pathlib import Path
 
-_LIBRARIES = {"torch", "lightning", "pytorch_lightning", "transformers", "accelerate"}
+from symmetry.targets.imports import JAX, imported, read_attributes
+
+_TORCH = {"torch", "lightning", "pytorch_lightning", "transformers", "accelerate"}
 _CALLS = {"backward", "fit", "train"}
+_GRADIENTS = {"grad", "value_and_grad", "filter_grad", "filter_value_and_grad"}
 
 
 def training_scripts(folder: Path) -> tuple[str, ...]:
-    """Return the names of Python files that use PyTorch and train when they are run, sorted.
+    """Return the names of Python files that train with PyTorch or JAX when they are run, sorted.
 
     A file that only defines functions and classes is left out: another one imports it.
     """
@@ -22,18 +25,7 @@ def _trains(file: Path) -> bool:
         tree = ast.parse(file.read_bytes())
     except (OSError, ValueError, SyntaxError):
         return False
-    nodes = list(ast.walk(tree))
-    libraries = {name.partition(".")[0] for node in nodes for name in _imported(node)}
-    calls = {
-        node.func.attr
-        for node in nodes
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
-    }
+    libraries, calls = imported(tree), read_attributes(tree)
     acts = any(isinstance(node, ast.If | ast.For | ast.While | ast.With) for node in tree.body)
-    return acts and bool(libraries & _LIBRARIES) and bool(calls & _CALLS)
-
-
-def _imported(node: ast.AST) -> tuple[str, ...]:
-    if isinstance(node, ast.Import):
-        return tuple(alias.name for alias in node.names)
-    return (node.module or "",) if isinstance(node, ast.ImportFrom) and not node.level else ()
+    trains = (libraries & _TORCH and calls & _CALLS) or (libraries & JAX and calls & _GRADIENTS)
+    return acts and bool(trains)

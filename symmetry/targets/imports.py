@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-_JAX = {"jax", "flax", "equinox", "haiku", "optax"}
+JAX = {"jax", "flax", "equinox", "haiku", "optax"}
 _TORCH = {"accelerate", "lightning", "pytorch_lightning", "trl"}  # they train with nothing else
 
 
@@ -16,13 +16,9 @@ def trains_with_jax(file: Path) -> bool:
     A loop in JAX may take its batches from PyTorch's loaders.
     """
     files = [*_own_files(file)]
-    names = {name for each in files for name in _imported(each)}
-    backward = any(
-        isinstance(node, ast.Attribute) and node.attr == "backward"
-        for each in files
-        for node in ast.walk(each)
-    )
-    return bool(names & _JAX) and not backward and not names & _TORCH
+    names = {name for each in files for name in imported(each)}
+    backward = any("backward" in read_attributes(each) for each in files)
+    return bool(names & JAX) and not backward and not names & _TORCH
 
 
 def _own_files(file: Path) -> Iterator[ast.Module]:
@@ -35,17 +31,22 @@ def _own_files(file: Path) -> Iterator[ast.Module]:
         except (OSError, ValueError, SyntaxError):
             continue
         yield tree
-        for name in _imported(tree):
+        for name in imported(tree):
             beside = (file.parent / f"{name}.py", file.parent / name / "__init__.py")
             waiting += [path for path in beside if path.is_file() and path not in seen]
 
 
-def _imported(tree: ast.Module) -> set[str]:
-    """Return the first words of the names of the modules that a file imports."""
+def imported(tree: ast.AST) -> set[str]:
+    """Return the first words of the names of the modules that a file imports; no relative ones."""
     found = set[str]()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             found.add(node.module.partition(".")[0])
     return found
+
+
+def read_attributes(tree: ast.AST) -> set[str]:
+    """Return the names of the attributes that a file reads."""
+    return {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}

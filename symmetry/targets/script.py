@@ -14,7 +14,7 @@ from symmetry.sandbox.source import Source
 from symmetry.targets.imports import trains_with_jax
 from symmetry.targets.load import defined_in, nearest
 from symmetry.targets.training import TrainingTarget
-from symmetry.training.frameworks import known
+from symmetry.training.frameworks import cache_of
 from symmetry.training.target import Training
 
 _NEEDED = {"torch": ("torch", "greenlet"), "jax": ("jax",)}
@@ -108,9 +108,9 @@ def _of_torch(name: str, source: Source, pins: Mapping[str, int]) -> Training:
 
 
 def _of_jax(name: str, source: Source, pins: Mapping[str, int]) -> Training:
-    from symmetry.jax.script.script import Script, ScriptTraining
+    from symmetry.jax.script.script import JaxScript, JaxScriptTraining
 
-    return ScriptTraining(name, Script(source), pins, known("jax"))
+    return JaxScriptTraining(name, JaxScript(source), pins, cache_of("jax"))
 
 
 _TRAININGS = {"torch": _of_torch, "jax": _of_jax}

@@ -67,7 +67,7 @@ def register(name: str, framework: Framework) -> None:
     _FRAMEWORKS[name] = framework
 
 
-def known(name: str) -> dict[Any, Any]:
+def cache_of(name: str) -> dict[Any, Any]:
     """Return the cache of a training that is written in the framework of this name."""
     return {Framework: _FRAMEWORKS[name]}
 

@@ -16,6 +16,11 @@ model = torch.nn.Linear(2, 1)
 for x in torch.ones(3, 2):
     model(x).sum().backward()
 """
+JAX = """
+import jax
+for i in range(9):
+    weights = step(weights, jax.grad(loss)(weights))
+"""
 GUARDED = """
 from torch import nn
 
@@ -37,6 +42,8 @@ if __name__ == "__main__":
         (SCRIPT.replace(".backward()", ""), False),
         (SCRIPT.replace("import torch", "from . import torch"), False),
         ("for x in (:", False),
+        (JAX, True),
+        (JAX.replace("jax.grad(loss)", "print"), False),
     ],
 )
 def test_what_trains(text: str, trains: bool, tmp_path: Path) -> None:

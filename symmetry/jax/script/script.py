@@ -37,7 +37,7 @@ class Uninterrupted:
             self.ended = True
 
 
-class Script:
+class JaxScript:
     """Runs a script, each time it is called, until its step has been seen often enough.
 
     Parameters
@@ -61,7 +61,7 @@ class Script:
         import jax
 
         from symmetry.jax.script.calls import Calls, Enough
-        from symmetry.jax.script.step import training_of
+        from symmetry.jax.script.repeated_step import training_of
 
         calls = Calls()
         sandbox = Sandbox(self._source, self._mirrors, calls.watching, stack=Uninterrupted)
@@ -82,18 +82,15 @@ class Script:
             If a file of the user's has changed meanwhile.
         """
         self._mirrors.remove()
-        if changed := self._mirrors.originals.changed():
-            raise SymmetryError(
-                f"{self._source.name}: {changed[0]} changed while it ran: if it writes there by "
-                "other means than Python's own, check it in a copy of its folder"
-            )
+        if changed := self._mirrors.changed():
+            raise SymmetryError(f"{self._source.name}: {changed}")
 
 
 @dataclass(frozen=True)
-class ScriptTraining(FunctionTraining):
+class JaxScriptTraining(FunctionTraining):
     """A JAX training that is given as a script."""
 
     def close(self) -> None:
         """Remove what its runs have written."""
-        if isinstance(self.make, Script):
+        if isinstance(self.make, JaxScript):
             self.make.close()

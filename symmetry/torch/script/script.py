@@ -75,8 +75,8 @@ class Script:
         """
         from symmetry.torch.script.execution import Execution
 
-        if self._begun == 1 and (changed := self._changed()):  # not to go on doing so
-            raise TrainingError(changed)
+        if self._begun == 1 and (changed := self._mirrors.changed()):  # not to go on doing so
+            raise TrainingError(f"{self._source.name}: {changed}")
         while self._unused:
             self._unused.pop().close()
         self._collect()
@@ -116,17 +116,8 @@ class Script:
             execution.close()
         self._unused.clear()
         self._mirrors.remove()
-        if changed := self._changed():
-            raise SymmetryError(changed)
-
-    def _changed(self) -> str:
-        """Say which of the user's files have changed since the first run, if any has."""
-        first, *others = self._mirrors.originals.changed() or [""]
-        more = f" and {len(others)} more files" if others else ""
-        return first and (
-            f"{self._source.name}: {first}{more} changed while it ran: if it writes there by other "
-            "means than Python's own, check it in a copy of its folder"
-        )
+        if changed := self._mirrors.changed():
+            raise SymmetryError(f"{self._source.name}: {changed}")
 
     def _collect(self) -> None:
         """Free what earlier runs have left in circles, as a Lightning trainer does.

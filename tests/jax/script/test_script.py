@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from symmetry.base.errors import NotCheckable, SymmetryError, TrainingError
-from symmetry.jax.script.script import Script
+from symmetry.jax.script.script import JaxScript
 from symmetry.sandbox.source import Source
 from tests.cli.inside import symmetry as command
 from tests.conftest import needs
@@ -56,7 +56,7 @@ def made(tmp_path):
 
     def make(text, head=HEAD, *arguments):
         (file := tmp_path / "train.py").write_text(head + text)
-        script = Script(Source("train.py", file, arguments, folder=tmp_path))
+        script = JaxScript(Source("train.py", file, arguments, folder=tmp_path))
         try:
             return script()
         finally:
@@ -221,7 +221,7 @@ def test_a_gradient_that_is_clipped_but_for_its_last_column_is_named_with_its_li
 def test_files_of_the_user_that_change_are_told(tmp_path):
     (file := tmp_path / "train.py").write_text(HEAD + LOOP)
     (data := tmp_path / "data.bin").write_bytes(bytes(2 << 20))  # too large to be copied
-    script = Script(Source("train.py", file, folder=tmp_path))
+    script = JaxScript(Source("train.py", file, folder=tmp_path))
     script()
     data.write_bytes(b"other")
     with pytest.raises(SymmetryError, match=r"data.bin changed while it ran"):
