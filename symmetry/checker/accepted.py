@@ -2,12 +2,18 @@
 
 A file has one line of JSON for each, sorted, so that a change is easy to review:
 
-    {"target": "train.py", "invariant": "symmetry/clones", "reason": "the mask is wanted"}
+    {"target": "train.py", "invariant": "loop/modes", "found": "model.eval()", "reason": "wanted"}
+
+"found" is the text of the guilty line, or, if no line is known, the message with # for each number.
+So lines that move in a file change nothing, and another bug of the same invariant is no accepted
+failure. An entry without "found", as of an earlier version, accepts any failure.
 """
 
 from __future__ import annotations
 
 import json
+import linecache
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -15,18 +21,48 @@ from typing import Any
 
 from symmetry.base.errors import SymmetryError
 from symmetry.base.names import words_of
+from symmetry.checker.verdict import Verdict
 
 _NEW = "not yet explained"  # the reason until somebody reviews the failure
 _SOUND = ("holds", "vacuous", "not applicable")
+_NUMBER = re.compile(r"\d+(?:[,.]\d+)*(?:e[+-]?\d+)?")
 
 
 @dataclass(frozen=True, order=True)
 class Accepted:
-    """A failure that is accepted: the target's name as it is typed, the invariant, and why."""
+    """A failure that is accepted.
+
+    Attributes
+    ----------
+    target
+        The target's name as it is typed.
+    invariant
+        The name of the invariant that is violated.
+    found
+        What ``found_of`` returns for the violation; empty accepts any.
+    reason
+        Why it is accepted.
+    """
 
     target: str
     invariant: str
+    found: str
     reason: str
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """The target and the invariant: there may be several failures of them."""
+        return self.target, self.invariant
+
+
+def found_of(verdict: Verdict, file: str | None, line: int | None) -> str:
+    """Return what tells a violation from another one of its invariant, at this line if it is known.
+
+    The array that deviates most may be another one on another machine, the units are the same.
+    """
+    linecache.checkcache(file or "")  # it may have been edited since
+    source = linecache.getline(file, line) if file and line else ""
+    return " ".join(source.split()) or _NUMBER.sub("#", verdict.group or verdict.message)
 
 
 def read_accepted(file: Path) -> tuple[Accepted, ...]:
@@ -43,40 +79,51 @@ def read_accepted(file: Path) -> tuple[Accepted, ...]:
         hint = "" if file.exists() else " (--update-baseline writes it)"
         why = getattr(error, "strerror", None) or error
         raise SymmetryError(f"the baseline {file} cannot be read: {why}{hint}") from None
-    every: dict[tuple[str, str], Accepted] = {}
+    every: dict[tuple[str, ...], Accepted] = {}
     for number, text in enumerate(texts, 1):
         if not text.strip():
             continue
         accepted = _parse(text, f"{file}, line {number}")
-        key = accepted.target, accepted.invariant
+        key = *accepted.name, accepted.found
         if key in every:
-            raise SymmetryError(f"{file}, line {number}: it repeats {' '.join(key)}")
+            raise SymmetryError(f"{file}, line {number}: it repeats {' '.join(key).strip()}")
         every[key] = accepted
     return tuple(every.values())
 
 
 def _parse(text: str, where: str) -> Accepted:
     names = [field.name for field in fields(Accepted)]
+    needed = [name for name in names if name != "found"]
     try:
         record = json.loads(text)
     except ValueError:
         record = None
-    if not isinstance(record, dict) or {*record} != {*names}:
-        raise SymmetryError(f"{where}: expected a line of JSON with {', '.join(names)}")
+    if not isinstance(record, dict) or not {*needed} <= {*record} <= {*names}:
+        raise SymmetryError(f"{where}: expected a line of JSON with {', '.join(needed)}")
     for name, value in record.items():
         if not isinstance(value, str) or not value.strip():
             raise SymmetryError(f"{where}: {name} must be a text, not {value!r}")
-    return Accepted(**record)
+    return Accepted(**{"found": "", **record})
 
 
 def to_text(accepted: Iterable[Accepted]) -> str:
     """Return the text of a file."""
-    return "".join(f"{json.dumps(asdict(a), ensure_ascii=False)}\n" for a in sorted(accepted))
+    records = ({k: v for k, v in asdict(each).items() if v} for each in sorted(accepted))
+    return "".join(f"{json.dumps(record, ensure_ascii=False)}\n" for record in records)
 
 
-def reasons_for(accepted: Iterable[Accepted], target: str) -> dict[str, str]:
-    """Return the accepted failures of one target: the reason by invariant."""
-    return {each.invariant: each.reason for each in accepted if each.target == target}
+def reasons_for(
+    accepted: Iterable[Accepted], target: str, expected: Mapping[str, str]
+) -> dict[str, dict[str, str]]:
+    """Return the accepted failures of one target: by invariant, and by ``found``, the reason.
+
+    An expected failure of an option accepts any of its invariant.
+    """
+    reasons: dict[str, dict[str, str]] = {}
+    for each in accepted:
+        if each.target == target:
+            reasons.setdefault(each.invariant, {})[each.found] = each.reason
+    return reasons | {name: {"": reason} for name, reason in expected.items()}
 
 
 def updated(
@@ -84,19 +131,52 @@ def updated(
 ) -> tuple[Accepted, ...]:
     """Return the accepted failures after checks, whose records are those of their JSON.
 
-    Failures that are not there yet are added, those that hold now are removed, and so are failures
-    of files that do not exist. Invariants and targets that were not checked stay as they are.
+    Failures that are not there yet are added, those that are no more are removed, and so are
+    failures of files that do not exist. An entry that accepts any failure of an invariant is
+    narrowed to those that there are. Invariants and targets that were not checked stay as they are.
     """
-    every = {(a.target, a.invariant): a for a in accepted if not _is_gone(a)}
+    every = [each for each in accepted if not _is_gone(each)]
     for record in records:
         for invariant, results in _by_invariant(record["results"]).items():
-            key = record["trainer"], invariant
-            violated = [each["message"] for each in results if each["verdict"] == "violated"]
-            if violated:
-                every.setdefault(key, Accepted(*key, f"{_NEW}: {violated[0]}"))
-            elif all(each["verdict"] in _SOUND for each in results):
-                every.pop(key, None)
-    return tuple(every.values())
+            name = record["trainer"], invariant
+            known = {each.found: each.reason for each in every if each.name == name}
+            failed = _failed(results, known)
+            if failed or all(each["verdict"] in _SOUND for each in results):
+                every = [each for each in every if each.name != name]
+                every += [Accepted(*name, *pair) for pair in failed.items()]
+    return tuple(every)
+
+
+def _failed(results: Iterable[Mapping[str, Any]], known: Mapping[str, str]) -> dict[str, str]:
+    """Return the failures of one invariant that are accepted from now on: what is found, and why.
+
+    A failure by rounding alone says nothing of what is known.
+    """
+    failed: dict[str, str] = {}
+    for result in results:
+        found, message = result.get("found") or "", result["message"]
+        reason = known.get(found) or known.get("")
+        if result["verdict"] == "violated":
+            found = found or _NUMBER.sub("#", message)
+            failed[found] = reason or f"{_NEW}: {message}"
+        elif result["verdict"] == "expected failure" and not found:
+            failed |= known
+        elif result["verdict"] == "expected failure" and reason:  # else an option expects it
+            failed[found] = reason
+    return failed
+
+
+def others(
+    accepted: Iterable[Accepted], records: Iterable[Mapping[str, Any]]
+) -> tuple[Accepted, ...]:
+    """Return the accepted failures whose invariant fails, but not as it was accepted."""
+    violated = {
+        (record["trainer"], result["name"])
+        for record in records
+        for result in record["results"]
+        if result["verdict"] == "violated"
+    }
+    return tuple(each for each in accepted if each.name in violated)
 
 
 def _by_invariant(results: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:

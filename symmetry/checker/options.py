@@ -99,7 +99,7 @@ class Options(SharedOptions):
     expected_failures: Mapping[str, str] = field(
         default_factory=dict,
         metadata=about(
-            "Accept that this invariant is violated; fail once it no longer is.",
+            "Accept that this invariant is violated, wherever; fail once it no longer is.",
             "NAME=REASON",
             flag="--expect-failure",
         ),
@@ -107,7 +107,8 @@ class Options(SharedOptions):
     baseline: str | PathLike[str] | None = field(
         default=None,
         metadata=about(
-            "Accept the failures in FILE: a line of JSON each, with target, invariant and reason.",
+            "Accept the failures in FILE: a line of JSON each, with target, invariant, the text of "
+            "the guilty line, and the reason.",
             "FILE",
         ),
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -33,6 +33,10 @@ class Plan:
         Lines to print beside the verdicts.
     together
         Whether a check of one invariant costs little less than one of all of them.
+    expected
+        The reason for an expected failure, by invariant and by ``found``; for any, if it is empty.
+    baseline
+        Whether a baseline says so: then each violation is told from others of its invariant.
     """
 
     target: Target
@@ -43,6 +47,8 @@ class Plan:
     cases: tuple[Case, ...] = ()
     remarks: tuple[str, ...] = ()
     together: bool = False
+    expected: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    baseline: bool = False
 
     @property
     def given(self) -> bool:
@@ -69,21 +75,19 @@ def make_plan(target: Target, options: Options) -> Plan:
     SymmetryError
         If an option makes no sense for it.
     """
-    if options.baseline is not None:
-        known = reasons_for(read_accepted(Path(options.baseline)), target.name)
-        options = replace(options, expected_failures=known | dict(options.expected_failures))
-    plan = target.plan(options)
+    known = () if options.baseline is None else read_accepted(Path(options.baseline))
+    expected = reasons_for(known, target.name, options.expected_failures)
+    plan: Plan = target.plan(options)
     names = [invariant.name for invariant in target.invariants]
-    for name, reason in options.expected_failures.items():
+    for name, reasons in expected.items():
         if name not in names:
             raise SymmetryError(
                 f"cannot expect a failure of {name!r}: there are {', '.join(names)}"
             )
-        if not reason.strip():
+        if not all(reason.strip() for reason in reasons.values()):
             raise SymmetryError(f"an expected failure of {name} needs a reason")
     _refuse_gates(options, [note for invariant in target.invariants for note in invariant.notes])
-    checked: Plan = plan
-    return checked
+    return replace(plan, expected=expected, baseline=options.baseline is not None)
 
 
 def _refuse_gates(options: Options, notes: Sequence[str]) -> None:

@@ -1,15 +1,19 @@
 """Running a plan: one verdict for each invariant and dtype."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
+from symmetry.checker.accepted import found_of
 from symmetry.checker.options import Options
 from symmetry.checker.plan import Plan
 from symmetry.checker.progress import Progress
 from symmetry.checker.threads import one_thread
 from symmetry.checker.verdict import Checked, Verdict, settled
+from symmetry.finding.coverage import Coverage
 from symmetry.law.note import Note
+
+GuiltyLine = tuple[str | None, int | None]  # the file, and the line from 1
 
 
 def run(plan: Plan, progress: Progress | None = None) -> Checked:
@@ -25,21 +29,25 @@ def run(plan: Plan, progress: Progress | None = None) -> Checked:
         heading=plan.heading,
     )
     progress.planned(record)
-    verdicts: list[Verdict] = []
+    found: list[list[Verdict]] = []  # of each invariant
     with one_thread():
         examiner.begin()
         for invariant in examiner.invariants:
             examined = (examiner.examine(invariant, dtype) for dtype in examiner.dtypes)
-            reason = options.expected_failures.get(invariant.name)
-            for verdict in settled([v for v in examined if v is not None], reason):
-                progress.verdict(verdict)
-                verdicts.append(verdict)
-        remarks = tuple(examiner.remarks(verdicts))
+            found.append([verdict for verdict in examined if verdict is not None])
+            if not _waits(plan, found[-1]):
+                found[-1] = _settled(plan, found[-1], progress)
+        remarks = tuple(examiner.remarks([verdict for each in found for verdict in each]))
         examiner.end()
+    line = _explained_line(plan, examiner.coverage)
+    for number, waiting in enumerate(found):
+        if _waits(plan, waiting):
+            found[number] = _settled(plan, waiting, progress, line)
+    verdicts = tuple(verdict for each in found for verdict in each)
     notes = tuple(dict.fromkeys(note for verdict in verdicts for note in verdict.notes))
     return replace(
         record,
-        verdicts=tuple(verdicts),
+        verdicts=verdicts,
         remarks=remarks,
         notes=notes,
         gating=tuple(_gating(notes, options)),
@@ -47,6 +55,59 @@ def run(plan: Plan, progress: Progress | None = None) -> Checked:
         coverage=examiner.coverage,
         drawn=examiner.drawn,
     )
+
+
+def _waits(plan: Plan, verdicts: Iterable[Verdict]) -> bool:
+    """Return whether an explanation has to tell if a baseline accepts these verdicts.
+
+    It begins runs of its own, so it comes after those of the check.
+    """
+    return plan.baseline and any(
+        v.kind == "violated" and v.about.explained and not v.file for v in verdicts
+    )
+
+
+def _own_line(verdict: Verdict) -> GuiltyLine:
+    return verdict.file, verdict.line
+
+
+def _explained_line(plan: Plan, coverage: Coverage | None) -> Callable[[Verdict], GuiltyLine]:
+    """Return a function that returns the guilty line of a violation, explained if need be.
+
+    Violations of one training that one kind of exchange explains share a line.
+    """
+    known: dict[object, GuiltyLine] = {}
+
+    def line(verdict: Verdict) -> GuiltyLine:
+        if verdict.file or not verdict.about.explained:
+            return _own_line(verdict)
+        alone = verdict.about.drawn or verdict.smallest is not None
+        key = (verdict.invariant, verdict.dtype) if alone else verdict.about.explained
+        if key not in known:
+            explained = plan.target.explanation_of(verdict, coverage)
+            culprits = () if explained is None else explained.culprits
+            known[key] = (culprits[0].file, culprits[0].line) if culprits else (None, None)
+        return known[key]
+
+    return line
+
+
+def _settled(
+    plan: Plan,
+    verdicts: list[Verdict],
+    progress: Progress,
+    line: Callable[[Verdict], GuiltyLine] = _own_line,
+) -> list[Verdict]:
+    """Apply the expectations of failures to the verdicts on one invariant, and report these."""
+    if plan.baseline:
+        verdicts = [
+            replace(v, found=found_of(v, *line(v))) if v.kind == "violated" else v for v in verdicts
+        ]
+    reasons = plan.expected.get(verdicts[0].invariant, {}) if verdicts else {}
+    found = settled(verdicts, reasons)
+    for verdict in found:
+        progress.verdict(verdict)
+    return found
 
 
 def _gating(notes: Iterable[Note], options: Options) -> Iterable[Note]:

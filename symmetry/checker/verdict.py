@@ -1,6 +1,6 @@
 """The outcome of a check: a verdict for each invariant and dtype."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -65,6 +65,8 @@ class Verdict:
         One sentence.
     reason
         Why a failure was expected; None if it was not.
+    found
+        What tells the violation from another one of its invariant, in a check with a baseline.
     stale
         A failure was expected, but no dtype that was checked has one.
     failures, reruns
@@ -97,6 +99,7 @@ class Verdict:
     violation: Violation | None = None
     message: str = ""
     reason: str | None = None
+    found: str | None = None
     stale: bool = False
     failures: int = 0
     reruns: int = 0
@@ -162,28 +165,46 @@ class Checked:
     drawn: Drawn | None = None  # of trainings whose arguments are drawn: what was tried
 
 
-def settled(verdicts: Sequence[Verdict], reason: str | None) -> list[Verdict]:
-    """Apply the expectation that an invariant fails, if there is one, to its verdicts.
+def settled(verdicts: Sequence[Verdict], reasons: Mapping[str, str]) -> list[Verdict]:
+    """Apply the expectations that an invariant fails, if there are some, to its verdicts.
 
-    A violation in any dtype meets it. It says nothing of a target that does not work, or if a limit
-    came first.
+    ``reasons`` has the reason by ``found``; under an empty text the reason for any failure. A
+    violation in any dtype meets them, and so does rounding. They say nothing of a target that does
+    not work, or if a limit came first.
     """
-    if reason is None:
+    if not reasons:
         return list(verdicts)
+    any_reason = next(iter(reasons.values()))
     failures = ("violated", "rounding")
     undecided = any(verdict.kind in (*failures, "not finished") for verdict in verdicts)
-    return [
-        replace(v, kind="expected failure", reason=reason)
-        if v.kind in failures
-        else replace(v, reason=reason, stale=not undecided and v.kind in ("holds", "vacuous"))
-        for v in verdicts
-    ]
+    found = []
+    for v in verdicts:
+        reason = reasons.get(v.found or "", reasons.get("")) if v.kind == "violated" else any_reason
+        if v.kind in failures and reason is not None:
+            found.append(replace(v, kind="expected failure", reason=reason))
+        else:
+            stale = not undecided and v.kind in ("holds", "vacuous")
+            found.append(replace(v, reason=reason, stale=stale))
+    return found
 
 
 def unfinished(name: str, dtype: str, message: str, **facts: Any) -> Verdict:
     """Return the verdict on what was running, by its name, when the check ended too early."""
     nothing = Invariant(name=name, statement="", reason="", witness="", measure=Measurement)
     return Verdict(nothing, dtype, "error", message=message, **facts)
+
+
+def exit_code_accepting(checked: Checked) -> int:
+    """Return the exit status of a check that writes its failures into a baseline.
+
+    A target that does not work, a note that gates, and a check that proved nothing still count.
+    """
+    failures = ("violated", "expected failure")
+    verdicts = (
+        replace(v, stale=False, kind="expected failure" if v.kind in failures else v.kind)
+        for v in checked.verdicts
+    )
+    return exit_code(verdicts, checked.gating)
 
 
 def exit_code(verdicts: Iterable[Verdict], gating: Sequence[Note] = ()) -> int:

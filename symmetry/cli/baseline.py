@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from symmetry.base.files import writable_files, write_all
-from symmetry.checker.accepted import obsolete, read_accepted, to_text, updated
+from symmetry.checker.accepted import obsolete, others, read_accepted, to_text, updated
 from symmetry.cli.screen import say
 from symmetry.units.words import count
 
@@ -42,8 +42,14 @@ class BaselineFile:
         if not self.update:
             for each in obsolete(before):
                 say(f"{self.file}: {each.target} is not there any more", err=True)
+            for each in others(before, records):
+                text = f"{self.file} accepts another failure of {each.invariant}: {each.found}"
+                say(text, err=True)
             return
         after = updated(before, records)
         write_all({self.file: to_text(after)})
-        added, gone = len({*after} - {*before}), len({*before} - {*after})
-        say(f"wrote {self.file}: {count(added, 'failure')} added, {gone} removed", err=True)
+        new, old = {*after} - {*before}, {*before} - {*after}
+        narrowed = {each.name for each in old if not each.found} & {each.name for each in new}
+        added, gone = (len({each for each in of if each.name not in narrowed}) for of in (new, old))
+        also = f", {len(narrowed)} narrowed" if narrowed else ""
+        say(f"wrote {self.file}: {count(added, 'failure')} added, {gone} removed{also}", err=True)

@@ -45,7 +45,8 @@ class _Check(Isolated):
     def ended(self, params: Mapping[str, Any], account: Account, end: Ending) -> int:
         """Report the verdicts so far, the one on what was running, and what was not run."""
         known = read_accepted(params["baseline"]) if params["baseline"] else ()
-        expected = reasons_for(known, account.target) | params["expected_failures"]
+        reasons = reasons_for(known, account.target, params["expected_failures"])
+        expected = {name: next(iter(own.values())) for name, own in reasons.items()}
         whole = account.ended(end, expected)
         if whole is None:
             return super().ended(params, account, end)
@@ -82,7 +83,8 @@ class _Check(Isolated):
 @declared_options(Options, Keywords)
 @flag(
     "--update-baseline",
-    "Write the failures of this check into the file of --baseline; remove those that are no more.",
+    "Write the failures of this check into the file of --baseline, remove those that are no more, "
+    "and exit with 0.",
 )
 @flag("--verbose", "Print every verdict as it comes, and all that is known of a failure.")
 @click.option(
@@ -163,8 +165,11 @@ def command(
     and the command that repeats it; then notes: facts that are usually mistakes.
 
     A project that has known problems begins with `symmetry check ... --baseline FILE
-    --update-baseline` and writes a reason into each line of FILE. With --baseline FILE alone, these
-    do not fail the check any more, others do, and so does an entry that has no failure.
+    --update-baseline`, which exits with 0, and writes a reason into each line of FILE. With
+    --baseline FILE alone, these do not fail the check any more; others do, and so does an entry
+    that has no failure. An entry accepts one failure: its invariant, at a line with this text,
+    wherever it is in the file; without a known line, with this message. An entry without "found",
+    as of an earlier version, accepts any failure of its invariant; --update-baseline narrows it.
 
     Sizes and rates can be drawn. Parameters of a function may have strategies of Hypothesis as
     their defaults, hidden=st.integers(1, 64); values for them follow --, as hidden=3. Arguments of
@@ -216,6 +221,7 @@ def _check_one(
     name: str, options: Options, output: Output, baseline: BaselineFile, *, explained: bool
 ) -> int:
     """Check one target, print the answer and write the files; return the exit status."""
+    from symmetry.checker.verdict import exit_code_accepting
     from symmetry.cli.outcome import conclude
     from symmetry.report.checked import MARKDOWN
     from symmetry.report.verdicts import record
@@ -225,7 +231,7 @@ def _check_one(
     code = conclude(report, culprit, output)
     if output.line is None:
         baseline.end([record(report)])
-    return code
+    return exit_code_accepting(report) if baseline.update else code
 
 
 def _check(

@@ -11,7 +11,7 @@ from typing import Any
 
 from symmetry.base.errors import FAILED, FOUND, OK
 from symmetry.base.records import dump
-from symmetry.checker.verdict import Checked, Verdict, exit_code
+from symmetry.checker.verdict import Checked, Verdict, exit_code, exit_code_accepting
 from symmetry.report.files import ReportFiles
 from symmetry.report.filling import fill_in, render
 from symmetry.report.verdicts import conclusion, deviation, record, summary
@@ -31,6 +31,7 @@ _SUSPICIONS = (  # the worst first
     "sound",
 )
 _OF_A_RUN = {"target", "table", "seconds", "cpu_seconds", "memory", "ended"}
+_NO_NEWS = {"largest", "exit_code_accepting"}
 _ENDS = {  # what the messages say of a check that is not whole
     "time": "(--time-limit)",
     "memory": "(--memory)",
@@ -42,6 +43,7 @@ def line_of(checked: Checked) -> dict[str, Any]:
     """Return the record of a check for the process that checks many targets."""
     table = {
         "exit_code": exit_code(checked.verdicts, checked.gating),
+        "exit_code_accepting": exit_code_accepting(checked),
         "in_short": conclusion(checked),
         "float32": _kinds(checked, "float32"),
         "float64": _kinds(checked, "float64"),
@@ -120,19 +122,23 @@ def table_json(lines: Sequence[Line]) -> str:
     return dump(kept) + "\n"
 
 
-def worst_code(lines: Iterable[Line]) -> int:
-    """Return the exit status of all: 1 if one has it, else the highest."""
-    return max(map(_code, lines), key=(OK, FAILED, FOUND).index)
+def worst_code(lines: Iterable[Line], *, accepting: bool = False) -> int:
+    """Return the exit status of all: 1 if one has it, else the highest.
+
+    ``accepting`` says whether their failures are written into a baseline.
+    """
+    key = "exit_code_accepting" if accepting else "exit_code"
+    return max((_code(line, key) for line in lines), key=(OK, FAILED, FOUND).index)
 
 
-def _code(line: Line) -> int:
-    return int(line["table"]["exit_code"]) if "table" in line else FAILED
+def _code(line: Line, key: str = "exit_code") -> int:
+    return int(line["table"][key]) if "table" in line else FAILED
 
 
 def _gist(line: Line) -> object:
     """Return what stays the same if a target is checked again and nothing is new."""
     results = [(each["name"], each["dtype"], each["verdict"]) for each in line.get("results", ())]
-    table = {k: v for k, v in line.get("table", {}).items() if k != "largest"}
+    table = {k: v for k, v in line.get("table", {}).items() if k not in _NO_NEWS}
     return sorted(results), table, line.get("error")
 
 

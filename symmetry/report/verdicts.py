@@ -353,6 +353,7 @@ def _result(target: str, verdict: Verdict) -> dict[str, Any]:
         "case": json.loads(verdict.case.to_json()) if verdict.case else None,
         **{name: getattr(verdict, name) for name in _OF_FAILURES},
         "message": gist(verdict),
+        "found": verdict.found,
         "file": verdict.file,
         "line": verdict.line,
         "command": command_for(target, verdict),

@@ -365,6 +365,7 @@ def test_json():
         "growth": [[3, 1.5e-07], [4, 2e-06], [7, 0.031], [35, "inf"]],
         "rounding": True,
         "message": VIOLATION.message,
+        "found": None,
         "file": None,
         "line": None,
         "command": COMMAND.replace("--only", "--exact --only"),

@@ -147,8 +147,9 @@ def _key(verdict: Verdict) -> tuple[str, str]:
 
 
 def _settled(verdicts: list[Verdict], expected: Mapping[str, str]) -> list[Verdict]:
-    """Apply the expectations of failures."""
+    """Apply the expectations of failures: no explanation tells any more what else is violated."""
     from symmetry.checker.verdict import settled
 
     groups = groupby(verdicts, attrgetter("invariant"))
-    return [verdict for name, group in groups for verdict in settled([*group], expected.get(name))]
+    reasons = {name: {"": reason} for name, reason in expected.items()}
+    return [v for name, group in groups for v in settled([*group], reasons.get(name, {}))]
