@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import importlib
 import json
 import multiprocessing
 import os
@@ -9,6 +11,7 @@ import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -17,7 +20,7 @@ from pathlib import Path
 from symmetry.base.folders import TemporaryFolder
 from symmetry.base.names import typed
 from symmetry.cli import main as symmetry
-from symmetry.cli.campaign.several import Line, Work
+from symmetry.cli.campaign.several import Line, Work, check_all
 from symmetry.report.table import ended, in_short
 
 _SLOWER = 10  # the wall clock, where others use the processor, too
@@ -74,6 +77,34 @@ def commit() -> str:
     """Return the commit of the code that checks; nothing outside of a repository."""
     command = ["git", "rev-parse", "--short", "HEAD"]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+
+def options(command: str, written: str) -> argparse.ArgumentParser:
+    """Return the options of a study that checks a list of trainings."""
+    parser = argparse.ArgumentParser(prog=command, description=f"Write reports/{written}.")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="checks side by side  [1]")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="check these, anew")
+    parser.add_argument("--render", action="store_true", help="check nothing: of what is there")
+    parser.add_argument("--output", type=Path, default=Path("reports"), metavar="DIR")
+    return parser
+
+
+def check_in_copies(
+    targets: Iterable[tuple[str, str]],
+    file: Path,
+    given: argparse.Namespace,
+    *,
+    imported: Iterable[str],
+    limit: int,
+) -> None:
+    """Check targets, given as name and target, or those asked for; add their lines to a file."""
+    chosen = [target for name, target in targets if name in (given.only or [name])]
+    if given.only and file.exists():
+        forget(file, chosen)
+    for module in imported:
+        importlib.import_module(module)
+    work = Copies((), str(Path.cwd()), limit)
+    check_all(chosen, work, jobs=given.jobs, results=file, scheduler=None, show=show)
 
 
 def show(_: str, text: str) -> None:

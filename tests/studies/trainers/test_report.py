@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.conftest import needs
+from tests.studies.copies import Copies, forget
 from tests.studies.lines import cost, laws, notes, suspicious, verdicts
-from tests.studies.trainers import __main__ as study
 from tests.studies.trainers.combinations import combinations
 from tests.studies.trainers.reasons import REASONS
 
@@ -59,7 +59,7 @@ def test_a_check_is_counted_once_for_each_training():
 def test_what_is_checked_anew_loses_its_line(tmp_path):
     file = tmp_path / "lines.jsonl"
     file.write_text("".join(json.dumps({"target": name}) + "\n" for name in "abc"), "utf-8")
-    study.forget(file, ["b"])
+    forget(file, ["b"])
     assert [json.loads(text)["target"] for text in file.read_text().splitlines()] == ["a", "c"]
 
 
@@ -75,7 +75,7 @@ def test_what_is_not_sound_has_a_reason():
 @pytest.mark.filterwarnings("ignore:os.fork", "ignore:This process")
 def test_a_training_is_checked_by_its_name():
     target = next(each.target for each in combinations() if each.name == "focal")
-    line, _ = study.Copies((), "", 300).check(target)
+    line, _ = Copies((), "", 300).check(target)
     assert line["table"]["exit_code"] == 0
     assert {"symmetry/permutation", "training/resume"} <= {
         each["name"] for each in line["results"] if each["verdict"] == "holds"
