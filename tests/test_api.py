@@ -57,6 +57,7 @@ def test_what_gates_or_was_not_checked_is_not_ok():
     assert not check(steps.frozen, examples=3).ok
 
 
+@pytest.mark.slow
 def test_rounding_is_ok_unless_all_must_hold_exactly():
     rounded = check(steps.last_unit_rounded, **OPTIONS)
     assert (rounded.ok, rounded.verdicts[0].kind) == (True, "rounding")
@@ -79,6 +80,7 @@ def test_printed_it_is_what_the_command_prints(tmp_path):
     assert repr(report).replace(f"{tmp_path}/", "") + "\n" == printed.out
 
 
+@pytest.mark.slow
 def test_a_verdict_knows_what_json_has_of_it():
     report = check(steps.last_unit_off, examples=5)
     for verdict, found in zip(report, json.loads(report.to_json())["results"], strict=True):

@@ -177,6 +177,7 @@ def assert_checked(tree: Path, file: str, *options: str) -> None:
         assert re.search(rf"^\w+/small +float32 +{verdict}", found["out"], re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_the_recipe_for_an_invariant_for_trainings(tree: Path) -> None:
     folder = tree / "symmetry" / "invariants"
     (folder / "small.py").write_text(TRAINING_MEASURE)
@@ -188,6 +189,7 @@ def test_the_recipe_for_an_invariant_for_trainings(tree: Path) -> None:
     assert_checked(tree, "trainings.py", "--only", "training/small")
 
 
+@pytest.mark.slow
 def test_the_recipe_for_an_invariant_for_two_layer_steps(tree: Path) -> None:
     folder = tree / "symmetry" / "steps"
     with (folder / "invariants" / "two_layer.py").open("a") as file:
@@ -198,6 +200,7 @@ def test_the_recipe_for_an_invariant_for_two_layer_steps(tree: Path) -> None:
     assert_checked(tree, "steps.py", "--only", "symmetry/small", "--examples", "5")
 
 
+@pytest.mark.slow
 def test_the_recipe_for_a_built_in_step(tree: Path) -> None:
     (tree / "symmetry" / "steps" / "builtin" / "plain.py").write_text(
         '"""The formulas again."""\n\nfrom symmetry.network.formulas import step\n\n'

@@ -168,6 +168,7 @@ for training in (trainings.sound, trainings.broken):
 """
 
 
+@pytest.mark.slow
 def test_trainings_are_checked_without_the_wings_above_them(tmp_path: Path) -> None:
     (tmp_path / "trainings.py").write_text(TRAININGS)
     (tmp_path / "without_wings.py").write_text(WITHOUT_WINGS)

@@ -151,6 +151,7 @@ def test_expected_failures_are_strict_and_have_their_reason(pytester):
     result.assert_outcomes(passed=1, failed=1)
 
 
+@pytest.mark.slow
 def test_rounding_fails_only_what_must_hold_exactly(pytester):
     decorator = "@parametrize_invariants(rounded, only='*/w2-rows', examples=10{})"
     run(pytester, decorator.format("")).assert_outcomes(passed=1)

@@ -161,6 +161,7 @@ def test_own_steps_are_checked_for_symmetry_and_told_how_to_ask_for_more(folder:
     assert f"sound ({2 * number} hold)" in all_.out
 
 
+@pytest.mark.slow
 def test_rounding_passes_unless_all_must_hold_exactly(folder: Path) -> None:
     arguments = (
         "check",
@@ -205,6 +206,7 @@ def test_a_step_that_raises(folder: Path) -> None:
     assert finished.out.endswith("the target does not work: look at symmetry/pure (1 error)\n")
 
 
+@pytest.mark.slow
 def test_a_step_that_does_not_repeat_itself(folder: Path) -> None:
     arguments = ("--examples", 10, "--dtype", "float32")
     finished = symmetry("check", "--verbose", "steps:noisy", *arguments, cwd=folder)
@@ -315,6 +317,7 @@ EXPECTED = (
 )
 
 
+@pytest.mark.slow
 def test_a_pattern_stands_for_each_target_that_the_file_defines(folder: Path) -> None:
     (folder / "models.py").write_text(MODELS)
     arguments = (
@@ -422,6 +425,7 @@ def test_what_cannot_be_done_is_said_in_one_line(
     assert finished.out == ""
 
 
+@pytest.mark.slow
 def test_an_interruption_leaves_the_verdicts_that_there_are(folder: Path) -> None:
     arguments = ("check", "--verbose", "steps:slow", "--json", "out.json", "--output", ".")
     started = subprocess.Popen(
@@ -444,6 +448,7 @@ def test_an_interruption_leaves_the_verdicts_that_there_are(folder: Path) -> Non
     assert not list(folder.glob("*.md"))
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_colours_and_a_bar(folder: Path) -> None:
     pty = pytest.importorskip("pty")
     ours, theirs = pty.openpty()
@@ -477,6 +482,7 @@ def _read(terminal: int) -> bytes:
         return b""
 
 
+@pytest.mark.slow
 def test_torch_splits_its_units_by_rounding_and_keeps_to_the_formulas(tmp_path: Path) -> None:
     """On processors whose kernels do not, there is nothing to see."""
     arguments = ("check", "--verbose", "torch", "--dtype", "float32", "--examples", 10)

@@ -104,6 +104,7 @@ def test_the_same_command_prints_and_writes_the_same(cwd: Path) -> None:
     assert contents(cwd / "o") == first
 
 
+@pytest.mark.slow
 def test_check_names_what_differs_and_writes_nothing(here: Here, cwd: Path) -> None:
     def check(*more: str) -> Finished:
         return here("run", *SMALL, "--output", "o", *more, cwd=cwd)
@@ -263,6 +264,7 @@ def test_options_that_change_nothing_need_no_output(here: Here, cwd: Path) -> No
     assert finished.out == "reports/mnist.md is missing\nreports/mnist.json is missing\n"
 
 
+@pytest.mark.slow
 def test_damaged_data_leave_a_report_untouched(here: Here, tmp_path: Path) -> None:
     files = sample_files(train=20, test=8)
     (tmp_path / "data").mkdir()
@@ -346,6 +348,7 @@ def on_a_terminal(*arguments: str, cwd: Path, **changes: str) -> tuple[int, str]
     return process.wait(), shown.getvalue().decode()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
 def test_a_terminal_shows_live_progress(cwd: Path) -> None:
     status, shown = on_a_terminal("run", *SMALL, "--output", "o", cwd=cwd)

@@ -74,12 +74,14 @@ def test_the_texts(others):
     assert others._repr_html_().startswith("<pre>")
 
 
+@pytest.mark.slow
 def test_precision_is_told():
     found = compare("training", "in_half")
     assert not found
     assert "in float32 only: precision, not the method" in repr(found)
 
 
+@pytest.mark.slow
 def test_random_numbers():
     others, less = compare("drops", "drops_others", "drops_less", dtype="float64").others
     assert (others.same, less.same) == (True, False)

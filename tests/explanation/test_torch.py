@@ -210,6 +210,7 @@ def test_units_that_are_multiplied_differently_by_the_optimiser(torch):
     assert found.difference.groups == "the last 1 of 6"
 
 
+@pytest.mark.slow
 def test_the_built_in_trainer_names_the_product_of_its_gradient(torch):
     """Whether PyTorch's product does this depends on the machine; here it does for some sizes."""
     left = torch.full((200, 2), 0.5).T.contiguous().T
@@ -253,6 +254,7 @@ def test_several_tensors_at_once(torch):
     assert found.difference.groups == "unit 2 alone"
 
 
+@pytest.mark.slow
 def test_nothing_stays_observed(torch):
     culprit(faulty(hidden=dropout), small())
     state = torch.get_rng_state()

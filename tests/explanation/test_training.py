@@ -46,6 +46,7 @@ FAULTY = {
 }
 SLOW = {  # expensive ones, and those that others are like
     "masked_head",
+    "rare_classes",
     "scaled_head",
     "sound_convolution",
     "sound_attention",
@@ -120,7 +121,7 @@ def test_units_that_the_forward_treats_differently_were_supposed_to_be_equal(nam
     ("name", "starts"),
     [
         ("scaled_layer", "forward: mul of fc1, "),
-        ("scaled_layer_beside_another", "forward: add of fc1, "),
+        slow("scaled_layer_beside_another", "forward: add of fc1, "),
         slow("heads_not_transposed_back", "forward: view of qkv, "),
     ],
 )
@@ -155,6 +156,7 @@ def test_a_unit_that_takes_its_gradient_from_a_neighbour_is_seen_beside_one_that
     assert explanation.culprits[0].source == "of_weight[-1] = of_weight[-2]"
 
 
+@pytest.mark.slow
 def test_numbers_that_numpy_has_not_are_followed_as_well():
     from tests.faulty.trainings.units import half_of_the_rows_in_bfloat16
 

@@ -44,6 +44,7 @@ def test_what_was_compiled_is_found_again(place: Path) -> None:
     assert hits(again) == 1
 
 
+@pytest.mark.slow
 def test_what_is_found_needs_nothing_that_only_compiles(place: Path) -> None:
     code = (
         "import sys; from tests.network.test_compiler import compiled; assert compiled()(1) == 2;"
@@ -147,6 +148,7 @@ def test_a_temporary_directory_that_others_can_write_to_is_not_used(
     assert not list(nowhere.rglob("*.nb?"))
 
 
+@pytest.mark.slow
 def test_the_core_cannot_do_without_the_compiler_but_a_foreign_step_can(tmp_path: Path) -> None:
     (tmp_path / "user.py").write_text("def step(x, y, w1, w2, lr):\n    return w1 + 1, w2 + 1\n")
     foreign = ("check", "user.py:step", "--only", "*/w1-columns", "--examples", 2)

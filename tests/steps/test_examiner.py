@@ -92,6 +92,7 @@ def test_without_shrinking_the_case_is_the_given_one():
     assert verdict.case == replace(CASE, weights="cloned")
 
 
+@pytest.mark.slow
 def test_the_same_check_gives_the_same_verdicts():
     some = select(["symmetry/w*", "network/gradient"])
     one, other = (check(as_step_target(steps.last_unit_off), some, both()) for _ in range(2))
@@ -109,6 +110,7 @@ def test_rounding_violates_what_must_hold_exactly():
     assert rounding.case.h == 2
 
 
+@pytest.mark.slow
 def test_rounding_hides_nothing_worse():
     verdict = verdict_of(steps.rounded_and_worse_when_wide, "symmetry/w2-rows")
     assert verdict.kind == "violated"
@@ -298,6 +300,7 @@ def test_a_step_that_works_in_one_dtype_is_checked_in_that():
     assert {v.kind for v in verdicts if v.dtype == "float64"} == {"holds"}
 
 
+@pytest.mark.slow
 def test_an_error_in_some_cases_is_told_once_and_hides_no_other_case():
     def step(x, y, w1, w2, lr):
         if len(x) == 1:

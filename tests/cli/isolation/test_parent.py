@@ -47,7 +47,7 @@ def check(step: str, *arguments: object, cwd: Path, **changes: str) -> Finished:
         slow("aborts", "the target's process was killed (signal SIGABRT)"),
         slow("kills_itself", "the target's process was killed (signal SIGKILL, as the system does"),
         slow("kills_the_group", "the target's process was killed (signal SIGTERM)"),
-        ("loops", "the target did not return within"),
+        slow("loops", "the target did not return within"),
         slow("sleeps", "the target did not return within"),
         slow("holds_the_lock", "the target did not return within"),
         slow("stops", "the target did not return within"),
@@ -117,12 +117,14 @@ def test_a_training_that_misbehaves_ends_its_check(training: str, tmp_path: Path
     assert all(message.startswith("not run: the target") for message in rest)
 
 
+@pytest.mark.slow
 def test_a_copy_of_the_process_has_no_say(tmp_path: Path) -> None:
     finished = check("forks", "--only", "symmetry/permutation", *FEW, cwd=tmp_path)
     assert finished.status == 1, finished
     assert finished.out.count(" float32  violated ") == 1
 
 
+@pytest.mark.slow
 def test_threads_and_exit_handlers_that_are_left_change_nothing(tmp_path: Path) -> None:
     finished = check("leaves_threads", *TWO, *FEW, cwd=tmp_path)
     assert finished.status == 0, finished
@@ -184,6 +186,7 @@ def test_others_are_checked_beside_one_that_cannot_be_imported(
     assert any(f"symmetry/w1-columns   float32  {verdict}" in finished.out for verdict in SOUND)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sent", [signal.SIGINT, slow(signal.SIGTERM)])
 def test_both_processes_end_at_once(sent: signal.Signals, tmp_path: Path) -> None:
     (tmp_path / "target.py").write_text(

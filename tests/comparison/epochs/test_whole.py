@@ -161,6 +161,7 @@ def test_an_evaluation_in_other_pieces_is_the_same_loss(compared, new, words):
     assert words in found.pooled
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("new", "text"),
     [

@@ -111,6 +111,7 @@ def test_the_list_does_not_depend_on_the_modules_that_are_loaded(tmp_path):
     assert done.stdout.splitlines() == [case.to_json() for case in draw_cases(100, 0)]
 
 
+@pytest.mark.slow
 @given(st.integers(1000, 1001))  # nobody else has drawn these
 @settings(max_examples=2)
 def test_cases_can_be_drawn_within_a_test_of_hypothesis(seed):

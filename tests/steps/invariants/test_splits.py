@@ -80,7 +80,7 @@ def problems(dtype, count):
 
 
 @pytest.mark.parametrize("dtype", [DTYPES[0], *map(slow, DTYPES[1:])])
-@pytest.mark.parametrize("step", [rounding_descent, slow(RoundingMomentum), RoundingAdam])
+@pytest.mark.parametrize("step", [rounding_descent, slow(RoundingMomentum), slow(RoundingAdam)])
 def test_another_order_of_summation_is_rounding(step, dtype):
     judged = [answer for problem in problems(dtype, 6) for answer in margins(step, problem)]
     assert len(judged) > 12

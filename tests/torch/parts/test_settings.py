@@ -6,6 +6,7 @@ import pytest
 
 from symmetry.training.target import FunctionTraining
 from tests.checking import check_target
+from tests.conftest import slow
 from tests.faulty.trainings.settings import SETTINGS
 
 
@@ -15,14 +16,14 @@ def verdict_of(setting, training, wrong=False):
     return verdict
 
 
-@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize("setting", [slow("eager") if s == "eager" else s for s in SETTINGS])
 def test_it_does_not_matter_to_a_sound_training(setting):
     verdict = verdict_of(setting, setting)
     assert (verdict.kind, verdict.dtype) == ("holds", "float32"), verdict.message
     assert verdict.ratio <= 5
 
 
-@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize("setting", [slow("eager") if s == "eager" else s for s in SETTINGS])
 def test_it_is_seen_where_it_matters(setting):
     verdict = verdict_of(setting, setting, wrong=True)
     assert verdict.kind == "violated"
