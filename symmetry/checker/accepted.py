@@ -17,11 +17,13 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from symmetry.base.errors import SymmetryError
 from symmetry.base.names import words_of
-from symmetry.checker.verdict import Verdict
+
+if TYPE_CHECKING:  # the waiting process of `check` reads files of accepted failures, too
+    from symmetry.checker.verdict import Verdict
 
 _NEW = "not yet explained"  # the reason until somebody reviews the failure
 _SOUND = ("holds", "vacuous", "not applicable")
