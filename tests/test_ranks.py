@@ -31,7 +31,7 @@ COMMANDS = {
     **{name: (name, "--only", "training/replicas") for name in DRIFTING},
     "drifts, all else": ("drifts", "--only", "training/*", "--only", "symmetry/repeatable"),
 }
-QUICK = {"replicated", "the law", "forgets_a_bias", "drifts, all else"}
+QUICK = {"replicated", "forgets_a_bias"}
 Checked = Callable[[str], Finished]
 
 
@@ -97,6 +97,7 @@ def test_sound_trainings(checked: Checked, training: str) -> None:
     assert set(found.values()) <= {"holds", "not"}  # not applicable: what this one does not use
 
 
+@pytest.mark.slow
 def test_the_law_on_two_ranks(checked: Checked) -> None:
     done = checked("the law")
     assert done.status == 0, done
@@ -113,6 +114,7 @@ def test_ranks_that_drift(checked: Checked, training: str) -> None:
     assert "reproduce  torchrun --nproc-per-node 2 -m symmetry check" in done.out
 
 
+@pytest.mark.slow
 def test_ranks_that_drift_do_not_wait_for_each_other(checked: Checked) -> None:
     """One of them moves at a rate of zero and has seen enough; the other would go on alone."""
     done = checked("drifts, all else")

@@ -12,7 +12,7 @@ from tests.finding import models
 
 
 @pytest.mark.parametrize("make", [slow("experts"), "top_experts"])
-@pytest.mark.parametrize("broken", [False, True])
+@pytest.mark.parametrize("broken", [slow(False), True])
 def test_one_expert_that_is_treated_differently_is_seen(make: str, broken: bool) -> None:
     def training():
         model, backward = getattr(models, make)()
@@ -33,6 +33,7 @@ def test_one_expert_that_is_treated_differently_is_seen(make: str, broken: bool)
     assert ("symmetry/permutation" in violated) is broken
 
 
+@pytest.mark.slow
 def test_an_expert_that_is_chosen_only_with_clones_is_not_accused() -> None:
     """The optimiser of an expert makes its arrays when it is chosen first."""
 

@@ -312,6 +312,7 @@ if not os.fork():
 """
 
 
+@pytest.mark.slow
 def test_processes_that_a_script_starts_end_with_it(folder, monkeypatch):
     (folder / "train.py").write_text("import os\n" + FORKS + scripts.ACCUMULATED)
     (folder / "waits.py").write_text(WAITS)

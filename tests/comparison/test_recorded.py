@@ -98,6 +98,7 @@ def test_in_another_process_with_two_threads(file, tmp_path):
     assert "threads is 2, and was " in same["notes"][0]
 
 
+@pytest.mark.slow
 def test_what_is_too_large_is_left_out(file, tmp_path):
     path = tmp_path / "small.safetensors"
     size = file.stat().st_size / 2 / 2**30

@@ -304,7 +304,7 @@ def test_fixed_numbers_that_no_forward_reads_leave_nothing_to_judge(make, named)
     [
         feedback(last_row_is_halved),
         slow(beside(scaled_rows)),
-        beside(noisy_and_halved),
+        slow(beside(noisy_and_halved)),
         slow(beside(noisy_by_numpy_and_halved)),
         slow(beside(masked_and_marked)),
         slow(beside(scaled_anew)),

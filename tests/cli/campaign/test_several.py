@@ -58,6 +58,7 @@ def checked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_target_that_ends_its_process_ends_no_other(folder: Path) -> None:
     finished = symmetry(
         "check", "zoo.py:more", *PURE, "--jobs", 2, "--results", "all.jsonl", cwd=folder

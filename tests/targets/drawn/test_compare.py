@@ -9,6 +9,7 @@ from symmetry.base.errors import SymmetryError
 from tests.targets.drawn import trainings
 
 
+@pytest.mark.slow
 def test_the_smallest_size_at_which_they_differ_is_named():
     compared = symmetry.compare(
         trainings.sound, trainings.scaled, examples=4, dtype="float32", arguments={"hidden": 4}

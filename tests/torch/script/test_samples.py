@@ -48,7 +48,7 @@ def test_a_sample_that_is_left_out_or_weighted_by_its_place_is_seen(folder, loss
     ("loss", "why"),
     [
         ("entropy(net(x + torch.randn(x.shape)), y)", "between the first batch and the forward"),
-        ("entropy(net(x + other(len(x))), y)", "by NumPy or Python"),
+        slow("entropy(net(x + other(len(x))), y)", "by NumPy or Python"),
         slow("entropy(net(x + own(len(x))), y)", "between the first batch and the forward"),
         slow("net(x).sum() * 0 + entropy(net(x + torch.randn(x.shape)), y)", "(other.py:"),
     ],
@@ -66,6 +66,7 @@ def test_what_mixes_samples_where_it_collates_them_is_not_judged(folder):
     assert (kind, message) == ("vacuous", f"cannot judge: {why}")
 
 
+@pytest.mark.slow
 def test_what_takes_samples_together_or_wants_them_sorted_is_not_judged(folder):
     pairs = "(net(x)[::2] - net(x)[1::2]).square().mean()"
     kind, message = judged(with_loss(folder, pairs))
@@ -78,6 +79,7 @@ def test_what_takes_samples_together_or_wants_them_sorted_is_not_judged(folder):
     )
 
 
+@pytest.mark.slow
 def test_numbers_drawn_by_a_dataset_move_with_their_sample(folder):
     text = scripts.LOADER.replace(
         "return k, self.x[k]", "return k, self.x[k] + float(numbers.normal())"
