@@ -90,7 +90,8 @@ def _modules(
         # repeated with others. Only the steps themselves can prove them.
         unrepeatable = solver.selects and any(not part.arrays for part in units.parts[1:])
         provable = unrepeatable or search.proof.holds(units)
-        return provable and bool(rehearsal.survivors([units], groups, search.proof.excused))
+        found = provable and rehearsal.survivors([units], groups, search.proof.excused)
+        return bool(found) and rehearsal.matters(units)
 
     trained = {*rehearsal.first.trained}
 
@@ -104,4 +105,4 @@ def _modules(
         pair = units if any(part.arrays for part in units.parts) else replace(units, count=2)
         return proved(pair) and proved(units)
 
-    return [*siblings(shapes, free, holds)]
+    return [*siblings(shapes, trained, free, holds)]

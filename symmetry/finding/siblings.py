@@ -6,7 +6,7 @@ array, and here whole arrays are swapped; and a loop performs separate operation
 
 import itertools
 from collections import ChainMap, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from symmetry.units.units import Part, Units
@@ -15,13 +15,20 @@ Shapes = Mapping[str, tuple[int, ...]]
 Holds = Callable[[Units], bool]
 
 
-def siblings(shapes: Shapes, free: Sequence[tuple[str, int]], holds: Holds) -> Iterator[Units]:
+def siblings(
+    shapes: Shapes,
+    trained: Collection[str],
+    free: Sequence[tuple[str, int]],
+    holds: Holds,
+) -> Iterator[Units]:
     """Yield groups of modules, or of slices of stacked arrays, that may be exchanged.
 
     Parameters
     ----------
     shapes
         The shapes of all arrays of the model, by name.
+    trained
+        The arrays that the step trains: a policy is no sibling of the reference it started from.
     free
         Axes that lie in no group, of parameters with a gradient (as a router's) and of buffers.
     holds
@@ -30,8 +37,8 @@ def siblings(shapes: Shapes, free: Sequence[tuple[str, int]], holds: Holds) -> I
     proved_arrays: set[frozenset[str]] = set()
     taken: set[str] = set()
     for path, count, fixed in (
-        *_same_modules(shapes),
-        *_runs_of_layers(shapes),
+        *_same_modules(shapes, trained),
+        *_runs_of_layers(shapes, trained),
         *_stacked(shapes, free),
     ):
         arrays = frozenset(name for part in fixed for name in part.names)
@@ -89,7 +96,9 @@ def _in_blocks(experts: Units, holds: Holds) -> list[Units]:
     return []
 
 
-def _same_modules(shapes: Shapes) -> Iterator[tuple[str, int, tuple[Part, ...]]]:
+def _same_modules(
+    shapes: Shapes, trained: Collection[str]
+) -> Iterator[tuple[str, int, tuple[Part, ...]]]:
     """Yield modules of one module that have arrays of the same names and shapes.
 
     They are numbered, as in a list, or consist of modules themselves. Each comes with the path of
@@ -103,14 +112,16 @@ def _same_modules(shapes: Shapes) -> Iterator[tuple[str, int, tuple[Part, ...]]]
                 modules[".".join(words[:place])][".".join(words[place:])] = name
     members_of: dict[tuple[str, object], list[dict[str, str]]] = defaultdict(list)
     for path, arrays in modules.items():
-        kind = tuple((rest, shapes[name]) for rest, name in arrays.items())
+        kind = tuple((rest, shapes[name], name in trained) for rest, name in arrays.items())
         members_of[path.rpartition(".")[0], kind].append(arrays)
     for (path, _), members in members_of.items():
         if len(members) > 1:
             yield path, len(members), _side_by_side(members)
 
 
-def _runs_of_layers(shapes: Shapes) -> Iterator[tuple[str, int, tuple[Part, ...]]]:
+def _runs_of_layers(
+    shapes: Shapes, trained: Collection[str]
+) -> Iterator[tuple[str, int, tuple[Part, ...]]]:
     """Yield the same for runs of layers, if one module holds several networks one after another."""
     modules: dict[str, dict[str, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
     for name in shapes:
@@ -125,7 +136,9 @@ def _runs_of_layers(shapes: Shapes) -> Iterator[tuple[str, int, tuple[Part, ...]
                 for k, layer in enumerate(layers.values())
             ]
             members = [dict(ChainMap(*runs[k : k + size])) for k in range(0, len(runs), size)]
-            kinds = {tuple((rest, shapes[n]) for rest, n in m.items()) for m in members}
+            kinds = {
+                tuple((rest, shapes[n], n in trained) for rest, n in m.items()) for m in members
+            }
             if len(kinds) == 1:
                 yield f"{path}.", len(members), _side_by_side(members)
 

@@ -17,7 +17,9 @@ two samples of equal size, E and F, the update has to stay:
 
     E E   F F      against      E F   F E
 
-With shorter ones that differ in size it must not stay, though all are filled up to one length:
+This says nothing if E and F have no effect, as rewards less their mean: E alone has to give another
+update. With shorter ones that differ in size it must not stay, though all are filled up to one
+length:
 
     E A   F B      against      E B   F A
 """
@@ -124,17 +126,24 @@ def _excuse(start: TrainingStart, window: Window) -> str:
     if chosen is None:
         return "its micro-batches have no samples of equal size, beside shorter ones"
     rest = window.size - 1
-    if _ratio(start, window, chosen.turns(window, [chosen.equal] * rest)) > start.limit:
+    one, other = _pair(start, window, chosen.turns(window, [chosen.equal] * rest))
+    if largest_ratio(start, one, other)[0] > start.limit:
         return "its micro-batches take samples together, or draw numbers for them"
-    if _ratio(start, window, chosen.turns(window, [chosen.others] * rest)) < _FAR:
+    alike = np.full(len(window.batches) * window.size, chosen.equal[0])
+    if largest_ratio(start, one, _states(start, window, alike))[0] < _FAR:
+        return "samples of equal size have no effect on the update"
+    one, other = _pair(start, window, chosen.turns(window, [chosen.others] * rest))
+    if largest_ratio(start, one, other)[0] < _FAR:
         return "it depends on how far micro-batches are filled up"
     return ""
 
 
-def _ratio(start: TrainingStart, window: Window, orders: tuple[Order, Order]) -> float:
-    """Return how far two runs are from each other that begin with these micro-batches."""
-    one, other = (_states(start, window, order) for order in orders)
-    return largest_ratio(start, one, other)[0]
+def _pair(
+    start: TrainingStart, window: Window, orders: tuple[Order, Order]
+) -> tuple[States, States]:
+    """Return two runs that begin with these micro-batches."""
+    one, other = orders
+    return _states(start, window, one), _states(start, window, other)
 
 
 def _chosen(window: Window) -> _Chosen | None:

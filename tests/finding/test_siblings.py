@@ -20,8 +20,8 @@ SHAPES = {"model.router.weight": (3, 4), **EXPERTS, "model.head.weight": (2, 4)}
 ROUTER = Part("model.router.weight", 0)
 
 
-def found(shapes, free, holds):
-    return [*siblings(shapes, free, holds)]
+def found(shapes, free, holds, trained=None):
+    return [*siblings(shapes, shapes if trained is None else trained, free, holds)]
 
 
 def test_modules_in_a_list_are_exchanged_with_what_has_a_slice_for_each():
@@ -60,6 +60,13 @@ def test_modules_of_other_shapes_are_no_siblings():
     assert {units.count for units in guesses} == {2}
 
 
+def test_a_module_that_is_trained_is_no_sibling_of_one_that_is_not():
+    shapes = {f"model.{name}.fc.weight": (5, 4) for name in ("policy", "reference", "critic")}
+    both = {"model.policy.fc.weight", "model.critic.fc.weight"}
+    (units,) = found(shapes, [], lambda _: True, trained=both)
+    assert set(units.parts[0].arrays) == both
+
+
 def test_runs_of_layers_in_one_module_are_networks_in_turn():
     shapes = {f"model.net.{k}.weight": shape for k, shape in enumerate([(4, 3), (1, 4)] * 2)}
     (units,) = found(shapes, [], lambda units: len(units.parts) == 2)
@@ -93,9 +100,19 @@ def test_a_router_may_take_as_many_numbers_as_there_are_experts():
     assert units.count == 3
 
 
-@pytest.mark.parametrize(("trained", "count"), [((), 0), (("model.layer.0",), 1)])
-def test_arrays_are_no_modules_if_none_of_them_is_trained(trained, count):
-    """A mean and a variance that no loss depends on yet could be exchanged: they are no units."""
+BOTH = "model.layer.0", "model.layer.1"
+
+
+@pytest.mark.parametrize(
+    ("trained", "matters", "count"), [((), True, 0), (BOTH, False, 0), (BOTH, True, 1)]
+)
+def test_arrays_are_no_modules_if_none_is_trained_or_no_loss_depends_on_them(
+    trained, matters, count
+):
+    """A mean and a variance that no loss depends on yet could be exchanged: they are no units.
+
+    And a loss of advantages that cancel, times a ratio that is 1, depends on nothing.
+    """
     start = {"model.layer.0": np.zeros(6), "model.layer.1": np.zeros(6)}
     first = SimpleNamespace(trained=frozenset(trained), gradients=SimpleNamespace(entries={}))
     rehearsal = SimpleNamespace(
@@ -103,6 +120,7 @@ def test_arrays_are_no_modules_if_none_of_them_is_trained(trained, count):
         first=first,
         steps=SimpleNamespace(buffers=[*start]),
         survivors=lambda units, *_: units,
+        matters=lambda _: matters,
     )
     proof = SimpleNamespace(holds=lambda _: True, excused=set())
     reasons = SimpleNamespace(free_axes=lambda _: [], has_gradient=lambda _: True)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from symmetry.invariants.micro_batches import micro_batches
+from tests.conftest import slow
 from tests.faulty.trainings import scripts as faulty
 from tests.invariants.losses.judging import kind, measured
 from tests.sound.trainings import scripts as sound
@@ -41,9 +42,17 @@ def test_one_divisor_for_all_micro_batches_holds():
     assert kind(judged(NEARLY / "mean_of_all_micro_batches.py")) == "holds"
 
 
-def test_samples_that_are_taken_together_cannot_be_judged():
-    found = judged(NEARLY / "normalised_micro_batches.py")
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("normalised_micro_batches", "no samples of equal size"),
+        slow("advantages_in_micro_batches", "samples of equal size have no effect"),
+    ],
+)
+def test_samples_that_are_taken_together_cannot_be_judged(name, why):
+    found = judged(NEARLY / f"{name}.py")
     assert kind(found) == "cannot judge"
+    assert why in found.note
 
 
 def test_one_batch_for_each_update_is_not_judged():
