@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 BUG = "bug of the library"
 PROPERTY = "property of the architecture"
+KNOWN = "known limit of the library"
 WEAKNESS = "weakness of this tool"
 
 
