@@ -162,7 +162,7 @@ class Rehearsal:
     def matters(self, units: Units) -> bool:
         """Return whether the losses depend on the arrays of units.
 
-        Otherwise they prove nothing. Example: a mean of advantages, which cancel, times a ratio of 1.
+        Otherwise they prove nothing, as a mean of advantages, which cancel, times a ratio of 1.
         """
         moved = {n: a * 1.37 + 0.11 if n in units.arrays else a for n, a in self.generic.items()}
         results = self.steps.take(moved)
