@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from symmetry.base.random import Random
+from symmetry.base.randomness.random import Random
 from symmetry.experiment.data.dataset import Dataset
 from symmetry.network.core import Core
 

@@ -22,6 +22,7 @@ from symmetry.checker.verdict import LOSS_NOT_FINITE, Verdict
 from symmetry.finding.naming import module_of
 from symmetry.invariants.catalogue import TrainingInvariant
 from symmetry.law.invariant import Invariant
+from symmetry.law.measurement import UNSEEDED
 from symmetry.observe.source_line import SourceLine
 from symmetry.training.start import TrainingStart
 from symmetry.training.target import Training
@@ -92,7 +93,8 @@ class TrainingExaminer(Examiner):
         self.progress.case(invariant.name, dtype, 0, 1, None)
         verdict = self._measured_in_memory(blank, entry)
         self.progress.examined(verdict)
-        if verdict.kind == "violated":
+        unseeded = verdict.violation is not None and verdict.violation.mechanism == UNSEEDED
+        if verdict.kind == "violated" and not unseeded:  # runs with the same seeds are the same
             self._unjudged = self._unjudged or invariant.stops
         return verdict
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from symmetry.base.random import Random
+from symmetry.base.randomness.random import Random
 from symmetry.base.ranks import world
 from symmetry.training.capabilities.drawing import Drawing
 from symmetry.training.capabilities.observing import Observing

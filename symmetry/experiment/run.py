@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symmetry.base.memory import bytes_to_train, refuse_beyond_memory
-from symmetry.base.random import Random
+from symmetry.base.randomness.random import Random
 from symmetry.experiment.data.dataset import Dataset
 from symmetry.experiment.settings import Settings
 from symmetry.experiment.watch import Outcome, UnitWatch

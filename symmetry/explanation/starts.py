@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from symmetry.base.random import Random
+from symmetry.base.randomness.random import Random
 from symmetry.units.state import Array, State
 from symmetry.units.ulps import up_or_down
 from symmetry.units.units import Units

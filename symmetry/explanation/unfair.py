@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 
-from symmetry.base.random import Random
+from symmetry.base.randomness.random import Random
 from symmetry.explanation.search.inequality import apart
 from symmetry.explanation.search.location import tolerance_of
 from symmetry.explanation.starts import nudged, with_different

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from symmetry.base.errors import TrainingError
-from symmetry.base.random import Random
+from symmetry.base.randomness.random import Random
 from symmetry.invariants.composed import by_place
 from symmetry.law.equivariance import compare_sides, holds
 from symmetry.law.measurement import Measurement

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from symmetry.base import ranks
-from symmetry.base.random import Random
+from symmetry.base.randomness.random import Random
 from symmetry.law.measurement import Measurement, Violation
 from symmetry.training.capabilities.differentiating import Differentiating
 from symmetry.training.capabilities.rehearsing import Rehearsing

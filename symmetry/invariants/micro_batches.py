@@ -34,7 +34,7 @@ from itertools import combinations
 import numpy as np
 
 from symmetry.base.errors import TrainingError
-from symmetry.base.random import Random
+from symmetry.base.randomness.random import Random
 from symmetry.invariants.losses.verdicts import cannot_judge
 from symmetry.law.equivariance import largest_ratio
 from symmetry.law.measurement import Measurement, Violation

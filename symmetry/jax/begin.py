@@ -13,11 +13,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from symmetry.base import generators
 from symmetry.base.calls import calling, running
 from symmetry.base.errors import TrainingError
-from symmetry.base.generators import RandomStates
 from symmetry.base.raised import place_of
+from symmetry.base.randomness import generators
+from symmetry.base.randomness.generators import RandomStates
+from symmetry.base.randomness.unseeded import SEEDS, giving_seeds
 from symmetry.jax.jaxprs.interpreter import is_key
 from symmetry.jax.jaxprs.step import TracedStep
 from symmetry.jax.made import made_by
@@ -56,9 +57,10 @@ def begin(
     """
     running.run, running.step = running.run + 1, 0
     known = {} if cache is None else cache
-    if (Maker, seed) not in known:
-        known[Maker, seed] = Maker.of(name, make, seed)
-    maker: Maker = known[Maker, seed]
+    key = Maker, seed, SEEDS.other
+    if key not in known:
+        known[key] = Maker.of(name, make, seed)
+    maker: Maker = known[key]
     return JaxRun(maker.program(), maker.made_again, dtype=dtype, noise=noise, order=order)
 
 
@@ -78,6 +80,8 @@ class Maker:
         The steps that programs have traced.
     plain
         The numbers of the leaves of the state that its steps take as plain numbers.
+    other
+        Whether generators that are made without a seed get other ones than usual.
     """
 
     name: str
@@ -87,6 +91,7 @@ class Maker:
     by_number: bool = False
     steps: list[TracedStep] = field(default_factory=list)
     plain: frozenset[int] = frozenset()
+    other: bool = field(default_factory=lambda: SEEDS.other)
 
     @classmethod
     def of(cls, name: str, make: Callable[[], Any], seed: int) -> Maker:
@@ -108,7 +113,8 @@ class Maker:
 
     def made_again(self) -> Program:
         """Call the function once more."""
-        with generators.kept(generators.shared()):
+        choosing = SEEDS.choosing(other=self.other)
+        with generators.kept(generators.shared()), giving_seeds(), choosing:
             generators.seed_all(self.seed)
             with readable(f"{self.name}()"), calling("training", self.name):
                 user_step = UserStep(self.name, made_by(self.name, self.make), self.plain)

@@ -12,7 +12,7 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr
 
 from symmetry.base.errors import TrainingError
-from symmetry.base.generators import RandomStates
+from symmetry.base.randomness.generators import RandomStates
 from symmetry.jax.jaxprs.custom import watching
 from symmetry.jax.jaxprs.interpreter import is_key, widened
 from symmetry.jax.jaxprs.marks import marking

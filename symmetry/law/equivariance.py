@@ -14,8 +14,9 @@ from functools import partial
 
 import numpy as np
 
+from symmetry.base.user_code import spell
 from symmetry.law.judge import Ratios, judge, ratio, worst
-from symmetry.law.measurement import Measurement, Violation
+from symmetry.law.measurement import UNSEEDED, Measurement, Violation
 from symmetry.law.start import Orders, Start
 from symmetry.units import compare
 from symmetry.units.merge import Pair, merged, sources
@@ -106,7 +107,8 @@ def _changed(start: Start) -> set[str]:
 def repeatable(start: Start) -> Measurement:
     """Compare a run with a second one, and with a third after other runs in between.
 
-    The first step with a number that is not finite is compared, too.
+    The first step with a number that is not finite is compared, too. If generators are made without
+    a seed, runs give them one: a last run gives them other seeds.
 
     Witness: something moved.
     """
@@ -117,11 +119,29 @@ def repeatable(start: Start) -> Measurement:
             deque(states, maxlen=0)
         violation = first_difference(first, start.rerun(), "a run after other ones")
     counted = has_moved(start.state, first)
+    if violation is None and start.unseeded:
+        violation = first_difference(first, start.rerun(other_seeds=True), "a second run")
+        if violation is not None:
+            return replace(Measurement.violated(_of_seeds(violation, start)), counted=counted)
     if violation is None:
         return Measurement(counted)
     message = violation.message + start.repeatability_hint
     violated = Measurement.violated(replace(violation, message=message))
     return replace(violated, counted=counted)
+
+
+def _of_seeds(violation: Violation, start: Start) -> Violation:
+    """Return a violation that ends with other seeds for generators that are made without one."""
+    lines = sorted(start.unseeded, key=lambda line: not line.direct)
+    first, others = lines[0], dict.fromkeys(spell(e.file, e.line) for e in lines[1:] if e.direct)
+    also = f" (also {', '.join(others)})" if others else ""
+    maker = "a random generator has" if first.direct else "a library makes a random generator with"
+    message = (
+        f"{maker} no seed, so each run draws other numbers: give it one, as in {first.cure}{also}; "
+        "in the other checks it has one"
+    )
+    file, line = (first.file, first.line) if first.file else (None, None)
+    return replace(violation, message=message, file=file, line=line, mechanism=UNSEEDED)
 
 
 def first_difference(

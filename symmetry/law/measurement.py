@@ -11,6 +11,7 @@ from symmetry.units.state import Array
 from symmetry.units.words import in_ulps
 
 LEFT_GRADIENTS = "an update reads gradients that an earlier one has used"
+UNSEEDED = "a random generator has no seed"
 MIXING_SOFTMAX = "a softmax runs over the samples"
 
 

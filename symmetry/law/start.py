@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol, Self
 
+from symmetry.base.randomness.unseeded import Unseeded
 from symmetry.units.state import Array, State
 from symmetry.units.units import Order, Units
 
@@ -72,8 +73,15 @@ class Start(Protocol):
     def first_run(self) -> Iterable[State]:
         """The states of a run of the target as it is written."""
 
-    def rerun(self) -> Iterator[State]:
-        """Yield the states of another such run; an array is valid until the next state comes."""
+    @property
+    def unseeded(self) -> Sequence[Unseeded]:
+        """The lines of that run that make random generators without a seed."""
+
+    def rerun(self, *, other_seeds: bool = False) -> Iterator[State]:
+        """Yield the states of another such run; an array is valid until the next state comes.
+
+        ``other_seeds`` gives other seeds to generators that are made without one.
+        """
 
     def runs_from_other_starts(self) -> Iterator[Iterator[State]]:
         """Yield runs of the same target from other starts."""

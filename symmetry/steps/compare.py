@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from symmetry.base.errors import SymmetryError, TargetError
-from symmetry.base.random import Random
+from symmetry.base.randomness.random import Random
 from symmetry.checker.options import CASES
 from symmetry.comparison.options import ComparisonOptions
 from symmetry.comparison.outcome import Compared, ComparedTraining, DtypeResult, FirstDifference

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from symmetry.base.random import Random
+from symmetry.base.randomness.random import Random
 from symmetry.units.compare import Floats
 from symmetry.units.state import Array, State, difference, finite
 from symmetry.units.ulps import signs, towards, up_or_down

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from symmetry.base.random import Random
+from symmetry.base.randomness.random import Random
 from symmetry.law.start import Orders
 from symmetry.steps.response import FIRST, PERTURBATIONS, Response, perturbations
 from symmetry.steps.step import TwoLayerRun, TwoLayerStep
@@ -51,6 +51,7 @@ class StepStart:
     attempts = 1
     random = ()
     repeatability_hint = ""
+    unseeded = ()
 
     @property
     def hidden(self) -> int:
@@ -148,7 +149,7 @@ class StepStart:
         """The states of a run."""
         return list(self.run())
 
-    def rerun(self) -> Iterator[dict[str, Array]]:
+    def rerun(self, *, other_seeds: bool = False) -> Iterator[dict[str, Array]]:  # noqa: ARG002
         """Yield the states of another run."""
         return self.run()
 

@@ -9,10 +9,11 @@ from typing import Any
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from symmetry.base import generators
 from symmetry.base.calls import calling, running
 from symmetry.base.errors import TrainingError
-from symmetry.base.generators import RandomStates
+from symmetry.base.randomness import generators
+from symmetry.base.randomness.generators import RandomStates
+from symmetry.base.randomness.unseeded import giving_seeds
 from symmetry.torch.modes.dtypes import widened
 from symmetry.torch.modes.filled_rows import seeing_filled_rows
 from symmetry.torch.modes.init_cache import InitCache
@@ -55,7 +56,7 @@ def begin(
     forget_compiled()
     running.run, running.step = running.run + 1, 0
     kind = ("training", name, dtype)
-    with generators.kept(generators.shared()):
+    with generators.kept(generators.shared()), giving_seeds():
         generators.seed_all(seed)
         remembering = nullcontext() if cache is None else InitCache(cache)
         with readable(f"{name}()"), calling(*kind), remembering, seeing_filled_rows():

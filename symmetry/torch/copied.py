@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map
 
-from symmetry.base import generators
 from symmetry.base.errors import SymmetryError
 from symmetry.base.raised import raised_as
+from symmetry.base.randomness import generators
 from symmetry.units.words import a_kind
 
 Loss = Callable[[Any, Any], Any]

@@ -44,7 +44,7 @@ import torch
 from torch import nn
 
 from symmetry.base.calls import calling, running
-from symmetry.base.generators import RandomStates
+from symmetry.base.randomness.generators import RandomStates
 from symmetry.torch.batches.batches import Batches
 from symmetry.torch.modes.constants import ConstantReads
 from symmetry.torch.modes.scope import ModuleScope

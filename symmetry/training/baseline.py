@@ -11,8 +11,10 @@ from functools import cached_property
 
 from symmetry.base.errors import LossNotFinite, TrainingError
 from symmetry.base.raised import heard
+from symmetry.base.randomness.unseeded import Unseeded
 from symmetry.training.capabilities.batching import Accumulating, Padding, Window
 from symmetry.training.capabilities.configuring import Configuring
+from symmetry.training.capabilities.drawing import Drawing
 from symmetry.training.capabilities.platform import Platform
 from symmetry.training.losses import LossProbe, Observed
 from symmetry.training.run import Run
@@ -43,6 +45,7 @@ class Baseline:
     compiles: bool  # by something that compiles nothing where results are nudged
     nothing_hidden: str  # why no token can be replaced that a mask hides; empty if one may be
     observed: Observed | None  # its losses and tokens, where it is promoted
+    unseeded: tuple[Unseeded, ...]  # what makes random generators without a seed
     warnings: tuple[str, ...] = ()  # of a run as written; none in float64
 
 
@@ -165,7 +168,7 @@ def _observed(run: Run, probe: LossProbe | None) -> tuple[Baseline, States]:
             "does without backward() returns its loss"
         )
     platform, padding = run.capability(Platform), run.capability(Padding)
-    accumulating = run.capability(Accumulating)
+    accumulating, drawing = run.capability(Accumulating), run.capability(Drawing)
     baseline = Baseline(
         state=start,
         precision=precision,
@@ -183,6 +186,7 @@ def _observed(run: Run, probe: LossProbe | None) -> tuple[Baseline, States]:
         if padding
         else "its batches are not seen",
         observed=observed,
+        unseeded=drawing.unseeded if drawing else (),
     )
     return baseline, states
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
-from symmetry.base.random import Random
+from symmetry.base.randomness.random import Random
 from symmetry.training.baseline import JUDGED, FirstRuns, States
 from symmetry.training.capabilities.batching import Arrangement
 from symmetry.training.run import Run

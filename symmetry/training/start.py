@@ -9,7 +9,8 @@ from functools import cached_property
 
 import numpy as np
 
-from symmetry.base.random import Random
+from symmetry.base.randomness.random import Random
+from symmetry.base.randomness.unseeded import SEEDS, Unseeded
 from symmetry.law.judge import POWER
 from symmetry.law.start import Orders
 from symmetry.training.baseline import JUDGED, Baseline, FirstRuns, States
@@ -180,9 +181,19 @@ class TrainingStart:
         """The states of the first run, as the training is written."""
         return self._origin.first.states
 
-    def rerun(self) -> Iterator[State]:
-        """Yield the states of another run, as the training is written."""
-        return self.begin(noise=True).states(JUDGED, copy=False)
+    @property
+    def unseeded(self) -> tuple[Unseeded, ...]:
+        """The lines of the first run that make random generators without a seed."""
+        return self.baseline.unseeded
+
+    def rerun(self, *, other_seeds: bool = False) -> Iterator[State]:
+        """Yield the states of another run, as the training is written.
+
+        ``other_seeds`` gives other seeds to generators that are made without one.
+        """
+        with SEEDS.choosing(other=other_seeds):
+            run = self.begin(noise=True)
+        return run.states(JUDGED, copy=False)
 
     def runs_from_other_starts(self) -> Iterator[Iterator[State]]:
         """Yield a run from another start, which begins when it is first read."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from symmetry.base.random import Random
+from symmetry.base.randomness.random import Random
 from symmetry.units.compare import Floats
 from symmetry.units.state import Array, State
 

@@ -66,8 +66,10 @@ def test_noise_is_told_and_left_out():
 def test_what_does_not_repeat_is_not_judged_further():
     import numpy as np
 
+    outlives = np.random.default_rng(0)
+
     def disturb(model):
-        model[0].weight.grad += float(np.random.default_rng().random())
+        model[0].weight.grad += float(outlives.random())
 
     found = kinds(checked(training(after=disturb)))
     assert found["repeatable", "float32"] == "violated"
@@ -179,6 +181,29 @@ def test_a_linear_model_has_no_units_to_look_for(outputs, silent):
     assert kinds(found)["permutation", "float32"] == "not applicable"
     assert kinds(found)["moves", "float32"] == "holds"
     assert not any(verdict.unproved for verdict in found.verdicts)
+
+
+def test_a_generator_without_a_seed_is_named_and_the_rest_is_judged():
+    import numpy as np
+    import torch
+
+    def make():
+        model, step = training()()
+        generator = np.random.default_rng()
+
+        def noisy(i):
+            with torch.no_grad():
+                model[2].bias += float(generator.standard_normal())
+            step(i)
+
+        return model, noisy
+
+    found = checked(make, only=["symmetry/*"], dtype="float32")
+    assert kinds(found)["permutation", "float32"] == "holds"
+    verdict = next(v for v in found.verdicts if v.invariant == "symmetry/repeatable")
+    assert (verdict.kind, verdict.line) == ("violated", make.__code__.co_firstlineno + 2)
+    assert verdict.message.startswith("a random generator has no seed, so each run draws other")
+    assert "give it one, as in np.random.default_rng(0)" in verdict.message
 
 
 def test_expected_failures_are_met_or_stale():

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from symmetry.base.random import Random
+from symmetry.base.randomness.random import Random
 from symmetry.law.judge import ratio
 from symmetry.law.measurement import Measurement
 from symmetry.steps.response import FIRST, PERTURBATIONS, response

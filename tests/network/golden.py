@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from symmetry.base.random import Random
+from symmetry.base.randomness.random import Random
 from symmetry.experiment.data.dataset import Dataset
 from symmetry.experiment.data.mnist import load_mnist
 from symmetry.network import formulas

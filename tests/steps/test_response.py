@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from symmetry.base.errors import TargetError
-from symmetry.base.random import Random
+from symmetry.base.randomness.random import Random
 from symmetry.steps.response import PERTURBATIONS, Response, perturbations, response
 from symmetry.units.ulps import up_or_down
 

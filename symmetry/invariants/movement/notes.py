@@ -8,7 +8,7 @@ from contextlib import suppress
 from itertools import combinations
 
 from symmetry.base.errors import TrainingError
-from symmetry.base.random import Random
+from symmetry.base.randomness.random import Random
 from symmetry.invariants.movement.gradients import RunGradients
 from symmetry.law.note import Note
 from symmetry.observe.source_line import SourceLine

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from symmetry.base.randomness.unseeded import Unseeded
 from symmetry.jax.stepper import Stepper
 from symmetry.training.capabilities.drawing import Drawing
 
@@ -29,6 +30,11 @@ class JaxDrawing(Drawing):
         if stepper.program.by_number:
             return ()
         return tuple(dict.fromkeys(draw.place for draw in stepper.traced.noise if draw.fixed))
+
+    @property
+    def unseeded(self) -> tuple[Unseeded, ...]:
+        """The lines by now that make random generators without a seed."""
+        return self._stepper.program.random_states.unseeded
 
     @property
     def draws(self) -> Mapping[Any, int]:

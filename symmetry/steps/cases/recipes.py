@@ -41,7 +41,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symmetry.base.memory import bytes_to_train, refuse_beyond_memory
-from symmetry.base.random import Random
+from symmetry.base.randomness.random import Random
 from symmetry.law.case import Case
 from symmetry.network.formulas import one_hot_encode
 from symmetry.steps.start import StepStart

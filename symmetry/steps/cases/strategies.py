@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from hypothesis import strategies as st
 
-from symmetry.base.random import Random
+from symmetry.base.randomness.random import Random
 from symmetry.checker.draws import draw
 from symmetry.checker.options import CASES
 from symmetry.law.case import Case

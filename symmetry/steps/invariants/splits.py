@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 
 from symmetry.base.errors import TargetError
-from symmetry.base.random import Random
+from symmetry.base.randomness.random import Random
 from symmetry.law.judge import ratio
 from symmetry.law.measurement import Measurement, Violation
 from symmetry.steps.response import PERTURBATIONS, response

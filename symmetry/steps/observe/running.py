@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from symmetry.base import generators
+from symmetry.base.randomness import generators
 from symmetry.base.user_code import is_user_code
 from symmetry.observe.source_line import SourceLines
 from symmetry.observe.tape import Tape

@@ -21,7 +21,7 @@ from hypothesis.strategies import SearchStrategy
 
 from symmetry.base.errors import SymmetryError
 from symmetry.base.raised import in_one_line
-from symmetry.base.random import Random
+from symmetry.base.randomness.random import Random
 from symmetry.checker.draws import draw, sizes_below
 from symmetry.targets.drawn.arguments import Arguments, is_number, refuse_unprintable, spell, text
 

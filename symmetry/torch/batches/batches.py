@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map
 
-from symmetry.base import generators
-from symmetry.base.generators import RandomStates
+from symmetry.base.randomness import generators
+from symmetry.base.randomness.generators import RandomStates
 from symmetry.torch.batches.hidden import HiddenTokens, takes_mask
 from symmetry.torch.batches.padding import (
     NO_MASK,

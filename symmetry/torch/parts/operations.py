@@ -9,7 +9,8 @@ from typing import Any
 
 import torch
 
-from symmetry.base.generators import RandomStates
+from symmetry.base.randomness.generators import RandomStates
+from symmetry.base.randomness.unseeded import Unseeded
 from symmetry.torch.batches.batches import Batches
 from symmetry.torch.modes.constants import ConstantReads
 from symmetry.torch.modes.mixed_dtypes import MixedDtypes
@@ -105,6 +106,11 @@ class TorchDrawing(Drawing):
     def draw_alike(self) -> None:
         """Let the model's random operations draw the same numbers as in other trainings."""
         self._operations.alike = Counter()
+
+    @property
+    def unseeded(self) -> tuple[Unseeded, ...]:
+        """The lines by now that make random generators without a seed."""
+        return self._random_states.unseeded
 
     @property
     def draws(self) -> Mapping[Any, int]:

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import torch
 
-from symmetry.base import generators
-from symmetry.base.generators import RandomStates
+from symmetry.base.randomness import generators
+from symmetry.base.randomness.generators import RandomStates
 from symmetry.torch.modes.recorder import tensors_in
 from symmetry.torch.objects import generators_of
 from symmetry.torch.parts.arrays import Arrays

@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 import torch
 
-from symmetry.base import generators
+from symmetry.base.randomness import generators
 from symmetry.base.user_code import is_user_code
 from symmetry.torch.micro_batches import MicroBatches
 from symmetry.torch.modes.draws import BY_OTHERS, same

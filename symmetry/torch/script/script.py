@@ -7,10 +7,11 @@ import weakref
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from symmetry.base import generators
 from symmetry.base.calls import calling
 from symmetry.base.errors import SymmetryError, TrainingError
 from symmetry.base.raised import silenced
+from symmetry.base.randomness import generators
+from symmetry.base.randomness.unseeded import giving_seeds
 from symmetry.sandbox.mirror_pool import MirrorPool
 from symmetry.sandbox.source import Source
 from symmetry.training.capabilities.batching import Arrangement
@@ -55,7 +56,7 @@ class Script:
 
         if self._begun:
             return
-        with generators.kept(generators.shared()), silenced():
+        with generators.kept(generators.shared()), giving_seeds(), silenced():
             generators.seed_all(0)
             try:
                 execution = Execution(self._source, by_hand=False, mirrors=self._mirrors)

@@ -9,8 +9,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from symmetry.base import generators
 from symmetry.base.errors import TrainingError
+from symmetry.base.randomness import generators
 from symmetry.observe.source_line import SourceLine, users_line
 from symmetry.torch.modes.mixed_dtypes import MixedDtypes
 from symmetry.torch.probes.calls import Calls, ModuleCall, copied

@@ -23,8 +23,8 @@ from torch import Tensor
 from torch.autograd.function import Function, _SingleLevelFunction
 from torch.utils._pytree import tree_map
 
-from symmetry.base import generators
 from symmetry.base.raised import in_one_line
+from symmetry.base.randomness import generators
 from symmetry.base.user_code import is_user_code
 from symmetry.observe.source_line import SourceLine
 from symmetry.torch.modes.dtypes import widened

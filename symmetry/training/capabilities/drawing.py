@@ -4,6 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
+from symmetry.base.randomness.unseeded import Unseeded
+
 
 class Drawing(ABC):
     """The random numbers of a run."""
@@ -23,6 +25,11 @@ class Drawing(ABC):
     def fixed(self) -> tuple[str, ...]:
         """The lines that draw the same numbers for the model in each step, as far as is known."""
         return ()
+
+    @property
+    @abstractmethod
+    def unseeded(self) -> tuple[Unseeded, ...]:
+        """The lines by now that make random generators without a seed."""
 
     @property
     @abstractmethod

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from symmetry.base.random import Random
+from symmetry.base.randomness.random import Random
 from symmetry.experiment.data.dataset import DIMENSIONS
 
 NAMES = tuple(DIMENSIONS)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 
-from symmetry.base.random import Random
+from symmetry.base.randomness.random import Random
 from symmetry.experiment.data import idx
 from symmetry.experiment.data.idx import DataError, read_idx
 from tests.experiment.data.files import header, idx_bytes

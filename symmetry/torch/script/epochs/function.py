@@ -19,10 +19,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from symmetry.base import generators
 from symmetry.base.calls import calling
 from symmetry.base.errors import TrainingError
 from symmetry.base.raised import silenced
+from symmetry.base.randomness import generators
 from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.torch.begin import begin
 from symmetry.torch.objects import generators_in

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from symmetry.base.random import Random
+from symmetry.base.randomness.random import Random
 from symmetry.torch.script.epochs.log import digest_of
 from symmetry.training.origin import NUDGES
 

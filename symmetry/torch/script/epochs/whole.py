@@ -27,10 +27,11 @@ from dataclasses import replace
 
 import torch
 
-from symmetry.base import generators
 from symmetry.base.calls import calling, running
 from symmetry.base.errors import TrainingError
 from symmetry.base.raised import silenced
+from symmetry.base.randomness import generators
+from symmetry.base.randomness.unseeded import giving_seeds
 from symmetry.sandbox.mirror_pool import MirrorPool
 from symmetry.sandbox.source import Source
 from symmetry.torch.script.contained import contained
@@ -110,7 +111,7 @@ class _WholeRun:
     def go(self) -> Epochs:
         """Run the script from its start."""
         try:
-            with generators.kept(generators.shared()), silenced():
+            with generators.kept(generators.shared()), giving_seeds(), silenced():
                 generators.seed_all(self._seed)
                 with calling("epochs", self._name):
                     self._resume()

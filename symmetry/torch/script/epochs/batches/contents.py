@@ -15,7 +15,7 @@ from torch.utils.data import (
 )
 from torch.utils.data.distributed import DistributedSampler
 
-from symmetry.base import generators
+from symmetry.base.randomness import generators
 
 
 def length_of(sized: Any) -> int | None:

@@ -15,7 +15,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.data import IterableDataset
 from torch.utils.data._utils import worker
 
-from symmetry.base import generators
+from symmetry.base.randomness import generators
 from symmetry.torch.modes.recorder import tensors_in
 
 _ITEMS, _SAMPLES = 8, 3  # of an iterable data set; of another one

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from symmetry.base import generators
+from symmetry.base.randomness import generators
 
 
 class Fetching:

@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from symmetry.base.generators import RandomStates, kept, seed_all, set_states, shared, states_of
+from symmetry.base.randomness.generators import (
+    RandomStates,
+    kept,
+    seed_all,
+    set_states,
+    shared,
+    states_of,
+)
 
 
 def drawn():

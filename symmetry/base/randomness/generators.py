@@ -9,18 +9,21 @@ from typing import Any
 
 import numpy as np
 
+from symmetry.base.randomness.unseeded import SEEDS, Unseeded, giving_seeds
+
 
 def shared() -> list[Any]:
     """Return the generators that all code shares; PyTorch's if it has been imported."""
     torch = sys.modules.get("torch")
     if torch is None:
-        return [random, np.random]
+        return [SEEDS, random, np.random]
     cuda = torch.cuda.default_generators if torch.cuda.is_initialized() else ()
-    return [random, np.random, torch.default_generator, *cuda]
+    return [SEEDS, random, np.random, torch.default_generator, *cuda]
 
 
 def seed_all(seed: int) -> None:
     """Seed the generators that all code shares."""
+    SEEDS.seed(seed)
     random.seed(seed)
     np.random.seed(seed)
     torch = sys.modules.get("torch")
@@ -86,12 +89,19 @@ class RandomStates:
     @contextmanager
     def own(self) -> Iterator[None]:
         """Continue with this run's random numbers; afterwards with those outside."""
-        with kept(shared()):
+        with kept(shared()), giving_seeds():
             set_states(shared(), self.states)
             try:
                 yield
             finally:
                 self.states = states_of(shared())
+
+    @property
+    def unseeded(self) -> tuple[Unseeded, ...]:
+        """The lines of this run that make random generators without a seed."""
+        with kept([SEEDS]):
+            SEEDS.setstate(self.states[0])
+            return SEEDS.lines
 
     def reseed(self, seed: int) -> None:
         """Continue with the random numbers of a seed."""

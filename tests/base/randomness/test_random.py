@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from symmetry.base.errors import SymmetryError
-from symmetry.base.random import Random
+from symmetry.base.randomness.random import Random
 
 SEEDS = st.integers(0, 2**64)
 
