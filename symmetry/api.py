@@ -187,8 +187,11 @@ def check_model(
     batch
         A tensor, or a tuple or a mapping of tensors.
     loss
-        A function ``loss(model, batch)`` that returns a scalar tensor. It has to use the model that
-        it is given. A model that returns its loss, as those of transformers, needs none.
+        A function ``loss(model, batch)`` that returns a scalar tensor, as in ``lambda model, batch:
+        nn.functional.cross_entropy(model(batch[0]), batch[1])``. It has to use the model that it is
+        given. One of PyTorch's own losses, ``nn.CrossEntropyLoss()``, does so if the batch is a
+        pair of inputs and targets. A model that returns its loss, as those of transformers, needs
+        none.
     optimizer
         Its kind, its groups and their settings are used, without its state. By default plain
         gradient descent.

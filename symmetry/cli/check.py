@@ -154,7 +154,8 @@ def command(
     under such a name is checked. It may be a generator function that yields pairs of a name and a
     training: FILE:FUNCTION is all of them, FILE:FUNCTION:NAME is one. Several targets are checked
     by processes of their own; their table begins with what is most suspicious. Without NAME, in a
-    folder with scripts that train, the command says what to type.
+    folder with scripts that train, the command says what to type; in another one it checks numba,
+    and says so.
 
     A verdict is: holds; violated; rounding, if units split by rounding alone, which --exact makes a
     violation; vacuous, if nothing in the target could have violated it; not applicable; expected
@@ -162,7 +163,8 @@ def command(
     and expected failures that do not fail gate.
 
     The first line is the answer. Each problem follows with the line of the code, if it is known,
-    and the command that repeats it; then notes: facts that are usually mistakes.
+    and the command that repeats it; then notes: facts that are usually mistakes, and fail a check
+    only with --strict or --gate.
 
     A project that has known problems begins with `symmetry check ... --baseline FILE
     --update-baseline`, which exits with 0, and writes a reason into each line of FILE. With
@@ -214,6 +216,11 @@ def _default() -> tuple[str, ...]:
     if scripts := training_scripts(Path.cwd()):
         commands = ", or ".join(f"symmetry check {shlex.quote(name)}" for name in scripts)
         raise SymmetryError(f"name a target: {commands}")
+    say(
+        "no script in this folder trains, so numba is checked, the core of symmetry itself; to "
+        "check another script: symmetry check path/to/train.py",
+        err=True,
+    )
     return ("numba",)
 
 

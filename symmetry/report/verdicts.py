@@ -247,7 +247,6 @@ def conclusion(checked: Checked) -> str:
         return "no equal units were checked"
     expected = len(_names(v for v in verdicts if v.kind == "expected failure"))
     sound = "sound but for " + count(expected, "expected failure") if expected else "sound"
-    sound += " up to rounding" * any(v.kind == "rounding" for v in verdicts)
     exceptions = []
     if layers := _layers(checked):
         exceptions.append(f"{count(len(layers), 'layer')} without equal units")
@@ -255,7 +254,13 @@ def conclusion(checked: Checked) -> str:
         exceptions.append(f"{count(len(dead), 'layer')} whose units are all 0")
     if exceptions:
         sound += f", {'and' if expected else 'but'} for {' and '.join(exceptions)}"
-    return sound
+    return and_notes(sound, checked)
+
+
+def and_notes(text: str, checked: Checked) -> str:
+    """Return an outcome in words, and behind it the number of notes that do not gate."""
+    notes = len(checked.notes) - len(checked.gating)
+    return f"{text}{';' if ',' in text else ','} {count(notes, 'note')}" if notes else text
 
 
 def _late(verdicts: Sequence[Verdict]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.loss import _Loss
 from torch.utils._pytree import tree_leaves, tree_map
 
 from symmetry.base.errors import SymmetryError
@@ -19,6 +20,7 @@ from symmetry.units.words import a_kind
 
 Loss = Callable[[Any, Any], Any]
 
+_AS_IN = "as in lambda model, batch: nn.functional.cross_entropy(model(batch[0]), batch[1])"
 _RATE = 0.01  # of plain gradient descent, where no optimiser is given
 
 
@@ -41,7 +43,12 @@ class CopiedTraining:
             raise SymmetryError(f"the model must be an nn.Module, not {a_kind(model)}")
         if loss is not None and not callable(loss):
             raise SymmetryError(
-                f"the loss must be a function loss(model, batch), not {a_kind(loss)}"
+                f"the loss must be a function loss(model, batch), not {a_kind(loss)}: {_AS_IN}"
+            )
+        if _takes_outputs(loss) and not (isinstance(batch, tuple | list) and len(batch) == 2):
+            raise SymmetryError(
+                f"{_name(loss)} takes outputs and targets, and the batch is no pair of inputs and "
+                f"targets: give a function loss(model, batch), {_AS_IN}"
             )
         if optimizer is not None and not isinstance(optimizer, torch.optim.Optimizer):
             raise SymmetryError(
@@ -49,7 +56,7 @@ class CopiedTraining:
             )
         self.name = type(model).__name__
         self._batch = _copied_batch(batch)
-        self._loss = loss or _own_loss
+        self._loss = _on_outputs(loss) if _takes_outputs(loss) else loss or _own_loss
         memo: dict[int, Any] = {}
         with raised_as(SymmetryError, f"copying the model {self.name}"):
             self._model = deepcopy(model, memo).cpu()
@@ -90,7 +97,7 @@ class CopiedTraining:
         with generators.kept(generators.shared()):
             with raised_as(SymmetryError, f"making another {self._kind.__name__}"):
                 model, _, extras = self()
-            with raised_as(SymmetryError, "loss(model, batch)"):
+            with raised_as(SymmetryError, "loss(model, batch)", _hint):
                 loss = self._loss(model, extras["batch"](0))
         if not isinstance(loss, Tensor) or loss.numel() != 1:
             shape = f" of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else ""
@@ -116,6 +123,29 @@ def untouched(model: nn.Module) -> Iterator[None]:
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def _takes_outputs(loss: Any) -> bool:
+    """Return whether PyTorch defines a loss: as a function of outputs and targets."""
+    return isinstance(loss, _Loss) or (
+        inspect.isfunction(loss) and getattr(nn.functional, loss.__name__, None) is loss
+    )
+
+
+def _on_outputs(loss: Any) -> Loss:
+    """Return a loss of outputs and targets as a function of the model and a batch of two."""
+    own = deepcopy(loss).cpu() if isinstance(loss, nn.Module) else loss
+    return lambda model, batch: own(model(batch[0]), batch[1])
+
+
+def _hint(raised: str) -> str:
+    """Return how a loss is called, where it may take other arguments."""
+    wrong = raised.startswith("TypeError")
+    return f"; it is called with the model and the batch, {_AS_IN}" if wrong else ""
+
+
+def _name(loss: Any) -> str:
+    return type(loss).__name__ if isinstance(loss, nn.Module) else str(loss.__name__)
 
 
 def _own_loss(model: Any, batch: Any) -> Any:

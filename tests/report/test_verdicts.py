@@ -231,7 +231,7 @@ RANDOM = replace(VIOLATED, about=named("symmetry/repeatable"))
     ("verdicts", "text"),
     [
         ([HOLDS, VACUOUS], "sound"),
-        ([HOLDS, replace(VIOLATED, kind="rounding")], "sound up to rounding"),
+        ([HOLDS, replace(VIOLATED, kind="rounding")], "sound"),
         ([HOLDS, EXPECTED], "sound but for 1 expected failure"),
         ([HOLDS, CLONES], "no equal units were checked"),
         ([VACUOUS, CLONES], "nothing was checked: nothing moved in 100 cases"),
@@ -269,7 +269,7 @@ def of_layers(*layers, verdicts=(HOLDS,), idle=(), dead=()):
         (
             [HOLDS, replace(VIOLATED, kind="rounding")],
             [TIED],
-            "sound up to rounding, but for 1 layer without equal units",
+            "sound, but for 1 layer without equal units",
         ),
         (
             [HOLDS, EXPECTED],

@@ -65,3 +65,6 @@ def test_without_such_a_script_the_core_is_checked(tmp_path: Path) -> None:
     (tmp_path / "helper.py").write_text("import torch")
     finished = symmetry("check", "--only", "*/pure", "--examples", 1, cwd=tmp_path)
     assert finished.out.startswith("numba: sound (1 check)\n")
+    assert finished.err.startswith("no script in this folder trains, so numba is checked")
+    named = symmetry("check", "numba", "--only", "*/pure", "--examples", 1, cwd=tmp_path)
+    assert "no script" not in named.err

@@ -129,6 +129,18 @@ def test_the_optimizer_is_a_fresh_one_of_the_same_kind_and_groups(model, batch):
     assert torch.equal(extras["batch"](0)[0], batch[0])
 
 
+@pytest.mark.parametrize("own", [nn.CrossEntropyLoss(), cross_entropy])
+def test_a_loss_of_pytorch_takes_the_outputs_and_the_targets(own, model, batch):
+    trained = []
+    for each in (own, loss):
+        copy, step, extras = CopiedTraining(model, batch, each, None)()
+        torch.manual_seed(0)  # of the dropout
+        step(extras["batch"](0))
+        trained.append(copy.parameters())
+    for found, other in zip(*trained, strict=True):
+        assert torch.equal(found, other)
+
+
 class WithLoss(Net):
     """Returns its loss, as models of transformers do."""
 
@@ -158,6 +170,14 @@ def test_a_model_that_returns_its_loss_needs_no_other(batch):
         ({"loss": lambda m, b: loss(m, b).item()}, "returned a float, expected a scalar tensor"),
         ({"loss": lambda m, b: loss(m, b).detach()}, "without a gradient"),
         ({"loss": lambda m, b: m(b)}, r"loss\(model, batch\) raised TypeError: .*test_copied.py:"),
+        (
+            {"loss": lambda m, b: m(b)},
+            r"called with the model and the batch, as in lambda model, ba",
+        ),
+        (
+            {"loss": nn.CrossEntropyLoss(), "batch": torch.ones(3, 2)},
+            "CrossEntropyLoss takes outputs and targets, and the batch is no pair of inputs",
+        ),
         ({"optimizer": 0.1}, "the optimizer must be a torch.optim.Optimizer, not a float"),
         (
             {"optimizer": torch.optim.SGD([torch.zeros(3, requires_grad=True)])},

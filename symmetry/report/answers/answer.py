@@ -11,7 +11,7 @@ from symmetry.checker.verdict import LOSS_NOT_FINITE, Checked, Verdict, exit_cod
 from symmetry.explanation.explained import Explained
 from symmetry.report.answers.problems import Problem, problems
 from symmetry.report.filling import fill_in
-from symmetry.report.verdicts import conclusion, details, gist, limits, note_line
+from symmetry.report.verdicts import and_notes, conclusion, details, gist, limits, note_line
 from symmetry.units.words import count
 
 WIDTH = 100  # characters of a line of prose
@@ -46,13 +46,15 @@ def to_html(checked: Checked, explained: Explained | None = None) -> str:
 
 
 def headline(checked: Checked, found: tuple[Problem, ...]) -> str:
-    """Return the answer in one line: the target, the number of problems, and of checks.
+    """Return the answer in one line: the target, the number of problems, notes and checks.
 
     A check that proved nothing fails with its reason in an error, which is not repeated here.
     """
     judged = {v.invariant for v in checked.verdicts if v.kind in _JUDGED}
     code = exit_code(checked.verdicts, checked.gating)
-    answer = count(len(found), "problem") if code == FOUND else conclusion(checked)
+    answer = conclusion(checked)
+    if code == FOUND:
+        answer = and_notes(count(len(found), "problem"), checked)
     if code == FAILED:
         answer = answer.partition(":")[0]
     return f"{checked.target}: {answer} ({count(len(judged), 'check')})"

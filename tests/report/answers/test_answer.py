@@ -26,7 +26,7 @@ CERTAINTY = (
 def test_the_guilty_line_is_among_the_first_three() -> None:
     check = checked(HOLDS, *UNITS, IDLE, VACUOUS, notes=(NOTE,))
     assert list(lines(check, EXPLAINED)) == [
-        "train.py: 1 problem (3 checks)",
+        "train.py: 1 problem, 1 note (3 checks)",
         "",
         "train.py:17 treats unit 7 of layer 0 differently from unit 0",
         "      parameter.grad[:-1].clamp_(-1, 1)",
@@ -54,6 +54,13 @@ def test_what_a_loss_that_is_not_finite_leaves_unjudged_is_counted_apart() -> No
 
 def test_a_sound_training() -> None:
     assert list(lines(checked(HOLDS))) == ["train.py: sound (1 check)", "", "1 check holds."]
+
+
+def test_notes_are_counted_in_the_first_line() -> None:
+    first, *_ = lines(checked(HOLDS, notes=(NOTE,)))
+    assert first == "train.py: sound, 1 note (1 check)"
+    first, *_ = lines(checked(HOLDS, notes=(NOTE, replace(NOTE, line=3))))
+    assert first == "train.py: sound, 2 notes (1 check)"
 
 
 def test_a_check_that_proved_nothing_leaves_its_reason_to_the_error() -> None:
